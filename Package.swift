@@ -1,0 +1,59 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Every target: Swift 6 mode and the upcoming features below. The core and the wrappers of C libraries also name each
+// unsafe expression. What the edge links leaves `_StringProcessing` out: it would add 1.4 MB to the binary.
+let features: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+let small: [SwiftSetting] =
+    features + [.unsafeFlags(["-Xfrontend", "-disable-implicit-string-processing-module-import"])]
+let strict: [SwiftSetting] = small + [.strictMemorySafety()]
+
+func library(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = strict, resources: [Resource] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", resources: resources, swiftSettings: settings)
+}
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: features)
+}
+func system(_ name: String, pkgConfig: String, apt: String) -> Target {
+    .systemLibrary(name: name, path: "Sources/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+let core: [Target.Dependency] = ["Measures", "Text", "Bytes", "Psychrometrics", "Observing", "Forecasting", "Releases", "Wire"]
+
+let package = Package(
+    name: "vaho",
+    dependencies: [],
+    targets: [
+        // The core: values in, values out.
+        library("Measures"),
+        library("Text"),
+        library("Bytes"),
+        library("Psychrometrics", ["Measures"]),
+        library("Observing", ["Measures"]),
+//X         library("Forecasting", ["Measures", "Psychrometrics", "Observing"]),
+//X         library("Simulation", ["Measures", "Psychrometrics", "Observing"]),
+//X         library("Releases", ["Measures", "Bytes", "Forecasting"]),
+//X         library("Wire", ["Measures", "Bytes", "Releases", "Text"]),
+
+        // The shell both programs share.
+        library("Runtime", ["Measures"]),
+//X         library("Console", ["Runtime", "Text"]),
+//X         library("Page", settings: small, resources: [.embedInCode("web")]),
+
+        // One C library each, and its Swift face.
+        system("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
+        system("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
+        system("CMicroHTTPD", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
+        system("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
+        library("SQLite", ["CSQLite", "Runtime"]),
+        library("HTTPClient", ["CCurl", "Runtime"]),
+        library("HTTPServer", ["CMicroHTTPD", "Runtime"]),
+        library("Signing", ["CCrypto", "Runtime"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

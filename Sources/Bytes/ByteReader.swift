@@ -1,0 +1,94 @@
+/// Reads bytes that come from outside: every length is checked before use.
+package struct ByteReader {
+    private let bytes: ArraySlice<UInt8>
+    package private(set) var offset: Int
+
+    package init(_ bytes: ArraySlice<UInt8>) {
+        self.bytes = bytes
+        offset = bytes.startIndex
+    }
+    package init(_ bytes: [UInt8]) { self.init(bytes[...]) }
+
+    package var remaining: Int { bytes.endIndex - offset }
+
+    package mutating func byte() throws(MalformedBytes) -> UInt8 {
+        guard offset < bytes.endIndex else { throw MalformedBytes(at: offset, "1 byte expected, the end came") }
+        defer { offset += 1 }
+        return bytes[offset]
+    }
+
+    package mutating func raw(_ count: Int) throws(MalformedBytes) -> ArraySlice<UInt8> {
+        guard count >= 0, count <= remaining else {
+            throw MalformedBytes(at: offset, "\(count) bytes expected, \(remaining) left")
+        }
+        defer { offset += count }
+        return bytes[offset..<offset + count]
+    }
+
+    package mutating func fixed<Integer: FixedWidthInteger>(_: Integer.Type = Integer.self) throws(MalformedBytes) -> Integer {
+        var value: Integer = 0
+        for (place, byte) in try raw(Integer.bitWidth / 8).enumerated() {
+            value |= Integer(truncatingIfNeeded: byte) << (8 * place)
+        }
+        return value
+    }
+
+    package mutating func varint() throws(MalformedBytes) -> UInt64 {
+        var value: UInt64 = 0
+        var shift: UInt64 = 0
+        while true {
+            let next = try byte()
+            guard shift < 63 || next <= 1 else { throw MalformedBytes(at: offset, "a varint is longer than 64 bits") }
+            value |= UInt64(next & 0x7f) << shift
+            if next < 0x80 { return value }
+            shift += 7
+        }
+    }
+
+    package mutating func zigzag() throws(MalformedBytes) -> Int64 {
+        let value = try varint()
+        return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
+    }
+
+    /// A count or length of at most `limit`.
+    package mutating func count(upTo limit: Int) throws(MalformedBytes) -> Int {
+        let start = offset
+        let value = try varint()
+        guard value <= UInt64(limit) else { throw MalformedBytes(at: start, "a count of \(value), the limit is \(limit)") }
+        return Int(value)
+    }
+
+    /// A whole number in `range`, zigzag coded.
+    package mutating func integer<Integer: FixedWidthInteger>(_: Integer.Type = Integer.self) throws(MalformedBytes) -> Integer {
+        let start = offset
+        let value = try zigzag()
+        guard let narrow = Integer(exactly: value) else { throw MalformedBytes(at: start, "\(value) does not fit") }
+        return narrow
+    }
+
+    package mutating func text(limit: Int) throws(MalformedBytes) -> String {
+        let start = offset
+        let bytes = try raw(count(upTo: limit))
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw MalformedBytes(at: start, "text that is not UTF-8")
+        }
+        return text
+    }
+
+    package mutating func blob(limit: Int) throws(MalformedBytes) -> ArraySlice<UInt8> { try raw(count(upTo: limit)) }
+
+    package func expectEnd() throws(MalformedBytes) {
+        guard remaining == 0 else { throw MalformedBytes(at: offset, "\(remaining) bytes too many") }
+    }
+}
+
+/// Bytes that do not follow their format: where, and what was expected.
+package struct MalformedBytes: Error, Equatable, CustomStringConvertible {
+    package let offset: Int
+    package let expected: String
+    package init(at offset: Int, _ expected: String) {
+        self.offset = offset
+        self.expected = expected
+    }
+    package var description: String { "byte \(offset): \(expected)" }
+}

@@ -1,0 +1,45 @@
+#pragma once
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <microhttpd.h>
+
+// MHD_start_daemon is variadic, and wants a socket address that lives through the call.
+// `certificate` and `key` are PEM text or null; `address` is numeric, IPv4 or IPv6. errno says why it returned null.
+static inline struct MHD_Daemon *cmhd_start(
+    const char *address, uint16_t port, unsigned threads, unsigned connections, unsigned timeout_seconds,
+    size_t connection_memory, const char *certificate, const char *key,
+    MHD_AccessHandlerCallback access, MHD_RequestCompletedCallback completed, void *context) {
+    struct sockaddr_in v4; struct sockaddr_in6 v6; struct sockaddr *bound;
+    memset(&v4, 0, sizeof v4); memset(&v6, 0, sizeof v6);
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
+    if (inet_pton(AF_INET, address, &v4.sin_addr) == 1) {
+        v4.sin_family = AF_INET; v4.sin_port = htons(port); bound = (struct sockaddr *)&v4;
+    } else if (inet_pton(AF_INET6, address, &v6.sin6_addr) == 1) {
+        v6.sin6_family = AF_INET6; v6.sin6_port = htons(port); bound = (struct sockaddr *)&v6;
+        flags |= MHD_USE_IPv6;
+    } else {
+        errno = EAFNOSUPPORT; return NULL;
+    }
+    struct MHD_OptionItem tls[] = {
+        { MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)certificate },
+        { MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)key },
+        { MHD_OPTION_END, 0, NULL } };
+    struct MHD_OptionItem none[] = { { MHD_OPTION_END, 0, NULL } };
+    if (certificate && key) flags |= MHD_USE_TLS;
+    errno = 0;
+    return MHD_start_daemon(
+        flags, port, NULL, NULL, access, context,
+        MHD_OPTION_SOCK_ADDR, bound, MHD_OPTION_NOTIFY_COMPLETED, completed, context,
+        MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT, connections,
+        MHD_OPTION_CONNECTION_TIMEOUT, timeout_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, connection_memory,
+        MHD_OPTION_ARRAY, (certificate && key) ? tls : none, MHD_OPTION_END);
+}
+static inline uint16_t cmhd_port(struct MHD_Daemon *daemon) {
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT);
+    return info ? info->port : 0;
+}
+static inline void cmhd_close(int descriptor) { if (descriptor >= 0) close(descriptor); }

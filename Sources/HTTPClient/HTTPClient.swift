@@ -1,0 +1,75 @@
+internal import CCurl
+internal import Runtime
+internal import Synchronization
+
+/// One libcurl handle on a thread of its own: the connection is reused, a transfer can be cut off at once.
+package actor HTTPClient {
+    private let executor = BlockingExecutor(label: "http-client")
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
+
+    private let settings: Settings
+    private var handle: Handle?  // made with the first request: its libraries cost memory
+
+    package struct Settings: Sendable {
+        package var certificateAuthorities: String?  // a PEM file in place of the system's
+        package var connectTimeoutSeconds = 10
+        package var stallSeconds = 20  // slower than 1 byte a second for so long: given up
+        package var responseLimit = 1 << 20
+        package var userAgent: String
+        package init(userAgent: String) { self.userAgent = userAgent }
+    }
+
+    package struct Request: Sendable {
+        package var method: String
+        package var url: String
+        package var headers: [(name: String, value: String)]
+        package var body: [UInt8]
+        package init(method: String, url: String, headers: [(name: String, value: String)] = [], body: [UInt8] = []) {
+            self.method = method
+            self.url = url
+            self.headers = headers
+            self.body = body
+        }
+    }
+
+    package struct Response: Sendable {
+        package let status: Int
+        package let headers: [String: String]  // names in lower case
+        package let body: [UInt8]
+    }
+
+    package init(settings: Settings) { self.settings = settings }
+
+    isolated deinit {}  // the handle dies on the thread that used it
+
+    package func send(_ request: Request) async throws -> Response {
+        let abort = AbortFlag()
+        return try await withTaskCancellationHandler {
+            try Task.checkCancellation()
+            let handle = try self.handle ?? Handle(settings)
+            self.handle = handle
+            return try handle.perform(request, responseLimit: settings.responseLimit, abort: abort)
+        } onCancel: {
+            abort.raise()
+        }
+    }
+
+    /// Gives up the connection and its memory until the next request.
+    package func close() { handle = nil }
+}
+
+/// Raised from any thread; curl's progress callback reads it several times a second.
+final class AbortFlag: Sendable {
+    private let raised = Atomic(false)
+    func raise() { raised.store(true, ordering: .relaxed) }
+    var isRaised: Bool { raised.load(ordering: .relaxed) }
+}
+
+/// A transfer failed before an answer came: curl's code, its words, the address.
+package struct CurlError: Error, CustomStringConvertible {
+    package let code: UInt32
+    package let message: String
+    package let url: String
+    package var description: String { "curl \(code): \(message) (\(url))" }
+    package var wasAborted: Bool { code == CURLE_ABORTED_BY_CALLBACK.rawValue }
+}

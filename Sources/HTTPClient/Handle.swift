@@ -1,0 +1,132 @@
+internal import CCurl
+
+/// The easy handle. Its owner, an actor, keeps all calls on one thread.
+@safe final class Handle {
+    private let curl: UnsafeMutableRawPointer
+
+    // curl_global_init is not thread-safe: a static runs once.
+    private static let globally = ccurl_global_init()
+
+    init(_ settings: HTTPClient.Settings) throws(CurlError) {
+        guard Handle.globally == CURLE_OK, let curl = unsafe curl_easy_init() else {
+            throw CurlError(code: CURLE_FAILED_INIT.rawValue, message: "libcurl could not be started", url: "")
+        }
+        unsafe self.curl = curl
+        try set(CURLOPT_NOSIGNAL, 1)
+        try set(CURLOPT_CONNECTTIMEOUT, settings.connectTimeoutSeconds)
+        try set(CURLOPT_LOW_SPEED_LIMIT, 1)
+        try set(CURLOPT_LOW_SPEED_TIME, settings.stallSeconds)
+        try set(CURLOPT_FOLLOWLOCATION, 0)
+        try set(CURLOPT_TCP_KEEPALIVE, 1)
+        try set(CURLOPT_MAXCONNECTS, 1)
+        try set(CURLOPT_BUFFERSIZE, 16_384)
+        try set(CURLOPT_UPLOAD_BUFFERSIZE, 16_384)
+        try set(CURLOPT_PROTOCOLS_STR, "http,https")
+        try set(CURLOPT_USERAGENT, settings.userAgent)
+        if let file = settings.certificateAuthorities { try set(CURLOPT_CAINFO, file) }
+    }
+
+    deinit { unsafe curl_easy_cleanup(curl) }
+
+    func perform(_ request: HTTPClient.Request, responseLimit: Int, abort: AbortFlag) throws(CurlError) -> HTTPClient.Response {
+        try set(CURLOPT_URL, request.url)
+        var list: UnsafeMutablePointer<curl_slist>?
+        defer { unsafe curl_slist_free_all(list) }
+        // An empty Expect: curl would else wait a second for leave to send a large body.
+        for line in ["Expect:"] + request.headers.map({ "\($0.name): \($0.value)" }) {
+            guard let longer = unsafe curl_slist_append(list, line) else { throw failure(CURLE_OUT_OF_MEMORY, request.url, "") }
+            unsafe list = longer
+        }
+        try check(unsafe ccurl_set_headers(curl, list), request.url)
+
+        let received = Received(limit: responseLimit, abort: abort)
+        var words = [CChar](repeating: 0, count: Int(CURL_ERROR_SIZE))
+        let code = withExtendedLifetime(received) { () -> CURLcode in
+            let context = unsafe Unmanaged.passUnretained(received).toOpaque()
+            return unsafe request.body.withUnsafeBytes { body in  // curl reads the body until perform returns
+                unsafe words.withUnsafeMutableBufferPointer { buffer in
+                    var code = unsafe ccurl_set_write(curl, Received.takeBody, context)
+                    if code == CURLE_OK { code = unsafe ccurl_set_header_reader(curl, Received.takeHeader, context) }
+                    if code == CURLE_OK { code = unsafe ccurl_set_progress(curl, Received.checkAbort, context) }
+                    if code == CURLE_OK { code = unsafe ccurl_set_pointer(curl, CURLOPT_ERRORBUFFER, buffer.baseAddress) }
+                    if code == CURLE_OK {
+                        code = request.method == "GET"
+                            ? unsafe ccurl_set_long(curl, CURLOPT_HTTPGET, 1)
+                            : unsafe ccurl_set_body(curl, body.baseAddress ?? UnsafeRawPointer(buffer.baseAddress), body.count)
+                    }
+                    if code == CURLE_OK, request.method != "GET" {
+                        code = unsafe ccurl_set_string(curl, CURLOPT_CUSTOMREQUEST, request.method)
+                    } else if code == CURLE_OK {
+                        code = unsafe ccurl_set_string(curl, CURLOPT_CUSTOMREQUEST, nil)
+                    }
+                    if code == CURLE_OK { code = unsafe curl_easy_perform(curl) }
+                    unsafe ccurl_set_pointer(curl, CURLOPT_ERRORBUFFER, nil)
+                    return code
+                }
+            }
+        }
+        guard code == CURLE_OK else {
+            let text = String(decoding: words.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            throw failure(code, request.url, received.isTooLarge ? "the answer is larger than \(responseLimit) bytes" : text)
+        }
+        var status = 0
+        _ = unsafe ccurl_get_long(curl, CURLINFO_RESPONSE_CODE, &status)
+        return HTTPClient.Response(status: status, headers: received.headers, body: received.body)
+    }
+
+    private func set(_ option: CURLoption, _ value: Int) throws(CurlError) { try check(unsafe ccurl_set_long(curl, option, value), "") }
+    private func set(_ option: CURLoption, _ value: String) throws(CurlError) {
+        try check(unsafe ccurl_set_string(curl, option, value), value)
+    }
+
+    private func check(_ code: CURLcode, _ url: String) throws(CurlError) {
+        guard code == CURLE_OK else { throw failure(code, url, "") }
+    }
+
+    private func failure(_ code: CURLcode, _ url: String, _ words: String) -> CurlError {
+        unsafe CurlError(code: code.rawValue, message: words.isEmpty ? String(cString: curl_easy_strerror(code)) : words, url: url)
+    }
+}
+
+/// What comes in during one transfer. Used by curl's callbacks inside `perform` only, on its thread.
+private final class Received {
+    var body: [UInt8] = []
+    var headers: [String: String] = [:]
+    var isTooLarge = false
+    let limit: Int
+    let abort: AbortFlag
+
+    init(limit: Int, abort: AbortFlag) {
+        self.limit = limit
+        self.abort = abort
+    }
+
+    static let takeBody: ccurl_data_callback = { bytes, size, count, context in
+        guard let bytes = unsafe bytes, let context = unsafe context else { return 0 }
+        let received = unsafe Unmanaged<Received>.fromOpaque(context).takeUnretainedValue()
+        guard received.body.count + size * count <= received.limit else {
+            received.isTooLarge = true
+            return 0
+        }
+        unsafe received.body.append(contentsOf: UnsafeRawBufferPointer(start: bytes, count: size * count))
+        return size * count
+    }
+
+    static let takeHeader: ccurl_data_callback = { bytes, size, count, context in
+        guard let bytes = unsafe bytes, let context = unsafe context else { return 0 }
+        let received = unsafe Unmanaged<Received>.fromOpaque(context).takeUnretainedValue()
+        let line = unsafe Array(UnsafeRawBufferPointer(start: bytes, count: size * count))
+        if line.starts(with: Array("HTTP/".utf8)) { received.headers = [:] }  // of the last answer only
+        guard let colon = line.firstIndex(of: 58), received.headers.count < 100 else { return size * count }
+        let name = String(decoding: line[..<colon], as: UTF8.self).lowercased()
+        let value = line[(colon + 1)...].drop { $0 == 32 || $0 == 9 }
+        let end = value.lastIndex { $0 > 32 }.map { $0 + 1 } ?? value.startIndex
+        received.headers[name] = String(decoding: value[..<end], as: UTF8.self)
+        return size * count
+    }
+
+    static let checkAbort: ccurl_progress_callback = { context, _, _, _, _ in
+        guard let context = unsafe context else { return 0 }
+        return unsafe Unmanaged<Received>.fromOpaque(context).takeUnretainedValue().abort.isRaised ? 1 : 0
+    }
+}

@@ -1,0 +1,24 @@
+/// A point in time: whole milliseconds since 1970-01-01T00:00:00Z, without leap seconds.
+package struct Instant: Sendable, Hashable, Comparable {
+    package let ms: Int64
+
+    package init(ms: Int64) { self.ms = ms }
+
+    package static func < (a: Instant, b: Instant) -> Bool { a.ms < b.ms }
+    package static func + (a: Instant, b: Duration) -> Instant { Instant(ms: a.ms &+ b.ms) }
+    package static func - (a: Instant, b: Duration) -> Instant { Instant(ms: a.ms &- b.ms) }
+    package static func - (a: Instant, b: Instant) -> Duration { .milliseconds(a.ms &- b.ms) }
+
+    /// What a device may claim: from 1970 to the end of 2199. Outside it a time is a mistake, and sums cannot overflow inside.
+    package static let valid = Instant(ms: 0)...Instant(ms: 7_258_118_400_000)
+}
+
+extension Duration {
+    /// Whole milliseconds, rounded towards zero.
+    package var ms: Int64 {
+        let (seconds, attoseconds) = components
+        return seconds * 1_000 + attoseconds / 1_000_000_000_000_000
+    }
+
+    package var wholeSeconds: Int64 { components.seconds }
+}

@@ -1,0 +1,12 @@
+/// The mean of the passed readings of one bin of the time grid: all that models see.
+package struct Observation: Sendable, Hashable {
+    package let validAt: Instant  // the end of the bin (validAt - step, validAt]
+    package let humidity: RelativeHumidity  // 0 to 100 %
+    package let temperature: Temperature?
+
+    package init(validAt: Instant, humidity: RelativeHumidity, temperature: Temperature?) {
+        self.validAt = validAt
+        self.humidity = humidity
+        self.temperature = temperature
+    }
+}

@@ -1,0 +1,53 @@
+/// What one sensor said at one instant, unjudged and before any calibration.
+package struct Reading: Sendable, Hashable {
+    package var takenAt: Instant
+    package var humidityMpct: Int32?  // as the sensor said it: 250 % is kept, and flagged
+    package var temperatureMc: Int32?
+    package var pressurePa: Int32?
+    package var flags: ReadingFlags
+    package var clock: ClockQuality
+    package var boot: UInt32  // the host's starts, counted by the store: tells which `boottimeMs` belong together
+    package var boottimeMs: Int64  // since that start, suspend included; never jumps
+
+    package init(
+        takenAt: Instant, humidityMpct: Int32?, temperatureMc: Int32? = nil, pressurePa: Int32? = nil,
+        flags: ReadingFlags = [], clock: ClockQuality = .synchronised, boot: UInt32 = 0, boottimeMs: Int64 = 0
+    ) {
+        self.takenAt = takenAt
+        self.humidityMpct = humidityMpct
+        self.temperatureMc = temperatureMc
+        self.pressurePa = pressurePa
+        self.flags = flags
+        self.clock = clock
+        self.boot = boot
+        self.boottimeMs = boottimeMs
+    }
+}
+
+/// What the driver knew of a reading when it was taken. Bits are part of the wire format: never reuse one.
+package struct ReadingFlags: OptionSet, Sendable, Hashable {
+    package let rawValue: UInt16
+    package init(rawValue: UInt16) { self.rawValue = rawValue }
+
+    package static let impossible = ReadingFlags(rawValue: 1 << 0)  // outside what air can have
+    package static let clamped = ReadingFlags(rawValue: 1 << 1)  // the driver cut the value to its range
+    package static let cached = ReadingFlags(rawValue: 1 << 2)  // a repeat of the driver's last conversion
+    package static let unchecked = ReadingFlags(rawValue: 1 << 3)  // the chip offers a checksum, the driver has none
+    package static let simulated = ReadingFlags(rawValue: 1 << 4)
+    package static let replayed = ReadingFlags(rawValue: 1 << 5)
+}
+
+/// How far the time beside a reading can be trusted.
+package enum ClockQuality: UInt8, Sendable, Hashable, CaseIterable {
+    case synchronised = 0
+    case holdover = 1
+    case unknown = 2
+
+    package var name: String {
+        switch self {
+        case .synchronised: "synchronised"
+        case .holdover: "holdover"
+        case .unknown: "unknown"
+        }
+    }
+}

@@ -1,0 +1,89 @@
+/// A row of a device's log that is no reading. It has a sequence of its own and is delivered like one.
+package enum Record: Sendable, Hashable {
+    case hole(Hole)
+    case clockCorrection(ClockCorrection)
+    case sensor(SensorRecord)
+}
+
+/// A recorded absence of readings.
+package struct Hole: Sendable, Hashable {
+    package enum Reason: UInt8, Sendable, CaseIterable {
+        case sensorError = 1
+        case evictedByAge = 2
+        case evictedBySize = 3
+        case storeRepaired = 4
+
+        package var name: String {
+            switch self {
+            case .sensorError: "sensor_error"
+            case .evictedByAge: "evicted_by_age"
+            case .evictedBySize: "evicted_by_size"
+            case .storeRepaired: "store_repaired"
+            }
+        }
+        package init?(name: String) {
+            guard let reason = Self.allCases.first(where: { $0.name == name }) else { return nil }
+            self = reason
+        }
+    }
+
+    package var sensor: SensorName?  // nil: of the whole device
+    package var reason: Reason
+    package var from: Instant
+    package var to: Instant
+    package var count: Int64  // readings missed or evicted
+    package var sequences: ClosedRange<Int64>?  // for evictions: what will never be sent
+
+    package init(
+        sensor: SensorName?, reason: Reason, from: Instant, to: Instant, count: Int64,
+        sequences: ClosedRange<Int64>? = nil
+    ) {
+        self.sensor = sensor
+        self.reason = reason
+        self.from = from
+        self.to = to
+        self.count = count
+        self.sequences = sequences
+    }
+}
+
+/// Readings of one boot, taken in [from, to] by the clock of then, were really taken `offset` later.
+package struct ClockCorrection: Sendable, Hashable {
+    package var boot: UInt32
+    package var offset: Duration
+    package var from: Instant
+    package var to: Instant
+
+    package init(boot: UInt32, offset: Duration, from: Instant, to: Instant) {
+        self.boot = boot
+        self.offset = offset
+        self.from = from
+        self.to = to
+    }
+}
+
+/// What a sensor is from here on in the log; a later record of the same sensor replaces it.
+package struct SensorRecord: Sendable, Hashable {
+    package var sensor: SensorName
+    package var kind: String  // hwmon, iio, replay, simulated, …
+    package var driver: String  // what the kernel or the recording calls it; empty when unknown
+    package var serial: String
+    package var place: String
+    package var step: Duration  // of its time grid
+    package var offsetMpct: Int32  // calibration: corrected = reading · gain + offset
+    package var gainPpm: Int32
+
+    package init(
+        sensor: SensorName, kind: String, driver: String = "", serial: String = "", place: String = "",
+        step: Duration, offsetMpct: Int32 = 0, gainPpm: Int32 = 1_000_000
+    ) {
+        self.sensor = sensor
+        self.kind = kind
+        self.driver = driver
+        self.serial = serial
+        self.place = place
+        self.step = step
+        self.offsetMpct = offsetMpct
+        self.gainPpm = gainPpm
+    }
+}

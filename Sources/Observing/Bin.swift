@@ -1,0 +1,46 @@
+package import Measures
+
+/// The sums of one bin of the grid; whole numbers, so that the order of readings does not matter.
+package struct Bin: Sendable, Hashable {
+    package let validAt: Instant
+    package var count: Int64 = 0  // passed readings
+    package var failed: Int64 = 0
+    package var humiditySumMpct: Int64 = 0
+    package var humidityMinMpct: Int64 = .max
+    package var humidityMaxMpct: Int64 = .min
+    package var temperatureCount: Int64 = 0
+    package var temperatureSumMc: Int64 = 0
+
+    package init(validAt: Instant) { self.validAt = validAt }
+
+    package mutating func add(_ reading: Reading) {
+        guard case .passed(let humidity, let temperature) = QualityControl.judge(reading) else {
+            failed += 1
+            return
+        }
+        let mpct = Int64((humidity.percent * 1_000).rounded())
+        count += 1
+        humiditySumMpct += mpct
+        humidityMinMpct = min(humidityMinMpct, mpct)
+        humidityMaxMpct = max(humidityMaxMpct, mpct)
+        if let temperature {
+            temperatureCount += 1
+            temperatureSumMc += Int64((temperature.celsius * 1_000).rounded())
+        }
+    }
+
+    /// `nil` while no reading has passed. Means are rounded to thousandths, as they are stored.
+    package var observation: Observation? {
+        guard count > 0 else { return nil }
+        return Observation(
+            validAt: validAt,
+            humidity: RelativeHumidity(percent: Double(Bin.mean(humiditySumMpct, count)) / 1_000),
+            temperature: temperatureCount > 0
+                ? Temperature(celsius: Double(Bin.mean(temperatureSumMc, temperatureCount)) / 1_000) : nil)
+    }
+
+    /// Rounded to nearest, ties away from zero.
+    package static func mean(_ sum: Int64, _ count: Int64) -> Int64 {
+        sum >= 0 ? (2 * sum + count) / (2 * count) : -((-2 * sum + count) / (2 * count))
+    }
+}

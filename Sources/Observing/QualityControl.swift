@@ -1,0 +1,34 @@
+package import Measures
+
+/// Judges readings one by one; a reading that fails stays stored but is no part of an observation.
+package enum QualityControl {
+    package enum Verdict: Sendable, Equatable {
+        case passed(humidity: RelativeHumidity, temperature: Temperature?)
+        case failed(Fault)
+    }
+
+    package enum Fault: UInt8, Sendable, CaseIterable {
+        case missing = 1  // no humidity in the reading
+        case range = 2  // outside -1 to 101 %
+
+        package var name: String {
+            switch self {
+            case .missing: "missing"
+            case .range: "range"
+            }
+        }
+    }
+
+    /// A capacitive sensor errs by a little around dry and saturated air: within 1 % of the ends it is cut, beyond it fails.
+    package static func judge(_ reading: Reading) -> Verdict {
+        guard let humidity = reading.humidityMpct else { return .failed(.missing) }
+        guard (-1_000...101_000).contains(humidity), !reading.flags.contains(.impossible) else { return .failed(.range) }
+        let percent = min(100, max(0, Double(humidity) / 1_000))
+        // -90 to 90 °C: beyond what any air sensor measures, the temperature alone is dropped.
+        let temperature = reading.temperatureMc.flatMap { (-90_000...90_000).contains($0) ? Temperature(celsius: Double($0) / 1_000) : nil }
+        return .passed(humidity: RelativeHumidity(percent: percent), temperature: temperature)
+    }
+
+    /// What a driver should flag at once: no air has it.
+    package static func isImpossible(humidityMpct: Int32) -> Bool { !(-1_000...101_000).contains(humidityMpct) }
+}

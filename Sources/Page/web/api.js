@@ -1,0 +1,47 @@
+// Requests, and when to make them.
+
+const TIMEOUT_MS = 5000;
+
+/** An answer that is not a success: RFC 9457 where the server says more than a status. */
+export class Problem extends Error {
+  constructor(status, title, detail) {
+    super(detail || title || `HTTP ${status}`);
+    this.status = status;
+  }
+}
+
+/** The JSON at `path`. Throws `Problem` if the server refused, anything else if it did not answer. */
+export async function get(path, signal) {
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  const answer = await fetch(path, {
+    headers: { Accept: "application/json" },
+    cache: "no-cache",
+    signal: signal ? AbortSignal.any([timeout, signal]) : timeout,
+  });
+  if (answer.ok) return answer.json();
+  const { title, detail } = await answer.json().catch(() => ({}));
+  throw new Problem(answer.status, title, detail);
+}
+
+/**
+ * Does `work` now and again `pause` ms after it ended, so that a slow server never has two rounds to answer.
+ * Rests while the tab is hidden. Returns a function that asks for a round at once.
+ */
+export function repeat(pause, work) {
+  let timer, running = false, again = false;
+  async function round() {
+    clearTimeout(timer);
+    if (running) { again = true; return; }
+    if (document.hidden) return;
+    running = true;
+    do {
+      again = false;
+      await work();
+    } while (again);
+    running = false;
+    timer = setTimeout(round, pause);
+  }
+  document.addEventListener("visibilitychange", round);
+  round();
+  return round;
+}

@@ -1,0 +1,277 @@
+// What the page says: words, numbers, tables. All that comes from the API goes in as text, never as markup.
+
+import { intervals, medianIndex } from "/chart.js";
+
+const $ = (id) => document.getElementById(id);
+const THIN = "\u202f", NONE = "–", HOUR_S = 3600;
+
+// Words ----------------------------------------------------------------------------------------------------------
+
+const format = (options) => {
+  const formatter = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", ...options });
+  return (t) => (Number.isFinite(t) ? formatter.format(t).replaceAll(",", "") : NONE);
+};
+const when = format({ weekday: "short", day: "numeric", month: "short" });
+const dated = format({ day: "numeric", month: "short", year: "numeric" });
+export const clock = format({ second: "2-digit" });
+export const instant = (text) => (text ? Date.parse(text) : NaN);
+
+const number = (value, digits = 1) => (Number.isFinite(value) ? value.toFixed(digits).replace("-", "−") : NONE);
+const united = (value, unit, digits) => (Number.isFinite(value) ? number(value, digits) + THIN + unit : NONE);
+const percent = (value, digits) => united(value, "%", digits);
+const celsius = (value) => united(value, "°C");
+const range = (low, high, digits) => `${number(low, digits)}–${number(high, digits)}`;
+
+export function span(seconds) {
+  if (seconds < HOUR_S) return `${Math.round(seconds / 60)}${THIN}min`;
+  if (seconds < 72 * HOUR_S) return `${+(seconds / HOUR_S).toFixed(1)}${THIN}h`;
+  return `${+(seconds / 86400).toFixed(1)} days`;
+}
+
+function age(now, then) {
+  const seconds = (now - then) / 1000;
+  if (!Number.isFinite(seconds)) return NONE;
+  if (seconds < -HOUR_S) return "ahead"; // of the clock it is measured against
+  if (seconds < 60) return "now";
+  const unit = [[86400, "d"], [HOUR_S, "h"], [60, "min"]].find(([size]) => seconds >= size);
+  return Math.floor(seconds / unit[0]) + THIN + unit[1];
+}
+
+const releaseName = (release) => (release ? String(release.counter) : "shipped");
+
+// Elements -------------------------------------------------------------------------------------------------------
+
+function element(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) if (value !== false) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+/** Writes only what changed: an untouched node keeps its selection, and a screen reader stays silent. */
+function say(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+  node.hidden = text === "";
+}
+
+/** Rebuilds `node` only when `data` is not what it was built from. */
+function rebuild(node, data, build) {
+  const print = JSON.stringify(data);
+  if (node.builtFrom === print) return;
+  node.builtFrom = print;
+  node.replaceChildren(...build());
+}
+
+const numeric = (text, more = {}) => element("td", { class: "num", ...more }, text);
+const rowHead = (text) => element("th", { scope: "row" }, text);
+const pairs = (list) => list.map(([term, ...texts]) =>
+  element("div", {}, element("dt", {}, term), ...texts.filter(Boolean).map((text) => element("dd", {}, text))));
+
+// Header and fleet -----------------------------------------------------------------------------------------------
+
+export function showConnection(state, text) {
+  $("connection").dataset.state = state;
+  say($("connection"), text);
+}
+
+export const address = (device, sensor) => `#${encodeURIComponent(device)}/${encodeURIComponent(sensor)}`;
+
+function sensorState(device, sensor) {
+  if (device.revoked) return "revoked";
+  return sensor?.state ?? "waiting";
+}
+
+const rows = new Map();
+
+function fleetRow() {
+  const link = element("a", {}, element("span", { class: "device" }), " ", element("span", { class: "sensor" }));
+  const cells = ["wide", "num strong", "num", "num", "num wide", "num wide"].map((name) => element("td", { class: name }));
+  const state = element("span", { class: "state" });
+  return { link, cells, state, row: element("tr", {}, element("th", { scope: "row" }, link), ...cells, element("td", { class: "status" }, state)) };
+}
+
+export function showFleet({ face, now, devices, release }, selected) {
+  say($("face"), face === "edge" ? `edge · ${devices[0].id}` : `cloud · ${devices.length} ${devices.length === 1 ? "device" : "devices"}`);
+  say($("fleet-empty"), devices.length === 0 ? "No device has reported yet: vaho-cloud device add NAME"
+    : face === "edge" && devices[0].sensors.length === 0 ? "No sensor has reported yet: vaho-edge sensors" : "");
+  $("fleet").hidden = !$("fleet-empty").hidden;
+  say($("served"), face === "edge" ? "" : release
+    ? `Release served: ${release.counter} · ${release.sha256.slice(0, 12)} · created ${dated(instant(release.created_at))}`
+    : "No release is served yet: devices use the forecaster they ship with.");
+  $("served").title = release?.sha256 ?? "";
+
+  const wanted = [];
+  for (const device of devices) {
+    for (const sensor of device.sensors.length ? device.sensors : [null]) {
+      const key = address(device.id, sensor?.name ?? "");
+      if (!rows.has(key)) rows.set(key, fleetRow());
+      const { link, cells, state, row } = rows.get(key);
+      const last = sensor?.last;
+      const texts = [
+        sensor?.place ?? "", percent(last?.humidity_pct), celsius(last?.temperature_c),
+        age(instant(device.now) || now, instant(last?.time)), String(device.backlog), releaseName(device.release),
+      ];
+      const chosen = selected !== null && device.id === selected.device && sensor?.name === selected.sensor;
+      say(link.firstChild, device.id);
+      say(link.lastChild, sensor?.name ?? "no sensor yet");
+      if (sensor) link.href = key;
+      if (chosen) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+      texts.forEach((text, i) => { if (cells[i].textContent !== text) cells[i].textContent = text; });
+      state.dataset.state = sensorState(device, sensor);
+      say(state, sensorState(device, sensor));
+      wanted.push([key, row]);
+    }
+  }
+  const body = $("fleet").tBodies[0];
+  wanted.forEach(([, row], i) => { if (body.rows[i] !== row) body.insertBefore(row, body.rows[i] ?? null); });
+  while (body.rows.length > wanted.length) body.lastChild.remove();
+  const keys = new Set(wanted.map(([key]) => key));
+  for (const key of rows.keys()) if (!keys.has(key)) rows.delete(key);
+}
+
+// One sensor -----------------------------------------------------------------------------------------------------
+
+export function showMissing(text) {
+  say($("missing"), text);
+  $("detail").hidden = $("model").hidden = true;
+}
+
+export function showSensor(device, sensor) {
+  $("missing").hidden = true;
+  $("detail").hidden = $("model").hidden = false;
+  say($("name"), sensor.name);
+  say($("about"), [
+    device.id, sensor.place, sensor.kind, `every ${span(sensor.step_s)}`, `clock ${device.clock}`,
+    `backlog ${device.backlog}`, device.last_seen_at && `last seen ${when(instant(device.last_seen_at))}`,
+  ].filter(Boolean).join(" · "));
+  document.title = `${sensor.name}, ${device.id} – Vaho`;
+}
+
+export const showProblem = (text) => say($("problem"), text);
+
+/** The figures in words, and the same as one sentence for who cannot see the chart. */
+export function showFigures(last, forecast) {
+  const figures = [];
+  const sentence = [];
+  const leads = forecast?.leads ?? [];
+  const end = leads.at(-1);
+  const band = forecast && intervals(forecast.levels).find((interval) => interval.percent === 80);
+  const [low, high] = end && band ? [end.values[band.low], end.values[band.high]] : [NaN, NaN];
+  const digits = high - low < 5 ? 1 : 0; // where the interval is narrow, a whole percent says too little
+  if (last) {
+    figures.push(["Now", percent(last.humidity, digits), [celsius(last.temperature), when(last.time)].filter((t) => t !== NONE).join(" · ")]);
+    sentence.push(`now ${percent(last.humidity, digits)}`);
+  }
+  if (end) {
+    const middle = medianIndex(forecast.levels);
+    const ahead = `In ${span(end.lead)}`;
+    const interval = Number.isFinite(low) ? `80${THIN}%: ${range(low, high, digits)}${THIN}%` : "";
+    figures.push([ahead, percent(end.values[middle], digits), interval]);
+    sentence.push(`in ${span(end.lead)} ${percent(end.values[middle], digits)} (${interval})`);
+    const ordered = leads.toSorted((a, b) => a.values[middle] - b.values[middle]);
+    const [driest, dampest] = [ordered[0], ordered.at(-1)];
+    figures.push(["Median until then", range(driest.values[middle], dampest.values[middle], digits) + THIN + "%",
+      `highest ${when(dampest.t)}`]);
+    if (Number.isFinite(end.dewPoint)) {
+      figures.push([`Dew point in ${span(end.lead)}`, celsius(end.dewPoint), `air ${celsius(end.temperature)}`]);
+      sentence.push(`dew point ${celsius(end.dewPoint)}`);
+    }
+  }
+  rebuild($("figures"), figures, () => pairs(figures));
+  const label = `Humidity and forecast: ${sentence.join(", ")}. Arrow keys step through the values.`;
+  if ($("chart").getAttribute("aria-label") !== label) $("chart").setAttribute("aria-label", label);
+}
+
+export function showKey(levels) {
+  const entries = [["observed", "Observed"]];
+  if (levels) entries.push(["median", "Median"], ...intervals(levels).reverse().map(({ percent }) => [`band-${percent}`, `${percent}${THIN}%`]));
+  rebuild($("key"), entries, () => entries.map(([name, text]) => element("li", {}, element("i", { class: name }), text)));
+}
+
+/** The line under the chart: the values under the pointer, else what the pointer does. */
+export function showReadout(point, observed, forecast) {
+  const parts = [];
+  if (point) {
+    parts.push(["time", when(point.time)]);
+    if (point.observation !== undefined) {
+      const humidity = observed.humidity[point.observation];
+      parts.push(["strong", percent(humidity)], ["", Number.isFinite(humidity) ? "observed" : "nothing observed"]);
+      if (Number.isFinite(observed.temperature[point.observation])) parts.push(["", celsius(observed.temperature[point.observation])]);
+    } else if (point.lead === undefined) parts.push(["", point.time === forecast?.origin ? "forecast origin" : "nothing observed"]);
+    if (point.lead !== undefined) {
+      const { lead, values, temperature, dewPoint } = forecast.leads[point.lead];
+      parts.push(["strong", percent(values[medianIndex(forecast.levels)])], ["", `in ${span(lead)}`]);
+      for (const { percent: p, low, high } of intervals(forecast.levels).reverse()) parts.push(["", `${p}${THIN}%: ${range(values[low], values[high])}`]);
+      if (Number.isFinite(temperature)) parts.push(["", celsius(temperature)]);
+      if (Number.isFinite(dewPoint)) parts.push(["", `dew point ${celsius(dewPoint)}`]);
+    }
+  } else {
+    parts.push(["hint", matchMedia("(hover: none)").matches ? "Touch the chart for values."
+      : "Point at the chart, or focus it and use ← →, for values. Drag to zoom, double-click to see all."]);
+  }
+  rebuild($("readout"), parts, () => parts.flatMap(([name, text]) => [element("span", { class: name }, text), " "]));
+}
+
+const TABLE_LEADS = [1, 3, 6, 12, 24, 48, 72, 96, 120].map((hours) => hours * HOUR_S);
+
+export function showNumbers(observed, forecast) {
+  const leads = (forecast?.leads ?? []).filter(({ lead }, i, all) => TABLE_LEADS.includes(lead) || i === all.length - 1);
+  rebuild($("forecast").tBodies[0], leads, () => {
+    const of = (percent) => intervals(forecast.levels).find((interval) => interval.percent === percent);
+    const cell = (values, interval) => numeric(interval ? range(values[interval.low], values[interval.high]) : NONE);
+    return leads.map(({ t, lead, values, temperature, dewPoint }) => element("tr", {},
+      rowHead(span(lead)), element("td", {}, when(t)), numeric(percent(values[medianIndex(forecast.levels)])),
+      cell(values, of(80)), cell(values, of(90)), numeric(celsius(temperature)), numeric(celsius(dewPoint))));
+  });
+  $("forecast").hidden = leads.length === 0;
+  const latest = (observed?.times ?? []).map((t, i) => [t, observed.humidity[i], observed.temperature[i]]).slice(-9).reverse();
+  rebuild($("latest").tBodies[0], latest, () => latest.map(([t, humidity, temperature]) =>
+    element("tr", {}, rowHead(when(t)), numeric(percent(humidity)), numeric(celsius(temperature)))));
+  $("latest").hidden = latest.length === 0;
+}
+
+// The model ------------------------------------------------------------------------------------------------------
+
+export function showRelease(device, forecast) {
+  const release = forecast ? forecast.release : device.release;
+  const list = [["Release", release ? String(release.counter) : "the one the package ships with"]];
+  if (release) list.push(["SHA-256", element("code", { title: release.sha256 }, release.sha256.slice(0, 12))]);
+  if (forecast) list.push(["Method", forecast.method], ["Origin", dated(forecast.origin)], ["Issued", dated(forecast.issuedAt)]);
+  rebuild($("use"), [list.map(String), release], () => pairs(list));
+}
+
+function ratio(mine, other) {
+  const value = mine / other;
+  if (!Number.isFinite(value)) return numeric(NONE);
+  const verdict = value < 0.995 ? "better" : value < 1.005 ? "even" : "worse"; // as the two decimals show it
+  return numeric(number(value, 2), { class: `num ${verdict}` });
+}
+
+export function showScores(device, forecast) {
+  const current = (forecast ? forecast.release : device.release)?.counter ?? 0;
+  const scores = device.scores ?? [];
+  const counters = [...new Set(scores.map(({ release }) => release))].sort((a, b) => (b === current) - (a === current) || b - a);
+  const table = $("scores");
+  const parent = table.parentElement;
+  $("scores-empty").hidden = scores.length > 0;
+  parent.hidden = scores.length === 0;
+  const print = JSON.stringify([scores, current]);
+  if (table.builtFrom === print) return;
+  table.builtFrom = print;
+  for (const body of [...table.tBodies]) body.remove();
+  for (const counter of counters) {
+    const name = (counter === 0 ? "Release the package ships with" : `Release ${counter}`) + (counter === current ? ", in use" : "");
+    const head = element("tr", { class: "group" }, element("th", { scope: "rowgroup", colspan: 8 }, name));
+    const ordered = scores.filter(({ release }) => release === counter).sort((a, b) => a.lead_time_s - b.lead_time_s);
+    table.append(element("tbody", {}, head, ...ordered.map((score) => element("tr", {},
+      rowHead(span(score.lead_time_s)), numeric(number(score.mae_pct, 2), { class: "num strong" }),
+      numeric(number(score.persistence_mae_pct, 2)), ratio(score.mae_pct, score.persistence_mae_pct),
+      numeric(number(score.climatology_mae_pct, 2)), ratio(score.mae_pct, score.climatology_mae_pct),
+      numeric(percent(score.coverage_80 * 100, 0)), numeric(String(score.count))))));
+  }
+}
+
+export function showZone() {
+  say($("zone"), `Times are in ${Intl.DateTimeFormat().resolvedOptions().timeZone}.`);
+}

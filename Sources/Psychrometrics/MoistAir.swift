@@ -1,0 +1,31 @@
+package import Measures
+
+/// What temperature and relative humidity say of the water in the air.
+package enum MoistAir {
+    // Magnus form over liquid water: saturation pressure within 0.4 % from -40 to 50 °C.
+    // Source: Alduchov and Eskridge, J. Appl. Meteor. 35 (1996), 601-609.
+    private static let a = 17.625
+    private static let b = 243.04  // °C
+    private static let c = 610.94  // Pa
+
+    /// Saturation vapour pressure over liquid water, in pascals.
+    package static func saturationPressure(at air: Temperature) -> Double {
+        c * Elementary.exp(a * air.celsius / (b + air.celsius))
+    }
+
+    /// The temperature at which air of this temperature and humidity becomes saturated; never above `air`.
+    ///
+    /// Magnus form as above.
+    /// - Returns: `nil` where there is none: humidity not above 0 %, or not a number.
+    package static func dewPoint(of air: Temperature, at humidity: RelativeHumidity) -> Temperature? {
+        guard humidity.percent > 0, air.celsius > -200 else { return nil }
+        let gamma = Elementary.log(min(humidity.percent, 100) / 100) + a * air.celsius / (b + air.celsius)
+        guard gamma.isFinite else { return nil }
+        return Temperature(celsius: min(air.celsius, b * gamma / (a - gamma)))
+    }
+
+    /// Water vapour in grams per cubic metre, by the ideal gas law (R_v = 461.5 J/(kg·K)).
+    package static func absoluteHumidity(of air: Temperature, at humidity: RelativeHumidity) -> Double {
+        humidity.percent / 100 * saturationPressure(at: air) / (461.5 * (air.celsius + 273.15)) * 1_000
+    }
+}

@@ -1,0 +1,126 @@
+internal import Glibc
+
+/// A file could not be read or written: which, why, by the system's own words.
+package struct FileError: Error, CustomStringConvertible {
+    package let path: String
+    package let doing: String
+    package let code: Int32
+
+    init(_ doing: String, _ path: String, _ code: Int32) {
+        self.path = path
+        self.doing = doing
+        self.code = code
+    }
+
+    package var isMissing: Bool { code == ENOENT || code == ENOTDIR }
+
+    package var description: String { "cannot \(doing) \(path): \(FileError.words(code))" }
+
+    static func words(_ code: Int32) -> String {
+        if code == EFBIG { return "it is larger than allowed" }
+        return unsafe strerror(code).map { unsafe String(cString: $0) } ?? "error \(code)"
+    }
+}
+
+package enum Files {
+    /// All of a file of at most `limit` bytes.
+    package static func read(_ path: String, limit: Int) throws(FileError) -> [UInt8] {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileError("read", path, errno) }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 4_096)
+        while true {
+            let count = unsafe chunk.withUnsafeMutableBytes { unsafe Glibc.read(descriptor, $0.baseAddress, $0.count) }
+            if count < 0 {
+                let code = errno
+                if code == EINTR { continue }
+                throw FileError("read", path, code)
+            }
+            if count == 0 { return bytes }
+            guard bytes.count + count <= limit else { throw FileError("read", path, EFBIG) }
+            bytes.append(contentsOf: chunk[..<count])
+        }
+    }
+
+    /// The text of a small file without the spaces and line breaks around it.
+    package static func readTrimmed(_ path: String, limit: Int = 4_096) throws(FileError) -> String {
+        let bytes = try read(path, limit: limit)
+        func isBlank(_ byte: UInt8) -> Bool { byte == 32 || (9...13).contains(byte) || byte == 0 }
+        guard let first = bytes.firstIndex(where: { !isBlank($0) }), let last = bytes.lastIndex(where: { !isBlank($0) }) else { return "" }
+        return String(decoding: bytes[first...last], as: UTF8.self)
+    }
+
+    /// Replaces a file so that after any crash it is whole, old or new: a temporary one, fsync, rename, fsync of the folder.
+    package static func replace(_ path: String, with bytes: [UInt8], mode: UInt32 = 0o644) throws(FileError) {
+        let temporary = path + ".new"
+        try write(temporary, bytes, mode: mode)
+        try rename(temporary, to: path)
+    }
+
+    package static func write(_ path: String, _ bytes: [UInt8], mode: UInt32) throws(FileError) {
+        let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+        guard descriptor >= 0 else { throw FileError("write", path, errno) }
+        defer { close(descriptor) }
+        guard fchmod(descriptor, mode) == 0 else { throw FileError("write", path, errno) }
+        var done = 0
+        while done < bytes.count {
+            let count = unsafe bytes.withUnsafeBytes {
+                unsafe Glibc.write(descriptor, $0.baseAddress?.advanced(by: done), $0.count - done)
+            }
+            if count < 0 {
+                let code = errno
+                if code == EINTR { continue }
+                throw FileError("write", path, code)
+            }
+            done += count
+        }
+        guard fsync(descriptor) == 0 else { throw FileError("write", path, errno) }
+    }
+
+    package static func rename(_ path: String, to target: String) throws(FileError) {
+        guard unsafe Glibc.rename(path, target) == 0 else { throw FileError("rename", path, errno) }
+        try syncFolder(of: target)
+    }
+
+    /// Gives the file a second name, in place of what bore it.
+    package static func link(_ path: String, as target: String) throws(FileError) {
+        let temporary = target + ".new"
+        _ = unsafe unlink(temporary)
+        guard unsafe Glibc.link(path, temporary) == 0 else { throw FileError("link", path, errno) }
+        try rename(temporary, to: target)
+    }
+
+    package static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
+
+    /// Makes the folder and those above it.
+    package static func makeFolder(_ path: String, mode: UInt32 = 0o750) throws(FileError) {
+        var made = path.utf8.first == 47 ? "/" : ""
+        for part in path.split(separator: "/") {
+            made += made.isEmpty || made == "/" ? String(part) : "/" + part
+            if unsafe mkdir(made, mode) != 0, errno != EEXIST { throw FileError("make the folder", made, errno) }
+        }
+    }
+
+    package static func list(_ path: String) throws(FileError) -> [String] {
+        guard let folder = unsafe opendir(path) else { throw FileError("list", path, errno) }
+        defer { unsafe closedir(folder) }
+        var names: [String] = []
+        while let entry = unsafe readdir(folder) {
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+                unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    private static func syncFolder(of path: String) throws(FileError) {
+        let end = path.utf8.lastIndex(of: 47)
+        let folder = end.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let descriptor = unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileError("sync", folder, errno) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw FileError("sync", folder, errno) }
+    }
+}

@@ -1,0 +1,87 @@
+internal import Glibc
+
+/// Writes one logfmt line an event to standard error, in one `write`, behind the severity mark that the journal reads.
+package struct Log: Sendable {
+    package enum Level: Int, Sendable, Comparable, CaseIterable {
+        case error = 3
+        case warning = 4
+        case info = 6
+        case debug = 7
+        package static func < (a: Level, b: Level) -> Bool { a.rawValue < b.rawValue }
+        package init?(name: String) {
+            switch name {
+            case "error": self = .error
+            case "warning": self = .warning
+            case "info": self = .info
+            case "debug": self = .debug
+            default: return nil
+            }
+        }
+    }
+
+    private let component: String
+    private let least: Level
+
+    package init(_ component: String, least: Level = .info) {
+        self.component = component
+        self.least = least
+    }
+
+    package func component(_ name: String) -> Log { Log(name, least: least) }
+
+    /// - Parameter event: a fixed phrase; all that varies is a field.
+    package func callAsFunction(_ level: Level, _ event: String, _ fields: KeyValuePairs<String, any CustomStringConvertible> = [:]) {
+        guard level <= least else { return }
+        var line = "<\(level.rawValue)>\(component): \(event)"
+        for (key, value) in fields { line += " \(key)=\(Log.quoted(value.description))" }
+        StandardError.write(line + "\n")
+    }
+
+    /// Bare where it is one plain word; else quoted, with control characters escaped, so that a line stays a line.
+    private static func quoted(_ text: String) -> String {
+        let limit = 600
+        let isPlain = !text.isEmpty && text.utf8.allSatisfy { $0 > 32 && $0 != 34 && $0 != 61 && $0 < 127 }
+        if isPlain, text.utf8.count <= limit { return text }
+        var quoted = "\""
+        for scalar in text.unicodeScalars.prefix(limit) {
+            switch scalar {
+            case "\"": quoted += "\\\""
+            case "\\": quoted += "\\\\"
+            case "\n": quoted += "\\n"
+            case _ where scalar.value < 32 || scalar.value == 127: quoted += "\\u{" + String(scalar.value, radix: 16) + "}"
+            default: quoted.unicodeScalars.append(scalar)
+            }
+        }
+        return quoted + "\""
+    }
+}
+
+package enum StandardError {
+    package static func write(_ text: String) { Descriptor.write(text, to: STDERR_FILENO) }
+}
+
+package enum StandardOutput {
+    /// - Returns: false when the reader is gone.
+    @discardableResult
+    package static func write(_ text: String) -> Bool { Descriptor.write(text, to: STDOUT_FILENO) }
+    package static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+}
+
+private enum Descriptor {
+    @discardableResult
+    static func write(_ text: String, to descriptor: Int32) -> Bool {
+        let bytes = Array(text.utf8)
+        return unsafe bytes.withUnsafeBytes { buffer in
+            var done = 0
+            while done < buffer.count {
+                let count = unsafe Glibc.write(descriptor, buffer.baseAddress?.advanced(by: done), buffer.count - done)
+                if count < 0 {
+                    if errno == EINTR { continue }
+                    return false
+                }
+                done += count
+            }
+            return true
+        }
+    }
+}

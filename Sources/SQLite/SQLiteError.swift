@@ -1,0 +1,20 @@
+internal import CSQLite
+
+/// A call of SQLite failed: the extended code, the library's words, the statement.
+package struct SQLiteError: Error, Sendable, CustomStringConvertible {
+    package let code: Int32
+    package let message: String
+    package let sql: String
+
+    package var description: String { "sqlite \(code): \(message)" + (sql.isEmpty ? "" : " in «\(sql)»") }
+
+    private var primary: Int32 { code & 0xFF }
+    /// Another process holds the lock.
+    package var isBusy: Bool { primary == SQLITE_BUSY || primary == SQLITE_LOCKED }
+    package var isFull: Bool { primary == SQLITE_FULL }
+    package var isCorrupt: Bool { primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB }
+    /// May succeed when tried again: busy, or a disk that is full, read-only or failing now.
+    package var isRetryable: Bool {
+        [SQLITE_BUSY, SQLITE_LOCKED, SQLITE_FULL, SQLITE_IOERR, SQLITE_READONLY, SQLITE_CANTOPEN].contains(primary)
+    }
+}
