@@ -27,6 +27,7 @@ let core: [Target.Dependency] = ["Measures", "Text", "Bytes", "Psychrometrics", 
 
 let package = Package(
     name: "vaho",
+    products: [.executable(name: "vaho-edge", targets: ["vaho-edge"])],
     dependencies: [],
     targets: [
         // The core: values in, values out.
@@ -35,15 +36,16 @@ let package = Package(
         library("Bytes"),
         library("Psychrometrics", ["Measures"]),
         library("Observing", ["Measures"]),
-//X         library("Forecasting", ["Measures", "Psychrometrics", "Observing"]),
-//X         library("Simulation", ["Measures", "Psychrometrics", "Observing"]),
-//X         library("Releases", ["Measures", "Bytes", "Forecasting"]),
-//X         library("Wire", ["Measures", "Bytes", "Releases", "Text"]),
+        library("Forecasting", ["Measures", "Psychrometrics", "Observing"]),
+        library("Simulation", ["Measures"]),
+        library("Releases", ["Measures", "Bytes", "Observing", "Forecasting"]),
+        library("Wire", ["Measures", "Bytes", "Psychrometrics", "Forecasting", "Observing", "Text"]),
 
         // The shell both programs share.
-        library("Runtime", ["Measures"]),
-//X         library("Console", ["Runtime", "Text"]),
-//X         library("Page", settings: small, resources: [.embedInCode("web")]),
+        library("Runtime", ["Measures", "CLinux"]),
+        library("Console", ["Runtime", "Text"]),
+
+        .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
 
         // One C library each, and its Swift face.
         system("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
@@ -54,6 +56,16 @@ let package = Package(
         library("HTTPClient", ["CCurl", "Runtime"]),
         library("HTTPServer", ["CMicroHTTPD", "Runtime"]),
         library("Signing", ["CCrypto", "Runtime"]),
+        library("Page", ["HTTPServer", "Runtime", "Wire"], settings: small, resources: [.embedInCode("web")]),
+
+        // The edge.
+        library("Sensors", path: "edge/Sensors", ["Measures", "Observing", "Simulation", "Text", "Runtime"], settings: small),
+        library(
+            "EdgeDaemon", path: "edge/EdgeDaemon",
+            core + ["Sensors", "Simulation", "Runtime", "Console", "SQLite", "HTTPClient", "HTTPServer", "Signing", "Page"], settings: small),
+        .executableTarget(
+            name: "vaho-edge", dependencies: core + ["Sensors", "EdgeDaemon", "Runtime", "Console", "Signing"], path: "edge/vaho-edge",
+            swiftSettings: small),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -2,7 +2,7 @@
 
 const TIMEOUT_MS = 5000;
 
-/** An answer that is not a success: RFC 9457 where the server says more than a status. */
+/** What the server refused, in its words where it has any (RFC 9457); status 0 where it did not answer. */
 export class Problem extends Error {
   constructor(status, title, detail) {
     super(detail || title || `HTTP ${status}`);
@@ -10,17 +10,17 @@ export class Problem extends Error {
   }
 }
 
-/** The JSON at `path`. Throws `Problem` if the server refused, anything else if it did not answer. */
+/** The JSON at `path`. Throws `Problem`, or an `AbortError` when `signal` said so. */
 export async function get(path, signal) {
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
-  const answer = await fetch(path, {
-    headers: { Accept: "application/json" },
-    cache: "no-cache",
-    signal: signal ? AbortSignal.any([timeout, signal]) : timeout,
-  });
-  if (answer.ok) return answer.json();
-  const { title, detail } = await answer.json().catch(() => ({}));
-  throw new Problem(answer.status, title, detail);
+  try {
+    const answer = await fetch(path, { cache: "no-cache", signal: signal ? AbortSignal.any([timeout, signal]) : timeout });
+    if (answer.ok) return await answer.json();
+    const { title, detail } = await answer.json().catch(() => ({}));
+    throw new Problem(answer.status, title, detail);
+  } catch (error) {
+    throw error instanceof Problem || signal?.aborted ? error : new Problem(0, "no answer");
+  }
 }
 
 /**

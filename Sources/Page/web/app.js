@@ -1,3 +1,4 @@
+import { face } from "/face.js";
 // What is chosen, what is known, and when to ask for more.
 
 import { get, Problem, repeat } from "/api.js";
@@ -6,26 +7,27 @@ import * as view from "/view.js";
 
 const POLL_MS = 2000;
 const REFRESH_ROUNDS = 15; // about 30 s: late data may change the past
-const NO_CHART = "The chart is missing: dygraphs was not found. Remedy: install libjs-dygraphs. The numbers are below.";
+const NO_CHART = "No chart: dygraphs was not found. Remedy: install libjs-dygraphs. The numbers are below.";
 const $ = (id) => document.getElementById(id);
 
-let face = null; // "cloud" or "edge", once an answer told
 let fleet = null; // the last list of devices
 let answeredAt = null; // by the browser's clock: it is about the line, not about data
 let chosen = null; // { device, sensor } names
-let shown = emptySeries();
+let shown = nothingYet(); // what is known of it
+let drawn = {}; // what the page shows: until the next one is known, the last
 
-function emptySeries() {
-  return { abort: new AbortController(), rounds: 0, observed: null, forecast: null, asked: {}, problems: {}, drawn: [] };
+function nothingYet() {
+  return { abort: new AbortController(), rounds: 0, observed: null, forecast: null, asked: {}, problems: {} };
 }
 
-// Choices that outlast a reload ----------------------------------------------------------------------------------
+// Choices that outlast a reload
 
 const choice = { days: 3, hours: 24 };
 
-function picker(id, name, options, onChange) {
+/** Radio buttons for `choice[name]`. Storage may be forbidden: then a choice lasts as long as the page. */
+function picker(id, name, options) {
   let kept = null;
-  try { kept = Number(localStorage.getItem(`vaho.${name}`)); } catch { /* storage may be forbidden */ }
+  try { kept = Number(localStorage.getItem(`vaho.${name}`)); } catch {}
   if (options.some(([value]) => value === kept)) choice[name] = kept;
   const group = document.createElement("div");
   for (const [value, text] of options) {
@@ -33,8 +35,9 @@ function picker(id, name, options, onChange) {
     const input = Object.assign(document.createElement("input"), { type: "radio", name, value, checked: value === choice[name] });
     input.addEventListener("change", () => {
       choice[name] = value;
-      try { localStorage.setItem(`vaho.${name}`, value); } catch { /* then it lasts as long as the page */ }
-      onChange();
+      try { localStorage.setItem(`vaho.${name}`, value); } catch {}
+      chart.unzoom();
+      ask();
     });
     label.append(input, Object.assign(document.createElement("span"), { textContent: text }));
     group.append(label);
@@ -51,86 +54,72 @@ function chosenByHash() {
   }
 }
 
-// Asking ---------------------------------------------------------------------------------------------------------
+// Asking
 
 async function askFleet() {
-  if (face !== "edge") {
-    try {
-      const { now, devices, release } = await get("/v1/devices");
-      face = "cloud";
-      return { face, now: view.instant(now), devices, release };
-    } catch (error) {
-      if (face !== null || error.status !== 404) throw error;
-    }
+  if (face === "cloud") {
+    const { now, devices, release } = await get("/v1/devices");
+    return { face, now: view.instant(now), devices, release };
   }
   const { now, device } = await get("/v1/status");
-  face = "edge";
   return { face, now: view.instant(now), devices: [device], release: null };
 }
 
-const base = () => (face === "edge" ? "/v1" : `/v1/devices/${encodeURIComponent(chosen.device)}`);
-const NaNs = (list) => list.map((value) => value ?? NaN);
+const numbers = (list) => (list ?? []).map((value) => value ?? NaN);
 
-async function askObservations() {
-  const series = shown;
-  const days = choice.days;
-  const answer = await get(`${base()}/observations?sensor=${encodeURIComponent(chosen.sensor)}&hours=${days * 24}`, series.abort.signal);
-  series.asked.days = days;
-  series.observed = {
-    times: answer.time.map(view.instant), humidity: NaNs(answer.humidity_pct),
-    temperature: answer.temperature_c ? NaNs(answer.temperature_c) : [],
-  };
+function askOf(what, query) {
+  const base = face === "edge" ? "/v1" : `/v1/devices/${encodeURIComponent(chosen.device)}`;
+  return get(`${base}/${what}?sensor=${encodeURIComponent(chosen.sensor)}&${query}`, shown.abort.signal);
 }
 
-async function askForecast() {
-  const series = shown;
-  const hours = choice.hours;
-  const answer = await get(`${base()}/forecast?sensor=${encodeURIComponent(chosen.sensor)}&horizon=PT${hours}H`, series.abort.signal);
-  series.asked.hours = hours;
-  series.forecast = {
-    origin: view.instant(answer.origin), issuedAt: view.instant(answer.issued_at),
-    method: answer.method, release: answer.release, levels: answer.levels,
-    leads: answer.time.map((t, i) => ({
-      t: view.instant(t), lead: answer.lead_time_s[i], values: answer.humidity_pct[i],
-      temperature: answer.temperature_c?.[i] ?? NaN, dewPoint: answer.dew_point_c?.[i] ?? NaN,
-    })),
-  };
+async function askObservations(days) {
+  const { time, humidity_pct, temperature_c } = await askOf("observations", `hours=${days * 24}`);
+  return { times: time.map(view.instant), humidity: numbers(humidity_pct), temperature: numbers(temperature_c) };
 }
 
-/** Runs `ask`; a refusal becomes a note on the page, no answer is the next round's business. */
-async function noting(series, name, ask) {
+async function askForecast(hours) {
+  const answer = await askOf("forecast", `horizon=PT${hours}H`);
+  const { time, lead_time_s, humidity_pct, temperature_c, dew_point_c, method, release, levels } = answer;
+  const leads = time.map((t, i) => ({
+    t: view.instant(t), lead: lead_time_s[i], values: humidity_pct[i],
+    temperature: temperature_c?.[i] ?? NaN, dewPoint: dew_point_c?.[i] ?? NaN,
+  }));
+  return { origin: view.instant(answer.origin), issuedAt: view.instant(answer.issued_at), method, release, levels, leads };
+}
+
+/** Keeps an answer in `series`; a refusal becomes a note on the page, no answer ends the round. */
+async function keep(series, name, answer) {
   try {
-    await ask();
+    series[name] = await answer;
     delete series.problems[name];
   } catch (error) {
-    if (!(error instanceof Problem)) throw error;
+    if (!error.status) throw error;
     series.problems[name] = error;
     if (error.status === 404) series[name] = null;
   }
 }
 
 async function askSeries(sensor) {
-  const series = shown;
+  const series = shown, { asked } = series, { days, hours } = choice;
   const refresh = series.rounds++ % REFRESH_ROUNDS === 0;
   const last = view.instant(sensor.last?.time);
   const newest = () => series.observed?.times.at(-1) ?? -Infinity;
-  const step = sensor.step_s * 1000;
   // Only when there is something to gain: seven days are 35 KB, and an edge has better things to do.
-  if (refresh || series.asked.days !== choice.days || (last !== series.asked.last && last - newest() >= step)) {
-    await noting(series, "observed", askObservations);
-    series.asked.last = last;
+  if (refresh || asked.days !== days || (last !== asked.last && last - newest() >= sensor.step_s * 1000)) {
+    await keep(series, "observed", askObservations(days));
+    Object.assign(asked, { days, last });
   }
-  const behind = series.forecast ? series.forecast.origin < newest() : series.asked.newest !== newest();
-  if (refresh || series.asked.hours !== choice.hours || behind) {
-    await noting(series, "forecast", askForecast);
-    [series.asked.hours, series.asked.newest] = [choice.hours, newest()];
+  const behind = series.forecast ? series.forecast.origin < newest() : asked.newest !== newest();
+  if (refresh || asked.hours !== hours || behind) {
+    await keep(series, "forecast", askForecast(hours));
+    Object.assign(asked, { hours, newest: newest() });
   }
 }
 
-// Showing --------------------------------------------------------------------------------------------------------
+// Showing
 
 const chart = new FanChart($("chart"),
-  (point) => view.showReadout(point, shown.observed, shown.forecast),
+  (point) => view.showReadout(point, drawn.observed, drawn.forecast),
   (zoomed) => { $("unzoom").hidden = !zoomed; });
 
 function find() {
@@ -140,11 +129,12 @@ function find() {
 
 function showChosen() {
   const { device, sensor } = find();
+  $("detail").removeAttribute("aria-busy");
   if (!sensor) {
     view.showMissing(chosen ? `There is no sensor ${chosen.sensor} of a device ${chosen.device} here. Choose one above.` : "");
     return;
   }
-  const { observed, forecast, problems, drawn } = shown;
+  const { observed, forecast, problems } = shown;
   view.showSensor(device, sensor);
   view.showRelease(device, forecast);
   view.showScores(device, forecast);
@@ -152,43 +142,50 @@ function showChosen() {
   const some = observed !== null && observed.times.length > 0;
   const notes = [];
   if (!available() && (some || forecast)) notes.push(NO_CHART);
-  if (problems.observed && problems.observed.status !== 404) notes.push(`Observations: ${problems.observed.message}`);
-  else if (problems.observed || (observed && !some)) notes.push("No observation yet: the first comes at the end of the sensor’s first step.");
-  if (problems.forecast && problems.forecast.status !== 404) notes.push(`Forecast: ${problems.forecast.message}`);
-  else if (problems.forecast) notes.push("No forecast yet: one is made with each new observation.");
+  const refused = (name) => (problems[name] ?? { status: 404 }).status !== 404;
+  if (refused("observed")) notes.push(`Observations: ${problems.observed.message}`);
+  else if (!some) notes.push("No observation yet: the first comes at the end of the sensor’s first step.");
+  if (refused("forecast")) notes.push(`Forecast: ${problems.forecast.message}`);
+  else if (!forecast) notes.push("No forecast yet: one is made with each new observation.");
   view.showProblem(notes.join("\n"));
 
-  if (drawn[0] === observed && drawn[1] === forecast) return;
-  shown.drawn = [observed, forecast];
-  const at = some ? observed.times.length - 1 : -1;
-  view.showFigures(some ? { time: observed.times[at], humidity: observed.humidity[at], temperature: observed.temperature[at] } : null, forecast);
+  if (drawn.series === shown && drawn.observed === observed && drawn.forecast === forecast) return;
+  if (drawn.series !== shown) chart.unzoom();
+  drawn = { series: shown, observed, forecast };
+  view.showFigures(some ? observed : null, forecast);
   view.showNumbers(observed, forecast);
   view.showKey(forecast?.levels);
-  const plot = available() && (some || forecast !== null);
+  const plot = available() && (some || forecast);
   $("plot").hidden = !plot;
   $("numbers").hidden = !some && !forecast;
   if (!available()) $("numbers").open = true;
-  if (plot) chart.show(observed ?? { times: [], humidity: [], temperature: [] }, forecast);
+  if (plot) chart.show(observed ?? { times: [], humidity: [] }, forecast);
 }
 
 function connection(error) {
   if (!error) {
     answeredAt = Date.now();
     view.showConnection("ok", "live");
-  } else if (error instanceof Problem) view.showConnection("failing", `refused: ${error.message}`);
-  else view.showConnection("silent", answeredAt ? `no answer since ${view.clock(answeredAt)}` : "no answer");
+  } else if (error.status === 0) view.showConnection("silent", answeredAt ? `no answer since ${view.clock(answeredAt)}` : "no answer");
+  else {
+    view.showConnection("failing", error.message);
+    if (!(error instanceof Problem)) console.error(error); // an answer of another shape, or our fault
+  }
 }
 
 const ask = repeat(POLL_MS, async () => {
   try {
     fleet = await askFleet();
-    connection(null);
     const first = fleet.devices.find(({ sensors }) => sensors.length > 0);
-    if (!chosen && first) chosen = { device: first.id, sensor: first.sensors[0].name };
+    if (!chosen && first) {
+      chosen = { device: first.id, sensor: first.sensors[0].name };
+      history.replaceState(null, "", view.address(chosen.device, chosen.sensor));
+    }
     view.showFleet(fleet, chosen);
     const { sensor } = find();
     if (sensor) await askSeries(sensor);
     showChosen();
+    connection(null);
   } catch (error) {
     // Another sensor was chosen meanwhile: the next round, already asked for, is about that one.
     if (error.name !== "AbortError") connection(error);
@@ -198,27 +195,22 @@ const ask = repeat(POLL_MS, async () => {
 function choose() {
   chosen = chosenByHash() ?? chosen;
   shown.abort.abort();
-  shown = emptySeries();
-  chart.clear();
-  if (fleet) {
-    view.showFleet(fleet, chosen);
-    showChosen();
-  }
+  shown = nothingYet();
+  $("detail").setAttribute("aria-busy", "true");
+  if (fleet) view.showFleet(fleet, chosen);
   ask();
 }
 
 chosen = chosenByHash();
-picker("history", "days", [[1, "1 day"], [3, "3 days"], [7, "7 days"]], () => { chart.unzoom(); ask(); });
-picker("horizon", "hours", [[1, "1 h"], [3, "3 h"], [6, "6 h"], [12, "12 h"], [24, "24 h"], [48, "48 h"], [120, "5 days"]],
-  () => { chart.unzoom(); ask(); });
+picker("history", "days", [[1, "1 day"], [3, "3 days"], [7, "7 days"]]);
+picker("horizon", "hours", [[1, "1 h"], [3, "3 h"], [6, "6 h"], [12, "12 h"], [24, "24 h"], [48, "48 h"], [120, "5 days"]]);
 view.showZone();
 view.showReadout(null);
 window.addEventListener("hashchange", choose);
 $("unzoom").addEventListener("click", () => { chart.unzoom(); $("chart").focus(); });
-$("pickers").addEventListener("submit", (event) => event.preventDefault());
 $("fleet").addEventListener("click", (event) => {
   const link = event.target.closest("tr")?.querySelector("a[href]");
   if (!link || getSelection().toString()) return;
   if (event.target.closest("a") !== link) link.click();
-  else $("detail").scrollIntoView({ block: "nearest" });
+  else if ($("detail").getBoundingClientRect().top > innerHeight / 2) $("detail").scrollIntoView();
 });

@@ -39,7 +39,7 @@ function rowsOf(observed, forecast) {
 export class FanChart {
   #host; #hover; #zoom; #graph = null; #rows = []; #forecast = null; #times = new Map(); #at = null; #colours;
 
-  /** `hover(index)` gets { time, observation, lead } (indices or undefined), or null; `zoom(isZoomed)` likewise. */
+  /** Calls `hover` with { time, observation, lead } (indices or undefined) or null, `zoom` with whether it is zoomed. */
   constructor(host, hover, zoom) {
     [this.#host, this.#hover, this.#zoom] = [host, hover, zoom];
     host.addEventListener("keydown", (event) => this.#key(event));
@@ -58,8 +58,8 @@ export class FanChart {
   /** `observed` is { times, humidity }; `forecast` is { origin, levels, leads: [{ t, values }] } or null. */
   show(observed, forecast) {
     // The fan opens at the last observation, so that it hangs together with what it continues.
-    const atOrigin = forecast ? observed.times.indexOf(forecast.origin) : -1;
-    const start = atOrigin < 0 ? [] : [{ t: forecast.origin, values: forecast.levels.map(() => observed.humidity[atOrigin]) }];
+    const origin = observed.times.indexOf(forecast?.origin);
+    const start = origin < 0 ? [] : [{ t: forecast.origin, values: forecast.levels.map(() => observed.humidity[origin]) }];
     this.#forecast = forecast && { ...forecast, fan: [...start, ...forecast.leads] };
     this.#rows = rowsOf(observed, this.#forecast);
     this.#times = new Map();
@@ -68,18 +68,14 @@ export class FanChart {
 
     if (!this.#graph) this.#graph = this.#make();
     else this.#graph.updateOptions({ file: this.#rows }); // keeps the zoom
-    if (this.#at !== null) this.#select(this.#at); // and this the values under the pointer
-  }
-
-  clear() {
-    this.#select(null);
-    this.#graph?.destroy();
-    this.#graph = null;
-    this.#zoom(false);
+    if (this.#at === null || this.#rows.length === 0) return;
+    // What was read stays read: the same instant, or the nearest if lead times moved on.
+    const distance = ([date]) => Math.abs(date - this.#at);
+    this.#select(this.#rows.reduce((a, b) => (distance(b) < distance(a) ? b : a))[0].getTime());
   }
 
   unzoom() {
-    this.#graph?.resetZoom();
+    if (this.#graph?.isZoomed()) this.#graph.resetZoom();
     this.#zoom(false);
   }
 

@@ -1,11 +1,11 @@
-// What the page says: words, numbers, tables. All that comes from the API goes in as text, never as markup.
+// What the page says. All that comes from the API goes in as text, never as markup.
 
 import { intervals, medianIndex } from "/chart.js";
 
 const $ = (id) => document.getElementById(id);
 const THIN = "\u202f", NONE = "–", HOUR_S = 3600;
 
-// Words ----------------------------------------------------------------------------------------------------------
+// Words
 
 const format = (options) => {
   const formatter = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", ...options });
@@ -37,13 +37,11 @@ function age(now, then) {
   return Math.floor(seconds / unit[0]) + THIN + unit[1];
 }
 
-const releaseName = (release) => (release ? String(release.counter) : "shipped");
-
-// Elements -------------------------------------------------------------------------------------------------------
+// Elements
 
 function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) if (value !== false) node.setAttribute(name, value);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   node.append(...children);
   return node;
 }
@@ -62,12 +60,12 @@ function rebuild(node, data, build) {
   node.replaceChildren(...build());
 }
 
-const numeric = (text, more = {}) => element("td", { class: "num", ...more }, text);
+const cell = (text, kind = "") => element("td", { class: kind }, text);
 const rowHead = (text) => element("th", { scope: "row" }, text);
 const pairs = (list) => list.map(([term, ...texts]) =>
   element("div", {}, element("dt", {}, term), ...texts.filter(Boolean).map((text) => element("dd", {}, text))));
 
-// Header and fleet -----------------------------------------------------------------------------------------------
+// Header and fleet
 
 export function showConnection(state, text) {
   $("connection").dataset.state = state;
@@ -76,31 +74,25 @@ export function showConnection(state, text) {
 
 export const address = (device, sensor) => `#${encodeURIComponent(device)}/${encodeURIComponent(sensor)}`;
 
-function sensorState(device, sensor) {
-  if (device.revoked) return "revoked";
-  return sensor?.state ?? "waiting";
-}
-
 const rows = new Map();
 
 function fleetRow() {
   const link = element("a", {}, element("span", { class: "device" }), " ", element("span", { class: "sensor" }));
-  const cells = ["wide", "num strong", "num", "num", "num wide", "num wide"].map((name) => element("td", { class: name }));
+  const cells = ["wide", "num strong", "num", "num", "num wide", "num wide"].map((kind) => cell("", kind));
   const state = element("span", { class: "state" });
-  return { link, cells, state, row: element("tr", {}, element("th", { scope: "row" }, link), ...cells, element("td", { class: "status" }, state)) };
+  return { link, cells, state, row: element("tr", {}, element("th", { scope: "row" }, link), ...cells, cell(state, "status")) };
 }
 
 export function showFleet({ face, now, devices, release }, selected) {
-  say($("face"), face === "edge" ? `edge · ${devices[0].id}` : `cloud · ${devices.length} ${devices.length === 1 ? "device" : "devices"}`);
+  say($("face"), `${face} · ${face === "edge" ? devices[0].id : devices.length === 1 ? "1 device" : `${devices.length} devices`}`);
   say($("fleet-empty"), devices.length === 0 ? "No device has reported yet: vaho-cloud device add NAME"
     : face === "edge" && devices[0].sensors.length === 0 ? "No sensor has reported yet: vaho-edge sensors" : "");
   $("fleet").hidden = !$("fleet-empty").hidden;
   say($("served"), face === "edge" ? "" : release
     ? `Release served: ${release.counter} · ${release.sha256.slice(0, 12)} · created ${dated(instant(release.created_at))}`
     : "No release is served yet: devices use the forecaster they ship with.");
-  $("served").title = release?.sha256 ?? "";
 
-  const wanted = [];
+  const wanted = new Map();
   for (const device of devices) {
     for (const sensor of device.sensors.length ? device.sensors : [null]) {
       const key = address(device.id, sensor?.name ?? "");
@@ -109,28 +101,26 @@ export function showFleet({ face, now, devices, release }, selected) {
       const last = sensor?.last;
       const texts = [
         sensor?.place ?? "", percent(last?.humidity_pct), celsius(last?.temperature_c),
-        age(instant(device.now) || now, instant(last?.time)), String(device.backlog), releaseName(device.release),
+        age(instant(device.now) || now, instant(last?.time)), String(device.backlog), device.release ? String(device.release.counter) : "shipped",
       ];
-      const chosen = selected !== null && device.id === selected.device && sensor?.name === selected.sensor;
+      const chosen = selected && device.id === selected.device && sensor?.name === selected.sensor;
       say(link.firstChild, device.id);
       say(link.lastChild, sensor?.name ?? "no sensor yet");
       if (sensor) link.href = key;
-      if (chosen) link.setAttribute("aria-current", "true");
-      else link.removeAttribute("aria-current");
+      link.ariaCurrent = chosen ? "true" : null;
       texts.forEach((text, i) => { if (cells[i].textContent !== text) cells[i].textContent = text; });
-      state.dataset.state = sensorState(device, sensor);
-      say(state, sensorState(device, sensor));
-      wanted.push([key, row]);
+      state.dataset.state = device.revoked ? "revoked" : sensor?.state ?? "waiting";
+      say(state, state.dataset.state);
+      wanted.set(key, row);
     }
   }
   const body = $("fleet").tBodies[0];
-  wanted.forEach(([, row], i) => { if (body.rows[i] !== row) body.insertBefore(row, body.rows[i] ?? null); });
-  while (body.rows.length > wanted.length) body.lastChild.remove();
-  const keys = new Set(wanted.map(([key]) => key));
-  for (const key of rows.keys()) if (!keys.has(key)) rows.delete(key);
+  [...wanted.values()].forEach((row, i) => { if (body.rows[i] !== row) body.insertBefore(row, body.rows[i] ?? null); });
+  while (body.rows.length > wanted.size) body.lastChild.remove();
+  for (const key of rows.keys()) if (!wanted.has(key)) rows.delete(key);
 }
 
-// One sensor -----------------------------------------------------------------------------------------------------
+// One sensor
 
 export function showMissing(text) {
   say($("missing"), text);
@@ -151,41 +141,42 @@ export function showSensor(device, sensor) {
 export const showProblem = (text) => say($("problem"), text);
 
 /** The figures in words, and the same as one sentence for who cannot see the chart. */
-export function showFigures(last, forecast) {
-  const figures = [];
-  const sentence = [];
+export function showFigures(observed, forecast) {
+  const figures = [], sentence = [];
   const leads = forecast?.leads ?? [];
   const end = leads.at(-1);
-  const band = forecast && intervals(forecast.levels).find((interval) => interval.percent === 80);
+  const band = forecast && intervals(forecast.levels).find(({ percent }) => percent === 80);
   const [low, high] = end && band ? [end.values[band.low], end.values[band.high]] : [NaN, NaN];
   const digits = high - low < 5 ? 1 : 0; // where the interval is narrow, a whole percent says too little
-  if (last) {
-    figures.push(["Now", percent(last.humidity, digits), [celsius(last.temperature), when(last.time)].filter((t) => t !== NONE).join(" · ")]);
-    sentence.push(`now ${percent(last.humidity, digits)}`);
+  if (observed) {
+    const [time, humidity, temperature] = [observed.times, observed.humidity, observed.temperature].map((list) => list.at(-1));
+    figures.push(["now", percent(humidity, digits), [celsius(temperature), when(time)].filter((text) => text !== NONE).join(" · ")]);
+    sentence.push(`now ${percent(humidity, digits)}`);
   }
   if (end) {
     const middle = medianIndex(forecast.levels);
-    const ahead = `In ${span(end.lead)}`;
+    const ahead = `in ${span(end.lead)}`;
     const interval = Number.isFinite(low) ? `80${THIN}%: ${range(low, high, digits)}${THIN}%` : "";
     figures.push([ahead, percent(end.values[middle], digits), interval]);
-    sentence.push(`in ${span(end.lead)} ${percent(end.values[middle], digits)} (${interval})`);
-    const ordered = leads.toSorted((a, b) => a.values[middle] - b.values[middle]);
-    const [driest, dampest] = [ordered[0], ordered.at(-1)];
-    figures.push(["Median until then", range(driest.values[middle], dampest.values[middle], digits) + THIN + "%",
-      `highest ${when(dampest.t)}`]);
+    sentence.push(`${ahead} ${percent(end.values[middle], digits)} (${interval})`);
+    const medians = leads.map(({ values }) => values[middle]);
+    const highest = Math.max(...medians);
+    figures.push(["Median until then", range(Math.min(...medians), highest, digits) + THIN + "%",
+      `highest ${when(leads[medians.indexOf(highest)].t)}`]);
     if (Number.isFinite(end.dewPoint)) {
-      figures.push([`Dew point in ${span(end.lead)}`, celsius(end.dewPoint), `air ${celsius(end.temperature)}`]);
+      figures.push([`Dew point ${ahead}`, celsius(end.dewPoint), `air ${celsius(end.temperature)}`]);
       sentence.push(`dew point ${celsius(end.dewPoint)}`);
     }
   }
   rebuild($("figures"), figures, () => pairs(figures));
-  const label = `Humidity and forecast: ${sentence.join(", ")}. Arrow keys step through the values.`;
-  if ($("chart").getAttribute("aria-label") !== label) $("chart").setAttribute("aria-label", label);
+  $("chart").setAttribute("aria-label", `Humidity and forecast: ${sentence.join(", ")}. Arrow keys step through the values.`);
 }
+
+const bands = (levels) => intervals(levels).reverse(); // narrow to wide, as one reads
 
 export function showKey(levels) {
   const entries = [["observed", "Observed"]];
-  if (levels) entries.push(["median", "Median"], ...intervals(levels).reverse().map(({ percent }) => [`band-${percent}`, `${percent}${THIN}%`]));
+  if (levels) entries.push(["median", "Median"], ...bands(levels).map(({ percent: p }) => [`band-${p}`, percent(p, 0)]));
   rebuild($("key"), entries, () => entries.map(([name, text]) => element("li", {}, element("i", { class: name }), text)));
 }
 
@@ -195,14 +186,14 @@ export function showReadout(point, observed, forecast) {
   if (point) {
     parts.push(["time", when(point.time)]);
     if (point.observation !== undefined) {
-      const humidity = observed.humidity[point.observation];
-      parts.push(["strong", percent(humidity)], ["", Number.isFinite(humidity) ? "observed" : "nothing observed"]);
-      if (Number.isFinite(observed.temperature[point.observation])) parts.push(["", celsius(observed.temperature[point.observation])]);
+      const [humidity, temperature] = [observed.humidity[point.observation], observed.temperature[point.observation]];
+      parts.push(["strong", percent(humidity)], ["", "observed"]);
+      if (Number.isFinite(temperature)) parts.push(["", celsius(temperature)]);
     } else if (point.lead === undefined) parts.push(["", point.time === forecast?.origin ? "forecast origin" : "nothing observed"]);
     if (point.lead !== undefined) {
       const { lead, values, temperature, dewPoint } = forecast.leads[point.lead];
       parts.push(["strong", percent(values[medianIndex(forecast.levels)])], ["", `in ${span(lead)}`]);
-      for (const { percent: p, low, high } of intervals(forecast.levels).reverse()) parts.push(["", `${p}${THIN}%: ${range(values[low], values[high])}`]);
+      for (const { percent: p, low, high } of bands(forecast.levels)) parts.push(["", `${percent(p, 0)}: ${range(values[low], values[high])}`]);
       if (Number.isFinite(temperature)) parts.push(["", celsius(temperature)]);
       if (Number.isFinite(dewPoint)) parts.push(["", `dew point ${celsius(dewPoint)}`]);
     }
@@ -218,20 +209,22 @@ const TABLE_LEADS = [1, 3, 6, 12, 24, 48, 72, 96, 120].map((hours) => hours * HO
 export function showNumbers(observed, forecast) {
   const leads = (forecast?.leads ?? []).filter(({ lead }, i, all) => TABLE_LEADS.includes(lead) || i === all.length - 1);
   rebuild($("forecast").tBodies[0], leads, () => {
-    const of = (percent) => intervals(forecast.levels).find((interval) => interval.percent === percent);
-    const cell = (values, interval) => numeric(interval ? range(values[interval.low], values[interval.high]) : NONE);
+    const within = (values, wanted) => {
+      const band = bands(forecast.levels).find(({ percent }) => percent === wanted);
+      return cell(band ? range(values[band.low], values[band.high]) : NONE);
+    };
     return leads.map(({ t, lead, values, temperature, dewPoint }) => element("tr", {},
-      rowHead(span(lead)), element("td", {}, when(t)), numeric(percent(values[medianIndex(forecast.levels)])),
-      cell(values, of(80)), cell(values, of(90)), numeric(celsius(temperature)), numeric(celsius(dewPoint))));
+      rowHead(span(lead)), cell(when(t)), cell(percent(values[medianIndex(forecast.levels)])),
+      within(values, 80), within(values, 90), cell(celsius(temperature)), cell(celsius(dewPoint))));
   });
   $("forecast").hidden = leads.length === 0;
   const latest = (observed?.times ?? []).map((t, i) => [t, observed.humidity[i], observed.temperature[i]]).slice(-9).reverse();
   rebuild($("latest").tBodies[0], latest, () => latest.map(([t, humidity, temperature]) =>
-    element("tr", {}, rowHead(when(t)), numeric(percent(humidity)), numeric(celsius(temperature)))));
+    element("tr", {}, rowHead(when(t)), cell(percent(humidity)), cell(celsius(temperature)))));
   $("latest").hidden = latest.length === 0;
 }
 
-// The model ------------------------------------------------------------------------------------------------------
+// The model
 
 export function showRelease(device, forecast) {
   const release = forecast ? forecast.release : device.release;
@@ -243,33 +236,26 @@ export function showRelease(device, forecast) {
 
 function ratio(mine, other) {
   const value = mine / other;
-  if (!Number.isFinite(value)) return numeric(NONE);
   const verdict = value < 0.995 ? "better" : value < 1.005 ? "even" : "worse"; // as the two decimals show it
-  return numeric(number(value, 2), { class: `num ${verdict}` });
+  return cell(number(value, 2), verdict);
 }
 
 export function showScores(device, forecast) {
   const current = (forecast ? forecast.release : device.release)?.counter ?? 0;
   const scores = device.scores ?? [];
   const counters = [...new Set(scores.map(({ release }) => release))].sort((a, b) => (b === current) - (a === current) || b - a);
-  const table = $("scores");
-  const parent = table.parentElement;
   $("scores-empty").hidden = scores.length > 0;
-  parent.hidden = scores.length === 0;
-  const print = JSON.stringify([scores, current]);
-  if (table.builtFrom === print) return;
-  table.builtFrom = print;
-  for (const body of [...table.tBodies]) body.remove();
-  for (const counter of counters) {
+  $("scores-note").hidden = $("scores").parentElement.hidden = scores.length === 0;
+  rebuild($("scores"), [scores, current], () => [$("scores").caption, $("scores").tHead, ...counters.map((counter) => {
     const name = (counter === 0 ? "Release the package ships with" : `Release ${counter}`) + (counter === current ? ", in use" : "");
     const head = element("tr", { class: "group" }, element("th", { scope: "rowgroup", colspan: 8 }, name));
     const ordered = scores.filter(({ release }) => release === counter).sort((a, b) => a.lead_time_s - b.lead_time_s);
-    table.append(element("tbody", {}, head, ...ordered.map((score) => element("tr", {},
-      rowHead(span(score.lead_time_s)), numeric(number(score.mae_pct, 2), { class: "num strong" }),
-      numeric(number(score.persistence_mae_pct, 2)), ratio(score.mae_pct, score.persistence_mae_pct),
-      numeric(number(score.climatology_mae_pct, 2)), ratio(score.mae_pct, score.climatology_mae_pct),
-      numeric(percent(score.coverage_80 * 100, 0)), numeric(String(score.count))))));
-  }
+    return element("tbody", {}, head, ...ordered.map((score) => element("tr", {},
+      rowHead(span(score.lead_time_s)), cell(number(score.mae_pct, 2), "strong"),
+      cell(number(score.persistence_mae_pct, 2)), ratio(score.mae_pct, score.persistence_mae_pct),
+      cell(number(score.climatology_mae_pct, 2)), ratio(score.mae_pct, score.climatology_mae_pct),
+      cell(percent(score.coverage_80 * 100, 0)), cell(String(score.count)))));
+  })]);
 }
 
 export function showZone() {

@@ -1,0 +1,112 @@
+internal import Text
+
+/// The words after a program's name, checked against what a command takes.
+package struct Arguments: Sendable {
+    package private(set) var positional: [String] = []
+    private var values: [String: String] = [:]
+    private var flags: Set<String> = []
+
+    package struct Option: Sendable {
+        package let name: String  // without the dashes
+        package let value: String?  // what stands for its value in the help; nil: a flag
+        package let help: String
+        package init(_ name: String, value: String? = nil, _ help: String) {
+            self.name = name
+            self.value = value
+            self.help = help
+        }
+    }
+
+    /// - Parameters:
+    ///   - options: those the command knows; `--name value` and `--name=value` are the same.
+    ///   - positional: how many words it takes besides.
+    package init(_ words: ArraySlice<String>, options: [Option], positional allowed: ClosedRange<Int>) throws(WrongUse) {
+        var rest = words
+        while let word = rest.popFirst() {
+            guard word.hasPrefix("--"), word != "--" else {
+                if word.hasPrefix("-"), word != "-", word != "--" { throw WrongUse("\(word): options begin with two dashes") }
+                if word != "--" { positional.append(word) }
+                continue
+            }
+            let parts = word.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            guard let option = options.first(where: { $0.name == parts[0] }) else {
+                let nearest = NearestWord.of(parts[0], in: options.map(\.name)).map { ": did you mean --\($0)?" } ?? ""
+                throw WrongUse("--\(parts[0]) is not an option of this command\(nearest)")
+            }
+            if option.value == nil {
+                guard parts.count == 1 else { throw WrongUse("--\(option.name) takes no value") }
+                flags.insert(option.name)
+            } else if parts.count == 2 {
+                values[option.name] = parts[1]
+            } else if let next = rest.popFirst() {
+                values[option.name] = next
+            } else {
+                throw WrongUse("--\(option.name) needs a value: --\(option.name) \(option.value ?? "")")
+            }
+        }
+        guard allowed.contains(positional.count) else {
+            throw WrongUse(
+                positional.count > allowed.upperBound
+                    ? "«\(positional[allowed.upperBound])» is one word too many" : "a word is missing: \(allowed.lowerBound) expected, \(positional.count) came")
+        }
+    }
+
+    package func value(_ name: String) -> String? { values[name] }
+    package func has(_ name: String) -> Bool { flags.contains(name) }
+
+    package func integer(_ name: String, in range: ClosedRange<Int>) throws(WrongUse) -> Int? {
+        guard let text = values[name] else { return nil }
+        guard let value = Int(text), range.contains(value) else {
+            throw WrongUse("--\(name)=\(text): expected a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return value
+    }
+
+    package func choice<Value: RawRepresentable<String> & CaseIterable>(_ name: String, default fallback: Value) throws(WrongUse) -> Value {
+        guard let text = values[name] else { return fallback }
+        guard let value = Value(rawValue: text) else {
+            throw WrongUse("--\(name)=\(text): expected one of \(Value.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        return value
+    }
+
+    /// `10m`, `24h`, `5d`, `90s`.
+    package func duration(_ name: String) throws(WrongUse) -> Duration? {
+        guard let text = values[name] else { return nil }
+        guard let duration = DurationText.parse(text) else { throw WrongUse("--\(name)=\(text): expected a duration such as 90s, 30m, 24h or 5d") }
+        return duration
+    }
+}
+
+package enum DurationText {
+    package static func parse(_ text: String) -> Duration? {
+        guard let unit = text.last, let count = Int64(text.dropLast()), count > 0, count <= 1_000_000 else { return nil }
+        switch unit {
+        case "s": return .seconds(count)
+        case "m": return .seconds(count * 60)
+        case "h": return .seconds(count * 3_600)
+        case "d": return .seconds(count * 86_400)
+        default: return nil
+        }
+    }
+
+    /// `30 min`, `2 h`, `1.5 h`, `5 d` for whole days above two.
+    package static func short(_ duration: Duration) -> String {
+        let seconds = duration.components.seconds
+        if seconds < 3_600 { return "\(seconds / 60) min" }
+        if seconds >= 172_800, seconds % 86_400 == 0 { return "\(seconds / 86_400) d" }
+        return seconds % 3_600 == 0 ? "\(seconds / 3_600) h" : "\(seconds / 3_600).\(seconds % 3_600 * 10 / 3_600) h"
+    }
+}
+
+/// The person used the program wrongly: exit code 2.
+package struct WrongUse: Error, CustomStringConvertible {
+    package let description: String
+    package init(_ description: String) { self.description = description }
+}
+
+/// The command could not do its work: exit code 1.
+package struct Failure: Error, CustomStringConvertible {
+    package let description: String
+    package init(_ description: String) { self.description = description }
+}

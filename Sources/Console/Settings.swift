@@ -1,0 +1,135 @@
+internal import Glibc
+internal import Runtime
+internal import Text
+
+/// The `VAHO_…` variables of the environment and of a `KEY=VALUE` file, taken one by one; all problems are kept for one report.
+package struct Settings {
+    private let values: [String: String]
+    private var known: Set<String> = []
+    package private(set) var problems: [String] = []
+
+    /// - Parameter environment: wins over `file`.
+    package init(environment: [String: String], file: [String: String] = [:]) {
+        values = file.merging(environment.filter { $0.key.hasPrefix("VAHO_") }) { _, environment in environment }
+    }
+
+    /// Lines `KEY=VALUE`; blank ones and those beginning with `#` are skipped.
+    package static func parse(file text: String, path: String) throws(WrongUse) -> [String: String] {
+        var values: [String: String] = [:]
+        var problems: [String] = []
+        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            let trimmed = trim(String(line))
+            guard !trimmed.isEmpty, trimmed.utf8.first != 35 else { continue }
+            let parts = trimmed.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map { trim(String($0)) }
+            guard parts.count == 2, parts[0].hasPrefix("VAHO_") else {
+                problems.append("\(path):\(index + 1): expected VAHO_NAME=value, «\(trimmed)» stands there")
+                continue
+            }
+            var value = parts[1]
+            if value.utf8.count >= 2, let quote = value.first, quote == "\"" || quote == "'", value.last == quote { value = String(value.dropFirst().dropLast()) }
+            values[parts[0]] = value
+        }
+        guard problems.isEmpty else { throw WrongUse(problems.joined(separator: "\n")) }
+        return values
+    }
+
+    package mutating func text(_ key: String, default fallback: String) -> String { optional(key) ?? fallback }
+
+    package mutating func optional(_ key: String) -> String? {
+        known.insert(key)
+        return values[key].flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    package mutating func integer(_ key: String, default fallback: Int, in range: ClosedRange<Int>) -> Int {
+        guard let text = optional(key) else { return fallback }
+        guard let value = Int(text), range.contains(value) else {
+            problem("\(key)=\(text): expected a whole number from \(range.lowerBound) to \(range.upperBound)")
+            return fallback
+        }
+        return value
+    }
+
+    package mutating func choice<Value>(_ key: String, default fallback: Value, among choices: [String: Value]) -> Value {
+        guard let text = optional(key) else { return fallback }
+        guard let value = choices[text] else {
+            problem("\(key)=\(text): expected one of \(choices.keys.sorted().joined(separator: ", "))")
+            return fallback
+        }
+        return value
+    }
+
+    /// `ADDRESS:PORT`, an IPv6 address in brackets.
+    package mutating func endpoint(_ key: String, default fallback: Endpoint) -> Endpoint {
+        guard let text = optional(key) else { return fallback }
+        guard let endpoint = Endpoint(text) else {
+            problem("\(key)=\(text): expected a numeric address and a port, such as 127.0.0.1:8470 or [::1]:8470 (port 0: the system chooses)")
+            return fallback
+        }
+        return endpoint
+    }
+
+    /// Those that begin with `prefix`, without it.
+    package mutating func group(_ prefix: String) -> [(name: String, value: String)] {
+        let keys = values.keys.filter { $0.hasPrefix(prefix) && $0.utf8.count > prefix.utf8.count }.sorted()
+        known.formUnion(keys)
+        return keys.map { (String($0.dropFirst(prefix.utf8.count)), values[$0] ?? "") }
+    }
+
+    package mutating func problem(_ text: String) { problems.append(text) }
+
+    /// Ends the reading: what was not asked for is reported with the nearest right name.
+    package mutating func finish(prefixes: [String] = []) throws(WrongUse) {
+        for key in values.keys.sorted() where !known.contains(key) {
+            let nearest = NearestWord.of(key, in: known.sorted()).map { ": did you mean \($0)?" } ?? ""
+            problem("\(key) is not a setting\(nearest)")
+        }
+        guard problems.isEmpty else {
+            throw WrongUse(problems.count == 1 ? problems[0] : "\(problems.count) settings are wrong:\n  " + problems.joined(separator: "\n  "))
+        }
+    }
+
+    package static func trim(_ text: String) -> String {
+        let bytes = Array(text.utf8)
+        func isBlank(_ byte: UInt8) -> Bool { byte == 32 || (9...13).contains(byte) }
+        guard let first = bytes.firstIndex(where: { !isBlank($0) }), let last = bytes.lastIndex(where: { !isBlank($0) }) else { return "" }
+        return String(decoding: bytes[first...last], as: UTF8.self)
+    }
+}
+
+/// A numeric address and a port.
+package struct Endpoint: Sendable, Equatable, CustomStringConvertible {
+    package let address: String
+    package let port: UInt16
+
+    package init(address: String, port: UInt16) {
+        self.address = address
+        self.port = port
+    }
+
+    package init?(_ text: String) {
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else { return nil }
+        var address = String(text[..<colon])
+        if address.hasPrefix("["), address.hasSuffix("]") { address = String(address.dropFirst().dropLast()) }
+        guard !address.isEmpty, address.utf8.allSatisfy({ (48...58).contains($0) || $0 == 46 || (97...102).contains($0) || (65...70).contains($0) }) else {
+            return nil
+        }
+        self.init(address: address, port: port)
+    }
+
+    package var isLoopback: Bool { address.hasPrefix("127.") || address == "::1" }
+    package var description: String { address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)" }
+}
+
+package enum ProcessEnvironment {
+    /// The variables of this process; the later of two of one name counts.
+    package static var all: [String: String] {
+        var variables: [String: String] = [:]
+        var entry = unsafe environ
+        while let text = unsafe entry.pointee {
+            let parts = unsafe String(cString: text).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            if parts.count == 2 { variables[String(parts[0])] = String(parts[1]) }
+            unsafe entry += 1
+        }
+        return variables
+    }
+}

@@ -1,0 +1,86 @@
+internal import Text
+
+/// How a command prints what it found.
+package enum OutputFormat: String, CaseIterable, Sendable {
+    case table, json, csv
+
+    package static let option = Arguments.Option("format", value: "FORMAT", "table (default), json or csv")
+}
+
+/// Rows for people: columns aligned, numbers to the right; or the same rows as CSV.
+package struct Table {
+    package struct Column {
+        let title: String
+        let isNumber: Bool
+        package static func text(_ title: String) -> Column { Column(title: title, isNumber: false) }
+        package static func number(_ title: String) -> Column { Column(title: title, isNumber: true) }
+    }
+
+    private let columns: [Column]
+    private var rows: [[String]] = []
+
+    package init(_ columns: [Column]) { self.columns = columns }
+
+    package mutating func row(_ cells: [String]) { rows.append(cells) }
+
+    /// A terminal's lines; a cell's width is its count of characters.
+    package var text: String {
+        let widths = columns.indices.map { index in
+            rows.reduce(columns[index].title.count) { max($0, $1[index].count) }
+        }
+        func line(_ cells: [String]) -> String {
+            var line = ""
+            for (index, cell) in cells.enumerated() {
+                let pad = String(repeating: " ", count: widths[index] - cell.count)
+                line += (index == 0 ? "" : "  ") + (columns[index].isNumber ? pad + cell : cell + pad)
+            }
+            while line.last == " " { line.removeLast() }
+            return line + "\n"
+        }
+        return line(columns.map(\.title)) + rows.map(line).joined()
+    }
+
+    /// An array of objects; a number column's cells are numbers, an empty one null.
+    package var json: String {
+        var json = JSONWriter()
+        json.array { json in
+            for row in rows {
+                json.object { json in
+                    for (column, cell) in zip(columns, row) {
+                        if column.isNumber, cell.isEmpty || NumberText.decimal(cell) != nil {
+                            json.field(column.title, NumberText.decimal(cell), places: 6)
+                        } else {
+                            json.field(column.title, cell)
+                        }
+                    }
+                }
+            }
+        }
+        return String(decoding: json.bytes, as: UTF8.self) + "\n"
+    }
+
+    package var csv: String {
+        let header = columns.map { CSV.field($0.title) }.joined(separator: ",") + "\n"
+        return header + rows.map { $0.map { CSV.field($0) }.joined(separator: ",") + "\n" }.joined()
+    }
+}
+
+package enum Sparkline {
+    private static let bars = Array("▁▂▃▄▅▆▇█")
+
+    /// One bar a value, between the least and the greatest of them; a gap where there is none.
+    package static func text(_ values: [Double?], width: Int) -> String {
+        let step = max(1, (values.count + width - 1) / width)
+        let means = stride(from: 0, to: values.count, by: step).map { start -> Double? in
+            let part = values[start..<min(values.count, start + step)].compactMap { $0 }
+            return part.isEmpty ? nil : part.reduce(0, +) / Double(part.count)
+        }
+        let known = means.compactMap { $0 }
+        guard let low = known.min(), let high = known.max() else { return "" }
+        return means.map { mean in
+            guard let mean else { return " " }
+            let share = high > low ? (mean - low) / (high - low) : 0.5
+            return String(bars[min(7, Int(share * 8))])
+        }.joined()
+    }
+}

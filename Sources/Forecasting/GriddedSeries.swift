@@ -1,0 +1,52 @@
+package import Measures
+package import Observing
+
+/// A whole series on its grid, for training: bin by bin, `nan` where nothing was observed.
+package struct GriddedSeries: Sendable {
+    package let name: String
+    package let grid: TimeGrid
+    package let observations: [Observation]  // strictly increasing
+    package let start: Instant
+    private let humidity: [Float]
+
+    /// - Parameter observations: in any order; of two for one bin the first counts.
+    /// - Returns: `nil` for none, or where they span more than a hundred years.
+    package init?(name: String, grid: TimeGrid, observations: [Observation]) {
+        var ordered: [Observation] = []
+        for observation in observations.sorted(by: { $0.validAt < $1.validAt }) where observation.validAt != ordered.last?.validAt {
+            ordered.append(observation)
+        }
+        guard let first = ordered.first, let last = ordered.last else { return nil }
+        let bins = (last.validAt - first.validAt).ms / grid.step.ms + 1
+        guard bins <= 100 * 366 * 144 else { return nil }
+        var humidity = [Float](repeating: .nan, count: Int(bins))
+        for observation in ordered {
+            humidity[Int((observation.validAt - first.validAt).ms / grid.step.ms)] = Float(observation.humidity.percent)
+        }
+        (self.name, self.grid, self.observations, start, self.humidity) = (name, grid, ordered, first.validAt, humidity)
+    }
+
+    package var bins: Int { humidity.count }
+    package func bin(of instant: Instant) -> Int { Int((instant - start).ms / grid.step.ms) }
+    /// In %, `nan` where nothing was observed or beyond the ends.
+    package func humidity(bin: Int) -> Double { humidity.indices.contains(bin) ? Double(humidity[bin]) : .nan }
+
+    /// The same at one hour a bin, from observations of full or partial hours.
+    package func hourly() -> GriddedSeries? {
+        guard grid != .hourly else { return self }
+        var hours: [Observation] = []
+        var rest = observations[...]
+        while let first = rest.first {
+            let label = TimeGrid.hourly.label(of: first.validAt)
+            let hour = rest.prefix { $0.validAt <= label }
+            rest = rest.dropFirst(hour.count)
+            let temperatures = hour.compactMap { $0.temperature?.celsius }
+            hours.append(
+                Observation(
+                    validAt: label,
+                    humidity: RelativeHumidity(percent: hour.reduce(0) { $0 + $1.humidity.percent } / Double(hour.count)),
+                    temperature: temperatures.isEmpty ? nil : Temperature(celsius: temperatures.reduce(0, +) / Double(temperatures.count))))
+        }
+        return GriddedSeries(name: name, grid: .hourly, observations: hours)
+    }
+}

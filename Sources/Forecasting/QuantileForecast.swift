@@ -1,0 +1,41 @@
+package import Measures
+package import Observing
+
+/// All forecasts of one sensor from one origin.
+package struct QuantileForecast: Sendable, Equatable {
+    package let origin: Instant  // of the last observation the model saw
+    package let leadTimes: [Duration]  // strictly increasing
+    package let humidity: [Double]  // [leadTimes.count × levels.count] in %, 0 to 100; no row decreases
+    package let temperature: [Double]?  // [leadTimes.count] median in °C; nil where the sensor has none
+    package let climatology: [Double]  // [leadTimes.count] in %: what it is scored against, beside persistence
+    package let now: RelativeHumidity  // at the origin: persistence
+    package let method: Method
+
+    package enum Method: UInt8, Sendable {
+        case dampedAnomaly = 1
+        case ridge = 2
+
+        package var name: String {
+            switch self {
+            case .dampedAnomaly: "damped anomaly"
+            case .ridge: "ridge"
+            }
+        }
+    }
+
+    package init(
+        origin: Instant, leadTimes: [Duration], humidity: [Double], temperature: [Double]?, climatology: [Double],
+        now: RelativeHumidity, method: Method
+    ) {
+        self.origin = origin
+        self.leadTimes = leadTimes
+        self.humidity = humidity
+        self.temperature = temperature
+        self.climatology = climatology
+        self.now = now
+        self.method = method
+    }
+
+    package func humidity(lead: Int, level: Int) -> Double { humidity[lead * ForecastShape.levels.count + level] }
+    package func median(lead: Int) -> Double { humidity(lead: lead, level: ForecastShape.medianLevel) }
+}

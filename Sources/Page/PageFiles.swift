@@ -1,0 +1,38 @@
+/// The web page: its own files from the binary, the chart library from where the system's package puts it.
+package enum PageFiles {
+    package struct File: Sendable {
+        package let type: String
+        package let bytes: [UInt8]
+    }
+
+    /// Where the chart library's files are on Debian (libjs-dygraphs).
+    package static let chartFolder = "/usr/share/javascript/dygraphs"
+    package static let chartFiles = ["/dygraph.min.js": "dygraph.min.js", "/dygraph.min.css": "dygraph.min.css"]
+
+    /// What a browser may load: only from here.
+    package static let contentSecurityPolicy = "default-src 'self'; style-src 'self' 'unsafe-inline'"
+
+    /// Which program serves the page: it decides where the page asks for data.
+    package enum Face: String, Sendable { case edge, cloud }
+
+    package static let paths = ["/", "/index.html", "/app.css", "/app.js", "/api.js", "/chart.js", "/view.js", "/face.js", "/icon.svg"]
+
+    package static func file(at path: String, face: Face) -> File? {
+        switch path {
+        case "/", "/index.html": File(type: "text/html; charset=utf-8", bytes: PackageResources.index_html)
+        case "/app.css": File(type: css, bytes: PackageResources.app_css)
+        case "/app.js": File(type: javascript, bytes: PackageResources.app_js)
+        case "/api.js": File(type: javascript, bytes: PackageResources.api_js)
+        case "/chart.js": File(type: javascript, bytes: PackageResources.chart_js)
+        case "/view.js": File(type: javascript, bytes: PackageResources.view_js)
+        case "/face.js": File(type: javascript, bytes: Array("export const face = \"\(face.rawValue)\";\n".utf8))
+        case "/icon.svg": File(type: "image/svg+xml", bytes: PackageResources.icon_svg)
+        default: nil
+        }
+    }
+
+    package static func type(ofChartFile name: String) -> String { name.hasSuffix(".css") ? css : javascript }
+
+    private static let css = "text/css; charset=utf-8"
+    private static let javascript = "text/javascript; charset=utf-8"
+}

@@ -1,0 +1,185 @@
+internal import Bytes
+internal import Forecasting
+internal import Measures
+internal import Observing
+
+/// The sections of a release file, each written and read here.
+enum ReleaseSections {
+    // MARK: header
+
+    static func header(_ header: ReleaseHeader) -> [UInt8] {
+        var writer = ByteWriter()
+        writer.fixed(header.counter)
+        writer.fixed(header.createdAt.ms)
+        writer.fixed(header.expiresAt.ms)
+        writer.fixed(header.provenance.seed)
+        for text in [
+            header.modelID, header.provenance.snapshot, header.provenance.codeVersion, header.provenance.configuration,
+            header.provenance.parent, header.provenance.backtest,
+        ] { writer.text(text) }
+        return writer.bytes
+    }
+
+    static func header(_ bytes: ArraySlice<UInt8>) throws -> ReleaseHeader {
+        var reader = ByteReader(bytes)
+        let counter: UInt64 = try reader.fixed()
+        let createdAt = Instant(ms: try reader.fixed())
+        let expiresAt = Instant(ms: try reader.fixed())
+        guard Instant.valid.contains(createdAt), Instant.valid.contains(expiresAt) else { throw ReleaseRefusal.format("a time out of range") }
+        let seed: UInt64 = try reader.fixed()
+        let modelID = try reader.text(limit: 128)
+        let provenance = Provenance(
+            snapshot: try reader.text(limit: 256), codeVersion: try reader.text(limit: 256), seed: seed,
+            configuration: try reader.text(limit: 256), parent: try reader.text(limit: 256), backtest: try reader.text(limit: 4_096))
+        try expectPadding(reader)
+        return ReleaseHeader(counter: counter, modelID: modelID, createdAt: createdAt, expiresAt: expiresAt, provenance: provenance)
+    }
+
+    // MARK: contract: per step its lead times, the levels, the names of the features
+
+    static func contract(_ model: ForecastModel) -> [UInt8] {
+        var writer = ByteWriter()
+        writer.varint(UInt64(model.steps.count))
+        for step in model.steps {
+            writer.varint(UInt64(step.grid.step.wholeSeconds))
+            writer.varint(UInt64(step.leadTimes.count))
+            for leadTime in step.leadTimes { writer.varint(UInt64(leadTime.wholeSeconds)) }
+            writer.varint(UInt64(ForecastShape.levels.count))
+            for level in ForecastShape.levels { writer.fixed(level.bitPattern) }
+            writer.varint(UInt64(step.features.count))
+            for feature in step.features { writer.text(feature.name) }
+        }
+        return writer.bytes
+    }
+
+    struct StepContract {
+        let grid: TimeGrid
+        let leadTimes: [Duration]
+        let features: [Feature]
+    }
+
+    static func contract(_ bytes: ArraySlice<UInt8>) throws -> [StepContract] {
+        var reader = ByteReader(bytes)
+        var steps: [StepContract] = []
+        for _ in 0..<(try reader.count(upTo: 4)) {
+            let seconds = try reader.count(upTo: 86_400)
+            guard let grid = [TimeGrid.fine, .hourly].first(where: { $0.step == .seconds(seconds) }),
+                !steps.contains(where: { $0.grid == grid })
+            else { throw ReleaseRefusal.contract("a grid of \(seconds) s") }
+            var leadTimes: [Duration] = []
+            for _ in 0..<(try reader.count(upTo: 256)) { leadTimes.append(.seconds(try reader.count(upTo: 864_000))) }
+            guard leadTimes == ForecastShape.leadTimes(on: grid) else { throw ReleaseRefusal.contract("other lead times than this program's") }
+            var levels: [Double] = []
+            for _ in 0..<(try reader.count(upTo: 64)) { levels.append(Double(bitPattern: try reader.fixed())) }
+            guard levels == ForecastShape.levels else { throw ReleaseRefusal.contract("other levels than this program's") }
+            var features: [Feature] = []
+            for _ in 0..<(try reader.count(upTo: 512)) {
+                let name = try reader.text(limit: 64)
+                guard let feature = Feature(name: name) else { throw ReleaseRefusal.contract("the feature «\(name)»") }
+                features.append(feature)
+            }
+            guard !features.isEmpty else { throw ReleaseRefusal.contract("no feature") }
+            steps.append(StepContract(grid: grid, leadTimes: leadTimes, features: features))
+        }
+        try expectPadding(reader)
+        return steps
+    }
+
+    // MARK: tensors: name, type, shape, values
+
+    struct Tensor {
+        let name: String
+        let shape: [Int]
+        let values: [Float]
+    }
+
+    private static let float32: UInt8 = 1
+
+    static func weights(_ model: ForecastModel) -> [Tensor] {
+        model.steps.map {
+            Tensor(name: "ridge.\($0.grid.step.wholeSeconds)", shape: [$0.leadTimes.count, $0.features.count], values: $0.coefficients)
+        }
+    }
+
+    static func calibration(_ model: ForecastModel) -> [Tensor] {
+        model.steps.map {
+            Tensor(
+                name: "interval.\($0.grid.step.wholeSeconds)", shape: [$0.leadTimes.count, ForecastShape.levels.count], values: $0.quantiles)
+        }
+    }
+
+    static func tensors(_ tensors: [Tensor]) -> [UInt8] {
+        var writer = ByteWriter()
+        writer.varint(UInt64(tensors.count))
+        for tensor in tensors {
+            writer.text(tensor.name)
+            writer.byte(float32)
+            writer.varint(UInt64(tensor.shape.count))
+            for length in tensor.shape { writer.varint(UInt64(length)) }
+            for value in tensor.values { writer.fixed(value.bitPattern) }
+        }
+        return writer.bytes
+    }
+
+    static func tensors(_ bytes: ArraySlice<UInt8>) throws -> [Tensor] {
+        var reader = ByteReader(bytes)
+        var tensors: [Tensor] = []
+        for _ in 0..<(try reader.count(upTo: 64)) {
+            let name = try reader.text(limit: 64)
+            let type = try reader.byte()
+            guard type == float32 else { throw ReleaseRefusal.contract("numbers of type \(type)") }
+            var shape: [Int] = []
+            var count = 1
+            for _ in 0..<(try reader.count(upTo: 4)) {
+                shape.append(try reader.count(upTo: 65_536))
+                count *= shape[shape.count - 1]
+                guard count <= ReleaseFile.limit / 4 else { throw ReleaseRefusal.format("the tensor «\(name)» is too large") }
+            }
+            var values: [Float] = []
+            values.reserveCapacity(count)
+            for _ in 0..<count {
+                let value = Float(bitPattern: try reader.fixed())
+                guard value.isFinite else { throw ReleaseRefusal.format("the tensor «\(name)» holds a value that is not finite") }
+                values.append(value)
+            }
+            tensors.append(Tensor(name: name, shape: shape, values: values))
+        }
+        try expectPadding(reader)
+        return tensors
+    }
+
+    // MARK: golden vectors
+
+    static func golden(_ vectors: [GoldenVector]) -> [UInt8] {
+        var writer = ByteWriter()
+        writer.varint(UInt64(vectors.count))
+        for vector in vectors {
+            writer.fixed(vector.seed)
+            writer.varint(UInt64(vector.stepSeconds))
+            writer.varint(UInt64(vector.expected.count))
+            for value in vector.expected { writer.fixed(value.bitPattern) }
+        }
+        return writer.bytes
+    }
+
+    static func golden(_ bytes: ArraySlice<UInt8>) throws -> [GoldenVector] {
+        var reader = ByteReader(bytes)
+        var vectors: [GoldenVector] = []
+        for _ in 0..<(try reader.count(upTo: 64)) {
+            let seed: UInt64 = try reader.fixed()
+            let stepSeconds = try reader.count(upTo: 86_400)
+            var expected: [Float] = []
+            for _ in 0..<(try reader.count(upTo: 4_096)) { expected.append(Float(bitPattern: try reader.fixed())) }
+            vectors.append(GoldenVector(seed: seed, stepSeconds: stepSeconds, expected: expected))
+        }
+        try expectPadding(reader)
+        return vectors
+    }
+
+    private static func expectPadding(_ reader: ByteReader) throws {
+        var rest = reader
+        guard rest.remaining < 8, try rest.raw(rest.remaining).allSatisfy({ $0 == 0 }) else {
+            throw ReleaseRefusal.format("a section has bytes too many")
+        }
+    }
+}

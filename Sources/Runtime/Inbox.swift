@@ -1,0 +1,54 @@
+internal import Synchronization
+
+/// Many put, one takes all that is there: what comes while the taker works waits for its next turn, up to a limit.
+package final class Inbox<Element: Sendable>: Sendable {
+    private struct State {
+        var elements: [Element] = []
+        var isClosed = false
+        var waiter: CheckedContinuation<Void, Never>?
+    }
+
+    private let state = Mutex(State())
+    private let limit: Int
+
+    package init(limit: Int) { self.limit = limit }
+
+    /// - Returns: false when it is full or closed; the element was not taken.
+    package func put(_ element: Element) -> Bool {
+        let (taken, waiter) = state.withLock { state -> (Bool, CheckedContinuation<Void, Never>?) in
+            guard !state.isClosed, state.elements.count < limit else { return (false, nil) }
+            state.elements.append(element)
+            return (true, state.waiter.take())
+        }
+        waiter?.resume()
+        return taken
+    }
+
+    /// Everything that has come, at least one; empty when closed and drained, or when the task is cancelled.
+    package func takeAll() async -> [Element] {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let goesOn = state.withLock { state in
+                    if state.elements.isEmpty, !state.isClosed { state.waiter = continuation }
+                    return state.waiter == nil
+                }
+                if goesOn { continuation.resume() }
+            }
+        } onCancel: {
+            close()
+        }
+        return state.withLock { state in
+            defer { state.elements = [] }
+            return state.elements
+        }
+    }
+
+    /// Takes nothing more; what is there can still be taken.
+    package func close() {
+        let waiter = state.withLock { state in
+            state.isClosed = true
+            return state.waiter.take()
+        }
+        waiter?.resume()
+    }
+}

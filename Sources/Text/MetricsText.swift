@@ -1,0 +1,27 @@
+/// The Prometheus text format, version 0.0.4. Samples of one metric must follow one another; this keeps them together.
+package struct MetricsText {
+    private var metrics: [(name: String, help: String, type: String, samples: [String])] = []
+
+    package init() {}
+
+    package mutating func gauge(_ name: String, _ help: String, _ value: Double, _ labels: [(String, String)] = []) {
+        add(name, help, "gauge", value, labels)
+    }
+    package mutating func counter(_ name: String, _ help: String, _ value: Double, _ labels: [(String, String)] = []) {
+        add(name, help, "counter", value, labels)
+    }
+
+    private mutating func add(_ name: String, _ help: String, _ type: String, _ value: Double, _ labels: [(String, String)]) {
+        let inner = labels.map { "\($0.0)=\"\($0.1.filter { $0 != "\"" && $0 != "\\" && $0 != "\n" })\"" }.joined(separator: ",")
+        let sample = name + (labels.isEmpty ? "" : "{\(inner)}") + " \(value)"
+        if let index = metrics.firstIndex(where: { $0.name == name }) {
+            metrics[index].samples.append(sample)
+        } else {
+            metrics.append((name, help, type, [sample]))
+        }
+    }
+
+    package var text: String {
+        metrics.map { "# HELP \($0.name) \($0.help)\n# TYPE \($0.name) \($0.type)\n" + $0.samples.map { $0 + "\n" }.joined() }.joined()
+    }
+}

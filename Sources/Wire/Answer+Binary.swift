@@ -1,0 +1,68 @@
+package import Bytes
+internal import Measures
+
+/// `application/vnd.vaho.answer`, version 1: magic, version, fields as varints in the order of the type, CRC-32C.
+extension Answer {
+    private static let magic = Array("VAHA".utf8)
+    private static let version: UInt8 = 1
+
+    package func binary() -> [UInt8] {
+        var writer = ByteWriter()
+        writer.raw(Answer.magic)
+        writer.byte(Answer.version)
+        writer.fixed(epoch.bits)
+        writer.zigzag(through)
+        writer.varint(UInt64(held.count))
+        for range in held {
+            writer.zigzag(range.lowerBound)
+            writer.zigzag(range.upperBound)
+        }
+        writer.varint(UInt64(refused.count))
+        for row in refused {
+            writer.zigzag(row.sequence)
+            writer.byte(row.reason.rawValue)
+        }
+        writer.varint(UInt64(conflicts.count))
+        for sequence in conflicts { writer.zigzag(sequence) }
+        for value in [next.afterMs, next.maxReadings, next.maxBytes] { writer.zigzag(value) }
+        writer.byte(release == nil ? 0 : 1)
+        if let release {
+            writer.varint(release.counter)
+            writer.raw(release.sha256)
+        }
+        writer.fixed(CRC32C.checksum(writer.bytes))
+        return writer.bytes
+    }
+
+    package init(binary bytes: [UInt8]) throws(MalformedBytes) {
+        guard bytes.count >= 9 else { throw MalformedBytes(at: bytes.count, "an answer has at least 9 bytes") }
+        var checksum = ByteReader(bytes[(bytes.count - 4)...])
+        guard try checksum.fixed(UInt32.self) == CRC32C.checksum(bytes[..<(bytes.count - 4)]) else {
+            throw MalformedBytes(at: bytes.count - 4, "the answer's CRC-32C does not match")
+        }
+        var reader = ByteReader(bytes[..<(bytes.count - 4)])
+        guard try reader.raw(4).elementsEqual(Answer.magic), try reader.byte() == Answer.version else {
+            throw MalformedBytes(at: 0, "an answer of version \(Answer.version) begins with VAHA")
+        }
+        epoch = Epoch(bits: try reader.fixed())
+        through = try reader.zigzag()
+        held = []
+        for _ in 0..<(try reader.count(upTo: Answer.heldLimit)) {
+            let (low, high) = (try reader.zigzag(), try reader.zigzag())
+            guard low >= 1, high >= low else { throw MalformedBytes(at: reader.offset, "a range ends before it begins") }
+            held.append(low...high)
+        }
+        refused = []
+        for _ in 0..<(try reader.count(upTo: Batch.rowLimit)) {
+            let sequence = try reader.zigzag()
+            guard let reason = Refused.Reason(rawValue: try reader.byte()) else { throw MalformedBytes(at: reader.offset, "a reason is not known") }
+            refused.append(Refused(sequence: sequence, reason: reason))
+        }
+        conflicts = []
+        for _ in 0..<(try reader.count(upTo: Batch.rowLimit)) { conflicts.append(try reader.zigzag()) }
+        next = Next(afterMs: try reader.zigzag(), maxReadings: try reader.zigzag(), maxBytes: try reader.zigzag())
+        release = nil
+        if try reader.byte() == 1 { release = ReleaseName(counter: try reader.varint(), sha256: Array(try reader.raw(32))) }
+        try reader.expectEnd()
+    }
+}

@@ -1,0 +1,69 @@
+internal import Bytes
+
+/// A column of whole numbers: divided by their common divisor, zigzag varints, and runs of zeros as one pair.
+///
+/// A zero is followed by how many more zeros come after it. So a column that never changes costs three bytes in all.
+enum Column {
+    static func write(_ values: [Int64], to writer: inout ByteWriter) {
+        var divisor: UInt64 = 0
+        for value in values where value != 0 {
+            divisor = greatestCommonDivisor(divisor, value.magnitude)
+            if divisor == 1 { break }
+        }
+        // Int64.min has no counterpart; no difference of valid values reaches it.
+        let unit = Int64(clamping: max(1, divisor))
+        writer.varint(UInt64(unit))
+        var index = 0
+        while index < values.count {
+            let value = values[index] / unit
+            writer.zigzag(value)
+            index += 1
+            guard value == 0 else { continue }
+            var more = 0
+            while index + more < values.count, values[index + more] == 0 { more += 1 }
+            writer.varint(UInt64(more))
+            index += more
+        }
+    }
+
+    static func read(_ count: Int, from reader: inout ByteReader) throws(MalformedBytes) -> [Int64] {
+        let start = reader.offset
+        let unit = try reader.varint()
+        guard unit >= 1, unit <= UInt64(Int64.max) else { throw MalformedBytes(at: start, "a column's unit is 1 or more") }
+        var values: [Int64] = []
+        values.reserveCapacity(count)
+        while values.count < count {
+            let place = reader.offset
+            let (value, overflow) = try reader.zigzag().multipliedReportingOverflow(by: Int64(unit))
+            guard !overflow else { throw MalformedBytes(at: place, "a value overflows") }
+            values.append(value)
+            guard value == 0 else { continue }
+            let more = try reader.count(upTo: count - values.count)
+            values.append(contentsOf: repeatElement(0, count: more))
+        }
+        return values
+    }
+
+    private static func greatestCommonDivisor(_ a: UInt64, _ b: UInt64) -> UInt64 {
+        var (a, b) = (a, b)
+        while b != 0 { (a, b) = (b, a % b) }
+        return a
+    }
+}
+
+/// Guesses which sensor comes next: the one that followed the last one the last time. Sensors sampled in turn cost nothing.
+struct SensorOrder {
+    private var follower: [Int]
+    private var last: Int
+
+    init(sensors: Int) {
+        follower = (0..<sensors).map { ($0 + 1) % max(1, sensors) }
+        last = max(0, sensors - 1)
+    }
+
+    var guess: Int { follower.isEmpty ? 0 : follower[last] }
+    mutating func came(_ sensor: Int) {
+        follower[last] = sensor
+        last = sensor
+    }
+}

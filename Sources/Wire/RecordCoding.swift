@@ -1,0 +1,145 @@
+package import Bytes
+package import Measures
+
+/// Records as bytes: a kind, then the length of what follows. The same in batches and in the edge's store.
+package enum RecordCoding {
+    private static let hole: UInt8 = 1
+    private static let clockCorrection: UInt8 = 2
+    private static let sensor: UInt8 = 3
+
+    package static func bytes(_ record: Record) -> [UInt8] {
+        var writer = ByteWriter()
+        write(record, to: &writer)
+        return writer.bytes
+    }
+
+    package static func record(_ bytes: [UInt8]) throws(MalformedBytes) -> Record {
+        var reader = ByteReader(bytes)
+        let record = try record(from: &reader)
+        try reader.expectEnd()
+        return record
+    }
+
+    static func write(_ record: Record, to writer: inout ByteWriter) {
+        var body = ByteWriter()
+        switch record {
+        case .hole(let hole):
+            body.text(hole.sensor?.name ?? "")
+            body.byte(hole.reason.rawValue)
+            body.zigzag(hole.from.ms)
+            body.zigzag(hole.to.ms)
+            body.zigzag(hole.count)
+            body.zigzag(hole.sequences?.lowerBound ?? 0)
+            body.zigzag(hole.sequences?.upperBound ?? 0)
+            writer.byte(RecordCoding.hole)
+        case .clockCorrection(let correction):
+            body.varint(UInt64(correction.boot))
+            body.zigzag(correction.offset.ms)
+            body.zigzag(correction.from.ms)
+            body.zigzag(correction.to.ms)
+            writer.byte(clockCorrection)
+        case .sensor(let sensor):
+            body.text(sensor.sensor.name)
+            for text in [sensor.kind, sensor.driver, sensor.serial, sensor.place] { body.text(text) }
+            body.varint(UInt64(sensor.step.wholeSeconds))
+            body.zigzag(Int64(sensor.offsetMpct))
+            body.zigzag(Int64(sensor.gainPpm))
+            writer.byte(RecordCoding.sensor)
+        }
+        writer.blob(body.bytes)
+    }
+
+    static func record(from reader: inout ByteReader) throws(MalformedBytes) -> Record {
+        let start = reader.offset
+        let kind = try reader.byte()
+        var body = ByteReader(try reader.blob(limit: 4_096))
+        let record: Record
+        switch kind {
+        case hole: record = .hole(try readHole(&body))
+        case clockCorrection:
+            let boot = try body.count(upTo: Int(UInt32.max))
+            let offset = try body.zigzag()
+            guard offset.magnitude <= Instant.valid.upperBound.ms.magnitude else { throw MalformedBytes(at: start, "a correction is too large") }
+            record = .clockCorrection(
+                ClockCorrection(boot: UInt32(boot), offset: .milliseconds(offset), from: Instant(ms: try body.zigzag()), to: Instant(ms: try body.zigzag())))
+        case sensor:
+            let name = try sensorName(&body)
+            let texts = [try body.text(limit: 128), try body.text(limit: 128), try body.text(limit: 128), try body.text(limit: 256)]
+            let step = try body.count(upTo: 86_400)
+            guard step > 0 else { throw MalformedBytes(at: start, "a sensor's step is above 0 s") }
+            record = .sensor(
+                SensorRecord(
+                    sensor: name, kind: texts[0], driver: texts[1], serial: texts[2], place: texts[3], step: .seconds(step),
+                    offsetMpct: try body.integer(), gainPpm: try body.integer()))
+        default: throw MalformedBytes(at: start, "a record of kind \(kind) is not known")
+        }
+        try body.expectEnd()
+        return record
+    }
+
+    private static func readHole(_ body: inout ByteReader) throws(MalformedBytes) -> Hole {
+        let start = body.offset
+        let name = try body.text(limit: 32)
+        let sensor = SensorName(name)
+        guard sensor != nil || name.isEmpty else { throw MalformedBytes(at: start, "a sensor's name is \(SensorName.rule)") }
+        guard let reason = Hole.Reason(rawValue: try body.byte()) else { throw MalformedBytes(at: start, "a hole's reason is not known") }
+        let from = Instant(ms: try body.zigzag())
+        let to = Instant(ms: try body.zigzag())
+        let count = try body.zigzag()
+        let low = try body.zigzag()
+        let high = try body.zigzag()
+        guard count >= 0, low >= 0, high >= low, high <= 1 << 53, low > 0 || high == 0 else { throw MalformedBytes(at: start, "a hole's counts are out of order") }
+        return Hole(sensor: sensor, reason: reason, from: from, to: to, count: count, sequences: low > 0 ? low...high : nil)
+    }
+
+    private static func sensorName(_ body: inout ByteReader) throws(MalformedBytes) -> SensorName {
+        let start = body.offset
+        guard let name = SensorName(try body.text(limit: 32)) else { throw MalformedBytes(at: start, "a sensor's name is \(SensorName.rule)") }
+        return name
+    }
+}
+
+/// A device's report as bytes, length-prefixed in a batch: fields added later go to the end and are skipped by older readers.
+enum ReportCoding {
+    static func bytes(_ report: DeviceReport) -> [UInt8] {
+        var writer = ByteWriter()
+        writer.byte(report.release == nil ? 0 : 1)
+        if let release = report.release {
+            writer.varint(release.counter)
+            writer.raw(release.sha256)
+        }
+        writer.zigzag(report.backlog)
+        writer.zigzag(report.evicted)
+        writer.zigzag(report.refused)
+        writer.byte(report.clock.rawValue)
+        writer.text(String(report.refusal?.prefix(200) ?? ""))
+        writer.varint(UInt64(report.scores.count))
+        for score in report.scores {
+            writer.varint(score.releaseCounter)
+            for value in [
+                score.leadTimeSeconds, score.count, score.absoluteErrorMpct, score.persistenceErrorMpct, score.climatologyErrorMpct, score.coveredPpm,
+            ] { writer.zigzag(value) }
+        }
+        return writer.bytes
+    }
+
+    static func report(_ bytes: ArraySlice<UInt8>) throws(MalformedBytes) -> DeviceReport {
+        var reader = ByteReader(bytes)
+        var release: ReleaseName?
+        if try reader.byte() == 1 { release = ReleaseName(counter: try reader.varint(), sha256: Array(try reader.raw(32))) }
+        let counts = [try reader.zigzag(), try reader.zigzag(), try reader.zigzag()]
+        guard let clock = ClockQuality(rawValue: try reader.byte()) else { throw MalformedBytes(at: reader.offset, "a clock's quality is 0 to 2") }
+        let refusal = try reader.text(limit: 1_000)
+        var scores: [LiveScore] = []
+        for _ in 0..<(try reader.count(upTo: 256)) {
+            scores.append(
+                LiveScore(
+                    releaseCounter: try reader.varint(), leadTimeSeconds: try reader.zigzag(), count: try reader.zigzag(),
+                    absoluteErrorMpct: try reader.zigzag(), persistenceErrorMpct: try reader.zigzag(), climatologyErrorMpct: try reader.zigzag(),
+                    coveredPpm: try reader.zigzag()))
+        }
+        return DeviceReport(
+            release: release, backlog: counts[0], evicted: counts[1], refused: counts[2], clock: clock, scores: scores,
+            refusal: refusal.isEmpty ? nil : refusal)
+    }
+}

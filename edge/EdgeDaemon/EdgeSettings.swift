@@ -1,0 +1,125 @@
+package import Console
+package import Measures
+package import Runtime
+package import Sensors
+
+/// All of the edge's configuration, checked; every problem is reported at once.
+package struct EdgeSettings: Sendable {
+    package var device: DeviceID
+    package var stateFolder: String
+    package var sysfs: String
+    package var sensors: [ConfiguredSensor]
+    package var samplePeriod: Duration
+    package var commitPeriod: Duration
+    package var cloud: Cloud?
+    package var releaseKeyFile: String?
+    package var listen: Endpoint?
+    package var retention: ReadingStore.Retention
+    package var replaySpeed: Double
+    package var logLevel: Log.Level
+
+    package struct ConfiguredSensor: Sendable {
+        package let name: SensorName
+        package let spec: SensorSpec
+        package let place: String
+    }
+
+    package struct Cloud: Sendable {
+        package let url: String
+        package let token: String
+        package let certificateAuthorities: String?
+        package let syncPeriod: Duration
+    }
+
+    package var storePath: String { stateFolder + "/readings.sqlite" }
+
+    /// - Throws: `WrongUse` with every problem found.
+    package init(_ settings: inout Settings, sensorsNeeded: Bool) throws {
+        stateFolder = settings.text("VAHO_STATE_DIR", default: "/var/lib/vaho")
+        sysfs = settings.text("VAHO_SYSFS_ROOT", default: "/sys")
+        let name = settings.text("VAHO_DEVICE_ID", default: EdgeSettings.hostName())
+        let valid = DeviceID(name)
+        if valid == nil { settings.problem("VAHO_DEVICE_ID=\(name): expected \(DeviceID.rule)") }
+        logLevel = settings.choice("VAHO_LOG_LEVEL", default: .info, among: ["error": .error, "warning": .warning, "info": .info, "debug": .debug])
+        let period = settings.integer("VAHO_SAMPLE_PERIOD_SECONDS", default: 60, in: 1...86_400)
+        samplePeriod = .seconds(period)
+        commitPeriod = .seconds(settings.integer("VAHO_COMMIT_PERIOD_SECONDS", default: period >= 60 ? 0 : 30, in: 0...3_600))
+        replaySpeed = Double(settings.integer("VAHO_REPLAY_SPEED", default: 1, in: 1...1_000_000))
+        retention = ReadingStore.Retention()
+        retention.readings = .seconds(86_400 * settings.integer("VAHO_RETENTION_DAYS", default: 90, in: 1...3_650))
+        retention.byteLimit = 1_000_000 * Int64(settings.integer("VAHO_STORE_LIMIT_MB", default: 64, in: 4...100_000))
+        listen = nil
+        if settings.text("VAHO_LISTEN", default: "") != "off" {
+            listen = settings.endpoint("VAHO_LISTEN", default: Endpoint(address: "127.0.0.1", port: 8470))
+        }
+        releaseKeyFile = settings.optional("VAHO_RELEASE_KEY_FILE")
+        sensors = EdgeSettings.sensors(&settings, sensorsNeeded: sensorsNeeded)
+        cloud = EdgeSettings.cloud(&settings)
+        try settings.finish()
+        guard let valid else { throw WrongUse("VAHO_DEVICE_ID=\(name): expected \(DeviceID.rule)") }
+        device = valid
+        if sensors.contains(where: { $0.spec.isReplay }) { commitPeriod = min(commitPeriod, .milliseconds(500)) }
+    }
+
+    private static func sensors(_ settings: inout Settings, sensorsNeeded: Bool) -> [ConfiguredSensor] {
+        var sensors: [ConfiguredSensor] = []
+        for (key, value) in settings.group("VAHO_SENSOR_") {
+            guard let name = SensorName(key.lowercased()) else {
+                settings.problem("VAHO_SENSOR_\(key): a sensor's name is \(SensorName.rule)")
+                continue
+            }
+            let place = settings.text("VAHO_PLACE_\(key)", default: "")
+            if place.utf8.count > 200 { settings.problem("VAHO_PLACE_\(key): a place has at most 200 bytes") }
+            do { sensors.append(ConfiguredSensor(name: name, spec: try SensorSpec(value), place: place)) } catch {
+                settings.problem("VAHO_SENSOR_\(key)=\(value): \(error)")
+            }
+        }
+        if sensorsNeeded, sensors.isEmpty, settings.problems.isEmpty {
+            settings.problem("no sensor is configured: set VAHO_SENSOR_NAME to one of \(SensorSpec.kinds.joined(separator: ", "))")
+        }
+        if sensors.contains(where: { $0.spec.isReplay }), sensors.contains(where: { !$0.spec.isReplay }) {
+            settings.problem("VAHO_SENSOR_…: a replay has a clock of its own and cannot run beside live sensors")
+        }
+        return sensors
+    }
+
+    private static func cloud(_ settings: inout Settings) -> Cloud? {
+        let tokenFile = settings.optional("VAHO_TOKEN_FILE")
+        let authorities = settings.optional("VAHO_CA_FILE")
+        let period = settings.integer("VAHO_SYNC_PERIOD_SECONDS", default: 300, in: 1...86_400)
+        let plain = settings.choice("VAHO_PLAIN_HTTP", default: false, among: ["anywhere": true, "loopback": false])
+        guard var url = settings.optional("VAHO_CLOUD_URL") else {
+            if tokenFile != nil { settings.problem("VAHO_TOKEN_FILE is set, VAHO_CLOUD_URL is not: set both, or neither to stay offline") }
+            return nil
+        }
+        while url.hasSuffix("/") { url.removeLast() }
+        let isPlain = url.hasPrefix("http://")
+        let host = String(url.dropFirst(isPlain ? 7 : 8).prefix { $0 != "/" })
+        if !isPlain, !url.hasPrefix("https://") || host.isEmpty {
+            settings.problem("VAHO_CLOUD_URL=\(url): expected https://HOST[:PORT], or http:// to loopback")
+        } else if isPlain, !plain, !(host.hasPrefix("127.") || host.hasPrefix("localhost") || host.hasPrefix("[::1]")) {
+            settings.problem("VAHO_CLOUD_URL=\(url): without TLS only to loopback; use https://, or set VAHO_PLAIN_HTTP=anywhere")
+        }
+        guard let tokenFile else {
+            settings.problem("VAHO_TOKEN_FILE is missing: the file of the token that vaho-cloud device add printed")
+            return nil
+        }
+        do {
+            let token = try Files.readTrimmed(tokenFile)
+            if token.isEmpty || token.utf8.contains(where: { $0 <= 32 || $0 >= 127 }) {
+                settings.problem("VAHO_TOKEN_FILE=\(tokenFile): expected one token on one line")
+            }
+            return Cloud(url: url, token: token, certificateAuthorities: authorities, syncPeriod: .seconds(period))
+        } catch {
+            settings.problem("VAHO_TOKEN_FILE=\(tokenFile): \(error)")
+            return nil
+        }
+    }
+
+    /// The host's name as far as it can be a device's.
+    private static func hostName() -> String {
+        let name = ((try? Files.readTrimmed("/proc/sys/kernel/hostname")) ?? "edge").lowercased()
+        let usable = name.filter { DeviceID("a\($0)") != nil }
+        return usable.isEmpty ? "edge" : String(usable.prefix(64))
+    }
+}

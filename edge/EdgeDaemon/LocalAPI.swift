@@ -1,0 +1,134 @@
+internal import Console
+internal import Forecasting
+internal import HTTPServer
+internal import Measures
+internal import Page
+internal import Runtime
+internal import Text
+internal import Wire
+
+/// The device's own face: readings, forecasts, status, metrics and the page, with or without a network.
+struct LocalAPI: Service {
+    let device: DeviceID
+    let endpoint: Endpoint
+    let store: ReadingStore
+    let intake: ModelIntake
+    let clock: LabelClock
+    let log: Log
+
+    private struct NotFound: Error { let detail: String }
+    private struct BadQuery: Error { let detail: String }
+
+    func run() async throws {
+        let router = router
+        let server = try HTTPServer(
+            address: endpoint.address, port: endpoint.port,
+            limits: HTTPLimits(bodyBytes: 4_096, connections: 32, idleSeconds: 15, headerBytes: 8_192),
+            refused: { FaceResponse.problem($0, $1) }, handler: { await router.answer($0) })
+        log(.info, "listening", ["address": Endpoint(address: endpoint.address, port: server.port)])
+        try? await Task.sleep(for: .seconds(1 << 40))
+        await server.stop()
+    }
+
+    private var router: Router {
+        var router = Router(problem: { FaceResponse.problem($0, $1) }) { error in
+            switch error {
+            case let error as NotFound: FaceResponse.problem(404, error.detail)
+            case let error as BadQuery: FaceResponse.problem(400, error.detail)
+            default: FaceResponse.problem(500, "\(error)")
+            }
+        }
+        router.on("GET", "/v1/status") { _, _ in FaceResponse.json(try await status()) }
+        router.on("GET", "/v1/readings") { request, _ in
+            let sensor = try await sensor(request)
+            let readings = try await store.rawReadings(sensor: sensor.id, limit: try integer(request, "limit", default: 500, in: 1...10_000))
+            return FaceResponse.json(DeviceView.readings(sensor.record.sensor, readings))
+        }
+        router.on("GET", "/v1/observations") { request, _ in
+            let sensor = try await sensor(request)
+            let hours = try integer(request, "hours", default: 72, in: 1...9_600)
+            let newest = try await store.newestObservation(sensor: sensor.id)?.at ?? clock.now
+            let observations = try await store.observations(sensor: sensor.id, since: newest - .seconds(hours * 3_600))
+            return FaceResponse.json(Documents.observations(sensor: sensor.record.sensor, step: sensor.record.step, observations))
+        }
+        router.on("GET", "/v1/forecast") { request, _ in
+            let sensor = try await sensor(request)
+            guard let horizon = request.query["horizon"].map({ ISO8601Duration.parse($0) }) ?? ForecastShape.horizon else {
+                throw BadQuery(detail: "horizon=\(request.query["horizon"] ?? ""): expected an ISO 8601 duration such as PT24H")
+            }
+            guard let issued = try await store.forecast(sensor: sensor.id) else {
+                throw NotFound(detail: "there is no forecast of \(sensor.record.sensor) yet: one is made with the first observation")
+            }
+            let active = intake.active.current?.name
+            return FaceResponse.json(
+                Documents.forecast(
+                    sensor: sensor.record.sensor, issued.forecast, issuedAt: issued.issuedAt,
+                    release: active?.counter == issued.releaseCounter ? active : nil, horizon: horizon))
+        }
+        router.on("GET", "/metrics") { _, _ in
+            HTTPResponse(type: "text/plain; version=0.0.4; charset=utf-8", body: Array(try await metrics().utf8))
+        }
+        router.on("GET", "/livez") { _, _ in FaceResponse.text("ok\n") }
+        router.on("GET", "/readyz") { _, _ in
+            _ = try await store.counts()
+            return FaceResponse.text("ok\n")
+        }
+        PageFiles.addRoutes(to: &router, face: .edge)
+        return router
+    }
+
+    private func status() async throws -> [UInt8] {
+        let now = clock.now
+        let quality = clock.isReplay ? ClockQuality.synchronised : ClockState.quality()
+        let view = try await DeviceView.document(
+            device, store: store, release: intake.active.current?.name, refusal: await intake.refusal, clock: quality)
+        return DeviceView.json(view, counts: try await store.counts(), holes: try await store.holes(limit: 20), now: now)
+    }
+
+    private func sensor(_ request: HTTPRequest) async throws -> ReadingStore.SensorStatus {
+        let statuses = try await store.sensorStatuses()
+        guard let name = request.query["sensor"] else {
+            guard let only = statuses.first, statuses.count == 1 else { throw BadQuery(detail: "sensor is missing: there are \(names(statuses))") }
+            return only
+        }
+        guard let found = statuses.first(where: { $0.record.sensor.name == name }) else {
+            throw NotFound(detail: "there is no sensor «\(name.prefix(64))»: there are \(names(statuses))")
+        }
+        return found
+    }
+
+    private func names(_ statuses: [ReadingStore.SensorStatus]) -> String {
+        statuses.isEmpty ? "none" : statuses.map(\.record.sensor.name).joined(separator: ", ")
+    }
+
+    private func integer(_ request: HTTPRequest, _ name: String, default fallback: Int, in range: ClosedRange<Int>) throws -> Int {
+        guard let text = request.query[name] else { return fallback }
+        guard let value = Int(text), range.contains(value) else {
+            throw BadQuery(detail: "\(name)=\(text.prefix(40)): expected a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return value
+    }
+
+    private func metrics() async throws -> String {
+        var metrics = MetricsText()
+        for status in try await store.sensorStatuses() {
+            guard let last = status.last else { continue }
+            let labels = [("sensor", status.record.sensor.name)]
+            metrics.gauge("vaho_relative_humidity_ratio", "Relative humidity of the last reading, 0 to 1.", last.humidity.percent / 100, labels)
+            if let temperature = last.temperature {
+                metrics.gauge("vaho_temperature_celsius", "Temperature of the last reading.", temperature.celsius, labels)
+            }
+        }
+        let counts = try await store.counts()
+        metrics.gauge("vaho_store_readings", "Readings in the store.", Double(counts.readings))
+        metrics.gauge("vaho_store_bytes", "Size of the store.", Double(counts.bytes))
+        metrics.gauge("vaho_backlog_rows", "Rows not yet acknowledged by the cloud.", Double(counts.backlog))
+        metrics.counter("vaho_evicted_readings_total", "Readings dropped before they were delivered.", Double(counts.evicted))
+        metrics.counter("vaho_refused_rows_total", "Rows that the cloud refused.", Double(counts.refused))
+        if let name = intake.active.current?.name {
+            metrics.gauge("vaho_release_counter", "Counter of the release in use.", Double(name.counter))
+        }
+        return metrics.text
+    }
+
+}

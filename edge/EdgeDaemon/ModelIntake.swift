@@ -1,0 +1,116 @@
+internal import Measures
+package import Releases
+package import Runtime
+package import Signing
+internal import Synchronization
+package import Wire
+
+/// The release in use, for whoever forecasts.
+package final class ActiveRelease: Sendable {
+    package struct Named: Sendable {
+        package let name: ReleaseName
+        package let release: Release
+    }
+
+    private let state = Mutex<Named?>(nil)
+    package init() {}
+    package var current: Named? { state.withLock { $0 } }
+    func replace(with named: Named?) { state.withLock { $0 = named } }
+}
+
+/// Takes releases in, keeps the one in use and the last good one on disk, and finds them again at start.
+///
+/// Files in the state folder: `release.vaho` in use, `release-previous.vaho` the last good one, `release-keys` the trusted
+/// public keys given by hand.
+package actor ModelIntake {
+    private let executor = BlockingExecutor(label: "model-intake")
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    package nonisolated let active = ActiveRelease()
+    private let folder: String
+    private let keyFile: String?
+    private let store: ReadingStore?
+    private let log: Log
+    private var refused: ReleaseName?
+    package private(set) var refusal: String?  // of the last release offered
+
+    private static let acceptedCounter = "release_counter"
+    private static let acceptedHash = "release_sha256"
+
+    /// - Parameter store: keeps the counter of the last accepted release; `nil` only to look.
+    package init(folder: String, keyFile: String?, store: ReadingStore?, log: Log) {
+        self.folder = folder
+        self.keyFile = keyFile
+        self.store = store
+        self.log = log
+    }
+
+    private var inUse: String { "\(folder)/release.vaho" }
+    private var previous: String { "\(folder)/release-previous.vaho" }
+    package static func trustFile(in folder: String) -> String { "\(folder)/release-keys" }
+
+    /// Loads the release in use; if it is damaged, the last good one; if that is too, none.
+    package func load() {
+        for path in [inUse, previous] where Files.exists(path) {
+            do {
+                let bytes = try Files.read(path, limit: ReleaseFile.limit)
+                let release = try ReleaseIntake.open(bytes, ReleaseIntake.Demand(counterAbove: nil), try cryptography())
+                let name = ReleaseName(counter: release.header.counter, sha256: SHA256.digest(bytes))
+                active.replace(with: ActiveRelease.Named(name: name, release: release))
+                log(.info, "release in use", ["counter": name.counter, "model": release.header.modelID])
+                return
+            } catch {
+                log(.error, "stored release not usable", ["file": path, "error": "\(error)"])
+            }
+        }
+    }
+
+    /// Whether this release is worth fetching: not in use, and not refused before.
+    package func wants(_ name: ReleaseName) -> Bool { active.current?.name != name && refused != name }
+
+    /// Checks a release, and switches to it. Until the last check has passed nothing changes.
+    package func take(_ bytes: [UInt8], as offered: ReleaseName?) async {
+        let sha256 = SHA256.digest(bytes)
+        do {
+            let accepted = try await acceptedBefore()
+            // After a crash between counter and switch the same file comes again, and is welcome.
+            let isRepeat = accepted?.sha256 == Hexadecimal.text(sha256)
+            let release = try ReleaseIntake.open(
+                bytes, ReleaseIntake.Demand(sha256: offered?.sha256, counterAbove: isRepeat ? nil : accepted?.counter ?? 0), try cryptography())
+            try Files.write(inUse + ".new", bytes, mode: 0o644)
+            try await store?.setMeta(ModelIntake.acceptedHash, Hexadecimal.text(sha256))
+            try await store?.setMeta(ModelIntake.acceptedCounter, String(release.header.counter))
+            if active.current != nil { try Files.link(inUse, as: previous) }
+            try Files.rename(inUse + ".new", to: inUse)
+            let name = ReleaseName(counter: release.header.counter, sha256: sha256)
+            active.replace(with: ActiveRelease.Named(name: name, release: release))
+            refusal = nil
+            log(.info, "release taken", ["counter": name.counter, "model": release.header.modelID, "sha256": Hexadecimal.text(sha256.prefix(6))])
+        } catch {
+            refused = offered
+            refusal = "\(error)"
+            log(.error, "release refused", ["counter": offered?.counter ?? 0, "reason": (error as? ReleaseRefusal)?.reason ?? "io", "error": "\(error)"])
+        }
+    }
+
+    private func acceptedBefore() async throws -> (counter: UInt64, sha256: String)? {
+        guard let text = try await store?.meta(ModelIntake.acceptedCounter), let counter = UInt64(text) else { return nil }
+        return (counter, try await store?.meta(ModelIntake.acceptedHash) ?? "")
+    }
+
+    private func cryptography() throws -> Cryptography {
+        let keys = try ModelIntake.trustedKeys(keyFile: keyFile, folder: folder)
+        return Cryptography(
+            sha256: { SHA256.digest($0) },
+            isSigned: { message, id, signature in keys.contains { $0.id == id && $0.isValid(signature, of: message) } })
+    }
+
+    /// The keys named by the configuration and those given by hand.
+    package static func trustedKeys(keyFile: String?, folder: String) throws -> [PublicKey] {
+        var keys: [PublicKey] = []
+        for path in [keyFile, trustFile(in: folder)].compactMap({ $0 }) where path == keyFile || Files.exists(path) {
+            keys += try ReleaseKeyFile.keys(String(decoding: Files.read(path, limit: 65_536), as: UTF8.self), path: path)
+        }
+        return keys
+    }
+}

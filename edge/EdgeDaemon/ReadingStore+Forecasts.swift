@@ -1,0 +1,151 @@
+package import Forecasting
+package import Measures
+internal import Observing
+internal import SQLite
+
+/// Observations, forecasts and their scores.
+extension ReadingStore {
+    /// One more observation of a sensor, and the forecast made from it.
+    package struct Outcome: Sendable {
+        package let sensor: Int64
+        package let observation: Observation
+        package let through: Int64  // the key of the last reading that the grid has taken in
+        package let forecast: QuantileForecast?
+        package let releaseCounter: UInt64  // 0: none
+        package let issuedAt: Instant
+
+        package init(sensor: Int64, observation: Observation, through: Int64, forecast: QuantileForecast?, releaseCounter: UInt64, issuedAt: Instant) {
+            self.sensor = sensor
+            self.observation = observation
+            self.through = through
+            self.forecast = forecast
+            self.releaseCounter = releaseCounter
+            self.issuedAt = issuedAt
+        }
+    }
+
+    /// Stores them in one transaction, and scores the forecasts whose time has come by them. Storing again changes nothing.
+    package func save(_ outcomes: [Outcome]) throws {
+        try database.transaction {
+            for outcome in outcomes {
+                var insert = try database.prepare("INSERT INTO observation VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
+                try insert.bind(outcome.sensor, at: 1)
+                try insert.bind(outcome.observation.validAt.ms, at: 2)
+                try insert.bind(Milli.whole(outcome.observation.humidity.percent), at: 3)
+                try insert.bind(outcome.observation.temperature.flatMap { Milli.whole($0.celsius) }, at: 4)
+                try insert.bind(outcome.through, at: 5)
+                try insert.run()
+                guard database.changes > 0 else { continue }
+                try score(outcome)
+                guard let forecast = outcome.forecast else { continue }
+                var store = try database.prepare("INSERT INTO forecast VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
+                try store.bind(outcome.sensor, at: 1)
+                try store.bind(forecast.origin.ms, at: 2)
+                try store.bind(outcome.issuedAt.ms, at: 3)
+                try store.bind(Int64(outcome.releaseCounter), at: 4)
+                try store.bind(StoredForecast.bytes(forecast), at: 5)
+                try store.run()
+            }
+        }
+    }
+
+    private func score(_ outcome: Outcome) throws {
+        let validAt = outcome.observation.validAt
+        for leadTime in ForecastShape.scored {
+            guard let due = try forecast(sensor: outcome.sensor, origin: validAt - leadTime),
+                let lead = due.forecast.leadTimes.firstIndex(of: leadTime)
+            else { continue }
+            var score = Score()
+            score.add(due.forecast, lead: lead, actual: outcome.observation.humidity.percent)
+            var upsert = try database.prepare(
+                """
+                INSERT INTO score VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+                    count = count + excluded.count, absolute_error = absolute_error + excluded.absolute_error,
+                    persistence_error = persistence_error + excluded.persistence_error,
+                    climatology_error = climatology_error + excluded.climatology_error, pinball = pinball + excluded.pinball,
+                    covered = covered + excluded.covered
+                """)
+            try upsert.bind(Int64(due.releaseCounter), at: 1)
+            try upsert.bind(outcome.sensor, at: 2)
+            try upsert.bind(leadTime.wholeSeconds, at: 3)
+            try upsert.bind(validAt.ms / 86_400_000, at: 4)
+            try upsert.bind(score.count, at: 5)
+            try upsert.bind(score.absoluteError, at: 6)
+            try upsert.bind(score.persistenceError, at: 7)
+            try upsert.bind(score.climatologyError, at: 8)
+            try upsert.bind(score.pinball, at: 9)
+            try upsert.bind(score.covered, at: 10)
+            try upsert.run()
+        }
+    }
+
+    package struct Issued: Sendable {
+        package let forecast: QuantileForecast
+        package let issuedAt: Instant
+        package let releaseCounter: UInt64
+    }
+
+    /// - Parameter origin: `nil` for the newest.
+    package func forecast(sensor: Int64, origin: Instant? = nil) throws -> Issued? {
+        var select = try database.prepare(
+            origin == nil
+                ? "SELECT origin_ms, issued_at_ms, release, body FROM forecast WHERE sensor = ? ORDER BY origin_ms DESC LIMIT 1"
+                : "SELECT origin_ms, issued_at_ms, release, body FROM forecast WHERE sensor = ? AND origin_ms = ?")
+        try select.bind(sensor, at: 1)
+        if let origin { try select.bind(origin.ms, at: 2) }
+        guard try select.step() else { return nil }
+        return Issued(
+            forecast: try StoredForecast.forecast(select.blob(3), origin: Instant(ms: select.integer(0))),
+            issuedAt: Instant(ms: select.integer(1)), releaseCounter: UInt64(bitPattern: select.integer(2)))
+    }
+
+    /// The newest observations of a sensor since an instant, oldest first.
+    package func observations(sensor: Int64, since: Instant) throws -> [Observation] {
+        var select = try database.prepare(
+            "SELECT valid_at_ms, humidity_mpct, temperature_mc FROM observation WHERE sensor = ? AND valid_at_ms > ? ORDER BY valid_at_ms")
+        try select.bind(sensor, at: 1)
+        try select.bind(since.ms, at: 2)
+        var observations: [Observation] = []
+        while try select.step() {
+            observations.append(
+                Observation(
+                    validAt: Instant(ms: select.integer(0)), humidity: RelativeHumidity(percent: Double(select.integer(1)) / 1_000),
+                    temperature: select.optionalInteger(2).map { Temperature(celsius: Double($0) / 1_000) }))
+        }
+        return observations
+    }
+
+    package func newestObservation(sensor: Int64) throws -> (at: Instant, through: Int64)? {
+        var select = try database.prepare("SELECT valid_at_ms, through FROM observation WHERE sensor = ? ORDER BY valid_at_ms DESC LIMIT 1")
+        try select.bind(sensor, at: 1)
+        return try select.step() ? (Instant(ms: select.integer(0)), select.integer(1)) : nil
+    }
+
+    /// Readings of a sensor after a row, oldest first: what the open bin is made of after a restart.
+    package func readings(sensor: Int64, after key: Int64) throws -> [(key: Int64, reading: Reading)] {
+        var select = try database.prepare(
+            "SELECT key, taken_at_ms, humidity_mpct, temperature_mc, flags FROM reading WHERE key > ? AND sensor = ? ORDER BY key")
+        try select.bind(key, at: 1)
+        try select.bind(sensor, at: 2)
+        var readings: [(key: Int64, reading: Reading)] = []
+        while try select.step() {
+            readings.append(
+                (
+                    select.integer(0),
+                    Reading(
+                        takenAt: Instant(ms: select.integer(1)), humidityMpct: select.optionalInteger(2).map(Int32.init(truncatingIfNeeded:)),
+                        temperatureMc: select.optionalInteger(3).map(Int32.init(truncatingIfNeeded:)),
+                        flags: ReadingFlags(rawValue: UInt16(truncatingIfNeeded: select.integer(4))))
+                ))
+        }
+        return readings
+    }
+
+    /// The time of a sensor's newest reading.
+    package func newestReading(sensor name: SensorName) throws -> Instant? {
+        var select = try database.prepare(
+            "SELECT taken_at_ms FROM reading WHERE sensor = (SELECT id FROM sensor WHERE name = ?) ORDER BY key DESC LIMIT 1")
+        try select.bind(name.name, at: 1)
+        return try select.step() ? Instant(ms: select.integer(0)) : nil
+    }
+}

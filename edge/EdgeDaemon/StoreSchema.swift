@@ -1,0 +1,62 @@
+/// The edge's database. A change of it gets a new version and a step that leads there.
+enum StoreSchema {
+    static let applicationID = 0x5641_484F  // VAHO
+    static let version: Int64 = 1
+
+    /// A row's key is `life << 40 | sequence`: one integer, so that the log needs no second index.
+    static let sequenceBits: Int64 = 40
+
+    static let sql = """
+        CREATE TABLE life (            -- a life of this store: its rows are named device/epoch/sequence
+            number INTEGER PRIMARY KEY,
+            epoch INTEGER NOT NULL,    -- 64 bits
+            began_at_ms INTEGER NOT NULL,
+            reason TEXT NOT NULL,
+            last INTEGER NOT NULL DEFAULT 0,     -- the highest sequence ever given, kept when rows are evicted
+            evicted INTEGER NOT NULL DEFAULT 0,  -- readings dropped before they were delivered
+            refused INTEGER NOT NULL DEFAULT 0
+        );
+        CREATE TABLE held (            -- what the cloud holds of a life
+            life INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+            PRIMARY KEY (life, first)
+        ) WITHOUT ROWID;
+        CREATE TABLE boot (number INTEGER PRIMARY KEY, kernel_id TEXT NOT NULL UNIQUE);
+        CREATE TABLE sensor (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, record BLOB NOT NULL, state TEXT NOT NULL DEFAULT 'ok');
+        CREATE TABLE reading (
+            key INTEGER PRIMARY KEY, sensor INTEGER NOT NULL, taken_at_ms INTEGER NOT NULL, humidity_mpct INTEGER,
+            temperature_mc INTEGER, pressure_pa INTEGER, flags INTEGER NOT NULL, clock INTEGER NOT NULL, boot INTEGER NOT NULL,
+            boottime_ms INTEGER NOT NULL
+        );
+        CREATE TABLE record (key INTEGER PRIMARY KEY, body BLOB NOT NULL);
+        CREATE TABLE observation (
+            sensor INTEGER NOT NULL, valid_at_ms INTEGER NOT NULL, humidity_mpct INTEGER NOT NULL, temperature_mc INTEGER,
+            through INTEGER NOT NULL,  -- the key of the last reading that the grid had taken in
+            PRIMARY KEY (sensor, valid_at_ms)
+        ) WITHOUT ROWID;
+        CREATE TABLE forecast (
+            sensor INTEGER NOT NULL, origin_ms INTEGER NOT NULL, issued_at_ms INTEGER NOT NULL, release INTEGER NOT NULL, body BLOB NOT NULL,
+            PRIMARY KEY (sensor, origin_ms)
+        ) WITHOUT ROWID;
+        CREATE TABLE score (           -- sums of the errors of forecasts whose time has come
+            release INTEGER NOT NULL, sensor INTEGER NOT NULL, lead_time_s INTEGER NOT NULL, day INTEGER NOT NULL, count INTEGER NOT NULL,
+            absolute_error REAL NOT NULL, persistence_error REAL NOT NULL, climatology_error REAL NOT NULL, pinball REAL NOT NULL,
+            covered INTEGER NOT NULL,
+            PRIMARY KEY (release, sensor, lead_time_s, day)
+        ) WITHOUT ROWID;
+        CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+        """
+}
+
+/// The place of a row in this store: which life, which sequence.
+struct RowKey: Sendable, Hashable, Comparable {
+    let life: Int64
+    let sequence: Int64
+
+    init(life: Int64, sequence: Int64) {
+        self.life = life
+        self.sequence = sequence
+    }
+    init(_ key: Int64) { self.init(life: key >> StoreSchema.sequenceBits, sequence: key & (1 << StoreSchema.sequenceBits - 1)) }
+    var value: Int64 { life << StoreSchema.sequenceBits | sequence }
+    static func < (a: RowKey, b: RowKey) -> Bool { a.value < b.value }
+}

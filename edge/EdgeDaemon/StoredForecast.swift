@@ -1,0 +1,67 @@
+internal import Bytes
+package import Forecasting
+package import Measures
+
+/// A forecast as a row of small integers: about 900 bytes for 54 lead times.
+///
+/// Humidity in hundredths of a percent, temperature in hundredths of a degree; per lead time the seven levels, the
+/// climatology it will be scored against, and the temperature.
+package enum StoredForecast {
+    private static let version: UInt8 = 1
+    private static let none: Int16 = .min
+
+    package static func bytes(_ forecast: QuantileForecast) -> [UInt8] {
+        var writer = ByteWriter(reserving: 32 + forecast.leadTimes.count * 20)
+        writer.byte(version)
+        writer.byte(forecast.method.rawValue)
+        writer.byte(forecast.temperature == nil ? 0 : 1)
+        writer.fixed(hundredths(forecast.now.percent))
+        writer.byte(UInt8(forecast.leadTimes.count))
+        for (lead, leadTime) in forecast.leadTimes.enumerated() {
+            writer.varint(UInt64(leadTime.wholeSeconds / 600))
+            for level in ForecastShape.levels.indices { writer.fixed(hundredths(forecast.humidity(lead: lead, level: level))) }
+            writer.fixed(hundredths(forecast.climatology[lead]))
+            if let temperature = forecast.temperature { writer.fixed(hundredths(temperature[lead])) }
+        }
+        return writer.bytes
+    }
+
+    package static func forecast(_ bytes: [UInt8], origin: Instant) throws -> QuantileForecast {
+        var reader = ByteReader(bytes)
+        guard try reader.byte() == version, let method = QuantileForecast.Method(rawValue: try reader.byte()) else {
+            throw MalformedBytes(at: 0, "a stored forecast of version \(version)")
+        }
+        let hasTemperature = try reader.byte() == 1
+        let now = value(try reader.fixed())
+        var leadTimes: [Duration] = []
+        var humidity: [Double] = []
+        var temperature: [Double] = []
+        var climatology: [Double] = []
+        for _ in 0..<(try reader.byte()) {
+            leadTimes.append(.seconds(600 * (try reader.count(upTo: 1_440))))
+            for _ in ForecastShape.levels { humidity.append(value(try reader.fixed())) }
+            climatology.append(value(try reader.fixed()))
+            if hasTemperature { temperature.append(value(try reader.fixed())) }
+        }
+        try reader.expectEnd()
+        return QuantileForecast(
+            origin: origin, leadTimes: leadTimes, humidity: humidity, temperature: hasTemperature ? temperature : nil,
+            climatology: climatology, now: RelativeHumidity(percent: now), method: method)
+    }
+
+    /// The same with only the lead times that are kept for longer than 6 days.
+    package static func thinned(_ forecast: QuantileForecast) -> QuantileForecast {
+        let kept = forecast.leadTimes.indices.filter { ForecastShape.scored.contains(forecast.leadTimes[$0]) }
+        return QuantileForecast(
+            origin: forecast.origin, leadTimes: kept.map { forecast.leadTimes[$0] },
+            humidity: kept.flatMap { lead in ForecastShape.levels.indices.map { forecast.humidity(lead: lead, level: $0) } },
+            temperature: forecast.temperature.map { temperature in kept.map { temperature[$0] } },
+            climatology: kept.map { forecast.climatology[$0] }, now: forecast.now, method: forecast.method)
+    }
+
+    private static func hundredths(_ value: Double) -> Int16 {
+        guard value.magnitude < 320 else { return none }  // NaN too
+        return Int16((value * 100).rounded())
+    }
+    private static func value(_ hundredths: Int16) -> Double { hundredths == none ? .nan : Double(hundredths) / 100 }
+}

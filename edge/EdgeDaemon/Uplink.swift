@@ -1,0 +1,133 @@
+internal import HTTPClient
+internal import Measures
+internal import Releases
+internal import Runtime
+internal import Wire
+
+/// Carries the log to the cloud, batch by batch, and releases back.
+struct Uplink: Service {
+    let device: DeviceID
+    let url: String  // of the cloud, without a slash at the end
+    let token: String
+    let period: Duration
+    let client: HTTPClient
+    let store: ReadingStore
+    let intake: ModelIntake
+    let clock: LabelClock
+    let log: Log
+
+    func run() async throws {
+        var plan = UplinkPlan(period: period, phase: phase)
+        while true {
+            switch plan.next(lives: await store.allLives) {
+            case .wait(let pause): try await Task.sleep(for: pause)
+            case .askForRelease: await attempt(&plan) { plan in
+                try await fetchRelease(as: nil)
+                plan.settled(Answer.Next(afterMs: 0, maxReadings: 5_000, maxBytes: 0), backlog: 0)
+            }
+            case .send(let life, let first, let last, let limit): await attempt(&plan) { plan in
+                try await send(life, first, last, limit, &plan)
+            }
+            }
+        }
+    }
+
+    /// A device's own place in the period, the same at every start.
+    private var phase: Duration {
+        let hash = device.name.utf8.reduce(UInt64(14_695_981_039_346_656_037)) { ($0 ^ UInt64($1)) &* 1_099_511_628_211 }  // FNV-1a
+        return .milliseconds(Int64(hash % UInt64(max(1, period.ms))))
+    }
+
+    private func attempt(_ plan: inout UplinkPlan, _ work: (inout UplinkPlan) async throws -> Void) async {
+        do { try await work(&plan) } catch is CancellationError {
+        } catch let refusal as Refused {
+            plan.failed(retryAfter: refusal.retryAfter, chance: Double.random(in: 0...1))
+            log(refusal.status == 503 ? .warning : .error, "cloud refused", ["status": refusal.status, "detail": refusal.detail])
+        } catch {
+            plan.failed(retryAfter: nil, chance: Double.random(in: 0...1))
+            log(.warning, "cloud not reached", ["error": "\(error)"])
+        }
+    }
+
+    private func send(_ life: Int64, _ first: Int64, _ last: Int64, _ limit: Int, _ plan: inout UplinkPlan) async throws {
+        guard var batch = try await store.batch(life: life, from: first, through: last, limit: limit) else {
+            // Rows that are gone without a hole: a repaired store. There is nothing to send.
+            for sequence in first...min(last, first + Int64(limit) - 1) { try await store.setAside(life: life, sequence) }
+            return log(.error, "rows missing in the store", ["first": first, "last": last])
+        }
+        if batch.first > first { for sequence in first..<batch.first { try await store.setAside(life: life, sequence) } }
+        batch.report = try await report()
+        let response = try await client.send(
+            request("POST", "/batches", headers: [("Content-Type", Batch.mediaType), ("Accept", Answer.mediaType)], body: batch.binary()))
+        switch response.status {
+        case 200: break
+        case 400, 413, 422:
+            guard !plan.sendLess(than: batch.rows.count) else {
+                return log(.warning, "batch refused, sending less", ["status": response.status, "batch": batch.name])
+            }
+            try await store.setAside(life: life, batch.first)
+            return log(.error, "row set aside: the cloud refuses it", ["batch": batch.name, "detail": Refused(response).detail])
+        default: throw Refused(response)
+        }
+        let answer = try Answer(binary: response.body)
+        let settlement = try await store.settle(answer)
+        if settlement != .settled { log(.warning, "rows to be sent under a new epoch", ["batch": batch.name, "why": "\(settlement)"]) }
+        for row in answer.refused.prefix(10) { log(.warning, "row refused", ["sequence": row.sequence, "reason": row.reason.name]) }
+        let backlog = await store.allLives.reduce(0) { $0 + $1.backlog }
+        log(.debug, "batch delivered", ["batch": batch.name, "through": answer.through, "backlog": backlog])
+        plan.settled(answer.next, backlog: backlog)
+        if let release = answer.release, await intake.wants(release) { try await fetchRelease(as: release) }
+    }
+
+    private func fetchRelease(as offered: ReleaseName?) async throws {
+        var headers: [(name: String, value: String)] = []
+        if let name = intake.active.current?.name { headers.append(("If-None-Match", "\"\(Documents.hexadecimal(name.sha256))\"")) }
+        let response = try await client.send(request("GET", "/release", headers: headers))
+        switch response.status {
+        case 200:
+            let counter = response.headers["vaho-release-counter"].flatMap { UInt64($0) } ?? 0
+            let tag = response.headers["etag"].map { $0.filter { $0 != "\"" } }
+            let name = offered ?? ReleaseName(counter: counter, sha256: tag.flatMap(Uplink.bytes) ?? [])
+            if await intake.wants(name) { await intake.take(response.body, as: name) }
+        case 304, 404: break  // the same as before; none yet
+        default: throw Refused(response)
+        }
+    }
+
+    private static func bytes(hexadecimal text: String) -> [UInt8]? {
+        let digits = Array(text)
+        guard digits.count == 64 else { return nil }
+        let bytes = stride(from: 0, to: 64, by: 2).compactMap { UInt8(String(digits[$0...($0 + 1)]), radix: 16) }
+        return bytes.count == 32 ? bytes : nil
+    }
+
+    private func request(_ method: String, _ path: String, headers: [(name: String, value: String)], body: [UInt8] = []) -> HTTPClient.Request {
+        HTTPClient.Request(
+            method: method, url: "\(url)/v1/devices/\(device)\(path)", headers: [("Authorization", "Bearer \(token)")] + headers, body: body)
+    }
+
+    private func report() async throws -> DeviceReport {
+        let counts = try await store.counts()
+        return DeviceReport(
+            release: intake.active.current?.name, backlog: counts.backlog, evicted: counts.evicted, refused: counts.refused,
+            clock: clock.isReplay ? .synchronised : ClockState.quality(), scores: try await store.liveScores(), refusal: await intake.refusal)
+    }
+}
+
+/// The cloud answered, but not with what was asked for.
+struct Refused: Error {
+    let status: Int
+    let detail: String
+    let retryAfter: Duration?
+
+    init(_ response: HTTPClient.Response) {
+        status = response.status
+        let words = String(decoding: response.body.prefix(300), as: UTF8.self)
+        detail = switch response.status {
+        case 401: "the token is not known: is VAHO_TOKEN_FILE that of this device? \(words)"
+        case 403: "this device has been revoked: readings are kept and forecast on; vaho-cloud device add makes a new token. \(words)"
+        default: words
+        }
+        retryAfter = response.headers["retry-after"].flatMap { Int64($0) }.map { .seconds(min(86_400, max(0, $0))) }
+    }
+}

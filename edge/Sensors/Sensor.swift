@@ -1,0 +1,54 @@
+package import Measures
+
+/// Something that says how humid it is. It lives on an executor of its own where its calls block.
+package protocol Sensor: Actor {
+    /// What it is, for its record in the log.
+    nonisolated var identity: SensorIdentity { get }
+
+    /// The next thing it says.
+    ///
+    /// - Returns: `nil` when a recording has ended.
+    /// - Throws: `SensorError`; the sampler tries again later.
+    func read() async throws -> Sample?
+}
+
+package struct SensorIdentity: Sendable, Equatable {
+    package var kind: String
+    package var driver: String
+    package var serial: String
+    package var spacing: Duration?  // of a recording's rows; nil: as often as it is asked
+    package var startsAt: Instant?  // of a recording
+
+    package init(kind: String, driver: String = "", serial: String = "", spacing: Duration? = nil, startsAt: Instant? = nil) {
+        self.kind = kind
+        self.driver = driver
+        self.serial = serial
+        self.spacing = spacing
+        self.startsAt = startsAt
+    }
+}
+
+/// What a sensor said, before it is a reading: without clock and identity.
+package struct Sample: Sendable, Equatable {
+    package var humidityMpct: Int32?
+    package var temperatureMc: Int32?
+    package var pressurePa: Int32?
+    package var flags: ReadingFlags
+    package var takenAt: Instant?  // of a recording; nil: now
+
+    package init(
+        humidityMpct: Int32?, temperatureMc: Int32? = nil, pressurePa: Int32? = nil, flags: ReadingFlags = [], takenAt: Instant? = nil
+    ) {
+        self.humidityMpct = humidityMpct
+        self.temperatureMc = temperatureMc
+        self.pressurePa = pressurePa
+        self.flags = flags
+        self.takenAt = takenAt
+    }
+}
+
+/// A sensor could not be read, or said nonsense.
+package struct SensorError: Error, Equatable, CustomStringConvertible {
+    package let description: String
+    package init(_ description: String) { self.description = description }
+}

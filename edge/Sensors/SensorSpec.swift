@@ -1,0 +1,63 @@
+package import Measures
+package import Simulation
+internal import Text
+
+/// The value of a `VAHO_SENSOR_…` variable: which sensor, found how.
+package enum SensorSpec: Sendable, Equatable {
+    case iio(String)
+    case hwmon(String)
+    case simulated(SimulatedAir.Setting, seed: UInt64)
+    case replay(path: String)
+
+    package static let kinds = ["iio:NAME", "hwmon:NAME", "simulated", "simulated:room,seed=7", "simulated:outdoor", "replay:FILE.csv"]
+
+    /// - Throws: `SensorError` that says what is expected.
+    package init(_ text: String) throws(SensorError) {
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        let rest = parts.count > 1 ? parts[1] : ""
+        switch parts[0] {
+        case "iio" where !rest.isEmpty: self = .iio(rest)
+        case "hwmon" where !rest.isEmpty: self = .hwmon(rest)
+        case "replay" where !rest.isEmpty: self = .replay(path: rest)
+        case "simulated": self = try SensorSpec.simulated(rest)
+        default:
+            let nearest = NearestWord.of(parts[0], in: ["iio", "hwmon", "simulated", "replay"]).map { " (did you mean \($0)?)" } ?? ""
+            throw SensorError("expected one of \(SensorSpec.kinds.joined(separator: ", "))\(nearest)")
+        }
+    }
+
+    private static func simulated(_ options: String) throws(SensorError) -> SensorSpec {
+        var setting = SimulatedAir.Setting.room
+        var seed: UInt64 = 1
+        for option in options.split(separator: ",") {
+            if let known = SimulatedAir.Setting(rawValue: String(option)) {
+                setting = known
+            } else if option.hasPrefix("seed="), let number = UInt64(option.dropFirst(5)) {
+                seed = number
+            } else {
+                throw SensorError("«\(option)» is not an option of simulated: room, outdoor, seed=NUMBER")
+            }
+        }
+        return .simulated(setting, seed: seed)
+    }
+
+    /// Finds the sensor and makes it ready.
+    package func open(sysfs: String, startingAfter: Instant?) throws -> any Sensor {
+        switch self {
+        case .iio(let name): try KernelSensor(.iio, name: name, sysfs: sysfs)
+        case .hwmon(let name): try KernelSensor(.hwmon, name: name, sysfs: sysfs)
+        case .simulated(let setting, let seed): SimulatedSensor(setting, seed: seed)
+        case .replay(let path): try ReplaySensor(path: path, startingAfter: startingAfter)
+        }
+    }
+
+    package var isReplay: Bool { if case .replay = self { true } else { false } }
+    package var kind: String {
+        switch self {
+        case .iio: "iio"
+        case .hwmon: "hwmon"
+        case .simulated: "simulated"
+        case .replay: "replay"
+        }
+    }
+}

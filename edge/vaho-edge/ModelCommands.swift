@@ -1,0 +1,45 @@
+internal import Console
+internal import EdgeDaemon
+internal import Forecasting
+internal import Measures
+internal import Observing
+internal import Releases
+internal import Runtime
+internal import Signing
+internal import Text
+internal import Wire
+
+extension Program.Command {
+    static let modelShow = Program.Command(
+        "model show", "the release in use", usage: "[--format FORMAT]", options: [.config, OutputFormat.option]
+    ) { arguments in
+        let format = try arguments.choice("format", default: OutputFormat.table)
+        let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
+        let intake = ModelIntake(folder: settings.stateFolder, keyFile: settings.releaseKeyFile, store: nil, log: Log("vaho-edge", least: .error))
+        await intake.load()
+        guard let active = intake.active.current else {
+            throw Failure("no release is in use: the damped anomaly forecasts until the cloud sends one")
+        }
+        let header = active.release.header
+        var table = Table([.text("field"), .text("value")])
+        for (field, value) in [
+            ("model", header.modelID), ("counter", String(header.counter)), ("sha256", Documents.hexadecimal(active.name.sha256)),
+            ("created", RFC3339.format(ms: header.createdAt.ms)), ("expires", RFC3339.format(ms: header.expiresAt.ms)),
+            ("steps", active.release.model.steps.map { "\($0.grid.step.wholeSeconds) s" }.joined(separator: ", ")),
+            ("snapshot", header.provenance.snapshot), ("code", header.provenance.codeVersion), ("parent", header.provenance.parent),
+            ("backtest", header.provenance.backtest),
+        ] { table.row([field, value]) }
+        print(table, format)
+    }
+
+    static let modelTrust = Program.Command(
+        "model trust", "take releases signed by the keys in FILE", usage: "FILE", options: [.config], positional: 1...1
+    ) { arguments in
+        let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
+        let path = arguments.positional[0]
+        let keys = try ReleaseKeyFile.keys(String(decoding: Files.read(path, limit: 65_536), as: UTF8.self), path: path)
+        try Files.makeFolder(settings.stateFolder)
+        try Files.replace(ModelIntake.trustFile(in: settings.stateFolder), with: Array(ReleaseKeyFile.text(keys).utf8))
+        StandardOutput.write("\(keys.count == 1 ? "1 key is" : "\(keys.count) keys are") trusted for releases\n")
+    }
+}

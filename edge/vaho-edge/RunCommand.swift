@@ -1,0 +1,55 @@
+internal import Console
+internal import EdgeDaemon
+internal import Measures
+internal import Runtime
+internal import Sensors
+
+extension Arguments.Option {
+    static let config = Arguments.Option("config", value: "FILE", "a file of VAHO_…=value lines; the environment wins over it")
+    static let sensor = Arguments.Option("sensor", value: "NAME", "only this sensor")
+}
+
+extension EdgeSettings {
+    /// From the environment and, with `--config`, a file.
+    static func read(_ arguments: Arguments, overriding: [String: String] = [:], sensorsNeeded: Bool) throws -> EdgeSettings {
+        var file: [String: String] = [:]
+        if let path = arguments.value("config") {
+            let bytes = try Files.read(path, limit: 1 << 16)
+            file = try Settings.parse(file: String(decoding: bytes, as: UTF8.self), path: path)
+        }
+        var settings = Settings(environment: ProcessEnvironment.all.merging(overriding) { _, new in new }, file: file)
+        return try EdgeSettings(&settings, sensorsNeeded: sensorsNeeded)
+    }
+}
+
+extension Program.Command {
+    static let run = Program.Command(
+        "run", "read sensors, forecast, serve, sync: the daemon", usage: "[--config FILE] [--speed N]",
+        options: [.config, Arguments.Option("speed", value: "N", "how many times as fast as life a recording is replayed (VAHO_REPLAY_SPEED)")]
+    ) { arguments in
+        let overriding = arguments.value("speed").map { ["VAHO_REPLAY_SPEED": $0] } ?? [:]
+        try await EdgeDaemon(settings: EdgeSettings.read(arguments, overriding: overriding, sensorsNeeded: true)).run()
+    }
+
+    static let sensors = Program.Command(
+        "sensors", "ask each configured sensor once", usage: "[--config FILE] [--format FORMAT]", options: [.config, OutputFormat.option]
+    ) { arguments in
+        let settings = try EdgeSettings.read(arguments, sensorsNeeded: true)
+        let format = try arguments.choice("format", default: OutputFormat.table)
+        var table = Table([.text("sensor"), .text("kind"), .number("humidity_pct"), .number("temperature_c"), .text("problem")])
+        var failed = 0
+        for configured in settings.sensors {
+            var cells = ["", "", ""]
+            do {
+                let sample = try await configured.spec.open(sysfs: settings.sysfs, startingAfter: nil).read()
+                cells = [thousandths(sample?.humidityMpct), thousandths(sample?.temperatureMc), ""]
+            } catch {
+                failed += 1
+                cells = ["", "", "\(error)"]
+            }
+            table.row([configured.name.name, configured.spec.kind] + cells)
+        }
+        print(table, format)
+        if failed > 0 { throw Failure("\(failed) of \(settings.sensors.count) sensors cannot be read") }
+    }
+}

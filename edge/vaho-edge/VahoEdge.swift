@@ -1,0 +1,17 @@
+internal import Console
+internal import EdgeDaemon
+internal import Glibc
+internal import Runtime
+
+@main
+enum VahoEdge {
+    static func main() async {
+
+        ProcessMemory.makeLean()
+        let program = Program(
+            name: "vaho-edge", version: EdgeVersion.text,
+            summary: "vaho-edge reads humidity sensors, keeps every reading, and forecasts up to five days ahead, online or not.",
+            commands: [.run, .status, .forecast, .history, .sensors, .modelShow, .modelTrust])
+        exit(await program.run(Array(CommandLine.arguments.dropFirst())))
+    }
+}
