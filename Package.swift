@@ -27,7 +27,10 @@ let core: [Target.Dependency] = ["Measures", "Text", "Bytes", "Psychrometrics", 
 
 let package = Package(
     name: "vaho",
-    products: [.executable(name: "vaho-edge", targets: ["vaho-edge"])],
+    products: [
+        .executable(name: "vaho-edge", targets: ["vaho-edge"]),
+        .executable(name: "vaho-cloud", targets: ["vaho-cloud"]),
+    ],
     dependencies: [],
     targets: [
         // The core: values in, values out.
@@ -66,6 +69,16 @@ let package = Package(
         .executableTarget(
             name: "vaho-edge", dependencies: core + ["Sensors", "EdgeDaemon", "Runtime", "Console", "Signing"], path: "edge/vaho-edge",
             swiftSettings: small),
+
+        // The cloud.
+        library("Archive", path: "cloud/Archive", core + ["Runtime", "SQLite", "Signing"], settings: features),
+        library("Pipeline", path: "cloud/Pipeline", core + ["Archive", "Runtime", "Signing"], settings: features),
+        .target(
+            name: "API", dependencies: core + ["Archive", "Pipeline", "HTTPServer", "Page", "Runtime", "Signing"], path: "cloud",
+            exclude: ["Archive", "Pipeline", "vaho-cloud"], sources: ["API"], resources: [.embedInCode("openapi.json")], swiftSettings: features),
+        .executableTarget(
+            name: "vaho-cloud", dependencies: core + ["API", "Archive", "Pipeline", "Runtime", "Console", "Signing", "HTTPServer"],
+            path: "cloud/vaho-cloud", swiftSettings: features),
     ],
     swiftLanguageModes: [.v6]
 )

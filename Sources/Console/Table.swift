@@ -1,3 +1,4 @@
+internal import Runtime
 internal import Text
 
 /// How a command prints what it found.
@@ -22,6 +23,14 @@ package struct Table {
     package init(_ columns: [Column]) { self.columns = columns }
 
     package mutating func row(_ cells: [String]) { rows.append(cells) }
+
+    package func write(_ format: OutputFormat) {
+        switch format {
+        case .table: StandardOutput.write(text)
+        case .csv: StandardOutput.write(csv)
+        case .json: StandardOutput.write(json)
+        }
+    }
 
     /// A terminal's lines; a cell's width is its count of characters.
     package var text: String {

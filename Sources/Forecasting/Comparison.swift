@@ -1,5 +1,5 @@
-package import Measures
-package import Observing
+internal import Measures
+internal import Observing
 
 /// Candidate against champion on the same origins: the last part of every series, which neither table was filled from.
 package struct Comparison: Sendable {
@@ -17,16 +17,18 @@ package struct Comparison: Sendable {
     package mutating func add(_ series: GriddedSeries, candidate model: ForecastModel, champion current: ForecastModel?) {
         let bins = RidgeTraining.Part.compare.bins(of: series)
         let stride = max(1, Int(3_600_000 / series.grid.step.ms))  // an origin an hour
+        let reach = Int(ForecastShape.horizon.ms / series.grid.step.ms)
         var history = History(grid: series.grid)
         for observation in series.observations {
             history.append(observation)
             let bin = series.bin(of: observation.validAt)
-            guard bin >= bins.lowerBound, bin % stride == 0, Forecaster.isWarm(history),
+            guard bin + reach >= bins.lowerBound, bin % stride == 0, Forecaster.isWarm(history),
                 let new = Forecaster.forecast(history, model: model), let old = Forecaster.forecast(history, model: current)
             else { continue }
             for (index, leadTime) in leadTimes.enumerated() {
-                let actual = series.humidity(bin: bin + Int(leadTime.ms / series.grid.step.ms))
-                guard actual == actual, let newLead = new.leadTimes.firstIndex(of: leadTime), let oldLead = old.leadTimes.firstIndex(of: leadTime)
+                let target = bin + Int(leadTime.ms / series.grid.step.ms)
+                let actual = series.humidity(bin: target)
+                guard bins.contains(target), actual == actual, let newLead = new.leadTimes.firstIndex(of: leadTime), let oldLead = old.leadTimes.firstIndex(of: leadTime)
                 else { continue }
                 candidate[index].add(new, lead: newLead, actual: actual)
                 champion[index].add(old, lead: oldLead, actual: actual)

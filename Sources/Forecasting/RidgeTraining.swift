@@ -1,4 +1,4 @@
-package import Measures
+internal import Measures
 package import Observing
 
 /// Fits one ridge per lead time over many series, and the interval table of its errors.
@@ -87,21 +87,23 @@ package struct RidgeTraining: Sendable {
             quantiles: quantiles)
     }
 
-    /// Calls for every origin and lead time whose target lies in the part (for the later parts: whose origin does too).
+    /// Calls for every origin and lead time whose target lies in the part; the origin may lie before it.
     private mutating func visit(
         _ series: GriddedSeries, _ part: Part, _ body: (inout RidgeTraining, _ lead: Int, _ inputs: [Double], _ target: Double) -> Void
     ) {
         let bins = part.bins(of: series)
+        let reach = Int(ForecastShape.horizon.ms / grid.step.ms)
         var history = History(grid: grid)
         var inputs = [Double](repeating: 0, count: features.count)
         for observation in series.observations {
             let bin = series.bin(of: observation.validAt)
             guard bin < bins.upperBound else { return }
             history.append(observation)
-            guard bin >= bins.lowerBound, Forecaster.isWarm(history), let vector = FeatureVector(history, features: features) else { continue }
+            guard bin + reach >= bins.lowerBound, Forecaster.isWarm(history), let vector = FeatureVector(history, features: features) else { continue }
             for lead in leadTimes.indices {
                 let leadBins = Int(leadTimes[lead].ms / grid.step.ms)
                 guard bin + leadBins < bins.upperBound else { break }
+                guard bin + leadBins >= bins.lowerBound else { continue }
                 let actual = series.humidity(bin: bin + leadBins)
                 guard actual == actual else { continue }
                 vector.fill(&inputs, leadBins: leadBins, from: history)

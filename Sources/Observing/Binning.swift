@@ -2,8 +2,8 @@ package import Measures
 
 /// Turns the readings of one sensor, as they come, into observations.
 ///
-/// A bin closes when a reading of a later bin comes, or when `close(before:)` says that its time is over. What comes
-/// for a closed bin is counted as late and left out: the log still has it, and the cloud's bins take it in.
+/// A bin closes with a reading at its very end, when one of a later bin comes, or when `close(before:)` says that its time
+/// is over. What comes for a closed bin is counted as late and left out: the log still has it, and the cloud's bins take it in.
 package struct Binning: Sendable {
     package let grid: TimeGrid
     package private(set) var open: Bin?
@@ -15,24 +15,26 @@ package struct Binning: Sendable {
         self.closedThrough = closedThrough
     }
 
-    /// - Returns: the observation that this reading completes, if any.
-    package mutating func add(_ reading: Reading) -> Observation? {
+    /// - Returns: the observations that this reading completes, oldest first: none, one, or with a reading that ends the
+    ///   next bin at once, two.
+    package mutating func add(_ reading: Reading) -> [Observation] {
         let label = grid.label(of: reading.takenAt)
         if let closedThrough, label <= closedThrough {
             late += 1
-            return nil
+            return []
         }
-        var completed: Observation?
+        var completed: [Observation] = []
         if let bin = open, bin.validAt != label {
             guard label > bin.validAt else {
                 late += 1
-                return nil
+                return []
             }
-            completed = close()
+            if let observation = close() { completed.append(observation) }
         }
         var bin = open ?? Bin(validAt: label)
         bin.add(reading)
         open = bin
+        if reading.takenAt == label, let observation = close() { completed.append(observation) }
         return completed
     }
 

@@ -3,6 +3,7 @@ internal import CCrypto
 /// Ed25519 (RFC 8032) by libcrypto: keys of 32 bytes, signatures of 64.
 package struct SigningError: Error, CustomStringConvertible {
     package let description: String
+    package init(description: String) { self.description = description }
 }
 
 @safe package final class PrivateKey {
@@ -66,6 +67,8 @@ package struct PublicKey: Sendable, Hashable {
         guard bytes.count == 32 else { return nil }
         self.bytes = bytes
     }
+
+    package var hexadecimal: String { Hexadecimal.text(bytes) }
 
     /// The first 8 bytes of the key's SHA-256: how a signature names its key.
     package var id: [UInt8] { Array(SHA256.digest(bytes).prefix(8)) }

@@ -82,6 +82,14 @@ package enum Documents {
         }
     }
 
+    package static func hole(_ hole: Hole, to json: inout JSONWriter) {
+        json.field("sensor", hole.sensor?.name)
+        json.field("reason", hole.reason.name)
+        json.field("from", RFC3339.format(ms: hole.from.ms))
+        json.field("to", RFC3339.format(ms: hole.to.ms))
+        json.field("count", hole.count)
+    }
+
     private static func score(_ score: LiveScore, to json: inout JSONWriter) {
         json.field("release", score.releaseCounter)
         json.field("lead_time_s", score.leadTimeSeconds)

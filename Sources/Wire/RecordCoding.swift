@@ -100,8 +100,8 @@ package enum RecordCoding {
 }
 
 /// A device's report as bytes, length-prefixed in a batch: fields added later go to the end and are skipped by older readers.
-enum ReportCoding {
-    static func bytes(_ report: DeviceReport) -> [UInt8] {
+package enum ReportCoding {
+    package static func bytes(_ report: DeviceReport) -> [UInt8] {
         var writer = ByteWriter()
         writer.byte(report.release == nil ? 0 : 1)
         if let release = report.release {
@@ -123,7 +123,7 @@ enum ReportCoding {
         return writer.bytes
     }
 
-    static func report(_ bytes: ArraySlice<UInt8>) throws(MalformedBytes) -> DeviceReport {
+    package static func report(_ bytes: ArraySlice<UInt8>) throws(MalformedBytes) -> DeviceReport {
         var reader = ByteReader(bytes)
         var release: ReleaseName?
         if try reader.byte() == 1 { release = ReleaseName(counter: try reader.varint(), sha256: Array(try reader.raw(32))) }

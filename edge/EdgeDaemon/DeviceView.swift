@@ -36,13 +36,7 @@ package enum DeviceView {
             }
             json.array("holes") { json in
                 for hole in holes {
-                    json.object { json in
-                        json.field("sensor", hole.sensor?.name)
-                        json.field("reason", hole.reason.name)
-                        json.field("from", RFC3339.format(ms: hole.from.ms))
-                        json.field("to", RFC3339.format(ms: hole.to.ms))
-                        json.field("count", hole.count)
-                    }
+                    json.object { json in Documents.hole(hole, to: &json) }
                 }
             }
         }

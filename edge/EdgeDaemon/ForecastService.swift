@@ -32,7 +32,7 @@ actor ForecastService: Service {
         var state = SensorForecasting(id: id, grid: grid, observations: observations, through: newest?.through ?? 0)
         var outcomes: [ReadingStore.Outcome] = []
         for (key, reading) in try await store.readings(sensor: id, after: newest?.through ?? 0) {
-            if let outcome = state.take(reading, key: key, release: release.current?.release, now: clock.now) { outcomes.append(outcome) }
+            outcomes += state.take(reading, key: key, release: release.current?.release, now: clock.now)
         }
         try await store.save(outcomes)
         sensors[id] = state
@@ -87,7 +87,7 @@ actor ForecastService: Service {
         let now = clock.now
         var outcomes: [ReadingStore.Outcome] = []
         for (key, taken) in zip(keys, readings) {
-            if let outcome = sensors[taken.sensor]?.take(taken.reading, key: key, release: active, now: now) { outcomes.append(outcome) }
+            outcomes += sensors[taken.sensor]?.take(taken.reading, key: key, release: active, now: now) ?? []
         }
         await save(outcomes)
     }
@@ -99,7 +99,7 @@ actor ForecastService: Service {
             var outcomes: [ReadingStore.Outcome] = []
             // In a replay the clock runs ahead of the rows on their way: there the next row closes a bin.
             for id in sensors.keys.sorted() where !clock.isReplay {
-                if let outcome = sensors[id]?.tick(now, release: release.current?.release) { outcomes.append(outcome) }
+                if let outcome = sensors[id]?.tick(now, grace: commitPeriod + .seconds(60), release: release.current?.release) { outcomes.append(outcome) }
             }
             await save(outcomes)
         }

@@ -21,17 +21,19 @@ struct SensorForecasting: Sendable {
         self.through = through
     }
 
-    /// - Returns: an outcome when the reading completes an observation.
-    mutating func take(_ reading: Reading, key: Int64, release: Release?, now: Instant) -> ReadingStore.Outcome? {
+    /// - Returns: an outcome for each observation that the reading completes.
+    mutating func take(_ reading: Reading, key: Int64, release: Release?, now: Instant) -> [ReadingStore.Outcome] {
         let before = through
         through = key
-        return binning.add(reading).map { outcome($0, through: before, release: release, now: now) }
+        return binning.add(reading).map {
+            outcome($0, through: $0.validAt == reading.takenAt ? key : before, release: release, now: now)
+        }
     }
 
     /// Closes a bin whose time has passed without a reading after it.
-    mutating func tick(_ now: Instant, release: Release?) -> ReadingStore.Outcome? {
-        // Half a step of grace for readings on their way.
-        binning.close(before: now - binning.grid.step / 2).map { outcome($0, through: through, release: release, now: now) }
+    /// - Parameter grace: for readings on their way.
+    mutating func tick(_ now: Instant, grace: Duration, release: Release?) -> ReadingStore.Outcome? {
+        binning.close(before: now - grace).map { outcome($0, through: through, release: release, now: now) }
     }
 
     private mutating func outcome(_ observation: Observation, through: Int64, release: Release?, now: Instant) -> ReadingStore.Outcome {

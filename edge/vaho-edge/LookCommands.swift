@@ -10,14 +10,6 @@ internal import Wire
 
 // Commands that look into the store, whether the daemon runs or not.
 
-func print(_ table: Table, _ format: OutputFormat) {
-    switch format {
-    case .table: StandardOutput.write(table.text)
-    case .csv: StandardOutput.write(table.csv)
-    case .json: StandardOutput.write(table.json)
-    }
-}
-
 func thousandths(_ value: Int32?) -> String { value.map { NumberText.thousandths(Int64($0)) } ?? "" }
 func fixed(_ value: Double?, _ places: Int) -> String { value.flatMap { NumberText.fixed($0, places: places) } ?? "" }
 
@@ -67,7 +59,7 @@ extension Program.Command {
                         + [fixed(temperature?.celsius, 1), fixed(dewPoint?.celsius, 1)])
             }
         }
-        print(table, format)
+        table.write(format)
     }
 
     static let history = Program.Command(
@@ -90,7 +82,7 @@ extension Program.Command {
                 ])
             }
         }
-        print(table, format)
+        table.write(format)
     }
 
     static let status = Program.Command(
@@ -115,7 +107,7 @@ extension Program.Command {
                 fixed(status.last?.humidity.percent, 1), fixed(status.last?.temperature?.celsius, 1),
             ])
         }
-        print(sensors, format)
+        sensors.write(format)
         guard format == .table else { return }
         StandardOutput.write("\nstore    \(counts.readings) readings, \(NumberText.bytes(counts.bytes)); \(counts.backlog) rows not yet delivered")
         StandardOutput.write(counts.evicted + counts.refused > 0 ? ", \(counts.evicted) evicted, \(counts.refused) refused\n" : "\n")

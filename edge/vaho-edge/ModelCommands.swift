@@ -29,7 +29,7 @@ extension Program.Command {
             ("snapshot", header.provenance.snapshot), ("code", header.provenance.codeVersion), ("parent", header.provenance.parent),
             ("backtest", header.provenance.backtest),
         ] { table.row([field, value]) }
-        print(table, format)
+        table.write(format)
     }
 
     static let modelTrust = Program.Command(

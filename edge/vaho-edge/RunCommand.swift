@@ -49,7 +49,7 @@ extension Program.Command {
             }
             table.row([configured.name.name, configured.spec.kind] + cells)
         }
-        print(table, format)
+        table.write(format)
         if failed > 0 { throw Failure("\(failed) of \(settings.sensors.count) sensors cannot be read") }
     }
 }

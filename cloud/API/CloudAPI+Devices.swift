@@ -1,0 +1,82 @@
+internal import Archive
+internal import HTTPServer
+internal import Measures
+internal import Page
+internal import Runtime
+internal import Wire
+
+/// What devices ask: to take a batch, to get the release.
+extension CloudAPI {
+    func batch(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
+        let device = try await authenticated(request, id)
+        let type = request.headers["content-type"].map { String($0.prefix { $0 != ";" }) } ?? ""
+        let batch: Batch
+        do {
+            switch type {
+            case Batch.mediaType: batch = try Batch(binary: request.body)
+            case "application/json": batch = try BatchJSON.batch(request.body)
+            default: throw Problem(status: 415, detail: "a batch comes as application/json or \(Batch.mediaType), not as «\(type.prefix(80))»")
+            }
+        } catch BatchRefusal.version(let version) {
+            throw Problem(status: 415, detail: "batch version \(version) is not supported: this server speaks version \(Batch.version)")
+        } catch BatchRefusal.malformed(let pointer, let what) {
+            throw Problem(status: 400, detail: "\(pointer.isEmpty ? "the batch" : pointer): \(what)", pointer: pointer)
+        } catch let error as BatchRefusal {
+            throw Problem(status: 400, detail: "\(error)")
+        }
+        guard batch.epoch != .server else { throw Problem(status: 400, detail: "/epoch: 0000000000000000 is the server's own", pointer: "/epoch") }
+        let answer = try await ingest.take(Archive.Arrival(device: device.id, batch: batch, receivedAt: LabelClock.wallClock))
+        if !answer.refused.isEmpty || !answer.conflicts.isEmpty {
+            log(.warning, "rows not stored", ["device": device.name, "batch": batch.name, "refused": answer.refused.count, "conflicts": answer.conflicts.count])
+        }
+        let wantsBinary = request.headers["accept"].map { $0.hasPrefix(Answer.mediaType) } ?? false
+        return wantsBinary ? HTTPResponse(type: Answer.mediaType, body: answer.binary()) : FaceResponse.json(answer.json())
+    }
+
+    func release(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
+        let device = try await authenticated(request, id)
+        try await archive.touch(device.id, now: LabelClock.wallClock)
+        guard let name = try await reader.releaseName(alias: Archive.champion), let bytes = try await reader.releaseBytes(counter: name.counter) else {
+            throw Problem(status: 404, detail: "there is no release yet: one is trained when enough data has come")
+        }
+        let tag = "\"\(Documents.hexadecimal(name.sha256))\""
+        let headers = [("ETag", tag), ("Cache-Control", "no-cache"), ("Vaho-Release-Counter", String(name.counter)), ("Accept-Ranges", "bytes")]
+        if request.headers["if-none-match"]?.contains(tag) == true { return HTTPResponse(status: 304, headers: headers) }
+        let whole = [("Content-Type", "application/vnd.vaho.release")] + headers
+        guard let range = request.headers["range"] else { return HTTPResponse(status: 200, headers: whole, body: bytes) }
+        guard let part = ByteRange.parse(range, length: bytes.count) else {
+            throw Problem(status: 416, detail: "Range: \(range.prefix(80)) is not within 0 to \(bytes.count - 1)", headers: [("Content-Range", "bytes */\(bytes.count)")])
+        }
+        return HTTPResponse(
+            status: 206, headers: whole + [("Content-Range", "bytes \(part.lowerBound)-\(part.upperBound)/\(bytes.count)")], body: Array(bytes[part]))
+    }
+
+    /// The device that the token belongs to, if it is the one that the path names.
+    private func authenticated(_ request: HTTPRequest, _ id: String) async throws -> Archive.Device {
+        let challenge = [(name: "WWW-Authenticate", value: "Bearer")]
+        guard let header = request.headers["authorization"], header.lowercased().hasPrefix("bearer ") else {
+            throw Problem(status: 401, detail: "a device's token is needed: Authorization: Bearer TOKEN", headers: challenge)
+        }
+        guard let device = try await reader.device(withToken: String(header.dropFirst(7))) else {
+            throw Problem(status: 401, detail: "this token is not known: vaho-cloud device add makes one", headers: challenge)
+        }
+        guard device.revokedAt == nil else { throw Problem(status: 403, detail: "the device \(device.name) has been revoked") }
+        guard device.name.name == id else { throw Problem(status: 403, detail: "this token is not that of the device \(id.prefix(64))") }
+        return device
+    }
+}
+
+/// `bytes=A-B`, `bytes=A-`, `bytes=-N`: one range.
+enum ByteRange {
+    static func parse(_ header: String, length: Int) -> ClosedRange<Int>? {
+        guard header.hasPrefix("bytes="), length > 0 else { return nil }
+        let ends = header.dropFirst(6).split(separator: "-", omittingEmptySubsequences: false)
+        guard ends.count == 2 else { return nil }
+        switch (Int(ends[0]), Int(ends[1])) {
+        case (let first?, let last?) where first >= 0 && first <= last && first < length: return first...min(last, length - 1)
+        case (let first?, nil) where first >= 0 && ends[1].isEmpty && first < length: return first...(length - 1)
+        case (nil, let count?) where ends[0].isEmpty && count > 0: return max(0, length - count)...(length - 1)
+        default: return nil
+        }
+    }
+}

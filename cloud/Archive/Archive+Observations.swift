@@ -1,0 +1,97 @@
+package import Measures
+package import Observing
+internal import SQLite
+package import Wire
+
+/// What models, page and API read.
+extension Archive {
+    package struct Sensor: Sendable {
+        package let id: Int64
+        package let device: DeviceID
+        package let name: SensorName
+        package let kind: String
+        package let place: String
+        package let grid: TimeGrid
+        package let observations: Int64  // bins written, for the count of device-days
+        package let lastAt: Instant?
+    }
+
+    /// - Parameter device: `nil` for those of all devices, by device and name.
+    package func sensors(of device: DeviceID? = nil) throws -> [Sensor] {
+        var select = try database.prepare(
+            """
+            SELECT s.id, d.name, s.name, s.kind, s.place, s.step_s, s.observations, s.last_at_ms FROM sensor s JOIN device d ON d.id = s.device
+            \(device == nil ? "" : "WHERE d.name = ?") ORDER BY d.name, s.name
+            """)
+        if let device { try select.bind(device.name, at: 1) }
+        var sensors: [Sensor] = []
+        while try select.step() {
+            guard let device = DeviceID(select.text(1)), let name = SensorName(select.text(2)) else { continue }
+            sensors.append(
+                Sensor(
+                    id: select.integer(0), device: device, name: name, kind: select.text(3), place: select.text(4),
+                    grid: TimeGrid(step: .seconds(select.integer(5))), observations: select.integer(6),
+                    lastAt: select.optionalInteger(7).map(Instant.init(ms:))))
+        }
+        return sensors
+    }
+
+    /// Observations later than `since`, oldest first, at most `limit`.
+    package func observations(sensor: Int64, since: Instant = Instant(ms: .min), limit: Int64 = .max) throws -> [Observation] {
+        var select = try database.prepare(
+            """
+            SELECT valid_at_ms, readings, humidity_sum_mpct, temperature_readings, temperature_sum_mc FROM observation_bin
+            WHERE sensor = ? AND valid_at_ms > ? AND readings > 0 ORDER BY valid_at_ms LIMIT ?
+            """)
+        try select.bind(sensor, at: 1)
+        try select.bind(since.ms, at: 2)
+        try select.bind(limit, at: 3)
+        var observations: [Observation] = []
+        while try select.step() {
+            var bin = Bin(validAt: Instant(ms: select.integer(0)))
+            bin.count = select.integer(1)
+            bin.humiditySumMpct = select.integer(2)
+            bin.temperatureCount = select.integer(3)
+            bin.temperatureSumMc = select.integer(4)
+            if let observation = bin.observation { observations.append(observation) }
+        }
+        return observations
+    }
+
+    package func report(of device: Int64) throws -> DeviceReport? {
+        var select = try database.prepare("SELECT report FROM device WHERE id = ?")
+        try select.bind(device, at: 1)
+        guard try select.step(), !select.isNull(0) else { return nil }
+        return try ReportCoding.report(select.blob(0)[...])
+    }
+
+    package struct Totals: Sendable {
+        package let devices: Int64
+        package let batches: Int64
+        package let readings: Int64
+        package let logBytes: Int64
+    }
+
+    package func totals() throws -> Totals {
+        Totals(
+            devices: try database.integer("SELECT COUNT(*) FROM device WHERE revoked_at_ms IS NULL") ?? 0,
+            batches: try database.integer("SELECT COUNT(*) FROM batch") ?? 0, readings: try database.integer("SELECT SUM(readings) FROM batch") ?? 0,
+            logBytes: try database.integer("SELECT SUM(length(body)) FROM batch") ?? 0)
+    }
+
+    /// Holes of a device, newest first.
+    package func holes(of device: Int64, limit: Int) throws -> [Hole] {
+        var select = try database.prepare("SELECT sensor, reason, from_ms, to_ms, readings FROM hole WHERE device = ? ORDER BY to_ms DESC LIMIT ?")
+        try select.bind(device, at: 1)
+        try select.bind(Int64(limit), at: 2)
+        var holes: [Hole] = []
+        while try select.step() {
+            guard let reason = Hole.Reason(name: select.text(1)) else { continue }
+            holes.append(
+                Hole(
+                    sensor: select.optionalText(0).flatMap(SensorName.init), reason: reason, from: Instant(ms: select.integer(2)),
+                    to: Instant(ms: select.integer(3)), count: select.integer(4)))
+        }
+        return holes
+    }
+}

@@ -1,0 +1,67 @@
+/// The cloud's database, in SQL that SQLite and PostgreSQL share. The log of batches is the truth; the tables after it are
+/// derived and can be rebuilt from it.
+enum ArchiveSchema {
+    static let version: Int64 = 1
+
+    static let sql = """
+        CREATE TABLE device (
+            id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at_ms BIGINT NOT NULL, revoked_at_ms BIGINT,
+            last_seen_at_ms BIGINT, report BLOB
+        );
+        CREATE TABLE token (sha256 TEXT PRIMARY KEY, device INTEGER NOT NULL REFERENCES device (id), created_at_ms BIGINT NOT NULL);
+
+        CREATE TABLE held (      -- which sequences of an epoch are settled: disjoint ranges, merged where they touch
+            device INTEGER NOT NULL, epoch BIGINT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL,
+            PRIMARY KEY (device, epoch, first)
+        );
+        CREATE TABLE batch (     -- the log: what was new in each batch, packed, in the binary encoding
+            id INTEGER PRIMARY KEY, device INTEGER NOT NULL, epoch BIGINT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL,
+            received_at_ms BIGINT NOT NULL, readings INTEGER NOT NULL, body BLOB NOT NULL
+        );
+        CREATE INDEX batch_by_name ON batch (device, epoch, first);
+        CREATE TABLE refused (
+            device INTEGER NOT NULL, epoch BIGINT NOT NULL, sequence BIGINT NOT NULL, reason TEXT NOT NULL,
+            PRIMARY KEY (device, epoch, sequence)
+        );
+
+        CREATE TABLE sensor (
+            id INTEGER PRIMARY KEY, device INTEGER NOT NULL REFERENCES device (id), name TEXT NOT NULL, kind TEXT NOT NULL,
+            driver TEXT NOT NULL, serial TEXT NOT NULL, place TEXT NOT NULL, step_s INTEGER NOT NULL,
+            observations BIGINT NOT NULL DEFAULT 0, last_at_ms BIGINT,
+            UNIQUE (device, name)
+        );
+        CREATE TABLE observation_bin (
+            sensor INTEGER NOT NULL REFERENCES sensor (id), valid_at_ms BIGINT NOT NULL, readings INTEGER NOT NULL, failed INTEGER NOT NULL,
+            humidity_sum_mpct BIGINT NOT NULL, humidity_min_mpct INTEGER, humidity_max_mpct INTEGER,
+            temperature_readings INTEGER NOT NULL, temperature_sum_mc BIGINT NOT NULL,
+            PRIMARY KEY (sensor, valid_at_ms)
+        );
+        CREATE VIEW observation AS  -- for analysts
+            SELECT d.name AS device, s.name AS sensor, b.valid_at_ms, s.step_s, b.readings,
+                b.humidity_sum_mpct / (1000.0 * b.readings) AS humidity_pct, b.humidity_min_mpct / 1000.0 AS humidity_min_pct,
+                b.humidity_max_mpct / 1000.0 AS humidity_max_pct,
+                CASE WHEN b.temperature_readings > 0 THEN b.temperature_sum_mc / (1000.0 * b.temperature_readings) END AS temperature_c
+            FROM observation_bin b JOIN sensor s ON s.id = b.sensor JOIN device d ON d.id = s.device WHERE b.readings > 0;
+        CREATE TABLE hole (
+            device INTEGER NOT NULL, epoch BIGINT NOT NULL, sequence BIGINT NOT NULL, sensor TEXT, reason TEXT NOT NULL,
+            from_ms BIGINT NOT NULL, to_ms BIGINT NOT NULL, readings BIGINT NOT NULL,
+            PRIMARY KEY (device, epoch, sequence)
+        );
+        CREATE TABLE clock_correction (
+            device INTEGER NOT NULL, epoch BIGINT NOT NULL, sequence BIGINT NOT NULL, boot BIGINT NOT NULL, offset_ms BIGINT NOT NULL,
+            from_ms BIGINT NOT NULL, to_ms BIGINT NOT NULL,
+            PRIMARY KEY (device, epoch, sequence)
+        );
+
+        CREATE TABLE release (   -- immutable
+            counter BIGINT PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE, model_id TEXT NOT NULL, created_at_ms BIGINT NOT NULL,
+            snapshot TEXT NOT NULL, parent TEXT NOT NULL, backtest TEXT NOT NULL, body BLOB NOT NULL
+        );
+        CREATE TABLE alias (name TEXT PRIMARY KEY, counter BIGINT NOT NULL REFERENCES release (counter));
+        CREATE TABLE alias_history (id INTEGER PRIMARY KEY, at_ms BIGINT NOT NULL, name TEXT NOT NULL, counter BIGINT NOT NULL, reason TEXT NOT NULL);
+        CREATE TABLE run (
+            id INTEGER PRIMARY KEY, started_at_ms BIGINT NOT NULL, ended_at_ms BIGINT NOT NULL, cause TEXT NOT NULL, snapshot TEXT NOT NULL,
+            device_days REAL NOT NULL, outcome TEXT NOT NULL, detail TEXT NOT NULL, release BIGINT
+        );
+        """
+}

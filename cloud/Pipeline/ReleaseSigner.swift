@@ -1,0 +1,39 @@
+package import Releases
+internal import Runtime
+package import Signing
+
+/// The fleet's signing key: made at the first start, kept in the store's folder for its owner alone.
+package struct ReleaseSigner {
+    private let key: PrivateKey
+    package let path: String
+
+    package init(folder: String) throws {
+        path = "\(folder)/release-signing.key"
+        if !Files.exists(path) {
+            try Files.makeFolder(folder)
+            try Files.replace(path, with: Array((Hexadecimal.text(PrivateKey.randomSeed()) + "\n").utf8), mode: 0o600)
+        }
+        guard let seed = Hexadecimal.bytes(try Files.readTrimmed(path)) else {
+            throw SigningError(description: "\(path): expected 64 hexadecimal digits; restore it from a copy: edges trust no other key")
+        }
+        key = try PrivateKey(seed: seed)
+    }
+
+    package var publicKey: PublicKey { key.publicKey }
+
+    /// The release as a file, signed; checked again by the same rules as on an edge before anyone gets it.
+    package func file(_ release: Release) throws -> [UInt8] {
+        let bytes = try ReleaseFile.bytes(of: release, sha256: { SHA256.digest($0) }) { message in
+            [ReleaseFile.Signature(keyID: key.publicKey.id, signature: try key.signature(of: message))]
+        }
+        let publicKey = key.publicKey
+        _ = try ReleaseIntake.open(bytes, ReleaseIntake.Demand(counterAbove: nil), ReleaseSigner.cryptography(trusting: [publicKey]))
+        return bytes
+    }
+
+    package static func cryptography(trusting keys: [PublicKey]) -> Cryptography {
+        Cryptography(
+            sha256: { SHA256.digest($0) },
+            isSigned: { message, id, signature in keys.contains { $0.id == id && $0.isValid(signature, of: message) } })
+    }
+}

@@ -1,0 +1,54 @@
+internal import Console
+internal import HTTPServer
+internal import Runtime
+
+extension Arguments.Option {
+    static let config = Arguments.Option("config", value: "FILE", "a file of VAHO_…=value lines; the environment wins over it")
+    static let store = Arguments.Option("store", value: "sqlite:DIR", "where the archive is (VAHO_STORE, default sqlite:/var/lib/vaho-cloud)")
+}
+
+/// All of the cloud's configuration, checked; every problem is reported at once.
+struct CloudSettings: Sendable {
+    let storeFolder: String
+    let listen: Endpoint
+    let tls: HTTPServer.TLS?
+    let trainAfterDeviceDays: Double
+    let trainCheckPeriod: Duration
+    let logLevel: Log.Level
+
+    static func read(_ arguments: Arguments) throws -> CloudSettings {
+        var file: [String: String] = [:]
+        if let path = arguments.value("config") {
+            file = try Settings.parse(file: String(decoding: Files.read(path, limit: 1 << 16), as: UTF8.self), path: path)
+        }
+        var environment = ProcessEnvironment.all
+        if let store = arguments.value("store") { environment["VAHO_STORE"] = store }
+        if let listen = arguments.value("listen") { environment["VAHO_LISTEN"] = listen }
+        var settings = Settings(environment: environment, file: file)
+        return try CloudSettings(&settings)
+    }
+
+    init(_ settings: inout Settings) throws {
+        let store = settings.text("VAHO_STORE", default: "sqlite:/var/lib/vaho-cloud")
+        storeFolder = String(store.dropFirst(7))
+        if !store.hasPrefix("sqlite:") || storeFolder.isEmpty { settings.problem("VAHO_STORE=\(store): expected sqlite:DIR") }
+        listen = settings.endpoint("VAHO_LISTEN", default: Endpoint(address: "127.0.0.1", port: 8080))
+        trainAfterDeviceDays = Double(settings.integer("VAHO_TRAIN_AFTER_DEVICE_DAYS", default: 28, in: 1...1_000_000))
+        trainCheckPeriod = .seconds(settings.integer("VAHO_TRAIN_CHECK_SECONDS", default: 600, in: 1...86_400))
+        logLevel = settings.choice("VAHO_LOG_LEVEL", default: .info, among: ["error": .error, "warning": .warning, "info": .info, "debug": .debug])
+        let certificate = settings.optional("VAHO_TLS_CERT_FILE")
+        let key = settings.optional("VAHO_TLS_KEY_FILE")
+        var tls: HTTPServer.TLS?
+        if let certificate, let key {
+            do {
+                tls = HTTPServer.TLS(
+                    certificate: String(decoding: try Files.read(certificate, limit: 1 << 20), as: UTF8.self),
+                    key: String(decoding: try Files.read(key, limit: 1 << 20), as: UTF8.self))
+            } catch { settings.problem("VAHO_TLS_CERT_FILE, VAHO_TLS_KEY_FILE: \(error)") }
+        } else if certificate != nil || key != nil {
+            settings.problem("VAHO_TLS_CERT_FILE and VAHO_TLS_KEY_FILE: set both, or neither where a proxy does TLS")
+        }
+        self.tls = tls
+        try settings.finish()
+    }
+}

@@ -1,0 +1,79 @@
+internal import Archive
+internal import Console
+internal import Measures
+internal import Pipeline
+internal import Runtime
+internal import SQLite
+internal import Signing
+internal import Text
+internal import Wire
+
+private func deviceName(_ arguments: Arguments) throws -> DeviceID {
+    guard let name = DeviceID(arguments.positional[0]) else {
+        throw WrongUse("«\(arguments.positional[0])» cannot name a device: \(DeviceID.rule)")
+    }
+    return name
+}
+
+extension Program.Command {
+    static let deviceAdd = Program.Command(
+        "device add", "let a device send: makes its token, shown once", usage: "NAME [--out FOLDER]",
+        options: [
+            .config, .store, Arguments.Option("out", value: "FOLDER", "write the files token and release-keys there instead of showing the token"),
+        ], positional: 1...1
+    ) { arguments in
+        let settings = try CloudSettings.read(arguments)
+        let name = try deviceName(arguments)
+        let archive = try await Archive(folder: settings.storeFolder)
+        let keys = ReleaseKeyFile.text([try ReleaseSigner(folder: settings.storeFolder).publicKey])
+        let token = try await archive.addDevice(name, now: LabelClock.wallClock)
+        guard let folder = arguments.value("out") else {
+            StandardOutput.write(
+                """
+                token of \(name), shown only now; put it into the file that VAHO_TOKEN_FILE names on the device:
+                \(token)
+
+                release keys; put them into the file that VAHO_RELEASE_KEY_FILE names (vaho-cloud keys prints them again):
+                \(keys)
+                """)
+            return
+        }
+        try Files.makeFolder(folder)
+        try Files.replace("\(folder)/token", with: Array((token + "\n").utf8), mode: 0o600)
+        try Files.replace("\(folder)/release-keys", with: Array(keys.utf8))
+        StandardOutput.write("\(folder)/token and \(folder)/release-keys are for \(name)\n")
+    }
+
+    static let deviceList = Program.Command(
+        "device list", "the devices and when they were last seen", usage: "[--format FORMAT]", options: [.config, .store, OutputFormat.option]
+    ) { arguments in
+        let format = try arguments.choice("format", default: OutputFormat.table)
+        let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .readOnly)
+        var table = Table([.text("device"), .text("created_at"), .text("last_seen_at"), .text("revoked_at"), .number("sensors"), .number("backlog"), .number("release")])
+        for device in try await archive.devices() {
+            func time(_ instant: Instant?) -> String { instant.map { RFC3339.format(ms: $0.ms) } ?? "" }
+            let report = try await archive.report(of: device.id)
+            table.row([
+                device.name.name, time(device.createdAt), time(device.lastSeenAt), time(device.revokedAt),
+                String(try await archive.sensors(of: device.name).count), report.map { String($0.backlog) } ?? "",
+                report?.release.map { String($0.counter) } ?? "",
+            ])
+        }
+        table.write(format)
+    }
+
+    static let deviceRevoke = Program.Command(
+        "device revoke", "refuse a device from now on", usage: "NAME", options: [.config, .store], positional: 1...1
+    ) { arguments in
+        let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder)
+        try await archive.revoke(deviceName(arguments), now: LabelClock.wallClock)
+        StandardOutput.write("\(arguments.positional[0]) is revoked; what it sent stays\n")
+    }
+
+    static let keys = Program.Command(
+        "keys", "the public keys of the fleet's releases, as devices need them", options: [.config, .store]
+    ) { arguments in
+        let signer = try ReleaseSigner(folder: CloudSettings.read(arguments).storeFolder)
+        StandardOutput.write(ReleaseKeyFile.text([signer.publicKey]))
+    }
+}

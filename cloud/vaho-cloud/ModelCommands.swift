@@ -1,0 +1,74 @@
+internal import Archive
+internal import Console
+internal import Measures
+internal import Pipeline
+internal import Runtime
+internal import SQLite
+internal import Text
+internal import Wire
+
+extension Program.Command {
+    static let train = Program.Command(
+        "train", "train on all observations now; the model is released if it beats the champion", options: [.config, .store]
+    ) { arguments in
+        let folder = try CloudSettings.read(arguments).storeFolder
+        let archive = try await Archive(folder: folder)
+        let result = try await Training(archive: archive, reader: archive).run(cause: "manual", now: LabelClock.wallClock)
+        let release = result.release.map { " release \($0.counter)" } ?? ""
+        StandardOutput.write("\(result.outcome.rawValue)\(release): \(result.detail)\n")
+    }
+
+    static let modelsList = Program.Command(
+        "models list", "the releases", usage: "[--format FORMAT]", options: [.config, .store, OutputFormat.option]
+    ) { arguments in
+        let format = try arguments.choice("format", default: OutputFormat.table)
+        let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .readOnly)
+        var table = Table([.number("counter"), .text("model"), .text("created_at"), .text("sha256"), .text("alias")])
+        for release in try await archive.releases() {
+            table.row([
+                String(release.name.counter), release.modelID, RFC3339.format(ms: release.createdAt.ms), Documents.hexadecimal(release.name.sha256),
+                release.aliases.joined(separator: " "),
+            ])
+        }
+        table.write(format)
+    }
+
+    static let modelsShow = Program.Command(
+        "models show", "one release: by counter, or the champion", usage: "[COUNTER] [--out FILE] [--format FORMAT]",
+        options: [.config, .store, OutputFormat.option, Arguments.Option("out", value: "FILE", "also write the release file there")], positional: 0...1
+    ) { arguments in
+        let format = try arguments.choice("format", default: OutputFormat.table)
+        let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .readOnly)
+        let releases = try await archive.releases()
+        let wanted = arguments.positional.first
+        let found = releases.last { wanted == nil ? $0.aliases.contains(Archive.champion) : String($0.name.counter) == wanted }
+        guard let release = found else {
+            throw Failure(wanted.map { "there is no release \($0): vaho-cloud models list names them" } ?? "there is no champion yet: vaho-cloud train makes one")
+        }
+        var table = Table([.text("field"), .text("value")])
+        for (field, value) in [
+            ("counter", String(release.name.counter)), ("model", release.modelID), ("sha256", Documents.hexadecimal(release.name.sha256)),
+            ("created_at", RFC3339.format(ms: release.createdAt.ms)), ("alias", release.aliases.joined(separator: " ")),
+            ("snapshot", release.snapshot), ("parent", release.parent), ("backtest", release.backtest),
+        ] { table.row([field, value]) }
+        table.write(format)
+        if let path = arguments.value("out"), let bytes = try await archive.releaseBytes(counter: release.name.counter) {
+            try Files.replace(path, with: bytes)
+        }
+    }
+
+    static let runs = Program.Command(
+        "runs", "the training runs, newest first", usage: "[--format FORMAT]", options: [.config, .store, OutputFormat.option]
+    ) { arguments in
+        let format = try arguments.choice("format", default: OutputFormat.table)
+        let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .readOnly)
+        var table = Table([.text("started_at"), .text("cause"), .number("device_days"), .text("outcome"), .number("release"), .text("detail")])
+        for run in try await archive.runs(limit: 50) {
+            table.row([
+                RFC3339.format(ms: run.startedAt.ms), run.cause, String(Int(run.deviceDays)), run.outcome, run.release.map { String($0) } ?? "",
+                run.detail,
+            ])
+        }
+        table.write(format)
+    }
+}

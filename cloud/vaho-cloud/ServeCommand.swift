@@ -1,0 +1,32 @@
+internal import API
+internal import Archive
+internal import Console
+internal import Pipeline
+internal import Runtime
+internal import SQLite
+internal import Signing
+
+extension Program.Command {
+    static let serve = Program.Command(
+        "serve", "take batches in, train, serve releases, API and page", usage: "[--store sqlite:DIR] [--listen ADDRESS:PORT] [--config FILE]",
+        options: [.config, .store, Arguments.Option("listen", value: "ADDRESS:PORT", "where to serve (VAHO_LISTEN, default 127.0.0.1:8080)")]
+    ) { arguments in
+        let settings = try CloudSettings.read(arguments)
+        let log = Log("vaho-cloud", least: settings.logLevel)
+        let archive = try await Archive(folder: settings.storeFolder)
+        let reader = try await Archive(folder: settings.storeFolder, access: .readOnly)
+        let signer = try ReleaseSigner(folder: settings.storeFolder)
+        let ingest = Ingest(archive: archive, log: log.component("ingest"))
+        log(.info, "running", ["store": settings.storeFolder, "release_key": signer.publicKey.hexadecimal])
+        try await Services.run([
+            StopSignal(log: log), ingest,
+            CloudAPI(
+                archive: archive, reader: reader, ingest: ingest, address: settings.listen.address, port: settings.listen.port, tls: settings.tls,
+                log: log.component("api")),
+            TrainingScheduler(
+                archive: archive, reader: reader, afterDeviceDays: settings.trainAfterDeviceDays, checkPeriod: settings.trainCheckPeriod,
+                log: log.component("train")),
+        ])
+        log(.info, "stopped")
+    }
+}

@@ -1,0 +1,15 @@
+internal import Console
+internal import Glibc
+
+@main
+enum VahoCloud {
+    static func main() async {
+        let program = Program(
+            name: "vaho-cloud", version: "0.1.0",
+            summary: "vaho-cloud takes in what vaho-edge devices measure, trains their models, signs them and sends them back.",
+            commands: [
+                .serve, .deviceAdd, .deviceList, .deviceRevoke, .keys, .train, .modelsList, .modelsShow, .runs, .backtest,
+            ])
+        exit(await program.run(Array(CommandLine.arguments.dropFirst())))
+    }
+}
