@@ -40,7 +40,7 @@ package enum Forecaster {
         let usual = length < 2 * history.binsPerDay ? max(humidity.deviation, 4) : humidity.deviation
         return assemble(history, humidity, Summary(history, .temperature), leadTimes: leadTimes, method: .dampedAnomaly) { lead, leadBins, values in
             let weights = DampedAnomaly.weights(for: leadTimes[lead])
-            let median = DampedAnomaly.median(humidity, leadBins: leadBins, rho: weights.humidity, historyBins: length)
+            let median = DampedAnomaly.median(humidity, leadBins: leadBins, damping: weights.humidity, historyBins: length)
             for level in values.indices { values[level] = median + usual * weights.quantiles[level] }
         }
     }
@@ -66,8 +66,8 @@ package enum Forecaster {
             }
             climatology.append(humidity.climatology(atLead: leadBins))
             if let temperature {
-                let rho = DampedAnomaly.weights(for: leadTime).temperature
-                temperatures.append(DampedAnomaly.median(temperature, leadBins: leadBins, rho: rho, historyBins: history.length))
+                let damping = DampedAnomaly.weights(for: leadTime).temperature
+                temperatures.append(DampedAnomaly.median(temperature, leadBins: leadBins, damping: damping, historyBins: history.length))
             }
         }
         return QuantileForecast(

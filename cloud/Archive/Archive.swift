@@ -17,10 +17,14 @@ package actor Archive {
     /// - Parameter folder: holds `archive.sqlite` and the signing key; made when missing, if writing.
     package init(folder: String, access: Connection.Access = .readWrite) async throws {
         self.folder = folder
+        database = try Archive.connection(folder, access)
+    }
+
+    private static func connection(_ folder: String, _ access: Connection.Access) throws -> Connection {
         if access == .readWrite { try Files.makeFolder(folder) }
         let path = "\(folder)/archive.sqlite"
         if access == .readOnly, !Files.exists(path) { throw ArchiveFault("there is no archive at \(path): vaho-cloud serve makes one") }
-        database = try Connection(path: path, access: access, cacheKiB: 4_096)
+        let database = try Connection(path: path, access: access, cacheKiB: 4_096)
         if access == .readWrite { try database.makeDurable() }
         switch try database.integer("PRAGMA user_version") ?? 0 {
         case 0 where access == .readWrite:
@@ -33,6 +37,7 @@ package actor Archive {
         case ArchiveSchema.version: break
         case let version: throw ArchiveFault("\(path) has schema \(version), this vaho-cloud knows \(ArchiveSchema.version): use the version that wrote it")
         }
+        return database
     }
 
     isolated deinit {}  // the file is closed on the thread that used it

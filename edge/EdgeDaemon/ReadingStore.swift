@@ -61,13 +61,18 @@ package actor ReadingStore {
     package init(lookingInto path: String, log: Log) async throws {
         self.path = path
         self.log = log
+        database = try ReadingStore.connection(lookingInto: path)
+        try readLives()
+        try readSensors()
+    }
+
+    private static func connection(lookingInto path: String) throws -> Connection {
         guard Files.exists(path) else { throw StoreFault("there is no store at \(path): is VAHO_STATE_DIR that of the daemon?") }
-        database = try Connection(path: path, access: .readOnly)
+        let database = try Connection(path: path, access: .readOnly)
         guard try database.integer("PRAGMA user_version") == StoreSchema.version else {
             throw StoreFault("\(path) is not a store of this version of vaho-edge")
         }
-        try readLives()
-        try readSensors()
+        return database
     }
 
     isolated deinit {}  // the file is closed on the thread that used it

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Makes the stripped release binaries that images, demo and size figures use.
+# usage: deploy/build.sh --out FOLDER [--product vaho-edge|vaho-cloud]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+out= products=(vaho-edge vaho-cloud)
+while [ $# -gt 0 ]; do
+    case $1 in
+    --out) out=${2:?--out needs a folder}; shift 2 ;;
+    --product) products=("${2:?--product needs vaho-edge or vaho-cloud}"); shift 2 ;;
+    *) sed -n '2,3p' "$0" >&2; exit 2 ;;
+    esac
+done
+[ -n "$out" ] || { sed -n '2,3p' "$0" >&2; exit 2; }
+mkdir -p "$out"
+# -Osize: on the hot loops it costs nothing that could be measured, and it saves a megabyte. lld folds equal code, drops
+# what nothing reaches, and packs the relocations of the position-independent binary.
+flags=(-c release --static-swift-stdlib --scratch-path .build-release
+    -Xswiftc -Osize -Xswiftc -use-ld=lld
+    -Xlinker --gc-sections -Xlinker --icf=all -Xlinker -z -Xlinker pack-relative-relocs -Xlinker -O2 -Xlinker -s
+    -Xlinker --as-needed)
+for product in "${products[@]}"; do
+    case $product in vaho-edge | vaho-cloud) ;; *) echo "build.sh: «$product» is not a product: vaho-edge or vaho-cloud" >&2; exit 2 ;; esac
+    swift build "${flags[@]}" --product "$product"
+    install -m 755 "$(swift build "${flags[@]}" --product "$product" --show-bin-path)/$product" "$out/$product"
+done
+ls -l "$out" | awk 'NR > 1 { printf "%s %d bytes\n", $NF, $5 }'
