@@ -12,8 +12,12 @@ let features: [SwiftSetting] = [
 let small: [SwiftSetting] =
     features + [.unsafeFlags(["-Xfrontend", "-disable-implicit-string-processing-module-import"])]
 let strict: [SwiftSetting] = small + [.strictMemorySafety()]
+// Training is arithmetic by the billion: without the optimiser the tests would wait for it.
+let arithmetic: [SwiftSetting] = strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]
 
-func library(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = strict, resources: [Resource] = []) -> Target {
+func library(
+    _ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = strict, resources: [Resource] = []
+) -> Target {
     .target(name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", resources: resources, swiftSettings: settings)
 }
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -38,8 +42,8 @@ let package = Package(
         library("Text"),
         library("Bytes"),
         library("Psychrometrics", ["Measures"]),
-        library("Observing", ["Measures"]),
-        library("Forecasting", ["Measures", "Psychrometrics", "Observing"]),
+        library("Observing", ["Measures"], settings: arithmetic),
+        library("Forecasting", ["Measures", "Observing"], settings: arithmetic),
         library("Simulation", ["Measures"]),
         library("Releases", ["Measures", "Bytes", "Observing", "Forecasting"]),
         library("Wire", ["Measures", "Bytes", "Psychrometrics", "Forecasting", "Observing", "Text"]),
@@ -79,6 +83,23 @@ let package = Package(
         .executableTarget(
             name: "vaho-cloud", dependencies: core + ["API", "Archive", "Pipeline", "Runtime", "Console", "Signing", "HTTPServer"],
             path: "cloud/vaho-cloud", swiftSettings: features),
+
+        tests("MeasuresTests", ["Measures"]),
+        tests("TextTests", ["Text"]),
+        tests("BytesTests", ["Bytes"]),
+        tests("PsychrometricsTests", ["Measures", "Psychrometrics"]),
+        tests("ObservingTests", ["Measures", "Observing"]),
+        tests("ForecastingTests", ["Measures", "Observing", "Forecasting"]),
+        tests("SimulationTests", ["Measures", "Simulation"]),
+        tests("ReleasesTests", ["Measures", "Bytes", "Observing", "Forecasting", "Releases", "Signing"]),
+        tests("WireTests", ["Measures", "Wire"]),
+        tests("RuntimeTests", ["Measures", "Runtime"]),
+        tests("ConsoleTests", ["Console"]),
+        tests("SQLiteTests", ["SQLite"]),
+        tests("SigningTests", ["Signing"]),
+        tests("HTTPTests", ["HTTPClient", "HTTPServer"]),
+        tests("EndToEndTests", ["Measures", "Wire", "HTTPClient", "vaho-edge", "vaho-cloud"]),
+        tests("SensorsTests", ["Measures", "Simulation", "Sensors"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -47,7 +47,8 @@ package struct Arguments: Sendable {
         guard allowed.contains(positional.count) else {
             throw WrongUse(
                 positional.count > allowed.upperBound
-                    ? "«\(positional[allowed.upperBound])» is one word too many" : "a word is missing: \(allowed.lowerBound) expected, \(positional.count) came")
+                    ? "«\(positional[allowed.upperBound])» is one word too many"
+                    : "a word is missing: \(allowed.lowerBound) expected, \(positional.count) came")
         }
     }
 

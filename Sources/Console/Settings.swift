@@ -26,7 +26,9 @@ package struct Settings {
                 continue
             }
             var value = parts[1]
-            if value.utf8.count >= 2, let quote = value.first, quote == "\"" || quote == "'", value.last == quote { value = String(value.dropFirst().dropLast()) }
+            if value.utf8.count >= 2, let quote = value.first, quote == "\"" || quote == "'", value.last == quote {
+                value = String(value.dropFirst().dropLast())
+            }
             values[parts[0]] = value
         }
         guard problems.isEmpty else { throw WrongUse(problems.joined(separator: "\n")) }
@@ -110,7 +112,8 @@ package struct Endpoint: Sendable, Equatable, CustomStringConvertible {
         guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else { return nil }
         var address = String(text[..<colon])
         if address.hasPrefix("["), address.hasSuffix("]") { address = String(address.dropFirst().dropLast()) }
-        guard !address.isEmpty, address.utf8.allSatisfy({ (48...58).contains($0) || $0 == 46 || (97...102).contains($0) || (65...70).contains($0) }) else {
+        guard !address.isEmpty, address.utf8.allSatisfy({ (48...58).contains($0) || $0 == 46 || (97...102).contains($0) || (65...70).contains($0) })
+        else {
             return nil
         }
         self.init(address: address, port: port)

@@ -28,7 +28,8 @@ package struct Comparison: Sendable {
             for (index, leadTime) in leadTimes.enumerated() {
                 let target = bin + Int(leadTime.ms / series.grid.step.ms)
                 let actual = series.humidity(bin: target)
-                guard bins.contains(target), actual == actual, let newLead = new.leadTimes.firstIndex(of: leadTime), let oldLead = old.leadTimes.firstIndex(of: leadTime)
+                guard bins.contains(target), actual == actual, let newLead = new.leadTimes.firstIndex(of: leadTime),
+                    let oldLead = old.leadTimes.firstIndex(of: leadTime)
                 else { continue }
                 candidate[index].add(new, lead: newLead, actual: actual)
                 champion[index].add(old, lead: oldLead, actual: actual)

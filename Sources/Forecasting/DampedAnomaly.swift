@@ -1,4 +1,4 @@
-package import Measures
+internal import Measures
 
 /// The forecaster of a device without a release: now, part of the usual day's course, and what is left of today's anomaly.
 ///
@@ -13,6 +13,10 @@ package enum DampedAnomaly {
     package struct Damping: Sendable {
         package let course: Double
         package let anomaly: Double
+
+        func mixed(with other: Damping, _ share: Double) -> Damping {
+            Damping(course: course + (other.course - course) * share, anomaly: anomaly + (other.anomaly - anomaly) * share)
+        }
     }
 
     package struct Weights: Sendable {
@@ -23,16 +27,24 @@ package enum DampedAnomaly {
 
     /// Straight lines between the knots of the table.
     package static func weights(for leadTime: Duration) -> Weights {
+        let (low, high, share) = place(of: leadTime)
+        return Weights(
+            humidity: low.humidity.mixed(with: high.humidity, share), temperature: low.temperature.mixed(with: high.temperature, share),
+            quantiles: zip(low.quantiles, high.quantiles).map { $0 + ($1 - $0) * share })
+    }
+
+    /// Of humidity alone, without the quantiles.
+    package static func damping(for leadTime: Duration) -> Damping {
+        let (low, high, share) = place(of: leadTime)
+        return low.humidity.mixed(with: high.humidity, share)
+    }
+
+    private static func place(of leadTime: Duration) -> (low: BuiltInTable.Knot, high: BuiltInTable.Knot, share: Double) {
         let knots = BuiltInTable.knots
         let hours = Double(leadTime.ms) / 3_600_000
         let upper = max(1, knots.firstIndex { $0.hours >= hours } ?? knots.count - 1)
         let (low, high) = (knots[upper - 1], knots[upper])
-        let share = max(0, min(1, (hours - low.hours) / (high.hours - low.hours)))
-        func mix(_ a: Double, _ b: Double) -> Double { a + (b - a) * share }
-        func mix(_ a: Damping, _ b: Damping) -> Damping { Damping(course: mix(a.course, b.course), anomaly: mix(a.anomaly, b.anomaly)) }
-        return Weights(
-            humidity: mix(low.humidity, high.humidity), temperature: mix(low.temperature, high.temperature),
-            quantiles: zip(low.quantiles, high.quantiles).map { mix($0, $1) })
+        return (low, high, max(0, min(1, (hours - low.hours) / (high.hours - low.hours))))
     }
 
     /// - Parameter historyBins: how much is known; four days make a usual day.

@@ -1,5 +1,5 @@
-package import Measures
-package import Observing
+internal import Measures
+internal import Observing
 
 /// Builds the inputs of all lead times from one history.
 package struct FeatureVector: Sendable {
@@ -7,6 +7,7 @@ package struct FeatureVector: Sendable {
     package let temperature: Summary?
     private let shared: [Double]  // [features.count]; 0 where a feature depends on the lead time
     private let perLead: [(index: Int, feature: Feature)]
+    private let historyBins: Int
 
     /// - Returns: `nil` without a newest humidity.
     package init?(_ history: borrowing History, features: [Feature]) {
@@ -31,6 +32,13 @@ package struct FeatureVector: Sendable {
             }
         }
         (self.humidity, self.temperature, self.shared, self.perLead) = (humidity, temperature, shared, perLead)
+        historyBins = history.length
+    }
+
+    /// What the damped anomaly expects of the target, as a departure from now in deviations. The ridge learns only what is
+    /// left over: with few data, or where nothing is to be learnt, its penalty leads back here.
+    package func baseline(leadBins: Int, damping: DampedAnomaly.Damping) -> Double {
+        (DampedAnomaly.median(humidity, leadBins: leadBins, damping: damping, historyBins: historyBins) - humidity.now) / humidity.deviation
     }
 
     /// Writes the inputs for a target `leadBins` bins after the origin.

@@ -1,4 +1,4 @@
-package import Measures
+internal import Measures
 package import Observing
 
 /// What a release teaches: for each step it serves, a ridge and an interval table over all its lead times.
@@ -25,8 +25,8 @@ package struct StepModel: Sendable, Equatable {
         self.quantiles = quantiles
     }
 
-    /// The scaled departure from now that the ridge expects, before the interval table is laid on.
-    package func departure(lead: Int, _ inputs: [Double]) -> Double {
+    /// What the ridge adds to the damped anomaly, in deviations, before the interval table is laid on.
+    package func correction(lead: Int, _ inputs: [Double]) -> Double {
         var sum = 0.0
         let row = lead * features.count
         for index in 0..<features.count { sum += Double(coefficients[row + index]) * inputs[index] }

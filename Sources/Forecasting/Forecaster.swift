@@ -1,5 +1,5 @@
-package import Measures
-package import Observing
+internal import Measures
+internal import Observing
 
 /// Makes a forecast from a history: by the ridge of a model where it serves the grid and two days are known, else by the
 /// damped anomaly.
@@ -24,7 +24,8 @@ package enum Forecaster {
         var inputs = [Double](repeating: 0, count: model.features.count)
         return assemble(history, vector.humidity, vector.temperature, leadTimes: model.leadTimes, method: .ridge) { lead, leadBins, values in
             vector.fill(&inputs, leadBins: leadBins, from: history)
-            let departure = model.departure(lead: lead, inputs)
+            let departure =
+                vector.baseline(leadBins: leadBins, damping: DampedAnomaly.damping(for: model.leadTimes[lead])) + model.correction(lead: lead, inputs)
             for level in values.indices {
                 let offset = Double(model.quantiles[lead * values.count + level])
                 values[level] = vector.humidity.now + vector.humidity.deviation * (departure + offset)

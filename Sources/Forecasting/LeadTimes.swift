@@ -1,4 +1,4 @@
-package import Measures
+internal import Measures
 package import Observing
 
 /// The lead times and levels every forecast has.

@@ -6,7 +6,7 @@ package import Observing
 /// Its intervals are quantiles of its own past errors, each made before its target was known. Until two weeks of
 /// targets are known it forecasts as a device without a release.
 package struct LocalRidge: Sendable {
-    private static let penalty = 0.03
+    private static let strength = 30.0  // see RidgeTraining: one setting for all series and lead times
     private static let daysBeforeUse = 14
 
     private var history: History
@@ -21,7 +21,7 @@ package struct LocalRidge: Sendable {
     /// Inputs and forecasts that wait for their targets, in a ring as long as the lead time.
     private struct Pending {
         let bins: Int
-        var entries: [Int: (inputs: [Double], predicted: Double?, now: Double, deviation: Double)] = [:]  // by bin of the target
+        var entries: [Int: (inputs: [Double], predicted: Double?, base: Double, deviation: Double)] = [:]  // by bin of the target
     }
 
     package init(grid: TimeGrid, leadTimes: [Duration]) {
@@ -40,7 +40,7 @@ package struct LocalRidge: Sendable {
         observed += 1
         for lead in leadTimes.indices {
             guard let due = pending[lead].entries.removeValue(forKey: bin) else { continue }
-            let target = (observation.humidity.percent - due.now) / due.deviation
+            let target = (observation.humidity.percent - due.base) / due.deviation
             equations[lead].add(due.inputs, target: target)
             if let predicted = due.predicted { errors[lead].add(target - predicted) }
         }
@@ -52,14 +52,20 @@ package struct LocalRidge: Sendable {
         for lead in leadTimes.indices {
             vector.fill(&inputs, leadBins: pending[lead].bins, from: history)
             pending[lead].entries[bin + pending[lead].bins] =
-                (inputs, predicted(lead, inputs), vector.humidity.now, vector.humidity.deviation)
+                (inputs, predicted(lead, inputs), base(lead, vector), vector.humidity.deviation)
             if observed % history.binsPerDay == 0 { pending[lead].entries = pending[lead].entries.filter { $0.key > bin } }
         }
     }
 
     private mutating func refit(_ lead: Int) {
         guard equations[lead].count >= Double(LocalRidge.daysBeforeUse * history.binsPerDay) else { return }
-        weights[lead] = equations[lead].weights(penalty: LocalRidge.penalty)
+        weights[lead] = equations[lead].weights(penalty: LocalRidge.strength * Double(pending[lead].bins) / equations[lead].count)
+    }
+
+    /// What the damped anomaly expects, in %.
+    private func base(_ lead: Int, _ vector: FeatureVector) -> Double {
+        let damping = DampedAnomaly.damping(for: leadTimes[lead])
+        return vector.humidity.now + vector.humidity.deviation * vector.baseline(leadBins: pending[lead].bins, damping: damping)
     }
 
     private func predicted(_ lead: Int, _ inputs: [Double]) -> Double? {
@@ -80,8 +86,9 @@ package struct LocalRidge: Sendable {
         for (lead, leadTime) in leadTimes.enumerated() {
             vector.fill(&inputs, leadBins: pending[lead].bins, from: history)
             climatology.append(vector.humidity.climatology(atLead: pending[lead].bins))
-            if let departure = predicted(lead, inputs), let quantiles = errors[lead].quantiles(ForecastShape.levels) {
-                humidity += quantiles.map { min(100, max(0, vector.humidity.now + vector.humidity.deviation * (departure + $0))) }
+            if let correction = predicted(lead, inputs), let quantiles = errors[lead].calibrated(leadTime: leadTime, leadBins: pending[lead].bins) {
+                let base = base(lead, vector)
+                humidity += quantiles.map { min(100, max(0, base + vector.humidity.deviation * (correction + $0))) }
             } else if let place = usual.leadTimes.firstIndex(of: leadTime) {
                 humidity += ForecastShape.levels.indices.map { usual.humidity(lead: place, level: $0) }
             } else {

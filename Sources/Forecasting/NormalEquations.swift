@@ -33,14 +33,14 @@ package struct NormalEquations: Sendable {
         a.count += b.count
     }
 
-    /// The weights that minimise the squared error plus `penalty` per row on every weight but the last, the bias.
+    /// The weights that minimise the squared error plus `penalty` per row on every weight.
     ///
     /// By Cholesky's decomposition, in a fixed order. `nil` where there are no rows or they do not determine the weights.
     package func weights(penalty: Double) -> [Double]? {
         guard count > 0 else { return nil }
         var factor = gram
         func at(_ row: Int, _ column: Int) -> Int { row * (row + 1) / 2 + column }
-        for row in 0..<width { factor[at(row, row)] += (row == width - 1 ? 1e-9 : penalty) * count }
+        for row in 0..<width { factor[at(row, row)] += max(1e-9, penalty) * count }
         for row in 0..<width {
             for column in 0...row {
                 var sum = factor[at(row, column)]

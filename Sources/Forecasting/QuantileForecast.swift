@@ -1,5 +1,5 @@
 package import Measures
-package import Observing
+internal import Observing
 
 /// All forecasts of one sensor from one origin.
 package struct QuantileForecast: Sendable, Equatable {

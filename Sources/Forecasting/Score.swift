@@ -1,4 +1,4 @@
-package import Measures
+internal import Measures
 
 /// Sums of errors of one forecaster at one lead time, beside persistence and climatology on the same targets.
 package struct Score: Sendable, Hashable {

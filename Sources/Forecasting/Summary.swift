@@ -1,4 +1,4 @@
-package import Measures
+internal import Measures
 
 /// One quantity of a history, summed up once for all lead times.
 ///

@@ -50,7 +50,8 @@ internal import CCurl
                     if code == CURLE_OK { code = unsafe ccurl_set_progress(curl, Received.checkAbort, context) }
                     if code == CURLE_OK { code = unsafe ccurl_set_pointer(curl, CURLOPT_ERRORBUFFER, buffer.baseAddress) }
                     if code == CURLE_OK {
-                        code = request.method == "GET"
+                        code =
+                            request.method == "GET"
                             ? unsafe ccurl_set_long(curl, CURLOPT_HTTPGET, 1)
                             : unsafe ccurl_set_body(curl, body.baseAddress ?? UnsafeRawPointer(buffer.baseAddress), body.count)
                     }

@@ -32,6 +32,9 @@ final class Exchange: @unchecked Sendable {
         if !isTooLarge { unsafe body.append(contentsOf: bytes) }
     }
 
+    /// The connection is done with it, answered or not.
+    func completed(_ context: ServerContext) { if hasBegun { context.sent() } }
+
     /// - Returns: the response, or `nil` when the connection has been suspended until there is one.
     @safe func finish(_ connection: OpaquePointer, _ context: ServerContext) -> HTTPResponse? {
         if let response = response.withLock({ $0 }) { return response }
@@ -39,6 +42,7 @@ final class Exchange: @unchecked Sendable {
         guard !hasBegun else { return nil }
         guard context.begin() else { return context.refused(503, "the server is stopping: try again") }
         hasBegun = true
+        context.willSend()
         let request = HTTPRequest(method: method, path: path, query: query, headers: headers, body: body)
         body = []
         unsafe MHD_suspend_connection(connection)
@@ -66,7 +70,8 @@ let acceptRequest: MHD_AccessHandlerCallback = { contextPointer, connection, url
         unsafe MHD_get_connection_values(connection, .GET_ARGUMENT_KIND, takeQuery, pointer)
         if let length = exchange.declaredLength, length > context.limits.bodyBytes {
             // Answered before the body is read; libmicrohttpd then closes the connection.
-            return unsafe queue(context.refused(413, "the body is larger than \(context.limits.bodyBytes) bytes: send less at a time"), on: connection)
+            return unsafe queue(
+                context.refused(413, "the body is larger than \(context.limits.bodyBytes) bytes: send less at a time"), on: connection)
         }
         return .YES
     }
@@ -80,9 +85,10 @@ let acceptRequest: MHD_AccessHandlerCallback = { contextPointer, connection, url
     return unsafe queue(response, on: connection)
 }
 
-let requestCompleted: MHD_RequestCompletedCallback = { _, _, state, _ in
-    guard let state = unsafe state, let pointer = unsafe state.pointee else { return }
-    unsafe Unmanaged<Exchange>.fromOpaque(pointer).release()
+let requestCompleted: MHD_RequestCompletedCallback = { contextPointer, _, state, _ in
+    guard let contextPointer = unsafe contextPointer, let state = unsafe state, let pointer = unsafe state.pointee else { return }
+    let exchange = unsafe Unmanaged<Exchange>.fromOpaque(pointer).takeRetainedValue()
+    unsafe exchange.completed(Unmanaged<ServerContext>.fromOpaque(contextPointer).takeUnretainedValue())
     unsafe state.pointee = nil
 }
 

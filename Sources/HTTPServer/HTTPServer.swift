@@ -41,13 +41,14 @@ package struct HTTPServerError: Error, CustomStringConvertible {
             tls?.certificate, tls?.key, acceptRequest, requestCompleted, Unmanaged.passUnretained(context).toOpaque())
         guard let started = unsafe started else {
             let code = errno
-            let reason = switch code {
-            case EADDRINUSE: "the port is in use: stop what listens there, or choose another"
-            case EACCES: "not allowed: ports below 1024 need CAP_NET_BIND_SERVICE"
-            case EADDRNOTAVAIL: "this host has no such address"
-            case EAFNOSUPPORT: "the address is not a numeric IPv4 or IPv6 address"
-            default: code == 0 ? "libmicrohttpd refused (is the certificate readable PEM?)" : unsafe String(cString: strerror(code))
-            }
+            let reason =
+                switch code {
+                case EADDRINUSE: "the port is in use: stop what listens there, or choose another"
+                case EACCES: "not allowed: ports below 1024 need CAP_NET_BIND_SERVICE"
+                case EADDRNOTAVAIL: "this host has no such address"
+                case EAFNOSUPPORT: "the address is not a numeric IPv4 or IPv6 address"
+                default: code == 0 ? "libmicrohttpd refused (is the certificate readable PEM?)" : unsafe String(cString: strerror(code))
+                }
             throw HTTPServerError(description: "cannot listen on \(address):\(port): \(reason)")
         }
         unsafe daemon = started
@@ -60,6 +61,7 @@ package struct HTTPServerError: Error, CustomStringConvertible {
         // libmicrohttpd aborts the process when it is stopped with a suspended connection.
         let listening = unsafe MHD_quiesce_daemon(daemon)
         await context.drained()
+        await context.flushed()
         unsafe MHD_stop_daemon(daemon)
         cmhd_close(listening)
     }
@@ -73,6 +75,7 @@ final class ServerContext: Sendable {
     let handler: HTTPServer.Handler
     let refused: @Sendable (Int, String) -> HTTPResponse
     private let running = Mutex<(count: Int, isClosed: Bool, waiter: CheckedContinuation<Void, Never>?)>((0, false, nil))
+    private let unsent = Atomic(0)  // responses that are still on their way
 
     init(limits: HTTPLimits, handler: @escaping HTTPServer.Handler, refused: @escaping @Sendable (Int, String) -> HTTPResponse) {
         self.limits = limits
@@ -94,6 +97,14 @@ final class ServerContext: Sendable {
             return state.count == 0 ? state.waiter.take() : nil
         }
         waiter?.resume()
+    }
+
+    func willSend() { unsent.add(1, ordering: .relaxed) }
+    func sent() { unsent.subtract(1, ordering: .relaxed) }
+
+    /// Returns when every response has left, or after a second: a client that does not read must not hold up the stop.
+    func flushed() async {
+        for _ in 0..<50 where unsent.load(ordering: .relaxed) > 0 { try? await Task.sleep(for: .milliseconds(20)) }
     }
 
     /// Lets no handler begin, and returns when none runs.

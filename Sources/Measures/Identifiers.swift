@@ -47,4 +47,3 @@ package struct Epoch: Sendable, Hashable, CustomStringConvertible {
         return String(repeating: "0", count: 16 - digits.utf8.count) + digits
     }
 }
-

@@ -24,7 +24,9 @@ package struct GoldenVector: Sendable, Equatable {
 
     /// - Returns: what is wrong, or `nil` when the model computes what it should.
     package func fault(in model: ForecastModel) -> String? {
-        guard let step = model.steps.first(where: { Int($0.grid.step.wholeSeconds) == stepSeconds }) else { return "no model for a grid of \(stepSeconds) s" }
+        guard let step = model.steps.first(where: { Int($0.grid.step.wholeSeconds) == stepSeconds }) else {
+            return "no model for a grid of \(stepSeconds) s"
+        }
         let outputs = GoldenVector.outputs(of: model, seed: seed, on: step.grid)
         guard outputs.count == expected.count else { return "\(outputs.count) values, \(expected.count) expected" }
         for (place, (output, wanted)) in zip(outputs, expected).enumerated() {

@@ -39,7 +39,9 @@ package enum ReleaseIntake {
             let golden = try ReleaseSections.golden(file.sections[.golden] ?? [])
             for step in model.steps {
                 let own = golden.filter { $0.stepSeconds == Int(step.grid.step.wholeSeconds) }
-                guard own.count >= GoldenVector.perStep else { throw ReleaseRefusal.golden("\(own.count) vectors, at least \(GoldenVector.perStep) expected") }
+                guard own.count >= GoldenVector.perStep else {
+                    throw ReleaseRefusal.golden("\(own.count) vectors, at least \(GoldenVector.perStep) expected")
+                }
             }
             for vector in golden {
                 if let fault = vector.fault(in: model) { throw ReleaseRefusal.golden(fault) }

@@ -39,6 +39,12 @@ package struct SeriesCSV: Sendable {
         package let takenAtMs: Int64
         package let humidityPct: Double?
         package let temperatureC: Double?
+
+        package init(takenAtMs: Int64, humidityPct: Double?, temperatureC: Double?) {
+            self.takenAtMs = takenAtMs
+            self.humidityPct = humidityPct
+            self.temperatureC = temperatureC
+        }
     }
 
     package struct Malformed: Error, Equatable, CustomStringConvertible {

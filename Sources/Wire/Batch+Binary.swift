@@ -68,7 +68,6 @@ extension Batch {
         let first = try reader.varint()
         guard (1...UInt64(1 << 53)).contains(first) else { throw MalformedBytes(at: reader.offset, "the first sequence is 1 or more") }
         let rowCount = try reader.count(upTo: Batch.rowLimit)
-        guard rowCount > 0 else { throw MalformedBytes(at: reader.offset, "a batch has a row") }
         var sensors: [SensorName] = []
         for _ in 0..<(try reader.count(upTo: Batch.sensorLimit)) {
             let place = reader.offset
@@ -78,7 +77,7 @@ extension Batch {
         let recordCount = try reader.count(upTo: rowCount)
         var records: [(place: Int, record: Record)] = []
         for _ in 0..<recordCount {
-            let place = try reader.count(upTo: rowCount - 1)
+            let place = try reader.count(upTo: max(0, rowCount - 1))
             guard place > records.last?.place ?? -1 else { throw MalformedBytes(at: reader.offset, "records come in the order of their sequences") }
             records.append((place, try RecordCoding.record(from: &reader)))
         }
@@ -86,6 +85,7 @@ extension Batch {
         var report: DeviceReport?
         if try reader.byte() == 1 { report = try ReportCoding.report(try reader.blob(limit: 65_536)) }
         try reader.expectEnd()
+        guard rowCount > 0 || report != nil else { throw MalformedBytes(at: reader.offset, "a batch has a row or a report") }
 
         var rows: [Row] = []
         rows.reserveCapacity(rowCount)

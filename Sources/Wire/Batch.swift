@@ -11,7 +11,7 @@ package struct Batch: Sendable, Equatable {
     package var epoch: Epoch
     package var first: Int64
     package var sensors: [SensorName]  // readings name them by place
-    package var rows: [Row]  // of the sequences first, first + 1, …
+    package var rows: [Row]  // of the sequences first, first + 1, …; none where the device has only a report to send
     package var report: DeviceReport?
 
     package enum Row: Sendable, Hashable {

@@ -61,7 +61,8 @@ package enum RecordCoding {
             let offset = try body.zigzag()
             guard offset.magnitude <= Instant.valid.upperBound.ms.magnitude else { throw MalformedBytes(at: start, "a correction is too large") }
             record = .clockCorrection(
-                ClockCorrection(boot: UInt32(boot), offset: .milliseconds(offset), from: Instant(ms: try body.zigzag()), to: Instant(ms: try body.zigzag())))
+                ClockCorrection(
+                    boot: UInt32(boot), offset: .milliseconds(offset), from: Instant(ms: try body.zigzag()), to: Instant(ms: try body.zigzag())))
         case sensor:
             let name = try sensorName(&body)
             let texts = [try body.text(limit: 128), try body.text(limit: 128), try body.text(limit: 128), try body.text(limit: 256)]
@@ -88,7 +89,9 @@ package enum RecordCoding {
         let count = try body.zigzag()
         let low = try body.zigzag()
         let high = try body.zigzag()
-        guard count >= 0, low >= 0, high >= low, high <= 1 << 53, low > 0 || high == 0 else { throw MalformedBytes(at: start, "a hole's counts are out of order") }
+        guard count >= 0, low >= 0, high >= low, high <= 1 << 53, low > 0 || high == 0 else {
+            throw MalformedBytes(at: start, "a hole's counts are out of order")
+        }
         return Hole(sensor: sensor, reason: reason, from: from, to: to, count: count, sequences: low > 0 ? low...high : nil)
     }
 

@@ -58,7 +58,8 @@ struct BatchJSON: Decodable {
         case .keyNotFound(let key, let context): return .malformed(pointer: pointer(context.codingPath + [key]), "the field is missing")
         case .typeMismatch(let type, let context): return .malformed(pointer: pointer(context.codingPath), "expected \(type)")
         case .valueNotFound(_, let context): return .malformed(pointer: pointer(context.codingPath), "null is not allowed here")
-        case .dataCorrupted(let context): return .malformed(pointer: pointer(context.codingPath), "this is not JSON, or a number does not fit: \(context.debugDescription)")
+        case .dataCorrupted(let context):
+            return .malformed(pointer: pointer(context.codingPath), "this is not JSON, or a number does not fit: \(context.debugDescription)")
         @unknown default: return .malformed(pointer: "", "this is not a batch")
         }
     }
@@ -77,7 +78,8 @@ struct BatchJSON: Decodable {
         }
         for (name, length) in [
             ("taken_at_ms", taken_at_ms.count), ("humidity_mpct", humidity_mpct.count), ("temperature_mc", temperature_mc?.count),
-            ("pressure_pa", pressure_pa?.count), ("flags", flags?.count), ("clock", clock?.count), ("boot", boot?.count), ("boottime_ms", boottime_ms?.count),
+            ("pressure_pa", pressure_pa?.count), ("flags", flags?.count), ("clock", clock?.count), ("boot", boot?.count),
+            ("boottime_ms", boottime_ms?.count),
         ] { try check(name, length) }
         let records = (records ?? []).sorted { $0.sequence < $1.sequence }
         let total = count + records.count
@@ -137,7 +139,9 @@ extension BatchJSON.RecordJSON {
             guard (count ?? 0) >= 0 else { throw wrong("count is 0 or more") }
             return .hole(Hole(sensor: name, reason: reason, from: from, to: to, count: count ?? 0, sequences: gone))
         case "clock_correction":
-            guard let boot, let offset_ms, offset_ms.magnitude <= Instant.valid.upperBound.ms.magnitude else { throw wrong("boot and offset_ms are needed") }
+            guard let boot, let offset_ms, offset_ms.magnitude <= Instant.valid.upperBound.ms.magnitude else {
+                throw wrong("boot and offset_ms are needed")
+            }
             return .clockCorrection(ClockCorrection(boot: boot, offset: .milliseconds(offset_ms), from: from, to: to))
         case "sensor":
             guard let name, let type, let step_s, (1...86_400).contains(step_s) else { throw wrong("sensor, type and step_s are needed") }

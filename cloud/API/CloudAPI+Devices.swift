@@ -27,7 +27,9 @@ extension CloudAPI {
         guard batch.epoch != .server else { throw Problem(status: 400, detail: "/epoch: 0000000000000000 is the server's own", pointer: "/epoch") }
         let answer = try await ingest.take(Archive.Arrival(device: device.id, batch: batch, receivedAt: LabelClock.wallClock))
         if !answer.refused.isEmpty || !answer.conflicts.isEmpty {
-            log(.warning, "rows not stored", ["device": device.name, "batch": batch.name, "refused": answer.refused.count, "conflicts": answer.conflicts.count])
+            log(
+                .warning, "rows not stored",
+                ["device": device.name, "batch": batch.name, "refused": answer.refused.count, "conflicts": answer.conflicts.count])
         }
         let wantsBinary = request.headers["accept"].map { $0.hasPrefix(Answer.mediaType) } ?? false
         return wantsBinary ? HTTPResponse(type: Answer.mediaType, body: answer.binary()) : FaceResponse.json(answer.json())
@@ -36,7 +38,8 @@ extension CloudAPI {
     func release(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
         let device = try await authenticated(request, id)
         try await archive.touch(device.id, now: LabelClock.wallClock)
-        guard let name = try await reader.releaseName(alias: Archive.champion), let bytes = try await reader.releaseBytes(counter: name.counter) else {
+        guard let name = try await reader.releaseName(alias: Archive.champion), let bytes = try await reader.releaseBytes(counter: name.counter)
+        else {
             throw Problem(status: 404, detail: "there is no release yet: one is trained when enough data has come")
         }
         let tag = "\"\(Documents.hexadecimal(name.sha256))\""
@@ -45,7 +48,9 @@ extension CloudAPI {
         let whole = [("Content-Type", "application/vnd.vaho.release")] + headers
         guard let range = request.headers["range"] else { return HTTPResponse(status: 200, headers: whole, body: bytes) }
         guard let part = ByteRange.parse(range, length: bytes.count) else {
-            throw Problem(status: 416, detail: "Range: \(range.prefix(80)) is not within 0 to \(bytes.count - 1)", headers: [("Content-Range", "bytes */\(bytes.count)")])
+            throw Problem(
+                status: 416, detail: "Range: \(range.prefix(80)) is not within 0 to \(bytes.count - 1)",
+                headers: [("Content-Range", "bytes */\(bytes.count)")])
         }
         return HTTPResponse(
             status: 206, headers: whole + [("Content-Range", "bytes \(part.lowerBound)-\(part.upperBound)/\(bytes.count)")], body: Array(bytes[part]))

@@ -42,8 +42,7 @@ extension Archive {
     private func ingest(_ arrival: Arrival, pace: Pace, champion: ReleaseName?, into bins: inout BinBuffer) throws -> Answer {
         let (device, batch) = (arrival.device, arrival.batch)
         var held = try heldRanges(device, batch.epoch)
-        let range = batch.first...batch.last
-        let new = held.missing(in: range)
+        let new = batch.rows.isEmpty ? [] : held.missing(in: batch.first...batch.last)
         let conflicts = try conflicts(device, batch, except: new)
 
         var refused: [Answer.Refused] = []
@@ -59,7 +58,7 @@ extension Archive {
         }
         for part in new { held.insert(part) }
         try save(refused, device, batch.epoch)
-        try save(held, device, batch.epoch)
+        if !new.isEmpty { try save(held, device, batch.epoch) }
         try noteSeen(arrival)
         return Answer(
             epoch: batch.epoch, through: held.through, held: Array(held.above.prefix(Answer.heldLimit)), refused: refused, conflicts: conflicts,
@@ -114,7 +113,7 @@ extension Archive {
 
     /// Rows that the cloud holds under the same name with other content.
     private func conflicts(_ device: Int64, _ batch: Batch, except new: [ClosedRange<Int64>]) throws -> [Int64] {
-        guard new != [batch.first...batch.last] else { return [] }
+        guard !batch.rows.isEmpty, new != [batch.first...batch.last] else { return [] }
         var select = try database.prepare("SELECT body FROM batch WHERE device = ? AND epoch = ? AND first <= ? AND last >= ?")
         try select.bind(device, at: 1)
         try select.bind(Int64(bitPattern: batch.epoch.bits), at: 2)

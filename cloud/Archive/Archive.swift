@@ -35,7 +35,8 @@ package actor Archive {
                 try database.execute("PRAGMA user_version = \(ArchiveSchema.version)")
             }
         case ArchiveSchema.version: break
-        case let version: throw ArchiveFault("\(path) has schema \(version), this vaho-cloud knows \(ArchiveSchema.version): use the version that wrote it")
+        case let version:
+            throw ArchiveFault("\(path) has schema \(version), this vaho-cloud knows \(ArchiveSchema.version): use the version that wrote it")
         }
         return database
     }

@@ -45,7 +45,9 @@ package struct Backtest: Sendable {
             guard fields.count > max(series, time), let at = RFC3339.parse(fields[time]) else {
                 throw BacktestFault("\(path): line \(lines.line): expected a series and a time like 2026-11-21T04:10:00Z")
             }
-            guard !fields[series].isEmpty, !fields[series].contains("/") else { throw BacktestFault("\(path): line \(lines.line): «\(fields[series])» is no series name") }
+            guard !fields[series].isEmpty, !fields[series].contains("/") else {
+                throw BacktestFault("\(path): line \(lines.line): «\(fields[series])» is no series name")
+            }
             origins.append(Origin(series: fields[series], at: Instant(ms: at)))
         }
         guard !origins.isEmpty else { throw BacktestFault("\(path) names no origin") }

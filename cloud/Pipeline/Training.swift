@@ -43,7 +43,9 @@ package struct Training: Sendable {
             try Task.checkCancellation()
             let observations = try await reader.observations(sensor: sensor.id)
             snapshot.add("\(sensor.device)/\(sensor.name)", observations)
-            if let gridded = GriddedSeries(name: "\(sensor.device)/\(sensor.name)", grid: sensor.grid, observations: observations) { series.append(gridded) }
+            if let gridded = GriddedSeries(name: "\(sensor.device)/\(sensor.name)", grid: sensor.grid, observations: observations) {
+                series.append(gridded)
+            }
         }
         let days = series.reduce(0) { $0 + Double($1.observations.count) * Double($1.grid.step.ms) / 86_400_000 }
         let hash = snapshot.finish()
@@ -117,7 +119,8 @@ package struct Training: Sendable {
         let parts = comparison.leadTimes.indices.compactMap { index -> String? in
             guard comparison.candidate[index].count > 0 else { return nil }
             let (new, old) = (comparison.candidate[index], comparison.champion[index])
-            return "\(comparison.leadTimes[index].wholeSeconds / 3_600) h \(number(new.meanAbsoluteError)) (champion \(number(old.meanAbsoluteError)), persistence \(number(new.meanPersistenceError)))"
+            return
+                "\(comparison.leadTimes[index].wholeSeconds / 3_600) h \(number(new.meanAbsoluteError)) (champion \(number(old.meanAbsoluteError)), persistence \(number(new.meanPersistenceError)))"
         }
         return "loss \(number(comparison.ratio)) of the champion's; mean absolute error in %RH: " + parts.joined(separator: ", ")
     }

@@ -49,7 +49,10 @@ extension Program.Command {
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
         let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .readOnly)
-        var table = Table([.text("device"), .text("created_at"), .text("last_seen_at"), .text("revoked_at"), .number("sensors"), .number("backlog"), .number("release")])
+        var table = Table([
+            .text("device"), .text("created_at"), .text("last_seen_at"), .text("revoked_at"), .number("sensors"), .number("backlog"),
+            .number("release"),
+        ])
         for device in try await archive.devices() {
             func time(_ instant: Instant?) -> String { instant.map { RFC3339.format(ms: $0.ms) } ?? "" }
             let report = try await archive.report(of: device.id)

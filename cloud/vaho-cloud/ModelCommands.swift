@@ -35,7 +35,8 @@ extension Program.Command {
 
     static let modelsShow = Program.Command(
         "models show", "one release: by counter, or the champion", usage: "[COUNTER] [--out FILE] [--format FORMAT]",
-        options: [.config, .store, OutputFormat.option, Arguments.Option("out", value: "FILE", "also write the release file there")], positional: 0...1
+        options: [.config, .store, OutputFormat.option, Arguments.Option("out", value: "FILE", "also write the release file there")],
+        positional: 0...1
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
         let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .readOnly)
@@ -43,7 +44,9 @@ extension Program.Command {
         let wanted = arguments.positional.first
         let found = releases.last { wanted == nil ? $0.aliases.contains(Archive.champion) : String($0.name.counter) == wanted }
         guard let release = found else {
-            throw Failure(wanted.map { "there is no release \($0): vaho-cloud models list names them" } ?? "there is no champion yet: vaho-cloud train makes one")
+            throw Failure(
+                wanted.map { "there is no release \($0): vaho-cloud models list names them" }
+                    ?? "there is no champion yet: vaho-cloud train makes one")
         }
         var table = Table([.text("field"), .text("value")])
         for (field, value) in [

@@ -49,7 +49,8 @@ package enum DeviceView {
             json.field("sensor", sensor.name)
             json.array("time") { json in for reading in readings { json.string(RFC3339.format(ms: reading.takenAt.ms)) } }
             json.array("humidity_pct") { json in for reading in readings { json.number(reading.humidityMpct.map { Double($0) / 1_000 }, places: 3) } }
-            json.array("temperature_c") { json in for reading in readings { json.number(reading.temperatureMc.map { Double($0) / 1_000 }, places: 3) } }
+            json.array("temperature_c") { json in for reading in readings { json.number(reading.temperatureMc.map { Double($0) / 1_000 }, places: 3) }
+            }
             json.array("flags") { json in for reading in readings { json.integer(reading.flags.rawValue) } }
             json.array("clock") { json in for reading in readings { json.string(reading.clock.name) } }
         }

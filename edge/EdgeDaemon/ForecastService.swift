@@ -99,7 +99,9 @@ actor ForecastService: Service {
             var outcomes: [ReadingStore.Outcome] = []
             // In a replay the clock runs ahead of the rows on their way: there the next row closes a bin.
             for id in sensors.keys.sorted() where !clock.isReplay {
-                if let outcome = sensors[id]?.tick(now, grace: commitPeriod + .seconds(60), release: release.current?.release) { outcomes.append(outcome) }
+                if let outcome = sensors[id]?.tick(now, grace: commitPeriod + .seconds(60), release: release.current?.release) {
+                    outcomes.append(outcome)
+                }
             }
             await save(outcomes)
         }

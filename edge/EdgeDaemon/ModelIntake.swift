@@ -89,7 +89,9 @@ package actor ModelIntake {
         } catch {
             refused = offered
             refusal = "\(error)"
-            log(.error, "release refused", ["counter": offered?.counter ?? 0, "reason": (error as? ReleaseRefusal)?.reason ?? "io", "error": "\(error)"])
+            log(
+                .error, "release refused",
+                ["counter": offered?.counter ?? 0, "reason": (error as? ReleaseRefusal)?.reason ?? "io", "error": "\(error)"])
         }
     }
 

@@ -14,7 +14,8 @@ extension ReadingStore {
         package let releaseCounter: UInt64  // 0: none
         package let issuedAt: Instant
 
-        package init(sensor: Int64, observation: Observation, through: Int64, forecast: QuantileForecast?, releaseCounter: UInt64, issuedAt: Instant) {
+        package init(sensor: Int64, observation: Observation, through: Int64, forecast: QuantileForecast?, releaseCounter: UInt64, issuedAt: Instant)
+        {
             self.sensor = sensor
             self.observation = observation
             self.through = through

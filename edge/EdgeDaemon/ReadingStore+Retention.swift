@@ -29,7 +29,9 @@ extension ReadingStore {
     private func dropDelivered(before limit: Instant) throws {
         for life in lives {
             for range in life.held.ranges {
-                let (low, high) = (RowKey(life: life.number, sequence: range.lowerBound).value, RowKey(life: life.number, sequence: range.upperBound).value)
+                let (low, high) = (
+                    RowKey(life: life.number, sequence: range.lowerBound).value, RowKey(life: life.number, sequence: range.upperBound).value
+                )
                 var delete = try database.prepare("DELETE FROM reading WHERE key BETWEEN ? AND ? AND taken_at_ms < ?")
                 try delete.bind(low, at: 1)
                 try delete.bind(high, at: 2)

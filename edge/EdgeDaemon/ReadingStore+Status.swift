@@ -18,7 +18,8 @@ extension ReadingStore {
         while try select.step() {
             guard case .sensor(let record) = try RecordCoding.record(select.blob(1)) else { continue }
             var last = try database.prepare(
-                "SELECT taken_at_ms, humidity_mpct, temperature_mc FROM reading WHERE sensor = ? AND humidity_mpct IS NOT NULL ORDER BY key DESC LIMIT 1")
+                "SELECT taken_at_ms, humidity_mpct, temperature_mc FROM reading WHERE sensor = ? AND humidity_mpct IS NOT NULL ORDER BY key DESC LIMIT 1"
+            )
             try last.bind(select.integer(0), at: 1)
             var newest: Observation?
             if try last.step() {

@@ -264,7 +264,8 @@ package actor ReadingStore {
             }
         case StoreSchema.version: break
         case let version:
-            throw StoreFault("\(path) was written by a newer vaho-edge (schema \(version), this program knows \(StoreSchema.version)): update the program")
+            throw StoreFault(
+                "\(path) was written by a newer vaho-edge (schema \(version), this program knows \(StoreSchema.version)): update the program")
         }
     }
 

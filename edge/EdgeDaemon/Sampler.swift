@@ -45,7 +45,9 @@ struct Sampler: Service {
                     failure = nil
                 }
                 if reading.flags.contains(.impossible) {
-                    log(.warning, "impossible reading stored, not observed", ["sensor": name, "humidity_pct": NumberText.thousandths(Int64(reading.humidityMpct ?? 0))])
+                    log(
+                        .warning, "impossible reading stored, not observed",
+                        ["sensor": name, "humidity_pct": NumberText.thousandths(Int64(reading.humidityMpct ?? 0))])
                 }
                 put(.reading(ReadingStore.Taken(sensor: id, reading: reading)))
                 lastAt = reading.takenAt

@@ -21,13 +21,14 @@ struct Uplink: Service {
         while true {
             switch plan.next(lives: await store.allLives) {
             case .wait(let pause): try await Task.sleep(for: pause)
-            case .askForRelease: await attempt(&plan) { plan in
-                try await fetchRelease(as: nil)
-                plan.settled(Answer.Next(afterMs: 0, maxReadings: 5_000, maxBytes: 0), backlog: 0)
+            case .report: await attempt(&plan) { plan in
+                let current = await store.current
+                try await deliver(Batch(epoch: current.epoch, first: current.last + 1, sensors: [], rows: []), life: current.number, &plan)
             }
-            case .send(let life, let first, let last, let limit): await attempt(&plan) { plan in
-                try await send(life, first, last, limit, &plan)
-            }
+            case .send(let life, let first, let last, let limit):
+                await attempt(&plan) { plan in
+                    try await send(life, first, last, limit, &plan)
+                }
             }
         }
     }
@@ -50,12 +51,17 @@ struct Uplink: Service {
     }
 
     private func send(_ life: Int64, _ first: Int64, _ last: Int64, _ limit: Int, _ plan: inout UplinkPlan) async throws {
-        guard var batch = try await store.batch(life: life, from: first, through: last, limit: limit) else {
+        guard let batch = try await store.batch(life: life, from: first, through: last, limit: limit) else {
             // Rows that are gone without a hole: a repaired store. There is nothing to send.
             for sequence in first...min(last, first + Int64(limit) - 1) { try await store.setAside(life: life, sequence) }
             return log(.error, "rows missing in the store", ["first": first, "last": last])
         }
         if batch.first > first { for sequence in first..<batch.first { try await store.setAside(life: life, sequence) } }
+        try await deliver(batch, life: life, &plan)
+    }
+
+    private func deliver(_ rows: Batch, life: Int64, _ plan: inout UplinkPlan) async throws {
+        var batch = rows
         batch.report = try await report()
         let response = try await client.send(
             request("POST", "/batches", headers: [("Content-Type", Batch.mediaType), ("Accept", Answer.mediaType)], body: batch.binary()))
@@ -76,32 +82,16 @@ struct Uplink: Service {
         let backlog = await store.allLives.reduce(0) { $0 + $1.backlog }
         log(.debug, "batch delivered", ["batch": batch.name, "through": answer.through, "backlog": backlog])
         plan.settled(answer.next, backlog: backlog)
-        if let release = answer.release, await intake.wants(release) { try await fetchRelease(as: release) }
+        if let release = answer.release, await intake.wants(release) { try await fetch(release) }
     }
 
-    private func fetchRelease(as offered: ReleaseName?) async throws {
-        var headers: [(name: String, value: String)] = []
-        if let name = intake.active.current?.name { headers.append(("If-None-Match", "\"\(Documents.hexadecimal(name.sha256))\"")) }
-        let response = try await client.send(request("GET", "/release", headers: headers))
-        switch response.status {
-        case 200:
-            let counter = response.headers["vaho-release-counter"].flatMap { UInt64($0) } ?? 0
-            let tag = response.headers["etag"].map { $0.filter { $0 != "\"" } }
-            let name = offered ?? ReleaseName(counter: counter, sha256: tag.flatMap(Uplink.bytes) ?? [])
-            if await intake.wants(name) { await intake.take(response.body, as: name) }
-        case 304, 404: break  // the same as before; none yet
-        default: throw Refused(response)
-        }
+    private func fetch(_ offered: ReleaseName) async throws {
+        let response = try await client.send(request("GET", "/release"))
+        guard response.status == 200 else { throw Refused(response) }
+        await intake.take(response.body, as: offered)
     }
 
-    private static func bytes(hexadecimal text: String) -> [UInt8]? {
-        let digits = Array(text)
-        guard digits.count == 64 else { return nil }
-        let bytes = stride(from: 0, to: 64, by: 2).compactMap { UInt8(String(digits[$0...($0 + 1)]), radix: 16) }
-        return bytes.count == 32 ? bytes : nil
-    }
-
-    private func request(_ method: String, _ path: String, headers: [(name: String, value: String)], body: [UInt8] = []) -> HTTPClient.Request {
+    private func request(_ method: String, _ path: String, headers: [(name: String, value: String)] = [], body: [UInt8] = []) -> HTTPClient.Request {
         HTTPClient.Request(
             method: method, url: "\(url)/v1/devices/\(device)\(path)", headers: [("Authorization", "Bearer \(token)")] + headers, body: body)
     }
@@ -123,11 +113,12 @@ struct Refused: Error {
     init(_ response: HTTPClient.Response) {
         status = response.status
         let words = String(decoding: response.body.prefix(300), as: UTF8.self)
-        detail = switch response.status {
-        case 401: "the token is not known: is VAHO_TOKEN_FILE that of this device? \(words)"
-        case 403: "this device has been revoked: readings are kept and forecast on; vaho-cloud device add makes a new token. \(words)"
-        default: words
-        }
+        detail =
+            switch response.status {
+            case 401: "the token is not known: is VAHO_TOKEN_FILE that of this device? \(words)"
+            case 403: "this device has been revoked: readings are kept and forecast on; vaho-cloud device add makes a new token. \(words)"
+            default: words
+            }
         retryAfter = response.headers["retry-after"].flatMap { Int64($0) }.map { .seconds(min(86_400, max(0, $0))) }
     }
 }

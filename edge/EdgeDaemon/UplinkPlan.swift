@@ -6,7 +6,7 @@ struct UplinkPlan: Sendable {
     enum Step: Sendable, Equatable {
         case wait(Duration)
         case send(life: Int64, from: Int64, through: Int64, limit: Int)
-        case askForRelease  // nothing to send: learn what the cloud has to say
+        case report  // nothing to send but how the device is; the answer names the release to run
     }
 
     private static let firstBackoff: Duration = .seconds(5)
@@ -16,7 +16,7 @@ struct UplinkPlan: Sendable {
     private var pause: Duration
     private var failures = 0
     private var limit = 5_000  // rows
-    private var hasAsked = false
+    private var hasReported = false
 
     /// - Parameter phase: of this device within the period, so that a fleet does not speak at once.
     init(period: Duration, phase: Duration) {
@@ -31,14 +31,14 @@ struct UplinkPlan: Sendable {
         }
         for life in lives where life.last > 0 {
             guard let gap = life.held.missing(in: 1...life.last).first else { continue }
-            hasAsked = false
+            hasReported = false
             return .send(life: life.number, from: gap.lowerBound, through: gap.upperBound, limit: limit)
         }
-        guard hasAsked else {
-            hasAsked = true
-            return .askForRelease
+        guard hasReported else {
+            hasReported = true
+            return .report
         }
-        hasAsked = false
+        hasReported = false
         return .wait(period)
     }
 
@@ -46,7 +46,7 @@ struct UplinkPlan: Sendable {
     mutating func settled(_ next: Answer.Next, backlog: Int64) {
         failures = 0
         limit = max(1, min(Batch.rowLimit, Int(clamping: next.maxReadings)))
-        hasAsked = true  // the answer named the release
+        hasReported = true  // with the batch
         pause = backlog > 0 ? min(UplinkPlan.longestBackoff, .milliseconds(max(0, next.afterMs))) : period
     }
 
@@ -54,7 +54,7 @@ struct UplinkPlan: Sendable {
     /// - Parameter chance: 0 to 1.
     mutating func failed(retryAfter: Duration?, chance: Double) {
         failures += 1
-        hasAsked = false
+        hasReported = false
         let doubled = UplinkPlan.firstBackoff * (1 << min(failures - 1, 8))
         pause = max(min(UplinkPlan.longestBackoff, doubled), retryAfter ?? .zero)
         pause += .milliseconds(Int64(Double(pause.ms) * chance))

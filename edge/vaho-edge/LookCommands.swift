@@ -129,7 +129,8 @@ extension Program.Command {
         StandardOutput.write("\nlive error (mean absolute, %RH)\n" + table.text)
         for hole in try await store.holes(limit: 5) {
             StandardOutput.write(
-                "hole     \(hole.sensor?.name ?? "device") \(hole.reason.name) \(RFC3339.format(ms: hole.from.ms)) to \(RFC3339.format(ms: hole.to.ms)), \(hole.count)\n")
+                "hole     \(hole.sensor?.name ?? "device") \(hole.reason.name) \(RFC3339.format(ms: hole.from.ms)) to \(RFC3339.format(ms: hole.to.ms)), \(hole.count)\n"
+            )
         }
     }
 }

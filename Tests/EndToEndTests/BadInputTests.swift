@@ -1,0 +1,174 @@
+import Foundation
+import HTTPClient
+import Measures
+import Testing
+import Wire
+
+/// Everything a person or a device can do wrong gets an error that says what, where, and what to do; the rest goes on.
+@Suite(.serialized) struct BadInputTests {
+    private static func batch(first: Int64 = 1, count: Int = 10, at start: Int64 = 1_700_000_000_000) throws -> Batch {
+        let rows = (0..<count).map { Batch.Row.reading(sensor: 0, Reading(takenAt: Instant(ms: start + Int64($0) * 60_000), humidityMpct: 45_000)) }
+        return Batch(epoch: Epoch(bits: 77), first: first, sensors: [try #require(SensorName("air"))], rows: rows)
+    }
+
+    private func detail(_ response: HTTPClient.Response) -> String {
+        let json = try? JSONSerialization.jsonObject(with: Data(response.body)) as? [String: Any]
+        return json?["detail"] as? String ?? String(decoding: response.body, as: UTF8.self)
+    }
+
+    @Test(.timeLimit(.minutes(2)))
+    func `bad batches are refused one by one, and good ones are taken after each`() async throws {
+        let cloud = Cloud()
+        try await cloud.start()
+        let token = try cloud.add("church")
+        let other = try cloud.add("tower")
+        var stored = 0
+
+        func post(_ body: [UInt8], type: String = Batch.mediaType, token: String? = token, device: String = "church") async throws
+            -> HTTPClient.Response
+        {
+            let authorization = token.map { [(name: "Authorization", value: "Bearer \($0)")] } ?? []
+            return try await cloud.request(
+                "POST", "/v1/devices/\(device)/batches", headers: authorization + [(name: "Content-Type", value: type)], body: body)
+        }
+        func expectRefused(_ response: HTTPClient.Response, _ status: Int, _ words: String, line: Int = #line) async throws {
+            #expect(response.status == status, "line \(line)")
+            #expect(detail(response).contains(words), "line \(line): \(detail(response))")
+            #expect(response.headers["content-type"] == "application/problem+json")
+            #expect(try await post(Self.batch(first: Int64(stored + 1)).binary()).status == 200)
+            stored += 10
+            #expect(try await cloud.metric("vaho_readings_total") == stored)
+        }
+        let good = try Self.batch().binary()
+        try await expectRefused(try await post(good, token: nil), 401, "token is needed")
+        try await expectRefused(try await post(good, token: "wrong"), 401, "not known")
+        try await expectRefused(try await post(good, token: other), 403, "not that of the device church")
+        try await expectRefused(try await post(Array(good.prefix(40))), 400, "CRC-32C")
+        try await expectRefused(try await post([UInt8](repeating: 65, count: Batch.byteLimit + 1)), 413, "larger than \(Batch.byteLimit) bytes")
+        try await expectRefused(try await post(Array("{\"version\":".utf8), type: "application/json"), 400, "not JSON")
+        try await expectRefused(try await post(good, type: "text/csv"), 415, Batch.mediaType)
+        var later = good
+        later[4] = 9
+        try await expectRefused(try await post(later), 415, "speaks version 1")
+        try await expectRefused(try await post(Array(#"{"version":2}"#.utf8), type: "application/json"), 415, "version 2")
+        let short =
+            #"{"version":1,"epoch":"00000000000000aa","first":1,"sensors":["a"],"sensor":[0,0],"taken_at_ms":[1700000000000],"humidity_mpct":[45000,45100]}"#
+        try await expectRefused(try await post(Array(short.utf8), type: "application/json"), 400, "/taken_at_ms: 1 values")
+        let wrongType = short.replacingOccurrences(of: "[45000,45100]", with: "[45000,\"wet\"]")
+        try await expectRefused(try await post(Array(wrongType.utf8), type: "application/json"), 400, "/humidity_mpct/1")
+        try await expectRefused(try await cloud.request("GET", "/v1/devices/nobody/forecast"), 404, "no device «nobody»")
+        try await expectRefused(try await cloud.request("GET", "/v1/devices/church/forecast?horizon=tomorrow"), 400, "PT24H")
+        try await expectRefused(try await cloud.request("DELETE", "/v1/devices"), 405, "use GET")
+
+        // A repeat changes nothing; other content under the same name is a conflict that costs nothing.
+        let repeated = try await post(good)
+        #expect(repeated.status == 200)
+        let conflict = try await post(Self.batch(at: 1_700_000_000_001).binary())
+        let answer = try JSONSerialization.jsonObject(with: Data(conflict.body)) as? [String: Any]
+        #expect(answer?["conflicts"] as? [Int] == Array(1...10))
+        #expect(try await cloud.metric("vaho_readings_total") == stored)
+
+        // A reading from the future is refused alone, and settled.
+        let future = try await post(Self.batch(first: Int64(stored + 1), count: 2, at: 4_000_000_000_000).binary())
+        let settled = try JSONSerialization.jsonObject(with: Data(future.body)) as? [String: Any]
+        #expect((settled?["refused"] as? [[String: Any]])?.map { $0["reason"] as? String } == ["future", "future"])
+        #expect(settled?["through"] as? Int == stored + 2)
+
+        // A hundred and fifty percent more than air can hold is kept, and never observed.
+        let wet =
+            #"{"version":1,"epoch":"00000000000000bb","first":1,"sensors":["wet"],"sensor":[0],"taken_at_ms":[1700000000000],"humidity_mpct":[250000]}"#
+        #expect(try await post(Array(wet.utf8), type: "application/json").status == 200)
+        let observations = try await cloud.json("/v1/devices/church/observations?sensor=wet")
+        #expect((observations["time"] as? [String])?.isEmpty == true)
+
+        #expect(try cloud.run("device", "revoke", "church").code == 0)
+        let revoked = try await post(good)
+        #expect(revoked.status == 403)
+        #expect(detail(revoked).contains("revoked"))
+        _ = try await cloud.stop()
+    }
+
+    @Test func `wrong use of the commands says the nearest right one and exits with 2`() throws {
+        for (arguments, words) in [
+            (["forcast"], "did you mean «forecast»"), (["forecast", "--horizn", "3h"], "did you mean --horizon"),
+            (["forecast", "--horizon", "soon"], "24h"),
+            (["status", "--format", "xml"], "table, json, csv"),
+        ] {
+            let result = try RunningProgram.run("vaho-edge", arguments, environment: ["VAHO_STATE_DIR": "/nowhere"])
+            #expect(result.code == 2)
+            #expect(result.errors.contains(words), "\(result.errors)")
+        }
+        let backtest = try RunningProgram.run(
+            "vaho-cloud", ["backtest", "--data", "/nowhere", "--origins", "/nowhere/o.csv", "--out", "/dev/null"], environment: [:])
+        #expect(backtest.code == 1)
+        #expect(backtest.errors.contains("cannot read /nowhere/o.csv: No such file"))
+        let device = try RunningProgram.run("vaho-cloud", ["device", "add", "No/Name"], environment: ["VAHO_STORE": "sqlite:/nowhere"])
+        #expect(device.code == 2)
+        let missing = try RunningProgram.run("vaho-edge", ["status"], environment: ["VAHO_STATE_DIR": "/nowhere"])
+        #expect(missing.code == 1)
+        #expect(missing.errors.contains("is VAHO_STATE_DIR that of the daemon?"))
+    }
+
+    @Test func `three mistakes in the configuration are reported together`() throws {
+        let result = try RunningProgram.run(
+            "vaho-edge", ["run"],
+            environment: [
+                "VAHO_SENSOR_CELLAR": "hwmn:sht4x", "VAHO_SAMPLE_PERIOD_SECONDS": "often", "VAHO_LISTNE": "127.0.0.1:1", "VAHO_STATE_DIR": "/nowhere",
+            ])
+        #expect(result.code == 2)
+        for words in [
+            "3 settings are wrong", "did you mean hwmon?", "VAHO_SAMPLE_PERIOD_SECONDS=often: expected a whole number from 1 to 86400",
+            "did you mean VAHO_LISTEN?",
+        ] {
+            #expect(result.errors.contains(words), "\(result.errors)")
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `a port in use and a missing recording end the program with the reason`() async throws {
+        let cloud = Cloud()
+        try await cloud.start()
+        let second = try RunningProgram(
+            "vaho-cloud", ["serve"], environment: ["VAHO_STORE": "sqlite:\(cloud.folder)/second", "VAHO_LISTEN": "127.0.0.1:\(cloud.port)"],
+            folder: cloud.folder)
+        #expect(try await second.exitCode() == 1)
+        #expect(second.log.contains("the port is in use"))
+        let edge = try RunningProgram.run(
+            "vaho-edge", ["run"], environment: ["VAHO_SENSOR_A": "replay:/nowhere.csv", "VAHO_STATE_DIR": "\(cloud.folder)/e", "VAHO_LISTEN": "off"])
+        #expect(edge.code == 1)
+        #expect(edge.errors.contains("cannot read /nowhere.csv"))
+        #expect(try await cloud.stop() == 0)
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `a sensor that says nonsense is one hole, and the others go on`() async throws {
+        let cloud = Cloud()
+        try await cloud.start()
+        _ = try cloud.add("lab")
+        let device = "\(cloud.folder)/sys/class/hwmon/hwmon0"
+        try FileManager.default.createDirectory(atPath: device, withIntermediateDirectories: true)
+        func say(_ file: String, _ text: String) throws { try text.write(toFile: "\(device)/\(file)", atomically: true, encoding: .utf8) }
+        try say("name", "sht4x")
+        try say("humidity1_input", "wet")
+        var environment = cloud.edgeEnvironment("lab")
+        environment["VAHO_SYSFS_ROOT"] = "\(cloud.folder)/sys"
+        environment["VAHO_SENSOR_BENCH"] = "hwmon:sht4x"
+        environment["VAHO_SENSOR_ROOM"] = "simulated"
+        environment["VAHO_SAMPLE_PERIOD_SECONDS"] = "1"
+        environment["VAHO_COMMIT_PERIOD_SECONDS"] = "0"
+        let edge = try RunningProgram("vaho-edge", ["run"], environment: environment, folder: cloud.folder)
+        _ = try await edge.port()
+        _ = try await seen("the error") { edge.log.contains("sensor cannot be read sensor=bench") ? true : nil }
+        #expect(edge.log.contains("says «wet», a number was expected"))
+        _ = try await seen("readings of the other") { try await cloud.metric("vaho_readings_total") >= 2 ? true : nil }
+        try say("humidity1_input", "51000")
+        let hole = try await seen("the hole in the cloud") { () -> [String: Any]? in
+            (try await cloud.json("/v1/devices/lab")["holes"] as? [[String: Any]])?.first
+        }
+        #expect(hole["sensor"] as? String == "bench")
+        #expect(hole["reason"] as? String == "sensor_error")
+        edge.signal(SIGTERM)
+        #expect(try await edge.exitCode() == 0)
+        _ = try await cloud.stop()
+    }
+}

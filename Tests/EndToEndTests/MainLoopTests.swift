@@ -1,0 +1,147 @@
+import Foundation
+import HTTPClient
+import Testing
+
+/// Both programs as processes on loopback.
+@Suite(.serialized) struct MainLoopTests {
+    private static let recordings = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../deploy/demo"
+    private let recording = "\(recordings)/airport.csv"
+    private let client = HTTPClient(settings: HTTPClient.Settings(userAgent: "end-to-end"))
+
+    private func edgeJSON(_ port: Int, _ path: String) async throws -> (status: Int, json: [String: Any]) {
+        let response = try await client.send(HTTPClient.Request(method: "GET", url: "http://127.0.0.1:\(port)\(path)"))
+        return (response.status, try JSONSerialization.jsonObject(with: Data(response.body)) as? [String: Any] ?? [:])
+    }
+
+    private func counter(_ device: [String: Any]) -> Int? { (device["release"] as? [String: Any])?["counter"] as? Int }
+
+    @Test(.timeLimit(.minutes(5)))
+    func `a reading becomes a forecast, reaches the cloud, teaches a model, and the model comes back and is used`() async throws {
+        let cloud = Cloud()
+        // The three recordings have 70 days each: a run starts when the last of it has come.
+        try await cloud.start(["VAHO_TRAIN_AFTER_DEVICE_DAYS": "210"])
+        func start(_ device: String, _ recording: String, speed: Int) async throws -> (edge: RunningProgram, port: Int, environment: [String: String]) {
+            _ = try cloud.add(device)
+            var environment = cloud.edgeEnvironment(device)
+            environment["VAHO_SENSOR_AIR"] = "replay:\(Self.recordings)/\(recording).csv"
+            let edge = try RunningProgram("vaho-edge", ["run", "--speed", String(speed)], environment: environment, folder: cloud.folder)
+            return (edge, try await edge.port(), environment)
+        }
+        var edges: [RunningProgram] = []
+        for device in ["airport", "attic", "bathroom"] {
+            let (edge, port, _) = try await start(device, device, speed: 1_000_000)
+            edges.append(edge)
+            // The device forecasts by itself.
+            let forecast = try await seen("a forecast") { () -> [String: Any]? in
+                let answer = try await edgeJSON(port, "/v1/forecast?horizon=PT24H")
+                return answer.status == 200 ? answer.json : nil
+            }
+            let quantiles = try #require(forecast["humidity_pct"] as? [[Double]])
+            #expect(quantiles.allSatisfy { $0.count == 7 && $0 == $0.sorted() && $0.allSatisfy { (0...100).contains($0) } })
+        }
+
+        // Everything arrives, once; a model is trained on it, signed, and pulled by all.
+        let trained = try await seen("a release", within: 120) { (try await cloud.json("/v1/devices")["release"] as? [String: Any])?["counter"] as? Int }
+        #expect(try await cloud.metric("vaho_readings_total") == 1_680 + 1_680 + 10_080)
+        for device in ["airport", "attic", "bathroom"] {
+            _ = try await seen("the release on \(device)") { counter(try await cloud.device(device)) == trained ? true : nil }
+        }
+        for edge in edges {
+            edge.signal(SIGTERM)
+            #expect(try await edge.exitCode() == 0)
+        }
+
+        // A new device uses it from its third day on, and scores it.
+        let (edge, port, environment) = try await start("tower", "airport", speed: 400_000)
+        _ = try await seen("a forecast by the release") { () -> Bool? in
+            let made = try await edgeJSON(port, "/v1/forecast").json
+            return made["method"] as? String == "ridge" && counter(made) == trained ? true : nil
+        }
+        _ = try await seen("the live error of the release in the cloud") { () -> Bool? in
+            let scores = try await cloud.device("tower")["scores"] as? [[String: Any]] ?? []
+            return scores.contains { $0["release"] as? Int == trained } ? true : nil
+        }
+        // The page and its parts are served by both.
+        for face in [cloud.port, port] {
+            for path in ["/", "/app.js", "/app.css", "/dygraph.min.js", "/livez", "/readyz"] {
+                #expect(try await client.send(HTTPClient.Request(method: "GET", url: "http://127.0.0.1:\(face)\(path)")).status == 200, "\(path)")
+            }
+        }
+        // The commands read the store while the daemon runs.
+        for command in [["status"], ["forecast", "--horizon", "24h"], ["history", "--last", "6h"], ["model", "show"]] {
+            let looked = try RunningProgram.run("vaho-edge", command + ["--format", "json"], environment: environment)
+            #expect(looked.code == 0, "\(looked.errors)")
+            #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(looked.output.utf8)) }
+        }
+        let shown = try cloud.run("models", "show", "--format", "csv")
+        #expect(shown.output.contains("counter,\(trained)"))
+
+        edge.signal(SIGTERM)
+        #expect(try await edge.exitCode() == 0)
+        // And after it has stopped.
+        let stopped = try RunningProgram.run("vaho-edge", ["forecast", "--format", "csv"], environment: environment)
+        #expect(stopped.output.split(separator: "\n").count == 45)  // a header and the lead times of an hourly sensor
+        #expect(try await cloud.stop() == 0)
+    }
+
+    @Test(.timeLimit(.minutes(3)))
+    func `kill -9 of both, and an absent cloud, lose and double nothing`() async throws {
+        let cloud = Cloud()
+        try await cloud.start()
+        _ = try cloud.add("airport")
+        var environment = cloud.edgeEnvironment("airport")
+        environment["VAHO_SENSOR_AIR"] = "replay:\(recording)"
+        for round in 1...4 {
+            let edge = try RunningProgram("vaho-edge", ["run", "--speed", "500000"], environment: environment, folder: cloud.folder)
+            let port = try await edge.port()
+            let stored = { (try await self.edgeJSON(port, "/v1/status").json["store"] as? [String: Any])?["readings"] as? Int ?? 0 }
+            _ = try await seen("more readings") { try await stored() >= round * 300 ? true : nil }
+            if round == 2 {  // the cloud is gone while the edge goes on
+                _ = try await cloud.stop(SIGKILL)
+                let before = try await stored()
+                _ = try await seen("readings without the cloud") { try await stored() > before + 50 ? true : nil }
+            }
+            edge.signal(SIGKILL)
+            _ = try await edge.exitCode()
+            if round == 2 { try await cloud.start() }
+        }
+        let edge = try RunningProgram("vaho-edge", ["run", "--speed", "1000000"], environment: environment, folder: cloud.folder)
+        let port = try await edge.port()
+        _ = try await seen("the end of the recording, delivered", within: 90) { () -> Bool? in
+            let status = try await edgeJSON(port, "/v1/status").json
+            let store = status["store"] as? [String: Any]
+            return store?["readings"] as? Int == 1_680 && store?["backlog"] as? Int == 0 ? true : nil
+        }
+        #expect(try await cloud.metric("vaho_readings_total") == 1_680)
+        edge.signal(SIGTERM)
+        #expect(try await edge.exitCode() == 0)
+        _ = try await cloud.stop()
+        // One by one: each reading of the recording is there exactly once.
+        let database = try RunningProgram.sqlite(
+            "\(cloud.folder)/cloud/archive.sqlite", "SELECT COUNT(*), SUM(readings), MIN(readings), MAX(readings) FROM observation_bin")
+        #expect(database == "1680|1680|1|1")
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `SIGTERM ends both within five seconds, even with a server that never answers`() async throws {
+        let cloud = Cloud()
+        try await cloud.start()
+        _ = try cloud.add("roof")
+        let silent = try SilentServer()
+        var environment = cloud.edgeEnvironment("roof")
+        environment["VAHO_SENSOR_AIR"] = "simulated"
+        environment["VAHO_SAMPLE_PERIOD_SECONDS"] = "1"
+        environment["VAHO_COMMIT_PERIOD_SECONDS"] = "0"
+        environment["VAHO_CLOUD_URL"] = "http://127.0.0.1:\(silent.port)"
+        let edge = try RunningProgram("vaho-edge", ["run"], environment: environment, folder: cloud.folder)
+        _ = try await edge.port()
+        _ = try await seen("a request that hangs") { silent.hasCaller ? true : nil }
+        let asked = ContinuousClock.now
+        edge.signal(SIGTERM)
+        #expect(try await edge.exitCode() == 0)
+        #expect(ContinuousClock.now - asked < .seconds(5))
+        let askedCloud = ContinuousClock.now
+        #expect(try await cloud.stop() == 0)
+        #expect(ContinuousClock.now - askedCloud < .seconds(5))
+    }
+}

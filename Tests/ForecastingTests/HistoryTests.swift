@@ -1,0 +1,125 @@
+import Forecasting
+import Measures
+import Observing
+import Testing
+
+func observation(_ hour: Double, _ percent: Double, _ celsius: Double? = nil) -> Observation {
+    Observation(
+        validAt: Instant(ms: Int64(hour * 3_600_000)), humidity: RelativeHumidity(percent: percent),
+        temperature: celsius.map(Temperature.init(celsius:)))
+}
+
+/// A day's wave, a slow one, and noise, hourly.
+func series(days: Int, seed: UInt64 = 1, temperature: Bool = true) -> [Observation] {
+    var random = seed &* 0x9E37_79B9_7F4A_7C15 | 1
+    var level = 55.0
+    return (1...(24 * days)).map { hour in
+        random ^= random << 13
+        random ^= random >> 7
+        random ^= random << 17
+        level += Double(Int64(random >> 33) % 2_001 - 1_000) / 1_000
+        level = 55 + (level - 55) * 0.98
+        let phase = Double(hour % 24)
+        let wave = phase < 12 ? phase : 24 - phase
+        return observation(Double(hour), min(100, max(0, level + wave)), temperature ? 10 + wave / 2 : nil)
+    }
+}
+
+@Suite struct HistoryTests {
+    @Test func `on a fine grid an empty bin holds the last value for 60 minutes, then stays empty`() {
+        var history = History(grid: .fine)
+        history.append(observation(0, 40))
+        history.append(observation(2, 50))  // 12 bins later
+        #expect(history.humidity(lag: 0) == 50)
+        #expect((7...11).allSatisfy { history.humidity(lag: $0) == 40 })
+        #expect((1...6).allSatisfy { history.humidity(lag: $0).isNaN })
+        #expect(history.humidity(lag: 12) == 40)
+    }
+
+    @Test func `an hourly gap stays empty, and what is not newer is left out`() {
+        var history = History(grid: .hourly)
+        history.append(observation(1, 40))
+        history.append(observation(4, 50))
+        #expect(history.humidity(lag: 1).isNaN)
+        #expect(history.humidity(lag: 3) == 40)
+        let wasTaken = history.append(observation(4, 60))
+        #expect(!wasTaken)
+        #expect(history.humidity(lag: 0) == 50)
+        #expect(history.humidity(lag: -1).isNaN)
+        #expect(history.humidity(lag: 99_999).isNaN)
+    }
+
+    @Test func `a gap longer than the ring leaves nothing of before`() {
+        var history = History(grid: .hourly)
+        history.append(observation(1, 40))
+        history.append(observation(1_000, 50))
+        #expect(history.humidity(lag: 0) == 50)
+        #expect((1..<history.capacity).allSatisfy { history.humidity(lag: $0).isNaN })
+    }
+}
+
+@Suite struct ForecastShapeTests {
+    @Test func `there are 54 lead times, and 44 of them are whole hours`() {
+        let fine = ForecastShape.leadTimes(on: .fine)
+        #expect(fine.count == 54)
+        #expect(fine == fine.sorted())
+        #expect(fine.last == .seconds(432_000))
+        let hourly = ForecastShape.leadTimes(on: .hourly)
+        #expect(hourly.count == 44)
+        #expect(hourly.allSatisfy { $0.wholeSeconds % 3_600 == 0 })
+        #expect(Set(ForecastShape.scored).isSubset(of: Set(hourly)))
+    }
+}
+
+@Suite struct ForecasterTests {
+    private func history(_ observations: [Observation]) -> History {
+        var history = History(grid: .hourly)
+        for observation in observations { history.append(observation) }
+        return history
+    }
+
+    @Test func `one observation is forecast as itself`() throws {
+        let forecast = try #require(Forecaster.forecast(history([observation(1, 63)]), model: nil))
+        #expect(forecast.method == .dampedAnomaly)
+        #expect(forecast.leadTimes.indices.allSatisfy { abs(forecast.median(lead: $0) - 63) < 0.5 })
+    }
+
+    @Test func `without an observation there is no forecast`() { #expect(Forecaster.forecast(History(grid: .hourly), model: nil) == nil) }
+
+    @Test(arguments: [[Double](repeating: 100, count: 300), [Double](repeating: 0, count: 300), (0..<300).map { $0 % 2 == 0 ? 0 : 100 }])
+    func `quantiles stay within 0 and 100 and never cross`(values: [Double]) throws {
+        let forecast = try #require(Forecaster.forecast(history(values.enumerated().map { observation(Double($0.offset), $0.element) }), model: nil))
+        for lead in forecast.leadTimes.indices {
+            let row = ForecastShape.levels.indices.map { forecast.humidity(lead: lead, level: $0) }
+            #expect(row == row.sorted())
+            #expect(row.allSatisfy { (0...100).contains($0) })
+        }
+    }
+
+    @Test func `a sensor without temperature has no temperature forecast`() throws {
+        let dry = try #require(Forecaster.forecast(history(series(days: 5, temperature: false)), model: nil))
+        #expect(dry.temperature == nil)
+        let warm = try #require(Forecaster.forecast(history(series(days: 5)), model: nil))
+        #expect(warm.temperature?.count == warm.leadTimes.count)
+    }
+
+    @Test func `nothing after the origin changes a digit`() throws {
+        let all = series(days: 20)
+        let origin = 300
+        let poisoned = all.prefix(origin) + all.dropFirst(origin).map { observation(Double($0.validAt.ms) / 3_600_000, 0, 90) }
+        func forecasts(_ observations: some Sequence<Observation>) -> [QuantileForecast?] {
+            var local = LocalRidge(grid: .hourly, leadTimes: [.seconds(3_600), .seconds(86_400)])
+            var history = History(grid: .hourly)
+            var result: [QuantileForecast?] = []
+            for (index, observation) in observations.enumerated() {
+                local.observe(observation)
+                history.append(observation)
+                if index == origin - 1 { result = [local.forecast(), Forecaster.forecast(history, model: nil)] }
+            }
+            return result
+        }
+        let clean = forecasts(all)
+        #expect(clean.allSatisfy { $0 != nil })
+        #expect(clean == forecasts(poisoned))
+    }
+}

@@ -1,0 +1,105 @@
+import HTTPClient
+import HTTPServer
+import Synchronization
+import Testing
+
+@Suite(.serialized) struct HTTPTests {
+    private func server(bodyBytes: Int = 1_000, _ handler: @escaping HTTPServer.Handler) throws -> HTTPServer {
+        try HTTPServer(
+            address: "127.0.0.1", port: 0, limits: HTTPLimits(bodyBytes: bodyBytes),
+            refused: { HTTPResponse(status: $0, type: "text/plain", body: Array($1.utf8)) }, handler: handler)
+    }
+    private let client = HTTPClient(settings: HTTPClient.Settings(userAgent: "test"))
+
+    @Test(.timeLimit(.minutes(1))) func `method, path, query, headers and body arrive; status, headers and body come back`() async throws {
+        let server = try server { request in
+            let seen = "\(request.method) \(request.path) \(request.query["a"] ?? "") \(request.headers["x-test"] ?? "") \(request.body)"
+            return HTTPResponse(status: 201, headers: [("X-Answer", "yes")], body: Array(seen.utf8))
+        }
+        let response = try await client.send(
+            HTTPClient.Request(method: "POST", url: "http://127.0.0.1:\(server.port)/p%20q?a=1%2B2", headers: [("X-Test", "t")], body: [1, 2]))
+        #expect(response.status == 201)
+        #expect(response.headers["x-answer"] == "yes")
+        #expect(String(decoding: response.body, as: UTF8.self) == "POST /p q 1+2 t [1, 2]")
+        let get = try await client.send(HTTPClient.Request(method: "GET", url: "http://127.0.0.1:\(server.port)/"))
+        #expect(String(decoding: get.body, as: UTF8.self) == "GET /   []")
+        await server.stop()
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a body beyond the limit gets 413, and the server goes on`() async throws {
+        let server = try server { HTTPResponse(status: 200, body: $0.body) }
+        let large = try await client.send(
+            HTTPClient.Request(method: "POST", url: "http://127.0.0.1:\(server.port)/", body: [UInt8](repeating: 1, count: 1_001)))
+        #expect(large.status == 413)
+        let small = try await client.send(
+            HTTPClient.Request(method: "POST", url: "http://127.0.0.1:\(server.port)/", body: [UInt8](repeating: 1, count: 1_000)))
+        #expect(small.status == 200 && small.body.count == 1_000)
+        await server.stop()
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a port in use is said so`() async throws {
+        let first = try server { _ in HTTPResponse(status: 200) }
+        let error = #expect(throws: HTTPServerError.self) {
+            try HTTPServer(
+                address: "127.0.0.1", port: first.port, limits: HTTPLimits(bodyBytes: 1), refused: { status, _ in HTTPResponse(status: status) },
+                handler: { _ in HTTPResponse(status: 200) })
+        }
+        #expect(error?.description.contains("the port is in use") == true)
+        await first.stop()
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `stopping waits for a handler that runs`() async throws {
+        let (entered, signal) = AsyncStream.makeStream(of: Void.self)
+        let (gate, open) = AsyncStream.makeStream(of: Void.self)
+        let server = try server { _ in
+            signal.yield()
+            for await _ in gate { break }
+            return HTTPResponse(status: 200, body: [9])
+        }
+        async let answer = client.send(HTTPClient.Request(method: "GET", url: "http://127.0.0.1:\(server.port)/"))
+        for await _ in entered { break }
+        async let stopped: Void = server.stop()
+        open.yield()
+        #expect(try await answer.body == [9])
+        await stopped
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a cancelled request ends at once though the server never answers`() async throws {
+        let (entered, signal) = AsyncStream.makeStream(of: Void.self)
+        let (gate, open) = AsyncStream.makeStream(of: Void.self)
+        let server = try server { _ in
+            signal.yield()
+            for await _ in gate { break }
+            return HTTPResponse(status: 200)
+        }
+        let request = HTTPClient.Request(method: "GET", url: "http://127.0.0.1:\(server.port)/")
+        let sending = Task { try await client.send(request) }
+        for await _ in entered { break }
+        let clock = ContinuousClock()
+        let took = await clock.measure {
+            sending.cancel()
+            _ = await sending.result
+        }
+        #expect(took < .seconds(5))
+        open.yield()
+        await server.stop()
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `nobody there is an error with the address`() async throws {
+        let server = try server { _ in HTTPResponse(status: 200) }
+        let url = "http://127.0.0.1:\(server.port)/"
+        await server.stop()
+        let error = await #expect(throws: CurlError.self) { try await client.send(HTTPClient.Request(method: "GET", url: url)) }
+        #expect(error?.url == url)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a path finds its route, another method is named`() async {
+        var router = Router(problem: { HTTPResponse(status: $0, type: "t", body: Array($1.utf8)) }, failed: { _ in HTTPResponse(status: 500) })
+        router.on("GET", "/v1/devices/{id}") { _, parameters in HTTPResponse(status: 200, body: Array((parameters["id"] ?? "").utf8)) }
+        #expect(await router.answer(HTTPRequest(method: "GET", path: "/v1/devices/a")).body == Array("a".utf8))
+        #expect(await router.answer(HTTPRequest(method: "GET", path: "/v1/devices/a/b")).status == 404)
+        let wrong = await router.answer(HTTPRequest(method: "PUT", path: "/v1/devices/a"))
+        #expect(wrong.status == 405)
+        #expect(wrong.headers.contains { $0.name == "Allow" && $0.value == "GET" })
+    }
+}

@@ -1,0 +1,80 @@
+import Measures
+import Observing
+import Testing
+
+private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 20) -> Reading {
+    Reading(takenAt: Instant(ms: minutes * 60_000), humidityMpct: percent.flatMap(Milli.whole), temperatureMc: celsius.flatMap(Milli.whole))
+}
+
+@Suite struct QualityControlTests {
+    @Test func `a sensor may err a little around the ends, and is cut there`() {
+        #expect(QualityControl.judge(reading(0, 100.8)) == .passed(humidity: RelativeHumidity(percent: 100), temperature: Temperature(celsius: 20)))
+        #expect(QualityControl.judge(reading(0, -0.5, nil)) == .passed(humidity: RelativeHumidity(percent: 0), temperature: nil))
+    }
+
+    @Test(arguments: [250.0, 101.1, -1.1])
+    func `what no air has fails`(percent: Double) { #expect(QualityControl.judge(reading(0, percent)) == .failed(.range)) }
+
+    @Test func `no humidity fails, an impossible temperature is only dropped`() {
+        #expect(QualityControl.judge(reading(0, nil)) == .failed(.missing))
+        #expect(QualityControl.judge(reading(0, 50, 200)) == .passed(humidity: RelativeHumidity(percent: 50), temperature: nil))
+    }
+}
+
+@Suite struct TimeGridTests {
+    @Test(arguments: [(600, 600), (60, 600), (601, 3_600), (900, 3_600), (3_600, 3_600)])
+    func `the step is 600 s up to a median spacing of 600 s`(spacing: Int, step: Int) {
+        #expect(TimeGrid(medianSpacing: .seconds(spacing)).step == .seconds(step))
+        let times = (0..<9).map { Instant(ms: Int64($0 * spacing) * 1_000) }
+        #expect(TimeGrid(takenAt: times.shuffled()).step == .seconds(step))
+    }
+
+    @Test func `a bin is open at its start and closed at its end`() {
+        let grid = TimeGrid.fine
+        #expect(grid.label(of: Instant(ms: 600_000)) == Instant(ms: 600_000))
+        #expect(grid.label(of: Instant(ms: 600_001)) == Instant(ms: 1_200_000))
+        #expect(grid.label(of: Instant(ms: -1)) == Instant(ms: 0))
+    }
+}
+
+@Suite struct BinningTests {
+    @Test func `the mean of a bin comes with the first reading after it`() {
+        var binning = Binning(grid: .fine)
+        #expect(binning.add(reading(1, 40)).isEmpty)
+        #expect(binning.add(reading(5, 42, 21)).isEmpty)
+        let done = binning.add(reading(11, 50))
+        #expect(
+            done == [Observation(validAt: Instant(ms: 600_000), humidity: RelativeHumidity(percent: 41), temperature: Temperature(celsius: 20.5))])
+    }
+
+    @Test func `a reading at the very end of its bin closes it at once`() {
+        var binning = Binning(grid: .hourly)
+        #expect(binning.add(reading(60, 40)).map(\.validAt.ms) == [3_600_000])
+        #expect(binning.add(reading(120, 41)).map(\.validAt.ms) == [7_200_000])
+    }
+
+    @Test func `failed readings make no observation, and late ones are counted, not taken`() {
+        var binning = Binning(grid: .fine)
+        _ = binning.add(reading(1, 250))
+        #expect(binning.add(reading(11, 50)).isEmpty)
+        #expect(binning.add(reading(2, 40)).isEmpty)
+        #expect(binning.late == 1)
+    }
+
+    @Test func `a bin whose time is over is closed without a further reading`() {
+        var binning = Binning(grid: .fine)
+        _ = binning.add(reading(3, 40))
+        #expect(binning.close(before: Instant(ms: 600_000)) == nil)
+        #expect(binning.close(before: Instant(ms: 600_001))?.humidity.percent == 40)
+    }
+
+    @Test func `the order of the readings in a bin does not change its mean`() {
+        let readings = (1...9).map { reading(Int64($0), Double($0) * 7.123, Double($0) * -0.377) }
+        let means = (0..<20).map { _ in
+            var bin = Bin(validAt: Instant(ms: 600_000))
+            for reading in readings.shuffled() { bin.add(reading) }
+            return bin.observation
+        }
+        #expect(Set(means).count == 1)
+    }
+}

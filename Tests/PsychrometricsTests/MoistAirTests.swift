@@ -1,0 +1,44 @@
+import Foundation
+import Measures
+import Psychrometrics
+import Testing
+
+@Suite struct MoistAirTests {
+    // Dew points by the Magnus form with the coefficients of Alduchov and Eskridge, worked out with glibc's own functions.
+    @Test(arguments: [(20.0, 50.0), (25, 60), (-10, 80), (0, 100), (35, 5)])
+    func `the dew point follows the Magnus form`(celsius: Double, percent: Double) throws {
+        let gamma = Foundation.log(percent / 100) + 17.625 * celsius / (243.04 + celsius)
+        let expected = min(celsius, 243.04 * gamma / (17.625 - gamma))
+        let dewPoint = try #require(MoistAir.dewPoint(of: Temperature(celsius: celsius), at: RelativeHumidity(percent: percent)))
+        #expect(abs(dewPoint.celsius - expected) < 1e-9)
+    }
+
+    @Test func `20 °C at 50 % has its dew point at 9.3 °C and 8.6 g of water a cubic metre`() throws {
+        let (air, humidity) = (Temperature(celsius: 20), RelativeHumidity(percent: 50))
+        #expect(abs(try #require(MoistAir.dewPoint(of: air, at: humidity)).celsius - 9.26) < 0.02)  // common psychrometric tables: 9.3
+        #expect(abs(MoistAir.absoluteHumidity(of: air, at: humidity) - 8.63) < 0.05)
+        #expect(abs(MoistAir.saturationPressure(at: air) - 2_339) < 10)  // WMO: 2338.8 Pa
+    }
+
+    @Test(arguments: [0.0, -3, .nan])
+    func `without water there is no dew point`(percent: Double) {
+        #expect(MoistAir.dewPoint(of: Temperature(celsius: 20), at: RelativeHumidity(percent: percent)) == nil)
+    }
+
+    @Test func `the dew point is never above the air, at saturation and beyond`() throws {
+        for percent in [99.999, 100, 100.9] {
+            let dewPoint = try #require(MoistAir.dewPoint(of: Temperature(celsius: 12), at: RelativeHumidity(percent: percent)))
+            #expect(dewPoint.celsius <= 12)
+        }
+    }
+
+    @Test func `exp and log agree with glibc over their range`() {
+        for x in stride(from: -30.0, through: 30, by: 0.37) {
+            #expect(abs(Elementary.exp(x) / Foundation.exp(x) - 1) < 1e-13)
+            #expect(abs(Elementary.log(Foundation.exp(x)) - x) < 1e-12)
+        }
+        #expect(Elementary.exp(-1e9) == 0)
+        #expect(Elementary.exp(1e9) == .infinity)
+        #expect(Elementary.log(-1).isNaN)
+    }
+}

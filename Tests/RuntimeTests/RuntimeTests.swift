@@ -1,0 +1,106 @@
+import Foundation
+import Measures
+import Runtime
+import Synchronization
+import Testing
+
+@Suite struct InboxTests {
+    @Test(.timeLimit(.minutes(1))) func `all that has come is taken at once, and what is too much is refused`() async {
+        let inbox = Inbox<Int>(limit: 3)
+        #expect((1...5).map { inbox.put($0) } == [true, true, true, false, false])
+        #expect(await inbox.takeAll() == [1, 2, 3])
+        #expect(inbox.put(6))
+        inbox.close()
+        #expect(!inbox.put(7))
+        #expect(await inbox.takeAll() == [6])
+        #expect(await inbox.takeAll().isEmpty)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a waiting taker is woken by the first to come, and by cancellation`() async {
+        let inbox = Inbox<Int>(limit: 3)
+        async let taken = inbox.takeAll()
+        #expect(inbox.put(1))
+        #expect(await taken == [1])
+        let waiting = Task { await inbox.takeAll() }
+        waiting.cancel()
+        #expect(await waiting.value.isEmpty)
+    }
+}
+
+@Suite struct ServicesTests {
+    private struct Failing: Service {
+        struct Fault: Error {}
+        func run() async throws { throw Fault() }
+    }
+    private final class Waiting: Service {
+        let wasCancelled = Mutex(false)
+        func run() async throws {
+            do { try await Task.sleep(for: .seconds(3_600)) } catch {
+                wasCancelled.withLock { $0 = true }
+                throw error
+            }
+        }
+    }
+    private struct Ending: Service { func run() async throws {} }
+
+    @Test(.timeLimit(.minutes(1))) func `the first to end cancels the rest`() async throws {
+        let waiting = Waiting()
+        try await Services.run([waiting, Ending()])
+        #expect(waiting.wasCancelled.withLock { $0 })
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a failure ends all and is passed on`() async {
+        let waiting = Waiting()
+        await #expect(throws: Failing.Fault.self) { try await Services.run([waiting, Failing()]) }
+        #expect(waiting.wasCancelled.withLock { $0 })
+    }
+}
+
+@Suite struct FilesTests {
+    private let folder = FileManager.default.temporaryDirectory.path + "/vaho-files-\(UInt64.random(in: 0...(.max)))"
+
+    @Test func `a file is replaced whole, with its mode, and a limit holds`() throws {
+        try Files.makeFolder(folder + "/a/b")
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let path = folder + "/a/b/key"
+        try Files.replace(path, with: [1, 2, 3], mode: 0o600)
+        try Files.replace(path, with: [4, 5], mode: 0o600)
+        #expect(try Files.read(path, limit: 2) == [4, 5])
+        #expect(try Files.list(folder + "/a/b") == ["key"])
+        let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+        #expect(mode == 0o600)
+        let error = #expect(throws: FileError.self) { try Files.read(path, limit: 1) }
+        #expect(error?.description.contains("larger than allowed") == true)
+    }
+
+    @Test func `a missing file is named`() {
+        let error = #expect(throws: FileError.self) { try Files.read("/nowhere/at/all", limit: 1) }
+        #expect(error?.isMissing == true)
+        #expect(error?.description == "cannot read /nowhere/at/all: No such file or directory")
+    }
+
+    @Test func `lines come one by one, with any line end, and a long one is refused`() throws {
+        try Files.makeFolder(folder)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let path = folder + "/lines"
+        try Files.replace(path, with: Array("a\r\n\nlast".utf8))
+        let lines = try LineReader(path: path)
+        #expect(try [lines.next(), lines.next(), lines.next(), lines.next()] == ["a", "", "last", nil])
+        #expect(lines.line == 3)
+        try Files.replace(path, with: [UInt8](repeating: 65, count: 100_000))
+        let long = try LineReader(path: path)
+        #expect(throws: FileError.self) { try long.next() }
+    }
+}
+
+@Suite struct LabelClockTests {
+    @Test func `a replay begins at its start and runs as many times as fast`() {
+        let start = Instant(ms: 1_000_000_000_000)
+        let clock = LabelClock.replay(from: start, speed: 3_600)
+        #expect(clock.isReplay)
+        #expect(clock.now >= start)
+        let wait = clock.realTime(until: clock.now + .seconds(36_000))
+        #expect(wait > .seconds(5) && wait <= .seconds(10))
+        #expect(clock.realTime(until: start - .seconds(1)) == .zero)
+    }
+}

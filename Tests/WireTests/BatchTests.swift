@@ -1,0 +1,184 @@
+import Measures
+import Testing
+import Wire
+
+struct Generator {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+        state ^= state << 13
+        state ^= state >> 7
+        state ^= state << 17
+        return state
+    }
+    mutating func next(below limit: Int64) -> Int64 { Int64(next() >> 1) % limit }
+}
+
+func sensorName(_ text: String) -> SensorName { SensorName(text) ?? SensorName("x")! }
+
+func randomBatch(seed: UInt64, rows count: Int = 60) -> Batch {
+    var random = Generator(state: seed &* 0x9E37_79B9_7F4A_7C15 | 1)
+    let sensors = (0...random.next(below: 4)).map { sensorName("s\($0)") }
+    var at: Int64 = 1_700_000_000_000
+    let rows = (0..<count).map { _ -> Batch.Row in
+        at += random.next(below: 3) == 0 ? random.next(below: 100_000) - 50_000 : 60_000
+        switch random.next(below: 20) {
+        case 0:
+            return .record(
+                .hole(
+                    Hole(
+                        sensor: random.next(below: 2) == 0 ? nil : sensors[0], reason: .sensorError, from: Instant(ms: at - 9), to: Instant(ms: at),
+                        count: 3)))
+        case 1:
+            return .record(.hole(Hole(sensor: nil, reason: .evictedBySize, from: Instant(ms: 0), to: Instant(ms: at), count: 9, sequences: 1...9)))
+        case 2: return .record(.clockCorrection(ClockCorrection(boot: 3, offset: .milliseconds(-77), from: Instant(ms: 0), to: Instant(ms: at))))
+        case 3: return .record(.sensor(SensorRecord(sensor: sensors[0], kind: "hwmon", driver: "sht4x", place: "north wall", step: .seconds(600))))
+        default:
+            func maybe(_ range: Int64) -> Int32? { random.next(below: 8) == 0 ? nil : Int32(random.next(below: range) - range / 4) }
+            return .reading(
+                sensor: Int(random.next(below: Int64(sensors.count))),
+                Reading(
+                    takenAt: Instant(ms: at), humidityMpct: maybe(120_000), temperatureMc: maybe(60_000), pressurePa: maybe(110_000),
+                    flags: ReadingFlags(rawValue: UInt16(random.next(below: 40))),
+                    clock: ClockQuality(rawValue: UInt8(random.next(below: 3))) ?? .unknown,
+                    boot: UInt32(random.next(below: 3)), boottimeMs: random.next(below: 1 << 40)))
+        }
+    }
+    return Batch(
+        epoch: Epoch(bits: random.next()), first: 1 + random.next(below: 1 << 40), sensors: sensors, rows: rows, report: seed % 2 == 0 ? report : nil)
+}
+
+let report = DeviceReport(
+    release: ReleaseName(counter: 17, sha256: [UInt8](repeating: 3, count: 32)), backlog: 12, evicted: 1, refused: 2, clock: .holdover,
+    scores: [
+        LiveScore(
+            releaseCounter: 17, leadTimeSeconds: 3_600, count: 99, absoluteErrorMpct: 1_200, persistenceErrorMpct: 1_500, climatologyErrorMpct: 3_000,
+            coveredPpm: 801_000)
+    ], refusal: "hash")
+
+@Suite struct BatchTests {
+    @Test(arguments: 1...200 as ClosedRange<UInt64>)
+    func `the binary form reads as it was written`(seed: UInt64) throws {
+        let batch = randomBatch(seed: seed)
+        #expect(try Batch(binary: batch.binary()) == batch)
+    }
+
+    @Test func `every cut and every flipped bit is refused`() {
+        let bytes = randomBatch(seed: 4).binary()
+        for length in bytes.indices { #expect(throws: BatchRefusal.self) { try Batch(binary: Array(bytes.prefix(length))) } }
+        for place in bytes.indices {
+            var damaged = bytes
+            damaged[place] ^= 1 << (place % 8)
+            #expect(throws: BatchRefusal.self) { try Batch(binary: damaged) }
+        }
+    }
+
+    @Test func `random bytes behind a right checksum never crash the reader`() throws {
+        // The checksum guards against damage, not against a hostile device: the columns are checked themselves.
+        var random = Generator(state: 99)
+        let good = randomBatch(seed: 6).binary()
+        for _ in 0..<3_000 {
+            var bytes = Array(good.dropLast(4))
+            for _ in 0...random.next(below: 4) {
+                bytes[5 + Int(random.next(below: Int64(bytes.count - 5)))] = UInt8(truncatingIfNeeded: random.next())
+            }
+            let checksum = checksum(bytes)
+            _ = try? Batch(binary: bytes + (0..<4).map { UInt8(truncatingIfNeeded: checksum >> (8 * $0)) })
+        }
+    }
+
+    private func checksum(_ bytes: [UInt8]) -> UInt32 {
+        var value: UInt32 = .max
+        for byte in bytes {
+            value ^= UInt32(byte)
+            for _ in 0..<8 { value = value & 1 == 1 ? (value >> 1) ^ 0x82F6_3B78 : value >> 1 }
+        }
+        return ~value
+    }
+
+    @Test func `a later version is named, even if nothing else can be read`() {
+        var bytes = randomBatch(seed: 1).binary()
+        bytes[4] = 2
+        #expect(throws: BatchRefusal.version(2)) { try Batch(binary: bytes) }
+    }
+
+    @Test func `a reading of a steady sensor costs at most 6 bytes`() {
+        var random = Generator(state: 5)
+        var level: Int64 = 45_000
+        let rows = (0..<1_000).map { index -> Batch.Row in
+            level += 10 * (random.next(below: 41) - 20)
+            return .reading(
+                sensor: index % 2,
+                Reading(
+                    takenAt: Instant(ms: 1_700_000_000_000 + Int64(index / 2) * 60_000 + random.next(below: 5)), humidityMpct: Int32(level),
+                    temperatureMc: Int32(20_000 + 10 * random.next(below: 20)), boot: 1, boottimeMs: Int64(index / 2) * 60_000))
+        }
+        let batch = Batch(epoch: Epoch(bits: 1), first: 1, sensors: [sensorName("a"), sensorName("b")], rows: rows)
+        #expect(Double(batch.binary().count) / 1_000 < 6)
+    }
+
+    @Test func `a part keeps its sequences`() throws {
+        let batch = randomBatch(seed: 8)
+        let part = batch.part((batch.first + 5)...(batch.first + 9))
+        #expect(part.rows == Array(batch.rows[5...9]))
+        #expect(part.last == batch.first + 9)
+        #expect(try Batch(binary: part.binary()) == part)
+    }
+}
+
+@Suite struct AnswerTests {
+    private let answer = Answer(
+        epoch: Epoch(bits: 9), through: 1_201, held: [1_300...1_400, 1_500...1_500], refused: [.init(sequence: 1_250, reason: .future)],
+        conflicts: [7, 8], next: .init(afterMs: 250, maxReadings: 5_000, maxBytes: 1 << 20),
+        release: ReleaseName(counter: 3, sha256: [UInt8](repeating: 255, count: 32)))
+
+    @Test func `the binary form reads as it was written, and no cut or flip does`() throws {
+        let bytes = answer.binary()
+        #expect(try Answer(binary: bytes) == answer)
+        for place in bytes.indices {
+            #expect((try? Answer(binary: Array(bytes.prefix(place)))) == nil)
+            var damaged = bytes
+            damaged[place] ^= 4
+            #expect((try? Answer(binary: damaged)) == nil)
+        }
+    }
+
+    @Test func `the JSON form has the names of the contract`() {
+        let text = String(decoding: answer.json(), as: UTF8.self)
+        #expect(
+            text.hasPrefix(
+                #"{"epoch":"0000000000000009","through":1201,"held":[[1300,1400],[1500,1500]],"refused":[{"sequence":1250,"reason":"future"}],"conflicts":[7,8],"next":{"after_ms":250,"#
+            ))
+        #expect(text.contains(#""release":{"counter":3,"sha256":"ffff"#))
+    }
+}
+
+@Suite struct HeldRangesTests {
+    @Test func `neighbours and overlaps merge, holes stay`() {
+        var held = HeldRanges([5...9, 1...2])
+        #expect(held.through == 2)
+        held.insert(3...4)
+        #expect(held.ranges == [1...9])
+        held.insert(20...30)
+        held.insert(12...15)
+        #expect(held.ranges == [1...9, 12...15, 20...30])
+        #expect(held.missing(in: 1...40) == [10...11, 16...19, 31...40])
+        #expect(held.missing(in: 3...8).isEmpty)
+        held.insert(8...25)
+        #expect(held.ranges == [1...30])
+        #expect(HeldRanges([2...3]).through == 0)
+    }
+
+    @Test(arguments: 1...50 as ClosedRange<UInt64>)
+    func `any order of insertion covers the same sequences`(seed: UInt64) {
+        var random = Generator(state: seed)
+        let ranges = (0..<20).map { _ -> ClosedRange<Int64> in
+            let low = 1 + random.next(below: 200)
+            return low...(low + random.next(below: 12))
+        }
+        let held = HeldRanges(ranges)
+        let covered = Set(ranges.flatMap { Array($0) })
+        #expect(Set((1...220).filter { held.contains($0) }) == covered)
+        #expect(HeldRanges(ranges.reversed()) == held)
+        #expect(Set(held.missing(in: 1...220).flatMap { Array($0) }) == Set(1...220).subtracting(covered))
+    }
+}

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Looks at the page of a cloud and of an edge in a real browser, with data that the programs made.
+# usage: Tests/browser/run.sh FOLDER [SCREENSHOT.png]
+set -euo pipefail
+bin=${1:?a folder with vaho-edge and vaho-cloud} picture=${2:-}
+here=$(dirname "$0")
+work=$(mktemp -d)
+pids=()
+stop() { for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done; wait; rm -rf "$work"; }
+trap stop EXIT
+listening() { until port=$(sed -n 's/.*listening address=127.0.0.1://p' "$1") && [ -n "$port" ]; do sleep 0.1; done; echo "$port"; }
+VAHO_STORE=sqlite:$work/cloud VAHO_LISTEN=127.0.0.1:0 VAHO_TRAIN_AFTER_DEVICE_DAYS=210 VAHO_TRAIN_CHECK_SECONDS=1 "$bin/vaho-cloud" serve 2>"$work/cloud.log" &
+pids+=($!)
+cloud=$(listening "$work/cloud.log")
+for device in airport attic bathroom; do
+    VAHO_STORE=sqlite:$work/cloud "$bin/vaho-cloud" device add $device --out "$work/$device" >/dev/null
+    VAHO_DEVICE_ID=$device VAHO_STATE_DIR=$work/$device/state VAHO_SENSOR_AIR=replay:$here/../../deploy/demo/$device.csv \
+        VAHO_PLACE_AIR="demonstration" VAHO_LISTEN=127.0.0.1:0 VAHO_CLOUD_URL=http://127.0.0.1:$cloud VAHO_TOKEN_FILE=$work/$device/token \
+        VAHO_RELEASE_KEY_FILE=$work/$device/release-keys VAHO_SYNC_PERIOD_SECONDS=1 "$bin/vaho-edge" run --speed 400000 2>"$work/$device.log" &
+    pids+=($!)
+done
+edge=$(listening "$work/airport.log")
+python3 "$here/page.py" "http://127.0.0.1:$cloud" "http://127.0.0.1:$edge" $picture

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# The one test command: installs what tests need, builds with warnings as errors, runs all tests, the demonstration, the
+# page in a browser, and the static checks.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+heading() { printf '\n== %s (%d s)\n' "$1" "$SECONDS"; }
+build=(--scratch-path .build-test --explicit-target-dependency-import-check error -Xswiftc -warnings-as-errors)
+
+heading "packages"
+deploy/install-deps.sh --build --test
+
+heading "format"
+swift format lint --strict --recursive --parallel Package.swift Sources edge cloud Tests
+
+heading "shell scripts"
+shellcheck -S warning deploy/*.sh Tests/*.sh .ci/run
+
+heading "build"
+swift build "${build[@]}" --build-tests
+
+heading "unit and end-to-end tests"
+swift test "${build[@]}" --skip-build
+
+heading "release binaries"
+bin=$PWD/.build-release/bin
+deploy/build.sh --out "$bin"
+Tests/check-binaries.sh "$bin"
+
+heading "the demonstration, cloud taken away in between"
+deploy/demo.sh --check --stay-offline --binaries "$bin"
+
+heading "the page in a browser"
+Tests/browser/run.sh "$bin"
+
+heading "memory of the edge"
+Tests/edge-memory.sh "$bin/vaho-edge" "$bin/vaho-cloud"
+
+printf '\nall passed in %d s\n' "$SECONDS"
