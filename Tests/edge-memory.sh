@@ -23,6 +23,6 @@ curl -sf "http://127.0.0.1:$face/v1/status" >/dev/null
 sleep "$seconds"
 grep -q 'not reached' "$work/edge.log" && { cat "$work/edge.log" >&2; exit 1; }
 pss=$(awk '/^Pss:/ { print $2 }' "/proc/$probe/smaps_rollup")
-private=$(awk '/^Private_(Clean|Dirty):/ { sum += $2 } END { print sum }' "/proc/$probe/smaps_rollup")
-echo "vaho-edge after $seconds s: PSS $pss kB (limit $limit_kb), private $private kB, threads $(ls "/proc/$probe/task" | wc -l)"
+rss=$(awk '/^Rss:/ { print $2 }' "/proc/$probe/smaps_rollup")
+echo "vaho-edge after $seconds s: PSS $pss kB (limit $limit_kb), RSS $rss kB, threads $(find "/proc/$probe/task" -mindepth 1 -maxdepth 1 | wc -l)"
 [ "$pss" -le $limit_kb ]

@@ -24,7 +24,7 @@ swift test "${build[@]}" --skip-build
 heading "release binaries"
 bin=$PWD/.build-release/bin
 deploy/build.sh --out "$bin"
-Tests/check-binaries.sh "$bin"
+Tests/check-binaries.sh "$bin" .build-test/debug
 
 heading "the demonstration, cloud taken away in between"
 deploy/demo.sh --check --stay-offline --binaries "$bin"

@@ -20,7 +20,8 @@ import Testing
         let cloud = Cloud()
         // The three recordings have 70 days each: a run starts when the last of it has come.
         try await cloud.start(["VAHO_TRAIN_AFTER_DEVICE_DAYS": "210"])
-        func start(_ device: String, _ recording: String, speed: Int) async throws -> (edge: RunningProgram, port: Int, environment: [String: String]) {
+        func start(_ device: String, _ recording: String, speed: Int) async throws -> (edge: RunningProgram, port: Int, environment: [String: String])
+        {
             _ = try cloud.add(device)
             var environment = cloud.edgeEnvironment(device)
             environment["VAHO_SENSOR_AIR"] = "replay:\(Self.recordings)/\(recording).csv"
@@ -41,7 +42,9 @@ import Testing
         }
 
         // Everything arrives, once; a model is trained on it, signed, and pulled by all.
-        let trained = try await seen("a release", within: 120) { (try await cloud.json("/v1/devices")["release"] as? [String: Any])?["counter"] as? Int }
+        let trained = try await seen("a release", within: 120) {
+            (try await cloud.json("/v1/devices")["release"] as? [String: Any])?["counter"] as? Int
+        }
         #expect(try await cloud.metric("vaho_readings_total") == 1_680 + 1_680 + 10_080)
         for device in ["airport", "attic", "bathroom"] {
             _ = try await seen("the release on \(device)") { counter(try await cloud.device(device)) == trained ? true : nil }

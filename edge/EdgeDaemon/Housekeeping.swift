@@ -1,7 +1,7 @@
 internal import Measures
 internal import Runtime
 
-/// Enforces the retention, every ten minutes of the label clock's time and at least every ten of real time.
+/// Enforces the retention and keeps the process small, every ten minutes (a replay's days are short: every ten seconds).
 struct Housekeeping: Service {
     let store: ReadingStore
     let retention: ReadingStore.Retention
@@ -10,10 +10,12 @@ struct Housekeeping: Service {
 
     func run() async throws {
         while true {
+            try await Task.sleep(for: .seconds(10))
+            ProcessMemory.releaseUnusedCode()
             do { try await store.enforce(retention, now: clock.now) } catch {
                 log(.error, "retention not enforced", ["error": "\(error)"])
             }
-            try await Task.sleep(for: clock.isReplay ? .seconds(10) : .seconds(600))
+            if !clock.isReplay { try await Task.sleep(for: .seconds(590)) }
         }
     }
 }

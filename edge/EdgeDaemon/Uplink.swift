@@ -21,10 +21,11 @@ struct Uplink: Service {
         while true {
             switch plan.next(lives: await store.allLives) {
             case .wait(let pause): try await Task.sleep(for: pause)
-            case .report: await attempt(&plan) { plan in
-                let current = await store.current
-                try await deliver(Batch(epoch: current.epoch, first: current.last + 1, sensors: [], rows: []), life: current.number, &plan)
-            }
+            case .report:
+                await attempt(&plan) { plan in
+                    let current = await store.current
+                    try await deliver(Batch(epoch: current.epoch, first: current.last + 1, sensors: [], rows: []), life: current.number, &plan)
+                }
             case .send(let life, let first, let last, let limit):
                 await attempt(&plan) { plan in
                     try await send(life, first, last, limit, &plan)

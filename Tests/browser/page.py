@@ -1,0 +1,119 @@
+"""Drives the page in headless Chromium through chromedriver's own protocol (W3C WebDriver): no package is needed.
+
+usage: page.py CLOUD-URL EDGE-URL [SCREENSHOT.png]
+"""
+import base64
+import json
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+
+class Browser:
+    def __init__(self, width, height, dark=False):
+        self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True)
+        port = None
+        for line in self.driver.stdout:
+            if "started successfully on port" in line:
+                port = line.rsplit(" ", 1)[1].strip().rstrip(".")
+                break
+        self.base = f"http://127.0.0.1:{port}"
+        arguments = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", f"--window-size={width},{height}"]
+        if dark:
+            arguments.append("--force-dark-mode")
+        options = {"args": arguments}
+        answer = self.call("POST", "/session", {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}}})
+        self.session = "/session/" + answer["sessionId"]
+
+    def call(self, method, path, body=None):
+        request = urllib.request.Request(self.base + path, method=method, data=None if body is None else json.dumps(body).encode())
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)["value"]
+
+    def go(self, url):
+        self.call("POST", self.session + "/url", {"url": url})
+
+    def run(self, script, *arguments):
+        return self.call("POST", self.session + "/execute/sync", {"script": script, "args": list(arguments)})
+
+    def wait(self, what, script, seconds=60):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            value = self.run("return " + script)
+            if value:
+                return value
+            time.sleep(0.2)
+        sys.exit(f"page.py: not seen within {seconds} s: {what}\n{self.run('return document.body.innerText')}")
+
+    def errors(self):
+        log = self.call("POST", self.session + "/se/log", {"type": "browser"})
+        return [entry["message"] for entry in log if entry["level"] == "SEVERE"]
+
+    def screenshot(self, path):
+        with open(path, "wb") as file:
+            file.write(base64.b64decode(self.call("GET", self.session + "/screenshot")))
+
+    def close(self):
+        self.call("DELETE", self.session)
+        self.driver.terminate()
+        self.driver.wait()
+
+
+def check(condition, what):
+    if not condition:
+        sys.exit(f"page.py: {what}")
+    print("ok", what)
+
+
+def main():
+    cloud, edge = sys.argv[1:3]
+    picture = sys.argv[3] if len(sys.argv) > 3 else None
+    browser = Browser(1280, 1000)
+    try:
+        browser.go(cloud + "/")
+        browser.wait("three devices", "['airport','attic','bathroom'].every(name => document.body.innerText.includes(name))")
+        print("ok the cloud lists three devices")
+        # The recording is long enough for a release; its counter shows on the page.
+        browser.wait("a release in use", "/release\\s+\\d{9,}/i.test(document.body.innerText)", 120)
+        print("ok a release is in use")
+        browser.go(cloud + "/#airport/air")
+        browser.wait("a chart", "document.querySelectorAll('canvas').length > 0")
+        painted = """(() => { for (const c of document.querySelectorAll('canvas')) { const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+            const seen = new Set(); for (let i = 0; i < d.length; i += 4) if (d[i + 3]) seen.add(d[i] >> 4 << 8 | d[i + 1] >> 4 << 4 | d[i + 2] >> 4);
+            if (seen.size >= 3) return seen.size; } return 0; })()"""
+        browser.wait("bands and lines on the canvas", painted)
+        print("ok observations and bands are drawn")
+        words = browser.run("return document.body.innerText")
+        check("80" in words and "persistence" in words.lower(), "intervals and persistence are named")
+        before = browser.run("return document.querySelector('main').innerText")
+        browser.wait("the numbers move", "document.querySelector('main').innerText !== " + json.dumps(before), 20)
+        print("ok the page is live")
+        # Another horizon, by the control a person uses.
+        control = """const radios = [...document.querySelectorAll('input[type=radio]')].filter(r => /^(1|24|120)$|PT?(1|24|120)H/.test(r.value));
+            return [radios.length, document.querySelectorAll('select').length]"""
+        radios, selects = browser.run(control)
+        check(radios + selects > 0, "there is a horizon to choose")
+        for address, name in ((cloud, "cloud"), (edge, "edge")):
+            browser.go(address + "/")
+            browser.wait(f"the {name}'s page", "document.body.innerText.includes('air')")
+            check(not browser.errors(), f"no error in the console of the {name}'s page")
+        if picture:
+            browser.go(cloud + "/#airport/air")
+            browser.wait("a chart", painted)
+            time.sleep(3)
+            browser.screenshot(picture)
+    finally:
+        browser.close()
+    phone = Browser(500, 900)
+    try:
+        phone.go(cloud + "/#airport/air")
+        phone.wait("a chart on a phone", "document.querySelectorAll('canvas').length > 0")
+        check(phone.run("return document.documentElement.scrollWidth <= document.documentElement.clientWidth"), "nothing is wider than a phone")
+    finally:
+        phone.close()
+
+
+if __name__ == "__main__":
+    main()
