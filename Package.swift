@@ -98,6 +98,15 @@ let package = Package(
         tests("SQLiteTests", ["SQLite"]),
         tests("SigningTests", ["Signing"]),
         tests("HTTPTests", ["HTTPClient", "HTTPServer"]),
+        tests(
+            "EdgeDaemonTests",
+            [
+                "Measures", "Observing", "Forecasting", "Releases", "Wire", "Runtime", "Console", "SQLite", "Signing", "Sensors", "Simulation",
+                "EdgeDaemon",
+            ]),
+        tests("ArchiveTests", ["Measures", "Observing", "Wire", "Archive"]),
+        tests("PipelineTests", ["Measures", "Text", "Observing", "Forecasting", "Releases", "Wire", "Archive", "Pipeline"]),
+        tests("APITests", ["Measures", "Wire", "API"]),
         tests("EndToEndTests", ["Measures", "Wire", "HTTPClient", "vaho-edge", "vaho-cloud"]),
         tests("SensorsTests", ["Measures", "Simulation", "Sensors"]),
     ],

@@ -13,7 +13,10 @@ struct Generator {
     mutating func next(below limit: Int64) -> Int64 { Int64(next() >> 1) % limit }
 }
 
-func sensorName(_ text: String) -> SensorName { SensorName(text) ?? SensorName("x")! }
+func sensorName(_ text: String) -> SensorName {
+    guard let name = SensorName(text) else { preconditionFailure("a test's own name") }
+    return name
+}
 
 func randomBatch(seed: UInt64, rows count: Int = 60) -> Batch {
     var random = Generator(state: seed &* 0x9E37_79B9_7F4A_7C15 | 1)

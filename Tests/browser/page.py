@@ -73,12 +73,12 @@ def main():
     browser = Browser(1280, 1000)
     try:
         browser.go(cloud + "/")
-        browser.wait("three devices", "['airport','attic','bathroom'].every(name => document.body.innerText.includes(name))")
-        print("ok the cloud lists three devices")
+        browser.wait("four devices", "['airport','attic','bathroom','tower'].every(name => document.body.innerText.includes(name))")
+        print("ok the cloud lists four devices")
         # The recording is long enough for a release; its counter shows on the page.
         browser.wait("a release in use", "/release\\s+\\d{9,}/i.test(document.body.innerText)", 120)
         print("ok a release is in use")
-        browser.go(cloud + "/#airport/air")
+        browser.go(cloud + "/#tower/air")
         browser.wait("a chart", "document.querySelectorAll('canvas').length > 0")
         painted = """(() => { for (const c of document.querySelectorAll('canvas')) { const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
             const seen = new Set(); for (let i = 0; i < d.length; i += 4) if (d[i + 3]) seen.add(d[i] >> 4 << 8 | d[i + 1] >> 4 << 4 | d[i + 2] >> 4);
@@ -100,7 +100,7 @@ def main():
             browser.wait(f"the {name}'s page", "document.body.innerText.includes('air')")
             check(not browser.errors(), f"no error in the console of the {name}'s page")
         if picture:
-            browser.go(cloud + "/#airport/air")
+            browser.go(cloud + "/#tower/air")
             browser.wait("a chart", painted)
             time.sleep(3)
             browser.screenshot(picture)
@@ -108,7 +108,7 @@ def main():
         browser.close()
     phone = Browser(500, 900)
     try:
-        phone.go(cloud + "/#airport/air")
+        phone.go(cloud + "/#tower/air")
         phone.wait("a chart on a phone", "document.querySelectorAll('canvas').length > 0")
         check(phone.run("return document.documentElement.scrollWidth <= document.documentElement.clientWidth"), "nothing is wider than a phone")
     finally:

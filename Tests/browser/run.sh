@@ -9,15 +9,20 @@ pids=()
 stop() { for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done; wait; rm -rf "$work"; }
 trap stop EXIT
 listening() { until port=$(sed -n 's/.*listening address=127.0.0.1://p' "$1") && [ -n "$port" ]; do sleep 0.1; done; echo "$port"; }
-VAHO_STORE=sqlite:$work/cloud VAHO_LISTEN=127.0.0.1:0 VAHO_TRAIN_AFTER_DEVICE_DAYS=210 VAHO_TRAIN_CHECK_SECONDS=1 "$bin/vaho-cloud" serve 2>"$work/cloud.log" &
+VAHO_STORE=sqlite:$work/cloud VAHO_LISTEN=127.0.0.1:0 VAHO_TRAIN_AFTER_DEVICE_DAYS=30 VAHO_TRAIN_CHECK_SECONDS=1 \
+    "$bin/vaho-cloud" serve 2>"$work/cloud.log" &
 pids+=($!)
 cloud=$(listening "$work/cloud.log")
-for device in airport attic bathroom; do
-    VAHO_STORE=sqlite:$work/cloud "$bin/vaho-cloud" device add $device --out "$work/$device" >/dev/null
-    VAHO_DEVICE_ID=$device VAHO_STATE_DIR=$work/$device/state VAHO_SENSOR_AIR=replay:$here/../../deploy/demo/$device.csv \
+# Three recordings to their end: the cloud trains on them. A fourth device goes on, for the page to be live.
+start() {
+    local device=$1 recording=$2 speed=$3
+    VAHO_STORE=sqlite:$work/cloud "$bin/vaho-cloud" device add "$device" --out "$work/$device" >/dev/null
+    VAHO_DEVICE_ID=$device VAHO_STATE_DIR=$work/$device/state VAHO_SENSOR_AIR=replay:$here/../../deploy/demo/$recording.csv \
         VAHO_PLACE_AIR="demonstration" VAHO_LISTEN=127.0.0.1:0 VAHO_CLOUD_URL=http://127.0.0.1:$cloud VAHO_TOKEN_FILE=$work/$device/token \
-        VAHO_RELEASE_KEY_FILE=$work/$device/release-keys VAHO_SYNC_PERIOD_SECONDS=1 "$bin/vaho-edge" run --speed 400000 2>"$work/$device.log" &
+        VAHO_RELEASE_KEY_FILE=$work/$device/release-keys VAHO_SYNC_PERIOD_SECONDS=1 "$bin/vaho-edge" run --speed "$speed" 2>"$work/$device.log" &
     pids+=($!)
-done
-edge=$(listening "$work/airport.log")
+}
+for device in airport attic bathroom; do start $device $device 400000; done
+start tower attic 20000
+edge=$(listening "$work/tower.log")
 python3 "$here/page.py" "http://127.0.0.1:$cloud" "http://127.0.0.1:$edge" $picture

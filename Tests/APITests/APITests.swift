@@ -1,0 +1,69 @@
+@testable import API
+import Foundation
+import Measures
+import Testing
+import Wire
+
+@Suite struct BatchJSONTests {
+    private func batch(_ text: String) throws -> Batch { try BatchJSON.batch(Array(text.utf8)) }
+    private let head = #""version":1,"epoch":"00000000000000aa","first":5,"sensors":["air"]"#
+
+    @Test func `columns and records become rows in the order of their sequences`() throws {
+        let batch = try batch(
+            """
+            {\(head),"sensor":[0,0],"taken_at_ms":[1000,2000],"humidity_mpct":[45000,null],"temperature_mc":[null,20000],"clock":[1,0],
+             "records":[{"sequence":6,"kind":"hole","sensor":"air","reason":"sensor_error","from_ms":1,"to_ms":2,"count":3},
+                        {"sequence":8,"kind":"sensor","sensor":"air","type":"hwmon","step_s":600}]}
+            """)
+        #expect(batch.first == 5 && batch.last == 8)
+        let air = try #require(SensorName("air"))
+        #expect(batch.rows[0] == .reading(sensor: 0, Reading(takenAt: Instant(ms: 1_000), humidityMpct: 45_000, clock: .holdover)))
+        #expect(batch.rows[1] == .record(.hole(Hole(sensor: air, reason: .sensorError, from: Instant(ms: 1), to: Instant(ms: 2), count: 3))))
+        #expect(batch.rows[2] == .reading(sensor: 0, Reading(takenAt: Instant(ms: 2_000), humidityMpct: nil, temperatureMc: 20_000)))
+        #expect(batch.rows[3] == .record(.sensor(SensorRecord(sensor: air, kind: "hwmon", step: .seconds(600)))))
+        #expect(try Batch(binary: batch.binary()) == batch)
+    }
+
+    @Test(arguments: [
+        (#""sensor":[1],"taken_at_ms":[1],"humidity_mpct":[1]"#, "/sensor/0"),
+        (#""sensor":[0],"taken_at_ms":[1],"humidity_mpct":[]"#, "/humidity_mpct"),
+        (#""sensor":[0],"taken_at_ms":[null],"humidity_mpct":[1]"#, "/taken_at_ms/0"),
+        (#""sensor":[0],"taken_at_ms":[1],"humidity_mpct":[99999999999]"#, ""),
+        (#""sensor":[0],"taken_at_ms":[1],"humidity_mpct":[1],"clock":[7]"#, "/clock/0"),
+        (#""sensor":[],"taken_at_ms":[],"humidity_mpct":[]"#, ""),
+        (#""sensor":[0],"taken_at_ms":[1],"humidity_mpct":[1],"records":[{"sequence":99,"kind":"hole","reason":"sensor_error"}]"#, "/records"),
+        (#""sensor":[0],"taken_at_ms":[1],"humidity_mpct":[1],"records":[{"sequence":6,"kind":"hole","reason":"bad luck"}]"#, "/records"),
+    ])
+    func `a fault is named by a JSON pointer`(columns: String, pointer: String) {
+        let error = #expect(throws: BatchRefusal.self) { try batch("{\(head),\(columns)}") }
+        guard case .malformed(let found, _)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(found.hasPrefix(pointer))
+    }
+
+    @Test func `another version is named before anything else is read`() {
+        #expect(throws: BatchRefusal.version(3)) { try batch(#"{"version":3,"all":"new"}"#) }
+    }
+}
+
+@Suite struct APIDescriptionTests {
+    @Test func `the description is JSON, and names every status of a batch's answer`() throws {
+        let document = try #require(try JSONSerialization.jsonObject(with: Data(OpenAPI.document)) as? [String: Any])
+        #expect(document["openapi"] as? String == "3.1.0")
+        let paths = try #require(document["paths"] as? [String: [String: Any]])
+        let responses = (paths["/v1/devices/{id}/batches"]?["post"] as? [String: Any])?["responses"] as? [String: Any]
+        #expect(Set(responses?.keys.map { $0 } ?? []) == ["200", "400", "401", "403", "413", "415", "503"])
+    }
+
+    @Test func `a range is within the file, or none`() {
+        #expect(ByteRange.parse("bytes=0-9", length: 100) == 0...9)
+        #expect(ByteRange.parse("bytes=90-", length: 100) == 90...99)
+        #expect(ByteRange.parse("bytes=-5", length: 100) == 95...99)
+        #expect(ByteRange.parse("bytes=50-999", length: 100) == 50...99)
+        for header in ["bytes=100-", "bytes=9-3", "bytes=-", "bytes=a-b", "lines=1-2", "bytes=0-1,3-4", "bytes=-0"] {
+            #expect(ByteRange.parse(header, length: 100) == nil)
+        }
+    }
+}

@@ -1,0 +1,109 @@
+@testable import EdgeDaemon
+import Forecasting
+import Foundation
+import Measures
+import Observing
+import Releases
+import Runtime
+import Signing
+import Testing
+import Wire
+
+/// Releases offered to a device, one after another: only a good one is ever used.
+@Suite struct ModelIntakeTests {
+    private let log = Log("test", least: .error)
+    private let folder = FileManager.default.temporaryDirectory.path + "/vaho-intake-\(UInt64.random(in: 0...(.max)))"
+
+    private func key(_ byte: UInt8) throws -> PrivateKey { try PrivateKey(seed: [UInt8](repeating: byte, count: 32)) }
+
+    private func file(counter: UInt64, weight: Float = 0.01, key: PrivateKey) throws -> [UInt8] {
+        let features = Feature.contract(stepSeconds: 3_600)
+        let leadTimes = ForecastShape.leadTimes(on: .hourly)
+        let step = StepModel(
+            grid: .hourly, leadTimes: leadTimes, features: features,
+            coefficients: [Float](repeating: weight, count: leadTimes.count * features.count),
+            quantiles: leadTimes.flatMap { _ in (-3...3).map { Float($0) } })
+        let release = Release(
+            header: ReleaseHeader(
+                counter: counter, modelID: "m\(counter)", createdAt: Instant(ms: 1), expiresAt: Instant(ms: 2),
+                provenance: Provenance(snapshot: "", codeVersion: "", seed: 0, configuration: "", parent: "", backtest: "")),
+            model: ForecastModel(steps: [step]))
+        return try ReleaseFile.bytes(of: release, sha256: { SHA256.digest($0) }) { message in
+            [ReleaseFile.Signature(keyID: key.publicKey.id, signature: try key.signature(of: message))]
+        }
+    }
+
+    private func name(_ counter: UInt64, _ bytes: [UInt8]) -> ReleaseName { ReleaseName(counter: counter, sha256: SHA256.digest(bytes)) }
+
+    private func intake(_ store: ReadingStore) throws -> ModelIntake {
+        try Files.makeFolder(folder)
+        try Files.replace(folder + "/keys", with: Array(ReleaseKeyFile.text([try key(1).publicKey]).utf8))
+        return ModelIntake(folder: folder, keyFile: folder + "/keys", store: store, log: log)
+    }
+
+    @Test func `a good release is used at once and after a restart; damaged, foreign and older ones never are`() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
+        let intake = try intake(store)
+        let good = try file(counter: 5, key: key(1))
+        await intake.take(good, as: name(5, good))
+        #expect(intake.active.current?.name == name(5, good))
+        #expect(await intake.refusal == nil)
+
+        var flipped = try file(counter: 6, key: key(1))
+        flipped[flipped.count / 2] ^= 4
+        let foreign = try file(counter: 7, key: key(2))
+        let older = try file(counter: 4, key: key(1))
+        for (bytes, counter, words) in [
+            (flipped, UInt64(6), "SHA-256"), (foreign, 7, "trusted key"), (older, 4, "not above 5"), ([1, 2, 3], 8, "length"),
+        ] {
+            let offered = name(counter, bytes)
+            #expect(await intake.wants(offered))
+            await intake.take(bytes, as: offered)
+            #expect(intake.active.current?.name == name(5, good))
+            #expect(await intake.refusal?.contains(words) == true)
+            #expect(await !intake.wants(offered), "a refused release is not fetched again and again")
+        }
+        let restarted = ModelIntake(folder: folder, keyFile: folder + "/keys", store: store, log: log)
+        await restarted.load()
+        #expect(restarted.active.current?.name == name(5, good))
+    }
+
+    @Test func `when the file in use is damaged on disk, the last good one is used`() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
+        let intake = try intake(store)
+        let (first, second) = (try file(counter: 5, key: key(1)), try file(counter: 6, weight: 0.02, key: key(1)))
+        await intake.take(first, as: name(5, first))
+        await intake.take(second, as: name(6, second))
+        #expect(intake.active.current?.name == name(6, second))
+        try Files.replace(folder + "/release.vaho", with: Array(second.prefix(500)))
+        let restarted = ModelIntake(folder: folder, keyFile: folder + "/keys", store: store, log: log)
+        await restarted.load()
+        #expect(restarted.active.current?.name == name(5, first))
+    }
+
+    @Test func `a crash between counter and switch does not shut the release out`() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
+        let intake = try intake(store)
+        let good = try file(counter: 5, key: key(1))
+        try await store.setMeta("release_sha256", Hexadecimal.text(SHA256.digest(good)))
+        try await store.setMeta("release_counter", "5")
+        await intake.take(good, as: name(5, good))
+        #expect(intake.active.current?.name == name(5, good))
+    }
+
+    @Test func `without a key nothing is trusted, with model trust it is`() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try Files.makeFolder(folder)
+        let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
+        let intake = ModelIntake(folder: folder, keyFile: nil, store: store, log: log)
+        let good = try file(counter: 5, key: key(1))
+        await intake.take(good, as: nil)
+        #expect(intake.active.current == nil)
+        try Files.replace(ModelIntake.trustFile(in: folder), with: Array(ReleaseKeyFile.text([try key(1).publicKey]).utf8))
+        await intake.take(good, as: nil)
+        #expect(intake.active.current?.name.counter == 5)
+    }
+}

@@ -1,0 +1,231 @@
+@testable import EdgeDaemon
+import Forecasting
+import Foundation
+import Measures
+import Observing
+import Runtime
+import SQLite
+import Testing
+import Wire
+
+private let log = Log("test", least: .error)
+private let host = HostIdentity(fingerprint: "host-a", bootID: "boot-1")
+
+private func store(_ path: String = ":memory:", on host: HostIdentity = host) async throws -> ReadingStore {
+    try await ReadingStore(path: path, host: host, log: log)
+}
+
+private func sensor(_ store: ReadingStore, _ name: String = "air") async throws -> Int64 {
+    try await store.register(SensorRecord(sensor: try #require(SensorName(name)), kind: "simulated", step: .seconds(600)))
+}
+
+private func readings(_ sensor: Int64, _ count: Int, from minute: Int = 0) -> [ReadingStore.Taken] {
+    (0..<count).map {
+        ReadingStore.Taken(
+            sensor: sensor,
+            reading: Reading(takenAt: Instant(ms: Int64(minute + $0 + 1) * 60_000), humidityMpct: Int32(45_000 + $0), temperatureMc: 20_000))
+    }
+}
+
+private func answer(_ life: ReadingStore.Life, through: Int64, held: [ClosedRange<Int64>] = [], conflicts: [Int64] = []) -> Answer {
+    Answer(
+        epoch: life.epoch, through: through, held: held, refused: [], conflicts: conflicts,
+        next: .init(afterMs: 0, maxReadings: 5_000, maxBytes: 1 << 20), release: nil)
+}
+
+private final class Folder {
+    let path = FileManager.default.temporaryDirectory.path + "/vaho-store-\(UInt64.random(in: 0...(.max)))"
+    init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+@Suite struct ReadingStoreTests {
+    @Test func `a row never changes its sequence, and a batch carries rows in their order`() async throws {
+        let store = try await store()
+        let id = try await sensor(store)  // sequence 1: the sensor's own record
+        try await store.append(readings(id, 3))
+        try await store.append(.hole(Hole(sensor: nil, reason: .sensorError, from: Instant(ms: 1), to: Instant(ms: 2), count: 1)))
+        try await store.append(readings(id, 1, from: 9))
+        let life = await store.current
+        #expect(life.last == 6)
+        let batch = try #require(try await store.batch(life: life.number, from: 1, through: 6, limit: 100))
+        #expect(batch.first == 1 && batch.rows.count == 6)
+        guard case .record(.sensor) = batch.rows[0], case .record(.hole) = batch.rows[4], case .reading(0, let last) = batch.rows[5] else {
+            Issue.record("the rows are not in their order")
+            return
+        }
+        #expect(last.takenAt.ms == 600_000)
+        #expect(try await store.batch(life: life.number, from: 2, through: 6, limit: 2)?.last == 3)
+    }
+
+    @Test func `everything is there again after a restart: rows, epoch, what the cloud holds`() async throws {
+        let folder = try Folder()
+        let path = folder.path + "/s.sqlite"
+        var before: [ReadingStore.Life] = []
+        do {
+            let first = try await store(path)
+            let id = try await sensor(first)
+            try await first.append(readings(id, 5))
+            _ = try await first.settle(answer(first.current, through: 3, held: [5...5]))
+            try await first.saveHeld()
+            before = await first.allLives
+        }
+        let second = try await store(path)
+        #expect(await second.allLives == before)
+        #expect(await second.current.held == HeldRanges([1...3, 5...5]))
+        #expect(await second.current.backlog == 2)
+        #expect(try await sensor(second) == 1)  // the same sensor, and no second record
+        #expect(await second.current.last == 6)
+    }
+
+    @Test func `another host means a copied card: a new epoch, and the old rows keep theirs`() async throws {
+        let folder = try Folder()
+        let path = folder.path + "/s.sqlite"
+        do {
+            let original = try await store(path)
+            try await original.append(readings(try await sensor(original), 2))
+        }
+        let copy = try await store(path, on: HostIdentity(fingerprint: "host-b", bootID: "boot-1"))
+        let lives = await copy.allLives
+        #expect(lives.count == 2)
+        #expect(lives[0].epoch != lives[1].epoch)
+        #expect(lives[0].last == 3 && lives[1].last == 0)
+    }
+
+    @Test func `a cloud that holds more than the store gave: the store is a restored copy and takes a new epoch`() async throws {
+        let store = try await store()
+        try await store.append(readings(try await sensor(store), 4))
+        let old = await store.current
+        #expect(try await store.settle(answer(old, through: 99)) == .storeIsBehind(cloudHolds: 99, storeGave: 5))
+        #expect(await store.current.epoch != old.epoch)
+        #expect(await store.allLives.reduce(0) { $0 + $1.backlog } == 0)
+    }
+
+    @Test func `rows in conflict are sent again under a new epoch, none is lost`() async throws {
+        let store = try await store()
+        try await store.append(readings(try await sensor(store), 4))
+        let old = await store.current
+        #expect(try await store.settle(answer(old, through: 5, conflicts: [2, 4])) == .moved(2))
+        let lives = await store.allLives
+        #expect(lives.count == 2 && lives[0].backlog == 0 && lives[1].backlog == 2)
+        let moved = try #require(try await store.batch(life: lives[1].number, from: 1, through: 2, limit: 9))
+        #expect(moved.epoch != old.epoch)
+        let kept = moved.rows.compactMap { if case .reading(_, let reading) = $0 { reading.humidityMpct } else { nil } }
+        #expect(kept == [45_000, 45_002])
+        #expect(try await store.counts().readings == 4)
+    }
+
+    @Test func `a full disk refuses the commit, gives its sequences back, and goes on when there is room`() async throws {
+        let store = try await store()
+        let id = try await sensor(store)
+        try await store.limitPages(to: 30)
+        await #expect(throws: SQLiteError.self) { try await store.append(readings(id, 5_000)) }
+        #expect(await store.current.last == 1)
+        try await store.limitPages(to: 100_000)
+        try await store.append(readings(id, 5_000))
+        #expect(await store.current.last == 5_001)
+    }
+
+    @Test func `above the byte limit the oldest go, and a hole says how many and which`() async throws {
+        let store = try await store()
+        let id = try await sensor(store)
+        for round in 0..<4 { try await store.append(readings(id, 5_000, from: round * 5_000)) }
+        var retention = ReadingStore.Retention()
+        retention.byteLimit = try await store.counts().bytes / 2
+        try await store.enforce(retention, now: Instant(ms: 1_300_000_000))
+        let holes = try await store.holes(limit: 10)
+        #expect(!holes.isEmpty)
+        #expect(holes.allSatisfy { $0.reason == .evictedBySize && $0.sequences != nil })
+        let evicted = holes.reduce(0) { $0 + $1.count }
+        let counts = try await store.counts()
+        #expect(counts.readings == 20_000 - evicted)
+        #expect(counts.evicted == evicted)
+        #expect(await store.current.backlog == counts.readings + 1 + Int64(holes.count))
+    }
+
+    @Test func `delivered readings past the retention go, undelivered ones stay`() async throws {
+        let store = try await store()
+        try await store.append(readings(try await sensor(store), 10))
+        _ = try await store.settle(answer(store.current, through: 6))
+        try await store.enforce(ReadingStore.Retention(), now: Instant(ms: 200 * 86_400_000))
+        #expect(try await store.counts().readings == 5)
+    }
+
+    @Test func `a store of a newer version is refused, not overwritten`() async throws {
+        let folder = try Folder()
+        let path = folder.path + "/s.sqlite"
+        let database = try Connection(path: path)
+        try database.execute("PRAGMA user_version = 99")
+        let error = await #expect(throws: StoreFault.self) { try await store(path) }
+        #expect(error?.description.contains("newer vaho-edge") == true)
+    }
+}
+
+extension ReadingStore {
+    func limitPages(to count: Int) throws { _ = try database.integer("PRAGMA max_page_count = \(count)") }
+}
+
+@Suite struct ForecastKeepingTests {
+    private func observation(_ bin: Int64, _ percent: Double) -> Observation {
+        Observation(validAt: Instant(ms: bin * 600_000), humidity: RelativeHumidity(percent: percent), temperature: Temperature(celsius: 20))
+    }
+
+    @Test func `forecasts are stored, found and scored when their time comes, and storing again changes nothing`() async throws {
+        let store = try await store()
+        let id = try await sensor(store)
+        var history = History(grid: .fine)
+        var outcomes: [ReadingStore.Outcome] = []
+        for bin in 1...40 as ClosedRange<Int64> {
+            let now = observation(bin, 50 + Double(bin % 7))
+            history.append(now)
+            outcomes.append(
+                ReadingStore.Outcome(
+                    sensor: id, observation: now, through: bin, forecast: Forecaster.forecast(history, model: nil), releaseCounter: 7,
+                    issuedAt: now.validAt))
+        }
+        try await store.save(outcomes)
+        let scores = try await store.liveScores()
+        #expect(scores.map(\.leadTimeSeconds) == [3_600, 10_800, 21_600])
+        #expect(scores.map(\.count) == [34, 22, 4])
+        #expect(scores.allSatisfy { $0.releaseCounter == 7 && $0.absoluteErrorMpct > 0 })
+        try await store.save(outcomes)
+        #expect(try await store.liveScores() == scores)
+
+        let newest = try #require(try await store.forecast(sensor: id))
+        #expect(newest.forecast.origin.ms == 40 * 600_000)
+        let made = try #require(outcomes.last?.forecast)
+        for lead in made.leadTimes.indices { #expect(abs(newest.forecast.median(lead: lead) - made.median(lead: lead)) < 0.0051) }
+        #expect(try await store.observations(sensor: id, since: Instant(ms: 38 * 600_000)) == [observation(39, 54), observation(40, 55)])
+    }
+
+    @Test func `a forecast keeps its digits in a row of about nine hundred bytes, and seven lead times when it is old`() throws {
+        var history = History(grid: .fine)
+        for bin in 1...300 as ClosedRange<Int64> { history.append(observation(bin, 40 + Double(bin % 11))) }
+        let forecast = try #require(Forecaster.forecast(history, model: nil))
+        let bytes = StoredForecast.bytes(forecast)
+        #expect((700...1_100).contains(bytes.count))
+        let read = try StoredForecast.forecast(bytes, origin: forecast.origin)
+        #expect(read.leadTimes == forecast.leadTimes && read.method == forecast.method)
+        #expect(zip(read.humidity, forecast.humidity).allSatisfy { abs($0 - $1) < 0.0051 })
+        #expect(StoredForecast.thinned(read).leadTimes == ForecastShape.scored)
+        for length in bytes.indices {
+            #expect(throws: (any Error).self) { try StoredForecast.forecast(Array(bytes.prefix(length)), origin: forecast.origin) }
+        }
+    }
+
+    @Test func `a restart takes in the readings after the last observation, as if it had not stopped`() async throws {
+        let taken = (1...25).map { Reading(takenAt: Instant(ms: Int64($0) * 60_000), humidityMpct: Int32(40_000 + $0 * 10)) }
+        var whole = SensorForecasting(id: 1, grid: .fine, observations: [], through: 0)
+        let unbroken = taken.enumerated().flatMap { whole.take($0.element, key: Int64($0.offset + 1), release: nil, now: Instant(ms: 0)) }
+
+        var first = SensorForecasting(id: 1, grid: .fine, observations: [], through: 0)
+        let before = taken.prefix(14).enumerated().flatMap { first.take($0.element, key: Int64($0.offset + 1), release: nil, now: Instant(ms: 0)) }
+        let through = try #require(before.last?.through)
+        var second = SensorForecasting(id: 1, grid: .fine, observations: before.map(\.observation), through: through)
+        let after = taken.enumerated().filter { Int64($0.offset + 1) > through }.flatMap {
+            second.take($0.element, key: Int64($0.offset + 1), release: nil, now: Instant(ms: 0))
+        }
+        #expect((before + after).map(\.observation) == unbroken.map(\.observation))
+        #expect((before + after).map(\.forecast) == unbroken.map(\.forecast))
+    }
+}

@@ -1,0 +1,140 @@
+internal import Forecasting
+
+import Archive
+import Foundation
+import Measures
+import Observing
+@testable import Pipeline
+import Releases
+import Testing
+import Text
+import Wire
+
+@Suite struct TrainingTests {
+    private let folder = FileManager.default.temporaryDirectory.path + "/vaho-pipeline-\(UInt64.random(in: 0...(.max)))"
+    private let now = Instant(ms: 1_795_000_000_000)
+
+    private static let recordings = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../deploy/demo"
+
+    /// A recording of the demonstration, sent as a device would.
+    private func send(_ archive: Archive, _ recording: String) async throws {
+        let name = try #require(DeviceID(recording))
+        _ = try await archive.addDevice(name, now: now)
+        let device = try #require(try await archive.device(named: name)).id
+        let lines = try String(contentsOfFile: "\(Self.recordings)/\(recording).csv", encoding: .utf8).split(separator: "\n")
+        let format = try SeriesCSV(header: lines[0])
+        let rows = try lines.dropFirst().map { line -> Batch.Row in
+            let row = try format.row(line, line: 0)
+            return .reading(
+                sensor: 0,
+                Reading(
+                    takenAt: Instant(ms: row.takenAtMs), humidityMpct: row.humidityPct.flatMap(Milli.whole),
+                    temperatureMc: row.temperatureC.flatMap(Milli.whole)))
+        }
+        for start in stride(from: 0, to: rows.count, by: 5_000) {
+            let batch = Batch(
+                epoch: Epoch(bits: 5), first: Int64(start + 1), sensors: [try #require(SensorName("air"))],
+                rows: Array(rows[start..<min(rows.count, start + 5_000)]))
+            _ = try await archive.ingest([Archive.Arrival(device: device, batch: batch, receivedAt: now)], pace: Archive.Pace())
+        }
+    }
+
+    @Test(.timeLimit(.minutes(3)))
+    func `a run on real recordings ends in a signed release; on the same data it does nothing; the key stays private`() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let archive = try await Archive(folder: folder)
+        let training = Training(archive: archive, reader: archive)
+        try await send(archive, "attic")
+        #expect(try await training.run(cause: "manual", now: now).outcome != .too_little_data)
+        for recording in ["airport", "bathroom"] { try await send(archive, recording) }
+        let result = try await training.run(cause: "manual", now: now + .seconds(1))
+        #expect(result.outcome == .promoted, "\(result.detail)")
+        let name = try #require(result.release)
+        #expect(name.counter >= 1_795_000_001)
+        #expect(try await archive.releaseName(alias: Archive.champion) == name)
+
+        let bytes = try #require(try await archive.releaseBytes(counter: name.counter))
+        let signer = try ReleaseSigner(folder: folder)
+        let release = try ReleaseIntake.open(
+            bytes, ReleaseIntake.Demand(sha256: name.sha256, counterAbove: 0), ReleaseSigner.cryptography(trusting: [signer.publicKey]))
+        #expect(release.model.steps.map(\.grid) == [.fine, .hourly])
+        #expect(release.header.provenance.backtest == result.detail)
+        let mode = try FileManager.default.attributesOfItem(atPath: signer.path)[.posixPermissions] as? Int
+        #expect(mode == 0o600)
+
+        #expect(try await training.run(cause: "manual", now: now + .seconds(2)).outcome == .unchanged)
+        #expect(try await archive.runs(limit: 9).first?.release == name.counter)
+
+        // The cloud forecasts with it, on demand.
+        let sensor = try #require(try await archive.sensors().first { $0.device.name == "airport" })
+        let forecast = try #require(try await FleetForecasts(reader: archive).forecast(sensor))
+        #expect(forecast.release == name)
+        #expect(forecast.forecast.method == .ridge)
+    }
+
+    @Test func `without data a run says how much is missing`() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let archive = try await Archive(folder: folder)
+        let result = try await Training(archive: archive, reader: archive).run(cause: "manual", now: now)
+        #expect(result.outcome == .too_little_data)
+        #expect(result.detail.contains("0 days, about 14"))
+    }
+
+    @Test func `a damaged key is not replaced in silence`() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try "not a key".write(toFile: folder + "/release-signing.key", atomically: true, encoding: .utf8)
+        #expect(throws: (any Error).self) { try ReleaseSigner(folder: folder) }
+    }
+}
+
+@Suite struct BacktestTests {
+    private let folder = FileManager.default.temporaryDirectory.path + "/vaho-backtest-\(UInt64.random(in: 0...(.max)))"
+
+    private func write(_ name: String, _ text: String) throws {
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try text.write(toFile: "\(folder)/\(name)", atomically: true, encoding: .utf8)
+    }
+
+    private func series(poisonedAfter hour: Int = .max) -> String {
+        "time,humidity_pct,temperature_c\n"
+            + (0..<900).map { i in
+                let percent = i > hour ? 1.0 : 50 + Double((i * 7 + i / 24) % 19) + (i % 24 < 12 ? 5 : 0)
+                return "\(RFC3339.format(ms: 1_600_000_200_000 / 3_600_000 * 3_600_000 + Int64(i) * 3_600_000)),\(percent),20\n"
+            }.joined()
+    }
+
+    private func lines(_ method: Backtest.Method) async throws -> [String] {
+        let origins = try Backtest.origins(fromFile: folder + "/origins.csv")
+        let backtest = Backtest(folder: folder, origins: origins, leadTimes: [.seconds(3_600), .seconds(86_400)], method: method)
+        let made = try await backtest.lines(ofSeries: "s")
+        #expect(made.missing == 0)
+        return made.lines.split(separator: "\n").map(String.init)
+    }
+
+    @Test func `an origin sees nothing after it: poisoning the future changes no digit`() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let at = RFC3339.format(ms: 1_600_000_200_000 / 3_600_000 * 3_600_000 + 700 * 3_600_000)
+        try write("origins.csv", "series,origin_time\ns,\(at)\n")
+        try write("s.csv", series())
+        let clean = try await lines(.local)
+        #expect(clean.count == 2)
+        #expect(clean.allSatisfy { $0.hasPrefix("s,\(at),") && $0.split(separator: ",").count == 6 })
+        try write("s.csv", series(poisonedAfter: 700))
+        #expect(try await lines(.local) == clean)
+        try write("s.csv", series(poisonedAfter: 699))
+        #expect(try await lines(.local) != clean)
+    }
+
+    @Test func `bad files say which line is wrong`() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try write("origins.csv", "series,origin_time\ns,yesterday\n")
+        let error = #expect(throws: (any Error).self) { try Backtest.origins(fromFile: folder + "/origins.csv") }
+        #expect(error.map { "\($0)".contains("line 2") } == true)
+        try write("origins.csv", "series,origin_time\ns,2020-09-13T00:00:00Z\n")
+        try write("s.csv", "time,humidity_pct\n2020-09-13T00:00:00Z,wet\n")
+        await #expect(throws: (any Error).self) { try await lines(.local) }
+        try write("origins.csv", "series,origin_time\n../etc/passwd,2020-09-13T00:00:00Z\n")
+        #expect(throws: (any Error).self) { try Backtest.origins(fromFile: folder + "/origins.csv") }
+    }
+}
