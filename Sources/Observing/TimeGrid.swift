@@ -22,8 +22,8 @@ package struct TimeGrid: Sendable, Hashable {
     /// The end of the bin an instant falls into.
     package func label(of instant: Instant) -> Instant {
         let step = step.ms
-        let floor = instant.ms >= 0 ? instant.ms / step * step : -((step - 1 - instant.ms) / step) * step
-        return Instant(ms: floor == instant.ms ? floor : floor + step)
+        let rest = instant.ms % step
+        return Instant(ms: rest == 0 ? instant.ms : instant.ms - rest + (rest > 0 ? step : 0))
     }
 
     /// For how many empty bins the last value is held: 60 minutes in all, of which the first bin is its own.

@@ -62,7 +62,7 @@ package enum RecordCoding {
             guard offset.magnitude <= Instant.valid.upperBound.ms.magnitude else { throw MalformedBytes(at: start, "a correction is too large") }
             record = .clockCorrection(
                 ClockCorrection(
-                    boot: UInt32(boot), offset: .milliseconds(offset), from: Instant(ms: try body.zigzag()), to: Instant(ms: try body.zigzag())))
+                    boot: UInt32(boot), offset: .milliseconds(offset), from: try instant(&body), to: try instant(&body)))
         case sensor:
             let name = try sensorName(&body)
             let texts = [try body.text(limit: 128), try body.text(limit: 128), try body.text(limit: 128), try body.text(limit: 256)]
@@ -84,8 +84,8 @@ package enum RecordCoding {
         let sensor = SensorName(name)
         guard sensor != nil || name.isEmpty else { throw MalformedBytes(at: start, "a sensor's name is \(SensorName.rule)") }
         guard let reason = Hole.Reason(rawValue: try body.byte()) else { throw MalformedBytes(at: start, "a hole's reason is not known") }
-        let from = Instant(ms: try body.zigzag())
-        let to = Instant(ms: try body.zigzag())
+        let from = try instant(&body)
+        let to = try instant(&body)
         let count = try body.zigzag()
         let low = try body.zigzag()
         let high = try body.zigzag()
@@ -93,6 +93,13 @@ package enum RecordCoding {
             throw MalformedBytes(at: start, "a hole's counts are out of order")
         }
         return Hole(sensor: sensor, reason: reason, from: from, to: to, count: count, sequences: low > 0 ? low...high : nil)
+    }
+
+    private static func instant(_ body: inout ByteReader) throws(MalformedBytes) -> Instant {
+        let start = body.offset
+        let instant = Instant(ms: try body.zigzag())
+        guard Instant.valid.contains(instant) else { throw MalformedBytes(at: start, "a time out of range") }
+        return instant
     }
 
     private static func sensorName(_ body: inout ByteReader) throws(MalformedBytes) -> SensorName {

@@ -148,3 +148,55 @@ import Testing
         #expect(ContinuousClock.now - askedCloud < .seconds(5))
     }
 }
+
+/// Both programs over TLS, by a certificate of the test's own authority.
+@Suite(.serialized) struct TLSTests {
+    private func openssl(_ arguments: String...) throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/openssl")
+        process.arguments = arguments
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `the cloud serves TLS itself, an edge that knows the authority delivers, one that does not refuses`() async throws {
+        let cloud = Cloud()
+        try FileManager.default.createDirectory(atPath: cloud.folder, withIntermediateDirectories: true)
+        let (certificate, key) = ("\(cloud.folder)/cert.pem", "\(cloud.folder)/key.pem")
+        try openssl(
+            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", certificate, "-days", "2",
+            "-subj", "/CN=vaho", "-addext", "subjectAltName=IP:127.0.0.1")
+        try await cloud.start(["VAHO_TLS_CERT_FILE": certificate, "VAHO_TLS_KEY_FILE": key])
+        _ = try cloud.add("vault")
+        var environment = cloud.edgeEnvironment("vault")
+        environment["VAHO_SENSOR_AIR"] = "simulated"
+        environment["VAHO_SAMPLE_PERIOD_SECONDS"] = "1"
+        environment["VAHO_COMMIT_PERIOD_SECONDS"] = "0"
+        environment["VAHO_CLOUD_URL"] = "https://127.0.0.1:\(cloud.port)"
+        let stranger = try RunningProgram("vaho-edge", ["run"], environment: environment, folder: cloud.folder)
+        _ = try await seen("the refusal") { stranger.log.contains("cloud not reached") && stranger.log.contains("certificate") ? true : nil }
+        stranger.signal(SIGTERM)
+        #expect(try await stranger.exitCode() == 0)
+        environment["VAHO_CA_FILE"] = certificate
+        environment["VAHO_LOG_LEVEL"] = "debug"
+        let edge = try RunningProgram("vaho-edge", ["run"], environment: environment, folder: cloud.folder)
+        _ = try await seen("a delivery over TLS") { edge.log.contains("batch delivered") ? true : nil }
+        edge.signal(SIGTERM)
+        #expect(try await edge.exitCode() == 0)
+        #expect(try await cloud.stop() == 0)
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `a second program on the same folder is told so`() async throws {
+        let cloud = Cloud()
+        try await cloud.start()
+        let second = try RunningProgram(
+            "vaho-cloud", ["serve"], environment: cloud.environment.merging(["VAHO_LISTEN": "127.0.0.1:0"]) { $1 }, folder: cloud.folder)
+        #expect(try await second.exitCode() == 1)
+        #expect(second.log.contains("is in use by another process"))
+        #expect(try await cloud.stop() == 0)
+    }
+}

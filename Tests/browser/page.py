@@ -70,7 +70,7 @@ def check(condition, what):
 def main():
     cloud, edge = sys.argv[1:3]
     picture = sys.argv[3] if len(sys.argv) > 3 else None
-    browser = Browser(1280, 1000)
+    browser = Browser(1280, 1230)
     try:
         browser.go(cloud + "/")
         browser.wait("four devices", "['airport','attic','bathroom','tower'].every(name => document.body.innerText.includes(name))")

@@ -126,6 +126,9 @@ extension BatchJSON.RecordJSON {
         let to = Instant(ms: to_ms ?? 0)
         let name = sensor.flatMap(SensorName.init)
         guard sensor == nil || name != nil else { throw wrong("a sensor's name is \(SensorName.rule)") }
+        guard Instant.valid.contains(from), Instant.valid.contains(to) else {
+            throw wrong("from_ms and to_ms are milliseconds since 1970, up to the year 2199")
+        }
         switch kind {
         case "hole":
             guard let reason = reason.flatMap(Hole.Reason.init(name:)) else {

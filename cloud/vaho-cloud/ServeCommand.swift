@@ -13,6 +13,10 @@ extension Program.Command {
     ) { arguments in
         let settings = try CloudSettings.read(arguments)
         let log = Log("vaho-cloud", least: settings.logLevel)
+        try Files.makeFolder(settings.storeFolder)
+        // Commands may open the archive beside the server; a second server would train and serve against the first.
+        let lock = try FolderLock(settings.storeFolder)
+        defer { withExtendedLifetime(lock) {} }
         let archive = try await Archive(folder: settings.storeFolder)
         let reader = try await Archive(folder: settings.storeFolder, access: .readOnly)
         let signer = try ReleaseSigner(folder: settings.storeFolder)

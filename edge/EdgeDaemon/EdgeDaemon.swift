@@ -16,6 +16,8 @@ package struct EdgeDaemon {
 
     package func run() async throws {
         try Files.makeFolder(settings.stateFolder)
+        let lock = try FolderLock(settings.stateFolder)
+        defer { withExtendedLifetime(lock) {} }
         let store = try await ReadingStore(path: settings.storePath, host: .current(), log: log.component("store"))
         let intake = ModelIntake(
             folder: settings.stateFolder, keyFile: settings.releaseKeyFile, store: store, log: log.component("model"))
@@ -23,7 +25,7 @@ package struct EdgeDaemon {
 
         var opened: [(configured: EdgeSettings.ConfiguredSensor, sensor: any Sensor)] = []
         for configured in settings.sensors {
-            let newest = try await store.newestReading(sensor: configured.name)
+            let newest = await store.newestReading(sensor: configured.name)
             opened.append((configured, try configured.spec.open(sysfs: settings.sysfs, startingAfter: newest)))
         }
         let starts = opened.compactMap { $0.sensor.identity.startsAt }

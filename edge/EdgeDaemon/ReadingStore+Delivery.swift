@@ -28,15 +28,7 @@ extension ReadingStore {
                 names[sensor] = sensors.count
                 sensors.append(name)
             }
-            rows[RowKey(readings.integer(0)).sequence] = .reading(
-                sensor: names[sensor] ?? 0,
-                Reading(
-                    takenAt: Instant(ms: readings.integer(3)), humidityMpct: readings.optionalInteger(4).map(Int32.init(truncatingIfNeeded:)),
-                    temperatureMc: readings.optionalInteger(5).map(Int32.init(truncatingIfNeeded:)),
-                    pressurePa: readings.optionalInteger(6).map(Int32.init(truncatingIfNeeded:)),
-                    flags: ReadingFlags(rawValue: UInt16(truncatingIfNeeded: readings.integer(7))),
-                    clock: ClockQuality(rawValue: UInt8(truncatingIfNeeded: readings.integer(8))) ?? .unknown,
-                    boot: UInt32(truncatingIfNeeded: readings.integer(9)), boottimeMs: readings.integer(10)))
+            rows[RowKey(readings.integer(0)).sequence] = .reading(sensor: names[sensor] ?? 0, Reading(readings, from: 3))
         }
         var records = try database.prepare("SELECT key, body FROM record WHERE key BETWEEN ? AND ?")
         try records.bind(range.0, at: 1)

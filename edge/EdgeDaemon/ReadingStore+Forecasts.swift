@@ -121,32 +121,4 @@ extension ReadingStore {
         try select.bind(sensor, at: 1)
         return try select.step() ? (Instant(ms: select.integer(0)), select.integer(1)) : nil
     }
-
-    /// Readings of a sensor after a row, oldest first: what the open bin is made of after a restart.
-    package func readings(sensor: Int64, after key: Int64) throws -> [(key: Int64, reading: Reading)] {
-        var select = try database.prepare(
-            "SELECT key, taken_at_ms, humidity_mpct, temperature_mc, flags FROM reading WHERE key > ? AND sensor = ? ORDER BY key")
-        try select.bind(key, at: 1)
-        try select.bind(sensor, at: 2)
-        var readings: [(key: Int64, reading: Reading)] = []
-        while try select.step() {
-            readings.append(
-                (
-                    select.integer(0),
-                    Reading(
-                        takenAt: Instant(ms: select.integer(1)), humidityMpct: select.optionalInteger(2).map(Int32.init(truncatingIfNeeded:)),
-                        temperatureMc: select.optionalInteger(3).map(Int32.init(truncatingIfNeeded:)),
-                        flags: ReadingFlags(rawValue: UInt16(truncatingIfNeeded: select.integer(4))))
-                ))
-        }
-        return readings
-    }
-
-    /// The time of a sensor's newest reading.
-    package func newestReading(sensor name: SensorName) throws -> Instant? {
-        var select = try database.prepare(
-            "SELECT taken_at_ms FROM reading WHERE sensor = (SELECT id FROM sensor WHERE name = ?) ORDER BY key DESC LIMIT 1")
-        try select.bind(name.name, at: 1)
-        return try select.step() ? Instant(ms: select.integer(0)) : nil
-    }
 }

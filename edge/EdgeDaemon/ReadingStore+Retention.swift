@@ -37,6 +37,7 @@ extension ReadingStore {
                 try delete.bind(high, at: 2)
                 try delete.bind(limit.ms, at: 3)
                 try delete.run()
+                readingCount -= Int64(database.changes)
             }
         }
     }
@@ -85,11 +86,13 @@ extension ReadingStore {
         }
         select.reset()
         guard let first, let last, let index = lives.firstIndex(where: { $0.number == first.key.life }) else { return false }
+        var evicted: Int64 = 0
         try commit {
             var delete = try database.prepare("DELETE FROM reading WHERE key BETWEEN ? AND ?")
             try delete.bind(first.key.value, at: 1)
             try delete.bind(last.key.value, at: 2)
             try delete.run()
+            evicted = Int64(database.changes)
             guard undelivered > 0 else { return }
             lives[index].evicted += undelivered
             let isCurrent = index == lives.count - 1
@@ -101,6 +104,7 @@ extension ReadingStore {
             lives[index].held.insert(first.key.sequence...last.key.sequence)
             heldIsUnsaved = true
         }
+        readingCount -= evicted
         if undelivered > 0 { log(.warning, "readings evicted before delivery: the store is full", ["count": undelivered]) }
         return true
     }

@@ -17,15 +17,10 @@ extension ReadingStore {
         var statuses: [SensorStatus] = []
         while try select.step() {
             guard case .sensor(let record) = try RecordCoding.record(select.blob(1)) else { continue }
-            var last = try database.prepare(
-                "SELECT taken_at_ms, humidity_mpct, temperature_mc FROM reading WHERE sensor = ? AND humidity_mpct IS NOT NULL ORDER BY key DESC LIMIT 1"
-            )
-            try last.bind(select.integer(0), at: 1)
-            var newest: Observation?
-            if try last.step() {
-                newest = Observation(
-                    validAt: Instant(ms: last.integer(0)), humidity: RelativeHumidity(percent: Double(last.integer(1)) / 1_000),
-                    temperature: last.optionalInteger(2).map { Temperature(celsius: Double($0) / 1_000) })
+            let newest = newestReadings[select.integer(0)].map { reading in
+                Observation(
+                    validAt: reading.takenAt, humidity: RelativeHumidity(percent: Double(reading.humidityMpct ?? 0) / 1_000),
+                    temperature: reading.temperatureMc.map { Temperature(celsius: Double($0) / 1_000) })
             }
             statuses.append(SensorStatus(id: select.integer(0), record: record, state: select.text(2), last: newest))
         }
@@ -42,7 +37,7 @@ extension ReadingStore {
 
     package func counts() throws -> Counts {
         var counts = Counts()
-        counts.readings = try database.integer("SELECT COUNT(*) FROM reading") ?? 0
+        counts.readings = readingCount
         for life in lives {
             counts.backlog += life.backlog
             counts.evicted += life.evicted
@@ -81,28 +76,5 @@ extension ReadingStore {
             if case .hole(let hole) = try RecordCoding.record(select.blob(0)) { holes.append(hole) }
         }
         return holes.reversed()
-    }
-
-    /// Raw readings of a sensor, oldest first, at most `limit` of the newest.
-    package func rawReadings(sensor: Int64, limit: Int) throws -> [Reading] {
-        var select = try database.prepare(
-            """
-            SELECT taken_at_ms, humidity_mpct, temperature_mc, pressure_pa, flags, clock, boot, boottime_ms FROM reading
-            WHERE sensor = ? ORDER BY key DESC LIMIT ?
-            """)
-        try select.bind(sensor, at: 1)
-        try select.bind(Int64(limit), at: 2)
-        var readings: [Reading] = []
-        while try select.step() {
-            readings.append(
-                Reading(
-                    takenAt: Instant(ms: select.integer(0)), humidityMpct: select.optionalInteger(1).map(Int32.init(truncatingIfNeeded:)),
-                    temperatureMc: select.optionalInteger(2).map(Int32.init(truncatingIfNeeded:)),
-                    pressurePa: select.optionalInteger(3).map(Int32.init(truncatingIfNeeded:)),
-                    flags: ReadingFlags(rawValue: UInt16(truncatingIfNeeded: select.integer(4))),
-                    clock: ClockQuality(rawValue: UInt8(truncatingIfNeeded: select.integer(5))) ?? .unknown,
-                    boot: UInt32(truncatingIfNeeded: select.integer(6)), boottimeMs: select.integer(7)))
-        }
-        return readings.reversed()
     }
 }

@@ -19,6 +19,9 @@ package actor ReadingStore {
     var boot: UInt32 = 0
     var heldIsUnsaved = false  // saved with the next commit: losing it only means sending again
     private var sensors: [SensorName: Int64] = [:]
+    /// Counted once, then kept: a page that asks every two seconds must not scan the log.
+    var readingCount: Int64 = 0
+    var newestReadings: [Int64: Reading] = [:]  // by sensor
 
     /// One life of this store, and what the cloud holds of it.
     package struct Life: Sendable, Equatable {
@@ -95,7 +98,7 @@ package actor ReadingStore {
     /// - Returns: the key of each, in order.
     @discardableResult
     package func append(_ readings: [Taken]) throws -> [Int64] {
-        try commit {
+        let keys = try commit {
             var insert = try database.prepare("INSERT INTO reading VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
             return try readings.map { taken in
                 let key = nextKey()
@@ -114,6 +117,9 @@ package actor ReadingStore {
                 return key.value
             }
         }
+        readingCount += Int64(keys.count)
+        for taken in readings where taken.reading.humidityMpct != nil { newestReadings[taken.sensor] = taken.reading }
+        return keys
     }
 
     package func append(_ record: Record) throws {
@@ -205,6 +211,8 @@ package actor ReadingStore {
     private func readSensors() throws {
         var statement = try database.prepare("SELECT name, id FROM sensor")
         while try statement.step() { if let name = SensorName(statement.text(0)) { sensors[name] = statement.integer(1) } }
+        readingCount = try database.integer("SELECT COUNT(*) FROM reading") ?? 0
+        for id in sensors.values { newestReadings[id] = try newestReading(sensor: id) }
     }
 
     package func sensor(named name: SensorName) -> Int64? { sensors[name] }

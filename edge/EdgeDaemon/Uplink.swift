@@ -63,6 +63,7 @@ struct Uplink: Service {
 
     private func deliver(_ rows: Batch, life: Int64, _ plan: inout UplinkPlan) async throws {
         var batch = rows
+        let before = await store.allLives.reduce(0) { $0 + $1.backlog }
         batch.report = try await report()
         let response = try await client.send(
             request("POST", "/batches", headers: [("Content-Type", Batch.mediaType), ("Accept", Answer.mediaType)], body: batch.binary()))
@@ -81,6 +82,10 @@ struct Uplink: Service {
         if settlement != .settled { log(.warning, "rows to be sent under a new epoch", ["batch": batch.name, "why": "\(settlement)"]) }
         for row in answer.refused.prefix(10) { log(.warning, "row refused", ["sequence": row.sequence, "reason": row.reason.name]) }
         let backlog = await store.allLives.reduce(0) { $0 + $1.backlog }
+        guard batch.rows.isEmpty || backlog < before || settlement != .settled else {
+            // Without this an answer that settles nothing would be asked for again at once, for ever.
+            throw Unsettled(batch: batch.name)
+        }
         log(.debug, "batch delivered", ["batch": batch.name, "through": answer.through, "backlog": backlog])
         plan.settled(answer.next, backlog: backlog)
         if let release = answer.release, await intake.wants(release) { try await fetch(release) }
@@ -103,6 +108,12 @@ struct Uplink: Service {
             release: intake.active.current?.name, backlog: counts.backlog, evicted: counts.evicted, refused: counts.refused,
             clock: clock.isReplay ? .synchronised : ClockState.quality(), scores: try await store.liveScores(), refusal: await intake.refusal)
     }
+}
+
+/// The cloud's answer left the rows that it answers unsettled.
+struct Unsettled: Error, CustomStringConvertible {
+    let batch: String
+    var description: String { "the answer to \(batch) settles none of its rows" }
 }
 
 /// The cloud answered, but not with what was asked for.
