@@ -32,4 +32,4 @@ for product in "${products[@]}"; do
     swift build "${flags[@]}" --product "$product"
     install -m 755 "$(swift build "${flags[@]}" --product "$product" --show-bin-path)/$product" "$out/$product"
 done
-ls -l "$out" | awk 'NR > 1 { printf "%s %d bytes\n", $NF, $5 }'
+(cd "$out" && stat -c '%n %s bytes' "${products[@]}")
