@@ -105,7 +105,7 @@ let package = Package(
                 "EdgeDaemon",
             ]),
         tests("ArchiveTests", ["Measures", "Observing", "Wire", "Archive"]),
-        tests("PipelineTests", ["Measures", "Text", "Observing", "Forecasting", "Releases", "Wire", "Archive", "Pipeline"]),
+        tests("PipelineTests", ["Measures", "Text", "Observing", "Forecasting", "Releases", "Wire", "Signing", "Archive", "Pipeline"]),
         tests("APITests", ["Measures", "Wire", "API"]),
         tests("EndToEndTests", ["Measures", "Wire", "HTTPClient", "vaho-edge", "vaho-cloud"]),
         tests("SensorsTests", ["Measures", "Simulation", "Sensors"]),

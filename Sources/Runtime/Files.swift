@@ -58,6 +58,21 @@ package enum Files {
         try rename(temporary, to: path)
     }
 
+    /// Makes a file that was not there, whole or not at all; of several that try at once, one succeeds.
+    /// - Returns: false when there is one already.
+    package static func create(_ path: String, with bytes: [UInt8], mode: UInt32) throws(FileError) -> Bool {
+        let temporary = "\(path).\(getpid())-\(UInt32.random(in: 0...(.max)))"
+        try write(temporary, bytes, mode: mode)
+        let code = unsafe Glibc.link(temporary, path) == 0 ? 0 : errno
+        _ = unsafe unlink(temporary)
+        guard code == 0 else {
+            guard code == EEXIST else { throw FileError("make", path, code) }
+            return false
+        }
+        try syncFolder(of: path)
+        return true
+    }
+
     package static func write(_ path: String, _ bytes: [UInt8], mode: UInt32) throws(FileError) {
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw FileError("write", path, errno) }

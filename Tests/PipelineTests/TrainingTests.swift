@@ -6,6 +6,7 @@ import Measures
 import Observing
 @testable import Pipeline
 import Releases
+import Signing
 import Testing
 import Text
 import Wire
@@ -136,5 +137,18 @@ import Wire
         await #expect(throws: (any Error).self) { try await lines(.local) }
         try write("origins.csv", "series,origin_time\n../etc/passwd,2020-09-13T00:00:00Z\n")
         #expect(throws: (any Error).self) { try Backtest.origins(fromFile: folder + "/origins.csv") }
+    }
+}
+
+@Suite struct ReleaseSignerTests {
+    @Test(.timeLimit(.minutes(1))) func `many that make the key at once all get the same one`() async throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/vaho-signer-\(UInt64.random(in: 0...(.max)))"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let keys = try await withThrowingTaskGroup(of: String.self) { group in
+            for _ in 0..<16 { group.addTask { try ReleaseSigner(folder: folder).publicKey.hexadecimal } }
+            return try await group.reduce(into: Set<String>()) { $0.insert($1) }
+        }
+        #expect(keys.count == 1)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["release-signing.key"])
     }
 }

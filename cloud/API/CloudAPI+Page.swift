@@ -53,7 +53,10 @@ extension CloudAPI {
         let report = try await reader.report(of: device.id)
         var sensors: [Documents.Sensor] = []
         for sensor in try await reader.sensors(of: device.name) {
-            let last = try await reader.observations(sensor: sensor.id, since: (sensor.lastAt ?? Instant(ms: 0)) - sensor.grid.step).last
+            let last = try await reader.observations(sensor: sensor.id, since: (sensor.lastAt ?? Instant(ms: 0)) - sensor.grid.step).last.map {
+                // A bin that is still open bears the time of its end, which is yet to come.
+                Observation(validAt: min($0.validAt, sensor.lastAt ?? $0.validAt), humidity: $0.humidity, temperature: $0.temperature)
+            }
             sensors.append(
                 Documents.Sensor(name: sensor.name, kind: sensor.kind, place: sensor.place, step: sensor.grid.step, state: .ok, last: last))
         }

@@ -13,7 +13,7 @@ extension Archive {
         package let place: String
         package let grid: TimeGrid
         package let observations: Int64  // bins written, for the count of device-days
-        package let lastAt: Instant?
+        package let lastAt: Instant?  // of its newest reading
     }
 
     /// - Parameter device: `nil` for those of all devices, by device and name.

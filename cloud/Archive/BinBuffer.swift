@@ -10,9 +10,11 @@ struct BinBuffer {
     }
 
     private(set) var bins: [Key: Bin] = [:]
+    private(set) var newest: [Int64: Instant] = [:]  // reading, by sensor
 
     mutating func add(_ reading: Reading, sensor: Int64, grid: TimeGrid) {
         let label = grid.label(of: reading.takenAt)
+        newest[sensor] = max(newest[sensor] ?? reading.takenAt, reading.takenAt)
         bins[Key(sensor: sensor, validAt: label), default: Bin(validAt: label)].add(reading)
     }
 }
@@ -31,7 +33,7 @@ extension Archive {
                 temperature_readings = observation_bin.temperature_readings + excluded.temperature_readings,
                 temperature_sum_mc = observation_bin.temperature_sum_mc + excluded.temperature_sum_mc
             """)
-        var counts: [Int64: (bins: Int64, newest: Int64)] = [:]
+        var counts: [Int64: Int64] = [:]  // bins, by sensor
         for (key, bin) in buffer.bins {
             try upsert.bind(key.sensor, at: 1)
             try upsert.bind(key.validAt.ms, at: 2)
@@ -43,15 +45,14 @@ extension Archive {
             try upsert.bind(bin.temperatureCount, at: 8)
             try upsert.bind(bin.temperatureSumMc, at: 9)
             try upsert.run()
-            let before = counts[key.sensor] ?? (0, .min)
-            counts[key.sensor] = (before.bins + 1, max(before.newest, key.validAt.ms))
+            counts[key.sensor, default: 0] += 1
         }
         var update = try database.prepare(
             "UPDATE sensor SET observations = observations + ?, last_at_ms = MAX(COALESCE(last_at_ms, ?), ?) WHERE id = ?")
         for (sensor, count) in counts {
-            try update.bind(count.bins, at: 1)
-            try update.bind(count.newest, at: 2)
-            try update.bind(count.newest, at: 3)
+            try update.bind(count, at: 1)
+            try update.bind(buffer.newest[sensor]?.ms, at: 2)
+            try update.bind(buffer.newest[sensor]?.ms, at: 3)
             try update.bind(sensor, at: 4)
             try update.run()
         }

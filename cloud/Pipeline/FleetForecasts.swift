@@ -17,7 +17,8 @@ package actor FleetForecasts {
         guard let lastAt = sensor.lastAt else { return nil }
         var history = History(grid: sensor.grid)
         for observation in try await reader.observations(sensor: sensor.id, since: lastAt - .seconds(History.days * 86_400)) {
-            history.append(observation)
+            // The bin of the newest reading is still open, unless that reading ends it: the edge would not forecast from it either.
+            if observation.validAt <= lastAt { history.append(observation) }
         }
         let champion = try await champion()
         guard let forecast = Forecaster.forecast(history, model: champion?.model) else { return nil }

@@ -11,7 +11,8 @@ package struct ReleaseSigner {
         path = "\(folder)/release-signing.key"
         if !Files.exists(path) {
             try Files.makeFolder(folder)
-            try Files.replace(path, with: Array((Hexadecimal.text(PrivateKey.randomSeed()) + "\n").utf8), mode: 0o600)
+            // The server and a command may come here at once: the key that was there first counts for both.
+            _ = try Files.create(path, with: Array((Hexadecimal.text(PrivateKey.randomSeed()) + "\n").utf8), mode: 0o600)
         }
         guard let seed = Hexadecimal.bytes(try Files.readTrimmed(path)) else {
             throw SigningError(description: "\(path): expected 64 hexadecimal digits; restore it from a copy: edges trust no other key")

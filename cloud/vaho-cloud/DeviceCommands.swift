@@ -26,8 +26,8 @@ extension Program.Command {
         let name = try deviceName(arguments)
         let archive = try await Archive(folder: settings.storeFolder)
         let keys = ReleaseKeyFile.text([try ReleaseSigner(folder: settings.storeFolder).publicKey])
-        let token = try await archive.addDevice(name, now: LabelClock.wallClock)
         guard let folder = arguments.value("out") else {
+            let token = try await archive.addDevice(name, now: LabelClock.wallClock)
             StandardOutput.write(
                 """
                 token of \(name), shown only now; put it into the file that VAHO_TOKEN_FILE names on the device:
@@ -38,9 +38,11 @@ extension Program.Command {
                 """)
             return
         }
+        // The keys first: if the folder cannot be written, that is known before there is a token to lose.
         try Files.makeFolder(folder)
-        try Files.replace("\(folder)/token", with: Array((token + "\n").utf8), mode: 0o600)
         try Files.replace("\(folder)/release-keys", with: Array(keys.utf8))
+        let token = try await archive.addDevice(name, now: LabelClock.wallClock)
+        try Files.replace("\(folder)/token", with: Array((token + "\n").utf8), mode: 0o600)
         StandardOutput.write("\(folder)/token and \(folder)/release-keys are for \(name)\n")
     }
 
