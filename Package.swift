@@ -107,7 +107,7 @@ let package = Package(
         tests("ArchiveTests", ["Measures", "Observing", "Wire", "Archive"]),
         tests("PipelineTests", ["Measures", "Text", "Observing", "Forecasting", "Releases", "Wire", "Signing", "Archive", "Pipeline"]),
         tests("APITests", ["Measures", "Wire", "API"]),
-        tests("EndToEndTests", ["Measures", "Wire", "HTTPClient", "vaho-edge", "vaho-cloud"]),
+        tests("EndToEndTests", ["Measures", "Wire", "HTTPClient", "Signing", "vaho-edge", "vaho-cloud"]),
         tests("SensorsTests", ["Measures", "Simulation", "Sensors"]),
     ],
     swiftLanguageModes: [.v6]

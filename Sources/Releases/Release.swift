@@ -10,6 +10,9 @@ package struct Release: Sendable, Equatable {
         self.header = header
         self.model = model
     }
+
+    /// An expired release forecasts on: an old model is better than none, but somebody should look.
+    package func isExpired(at now: Instant) -> Bool { header.expiresAt < now }
 }
 
 package struct ReleaseHeader: Sendable, Equatable {

@@ -88,6 +88,34 @@ import Wire
         _ = try await cloud.stop()
     }
 
+    @Test(.timeLimit(.minutes(1)))
+    func `batches of many devices at once, each sent twice, are all stored once`() async throws {
+        let cloud = Cloud()
+        try await cloud.start()
+        let devices = try (1...6).map { (name: "d\($0)", token: try cloud.add("d\($0)")) }
+        let port = cloud.port
+        let statuses = try await withThrowingTaskGroup(of: [Int].self) { group in
+            for device in devices + devices {
+                group.addTask {
+                    let client = HTTPClient(settings: HTTPClient.Settings(userAgent: "end-to-end"))
+                    var statuses: [Int] = []
+                    for round in 0..<20 {
+                        let body = try Self.batch(first: Int64(round * 10 + 1), at: 1_700_000_000_000 + Int64(round) * 600_000).binary()
+                        let request = HTTPClient.Request(
+                            method: "POST", url: "http://127.0.0.1:\(port)/v1/devices/\(device.name)/batches",
+                            headers: [("Authorization", "Bearer \(device.token)"), ("Content-Type", Batch.mediaType)], body: body)
+                        statuses.append(try await client.send(request).status)
+                    }
+                    return statuses
+                }
+            }
+            return try await group.reduce(into: []) { $0 += $1 }
+        }
+        #expect(statuses == [Int](repeating: 200, count: 240))
+        #expect(try await cloud.metric("vaho_readings_total") == 6 * 200)
+        #expect(try await cloud.stop() == 0)
+    }
+
     @Test func `wrong use of the commands says the nearest right one and exits with 2`() throws {
         for (arguments, words) in [
             (["forcast"], "did you mean «forecast»"), (["forecast", "--horizn", "3h"], "did you mean --horizon"),

@@ -1,5 +1,6 @@
 import Foundation
 import HTTPClient
+import Signing
 import Testing
 
 /// Both programs as processes on loopback.
@@ -64,6 +65,20 @@ import Testing
             let scores = try await cloud.device("tower")["scores"] as? [[String: Any]] ?? []
             return scores.contains { $0["release"] as? Int == trained } ? true : nil
         }
+        // The release has a strong ETag, and comes in parts to who asks for a part.
+        let token = try String(contentsOfFile: "\(cloud.folder)/tower/token", encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
+        func release(_ headers: (name: String, value: String)...) async throws -> HTTPClient.Response {
+            try await cloud.request("GET", "/v1/devices/tower/release", headers: [(name: "Authorization", value: "Bearer \(token)")] + headers)
+        }
+        let whole = try await release()
+        let tag = try #require(whole.headers["etag"])
+        #expect(whole.status == 200 && tag == "\"\(Hexadecimal.text(SHA256.digest(whole.body)))\"")
+        #expect(try await release((name: "If-None-Match", value: tag)).status == 304)
+        let part = try await release((name: "Range", value: "bytes=100-199"))
+        #expect(part.status == 206 && part.body == Array(whole.body[100...199]))
+        #expect(part.headers["content-range"] == "bytes 100-199/\(whole.body.count)")
+        #expect(try await release((name: "Range", value: "bytes=999999-")).status == 416)
+
         // The page and its parts are served by both.
         for face in [cloud.port, port] {
             for path in ["/", "/app.js", "/app.css", "/dygraph.min.js", "/livez", "/readyz"] {

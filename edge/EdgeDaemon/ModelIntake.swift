@@ -58,6 +58,7 @@ package actor ModelIntake {
                 let name = ReleaseName(counter: release.header.counter, sha256: SHA256.digest(bytes))
                 active.replace(with: ActiveRelease.Named(name: name, release: release))
                 log(.info, "release in use", ["counter": name.counter, "model": release.header.modelID])
+                if release.isExpired(at: LabelClock.wallClock) { log(.warning, "release expired, forecasting on", ["counter": name.counter]) }
                 return
             } catch {
                 log(.error, "stored release not usable", ["file": path, "error": "\(error)"])

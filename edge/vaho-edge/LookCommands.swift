@@ -4,6 +4,7 @@ internal import Forecasting
 internal import Measures
 internal import Observing
 internal import Psychrometrics
+internal import Releases
 internal import Runtime
 internal import Text
 internal import Wire
@@ -92,7 +93,8 @@ extension Program.Command {
         let (settings, store, statuses) = try await open(arguments)
         let intake = ModelIntake(folder: settings.stateFolder, keyFile: settings.releaseKeyFile, store: nil, log: Log("vaho-edge", least: .error))
         await intake.load()
-        let release = intake.active.current?.name
+        let active = intake.active.current
+        let release = active?.name
         let counts = try await store.counts()
         if format == .json {
             let view = try await DeviceView.document(settings.device, store: store, release: release, refusal: nil, clock: ClockState.quality())
@@ -112,7 +114,8 @@ extension Program.Command {
         StandardOutput.write("\nstore    \(counts.readings) readings, \(NumberText.bytes(counts.bytes)); \(counts.backlog) rows not yet delivered")
         StandardOutput.write(counts.evicted + counts.refused > 0 ? ", \(counts.evicted) evicted, \(counts.refused) refused\n" : "\n")
         let model = release.map { "\($0.counter), sha256 \(Documents.hexadecimal(Array($0.sha256.prefix(6))))…" } ?? "none: damped anomaly"
-        StandardOutput.write("release  \(model)\n")
+        let expired = active?.release.isExpired(at: LabelClock.wallClock) == true ? " (expired: is the cloud reached?)" : ""
+        StandardOutput.write("release  \(model)\(expired)\n")
         let scores = try await store.liveScores()
         guard !scores.isEmpty else { return }
         var table = Table([
