@@ -63,7 +63,6 @@ struct Uplink: Service {
 
     private func deliver(_ rows: Batch, life: Int64, _ plan: inout UplinkPlan) async throws {
         var batch = rows
-        let before = await store.allLives.reduce(0) { $0 + $1.backlog }
         batch.report = try await report()
         let response = try await client.send(
             request("POST", "/batches", headers: [("Content-Type", Batch.mediaType), ("Accept", Answer.mediaType)], body: batch.binary()))
@@ -82,13 +81,19 @@ struct Uplink: Service {
         if settlement != .settled { log(.warning, "rows to be sent under a new epoch", ["batch": batch.name, "why": "\(settlement)"]) }
         for row in answer.refused.prefix(10) { log(.warning, "row refused", ["sequence": row.sequence, "reason": row.reason.name]) }
         let backlog = await store.allLives.reduce(0) { $0 + $1.backlog }
-        guard batch.rows.isEmpty || backlog < before || settlement != .settled else {
+        if settlement == .settled, !batch.rows.isEmpty, await isUnsettled(batch, life) {
             // Without this an answer that settles nothing would be asked for again at once, for ever.
             throw Unsettled(batch: batch.name)
         }
         log(.debug, "batch delivered", ["batch": batch.name, "through": answer.through, "backlog": backlog])
         plan.settled(answer.next, backlog: backlog)
         if let release = answer.release, await intake.wants(release) { try await fetch(release) }
+    }
+
+    /// Whether the cloud holds none of these rows.
+    private func isUnsettled(_ batch: Batch, _ life: Int64) async -> Bool {
+        let sent = batch.first...batch.last
+        return await store.allLives.first { $0.number == life }?.held.missing(in: sent) == [sent]
     }
 
     private func fetch(_ offered: ReleaseName) async throws {
