@@ -8,6 +8,7 @@ work=$(mktemp -d)
 pids=()
 stop() { for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done; wait; rm -rf "$work"; }
 trap stop EXIT
+touch "$work/cloud.log" "$work/edge.log"
 VAHO_STORE=sqlite:$work/cloud VAHO_LISTEN=127.0.0.1:0 "$cloud" serve 2>"$work/cloud.log" &
 pids+=($!)
 until port=$(sed -n 's/.*listening address=127.0.0.1://p' "$work/cloud.log") && [ -n "$port" ]; do sleep 0.1; done
