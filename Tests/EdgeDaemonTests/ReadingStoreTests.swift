@@ -229,3 +229,33 @@ extension ReadingStore {
         #expect((before + after).map(\.forecast) == unbroken.map(\.forecast))
     }
 }
+
+@Suite struct ForecastRetentionTests {
+    @Test func `after six days a forecast keeps seven lead times, after the retention nothing`() async throws {
+        let store = try await store()
+        let id = try await sensor(store)
+        let other = try await sensor(store, "other")
+        var outcomes: [ReadingStore.Outcome] = []
+        for sensor in [id, other] {
+            var history = History(grid: .fine)
+            for bin in [1, 2, 1_000] as [Int64] {
+                let now = Observation(validAt: Instant(ms: bin * 600_000), humidity: RelativeHumidity(percent: 50), temperature: nil)
+                history.append(now)
+                outcomes.append(
+                    ReadingStore.Outcome(
+                        sensor: sensor, observation: now, through: bin, forecast: Forecaster.forecast(history, model: nil), releaseCounter: 1,
+                        issuedAt: now.validAt))
+            }
+        }
+        try await store.save(outcomes)
+        try await store.enforce(ReadingStore.Retention(), now: Instant(ms: 7 * 86_400_000))
+        for sensor in [id, other] {
+            #expect(try await store.forecast(sensor: sensor, origin: Instant(ms: 600_000))?.forecast.leadTimes == ForecastShape.scored)
+            #expect(try await store.forecast(sensor: sensor)?.forecast.leadTimes.count == 54)
+            #expect(try await store.forecast(sensor: sensor)?.forecast.origin.ms == 600_000_000)
+        }
+        try await store.enforce(ReadingStore.Retention(), now: Instant(ms: 403 * 86_400_000))
+        #expect(try await store.forecast(sensor: id, origin: Instant(ms: 600_000)) == nil)
+        #expect(try await store.observations(sensor: id, since: Instant(ms: 0)).count == 1)
+    }
+}

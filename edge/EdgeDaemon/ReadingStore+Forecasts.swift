@@ -39,12 +39,11 @@ extension ReadingStore {
                 guard database.changes > 0 else { continue }
                 try score(outcome)
                 guard let forecast = outcome.forecast else { continue }
-                var store = try database.prepare("INSERT INTO forecast VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
-                try store.bind(outcome.sensor, at: 1)
-                try store.bind(forecast.origin.ms, at: 2)
-                try store.bind(outcome.issuedAt.ms, at: 3)
-                try store.bind(Int64(outcome.releaseCounter), at: 4)
-                try store.bind(StoredForecast.bytes(forecast), at: 5)
+                var store = try database.prepare("INSERT INTO forecast VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
+                try store.bind(ForecastKey.value(sensor: outcome.sensor, origin: forecast.origin), at: 1)
+                try store.bind(outcome.issuedAt.ms, at: 2)
+                try store.bind(Int64(bitPattern: outcome.releaseCounter), at: 3)
+                try store.bind(StoredForecast.bytes(forecast), at: 4)
                 try store.run()
             }
         }
@@ -66,7 +65,7 @@ extension ReadingStore {
                     climatology_error = climatology_error + excluded.climatology_error, pinball = pinball + excluded.pinball,
                     covered = covered + excluded.covered
                 """)
-            try upsert.bind(Int64(due.releaseCounter), at: 1)
+            try upsert.bind(Int64(bitPattern: due.releaseCounter), at: 1)
             try upsert.bind(outcome.sensor, at: 2)
             try upsert.bind(leadTime.wholeSeconds, at: 3)
             try upsert.bind(validAt.ms / 86_400_000, at: 4)
@@ -88,15 +87,12 @@ extension ReadingStore {
 
     /// - Parameter origin: `nil` for the newest.
     package func forecast(sensor: Int64, origin: Instant? = nil) throws -> Issued? {
-        var select = try database.prepare(
-            origin == nil
-                ? "SELECT origin_ms, issued_at_ms, release, body FROM forecast WHERE sensor = ? ORDER BY origin_ms DESC LIMIT 1"
-                : "SELECT origin_ms, issued_at_ms, release, body FROM forecast WHERE sensor = ? AND origin_ms = ?")
-        try select.bind(sensor, at: 1)
-        if let origin { try select.bind(origin.ms, at: 2) }
+        var select = try database.prepare("SELECT key, issued_at_ms, release, body FROM forecast WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1")
+        try select.bind(ForecastKey.value(sensor: sensor, origin: origin ?? Instant(ms: 0)), at: 1)
+        try select.bind(ForecastKey.value(sensor: sensor, origin: origin ?? Instant.valid.upperBound), at: 2)
         guard try select.step() else { return nil }
         return Issued(
-            forecast: try StoredForecast.forecast(select.blob(3), origin: Instant(ms: select.integer(0))),
+            forecast: try StoredForecast.forecast(select.blob(3), origin: ForecastKey.origin(select.integer(0))),
             issuedAt: Instant(ms: select.integer(1)), releaseCounter: UInt64(bitPattern: select.integer(2)))
     }
 

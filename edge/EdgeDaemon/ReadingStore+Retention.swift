@@ -43,28 +43,39 @@ extension ReadingStore {
     }
 
     private func dropDerived(observationsBefore limit: Instant, thinBefore thin: Instant) throws {
-        for table in ["observation WHERE valid_at_ms", "forecast WHERE origin_ms"] {
-            var delete = try database.prepare("DELETE FROM \(table) < ?")
-            try delete.bind(limit.ms, at: 1)
-            try delete.run()
+        for sensor in try sensorStatuses().map(\.id) {
+            var observations = try database.prepare("DELETE FROM observation WHERE sensor = ? AND valid_at_ms < ?")
+            try observations.bind(sensor, at: 1)
+            try observations.bind(limit.ms, at: 2)
+            try observations.run()
+            let old = ForecastKey.range(sensor: sensor, before: limit)
+            var forecasts = try database.prepare("DELETE FROM forecast WHERE key >= ? AND key < ?")
+            try forecasts.bind(old.lowerBound, at: 1)
+            try forecasts.bind(old.upperBound, at: 2)
+            try forecasts.run()
+            try thinForecasts(of: sensor, before: thin)
         }
-        let day = Int64(86_400_000)
-        var select = try database.prepare("SELECT sensor, origin_ms, body FROM forecast WHERE origin_ms BETWEEN ? AND ? AND length(body) > 300")
-        try select.bind(thin.ms - 3 * day, at: 1)  // what was thinned before is short already
-        try select.bind(thin.ms, at: 2)
-        var thinned: [(sensor: Int64, origin: Int64, body: [UInt8])] = []
-        while try select.step(), thinned.count < 2_000 {
-            let forecast = try StoredForecast.forecast(select.blob(2), origin: Instant(ms: select.integer(1)))
-            thinned.append((select.integer(0), select.integer(1), StoredForecast.bytes(StoredForecast.thinned(forecast))))
+    }
+
+    /// Leaves the lead times that are kept for longer. What was thinned before is short, and at most a few days are new.
+    private func thinForecasts(of sensor: Int64, before: Instant) throws {
+        let range = ForecastKey.range(sensor: sensor, before: before)
+        let recent = ForecastKey.value(sensor: sensor, origin: before - .seconds(3 * 86_400))
+        var select = try database.prepare("SELECT key, body FROM forecast WHERE key >= ? AND key < ? AND length(body) > 300 LIMIT 2000")
+        try select.bind(max(range.lowerBound, recent), at: 1)
+        try select.bind(range.upperBound, at: 2)
+        var thinned: [(key: Int64, body: [UInt8])] = []
+        while try select.step() {
+            let forecast = try StoredForecast.forecast(select.blob(1), origin: ForecastKey.origin(select.integer(0)))
+            thinned.append((select.integer(0), StoredForecast.bytes(StoredForecast.thinned(forecast))))
         }
         select.reset()
         guard !thinned.isEmpty else { return }
         try database.transaction {
-            var update = try database.prepare("UPDATE forecast SET body = ? WHERE sensor = ? AND origin_ms = ?")
+            var update = try database.prepare("UPDATE forecast SET body = ? WHERE key = ?")
             for row in thinned {
                 try update.bind(row.body, at: 1)
-                try update.bind(row.sensor, at: 2)
-                try update.bind(row.origin, at: 3)
+                try update.bind(row.key, at: 2)
                 try update.run()
             }
         }

@@ -1,3 +1,5 @@
+internal import Measures
+
 /// The edge's database. A change of it gets a new version and a step that leads there.
 enum StoreSchema {
     static let applicationID = 0x5641_484F  // VAHO
@@ -33,10 +35,10 @@ enum StoreSchema {
             through INTEGER NOT NULL,  -- the key of the last reading that the grid had taken in
             PRIMARY KEY (sensor, valid_at_ms)
         ) WITHOUT ROWID;
-        CREATE TABLE forecast (
-            sensor INTEGER NOT NULL, origin_ms INTEGER NOT NULL, issued_at_ms INTEGER NOT NULL, release INTEGER NOT NULL, body BLOB NOT NULL,
-            PRIMARY KEY (sensor, origin_ms)
-        ) WITHOUT ROWID;
+        CREATE TABLE forecast (        -- by integer key: SQLite keeps a kilobyte in the page only in a table of that kind
+            key INTEGER PRIMARY KEY,   -- sensor << 40 | origin in seconds
+            issued_at_ms INTEGER NOT NULL, release INTEGER NOT NULL, body BLOB NOT NULL
+        );
         CREATE TABLE score (           -- sums of the errors of forecasts whose time has come
             release INTEGER NOT NULL, sensor INTEGER NOT NULL, lead_time_s INTEGER NOT NULL, day INTEGER NOT NULL, count INTEGER NOT NULL,
             absolute_error REAL NOT NULL, persistence_error REAL NOT NULL, climatology_error REAL NOT NULL, pinball REAL NOT NULL,
@@ -45,6 +47,14 @@ enum StoreSchema {
         ) WITHOUT ROWID;
         CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
         """
+}
+
+/// The place of a forecast: by sensor, then by origin.
+enum ForecastKey {
+    static func value(sensor: Int64, origin: Instant) -> Int64 { sensor << 40 | max(0, min(1 << 40 - 1, origin.ms / 1_000)) }
+    static func origin(_ key: Int64) -> Instant { Instant(ms: (key & (1 << 40 - 1)) * 1_000) }
+    /// All origins of a sensor before an instant.
+    static func range(sensor: Int64, before: Instant) -> Range<Int64> { (sensor << 40)..<value(sensor: sensor, origin: before) }
 }
 
 /// The place of a row in this store: which life, which sequence.
