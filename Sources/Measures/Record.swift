@@ -64,6 +64,10 @@ package struct ClockCorrection: Sendable, Hashable {
 
 /// What a sensor is from here on in the log; a later record of the same sensor replaces it.
 package struct SensorRecord: Sendable, Hashable {
+    /// Of the two time grids there are.
+    package static let steps: [Duration] = [.seconds(600), .seconds(3_600)]
+    package static let textLimit = 128  // bytes of kind, driver and serial; a place may have 256
+
     package var sensor: SensorName
     package var kind: String  // hwmon, iio, replay, simulated, …
     package var driver: String  // what the kernel or the recording calls it; empty when unknown
@@ -78,12 +82,19 @@ package struct SensorRecord: Sendable, Hashable {
         step: Duration, offsetMpct: Int32 = 0, gainPpm: Int32 = 1_000_000
     ) {
         self.sensor = sensor
-        self.kind = kind
-        self.driver = driver
-        self.serial = serial
-        self.place = place
+        self.kind = SensorRecord.cut(kind, Self.textLimit)
+        self.driver = SensorRecord.cut(driver, Self.textLimit)
+        self.serial = SensorRecord.cut(serial, Self.textLimit)
+        self.place = SensorRecord.cut(place, 2 * Self.textLimit)
         self.step = step
         self.offsetMpct = offsetMpct
         self.gainPpm = gainPpm
+    }
+
+    /// At most so many bytes, whole characters.
+    private static func cut(_ text: String, _ limit: Int) -> String {
+        var text = text
+        while text.utf8.count > limit { text.removeLast() }
+        return text
     }
 }

@@ -75,6 +75,14 @@ package enum ReleaseRefusal: Error, Equatable, CustomStringConvertible {
     case contract(String)
     case golden(String)
 
+    /// Whether the same file would be refused again. Damage on the way may pass; a signature may be trusted tomorrow.
+    package var isFinal: Bool {
+        switch self {
+        case .length, .hash, .signature: false
+        case .format, .counter, .contract, .golden: true
+        }
+    }
+
     package var reason: String {
         switch self {
         case .length: "length"

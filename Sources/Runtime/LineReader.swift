@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Reads a text file line by line in constant memory; a line longer than `limit` bytes is cut, and says so.
+/// Reads a text file line by line in constant memory; a line longer than `limit` bytes is an error, and the next call goes on after it.
 @safe package final class LineReader {
     package let path: String
     package private(set) var line = 0  // of the line last given, from 1
@@ -33,7 +33,10 @@ internal import Glibc
                 defer { start = buffer.count }
                 return take(start..<buffer.count)
             }
-            guard buffer.count - start <= limit else { throw FileError("read a line of", path, EFBIG) }
+            if buffer.count - start > limit {
+                try skipLine()
+                throw FileError("read line \(line) of", path, EFBIG)
+            }
             try fill(&searched)
         }
     }
@@ -42,6 +45,22 @@ internal import Glibc
         line += 1
         let end = !range.isEmpty && buffer[range.upperBound - 1] == 13 ? range.upperBound - 1 : range.upperBound
         return String(decoding: buffer[range.lowerBound..<end], as: UTF8.self)
+    }
+
+    /// Passes over the rest of a line that is too long, without keeping it.
+    private func skipLine() throws(FileError) {
+        line += 1
+        while !isAtEnd {
+            buffer.removeAll(keepingCapacity: true)
+            start = 0
+            var searched = 0
+            try fill(&searched)
+            if let end = buffer.firstIndex(of: 10) {
+                start = end + 1
+                return
+            }
+        }
+        start = buffer.count
     }
 
     private func fill(_ searched: inout Int) throws(FileError) {

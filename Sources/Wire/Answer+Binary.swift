@@ -45,24 +45,32 @@ extension Answer {
             throw MalformedBytes(at: 0, "an answer of version \(Answer.version) begins with VAHA")
         }
         epoch = Epoch(bits: try reader.fixed())
-        through = try reader.zigzag()
+        through = try Answer.sequence(&reader, from: 0)
         held = []
         for _ in 0..<(try reader.count(upTo: Answer.heldLimit)) {
-            let (low, high) = (try reader.zigzag(), try reader.zigzag())
+            let (low, high) = (try Answer.sequence(&reader, from: 1), try Answer.sequence(&reader, from: 1))
             guard low >= 1, high >= low else { throw MalformedBytes(at: reader.offset, "a range ends before it begins") }
             held.append(low...high)
         }
         refused = []
         for _ in 0..<(try reader.count(upTo: Batch.rowLimit)) {
-            let sequence = try reader.zigzag()
+            let sequence = try Answer.sequence(&reader, from: 1)
             guard let reason = Refused.Reason(rawValue: try reader.byte()) else { throw MalformedBytes(at: reader.offset, "a reason is not known") }
             refused.append(Refused(sequence: sequence, reason: reason))
         }
         conflicts = []
-        for _ in 0..<(try reader.count(upTo: Batch.rowLimit)) { conflicts.append(try reader.zigzag()) }
+        for _ in 0..<(try reader.count(upTo: Batch.rowLimit)) { conflicts.append(try Answer.sequence(&reader, from: 1)) }
         next = Next(afterMs: try reader.zigzag(), maxReadings: try reader.zigzag(), maxBytes: try reader.zigzag())
         release = nil
         if try reader.byte() == 1 { release = ReleaseName(counter: try reader.varint(), sha256: Array(try reader.raw(32))) }
         try reader.expectEnd()
+    }
+
+    /// Below 2^53, so that no sum of sequences overflows.
+    private static func sequence(_ reader: inout ByteReader, from least: Int64) throws(MalformedBytes) -> Int64 {
+        let start = reader.offset
+        let sequence = try reader.zigzag()
+        guard (least...(1 << 53)).contains(sequence) else { throw MalformedBytes(at: start, "a sequence out of range") }
+        return sequence
     }
 }

@@ -1,7 +1,7 @@
 internal import Bytes
 internal import Measures
 
-/// `application/vnd.vaho.batch`, version 1; README, "The batch, byte by byte", has the same for readers.
+/// `application/vnd.vaho.batch`, version 1; README, "The formats", has the same for readers.
 ///
 /// A reading's columns are differences to the last reading of the same sensor; times are differences of differences.
 extension Batch {

@@ -67,7 +67,7 @@ package enum RecordCoding {
             let name = try sensorName(&body)
             let texts = [try body.text(limit: 128), try body.text(limit: 128), try body.text(limit: 128), try body.text(limit: 256)]
             let step = try body.count(upTo: 86_400)
-            guard step > 0 else { throw MalformedBytes(at: start, "a sensor's step is above 0 s") }
+            guard SensorRecord.steps.contains(.seconds(step)) else { throw MalformedBytes(at: start, "a sensor's step is 600 or 3600 s") }
             record = .sensor(
                 SensorRecord(
                     sensor: name, kind: texts[0], driver: texts[1], serial: texts[2], place: texts[3], step: .seconds(step),

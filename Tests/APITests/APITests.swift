@@ -30,6 +30,14 @@ import Wire
         (#""sensor":[0],"taken_at_ms":[null],"humidity_mpct":[1]"#, "/taken_at_ms/0"),
         (#""sensor":[0],"taken_at_ms":[1],"humidity_mpct":[99999999999]"#, ""),
         (#""sensor":[0],"taken_at_ms":[1],"humidity_mpct":[1],"clock":[7]"#, "/clock/0"),
+        (
+            #""sensor":[0],"taken_at_ms":[1],"humidity_mpct":[1],"records":[{"sequence":6,"kind":"sensor","sensor":"a","type":"x","step_s":86400}]"#,
+            "/records"
+        ),
+        (
+            #""sensor":[0],"taken_at_ms":[1],"humidity_mpct":[1],"records":[{"sequence":6,"kind":"hole","reason":"sensor_error","sequences":[1,9007199254740993]}]"#,
+            ""
+        ),
         (#""sensor":[],"taken_at_ms":[],"humidity_mpct":[]"#, ""),
         (#""sensor":[0],"taken_at_ms":[1],"humidity_mpct":[1],"records":[{"sequence":99,"kind":"hole","reason":"sensor_error"}]"#, "/records"),
         (#""sensor":[0],"taken_at_ms":[1],"humidity_mpct":[1],"records":[{"sequence":6,"kind":"hole","reason":"bad luck"}]"#, "/records"),

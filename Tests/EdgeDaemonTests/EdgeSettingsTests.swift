@@ -29,6 +29,9 @@ import Testing
         (["VAHO_TOKEN_FILE": "/nowhere"], "VAHO_CLOUD_URL is not"),
         (["VAHO_CLOUD_URL": "https://c.example", "VAHO_TOKEN_FILE": "/nowhere"], "cannot read /nowhere: No such file"),
         (["VAHO_DEVICE_ID": "My Device"], "expected 1 to 64 of a-z"),
+        (["VAHO_CLOUD_URL": "http://127.0.0.1@example.org", "VAHO_TOKEN_FILE": "/etc/hostname"], "without TLS only to loopback"),
+        (["VAHO_CLOUD_URL": "http://localhost.example.org", "VAHO_TOKEN_FILE": "/etc/hostname"], "without TLS only to loopback"),
+        (["VAHO_SENSOR_a": "simulated"], "there is a sensor a already"), (["VAHO_RELEASE_KEY_FILE": "/nowhere"], "cannot read /nowhere"),
         (["VAHO_SENSOR_B": "replay:/x.csv"], "cannot run beside live sensors"),
         (["VAHO_SENSOR_NÖRD": "simulated"], "a sensor's name is"),
     ])

@@ -87,9 +87,13 @@ import Testing
         let lines = try LineReader(path: path)
         #expect(try [lines.next(), lines.next(), lines.next(), lines.next()] == ["a", "", "last", nil])
         #expect(lines.line == 3)
-        try Files.replace(path, with: [UInt8](repeating: 65, count: 100_000))
+        try Files.replace(path, with: Array("first\n".utf8) + [UInt8](repeating: 65, count: 100_000) + Array("\nthird\n".utf8))
         let long = try LineReader(path: path)
-        #expect(throws: FileError.self) { try long.next() }
+        #expect(try long.next() == "first")
+        let error = #expect(throws: FileError.self) { try long.next() }
+        #expect(error?.description.contains("line 2") == true)
+        #expect(try [long.next(), long.next()] == ["third", nil])
+        #expect(long.line == 3)
     }
 }
 

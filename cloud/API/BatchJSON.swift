@@ -46,7 +46,10 @@ struct BatchJSON: Decodable {
         do {
             let version = try decoder.decode(VersionOnly.self, from: Data(body)).version
             guard version == Batch.version else { throw BatchRefusal.version(version) }
-            return try decoder.decode(BatchJSON.self, from: Data(body)).batch()
+            let batch = try decoder.decode(BatchJSON.self, from: Data(body)).batch()
+            // The log keeps batches in the binary form: what that form does not hold must not get in.
+            guard (try? Batch(binary: batch.binary())) == batch else { throw fault("", "a number is out of its range") }
+            return batch
         } catch let error as DecodingError {
             throw refusal(error)
         }
@@ -147,7 +150,9 @@ extension BatchJSON.RecordJSON {
             }
             return .clockCorrection(ClockCorrection(boot: boot, offset: .milliseconds(offset_ms), from: from, to: to))
         case "sensor":
-            guard let name, let type, let step_s, (1...86_400).contains(step_s) else { throw wrong("sensor, type and step_s are needed") }
+            guard let name, let type, let step_s, SensorRecord.steps.contains(.seconds(step_s)) else {
+                throw wrong("sensor, type and step_s (600 or 3600) are needed")
+            }
             let texts = [type, driver ?? "", serial ?? "", place ?? ""]
             guard texts.allSatisfy({ $0.utf8.count <= 128 }) else { throw wrong("a text has at most 128 bytes") }
             return .sensor(SensorRecord(sensor: name, kind: texts[0], driver: texts[1], serial: texts[2], place: texts[3], step: .seconds(step_s)))

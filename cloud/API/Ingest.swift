@@ -29,6 +29,16 @@ package struct Ingest: Service {
         }
     }
 
+    private func takeAlone(_ waiting: Waiting) async {
+        do {
+            for answer in try await archive.ingest([waiting.arrival], pace: Archive.Pace()) { waiting.answer.resume(returning: answer) }
+        } catch {
+            // The device keeps its batch and sends it again.
+            log(.error, "batch not stored", ["batch": waiting.arrival.batch.name, "error": "\(error)"])
+            waiting.answer.resume(throwing: error)
+        }
+    }
+
     package func run() async throws {
         while true {
             let waiting = await inbox.takeAll()
@@ -37,9 +47,9 @@ package struct Ingest: Service {
                 let answers = try await archive.ingest(waiting.map(\.arrival), pace: Archive.Pace())
                 for (waiting, answer) in zip(waiting, answers) { waiting.answer.resume(returning: answer) }
             } catch {
-                // Nothing of them was stored: each device keeps its batch and sends it again.
-                log(.error, "batches not stored", ["count": waiting.count, "error": "\(error)"])
-                for waiting in waiting { waiting.answer.resume(throwing: error) }
+                // Nothing of them was stored. One of them may be the fault: each gets a transaction of its own.
+                log(.error, "batches not stored together", ["count": waiting.count, "error": "\(error)"])
+                for waiting in waiting { await takeAlone(waiting) }
             }
         }
     }

@@ -1,9 +1,11 @@
 internal import Console
 internal import Glibc
+internal import Runtime
 
 @main
 enum VahoCloud {
     static func main() async {
+        BrokenPipe.ignore()
         let program = Program(
             name: "vaho-cloud", version: "0.1.0",
             summary: "vaho-cloud takes in what vaho-edge devices measure, trains their models, signs them and sends them back.",

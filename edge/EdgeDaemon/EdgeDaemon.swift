@@ -25,7 +25,7 @@ package struct EdgeDaemon {
 
         var opened: [(configured: EdgeSettings.ConfiguredSensor, sensor: any Sensor)] = []
         for configured in settings.sensors {
-            let newest = await store.newestReading(sensor: configured.name)
+            let newest = try await store.newestInstant(sensor: configured.name)
             opened.append((configured, try configured.spec.open(sysfs: settings.sysfs, startingAfter: newest)))
         }
         let starts = opened.compactMap { $0.sensor.identity.startsAt }

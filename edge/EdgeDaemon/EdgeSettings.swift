@@ -53,6 +53,11 @@ package struct EdgeSettings: Sendable {
             listen = settings.endpoint("VAHO_LISTEN", default: Endpoint(address: "127.0.0.1", port: 8470))
         }
         releaseKeyFile = settings.optional("VAHO_RELEASE_KEY_FILE")
+        if let releaseKeyFile {
+            do { _ = try ModelIntake.trustedKeys(keyFile: releaseKeyFile, folder: stateFolder) } catch {
+                settings.problem("VAHO_RELEASE_KEY_FILE=\(releaseKeyFile): \(error)")
+            }
+        }
         sensors = EdgeSettings.sensors(&settings, sensorsNeeded: sensorsNeeded)
         cloud = EdgeSettings.cloud(&settings)
         try settings.finish()
@@ -66,6 +71,10 @@ package struct EdgeSettings: Sendable {
         for (key, value) in settings.group("VAHO_SENSOR_") {
             guard let name = SensorName(key.lowercased()) else {
                 settings.problem("VAHO_SENSOR_\(key): a sensor's name is \(SensorName.rule)")
+                continue
+            }
+            if sensors.contains(where: { $0.name == name }) {
+                settings.problem("VAHO_SENSOR_\(key): there is a sensor \(name) already; names do not tell capital letters apart")
                 continue
             }
             let place = settings.text("VAHO_PLACE_\(key)", default: "")
@@ -97,7 +106,7 @@ package struct EdgeSettings: Sendable {
         let host = String(url.dropFirst(isPlain ? 7 : 8).prefix { $0 != "/" })
         if !isPlain, !url.hasPrefix("https://") || host.isEmpty {
             settings.problem("VAHO_CLOUD_URL=\(url): expected https://HOST[:PORT], or http:// to loopback")
-        } else if isPlain, !plain, !(host.hasPrefix("127.") || host.hasPrefix("localhost") || host.hasPrefix("[::1]")) {
+        } else if isPlain, !plain, !isLoopback(host) {
             settings.problem("VAHO_CLOUD_URL=\(url): without TLS only to loopback; use https://, or set VAHO_PLAIN_HTTP=anywhere")
         }
         guard let tokenFile else {
@@ -114,6 +123,15 @@ package struct EdgeSettings: Sendable {
             settings.problem("VAHO_TOKEN_FILE=\(tokenFile): \(error)")
             return nil
         }
+    }
+
+    /// Exactly localhost, ::1 or 127.a.b.c, with or without a port: nothing that only begins like it.
+    private static func isLoopback(_ authority: String) -> Bool {
+        if authority == "[::1]" || authority.hasPrefix("[::1]:") { return true }
+        let parts = authority.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count <= 2 else { return false }
+        let numbers = parts[0].split(separator: ".", omittingEmptySubsequences: false)
+        return parts[0] == "localhost" || (numbers.count == 4 && numbers[0] == "127" && numbers.allSatisfy { UInt8($0) != nil })
     }
 
     /// The host's name as far as it can be a device's.

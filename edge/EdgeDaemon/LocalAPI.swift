@@ -21,6 +21,16 @@ struct LocalAPI: Service {
 
     func run() async throws {
         let router = router
+        while true {
+            do { return try await serve(router) } catch let error as HTTPServerError {
+                // The readings matter more than the page: sampling and forecasting go on.
+                log(.error, "local face not served, tried again in 30 s", ["error": "\(error)"])
+            }
+            try await Task.sleep(for: .seconds(30))
+        }
+    }
+
+    private func serve(_ router: Router) async throws {
         let server = try HTTPServer(
             address: endpoint.address, port: endpoint.port,
             limits: HTTPLimits(bodyBytes: 4_096, connections: 32, idleSeconds: 15, headerBytes: 8_192),

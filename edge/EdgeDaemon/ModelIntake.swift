@@ -32,6 +32,7 @@ package actor ModelIntake {
     private let store: ReadingStore?
     private let log: Log
     private var refused: ReleaseName?
+    private var activeBytes: [UInt8]?  // the last good file, whatever happens to it on the disk
     package private(set) var refusal: String?  // of the last release offered
 
     private static let acceptedCounter = "release_counter"
@@ -57,6 +58,7 @@ package actor ModelIntake {
                 let release = try ReleaseIntake.open(bytes, ReleaseIntake.Demand(counterAbove: nil), try cryptography())
                 let name = ReleaseName(counter: release.header.counter, sha256: SHA256.digest(bytes))
                 active.replace(with: ActiveRelease.Named(name: name, release: release))
+                activeBytes = bytes
                 log(.info, "release in use", ["counter": name.counter, "model": release.header.modelID])
                 if release.isExpired(at: LabelClock.wallClock) { log(.warning, "release expired, forecasting on", ["counter": name.counter]) }
                 return
@@ -81,14 +83,16 @@ package actor ModelIntake {
             try Files.write(inUse + ".new", bytes, mode: 0o644)
             try await store?.setMeta(ModelIntake.acceptedHash, Hexadecimal.text(sha256))
             try await store?.setMeta(ModelIntake.acceptedCounter, String(release.header.counter))
-            if active.current != nil { try Files.link(inUse, as: previous) }
+            if let good = activeBytes { try Files.replace(previous, with: good) }
             try Files.rename(inUse + ".new", to: inUse)
             let name = ReleaseName(counter: release.header.counter, sha256: sha256)
             active.replace(with: ActiveRelease.Named(name: name, release: release))
+            activeBytes = bytes
             refusal = nil
             log(.info, "release taken", ["counter": name.counter, "model": release.header.modelID, "sha256": Hexadecimal.text(sha256.prefix(6))])
         } catch {
-            refused = offered
+            // Damage on the way and a full disk may pass; what the file itself is will not.
+            if let error = error as? ReleaseRefusal, error.isFinal { refused = offered }
             refusal = "\(error)"
             log(
                 .error, "release refused",

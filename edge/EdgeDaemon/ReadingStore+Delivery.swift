@@ -41,25 +41,30 @@ extension ReadingStore {
         return Batch(epoch: life.epoch, first: start, sensors: sensors, rows: consecutive)
     }
 
-    /// Takes in what the cloud said of a life. It is saved with the next commit.
-    package func settle(_ answer: Answer) throws -> Settlement {
+    /// Takes in what the cloud said of the rows `sent` of a life. It is saved with the next commit.
+    package func settle(_ answer: Answer, sent: ClosedRange<Int64>?) throws -> Settlement {
         guard let index = lives.firstIndex(where: { $0.epoch == answer.epoch }) else { return .strangeEpoch }
-        if answer.through > lives[index].last {
-            // The cloud has rows of this epoch that this store never gave, or lost: it is a restored copy.
-            let (through, last) = (answer.through, lives[index].last)
-            if index == lives.count - 1 { try commit { try beginLife(reason: "the cloud holds \(through), the store had given \(last)") } }
-            lives[index].held.insert(1...last)
-            heldIsUnsaved = true
-            return .storeIsBehind(cloudHolds: through, storeGave: last)
+        let last = lives[index].last
+        let highest = max(answer.through, answer.held.map(\.upperBound).max() ?? 0)
+        var said = answer.held
+        if answer.through > 0 { said.append(1...answer.through) }
+        // Beyond the store's own last row the cloud's word is about rows of another copy of this store.
+        let isBehind = highest > last
+        if isBehind, index == lives.count - 1 {
+            try commit { try beginLife(reason: "the cloud holds \(highest), the store had given \(last)") }
         }
-        let before = lives[index].held
-        if answer.through > 0 { lives[index].held.insert(1...answer.through) }
-        for range in answer.held { lives[index].held.insert(range) }
+        for range in said where range.lowerBound <= last {
+            // A copy's rows bear the same names: only those that were sent now have been compared.
+            let bounds = isBehind ? sent : 1...last
+            guard let bounds, range.lowerBound <= bounds.upperBound, range.upperBound >= bounds.lowerBound else { continue }
+            lives[index].held.insert(max(range.lowerBound, bounds.lowerBound)...min(range.upperBound, bounds.upperBound))
+            heldIsUnsaved = true
+        }
         lives[index].refused += Int64(answer.refused.count)
-        if lives[index].held != before { heldIsUnsaved = true }
-        guard !answer.conflicts.isEmpty else { return .settled }
-        try move(answer.conflicts, of: index)
-        return .moved(answer.conflicts.count)
+        let conflicts = answer.conflicts.filter { (1...max(1, last)).contains($0) && last > 0 }
+        if !conflicts.isEmpty { try move(conflicts, of: index) }
+        if isBehind { return .storeIsBehind(cloudHolds: highest, storeGave: last) }
+        return conflicts.isEmpty ? .settled : .moved(conflicts.count)
     }
 
     package enum Settlement: Sendable, Equatable {
@@ -85,7 +90,7 @@ extension ReadingStore {
     /// Gives rows whose names are taken in the cloud new names, in a new life.
     private func move(_ sequences: [Int64], of index: Int) throws {
         let old = lives[index]
-        let keys = sequences.filter { $0 >= 1 && $0 <= old.last }.map { RowKey(life: old.number, sequence: $0) }
+        let keys = sequences.map { RowKey(life: old.number, sequence: $0) }
         try commit {
             try beginLife(reason: "\(keys.count) rows of \(old.epoch) were in conflict")
             let fresh = lives.count - 1

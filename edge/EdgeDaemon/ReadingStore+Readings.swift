@@ -29,8 +29,11 @@ extension ReadingStore {
         return try rows(&select).first?.reading
     }
 
-    /// The time of a sensor's newest reading.
-    package func newestReading(sensor name: SensorName) -> Instant? { sensor(named: name).flatMap { newestReadings[$0]?.takenAt } }
+    /// The time of a sensor's newest reading, with a humidity or without.
+    package func newestInstant(sensor name: SensorName) throws -> Instant? {
+        guard let id = sensor(named: name) else { return nil }
+        return try rawReadings(sensor: id, limit: 1).first?.takenAt
+    }
 
     private func rows(_ select: inout Statement) throws -> [(key: Int64, reading: Reading)] {
         var rows: [(key: Int64, reading: Reading)] = []

@@ -50,6 +50,7 @@ struct Sampler: Service {
                         ["sensor": name, "humidity_pct": NumberText.thousandths(Int64(reading.humidityMpct ?? 0))])
                 }
                 put(.reading(ReadingStore.Taken(sensor: id, reading: reading)))
+                if lastAt == nil { try? await store.setState("ok", ofSensor: id) }  // whatever the last run left
                 lastAt = reading.takenAt
             } catch is CancellationError {
                 throw CancellationError()

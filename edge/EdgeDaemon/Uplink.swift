@@ -19,6 +19,7 @@ struct Uplink: Service {
     func run() async throws {
         var plan = UplinkPlan(period: period, phase: phase)
         while true {
+            try Task.checkCancellation()  // a transfer that was cut off by the stop is no failure to try again
             switch plan.next(lives: await store.allLives) {
             case .wait(let pause): try await Task.sleep(for: pause)
             case .report:
@@ -68,7 +69,9 @@ struct Uplink: Service {
             request("POST", "/batches", headers: [("Content-Type", Batch.mediaType), ("Accept", Answer.mediaType)], body: batch.binary()))
         switch response.status {
         case 200: break
-        case 400, 413, 422:
+        case 400, 413,
+            422 where !batch.rows.isEmpty && response.headers["content-type"] == "application/problem+json":
+            plan.failed(retryAfter: nil, chance: 0)
             guard !plan.sendLess(than: batch.rows.count) else {
                 return log(.warning, "batch refused, sending less", ["status": response.status, "batch": batch.name])
             }
@@ -77,7 +80,7 @@ struct Uplink: Service {
         default: throw Refused(response)
         }
         let answer = try Answer(binary: response.body)
-        let settlement = try await store.settle(answer)
+        let settlement = try await store.settle(answer, sent: batch.rows.isEmpty ? nil : batch.first...batch.last)
         if settlement != .settled { log(.warning, "rows to be sent under a new epoch", ["batch": batch.name, "why": "\(settlement)"]) }
         for row in answer.refused.prefix(10) { log(.warning, "row refused", ["sequence": row.sequence, "reason": row.reason.name]) }
         let backlog = await store.allLives.reduce(0) { $0 + $1.backlog }

@@ -38,6 +38,9 @@ package actor ReplaySensor: Sensor {
             newest = takenAt
             guard row.humidityPct != nil || row.temperatureC != nil else { continue }
             let humidity = row.humidityPct.flatMap(Milli.whole)
+            guard humidity != nil || row.humidityPct == nil else {
+                throw SensorError("\(lines.path): line \(lines.line): a humidity of \(row.humidityPct ?? 0) % fits nowhere")
+            }
             var flags: ReadingFlags = .replayed
             if let humidity, QualityControl.isImpossible(humidityMpct: humidity) { flags.insert(.impossible) }
             return Sample(humidityMpct: humidity, temperatureMc: row.temperatureC.flatMap(Milli.whole), flags: flags, takenAt: takenAt)
@@ -52,8 +55,13 @@ package actor ReplaySensor: Sensor {
         let format: SeriesCSV
         do { format = try SeriesCSV(header: header) } catch { throw SensorError("\(path): \(error)") }
         var times: [Instant] = []
-        while times.count < 200, let text = try lines.next() {
-            if let row = try? format.row(text, line: lines.line) { times.append(Instant(ms: row.takenAtMs)) }
+        while times.count < 200 {
+            let text: String?
+            do { text = try lines.next() } catch { continue }  // a line too long: told when it is read
+            guard let text else { break }
+            guard let row = try? format.row(text, line: lines.line) else { continue }
+            let takenAt = Instant(ms: row.takenAtMs)
+            if Instant.valid.contains(takenAt) { times.append(takenAt) }
         }
         guard let first = times.min() else { throw SensorError("\(path) has no row with a time") }
         return (first, TimeGrid(takenAt: times).step)

@@ -8,6 +8,7 @@ enum VahoEdge {
     static func main() async {
 
         ProcessMemory.makeLean()
+        BrokenPipe.ignore()
         let program = Program(
             name: "vaho-edge", version: EdgeVersion.text,
             summary: "vaho-edge reads humidity sensors, keeps every reading, and forecasts up to five days ahead, online or not.",
