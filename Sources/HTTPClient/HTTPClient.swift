@@ -53,9 +53,6 @@ package actor HTTPClient {
             abort.raise()
         }
     }
-
-    /// Gives up the connection and its memory until the next request.
-    package func close() { handle = nil }
 }
 
 /// Raised from any thread; curl's progress callback reads it several times a second.
@@ -71,5 +68,4 @@ package struct CurlError: Error, CustomStringConvertible {
     package let message: String
     package let url: String
     package var description: String { "curl \(code): \(message) (\(url))" }
-    package var wasAborted: Bool { code == CURLE_ABORTED_BY_CALLBACK.rawValue }
 }

@@ -98,14 +98,6 @@ package enum Files {
         try syncFolder(of: target)
     }
 
-    /// Gives the file a second name, in place of what bore it.
-    package static func link(_ path: String, as target: String) throws(FileError) {
-        let temporary = target + ".new"
-        _ = unsafe unlink(temporary)
-        guard unsafe Glibc.link(path, temporary) == 0 else { throw FileError("link", path, errno) }
-        try rename(temporary, to: target)
-    }
-
     package static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
     /// Makes the folder and those above it.

@@ -8,15 +8,6 @@ package struct Log: Sendable {
         case info = 6
         case debug = 7
         package static func < (a: Level, b: Level) -> Bool { a.rawValue < b.rawValue }
-        package init?(name: String) {
-            switch name {
-            case "error": self = .error
-            case "warning": self = .warning
-            case "info": self = .info
-            case "debug": self = .debug
-            default: return nil
-            }
-        }
     }
 
     private let component: String

@@ -9,8 +9,6 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
     package var description: String { "sqlite \(code): \(message)" + (sql.isEmpty ? "" : " in «\(sql)»") }
 
     private var primary: Int32 { code & 0xFF }
-    /// Another process holds the lock.
-    package var isBusy: Bool { primary == SQLITE_BUSY || primary == SQLITE_LOCKED }
     package var isFull: Bool { primary == SQLITE_FULL }
     package var isCorrupt: Bool { primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB }
     /// May succeed when tried again: busy, or a disk that is full, read-only or failing now.

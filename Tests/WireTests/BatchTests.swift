@@ -119,6 +119,19 @@ let report = DeviceReport(
         #expect(Double(batch.binary().count) / 1_000 < 6)
     }
 
+    @Test(arguments: [1, 7, 5_000, 86_400])
+    func `a sensor record with a grid that there is not is refused`(step: Int) {
+        let record = SensorRecord(sensor: sensorName("a"), kind: "x", step: .seconds(step))
+        let batch = Batch(epoch: Epoch(bits: 1), first: 1, sensors: [], rows: [.record(.sensor(record))])
+        #expect(throws: BatchRefusal.self) { try Batch(binary: batch.binary()) }
+    }
+
+    @Test func `a sensor's long driver name is cut, and can be read again`() throws {
+        let record = SensorRecord(sensor: sensorName("a"), kind: "replay", driver: String(repeating: "ö", count: 200), step: .seconds(600))
+        #expect(record.driver.utf8.count == 128)
+        #expect(try RecordCoding.record(RecordCoding.bytes(.sensor(record))) == .sensor(record))
+    }
+
     @Test func `a part keeps its sequences`() throws {
         let batch = randomBatch(seed: 8)
         let part = batch.part((batch.first + 5)...(batch.first + 9))
@@ -143,6 +156,16 @@ let report = DeviceReport(
             damaged[place] ^= 4
             #expect((try? Answer(binary: damaged)) == nil)
         }
+    }
+
+    @Test(arguments: [Int64.max, -1, 1 << 60])
+    func `sequences out of range are refused before anything is done with them`(sequence: Int64) {
+        var hostile = answer
+        hostile.through = sequence
+        #expect(throws: (any Error).self) { try Answer(binary: hostile.binary()) }
+        hostile = answer
+        hostile.conflicts = [sequence]
+        #expect(throws: (any Error).self) { try Answer(binary: hostile.binary()) }
     }
 
     @Test func `the JSON form has the names of the contract`() {

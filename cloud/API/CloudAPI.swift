@@ -71,7 +71,7 @@ package struct CloudAPI: Service {
         router.on("GET", "/metrics") { _, _ in HTTPResponse(type: "text/plain; version=0.0.4; charset=utf-8", body: Array(try await metrics().utf8)) }
         router.on("GET", "/livez") { _, _ in FaceResponse.text("ok\n") }
         router.on("GET", "/readyz") { _, _ in
-            _ = try await reader.totals()
+            _ = try await reader.releaseName(alias: Archive.champion)
             return FaceResponse.text("ok\n")
         }
         PageFiles.addRoutes(to: &router, face: .cloud)
