@@ -51,6 +51,16 @@ import Wire
         #expect(found.hasPrefix(pointer))
     }
 
+    @Test func `the batch in the README is one`() throws {
+        let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../README.md"
+        let readme = try String(contentsOfFile: path, encoding: .utf8)
+        let example = try #require(readme.split(separator: "\n").first { $0.contains("-d '{") })
+        let json = try #require(example.split(separator: "'").dropFirst().first)
+        let batch = try batch(String(json))
+        #expect(batch.sensors.map(\.name) == ["crypt"])
+        #expect(batch.rows.count == 1)
+    }
+
     @Test func `another version is named before anything else is read`() {
         #expect(throws: BatchRefusal.version(3)) { try batch(#"{"version":3,"all":"new"}"#) }
     }

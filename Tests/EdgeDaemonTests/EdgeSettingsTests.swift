@@ -40,6 +40,14 @@ import Testing
         #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
     }
 
+    @Test func `the example configuration is right as it stands`() throws {
+        let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../edge/vaho.conf.example"
+        let file = try Settings.parse(file: String(contentsOfFile: path, encoding: .utf8), path: path)
+        var settings = Settings(environment: [:], file: file)
+        let read = try EdgeSettings(&settings, sensorsNeeded: true)
+        #expect(read.sensors.map(\.place) == ["crypt, north wall"])
+    }
+
     @Test func `without a sensor the kinds are named`() {
         let error = #expect(throws: WrongUse.self) { try read([:]) }
         #expect(error?.description.contains("hwmon:NAME") == true)
