@@ -169,6 +169,25 @@ import Wire
     }
 
     @Test(.timeLimit(.minutes(1)))
+    func `an edge whose page's port is in use samples and delivers all the same`() async throws {
+        let cloud = Cloud()
+        try await cloud.start()
+        _ = try cloud.add("desk")
+        var environment = cloud.edgeEnvironment("desk")
+        environment["VAHO_LISTEN"] = "127.0.0.1:\(cloud.port)"
+        environment["VAHO_SENSOR_AIR"] = "simulated"
+        environment["VAHO_SAMPLE_PERIOD_SECONDS"] = "1"
+        environment["VAHO_COMMIT_PERIOD_SECONDS"] = "0"
+        let edge = try RunningProgram("vaho-edge", ["run"], environment: environment, folder: cloud.folder)
+        _ = try await seen("the reason") { edge.log.contains("local face not served") && edge.log.contains("the port is in use") ? true : nil }
+        _ = try await seen("its readings") { try await cloud.metric("vaho_readings_total") >= 2 ? true : nil }
+        edge.signal(SIGTERM)
+        #expect(try await edge.exitCode() == 0)
+        #expect(!edge.log.contains("something still hangs"))
+        _ = try await cloud.stop()
+    }
+
+    @Test(.timeLimit(.minutes(1)))
     func `a sensor that says nonsense is one hole, and the others go on`() async throws {
         let cloud = Cloud()
         try await cloud.start()
