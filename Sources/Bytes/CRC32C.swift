@@ -7,8 +7,22 @@ package enum CRC32C {
     }
 
     package static func checksum(_ bytes: some Sequence<UInt8>) -> UInt32 {
-        var value: UInt32 = 0xFFFF_FFFF
-        for byte in bytes { value = (value >> 8) ^ table[Int((value ^ UInt32(byte)) & 0xFF)] }
-        return value ^ 0xFFFF_FFFF
+        var crc = Running()
+        for byte in bytes { crc.add(byte) }
+        return crc.value
+    }
+
+    /// A checksum that grows byte by byte.
+    package struct Running: Sendable {
+        private var state: UInt32 = 0xFFFF_FFFF
+        private let table = CRC32C.table
+        package init() {}
+        package var value: UInt32 { state ^ 0xFFFF_FFFF }
+
+        package mutating func add(_ byte: UInt8) { state = (state >> 8) ^ table[Int((state ^ UInt32(byte)) & 0xFF)] }
+        /// Its eight bytes, little-endian.
+        package mutating func add(_ value: Int64) {
+            for place in 0..<8 { add(UInt8(truncatingIfNeeded: value >> (8 * Int64(place)))) }
+        }
     }
 }

@@ -6,7 +6,7 @@ package struct Reading: Sendable, Hashable {
     package var pressurePa: Int32?
     package var flags: ReadingFlags
     package var clock: ClockQuality
-    package var boot: UInt32  // the host's starts, counted by the store: tells which `boottimeMs` belong together
+    package var boot: UInt32  // which start of the host: tells which `boottimeMs` belong together
     package var boottimeMs: Int64  // since that start, suspend included; never jumps
 
     package init(

@@ -32,12 +32,14 @@ package struct Hole: Sendable, Hashable {
     package var from: Instant
     package var to: Instant
     package var count: Int64  // readings missed or evicted
-    package var sequences: ClosedRange<Int64>?  // for evictions: what will never be sent
+    package var sequences: ClosedRange<Int64>?  // what will never be sent
+    package var epoch: Epoch?  // that of the sequences; nil: the hole's own
 
     package init(
         sensor: SensorName?, reason: Reason, from: Instant, to: Instant, count: Int64,
-        sequences: ClosedRange<Int64>? = nil
+        sequences: ClosedRange<Int64>? = nil, epoch: Epoch? = nil
     ) {
+        self.epoch = sequences == nil ? nil : epoch
         self.sensor = sensor
         self.reason = reason
         self.from = from
@@ -47,18 +49,31 @@ package struct Hole: Sendable, Hashable {
     }
 }
 
-/// Readings of one boot, taken in [from, to] by the clock of then, were really taken `offset` later.
+/// When readings really were taken whose clock was wrong: those of one start of the host, by the time since that start, which
+/// never jumps. Of several corrections of a reading the last one in the log counts.
 package struct ClockCorrection: Sendable, Hashable {
     package var boot: UInt32
-    package var offset: Duration
-    package var from: Instant
-    package var to: Instant
+    package var boottimeMs: ClosedRange<Int64>  // of the readings it is about
+    package var offset: Duration  // true time = boot time + offset
 
-    package init(boot: UInt32, offset: Duration, from: Instant, to: Instant) {
+    package init(boot: UInt32, boottimeMs: ClosedRange<Int64>, offset: Duration) {
         self.boot = boot
+        self.boottimeMs = boottimeMs
         self.offset = offset
-        self.from = from
-        self.to = to
+    }
+
+    /// `nil` where the reading is not one of those that it corrects.
+    package func trueTime(of reading: Reading) -> Instant? {
+        guard reading.boot == boot, boottimeMs.contains(reading.boottimeMs) else { return nil }
+        return Instant(ms: reading.boottimeMs + offset.ms)
+    }
+}
+
+extension [ClockCorrection] {
+    /// - Parameter self: in the order of the log.
+    package func takenAt(_ reading: Reading) -> Instant {
+        for correction in reversed() { if let instant = correction.trueTime(of: reading) { return instant } }
+        return reading.takenAt
     }
 }
 

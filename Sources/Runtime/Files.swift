@@ -13,6 +13,8 @@ package struct FileError: Error, CustomStringConvertible {
     }
 
     package var isMissing: Bool { code == ENOENT || code == ENOTDIR }
+    /// Full, read-only or failing now; it may be well again later.
+    package var isDiskTrouble: Bool { [ENOSPC, EDQUOT, EROFS, EIO].contains(code) }
 
     package var description: String { "cannot \(doing) \(path): \(FileError.words(code))" }
 

@@ -5,6 +5,7 @@ internal import CSQLite
     package enum Access: Sendable { case readWrite, readOnly }
 
     private let handle: OpaquePointer
+    package let isReadOnly: Bool
 
     /// - Parameters:
     ///   - path: a file, made when missing (read-write), or `:memory:`.
@@ -20,6 +21,7 @@ internal import CSQLite
             throw SQLiteError(code: code, message: "cannot open \(path): \(message)", sql: "")
         }
         unsafe handle = opened
+        isReadOnly = access == .readOnly
         unsafe sqlite3_busy_timeout(handle, busyTimeoutMs)
         try execute("PRAGMA cache_size = -\(cacheKiB)")
         try execute("PRAGMA foreign_keys = ON")
@@ -31,6 +33,35 @@ internal import CSQLite
     package func makeDurable() throws(SQLiteError) {
         try execute("PRAGMA journal_mode = WAL")
         try execute("PRAGMA synchronous = FULL")
+    }
+
+    /// Moves all that the write-ahead log holds into the file, and empties the log.
+    package func checkpoint() throws(SQLiteError) {
+        var checkpoint = try prepare("PRAGMA wal_checkpoint(TRUNCATE)")
+        guard try checkpoint.step(), checkpoint.integer(0) == 0 else {
+            throw SQLiteError(code: SQLITE_BUSY, message: "the write-ahead log is in use", sql: "PRAGMA wal_checkpoint(TRUNCATE)")
+        }
+    }
+
+    /// Whether the file has been deleted, renamed or replaced since it was opened.
+    package var hasMoved: Bool {
+        var moved: Int32 = 0
+        let code = unsafe sqlite3_file_control(handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved)
+        return code == SQLITE_OK && moved != 0
+    }
+
+    /// Copies the whole database into a file while both are in use, in steps that let writers in between.
+    /// - Parameter path: a file that is not there yet.
+    package func backUp(to path: String) throws(SQLiteError) {
+        let copy = try Connection(path: path)
+        guard let backup = unsafe sqlite3_backup_init(copy.handle, "main", handle, "main") else { throw copy.error(SQLITE_ERROR, "backup") }
+        var code = SQLITE_OK
+        repeat {
+            code = unsafe sqlite3_backup_step(backup, 1_000)
+            if code == SQLITE_BUSY || code == SQLITE_LOCKED { sqlite3_sleep(20) }
+        } while [SQLITE_OK, SQLITE_BUSY, SQLITE_LOCKED].contains(code)
+        let end = unsafe sqlite3_backup_finish(backup)
+        guard code == SQLITE_DONE, end == SQLITE_OK else { throw copy.error(code == SQLITE_DONE ? end : code, "backup") }
     }
 
     /// One or more statements without parameters or results.

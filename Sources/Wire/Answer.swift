@@ -49,6 +49,13 @@ package struct Answer: Sendable, Equatable {
         }
     }
 
+    /// All that it says the cloud holds.
+    package var holdings: HeldRanges {
+        var holdings = HeldRanges(held)
+        if through > 0 { holdings.insert(1...through) }
+        return holdings
+    }
+
     package init(
         epoch: Epoch, through: Int64, held: [ClosedRange<Int64>], refused: [Refused], conflicts: [Int64], next: Next, release: ReleaseName?
     ) {

@@ -25,6 +25,27 @@ package struct HeldRanges: Sendable, Hashable {
         ranges.replaceSubrange(start..<end, with: [merged])
     }
 
+    package mutating func remove(_ gone: ClosedRange<Int64>) {
+        ranges = ranges.flatMap { range -> [ClosedRange<Int64>] in
+            guard range.overlaps(gone) else { return [range] }
+            var rest: [ClosedRange<Int64>] = []
+            if range.lowerBound < gone.lowerBound { rest.append(range.lowerBound...(gone.lowerBound - 1)) }
+            if range.upperBound > gone.upperBound { rest.append((gone.upperBound + 1)...range.upperBound) }
+            return rest
+        }
+    }
+
+    package func union(_ other: HeldRanges) -> HeldRanges {
+        var both = self
+        for range in other.ranges { both.insert(range) }
+        return both
+    }
+
+    /// The parts of `range` that are held, in order.
+    package func held(in range: ClosedRange<Int64>) -> [ClosedRange<Int64>] {
+        ranges.filter { $0.overlaps(range) }.map { $0.clamped(to: range) }
+    }
+
     /// The parts of `range` that are not held, in order.
     package func missing(in range: ClosedRange<Int64>) -> [ClosedRange<Int64>] {
         var gaps: [ClosedRange<Int64>] = []

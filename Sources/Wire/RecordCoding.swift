@@ -31,12 +31,13 @@ package enum RecordCoding {
             body.zigzag(hole.count)
             body.zigzag(hole.sequences?.lowerBound ?? 0)
             body.zigzag(hole.sequences?.upperBound ?? 0)
+            if let epoch = hole.epoch { body.fixed(epoch.bits) }
             writer.byte(RecordCoding.hole)
         case .clockCorrection(let correction):
             body.varint(UInt64(correction.boot))
             body.zigzag(correction.offset.ms)
-            body.zigzag(correction.from.ms)
-            body.zigzag(correction.to.ms)
+            body.zigzag(correction.boottimeMs.lowerBound)
+            body.zigzag(correction.boottimeMs.upperBound)
             writer.byte(clockCorrection)
         case .sensor(let sensor):
             body.text(sensor.sensor.name)
@@ -59,10 +60,12 @@ package enum RecordCoding {
         case clockCorrection:
             let boot = try body.count(upTo: Int(UInt32.max))
             let offset = try body.zigzag()
-            guard offset.magnitude <= Instant.valid.upperBound.ms.magnitude else { throw MalformedBytes(at: start, "a correction is too large") }
-            record = .clockCorrection(
-                ClockCorrection(
-                    boot: UInt32(boot), offset: .milliseconds(offset), from: try instant(&body), to: try instant(&body)))
+            let (from, to) = (try body.zigzag(), try body.zigzag())
+            // A boot time is below 2^53 ms, so that no sum overflows.
+            guard offset.magnitude <= Instant.valid.upperBound.ms.magnitude, from >= 0, to >= from, to <= 1 << 53 else {
+                throw MalformedBytes(at: start, "a correction's times are out of range")
+            }
+            record = .clockCorrection(ClockCorrection(boot: UInt32(boot), boottimeMs: from...to, offset: .milliseconds(offset)))
         case sensor:
             let name = try sensorName(&body)
             let texts = [try body.text(limit: 128), try body.text(limit: 128), try body.text(limit: 128), try body.text(limit: 256)]
@@ -92,7 +95,8 @@ package enum RecordCoding {
         guard count >= 0, low >= 0, high >= low, high <= 1 << 53, low > 0 || high == 0 else {
             throw MalformedBytes(at: start, "a hole's counts are out of order")
         }
-        return Hole(sensor: sensor, reason: reason, from: from, to: to, count: count, sequences: low > 0 ? low...high : nil)
+        let epoch = body.remaining > 0 && low > 0 ? Epoch(bits: try body.fixed()) : nil
+        return Hole(sensor: sensor, reason: reason, from: from, to: to, count: count, sequences: low > 0 ? low...high : nil, epoch: epoch)
     }
 
     private static func instant(_ body: inout ByteReader) throws(MalformedBytes) -> Instant {

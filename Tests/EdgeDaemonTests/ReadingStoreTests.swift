@@ -15,19 +15,32 @@ private func store(_ path: String = ":memory:", on host: HostIdentity = host) as
     try await ReadingStore(path: path, host: host, log: log)
 }
 
+@discardableResult
 private func sensor(_ store: ReadingStore, _ name: String = "air") async throws -> Int64 {
     try await store.register(SensorRecord(sensor: try #require(SensorName(name)), kind: "simulated", step: .seconds(600)))
 }
 
-private func readings(_ sensor: Int64, _ count: Int, from minute: Int = 0) -> [ReadingStore.Taken] {
-    (0..<count).map {
-        ReadingStore.Taken(
-            sensor: sensor,
-            reading: Reading(takenAt: Instant(ms: Int64(minute + $0 + 1) * 60_000), humidityMpct: Int32(45_000 + $0), temperatureMc: 20_000))
+/// A store with one sensor, whose record is row 1, and so many readings after it.
+private func store(_ path: String = ":memory:", readings count: Int) async throws -> ReadingStore {
+    let store = try await store(path)
+    try await sensor(store)
+    try await store.append(readings(count))
+    return store
+}
+
+private func readings(_ count: Int, from minute: Int = 0, of sensor: String = "air") throws -> [ReadingStore.NewRow] {
+    let name = try #require(SensorName(sensor))
+    return (0..<count).map {
+        .reading(
+            ReadingStore.Taken(
+                sensor: name,
+                reading: Reading(
+                    takenAt: Instant(ms: Int64(minute + $0 + 1) * 60_000), humidityMpct: Int32(45_000 + $0), temperatureMc: 20_000, boot: 1,
+                    boottimeMs: Int64(minute + $0) * 60_000)))
     }
 }
 
-private func answer(_ life: ReadingStore.Life, through: Int64, held: [ClosedRange<Int64>] = [], conflicts: [Int64] = []) -> Answer {
+private func answer(_ life: Life, through: Int64, held: [ClosedRange<Int64>] = [], conflicts: [Int64] = []) -> Answer {
     Answer(
         epoch: life.epoch, through: through, held: held, refused: [], conflicts: conflicts,
         next: .init(afterMs: 0, maxReadings: 5_000, maxBytes: 1 << 20), release: nil)
@@ -41,11 +54,9 @@ private final class Folder {
 
 @Suite struct ReadingStoreTests {
     @Test func `a row never changes its sequence, and a batch carries rows in their order`() async throws {
-        let store = try await store()
-        let id = try await sensor(store)  // sequence 1: the sensor's own record
-        try await store.append(readings(id, 3))
-        try await store.append(.hole(Hole(sensor: nil, reason: .sensorError, from: Instant(ms: 1), to: Instant(ms: 2), count: 1)))
-        try await store.append(readings(id, 1, from: 9))
+        let store = try await store(readings: 3)
+        try await store.append([.record(.hole(Hole(sensor: nil, reason: .sensorError, from: Instant(ms: 1), to: Instant(ms: 2), count: 1)))])
+        try await store.append(readings(1, from: 9))
         let life = await store.current
         #expect(life.last == 6)
         let batch = try #require(try await store.batch(life: life.number, from: 1, through: 6, limit: 100))
@@ -61,13 +72,11 @@ private final class Folder {
     @Test func `everything is there again after a restart: rows, epoch, what the cloud holds`() async throws {
         let folder = try Folder()
         let path = folder.path + "/s.sqlite"
-        var before: [ReadingStore.Life] = []
+        var before: [Life] = []
         do {
-            let first = try await store(path)
-            let id = try await sensor(first)
-            try await first.append(readings(id, 5))
+            let first = try await store(path, readings: 5)
             _ = try await first.settle(answer(first.current, through: 3, held: [5...5]), sent: 1...5)
-            try await first.saveHeld()
+            try await first.saveDelivery()
             before = await first.allLives
         }
         let second = try await store(path)
@@ -81,10 +90,7 @@ private final class Folder {
     @Test func `another host means a copied card: a new epoch, and the old rows keep theirs`() async throws {
         let folder = try Folder()
         let path = folder.path + "/s.sqlite"
-        do {
-            let original = try await store(path)
-            try await original.append(readings(try await sensor(original), 2))
-        }
+        do { _ = try await store(path, readings: 2) }
         let copy = try await store(path, on: HostIdentity(fingerprint: "host-b", bootID: "boot-1"))
         let lives = await copy.allLives
         #expect(lives.count == 2)
@@ -92,31 +98,110 @@ private final class Folder {
         #expect(lives[0].last == 3 && lives[1].last == 0)
     }
 
+    @Test func `a full disk refuses the commit, gives its sequences back, and goes on when there is room`() async throws {
+        let store = try await store(readings: 0)
+        try await store.limitPages(to: 20)
+        await #expect(throws: SQLiteError.self) { _ = try await store.append(readings(5_000)) as [Int64] }
+        #expect(await store.current.last == 1)
+        try await store.limitPages(to: 100_000)
+        try await store.append(readings(5_000))
+        #expect(await store.current.last == 5_001)
+    }
+
+    @Test func `above the byte limit the oldest go, and a hole says how many and which`() async throws {
+        let store = try await store(readings: 20_000)
+        var retention = ReadingStore.Retention()
+        retention.byteLimit = try await store.counts().bytes / 2
+        try await store.enforce(retention, now: Instant(ms: 1_300_000_000))
+        let holes = try await store.holes(limit: 10)
+        #expect(!holes.isEmpty)
+        #expect(holes.allSatisfy { $0.reason == .evictedBySize && $0.sequences?.count == Int($0.count) })
+        let evicted = holes.reduce(0) { $0 + $1.count }
+        let counts = try await store.counts()
+        #expect(counts.readings == 20_000 - evicted)
+        #expect(counts.evicted == evicted)
+        #expect(await store.current.backlog == counts.readings + 1 + Int64(holes.count))
+    }
+
+    @Test func `delivered readings past the retention go, undelivered ones stay, and no sequence is given twice`() async throws {
+        let folder = try Folder()
+        let path = folder.path + "/s.sqlite"
+        do {
+            let store = try await store(path, readings: 10)
+            _ = try await store.settle(answer(store.current, through: 6), sent: 1...6)
+            try await store.enforce(ReadingStore.Retention(), now: Instant(ms: 200 * 86_400_000))
+            #expect(try await store.counts().readings == 5)
+            _ = try await store.settle(answer(store.current, through: 11), sent: 7...11)
+            try await store.enforce(ReadingStore.Retention(), now: Instant(ms: 200 * 86_400_000))
+            #expect(try await store.counts().readings == 0)
+        }
+        #expect(try await store(path).current.last == 11)
+    }
+
+    @Test func `one reading at the default costs one small page a commit`() async throws {
+        let folder = try Folder()
+        let path = folder.path + "/s.sqlite"
+        let store = try await store(path, readings: 1)
+        let before = try #require(try FileManager.default.attributesOfItem(atPath: path + "-wal")[.size] as? Int)
+        for minute in 1...20 { try await store.append(readings(1, from: minute)) }
+        let after = try #require(try FileManager.default.attributesOfItem(atPath: path + "-wal")[.size] as? Int)
+        #expect((after - before) / 20 < 1_400)
+    }
+}
+
+@Suite struct SettlementTests {
     @Test func `a cloud that holds more than the store gave: the store is a restored copy and takes a new epoch`() async throws {
-        let store = try await store()
-        try await store.append(readings(try await sensor(store), 4))
+        let store = try await store(readings: 4)
         let old = await store.current
         // Rows 1 to 3 were sent and compared: the third was another's. Rows 4 and 5 were never sent.
         #expect(try await store.settle(answer(old, through: 99, conflicts: [3]), sent: 1...3) == .storeIsBehind(cloudHolds: 99, storeGave: 5))
         let lives = await store.allLives
         #expect(await store.current.epoch != old.epoch)
-        #expect(lives[0].held == HeldRanges([1...3]))
-        #expect(lives[0].backlog == 2 && lives.dropFirst().reduce(0) { $0 + $1.backlog } == 1)
+        #expect(lives[0].outstanding == [4...5])
+        #expect(lives.dropFirst().reduce(0) { $0 + $1.backlog } == 1)
     }
 
-    @Test func `what the cloud says of rows that were never given does not swallow them when they come`() async throws {
-        let store = try await store()
-        let id = try await sensor(store)
-        try await store.append(readings(id, 4))
+    @Test func `what the cloud holds under names that were not sent is not believed to be ours`() async throws {
+        // A machine set back to row 3 that has since taken other rows 4 to 9; the cloud has the first machine's 4 to 8.
+        let store = try await store(readings: 8)
+        let old = await store.current
+        #expect(try await store.settle(answer(old, through: 8, conflicts: [4]), sent: 1...4) == .moved(1))
+        #expect(await store.allLives[0].outstanding == [5...9])
+    }
+
+    @Test func `a cloud restored from an older copy gets again what it had acknowledged`() async throws {
+        let store = try await store(readings: 9)
         let life = await store.current
-        _ = try await store.settle(answer(life, through: 5, held: [60...100]), sent: 1...5)
-        try await store.append(readings(id, 200))
-        #expect(await store.allLives.reduce(0) { $0 + $1.backlog } == 200)
+        #expect(try await store.settle(answer(life, through: 10), sent: 1...10) == .settled)
+        #expect(try await store.settle(answer(life, through: 4, held: [7...7]), sent: nil) == .cloudIsBehind(rows: 5))
+        #expect(await store.current.outstanding == [5...6, 8...10])
+    }
+
+    @Test func `a list of ranges that is cut says nothing of what comes after it`() async throws {
+        let store = try await store(readings: 400)
+        let life = await store.current
+        _ = try await store.settle(answer(life, through: 401), sent: 1...401)
+        let held: [ClosedRange<Int64>] = (0..<64).map { (index: Int64) in (index * 4 + 3)...(index * 4 + 4) }
+        #expect(try await store.settle(answer(life, through: 1, held: held), sent: nil) == .cloudIsBehind(rows: 127))
+        #expect(await store.current.held.contains(300))
+    }
+
+    @Test func `rows asked for that were dropped when old are declared gone, and the cloud hears of it`() async throws {
+        let store = try await store(readings: 10)
+        _ = try await store.settle(answer(store.current, through: 11), sent: 1...11)
+        try await store.enforce(ReadingStore.Retention(), now: Instant(ms: 200 * 86_400_000))
+        _ = try await store.settle(answer(store.current, through: 1), sent: nil)
+        try await store.append(readings(2, from: 50))
+        #expect(try await store.batch(life: 1, from: 2, through: 11, limit: 100) == nil)
+        try await store.declareGone(life: 1, 2...11)
+        let life = await store.current
+        #expect(life.outstanding == [12...14])
+        let hole = try #require(try await store.holes(limit: 1).first)
+        #expect(hole.reason == .evictedByAge && hole.sequences == 2...11 && hole.epoch == life.epoch && hole.count == 10)
     }
 
     @Test func `rows in conflict are sent again under a new epoch, none is lost`() async throws {
-        let store = try await store()
-        try await store.append(readings(try await sensor(store), 4))
+        let store = try await store(readings: 4)
         let old = await store.current
         #expect(try await store.settle(answer(old, through: 5, conflicts: [2, 4]), sent: 1...5) == .moved(2))
         let lives = await store.allLives
@@ -126,51 +211,6 @@ private final class Folder {
         let kept = moved.rows.compactMap { if case .reading(_, let reading) = $0 { reading.humidityMpct } else { nil } }
         #expect(kept == [45_000, 45_002])
         #expect(try await store.counts().readings == 4)
-    }
-
-    @Test func `a full disk refuses the commit, gives its sequences back, and goes on when there is room`() async throws {
-        let store = try await store()
-        let id = try await sensor(store)
-        try await store.limitPages(to: 30)
-        await #expect(throws: SQLiteError.self) { try await store.append(readings(id, 5_000)) }
-        #expect(await store.current.last == 1)
-        try await store.limitPages(to: 100_000)
-        try await store.append(readings(id, 5_000))
-        #expect(await store.current.last == 5_001)
-    }
-
-    @Test func `above the byte limit the oldest go, and a hole says how many and which`() async throws {
-        let store = try await store()
-        let id = try await sensor(store)
-        for round in 0..<4 { try await store.append(readings(id, 5_000, from: round * 5_000)) }
-        var retention = ReadingStore.Retention()
-        retention.byteLimit = try await store.counts().bytes / 2
-        try await store.enforce(retention, now: Instant(ms: 1_300_000_000))
-        let holes = try await store.holes(limit: 10)
-        #expect(!holes.isEmpty)
-        #expect(holes.allSatisfy { $0.reason == .evictedBySize && $0.sequences != nil })
-        let evicted = holes.reduce(0) { $0 + $1.count }
-        let counts = try await store.counts()
-        #expect(counts.readings == 20_000 - evicted)
-        #expect(counts.evicted == evicted)
-        #expect(await store.current.backlog == counts.readings + 1 + Int64(holes.count))
-    }
-
-    @Test func `delivered readings past the retention go, undelivered ones stay`() async throws {
-        let store = try await store()
-        try await store.append(readings(try await sensor(store), 10))
-        _ = try await store.settle(answer(store.current, through: 6), sent: 1...6)
-        try await store.enforce(ReadingStore.Retention(), now: Instant(ms: 200 * 86_400_000))
-        #expect(try await store.counts().readings == 5)
-    }
-
-    @Test func `a store of a newer version is refused, not overwritten`() async throws {
-        let folder = try Folder()
-        let path = folder.path + "/s.sqlite"
-        let database = try Connection(path: path)
-        try database.execute("PRAGMA user_version = 99")
-        let error = await #expect(throws: StoreFault.self) { try await store(path) }
-        #expect(error?.description.contains("newer vaho-edge") == true)
     }
 }
 
@@ -186,6 +226,7 @@ extension ReadingStore {
     @Test func `forecasts are stored, found and scored when their time comes, and storing again changes nothing`() async throws {
         let store = try await store()
         let id = try await sensor(store)
+        let air = try #require(SensorName("air"))
         var history = History(grid: .fine)
         var outcomes: [ReadingStore.Outcome] = []
         for bin in 1...40 as ClosedRange<Int64> {
@@ -193,15 +234,15 @@ extension ReadingStore {
             history.append(now)
             outcomes.append(
                 ReadingStore.Outcome(
-                    sensor: id, observation: now, through: bin, forecast: Forecaster.forecast(history, model: nil), releaseCounter: 7,
+                    sensor: air, observation: now, through: .key(bin), forecast: Forecaster.forecast(history, model: nil), releaseCounter: 7,
                     issuedAt: now.validAt))
         }
-        try await store.save(outcomes)
+        try await store.append([], outcomes: outcomes)
         let scores = try await store.liveScores()
         #expect(scores.map(\.leadTimeSeconds) == [3_600, 10_800, 21_600])
         #expect(scores.map(\.count) == [34, 22, 4])
         #expect(scores.allSatisfy { $0.releaseCounter == 7 && $0.absoluteErrorMpct > 0 })
-        try await store.save(outcomes)
+        try await store.append([], outcomes: outcomes)
         #expect(try await store.liveScores() == scores)
 
         let newest = try #require(try await store.forecast(sensor: id))
@@ -228,16 +269,16 @@ extension ReadingStore {
 
     @Test func `a restart takes in the readings after the last observation, as if it had not stopped`() async throws {
         let taken = (1...25).map { Reading(takenAt: Instant(ms: Int64($0) * 60_000), humidityMpct: Int32(40_000 + $0 * 10)) }
-        var whole = SensorForecasting(id: 1, grid: .fine, observations: [], through: 0)
-        let unbroken = taken.enumerated().flatMap { whole.take($0.element, key: Int64($0.offset + 1), release: nil, now: Instant(ms: 0)) }
-
-        var first = SensorForecasting(id: 1, grid: .fine, observations: [], through: 0)
-        let before = taken.prefix(14).enumerated().flatMap { first.take($0.element, key: Int64($0.offset + 1), release: nil, now: Instant(ms: 0)) }
-        let through = try #require(before.last?.through)
-        var second = SensorForecasting(id: 1, grid: .fine, observations: before.map(\.observation), through: through)
-        let after = taken.enumerated().filter { Int64($0.offset + 1) > through }.flatMap {
-            second.take($0.element, key: Int64($0.offset + 1), release: nil, now: Instant(ms: 0))
+        func run(_ state: inout SensorForecasting, _ readings: ArraySlice<Reading>) -> [SensorForecasting.Result] {
+            zip(readings.indices, readings).flatMap { state.take($0.1, number: Int64($0.0), release: nil) }
         }
+        var whole = SensorForecasting(grid: .fine, observations: [], through: -1)
+        let unbroken = run(&whole, taken[...])
+        var first = SensorForecasting(grid: .fine, observations: [], through: -1)
+        let before = run(&first, taken[..<14])
+        let through = try #require(before.last?.through)
+        var second = SensorForecasting(grid: .fine, observations: before.map(\.observation), through: through)
+        let after = run(&second, taken[(Int(through) + 1)...])
         #expect((before + after).map(\.observation) == unbroken.map(\.observation))
         #expect((before + after).map(\.forecast) == unbroken.map(\.forecast))
     }
@@ -249,18 +290,19 @@ extension ReadingStore {
         let id = try await sensor(store)
         let other = try await sensor(store, "other")
         var outcomes: [ReadingStore.Outcome] = []
-        for sensor in [id, other] {
+        for sensor in ["air", "other"] {
+            let sensor = try #require(SensorName(sensor))
             var history = History(grid: .fine)
             for bin in [1, 2, 1_000] as [Int64] {
                 let now = Observation(validAt: Instant(ms: bin * 600_000), humidity: RelativeHumidity(percent: 50), temperature: nil)
                 history.append(now)
                 outcomes.append(
                     ReadingStore.Outcome(
-                        sensor: sensor, observation: now, through: bin, forecast: Forecaster.forecast(history, model: nil), releaseCounter: 1,
+                        sensor: sensor, observation: now, through: .key(bin), forecast: Forecaster.forecast(history, model: nil), releaseCounter: 1,
                         issuedAt: now.validAt))
             }
         }
-        try await store.save(outcomes)
+        try await store.append([], outcomes: outcomes)
         try await store.enforce(ReadingStore.Retention(), now: Instant(ms: 7 * 86_400_000))
         for sensor in [id, other] {
             #expect(try await store.forecast(sensor: sensor, origin: Instant(ms: 600_000))?.forecast.leadTimes == ForecastShape.scored)

@@ -6,8 +6,10 @@ import Wire
 @Suite struct UplinkPlanTests {
     private let period: Duration = .seconds(300)
 
-    private func life(_ number: Int64 = 1, last: Int64, held: [ClosedRange<Int64>] = []) -> ReadingStore.Life {
-        ReadingStore.Life(number: number, epoch: Epoch(bits: UInt64(number)), last: last, held: HeldRanges(held), evicted: 0, refused: 0)
+    private func life(_ number: Int64 = 1, last: Int64, held: [ClosedRange<Int64>] = []) -> Life {
+        var life = Life(number: number, epoch: Epoch(bits: UInt64(number)), last: last)
+        life.held = HeldRanges(held)
+        return life
     }
     private let next = Answer.Next(afterMs: 250, maxReadings: 700, maxBytes: 1 << 20)
 
@@ -19,16 +21,44 @@ import Wire
 
     @Test func `the lowest gap is sent, of the oldest life first, as much as the answer allows`() {
         var plan = UplinkPlan(period: period, phase: .zero)
-        let lives = [life(1, last: 20, held: [1...5, 8...20]), life(2, last: 3)]
+        let lives = [life(1, last: 20, held: [1...5, 8...20]), life(2, last: 3, held: [3...3])]
         #expect(plan.next(lives: lives) == .send(life: 1, from: 6, through: 7, limit: 5_000))
         plan.settled(next, backlog: 3)
-        #expect(plan.next(lives: [life(1, last: 20, held: [1...20]), life(2, last: 3)]) == .wait(.milliseconds(250)))
-        #expect(plan.next(lives: [life(1, last: 20, held: [1...20]), life(2, last: 3)]) == .send(life: 2, from: 1, through: 3, limit: 700))
+        let later = [life(1, last: 20, held: [1...20]), life(2, last: 3, held: [3...3])]
+        #expect(plan.next(lives: later) == .wait(.milliseconds(250)))
+        plan.verified(1)
+        #expect(plan.next(lives: later) == .send(life: 2, from: 1, through: 2, limit: 700))
+    }
+
+    @Test func `live rows go first while a backlog drains beside them`() {
+        var plan = UplinkPlan(period: period, phase: .zero)
+        // Back after a long outage: the newest 500 at once, then the oldest gap.
+        #expect(plan.next(lives: [life(last: 100_000)]) == .send(life: 1, from: 99_501, through: 100_000, limit: 5_000))
+        let next = Answer.Next(afterMs: 0, maxReadings: 5_000, maxBytes: 1 << 20)
+        plan.settled(next, backlog: 99_500)
+        #expect(plan.next(lives: [life(last: 100_000, held: [99_501...100_000])]) == .send(life: 1, from: 1, through: 99_500, limit: 5_000))
+        plan.settled(next, backlog: 94_501)
+        let lives = [life(last: 100_001, held: [1...5_000, 99_501...100_000])]
+        #expect(plan.next(lives: lives) == .send(life: 1, from: 100_001, through: 100_001, limit: 5_000))
+    }
+
+    @Test func `at start every life that has nothing to send is asked for, and again when the cloud has lost rows`() {
+        var plan = UplinkPlan(period: period, phase: .zero)
+        let lives = [life(1, last: 4, held: [1...4]), life(2, last: 7, held: [1...7])]
+        #expect(plan.next(lives: lives) == .verify(life: 1))
+        plan.verified(1)
+        plan.settled(Answer.Next(afterMs: 0, maxReadings: 700, maxBytes: 1 << 20), backlog: 0)
+        #expect(plan.next(lives: lives) == .verify(life: 2))
+        plan.verified(2)
+        plan.settled(next, backlog: 0)
+        #expect(plan.next(lives: lives) == .wait(period))
+        plan.cloudIsBehind(lives: lives)
+        #expect(plan.next(lives: lives) == .verify(life: 1))
     }
 
     @Test func `with nothing to send it reports once a period`() {
         var plan = UplinkPlan(period: period, phase: .zero)
-        let lives = [life(last: 4, held: [1...4])]
+        let lives = [life(last: 0)]
         #expect(plan.next(lives: lives) == .report)
         plan.settled(next, backlog: 0)
         #expect(plan.next(lives: lives) == .wait(period))
@@ -64,7 +94,7 @@ import Wire
     @Test func `what the cloud cannot take is halved until one row is left, and that is the fault`() {
         var plan = UplinkPlan(period: period, phase: .zero)
         let first = plan.sendLess(than: 5)
-        #expect(plan.next(lives: [life(last: 5)]) == .send(life: 1, from: 1, through: 5, limit: 2))
+        #expect(plan.next(lives: [life(last: 5)]) == .send(life: 1, from: 4, through: 5, limit: 2))
         let second = plan.sendLess(than: 2)
         let third = plan.sendLess(than: 1)
         #expect([first, second, third] == [true, true, false])

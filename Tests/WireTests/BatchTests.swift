@@ -33,7 +33,7 @@ func randomBatch(seed: UInt64, rows count: Int = 60) -> Batch {
                         count: 3)))
         case 1:
             return .record(.hole(Hole(sensor: nil, reason: .evictedBySize, from: Instant(ms: 0), to: Instant(ms: at), count: 9, sequences: 1...9)))
-        case 2: return .record(.clockCorrection(ClockCorrection(boot: 3, offset: .milliseconds(-77), from: Instant(ms: 0), to: Instant(ms: at))))
+        case 2: return .record(.clockCorrection(ClockCorrection(boot: 3, boottimeMs: 0...at, offset: .milliseconds(-77))))
         case 3: return .record(.sensor(SensorRecord(sensor: sensors[0], kind: "hwmon", driver: "sht4x", place: "north wall", step: .seconds(600))))
         default:
             func maybe(_ range: Int64) -> Int32? { random.next(below: 8) == 0 ? nil : Int32(random.next(below: range) - range / 4) }

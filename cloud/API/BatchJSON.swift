@@ -145,10 +145,10 @@ extension BatchJSON.RecordJSON {
             guard (count ?? 0) >= 0 else { throw wrong("count is 0 or more") }
             return .hole(Hole(sensor: name, reason: reason, from: from, to: to, count: count ?? 0, sequences: gone))
         case "clock_correction":
-            guard let boot, let offset_ms, offset_ms.magnitude <= Instant.valid.upperBound.ms.magnitude else {
-                throw wrong("boot and offset_ms are needed")
+            guard let boot, let offset_ms, offset_ms.magnitude <= Instant.valid.upperBound.ms.magnitude, from <= to else {
+                throw wrong("boot, offset_ms, and from_ms to to_ms as times since that boot are needed")
             }
-            return .clockCorrection(ClockCorrection(boot: boot, offset: .milliseconds(offset_ms), from: from, to: to))
+            return .clockCorrection(ClockCorrection(boot: boot, boottimeMs: from.ms...to.ms, offset: .milliseconds(offset_ms)))
         case "sensor":
             guard let name, let type, let step_s, SensorRecord.steps.contains(.seconds(step_s)) else {
                 throw wrong("sensor, type and step_s (600 or 3600) are needed")

@@ -97,7 +97,15 @@ extension Archive {
             case .sensor(let sensor): try upsert(sensor, device)
             case .hole(let hole):
                 try insert(hole, device, batch.epoch, sequence)
-                if let gone = hole.sequences, gone.upperBound < sequence { held.insert(gone) }
+                if let gone = hole.sequences {
+                    if let epoch = hole.epoch, epoch != batch.epoch {
+                        var other = try heldRanges(device, epoch)
+                        other.insert(gone)
+                        try save(other, device, epoch)
+                    } else if gone.upperBound < sequence {
+                        held.insert(gone)
+                    }
+                }
             case .clockCorrection(let correction): try insert(correction, device, batch.epoch, sequence)
             }
         }
@@ -232,8 +240,8 @@ extension Archive {
         try insert.bind(sequence, at: 3)
         try insert.bind(Int64(correction.boot), at: 4)
         try insert.bind(correction.offset.ms, at: 5)
-        try insert.bind(correction.from.ms, at: 6)
-        try insert.bind(correction.to.ms, at: 7)
+        try insert.bind(correction.boottimeMs.lowerBound, at: 6)
+        try insert.bind(correction.boottimeMs.upperBound, at: 7)
         try insert.run()
     }
 }

@@ -33,6 +33,8 @@ package enum DeviceView {
                 json.field("backlog", counts.backlog)
                 json.field("evicted", counts.evicted)
                 json.field("refused", counts.refused)
+                json.field("written_bytes_per_day", counts.writtenPerDay)
+                json.field("only_in_memory", counts.refuge)
             }
             json.array("holes") { json in
                 for hole in holes {

@@ -15,10 +15,10 @@ package struct EdgeDaemon {
     }
 
     package func run() async throws {
-        try Files.makeFolder(settings.stateFolder)
-        let lock = try FolderLock(settings.stateFolder)
+        let lock = try lockFolder()
         defer { withExtendedLifetime(lock) {} }
-        let store = try await ReadingStore(path: settings.storePath, host: .current(), log: log.component("store"))
+        let host = HostIdentity.current()
+        let store = try await ReadingStore(path: settings.storePath, host: host, log: log.component("store"))
         let intake = ModelIntake(
             folder: settings.stateFolder, keyFile: settings.releaseKeyFile, store: store, log: log.component("model"))
         await intake.load()
@@ -29,46 +29,71 @@ package struct EdgeDaemon {
             opened.append((configured, try configured.spec.open(sysfs: settings.sysfs, startingAfter: newest)))
         }
         let starts = opened.compactMap { $0.sensor.identity.startsAt }
-        let clock = starts.min().map { LabelClock.replay(from: $0, speed: settings.replaySpeed) } ?? .system
+        let lastHere = try await store.newestReading(ofBoot: host.boot)
+        // Live, the clock goes on from where it stood in this start of the host, whatever it shows now.
+        let clock = starts.min().map { .replay(from: $0, speed: settings.replaySpeed) } ?? LabelClock.live(after: lastHere)
 
         let inbox = Inbox<Sampler.Arrival>(limit: 10_000)
+        let newest = NewestForecasts()
         let forecasts = ForecastService(
-            store: store, inbox: inbox, clock: clock, release: intake.active, commitPeriod: settings.commitPeriod,
+            store: store, inbox: inbox, clock: clock, release: intake.active, newest: newest, boot: host.boot, commitPeriod: settings.commitPeriod,
             log: log.component("forecast"))
         var services: [any Service] = [
             StopSignal(log: log), forecasts,
             Housekeeping(store: store, retention: settings.retention, clock: clock, log: log.component("store")),
         ]
-        let boot = await store.boot
         for (configured, sensor) in opened {
             let identity = sensor.identity
             let grid = TimeGrid(medianSpacing: identity.spacing ?? settings.samplePeriod)
-            let id = try await store.register(
-                SensorRecord(
-                    sensor: configured.name, kind: identity.kind, driver: identity.driver, serial: identity.serial, place: configured.place,
-                    step: grid.step))
-            try await forecasts.add(sensor: id, grid: grid)
+            let record = SensorRecord(
+                sensor: configured.name, kind: identity.kind, driver: identity.driver, serial: identity.serial, place: configured.place,
+                step: grid.step)
+            // A disk that is full right now must not keep the sensor from being read.
+            do { try await store.register(record) } catch {
+                log(.error, "sensor's record not stored yet", ["sensor": configured.name, "error": "\(error)"])
+            }
+            try await forecasts.add(configured.name, grid: grid)
             services.append(
                 Sampler(
-                    name: configured.name, id: id, sensor: sensor, period: settings.samplePeriod, clock: clock, boot: boot, store: store,
+                    name: configured.name, sensor: sensor, period: settings.samplePeriod, clock: clock, boot: host.boot, store: store,
                     inbox: inbox, log: log.component("sampler")))
         }
         if let endpoint = settings.listen {
             services.append(
-                LocalAPI(device: settings.device, endpoint: endpoint, store: store, intake: intake, clock: clock, log: log.component("api")))
+                LocalAPI(
+                    device: settings.device, endpoint: endpoint, store: store, newest: newest, intake: intake, clock: clock, log: log.component("api")
+                ))
         }
         if let cloud = settings.cloud {
             var http = HTTPClient.Settings(userAgent: "vaho-edge/\(EdgeVersion.text)")
             http.certificateAuthorities = cloud.certificateAuthorities
             services.append(
                 Uplink(
-                    device: settings.device, url: cloud.url, token: cloud.token, period: cloud.syncPeriod, client: HTTPClient(settings: http),
+                    device: settings.device, url: cloud.url, token: cloud.token, period: cloud.syncPeriod, firstBackoff: cloud.firstBackoff,
+                    client: HTTPClient(settings: http),
                     store: store, intake: intake, clock: clock, log: log.component("uplink")))
         }
         log(.info, "running", ["device": settings.device, "sensors": opened.count, "epoch": await store.current.epoch, "version": EdgeVersion.text])
         try await Services.run(services)
-        try await store.saveHeld()
+        do { try await store.saveDelivery() } catch {
+            log(.warning, "what the cloud holds is not saved, rows will be compared again", ["error": "\(error)"])
+        }
         log(.info, "stopped")
+    }
+
+    /// Keeps a second daemon out. On a disk that takes no lock there is nothing that two could spoil.
+    private func lockFolder() throws -> FolderLock? {
+        do {
+            try Files.makeFolder(settings.stateFolder)
+            let isUsed = Files.exists("\(settings.stateFolder)/lock")
+            if isUsed, !Files.exists(settings.storePath) {
+                log(.error, "store is missing though there was one: a new one is made", ["store": settings.storePath])
+            }
+            return try FolderLock(settings.stateFolder)
+        } catch let error as FileError where error.isDiskTrouble {
+            log(.error, "state folder cannot be written", ["error": "\(error)"])
+            return nil
+        }
     }
 }
 

@@ -29,6 +29,7 @@ package struct EdgeSettings: Sendable {
         package let token: String
         package let certificateAuthorities: String?
         package let syncPeriod: Duration
+        package let firstBackoff: Duration
     }
 
     package var storePath: String { stateFolder + "/readings.sqlite" }
@@ -96,6 +97,7 @@ package struct EdgeSettings: Sendable {
         let tokenFile = settings.optional("VAHO_TOKEN_FILE")
         let authorities = settings.optional("VAHO_CA_FILE")
         let period = settings.integer("VAHO_SYNC_PERIOD_SECONDS", default: 300, in: 1...86_400)
+        let backoff = settings.integer("VAHO_BACKOFF_SECONDS", default: 5, in: 1...900)
         let plain = settings.choice("VAHO_PLAIN_HTTP", default: false, among: ["anywhere": true, "loopback": false])
         guard var url = settings.optional("VAHO_CLOUD_URL") else {
             if tokenFile != nil { settings.problem("VAHO_TOKEN_FILE is set, VAHO_CLOUD_URL is not: set both, or neither to stay offline") }
@@ -118,7 +120,7 @@ package struct EdgeSettings: Sendable {
             if token.isEmpty || token.utf8.contains(where: { $0 <= 32 || $0 >= 127 }) {
                 settings.problem("VAHO_TOKEN_FILE=\(tokenFile): expected one token on one line")
             }
-            return Cloud(url: url, token: token, certificateAuthorities: authorities, syncPeriod: .seconds(period))
+            return Cloud(url: url, token: token, certificateAuthorities: authorities, syncPeriod: .seconds(period), firstBackoff: .seconds(backoff))
         } catch {
             settings.problem("VAHO_TOKEN_FILE=\(tokenFile): \(error)")
             return nil

@@ -3,115 +3,161 @@ internal import Measures
 internal import Observing
 internal import Runtime
 
-/// Commits what the samplers bring, then observes and forecasts from what is committed. Nothing here waits for the network.
+/// Takes in what the samplers bring, observes and forecasts, and commits all of it together. Nothing here waits for the
+/// network, and a disk that takes nothing stops neither observing nor forecasting: what is not committed waits in memory.
 actor ForecastService: Service {
     private let store: ReadingStore
     private let inbox: Inbox<Sampler.Arrival>
     private let clock: LabelClock
     private let release: ActiveRelease
+    private let boot: UInt32
     private let commitPeriod: Duration
     private let log: Log
-    private var sensors: [Int64: SensorForecasting] = [:]
+    private let newest: NewestForecasts
+    private var sensors: [SensorName: SensorForecasting] = [:]
+    private var grids: [SensorName: TimeGrid] = [:]
+    private var committedThrough: [SensorName: Int64] = [:]  // the key of a sensor's last committed reading
+    private var waiting = WaitingRows(limit: 20_000)
+    private var isCommitting = false
+    private var pause: Duration = .zero  // grows while the store cannot be written
+    private var nextCommit = ContinuousClock.now
 
-    private static let waitingLimit = 20_000  // arrivals kept while the store cannot be written
-
-    init(store: ReadingStore, inbox: Inbox<Sampler.Arrival>, clock: LabelClock, release: ActiveRelease, commitPeriod: Duration, log: Log) {
+    init(
+        store: ReadingStore, inbox: Inbox<Sampler.Arrival>, clock: LabelClock, release: ActiveRelease, newest: NewestForecasts, boot: UInt32,
+        commitPeriod: Duration, log: Log
+    ) {
         self.store = store
         self.inbox = inbox
         self.clock = clock
         self.release = release
+        self.newest = newest
+        self.boot = boot
         self.commitPeriod = commitPeriod
         self.log = log
     }
 
     /// Restores a sensor's state from the store: eight days of observations, then the readings after them.
-    func add(sensor id: Int64, grid: TimeGrid) async throws {
+    func add(_ sensor: SensorName, grid: TimeGrid) async throws {
+        guard let id = await store.sensor(named: sensor) else { return }
         let newest = try await store.newestObservation(sensor: id)
         let since = (newest?.at ?? Instant(ms: 0)) - .seconds(History.days * 86_400)
-        let observations = try await store.observations(sensor: id, since: since)
-        var state = SensorForecasting(id: id, grid: grid, observations: observations, through: newest?.through ?? 0)
+        var state = SensorForecasting(grid: grid, observations: try await store.observations(sensor: id, since: since), through: -1)
+        let readings = try await store.readings(sensor: id, after: newest?.through ?? 0)
+        var keys = [newest?.through ?? 0]
         var outcomes: [ReadingStore.Outcome] = []
-        for (key, reading) in try await store.readings(sensor: id, after: newest?.through ?? 0) {
-            outcomes += state.take(reading, key: key, release: release.current?.release, now: clock.now)
+        for (key, reading) in readings {
+            // Counted from 0 here; -1 and so the first of `keys` is what the last observation had taken in.
+            let results = state.take(reading, number: Int64(keys.count - 1), release: release.current?.release)
+            keys.append(key)
+            outcomes += results.map { outcome(sensor, $0, through: .key(keys[Int($0.through) + 1])) }
         }
-        try await store.save(outcomes)
-        sensors[id] = state
+        try await store.append([], outcomes: outcomes)
+        // The open bin's readings are all committed: whatever it completes later went through the last of them.
+        sensors[sensor] = state.renumbered(through: waiting.first - 1)
+        grids[sensor] = grid
+        committedThrough[sensor] = keys.last
     }
 
     func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await self.commitArrivals() }
-            group.addTask { try await self.closeOverdueBins() }
+            group.addTask { try await self.takeArrivals() }
+            group.addTask { try await self.tick() }
             try await group.next()
             group.cancelAll()
         }
     }
 
-    private func commitArrivals() async throws {
-        var waiting: [Sampler.Arrival] = []
-        var pause: Duration = .zero  // grows while the store cannot be written
+    private func takeArrivals() async throws {
         while true {
-            if waiting.isEmpty || pause == .zero { waiting += await inbox.takeAll() }
-            guard !waiting.isEmpty else { return }  // closed and drained
-            do {
-                try await commit(waiting)
-                if pause > .zero { log(.info, "store takes readings again", ["count": waiting.count]) }
-                waiting = []
-                pause = .zero
-                try? await Task.sleep(for: commitPeriod)  // cancelled: take what is left, then end
-            } catch {
-                if pause == .zero { log(.error, "readings cannot be stored, kept in memory for now", ["error": "\(error)", "count": waiting.count]) }
-                pause = min(.seconds(60), max(.seconds(1), pause * 2))
-                if waiting.count > ForecastService.waitingLimit {
-                    let lost = waiting.count - ForecastService.waitingLimit
-                    waiting.removeFirst(lost)
-                    log(.error, "readings lost: the store could not be written for too long", ["count": lost])
-                }
-                if Task.isCancelled { throw error }
-                try await Task.sleep(for: pause)
+            let arrivals = await inbox.takeAll()
+            for arrival in arrivals { await take(arrival) }
+            if arrivals.isEmpty { break }  // closed and drained
+            if pause == .zero {
+                try? await Task.sleep(until: nextCommit)  // cancelled: take what is left, then end
+                await commit()
+            }
+        }
+        while isCommitting { try? await Task.sleep(for: .milliseconds(10)) }
+        await commit()
+        if waiting.readings > 0 { log(.error, "readings lost: stopped while the store could not be written", ["count": waiting.readings]) }
+    }
+
+    private func take(_ arrival: Sampler.Arrival) async {
+        switch arrival {
+        case .hole(let hole): waiting.add(.record(.hole(hole)))
+        case .correction(let correction):
+            let correction = ClockCorrection(boot: boot, boottimeMs: correction.boottimeMs, offset: correction.offset)
+            waiting.add(.record(.clockCorrection(correction)))
+            log(.warning, "clock set: earlier readings of this start get their true time", ["offset_ms": correction.offset.ms])
+            await commit()
+            await observeAgain(correction)
+        case .reading(let taken):
+            let number = waiting.add(.reading(taken))
+            for result in sensors[taken.sensor]?.take(taken.reading, number: number, release: release.current?.release) ?? [] {
+                add(result, of: taken.sensor)
             }
         }
     }
 
-    private func commit(_ arrivals: [Sampler.Arrival]) async throws {
-        var readings: [ReadingStore.Taken] = []
-        for arrival in arrivals {
-            switch arrival {
-            case .reading(let taken): readings.append(taken)
-            case .hole(let hole): try await store.append(.hole(hole))
-            }
-        }
-        guard !readings.isEmpty else { return }
-        let keys = try await store.append(readings)
-        let active = release.current?.release
-        let now = clock.now
-        var outcomes: [ReadingStore.Outcome] = []
-        for (key, taken) in zip(keys, readings) {
-            outcomes += sensors[taken.sensor]?.take(taken.reading, key: key, release: active, now: now) ?? []
-        }
-        await save(outcomes)
+    private func add(_ result: SensorForecasting.Result, of sensor: SensorName) {
+        let through: ReadingStore.Through =
+            result.through >= waiting.first ? .row(Int(result.through - waiting.first)) : .key(committedThrough[sensor] ?? 0)
+        let outcome = outcome(sensor, result, through: through)
+        newest.put(outcome)
+        waiting.add(outcome)
     }
 
-    private func closeOverdueBins() async throws {
+    private func outcome(_ sensor: SensorName, _ result: SensorForecasting.Result, through: ReadingStore.Through) -> ReadingStore.Outcome {
+        ReadingStore.Outcome(
+            sensor: sensor, observation: result.observation, through: through, forecast: result.forecast, releaseCounter: result.releaseCounter,
+            issuedAt: clock.now)
+    }
+
+    /// Everything the grid made of readings whose time was wrong is made again with their true time.
+    private func observeAgain(_ correction: ClockCorrection) async {
+        do {
+            guard let first = try await store.firstKey(of: correction) else { return }
+            try await store.forgetOutcomes(from: first)
+            for (sensor, grid) in grids { try await add(sensor, grid: grid) }
+        } catch { log(.error, "observations not made again", ["error": "\(error)"]) }
+    }
+
+    // MARK: commit
+
+    private func commit() async {
+        guard !isCommitting, !waiting.isEmpty else { return }
+        isCommitting = true
+        defer { isCommitting = false }
+        let sending = waiting.take()
+        do {
+            let keys = try await store.append(sending.rows, outcomes: sending.outcomes)
+            for (row, key) in zip(sending.rows, keys) { if case .reading(let taken) = row { committedThrough[taken.sensor] = key } }
+            if pause > .zero { log(.info, "store takes readings again", ["count": sending.readings]) }
+            pause = .zero
+            nextCommit = .now + commitPeriod
+        } catch {
+            if pause == .zero { log(.error, "readings cannot be stored, kept in memory for now", ["error": "\(error)", "count": sending.readings]) }
+            pause = min(.seconds(30), max(.seconds(1), pause * 2))
+            nextCommit = .now + pause
+            if let lost = waiting.putBack(sending) { log(.error, "readings lost: the store could not be written for too long", ["count": lost]) }
+        }
+    }
+
+    private func tick() async throws {
+        var beat = 0
         while true {
-            try await Task.sleep(for: .seconds(clock.isReplay ? 1 : 20))
-            let now = clock.now
-            var outcomes: [ReadingStore.Outcome] = []
+            try await Task.sleep(for: .seconds(1))
+            beat += 1
             // In a replay the clock runs ahead of the rows on their way: there the next row closes a bin.
-            for id in sensors.keys.sorted() where !clock.isReplay {
-                if let outcome = sensors[id]?.tick(now, grace: commitPeriod + .seconds(60), release: release.current?.release) {
-                    outcomes.append(outcome)
+            if beat % 20 == 0, !clock.isReplay {
+                let now = clock.now
+                for sensor in sensors.keys {
+                    if let result = sensors[sensor]?.tick(now, grace: commitPeriod + .seconds(60), release: release.current?.release) {
+                        add(result, of: sensor)
+                    }
                 }
             }
-            await save(outcomes)
-        }
-    }
-
-    /// The readings are safe already: an observation that cannot be stored now is made again from them at the next start.
-    private func save(_ outcomes: [ReadingStore.Outcome]) async {
-        guard !outcomes.isEmpty else { return }
-        do { try await store.save(outcomes) } catch {
-            log(.error, "observations and forecasts not stored", ["count": outcomes.count, "error": "\(error)"])
+            if !waiting.isEmpty, .now >= nextCommit { await commit() }
         }
     }
 }

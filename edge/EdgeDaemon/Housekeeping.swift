@@ -1,7 +1,7 @@
 internal import Measures
 internal import Runtime
 
-/// Enforces the retention and keeps the process small, every ten minutes (a replay's days are short: every ten seconds).
+/// Looks after the store and the process: the disk's return, the retention, the file's health, memory, bytes written.
 struct Housekeeping: Service {
     let store: ReadingStore
     let retention: ReadingStore.Retention
@@ -9,13 +9,43 @@ struct Housekeeping: Service {
     let log: Log
 
     func run() async throws {
+        let written = WrittenBytes()
+        var age = RetentionAge()
+        var beat = 0
         while true {
             try await Task.sleep(for: .seconds(10))
+            beat += 1
+            await attempt("store not moved from memory to the disk") { try await store.leaveRefuge() }
+            // A replay's days are short: there every ten seconds. Else ten minutes, and the whole file once a day.
+            guard clock.isReplay || beat % 60 == 1 else { continue }
             ProcessMemory.releaseUnusedCode()
-            do { try await store.enforce(retention, now: clock.now) } catch {
-                log(.error, "retention not enforced", ["error": "\(error)"])
-            }
-            if !clock.isReplay { try await Task.sleep(for: .seconds(590)) }
+            let now = age.now(clock.read(), newest: await store.newestReadings.values.map(\.takenAt).max())
+            await attempt("retention not enforced") { try await store.enforce(retention, now: now) }
+            if beat % 8_640 == 1 { await attempt("store not examined") { try await store.examine() } }
+            if let rate = written.rate() { await attempt("bytes written not noted") { try await store.noteWritten(rate) } }
         }
+    }
+
+    private func attempt(_ failure: String, _ work: () async throws -> Void) async {
+        do { try await work() } catch { log(.error, failure, ["error": "\(error)"]) }
+    }
+}
+
+/// The time by which readings grow old: a clock that nobody vouches for ages them by the time that has passed, not by a jump.
+struct RetentionAge: Sendable {
+    private var last: (now: Instant, boottimeMs: Int64)?
+
+    /// - Parameter newest: of the readings in the store: no more than a day is taken to have passed since.
+    mutating func now(_ stamp: HostClock.Stamp, newest: Instant?) -> Instant {
+        var now = stamp.takenAt
+        if stamp.quality != .synchronised {
+            if let last {
+                now = min(now, last.now + .milliseconds(stamp.boottimeMs - last.boottimeMs))
+            } else if let newest {
+                now = min(now, newest + .seconds(86_400))
+            }
+        }
+        last = (now, stamp.boottimeMs)
+        return now
     }
 }

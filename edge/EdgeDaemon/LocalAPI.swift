@@ -12,6 +12,7 @@ struct LocalAPI: Service {
     let device: DeviceID
     let endpoint: Endpoint
     let store: ReadingStore
+    let newest: NewestForecasts
     let intake: ModelIntake
     let clock: LabelClock
     let log: Log
@@ -66,14 +67,21 @@ struct LocalAPI: Service {
             guard let horizon = request.query["horizon"].map({ ISO8601Duration.parse($0) }) ?? ForecastShape.horizon else {
                 throw BadQuery(detail: "horizon=\(request.query["horizon"] ?? ""): expected an ISO 8601 duration such as PT24H")
             }
+            let active = intake.active.current?.name
+            func document(_ forecast: QuantileForecast, _ issuedAt: Instant, _ counter: UInt64) -> HTTPResponse {
+                FaceResponse.json(
+                    Documents.forecast(
+                        sensor: sensor.record.sensor, forecast, issuedAt: issuedAt, release: active?.counter == counter ? active : nil,
+                        horizon: horizon))
+            }
+            // Of this run from memory: there while the disk takes nothing.
+            if let made = newest.of(sensor.record.sensor), let forecast = made.forecast {
+                return document(forecast, made.issuedAt, made.releaseCounter)
+            }
             guard let issued = try await store.forecast(sensor: sensor.id) else {
                 throw NotFound(detail: "there is no forecast of \(sensor.record.sensor) yet: one is made with the first observation")
             }
-            let active = intake.active.current?.name
-            return FaceResponse.json(
-                Documents.forecast(
-                    sensor: sensor.record.sensor, issued.forecast, issuedAt: issued.issuedAt,
-                    release: active?.counter == issued.releaseCounter ? active : nil, horizon: horizon))
+            return document(issued.forecast, issued.issuedAt, issued.releaseCounter)
         }
         router.on("GET", "/metrics") { _, _ in
             HTTPResponse(type: "text/plain; version=0.0.4; charset=utf-8", body: Array(try await metrics().utf8))
@@ -89,7 +97,7 @@ struct LocalAPI: Service {
 
     private func status() async throws -> [UInt8] {
         let now = clock.now
-        let quality = clock.isReplay ? ClockQuality.synchronised : ClockState.quality()
+        let quality = clock.quality
         let view = try await DeviceView.document(
             device, store: store, release: intake.active.current?.name, refusal: await intake.refusal, clock: quality)
         return DeviceView.json(view, counts: try await store.counts(), holes: try await store.holes(limit: 20), now: now)

@@ -10,10 +10,10 @@ struct Sampler: Service {
     enum Arrival: Sendable {
         case reading(ReadingStore.Taken)
         case hole(Hole)
+        case correction(ClockDiscipline.Correction)
     }
 
     let name: SensorName
-    let id: Int64
     let sensor: any Sensor
     let period: Duration
     let clock: LabelClock
@@ -25,43 +25,27 @@ struct Sampler: Service {
     private static let longestPause: Duration = .seconds(900)
 
     func run() async throws {
-        var failure: (since: Instant, count: Int64)?
-        var lastAt: Instant?
+        var outage = Outage()
+        defer { if let hole = outage.end(name, at: clock.now) { put(.hole(hole)) } }  // a sensor that fails until the stop
         var due = ContinuousClock.now
         while !Task.isCancelled {
             var pause = period
             do {
                 guard let sample = try await sensor.read() else {
                     log(.info, "recording ended", ["sensor": name])
-                    if let failure { put(.hole(hole(failure, to: lastAt ?? clock.now))) }
+                    if let hole = outage.end(name, at: outage.lastAt ?? clock.now) { put(.hole(hole)) }
                     return try await Task.sleep(for: .seconds(1 << 40))  // the others go on
                 }
                 if let takenAt = sample.takenAt { try await Task.sleep(for: clock.realTime(until: takenAt)) }
-                let reading = reading(of: sample)
-                if let ended = failure {
-                    put(.hole(hole(ended, to: reading.takenAt)))
-                    log(.info, "sensor answers again", ["sensor": name, "missed": ended.count])
-                    try? await store.setState("ok", ofSensor: id)
-                    failure = nil
-                }
-                if reading.flags.contains(.impossible) {
-                    log(
-                        .warning, "impossible reading stored, not observed",
-                        ["sensor": name, "humidity_pct": NumberText.thousandths(Int64(reading.humidityMpct ?? 0))])
-                }
-                put(.reading(ReadingStore.Taken(sensor: id, reading: reading)))
-                if lastAt == nil { try? await store.setState("ok", ofSensor: id) }  // whatever the last run left
-                lastAt = reading.takenAt
+                await take(reading(of: sample), &outage)
             } catch is CancellationError {
                 throw CancellationError()
             } catch {
-                if failure == nil {
+                if outage.failed(at: clock.now) {
                     log(.warning, "sensor cannot be read", ["sensor": name, "error": "\(error)"])
-                    try? await store.setState("failing", ofSensor: id)
+                    try? await store.setState("failing", of: name)
                 }
-                failure = (failure?.since ?? lastAt ?? clock.now, (failure?.count ?? 0) + 1)
-                let doublings = min(failure?.count ?? 1, 10) - 1
-                pause = min(Sampler.longestPause, period * Int(1 << doublings))
+                pause = min(Sampler.longestPause, period * Int(1 << (min(outage.count, 10) - 1)))
             }
             guard sensor.identity.spacing == nil else { continue }  // a recording sets its own pace
             due = max(due + pause, ContinuousClock.now)
@@ -69,18 +53,54 @@ struct Sampler: Service {
         }
     }
 
-    private func reading(of sample: Sample) -> Reading {
-        Reading(
-            takenAt: sample.takenAt ?? clock.now, humidityMpct: sample.humidityMpct, temperatureMc: sample.temperatureMc,
-            pressurePa: sample.pressurePa, flags: sample.flags, clock: clock.isReplay ? .synchronised : ClockState.quality(), boot: boot,
-            boottimeMs: BootTime.nowMs)
+    private func take(_ reading: Reading, _ outage: inout Outage) async {
+        for correction in clock.takeCorrections() { put(.correction(correction)) }
+        let isFirst = outage.lastAt == nil
+        if let hole = outage.end(name, at: reading.takenAt) {
+            put(.hole(hole))
+            log(.info, "sensor answers again", ["sensor": name, "missed": hole.count])
+            try? await store.setState("ok", of: name)
+        } else if isFirst {
+            try? await store.setState("ok", of: name)  // whatever the last run left
+        }
+        if reading.flags.contains(.impossible) {
+            log(
+                .warning, "impossible reading stored, not observed",
+                ["sensor": name, "humidity_pct": NumberText.thousandths(Int64(reading.humidityMpct ?? 0))])
+        }
+        put(.reading(ReadingStore.Taken(sensor: name, reading: reading)))
+        outage.lastAt = reading.takenAt
     }
 
-    private func hole(_ failure: (since: Instant, count: Int64), to end: Instant) -> Hole {
-        Hole(sensor: name, reason: .sensorError, from: min(failure.since, end), to: end, count: failure.count)
+    private func reading(of sample: Sample) -> Reading {
+        let stamp = clock.read()
+        return Reading(
+            takenAt: sample.takenAt ?? stamp.takenAt, humidityMpct: sample.humidityMpct, temperatureMc: sample.temperatureMc,
+            pressurePa: sample.pressurePa, flags: sample.flags, clock: stamp.quality, boot: boot, boottimeMs: stamp.boottimeMs)
     }
 
     private func put(_ arrival: Arrival) {
         if !inbox.put(arrival) { log(.error, "reading lost: the store takes none", ["sensor": name]) }
+    }
+}
+
+/// A time without readings of one sensor: one hole, from the last reading before it to the first after it.
+struct Outage: Sendable {
+    var lastAt: Instant?  // of the last reading
+    private(set) var count = 0  // failed tries
+    private var since: Instant?
+
+    /// - Returns: whether it begins.
+    mutating func failed(at now: Instant) -> Bool {
+        since = since ?? lastAt ?? now
+        count += 1
+        return count == 1
+    }
+
+    /// - Returns: the hole, if there was one.
+    mutating func end(_ sensor: SensorName, at end: Instant) -> Hole? {
+        guard let since else { return nil }
+        defer { (self.since, count) = (nil, 0) }
+        return Hole(sensor: sensor, reason: .sensorError, from: min(since, end), to: max(since, end), count: Int64(count))
     }
 }

@@ -97,7 +97,7 @@ extension Program.Command {
         let release = active?.name
         let counts = try await store.counts()
         if format == .json {
-            let view = try await DeviceView.document(settings.device, store: store, release: release, refusal: nil, clock: ClockState.quality())
+            let view = try await DeviceView.document(settings.device, store: store, release: release, refusal: nil, clock: LabelClock.live().quality)
             let bytes = DeviceView.json(view, counts: counts, holes: try await store.holes(limit: 20), now: LabelClock.wallClock)
             StandardOutput.write(String(decoding: bytes, as: UTF8.self) + "\n")
             return
@@ -113,6 +113,7 @@ extension Program.Command {
         guard format == .table else { return }
         StandardOutput.write("\nstore    \(counts.readings) readings, \(NumberText.bytes(counts.bytes)); \(counts.backlog) rows not yet delivered")
         StandardOutput.write(counts.evicted + counts.refused > 0 ? ", \(counts.evicted) evicted, \(counts.refused) refused\n" : "\n")
+        if let written = counts.writtenPerDay { StandardOutput.write("written  \(NumberText.bytes(written)) a day\n") }
         let model = release.map { "\($0.counter), sha256 \(Documents.hexadecimal(Array($0.sha256.prefix(6))))…" } ?? "none: damped anomaly"
         let expired = active?.release.isExpired(at: LabelClock.wallClock) == true ? " (expired: is the cloud reached?)" : ""
         StandardOutput.write("release  \(model)\(expired)\n")

@@ -10,6 +10,7 @@ struct Uplink: Service {
     let url: String  // of the cloud, without a slash at the end
     let token: String
     let period: Duration
+    let firstBackoff: Duration
     let client: HTTPClient
     let store: ReadingStore
     let intake: ModelIntake
@@ -17,15 +18,17 @@ struct Uplink: Service {
     let log: Log
 
     func run() async throws {
-        var plan = UplinkPlan(period: period, phase: phase)
+        var plan = UplinkPlan(period: period, phase: phase, firstBackoff: firstBackoff)
         while true {
             try Task.checkCancellation()  // a transfer that was cut off by the stop is no failure to try again
             switch plan.next(lives: await store.allLives) {
             case .wait(let pause): try await Task.sleep(for: pause)
             case .report:
+                await attempt(&plan) { plan in try await report(as: await store.current, &plan) }
+            case .verify(let number):
                 await attempt(&plan) { plan in
-                    let current = await store.current
-                    try await deliver(Batch(epoch: current.epoch, first: current.last + 1, sensors: [], rows: []), life: current.number, &plan)
+                    guard let life = await store.allLives.first(where: { $0.number == number }) else { return plan.verified(number) }
+                    try await report(as: life, &plan)
                 }
             case .send(let life, let first, let last, let limit):
                 await attempt(&plan) { plan in
@@ -35,6 +38,11 @@ struct Uplink: Service {
         }
     }
 
+    /// A batch without rows: the answer says what the cloud holds of that life, and which release to run.
+    private func report(as life: Life, _ plan: inout UplinkPlan) async throws {
+        try await deliver(Batch(epoch: life.epoch, first: life.last + 1, sensors: [], rows: []), life: life.number, &plan)
+    }
+
     /// A device's own place in the period, the same at every start.
     private var phase: Duration {
         let hash = device.name.utf8.reduce(UInt64(14_695_981_039_346_656_037)) { ($0 ^ UInt64($1)) &* 1_099_511_628_211 }  // FNV-1a
@@ -42,23 +50,30 @@ struct Uplink: Service {
     }
 
     private func attempt(_ plan: inout UplinkPlan, _ work: (inout UplinkPlan) async throws -> Void) async {
-        do { try await work(&plan) } catch is CancellationError {
+        do {
+            try await work(&plan)
+        } catch is CancellationError {
         } catch let refusal as Refused {
-            plan.failed(retryAfter: refusal.retryAfter, chance: Double.random(in: 0...1))
+            plan.failed(retryAfter: refusal.retryAfter, chance: Double.random(in: 0...1), isFinal: refusal.isFinal)
             log(refusal.status == 503 ? .warning : .error, "cloud refused", ["status": refusal.status, "detail": refusal.detail])
+            await note("refused with \(refusal.status): \(refusal.detail)")
         } catch {
             plan.failed(retryAfter: nil, chance: Double.random(in: 0...1))
             log(.warning, "cloud not reached", ["error": "\(error)"])
+            await note("not reached")
         }
     }
 
+    /// Kept for the status command; written only when it changes.
+    private func note(_ state: String) async { try? await store.setMeta("uplink", state) }
+
     private func send(_ life: Int64, _ first: Int64, _ last: Int64, _ limit: Int, _ plan: inout UplinkPlan) async throws {
         guard let batch = try await store.batch(life: life, from: first, through: last, limit: limit) else {
-            // Rows that are gone without a hole: a repaired store. There is nothing to send.
-            for sequence in first...min(last, first + Int64(limit) - 1) { try await store.setAside(life: life, sequence) }
-            return log(.error, "rows missing in the store", ["first": first, "last": last])
+            let missing = first...min(last, first + Int64(limit) - 1)
+            log(.warning, "rows asked for that are no more", ["first": missing.lowerBound, "last": missing.upperBound])
+            return try await store.declareGone(life: life, missing)
         }
-        if batch.first > first { for sequence in first..<batch.first { try await store.setAside(life: life, sequence) } }
+        if batch.first > first { try await store.declareGone(life: life, first...(batch.first - 1)) }
         try await deliver(batch, life: life, &plan)
     }
 
@@ -81,7 +96,15 @@ struct Uplink: Service {
         }
         let answer = try Answer(binary: response.body)
         let settlement = try await store.settle(answer, sent: batch.rows.isEmpty ? nil : batch.first...batch.last)
-        if settlement != .settled { log(.warning, "rows to be sent under a new epoch", ["batch": batch.name, "why": "\(settlement)"]) }
+        switch settlement {
+        case .settled: break
+        case .cloudIsBehind(let rows):
+            log(.warning, "cloud has lost rows it had acknowledged: sent again", ["rows": rows, "epoch": batch.epoch])
+            plan.cloudIsBehind(lives: await store.allLives)
+        case .moved, .storeIsBehind, .strangeEpoch:
+            log(.warning, "rows to be sent under a new epoch", ["batch": batch.name, "why": "\(settlement)"])
+        }
+        plan.verified(life)
         for row in answer.refused.prefix(10) { log(.warning, "row refused", ["sequence": row.sequence, "reason": row.reason.name]) }
         let backlog = await store.allLives.reduce(0) { $0 + $1.backlog }
         if settlement == .settled, !batch.rows.isEmpty, await isUnsettled(batch, life) {
@@ -89,6 +112,7 @@ struct Uplink: Service {
             throw Unsettled(batch: batch.name)
         }
         log(.debug, "batch delivered", ["batch": batch.name, "through": answer.through, "backlog": backlog])
+        await note("delivering")
         plan.settled(answer.next, backlog: backlog)
         if let release = answer.release, await intake.wants(release) { try await fetch(release) }
     }
@@ -114,7 +138,7 @@ struct Uplink: Service {
         let counts = try await store.counts()
         return DeviceReport(
             release: intake.active.current?.name, backlog: counts.backlog, evicted: counts.evicted, refused: counts.refused,
-            clock: clock.isReplay ? .synchronised : ClockState.quality(), scores: try await store.liveScores(), refusal: await intake.refusal)
+            clock: clock.quality, scores: try await store.liveScores(), refusal: await intake.refusal)
     }
 }
 
@@ -129,6 +153,7 @@ struct Refused: Error {
     let status: Int
     let detail: String
     let retryAfter: Duration?
+    var isFinal: Bool { status == 401 || status == 403 }
 
     init(_ response: HTTPClient.Response) {
         status = response.status

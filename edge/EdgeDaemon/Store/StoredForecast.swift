@@ -26,6 +26,9 @@ package enum StoredForecast {
         return writer.bytes
     }
 
+    /// Whether it has more lead times than a thinned one.
+    static func isWhole(_ bytes: [UInt8]) -> Bool { bytes.count > 5 && Int(bytes[5]) > ForecastShape.scored.count }
+
     package static func forecast(_ bytes: [UInt8], origin: Instant) throws -> QuantileForecast {
         var reader = ByteReader(bytes)
         guard try reader.byte() == version, let method = QuantileForecast.Method(rawValue: try reader.byte()) else {

@@ -27,12 +27,23 @@ extension ReadingStore {
         return statuses
     }
 
+    /// How much the daemon has caused to be written; kept for the status command.
+    func noteWritten(_ rate: WrittenBytes.Rate) throws { try setMeta("written", "\(rate.bytes) \(rate.seconds)") }
+
+    /// Bytes written a day, over the time since the daemon started.
+    package func writtenPerDay() throws -> Int64? {
+        guard let parts = try meta("written")?.split(separator: " ").compactMap({ Int64($0) }), parts.count == 2 else { return nil }
+        return WrittenBytes.Rate(bytes: parts[0], seconds: parts[1]).bytesPerDay
+    }
+
     package struct Counts: Sendable {
         package var readings: Int64 = 0
         package var backlog: Int64 = 0
         package var evicted: Int64 = 0
         package var refused: Int64 = 0
         package var bytes: Int64 = 0
+        package var writtenPerDay: Int64?
+        package var refuge: String?  // why rows are kept in memory only
     }
 
     package func counts() throws -> Counts {
@@ -44,6 +55,8 @@ extension ReadingStore {
             counts.refused += life.refused
         }
         counts.bytes = (try database.integer("PRAGMA page_count") ?? 0) * (try database.integer("PRAGMA page_size") ?? 0)
+        counts.writtenPerDay = try writtenPerDay()
+        counts.refuge = refuge
         return counts
     }
 
@@ -68,12 +81,12 @@ extension ReadingStore {
         return scores
     }
 
-    /// Holes recorded since an instant, newest last.
+    /// The newest holes, newest last.
     package func holes(limit: Int) throws -> [Hole] {
-        var select = try database.prepare("SELECT body FROM record ORDER BY key DESC LIMIT 1000")
+        var select = try database.prepare("SELECT key, body, checksum FROM record ORDER BY key DESC LIMIT 1000")
         var holes: [Hole] = []
         while holes.count < limit, try select.step() {
-            if case .hole(let hole) = try RecordCoding.record(select.blob(0)) { holes.append(hole) }
+            if case .hole(let hole)? = try? select.record() { holes.append(hole) }
         }
         return holes.reversed()
     }

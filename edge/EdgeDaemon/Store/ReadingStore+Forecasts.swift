@@ -7,15 +7,16 @@ internal import SQLite
 extension ReadingStore {
     /// One more observation of a sensor, and the forecast made from it.
     package struct Outcome: Sendable {
-        package let sensor: Int64
+        package let sensor: SensorName
         package let observation: Observation
-        package let through: Int64  // the key of the last reading that the grid has taken in
+        package let through: Through
         package let forecast: QuantileForecast?
         package let releaseCounter: UInt64  // 0: none
         package let issuedAt: Instant
 
-        package init(sensor: Int64, observation: Observation, through: Int64, forecast: QuantileForecast?, releaseCounter: UInt64, issuedAt: Instant)
-        {
+        package init(
+            sensor: SensorName, observation: Observation, through: Through, forecast: QuantileForecast?, releaseCounter: UInt64, issuedAt: Instant
+        ) {
             self.sensor = sensor
             self.observation = observation
             self.through = through
@@ -25,34 +26,58 @@ extension ReadingStore {
         }
     }
 
-    /// Stores them in one transaction, and scores the forecasts whose time has come by them. Storing again changes nothing.
-    package func save(_ outcomes: [Outcome]) throws {
-        try database.transaction {
-            for outcome in outcomes {
-                var insert = try database.prepare("INSERT INTO observation VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
-                try insert.bind(outcome.sensor, at: 1)
-                try insert.bind(outcome.observation.validAt.ms, at: 2)
-                try insert.bind(Milli.whole(outcome.observation.humidity.percent), at: 3)
-                try insert.bind(outcome.observation.temperature.flatMap { Milli.whole($0.celsius) }, at: 4)
-                try insert.bind(outcome.through, at: 5)
-                try insert.run()
-                guard database.changes > 0 else { continue }
-                try score(outcome)
-                guard let forecast = outcome.forecast else { continue }
-                var store = try database.prepare("INSERT INTO forecast VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
-                try store.bind(ForecastKey.value(sensor: outcome.sensor, origin: forecast.origin), at: 1)
-                try store.bind(outcome.issuedAt.ms, at: 2)
-                try store.bind(Int64(bitPattern: outcome.releaseCounter), at: 3)
-                try store.bind(StoredForecast.bytes(forecast), at: 4)
-                try store.run()
+    /// The last reading that the grid had taken in.
+    package enum Through: Sendable, Hashable {
+        case key(Int64)  // in the store
+        case row(Int)  // among the rows it is committed with
+    }
+
+    /// Stores them, and scores the forecasts whose time has come by them. Storing again changes nothing. Only inside a transaction.
+    func save(_ outcomes: [Outcome], after keys: [Int64]) throws {
+        for outcome in outcomes {
+            guard let sensor = sensors[outcome.sensor] else { throw StoreFault("the sensor \(outcome.sensor) is not registered") }
+            let through =
+                switch outcome.through {
+                case .key(let key): key
+                case .row(let place): keys.indices.contains(place) ? keys[place] : keys.last ?? 0
+                }
+            var insert = try database.prepare("INSERT INTO observation VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
+            try insert.bind(sensor, at: 1)
+            try insert.bind(outcome.observation.validAt.ms, at: 2)
+            try insert.bind(Milli.whole(outcome.observation.humidity.percent), at: 3)
+            try insert.bind(outcome.observation.temperature.flatMap { Milli.whole($0.celsius) }, at: 4)
+            try insert.bind(through, at: 5)
+            try insert.run()
+            guard database.changes > 0 else { continue }
+            try score(outcome, sensor)
+            guard let forecast = outcome.forecast else { continue }
+            var store = try database.prepare("INSERT INTO forecast VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
+            try store.bind(ForecastKey.value(sensor: sensor, origin: forecast.origin), at: 1)
+            try store.bind(outcome.issuedAt.ms, at: 2)
+            try store.bind(Int64(bitPattern: outcome.releaseCounter), at: 3)
+            try store.bind(StoredForecast.bytes(forecast), at: 4)
+            try store.run()
+        }
+    }
+
+    /// Forgets what the grid made of readings from a row on: their time has turned out to be another.
+    package func forgetOutcomes(from key: Int64) throws {
+        try commit {
+            for sensor in sensors.values.sorted() {
+                var delete = try database.prepare("DELETE FROM observation WHERE sensor = ? AND through >= ?")
+                try delete.bind(sensor, at: 1)
+                try delete.bind(key, at: 2)
+                try delete.run()
+                let newest = try newestObservation(sensor: sensor)?.at ?? Instant(ms: 0)
+                try dropForecasts(ForecastKey.value(sensor: sensor, origin: newest) + 1..<(sensor + 1) << 40)
             }
         }
     }
 
-    private func score(_ outcome: Outcome) throws {
+    private func score(_ outcome: Outcome, _ sensor: Int64) throws {
         let validAt = outcome.observation.validAt
         for leadTime in ForecastShape.scored {
-            guard let due = try forecast(sensor: outcome.sensor, origin: validAt - leadTime),
+            guard let due = try forecast(sensor: sensor, origin: validAt - leadTime),
                 let lead = due.forecast.leadTimes.firstIndex(of: leadTime)
             else { continue }
             var score = Score()
@@ -65,10 +90,10 @@ extension ReadingStore {
                     climatology_error = climatology_error + excluded.climatology_error, pinball = pinball + excluded.pinball,
                     covered = covered + excluded.covered
                 """)
-            try upsert.bind(Int64(bitPattern: due.releaseCounter), at: 1)
-            try upsert.bind(outcome.sensor, at: 2)
-            try upsert.bind(leadTime.wholeSeconds, at: 3)
-            try upsert.bind(validAt.ms / 86_400_000, at: 4)
+            try upsert.bind(validAt.ms / 86_400_000, at: 1)
+            try upsert.bind(Int64(bitPattern: due.releaseCounter), at: 2)
+            try upsert.bind(sensor, at: 3)
+            try upsert.bind(leadTime.wholeSeconds, at: 4)
             try upsert.bind(score.count, at: 5)
             try upsert.bind(score.absoluteError, at: 6)
             try upsert.bind(score.persistenceError, at: 7)

@@ -1,0 +1,38 @@
+internal import CLinux
+package import Measures
+internal import Synchronization
+
+/// The host's clock as far as it can be believed, and the corrections that follow when it is set.
+package final class HostClock: Sendable {
+    private struct State {
+        var discipline = ClockDiscipline()
+        var corrections: [ClockDiscipline.Correction] = []
+    }
+    private let state: Mutex<State>
+
+    package init(after last: Reading?) { state = Mutex(State(discipline: ClockDiscipline(after: last))) }
+
+    package struct Stamp: Sendable {
+        package let takenAt: Instant
+        package let quality: ClockQuality
+        package let boottimeMs: Int64
+    }
+
+    package func read() -> Stamp {
+        state.withLock { state in
+            let boottimeMs = BootTime.nowMs
+            let verdict = state.discipline.judge(
+                wall: LabelClock.wallClock, boottimeMs: boottimeMs, isSynchronised: clinux_clock_is_synchronised() == 1)
+            if let correction = verdict.correction { state.corrections.append(correction) }
+            return Stamp(takenAt: verdict.now, quality: verdict.quality, boottimeMs: boottimeMs)
+        }
+    }
+
+    /// Those that have come up since they were last taken, in order.
+    package func takeCorrections() -> [ClockDiscipline.Correction] {
+        state.withLock { state in
+            defer { state.corrections = [] }
+            return state.corrections
+        }
+    }
+}

@@ -1,0 +1,191 @@
+import Foundation
+import Measures
+import Runtime
+import SQLite
+import Testing
+import Wire
+
+@testable import EdgeDaemon
+
+private let air = SensorName("air")
+private let host = HostIdentity(fingerprint: "host-a", bootID: "boot-1")
+
+private final class Folder {
+    let path = FileManager.default.temporaryDirectory.path + "/vaho-repair-\(UInt64.random(in: 0...(.max)))"
+    var store: String { path + "/readings.sqlite" }
+    init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    func open() async throws -> ReadingStore { try await ReadingStore(path: store, host: host, log: Log("test", least: .error)) }
+    func names() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
+
+    /// Readings 2 to `count` + 1 in the file itself, none in its write-ahead log.
+    func fill(_ count: Int) async throws {
+        let store = try await open()
+        try await store.register(SensorRecord(sensor: try #require(air), kind: "simulated", step: .seconds(600)))
+        try await store.append(readings(count))
+        try await store.emptyLog()
+    }
+
+    func change(_ change: (inout Data) throws -> Void) throws {
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: store))
+        try change(&bytes)
+        try bytes.write(to: URL(fileURLWithPath: store))
+    }
+}
+
+private func readings(_ count: Int, from minute: Int = 0) throws -> [ReadingStore.NewRow] {
+    let air = try #require(air)
+    return (0..<count).map {
+        .reading(
+            ReadingStore.Taken(
+                sensor: air,
+                reading: Reading(
+                    takenAt: Instant(ms: Int64(minute + $0 + 1) * 60_000), humidityMpct: Int32(45_000 + $0 % 9_000), temperatureMc: 20_000, boot: 1,
+                    boottimeMs: Int64(minute + $0) * 60_000)))
+    }
+}
+
+extension ReadingStore {
+    func emptyLog() throws { try database.checkpoint() }
+
+    /// Every reading that can be sent, by epoch and sequence.
+    func sendable() throws -> [String: Reading] {
+        var found: [String: Reading] = [:]
+        for life in allLives where life.last > 0 {
+            var next: Int64 = 1
+            while next <= life.last, let batch = try batch(life: life.number, from: next, through: life.last, limit: 5_000) {
+                for (place, row) in batch.rows.enumerated() {
+                    if case .reading(_, let reading) = row { found["\(life.epoch)/\(batch.first + Int64(place))"] = reading }
+                }
+                next = batch.last + 1
+            }
+        }
+        return found
+    }
+}
+
+private struct Random {
+    var state: UInt64
+    mutating func next(below limit: Int) -> Int {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return Int((state >> 33) % UInt64(limit))
+    }
+}
+
+@Suite struct StoreRepairTests {
+    @Test func `a page of readings that is overwritten costs its rows, and holes name them`() async throws {
+        let folder = try Folder()
+        try await folder.fill(3_000)
+        let (before, epoch) = (try await folder.open().sendable(), try await folder.open().current.epoch)
+        try folder.change { bytes in
+            for place in 60 * 1_024..<61 * 1_024 { bytes[place] = 0xA5 }
+        }
+        let store = try await folder.open()
+        try await store.examine()
+        let after = try await store.sendable()
+        #expect(after.allSatisfy { before[$0.key] == $0.value })
+        #expect((1...60).contains(before.count - after.count))
+        let holes = try await store.holes(limit: 100).filter { $0.reason == .storeRepaired }
+        #expect(holes.allSatisfy { $0.epoch == epoch })
+        #expect(holes.reduce(0) { $0 + Int($1.count) } == before.count - after.count)
+        #expect(await store.current.epoch != epoch)
+        #expect(try folder.names().contains { $0.hasPrefix("readings.damaged-") })
+        // It takes readings as before.
+        try await store.append(readings(5, from: 9_000))
+        #expect(try await folder.open().sendable().count == after.count + 5)
+    }
+
+    @Test(arguments: 1...24 as ClosedRange<UInt64>)
+    func `whatever bits flip, no altered row is given out, none is lost unsaid, and the store takes more`(seed: UInt64) async throws {
+        let folder = try Folder()
+        try await folder.fill(800)
+        let before = try await folder.open().sendable()
+        var random = Random(state: seed)
+        try folder.change { bytes in
+            let page = random.next(below: bytes.count / 1_024)
+            for _ in 0...random.next(below: 20) { bytes[page * 1_024 + random.next(below: 1_024)] ^= UInt8(1 << random.next(below: 8)) }
+        }
+        let store = try await folder.open()
+        try await store.examine()
+        let after = try await store.sendable()
+        // The same reading under the same name: rows of other names would be stored twice.
+        #expect(after.allSatisfy { before[$0.key] == $0.value })
+        let missing = before.count - after.count
+        if missing > 0 {
+            let holes = try await store.holes(limit: 1_000).filter { $0.reason == .storeRepaired }
+            #expect(!holes.isEmpty)
+        }
+        try await store.register(SensorRecord(sensor: try #require(air), kind: "simulated", step: .seconds(600)))
+        try await store.append(readings(5, from: 9_000))
+        #expect(try await folder.open().sendable().count == after.count + 5)
+    }
+
+    @Test(arguments: ["", "this is no database, but some text that someone put here", String(repeating: "\0", count: 9_000)])
+    func `a file that is no database is set aside, and a new store is made`(content: String) async throws {
+        let folder = try Folder()
+        try Data(content.utf8).write(to: URL(fileURLWithPath: folder.store))
+        let store = try await folder.open()
+        try await store.register(SensorRecord(sensor: try #require(air), kind: "simulated", step: .seconds(600)))
+        try await store.append(readings(3))
+        #expect(try await folder.open().sendable().count == 3)
+        #expect(try folder.names().contains { $0.hasPrefix("readings.damaged-") } != content.isEmpty)
+    }
+
+    @Test func `a store of a newer version is set aside whole, and the daemon goes on with a new one`() async throws {
+        let folder = try Folder()
+        try await folder.fill(10)
+        try Connection(path: folder.store).execute("PRAGMA user_version = 99")
+        let store = try await folder.open()
+        #expect(try await store.sendable().isEmpty)
+        let aside = try #require(try folder.names().first { $0.hasPrefix("readings.newer-v99-") && $0.hasSuffix(".sqlite") })
+        #expect(try Connection(path: "\(folder.path)/\(aside)").integer("SELECT COUNT(*) FROM reading") == 10)
+    }
+
+    @Test func `a file deleted under the running daemon is written anew, nothing is lost`() async throws {
+        let folder = try Folder()
+        try await folder.fill(500)
+        let store = try await folder.open()
+        try await store.append(readings(20, from: 1_000))
+        let before = try await store.sendable()
+        try FileManager.default.removeItem(atPath: folder.store)
+        try await store.append(readings(1, from: 2_000))
+        let after = try await folder.open().sendable()
+        #expect(after.count == 521 && before.allSatisfy { after[$0.key] == $0.value })
+    }
+
+    @Test func `with no disk to write to rows are kept in memory, sent from there, and moved to the disk when it comes`() async throws {
+        let folder = try Folder()
+        try await folder.fill(10)
+        // A folder where the file should be: it cannot be opened.
+        try FileManager.default.moveItem(atPath: folder.store, toPath: folder.path + "/away")
+        try FileManager.default.createDirectory(atPath: folder.store, withIntermediateDirectories: true)
+        let store = try await folder.open()
+        #expect(try await store.counts().refuge != nil)
+        try await store.register(SensorRecord(sensor: try #require(air), kind: "simulated", step: .seconds(600)))
+        try await store.append(readings(7, from: 100))
+        let inMemory = try await store.sendable()
+        #expect(inMemory.count == 7)
+        try await store.leaveRefuge()
+        #expect(try await store.counts().refuge != nil)
+        try FileManager.default.removeItem(atPath: folder.store)
+        try FileManager.default.moveItem(atPath: folder.path + "/away", toPath: folder.store)
+        try await store.leaveRefuge()
+        #expect(try await store.counts().refuge == nil)
+        try await store.append(readings(1, from: 200))
+        let after = try await folder.open().sendable()
+        #expect(after.count == 18 && inMemory.allSatisfy { after[$0.key] == $0.value })
+    }
+
+    @Test func `a repair that was cut off is finished at the next start`() async throws {
+        let folder = try Folder()
+        try await folder.fill(30)
+        let before = try await folder.open().sendable()
+        let target = try StoreFile.beginRepair(of: folder.store)
+        _ = try StoreMerge(target: target).take(from: StoreFile.connection(folder.store), isTolerant: true)
+        try StoreFile.completeRepair(target, of: folder.store, aside: "damaged")
+        // Stopped here: both files are there. And once more in the middle of the renames.
+        try FileManager.default.moveItem(atPath: folder.store, toPath: folder.path + "/readings.damaged-1.sqlite")
+        #expect(try await folder.open().sendable() == before)
+    }
+}

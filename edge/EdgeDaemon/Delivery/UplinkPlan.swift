@@ -1,0 +1,108 @@
+internal import Measures
+package import Wire
+
+/// Decides what the uplink does next. A value: a table of cases tests it without network or clock.
+package struct UplinkPlan: Sendable {
+    package enum Step: Sendable, Equatable {
+        case wait(Duration)
+        case send(life: Int64, from: Int64, through: Int64, limit: Int)
+        case verify(life: Int64)  // ask what the cloud holds of a life that has nothing to send
+        case report  // nothing to send but how the device is; the answer names the release to run
+    }
+
+    private static let longestBackoff: Duration = .seconds(900)
+    private static let liveRows: Int64 = 500  // of the newest, sent before an old backlog
+
+    private let period: Duration
+    private let firstBackoff: Duration
+    private var pause: Duration
+    private var failures = 0
+    private var limit = 5_000  // rows
+    private var hasReported = false
+    private var unverified: Set<Int64>?  // nil: of this run no answer has come yet
+
+    /// - Parameters:
+    ///   - phase: of this device within the period, so that a fleet does not speak at once.
+    ///   - firstBackoff: after the first failure.
+    package init(period: Duration, phase: Duration, firstBackoff: Duration = .seconds(5)) {
+        self.period = period
+        self.firstBackoff = firstBackoff
+        pause = phase
+    }
+
+    package mutating func next(lives: [Life]) -> Step {
+        if pause > .zero {
+            defer { pause = .zero }
+            return .wait(pause)
+        }
+        if let life = toVerify(lives) {
+            hasReported = true
+            return .verify(life: life)
+        }
+        if let step = toSend(lives) {
+            hasReported = false
+            return step
+        }
+        guard hasReported else {
+            hasReported = true
+            return .report
+        }
+        hasReported = false
+        return .wait(period)
+    }
+
+    /// A cloud that was restored from an older copy may lack what it once acknowledged, of lives that send nothing any more too.
+    private mutating func toVerify(_ lives: [Life]) -> Int64? {
+        let delivered = lives.filter { !$0.held.ranges.isEmpty && $0.outstanding.isEmpty }.map(\.number)
+        let waiting = unverified ?? Set(delivered)
+        unverified = waiting
+        return delivered.first { waiting.contains($0) }
+    }
+
+    /// Live rows first; beside them the lowest gap of the oldest life.
+    private func toSend(_ lives: [Life]) -> Step? {
+        if let current = lives.last, let tail = current.outstanding.last, tail.upperBound == current.last {
+            // After a long outage the newest of them, so that the cloud knows at once how things are.
+            let from = tail.count <= limit ? tail.lowerBound : max(tail.lowerBound, tail.upperBound - min(UplinkPlan.liveRows, Int64(limit)) + 1)
+            return .send(life: current.number, from: from, through: tail.upperBound, limit: limit)
+        }
+        for life in lives {
+            guard let gap = life.outstanding.first else { continue }
+            return .send(life: life.number, from: gap.lowerBound, through: gap.upperBound, limit: limit)
+        }
+        return nil
+    }
+
+    package mutating func verified(_ life: Int64) { unverified?.remove(life) }
+
+    /// The cloud lacks what it had acknowledged: what it holds of every other life is asked again.
+    package mutating func cloudIsBehind(lives: [Life]) { unverified = Set(lives.map(\.number)) }
+
+    /// - Parameter backlog: rows still to send.
+    package mutating func settled(_ next: Answer.Next, backlog: Int64) {
+        failures = 0
+        limit = max(1, min(Batch.rowLimit, Int(clamping: next.maxReadings)))
+        hasReported = true  // with the batch
+        let asked = min(UplinkPlan.longestBackoff, .milliseconds(max(0, next.afterMs)))
+        pause = backlog > 0 || unverified?.isEmpty == false ? asked : max(period, asked)
+    }
+
+    /// Doubles from the first backoff to 15 min; then adds chance, so that a returning fleet is spread, on the first retry too.
+    /// - Parameters:
+    ///   - chance: 0 to 1.
+    ///   - isFinal: nothing will change soon: the longest pause at once.
+    package mutating func failed(retryAfter: Duration?, chance: Double, isFinal: Bool = false) {
+        failures += 1
+        hasReported = false
+        let doubled = firstBackoff * (1 << min(failures - 1, 12))
+        pause = max(isFinal ? UplinkPlan.longestBackoff : min(UplinkPlan.longestBackoff, doubled), retryAfter ?? .zero)
+        pause += .milliseconds(Int64(Double(pause.ms) * chance))
+    }
+
+    /// The cloud could not take so much, or one of these rows at all.
+    /// - Returns: whether less can be sent; if not, the one row is the fault.
+    package mutating func sendLess(than rows: Int) -> Bool {
+        limit = max(1, rows / 2)
+        return rows > 1
+    }
+}

@@ -1,0 +1,63 @@
+internal import Bytes
+package import Measures
+package import Wire
+
+/// One life of a store, and what has become of its rows.
+package struct Life: Sendable, Equatable {
+    package let number: Int64
+    package let epoch: Epoch
+    package var last: Int64  // the highest sequence given; 0 for none
+    package var held = HeldRanges()  // by the cloud, in its own words
+    package var gone = HeldRanges()  // that will never be sent: evicted, set aside, renamed, damaged
+    package var evicted: Int64 = 0
+    package var refused: Int64 = 0
+
+    /// Sequences that the cloud has yet to get, in order.
+    package var outstanding: [ClosedRange<Int64>] {
+        guard last > 0 else { return [] }
+        return held.missing(in: 1...last).flatMap { gone.missing(in: $0) }
+    }
+
+    package var backlog: Int64 { outstanding.reduce(0) { $0 + Int64($1.count) } }
+
+    package init(number: Int64, epoch: Epoch, last: Int64 = 0) {
+        self.number = number
+        self.epoch = epoch
+        self.last = last
+    }
+}
+
+/// What has become of a life's rows, as bytes: the ranges held, then those gone, as differences.
+extension Life {
+    var deliveryBytes: [UInt8] {
+        var writer = ByteWriter()
+        for ranges in [held, gone] {
+            writer.varint(UInt64(ranges.ranges.count))
+            var last: Int64 = 0
+            for range in ranges.ranges {
+                writer.varint(UInt64(range.lowerBound - last))
+                writer.varint(UInt64(range.upperBound - range.lowerBound))
+                last = range.upperBound
+            }
+        }
+        return writer.bytes
+    }
+
+    static func delivery(_ bytes: [UInt8]) throws(MalformedBytes) -> (held: HeldRanges, gone: HeldRanges) {
+        var reader = ByteReader(bytes)
+        func ranges() throws(MalformedBytes) -> HeldRanges {
+            var ranges = HeldRanges()
+            var last = 0
+            for _ in 0..<(try reader.count(upTo: 1 << 24)) {
+                let first = last + (try reader.count(upTo: 1 << 40))
+                last = first + (try reader.count(upTo: 1 << 40))
+                guard first >= 1 else { throw MalformedBytes(at: reader.offset, "a range begins at 1 or later") }
+                ranges.insert(Int64(first)...Int64(last))
+            }
+            return ranges
+        }
+        let delivery = (try ranges(), try ranges())
+        try reader.expectEnd()
+        return delivery
+    }
+}

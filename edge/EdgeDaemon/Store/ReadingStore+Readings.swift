@@ -1,0 +1,113 @@
+package import Measures
+internal import SQLite
+internal import Wire
+
+/// Readings of one sensor, as they were taken; their time as it is now known.
+extension ReadingStore {
+    static let readingColumns = "key, sensor, taken_at_ms, humidity_mpct, temperature_mc, pressure_pa, flags, clock, boot, boottime_ms, checksum"
+
+    /// The newest readings of a sensor, oldest first.
+    package func rawReadings(sensor: Int64, limit: Int) throws -> [Reading] {
+        try guarded {
+            var select = try database.prepare("SELECT \(Self.readingColumns) FROM reading WHERE sensor = ? ORDER BY key DESC LIMIT ?")
+            try select.bind(sensor, at: 1)
+            try select.bind(Int64(limit), at: 2)
+            return try rows(&select).map { corrected($0.reading) }.reversed()
+        }
+    }
+
+    /// Readings of a sensor after a row, oldest first: what the open bin is made of after a restart.
+    package func readings(sensor: Int64, after key: Int64) throws -> [(key: Int64, reading: Reading)] {
+        var select = try database.prepare("SELECT \(Self.readingColumns) FROM reading WHERE key > ? AND sensor = ? ORDER BY key")
+        try select.bind(key, at: 1)
+        try select.bind(sensor, at: 2)
+        return try rows(&select).map { ($0.key, corrected($0.reading)) }
+    }
+
+    /// The newest reading of a sensor that has a humidity.
+    func newestReading(sensor: Int64) throws -> Reading? {
+        var select = try database.prepare(
+            "SELECT \(Self.readingColumns) FROM reading WHERE sensor = ? AND humidity_mpct IS NOT NULL ORDER BY key DESC LIMIT 1")
+        try select.bind(sensor, at: 1)
+        return try rows(&select).first.map { corrected($0.reading) }
+    }
+
+    /// The time of a sensor's newest reading as its recording gives it, with a humidity or without.
+    package func newestInstant(sensor name: SensorName) throws -> Instant? {
+        guard let id = sensor(named: name) else { return nil }
+        return try rawReadings(sensor: id, limit: 1).first?.takenAt
+    }
+
+    /// The key of the first reading that a correction is about.
+    package func firstKey(of correction: ClockCorrection) throws -> Int64? {
+        var select = try database.prepare("SELECT MIN(key) FROM reading WHERE boot = ? AND boottime_ms BETWEEN ? AND ?")
+        try select.bind(Int64(correction.boot), at: 1)
+        try select.bind(correction.boottimeMs.lowerBound, at: 2)
+        try select.bind(correction.boottimeMs.upperBound, at: 3)
+        return try select.step() ? select.optionalInteger(0) : nil
+    }
+
+    /// The newest reading of a start of the host: where its clock stood.
+    package func newestReading(ofBoot boot: UInt32) throws -> Reading? {
+        var select = try database.prepare("SELECT \(Self.readingColumns) FROM reading ORDER BY key DESC LIMIT 1")
+        guard let newest = try rows(&select).first?.reading, newest.boot == boot else { return nil }
+        return corrected(newest)
+    }
+
+    private func corrected(_ reading: Reading) -> Reading {
+        guard !corrections.isEmpty else { return reading }
+        var reading = reading
+        reading.takenAt = corrections.takenAt(reading)
+        return reading
+    }
+
+    /// Rows as they were written; one that is damaged throws.
+    private func rows(_ select: inout Statement) throws -> [(key: Int64, reading: Reading)] {
+        var rows: [(key: Int64, reading: Reading)] = []
+        while try select.step() { rows.append((select.integer(0), try select.reading().reading)) }
+        return rows
+    }
+
+    /// All records, in the order of the log.
+    func records() throws -> [Record] {
+        var select = try database.prepare("SELECT key, body, checksum FROM record ORDER BY key")
+        var records: [Record] = []
+        while try select.step() { records.append(try select.record()) }
+        return records
+    }
+}
+
+extension Statement {
+    /// From `readingColumns`.
+    borrowing func reading() throws(DamagedRow) -> (sensor: Int64, reading: Reading) {
+        let (key, sensor, reading) = (integer(0), integer(1), uncheckedReading())
+        guard !isNull(10), integer(10) == RowChecksum.of(key: key, sensor: sensor, reading) else { throw DamagedRow(key: key) }
+        return (sensor, reading)
+    }
+
+    /// From `readingColumns` without the checksum.
+    borrowing func uncheckedReading() -> Reading {
+        Reading(
+            takenAt: Instant(ms: integer(2)), humidityMpct: optionalInteger(3).map(Int32.init(truncatingIfNeeded:)),
+            temperatureMc: optionalInteger(4).map(Int32.init(truncatingIfNeeded:)),
+            pressurePa: optionalInteger(5).map(Int32.init(truncatingIfNeeded:)),
+            flags: ReadingFlags(rawValue: UInt16(truncatingIfNeeded: integer(6))),
+            clock: ClockQuality(rawValue: UInt8(truncatingIfNeeded: integer(7))) ?? .unknown,
+            boot: UInt32(truncatingIfNeeded: integer(8)), boottimeMs: integer(9))
+    }
+
+    /// From key, body, checksum.
+    borrowing func record() throws(DamagedRow) -> Record {
+        let (key, body) = (integer(0), blob(1))
+        guard !isNull(2), integer(2) == RowChecksum.of(key: key, body: body), let record = try? RecordCoding.record(body) else {
+            throw DamagedRow(key: key)
+        }
+        return record
+    }
+}
+
+/// A row is not as it was written.
+struct DamagedRow: Error, CustomStringConvertible {
+    let key: Int64
+    var description: String { "the row \(RowKey(key).life)/\(RowKey(key).sequence) does not match its checksum" }
+}

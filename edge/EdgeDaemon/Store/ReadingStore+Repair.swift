@@ -1,0 +1,156 @@
+internal import Measures
+internal import Runtime
+internal import SQLite
+internal import Wire
+
+/// How the store goes on when its disk or its file does not.
+extension ReadingStore {
+    /// Opens what there is of the file. It does not throw for what a disk can do: then memory must serve for a while.
+    func open(_ finding: StoreFile.Finding) throws {
+        switch finding {
+        case .ready(let found):
+            database = found
+            do { try readAll() } catch let error where StoreFile.isDamage(error) { return try repair("\(error)") }
+            try begin()
+        case .older(let found):
+            database = found
+            try rebuild(reason: nil, aside: nil)
+        case .newer(let version):
+            log(.error, "store is of a newer vaho-edge: set aside, a new one is made", ["schema": version, "known": StoreSchema.version])
+            try rebuild(reason: "the store was of a newer vaho-edge", aside: "newer-v\(version)", takingRows: false)
+        case .damaged(let found, let why):
+            if let found { database = found }
+            try repair(why, takingRows: found != nil)
+        case .trouble(let why): try takeRefuge(why)
+        }
+    }
+
+    /// Begins a life where there is none yet, or where the store has come to another host.
+    private func begin() throws {
+        let known = try meta("fingerprint")
+        if lives.isEmpty {
+            try commit { try beginLife(reason: "the store was made") }
+        } else if known != host.fingerprint {
+            try commit { try beginLife(reason: "the store was found on another host") }
+            log(.warning, "store found on another host: new epoch", ["epoch": current.epoch])
+        }
+        try setMeta("fingerprint", host.fingerprint)
+    }
+
+    // MARK: repair
+
+    private func repair(_ why: String, takingRows: Bool = true) throws {
+        log(.error, "store is damaged: what can be read is saved into a new one", ["store": path, "error": why])
+        try rebuild(reason: "the store was damaged", aside: "damaged", takingRows: takingRows)
+    }
+
+    /// Writes a new store with the rows of the open one, and puts it into its place.
+    /// - Parameters:
+    ///   - reason: of a new life; `nil`: the last one goes on, for nothing can be missing.
+    ///   - aside: what the old file is called then; `nil` deletes it.
+    private func rebuild(reason: String?, aside: String?, takingRows: Bool = true) throws {
+        do {
+            var target: Connection? = try StoreFile.beginRepair(of: path)
+            guard let made = target else { return }
+            let report = takingRows ? try StoreMerge(target: made).take(from: database, isTolerant: aside != nil) : StoreMerge.Report()
+            database = made
+            try readAll()
+            if let reason {
+                try commit {
+                    try beginLife(reason: reason)
+                    try tellLost(report)
+                }
+            }
+            try begin()
+            for record in registered.values { try register(record) }
+            try StoreFile.completeRepair(made, of: path, aside: aside)
+            target = nil
+            database = try StoreFile.memory()  // closes the file before it is renamed
+        } catch let error where (error as? SQLiteError)?.isRetryable == true {
+            // No room to repair it. The old file stays as it is and is looked at again later.
+            return try takeRefuge("\(error)")
+        }
+        try StoreFile.finishRepair(of: path)
+        database = try StoreFile.connection(path)
+        refuge = nil
+        try readAll()
+    }
+
+    /// What could not be read of a damaged store, as holes.
+    private func tellLost(_ report: StoreMerge.Report) throws {
+        for lost in report.lost {
+            try insert(
+                .hole(
+                    Hole(
+                        sensor: nil, reason: .storeRepaired, from: lost.from, to: lost.to, count: Int64(lost.sequences.count),
+                        sequences: lost.sequences, epoch: lost.epoch)))
+            if let index = lives.firstIndex(where: { $0.epoch == lost.epoch }) { lives[index].gone.insert(lost.sequences) }
+            deliveryIsUnsaved = true
+        }
+        if report.lost.isEmpty {
+            // Nothing that is known to be missing; rows at the very end of the log may be.
+            let now = LabelClock.wallClock
+            let newest = newestReadings.values.map(\.takenAt).max() ?? now
+            try insert(.hole(Hole(sensor: nil, reason: .storeRepaired, from: min(newest, now), to: now, count: 0)))
+        }
+        log(
+            .error, "store replaced",
+            ["readings_saved": report.readings, "rows_lost": report.lost.reduce(0) { $0 + $1.sequences.count }, "epoch": current.epoch])
+    }
+
+    /// Runs a use of the database; where the file turns out to be damaged or gone, repairs it and tries once more.
+    func guarded<Result>(_ body: () throws -> Result) throws -> Result {
+        guard refuge == nil, path != ":memory:", !database.isReadOnly else { return try body() }
+        if database.hasMoved {
+            log(.error, "store file is gone from its place: written anew from what is open", ["store": path])
+            try rebuild(reason: nil, aside: "replaced")
+        }
+        do { return try body() } catch let error where StoreFile.isDamage(error) {
+            try repair("\(error)")
+            return try body()
+        } catch let error as SQLiteError where error.isIOFailure {
+            // After a failed fsync nobody knows what the kernel still has: the next try begins with a fresh look at the file.
+            if let fresh = try? StoreFile.connection(path) { database = fresh }
+            throw error
+        }
+    }
+
+    /// Looks at every page of the file.
+    package func examine() throws {
+        try guarded {
+            var check = try database.prepare("PRAGMA quick_check(1)")
+            guard try check.step(), check.text(0) == "ok" else { throw DamagedRow(key: 0) }
+        }
+    }
+
+    // MARK: memory only
+
+    private func takeRefuge(_ why: String) throws {
+        log(.error, "store cannot be used: readings are kept in memory and sent from there", ["error": why])
+        database = try StoreFile.memory()
+        refuge = why
+        try readAll()
+        try commit { try beginLife(reason: "only memory to write to") }
+        for record in registered.values { try register(record) }
+    }
+
+    /// Looks whether the disk is well again, and moves to it what memory holds.
+    package func leaveRefuge() throws {
+        guard refuge != nil else { return }
+        let memory = database
+        let finding = StoreFile.find(path)
+        if case .trouble(let why) = finding { return refuge = why }
+        do {
+            refuge = nil
+            try open(finding)
+            guard refuge == nil else { throw StoreFault(refuge ?? "") }
+            _ = try StoreMerge(target: database).take(from: memory, isTolerant: false)
+        } catch {
+            (database, refuge) = (memory, "\(error)")  // the next look tries again
+            return try readAll()
+        }
+        try readAll()
+        for record in registered.values { try register(record) }
+        log(.info, "store takes readings again", ["epoch": current.epoch, "rows": current.last])
+    }
+}

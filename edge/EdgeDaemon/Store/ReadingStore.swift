@@ -1,0 +1,331 @@
+internal import Glibc
+package import Measures
+package import Runtime
+internal import SQLite
+internal import Text
+internal import Wire
+
+/// Everything the edge keeps: the log of rows, observations, forecasts, scores, and what the cloud holds.
+///
+/// One SQLite file, write-ahead log, an fsync at each commit. A row never changes once it has its sequence. A disk that is
+/// full, read-only or failing, a file that is damaged, missing or of a newer version: `StoreFile` opens what there is, and
+/// `ReadingStore+Repair` goes on from it.
+package actor ReadingStore {
+    private let executor = BlockingExecutor(label: "reading-store")
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    var database: Connection
+    package nonisolated let path: String
+    package nonisolated let host: HostIdentity
+    let log: Log
+    var refuge: String?  // why rows are kept in memory only; nil: they go to the disk
+    var lives: [Life] = []  // oldest first; the last one grows
+    var deliveryIsUnsaved = false  // held and gone: saved with the next commit. Losing them only means sending again
+    var sensors: [SensorName: Int64] = [:]
+    var registered: [SensorName: SensorRecord] = [:]  // by this run: known again after a repair
+    var corrections: [ClockCorrection] = []
+    /// Counted once, then kept: a page that asks every two seconds must not scan the log.
+    var readingCount: Int64 = 0
+    var newestReadings: [Int64: Reading] = [:]  // by sensor
+    var thinnedThrough: [Int64: Int64] = [:]  // forecasts, by sensor: the highest key looked at
+
+    /// - Parameters:
+    ///   - path: the file, or `:memory:`.
+    ///   - host: where the store lives; another host means a copied card, and a new epoch.
+    package init(path: String, host: HostIdentity, log: Log) async throws {
+        self.path = path
+        self.host = host
+        self.log = log
+        Connection.leanMemory()
+        database = try StoreFile.memory()
+        try open(StoreFile.find(path))
+    }
+
+    /// Opens a store to look into it, whether its daemon runs or not. Nothing can be written.
+    package init(lookingInto path: String, log: Log) async throws {
+        self.path = path
+        self.log = log
+        host = .current()
+        database = try StoreFile.connection(lookingInto: path)
+        try readAll()
+    }
+
+    isolated deinit {}  // the file is closed on the thread that used it
+
+    package var current: Life { lives[lives.count - 1] }
+
+    /// Takes over what the file holds.
+    func readAll() throws {
+        try readLives()
+        try readSensors()
+        corrections = try records().compactMap { if case .clockCorrection(let correction) = $0 { correction } else { nil } }
+        thinnedThrough = [:]
+        deliveryIsUnsaved = false
+    }
+
+    // MARK: the log
+
+    /// A reading and the sensor that gave it.
+    package struct Taken: Sendable {
+        package let sensor: SensorName
+        package let reading: Reading
+        package init(sensor: SensorName, reading: Reading) {
+            self.sensor = sensor
+            self.reading = reading
+        }
+    }
+
+    package enum NewRow: Sendable {
+        case reading(Taken)
+        case record(Record)
+    }
+
+    /// Commits rows under the next sequences, and what the grid has made of them; when this returns they are on the disk.
+    /// - Returns: the key of each row, in order.
+    @discardableResult
+    package func append(_ rows: [NewRow], outcomes: [Outcome] = []) throws -> [Int64] {
+        let keys = try commit {
+            let keys = try insert(rows)
+            try save(outcomes, after: keys)
+            return keys
+        }
+        for row in rows {
+            switch row {
+            case .reading(let taken):
+                readingCount += 1
+                if taken.reading.humidityMpct != nil, let id = sensors[taken.sensor] { newestReadings[id] = taken.reading }
+            case .record(.clockCorrection(let correction)): corrections.append(correction)
+            case .record: break
+            }
+        }
+        return keys
+    }
+
+    @discardableResult
+    func insert(_ rows: [NewRow]) throws -> [Int64] {
+        guard !rows.isEmpty else { return [] }
+        var insert = try database.prepare("INSERT INTO reading VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        return try rows.map { row in
+            switch row {
+            case .record(let record): return try self.insert(record)
+            case .reading(let taken):
+                let key = nextKey().value
+                try insert.bindReading(key: key, sensor: try id(of: taken.sensor), taken.reading)
+                try insert.run()
+                return key
+            }
+        }
+    }
+
+    @discardableResult
+    func insert(_ record: Record) throws -> Int64 {
+        let key = nextKey().value
+        var statement = try database.prepare("INSERT INTO record VALUES (?, ?, ?)")
+        try statement.bindRecord(key: key, RecordCoding.bytes(record))
+        try statement.run()
+        return key
+    }
+
+    /// One transaction that gives out sequences; what it gave is taken back when it fails.
+    func commit<Result>(_ body: () throws -> Result) throws -> Result {
+        try guarded {
+            let before = lives
+            do {
+                return try database.transaction {
+                    let result = try body()
+                    try saveLives(changedSince: before)
+                    return result
+                }
+            } catch {
+                lives = before
+                throw error
+            }
+        }
+    }
+
+    private func nextKey() -> RowKey {
+        lives[lives.count - 1].last += 1
+        return RowKey(life: current.number, sequence: current.last)
+    }
+
+    /// `last` follows from the rows; it is written only with other changes, or when rows are deleted: a commit then costs one page.
+    private func saveLives(changedSince before: [Life]) throws {
+        for (index, life) in lives.enumerated() {
+            let old = index < before.count ? before[index] : nil
+            if life.evicted != old?.evicted || life.refused != old?.refused || deliveryIsUnsaved { try save(life) }
+            guard deliveryIsUnsaved else { continue }
+            var upsert = try database.prepare(
+                "INSERT INTO delivery VALUES (?, ?, ?) ON CONFLICT (life) DO UPDATE SET body = excluded.body, checksum = excluded.checksum")
+            let body = life.deliveryBytes
+            try upsert.bind(life.number, at: 1)
+            try upsert.bind(body, at: 2)
+            try upsert.bind(RowChecksum.of(key: life.number, body: body), at: 3)
+            try upsert.run()
+        }
+        deliveryIsUnsaved = false
+    }
+
+    func save(_ life: Life) throws {
+        var update = try database.prepare("UPDATE life SET last = ?, evicted = ?, refused = ? WHERE number = ?")
+        for (place, value) in [life.last, life.evicted, life.refused, life.number].enumerated() { try update.bind(value, at: Int32(place + 1)) }
+        try update.run()
+    }
+
+    // MARK: lives
+
+    /// From here on rows get a new epoch. Only inside a transaction.
+    func beginLife(reason: String) throws {
+        let life = Life(number: (lives.last?.number ?? 0) + 1, epoch: Epoch(bits: UInt64.random(in: 1...(.max))))
+        var insert = try database.prepare("INSERT INTO life (number, epoch, began_at_ms, reason, checksum) VALUES (?, ?, ?, ?, ?)")
+        try insert.bind(life.number, at: 1)
+        try insert.bind(Int64(bitPattern: life.epoch.bits), at: 2)
+        try insert.bind(LabelClock.wallClock.ms, at: 3)
+        try insert.bind(reason, at: 4)
+        try insert.bind(RowChecksum.of(key: life.number, name: life.epoch.description), at: 5)
+        try insert.run()
+        try keepCopy("life:\(life.number)", life.epoch.description)
+        lives.append(life)
+    }
+
+    /// What names rows is kept twice, in different parts of the file: a damaged page may take one of them.
+    private func keepCopy(_ name: String, _ value: String) throws {
+        var upsert = try database.prepare("INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+        try upsert.bind(name, at: 1)
+        try upsert.bind(value, at: 2)
+        try upsert.run()
+    }
+
+    private func readLives() throws {
+        lives = []
+        var select = try database.prepare("SELECT number, epoch, last, evicted, refused, checksum FROM life ORDER BY number")
+        while try select.step() {
+            var life = Life(number: select.integer(0), epoch: Epoch(bits: UInt64(bitPattern: select.integer(1))), last: select.integer(2))
+            guard select.integer(5) == RowChecksum.of(key: life.number, name: life.epoch.description) else { throw DamagedRow(key: life.number) }
+            life.evicted = select.integer(3)
+            life.refused = select.integer(4)
+            for table in ["reading", "record"] {
+                let keys = RowKey.values(life: life.number, 0...(1 << StoreSchema.sequenceBits - 1))
+                var newest = try database.prepare("SELECT MAX(key) FROM \(table) WHERE key BETWEEN ? AND ?")
+                try newest.bind(keys.lowerBound, at: 1)
+                try newest.bind(keys.upperBound, at: 2)
+                if try newest.step(), let key = newest.optionalInteger(0) { life.last = max(life.last, RowKey(key).sequence) }
+            }
+            lives.append(life)
+        }
+        for index in lives.indices {
+            var delivery = try database.prepare("SELECT body, checksum FROM delivery WHERE life = ?")
+            try delivery.bind(lives[index].number, at: 1)
+            guard try delivery.step() else { continue }
+            let body = delivery.blob(0)
+            // Damaged: forgotten. Rows are sent again, and the cloud compares them with its own.
+            guard delivery.integer(1) == RowChecksum.of(key: lives[index].number, body: body), let known = try? Life.delivery(body) else { continue }
+            (lives[index].held, lives[index].gone) = known
+        }
+    }
+
+    // MARK: sensors
+
+    private func readSensors() throws {
+        sensors = [:]
+        var select = try database.prepare("SELECT name, id, checksum FROM sensor")
+        while try select.step() {
+            guard let name = SensorName(select.text(0)), select.integer(2) == RowChecksum.of(key: select.integer(1), name: name.name) else {
+                throw DamagedRow(key: select.integer(1))
+            }
+            sensors[name] = select.integer(1)
+        }
+        readingCount = try database.integer("SELECT COUNT(*) FROM reading") ?? 0
+        newestReadings = [:]
+        for id in sensors.values { newestReadings[id] = try newestReading(sensor: id) }
+    }
+
+    package func sensor(named name: SensorName) -> Int64? { sensors[name] }
+
+    private func id(of sensor: SensorName) throws -> Int64 {
+        guard let id = sensors[sensor] else { throw StoreFault("the sensor \(sensor) is not registered") }
+        return id
+    }
+
+    /// The sensor's number here. A record that differs from the last one goes into the log.
+    @discardableResult
+    package func register(_ record: SensorRecord) throws -> Int64 {
+        registered[record.sensor] = record
+        let body = RecordCoding.bytes(.sensor(record))
+        if let id = sensors[record.sensor] {
+            var select = try database.prepare("SELECT record FROM sensor WHERE id = ?")
+            try select.bind(id, at: 1)
+            guard try select.step(), select.blob(0) != body else { return id }
+        }
+        let id = try commit {
+            let id = try sensors[record.sensor] ?? (database.integer("SELECT COALESCE(MAX(id), 0) + 1 FROM sensor") ?? 1)
+            var upsert = try database.prepare(
+                "INSERT INTO sensor (id, name, record, checksum) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET record = excluded.record")
+            try upsert.bind(id, at: 1)
+            try upsert.bind(record.sensor.name, at: 2)
+            try upsert.bind(body, at: 3)
+            try upsert.bind(RowChecksum.of(key: id, name: record.sensor.name), at: 4)
+            try upsert.run()
+            try keepCopy("sensor:\(id)", record.sensor.name)
+            try insert(.sensor(record))
+            return id
+        }
+        sensors[record.sensor] = id
+        return id
+    }
+
+    package func setState(_ state: String, of sensor: SensorName) throws {
+        try guarded {
+            var update = try database.prepare("UPDATE sensor SET state = ? WHERE name = ? AND state <> ?")
+            try update.bind(state, at: 1)
+            try update.bind(sensor.name, at: 2)
+            try update.bind(state, at: 3)
+            try update.run()
+        }
+    }
+
+    // MARK: meta
+
+    package func meta(_ name: String) throws -> String? {
+        var select = try database.prepare("SELECT value FROM meta WHERE name = ?")
+        try select.bind(name, at: 1)
+        return try select.step() ? select.text(0) : nil
+    }
+
+    package func setMeta(_ name: String, _ value: String) throws {
+        try guarded {
+            if try meta(name) == value { return }
+            var upsert = try database.prepare("INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+            try upsert.bind(name, at: 1)
+            try upsert.bind(value, at: 2)
+            try upsert.run()
+        }
+    }
+}
+
+extension Statement {
+    mutating func bindReading(key: Int64, sensor: Int64, _ reading: Reading) throws(SQLiteError) {
+        try bind(key, at: 1)
+        try bind(sensor, at: 2)
+        try bind(reading.takenAt.ms, at: 3)
+        try bind(reading.humidityMpct, at: 4)
+        try bind(reading.temperatureMc, at: 5)
+        try bind(reading.pressurePa, at: 6)
+        try bind(Int64(reading.flags.rawValue), at: 7)
+        try bind(Int64(reading.clock.rawValue), at: 8)
+        try bind(Int64(reading.boot), at: 9)
+        try bind(reading.boottimeMs, at: 10)
+        try bind(RowChecksum.of(key: key, sensor: sensor, reading), at: 11)
+    }
+
+    mutating func bindRecord(key: Int64, _ body: [UInt8]) throws(SQLiteError) {
+        try bind(key, at: 1)
+        try bind(body, at: 2)
+        try bind(RowChecksum.of(key: key, body: body), at: 3)
+    }
+}
+
+/// The store cannot be used as it is.
+package struct StoreFault: Error, CustomStringConvertible {
+    package let description: String
+    init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,338 @@
+internal import Forecasting
+internal import Measures
+internal import SQLite
+internal import Wire
+
+/// Takes the rows of another store into this one: of a damaged file what can be read, of an older version all, of a time when
+/// there was only memory what came then. Rows keep their epoch and sequence.
+struct StoreMerge {
+    let target: Connection
+
+    struct Report {
+        var isDamaged = false
+        var readings: Int64 = 0
+        var lost: [Lost] = []  // undelivered rows that could not be read
+
+        struct Lost {
+            let epoch: Epoch
+            let sequences: ClosedRange<Int64>
+            var from: Instant
+            var to: Instant
+        }
+    }
+
+    /// - Parameter isTolerant: damage is passed over; else it throws.
+    func take(from source: Connection, isTolerant: Bool) throws -> Report {
+        var report = Report()
+        let isChecked = (try? source.integer("PRAGMA user_version")) ?? nil != 1  // version 1 had no checksums
+        try target.transaction {
+            let lives = try takeLives(source, isChecked, &report)
+            let sensors = try takeSensors(source, isChecked, &report)
+            var present: [Int64: Present] = [:]  // by life of the source
+            try takeReadings(source, lives, sensors, isChecked, &present, &report)
+            try takeRecords(source, lives, isChecked, &present, &report)
+            let settled = try takeDelivery(source, lives, isChecked, &report)
+            try takeDerived(source, lives, sensors, &report)
+            try takeMeta(source, &report)
+            try findLost(lives, present, settled, &report)
+        }
+        if report.isDamaged, !isTolerant { throw StoreFault("the store is damaged") }
+        return report
+    }
+
+    /// Which sequences of a life were read, and when they were taken.
+    private struct Present {
+        var ranges = HeldRanges()
+        var times: [(sequence: Int64, at: Instant)] = []  // at the ends of ranges
+        var last: Int64 = 0
+
+        mutating func add(_ sequence: Int64, _ at: Instant?) {
+            if let at, sequence != last + 1 || times.isEmpty {
+                times.append((sequence, at))
+            } else if let at {
+                times[times.count - 1] = (sequence, at)
+            }
+            ranges.insert(sequence...sequence)
+            last = sequence
+        }
+    }
+
+    /// Life numbers of the source, and what they are here.
+    private struct Lives {
+        var number: [Int64: Int64] = [:]
+        var epoch: [Int64: Epoch] = [:]
+        var last: [Int64: Int64] = [:]
+
+        func key(_ key: Int64) -> Int64? {
+            let key = RowKey(key)
+            return number[key.life].map { RowKey(life: $0, sequence: key.sequence).value }
+        }
+    }
+
+    private func takeLives(_ source: Connection, _ isChecked: Bool, _ report: inout Report) throws -> Lives {
+        var lives = Lives()
+        var scan = TableScan(
+            source, table: "life", columns: "number, epoch, began_at_ms, reason, last, evicted, refused\(isChecked ? ", checksum" : "")")
+        try scan.forEach { row in
+            let epoch = Epoch(bits: UInt64(bitPattern: row.integer(1)))
+            guard !isChecked || row.integer(7) == RowChecksum.of(key: row.integer(0), name: epoch.description) else { return report.isDamaged = true }
+            try take(
+                life: row.integer(0), epoch: row.integer(1), [row.integer(2), row.integer(4), row.integer(5), row.integer(6)], row.text(3), &lives)
+        }
+        report.isDamaged = report.isDamaged || scan.isDamaged
+        // A second copy of what names the rows, in another part of the file.
+        for (number, text) in copies(source, "life:") where lives.number[number] == nil {
+            guard let epoch = Epoch(hex: text) else { continue }
+            report.isDamaged = true
+            try take(life: number, epoch: Int64(bitPattern: epoch.bits), [0, 0, 0, 0], "its row was damaged", &lives)
+        }
+        return lives
+    }
+
+    private func take(life number: Int64, epoch: Int64, _ values: [Int64], _ reason: String, _ lives: inout Lives) throws {
+        var find = try target.prepare("SELECT number FROM life WHERE epoch = ?")
+        try find.bind(epoch, at: 1)
+        if try find.step() {
+            lives.number[number] = find.integer(0)
+        } else {
+            var free = try target.prepare("SELECT MAX(?, (SELECT COALESCE(MAX(number), 0) + 1 FROM life))")
+            try free.bind(number, at: 1)
+            guard try free.step() else { return }
+            let new = free.integer(0)
+            let name = Epoch(bits: UInt64(bitPattern: epoch)).description
+            lives.number[number] = new
+            var insert = try target.prepare("INSERT INTO life VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+            try insert.bind(new, at: 1)
+            try insert.bind(epoch, at: 2)
+            try insert.bind(values[0], at: 3)
+            try insert.bind(reason, at: 4)
+            for place in 1...3 { try insert.bind(values[place], at: Int32(place + 4)) }
+            try insert.bind(RowChecksum.of(key: new, name: name), at: 8)
+            try insert.run()
+            try keepCopy("life:\(new)", name)
+        }
+        lives.epoch[number] = Epoch(bits: UInt64(bitPattern: epoch))
+        lives.last[number] = values[1]
+    }
+
+    private func takeSensors(_ source: Connection, _ isChecked: Bool, _ report: inout Report) throws -> [Int64: Int64] {
+        var ids: [Int64: Int64] = [:]
+        var scan = TableScan(source, table: "sensor", columns: "id, name, record, state\(isChecked ? ", checksum" : "")")
+        try scan.forEach { row in
+            guard !isChecked || row.integer(4) == RowChecksum.of(key: row.integer(0), name: row.text(1)) else { return report.isDamaged = true }
+            ids[row.integer(0)] = try take(sensor: row.text(1), wantedID: row.integer(0), row.blob(2), row.text(3))
+        }
+        report.isDamaged = report.isDamaged || scan.isDamaged
+        for (id, text) in copies(source, "sensor:") where ids[id] == nil {
+            guard let name = SensorName(text) else { continue }
+            report.isDamaged = true
+            let record = SensorRecord(sensor: name, kind: "unknown", step: .seconds(600))
+            ids[id] = try take(sensor: text, wantedID: id, RecordCoding.bytes(.sensor(record)), "ok")
+        }
+        return ids
+    }
+
+    private func take(sensor name: String, wantedID: Int64, _ record: [UInt8], _ state: String) throws -> Int64? {
+        guard SensorName(name) != nil else { return nil }
+        var known = try target.prepare("SELECT id FROM sensor WHERE name = ?")
+        try known.bind(name, at: 1)
+        if try known.step() { return known.integer(0) }
+        var free = try target.prepare(
+            "SELECT CASE WHEN EXISTS (SELECT 1 FROM sensor WHERE id = ?1) THEN (SELECT MAX(id) + 1 FROM sensor) ELSE ?1 END")
+        try free.bind(wantedID, at: 1)
+        guard try free.step() else { return nil }
+        let id = free.integer(0)
+        var insert = try target.prepare("INSERT INTO sensor VALUES (?, ?, ?, ?, ?)")
+        try insert.bind(id, at: 1)
+        try insert.bind(name, at: 2)
+        try insert.bind(record, at: 3)
+        try insert.bind(state, at: 4)
+        try insert.bind(RowChecksum.of(key: id, name: name), at: 5)
+        try insert.run()
+        try keepCopy("sensor:\(id)", name)
+        return id
+    }
+
+    private func keepCopy(_ name: String, _ value: String) throws {
+        var insert = try target.prepare("INSERT INTO meta VALUES (?, ?) ON CONFLICT DO NOTHING")
+        try insert.bind(name, at: 1)
+        try insert.bind(value, at: 2)
+        try insert.run()
+    }
+
+    private func takeReadings(
+        _ source: Connection, _ lives: Lives, _ sensors: [Int64: Int64], _ isChecked: Bool, _ present: inout [Int64: Present], _ report: inout Report
+    ) throws {
+        let columns = isChecked ? ReadingStore.readingColumns : ReadingStore.readingColumns.split(separator: ",").dropLast().joined(separator: ",")
+        var scan = TableScan(source, table: "reading", columns: columns)
+        var insert = try target.prepare("INSERT INTO reading VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
+        try scan.forEach { row in
+            guard let key = lives.key(row.integer(0)), let sensor = sensors[row.integer(1)],
+                let reading = isChecked ? try? row.reading().reading : row.uncheckedReading()
+            else { return report.isDamaged = true }
+            try insert.bindReading(key: key, sensor: sensor, reading)
+            try insert.run()
+            report.readings += 1
+            let old = RowKey(row.integer(0))
+            present[old.life, default: Present()].add(old.sequence, reading.takenAt)
+        }
+        report.isDamaged = report.isDamaged || scan.isDamaged
+    }
+
+    private func takeRecords(_ source: Connection, _ lives: Lives, _ isChecked: Bool, _ present: inout [Int64: Present], _ report: inout Report)
+        throws
+    {
+        var scan = TableScan(source, table: "record", columns: isChecked ? "key, body, checksum" : "key, body")
+        var insert = try target.prepare("INSERT INTO record VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
+        try scan.forEach { row in
+            guard let key = lives.key(row.integer(0)), let record = isChecked ? try? row.record() : try? RecordCoding.record(row.blob(1)) else {
+                return report.isDamaged = true
+            }
+            try insert.bindRecord(key: key, RecordCoding.bytes(record))
+            try insert.run()
+            let old = RowKey(row.integer(0))
+            present[old.life, default: Present()].add(old.sequence, nil)
+        }
+        report.isDamaged = report.isDamaged || scan.isDamaged
+    }
+
+    /// What has become of the rows; where that is damaged it is forgotten, and the rows are sent again.
+    private func takeDelivery(_ source: Connection, _ lives: Lives, _ isChecked: Bool, _ report: inout Report) throws -> [Int64: HeldRanges] {
+        var settled: [Int64: HeldRanges] = [:]
+        func keep(_ old: Int64, _ life: Life) throws {
+            settled[old] = life.held.union(life.gone)
+            var insert = try target.prepare("INSERT INTO delivery VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
+            try insert.bind(life.number, at: 1)
+            try insert.bind(life.deliveryBytes, at: 2)
+            try insert.bind(RowChecksum.of(key: life.number, body: life.deliveryBytes), at: 3)
+            try insert.run()
+        }
+        guard isChecked else {  // version 1 had them as rows
+            for (old, number) in lives.number {
+                var life = Life(number: number, epoch: Epoch(bits: 0))
+                var select = try source.prepare("SELECT first, last FROM held WHERE life = ?")
+                try select.bind(old, at: 1)
+                while try select.step() { life.held.insert(select.integer(0)...select.integer(1)) }
+                try keep(old, life)
+            }
+            return settled
+        }
+        var scan = TableScan(source, table: "delivery", columns: "life, body, checksum")
+        try scan.forEach { row in
+            guard let number = lives.number[row.integer(0)], row.integer(2) == RowChecksum.of(key: row.integer(0), body: row.blob(1)),
+                let known = try? Life.delivery(row.blob(1))
+            else { return report.isDamaged = true }
+            var life = Life(number: number, epoch: Epoch(bits: 0))
+            (life.held, life.gone) = known
+            try keep(row.integer(0), life)
+        }
+        report.isDamaged = report.isDamaged || scan.isDamaged
+        return settled
+    }
+
+    /// Observations, forecasts and scores.
+    private func takeDerived(_ source: Connection, _ lives: Lives, _ sensors: [Int64: Int64], _ report: inout Report) throws {
+        var observation = try target.prepare("INSERT INTO observation VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
+        try fromBothEnds(
+            source, "SELECT sensor, valid_at_ms, humidity_mpct, temperature_mc, through FROM observation", order: "sensor, valid_at_ms", &report
+        ) { row in
+            guard let sensor = sensors[row.integer(0)], (0...100_000).contains(row.integer(2)) else { return }
+            try observation.bind(sensor, at: 1)
+            try observation.bind(row.integer(1), at: 2)
+            try observation.bind(row.integer(2), at: 3)
+            try observation.bind(row.optionalInteger(3), at: 4)
+            try observation.bind(lives.key(row.integer(4)) ?? 0, at: 5)
+            try observation.run()
+        }
+        var forecasts = TableScan(source, table: "forecast", columns: "key, issued_at_ms, release, body")
+        var forecast = try target.prepare("INSERT INTO forecast VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
+        try forecasts.forEach { row in
+            let origin = ForecastKey.origin(row.integer(0))
+            guard let sensor = sensors[ForecastKey.sensor(row.integer(0))], (try? StoredForecast.forecast(row.blob(3), origin: origin)) != nil else {
+                return
+            }
+            try forecast.bind(ForecastKey.value(sensor: sensor, origin: origin), at: 1)
+            try forecast.bind(row.integer(1), at: 2)
+            try forecast.bind(row.integer(2), at: 3)
+            try forecast.bind(row.blob(3), at: 4)
+            try forecast.run()
+        }
+        report.isDamaged = report.isDamaged || forecasts.isDamaged
+        var score = try target.prepare("INSERT INTO score VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
+        try fromBothEnds(
+            source,
+            """
+            SELECT day, release, sensor, lead_time_s, count, absolute_error, persistence_error, climatology_error, pinball, covered FROM score
+            """, order: "day, release, sensor, lead_time_s", &report
+        ) { row in
+            guard let sensor = sensors[row.integer(2)] else { return }
+            for (place, value) in [row.integer(0), row.integer(1), sensor, row.integer(3), row.integer(4)].enumerated() {
+                try score.bind(value, at: Int32(place + 1))
+            }
+            for column in 5...8 as ClosedRange<Int32> { try score.bind(row.double(column), at: column + 1) }
+            try score.bind(row.integer(9), at: 10)
+            try score.run()
+        }
+    }
+
+    private func takeMeta(_ source: Connection, _ report: inout Report) throws {
+        var insert = try target.prepare("INSERT INTO meta VALUES (?, ?) ON CONFLICT DO NOTHING")
+        try fromBothEnds(source, "SELECT name, value FROM meta", order: "name", &report) { row in
+            // The copies of names and what is about the old file itself are made anew.
+            guard row.text(0) != "set_aside", !row.text(0).contains(":") else { return }
+            try insert.bind(row.text(0), at: 1)
+            try insert.bind(row.text(1), at: 2)
+            try insert.run()
+        }
+    }
+
+    private func copies(_ source: Connection, _ prefix: String) -> [(number: Int64, text: String)] {
+        var copies: [(number: Int64, text: String)] = []
+        guard var select = try? source.prepare("SELECT name, value FROM meta WHERE name >= '\(prefix)' AND name < '\(prefix)~'") else { return [] }
+        while (try? select.step()) == true {
+            if let number = Int64(select.text(0).dropFirst(prefix.utf8.count)) { copies.append((number, select.text(1))) }
+        }
+        return copies
+    }
+
+    /// A table without integer key: from the front up to damage, then from the back up to damage. The body must bear repeats.
+    private func fromBothEnds(
+        _ source: Connection, _ sql: String, order: String, _ report: inout Report, _ body: (borrowing Statement) throws -> Void
+    ) throws {
+        for direction in ["ASC", "DESC"] {
+            let ordered = order.split(separator: ",").map { "\($0) \(direction)" }.joined(separator: ",")
+            guard var select = try? source.prepare("\(sql) ORDER BY \(ordered)") else { return report.isDamaged = true }
+            var isWhole = false
+            while true {
+                guard let isRow = try? select.step() else { break }
+                guard isRow else {
+                    isWhole = true
+                    break
+                }
+                try body(select)
+            }
+            if isWhole { return }
+            report.isDamaged = true
+        }
+    }
+
+    // MARK: what could not be read
+
+    /// Sequences that were given, are in no row, and are neither held by the cloud nor known to be gone.
+    private func findLost(_ lives: Lives, _ present: [Int64: Present], _ settled: [Int64: HeldRanges], _ report: inout Report) throws {
+        guard report.isDamaged else { return }
+        for old in lives.number.keys.sorted() {
+            let life = present[old] ?? Present()
+            let last = max(lives.last[old] ?? 0, life.ranges.ranges.last?.upperBound ?? 0)
+            guard last > 0, let epoch = lives.epoch[old] else { continue }
+            for gap in life.ranges.missing(in: 1...last) {
+                for lost in (settled[old] ?? HeldRanges()).missing(in: gap) {
+                    let before = life.times.last { $0.sequence < lost.lowerBound }?.at
+                    let after = life.times.first { $0.sequence > lost.upperBound }?.at
+                    let from = before ?? after ?? Instant(ms: 0)
+                    report.lost.append(Report.Lost(epoch: epoch, sequences: lost, from: from, to: max(from, after ?? from)))
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+internal import SQLite
+
+/// Reads a table row by row in the order of its integer key, and passes over pages that cannot be read.
+struct TableScan {
+    let source: Connection
+    let table: String
+    let columns: String  // the first is the key
+    private(set) var isDamaged = false
+
+    init(_ source: Connection, table: String, columns: String) {
+        self.source = source
+        self.table = table
+        self.columns = columns
+    }
+
+    mutating func forEach(_ body: (borrowing Statement) throws -> Void) throws {
+        var next = Int64.min
+        while true {
+            do {
+                var select = try select(from: next)
+                while try TableScan.step(&select) {
+                    let key = select.integer(0)
+                    try body(select)
+                    guard key < .max else { return }
+                    next = key + 1
+                }
+                return
+            } catch is Unreadable {
+                isDamaged = true
+                guard let beyond = keyBeyondDamage(from: next) else { return }
+                next = beyond
+            }
+        }
+    }
+
+    private struct Unreadable: Error {}
+
+    private func select(from key: Int64) throws -> Statement {
+        do {
+            let select = try source.prepare("SELECT \(columns) FROM \(table) WHERE \(columns.prefix { $0 != "," }) >= ? ORDER BY 1")
+            try select.bind(key, at: 1)
+            return select
+        } catch { throw Unreadable() }
+    }
+
+    /// The source's failures apart from those of whoever takes the rows.
+    private static func step(_ select: inout Statement) throws(Unreadable) -> Bool {
+        do { return try select.step() } catch { throw Unreadable() }
+    }
+
+    /// The lowest key from which on the table can be read again: the step is doubled until it is beyond the damage, then halved back.
+    private func keyBeyondDamage(from next: Int64) -> Int64? {
+        let start = max(next, lowestReadable ?? 0)
+        var step: Int64 = 1
+        while !canRead(from: start &+ step) {
+            guard step < 1 << 61 else { return nil }
+            step *= 2
+        }
+        var (bad, good) = (step / 2, step)
+        while good - bad > 1 {
+            let middle = bad + (good - bad) / 2
+            if canRead(from: start &+ middle) { good = middle } else { bad = middle }
+        }
+        return start &+ good
+    }
+
+    /// Where keys begin, as far as the tree says so.
+    private var lowestReadable: Int64? {
+        guard var select = try? source.prepare("SELECT MIN(\(columns.prefix { $0 != "," })) FROM \(table)"), (try? select.step()) == true else {
+            return nil
+        }
+        return select.optionalInteger(0)
+    }
+
+    private func canRead(from key: Int64) -> Bool {
+        guard var select = try? select(from: key) else { return false }
+        return (try? select.step()) != nil
+    }
+}
