@@ -5,7 +5,7 @@ internal import Measures
 ///
 /// A reading's columns are differences to the last reading of the same sensor; times are differences of differences.
 extension Batch {
-    private static let magic = Array("VAHB".utf8)
+    static let magic = Array("VAHB".utf8)
 
     package func binary() -> [UInt8] {
         var writer = ByteWriter(reserving: 64 + rows.count * 8)
@@ -32,7 +32,9 @@ extension Batch {
         }
         var columns = ReadingColumns(sensors: sensors.count)
         for (sensor, reading) in readings { columns.add(sensor, reading) }
-        columns.write(to: &writer)
+        var packed = ByteWriter(reserving: rows.count * 8)
+        columns.write(to: &packed)
+        writer.blob(packed.bytes)
         if let report {
             writer.byte(1)
             writer.blob(ReportCoding.bytes(report))
@@ -45,58 +47,21 @@ extension Batch {
 
     /// - Throws: `BatchRefusal`, whatever the bytes are.
     package init(binary bytes: [UInt8]) throws(BatchRefusal) {
-        do throws(MalformedBytes) {
-            var frame = ByteReader(bytes)
-            guard try frame.raw(4).elementsEqual(Batch.magic) else { throw MalformedBytes(at: 0, "a batch begins with VAHB") }
-            let version = Int(try frame.byte())
-            // The version first: what follows, the checksum included, may differ in another one.
-            if version != Batch.version { throw MalformedBytes(at: -version - 1, "") }
-            guard bytes.count >= 9 else { throw MalformedBytes(at: bytes.count, "the end came too early") }
-            var checksum = ByteReader(bytes[(bytes.count - 4)...])
-            guard try checksum.fixed(UInt32.self) == CRC32C.checksum(bytes[..<(bytes.count - 4)]) else { throw MalformedBytes(at: Int.max, "") }
-            self = try Batch.body(ByteReader(bytes[5..<(bytes.count - 4)]))
-        } catch {
-            if error.offset == Int.max { throw .checksum }
-            if error.offset < 0 { throw .version(-error.offset - 1) }
-            throw .malformed(pointer: "byte \(error.offset)", error.expected)
-        }
-    }
-
-    private static func body(_ start: ByteReader) throws(MalformedBytes) -> Batch {
-        var reader = start
-        let epoch = Epoch(bits: try reader.fixed())
-        let first = try reader.varint()
-        guard (1...UInt64(1 << 53)).contains(first) else { throw MalformedBytes(at: reader.offset, "the first sequence is 1 or more") }
-        let rowCount = try reader.count(upTo: Batch.rowLimit)
-        var sensors: [SensorName] = []
-        for _ in 0..<(try reader.count(upTo: Batch.sensorLimit)) {
-            let place = reader.offset
-            guard let name = SensorName(try reader.text(limit: 32)) else { throw MalformedBytes(at: place, "a sensor's name is \(SensorName.rule)") }
-            sensors.append(name)
-        }
-        let recordCount = try reader.count(upTo: rowCount)
-        var records: [(place: Int, record: Record)] = []
-        for _ in 0..<recordCount {
-            let place = try reader.count(upTo: max(0, rowCount - 1))
-            guard place > records.last?.place ?? -1 else { throw MalformedBytes(at: reader.offset, "records come in the order of their sequences") }
-            records.append((place, try RecordCoding.record(from: &reader)))
-        }
-        let readings = try ReadingColumns.readings(rowCount - recordCount, sensors: sensors.count, from: &reader)
-        var report: DeviceReport?
-        if try reader.byte() == 1 { report = try ReportCoding.report(try reader.blob(limit: 65_536)) }
-        try reader.expectEnd()
-        guard rowCount > 0 || report != nil else { throw MalformedBytes(at: reader.offset, "a batch has a row or a report") }
-
+        let frame = try BatchFrame(bytes)
         var rows: [Row] = []
-        rows.reserveCapacity(rowCount)
-        var rest = readings[...]
-        for (place, record) in records {
-            let before = place - rows.count
-            rows.append(contentsOf: rest.prefix(before).map { .reading(sensor: $0.sensor, $0.reading) })
-            rest = rest.dropFirst(before)
-            rows.append(.record(record))
+        rows.reserveCapacity(frame.rowCount)
+        var waiting = frame.records[...]
+        func takeRecords() {
+            while let (place, record) = waiting.first, place == rows.count {
+                rows.append(.record(record))
+                waiting = waiting.dropFirst()
+            }
         }
-        rows.append(contentsOf: rest.map { .reading(sensor: $0.sensor, $0.reading) })
-        return Batch(epoch: epoch, first: Int64(first), sensors: sensors, rows: rows, report: report)
+        try frame.forEachReading { sensor, reading in
+            takeRecords()
+            rows.append(.reading(sensor: sensor, reading))
+        }
+        takeRecords()
+        self.init(epoch: frame.epoch, first: frame.first, sensors: frame.sensors, rows: rows, report: frame.report)
     }
 }

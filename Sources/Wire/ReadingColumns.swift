@@ -12,7 +12,9 @@ struct ReadingColumns {
     private struct Last {
         var time: Int64 = 0
         var spacing: Int64 = 0
-        var values: [Int64] = [0, 0, 0]  // humidity, temperature, pressure
+        var humidity: Int64 = 0
+        var temperature: Int64 = 0
+        var pressure: Int64 = 0
         var present: Int64 = 3
         var flags: Int64 = 0
         var boot: Int64 = 0
@@ -37,14 +39,17 @@ struct ReadingColumns {
         now.time = reading.takenAt.ms
         now.spacing = now.time - last[sensor].time
         put(.time, now.spacing - last[sensor].spacing)
-        let values = [reading.humidityMpct, reading.temperatureMc, reading.pressurePa]
-        now.present = 0
-        for (place, name) in [Name.humidity, .temperature, .pressure].enumerated() {
-            guard let value = values[place].map(Int64.init) else { continue }
-            put(name, value - last[sensor].values[place])
-            now.values[place] = value
-            now.present |= 1 << Int64(place)
+        var present: Int64 = 0
+        func put(_ name: Name, _ value: Int32?, _ last: inout Int64, bit: Int64) {
+            guard let value else { return }
+            columns[name.rawValue].append(Int64(value) - last)
+            last = Int64(value)
+            present |= bit
         }
+        put(.humidity, reading.humidityMpct, &now.humidity, bit: 1)
+        put(.temperature, reading.temperatureMc, &now.temperature, bit: 2)
+        put(.pressure, reading.pressurePa, &now.pressure, bit: 4)
+        now.present = present
         put(.present, now.present ^ last[sensor].present)
         now.flags = Int64(reading.flags.rawValue)
         put(.flags, now.flags - last[sensor].flags)
@@ -61,7 +66,10 @@ struct ReadingColumns {
         for name in Name.allCases { Column.write(columns[name.rawValue], to: &writer) }
     }
 
-    static func readings(_ count: Int, sensors: Int, from reader: inout ByteReader) throws(MalformedBytes) -> [(sensor: Int, reading: Reading)] {
+    /// Gives the readings one by one, as they were added.
+    static func forEach(
+        _ count: Int, sensors: Int, from reader: inout ByteReader, _ body: (_ sensor: Int, Reading) -> Void
+    ) throws(MalformedBytes) {
         let start = reader.offset
         func wrong(_ what: String) -> MalformedBytes { MalformedBytes(at: start, what) }
         func sum(_ a: Int64, _ b: Int64) throws(MalformedBytes) -> Int64 {
@@ -76,40 +84,50 @@ struct ReadingColumns {
         var last = Array(repeating: Last(), count: sensors)
         var places: [Int] = []
         var present: [Int64] = []
-        var lengths = [0, 0, 0]
+        places.reserveCapacity(count)
+        present.reserveCapacity(count)
+        var lengths = (0, 0, 0)
         for index in 0..<count {
             let sensor = try sum(Int64(order.guess), sensorColumn[index])
             guard (0..<Int64(sensors)).contains(sensor) else { throw wrong("a reading names a sensor that the batch does not list") }
             let place = Int(sensor)
             order.came(place)
             last[place].present ^= presentColumn[index]
-            guard (0...7).contains(last[place].present) else { throw wrong("a reading has values of an unknown kind") }
+            let kinds = last[place].present
+            guard (0...7).contains(kinds) else { throw wrong("a reading has values of an unknown kind") }
             places.append(place)
-            present.append(last[place].present)
-            for value in 0..<3 where present[index] & (1 << Int64(value)) != 0 { lengths[value] += 1 }
+            present.append(kinds)
+            lengths.0 += Int(kinds & 1)
+            lengths.1 += Int(kinds >> 1 & 1)
+            lengths.2 += Int(kinds >> 2)
         }
         let time = try Column.read(count, from: &reader)
-        var values: [[Int64]] = []
-        for length in lengths { values.append(try Column.read(length, from: &reader)) }
+        let humidity = try Column.read(lengths.0, from: &reader)
+        let temperature = try Column.read(lengths.1, from: &reader)
+        let pressure = try Column.read(lengths.2, from: &reader)
         let flags = try Column.read(count, from: &reader)
         let clock = try Column.read(count, from: &reader)
         let boot = try Column.read(count, from: &reader)
         let boottime = try Column.read(count, from: &reader)
 
-        var next = [0, 0, 0]
-        var readings: [(sensor: Int, reading: Reading)] = []
-        readings.reserveCapacity(count)
+        var next = (0, 0, 0)
+        func value(_ last: inout Int64, _ column: [Int64], _ next: inout Int, _ isPresent: Bool) throws(MalformedBytes) -> Int32? {
+            guard isPresent else { return nil }
+            last = try sum(last, column[next])
+            next += 1
+            guard let narrow = Int32(exactly: last) else { throw wrong("a value does not fit 32 bits") }
+            return narrow
+        }
         for index in 0..<count {
-            var now = last[places[index]]
+            let place = places[index]
+            var now = last[place]
             now.spacing = try sum(now.spacing, time[index])
             now.time = try sum(now.time, now.spacing)
-            var found: [Int32?] = [nil, nil, nil]
-            for value in 0..<3 where present[index] & (1 << Int64(value)) != 0 {
-                now.values[value] = try sum(now.values[value], values[value][next[value]])
-                next[value] += 1
-                guard let narrow = Int32(exactly: now.values[value]) else { throw wrong("a value does not fit 32 bits") }
-                found[value] = narrow
-            }
+            let kinds = present[index]
+            let found = (
+                try value(&now.humidity, humidity, &next.0, kinds & 1 != 0), try value(&now.temperature, temperature, &next.1, kinds & 2 != 0),
+                try value(&now.pressure, pressure, &next.2, kinds & 4 != 0)
+            )
             now.flags = try sum(now.flags, flags[index])
             now.clock = try sum(now.clock, clock[index])
             now.boot = try sum(now.boot, boot[index])
@@ -117,15 +135,14 @@ struct ReadingColumns {
             guard let flagBits = UInt16(exactly: now.flags), let bootNumber = UInt32(exactly: now.boot),
                 let quality = UInt8(exactly: now.clock).flatMap(ClockQuality.init)
             else { throw wrong("flags, clock or boot out of range") }
-            readings.append(
-                (
-                    places[index],
-                    Reading(
-                        takenAt: Instant(ms: now.time), humidityMpct: found[0], temperatureMc: found[1], pressurePa: found[2],
-                        flags: ReadingFlags(rawValue: flagBits), clock: quality, boot: bootNumber, boottimeMs: now.boottimeOffset &+ now.time)
-                ))
-            last[places[index]] = now
+            let boottimeMs = now.boottimeOffset &+ now.time
+            guard (0...(1 << 53)).contains(boottimeMs) else { throw wrong("a boot time out of range") }
+            body(
+                place,
+                Reading(
+                    takenAt: Instant(ms: now.time), humidityMpct: found.0, temperatureMc: found.1, pressurePa: found.2,
+                    flags: ReadingFlags(rawValue: flagBits), clock: quality, boot: bootNumber, boottimeMs: boottimeMs))
+            last[place] = now
         }
-        return readings
     }
 }

@@ -1,0 +1,93 @@
+internal import Bytes
+package import Measures
+
+/// A batch in its binary form, checked, its readings still packed: what a server needs to store it without unpacking it.
+package struct BatchFrame: Sendable {
+    package let bytes: [UInt8]
+    package let epoch: Epoch
+    package let first: Int64
+    package let rowCount: Int
+    package let sensors: [SensorName]
+    package let records: [(place: Int, record: Record)]  // places among the rows, in order
+    package let report: DeviceReport?
+    private let readings: ArraySlice<UInt8>  // their columns
+    private let reportStart: Int
+
+    package var readingCount: Int { rowCount - records.count }
+    package var last: Int64 { first + Int64(rowCount) - 1 }
+    package var name: String { "\(epoch)/\(first)–\(last)" }
+
+    /// Checks everything but the readings' columns, which `forEachReading` checks as it goes.
+    /// - Throws: `BatchRefusal`, whatever the bytes are.
+    package init(_ bytes: [UInt8]) throws(BatchRefusal) {
+        do throws(MalformedBytes) {
+            var start = ByteReader(bytes)
+            guard try start.raw(4).elementsEqual(Batch.magic) else { throw MalformedBytes(at: 0, "a batch begins with VAHB") }
+            let version = Int(try start.byte())
+            // The version first: what follows, the checksum included, may differ in another one.
+            if version != Batch.version { throw MalformedBytes(at: -version - 1, "") }
+            guard bytes.count >= 9 else { throw MalformedBytes(at: bytes.count, "the end came too early") }
+            var checksum = ByteReader(bytes[(bytes.count - 4)...])
+            guard try checksum.fixed(UInt32.self) == CRC32C.checksum(bytes[..<(bytes.count - 4)]) else { throw MalformedBytes(at: Int.max, "") }
+            try self.init(bytes, ByteReader(bytes[5..<(bytes.count - 4)]))
+        } catch {
+            throw BatchFrame.refusal(error)
+        }
+    }
+
+    private static func refusal(_ error: MalformedBytes) -> BatchRefusal {
+        if error.offset == Int.max { return .checksum }
+        if error.offset < 0 { return .version(-error.offset - 1) }
+        return .malformed(pointer: "byte \(error.offset)", error.expected)
+    }
+
+    private init(_ bytes: [UInt8], _ start: ByteReader) throws(MalformedBytes) {
+        var reader = start
+        self.bytes = bytes
+        epoch = Epoch(bits: try reader.fixed())
+        let first = try reader.varint()
+        guard (1...UInt64(1 << 53)).contains(first) else { throw MalformedBytes(at: reader.offset, "the first sequence is 1 or more") }
+        self.first = Int64(first)
+        rowCount = try reader.count(upTo: Batch.rowLimit)
+        var sensors: [SensorName] = []
+        for _ in 0..<(try reader.count(upTo: Batch.sensorLimit)) {
+            let place = reader.offset
+            guard let name = SensorName(try reader.text(limit: 32)) else { throw MalformedBytes(at: place, "a sensor's name is \(SensorName.rule)") }
+            sensors.append(name)
+        }
+        self.sensors = sensors
+        var records: [(place: Int, record: Record)] = []
+        for _ in 0..<(try reader.count(upTo: rowCount)) {
+            let place = try reader.count(upTo: max(0, rowCount - 1))
+            guard place > records.last?.place ?? -1 else { throw MalformedBytes(at: reader.offset, "records come in the order of their sequences") }
+            records.append((place, try RecordCoding.record(from: &reader)))
+        }
+        self.records = records
+        readings = try reader.blob(limit: Batch.byteLimit)
+        reportStart = reader.offset
+        report = try reader.byte() == 1 ? try ReportCoding.report(try reader.blob(limit: 65_536)) : nil
+        try reader.expectEnd()
+        guard rowCount > 0 || report != nil else { throw MalformedBytes(at: reader.offset, "a batch has a row or a report") }
+    }
+
+    /// - Throws: `BatchRefusal` where the columns do not hold what they should; the body may have been called by then.
+    package func forEachReading(_ body: (_ sensor: Int, Reading) -> Void) throws(BatchRefusal) {
+        do throws(MalformedBytes) {
+            var reader = ByteReader(readings)
+            try ReadingColumns.forEach(rowCount - records.count, sensors: sensors.count, from: &reader, body)
+            try reader.expectEnd()
+        } catch {
+            throw BatchFrame.refusal(error)
+        }
+    }
+
+    /// The same batch without its report: what the log keeps.
+    package func withoutReport() -> [UInt8] {
+        guard report != nil else { return bytes }
+        var writer = ByteWriter(reserving: reportStart + 5)
+        writer.raw(bytes[..<reportStart])
+        writer.byte(0)
+        writer.fixed(CRC32C.checksum(writer.bytes))
+        return writer.bytes
+    }
+}
