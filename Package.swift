@@ -76,7 +76,7 @@ let package = Package(
 
         // The cloud.
         library("Archive", path: "cloud/Archive", core + ["Runtime", "SQLite", "Signing"], settings: features),
-        library("Pipeline", path: "cloud/Pipeline", core + ["Archive", "Runtime", "Signing"], settings: features),
+        library("Pipeline", path: "cloud/Pipeline", core + ["Archive", "Runtime", "Signing", "HTTPClient"], settings: features),
         .target(
             name: "API", dependencies: core + ["Archive", "Pipeline", "HTTPServer", "Page", "Runtime", "Signing"], path: "cloud",
             exclude: ["Archive", "Pipeline", "vaho-cloud"], sources: ["API"], resources: [.embedInCode("openapi.json")], swiftSettings: features),
@@ -104,10 +104,12 @@ let package = Package(
                 "Measures", "Observing", "Forecasting", "Releases", "Wire", "Runtime", "Console", "SQLite", "Signing", "Sensors", "Simulation",
                 "EdgeDaemon",
             ]),
-        tests("ArchiveTests", ["Measures", "Observing", "Wire", "Archive"]),
+        tests("ArchiveTests", ["Measures", "Observing", "Wire", "SQLite", "Archive"]),
         tests("PipelineTests", ["Measures", "Text", "Observing", "Forecasting", "Releases", "Wire", "Signing", "Archive", "Pipeline"]),
         tests("APITests", ["Measures", "Wire", "API"]),
-        tests("EndToEndTests", ["Measures", "Wire", "HTTPClient", "Signing", "vaho-edge", "vaho-cloud"]),
+        tests(
+            "EndToEndTests",
+            ["Measures", "Wire", "HTTPClient", "HTTPServer", "SQLite", "Signing", "EdgeDaemon", "API", "vaho-edge", "vaho-cloud"]),
         tests("SensorsTests", ["Measures", "Simulation", "Sensors"]),
     ],
     swiftLanguageModes: [.v6]

@@ -12,7 +12,7 @@
 static inline struct MHD_Daemon *cmhd_start(
     const char *address, uint16_t port, unsigned threads, unsigned connections, unsigned timeout_seconds,
     size_t connection_memory, const char *certificate, const char *key,
-    MHD_AccessHandlerCallback access, MHD_RequestCompletedCallback completed, void *context) {
+    MHD_AccessHandlerCallback access, MHD_RequestCompletedCallback completed, MHD_NotifyConnectionCallback connected, void *context) {
     struct sockaddr_in v4; struct sockaddr_in6 v6; struct sockaddr *bound;
     memset(&v4, 0, sizeof v4); memset(&v6, 0, sizeof v6);
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
@@ -34,6 +34,7 @@ static inline struct MHD_Daemon *cmhd_start(
     return MHD_start_daemon(
         flags, port, NULL, NULL, access, context,
         MHD_OPTION_SOCK_ADDR, bound, MHD_OPTION_NOTIFY_COMPLETED, completed, context,
+        MHD_OPTION_NOTIFY_CONNECTION, connected, context,
         MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT, connections,
         MHD_OPTION_CONNECTION_TIMEOUT, timeout_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, connection_memory,
         MHD_OPTION_ARRAY, (certificate && key) ? tls : none, MHD_OPTION_END);
@@ -42,4 +43,16 @@ static inline uint16_t cmhd_port(struct MHD_Daemon *daemon) {
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT);
     return info ? info->port : 0;
 }
+// The socket of a connection, and its peer as text ("" where that cannot be told). -1: none.
+static inline int cmhd_peer(struct MHD_Connection *connection, char *text, unsigned length) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    text[0] = 0;
+    if (info && info->client_addr && info->client_addr->sa_family == AF_INET)
+        inet_ntop(AF_INET, &((struct sockaddr_in *)info->client_addr)->sin_addr, text, length);
+    else if (info && info->client_addr && info->client_addr->sa_family == AF_INET6)
+        inet_ntop(AF_INET6, &((struct sockaddr_in6 *)info->client_addr)->sin6_addr, text, length);
+    info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info ? info->connect_fd : -1;
+}
+static inline void cmhd_cut(int descriptor) { if (descriptor >= 0) shutdown(descriptor, SHUT_RDWR); }
 static inline void cmhd_close(int descriptor) { if (descriptor >= 0) close(descriptor); }

@@ -11,6 +11,9 @@ final class Exchange: @unchecked Sendable {
     private var headers: [String: String] = [:]
     private var body: [UInt8] = []
     private var isTooLarge = false
+    private var isOverBudget = false
+    private var reserved = 0
+    private var isKnown = false
     private var hasBegun = false
     private let response = Mutex<HTTPResponse?>(nil)
 
@@ -21,30 +24,54 @@ final class Exchange: @unchecked Sendable {
 
     func query(_ name: String, _ value: String) { if query.count < 64 { query[name] = value } }
     func header(_ name: String, _ value: String) { if headers.count < 100 { headers[name.lowercased()] = value } }
-    var declaredLength: Int? { headers["content-length"].flatMap(Int.init) }
+    private var declaredLength: Int? { headers["content-length"].flatMap(Int.init) }
 
-    func append(_ bytes: UnsafeRawBufferPointer, limit: Int) {
-        guard body.count + bytes.count <= limit else {
-            isTooLarge = true
-            body = []
-            return
-        }
-        if !isTooLarge { unsafe body.append(contentsOf: bytes) }
+    /// All headers are there. A body that cannot be taken is answered before it is read; libmicrohttpd then closes the connection.
+    func begin(_ context: ServerContext) -> HTTPResponse? {
+        guard let length = declaredLength else { return nil }
+        if length > context.limits.bodyBytes { return tooLarge(context) }
+        isKnown = context.isKnown(headers)
+        return length > 0 && !context.budget.hasRoom(for: length, isKnown: isKnown) ? overBudget(context) : nil
+    }
+
+    func append(_ bytes: UnsafeRawBufferPointer, _ context: ServerContext) {
+        guard !isTooLarge, !isOverBudget else { return }
+        isTooLarge = body.count + bytes.count > context.limits.bodyBytes
+        isOverBudget = !isTooLarge && !context.budget.reserve(bytes.count, isKnown: isKnown)
+        guard !isTooLarge, !isOverBudget else { return body = [] }
+        reserved += bytes.count
+        unsafe body.append(contentsOf: bytes)
     }
 
     /// The connection is done with it, answered or not.
-    func completed(_ context: ServerContext) { if hasBegun { context.sent() } }
+    func completed(_ context: ServerContext) {
+        context.budget.release(reserved, isKnown: isKnown)
+        reserved = 0
+        if hasBegun { context.sent() }
+    }
+
+    private func tooLarge(_ context: ServerContext) -> HTTPResponse {
+        context.refused(413, "the body is larger than \(context.limits.bodyBytes) bytes: send less at a time")
+    }
+
+    private func overBudget(_ context: ServerContext) -> HTTPResponse {
+        var response = context.refused(503, "too much is being received already: send this again later")
+        response.headers.append(("Retry-After", "5"))
+        return response
+    }
 
     /// - Returns: the response, or `nil` when the connection has been suspended until there is one.
     @safe func finish(_ connection: OpaquePointer, _ context: ServerContext) -> HTTPResponse? {
         if let response = response.withLock({ $0 }) { return response }
-        if isTooLarge { return context.refused(413, "the body is larger than \(context.limits.bodyBytes) bytes: send less at a time") }
+        if isTooLarge { return tooLarge(context) }
+        if isOverBudget { return overBudget(context) }
         guard !hasBegun else { return nil }
         guard context.begin() else { return context.refused(503, "the server is stopping: try again") }
         hasBegun = true
         context.willSend()
         let request = HTTPRequest(method: method, path: path, query: query, headers: headers, body: body)
         body = []
+        context.connections.isHandling(UInt(bitPattern: connection))
         unsafe MHD_suspend_connection(connection)
         nonisolated(unsafe) let suspended = unsafe connection  // resumed exactly once, below; it lives until then
         Task {
@@ -68,16 +95,12 @@ let acceptRequest: MHD_AccessHandlerCallback = { contextPointer, connection, url
         unsafe state.pointee = pointer
         unsafe MHD_get_connection_values(connection, .HEADER_KIND, takeHeader, pointer)
         unsafe MHD_get_connection_values(connection, .GET_ARGUMENT_KIND, takeQuery, pointer)
-        if let length = exchange.declaredLength, length > context.limits.bodyBytes {
-            // Answered before the body is read; libmicrohttpd then closes the connection.
-            return unsafe queue(
-                context.refused(413, "the body is larger than \(context.limits.bodyBytes) bytes: send less at a time"), on: connection)
-        }
-        return .YES
+        guard let refusal = exchange.begin(context) else { return .YES }
+        return unsafe queue(refusal, on: connection)
     }
     let exchange = unsafe Unmanaged<Exchange>.fromOpaque(known).takeUnretainedValue()
     if unsafe count.pointee > 0 {
-        unsafe exchange.append(UnsafeRawBufferPointer(start: bytes, count: count.pointee), limit: context.limits.bodyBytes)
+        unsafe exchange.append(UnsafeRawBufferPointer(start: bytes, count: count.pointee), context)
         unsafe count.pointee = 0
         return .YES
     }
@@ -85,7 +108,20 @@ let acceptRequest: MHD_AccessHandlerCallback = { contextPointer, connection, url
     return unsafe queue(response, on: connection)
 }
 
-let requestCompleted: MHD_RequestCompletedCallback = { contextPointer, _, state, _ in
+let connectionChanged: MHD_NotifyConnectionCallback = { contextPointer, connection, _, change in
+    guard let contextPointer = unsafe contextPointer, let connection = unsafe connection else { return }
+    let connections = unsafe Unmanaged<ServerContext>.fromOpaque(contextPointer).takeUnretainedValue().connections
+    let name = UInt(bitPattern: connection)
+    guard change == .CONNECTION_NOTIFY_STARTED else { return connections.ended(name) }
+    var text = [CChar](repeating: 0, count: 64)
+    let descriptor = unsafe text.withUnsafeMutableBufferPointer { unsafe cmhd_peer(connection, $0.baseAddress, UInt32($0.count)) }
+    connections.began(name, descriptor: descriptor, peer: String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
+}
+
+let requestCompleted: MHD_RequestCompletedCallback = { contextPointer, connection, state, _ in
+    if let contextPointer = unsafe contextPointer, let connection = unsafe connection {
+        unsafe Unmanaged<ServerContext>.fromOpaque(contextPointer).takeUnretainedValue().connections.isReading(UInt(bitPattern: connection))
+    }
     guard let contextPointer = unsafe contextPointer, let state = unsafe state, let pointer = unsafe state.pointee else { return }
     let exchange = unsafe Unmanaged<Exchange>.fromOpaque(pointer).takeRetainedValue()
     unsafe exchange.completed(Unmanaged<ServerContext>.fromOpaque(contextPointer).takeUnretainedValue())

@@ -1,4 +1,5 @@
 internal import CMicroHTTPD
+internal import Dispatch
 internal import Glibc
 internal import Synchronization
 
@@ -21,24 +22,27 @@ package struct HTTPServerError: Error, CustomStringConvertible {
 
     package let port: UInt16
 
-    // The daemon's calls are thread-safe; it is stopped once, in `stop`.
+    // The calls of daemon and timer are thread-safe; both are stopped once, in `stop`.
     nonisolated(unsafe) private let daemon: OpaquePointer
     private let context: ServerContext
+    nonisolated(unsafe) private let sweeper: any DispatchSourceTimer
     private let isStopped = Atomic(false)
 
     /// - Parameters:
     ///   - address: numeric, IPv4 or IPv6.
     ///   - port: 0 lets the system choose; see `port`.
     ///   - refused: what to answer where no handler is asked (413 for a body beyond the limit).
+    ///   - isKnown: whether the sender of a request is known by its headers alone; others share a quarter of the budget for bodies.
     package init(
         address: String, port: UInt16, limits: HTTPLimits, tls: TLS? = nil,
-        refused: @escaping @Sendable (_ status: Int, _ detail: String) -> HTTPResponse, handler: @escaping Handler
+        refused: @escaping @Sendable (_ status: Int, _ detail: String) -> HTTPResponse,
+        isKnown: @escaping @Sendable (_ headers: [String: String]) -> Bool = { _ in true }, handler: @escaping Handler
     ) throws(HTTPServerError) {
-        let context = ServerContext(limits: limits, handler: handler, refused: refused)
+        let context = ServerContext(limits: limits, handler: handler, refused: refused, isKnown: isKnown)
         self.context = context
         let started = unsafe cmhd_start(
             address, port, limits.threads, limits.connections, limits.idleSeconds, limits.headerBytes,
-            tls?.certificate, tls?.key, acceptRequest, requestCompleted, Unmanaged.passUnretained(context).toOpaque())
+            tls?.certificate, tls?.key, acceptRequest, requestCompleted, connectionChanged, Unmanaged.passUnretained(context).toOpaque())
         guard let started = unsafe started else {
             let code = errno
             let reason =
@@ -53,11 +57,16 @@ package struct HTTPServerError: Error, CustomStringConvertible {
         }
         unsafe daemon = started
         self.port = unsafe cmhd_port(started)
+        unsafe sweeper = DispatchSource.makeTimerSource()
+        unsafe sweeper.schedule(deadline: .now() + 1, repeating: .seconds(1))
+        unsafe sweeper.setEventHandler { context.connections.cutSlow() }
+        unsafe sweeper.activate()
     }
 
     /// Takes no more connections, waits for the running handlers, then closes all. Idempotent.
     package func stop() async {
         guard !isStopped.exchange(true, ordering: .relaxed) else { return }
+        unsafe sweeper.cancel()
         // libmicrohttpd aborts the process when it is stopped with a suspended connection.
         let listening = unsafe MHD_quiesce_daemon(daemon)
         await context.drained()
@@ -66,7 +75,10 @@ package struct HTTPServerError: Error, CustomStringConvertible {
         cmhd_close(listening)
     }
 
-    deinit { if !isStopped.load(ordering: .relaxed) { unsafe MHD_stop_daemon(daemon) } }
+    deinit {
+        unsafe sweeper.cancel()
+        if !isStopped.load(ordering: .relaxed) { unsafe MHD_stop_daemon(daemon) }
+    }
 }
 
 /// Shared by all connections of a server.
@@ -74,10 +86,19 @@ final class ServerContext: Sendable {
     let limits: HTTPLimits
     let handler: HTTPServer.Handler
     let refused: @Sendable (Int, String) -> HTTPResponse
+    let isKnown: @Sendable ([String: String]) -> Bool
+    let connections: ConnectionTable
+    let budget: BodyBudget
     private let running = Mutex<(count: Int, isClosed: Bool, waiter: CheckedContinuation<Void, Never>?)>((0, false, nil))
     private let unsent = Atomic(0)  // responses that are still on their way
 
-    init(limits: HTTPLimits, handler: @escaping HTTPServer.Handler, refused: @escaping @Sendable (Int, String) -> HTTPResponse) {
+    init(
+        limits: HTTPLimits, handler: @escaping HTTPServer.Handler, refused: @escaping @Sendable (Int, String) -> HTTPResponse,
+        isKnown: @escaping @Sendable ([String: String]) -> Bool
+    ) {
+        self.isKnown = isKnown
+        connections = ConnectionTable(limits)
+        budget = BodyBudget(limits.budgetBytes)
         self.limits = limits
         self.handler = handler
         self.refused = refused

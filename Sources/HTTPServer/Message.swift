@@ -37,8 +37,17 @@ package struct HTTPLimits: Sendable {
     package var idleSeconds: UInt32
     package var headerBytes: Int  // per connection: request line and headers
     package var threads: UInt32
+    package var budgetBytes: Int  // of all bodies that are being received or handled; beyond it 503
+    package var requestSeconds: Int  // for a request to come in whole, idle time before it included
+    package var connectionsPerAddress: Int  // from other hosts; a proxy on this one has no limit of its own
 
-    package init(bodyBytes: Int, connections: UInt32 = 256, idleSeconds: UInt32 = 30, headerBytes: Int = 16_384, threads: UInt32 = 1) {
+    package init(
+        bodyBytes: Int, connections: UInt32 = 256, idleSeconds: UInt32 = 30, headerBytes: Int = 16_384, threads: UInt32 = 1,
+        budgetBytes: Int = 1 << 20, requestSeconds: Int = 60, connectionsPerAddress: Int = 64
+    ) {
+        self.budgetBytes = budgetBytes
+        self.requestSeconds = requestSeconds
+        self.connectionsPerAddress = connectionsPerAddress
         self.bodyBytes = bodyBytes
         self.connections = connections
         self.idleSeconds = idleSeconds

@@ -29,6 +29,28 @@ package struct Bin: Sendable, Hashable {
         }
     }
 
+    package var isEmpty: Bool { count == 0 && failed == 0 }
+
+    /// Takes the readings of another part of this bin in.
+    package mutating func add(_ other: Bin) {
+        count += other.count
+        failed += other.failed
+        humiditySumMpct += other.humiditySumMpct
+        humidityMinMpct = min(humidityMinMpct, other.humidityMinMpct)
+        humidityMaxMpct = max(humidityMaxMpct, other.humidityMaxMpct)
+        temperatureCount += other.temperatureCount
+        temperatureSumMc += other.temperatureSumMc
+    }
+
+    /// Takes readings out that were in; what the extremes are then is not known any more.
+    package mutating func remove(_ other: Bin) {
+        count -= other.count
+        failed -= other.failed
+        humiditySumMpct -= other.humiditySumMpct
+        temperatureCount -= other.temperatureCount
+        temperatureSumMc -= other.temperatureSumMc
+    }
+
     /// `nil` while no reading has passed. Means are rounded to thousandths, as they are stored.
     package var observation: Observation? {
         guard count > 0 else { return nil }

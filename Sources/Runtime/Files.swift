@@ -100,6 +100,10 @@ package enum Files {
         try syncFolder(of: target)
     }
 
+    package static func remove(_ path: String) throws(FileError) {
+        guard unsafe unlink(path) == 0 else { throw FileError("remove", path, errno) }
+    }
+
     package static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
     /// Makes the folder and those above it.

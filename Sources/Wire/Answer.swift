@@ -12,6 +12,7 @@ package struct Answer: Sendable, Equatable {
     package var conflicts: [Int64]  // same key, other content: nothing stored, to be sent again under a new epoch
     package var next: Next
     package var release: ReleaseName?  // the one to run
+    package var wantsNewToken = false  // the device should fetch a new token
 
     package struct Refused: Sendable, Hashable {
         package enum Reason: UInt8, Sendable, CaseIterable {

@@ -1,9 +1,11 @@
-import Archive
 import Foundation
 import Measures
 import Observing
+import SQLite
 import Testing
 import Wire
+
+@testable import Archive
 
 final class TemporaryArchive {
     let folder = FileManager.default.temporaryDirectory.path + "/vaho-archive-\(UInt64.random(in: 0...(.max)))"
@@ -28,8 +30,17 @@ final class TemporaryArchive {
     }
 
     func ingest(_ archive: Archive, _ device: Int64, _ batches: Batch...) async throws -> [Answer] {
-        try await archive.ingest(batches.map { Archive.Arrival(device: device, batch: $0, receivedAt: now) }, pace: Archive.Pace())
+        let arrivals = try batches.map { try Archive.Arrival(device: device, batch: $0, receivedAt: now) }
+        return try await archive.ingest(arrivals, next: Answer.Next(afterMs: 0, maxReadings: 5_000, maxBytes: 1 << 20))
     }
+
+    /// Derives all that waits, a little at a time.
+    func derive(_ archive: Archive, limit: Int = 7) async throws {
+        while try await archive.take(archive.derivation(limit: limit)) {}
+    }
+
+    /// Every bin, as an analyst sees it.
+    func bins(_ archive: Archive) async throws -> [String] { try await archive.bins() }
 }
 
 @Suite struct IngestTests {
@@ -44,6 +55,7 @@ final class TemporaryArchive {
         }
         #expect(try await archive.totals().readings == 61)
         #expect(try await archive.heldRanges(device, Epoch(bits: 5)).ranges == [1...61])
+        try await place.derive(archive)
         let sensor = try #require(try await archive.sensors().first)
         let observations = try await archive.observations(sensor: sensor.id)
         #expect(observations.count == 7)
@@ -78,16 +90,33 @@ final class TemporaryArchive {
         #expect(try await archive.totals().readings == 15)
     }
 
-    @Test func `a reading from the future is refused alone and settled`() async throws {
+    @Test func `a reading whose time nothing can be done with is refused alone and settled`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         var batch = try place.batch(1...5)
-        batch.rows[2] = .reading(sensor: 0, Reading(takenAt: place.now + .seconds(90_000), humidityMpct: 1))
+        batch.rows[2] = .reading(sensor: 0, Reading(takenAt: Instant(ms: -5), humidityMpct: 1))
         let answer = try #require(try await place.ingest(archive, device, batch).first)
-        #expect(answer.refused == [.init(sequence: 3, reason: .future)])
+        #expect(answer.refused == [.init(sequence: 3, reason: .malformed)])
         #expect(answer.through == 5)
         #expect(try await archive.totals().readings == 4)
         #expect(try await place.ingest(archive, device, batch).first?.refused == [])
+    }
+
+    @Test func `a reading from the future is stored, but makes no observation until its time is corrected`() async throws {
+        let archive = try await place.open()
+        let device = try await place.device(archive)
+        var batch = try place.batch(1...2)
+        let ahead = Reading(takenAt: place.now + .seconds(90_000), humidityMpct: 51_000, boot: 9, boottimeMs: 600_000)
+        batch.rows[1] = .reading(sensor: 0, ahead)
+        #expect(try await place.ingest(archive, device, batch).first?.through == 2)
+        try await place.derive(archive)
+        let sensor = try #require(try await archive.sensors().first)
+        #expect(try await archive.observations(sensor: sensor.id).count == 1)
+        let correction = ClockCorrection(boot: 9, boottimeMs: 0...700_000, offset: .milliseconds(1_600_010_000_000))
+        let later = Batch(epoch: batch.epoch, first: 3, sensors: [], rows: [.record(.clockCorrection(correction))])
+        _ = try await place.ingest(archive, device, later)
+        try await place.derive(archive)
+        #expect(try await archive.observations(sensor: sensor.id).map(\.humidity.percent) == [45.001, 51])
     }
 
     @Test func `records make sensors and holes, and what was evicted is never waited for`() async throws {
@@ -108,7 +137,9 @@ final class TemporaryArchive {
         let archive = try await place.open()
         let device = try await place.device(archive)
         _ = try await place.ingest(archive, device, place.batch(6...7))
+        try await place.derive(archive)
         _ = try await place.ingest(archive, device, place.batch(1...5))
+        try await place.derive(archive)
         let sensor = try #require(try await archive.sensors().first)
         #expect(try await archive.observations(sensor: sensor.id).map(\.humidity.percent) == [45.004])
     }
@@ -131,6 +162,93 @@ final class TemporaryArchive {
     }
 }
 
+@Suite struct PlainReadingTests {
+    private let place = TemporaryArchive()
+
+    @Test func `readings without sequences are told apart by sensor and time`() async throws {
+        let archive = try await place.open()
+        let device = try await place.device(archive)
+        func plain(_ sensor: String, _ minute: Int64, _ mpct: Int32) throws -> Archive.PlainReading {
+            Archive.PlainReading(
+                sensor: try #require(SensorName(sensor)),
+                reading: Reading(takenAt: Instant(ms: 1_600_000_200_000 + minute * 60_000), humidityMpct: mpct))
+        }
+        let first = try [plain("a", 1, 40_000), plain("a", 2, 41_000), plain("b", 1, 50_000)]
+        #expect(try await archive.ingest(plain: first, device: device, now: place.now) == 3)
+        #expect(try await archive.ingest(plain: first + [plain("b", 2, 52_000)], device: device, now: place.now) == 1)
+        try await place.derive(archive)
+        let sensors = try await archive.sensors()
+        #expect(sensors.map(\.name.name) == ["a", "b"])
+        #expect(try await archive.observations(sensor: sensors[1].id).map(\.humidity.percent) == [51])
+        #expect(try await archive.heldRanges(device, .server).ranges == [1...4])
+        #expect(try await archive.totals().readings == 4)
+    }
+}
+
+@Suite struct DerivationTests {
+    private let place = TemporaryArchive()
+
+    /// Two starts of a device: in the first its clock began in 1970, and was set at a third of it.
+    private func batches() throws -> [Batch] {
+        let air = try #require(SensorName("air"))
+        let truth: Int64 = 1_600_000_000_000
+        var rows = (0..<300).map { index -> Batch.Row in
+            let boottime = Int64(index) * 60_000
+            let at = index < 100 ? boottime : truth + boottime
+            return .reading(
+                sensor: 0,
+                Reading(
+                    takenAt: Instant(ms: at), humidityMpct: 40_000 + Int32(index * 37 % 900), temperatureMc: 20_000, boot: 1, boottimeMs: boottime))
+        }
+        rows.insert(.record(.clockCorrection(ClockCorrection(boot: 1, boottimeMs: 0...(99 * 60_000), offset: .milliseconds(truth)))), at: 100)
+        return stride(from: 0, to: rows.count, by: 43).map { start in
+            Batch(epoch: Epoch(bits: 5), first: Int64(start + 1), sensors: [air], rows: Array(rows[start..<min(start + 43, rows.count)]))
+        }
+    }
+
+    @Test func `readings whose time is corrected move to their true bins, in whatever order batches come`() async throws {
+        var results: [[String]] = []
+        let batches = try batches()
+        for order in [Array(batches.indices), batches.indices.reversed(), [3, 0, 6, 1, 2, 5, 4]] {
+            let place = TemporaryArchive()
+            let archive = try await place.open()
+            let device = try await place.device(archive)
+            for index in order {
+                _ = try await place.ingest(archive, device, batches[index])
+                try await place.derive(archive, limit: 1)
+            }
+            let bins = try await place.bins(archive)
+            try await archive.forgetObservations()
+            try await place.derive(archive)
+            #expect(try await place.bins(archive) == bins)
+            results.append(bins)
+        }
+        #expect(results[0].count == 31)
+        #expect(results[0] == results[1] && results[0] == results[2])
+    }
+
+    @Test func `a later correction of the same readings wins, and bins that keep others have right extremes`() async throws {
+        let archive = try await place.open()
+        let device = try await place.device(archive)
+        for batch in try batches() { _ = try await place.ingest(archive, device, batch) }
+        try await place.derive(archive)
+        // Half of what was right is said to be ten minutes later, and then to have been right.
+        let (right, wrong): (Int64, Int64) = (1_600_000_000_000, 1_600_000_600_000)
+        var states = [try await place.bins(archive)]
+        for (sequence, offset) in [(302, wrong), (303, right)] as [(Int64, Int64)] {
+            let correction = ClockCorrection(boot: 1, boottimeMs: (154 * 60_000)...(183 * 60_000), offset: .milliseconds(offset))
+            let batch = Batch(epoch: Epoch(bits: 5), first: sequence, sensors: [], rows: [.record(.clockCorrection(correction))])
+            _ = try await place.ingest(archive, device, batch)
+            try await place.derive(archive)
+            states.append(try await place.bins(archive))
+            try await archive.forgetObservations()
+            try await place.derive(archive)
+            #expect(try await place.bins(archive) == states.last)
+        }
+        #expect(states[0] == states[2] && states[0] != states[1])
+    }
+}
+
 @Suite struct DeviceTests {
     private let place = TemporaryArchive()
 
@@ -138,18 +256,80 @@ final class TemporaryArchive {
         let archive = try await place.open()
         let name = try #require(DeviceID("church"))
         let token = try await archive.addDevice(name, now: place.now)
-        #expect(try await archive.device(withToken: token)?.name == name)
+        #expect(try await archive.device(withToken: token)?.device.name == name)
         #expect(try await archive.device(withToken: "x") == nil)
         await #expect(throws: ArchiveFault.self) { try await archive.addDevice(name, now: place.now) }
         try await archive.revoke(name, now: place.now)
-        #expect(try await archive.device(withToken: token)?.revokedAt == place.now)
+        #expect(try await archive.device(withToken: token)?.device.revokedAt == place.now)
         let fresh = try await archive.addDevice(name, now: place.now)
         #expect(try await archive.device(withToken: token) == nil)
-        #expect(try await archive.device(withToken: fresh)?.revokedAt == nil)
+        #expect(try await archive.device(withToken: fresh)?.device.revokedAt == nil)
+    }
+
+    @Test func `a new token opens at once, and the old one until the new one is first used`() async throws {
+        let archive = try await place.open()
+        let name = try #require(DeviceID("church"))
+        let old = try await archive.addDevice(name, now: place.now)
+        let device = try #require(try await archive.device(withToken: old)).device
+        let lost = try await archive.rotate(old, of: device.id, now: place.now)  // its answer never came
+        let fresh = try await archive.rotate(old, of: device.id, now: place.now)
+        #expect(try await archive.device(withToken: lost) == nil)
+        #expect(try await archive.device(withToken: old)?.isNew == false)
+        #expect(try await archive.device(withToken: fresh)?.isNew == true)
+        try await archive.used(fresh, now: place.now)
+        #expect(try await archive.device(withToken: old) == nil)
+        #expect(try await archive.device(withToken: fresh)?.isNew == false)
+    }
+
+    @Test func `a code makes a device until its token is used, or it expires`() async throws {
+        let archive = try await place.open()
+        let name = try #require(DeviceID("cellar"))
+        let code = try await archive.makeCode(for: name, now: place.now, validFor: .seconds(60))
+        #expect(try await archive.enrol(code: "00000-00000", now: place.now) == nil)
+        #expect(try await archive.enrol(code: code, now: place.now + .seconds(61)) == nil)
+        let first = try #require(try await archive.enrol(code: code, now: place.now))
+        // The answer got lost: the code is good once more, the first token is not.
+        let second = try #require(try await archive.enrol(code: code.lowercased().replacingOccurrences(of: "-", with: ""), now: place.now))
+        #expect(first.device == name && second.device == name)
+        #expect(try await archive.device(withToken: first.token) == nil)
+        try await archive.used(second.token, now: place.now)
+        #expect(try await archive.enrol(code: code, now: place.now) == nil)
+        #expect(try await archive.device(withToken: second.token)?.device.name == name)
+    }
+
+    @Test func `a device that is silent for too long raises one alarm, and is told of again when it is heard`() async throws {
+        let archive = try await place.open()
+        let device = try await place.device(archive)
+        try await archive.touch(device, now: place.now)
+        func watch(after seconds: Int64, up: Int64 = -1_000) async throws -> [Archive.Alarm] {
+            try await archive.watchSilence(.seconds(300), upSince: place.now + .seconds(up), now: place.now + .seconds(seconds))
+            return try await archive.untoldAlarms()
+        }
+        #expect(try await watch(after: 299).isEmpty)
+        #expect(try await watch(after: 301, up: 200).isEmpty)  // the server itself was down
+        let raised = try await watch(after: 301)
+        #expect(raised.map(\.since) == [place.now] && raised.first?.endedAt == nil)
+        #expect(try await watch(after: 400) == raised)  // until it is told
+        try await archive.told(try #require(raised.first))
+        #expect(try await watch(after: 500).isEmpty)
+        try await archive.touch(device, now: place.now + .seconds(600))
+        let ended = try await watch(after: 601)
+        #expect(ended.count == 1 && ended.first?.endedAt == place.now + .seconds(601))
+        try await archive.told(try #require(ended.first))
+        #expect(try await watch(after: 700).isEmpty)
     }
 
     @Test func `a counter is above all before and at least the time in seconds`() async throws {
         let archive = try await place.open()
         #expect(try await archive.nextCounter(now: place.now) == 1_700_000_000)
+    }
+}
+
+extension Archive {
+    func bins() throws -> [String] {
+        var select = try database.prepare("SELECT * FROM observation_bin ORDER BY sensor, valid_at_ms")
+        var bins: [String] = []
+        while try select.step() { bins.append((0..<9).map { String(select.integer(Int32($0))) }.joined(separator: " ")) }
+        return bins
     }
 }

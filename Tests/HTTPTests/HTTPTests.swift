@@ -1,3 +1,4 @@
+import Foundation
 import HTTPClient
 import HTTPServer
 import Synchronization
@@ -101,5 +102,80 @@ import Testing
         let wrong = await router.answer(HTTPRequest(method: "PUT", path: "/v1/devices/a"))
         #expect(wrong.status == 405)
         #expect(wrong.headers.contains { $0.name == "Allow" && $0.value == "GET" })
+    }
+
+    /// A client that says one byte a second, as long as it is let.
+    private func trickle(_ port: UInt16) -> Int32 {
+        let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        _ = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+        }
+        let text = Array("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n".utf8)
+        _ = send(socket, text, text.count, Int32(MSG_NOSIGNAL))
+        return socket
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a client that sends a byte now and then is cut off, and others are served meanwhile`() async throws {
+        var limits = HTTPLimits(bodyBytes: 1_000)
+        limits.requestSeconds = 2
+        let server = try HTTPServer(
+            address: "127.0.0.1", port: 0, limits: limits, refused: { status, _ in HTTPResponse(status: status) },
+            handler: { _ in HTTPResponse(status: 200) })
+        let sockets = (0..<50).map { _ in trickle(server.port) }
+        var open = Set(sockets)
+        let started = ContinuousClock.now
+        while !open.isEmpty, .now - started < .seconds(20) {
+            for socket in open where send(socket, [120], 1, Int32(MSG_NOSIGNAL)) < 0 { open.remove(socket) }
+            #expect(try await client.send(HTTPClient.Request(method: "GET", url: "http://127.0.0.1:\(server.port)/")).status == 200)
+            try await Task.sleep(for: .milliseconds(300))
+        }
+        #expect(open.isEmpty)
+        for socket in sockets { close(socket) }
+        await server.stop()
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `bodies beyond the budget get 503 before they are read, and strangers share a quarter of it`() async throws {
+        let (entered, signal) = AsyncStream.makeStream(of: Void.self)
+        let (gate, open) = AsyncStream.makeStream(of: Void.self)
+        var limits = HTTPLimits(bodyBytes: 1_000)
+        limits.budgetBytes = 2_000
+        let server = try HTTPServer(
+            address: "127.0.0.1", port: 0, limits: limits, refused: { status, _ in HTTPResponse(status: status) },
+            isKnown: { $0["x-known"] != nil }
+        ) { request in
+            if request.path == "/wait" {
+                signal.yield()
+                for await _ in gate { break }
+            }
+            return HTTPResponse(status: 200)
+        }
+        func post(_ count: Int, known: Bool, path: String = "/") -> HTTPClient.Request {
+            HTTPClient.Request(
+                method: "POST", url: "http://127.0.0.1:\(server.port)\(path)", headers: known ? [("X-Known", "1")] : [],
+                body: [UInt8](repeating: 1, count: count))
+        }
+        #expect(try await client.send(post(900, known: true)).status == 200)
+        let refused = try await client.send(post(900, known: false))
+        #expect(refused.status == 503 && refused.headers["retry-after"] == "5")
+        #expect(try await client.send(post(400, known: false)).status == 200)
+        let others = (0..<2).map { _ in HTTPClient(settings: HTTPClient.Settings(userAgent: "test")) }
+        try await withThrowingTaskGroup(of: Int.self) { group in
+            var waiting = entered.makeAsyncIterator()
+            for other in others {
+                group.addTask { try await other.send(post(900, known: true, path: "/wait")).status }
+                _ = await waiting.next()
+            }
+            #expect(try await client.send(post(300, known: true)).status == 503)
+            open.yield()
+            open.yield()
+            for try await status in group { #expect(status == 200) }
+        }
+        // What was given back can be used again.
+        #expect(try await client.send(post(900, known: true)).status == 200)
+        await server.stop()
     }
 }

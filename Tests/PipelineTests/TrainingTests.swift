@@ -36,7 +36,9 @@ import Wire
             let batch = Batch(
                 epoch: Epoch(bits: 5), first: Int64(start + 1), sensors: [try #require(SensorName("air"))],
                 rows: Array(rows[start..<min(rows.count, start + 5_000)]))
-            _ = try await archive.ingest([Archive.Arrival(device: device, batch: batch, receivedAt: now)], pace: Archive.Pace())
+            _ = try await archive.ingest(
+                [Archive.Arrival(device: device, batch: batch, receivedAt: now)], next: Answer.Next(afterMs: 0, maxReadings: 1, maxBytes: 1))
+            while try await archive.take(archive.derivation()) {}
         }
     }
 

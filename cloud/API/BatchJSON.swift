@@ -55,7 +55,7 @@ struct BatchJSON: Decodable {
         }
     }
 
-    private static func refusal(_ error: DecodingError) -> BatchRefusal {
+    static func refusal(_ error: DecodingError) -> BatchRefusal {
         func pointer(_ path: [any CodingKey]) -> String { path.map { "/" + ($0.intValue.map(String.init) ?? $0.stringValue) }.joined() }
         switch error {
         case .keyNotFound(let key, let context): return .malformed(pointer: pointer(context.codingPath + [key]), "the field is missing")

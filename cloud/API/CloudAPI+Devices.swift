@@ -10,11 +10,12 @@ extension CloudAPI {
     func batch(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
         let device = try await authenticated(request, id)
         let type = request.headers["content-type"].map { String($0.prefix { $0 != ";" }) } ?? ""
-        let batch: Batch
+        let arrival: Archive.Arrival
         do {
+            let now = LabelClock.wallClock
             switch type {
-            case Batch.mediaType: batch = try Batch(binary: request.body)
-            case "application/json": batch = try BatchJSON.batch(request.body)
+            case Batch.mediaType: arrival = try Archive.Arrival(device: device.id, frame: BatchFrame(request.body), receivedAt: now)
+            case "application/json": arrival = try Archive.Arrival(device: device.id, batch: BatchJSON.batch(request.body), receivedAt: now)
             default: throw Problem(status: 415, detail: "a batch comes as application/json or \(Batch.mediaType), not as «\(type.prefix(80))»")
             }
         } catch BatchRefusal.version(let version) {
@@ -24,12 +25,14 @@ extension CloudAPI {
         } catch let error as BatchRefusal {
             throw Problem(status: 400, detail: "\(error)")
         }
-        guard batch.epoch != .server else { throw Problem(status: 400, detail: "/epoch: 0000000000000000 is the server's own", pointer: "/epoch") }
-        let answer = try await ingest.take(Archive.Arrival(device: device.id, batch: batch, receivedAt: LabelClock.wallClock))
+        guard arrival.frame.epoch != .server else {
+            throw Problem(status: 400, detail: "/epoch: 0000000000000000 is the server's own", pointer: "/epoch")
+        }
+        let answer = try await ingest.take(arrival)
         if !answer.refused.isEmpty || !answer.conflicts.isEmpty {
             log(
                 .warning, "rows not stored",
-                ["device": device.name, "batch": batch.name, "refused": answer.refused.count, "conflicts": answer.conflicts.count])
+                ["device": device.name, "batch": arrival.frame.name, "refused": answer.refused.count, "conflicts": answer.conflicts.count])
         }
         let wantsBinary = request.headers["accept"].map { $0.hasPrefix(Answer.mediaType) } ?? false
         return wantsBinary ? HTTPResponse(type: Answer.mediaType, body: answer.binary()) : FaceResponse.json(answer.json())
@@ -57,13 +60,22 @@ extension CloudAPI {
     }
 
     /// The device that the token belongs to, if it is the one that the path names.
-    private func authenticated(_ request: HTTPRequest, _ id: String) async throws -> Archive.Device {
+    func authenticated(_ request: HTTPRequest, _ id: String) async throws -> Archive.Device {
         let challenge = [(name: "WWW-Authenticate", value: "Bearer")]
-        guard let header = request.headers["authorization"], header.lowercased().hasPrefix("bearer ") else {
+        guard let token = TokenCache.bearer(request.headers) else {
             throw Problem(status: 401, detail: "a device's token is needed: Authorization: Bearer TOKEN", headers: challenge)
         }
-        guard let device = try await reader.device(withToken: String(header.dropFirst(7))) else {
-            throw Problem(status: 401, detail: "this token is not known: vaho-cloud device add makes one", headers: challenge)
+        let device: Archive.Device
+        if let known = tokens.device(token) {
+            device = known
+        } else {
+            guard let found = try await reader.device(withToken: token) else {
+                tokens.forget(token)
+                throw Problem(status: 401, detail: "this token is not known: vaho-cloud device add makes one", headers: challenge)
+            }
+            if found.isNew { try await archive.used(token, now: LabelClock.wallClock) }
+            device = found.device
+            tokens.keep(token, device)
         }
         guard device.revokedAt == nil else { throw Problem(status: 403, detail: "the device \(device.name) has been revoked") }
         guard device.name.name == id else { throw Problem(status: 403, detail: "this token is not that of the device \(id.prefix(64))") }

@@ -30,12 +30,22 @@ extension CloudAPI {
         let known = try await device(named: id)
         let (view, now) = try await view(known)
         let holes = try await reader.holes(of: known.id, limit: 50)
+        let alarms = try await reader.alarms(of: known.id)
         var json = JSONWriter()
         json.object { json in
             Documents.device(view, now: now, to: &json)
             json.array("holes") { json in
                 for hole in holes {
                     json.object { json in Documents.hole(hole, to: &json) }
+                }
+            }
+            json.array("alarms") { json in
+                for alarm in alarms {
+                    json.object { json in
+                        json.field("kind", "silent")
+                        json.field("since", RFC3339.format(ms: alarm.since.ms))
+                        json.field("ended", alarm.endedAt.map { RFC3339.format(ms: $0.ms) })
+                    }
                 }
             }
         }
@@ -156,6 +166,8 @@ extension CloudAPI {
         metrics.gauge("vaho_devices", "Devices that are not revoked.", Double(totals.devices))
         metrics.counter("vaho_batches_total", "Batches in the log.", Double(totals.batches))
         metrics.counter("vaho_readings_total", "Readings in the log.", Double(totals.readings))
+        metrics.gauge("vaho_devices_silent", "Devices that have fallen silent.", Double(try await reader.silentDevices()))
+        metrics.gauge("vaho_underived_batches", "Batches whose observations are not derived yet.", Double(try await reader.underived()))
         metrics.gauge("vaho_log_bytes", "Size of the log of batches.", Double(totals.logBytes))
         if let release = try await reader.releaseName(alias: Archive.champion) {
             metrics.gauge("vaho_release_counter", "Counter of the release that is served.", Double(release.counter))

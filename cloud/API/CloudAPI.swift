@@ -5,6 +5,7 @@ internal import Measures
 internal import Page
 internal import Pipeline
 package import Runtime
+internal import Synchronization
 internal import Text
 internal import Wire
 
@@ -15,11 +16,16 @@ package struct CloudAPI: Service {
     let ingest: Ingest
     let forecasts: FleetForecasts
     let log: Log
+    let tokens = TokenCache()
+    let releaseKeys: String
+    let enrolments = EnrolmentRate()
     private let address: String
     private let port: UInt16
     private let tls: HTTPServer.TLS?
 
-    package init(archive: Archive, reader: Archive, ingest: Ingest, address: String, port: UInt16, tls: HTTPServer.TLS?, log: Log) {
+    package init(
+        archive: Archive, reader: Archive, ingest: Ingest, address: String, port: UInt16, tls: HTTPServer.TLS?, releaseKeys: String, log: Log
+    ) {
         self.archive = archive
         self.reader = reader
         self.ingest = ingest
@@ -27,14 +33,17 @@ package struct CloudAPI: Service {
         self.address = address
         self.port = port
         self.tls = tls
+        self.releaseKeys = releaseKeys
         self.log = log
     }
 
     package func run() async throws {
         let router = router
+        let tokens = tokens
+        let limits = HTTPLimits(bodyBytes: Batch.byteLimit, connections: 4_000, threads: 2, budgetBytes: 16 << 20, connectionsPerAddress: 256)
         let server = try HTTPServer(
-            address: address, port: port, limits: HTTPLimits(bodyBytes: Batch.byteLimit, connections: 1_000, threads: 2), tls: tls,
-            refused: { FaceResponse.problem($0, $1) }, handler: { await router.answer($0) })
+            address: address, port: port, limits: limits, tls: tls, refused: { FaceResponse.problem($0, $1) }, isKnown: { tokens.knows($0) },
+            handler: { await router.answer($0) })
         log(.info, "listening", ["address": address.contains(":") ? "[\(address)]:\(server.port)" : "\(address):\(server.port)"])
         try? await Task.sleep(for: .seconds(1 << 40))
         await server.stop()
@@ -44,6 +53,10 @@ package struct CloudAPI: Service {
         var router = Router(problem: { FaceResponse.problem($0, $1) }) { error in
             switch error {
             case let error as Problem: return error.response
+            case is Ingest.TooOften:
+                var response = FaceResponse.problem(429, "this device asks too often: at most 50 requests a second")
+                response.headers.append(("Retry-After", "2"))
+                return response
             case is Ingest.Overloaded:
                 var response = FaceResponse.problem(503, "too many batches wait: send this one again later")
                 response.headers.append(("Retry-After", "10"))
@@ -57,6 +70,9 @@ package struct CloudAPI: Service {
         }
         router.on("POST", "/v1/devices/{id}/batches") { request, parameters in try await batch(request, parameters["id"] ?? "") }
         router.on("GET", "/v1/devices/{id}/release") { request, parameters in try await release(request, parameters["id"] ?? "") }
+        router.on("POST", "/v1/devices/{id}/readings") { request, parameters in try await plainReadings(request, parameters["id"] ?? "") }
+        router.on("POST", "/v1/devices/{id}/token") { request, parameters in try await newToken(request, parameters["id"] ?? "") }
+        router.on("POST", "/v1/enrol") { request, _ in try await enrol(request) }
         router.on("GET", "/v1/devices") { _, _ in FaceResponse.json(try await fleet()) }
         router.on("GET", "/v1/devices/{id}") { _, parameters in FaceResponse.json(try await device(parameters["id"] ?? "")) }
         router.on("GET", "/v1/devices/{id}/observations") { request, parameters in
@@ -91,4 +107,10 @@ struct Problem: Error {
         response.headers += headers
         return response
     }
+}
+
+/// Codes are short: they may not be tried out fast.
+final class EnrolmentRate: Sendable {
+    private let state = Mutex(DeviceRate(perSecond: 1, burst: 20))
+    func take(at now: Instant) -> Bool { state.withLock { $0.take(0, at: now) } }
 }

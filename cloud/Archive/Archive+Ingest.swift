@@ -3,125 +3,73 @@ internal import Observing
 internal import SQLite
 package import Wire
 
-/// Takes batches in. What is acknowledged is on the disk, once.
+/// Takes batches in. What is acknowledged is on the disk, once; what follows from readings is derived later, beside it.
 extension Archive {
-    /// A batch and whose it is.
-    package struct Arrival: Sendable {
-        package let device: Int64
-        package let batch: Batch
-        package let receivedAt: Instant
-        package init(device: Int64, batch: Batch, receivedAt: Instant) {
-            self.device = device
-            self.batch = batch
-            self.receivedAt = receivedAt
-        }
-    }
-
-    package struct Pace: Sendable {
-        package var afterMs: Int64 = 0
-        package var maxReadings: Int64 = 5_000
-        package var maxBytes: Int64 = Int64(Batch.byteLimit)
-        package init() {}
-    }
-
     /// Stores what is new in all of them in one transaction.
     /// - Returns: the answer to each; when this returns they may leave.
-    package func ingest(_ arrivals: [Arrival], pace: Pace) throws -> [Answer] {
+    package func ingest(_ arrivals: [Arrival], next: Answer.Next) throws -> [Answer] {
         try database.transaction {
-            var bins = BinBuffer()
+            var log = try LogWriter(database)
             let champion = try releaseName(alias: Archive.champion)
-            let answers = try arrivals.map { try ingest($0, pace: pace, champion: champion, into: &bins) }
-            try write(bins)
+            var answers: [Answer] = []
+            var seen: [Int64: Arrival] = [:]
+            for arrival in arrivals {
+                var answer = try ingest(arrival, &log)
+                answer.next = next
+                answer.release = champion
+                answers.append(answer)
+                if arrival.frame.report != nil || seen[arrival.device] == nil { seen[arrival.device] = arrival }
+            }
+            try log.finish()
+            for arrival in seen.values { answers = try noteSeen(arrival, arrivals, answers) }
             return answers
         }
     }
 
-    /// Readings dated further ahead than this are refused: they would be the newest for ever.
-    private static let futureTolerance: Duration = .seconds(86_400)
-
-    private func ingest(_ arrival: Arrival, pace: Pace, champion: ReleaseName?, into bins: inout BinBuffer) throws -> Answer {
-        let (device, batch) = (arrival.device, arrival.batch)
-        var held = try heldRanges(device, batch.epoch)
-        let new = batch.rows.isEmpty ? [] : held.missing(in: batch.first...batch.last)
-        let conflicts = try conflicts(device, batch, except: new)
-
-        var refused: [Answer.Refused] = []
-        for part in new {
-            var start = part.lowerBound
-            for sequence in part {
-                guard let reason = refusal(of: batch.rows[Int(sequence - batch.first)], receivedAt: arrival.receivedAt) else { continue }
-                refused.append(Answer.Refused(sequence: sequence, reason: reason))
-                if start < sequence { try store(batch.part(start...(sequence - 1)), arrival, &held, &bins) }
-                start = sequence + 1
+    private func ingest(_ arrival: Arrival, _ log: inout LogWriter) throws -> Answer {
+        let (device, frame) = (arrival.device, arrival.frame)
+        let before = try heldRanges(device, frame.epoch)
+        var held = before
+        var (conflicts, refused): ([Int64], [Answer.Refused]) = ([], [])
+        if frame.rowCount > 0 {
+            let all = frame.first...frame.last
+            let new = held.missing(in: all)
+            refused = arrival.malformed.map { frame.first + Int64($0) }.filter { sequence in new.contains { $0.contains(sequence) } }
+                .map { Answer.Refused(sequence: $0, reason: .malformed) }
+            if new == [all], refused.isEmpty {
+                let id = try log.append(frame.withoutReport(), arrival, all, readings: frame.readingCount)
+                for (place, record) in frame.records { try derive(record, device, frame.epoch, frame.first + Int64(place), batch: id, &held) }
+            } else {
+                let batch = try Batch(binary: frame.bytes)
+                conflicts = try self.conflicts(device, batch, except: new)
+                for part in parts(of: new, without: refused) { try store(batch.part(part), arrival, &held, &log) }
+                try save(refused, device, frame.epoch)
             }
-            if start <= part.upperBound { try store(batch.part(start...part.upperBound), arrival, &held, &bins) }
+            held.insert(all)
         }
-        for part in new { held.insert(part) }
-        try save(refused, device, batch.epoch)
-        if !new.isEmpty { try save(held, device, batch.epoch) }
-        try noteSeen(arrival)
+        try save(held, before, device, frame.epoch)
         return Answer(
-            epoch: batch.epoch, through: held.through, held: Array(held.above.prefix(Answer.heldLimit)), refused: refused, conflicts: conflicts,
-            next: Answer.Next(afterMs: pace.afterMs, maxReadings: pace.maxReadings, maxBytes: pace.maxBytes), release: champion)
+            epoch: frame.epoch, through: held.through, held: Array(held.above.prefix(Answer.heldLimit)), refused: refused, conflicts: conflicts,
+            next: Answer.Next(afterMs: 0, maxReadings: 0, maxBytes: 0), release: nil)
     }
 
-    private func refusal(of row: Batch.Row, receivedAt: Instant) -> Answer.Refused.Reason? {
-        guard case .reading(_, let reading) = row else { return nil }
-        if !Instant.valid.contains(reading.takenAt) { return .malformed }
-        return reading.takenAt > receivedAt + Archive.futureTolerance ? .future : nil
+    private func parts(of new: [ClosedRange<Int64>], without refused: [Answer.Refused]) -> [ClosedRange<Int64>] {
+        var rest = HeldRanges(new)
+        for row in refused { rest.remove(row.sequence...row.sequence) }
+        return rest.ranges
     }
 
-    // MARK: the log
-
-    private func store(_ batch: Batch, _ arrival: Arrival, _ held: inout HeldRanges, _ bins: inout BinBuffer) throws {
-        var insert = try database.prepare(
-            "INSERT INTO batch (device, epoch, first, last, received_at_ms, readings, body) VALUES (?, ?, ?, ?, ?, ?, ?)")
-        let readings = batch.rows.reduce(0) { if case .reading = $1 { $0 + 1 } else { $0 } }
-        try insert.bind(arrival.device, at: 1)
-        try insert.bind(Int64(bitPattern: batch.epoch.bits), at: 2)
-        try insert.bind(batch.first, at: 3)
-        try insert.bind(batch.last, at: 4)
-        try insert.bind(arrival.receivedAt.ms, at: 5)
-        try insert.bind(Int64(readings), at: 6)
-        try insert.bind(batch.binary(), at: 7)
-        try insert.run()
-        try derive(batch, device: arrival.device, held: &held, bins: &bins)
-    }
-
-    /// Everything that follows from rows of the log: sensors, bins, holes, corrections, sequences that will never come.
-    private func derive(_ batch: Batch, device: Int64, held: inout HeldRanges, bins: inout BinBuffer) throws {
-        for (index, row) in batch.rows.enumerated() {
+    private func store(_ part: Batch, _ arrival: Arrival, _ held: inout HeldRanges, _ log: inout LogWriter) throws {
+        let readings = part.rows.reduce(0) { if case .reading = $1 { $0 + 1 } else { $0 } }
+        let id = try log.append(part.binary(), arrival, part.first...part.last, readings: readings)
+        for (place, row) in part.rows.enumerated() {
             guard case .record(let record) = row else { continue }
-            let sequence = batch.first + Int64(index)
-            switch record {
-            case .sensor(let sensor): try upsert(sensor, device)
-            case .hole(let hole):
-                try insert(hole, device, batch.epoch, sequence)
-                if let gone = hole.sequences {
-                    if let epoch = hole.epoch, epoch != batch.epoch {
-                        var other = try heldRanges(device, epoch)
-                        other.insert(gone)
-                        try save(other, device, epoch)
-                    } else if gone.upperBound < sequence {
-                        held.insert(gone)
-                    }
-                }
-            case .clockCorrection(let correction): try insert(correction, device, batch.epoch, sequence)
-            }
-        }
-        for (place, name) in batch.sensors.enumerated() {
-            let readings = batch.rows.compactMap { row -> Reading? in
-                if case .reading(place, let reading) = row { reading } else { nil }
-            }
-            guard !readings.isEmpty else { continue }
-            let (id, grid) = try sensor(name, device, readings)
-            for reading in readings { bins.add(reading, sensor: id, grid: grid) }
+            try derive(record, arrival.device, part.epoch, part.first + Int64(place), batch: id, &held)
         }
     }
 
     /// Rows that the cloud holds under the same name with other content.
     private func conflicts(_ device: Int64, _ batch: Batch, except new: [ClosedRange<Int64>]) throws -> [Int64] {
-        guard !batch.rows.isEmpty, new != [batch.first...batch.last] else { return [] }
         var select = try database.prepare("SELECT body FROM batch WHERE device = ? AND epoch = ? AND first <= ? AND last >= ?")
         try select.bind(device, at: 1)
         try select.bind(Int64(bitPattern: batch.epoch.bits), at: 2)
@@ -156,18 +104,27 @@ extension Archive {
         return HeldRanges(ranges)
     }
 
-    private func save(_ held: HeldRanges, _ device: Int64, _ epoch: Epoch) throws {
-        var delete = try database.prepare("DELETE FROM held WHERE device = ? AND epoch = ?")
-        try delete.bind(device, at: 1)
-        try delete.bind(Int64(bitPattern: epoch.bits), at: 2)
-        try delete.run()
-        var insert = try database.prepare("INSERT INTO held VALUES (?, ?, ?, ?)")
-        for range in held.ranges {
-            try insert.bind(device, at: 1)
-            try insert.bind(Int64(bitPattern: epoch.bits), at: 2)
-            try insert.bind(range.lowerBound, at: 3)
-            try insert.bind(range.upperBound, at: 4)
-            try insert.run()
+    /// Writes the ranges that have changed.
+    func save(_ held: HeldRanges, _ before: HeldRanges, _ device: Int64, _ epoch: Epoch) throws {
+        guard held != before else { return }
+        func bind(_ statement: borrowing Statement, _ first: Int64) throws {
+            try statement.bind(device, at: 1)
+            try statement.bind(Int64(bitPattern: epoch.bits), at: 2)
+            try statement.bind(first, at: 3)
+        }
+        let starts = Set(held.ranges.map(\.lowerBound))
+        for range in before.ranges where !starts.contains(range.lowerBound) {
+            var delete = try database.prepare("DELETE FROM held WHERE device = ? AND epoch = ? AND first = ?")
+            try bind(delete, range.lowerBound)
+            try delete.run()
+        }
+        let unchanged = Set(before.ranges)
+        for range in held.ranges where !unchanged.contains(range) {
+            var upsert = try database.prepare(
+                "INSERT INTO held VALUES (?, ?, ?, ?) ON CONFLICT (device, epoch, first) DO UPDATE SET last = excluded.last")
+            try bind(upsert, range.lowerBound)
+            try upsert.bind(range.upperBound, at: 4)
+            try upsert.run()
         }
     }
 
@@ -183,65 +140,56 @@ extension Archive {
         }
     }
 
-    private func noteSeen(_ arrival: Arrival) throws {
-        try touch(arrival.device, now: arrival.receivedAt)
-        guard let report = arrival.batch.report else { return }
-        var update = try database.prepare("UPDATE device SET report = ? WHERE id = ?")
-        try update.bind(ReportCoding.bytes(report), at: 1)
-        try update.bind(arrival.device, at: 2)
-        try update.run()
-    }
-
-    // MARK: what is derived
-
-    private func upsert(_ record: SensorRecord, _ device: Int64) throws {
-        var upsert = try database.prepare(
-            """
-            INSERT INTO sensor (device, name, kind, driver, serial, place, step_s) VALUES (?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (device, name) DO UPDATE SET kind = excluded.kind, driver = excluded.driver, serial = excluded.serial,
-                place = excluded.place, step_s = excluded.step_s
-            """)
-        try upsert.bind(device, at: 1)
-        for (place, text) in [record.sensor.name, record.kind, record.driver, record.serial, record.place].enumerated() {
-            try upsert.bind(text, at: Int32(place + 2))
+    /// When the device was last heard of and what it said of itself; whether it should get a new token goes into its answers.
+    private func noteSeen(_ arrival: Arrival, _ arrivals: [Arrival], _ answers: [Answer]) throws -> [Answer] {
+        var update = try database.prepare("UPDATE device SET last_seen_at_ms = ?, report = COALESCE(?, report) WHERE id = ? RETURNING rotate_at_ms")
+        try update.bind(arrival.receivedAt.ms, at: 1)
+        try update.bind(arrival.frame.report.map(ReportCoding.bytes), at: 2)
+        try update.bind(arrival.device, at: 3)
+        guard try update.step(), let rotateAt = update.optionalInteger(0), rotateAt <= arrival.receivedAt.ms else { return answers }
+        return zip(arrivals, answers).map { other, answer in
+            var answer = answer
+            answer.wantsNewToken = other.device == arrival.device
+            return answer
         }
-        try upsert.bind(record.step.wholeSeconds, at: 7)
-        try upsert.run()
+    }
+}
+
+/// Appends packed batches to the log within one transaction.
+struct LogWriter: ~Copyable {
+    private let database: Connection
+    private var insert: Statement
+    private var total: (batches: Int64, readings: Int64, bytes: Int64) = (0, 0, 0)
+
+    init(_ database: Connection) throws {
+        self.database = database
+        insert = try database.prepare(
+            """
+            INSERT INTO batch (device, epoch, first, last, received_at_ms, readings, body, boot_first, boot_last) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """)
     }
 
-    /// A sensor by name; one that no record has announced gets the grid of the readings it comes with.
-    private func sensor(_ name: SensorName, _ device: Int64, _ readings: [Reading]) throws -> (id: Int64, grid: TimeGrid) {
-        var select = try database.prepare("SELECT id, step_s FROM sensor WHERE device = ? AND name = ?")
-        try select.bind(device, at: 1)
-        try select.bind(name.name, at: 2)
-        if try select.step() { return (select.integer(0), TimeGrid(step: .seconds(select.integer(1)))) }
-        let grid = TimeGrid(takenAt: readings.map(\.takenAt))
-        try upsert(SensorRecord(sensor: name, kind: "unknown", step: grid.step), device)
-        return (database.lastInsertedRow, grid)
-    }
-
-    private func insert(_ hole: Hole, _ device: Int64, _ epoch: Epoch, _ sequence: Int64) throws {
-        var insert = try database.prepare("INSERT INTO hole VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
-        try insert.bind(device, at: 1)
-        try insert.bind(Int64(bitPattern: epoch.bits), at: 2)
-        try insert.bind(sequence, at: 3)
-        try insert.bind(hole.sensor?.name, at: 4)
-        try insert.bind(hole.reason.name, at: 5)
-        try insert.bind(hole.from.ms, at: 6)
-        try insert.bind(hole.to.ms, at: 7)
-        try insert.bind(hole.count, at: 8)
+    /// - Returns: the batch's place in the log.
+    mutating func append(_ body: [UInt8], _ arrival: Archive.Arrival, _ sequences: ClosedRange<Int64>, readings: Int) throws -> Int64 {
+        try insert.bind(arrival.device, at: 1)
+        try insert.bind(Int64(bitPattern: arrival.frame.epoch.bits), at: 2)
+        try insert.bind(sequences.lowerBound, at: 3)
+        try insert.bind(sequences.upperBound, at: 4)
+        try insert.bind(arrival.receivedAt.ms, at: 5)
+        try insert.bind(Int64(readings), at: 6)
+        try insert.bind(body, at: 7)
+        try insert.bind(Int64(arrival.boots.lowerBound), at: 8)
+        try insert.bind(Int64(arrival.boots.upperBound), at: 9)
         try insert.run()
+        total = (total.batches + 1, total.readings + Int64(readings), total.bytes + Int64(body.count))
+        return database.lastInsertedRow
     }
 
-    private func insert(_ correction: ClockCorrection, _ device: Int64, _ epoch: Epoch, _ sequence: Int64) throws {
-        var insert = try database.prepare("INSERT INTO clock_correction VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
-        try insert.bind(device, at: 1)
-        try insert.bind(Int64(bitPattern: epoch.bits), at: 2)
-        try insert.bind(sequence, at: 3)
-        try insert.bind(Int64(correction.boot), at: 4)
-        try insert.bind(correction.offset.ms, at: 5)
-        try insert.bind(correction.boottimeMs.lowerBound, at: 6)
-        try insert.bind(correction.boottimeMs.upperBound, at: 7)
-        try insert.run()
+    mutating func finish() throws {
+        guard total.batches > 0 else { return }
+        var update = try database.prepare("UPDATE log_total SET batches = batches + ?, readings = readings + ?, bytes = bytes + ?")
+        for (place, value) in [total.batches, total.readings, total.bytes].enumerated() { try update.bind(value, at: Int32(place + 1)) }
+        try update.run()
+        total = (0, 0, 0)
     }
 }

@@ -75,8 +75,9 @@ extension Archive {
     package func totals() throws -> Totals {
         Totals(
             devices: try database.integer("SELECT COUNT(*) FROM device WHERE revoked_at_ms IS NULL") ?? 0,
-            batches: try database.integer("SELECT COUNT(*) FROM batch") ?? 0, readings: try database.integer("SELECT SUM(readings) FROM batch") ?? 0,
-            logBytes: try database.integer("SELECT SUM(length(body)) FROM batch") ?? 0)
+            batches: try database.integer("SELECT batches FROM log_total") ?? 0,
+            readings: try database.integer("SELECT readings FROM log_total") ?? 0,
+            logBytes: try database.integer("SELECT bytes FROM log_total") ?? 0)
     }
 
     /// Holes of a device, newest first.

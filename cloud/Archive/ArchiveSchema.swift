@@ -1,9 +1,39 @@
 /// The cloud's database, in SQL that SQLite and PostgreSQL share. The log of batches is the truth; the tables after it are
 /// derived and can be rebuilt from it.
 enum ArchiveSchema {
-    static let version: Int64 = 1
+    /// Each step leads from the version before it; step 0 makes version 1.
+    static let steps = [first, second]
+    static var version: Int64 { Int64(steps.count) }
 
-    static let sql = """
+    /// Observations derived beside the ingest, tokens that rotate, codes for enrolment, plain readings, alarms.
+    private static let second = """
+        ALTER TABLE batch ADD COLUMN boot_first BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE batch ADD COLUMN boot_last BIGINT NOT NULL DEFAULT 4294967295;
+        CREATE TABLE log_total (batches BIGINT NOT NULL, readings BIGINT NOT NULL, bytes BIGINT NOT NULL);  -- one row
+        INSERT INTO log_total SELECT COUNT(*), COALESCE(SUM(readings), 0), COALESCE(SUM(LENGTH(body)), 0) FROM batch;
+        CREATE TABLE derived (name TEXT PRIMARY KEY, through BIGINT NOT NULL);  -- up to which batch
+        INSERT INTO derived SELECT 'observations', COALESCE(MAX(id), 0) FROM batch;
+        DROP TABLE clock_correction;
+        CREATE TABLE clock_correction (
+            id INTEGER PRIMARY KEY, device INTEGER NOT NULL, epoch BIGINT NOT NULL, sequence BIGINT NOT NULL, batch BIGINT NOT NULL,
+            boot BIGINT NOT NULL, offset_ms BIGINT NOT NULL, from_ms BIGINT NOT NULL, to_ms BIGINT NOT NULL,  -- from, to: of boot time
+            UNIQUE (device, epoch, sequence)
+        );
+        ALTER TABLE token ADD COLUMN replaces TEXT;  -- the hash of the token that dies when this one is first used
+        ALTER TABLE device ADD COLUMN rotate_at_ms BIGINT;
+        CREATE TABLE enrolment_code (
+            sha256 TEXT PRIMARY KEY, device TEXT NOT NULL, created_at_ms BIGINT NOT NULL, expires_at_ms BIGINT NOT NULL, used_at_ms BIGINT
+        );
+        CREATE TABLE plain_reading (  -- of devices without an agent: what makes a repeat harmless
+            device INTEGER NOT NULL, sensor TEXT NOT NULL, taken_at_ms BIGINT NOT NULL, PRIMARY KEY (device, sensor, taken_at_ms)
+        );
+        CREATE TABLE alarm (
+            id INTEGER PRIMARY KEY, device INTEGER NOT NULL, kind TEXT NOT NULL, since_ms BIGINT NOT NULL, raised_at_ms BIGINT NOT NULL,
+            ended_at_ms BIGINT, told INTEGER NOT NULL DEFAULT 0  -- 1: its beginning was told, 2: its end too
+        );
+        """
+
+    private static let first = """
         CREATE TABLE device (
             id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at_ms BIGINT NOT NULL, revoked_at_ms BIGINT,
             last_seen_at_ms BIGINT, report BLOB

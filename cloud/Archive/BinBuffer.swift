@@ -2,59 +2,127 @@ internal import Measures
 internal import Observing
 internal import SQLite
 
-/// The bins that one transaction adds to, each written once at its end.
-struct BinBuffer {
-    struct Key: Hashable {
-        let sensor: Int64
+/// What batches add to bins and take from them, each bin written once at the end.
+struct BinBuffer: Sendable {
+    struct Sensor: Sendable, Hashable {
+        let device: Int64
+        let name: SensorName
+        let grid: TimeGrid
+    }
+
+    struct Key: Sendable, Hashable {
+        let sensor: Int  // its place in `sensors`
         let validAt: Instant
     }
 
+    private(set) var sensors: [Sensor] = []
     private(set) var bins: [Key: Bin] = [:]
-    private(set) var newest: [Int64: Instant] = [:]  // reading, by sensor
+    private(set) var removed: [Key: Bin] = [:]
+    var exact: [Key: Bin] = [:]  // in place of what is stored and the sums above
+    private(set) var newest: [Int: Instant] = [:]  // reading, by sensor
+    private var places: [Int64: [SensorName: Int]] = [:]
 
-    mutating func add(_ reading: Reading, sensor: Int64, grid: TimeGrid) {
-        let label = grid.label(of: reading.takenAt)
-        newest[sensor] = max(newest[sensor] ?? reading.takenAt, reading.takenAt)
+    /// A sensor's place here, if it has one.
+    func place(_ device: Int64, _ name: SensorName) -> Int? { places[device]?[name] }
+
+    mutating func note(_ sensor: Sensor) -> Int {
+        sensors.append(sensor)
+        places[sensor.device, default: [:]][sensor.name] = sensors.count - 1
+        return sensors.count - 1
+    }
+
+    mutating func add(_ reading: Reading, at instant: Instant, to sensor: Int) {
+        let label = sensors[sensor].grid.label(of: instant)
         bins[Key(sensor: sensor, validAt: label), default: Bin(validAt: label)].add(reading)
+        if newest[sensor].map({ instant > $0 }) ?? true { newest[sensor] = instant }
+    }
+
+    mutating func remove(_ reading: Reading, at instant: Instant, from sensor: Int) {
+        let label = sensors[sensor].grid.label(of: instant)
+        removed[Key(sensor: sensor, validAt: label), default: Bin(validAt: label)].add(reading)
     }
 }
 
 extension Archive {
+    func bin(_ sensor: BinBuffer.Sensor, _ validAt: Instant) throws -> Bin? {
+        var select = try database.prepare(
+            """
+            SELECT b.readings, b.failed, b.humidity_sum_mpct, b.humidity_min_mpct, b.humidity_max_mpct, b.temperature_readings, b.temperature_sum_mc
+            FROM observation_bin b JOIN sensor s ON s.id = b.sensor WHERE s.device = ? AND s.name = ? AND b.valid_at_ms = ?
+            """)
+        try select.bind(sensor.device, at: 1)
+        try select.bind(sensor.name.name, at: 2)
+        try select.bind(validAt.ms, at: 3)
+        guard try select.step() else { return nil }
+        var bin = Bin(validAt: validAt)
+        (bin.count, bin.failed, bin.humiditySumMpct) = (select.integer(0), select.integer(1), select.integer(2))
+        (bin.humidityMinMpct, bin.humidityMaxMpct) = (select.optionalInteger(3) ?? .max, select.optionalInteger(4) ?? .min)
+        (bin.temperatureCount, bin.temperatureSumMc) = (select.integer(5), select.integer(6))
+        return bin
+    }
+
     /// Adds the sums to what is stored: late data joins its bin.
     func write(_ buffer: BinBuffer) throws {
+        var counts: [Int: Int64] = [:]  // bins that are new, by sensor
+        let ids = try buffer.sensors.map { try id(of: $0) }
+        for key in Set(buffer.bins.keys).union(buffer.removed.keys) {
+            let stored = try bin(buffer.sensors[key.sensor], key.validAt)
+            var bin = stored ?? Bin(validAt: key.validAt)
+            if let exact = buffer.exact[key] {
+                bin = exact
+            } else {
+                if let added = buffer.bins[key] { bin.add(added) }
+                if let removed = buffer.removed[key] { bin.remove(removed) }
+            }
+            try write(bin, ids[key.sensor])
+            counts[key.sensor, default: 0] += (bin.isEmpty ? 0 : 1) - (stored == nil ? 0 : 1)
+        }
+        for (sensor, count) in counts { try note(ids[sensor], count, newest: buffer.newest[sensor], mayHaveLost: !buffer.removed.isEmpty) }
+    }
+
+    private func write(_ bin: Bin, _ sensor: Int64) throws {
+        if bin.isEmpty {
+            var delete = try database.prepare("DELETE FROM observation_bin WHERE sensor = ? AND valid_at_ms = ?")
+            try delete.bind(sensor, at: 1)
+            try delete.bind(bin.validAt.ms, at: 2)
+            return try delete.run()
+        }
         var upsert = try database.prepare(
             """
             INSERT INTO observation_bin VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (sensor, valid_at_ms) DO UPDATE SET
-                readings = observation_bin.readings + excluded.readings, failed = observation_bin.failed + excluded.failed,
-                humidity_sum_mpct = observation_bin.humidity_sum_mpct + excluded.humidity_sum_mpct,
-                humidity_min_mpct = MIN(COALESCE(observation_bin.humidity_min_mpct, excluded.humidity_min_mpct), COALESCE(excluded.humidity_min_mpct, observation_bin.humidity_min_mpct)),
-                humidity_max_mpct = MAX(COALESCE(observation_bin.humidity_max_mpct, excluded.humidity_max_mpct), COALESCE(excluded.humidity_max_mpct, observation_bin.humidity_max_mpct)),
-                temperature_readings = observation_bin.temperature_readings + excluded.temperature_readings,
-                temperature_sum_mc = observation_bin.temperature_sum_mc + excluded.temperature_sum_mc
+                readings = excluded.readings, failed = excluded.failed, humidity_sum_mpct = excluded.humidity_sum_mpct,
+                humidity_min_mpct = excluded.humidity_min_mpct, humidity_max_mpct = excluded.humidity_max_mpct,
+                temperature_readings = excluded.temperature_readings, temperature_sum_mc = excluded.temperature_sum_mc
             """)
-        var counts: [Int64: Int64] = [:]  // bins, by sensor
-        for (key, bin) in buffer.bins {
-            try upsert.bind(key.sensor, at: 1)
-            try upsert.bind(key.validAt.ms, at: 2)
-            try upsert.bind(bin.count, at: 3)
-            try upsert.bind(bin.failed, at: 4)
-            try upsert.bind(bin.humiditySumMpct, at: 5)
-            try upsert.bind(bin.count > 0 ? bin.humidityMinMpct : nil, at: 6)
-            try upsert.bind(bin.count > 0 ? bin.humidityMaxMpct : nil, at: 7)
-            try upsert.bind(bin.temperatureCount, at: 8)
-            try upsert.bind(bin.temperatureSumMc, at: 9)
-            try upsert.run()
-            counts[key.sensor, default: 0] += 1
-        }
+        let (low, high) = bin.count > 0 ? (bin.humidityMinMpct, bin.humidityMaxMpct) : (nil, nil)
+        for (place, value) in [
+            sensor, bin.validAt.ms, bin.count, bin.failed, bin.humiditySumMpct, low, high, bin.temperatureCount, bin.temperatureSumMc,
+        ].enumerated() { try upsert.bind(value, at: Int32(place + 1)) }
+        try upsert.run()
+    }
+
+    private func id(of sensor: BinBuffer.Sensor) throws -> Int64 {
+        var select = try database.prepare("SELECT id FROM sensor WHERE device = ? AND name = ?")
+        try select.bind(sensor.device, at: 1)
+        try select.bind(sensor.name.name, at: 2)
+        if try select.step() { return select.integer(0) }
+        try upsert(SensorRecord(sensor: sensor.name, kind: "unknown", step: sensor.grid.step), sensor.device)
+        return database.lastInsertedRow
+    }
+
+    private func note(_ id: Int64, _ count: Int64, newest: Instant?, mayHaveLost: Bool) throws {
         var update = try database.prepare(
-            "UPDATE sensor SET observations = observations + ?, last_at_ms = MAX(COALESCE(last_at_ms, ?), ?) WHERE id = ?")
-        for (sensor, count) in counts {
-            try update.bind(count, at: 1)
-            try update.bind(buffer.newest[sensor]?.ms, at: 2)
-            try update.bind(buffer.newest[sensor]?.ms, at: 3)
-            try update.bind(sensor, at: 4)
-            try update.run()
-        }
+            "UPDATE sensor SET observations = observations + ?, last_at_ms = MAX(COALESCE(last_at_ms, ?2), COALESCE(?2, last_at_ms)) WHERE id = ?3")
+        try update.bind(count, at: 1)
+        try update.bind(newest?.ms, at: 2)
+        try update.bind(id, at: 3)
+        try update.run()
+        guard mayHaveLost else { return }
+        // The newest reading may have been one of those that moved: it is in the newest bin, or before its end.
+        var cut = try database.prepare(
+            "UPDATE sensor SET last_at_ms = MIN(last_at_ms, (SELECT MAX(valid_at_ms) FROM observation_bin WHERE sensor = ?1)) WHERE id = ?1")
+        try cut.bind(id, at: 1)
+        try cut.run()
     }
 }

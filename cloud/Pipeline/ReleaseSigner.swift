@@ -20,6 +20,13 @@ package struct ReleaseSigner {
         key = try PrivateKey(seed: seed)
     }
 
+    /// For a backup: without its key a restored cloud could sign nothing that devices trust.
+    package static func copyKey(from folder: String, to target: String) throws {
+        let name = "release-signing.key"
+        guard Files.exists("\(folder)/\(name)") else { return }
+        try Files.replace("\(target)/\(name)", with: Files.read("\(folder)/\(name)", limit: 4_096), mode: 0o600)
+    }
+
     package var publicKey: PublicKey { key.publicKey }
 
     /// The release as a file, signed; checked again by the same rules as on an edge before anyone gets it.

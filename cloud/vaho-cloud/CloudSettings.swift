@@ -14,6 +14,8 @@ struct CloudSettings: Sendable {
     let tls: HTTPServer.TLS?
     let trainAfterDeviceDays: Double
     let trainCheckPeriod: Duration
+    let silentAfter: Duration
+    let webhook: String?
     let logLevel: Log.Level
 
     static func read(_ arguments: Arguments) throws -> CloudSettings {
@@ -35,6 +37,11 @@ struct CloudSettings: Sendable {
         listen = settings.endpoint("VAHO_LISTEN", default: Endpoint(address: "127.0.0.1", port: 8080))
         trainAfterDeviceDays = Double(settings.integer("VAHO_TRAIN_AFTER_DEVICE_DAYS", default: 28, in: 1...1_000_000))
         trainCheckPeriod = .seconds(settings.integer("VAHO_TRAIN_CHECK_SECONDS", default: 600, in: 1...86_400))
+        silentAfter = .seconds(settings.integer("VAHO_SILENT_AFTER_SECONDS", default: 1_800, in: 5...2_592_000))
+        webhook = settings.optional("VAHO_WEBHOOK_URL")
+        if let webhook, !webhook.hasPrefix("https://"), !webhook.hasPrefix("http://") {
+            settings.problem("VAHO_WEBHOOK_URL=\(webhook): expected https://… or http://…")
+        }
         logLevel = settings.choice("VAHO_LOG_LEVEL", default: .info, among: ["error": .error, "warning": .warning, "info": .info, "debug": .debug])
         let certificate = settings.optional("VAHO_TLS_CERT_FILE")
         let key = settings.optional("VAHO_TLS_KEY_FILE")

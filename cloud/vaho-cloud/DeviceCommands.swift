@@ -70,9 +70,37 @@ extension Program.Command {
     static let deviceRevoke = Program.Command(
         "device revoke", "refuse a device from now on", usage: "NAME", options: [.config, .store], positional: 1...1
     ) { arguments in
-        let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder)
+        let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .existing)
         try await archive.revoke(deviceName(arguments), now: LabelClock.wallClock)
         StandardOutput.write("\(arguments.positional[0]) is revoked; what it sent stays\n")
+    }
+
+    static let deviceCode = Program.Command(
+        "device code", "make a one-time code with which a device enrols itself", usage: "NAME [--expires 24h]",
+        options: [.config, .store, Arguments.Option("expires", value: "DURATION", "how long it can be used (default 24h)")], positional: 1...1
+    ) { arguments in
+        let settings = try CloudSettings.read(arguments)
+        let name = try deviceName(arguments)
+        let validity = try arguments.duration("expires") ?? .seconds(86_400)
+        let archive = try await Archive(folder: settings.storeFolder, access: .existing)
+        let now = LabelClock.wallClock
+        let code = try await archive.makeCode(for: name, now: now, validFor: validity)
+        StandardOutput.write(
+            """
+            \(code)
+
+            on the device, until \(RFC3339.format(ms: (now + validity).ms)):  vaho-edge enrol URL \(code)
+
+            """)
+    }
+
+    static let deviceRotate = Program.Command(
+        "device rotate", "have a device fetch a new token; the old one opens until the new one is first used", usage: "NAME",
+        options: [.config, .store], positional: 1...1
+    ) { arguments in
+        let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .existing)
+        try await archive.askToRotate(deviceName(arguments), now: LabelClock.wallClock)
+        StandardOutput.write("\(arguments.positional[0]) will fetch a new token at its next sync\n")
     }
 
     static let keys = Program.Command(

@@ -20,13 +20,17 @@ extension Program.Command {
         let archive = try await Archive(folder: settings.storeFolder)
         let reader = try await Archive(folder: settings.storeFolder, access: .readOnly)
         let signer = try ReleaseSigner(folder: settings.storeFolder)
-        let ingest = Ingest(archive: archive, log: log.component("ingest"))
+        let deriver = try await Archive(folder: settings.storeFolder, access: .readOnly)
+        let stored = Inbox<Void>(limit: 1)
+        _ = stored.put(())  // what an earlier run left
+        let ingest = Ingest(archive: archive, wake: stored, log: log.component("ingest"))
         log(.info, "running", ["store": settings.storeFolder, "release_key": signer.publicKey.hexadecimal])
         try await Services.run([
-            StopSignal(log: log), ingest,
+            StopSignal(log: log), ingest, Derivation(archive: archive, reader: deriver, wake: stored, log: log.component("derive")),
             CloudAPI(
                 archive: archive, reader: reader, ingest: ingest, address: settings.listen.address, port: settings.listen.port, tls: settings.tls,
-                log: log.component("api")),
+                releaseKeys: ReleaseKeyFile.text([signer.publicKey]), log: log.component("api")),
+            SilenceWatch(archive: archive, limit: settings.silentAfter, webhook: settings.webhook, log: log.component("watch")),
             TrainingScheduler(
                 archive: archive, reader: reader, afterDeviceDays: settings.trainAfterDeviceDays, checkPeriod: settings.trainCheckPeriod,
                 log: log.component("train")),

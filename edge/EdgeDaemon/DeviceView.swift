@@ -34,6 +34,7 @@ package enum DeviceView {
                 json.field("evicted", counts.evicted)
                 json.field("refused", counts.refused)
                 json.field("written_bytes_per_day", counts.writtenPerDay)
+                json.field("uplink", counts.uplink)
                 json.field("only_in_memory", counts.refuge)
             }
             json.array("holes") { json in

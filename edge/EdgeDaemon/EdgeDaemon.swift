@@ -69,7 +69,8 @@ package struct EdgeDaemon {
             http.certificateAuthorities = cloud.certificateAuthorities
             services.append(
                 Uplink(
-                    device: settings.device, url: cloud.url, token: cloud.token, period: cloud.syncPeriod, firstBackoff: cloud.firstBackoff,
+                    device: settings.device, url: cloud.url, token: DeviceToken(cloud.token, path: cloud.tokenFile), period: cloud.syncPeriod,
+                    firstBackoff: cloud.firstBackoff,
                     client: HTTPClient(settings: http),
                     store: store, intake: intake, clock: clock, log: log.component("uplink")))
         }

@@ -27,16 +27,18 @@ package struct EdgeSettings: Sendable {
     package struct Cloud: Sendable {
         package let url: String
         package let token: String
+        package let tokenFile: String
         package let certificateAuthorities: String?
         package let syncPeriod: Duration
         package let firstBackoff: Duration
     }
 
+    package static let defaultStateFolder = "/var/lib/vaho"
     package var storePath: String { stateFolder + "/readings.sqlite" }
 
     /// - Throws: `WrongUse` with every problem found.
     package init(_ settings: inout Settings, sensorsNeeded: Bool) throws {
-        stateFolder = settings.text("VAHO_STATE_DIR", default: "/var/lib/vaho")
+        stateFolder = settings.text("VAHO_STATE_DIR", default: EdgeSettings.defaultStateFolder)
         sysfs = settings.text("VAHO_SYSFS_ROOT", default: "/sys")
         let name = settings.text("VAHO_DEVICE_ID", default: EdgeSettings.hostName())
         let valid = DeviceID(name)
@@ -104,13 +106,7 @@ package struct EdgeSettings: Sendable {
             return nil
         }
         while url.hasSuffix("/") { url.removeLast() }
-        let isPlain = url.hasPrefix("http://")
-        let host = String(url.dropFirst(isPlain ? 7 : 8).prefix { $0 != "/" })
-        if !isPlain, !url.hasPrefix("https://") || host.isEmpty {
-            settings.problem("VAHO_CLOUD_URL=\(url): expected https://HOST[:PORT], or http:// to loopback")
-        } else if isPlain, !plain, !isLoopback(host) {
-            settings.problem("VAHO_CLOUD_URL=\(url): without TLS only to loopback; use https://, or set VAHO_PLAIN_HTTP=anywhere")
-        }
+        if let problem = problem(ofCloud: url, isPlainAllowed: plain) { settings.problem("VAHO_CLOUD_URL=\(problem)") }
         guard let tokenFile else {
             settings.problem("VAHO_TOKEN_FILE is missing: the file of the token that vaho-cloud device add printed")
             return nil
@@ -120,11 +116,22 @@ package struct EdgeSettings: Sendable {
             if token.isEmpty || token.utf8.contains(where: { $0 <= 32 || $0 >= 127 }) {
                 settings.problem("VAHO_TOKEN_FILE=\(tokenFile): expected one token on one line")
             }
-            return Cloud(url: url, token: token, certificateAuthorities: authorities, syncPeriod: .seconds(period), firstBackoff: .seconds(backoff))
+            return Cloud(
+                url: url, token: token, tokenFile: tokenFile, certificateAuthorities: authorities, syncPeriod: .seconds(period),
+                firstBackoff: .seconds(backoff))
         } catch {
             settings.problem("VAHO_TOKEN_FILE=\(tokenFile): \(error)")
             return nil
         }
+    }
+
+    /// What is wrong with a cloud's address, if anything.
+    package static func problem(ofCloud url: String, isPlainAllowed: Bool) -> String? {
+        let isPlain = url.hasPrefix("http://")
+        let host = String(url.dropFirst(isPlain ? 7 : 8).prefix { $0 != "/" })
+        if !isPlain, !url.hasPrefix("https://") || host.isEmpty { return "\(url): expected https://HOST[:PORT], or http:// to loopback" }
+        guard isPlain, !isPlainAllowed, !isLoopback(host) else { return nil }
+        return "\(url): without TLS only to loopback; use https://, or set VAHO_PLAIN_HTTP=anywhere"
     }
 
     /// Exactly localhost, ::1 or 127.a.b.c, with or without a port: nothing that only begins like it.

@@ -113,6 +113,7 @@ extension Program.Command {
         guard format == .table else { return }
         StandardOutput.write("\nstore    \(counts.readings) readings, \(NumberText.bytes(counts.bytes)); \(counts.backlog) rows not yet delivered")
         StandardOutput.write(counts.evicted + counts.refused > 0 ? ", \(counts.evicted) evicted, \(counts.refused) refused\n" : "\n")
+        if let uplink = counts.uplink { StandardOutput.write("cloud    \(uplink)\n") }
         if let written = counts.writtenPerDay { StandardOutput.write("written  \(NumberText.bytes(written)) a day\n") }
         let model = release.map { "\($0.counter), sha256 \(Documents.hexadecimal(Array($0.sha256.prefix(6))))…" } ?? "none: damped anomaly"
         let expired = active?.release.isExpired(at: LabelClock.wallClock) == true ? " (expired: is the cloud reached?)" : ""

@@ -10,15 +10,29 @@ extension Arguments.Option {
 }
 
 extension EdgeSettings {
-    /// From the environment and, with `--config`, a file.
+    /// From the environment and, with `--config`, a file; below them what an enrolment left in the state folder.
     static func read(_ arguments: Arguments, overriding: [String: String] = [:], sensorsNeeded: Bool) throws -> EdgeSettings {
-        var file: [String: String] = [:]
-        if let path = arguments.value("config") {
-            let bytes = try Files.read(path, limit: 1 << 16)
-            file = try Settings.parse(file: String(decoding: bytes, as: UTF8.self), path: path)
+        let environment = ProcessEnvironment.all.merging(overriding) { _, new in new }
+        var file = try configured(arguments)
+        let folder = environment["VAHO_STATE_DIR"] ?? file["VAHO_STATE_DIR"] ?? EdgeSettings.defaultStateFolder
+        let names = ["VAHO_CLOUD_URL", "VAHO_TOKEN_FILE"]
+        if names.allSatisfy({ environment[$0] == nil && file[$0] == nil }) {
+            file.merge(try EnrolmentFile.settings(in: folder)) { configured, _ in configured }
         }
-        var settings = Settings(environment: ProcessEnvironment.all.merging(overriding) { _, new in new }, file: file)
+        var settings = Settings(environment: environment, file: file)
         return try EdgeSettings(&settings, sensorsNeeded: sensorsNeeded)
+    }
+
+    /// What enrolling needs: the state folder, certificate authorities, and what is wrong with the address.
+    static func enrolling(_ arguments: Arguments, url: String) throws -> (folder: String, authorities: String?, problem: String?) {
+        let all = try configured(arguments).merging(ProcessEnvironment.all) { _, environment in environment }
+        let problem = EdgeSettings.problem(ofCloud: url, isPlainAllowed: all["VAHO_PLAIN_HTTP"] == "anywhere")
+        return (all["VAHO_STATE_DIR"] ?? EdgeSettings.defaultStateFolder, all["VAHO_CA_FILE"], problem)
+    }
+
+    private static func configured(_ arguments: Arguments) throws -> [String: String] {
+        guard let path = arguments.value("config") else { return [:] }
+        return try Settings.parse(file: String(decoding: Files.read(path, limit: 1 << 16), as: UTF8.self), path: path)
     }
 }
 

@@ -8,7 +8,7 @@ internal import Wire
 struct Uplink: Service {
     let device: DeviceID
     let url: String  // of the cloud, without a slash at the end
-    let token: String
+    let token: DeviceToken
     let period: Duration
     let firstBackoff: Duration
     let client: HTTPClient
@@ -114,6 +114,7 @@ struct Uplink: Service {
         log(.debug, "batch delivered", ["batch": batch.name, "through": answer.through, "backlog": backlog])
         await note("delivering")
         plan.settled(answer.next, backlog: backlog)
+        if answer.wantsNewToken { try await renewToken() }
         if let release = answer.release, await intake.wants(release) { try await fetch(release) }
     }
 
@@ -121,6 +122,16 @@ struct Uplink: Service {
     private func isUnsettled(_ batch: Batch, _ life: Int64) async -> Bool {
         let sent = batch.first...batch.last
         return await store.allLives.first { $0.number == life }?.held.missing(in: sent) == [sent]
+    }
+
+    /// The old token opens until the new one is first used: a crash in between costs nothing.
+    private func renewToken() async throws {
+        let response = try await client.send(request("POST", "/token", headers: [("Accept", Enrolment.mediaType)]))
+        guard response.status == 200 else { throw Refused(response) }
+        do { try token.replace(with: Enrolment(binary: response.body).token) } catch {
+            return log(.error, "token not renewed: the old one stays in use", ["error": "\(error)"])
+        }
+        log(.info, "token renewed")
     }
 
     private func fetch(_ offered: ReleaseName) async throws {
@@ -131,7 +142,7 @@ struct Uplink: Service {
 
     private func request(_ method: String, _ path: String, headers: [(name: String, value: String)] = [], body: [UInt8] = []) -> HTTPClient.Request {
         HTTPClient.Request(
-            method: method, url: "\(url)/v1/devices/\(device)\(path)", headers: [("Authorization", "Bearer \(token)")] + headers, body: body)
+            method: method, url: "\(url)/v1/devices/\(device)\(path)", headers: [("Authorization", "Bearer \(token.current)")] + headers, body: body)
     }
 
     private func report() async throws -> DeviceReport {

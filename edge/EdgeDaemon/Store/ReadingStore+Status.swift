@@ -43,6 +43,7 @@ extension ReadingStore {
         package var refused: Int64 = 0
         package var bytes: Int64 = 0
         package var writtenPerDay: Int64?
+        package var uplink: String?  // how the last word with the cloud ended
         package var refuge: String?  // why rows are kept in memory only
     }
 
@@ -55,6 +56,7 @@ extension ReadingStore {
             counts.refused += life.refused
         }
         counts.bytes = (try database.integer("PRAGMA page_count") ?? 0) * (try database.integer("PRAGMA page_size") ?? 0)
+        counts.uplink = try meta("uplink")
         counts.writtenPerDay = try writtenPerDay()
         counts.refuge = refuge
         return counts

@@ -1,0 +1,84 @@
+"""Edges and cloud in two network namespaces; the cable between them loses, crawls, breaks and refuses."""
+import random
+from collections.abc import Callable
+
+from . import system
+from .scenario import Scenario
+
+
+class NetworkScenario(Scenario):
+    name = "network"
+    device_count = 6
+    rows_per_second = 8
+    # A lost connection is noticed after 10 s (connecting) or 20 s (stalled); then comes a pause that doubles.
+    drain_seconds = 120
+
+    def set_up(self) -> None:
+        system.need_root("network namespaces")
+        system.need_tools({"ip": "iproute2", "tc": "iproute2", "nft": "nftables"})
+        self.net = system.Namespaces(self.cleanup)
+        # The namespaces must outlive the programs in them: these end first.
+        self.cleanup.callback(self.end_programs)
+        self.start_cloud(self.net.cloud_address, self.net.inside(self.net.cloud))
+        for number in range(self.device_count):
+            self.add_edge(f"d{number:02d}", prefix=self.net.inside(self.net.edges), variables={"VAHO_PLAIN_HTTP": "anywhere"})
+        for edge in self.edges:
+            edge.start()
+
+    def inject(self) -> None:
+        kinds: dict[str, tuple[Callable[[random.Random], None], float]] = {
+            "loss 20 %": (self.lose, 6), "slow link": (self.slow, 5), "partition": (self.part, 4), "one way only": (self.one_way, 4),
+            "TCP reset": (self.refuse, 3), "link down": (self.unplug, 3),
+        }
+        chance = self.chance("cable")
+        while self.pause(chance.uniform(0.3, 2.0)):
+            kind = chance.choice(list(kinds))
+            make, longest = kinds[kind]
+            make(chance)
+            self.fault(kind)
+            self.pause(chance.uniform(0.5, longest))
+            self.mend()
+            self.look_after_edges()
+
+    def settle(self) -> None:
+        self.mend()
+
+    def mend(self) -> None:
+        for name, link in ((self.net.cloud, self.net.cloud_link), (self.net.edges, self.net.edges_link)):
+            self.inside(name, "nft flush ruleset")
+            system.try_run(f"tc -n {name} qdisc del dev {link} root")  # fails where there is none
+            system.run(f"ip -n {name} link set {link} up")
+
+    def inside(self, name: str, command: str) -> None:
+        system.run(" ".join([*self.net.inside(name), command]))
+
+    def filter(self, name: str, rule: str) -> None:
+        """A rule for all that arrives in a namespace."""
+        self.inside(name, "nft add table inet f")
+        self.inside(name, "nft add chain inet f i { type filter hook input priority 0 ; }")
+        self.inside(name, f"nft add rule inet f i {rule}")
+
+    def lose(self, _: random.Random) -> None:
+        for name in (self.net.cloud, self.net.edges):
+            self.filter(name, "numgen random mod 100 < 20 counter drop")
+
+    def slow(self, chance: random.Random) -> None:
+        rate = chance.choice([16, 64, 256])
+        for name, link in ((self.net.cloud, self.net.cloud_link), (self.net.edges, self.net.edges_link)):
+            system.run(f"tc -n {name} qdisc add dev {link} root tbf rate {rate}kbit burst 1600 latency 2s")
+
+    def part(self, _: random.Random) -> None:
+        for name in (self.net.cloud, self.net.edges):
+            self.filter(name, "counter drop")
+
+    def one_way(self, chance: random.Random) -> None:
+        """Batches arrive and their answers do not, or the other way round."""
+        self.filter(chance.choice([self.net.cloud, self.net.edges]), "counter drop")
+
+    def refuse(self, _: random.Random) -> None:
+        port = self.cloud.url.rsplit(":", 1)[1]
+        self.filter(self.net.cloud, f"tcp dport {port} counter reject with tcp reset")
+
+    def unplug(self, chance: random.Random) -> None:
+        name, link = chance.choice([(self.net.cloud, self.net.cloud_link), (self.net.edges, self.net.edges_link)])
+        system.run(f"ip -n {name} link set {link} down")

@@ -1,0 +1,108 @@
+"""Compares what the sensors gave with what the cloud holds, reading by reading."""
+import sqlite3
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+
+from . import batch_format
+from .recordings import Truth
+
+Key = tuple[str, str, int]  # device, sensor, taken_at_ms
+ACCOUNTING_REASONS = ("store_repaired", "evicted_by_size")
+
+
+@dataclass
+class Verdict:
+    sent: int
+    lost: list[Key] = field(default_factory=list)
+    doubled: list[Key] = field(default_factory=list)
+    strange: list[tuple] = field(default_factory=list)  # in the cloud, though no sensor gave it so
+    accounted: int = 0  # missing, and a hole says so
+    # A damaged store that has lost its newest rows makes the recording give them again, at another moment. That is
+    # not the same reading sent twice, and no live sensor does it; so it is counted by itself.
+    again: int = 0
+
+
+def open_read_only(path: Path) -> sqlite3.Connection:
+    """For a moment only: a connection that stays open would keep the WAL from being recovered after a kill."""
+    return sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
+
+
+def count_in_cloud(archive: Path) -> int:
+    database = open_read_only(archive)
+    try:
+        return database.execute("SELECT COALESCE(SUM(readings), 0) FROM batch").fetchone()[0]
+    finally:
+        database.close()
+
+
+def logged_batches(archive: Path):
+    """Every batch of the log: device, decoded batch. The row's own words must agree with the packed ones."""
+    database = open_read_only(archive)
+    try:
+        names = dict(database.execute("SELECT id, name FROM device"))
+        for number, device, epoch, first, last, readings, body in database.execute(
+                "SELECT id, device, epoch, first, last, readings, body FROM batch ORDER BY id"):
+            batch = batch_format.decode(body)
+            told = (epoch & (1 << 64) - 1, first, last, readings)
+            if told != (batch.epoch, batch.first, batch.first + batch.rows - 1, len(batch.readings)):
+                raise batch_format.Malformed(f"batch {number} is not what its row says: {told}")
+            yield names[device], batch
+    finally:
+        database.close()
+
+
+def holes(archive: Path) -> list[tuple[str, str | None, int, int, int]]:
+    """Device, sensor (None: all), from, to, how many readings; only the reasons that may explain a missing reading."""
+    database = open_read_only(archive)
+    try:
+        marks = ",".join("?" * len(ACCOUNTING_REASONS))
+        return database.execute(
+            "SELECT d.name, h.sensor, h.from_ms, h.to_ms, h.readings FROM hole h JOIN device d ON d.id = h.device "
+            f"WHERE h.reason IN ({marks})", ACCOUNTING_REASONS).fetchall()
+    finally:
+        database.close()
+
+
+def compare(truth: Truth, archive: Path, repaired: frozenset[str] = frozenset()) -> Verdict:
+    """`repaired`: the devices whose stores were damaged on purpose; only there may a hole stand for a reading."""
+    found: dict[tuple, list[tuple[int, int]]] = defaultdict(list)  # when each was taken, by the host's own running time
+    for device, batch in logged_batches(archive):
+        for reading in batch.readings:
+            row = (device, reading.sensor, reading.taken_at_ms, reading.humidity_mpct, reading.temperature_mc)
+            found[row].append((reading.boot, reading.boottime_ms))
+    verdict = Verdict(sent=len(truth))
+    expected = {key + values for key, values in truth.items()}
+    missing = sorted(row[:3] for row in expected if row not in found)
+    for row in sorted(expected & found.keys()):
+        givings = found[row]
+        if len(givings) == 1:
+            continue
+        if row[0] in repaired and len(set(givings)) == len(givings):
+            verdict.again += 1
+        else:
+            verdict.doubled.append(row[:3])
+    verdict.strange = sorted((row for row in found if row not in expected), key=str)
+    _account(missing, holes(archive) if repaired else [], repaired, verdict)
+    return verdict
+
+
+def _account(missing: list[Key], known: list[tuple], repaired: frozenset[str], verdict: Verdict) -> None:
+    """A missing reading is accounted for where a hole covers its time, and no more of them than the holes count."""
+    room = Counter()
+    for device, *_, readings in known:
+        room[device] += readings
+    for device, sensor, at in missing:
+        covered = device in repaired and room[device] > 0 and any(
+            device == hole[0] and hole[1] in (None, "", sensor) and hole[2] <= at <= hole[3] for hole in known)
+        if covered:
+            room[device] -= 1
+            verdict.accounted += 1
+        else:
+            verdict.lost.append((device, sensor, at))
+
+
+def words(key: tuple) -> str:
+    at = datetime.fromtimestamp(key[2] / 1000, timezone.utc).isoformat(timespec="milliseconds")
+    return " ".join([str(key[0]), str(key[1]), at, *map(str, key[3:])])

@@ -1,0 +1,186 @@
+internal import Bytes
+internal import Measures
+internal import Observing
+internal import SQLite
+internal import Wire
+
+/// Observations follow from the log: batch by batch in its order, late data and corrected times included.
+///
+/// A connection that only reads unpacks and sums; one short transaction of the writer takes the sums over. What they are is
+/// decided by the log alone: deriving all of it again gives the same.
+extension Archive {
+    /// What some batches of the log add to the bins.
+    package struct Derived: Sendable {
+        let after: Int64  // the batch before the first
+        var through: Int64
+        var buffer = BinBuffer()
+        package var readings = 0
+        package var isEmpty: Bool { through == after }
+    }
+
+    /// Readings dated further ahead of their arrival wait for a correction: they would be the newest for ever.
+    private static let futureTolerance: Duration = .seconds(86_400)
+
+    /// Sums the batches that are not derived yet, up to about `limit` readings.
+    package func derivation(limit: Int = 200_000) throws -> Derived {
+        let after = try database.integer("SELECT through FROM derived WHERE name = 'observations'") ?? 0
+        var derived = Derived(after: after, through: after)
+        var select = try database.prepare("SELECT id, device, received_at_ms, body FROM batch WHERE id > ? ORDER BY id")
+        try select.bind(after, at: 1)
+        var corrections: [Int64: [ClockCorrection]] = [:]
+        while derived.readings < limit, try select.step() {
+            let (id, device, receivedAt) = (select.integer(0), select.integer(1), Instant(ms: select.integer(2)))
+            let frame = try BatchFrame(select.blob(3))
+            if frame.records.contains(where: { if case .clockCorrection = $0.record { true } else { false } }) {
+                let before = try corrections[device] ?? self.corrections(of: device, before: id)
+                let now = try self.corrections(of: device, before: id + 1)
+                try move(device, before: id, from: before, to: now, &derived.buffer)
+                corrections[device] = now
+            }
+            let known = try corrections[device] ?? self.corrections(of: device, before: id)
+            corrections[device] = known
+            let keys = try sensorKeys(frame, device, &derived.buffer)
+            try frame.forEachReading { place, reading in
+                let at = known.takenAt(reading)
+                if at <= receivedAt + Archive.futureTolerance { derived.buffer.add(reading, at: at, to: keys[place]) }
+            }
+            derived.through = id
+            derived.readings += frame.readingCount
+        }
+        try makeExact(&derived)
+        return derived
+    }
+
+    /// Takes the sums over, unless another has been there first.
+    /// - Returns: whether there was something to take.
+    package func take(_ derived: Derived) throws -> Bool {
+        guard !derived.isEmpty else { return false }
+        return try database.transaction {
+            guard try database.integer("SELECT through FROM derived WHERE name = 'observations'") == derived.after else { return true }
+            try write(derived.buffer)
+            try run("UPDATE derived SET through = ? WHERE name = 'observations'", derived.through)
+            return true
+        }
+    }
+
+    /// Forgets all observations: they are derived again, by this program or by the server that is running.
+    package func forgetObservations() throws {
+        try database.transaction {
+            try database.execute(
+                """
+                DELETE FROM observation_bin; UPDATE sensor SET observations = 0, last_at_ms = NULL;
+                UPDATE derived SET through = 0 WHERE name = 'observations'
+                """)
+        }
+    }
+
+    /// Batches that wait to be derived.
+    package func underived() throws -> Int64 {
+        try database.integer("SELECT COALESCE(MAX(id), 0) - (SELECT through FROM derived WHERE name = 'observations') FROM batch") ?? 0
+    }
+
+    // MARK: sensors of a batch
+
+    private func sensorKeys(_ frame: BatchFrame, _ device: Int64, _ buffer: inout BinBuffer) throws -> [Int] {
+        var keys: [Int] = []
+        var unknown: [Int] = []
+        for (place, name) in frame.sensors.enumerated() {
+            if let known = buffer.place(device, name) {
+                keys.append(known)
+            } else if let step = try step(of: name, device) {
+                keys.append(buffer.note(BinBuffer.Sensor(device: device, name: name, grid: TimeGrid(step: step))))
+            } else {
+                keys.append(-1)
+                unknown.append(place)
+            }
+        }
+        guard !unknown.isEmpty else { return keys }
+        // One that no record has announced gets the grid of the readings it comes with.
+        var times: [Int: [Instant]] = [:]
+        try frame.forEachReading { place, reading in if unknown.contains(place) { times[place, default: []].append(reading.takenAt) } }
+        for place in unknown {
+            guard let times = times[place] else { continue }
+            keys[place] = buffer.note(BinBuffer.Sensor(device: device, name: frame.sensors[place], grid: TimeGrid(takenAt: times)))
+        }
+        return keys
+    }
+
+    private func step(of name: SensorName, _ device: Int64) throws -> Duration? {
+        var select = try database.prepare("SELECT step_s FROM sensor WHERE device = ? AND name = ?")
+        try select.bind(device, at: 1)
+        try select.bind(name.name, at: 2)
+        return try select.step() ? .seconds(select.integer(0)) : nil
+    }
+
+    // MARK: corrected times
+
+    /// Of a device, from batches before one, in the order of its log: by epoch as they came, then by sequence.
+    private func corrections(of device: Int64, before batch: Int64) throws -> [ClockCorrection] {
+        var select = try database.prepare(
+            """
+            SELECT c.boot, c.from_ms, c.to_ms, c.offset_ms FROM clock_correction c WHERE c.device = ?1 AND c.batch < ?2
+            ORDER BY (SELECT MIN(o.id) FROM clock_correction o WHERE o.device = ?1 AND o.epoch = c.epoch), c.sequence
+            """)
+        try select.bind(device, at: 1)
+        try select.bind(batch, at: 2)
+        var corrections: [ClockCorrection] = []
+        while try select.step() {
+            guard select.integer(1) <= select.integer(2) else { continue }
+            corrections.append(
+                ClockCorrection(
+                    boot: UInt32(truncatingIfNeeded: select.integer(0)), boottimeMs: select.integer(1)...select.integer(2),
+                    offset: .milliseconds(select.integer(3))))
+        }
+        return corrections
+    }
+
+    /// Moves readings of earlier batches whose time is now known to be another.
+    private func move(_ device: Int64, before batch: Int64, from old: [ClockCorrection], to new: [ClockCorrection], _ buffer: inout BinBuffer) throws
+    {
+        let boots = Set(new.map(\.boot))
+        guard let first = boots.min(), let last = boots.max() else { return }
+        var select = try database.prepare(
+            "SELECT id, received_at_ms, body FROM batch WHERE device = ? AND id < ? AND boot_first <= ? AND boot_last >= ? ORDER BY id")
+        try select.bind(device, at: 1)
+        try select.bind(batch, at: 2)
+        try select.bind(Int64(last), at: 3)
+        try select.bind(Int64(first), at: 4)
+        while try select.step() {
+            let latest = Instant(ms: select.integer(1)) + Archive.futureTolerance
+            let frame = try BatchFrame(select.blob(2))
+            let keys = try sensorKeys(frame, device, &buffer)
+            try frame.forEachReading { place, reading in
+                let (was, now) = (old.takenAt(reading), new.takenAt(reading))
+                guard was != now else { return }
+                if was <= latest { buffer.remove(reading, at: was, from: keys[place]) }
+                if now <= latest { buffer.add(reading, at: now, to: keys[place]) }
+            }
+        }
+    }
+
+    /// A bin that loses some of its readings and keeps others gets its extremes from the log: sums can be taken back, they cannot.
+    private func makeExact(_ derived: inout Derived) throws {
+        for key in derived.buffer.removed.keys {
+            let sensor = derived.buffer.sensors[key.sensor]
+            let stored = try bin(sensor, key.validAt)
+            let left = (stored?.count ?? 0) + (derived.buffer.bins[key]?.count ?? 0) - (derived.buffer.removed[key]?.count ?? 0)
+            guard left > 0 else { continue }
+            let corrections = try corrections(of: sensor.device, before: derived.through + 1)
+            var exact = Bin(validAt: key.validAt)
+            var select = try database.prepare("SELECT received_at_ms, body FROM batch WHERE device = ? AND id <= ? ORDER BY id")
+            try select.bind(sensor.device, at: 1)
+            try select.bind(derived.through, at: 2)
+            while try select.step() {
+                let latest = Instant(ms: select.integer(0)) + Archive.futureTolerance
+                let frame = try BatchFrame(select.blob(1))
+                guard let place = frame.sensors.firstIndex(of: sensor.name) else { continue }
+                try frame.forEachReading { at, reading in
+                    guard at == place else { return }
+                    let at = corrections.takenAt(reading)
+                    if at <= latest, sensor.grid.label(of: at) == key.validAt { exact.add(reading) }
+                }
+            }
+            derived.buffer.exact[key] = exact
+        }
+    }
+}

@@ -1,0 +1,183 @@
+package import Measures
+internal import SQLite
+internal import Signing
+
+/// Devices and what opens the door to them. Only hashes of tokens and codes are kept.
+extension Archive {
+    package struct Device: Sendable, Equatable {
+        package let id: Int64
+        package let name: DeviceID
+        package let createdAt: Instant
+        package let revokedAt: Instant?
+        package let lastSeenAt: Instant?
+    }
+
+    /// Makes a device, or a further token for a device that was revoked or lost its own.
+    /// - Returns: the token: 32 random bytes in hexadecimal.
+    package func addDevice(_ name: DeviceID, now: Instant) throws -> String {
+        let token = Hexadecimal.text(try SecureRandom.bytes(32))
+        try database.transaction {
+            if let known = try device(named: name), known.revokedAt == nil {
+                throw ArchiveFault("the device \(name) exists: revoke it first (vaho-cloud device revoke \(name)) to give it a new token")
+            }
+            let device = try makeDevice(name, now: now)
+            try run("DELETE FROM token WHERE device = ?", device)
+            try insert(token: token, device, replaces: nil, now: now)
+        }
+        return token
+    }
+
+    /// A device of that name, new or as it was; revoked no longer.
+    private func makeDevice(_ name: DeviceID, now: Instant) throws -> Int64 {
+        if let known = try device(named: name) {
+            try run("UPDATE device SET revoked_at_ms = NULL WHERE id = ?", known.id)
+            return known.id
+        }
+        var insert = try database.prepare("INSERT INTO device (name, created_at_ms) VALUES (?, ?)")
+        try insert.bind(name.name, at: 1)
+        try insert.bind(now.ms, at: 2)
+        try insert.run()
+        return database.lastInsertedRow
+    }
+
+    private func insert(token: String, _ device: Int64, replaces: String?, now: Instant) throws {
+        var insert = try database.prepare("INSERT INTO token (sha256, device, created_at_ms, replaces) VALUES (?, ?, ?, ?)")
+        try insert.bind(Archive.hash(token), at: 1)
+        try insert.bind(device, at: 2)
+        try insert.bind(now.ms, at: 3)
+        try insert.bind(replaces, at: 4)
+        try insert.run()
+    }
+
+    package func revoke(_ name: DeviceID, now: Instant) throws {
+        let device = try known(name)
+        var update = try database.prepare("UPDATE device SET revoked_at_ms = ? WHERE id = ? AND revoked_at_ms IS NULL")
+        try update.bind(now.ms, at: 1)
+        try update.bind(device.id, at: 2)
+        try update.run()
+    }
+
+    private func known(_ name: DeviceID) throws -> Device {
+        guard let device = try device(named: name) else { throw ArchiveFault("there is no device \(name): vaho-cloud device list names them") }
+        return device
+    }
+
+    package func device(named name: DeviceID) throws -> Device? { try devices("WHERE name = ?", name.name).first }
+    package func devices() throws -> [Device] { try devices("", nil) }
+
+    /// The device a token belongs to, revoked or not, and whether the token has never been used.
+    package func device(withToken token: String) throws -> (device: Device, isNew: Bool)? {
+        guard let device = try devices("JOIN token t ON t.device = device.id WHERE t.sha256 = ?", Archive.hash(token)).first else { return nil }
+        var select = try database.prepare("SELECT replaces FROM token WHERE sha256 = ?")
+        try select.bind(Archive.hash(token), at: 1)
+        return (device, try select.step() && !select.isNull(0))
+    }
+
+    private func devices(_ condition: String, _ value: String?) throws -> [Device] {
+        var select = try database.prepare(
+            "SELECT device.id, device.name, device.created_at_ms, revoked_at_ms, last_seen_at_ms FROM device \(condition) ORDER BY device.name")
+        if let value { try select.bind(value, at: 1) }
+        var devices: [Device] = []
+        while try select.step() {
+            guard let name = DeviceID(select.text(1)) else { continue }
+            devices.append(
+                Device(
+                    id: select.integer(0), name: name, createdAt: Instant(ms: select.integer(2)),
+                    revokedAt: select.optionalInteger(3).map(Instant.init(ms:)), lastSeenAt: select.optionalInteger(4).map(Instant.init(ms:))))
+        }
+        return devices
+    }
+
+    package func touch(_ device: Int64, now: Instant) throws {
+        var update = try database.prepare("UPDATE device SET last_seen_at_ms = ? WHERE id = ?")
+        try update.bind(now.ms, at: 1)
+        try update.bind(device, at: 2)
+        try update.run()
+    }
+
+    // MARK: new tokens in place of old
+
+    /// From its next answer on the device is asked to fetch a new token.
+    package func askToRotate(_ name: DeviceID, now: Instant) throws {
+        var update = try database.prepare("UPDATE device SET rotate_at_ms = ? WHERE id = ?")
+        try update.bind(now.ms, at: 1)
+        try update.bind(try known(name).id, at: 2)
+        try update.run()
+    }
+
+    /// A further token. The one it replaces opens until this one is first used, so that an answer may get lost.
+    package func rotate(_ token: String, of device: Int64, now: Instant) throws -> String {
+        let fresh = Hexadecimal.text(try SecureRandom.bytes(32))
+        let old = Archive.hash(token)
+        try database.transaction {
+            var delete = try database.prepare("DELETE FROM token WHERE replaces = ?")
+            try delete.bind(old, at: 1)
+            try delete.run()
+            try insert(token: fresh, device, replaces: old, now: now)
+        }
+        return fresh
+    }
+
+    /// A token is used for the first time: what it replaces is void from now on.
+    package func used(_ token: String, now: Instant) throws {
+        try database.transaction {
+            var select = try database.prepare("SELECT device, replaces FROM token WHERE sha256 = ? AND replaces IS NOT NULL")
+            try select.bind(Archive.hash(token), at: 1)
+            guard try select.step() else { return }
+            let (device, replaces) = (select.integer(0), select.text(1))
+            var code = try database.prepare("UPDATE enrolment_code SET used_at_ms = ? WHERE sha256 = ?")
+            try code.bind(now.ms, at: 1)
+            try code.bind(replaces, at: 2)
+            try code.run()
+            var others = try database.prepare("DELETE FROM token WHERE device = ? AND sha256 <> ?")
+            try others.bind(device, at: 1)
+            try others.bind(Archive.hash(token), at: 2)
+            try others.run()
+            try run("UPDATE token SET replaces = NULL WHERE device = ?", device)
+            try run("UPDATE device SET rotate_at_ms = NULL WHERE id = ?", device)
+        }
+    }
+
+    // MARK: enrolment
+
+    /// A code that makes one device, once, before it expires: ten letters and digits that are not mistaken for each other.
+    package func makeCode(for name: DeviceID, now: Instant, validFor validity: Duration) throws -> String {
+        let letters = Array("0123456789ABCDEFGHJKMNPQRSTVWXYZ")  // base 32 by Crockford
+        let symbols = try SecureRandom.bytes(10).map { letters[Int($0 & 31)] }
+        let code = String(symbols.prefix(5)) + "-" + String(symbols.suffix(5))
+        var insert = try database.prepare("INSERT INTO enrolment_code VALUES (?, ?, ?, ?, NULL)")
+        try insert.bind(Archive.hash(Archive.plain(code)), at: 1)
+        try insert.bind(name.name, at: 2)
+        try insert.bind(now.ms, at: 3)
+        try insert.bind((now + validity).ms, at: 4)
+        try insert.run()
+        return code
+    }
+
+    /// Turns a code into a device and its token. Where the answer gets lost the code can be used again: it is spent when the
+    /// token is first used.
+    /// - Returns: `nil` for a code that is unknown, spent or expired.
+    package func enrol(code: String, now: Instant) throws -> (device: DeviceID, token: String)? {
+        let hash = Archive.hash(Archive.plain(code))
+        return try database.transaction {
+            var select = try database.prepare("SELECT device FROM enrolment_code WHERE sha256 = ? AND used_at_ms IS NULL AND expires_at_ms > ?")
+            try select.bind(hash, at: 1)
+            try select.bind(now.ms, at: 2)
+            guard try select.step(), let name = DeviceID(select.text(0)) else { return nil }
+            let token = Hexadecimal.text(try SecureRandom.bytes(32))
+            let device = try makeDevice(name, now: now)
+            var delete = try database.prepare("DELETE FROM token WHERE replaces = ?")
+            try delete.bind(hash, at: 1)
+            try delete.run()
+            try insert(token: token, device, replaces: hash, now: now)
+            return (name, token)
+        }
+    }
+
+    /// As it was printed or as someone read it out.
+    private static func plain(_ code: String) -> String {
+        String(code.uppercased().filter { $0 != "-" && $0 != " " }.map { $0 == "O" ? "0" : $0 == "I" || $0 == "L" ? "1" : $0 })
+    }
+
+    static func hash(_ token: String) -> String { Hexadecimal.text(SHA256.digest(Array(token.utf8))) }
+}

@@ -1,0 +1,67 @@
+internal import Measures
+internal import Observing
+internal import SQLite
+internal import Wire
+
+/// What records say: sensors, holes, corrections of the clock. They are few, and taken in with their batch.
+extension Archive {
+    func derive(_ record: Record, _ device: Int64, _ epoch: Epoch, _ sequence: Int64, batch: Int64, _ held: inout HeldRanges) throws {
+        switch record {
+        case .sensor(let sensor): try upsert(sensor, device)
+        case .clockCorrection(let correction): try insert(correction, device, epoch, sequence, batch: batch)
+        case .hole(let hole):
+            try insert(hole, device, epoch, sequence)
+            // What will never come is settled, in this epoch or in one before it.
+            guard let gone = hole.sequences else { return }
+            if let other = hole.epoch, other != epoch {
+                let before = try heldRanges(device, other)
+                var after = before
+                after.insert(gone)
+                try save(after, before, device, other)
+            } else if gone.upperBound < sequence {
+                held.insert(gone)
+            }
+        }
+    }
+
+    func upsert(_ record: SensorRecord, _ device: Int64) throws {
+        var upsert = try database.prepare(
+            """
+            INSERT INTO sensor (device, name, kind, driver, serial, place, step_s) VALUES (?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (device, name) DO UPDATE SET kind = excluded.kind, driver = excluded.driver, serial = excluded.serial,
+                place = excluded.place, step_s = excluded.step_s
+            """)
+        try upsert.bind(device, at: 1)
+        for (place, text) in [record.sensor.name, record.kind, record.driver, record.serial, record.place].enumerated() {
+            try upsert.bind(text, at: Int32(place + 2))
+        }
+        try upsert.bind(record.step.wholeSeconds, at: 7)
+        try upsert.run()
+    }
+
+    private func insert(_ hole: Hole, _ device: Int64, _ epoch: Epoch, _ sequence: Int64) throws {
+        var insert = try database.prepare("INSERT INTO hole VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
+        try insert.bind(device, at: 1)
+        try insert.bind(Int64(bitPattern: epoch.bits), at: 2)
+        try insert.bind(sequence, at: 3)
+        try insert.bind(hole.sensor?.name, at: 4)
+        try insert.bind(hole.reason.name, at: 5)
+        try insert.bind(hole.from.ms, at: 6)
+        try insert.bind(hole.to.ms, at: 7)
+        try insert.bind(hole.count, at: 8)
+        try insert.run()
+    }
+
+    private func insert(_ correction: ClockCorrection, _ device: Int64, _ epoch: Epoch, _ sequence: Int64, batch: Int64) throws {
+        var insert = try database.prepare(
+            """
+            INSERT INTO clock_correction (device, epoch, sequence, batch, boot, offset_ms, from_ms, to_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT DO NOTHING
+            """)
+        for (place, value) in [
+            device, Int64(bitPattern: epoch.bits), sequence, batch, Int64(correction.boot), correction.offset.ms, correction.boottimeMs.lowerBound,
+            correction.boottimeMs.upperBound,
+        ].enumerated() { try insert.bind(value, at: Int32(place + 1)) }
+        try insert.run()
+    }
+}

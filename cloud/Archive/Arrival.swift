@@ -1,0 +1,39 @@
+package import Measures
+package import Wire
+
+extension Archive {
+    /// A batch, whose it is, and when it came. Its readings stay packed.
+    package struct Arrival: Sendable {
+        package let device: Int64
+        package let frame: BatchFrame
+        package let receivedAt: Instant
+        let malformed: [Int]  // places of readings whose time nothing can be done with
+        let boots: ClosedRange<UInt32>
+
+        /// - Throws: `BatchRefusal` where the readings' columns do not hold what they should.
+        package init(device: Int64, frame: BatchFrame, receivedAt: Instant) throws(BatchRefusal) {
+            self.device = device
+            self.frame = frame
+            self.receivedAt = receivedAt
+            var malformed: [Int] = []
+            var boots: (first: UInt32, last: UInt32)?
+            var place = 0
+            var records = frame.records[...]
+            try frame.forEachReading { _, reading in
+                while records.first?.place == place {
+                    records = records.dropFirst()
+                    place += 1
+                }
+                if !Instant.valid.contains(reading.takenAt) { malformed.append(place) }
+                boots = (min(boots?.first ?? .max, reading.boot), max(boots?.last ?? 0, reading.boot))
+                place += 1
+            }
+            self.malformed = malformed
+            self.boots = boots.map { $0.first...$0.last } ?? 0...0
+        }
+
+        package init(device: Int64, batch: Batch, receivedAt: Instant) throws(BatchRefusal) {
+            try self.init(device: device, frame: BatchFrame(batch.binary()), receivedAt: receivedAt)
+        }
+    }
+}

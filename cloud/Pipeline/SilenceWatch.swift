@@ -1,0 +1,73 @@
+package import Archive
+internal import HTTPClient
+internal import Measures
+package import Runtime
+internal import Text
+
+/// Raises an alarm when a device falls silent: in the log, and by webhook until it has been taken.
+package struct SilenceWatch: Service {
+    private let archive: Archive
+    private let limit: Duration
+    private let webhook: String?
+    private let client: HTTPClient
+    private let log: Log
+
+    /// - Parameters:
+    ///   - limit: how long a device may not be heard of.
+    ///   - webhook: an address that alarms are posted to as JSON.
+    package init(archive: Archive, limit: Duration, webhook: String?, log: Log) {
+        self.archive = archive
+        self.limit = limit
+        self.webhook = webhook
+        client = HTTPClient(settings: HTTPClient.Settings(userAgent: "vaho-cloud"))
+        self.log = log
+    }
+
+    package func run() async throws {
+        let upSince = LabelClock.wallClock
+        var pause: Duration = .seconds(1)
+        while true {
+            try await Task.sleep(for: min(pause, .seconds(300)))
+            do {
+                try await archive.watchSilence(limit, upSince: upSince, now: LabelClock.wallClock)
+                for alarm in try await archive.untoldAlarms() { try await tell(alarm) }
+                pause = min(.seconds(10), max(.seconds(1), limit / 10))
+            } catch is CancellationError { throw CancellationError() } catch {
+                pause *= 2
+                log(.error, "alarm not told, tried again", ["error": "\(error)", "after_s": pause.wholeSeconds])
+            }
+        }
+    }
+
+    private func tell(_ alarm: Archive.Alarm) async throws {
+        if let webhook {
+            let response = try await client.send(
+                HTTPClient.Request(method: "POST", url: webhook, headers: [("Content-Type", "application/json")], body: json(alarm)))
+            guard (200..<300).contains(response.status) else { throw WebhookRefused(status: response.status) }
+        }
+        try await archive.told(alarm)
+        if let endedAt = alarm.endedAt {
+            log(
+                .info, "device heard again",
+                ["device": alarm.device, "silent_since": RFC3339.format(ms: alarm.since.ms), "at": RFC3339.format(ms: endedAt.ms)])
+        } else {
+            log(.warning, "device silent", ["device": alarm.device, "since": RFC3339.format(ms: alarm.since.ms)])
+        }
+    }
+
+    private func json(_ alarm: Archive.Alarm) -> [UInt8] {
+        var json = JSONWriter()
+        json.object { json in
+            json.field("kind", alarm.endedAt == nil ? "device_silent" : "device_heard_again")
+            json.field("device", alarm.device.name)
+            json.field("since", RFC3339.format(ms: alarm.since.ms))
+            json.field("ended", alarm.endedAt.map { RFC3339.format(ms: $0.ms) })
+        }
+        return json.bytes
+    }
+
+    private struct WebhookRefused: Error, CustomStringConvertible {
+        let status: Int
+        var description: String { "the webhook answered \(status)" }
+    }
+}

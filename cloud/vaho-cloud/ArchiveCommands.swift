@@ -1,0 +1,40 @@
+internal import Archive
+internal import Console
+internal import Pipeline
+internal import Runtime
+internal import SQLite
+
+extension Program.Command {
+    static let backup = Program.Command(
+        "backup", "copy archive and signing key into a folder, while the server runs", usage: "FOLDER", options: [.config, .store], positional: 1...1
+    ) { arguments in
+        let settings = try CloudSettings.read(arguments)
+        let folder = arguments.positional[0]
+        let archive = try await Archive(folder: settings.storeFolder, access: .readOnly)
+        try Files.makeFolder(folder)
+        guard !Files.exists("\(folder)/archive.sqlite") else { throw Failure("\(folder) holds an archive already: name a folder without one") }
+        // Into place under its name only when whole: what is called archive.sqlite is a backup.
+        let copy = "\(folder)/archive.sqlite.part"
+        try? Files.remove(copy)
+        try await archive.backUp(to: copy)
+        try Files.rename(copy, to: "\(folder)/archive.sqlite")
+        try ReleaseSigner.copyKey(from: settings.storeFolder, to: folder)
+        let totals = try await Archive(folder: folder, access: .readOnly).totals()
+        StandardOutput.write(
+            "\(folder) holds \(totals.devices) devices and \(totals.readings) readings; to restore: vaho-cloud serve --store sqlite:\(folder)\n")
+    }
+
+    static let rebuild = Program.Command(
+        "rebuild", "derive all observations again from the log", options: [.config, .store]
+    ) { arguments in
+        let settings = try CloudSettings.read(arguments)
+        let archive = try await Archive(folder: settings.storeFolder, access: .existing)
+        let reader = try await Archive(folder: settings.storeFolder, access: .readOnly)
+        try await archive.forgetObservations()
+        let derivation = Derivation(archive: archive, reader: reader, wake: Inbox(limit: 1), log: Log("vaho-cloud"))
+        // A server that runs beside it may take steps too: each is taken once.
+        while try await derivation.step() {}
+        let sensors = try await reader.sensors()
+        StandardOutput.write("\(sensors.reduce(0) { $0 + $1.observations }) observations of \(sensors.count) sensors\n")
+    }
+}

@@ -1,0 +1,47 @@
+internal import Console
+internal import HTTPClient
+internal import Releases
+internal import Runtime
+internal import Signing
+package import Wire
+
+/// What enrolling leaves in the state folder: a file of settings, the token, the release keys. The daemon reads them where the
+/// configuration says nothing else.
+package enum EnrolmentFile {
+    package static func path(in folder: String) -> String { "\(folder)/enrolment" }
+    private static func tokenPath(in folder: String) -> String { "\(folder)/token" }
+
+    /// The settings that an earlier enrolment left; empty without one.
+    package static func settings(in folder: String) throws -> [String: String] {
+        let path = path(in: folder)
+        guard Files.exists(path) else { return [:] }
+        return try Settings.parse(file: String(decoding: Files.read(path, limit: 1 << 16), as: UTF8.self), path: path)
+    }
+
+    /// Asks the cloud at `url` for this device's identity.
+    package static func fetch(_ url: String, code: String, certificateAuthorities: String?) async throws -> Enrolment {
+        var http = HTTPClient.Settings(userAgent: "vaho-edge/\(EdgeVersion.text)")
+        http.certificateAuthorities = certificateAuthorities
+        let symbols = code.filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
+        guard symbols == code, !code.isEmpty else { throw StoreFault("«\(code)» is not a code: it looks like ABCDE-FGHJK") }
+        let response = try await HTTPClient(settings: http).send(
+            HTTPClient.Request(
+                method: "POST", url: "\(url)/v1/enrol", headers: [("Content-Type", "application/json"), ("Accept", Enrolment.mediaType)],
+                body: Array("{\"code\":\"\(code)\"}".utf8)))
+        guard response.status == 200 else {
+            throw StoreFault("the cloud answered \(response.status): \(String(decoding: response.body.prefix(300), as: UTF8.self))")
+        }
+        return try Enrolment(binary: response.body)
+    }
+
+    /// Writes all of it; the settings last, so that they never name what is not there.
+    package static func write(_ enrolment: Enrolment, url: String, folder: String, extra: [(String, String)]) throws {
+        _ = try ReleaseKeyFile.keys(enrolment.releaseKeys, path: "the cloud's answer")
+        try Files.makeFolder(folder)
+        try Files.replace(ModelIntake.trustFile(in: folder), with: Array(enrolment.releaseKeys.utf8))
+        try Files.replace(tokenPath(in: folder), with: Array((enrolment.token + "\n").utf8), mode: 0o600)
+        var lines = ["VAHO_CLOUD_URL=\(url)", "VAHO_DEVICE_ID=\(enrolment.device)", "VAHO_TOKEN_FILE=\(tokenPath(in: folder))"]
+        for (name, value) in extra { lines.append("\(name)=\(value)") }
+        try Files.replace(path(in: folder), with: Array((lines.joined(separator: "\n") + "\n").utf8))
+    }
+}

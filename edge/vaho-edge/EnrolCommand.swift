@@ -1,0 +1,25 @@
+internal import Console
+internal import EdgeDaemon
+internal import Runtime
+internal import Wire
+
+extension Program.Command {
+    static let enrol = Program.Command(
+        "enrol", "join a cloud with a one-time code (vaho-cloud device code NAME)", usage: "URL CODE [--config FILE]", options: [.config],
+        positional: 2...2
+    ) { arguments in
+        let (url, code) = (arguments.positional[0], arguments.positional[1])
+        let (folder, authorities, problem) = try EdgeSettings.enrolling(arguments, url: url)
+        if let problem { throw WrongUse(problem) }
+        var trimmed = url
+        while trimmed.hasSuffix("/") { trimmed.removeLast() }
+        // Before the code is spent: a folder that cannot be written would lose the token.
+        try Files.makeFolder(folder)
+        try Files.replace("\(folder)/.enrol", with: [])
+        try Files.remove("\(folder)/.enrol")
+        let enrolment = try await EnrolmentFile.fetch(trimmed, code: code, certificateAuthorities: authorities)
+        try EnrolmentFile.write(
+            enrolment, url: trimmed, folder: folder, extra: authorities.map { [("VAHO_CA_FILE", $0)] } ?? [])
+        StandardOutput.write("this device is \(enrolment.device) at \(trimmed); \(EnrolmentFile.path(in: folder)) says so to vaho-edge run\n")
+    }
+}
