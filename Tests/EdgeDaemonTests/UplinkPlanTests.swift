@@ -40,6 +40,12 @@ import Wire
         plan.settled(next, backlog: 94_501)
         let lives = [life(last: 100_001, held: [1...5_000, 99_501...100_000])]
         #expect(plan.next(lives: lives) == .send(life: 1, from: 100_001, through: 100_001, limit: 5_000))
+        // The server spaces batches by a minute, and a reading comes every ten seconds: the backlog has its turn all the same.
+        plan.settled(Answer.Next(afterMs: 60_000, maxReadings: 5_000, maxBytes: 1 << 20), backlog: 94_500)
+        let still = [life(last: 100_002, held: [1...5_000, 99_501...100_001])]
+        #expect(plan.next(lives: still) == .send(life: 1, from: 5_001, through: 99_500, limit: 5_000))
+        plan.settled(Answer.Next(afterMs: 60_000, maxReadings: 5_000, maxBytes: 1 << 20), backlog: 89_501)
+        #expect(plan.next(lives: still) == .wait(.seconds(60)))
     }
 
     @Test func `at start every life that has nothing to send is asked for, and again when the cloud has lost rows`() {

@@ -116,7 +116,10 @@ def decode(data: bytes) -> Batch:
         records.append((first + place, KINDS[kind]))
     taken = {sequence for sequence, _ in records}
     sequences = [first + place for place in range(rows) if first + place not in taken]
-    readings = _readings(reader, sensors, sequences)
+    packed = Reader(reader.blob())
+    readings = _readings(packed, sensors, sequences)
+    if packed.at != len(packed.data):
+        raise Malformed("the columns of readings are longer than their readings")
     if reader.raw(1)[0] == 1:
         reader.blob()  # the device's report
     if reader.at != len(reader.data):

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 # Off by default: an edge that does not know the variable refuses to start. For one that does: {"VAHO_BACKOFF_SECONDS": "0.2"}
-EXTRA_EDGE_VARIABLES: dict[str, str] = {}
+EXTRA_EDGE_VARIABLES: dict[str, str] = {"VAHO_BACKOFF_SECONDS": "1"}
 
 
 class ProgramFault(Exception):

@@ -19,6 +19,7 @@ package struct UplinkPlan: Sendable {
     private var failures = 0
     private var limit = 5_000  // rows
     private var hasReported = false
+    private var lastWasLive = false
     private var unverified: Set<Int64>?  // nil: of this run no answer has come yet
 
     /// - Parameters:
@@ -59,9 +60,15 @@ package struct UplinkPlan: Sendable {
         return delivered.first { waiting.contains($0) }
     }
 
-    /// Live rows first; beside them the lowest gap of the oldest life.
-    private func toSend(_ lives: [Life]) -> Step? {
-        if let current = lives.last, let tail = current.outstanding.last, tail.upperBound == current.last {
+    /// Live rows and the lowest gap of the oldest life in turn, live rows first: where the server spaces batches further apart
+    /// than readings come, live rows alone would leave the backlog as it is.
+    private mutating func toSend(_ lives: [Life]) -> Step? {
+        let isTurnOfBacklog = lastWasLive
+        lastWasLive = false
+        if let current = lives.last, let tail = current.outstanding.last, tail.upperBound == current.last,
+            !isTurnOfBacklog || (current.outstanding.count == 1 && tail.count <= limit && lives.dropLast().allSatisfy { $0.outstanding.isEmpty })
+        {
+            lastWasLive = true
             // After a long outage the newest of them, so that the cloud knows at once how things are.
             let from = tail.count <= limit ? tail.lowerBound : max(tail.lowerBound, tail.upperBound - min(UplinkPlan.liveRows, Int64(limit)) + 1)
             return .send(life: current.number, from: from, through: tail.upperBound, limit: limit)
@@ -83,7 +90,9 @@ package struct UplinkPlan: Sendable {
         failures = 0
         limit = max(1, min(Batch.rowLimit, Int(clamping: next.maxReadings)))
         hasReported = true  // with the batch
-        let asked = min(UplinkPlan.longestBackoff, .milliseconds(max(0, next.afterMs)))
+        // Live rows are few: the batch of the backlog beside them follows at once.
+        let isSpaced = !lastWasLive || backlog == 0
+        let asked: Duration = isSpaced ? min(UplinkPlan.longestBackoff, .milliseconds(max(0, next.afterMs))) : .zero
         pause = backlog > 0 || unverified?.isEmpty == false ? asked : max(period, asked)
     }
 

@@ -82,8 +82,10 @@ enum StoreFile {
     private static func drop(_ path: String) { for suffix in suffixes { unsafe unlink(path + suffix) } }
 
     private static func dropOldest(besides path: String) {
-        let folder = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-        let aside = ((try? Files.list(folder)) ?? []).filter { $0.contains(".damaged-") && $0.hasSuffix(".sqlite") }
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        let folder = parts.dropLast().joined(separator: "/")
+        let damaged = "\(parts.last?.split(separator: ".").first ?? "").damaged-"
+        let aside = ((try? Files.list(folder)) ?? []).filter { $0.hasPrefix(damaged) && $0.hasSuffix(".sqlite") }
         for name in aside.dropLast(keptAside) { drop("\(folder)/\(name)") }
     }
 
