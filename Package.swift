@@ -84,6 +84,9 @@ let package = Package(
             name: "vaho-cloud", dependencies: core + ["API", "Archive", "Pipeline", "Runtime", "Console", "Signing", "HTTPServer"],
             path: "cloud/vaho-cloud", swiftSettings: features),
 
+        .executableTarget(
+            name: "vaho-bench", dependencies: ["Measures", "Wire", "HTTPClient"], path: "Benchmarks/vaho-bench", swiftSettings: features),
+
         tests("MeasuresTests", ["Measures"]),
         tests("TextTests", ["Text"]),
         tests("BytesTests", ["Bytes"]),

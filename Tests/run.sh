@@ -10,10 +10,10 @@ heading "packages"
 deploy/install-deps.sh --build --test
 
 heading "format"
-swift format lint --strict --recursive --parallel Package.swift Sources edge cloud Tests
+swift format lint --strict --recursive --parallel Package.swift Sources edge cloud Tests Benchmarks
 
 heading "shell scripts"
-shellcheck -S warning deploy/*.sh Tests/*.sh .ci/run
+shellcheck -S warning deploy/*.sh Tests/*.sh Benchmarks/*.sh .ci/run
 
 heading "build"
 swift build "${build[@]}" --build-tests

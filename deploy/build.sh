@@ -22,8 +22,11 @@ flags=(-c release --static-swift-stdlib --scratch-path .build-release
     -Xlinker --as-needed -Xswiftc -Xclang-linker -Xswiftc -static-libgcc)
 # Swift's runtime asks for libstdc++ by name: found here first, it is linked in, and a megabyte less is mapped.
 archive=$(find /usr/lib/gcc -name libstdc++.a 2>/dev/null | sort -V | tail -n 1)
+mkdir -p .build-release/static
+# Nobody links against a program: its symbols need no names at run time (a quarter of a megabyte).
+echo '{ local: *; };' >.build-release/static/exports
+flags+=(-Xlinker "--version-script=$PWD/.build-release/static/exports")
 if [ -n "$archive" ]; then
-    mkdir -p .build-release/static
     ln -sf "$archive" .build-release/static/libstdc++.a
     flags+=(-Xlinker "-L$PWD/.build-release/static")
 fi

@@ -6,10 +6,16 @@ package enum CRC32C {
         return value
     }
 
-    package static func checksum(_ bytes: some Sequence<UInt8>) -> UInt32 {
-        var crc = Running()
-        for byte in bytes { crc.add(byte) }
-        return crc.value
+    package static func checksum(_ bytes: [UInt8]) -> UInt32 { checksum(bytes[...]) }
+
+    package static func checksum(_ bytes: ArraySlice<UInt8>) -> UInt32 {
+        var state: UInt32 = 0xFFFF_FFFF
+        unsafe bytes.withUnsafeBufferPointer { bytes in
+            unsafe table.withUnsafeBufferPointer { table in
+                for byte in unsafe bytes { state = unsafe (state >> 8) ^ table[Int((state ^ UInt32(byte)) & 0xFF)] }
+            }
+        }
+        return state ^ 0xFFFF_FFFF
     }
 
     /// A checksum that grows byte by byte.

@@ -6,6 +6,7 @@ internal import CSQLite
 
     private let handle: OpaquePointer
     package let isReadOnly: Bool
+    private let statements = StatementCache()
 
     /// - Parameters:
     ///   - path: a file, made when missing (read-write), or `:memory:`.
@@ -25,9 +26,18 @@ internal import CSQLite
         unsafe sqlite3_busy_timeout(handle, busyTimeoutMs)
         try execute("PRAGMA cache_size = -\(cacheKiB)")
         try execute("PRAGMA foreign_keys = ON")
+        if access == .readWrite, unsafe sqlite3_db_readonly(handle, "main") == 1 {  // SQLite's silent second best
+            throw SQLiteError(code: SQLITE_READONLY, message: "\(path) cannot be written now", sql: "")
+        }
     }
 
-    deinit { unsafe sqlite3_close_v2(handle) }
+    deinit {
+        statements.close()
+        unsafe sqlite3_close_v2(handle)
+    }
+
+    /// Whether a commit waits until it is on the disk. Without it a power cut may take the last commits back, whole.
+    package func setDurable(_ isDurable: Bool) throws(SQLiteError) { try execute("PRAGMA synchronous = \(isDurable ? "FULL" : "NORMAL")") }
 
     /// Write-ahead log, and an fsync at each commit: what is committed survives a power cut.
     package func makeDurable() throws(SQLiteError) {
@@ -71,7 +81,7 @@ internal import CSQLite
         guard code == SQLITE_OK else { throw error(code, sql) }
     }
 
-    package func prepare(_ sql: String) throws(SQLiteError) -> Statement { try unsafe Statement(handle, sql) }
+    package func prepare(_ sql: String) throws(SQLiteError) -> Statement { try unsafe Statement(handle, sql, statements) }
 
     /// All or nothing. There is no `await` in `body`, so no other work of the actor slips in.
     package func transaction<Result>(_ body: () throws -> Result) throws -> Result {

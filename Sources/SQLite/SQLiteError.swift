@@ -11,7 +11,8 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
     private var primary: Int32 { code & 0xFF }
     package var isFull: Bool { primary == SQLITE_FULL }
     package var isCorrupt: Bool { primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB }
-    package var isIOFailure: Bool { primary == SQLITE_IOERR }
+    /// The disk failed, or the file was opened when it could not be written: a new connection may see it otherwise.
+    package var wantsReopening: Bool { primary == SQLITE_IOERR || primary == SQLITE_READONLY }
     /// May succeed when tried again: busy, or a disk that is full, read-only or failing now.
     package var isRetryable: Bool {
         [SQLITE_BUSY, SQLITE_LOCKED, SQLITE_FULL, SQLITE_IOERR, SQLITE_READONLY, SQLITE_CANTOPEN].contains(primary)

@@ -5,8 +5,14 @@ internal import CSQLite
     private let handle: OpaquePointer
     private let connection: OpaquePointer
     private let sql: String
+    private let cache: StatementCache
 
-    init(_ connection: OpaquePointer, _ sql: String) throws(SQLiteError) {
+    init(_ connection: OpaquePointer, _ sql: String, _ cache: StatementCache) throws(SQLiteError) {
+        self.cache = cache
+        if let handle = unsafe cache.take(sql) {
+            unsafe (self.handle, self.connection, self.sql) = (handle, connection, sql)
+            return
+        }
         var handle: OpaquePointer?
         let code = unsafe sqlite3_prepare_v3(connection, sql, -1, 0, &handle, nil)
         guard code == SQLITE_OK, let handle = unsafe handle else {
@@ -15,7 +21,7 @@ internal import CSQLite
         unsafe (self.handle, self.connection, self.sql) = (handle, connection, sql)
     }
 
-    deinit { unsafe sqlite3_finalize(handle) }
+    deinit { unsafe cache.put(handle, sql) }
 
     package func bind(_ value: Int64?, at index: Int32) throws(SQLiteError) {
         if let value { try check(unsafe sqlite3_bind_int64(handle, index, value)) } else { try bindNull(at: index) }

@@ -47,6 +47,7 @@ extension Archive {
             derived.through = id
             derived.readings += frame.readingCount
         }
+        derived.buffer.close()
         try makeExact(&derived)
         return derived
     }
@@ -55,6 +56,9 @@ extension Archive {
     /// - Returns: whether there was something to take.
     package func take(_ derived: Derived) throws -> Bool {
         guard !derived.isEmpty else { return false }
+        // What a power cut takes back is derived again: no fsync of its own, which an ingest would wait for.
+        try database.setDurable(false)
+        defer { try? database.setDurable(true) }
         return try database.transaction {
             guard try database.integer("SELECT through FROM derived WHERE name = 'observations'") == derived.after else { return true }
             try write(derived.buffer)

@@ -21,6 +21,7 @@ package actor Archive {
     /// - Parameter folder: holds `archive.sqlite` and the signing key.
     package init(folder: String, access: Access = .making) async throws {
         self.folder = folder
+        Connection.leanMemory()
         database = try Archive.connection(folder, access)
     }
 

@@ -19,23 +19,39 @@ struct BinBuffer: Sendable {
     private(set) var bins: [Key: Bin] = [:]
     private(set) var removed: [Key: Bin] = [:]
     var exact: [Key: Bin] = [:]  // in place of what is stored and the sums above
-    private(set) var newest: [Int: Instant] = [:]  // reading, by sensor
+    private(set) var newest: [Instant?] = []  // reading, by sensor
     private var places: [Int64: [SensorName: Int]] = [:]
+    private var open: [Bin?] = []  // by sensor: readings come in the order of time, most go to the same bin as the last
 
     /// A sensor's place here, if it has one.
     func place(_ device: Int64, _ name: SensorName) -> Int? { places[device]?[name] }
 
     mutating func note(_ sensor: Sensor) -> Int {
         sensors.append(sensor)
+        open.append(nil)
+        newest.append(nil)
         places[sensor.device, default: [:]][sensor.name] = sensors.count - 1
         return sensors.count - 1
     }
 
     mutating func add(_ reading: Reading, at instant: Instant, to sensor: Int) {
         let label = sensors[sensor].grid.label(of: instant)
-        bins[Key(sensor: sensor, validAt: label), default: Bin(validAt: label)].add(reading)
-        if newest[sensor].map({ instant > $0 }) ?? true { newest[sensor] = instant }
+        if open[sensor]?.validAt != label {
+            close(sensor)
+            open[sensor] = bins.removeValue(forKey: Key(sensor: sensor, validAt: label)) ?? Bin(validAt: label)
+        }
+        open[sensor]?.add(reading)
+        if let last = newest[sensor], instant <= last { return }
+        newest[sensor] = instant
     }
+
+    private mutating func close(_ sensor: Int) {
+        if let bin = open[sensor] { bins[Key(sensor: sensor, validAt: bin.validAt)] = bin }
+        open[sensor] = nil
+    }
+
+    /// All that was added is in `bins` from here on.
+    mutating func close() { for sensor in sensors.indices { close(sensor) } }
 
     mutating func remove(_ reading: Reading, at instant: Instant, from sensor: Int) {
         let label = sensors[sensor].grid.label(of: instant)
@@ -44,15 +60,21 @@ struct BinBuffer: Sendable {
 }
 
 extension Archive {
+    private static let selectBin = """
+        SELECT readings, failed, humidity_sum_mpct, humidity_min_mpct, humidity_max_mpct, temperature_readings, temperature_sum_mc
+        FROM observation_bin WHERE sensor = ? AND valid_at_ms = ?
+        """
+
     func bin(_ sensor: BinBuffer.Sensor, _ validAt: Instant) throws -> Bin? {
-        var select = try database.prepare(
-            """
-            SELECT b.readings, b.failed, b.humidity_sum_mpct, b.humidity_min_mpct, b.humidity_max_mpct, b.temperature_readings, b.temperature_sum_mc
-            FROM observation_bin b JOIN sensor s ON s.id = b.sensor WHERE s.device = ? AND s.name = ? AND b.valid_at_ms = ?
-            """)
-        try select.bind(sensor.device, at: 1)
-        try select.bind(sensor.name.name, at: 2)
-        try select.bind(validAt.ms, at: 3)
+        guard let id = try knownID(of: sensor) else { return nil }
+        var select = try database.prepare(Archive.selectBin)
+        return try bin(id, validAt, &select)
+    }
+
+    private func bin(_ sensor: Int64, _ validAt: Instant, _ select: inout Statement) throws -> Bin? {
+        select.reset()
+        try select.bind(sensor, at: 1)
+        try select.bind(validAt.ms, at: 2)
         guard try select.step() else { return nil }
         var bin = Bin(validAt: validAt)
         (bin.count, bin.failed, bin.humiditySumMpct) = (select.integer(0), select.integer(1), select.integer(2))
@@ -65,8 +87,10 @@ extension Archive {
     func write(_ buffer: BinBuffer) throws {
         var counts: [Int: Int64] = [:]  // bins that are new, by sensor
         let ids = try buffer.sensors.map { try id(of: $0) }
+        var select = try database.prepare(Archive.selectBin)
+        var upsert = try database.prepare(Archive.upsertBin)
         for key in Set(buffer.bins.keys).union(buffer.removed.keys) {
-            let stored = try bin(buffer.sensors[key.sensor], key.validAt)
+            let stored = try bin(ids[key.sensor], key.validAt, &select)
             var bin = stored ?? Bin(validAt: key.validAt)
             if let exact = buffer.exact[key] {
                 bin = exact
@@ -74,27 +98,27 @@ extension Archive {
                 if let added = buffer.bins[key] { bin.add(added) }
                 if let removed = buffer.removed[key] { bin.remove(removed) }
             }
-            try write(bin, ids[key.sensor])
+            try write(bin, ids[key.sensor], &upsert)
             counts[key.sensor, default: 0] += (bin.isEmpty ? 0 : 1) - (stored == nil ? 0 : 1)
         }
         for (sensor, count) in counts { try note(ids[sensor], count, newest: buffer.newest[sensor], mayHaveLost: !buffer.removed.isEmpty) }
     }
 
-    private func write(_ bin: Bin, _ sensor: Int64) throws {
+    private static let upsertBin = """
+        INSERT INTO observation_bin VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (sensor, valid_at_ms) DO UPDATE SET
+            readings = excluded.readings, failed = excluded.failed, humidity_sum_mpct = excluded.humidity_sum_mpct,
+            humidity_min_mpct = excluded.humidity_min_mpct, humidity_max_mpct = excluded.humidity_max_mpct,
+            temperature_readings = excluded.temperature_readings, temperature_sum_mc = excluded.temperature_sum_mc
+        """
+
+    private func write(_ bin: Bin, _ sensor: Int64, _ upsert: inout Statement) throws {
         if bin.isEmpty {
             var delete = try database.prepare("DELETE FROM observation_bin WHERE sensor = ? AND valid_at_ms = ?")
             try delete.bind(sensor, at: 1)
             try delete.bind(bin.validAt.ms, at: 2)
             return try delete.run()
         }
-        var upsert = try database.prepare(
-            """
-            INSERT INTO observation_bin VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (sensor, valid_at_ms) DO UPDATE SET
-                readings = excluded.readings, failed = excluded.failed, humidity_sum_mpct = excluded.humidity_sum_mpct,
-                humidity_min_mpct = excluded.humidity_min_mpct, humidity_max_mpct = excluded.humidity_max_mpct,
-                temperature_readings = excluded.temperature_readings, temperature_sum_mc = excluded.temperature_sum_mc
-            """)
         let (low, high) = bin.count > 0 ? (bin.humidityMinMpct, bin.humidityMaxMpct) : (nil, nil)
         for (place, value) in [
             sensor, bin.validAt.ms, bin.count, bin.failed, bin.humiditySumMpct, low, high, bin.temperatureCount, bin.temperatureSumMc,
@@ -102,11 +126,15 @@ extension Archive {
         try upsert.run()
     }
 
-    private func id(of sensor: BinBuffer.Sensor) throws -> Int64 {
+    private func knownID(of sensor: BinBuffer.Sensor) throws -> Int64? {
         var select = try database.prepare("SELECT id FROM sensor WHERE device = ? AND name = ?")
         try select.bind(sensor.device, at: 1)
         try select.bind(sensor.name.name, at: 2)
-        if try select.step() { return select.integer(0) }
+        return try select.step() ? select.integer(0) : nil
+    }
+
+    private func id(of sensor: BinBuffer.Sensor) throws -> Int64 {
+        if let known = try knownID(of: sensor) { return known }
         try upsert(SensorRecord(sensor: sensor.name, kind: "unknown", step: sensor.grid.step), sensor.device)
         return database.lastInsertedRow
     }

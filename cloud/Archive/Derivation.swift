@@ -25,7 +25,7 @@ package struct Derivation: Service {
                 continue
             }
             guard await !wake.takeAll().isEmpty else { throw CancellationError() }
-            try await Task.sleep(for: .milliseconds(20))  // what comes together is derived together
+            try await Task.sleep(for: .milliseconds(200))  // what comes together is derived together
         }
     }
 

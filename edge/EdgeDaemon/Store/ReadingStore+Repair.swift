@@ -108,7 +108,7 @@ extension ReadingStore {
         do { return try body() } catch let error where StoreFile.isDamage(error) {
             try repair("\(error)")
             return try body()
-        } catch let error as SQLiteError where error.isIOFailure {
+        } catch let error as SQLiteError where error.wantsReopening {
             // After a failed fsync nobody knows what the kernel still has: the next try begins with a fresh look at the file.
             if let fresh = try? StoreFile.connection(path) { database = fresh }
             throw error
