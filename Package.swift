@@ -16,9 +16,10 @@ let strict: [SwiftSetting] = small + [.strictMemorySafety()]
 let arithmetic: [SwiftSetting] = strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]
 
 func library(
-    _ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = strict, resources: [Resource] = []
+    _ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = strict, exclude: [String] = [],
+    resources: [Resource] = []
 ) -> Target {
-    .target(name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", resources: resources, swiftSettings: settings)
+    .target(name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", exclude: exclude, resources: resources, swiftSettings: settings)
 }
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: features)
@@ -46,7 +47,7 @@ let package = Package(
         library("Forecasting", ["Measures", "Observing"], settings: arithmetic),
         library("Simulation", ["Measures"]),
         library("Releases", ["Measures", "Bytes", "Observing", "Forecasting"]),
-        library("Wire", ["Measures", "Bytes", "Psychrometrics", "Forecasting", "Observing", "Text"]),
+        library("Wire", ["Measures", "Bytes", "Psychrometrics", "Forecasting", "Observing", "Text"], exclude: ["FORMAT.md"]),
 
         // The shell both programs share.
         library("Runtime", ["Measures", "CLinux"]),

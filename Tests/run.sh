@@ -32,6 +32,12 @@ deploy/demo.sh --check --stay-offline --binaries "$bin"
 heading "the page in a browser"
 Tests/browser/run.sh "$bin"
 
+heading "faults: killed, cut off, full, flipped, jumping clocks, power cuts"
+Tests/faults.sh --seed 1 --minutes 2 --binaries "$bin"
+
+heading "decoders under the fuzzer"
+Tests/fuzz.sh 15
+
 heading "memory of the edge"
 Tests/edge-memory.sh "$bin/vaho-edge" "$bin/vaho-cloud"
 

@@ -5,7 +5,7 @@ set -euo pipefail
 runtime=(libsqlite3-0 libcurl4 libmicrohttpd12 libssl3 libjs-dygraphs ca-certificates)
 build=(libsqlite3-dev libcurl4-openssl-dev libmicrohttpd-dev libssl-dev libjs-dygraphs ca-certificates)
 demo=(jq curl procps)
-test=(jq curl procps openssl sqlite3 shellcheck chromium chromium-driver fonts-dejavu-core python3)
+test=(jq curl procps openssl sqlite3 shellcheck chromium chromium-driver fonts-dejavu-core python3 iproute2 nftables e2fsprogs xfsprogs util-linux)
 wanted=()
 [ $# -gt 0 ] || set -- --build
 for group in "$@"; do

@@ -2,7 +2,7 @@ internal import CSQLite
 
 /// Prepared statements by their SQL, for the next use: parsing costs more than most statements do.
 @safe final class StatementCache {
-    private var idle: [String: OpaquePointer] = [:]
+    private var idle: [String: OpaquePointer] = unsafe [:]
     private var isClosed = false
     private static let limit = 64
 
@@ -23,7 +23,7 @@ internal import CSQLite
     /// Before the connection is closed.
     func close() {
         isClosed = true
-        for handle in unsafe idle.values { unsafe sqlite3_finalize(handle) }
+        for unsafehandle in unsafe idle.values { unsafe sqlite3_finalize(handle) }
         unsafe idle = [:]
     }
 }

@@ -37,8 +37,8 @@ struct ReadingColumns {
         order.came(sensor)
         var now = last[sensor]
         now.time = reading.takenAt.ms
-        now.spacing = now.time - last[sensor].time
-        put(.time, now.spacing - last[sensor].spacing)
+        now.spacing = now.time &- last[sensor].time  // a hostile JSON batch may overflow; what is read then differs, and is refused
+        put(.time, now.spacing &- last[sensor].spacing)
         var present: Int64 = 0
         func put(_ name: Name, _ value: Int32?, _ last: inout Int64, bit: Int64) {
             guard let value else { return }

@@ -133,6 +133,18 @@ final class TemporaryArchive {
         #expect(try await archive.holes(of: device, limit: 9).map(\.count) == [40])
     }
 
+    @Test func `a row that a copy's hole had settled is stored when it does come`() async throws {
+        let archive = try await place.open()
+        let device = try await place.device(archive)
+        let hole = Hole(
+            sensor: nil, reason: .storeRepaired, from: Instant(ms: 1), to: Instant(ms: 2), count: 5, sequences: 1...5, epoch: Epoch(bits: 5))
+        _ = try await place.ingest(archive, device, Batch(epoch: Epoch(bits: 6), first: 1, sensors: [], rows: [.record(.hole(hole))]))
+        #expect(try await archive.heldRanges(device, Epoch(bits: 5)).ranges == [1...5])
+        #expect(try await place.ingest(archive, device, place.batch(3...8)).first?.conflicts == [])
+        #expect(try await place.ingest(archive, device, place.batch(3...8)).first?.through == 8)
+        #expect(try await archive.totals().readings == 6)
+    }
+
     @Test func `late data joins its bin`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
@@ -293,8 +305,12 @@ final class TemporaryArchive {
         #expect(first.device == name && second.device == name)
         #expect(try await archive.device(withToken: first.token) == nil)
         try await archive.used(second.token, now: place.now)
+        try await archive.revoke(name, now: place.now)
+        let again = try await archive.makeCode(for: name, now: place.now, validFor: .seconds(60))
+        let back = try #require(try await archive.enrol(code: again, now: place.now))
+        #expect(try await archive.device(withToken: second.token) == nil)  // revoked stays revoked
+        #expect(try await archive.device(withToken: back.token)?.device.revokedAt == nil)
         #expect(try await archive.enrol(code: code, now: place.now) == nil)
-        #expect(try await archive.device(withToken: second.token)?.device.name == name)
     }
 
     @Test func `a device that is silent for too long raises one alarm, and is told of again when it is heard`() async throws {

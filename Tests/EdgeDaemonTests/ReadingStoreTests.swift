@@ -59,14 +59,14 @@ private final class Folder {
         try await store.append(readings(1, from: 9))
         let life = await store.current
         #expect(life.last == 6)
-        let batch = try #require(try await store.batch(life: life.number, from: 1, through: 6, limit: 100))
+        let batch = try #require(try await store.batch(of: life.epoch, from: 1, through: 6, limit: 100))
         #expect(batch.first == 1 && batch.rows.count == 6)
         guard case .record(.sensor) = batch.rows[0], case .record(.hole) = batch.rows[4], case .reading(0, let last) = batch.rows[5] else {
             Issue.record("the rows are not in their order")
             return
         }
         #expect(last.takenAt.ms == 600_000)
-        #expect(try await store.batch(life: life.number, from: 2, through: 6, limit: 2)?.last == 3)
+        #expect(try await store.batch(of: life.epoch, from: 2, through: 6, limit: 2)?.last == 3)
     }
 
     @Test func `everything is there again after a restart: rows, epoch, what the cloud holds`() async throws {
@@ -192,8 +192,9 @@ private final class Folder {
         try await store.enforce(ReadingStore.Retention(), now: Instant(ms: 200 * 86_400_000))
         _ = try await store.settle(answer(store.current, through: 1), sent: nil)
         try await store.append(readings(2, from: 50))
-        #expect(try await store.batch(life: 1, from: 2, through: 11, limit: 100) == nil)
-        try await store.declareGone(life: 1, 2...11)
+        let epoch = await store.current.epoch
+        #expect(try await store.batch(of: epoch, from: 2, through: 11, limit: 100) == nil)
+        #expect(try await store.declareGone(epoch, from: 2, through: 13) == 2...11)
         let life = await store.current
         #expect(life.outstanding == [12...14])
         let hole = try #require(try await store.holes(limit: 1).first)
@@ -206,7 +207,7 @@ private final class Folder {
         #expect(try await store.settle(answer(old, through: 5, conflicts: [2, 4]), sent: 1...5) == .moved(2))
         let lives = await store.allLives
         #expect(lives.count == 2 && lives[0].backlog == 0 && lives[1].backlog == 2)
-        let moved = try #require(try await store.batch(life: lives[1].number, from: 1, through: 2, limit: 9))
+        let moved = try #require(try await store.batch(of: lives[1].epoch, from: 1, through: 2, limit: 9))
         #expect(moved.epoch != old.epoch)
         let kept = moved.rows.compactMap { if case .reading(_, let reading) = $0 { reading.humidityMpct } else { nil } }
         #expect(kept == [45_000, 45_002])

@@ -16,13 +16,13 @@ import Wire
     @Test func `the first word comes at the device's own place in the period`() {
         var plan = UplinkPlan(period: period, phase: .seconds(42))
         #expect(plan.next(lives: [life(last: 9)]) == .wait(.seconds(42)))
-        #expect(plan.next(lives: [life(last: 9)]) == .send(life: 1, from: 1, through: 9, limit: 5_000))
+        #expect(plan.next(lives: [life(last: 9)]) == .send(life: 1, from: 1, through: 9, limit: 1_000))
     }
 
     @Test func `the lowest gap is sent, of the oldest life first, as much as the answer allows`() {
         var plan = UplinkPlan(period: period, phase: .zero)
         let lives = [life(1, last: 20, held: [1...5, 8...20]), life(2, last: 3, held: [3...3])]
-        #expect(plan.next(lives: lives) == .send(life: 1, from: 6, through: 7, limit: 5_000))
+        #expect(plan.next(lives: lives) == .send(life: 1, from: 6, through: 7, limit: 1_000))
         plan.settled(next, backlog: 3)
         let later = [life(1, last: 20, held: [1...20]), life(2, last: 3, held: [3...3])]
         #expect(plan.next(lives: later) == .wait(.milliseconds(250)))
@@ -33,17 +33,17 @@ import Wire
     @Test func `live rows go first while a backlog drains beside them`() {
         var plan = UplinkPlan(period: period, phase: .zero)
         // Back after a long outage: the newest 500 at once, then the oldest gap.
-        #expect(plan.next(lives: [life(last: 100_000)]) == .send(life: 1, from: 99_501, through: 100_000, limit: 5_000))
+        #expect(plan.next(lives: [life(last: 100_000)]) == .send(life: 1, from: 99_501, through: 100_000, limit: 1_000))
         let next = Answer.Next(afterMs: 0, maxReadings: 5_000, maxBytes: 1 << 20)
         plan.settled(next, backlog: 99_500)
-        #expect(plan.next(lives: [life(last: 100_000, held: [99_501...100_000])]) == .send(life: 1, from: 1, through: 99_500, limit: 5_000))
+        #expect(plan.next(lives: [life(last: 100_000, held: [99_501...100_000])]) == .send(life: 1, from: 1, through: 99_500, limit: 1_000))
         plan.settled(next, backlog: 94_501)
         let lives = [life(last: 100_001, held: [1...5_000, 99_501...100_000])]
-        #expect(plan.next(lives: lives) == .send(life: 1, from: 100_001, through: 100_001, limit: 5_000))
+        #expect(plan.next(lives: lives) == .send(life: 1, from: 100_001, through: 100_001, limit: 1_000))
         // The server spaces batches by a minute, and a reading comes every ten seconds: the backlog has its turn all the same.
         plan.settled(Answer.Next(afterMs: 60_000, maxReadings: 5_000, maxBytes: 1 << 20), backlog: 94_500)
         let still = [life(last: 100_002, held: [1...5_000, 99_501...100_001])]
-        #expect(plan.next(lives: still) == .send(life: 1, from: 5_001, through: 99_500, limit: 5_000))
+        #expect(plan.next(lives: still) == .send(life: 1, from: 5_001, through: 99_500, limit: 1_000))
         plan.settled(Answer.Next(afterMs: 60_000, maxReadings: 5_000, maxBytes: 1 << 20), backlog: 89_501)
         #expect(plan.next(lives: still) == .wait(.seconds(60)))
     }

@@ -75,6 +75,11 @@ import Wire
         #expect((settled?["refused"] as? [[String: Any]])?.map { $0["reason"] as? String } == ["malformed", "malformed"])
         #expect(settled?["through"] as? Int == stored + 4)
 
+        let far =
+            #"{"version":1,"epoch":"00000000000000ab","first":1,"sensors":["a"],"sensor":[0,0],"taken_at_ms":[-9000000000000000000,9000000000000000000],"humidity_mpct":[50000,50000]}"#
+        let overflowing = try await post(Array(far.utf8), type: "application/json")
+        #expect(overflowing.status == 400 && detail(overflowing).contains("out of its range"))
+
         // A hundred and fifty percent more than air can hold is kept, and never observed.
         let wet =
             #"{"version":1,"epoch":"00000000000000bb","first":1,"sensors":["wet"],"sensor":[0],"taken_at_ms":[1700000000000],"humidity_mpct":[250000]}"#

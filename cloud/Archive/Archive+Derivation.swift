@@ -15,6 +15,7 @@ extension Archive {
         var through: Int64
         var buffer = BinBuffer()
         package var readings = 0
+        package var unreadable: [Int64] = []  // batches of the log
         package var isEmpty: Bool { through == after }
     }
 
@@ -30,7 +31,12 @@ extension Archive {
         var corrections: [Int64: [ClockCorrection]] = [:]
         while derived.readings < limit, try select.step() {
             let (id, device, receivedAt) = (select.integer(0), select.integer(1), Instant(ms: select.integer(2)))
-            let frame = try BatchFrame(select.blob(3))
+            derived.through = id
+            // One that is damaged must not keep the others from being derived.
+            guard let frame = try? BatchFrame(select.blob(3)), (try? frame.forEachReading { _, _ in }) != nil else {
+                derived.unreadable.append(id)
+                continue
+            }
             if frame.records.contains(where: { if case .clockCorrection = $0.record { true } else { false } }) {
                 let before = try corrections[device] ?? self.corrections(of: device, before: id)
                 let now = try self.corrections(of: device, before: id + 1)
@@ -44,7 +50,6 @@ extension Archive {
                 let at = known.takenAt(reading)
                 if at <= receivedAt + Archive.futureTolerance { derived.buffer.add(reading, at: at, to: keys[place]) }
             }
-            derived.through = id
             derived.readings += frame.readingCount
         }
         derived.buffer.close()
@@ -151,7 +156,7 @@ extension Archive {
         try select.bind(Int64(first), at: 4)
         while try select.step() {
             let latest = Instant(ms: select.integer(1)) + Archive.futureTolerance
-            let frame = try BatchFrame(select.blob(2))
+            guard let frame = try? BatchFrame(select.blob(2)) else { continue }
             let keys = try sensorKeys(frame, device, &buffer)
             try frame.forEachReading { place, reading in
                 let (was, now) = (old.takenAt(reading), new.takenAt(reading))
@@ -176,8 +181,7 @@ extension Archive {
             try select.bind(derived.through, at: 2)
             while try select.step() {
                 let latest = Instant(ms: select.integer(0)) + Archive.futureTolerance
-                let frame = try BatchFrame(select.blob(1))
-                guard let place = frame.sensors.firstIndex(of: sensor.name) else { continue }
+                guard let frame = try? BatchFrame(select.blob(1)), let place = frame.sensors.firstIndex(of: sensor.name) else { continue }
                 try frame.forEachReading { at, reading in
                     guard at == place else { return }
                     let at = corrections.takenAt(reading)

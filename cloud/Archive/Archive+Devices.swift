@@ -129,11 +129,17 @@ extension Archive {
             try code.bind(now.ms, at: 1)
             try code.bind(replaces, at: 2)
             try code.run()
-            var others = try database.prepare("DELETE FROM token WHERE device = ? AND sha256 <> ?")
+            // From a code: the device has been set up anew, and no older token is its. Else only the one that it replaces.
+            let isEnrolment = database.changes > 0
+            var others = try database.prepare("DELETE FROM token WHERE device = ? AND sha256 <> ? AND (? OR sha256 = ?)")
             try others.bind(device, at: 1)
             try others.bind(Archive.hash(token), at: 2)
+            try others.bind(isEnrolment ? Int64(1) : 0, at: 3)
+            try others.bind(replaces, at: 4)
             try others.run()
-            try run("UPDATE token SET replaces = NULL WHERE device = ?", device)
+            var mark = try database.prepare("UPDATE token SET replaces = NULL WHERE sha256 = ?")
+            try mark.bind(Archive.hash(token), at: 1)
+            try mark.run()
             try run("UPDATE device SET rotate_at_ms = NULL WHERE id = ?", device)
         }
     }
@@ -165,6 +171,8 @@ extension Archive {
             try select.bind(now.ms, at: 2)
             guard try select.step(), let name = DeviceID(select.text(0)) else { return nil }
             let token = Hexadecimal.text(try SecureRandom.bytes(32))
+            // What was revoked stays out, though the device comes back.
+            if let known = try device(named: name), known.revokedAt != nil { try run("DELETE FROM token WHERE device = ?", known.id) }
             let device = try makeDevice(name, now: now)
             var delete = try database.prepare("DELETE FROM token WHERE replaces = ?")
             try delete.bind(hash, at: 1)

@@ -42,7 +42,9 @@ extension Archive {
             } else {
                 let batch = try Batch(binary: frame.bytes)
                 conflicts = try self.conflicts(device, batch, except: new)
-                for part in parts(of: new, without: refused) { try store(batch.part(part), arrival, &held, &log) }
+                // What a hole has settled, but no batch holds, may be another copy's: a row of it is stored when it does come.
+                let missing = try unstored(device, frame.epoch, all)
+                for part in parts(of: missing, without: refused) { try store(batch.part(part), arrival, &held, &log) }
                 try save(refused, device, frame.epoch)
             }
             held.insert(all)
@@ -51,6 +53,23 @@ extension Archive {
         return Answer(
             epoch: frame.epoch, through: held.through, held: Array(held.above.prefix(Answer.heldLimit)), refused: refused, conflicts: conflicts,
             next: Answer.Next(afterMs: 0, maxReadings: 0, maxBytes: 0), release: nil)
+    }
+
+    /// Sequences that no batch of the log holds and that were not refused.
+    private func unstored(_ device: Int64, _ epoch: Epoch, _ all: ClosedRange<Int64>) throws -> [ClosedRange<Int64>] {
+        var stored = HeldRanges()
+        for sql in [
+            "SELECT first, last FROM batch WHERE device = ? AND epoch = ? AND last >= ? AND first <= ?",
+            "SELECT sequence, sequence FROM refused WHERE device = ? AND epoch = ? AND sequence >= ? AND sequence <= ?",
+        ] {
+            var select = try database.prepare(sql)
+            try select.bind(device, at: 1)
+            try select.bind(Int64(bitPattern: epoch.bits), at: 2)
+            try select.bind(all.lowerBound, at: 3)
+            try select.bind(all.upperBound, at: 4)
+            while try select.step() { stored.insert(select.integer(0)...select.integer(1)) }
+        }
+        return stored.missing(in: all)
     }
 
     private func parts(of new: [ClosedRange<Int64>], without refused: [Answer.Refused]) -> [ClosedRange<Int64>] {
@@ -70,14 +89,18 @@ extension Archive {
 
     /// Rows that the cloud holds under the same name with other content.
     private func conflicts(_ device: Int64, _ batch: Batch, except new: [ClosedRange<Int64>]) throws -> [Int64] {
-        var select = try database.prepare("SELECT body FROM batch WHERE device = ? AND epoch = ? AND first <= ? AND last >= ?")
+        var select = try database.prepare("SELECT body, first, last FROM batch WHERE device = ? AND epoch = ? AND first <= ? AND last >= ?")
         try select.bind(device, at: 1)
         try select.bind(Int64(bitPattern: batch.epoch.bits), at: 2)
         try select.bind(batch.last, at: 3)
         try select.bind(batch.first, at: 4)
         var conflicts: [Int64] = []
         while try select.step() {
-            let stored = try Batch(binary: select.blob(0))
+            let sequences = max(select.integer(1), batch.first)...min(select.integer(2), batch.last)
+            guard let stored = try? Batch(binary: select.blob(0)), stored.first == select.integer(1), stored.last == select.integer(2) else {
+                conflicts += sequences  // damaged here: the device sends them again under another name
+                continue
+            }
             for sequence in max(stored.first, batch.first)...min(stored.last, batch.last) {
                 let (old, sent) = (stored.rows[Int(sequence - stored.first)], batch.rows[Int(sequence - batch.first)])
                 if !Archive.isSame(old, stored.sensors, sent, batch.sensors) { conflicts.append(sequence) }

@@ -14,6 +14,7 @@ extension Archive {
             // What will never come is settled, in this epoch or in one before it.
             guard let gone = hole.sequences else { return }
             if let other = hole.epoch, other != epoch {
+                guard other != .server else { return }  // the server's own sequences
                 let before = try heldRanges(device, other)
                 var after = before
                 after.insert(gone)

@@ -13,7 +13,7 @@ enum ArchiveSchema {
         INSERT INTO log_total SELECT COUNT(*), COALESCE(SUM(readings), 0), COALESCE(SUM(LENGTH(body)), 0) FROM batch;
         CREATE TABLE derived (name TEXT PRIMARY KEY, through BIGINT NOT NULL);  -- up to which batch
         INSERT INTO derived SELECT 'observations', COALESCE(MAX(id), 0) FROM batch;
-        DROP TABLE clock_correction;
+        DROP TABLE clock_correction;  -- of version 1: no edge ever sent one
         CREATE TABLE clock_correction (
             id INTEGER PRIMARY KEY, device INTEGER NOT NULL, epoch BIGINT NOT NULL, sequence BIGINT NOT NULL, batch BIGINT NOT NULL,
             boot BIGINT NOT NULL, offset_ms BIGINT NOT NULL, from_ms BIGINT NOT NULL, to_ms BIGINT NOT NULL,  -- from, to: of boot time

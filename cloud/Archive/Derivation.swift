@@ -32,6 +32,7 @@ package struct Derivation: Service {
     /// - Returns: whether there was something to derive.
     package func step() async throws -> Bool {
         let derived = try await reader.derivation()
+        for id in derived.unreadable { log(.error, "batch of the log cannot be read", ["id": id]) }
         return try await archive.take(derived)
     }
 }

@@ -27,13 +27,17 @@ package struct SilenceWatch: Service {
         let upSince = LabelClock.wallClock
         var pause: Duration = .seconds(1)
         while true {
-            try await Task.sleep(for: min(pause, .seconds(300)))
+            try await Task.sleep(for: pause)
             do {
                 try await archive.watchSilence(limit, upSince: upSince, now: LabelClock.wallClock)
-                for alarm in try await archive.untoldAlarms() { try await tell(alarm) }
+                var failure: (any Error)?
+                for alarm in try await archive.untoldAlarms() {
+                    do { try await tell(alarm) } catch let error where !(error is CancellationError) { failure = error }  // the others are told
+                }
+                if let failure { throw failure }
                 pause = min(.seconds(10), max(.seconds(1), limit / 10))
             } catch is CancellationError { throw CancellationError() } catch {
-                pause *= 2
+                pause = min(.seconds(300), pause * 2)
                 log(.error, "alarm not told, tried again", ["error": "\(error)", "after_s": pause.wholeSeconds])
             }
         }

@@ -29,7 +29,7 @@ package struct EdgeDaemon {
             opened.append((configured, try configured.spec.open(sysfs: settings.sysfs, startingAfter: newest)))
         }
         let starts = opened.compactMap { $0.sensor.identity.startsAt }
-        let lastHere = try await store.newestReading(ofBoot: host.boot)
+        let lastHere = (try? await store.newestReading(ofBoot: host.boot)) ?? nil
         // Live, the clock goes on from where it stood in this start of the host, whatever it shows now.
         let clock = starts.min().map { .replay(from: $0, speed: settings.replaySpeed) } ?? LabelClock.live(after: lastHere)
 
@@ -52,11 +52,16 @@ package struct EdgeDaemon {
             do { try await store.register(record) } catch {
                 log(.error, "sensor's record not stored yet", ["sensor": configured.name, "error": "\(error)"])
             }
-            try await forecasts.add(configured.name, grid: grid)
+            do { try await forecasts.add(configured.name, grid: grid) } catch {
+                log(.error, "earlier observations not found, forecasts begin anew", ["sensor": configured.name, "error": "\(error)"])
+                await forecasts.begin(configured.name, grid: grid)
+            }
+            let wasFailing = (try? await store.sensorStatuses())?.first { $0.record.sensor == configured.name }?.state == "failing"
+            let newestAt = (try? await store.newestInstant(sensor: configured.name)) ?? nil
             services.append(
                 Sampler(
                     name: configured.name, sensor: sensor, period: settings.samplePeriod, clock: clock, boot: host.boot, store: store,
-                    inbox: inbox, log: log.component("sampler")))
+                    inbox: inbox, outage: wasFailing ? Outage(goingOnSince: newestAt) : Outage(), log: log.component("sampler")))
         }
         if let endpoint = settings.listen {
             services.append(

@@ -2,6 +2,7 @@ internal import Forecasting
 internal import Measures
 internal import Observing
 internal import Runtime
+internal import SQLite
 
 /// Takes in what the samplers bring, observes and forecasts, and commits all of it together. Nothing here waits for the
 /// network, and a disk that takes nothing stops neither observing nor forecasting: what is not committed waits in memory.
@@ -19,6 +20,7 @@ actor ForecastService: Service {
     private var committedThrough: [SensorName: Int64] = [:]  // the key of a sensor's last committed reading
     private var waiting = WaitingRows(limit: 20_000)
     private var isCommitting = false
+    private var toObserveAgain: [ClockCorrection] = []  // readings with a new time that the grid has not seen yet
     private var pause: Duration = .zero  // grows while the store cannot be written
     private var nextCommit = ContinuousClock.now
 
@@ -34,6 +36,12 @@ actor ForecastService: Service {
         self.boot = boot
         self.commitPeriod = commitPeriod
         self.log = log
+    }
+
+    /// Without what the store has.
+    func begin(_ sensor: SensorName, grid: TimeGrid) {
+        sensors[sensor] = SensorForecasting(grid: grid, observations: [], through: waiting.first - 1)
+        grids[sensor] = grid
     }
 
     /// Restores a sensor's state from the store: eight days of observations, then the readings after them.
@@ -88,9 +96,9 @@ actor ForecastService: Service {
         case .correction(let correction):
             let correction = ClockCorrection(boot: boot, boottimeMs: correction.boottimeMs, offset: correction.offset)
             waiting.add(.record(.clockCorrection(correction)))
+            waiting.dropOutcomes()
+            toObserveAgain.append(correction)
             log(.warning, "clock set: earlier readings of this start get their true time", ["offset_ms": correction.offset.ms])
-            await commit()
-            await observeAgain(correction)
         case .reading(let taken):
             let number = waiting.add(.reading(taken))
             for result in sensors[taken.sensor]?.take(taken.reading, number: number, release: release.current?.release) ?? [] {
@@ -113,13 +121,15 @@ actor ForecastService: Service {
             issuedAt: clock.now)
     }
 
-    /// Everything the grid made of readings whose time was wrong is made again with their true time.
-    private func observeAgain(_ correction: ClockCorrection) async {
-        do {
-            guard let first = try await store.firstKey(of: correction) else { return }
+    /// Everything the grid made of readings whose time was wrong is made again with their true time, once they are committed.
+    private func observeAgain() async throws {
+        for correction in toObserveAgain {
+            guard let first = try await store.firstKey(of: correction) else { continue }
             try await store.forgetOutcomes(from: first)
-            for (sensor, grid) in grids { try await add(sensor, grid: grid) }
-        } catch { log(.error, "observations not made again", ["error": "\(error)"]) }
+        }
+        guard !toObserveAgain.isEmpty else { return }
+        for (sensor, grid) in grids { try await add(sensor, grid: grid) }
+        toObserveAgain = []
     }
 
     // MARK: commit
@@ -130,16 +140,27 @@ actor ForecastService: Service {
         defer { isCommitting = false }
         let sending = waiting.take()
         do {
-            let keys = try await store.append(sending.rows, outcomes: sending.outcomes)
+            let keys = try await append(sending)
             for (row, key) in zip(sending.rows, keys) { if case .reading(let taken) = row { committedThrough[taken.sensor] = key } }
             if pause > .zero { log(.info, "store takes readings again", ["count": sending.readings]) }
             pause = .zero
             nextCommit = .now + commitPeriod
+            do { try await observeAgain() } catch { log(.error, "observations not made again yet", ["error": "\(error)"]) }
         } catch {
             if pause == .zero { log(.error, "readings cannot be stored, kept in memory for now", ["error": "\(error)", "count": sending.readings]) }
             pause = min(.seconds(30), max(.seconds(1), pause * 2))
             nextCommit = .now + pause
             if let lost = waiting.putBack(sending) { log(.error, "readings lost: the store could not be written for too long", ["count": lost]) }
+        }
+    }
+
+    /// Rows come first: what cannot be stored beside them for a reason of its own is left out.
+    private func append(_ sending: WaitingRows) async throws -> [Int64] {
+        do { return try await store.append(sending.rows, outcomes: sending.outcomes) } catch let error
+            where !sending.outcomes.isEmpty && (error as? SQLiteError)?.isRetryable != true
+        {
+            log(.error, "observations and forecasts not stored", ["count": sending.outcomes.count, "error": "\(error)"])
+            return try await store.append(sending.rows)
         }
     }
 

@@ -20,20 +20,20 @@ struct Sampler: Service {
     let boot: UInt32
     let store: ReadingStore
     let inbox: Inbox<Arrival>
+    let outage: Outage  // that the last run ended in
     let log: Log
 
     private static let longestPause: Duration = .seconds(900)
 
     func run() async throws {
-        var outage = Outage()
-        defer { if let hole = outage.end(name, at: clock.now) { put(.hole(hole)) } }  // a sensor that fails until the stop
+        var outage = outage
         var due = ContinuousClock.now
         while !Task.isCancelled {
             var pause = period
             do {
                 guard let sample = try await sensor.read() else {
                     log(.info, "recording ended", ["sensor": name])
-                    if let hole = outage.end(name, at: outage.lastAt ?? clock.now) { put(.hole(hole)) }
+                    if let hole = outage.end(name, at: outage.lastAt ?? clock.now) { await put(.hole(hole)) }
                     return try await Task.sleep(for: .seconds(1 << 40))  // the others go on
                 }
                 if let takenAt = sample.takenAt { try await Task.sleep(for: clock.realTime(until: takenAt)) }
@@ -54,10 +54,10 @@ struct Sampler: Service {
     }
 
     private func take(_ reading: Reading, _ outage: inout Outage) async {
-        for correction in clock.takeCorrections() { put(.correction(correction)) }
+        for correction in clock.takeCorrections() { await put(.correction(correction)) }
         let isFirst = outage.lastAt == nil
         if let hole = outage.end(name, at: reading.takenAt) {
-            put(.hole(hole))
+            await put(.hole(hole))
             log(.info, "sensor answers again", ["sensor": name, "missed": hole.count])
             try? await store.setState("ok", of: name)
         } else if isFirst {
@@ -68,7 +68,7 @@ struct Sampler: Service {
                 .warning, "impossible reading stored, not observed",
                 ["sensor": name, "humidity_pct": NumberText.thousandths(Int64(reading.humidityMpct ?? 0))])
         }
-        put(.reading(ReadingStore.Taken(sensor: name, reading: reading)))
+        await put(.reading(ReadingStore.Taken(sensor: name, reading: reading)))
         outage.lastAt = reading.takenAt
     }
 
@@ -79,8 +79,13 @@ struct Sampler: Service {
             pressurePa: sample.pressurePa, flags: sample.flags, clock: stamp.quality, boot: boot, boottimeMs: stamp.boottimeMs)
     }
 
-    private func put(_ arrival: Arrival) {
-        if !inbox.put(arrival) { log(.error, "reading lost: the store takes none", ["sensor": name]) }
+    /// Waits where the store is behind: a recording is read faster than a disk writes, and nothing it gave may be dropped.
+    private func put(_ arrival: Arrival) async {
+        while !inbox.put(arrival) {
+            do { try await Task.sleep(for: .milliseconds(20)) } catch {
+                return log(.error, "reading not taken: stopped while the store was behind", ["sensor": name])
+            }
+        }
     }
 }
 
@@ -89,6 +94,14 @@ struct Outage: Sendable {
     var lastAt: Instant?  // of the last reading
     private(set) var count = 0  // failed tries
     private var since: Instant?
+
+    init() {}
+
+    /// One that was still there when the program stopped, since the newest reading.
+    init(goingOnSince newest: Instant?) {
+        guard let newest else { return }
+        (since, lastAt, count) = (newest, newest, 1)
+    }
 
     /// - Returns: whether it begins.
     mutating func failed(at now: Instant) -> Bool {

@@ -24,6 +24,8 @@ struct WaitingRows: Sendable {
 
     mutating func add(_ outcome: ReadingStore.Outcome) { outcomes.append(outcome) }
 
+    mutating func dropOutcomes() { outcomes = [] }
+
     /// All that waits, on its way to the store.
     mutating func take() -> WaitingRows {
         let taken = self
@@ -52,10 +54,12 @@ struct WaitingRows: Sendable {
         // A tenth at a time, so that it is not done for each reading that comes.
         let surplus = readings - limit + limit / 10
         var lost: (count: Int64, from: Instant, to: Instant)?
+        var dropped = 0
         var kept: [ReadingStore.NewRow] = []
         for row in rows {
             switch row {
-            case .reading(let taken) where lost?.count ?? 0 < surplus:
+            case .reading(let taken) where dropped < surplus:
+                dropped += 1
                 let at = taken.reading.takenAt
                 lost = ((lost?.count ?? 0) + 1, min(lost?.from ?? at, at), max(lost?.to ?? at, at))
             case .record(.hole(let hole)) where hole.reason == .evictedBySize && hole.sequences == nil && kept.isEmpty:
@@ -73,8 +77,8 @@ struct WaitingRows: Sendable {
             guard case .row(let place) = outcome.through else { return outcome }
             return outcome.going(through: .row(max(0, place - shift)))
         }
-        readings -= surplus
-        return surplus
+        readings -= dropped
+        return dropped
     }
 }
 

@@ -68,12 +68,11 @@ struct Uplink: Service {
     private func note(_ state: String) async { try? await store.setMeta("uplink", state) }
 
     private func send(_ life: Int64, _ first: Int64, _ last: Int64, _ limit: Int, _ plan: inout UplinkPlan) async throws {
-        guard let batch = try await store.batch(life: life, from: first, through: last, limit: limit) else {
-            let missing = first...min(last, first + Int64(limit) - 1)
-            log(.warning, "rows asked for that are no more", ["first": missing.lowerBound, "last": missing.upperBound])
-            return try await store.declareGone(life: life, missing)
+        guard let epoch = await store.allLives.first(where: { $0.number == life })?.epoch else { return }
+        guard let batch = try await store.batch(of: epoch, from: first, through: last, limit: limit), batch.first == first else {
+            let gone = try await store.declareGone(epoch, from: first, through: last)
+            return log(.warning, "rows asked for that are no more", ["first": first, "last": gone?.upperBound ?? first])
         }
-        if batch.first > first { try await store.declareGone(life: life, first...(batch.first - 1)) }
         try await deliver(batch, life: life, &plan)
     }
 
@@ -90,7 +89,7 @@ struct Uplink: Service {
             guard !plan.sendLess(than: batch.rows.count) else {
                 return log(.warning, "batch refused, sending less", ["status": response.status, "batch": batch.name])
             }
-            try await store.setAside(life: life, batch.first)
+            try await store.setAside(batch.epoch, batch.first)
             return log(.error, "row set aside: the cloud refuses it", ["batch": batch.name, "detail": Refused(response).detail])
         default: throw Refused(response)
         }

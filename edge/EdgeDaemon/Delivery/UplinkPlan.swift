@@ -11,13 +11,14 @@ package struct UplinkPlan: Sendable {
     }
 
     private static let longestBackoff: Duration = .seconds(900)
+    private static let mostRows = 1_000  // in one batch: more would only cost memory
     private static let liveRows: Int64 = 500  // of the newest, sent before an old backlog
 
     private let period: Duration
     private let firstBackoff: Duration
     private var pause: Duration
     private var failures = 0
-    private var limit = 5_000  // rows
+    private var limit = UplinkPlan.mostRows
     private var hasReported = false
     private var lastWasLive = false
     private var unverified: Set<Int64>?  // nil: of this run no answer has come yet
@@ -88,7 +89,7 @@ package struct UplinkPlan: Sendable {
     /// - Parameter backlog: rows still to send.
     package mutating func settled(_ next: Answer.Next, backlog: Int64) {
         failures = 0
-        limit = max(1, min(Batch.rowLimit, Int(clamping: next.maxReadings)))
+        limit = max(1, min(UplinkPlan.mostRows, Int(clamping: next.maxReadings)))
         hasReported = true  // with the batch
         // Live rows are few: the batch of the backlog beside them follows at once.
         let isSpaced = !lastWasLive || backlog == 0

@@ -1,4 +1,4 @@
-internal import Measures
+package import Measures
 internal import SQLite
 package import Wire
 
@@ -7,40 +7,55 @@ extension ReadingStore {
     package var allLives: [Life] { lives }
 
     /// The rows of a life from `first` on, consecutive, at most `limit`; fewer where a row is gone. `nil` without any.
-    package func batch(life number: Int64, from first: Int64, through last: Int64, limit: Int) throws -> Batch? {
-        guard let life = lives.first(where: { $0.number == number }), first <= last else { return nil }
-        let keys = RowKey.values(life: number, first...min(last, first + Int64(limit) - 1))
+    package func batch(of epoch: Epoch, from first: Int64, through last: Int64, limit: Int) throws -> Batch? {
+        guard first <= last else { return nil }
         return try guarded {
+            let life = lives[try index(of: epoch)]
+            let keys = RowKey.values(life: life.number, first...min(last, first + Int64(limit) - 1))
             let (sensors, rows) = try rows(keys)
-            guard let start = rows.keys.min() else { return nil }
+            guard let start = rows.first?.sequence else { return nil }
             var consecutive: [Batch.Row] = []
-            while let row = rows[start + Int64(consecutive.count)] { consecutive.append(row) }
+            consecutive.reserveCapacity(rows.count)
+            for row in rows {
+                guard row.sequence == start + Int64(consecutive.count) else { break }
+                consecutive.append(row.row)
+            }
             return Batch(epoch: life.epoch, first: start, sensors: sensors, rows: consecutive)
         }
     }
 
-    private func rows(_ keys: ClosedRange<Int64>) throws -> (sensors: [SensorName], rows: [Int64: Batch.Row]) {
-        var rows: [Int64: Batch.Row] = [:]
+    /// Readings and records of a range of keys, in the order of their sequences.
+    private func rows(_ keys: ClosedRange<Int64>) throws -> (sensors: [SensorName], rows: [(sequence: Int64, row: Batch.Row)]) {
         let names = Dictionary(uniqueKeysWithValues: sensors.map { ($0.value, $0.key) })
         var places: [Int64: Int] = [:]  // a sensor's place in the batch by its number here
         var used: [SensorName] = []
+        var records = try database.prepare("SELECT key, body, checksum FROM record WHERE key BETWEEN ? AND ? ORDER BY key")
+        try records.bind(keys.lowerBound, at: 1)
+        try records.bind(keys.upperBound, at: 2)
+        var isRecord = try records.step()
+        var rows: [(sequence: Int64, row: Batch.Row)] = []
+        func takeRecords(before key: Int64) throws {
+            while isRecord, records.integer(0) < key {
+                rows.append((RowKey(records.integer(0)).sequence, .record(try records.record())))
+                isRecord = try records.step()
+            }
+        }
         var readings = try database.prepare("SELECT \(Self.readingColumns) FROM reading WHERE key BETWEEN ? AND ? ORDER BY key")
         try readings.bind(keys.lowerBound, at: 1)
         try readings.bind(keys.upperBound, at: 2)
         while try readings.step() {
+            let key = readings.integer(0)
             let (sensor, reading) = try readings.reading()
             if places[sensor] == nil {
-                guard let name = names[sensor] else { throw DamagedRow(key: readings.integer(0)) }
-                guard used.count < Batch.sensorLimit else { break }
+                guard let name = names[sensor] else { throw DamagedRow(key: key) }
+                guard used.count < Batch.sensorLimit else { return (used, rows) }
                 places[sensor] = used.count
                 used.append(name)
             }
-            rows[RowKey(readings.integer(0)).sequence] = .reading(sensor: places[sensor] ?? 0, reading)
+            try takeRecords(before: key)
+            rows.append((RowKey(key).sequence, .reading(sensor: places[sensor] ?? 0, reading)))
         }
-        var records = try database.prepare("SELECT key, body, checksum FROM record WHERE key BETWEEN ? AND ?")
-        try records.bind(keys.lowerBound, at: 1)
-        try records.bind(keys.upperBound, at: 2)
-        while try records.step() { rows[RowKey(records.integer(0)).sequence] = .record(try records.record()) }
+        try takeRecords(before: .max)
         return (used, rows)
     }
 
@@ -77,41 +92,65 @@ extension ReadingStore {
         lives[index].refused += Int64(answer.refused.count)
         let conflicts = answer.conflicts.filter { sent?.contains($0) == true }
         let highest = said.ranges.last?.upperBound ?? 0
-        if highest > before.last, index == lives.count - 1 {
+        if highest > before.last, lives.last?.epoch == answer.epoch {
             try commit { try beginLife(reason: "the cloud holds \(highest), the store had given \(before.last)") }
         }
-        if !conflicts.isEmpty { try move(conflicts, of: index) }
+        if !conflicts.isEmpty { try move(conflicts, of: answer.epoch) }
         if highest > before.last { return .storeIsBehind(cloudHolds: highest, storeGave: before.last) }
         if missed > 0 { return .cloudIsBehind(rows: missed) }
         return conflicts.isEmpty ? .settled : .moved(conflicts.count)
     }
 
+    /// Where a life is now: a repair may have happened since it was last looked at.
+    func index(of epoch: Epoch) throws -> Int {
+        guard let index = lives.firstIndex(where: { $0.epoch == epoch }) else { throw StoreFault("the life \(epoch) is not in the store now") }
+        return index
+    }
+
     /// A row that the cloud will never take: counted, and no longer in the way.
-    package func setAside(life number: Int64, _ sequence: Int64) throws {
-        guard let index = lives.firstIndex(where: { $0.number == number }) else { return }
+    package func setAside(_ epoch: Epoch, _ sequence: Int64) throws {
         try commit {
+            let index = try index(of: epoch)
             lives[index].gone.insert(sequence...sequence)
             lives[index].refused += 1
             deliveryIsUnsaved = true
         }
     }
 
-    /// Sequences that should be sent but have no row: a hole says so in their place.
+    /// Sequences that should be sent but have no row, from `first` to the next row, at most to `last`: a hole says so in their place.
     ///
     /// They were delivered and dropped when old, and a cloud restored from a copy asks for them again; or they were damaged.
-    package func declareGone(life number: Int64, _ sequences: ClosedRange<Int64>) throws {
-        guard let index = lives.firstIndex(where: { $0.number == number }) else { return }
-        let oldest = try oldestReading(inLife: number)
-        let isOld = oldest.map { sequences.upperBound < $0.sequence } ?? true
-        let at = oldest?.at ?? newestReadings.values.map(\.takenAt).min() ?? Instant(ms: 0)
+    /// - Returns: what was declared.
+    @discardableResult
+    package func declareGone(_ epoch: Epoch, from first: Int64, through last: Int64) throws -> ClosedRange<Int64>? {
         try commit {
+            let index = try index(of: epoch)
+            let number = lives[index].number
+            let next = try nextRow(inLife: number, from: first) ?? (last + 1)
+            guard next > first else { return nil }
+            let sequences = first...min(last, next - 1)
+            let oldest = try oldestReading(inLife: number)
+            let isOld = oldest.map { sequences.upperBound < $0.sequence } ?? true
+            let at = oldest?.at ?? newestReadings.values.map(\.takenAt).min() ?? Instant(ms: 0)
             let hole = Hole(
                 sensor: nil, reason: isOld ? .evictedByAge : .storeRepaired, from: at, to: at, count: Int64(sequences.count), sequences: sequences,
-                epoch: lives[index].epoch)
+                epoch: epoch)
             try insert(.hole(hole))
             lives[index].gone.insert(sequences)
             deliveryIsUnsaved = true
+            return sequences
         }
+    }
+
+    private func nextRow(inLife number: Int64, from first: Int64) throws -> Int64? {
+        let keys = RowKey.values(life: number, first...(1 << StoreSchema.sequenceBits - 1))
+        let found = try ["reading", "record"].compactMap { table -> Int64? in
+            var select = try database.prepare("SELECT MIN(key) FROM \(table) WHERE key BETWEEN ? AND ?")
+            try select.bind(keys.lowerBound, at: 1)
+            try select.bind(keys.upperBound, at: 2)
+            return try select.step() ? select.optionalInteger(0) : nil
+        }
+        return found.min().map { RowKey($0).sequence }
     }
 
     private func oldestReading(inLife number: Int64) throws -> (sequence: Int64, at: Instant)? {
@@ -128,14 +167,15 @@ extension ReadingStore {
     }
 
     /// Gives rows whose names are taken in the cloud new names, in a new life.
-    private func move(_ sequences: [Int64], of index: Int) throws {
-        let old = lives[index]
+    private func move(_ sequences: [Int64], of epoch: Epoch) throws {
         try commit {
+            let index = try index(of: epoch)
+            let old = lives[index]
             try beginLife(reason: "\(sequences.count) rows of \(old.epoch) were in conflict")
             for sequence in sequences {
                 let key = RowKey(life: old.number, sequence: sequence).value
                 let (names, rows) = try rows(key...key)
-                switch rows[sequence] {
+                switch rows.first?.row {
                 case .reading(let place, let reading): try insert([.reading(Taken(sensor: names[place], reading: reading))])
                 case .record(let record): try insert(record)
                 case nil: break

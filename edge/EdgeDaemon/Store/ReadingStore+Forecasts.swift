@@ -77,7 +77,8 @@ extension ReadingStore {
     private func score(_ outcome: Outcome, _ sensor: Int64) throws {
         let validAt = outcome.observation.validAt
         for leadTime in ForecastShape.scored {
-            guard let due = try forecast(sensor: sensor, origin: validAt - leadTime),
+            // One that cannot be read is not scored: it must not keep readings from being stored.
+            guard let due = try? forecast(sensor: sensor, origin: validAt - leadTime),
                 let lead = due.forecast.leadTimes.firstIndex(of: leadTime)
             else { continue }
             var score = Score()

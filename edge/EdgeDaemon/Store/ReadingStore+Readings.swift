@@ -18,10 +18,12 @@ extension ReadingStore {
 
     /// Readings of a sensor after a row, oldest first: what the open bin is made of after a restart.
     package func readings(sensor: Int64, after key: Int64) throws -> [(key: Int64, reading: Reading)] {
-        var select = try database.prepare("SELECT \(Self.readingColumns) FROM reading WHERE key > ? AND sensor = ? ORDER BY key")
-        try select.bind(key, at: 1)
-        try select.bind(sensor, at: 2)
-        return try rows(&select).map { ($0.key, corrected($0.reading)) }
+        try guarded {
+            var select = try database.prepare("SELECT \(Self.readingColumns) FROM reading WHERE key > ? AND sensor = ? ORDER BY key")
+            try select.bind(key, at: 1)
+            try select.bind(sensor, at: 2)
+            return try rows(&select).map { ($0.key, corrected($0.reading)) }
+        }
     }
 
     /// The newest reading of a sensor that has a humidity.
@@ -49,9 +51,11 @@ extension ReadingStore {
 
     /// The newest reading of a start of the host: where its clock stood.
     package func newestReading(ofBoot boot: UInt32) throws -> Reading? {
-        var select = try database.prepare("SELECT \(Self.readingColumns) FROM reading ORDER BY key DESC LIMIT 1")
-        guard let newest = try rows(&select).first?.reading, newest.boot == boot else { return nil }
-        return corrected(newest)
+        try guarded {
+            var select = try database.prepare("SELECT \(Self.readingColumns) FROM reading ORDER BY key DESC LIMIT 1")
+            guard let newest = try rows(&select).first?.reading, newest.boot == boot else { return nil }
+            return corrected(newest)
+        }
     }
 
     private func corrected(_ reading: Reading) -> Reading {

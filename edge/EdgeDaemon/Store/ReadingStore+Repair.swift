@@ -8,16 +8,31 @@ extension ReadingStore {
     /// Opens what there is of the file. It does not throw for what a disk can do: then memory must serve for a while.
     func open(_ finding: StoreFile.Finding) throws {
         switch finding {
-        case .ready(let found):
+        case .ready(let found, let hasLostCommits):
             database = found
-            do { try readAll() } catch let error where StoreFile.isDamage(error) { return try repair("\(error)") }
-            try begin()
+            do {
+                try readAll()
+                try begin()
+            } catch let error where StoreFile.isDamage(error) {
+                return try repair("\(error)")
+            } catch let error as SQLiteError where error.isRetryable {
+                return try takeRefuge("\(error)")
+            }
+            guard hasLostCommits else { return }
+            log(.error, "store's write-ahead log is damaged: its last commits are lost", ["store": path])
+            var report = StoreMerge.Report()
+            report.readings = readingCount
+            try commit {
+                try beginLife(reason: "the write-ahead log was damaged")  // what is lost may have been sent under the next names
+                try tellLost(report)
+            }
         case .older(let found):
             database = found
-            try rebuild(reason: nil, aside: nil)
-        case .newer(let version):
+            do { try rebuild(reason: nil, aside: nil) } catch { try repair("\(error)") }
+        case .newer(let version, let found):
             log(.error, "store is of a newer vaho-edge: set aside, a new one is made", ["schema": version, "known": StoreSchema.version])
-            try rebuild(reason: "the store was of a newer vaho-edge", aside: "newer-v\(version)", takingRows: false)
+            if let found { database = found }
+            try rebuild(reason: "the store was of a newer vaho-edge", aside: "newer-v\(version)", takingRows: found != nil)
         case .damaged(let found, let why):
             if let found { database = found }
             try repair(why, takingRows: found != nil)

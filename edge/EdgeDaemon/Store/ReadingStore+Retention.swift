@@ -34,16 +34,13 @@ extension ReadingStore {
 
     /// Deletes delivered readings of before `limit`, and the records among them.
     private func dropDelivered(before limit: Instant) throws {
-        for (index, life) in lives.enumerated() {
+        for life in lives {
             for range in life.held.ranges {
                 let keys = RowKey.values(life: life.number, range)
-                let isStale = "SELECT 1 FROM reading WHERE key BETWEEN ? AND ? AND taken_at_ms < ? LIMIT 1"
-                var look = try database.prepare(isStale)
-                try bind(&look, keys, limit)
-                guard try look.step() else { continue }
-                look.reset()
-                try database.transaction {
-                    try save(lives[index])  // the last row may be among them: its sequence must not be given again
+                guard try holdsStale(keys, limit) else { continue }
+                try commit {
+                    // What the cloud holds goes to the disk with the deletes, and the last sequence with it: neither may be older.
+                    deliveryIsUnsaved = true
                     var records = try database.prepare(
                         "DELETE FROM record WHERE key BETWEEN ?1 AND ?2 AND key < (SELECT MAX(key) FROM reading WHERE key BETWEEN ?1 AND ?2 AND taken_at_ms < ?3)"
                     )
@@ -56,6 +53,12 @@ extension ReadingStore {
                 }
             }
         }
+    }
+
+    private func holdsStale(_ keys: ClosedRange<Int64>, _ limit: Instant) throws -> Bool {
+        var look = try database.prepare("SELECT 1 FROM reading WHERE key BETWEEN ? AND ? AND taken_at_ms < ? LIMIT 1")
+        try bind(&look, keys, limit)
+        return try look.step()
     }
 
     private func bind(_ statement: inout Statement, _ keys: ClosedRange<Int64>, _ limit: Instant) throws {
@@ -102,7 +105,10 @@ extension ReadingStore {
                 try database.transaction {
                     var update = try database.prepare("UPDATE forecast SET body = ? WHERE key = ?")
                     for row in whole {
-                        let forecast = try StoredForecast.forecast(row.body, origin: ForecastKey.origin(row.key))
+                        guard let forecast = try? StoredForecast.forecast(row.body, origin: ForecastKey.origin(row.key)) else {
+                            try dropForecasts(row.key..<row.key + 1)
+                            continue
+                        }
                         try update.bind(StoredForecast.bytes(StoredForecast.thinned(forecast)), at: 1)
                         try update.bind(row.key, at: 2)
                         try update.run()
@@ -133,22 +139,11 @@ extension ReadingStore {
 
     /// - Returns: false when there is no reading left to evict.
     private func evictOldest() throws -> Bool {
-        var select = try database.prepare("SELECT key, taken_at_ms FROM reading ORDER BY key LIMIT 5000")
-        var first: (key: RowKey, at: Instant)?
-        var last: (key: RowKey, at: Instant)?
-        while try select.step() {
-            let row = (key: RowKey(select.integer(0)), at: Instant(ms: select.integer(1)))
-            // Only neighbours: a record between them stays, and is still delivered.
-            if let last, row.key.value != last.key.value + 1 { break }
-            first = first ?? row
-            last = row
-        }
-        select.reset()
-        guard let first, let last, let index = lives.firstIndex(where: { $0.number == first.key.life }) else { return false }
-        let sequences = first.key.sequence...last.key.sequence
-        let undelivered = lives[index].held.union(lives[index].gone).missing(in: sequences)
-        var evicted: Int64 = 0
+        guard let (first, last) = try oldestNeighbours() else { return false }
+        var (undelivered, evicted): ([ClosedRange<Int64>], Int64) = ([], 0)
         try commit {
+            guard let index = lives.firstIndex(where: { $0.number == first.key.life }) else { return }
+            undelivered = lives[index].held.union(lives[index].gone).missing(in: first.key.sequence...last.key.sequence)
             var delete = try database.prepare("DELETE FROM reading WHERE key BETWEEN ? AND ?")
             try delete.bind(first.key.value, at: 1)
             try delete.bind(last.key.value, at: 2)
@@ -162,8 +157,8 @@ extension ReadingStore {
                             sensor: nil, reason: .evictedBySize, from: min(first.at, last.at), to: max(first.at, last.at), count: Int64(range.count),
                             sequences: range, epoch: lives[index].epoch)))
                 lives[index].gone.insert(range)
-                deliveryIsUnsaved = true
             }
+            deliveryIsUnsaved = true
             try save(lives[index])
         }
         readingCount -= evicted
@@ -171,5 +166,20 @@ extension ReadingStore {
             log(.warning, "readings evicted before delivery: the store is full", ["count": count])
         }
         return true
+    }
+
+    /// The oldest readings without a record between them, which stays and is still delivered.
+    private func oldestNeighbours() throws -> (first: (key: RowKey, at: Instant), last: (key: RowKey, at: Instant))? {
+        var select = try database.prepare("SELECT key, taken_at_ms FROM reading ORDER BY key LIMIT 5000")
+        var first: (key: RowKey, at: Instant)?
+        var last: (key: RowKey, at: Instant)?
+        while try select.step() {
+            let row = (key: RowKey(select.integer(0)), at: Instant(ms: select.integer(1)))
+            if let last, row.key.value != last.key.value + 1 { break }
+            first = first ?? row
+            last = row
+        }
+        guard let first, let last else { return nil }
+        return (first, last)
     }
 }

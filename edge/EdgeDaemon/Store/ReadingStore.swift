@@ -166,8 +166,11 @@ package actor ReadingStore {
     }
 
     func save(_ life: Life) throws {
-        var update = try database.prepare("UPDATE life SET last = ?, evicted = ?, refused = ? WHERE number = ?")
-        for (place, value) in [life.last, life.evicted, life.refused, life.number].enumerated() { try update.bind(value, at: Int32(place + 1)) }
+        var update = try database.prepare("UPDATE life SET last = ?, evicted = ?, refused = ?, checksum = ? WHERE number = ?")
+        let checksum = RowChecksum.of(life: life.number, epoch: life.epoch.description, last: life.last)
+        for (place, value) in [life.last, life.evicted, life.refused, checksum, life.number].enumerated() {
+            try update.bind(value, at: Int32(place + 1))
+        }
         try update.run()
     }
 
@@ -181,7 +184,7 @@ package actor ReadingStore {
         try insert.bind(Int64(bitPattern: life.epoch.bits), at: 2)
         try insert.bind(LabelClock.wallClock.ms, at: 3)
         try insert.bind(reason, at: 4)
-        try insert.bind(RowChecksum.of(key: life.number, name: life.epoch.description), at: 5)
+        try insert.bind(RowChecksum.of(life: life.number, epoch: life.epoch.description, last: 0), at: 5)
         try insert.run()
         try keepCopy("life:\(life.number)", life.epoch.description)
         lives.append(life)
@@ -196,11 +199,13 @@ package actor ReadingStore {
     }
 
     private func readLives() throws {
-        lives = []
+        var lives: [Life] = []
         var select = try database.prepare("SELECT number, epoch, last, evicted, refused, checksum FROM life ORDER BY number")
         while try select.step() {
             var life = Life(number: select.integer(0), epoch: Epoch(bits: UInt64(bitPattern: select.integer(1))), last: select.integer(2))
-            guard select.integer(5) == RowChecksum.of(key: life.number, name: life.epoch.description) else { throw DamagedRow(key: life.number) }
+            guard select.integer(5) == RowChecksum.of(life: life.number, epoch: life.epoch.description, last: life.last) else {
+                throw DamagedRow(key: life.number)
+            }
             life.evicted = select.integer(3)
             life.refused = select.integer(4)
             for table in ["reading", "record"] {
@@ -221,12 +226,13 @@ package actor ReadingStore {
             guard delivery.integer(1) == RowChecksum.of(key: lives[index].number, body: body), let known = try? Life.delivery(body) else { continue }
             (lives[index].held, lives[index].gone) = known
         }
+        self.lives = lives
     }
 
     // MARK: sensors
 
     private func readSensors() throws {
-        sensors = [:]
+        var sensors: [SensorName: Int64] = [:]
         var select = try database.prepare("SELECT name, id, checksum FROM sensor")
         while try select.step() {
             guard let name = SensorName(select.text(0)), select.integer(2) == RowChecksum.of(key: select.integer(1), name: name.name) else {
@@ -234,9 +240,10 @@ package actor ReadingStore {
             }
             sensors[name] = select.integer(1)
         }
-        readingCount = try database.integer("SELECT COUNT(*) FROM reading") ?? 0
-        newestReadings = [:]
-        for id in sensors.values { newestReadings[id] = try newestReading(sensor: id) }
+        let count = try database.integer("SELECT COUNT(*) FROM reading") ?? 0
+        var newest: [Int64: Reading] = [:]
+        for id in sensors.values { newest[id] = try newestReading(sensor: id) }
+        (self.sensors, readingCount, newestReadings) = (sensors, count, newest)
     }
 
     package func sensor(named name: SensorName) -> Int64? { sensors[name] }

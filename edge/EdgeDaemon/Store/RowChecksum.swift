@@ -21,8 +21,11 @@ enum RowChecksum {
         return short(crc.value)
     }
 
-    /// Of what names rows: a life by its epoch, a sensor by its name.
+    /// Of a sensor: what names its rows.
     static func of(key: Int64, name: String) -> Int64 { of(key: key, body: Array(name.utf8)) }
+
+    /// Of a life: a wrong epoch would store rows twice, a wrong last sequence would look like rows that are lost.
+    static func of(life number: Int64, epoch: String, last: Int64) -> Int64 { of(key: number, name: "\(epoch) \(last)") }
 
     /// A number that SQLite keeps in two bytes.
     private static func short(_ value: UInt32) -> Int64 { Int64(Int16(truncatingIfNeeded: value)) }

@@ -9,9 +9,9 @@ internal import SQLite
 /// folder under a name that says why. A crash in between is finished at the next start.
 enum StoreFile {
     enum Finding {
-        case ready(Connection)
+        case ready(Connection, hasLostCommits: Bool)
         case older(Connection)
-        case newer(version: Int64)
+        case newer(version: Int64, Connection?)  // open where its rows can be read all the same
         case damaged(Connection?, why: String)
         case trouble(String)  // the disk's fault, not the file's: it may be well again later
     }
@@ -21,20 +21,37 @@ enum StoreFile {
 
     static func find(_ path: String) -> Finding {
         do {
-            guard path != ":memory:" else { return .ready(try memory()) }
+            guard path != ":memory:" else { return .ready(try memory(), hasLostCommits: false) }
             try finishRepair(of: path)
+            let isCut = WriteAheadLog.hasLostCommits(path + "-wal")
+            if isCut, let damaged = try? Files.read(path + "-wal", limit: 64 << 20) {
+                try Files.write("\(stem(path)).damaged-\(LabelClock.wallClock.ms / 1_000).wal", damaged, mode: 0o640)
+            }
             let database = try connection(path)
             switch try database.integer("PRAGMA user_version") ?? 0 {
             case 0:
+                guard try database.integer("SELECT COUNT(*) FROM sqlite_master") == 0 else {
+                    return .damaged(database, why: "it has tables, but no version")
+                }
                 try StoreSchema.create(in: database)
-                return .ready(database)
-            case StoreSchema.version: return .ready(database)
-            case let version: return version < StoreSchema.version ? .older(database) : .newer(version: version)
+                return .ready(database, hasLostCommits: isCut)
+            case StoreSchema.version: return .ready(database, hasLostCommits: isCut)
+            case let version where version < StoreSchema.version: return .older(database)
+            case let version: return .newer(version: version, isReadable(database) ? database : nil)
             }
         } catch {
             if isDamage(error) { return .damaged(try? Connection(path: path, access: .readOnly), why: "\(error)") }
             return .trouble("\(error)")
         }
+    }
+
+    /// Whether rows look as this version writes them: a flipped bit makes a newer version too.
+    private static func isReadable(_ database: Connection) -> Bool {
+        let tables = [
+            "number, epoch, last, evicted, refused, checksum FROM life", "\(ReadingStore.readingColumns) FROM reading",
+            "key, body, checksum FROM record",
+        ]
+        return tables.allSatisfy { (try? database.prepare("SELECT \($0) LIMIT 1")) != nil }
     }
 
     static func isDamage(_ error: any Error) -> Bool { error is DamagedRow || (error as? SQLiteError)?.isCorrupt == true }
@@ -51,8 +68,9 @@ enum StoreFile {
     /// From here on the repaired store counts, whatever happens.
     /// - Parameter aside: what to call the old file; `nil` deletes it.
     static func completeRepair(_ target: Connection, of path: String, aside: String?) throws {
-        let stem = path.hasSuffix(".sqlite") ? String(path.dropLast(7)) : path
-        let name = aside.map { "\(stem).\($0)-\(LabelClock.wallClock.ms / 1_000).sqlite" } ?? ""
+        var stamp = LabelClock.wallClock.ms / 1_000
+        while aside.map({ Files.exists("\(stem(path)).\($0)-\(stamp).sqlite") }) == true { stamp += 1 }
+        let name = aside.map { "\(stem(path)).\($0)-\(stamp).sqlite" } ?? ""
         var insert = try target.prepare("INSERT INTO meta VALUES ('set_aside', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
         try insert.bind(name, at: 1)
         try insert.run()
@@ -64,7 +82,7 @@ enum StoreFile {
     static func finishRepair(of path: String) throws {
         let repaired = path + ".repaired"
         guard Files.exists(repaired) else { return }
-        guard let aside = nameAside(in: repaired) else { return drop(repaired) }
+        guard let aside = try nameAside(in: repaired) else { return drop(repaired) }
         for suffix in suffixes where Files.exists(path + suffix) {
             if aside.isEmpty { unsafe unlink(path + suffix) } else { try Files.rename(path + suffix, to: aside + suffix) }
         }
@@ -72,11 +90,14 @@ enum StoreFile {
         dropOldest(besides: path)
     }
 
-    private static func nameAside(in repaired: String) -> String? {
-        guard let database = try? Connection(path: repaired),
-            var select = try? database.prepare("SELECT value FROM meta WHERE name = 'set_aside'"), (try? select.step()) == true
-        else { return nil }
-        return select.text(0)
+    private static func stem(_ path: String) -> String { path.hasSuffix(".sqlite") ? String(path.dropLast(7)) : path }
+
+    /// - Returns: `nil` for one that was cut off. One that cannot be looked at now throws: it may be all that there is.
+    private static func nameAside(in repaired: String) throws -> String? {
+        let database = try Connection(path: repaired)
+        guard try database.integer("SELECT COUNT(*) FROM sqlite_master WHERE name = 'meta'") == 1 else { return nil }
+        var select = try database.prepare("SELECT value FROM meta WHERE name = 'set_aside'")
+        return try select.step() ? select.text(0) : nil
     }
 
     private static func drop(_ path: String) { for suffix in suffixes { unsafe unlink(path + suffix) } }
@@ -84,9 +105,12 @@ enum StoreFile {
     private static func dropOldest(besides path: String) {
         let parts = path.split(separator: "/", omittingEmptySubsequences: false)
         let folder = parts.dropLast().joined(separator: "/")
-        let damaged = "\(parts.last?.split(separator: ".").first ?? "").damaged-"
-        let aside = ((try? Files.list(folder)) ?? []).filter { $0.hasPrefix(damaged) && $0.hasSuffix(".sqlite") }
-        for name in aside.dropLast(keptAside) { drop("\(folder)/\(name)") }
+        let name = "\(parts.last?.split(separator: ".").first ?? "")."
+        let files = ((try? Files.list(folder)) ?? []).filter { $0.hasPrefix(name) }
+        for kind in ["damaged-", "replaced-", "newer-"] {
+            let aside = files.filter { $0.dropFirst(name.utf8.count).hasPrefix(kind) && ($0.hasSuffix(".sqlite") || $0.hasSuffix(".wal")) }
+            for name in aside.dropLast(keptAside) { drop("\(folder)/\(name)") }
+        }
     }
 
     // MARK: connections

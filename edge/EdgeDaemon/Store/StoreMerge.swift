@@ -75,7 +75,9 @@ struct StoreMerge {
             source, table: "life", columns: "number, epoch, began_at_ms, reason, last, evicted, refused\(isChecked ? ", checksum" : "")")
         try scan.forEach { row in
             let epoch = Epoch(bits: UInt64(bitPattern: row.integer(1)))
-            guard !isChecked || row.integer(7) == RowChecksum.of(key: row.integer(0), name: epoch.description) else { return report.isDamaged = true }
+            guard !isChecked || row.integer(7) == RowChecksum.of(life: row.integer(0), epoch: epoch.description, last: row.integer(4)) else {
+                return report.isDamaged = true
+            }
             try take(
                 life: row.integer(0), epoch: row.integer(1), [row.integer(2), row.integer(4), row.integer(5), row.integer(6)], row.text(3), &lives)
         }
@@ -107,7 +109,7 @@ struct StoreMerge {
             try insert.bind(values[0], at: 3)
             try insert.bind(reason, at: 4)
             for place in 1...3 { try insert.bind(values[place], at: Int32(place + 4)) }
-            try insert.bind(RowChecksum.of(key: new, name: name), at: 8)
+            try insert.bind(RowChecksum.of(life: new, epoch: name, last: values[1]), at: 8)
             try insert.run()
             try keepCopy("life:\(new)", name)
         }
