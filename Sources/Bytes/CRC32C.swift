@@ -12,7 +12,7 @@ package enum CRC32C {
         var state: UInt32 = 0xFFFF_FFFF
         unsafe bytes.withUnsafeBufferPointer { bytes in
             unsafe table.withUnsafeBufferPointer { table in
-                for unsafebyte in unsafe bytes { state = unsafe (state >> 8) ^ table[Int((state ^ UInt32(byte)) & 0xFF)] }
+                for place in bytes.indices { state = unsafe (state >> 8) ^ table[Int((state ^ UInt32(bytes[place])) & 0xFF)] }
             }
         }
         return state ^ 0xFFFF_FFFF

@@ -23,7 +23,7 @@ internal import CSQLite
     /// Before the connection is closed.
     func close() {
         isClosed = true
-        for unsafehandle in unsafe idle.values { unsafe sqlite3_finalize(handle) }
+        unsafe idle.values.forEach { unsafe sqlite3_finalize($0) }
         unsafe idle = [:]
     }
 }

@@ -41,7 +41,8 @@ extension Archive {
                 for (place, record) in frame.records { try derive(record, device, frame.epoch, frame.first + Int64(place), batch: id, &held) }
             } else {
                 let batch = try Batch(binary: frame.bytes)
-                conflicts = try self.conflicts(device, batch, except: new)
+                conflicts = try self.conflicts(device, batch)
+                if !conflicts.isEmpty { conflicts = try unknown(conflicts, of: batch, device) }
                 // What a hole has settled, but no batch holds, may be another copy's: a row of it is stored when it does come.
                 let missing = try unstored(device, frame.epoch, all)
                 for part in parts(of: missing, without: refused) { try store(batch.part(part), arrival, &held, &log) }
@@ -88,7 +89,7 @@ extension Archive {
     }
 
     /// Rows that the cloud holds under the same name with other content.
-    private func conflicts(_ device: Int64, _ batch: Batch, except new: [ClosedRange<Int64>]) throws -> [Int64] {
+    private func conflicts(_ device: Int64, _ batch: Batch) throws -> [Int64] {
         var select = try database.prepare("SELECT body, first, last FROM batch WHERE device = ? AND epoch = ? AND first <= ? AND last >= ?")
         try select.bind(device, at: 1)
         try select.bind(Int64(bitPattern: batch.epoch.bits), at: 2)
@@ -107,6 +108,39 @@ extension Archive {
             }
         }
         return conflicts.sorted()
+    }
+
+    /// Those of the conflicting rows that the cloud does not hold under any other name either.
+    ///
+    /// A store that was set back after it had sent rows under a new epoch sends them under the old one again: the same reading, by
+    /// sensor, start of the host and time since then, is the same.
+    private func unknown(_ conflicts: [Int64], of batch: Batch, _ device: Int64) throws -> [Int64] {
+        var unknown: [NamedReading: Int64] = [:]
+        var others: [Int64] = []
+        for sequence in conflicts {
+            if case .reading(let sensor, let reading) = batch.rows[Int(sequence - batch.first)] {
+                unknown[NamedReading(sensor: batch.sensors[sensor], reading: reading)] = sequence
+            } else {
+                others.append(sequence)
+            }
+        }
+        guard let first = unknown.keys.map(\.reading.boot).min(), let last = unknown.keys.map(\.reading.boot).max() else { return conflicts }
+        var select = try database.prepare("SELECT body FROM batch WHERE device = ? AND boot_first <= ? AND boot_last >= ?")
+        try select.bind(device, at: 1)
+        try select.bind(Int64(last), at: 2)
+        try select.bind(Int64(first), at: 3)
+        while !unknown.isEmpty, try select.step() {
+            guard let frame = try? BatchFrame(select.blob(0)) else { continue }
+            try? frame.forEachReading { place, reading in
+                unknown[NamedReading(sensor: frame.sensors[place], reading: reading)] = nil
+            }
+        }
+        return (others + unknown.values).sorted()
+    }
+
+    private struct NamedReading: Hashable {
+        let sensor: SensorName
+        let reading: Reading
     }
 
     private static func isSame(_ a: Batch.Row, _ aSensors: [SensorName], _ b: Batch.Row, _ bSensors: [SensorName]) -> Bool {
