@@ -72,7 +72,7 @@ import Wire
         #expect(document["openapi"] as? String == "3.1.0")
         let paths = try #require(document["paths"] as? [String: [String: Any]])
         let responses = (paths["/v1/devices/{id}/batches"]?["post"] as? [String: Any])?["responses"] as? [String: Any]
-        #expect(Set(responses?.keys.map { $0 } ?? []) == ["200", "400", "401", "403", "413", "415", "503"])
+        #expect(Set(responses?.keys.map { $0 } ?? []) == ["200", "400", "401", "403", "413", "415", "429", "503"])
     }
 
     @Test func `a range is within the file, or none`() {

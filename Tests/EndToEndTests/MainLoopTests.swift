@@ -132,6 +132,7 @@ import Testing
             return store?["readings"] as? Int == 1_680 && store?["backlog"] as? Int == 0 ? true : nil
         }
         #expect(try await cloud.metric("vaho_readings_total") == 1_680)
+        _ = try await seen("all observations derived") { try await cloud.metric("vaho_underived_batches") == 0 ? true : nil }
         edge.signal(SIGTERM)
         #expect(try await edge.exitCode() == 0)
         _ = try await cloud.stop()

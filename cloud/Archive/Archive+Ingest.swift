@@ -34,9 +34,7 @@ extension Archive {
         if frame.rowCount > 0 {
             let all = frame.first...frame.last
             let new = held.missing(in: all)
-            refused = arrival.malformed.map { frame.first + Int64($0) }.filter { sequence in new.contains { $0.contains(sequence) } }
-                .map { Answer.Refused(sequence: $0, reason: .malformed) }
-            if new == [all], refused.isEmpty {
+            if new == [all], arrival.malformed.isEmpty {
                 let id = try log.append(frame.withoutReport(), arrival, all, readings: frame.readingCount)
                 for (place, record) in frame.records { try derive(record, device, frame.epoch, frame.first + Int64(place), batch: id, &held) }
             } else {
@@ -45,6 +43,8 @@ extension Archive {
                 if !conflicts.isEmpty { conflicts = try unknown(conflicts, of: batch, device) }
                 // What a hole has settled, but no batch holds, may be another copy's: a row of it is stored when it does come.
                 let missing = try unstored(device, frame.epoch, all)
+                refused = arrival.malformed.map { frame.first + Int64($0) }.filter { sequence in missing.contains { $0.contains(sequence) } }
+                    .map { Answer.Refused(sequence: $0, reason: .malformed) }
                 for part in parts(of: missing, without: refused) { try store(batch.part(part), arrival, &held, &log) }
                 try save(refused, device, frame.epoch)
             }
