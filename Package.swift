@@ -88,6 +88,7 @@ let package = Package(
         .executableTarget(
             name: "vaho-bench", dependencies: ["Measures", "Wire", "HTTPClient"], path: "Benchmarks/vaho-bench", swiftSettings: features),
 
+        .target(name: "Examples", dependencies: ["Measures", "Wire"], path: "Tests/Examples", swiftSettings: features),
         tests("MeasuresTests", ["Measures"]),
         tests("TextTests", ["Text"]),
         tests("BytesTests", ["Bytes"]),
@@ -96,7 +97,7 @@ let package = Package(
         tests("ForecastingTests", ["Measures", "Observing", "Forecasting"]),
         tests("SimulationTests", ["Measures", "Simulation"]),
         tests("ReleasesTests", ["Measures", "Bytes", "Observing", "Forecasting", "Releases", "Signing"]),
-        tests("WireTests", ["Measures", "Wire"]),
+        tests("WireTests", ["Examples", "Measures", "Wire"]),
         tests("RuntimeTests", ["Measures", "Runtime"]),
         tests("ConsoleTests", ["Console"]),
         tests("SQLiteTests", ["SQLite"]),
@@ -110,7 +111,7 @@ let package = Package(
             ]),
         tests("ArchiveTests", ["Measures", "Observing", "Wire", "SQLite", "Archive"]),
         tests("PipelineTests", ["Measures", "Text", "Observing", "Forecasting", "Releases", "Wire", "Signing", "Archive", "Pipeline"]),
-        tests("APITests", ["Measures", "Wire", "API"]),
+        tests("APITests", ["Examples", "Measures", "Wire", "API"]),
         tests(
             "EndToEndTests",
             ["Measures", "Wire", "HTTPClient", "HTTPServer", "SQLite", "Signing", "EdgeDaemon", "API", "vaho-edge", "vaho-cloud"]),

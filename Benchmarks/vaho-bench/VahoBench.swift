@@ -132,21 +132,6 @@ struct IngestLoad {
         }
         let batch = Batch(epoch: device.epoch, first: device.next, sensors: sensors, rows: rows)
         device.next += Int64(options.rows)
-        return options.isJSON ? json(batch) : batch.binary()
-    }
-
-    private func json(_ batch: Batch) -> [UInt8] {
-        var columns: [[String]] = Array(repeating: [], count: 5)
-        for case .reading(let sensor, let reading) in batch.rows {
-            columns[0].append(String(sensor))
-            columns[1].append(String(reading.takenAt.ms))
-            columns[2].append(String(reading.humidityMpct ?? 0))
-            columns[3].append(String(reading.temperatureMc ?? 0))
-            columns[4].append(String(reading.boottimeMs))
-        }
-        let names = ["sensor", "taken_at_ms", "humidity_mpct", "temperature_mc", "boottime_ms"]
-        let fields = zip(names, columns).map { "\"\($0)\":[\($1.joined(separator: ","))]" }.joined(separator: ",")
-        let sensors = batch.sensors.map { "\"\($0)\"" }.joined(separator: ",")
-        return Array("{\"version\":1,\"epoch\":\"\(batch.epoch)\",\"first\":\(batch.first),\"sensors\":[\(sensors)],\(fields)}".utf8)
+        return options.isJSON ? batch.json() : batch.binary()
     }
 }

@@ -50,13 +50,16 @@ package struct ReleaseName: Sendable, Hashable {
 
 /// What a device says of itself with a batch.
 package struct DeviceReport: Sendable, Hashable {
+    package static let scoreLimit = 256
+    package static let refusalLimit = 800  // bytes
+
     package var release: ReleaseName?  // nil: it forecasts by the damped anomaly
     package var backlog: Int64  // rows not yet acknowledged
     package var evicted: Int64  // readings dropped unsent, since the store was made
     package var refused: Int64  // rows the cloud refused, since then
     package var clock: ClockQuality
     package var scores: [LiveScore]
-    package var refusal: String?  // why the last offered release was not taken
+    package private(set) var refusal: String?  // why the last offered release was not taken
 
     package init(
         release: ReleaseName?, backlog: Int64, evicted: Int64, refused: Int64, clock: ClockQuality, scores: [LiveScore], refusal: String? = nil
@@ -67,7 +70,9 @@ package struct DeviceReport: Sendable, Hashable {
         self.refused = refused
         self.clock = clock
         self.scores = scores
-        self.refusal = refusal
+        var refusal = refusal ?? ""
+        while refusal.utf8.count > DeviceReport.refusalLimit { refusal.removeLast() }
+        self.refusal = refusal.isEmpty ? nil : refusal
     }
 }
 

@@ -126,7 +126,7 @@ package enum ReportCoding {
         writer.zigzag(report.evicted)
         writer.zigzag(report.refused)
         writer.byte(report.clock.rawValue)
-        writer.text(String(report.refusal?.prefix(200) ?? ""))
+        writer.text(report.refusal ?? "")
         writer.varint(UInt64(report.scores.count))
         for score in report.scores {
             writer.varint(score.releaseCounter)
@@ -143,9 +143,9 @@ package enum ReportCoding {
         if try reader.byte() == 1 { release = ReleaseName(counter: try reader.varint(), sha256: Array(try reader.raw(32))) }
         let counts = [try reader.zigzag(), try reader.zigzag(), try reader.zigzag()]
         guard let clock = ClockQuality(rawValue: try reader.byte()) else { throw MalformedBytes(at: reader.offset, "a clock's quality is 0 to 2") }
-        let refusal = try reader.text(limit: 1_000)
+        let refusal = try reader.text(limit: DeviceReport.refusalLimit)
         var scores: [LiveScore] = []
-        for _ in 0..<(try reader.count(upTo: 256)) {
+        for _ in 0..<(try reader.count(upTo: DeviceReport.scoreLimit)) {
             scores.append(
                 LiveScore(
                     releaseCounter: try reader.varint(), leadTimeSeconds: try reader.zigzag(), count: try reader.zigzag(),
@@ -154,6 +154,6 @@ package enum ReportCoding {
         }
         return DeviceReport(
             release: release, backlog: counts[0], evicted: counts[1], refused: counts[2], clock: clock, scores: scores,
-            refusal: refusal.isEmpty ? nil : refusal)
+            refusal: refusal)
     }
 }

@@ -1,4 +1,5 @@
 @testable import API
+import Examples
 import Foundation
 import Measures
 import Testing
@@ -24,11 +25,34 @@ import Wire
         #expect(try Batch(binary: batch.binary()) == batch)
     }
 
+    @Test(arguments: 1...200 as ClosedRange<UInt64>)
+    func `a batch written as JSON reads as the same value`(seed: UInt64) throws {
+        let batch = randomBatch(seed: seed)
+        #expect(try BatchJSON.batch(batch.json()) == batch)
+    }
+
+    @Test func `a batch may be a report alone, and has one of both`() throws {
+        let report = try #require(randomBatch(seed: 2).report)
+        let alone = Batch(epoch: Epoch(bits: 9), first: 1, sensors: [], rows: [], report: report)
+        #expect(try BatchJSON.batch(alone.json()) == alone)
+        #expect(throws: BatchRefusal.self) { try BatchJSON.batch(Batch(epoch: Epoch(bits: 9), first: 1, sensors: [], rows: []).json()) }
+    }
+
+    @Test func `JSON that is cut off anywhere is refused`() {
+        let bytes = randomBatch(seed: 4, rows: 12).json()
+        for length in bytes.indices { #expect(throws: BatchRefusal.self) { try BatchJSON.batch(Array(bytes.prefix(length))) } }
+    }
+
     @Test(arguments: [
         (#""sensor":[1],"taken_at_ms":[1],"humidity_mpct":[1]"#, "/sensor/0"),
         (#""sensor":[0],"taken_at_ms":[1],"humidity_mpct":[]"#, "/humidity_mpct"),
         (#""sensor":[0],"taken_at_ms":[null],"humidity_mpct":[1]"#, "/taken_at_ms/0"),
-        (#""sensor":[0],"taken_at_ms":[1],"humidity_mpct":[99999999999]"#, ""),
+        (#""sensor":[0],"taken_at_ms":[1],"humidity_mpct":[99999999999]"#, "/humidity_mpct/0"),
+        (#""sensor":[0],"taken_at_ms":[1.5],"humidity_mpct":[1]"#, "/taken_at_ms/0"),
+        (#""sensor":[0],"taken_at_ms":[9223372036854775807],"humidity_mpct":[1]"#, "/taken_at_ms/0"),
+        (#""sensor":[0],"taken_at_ms":[1],"humidity_mpct":[1],"boottime_ms":[-1]"#, "/boottime_ms/0"),
+        (#""sensor":[0],"taken_at_ms":[1],"humidity_mpct":[1],"report":{"clock":4}"#, "/report/clock"),
+        (#""sensor":[0],"taken_at_ms":[1],"humidity_mpct":[1],"report":{"release":{"counter":1,"sha256":"00"}}"#, "/report/release/sha256"),
         (#""sensor":[0],"taken_at_ms":[1],"humidity_mpct":[1],"clock":[7]"#, "/clock/0"),
         (
             #""sensor":[0],"taken_at_ms":[1],"humidity_mpct":[1],"records":[{"sequence":6,"kind":"sensor","sensor":"a","type":"x","step_s":86400}]"#,
@@ -36,7 +60,7 @@ import Wire
         ),
         (
             #""sensor":[0],"taken_at_ms":[1],"humidity_mpct":[1],"records":[{"sequence":6,"kind":"hole","reason":"sensor_error","sequences":[1,9007199254740993]}]"#,
-            ""
+            "/records"
         ),
         (#""sensor":[],"taken_at_ms":[],"humidity_mpct":[]"#, ""),
         (#""sensor":[0],"taken_at_ms":[1],"humidity_mpct":[1],"records":[{"sequence":99,"kind":"hole","reason":"sensor_error"}]"#, "/records"),

@@ -1,3 +1,4 @@
+import Examples
 import Foundation
 import Measures
 import Testing
@@ -9,7 +10,7 @@ import Wire
 
     private func rows(_ series: String) throws -> [Batch.Row] {
         let formatter = ISO8601DateFormatter()
-        var jitter = Generator(state: 7)
+        var jitter = Generator(seed: 7)
         return try String(contentsOfFile: "\(Self.demo)/\(series).csv", encoding: .utf8).split(separator: "\n").dropFirst().compactMap { line in
             let fields = line.split(separator: ",", omittingEmptySubsequences: false)
             guard let time = formatter.date(from: String(fields[0])), let humidity = Double(fields[1]) else { return nil }

@@ -8,35 +8,17 @@ struct BatchJSON: Decodable {
     let epoch: String
     let first: Int64
     let sensors: [String]
-    let sensor: [Int]
-    let taken_at_ms: [Int64]
-    let humidity_mpct: [Int32?]
-    let temperature_mc: [Int32?]?
-    let pressure_pa: [Int32?]?
-    let flags: [UInt16]?
-    let clock: [UInt8]?
-    let boot: [UInt32]?
-    let boottime_ms: [Int64]?
+    let sensor: Column
+    let taken_at_ms: Column
+    let humidity_mpct: Column
+    let temperature_mc: Column?
+    let pressure_pa: Column?
+    let flags: Column?
+    let clock: Column?
+    let boot: Column?
+    let boottime_ms: Column?
     let records: [RecordJSON]?
-
-    /// A hole, a clock correction or a sensor record, with its own sequence.
-    struct RecordJSON: Decodable {
-        let sequence: Int64
-        let kind: String
-        let sensor: String?
-        let reason: String?
-        let from_ms: Int64?
-        let to_ms: Int64?
-        let count: Int64?
-        let sequences: [Int64]?
-        let boot: UInt32?
-        let offset_ms: Int64?
-        let type: String?
-        let driver: String?
-        let serial: String?
-        let place: String?
-        let step_s: Int64?
-    }
+    let report: ReportJSON?
 
     private struct VersionOnly: Decodable { let version: Int }
 
@@ -44,12 +26,14 @@ struct BatchJSON: Decodable {
     static func batch(_ body: [UInt8]) throws -> Batch {
         let decoder = JSONDecoder()
         do {
-            let version = try decoder.decode(VersionOnly.self, from: Data(body)).version
-            guard version == Batch.version else { throw BatchRefusal.version(version) }
-            let batch = try decoder.decode(BatchJSON.self, from: Data(body)).batch()
-            // The log keeps batches in the binary form: what that form does not hold must not get in.
-            guard (try? Batch(binary: batch.binary())) == batch else { throw fault("", "a number is out of its range") }
-            return batch
+            let columns: BatchJSON
+            do { columns = try decoder.decode(BatchJSON.self, from: Data(body)) } catch {
+                // Another version may have other fields: then that is what to say.
+                let version = try decoder.decode(VersionOnly.self, from: Data(body)).version
+                throw version == Batch.version ? error : BatchRefusal.version(version)
+            }
+            guard columns.version == Batch.version else { throw BatchRefusal.version(columns.version) }
+            return try columns.batch()
         } catch let error as DecodingError {
             throw refusal(error)
         }
@@ -67,27 +51,38 @@ struct BatchJSON: Decodable {
         }
     }
 
-    private func batch() throws -> Batch {
-        guard let epoch = Epoch(hex: epoch) else { throw fault("/epoch", "expected 16 hexadecimal digits") }
-        guard (1...(1 << 53)).contains(first) else { throw fault("/first", "the first sequence is 1 or more") }
-        guard sensors.count <= Batch.sensorLimit else { throw fault("/sensors", "at most \(Batch.sensorLimit)") }
-        let names = try sensors.enumerated().map { index, name in
-            guard let valid = SensorName(name) else { throw fault("/sensors/\(index)", "a sensor's name is \(SensorName.rule)") }
-            return valid
-        }
-        let count = sensor.count
-        func check(_ name: String, _ length: Int?) throws {
-            if let length, length != count { throw fault("/\(name)", "\(length) values, the column sensor has \(count)") }
-        }
-        for (name, length) in [
-            ("taken_at_ms", taken_at_ms.count), ("humidity_mpct", humidity_mpct.count), ("temperature_mc", temperature_mc?.count),
-            ("pressure_pa", pressure_pa?.count), ("flags", flags?.count), ("clock", clock?.count), ("boot", boot?.count),
-            ("boottime_ms", boottime_ms?.count),
-        ] { try check(name, length) }
-        let records = (records ?? []).sorted { $0.sequence < $1.sequence }
-        let total = count + records.count
-        guard (1...Batch.rowLimit).contains(total) else { throw fault("", "1 to \(Batch.rowLimit) rows a batch, \(total) came") }
+    static func fault(_ pointer: String, _ what: String) -> BatchRefusal { .malformed(pointer: pointer, what) }
 
+    private func batch() throws(BatchRefusal) -> Batch {
+        guard let epoch = Epoch(hex: epoch) else { throw BatchJSON.fault("/epoch", "expected 16 hexadecimal digits") }
+        guard (1...(1 << 53)).contains(first) else { throw BatchJSON.fault("/first", "the first sequence is 1 or more") }
+        guard sensors.count <= Batch.sensorLimit else { throw BatchJSON.fault("/sensors", "at most \(Batch.sensorLimit)") }
+        var names: [SensorName] = []
+        for (index, name) in sensors.enumerated() {
+            guard let valid = SensorName(name) else { throw BatchJSON.fault("/sensors/\(index)", "a sensor's name is \(SensorName.rule)") }
+            names.append(valid)
+        }
+        try checkLengths()
+        let report = try report?.report()
+        let records = (records ?? []).sorted { $0.sequence < $1.sequence }
+        let total = sensor.count + records.count
+        guard total <= Batch.rowLimit, total > 0 || report != nil else {
+            throw BatchJSON.fault("", "1 to \(Batch.rowLimit) rows a batch, or a report: \(total) rows came")
+        }
+        return Batch(epoch: epoch, first: first, sensors: names, rows: try rows(total, records), report: report)
+    }
+
+    private func checkLengths() throws(BatchRefusal) {
+        for (name, column) in [
+            ("taken_at_ms", taken_at_ms), ("humidity_mpct", humidity_mpct), ("temperature_mc", temperature_mc), ("pressure_pa", pressure_pa),
+            ("flags", flags), ("clock", clock), ("boot", boot), ("boottime_ms", boottime_ms),
+        ] {
+            guard let column, column.count != sensor.count else { continue }
+            throw BatchJSON.fault("/\(name)", "\(column.count) values, the column sensor has \(sensor.count)")
+        }
+    }
+
+    private func rows(_ total: Int, _ records: [RecordJSON]) throws(BatchRefusal) -> [Batch.Row] {
         var rows: [Batch.Row] = []
         rows.reserveCapacity(total)
         var waiting = records[...]
@@ -98,65 +93,33 @@ struct BatchJSON: Decodable {
                 rows.append(.record(try record.record()))
                 waiting = waiting.dropFirst()
             } else {
-                guard index < count else { throw fault("/records", "a record's sequence is outside the batch, or comes twice") }
+                guard index < sensor.count else { throw BatchJSON.fault("/records", "a record's sequence is outside the batch, or comes twice") }
                 rows.append(.reading(sensor: try place(index), try reading(index)))
                 index += 1
             }
         }
-        return Batch(epoch: epoch, first: first, sensors: names, rows: rows)
+        return rows
     }
 
-    private func place(_ index: Int) throws -> Int {
-        guard sensors.indices.contains(sensor[index]) else { throw fault("/sensor/\(index)", "there is no sensor \(sensor[index]) in this batch") }
-        return sensor[index]
+    private func place(_ index: Int) throws(BatchRefusal) -> Int {
+        let place = try sensor.number(index, "sensor", as: Int.self)
+        guard sensors.indices.contains(place) else { throw BatchJSON.fault("/sensor/\(index)", "there is no sensor \(place) in this batch") }
+        return place
     }
 
-    private func reading(_ index: Int) throws -> Reading {
-        guard let quality = ClockQuality(rawValue: clock?[index] ?? 0) else { throw fault("/clock/\(index)", "0, 1 or 2") }
+    private func reading(_ index: Int) throws(BatchRefusal) -> Reading {
+        let takenAtMs = try taken_at_ms.number(index, "taken_at_ms", as: Int64.self)
+        // Beyond this differences of differences would overflow. What is no time of this world is refused alone, later.
+        guard takenAtMs.magnitude <= 1 << 53 else { throw BatchJSON.fault("/taken_at_ms/\(index)", "milliseconds since 1970, at most 2^53") }
+        let clock = try clock?.number(index, "clock", as: UInt8.self) ?? 0
+        guard let quality = ClockQuality(rawValue: clock) else { throw BatchJSON.fault("/clock/\(index)", "0, 1 or 2") }
+        let boottimeMs = try boottime_ms?.number(index, "boottime_ms", as: Int64.self) ?? 0
+        guard (0...(1 << 53)).contains(boottimeMs) else { throw BatchJSON.fault("/boottime_ms/\(index)", "0 to 2^53") }
         return Reading(
-            takenAt: Instant(ms: taken_at_ms[index]), humidityMpct: humidity_mpct[index], temperatureMc: temperature_mc?[index],
-            pressurePa: pressure_pa?[index], flags: ReadingFlags(rawValue: flags?[index] ?? 0), clock: quality, boot: boot?[index] ?? 0,
-            boottimeMs: boottime_ms?[index] ?? 0)
-    }
-}
-
-private func fault(_ pointer: String, _ what: String) -> BatchRefusal { .malformed(pointer: pointer, what) }
-
-extension BatchJSON.RecordJSON {
-    func record() throws -> Record {
-        func wrong(_ what: String) -> BatchRefusal { fault("/records", "the record of sequence \(sequence): \(what)") }
-        let from = Instant(ms: from_ms ?? 0)
-        let to = Instant(ms: to_ms ?? 0)
-        let name = sensor.flatMap(SensorName.init)
-        guard sensor == nil || name != nil else { throw wrong("a sensor's name is \(SensorName.rule)") }
-        guard Instant.valid.contains(from), Instant.valid.contains(to) else {
-            throw wrong("from_ms and to_ms are milliseconds since 1970, up to the year 2199")
-        }
-        switch kind {
-        case "hole":
-            guard let reason = reason.flatMap(Hole.Reason.init(name:)) else {
-                throw wrong("reason is one of \(Hole.Reason.allCases.map(\.name).joined(separator: ", "))")
-            }
-            var gone: ClosedRange<Int64>?
-            if let sequences {
-                guard sequences.count == 2, sequences[0] >= 1, sequences[0] <= sequences[1] else { throw wrong("sequences is [first, last]") }
-                gone = sequences[0]...sequences[1]
-            }
-            guard (count ?? 0) >= 0 else { throw wrong("count is 0 or more") }
-            return .hole(Hole(sensor: name, reason: reason, from: from, to: to, count: count ?? 0, sequences: gone))
-        case "clock_correction":
-            guard let boot, let offset_ms, offset_ms.magnitude <= Instant.valid.upperBound.ms.magnitude, from <= to else {
-                throw wrong("boot, offset_ms, and from_ms to to_ms as times since that boot are needed")
-            }
-            return .clockCorrection(ClockCorrection(boot: boot, boottimeMs: from.ms...to.ms, offset: .milliseconds(offset_ms)))
-        case "sensor":
-            guard let name, let type, let step_s, SensorRecord.steps.contains(.seconds(step_s)) else {
-                throw wrong("sensor, type and step_s (600 or 3600) are needed")
-            }
-            let texts = [type, driver ?? "", serial ?? "", place ?? ""]
-            guard texts.allSatisfy({ $0.utf8.count <= 128 }) else { throw wrong("a text has at most 128 bytes") }
-            return .sensor(SensorRecord(sensor: name, kind: texts[0], driver: texts[1], serial: texts[2], place: texts[3], step: .seconds(step_s)))
-        default: throw wrong("kind is hole, clock_correction or sensor")
-        }
+            takenAt: Instant(ms: takenAtMs), humidityMpct: try humidity_mpct.value(index, "humidity_mpct", as: Int32.self),
+            temperatureMc: try temperature_mc?.value(index, "temperature_mc", as: Int32.self),
+            pressurePa: try pressure_pa?.value(index, "pressure_pa", as: Int32.self),
+            flags: ReadingFlags(rawValue: try flags?.number(index, "flags", as: UInt16.self) ?? 0), clock: quality,
+            boot: try boot?.number(index, "boot", as: UInt32.self) ?? 0, boottimeMs: boottimeMs)
     }
 }

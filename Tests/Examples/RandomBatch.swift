@@ -1,0 +1,64 @@
+package import Measures
+package import Wire
+
+/// Seeded chance, so that a failure can be repeated.
+package struct Generator {
+    private var state: UInt64
+    package init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
+
+    package mutating func next() -> UInt64 {
+        state ^= state << 13
+        state ^= state >> 7
+        state ^= state << 17
+        return state
+    }
+    package mutating func next(below limit: Int64) -> Int64 { Int64(next() >> 1) % limit }
+}
+
+/// For names that are right.
+package func sensorName(_ text: String) -> SensorName {
+    guard let name = SensorName(text) else { preconditionFailure("a test's own name") }
+    return name
+}
+
+/// Readings and records of all kinds; every second one has a report.
+package func randomBatch(seed: UInt64, rows count: Int = 60) -> Batch {
+    var random = Generator(seed: seed)
+    let sensors = (0...random.next(below: 4)).map { sensorName("s\($0)") }
+    var at: Int64 = 1_700_000_000_000
+    let rows = (0..<count).map { _ -> Batch.Row in
+        at += random.next(below: 3) == 0 ? random.next(below: 100_000) - 50_000 : 60_000
+        switch random.next(below: 20) {
+        case 0:
+            return .record(
+                .hole(
+                    Hole(
+                        sensor: random.next(below: 2) == 0 ? nil : sensors[0], reason: .sensorError, from: Instant(ms: at - 9), to: Instant(ms: at),
+                        count: 3)))
+        case 1:
+            return .record(.hole(Hole(sensor: nil, reason: .evictedBySize, from: Instant(ms: 0), to: Instant(ms: at), count: 9, sequences: 1...9,
+                        epoch: random.next(below: 2) == 0 ? nil : Epoch(bits: 7))))
+        case 2: return .record(.clockCorrection(ClockCorrection(boot: 3, boottimeMs: 0...at, offset: .milliseconds(-77))))
+        case 3: return .record(.sensor(SensorRecord(sensor: sensors[0], kind: "hwmon", driver: "sht4x", place: "north wall\n\"ö\"", step: .seconds(600), offsetMpct: -300)))
+        default:
+            func maybe(_ range: Int64) -> Int32? { random.next(below: 8) == 0 ? nil : Int32(random.next(below: range) - range / 4) }
+            return .reading(
+                sensor: Int(random.next(below: Int64(sensors.count))),
+                Reading(
+                    takenAt: Instant(ms: at), humidityMpct: maybe(120_000), temperatureMc: maybe(60_000), pressurePa: maybe(110_000),
+                    flags: ReadingFlags(rawValue: UInt16(random.next(below: 40))),
+                    clock: ClockQuality(rawValue: UInt8(random.next(below: 3))) ?? .unknown,
+                    boot: UInt32(random.next(below: 3)), boottimeMs: random.next(below: 1 << 40)))
+        }
+    }
+    return Batch(
+        epoch: Epoch(bits: random.next()), first: 1 + random.next(below: 1 << 40), sensors: sensors, rows: rows, report: seed % 2 == 0 ? report : nil)
+}
+
+private let report = DeviceReport(
+    release: ReleaseName(counter: 17, sha256: [UInt8](repeating: 3, count: 32)), backlog: 12, evicted: 1, refused: 2, clock: .holdover,
+    scores: [
+        LiveScore(
+            releaseCounter: 17, leadTimeSeconds: 3_600, count: 99, absoluteErrorMpct: 1_200, persistenceErrorMpct: 1_500, climatologyErrorMpct: 3_000,
+            coveredPpm: 801_000)
+    ], refusal: "hash")

@@ -1,0 +1,44 @@
+internal import Wire
+
+extension BatchJSON {
+    /// A column of whole numbers, some of them null.
+    ///
+    /// Read one by one as Int64: JSONDecoder needs 0.1 µs for each so, and 0.6 to 1 µs for one of an `[Int32?]`.
+    struct Column: Decodable {
+        private var values: [Int64?] = []
+
+        var count: Int { values.count }
+
+        init(from decoder: any Decoder) throws {
+            var container = try decoder.unkeyedContainer()
+            values.reserveCapacity(min(container.count ?? 0, Batch.rowLimit))
+            do {
+                while !container.isAtEnd { values.append(try container.decodeIfPresent(Int64.self)) }
+            } catch is DecodingError {
+                // For 1.5 and 1e99 the decoder's own error does not say where.
+                let path = container.codingPath + [Place(intValue: values.count)]
+                throw DecodingError.typeMismatch(Int64.self, DecodingError.Context(codingPath: path, debugDescription: ""))
+            }
+        }
+
+        private struct Place: CodingKey {
+            let intValue: Int?
+            let stringValue: String
+            init(intValue: Int) { (self.intValue, stringValue) = (intValue, String(intValue)) }
+            init?(stringValue: String) { nil }
+        }
+
+        func value<Number: FixedWidthInteger>(_ index: Int, _ name: StaticString, as: Number.Type) throws(BatchRefusal) -> Number? {
+            guard let value = values[index] else { return nil }
+            guard let number = Number(exactly: value) else {
+                throw BatchJSON.fault("/\(name)/\(index)", "\(value) is not within \(Number.min) to \(Number.max)")
+            }
+            return number
+        }
+
+        func number<Number: FixedWidthInteger>(_ index: Int, _ name: StaticString, as type: Number.Type) throws(BatchRefusal) -> Number {
+            guard let number = try value(index, name, as: type) else { throw BatchJSON.fault("/\(name)/\(index)", "null is not allowed here") }
+            return number
+        }
+    }
+}

@@ -1,0 +1,86 @@
+internal import Measures
+internal import Wire
+
+extension BatchJSON {
+    /// A hole, a clock correction or a sensor record, with its own sequence.
+    struct RecordJSON: Decodable {
+        let sequence: Int64
+        let kind: String
+        let sensor: String?
+        let reason: String?
+        let from_ms: Int64?
+        let to_ms: Int64?
+        let count: Int64?
+        let sequences: [Int64]?
+        let epoch: String?
+        let boot: UInt32?
+        let offset_ms: Int64?
+        let type: String?
+        let driver: String?
+        let serial: String?
+        let place: String?
+        let step_s: Int64?
+        let offset_mpct: Int32?
+        let gain_ppm: Int32?
+
+        func record() throws(BatchRefusal) -> Record {
+            switch kind {
+            case "hole": .hole(try hole())
+            case "clock_correction": .clockCorrection(try correction())
+            case "sensor": .sensor(try sensorRecord())
+            default: throw wrong("kind is hole, clock_correction or sensor")
+            }
+        }
+
+        private func wrong(_ what: String) -> BatchRefusal { BatchJSON.fault("/records", "the record of sequence \(sequence): \(what)") }
+
+        private func name() throws(BatchRefusal) -> SensorName? {
+            guard let sensor else { return nil }
+            guard let name = SensorName(sensor) else { throw wrong("a sensor's name is \(SensorName.rule)") }
+            return name
+        }
+
+        private func hole() throws(BatchRefusal) -> Hole {
+            let (from, to) = (Instant(ms: from_ms ?? 0), Instant(ms: to_ms ?? 0))
+            guard Instant.valid.contains(from), Instant.valid.contains(to) else {
+                throw wrong("from_ms and to_ms are milliseconds since 1970, up to the year 2199")
+            }
+            guard let reason = reason.flatMap(Hole.Reason.init(name:)) else {
+                throw wrong("reason is one of \(Hole.Reason.allCases.map(\.name).joined(separator: ", "))")
+            }
+            guard (count ?? 0) >= 0 else { throw wrong("count is 0 or more") }
+            var gone: ClosedRange<Int64>?
+            if let sequences {
+                guard sequences.count == 2, sequences[0] >= 1, sequences[0] <= sequences[1], sequences[1] <= 1 << 53 else {
+                    throw wrong("sequences is [first, last], from 1 to 2^53")
+                }
+                gone = sequences[0]...sequences[1]
+            }
+            let epoch = try epoch.map { (text) throws(BatchRefusal) in
+                guard let epoch = Epoch(hex: text), gone != nil else { throw wrong("epoch is 16 hexadecimal digits, and that of sequences") }
+                return epoch
+            }
+            return Hole(sensor: try name(), reason: reason, from: from, to: to, count: count ?? 0, sequences: gone, epoch: epoch)
+        }
+
+        private func correction() throws(BatchRefusal) -> ClockCorrection {
+            guard let boot, let offset_ms, let from_ms, let to_ms, offset_ms.magnitude <= Instant.valid.upperBound.ms.magnitude, from_ms >= 0,
+                from_ms <= to_ms, to_ms <= 1 << 53
+            else { throw wrong("boot, offset_ms, and from_ms to to_ms as times since that boot are needed") }
+            return ClockCorrection(boot: boot, boottimeMs: from_ms...to_ms, offset: .milliseconds(offset_ms))
+        }
+
+        private func sensorRecord() throws(BatchRefusal) -> SensorRecord {
+            guard let name = try name(), let type, let step_s, SensorRecord.steps.contains(.seconds(step_s)) else {
+                throw wrong("sensor, type and step_s (600 or 3600) are needed")
+            }
+            for text in [type, driver ?? "", serial ?? ""] where text.utf8.count > SensorRecord.textLimit {
+                throw wrong("a text has at most \(SensorRecord.textLimit) bytes")
+            }
+            guard (place ?? "").utf8.count <= 2 * SensorRecord.textLimit else { throw wrong("a place has at most \(2 * SensorRecord.textLimit) bytes") }
+            return SensorRecord(
+                sensor: name, kind: type, driver: driver ?? "", serial: serial ?? "", place: place ?? "", step: .seconds(step_s),
+                offsetMpct: offset_mpct ?? 0, gainPpm: gain_ppm ?? 1_000_000)
+        }
+    }
+}
