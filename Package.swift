@@ -62,7 +62,9 @@ let package = Package(
         system("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
         library("SQLite", ["CSQLite", "Runtime"]),
         library("HTTPClient", ["CCurl", "Runtime"]),
-        library("HTTPServer", ["CMicroHTTPD", "Runtime"]),
+        system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
+        library("Deflate", ["CZlib"]),
+        library("HTTPServer", ["CMicroHTTPD", "Deflate", "Runtime"]),
         library("Signing", ["CCrypto", "Runtime"]),
         library("Page", ["HTTPServer", "Runtime", "Wire"], settings: small, resources: [.embedInCode("web")]),
 
@@ -70,7 +72,8 @@ let package = Package(
         library("Sensors", path: "edge/Sensors", ["Measures", "Observing", "Simulation", "Text", "Runtime"], settings: small),
         library(
             "EdgeDaemon", path: "edge/EdgeDaemon",
-            core + ["Sensors", "Simulation", "Runtime", "Console", "SQLite", "HTTPClient", "HTTPServer", "Signing", "Page"], settings: small),
+            core + ["Sensors", "Simulation", "Runtime", "Console", "SQLite", "Deflate", "HTTPClient", "HTTPServer", "Signing", "Page"],
+            settings: small),
         .executableTarget(
             name: "vaho-edge", dependencies: core + ["Sensors", "EdgeDaemon", "Runtime", "Console", "Signing"], path: "edge/vaho-edge",
             swiftSettings: small),
@@ -97,17 +100,18 @@ let package = Package(
         tests("ForecastingTests", ["Measures", "Observing", "Forecasting"]),
         tests("SimulationTests", ["Measures", "Simulation"]),
         tests("ReleasesTests", ["Measures", "Bytes", "Observing", "Forecasting", "Releases", "Signing"]),
-        tests("WireTests", ["Examples", "Measures", "Wire"]),
+        tests("WireTests", ["Deflate", "Examples", "Measures", "Wire"]),
         tests("RuntimeTests", ["Measures", "Runtime"]),
         tests("ConsoleTests", ["Console"]),
         tests("SQLiteTests", ["SQLite"]),
         tests("SigningTests", ["Signing"]),
-        tests("HTTPTests", ["HTTPClient", "HTTPServer"]),
+        tests("DeflateTests", ["Deflate"]),
+        tests("HTTPTests", ["Deflate", "HTTPClient", "HTTPServer"]),
         tests(
             "EdgeDaemonTests",
             [
-                "Measures", "Observing", "Forecasting", "Releases", "Wire", "Runtime", "Console", "SQLite", "Signing", "Sensors", "Simulation",
-                "EdgeDaemon",
+                "Measures", "Observing", "Forecasting", "Releases", "Wire", "Runtime", "Console", "SQLite", "Deflate", "HTTPClient", "HTTPServer",
+                "Signing", "Sensors", "Simulation", "EdgeDaemon",
             ]),
         tests("ArchiveTests", ["Measures", "Observing", "Wire", "SQLite", "Archive"]),
         tests("PipelineTests", ["Measures", "Text", "Observing", "Forecasting", "Releases", "Wire", "Signing", "Archive", "Pipeline"]),

@@ -29,9 +29,9 @@ final class Exchange: @unchecked Sendable {
     /// All headers are there. A body that cannot be taken is answered before it is read; libmicrohttpd then closes the connection.
     func begin(_ context: ServerContext) -> HTTPResponse? {
         guard let length = declaredLength else { return nil }
-        if length > context.limits.bodyBytes { return tooLarge(context) }
+        if length > context.limits.bodyBytes { return context.tooLarge() }
         isKnown = context.isKnown(headers)
-        return length > 0 && !context.budget.hasRoom(for: length, isKnown: isKnown) ? overBudget(context) : nil
+        return length > 0 && !context.budget.hasRoom(for: length, isKnown: isKnown) ? context.overBudget() : nil
     }
 
     func append(_ bytes: UnsafeRawBufferPointer, _ context: ServerContext) {
@@ -50,37 +50,46 @@ final class Exchange: @unchecked Sendable {
         if hasBegun { context.sent() }
     }
 
-    private func tooLarge(_ context: ServerContext) -> HTTPResponse {
-        context.refused(413, "the body is larger than \(context.limits.bodyBytes) bytes: send less at a time")
-    }
-
-    private func overBudget(_ context: ServerContext) -> HTTPResponse {
-        var response = context.refused(503, "too much is being received already: send this again later")
-        response.headers.append(("Retry-After", "5"))
-        return response
-    }
-
     /// - Returns: the response, or `nil` when the connection has been suspended until there is one.
     @safe func finish(_ connection: OpaquePointer, _ context: ServerContext) -> HTTPResponse? {
         if let response = response.withLock({ $0 }) { return response }
-        if isTooLarge { return tooLarge(context) }
-        if isOverBudget { return overBudget(context) }
+        if isTooLarge { return context.tooLarge() }
+        if isOverBudget { return context.overBudget() }
         guard !hasBegun else { return nil }
         guard context.begin() else { return context.refused(503, "the server is stopping: try again") }
         hasBegun = true
         context.willSend()
-        let request = HTTPRequest(method: method, path: path, query: query, headers: headers, body: body)
-        body = []
         context.connections.isHandling(UInt(bitPattern: connection))
         unsafe MHD_suspend_connection(connection)
         nonisolated(unsafe) let suspended = unsafe connection  // resumed exactly once, below; it lives until then
         Task {
-            let answer = await context.handler(request)
+            let answer = await handle(context)
             self.response.withLock { $0 = answer }
             unsafe MHD_resume_connection(suspended)
             context.end()
         }
         return nil
+    }
+}
+
+extension Exchange {
+    /// Runs in the handler's task; libmicrohttpd leaves the exchange alone until that has answered.
+    private func handle(_ context: ServerContext) async -> HTTPResponse {
+        let packed = body
+        body = []
+        let request: HTTPRequest
+        switch ContentCoding.expanded(packed, headers["content-encoding"], context) {
+        case .refused(let response): return response
+        case .body(let body):
+            // What it grew by counts like what came.
+            let growth = body.count - packed.count
+            guard growth <= 0 || context.budget.reserve(growth, isKnown: isKnown) else { return context.overBudget() }
+            reserved += max(0, growth)
+            request = HTTPRequest(method: method, path: path, query: query, headers: headers, body: body)
+        }
+        var response = await context.handler(request)
+        if !packed.isEmpty { response.headers.append(ContentCoding.accepted) }
+        return response
     }
 }
 

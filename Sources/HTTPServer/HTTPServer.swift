@@ -104,6 +104,14 @@ final class ServerContext: Sendable {
         self.refused = refused
     }
 
+    func tooLarge() -> HTTPResponse { refused(413, "the body is larger than \(limits.bodyBytes) bytes: send less at a time") }
+
+    func overBudget() -> HTTPResponse {
+        var response = refused(503, "too much is being received already: send this again later")
+        response.headers.append(("Retry-After", "5"))
+        return response
+    }
+
     /// - Returns: false when the server is stopping and no handler may begin.
     func begin() -> Bool {
         running.withLock { state in

@@ -62,6 +62,18 @@ import Wire
         #expect(plan.next(lives: lives) == .verify(life: 1))
     }
 
+    @Test(arguments: [
+        ("gzip, deflate", true), ("deflate", true), ("deflate;q=0.5", true), ("gzip", false), ("deflated", false), ("", false), (nil, false),
+    ])
+    func `batches are packed only where an answer has said that they may be`(codings: String?, packs: Bool) {
+        var plan = UplinkPlan(period: period, phase: .zero)
+        #expect(!plan.packs)
+        plan.accepted(codings)
+        #expect(plan.packs == packs)
+        plan.sendUnpacked()
+        #expect(!plan.packs)
+    }
+
     @Test func `with nothing to send it reports once a period`() {
         var plan = UplinkPlan(period: period, phase: .zero)
         let lives = [life(last: 0)]

@@ -36,10 +36,17 @@ package func randomBatch(seed: UInt64, rows count: Int = 60) -> Batch {
                         sensor: random.next(below: 2) == 0 ? nil : sensors[0], reason: .sensorError, from: Instant(ms: at - 9), to: Instant(ms: at),
                         count: 3)))
         case 1:
-            return .record(.hole(Hole(sensor: nil, reason: .evictedBySize, from: Instant(ms: 0), to: Instant(ms: at), count: 9, sequences: 1...9,
+            return .record(
+                .hole(
+                    Hole(
+                        sensor: nil, reason: .evictedBySize, from: Instant(ms: 0), to: Instant(ms: at), count: 9, sequences: 1...9,
                         epoch: random.next(below: 2) == 0 ? nil : Epoch(bits: 7))))
         case 2: return .record(.clockCorrection(ClockCorrection(boot: 3, boottimeMs: 0...at, offset: .milliseconds(-77))))
-        case 3: return .record(.sensor(SensorRecord(sensor: sensors[0], kind: "hwmon", driver: "sht4x", place: "north wall\n\"ö\"", step: .seconds(600), offsetMpct: -300)))
+        case 3:
+            return .record(
+                .sensor(
+                    SensorRecord(
+                        sensor: sensors[0], kind: "hwmon", driver: "sht4x", place: "north wall\n\"ö\"", step: .seconds(600), offsetMpct: -300)))
         default:
             func maybe(_ range: Int64) -> Int32? { random.next(below: 8) == 0 ? nil : Int32(random.next(below: range) - range / 4) }
             return .reading(

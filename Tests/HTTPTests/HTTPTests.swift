@@ -1,3 +1,4 @@
+import Deflate
 import Foundation
 import HTTPClient
 import HTTPServer
@@ -35,6 +36,25 @@ import Testing
         let small = try await client.send(
             HTTPClient.Request(method: "POST", url: "http://127.0.0.1:\(server.port)/", body: [UInt8](repeating: 1, count: 1_000)))
         #expect(small.status == 200 && small.body.count == 1_000)
+        await server.stop()
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `a packed body is expanded within the same limit, and an unknown coding is refused with those that are known`() async throws {
+        let server = try server { HTTPResponse(status: 200, body: $0.body) }
+        func post(_ body: [UInt8], _ coding: String) async throws -> HTTPClient.Response {
+            try await client.send(
+                HTTPClient.Request(method: "POST", url: "http://127.0.0.1:\(server.port)/", headers: [("Content-Encoding", coding)], body: body))
+        }
+        let plain = [UInt8](repeating: 65, count: 1_000)
+        let answer = try await post(#require(Deflate.compressed(plain)), "deflate")
+        #expect(answer.status == 200 && answer.body == plain)
+        #expect(answer.headers["accept-encoding"] == "gzip, deflate")
+        #expect(try await post(#require(Deflate.compressed(plain + [65])), "deflate").status == 413)
+        #expect(try await post(Array(#require(Deflate.compressed(plain)).dropLast()), "gzip").status == 400)
+        let unknown = try await post(plain, "br")
+        #expect(unknown.status == 415 && unknown.headers["accept-encoding"] == "gzip, deflate")
+        #expect(try await post(plain, "identity").body == plain)
         await server.stop()
     }
 

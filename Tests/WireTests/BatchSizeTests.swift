@@ -1,3 +1,4 @@
+import Deflate
 import Examples
 import Foundation
 import Measures
@@ -27,13 +28,14 @@ import Wire
 
     @Test(arguments: ["airport", "attic", "bathroom"]) func `a reading costs at most 6 bytes in batches of 500`(series: String) throws {
         let rows = try Array(rows(series).prefix(5_000))
-        var bytes = 0
+        var (bytes, packed) = (0, 0)
         for start in stride(from: 0, to: rows.count, by: 500) {
             let part = Array(rows[start..<min(start + 500, rows.count)])
             let batch = Batch(epoch: Epoch(bits: 1), first: Int64(start + 1), sensors: [sensorName("a")], rows: part)
             bytes += batch.binary().count
+            packed += try #require(Deflate.compressed(batch.binary())).count
         }
-        print("\(series): \(Double(bytes) / Double(rows.count)) bytes a reading")
+        print("\(series): \(Double(bytes) / Double(rows.count)) bytes a reading, deflated \(Double(packed) / Double(rows.count))")
         #expect(Double(bytes) / Double(rows.count) <= 6)
     }
 }

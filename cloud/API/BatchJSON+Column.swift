@@ -14,7 +14,7 @@ extension BatchJSON {
             values.reserveCapacity(min(container.count ?? 0, Batch.rowLimit))
             do {
                 while !container.isAtEnd { values.append(try container.decodeIfPresent(Int64.self)) }
-            } catch is DecodingError {
+            } catch {
                 // For 1.5 and 1e99 the decoder's own error does not say where.
                 let path = container.codingPath + [Place(intValue: values.count)]
                 throw DecodingError.typeMismatch(Int64.self, DecodingError.Context(codingPath: path, debugDescription: ""))

@@ -77,7 +77,9 @@ extension BatchJSON {
             for text in [type, driver ?? "", serial ?? ""] where text.utf8.count > SensorRecord.textLimit {
                 throw wrong("a text has at most \(SensorRecord.textLimit) bytes")
             }
-            guard (place ?? "").utf8.count <= 2 * SensorRecord.textLimit else { throw wrong("a place has at most \(2 * SensorRecord.textLimit) bytes") }
+            guard (place ?? "").utf8.count <= 2 * SensorRecord.textLimit else {
+                throw wrong("a place has at most \(2 * SensorRecord.textLimit) bytes")
+            }
             return SensorRecord(
                 sensor: name, kind: type, driver: driver ?? "", serial: serial ?? "", place: place ?? "", step: .seconds(step_s),
                 offsetMpct: offset_mpct ?? 0, gainPpm: gain_ppm ?? 1_000_000)

@@ -36,7 +36,9 @@ extension BatchJSON {
                 return ReleaseName(counter: release.counter, sha256: hash)
             }
             guard let clock = ClockQuality(rawValue: clock ?? 0) else { throw wrong("clock", "0, 1 or 2") }
-            guard (refusal ?? "").utf8.count <= DeviceReport.refusalLimit else { throw wrong("refusal", "at most \(DeviceReport.refusalLimit) bytes") }
+            guard (refusal ?? "").utf8.count <= DeviceReport.refusalLimit else {
+                throw wrong("refusal", "at most \(DeviceReport.refusalLimit) bytes")
+            }
             guard (scores ?? []).count <= DeviceReport.scoreLimit else { throw wrong("scores", "at most \(DeviceReport.scoreLimit)") }
             return DeviceReport(
                 release: name, backlog: backlog ?? 0, evicted: evicted ?? 0, refused: refused ?? 0, clock: clock,

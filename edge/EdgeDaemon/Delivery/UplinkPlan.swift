@@ -19,6 +19,8 @@ package struct UplinkPlan: Sendable {
     private var pause: Duration
     private var failures = 0
     private var limit = UplinkPlan.mostRows
+    package private(set) var byteLimit = Batch.byteLimit  // of a batch before it is packed
+    package private(set) var packs = false  // this cloud has said that it takes packed bodies
     private var hasReported = false
     private var lastWasLive = false
     private var unverified: Set<Int64>?  // nil: of this run no answer has come yet
@@ -90,6 +92,7 @@ package struct UplinkPlan: Sendable {
     package mutating func settled(_ next: Answer.Next, backlog: Int64) {
         failures = 0
         limit = max(1, min(UplinkPlan.mostRows, Int(clamping: next.maxReadings)))
+        byteLimit = min(Batch.byteLimit, Int(clamping: next.maxBytes))
         hasReported = true  // with the batch
         // Live rows are few: the batch of the backlog beside them follows at once.
         let isSpaced = !lastWasLive || backlog == 0
@@ -107,6 +110,17 @@ package struct UplinkPlan: Sendable {
         let doubled = firstBackoff * (1 << min(failures - 1, 12))
         pause = max(isFinal ? UplinkPlan.longestBackoff : min(UplinkPlan.longestBackoff, doubled), retryAfter ?? .zero)
         pause += .milliseconds(Int64(Double(pause.ms) * chance))
+    }
+
+    /// - Parameter codings: what an answer's Accept-Encoding said, if anything (RFC 7694).
+    package mutating func accepted(_ codings: String?) {
+        packs = codings?.split(separator: ",").contains { $0.drop { $0 == " " }.prefix { $0 != ";" && $0 != " " } == "deflate" } ?? false
+    }
+
+    /// A packed body was refused: perhaps another cloud answers there now, which takes none. The same rows go again as they are.
+    package mutating func sendUnpacked() {
+        packs = false
+        pause = .zero
     }
 
     /// The cloud could not take so much, or one of these rows at all.

@@ -1,0 +1,169 @@
+@testable import EdgeDaemon
+import Foundation
+import HTTPClient
+import HTTPServer
+import Measures
+import Runtime
+import Synchronization
+import Testing
+import Wire
+
+/// An uplink, a store with readings, and a server on loopback that answers as the test says.
+@Suite(.serialized) struct UplinkTests {
+    /// What came, and what to say to it. Nothing of what it takes is taken twice.
+    private final class Cloud: Sendable {
+        struct Taken { let batch: Batch; let isPacked: Bool }
+        private let state = Mutex<(held: HeldRanges, came: [Taken])>((HeldRanges(), []))
+
+        var came: [Taken] { state.withLock { $0.came } }
+        var held: HeldRanges { state.withLock { $0.held } }
+
+        func note(_ batch: Batch, isPacked: Bool) { state.withLock { $0.came.append(Taken(batch: batch, isPacked: isPacked)) } }
+
+        func accept(_ batch: Batch, next: Answer.Next = .init(afterMs: 0, maxReadings: 5_000, maxBytes: 1 << 20)) -> HTTPResponse {
+            let held = state.withLock { state in
+                if !batch.rows.isEmpty { state.held.insert(batch.first...batch.last) }
+                return state.held
+            }
+            let answer = Answer(
+                epoch: batch.epoch, through: held.through, held: held.ranges.filter { $0.lowerBound > held.through }, refused: [], conflicts: [],
+                next: next, release: nil)
+            return HTTPResponse(type: Answer.mediaType, body: answer.binary())
+        }
+
+        static func problem(_ status: Int) -> HTTPResponse {
+            HTTPResponse(status: status, type: "application/problem+json", body: Array(#"{"status":\#(status)}"#.utf8))
+        }
+    }
+
+    /// Runs an uplink of 2,500 readings, rows 2 to 2_501, until the test has seen enough.
+    private func run(
+        until isDone: @escaping @Sendable (Cloud, ReadingStore) async -> Bool,
+        _ answer: @escaping @Sendable (Cloud, Batch, [String: String]) -> HTTPResponse
+    ) async throws -> (cloud: Cloud, life: Life) {
+        let cloud = Cloud()
+        let (progress, step) = AsyncStream.makeStream(of: Void.self)
+        let server = try HTTPServer(
+            address: "127.0.0.1", port: 0, limits: HTTPLimits(bodyBytes: 1 << 20), refused: { status, _ in HTTPResponse(status: status) }
+        ) { request in
+            defer { step.yield() }
+            guard let batch = try? Batch(binary: request.body) else { return HTTPResponse(status: 500) }
+            cloud.note(batch, isPacked: request.headers["content-encoding"] != nil)
+            return answer(cloud, batch, request.headers)
+        }
+        let store = try await ReadingStore(
+            path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: Log("test", least: .error))
+        let air = try #require(SensorName("air"))
+        try await store.register(SensorRecord(sensor: air, kind: "simulated", step: .seconds(600)))
+        try await store.append(
+            (1...2_500).map { minute in
+                .reading(
+                    ReadingStore.Taken(
+                        sensor: air,
+                        reading: Reading(
+                            takenAt: Instant(ms: minute * 60_000), humidityMpct: Int32(45_000 + 1_000 * (minute * minute % 17) + minute % 3), boot: 1,
+                            boottimeMs: minute * 60_000)))
+            })
+        let uplink = Uplink(
+            device: try #require(DeviceID("attic")), url: "http://127.0.0.1:\(server.port)", token: DeviceToken("secret", path: "/nonexistent"),
+            period: .milliseconds(1), firstBackoff: .milliseconds(1), client: HTTPClient(settings: HTTPClient.Settings(userAgent: "test")),
+            store: store, intake: ModelIntake(folder: "/nonexistent", keyFile: nil, store: nil, log: Log("test", least: .error)),
+            clock: LabelClock.live(), log: Log("test", least: .error))
+        let running = Task { try await uplink.run() }
+        for await _ in progress {
+            if await isDone(cloud, store) { break }
+        }
+        running.cancel()
+        _ = await running.result
+        await server.stop()
+        return (cloud, await store.current)
+    }
+
+    private static func isDelivered(_ cloud: Cloud, _ store: ReadingStore) async -> Bool { await store.allLives.allSatisfy { $0.backlog == 0 } }
+
+    @Test(.timeLimit(.minutes(1))) func `batches are packed once an answer has said that they may be, and hold the same`() async throws {
+        let (cloud, life) = try await run(until: UplinkTests.isDelivered) { cloud, batch, _ in
+            cloud.accept(batch, next: .init(afterMs: 0, maxReadings: 100, maxBytes: 1 << 20))
+        }
+        #expect(cloud.held.ranges == [1...2_501] && life.held.ranges == [1...2_501])
+        let rows = cloud.came.filter { !$0.batch.rows.isEmpty }
+        #expect(!rows[0].isPacked)
+        let full = rows.dropFirst().filter { $0.batch.rows.count == 100 }
+        #expect(full.count >= 20 && full.allSatisfy { $0.isPacked })
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a cloud that takes no packed body any more gets the rows as they are`() async throws {
+        let (cloud, life) = try await run(until: UplinkTests.isDelivered) { cloud, batch, headers in
+            if headers["content-encoding"] != nil { return Cloud.problem(400) }
+            return cloud.accept(batch, next: .init(afterMs: 0, maxReadings: 150, maxBytes: 1 << 20))
+        }
+        #expect(life.held.ranges == [1...2_501] && life.refused == 0)
+        #expect(cloud.came.contains { $0.isPacked })
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `one poison row is found, set aside and counted; all others arrive`() async throws {
+        let (cloud, life) = try await run(until: UplinkTests.isDelivered) { cloud, batch, _ in
+            !batch.rows.isEmpty && (batch.first...batch.last).contains(123) ? Cloud.problem(400) : cloud.accept(batch)
+        }
+        #expect(cloud.held.ranges == [1...122, 124...2_501])
+        #expect(life.refused == 1 && life.outstanding.isEmpty)
+        #expect(cloud.came.count < 100)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `what a proxy finds too large is sent in parts, and nothing is set aside for it`() async throws {
+        let (cloud, life) = try await run(until: UplinkTests.isDelivered) { cloud, batch, _ in
+            batch.rows.count > 30 ? HTTPResponse(status: 413, type: "text/html", body: Array("<h1>too large</h1>".utf8)) : cloud.accept(batch)
+        }
+        #expect(cloud.held.ranges == [1...2_501])
+        #expect(life.refused == 0)
+    }
+
+    @Test(.timeLimit(.minutes(1)), arguments: [400, 422, 500, 502]) func `an answer that is not the cloud's own sets nothing aside`(status: Int)
+        async throws
+    {
+        let (cloud, life) = try await run(until: { cloud, _ in cloud.came.count >= 5 }) { _, _, _ in
+            HTTPResponse(status: status, type: "text/html", body: Array("<h1>proxy</h1>".utf8))
+        }
+        #expect(life.refused == 0 && life.backlog == 2_501)
+        #expect(cloud.came.allSatisfy { !$0.batch.rows.isEmpty })
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a report that the cloud refuses sets nothing aside`() async throws {
+        let (_, life) = try await run(until: { cloud, _ in cloud.came.filter { $0.batch.rows.isEmpty }.count >= 3 }) { cloud, batch, _ in
+            batch.rows.isEmpty ? Cloud.problem(400) : cloud.accept(batch)
+        }
+        #expect(life.refused == 0 && life.held.ranges == [1...2_501])
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `an answer that settles nothing is a failure, and not asked for again at once for ever`() async throws {
+        let (cloud, life) = try await run(until: { cloud, _ in cloud.came.count >= 4 }) { _, batch, _ in
+            let answer = Answer(
+                epoch: batch.epoch, through: 0, held: [], refused: [], conflicts: [], next: .init(afterMs: 0, maxReadings: 5_000, maxBytes: 1 << 20),
+                release: nil)
+            return HTTPResponse(type: Answer.mediaType, body: answer.binary())
+        }
+        #expect(life.backlog == 2_501)
+        #expect(cloud.held.ranges.isEmpty)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a batch stays below the bytes that the cloud asks for`() async throws {
+        let next = Answer.Next(afterMs: 0, maxReadings: 5_000, maxBytes: 400)
+        let (cloud, _) = try await run(until: UplinkTests.isDelivered) { cloud, batch, _ in cloud.accept(batch, next: next) }
+        #expect(cloud.held.ranges == [1...2_501])
+        #expect(cloud.came.dropFirst().allSatisfy { $0.batch.binary().count <= 400 })
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `Retry-After is heard`() async throws {
+        let asked = Mutex(0)
+        let started = ContinuousClock.now
+        let (cloud, _) = try await run(until: UplinkTests.isDelivered) { cloud, batch, _ in
+            let isFirst = asked.withLock { asked in
+                asked += 1
+                return asked == 1
+            }
+            return isFirst ? HTTPResponse(status: 503, headers: [("Retry-After", "1")]) : cloud.accept(batch)
+        }
+        #expect(cloud.held.ranges == [1...2_501])
+        #expect(ContinuousClock.now - started >= .seconds(1))  // the first backoff is a millisecond
+    }
+}

@@ -1,0 +1,88 @@
+internal import Deflate
+internal import HTTPClient
+internal import Releases
+internal import Runtime
+internal import Wire
+
+/// One batch, and what its answer settles.
+extension Uplink {
+    private static let leastWorthPacking = 200  // bytes
+
+    func send(_ life: Int64, _ first: Int64, _ last: Int64, _ limit: Int, _ plan: inout UplinkPlan) async throws {
+        guard let epoch = await store.allLives.first(where: { $0.number == life })?.epoch else { return }
+        guard let batch = try await store.batch(of: epoch, from: first, through: last, limit: limit), batch.first == first else {
+            let gone = try await store.declareGone(epoch, from: first, through: last)
+            return log(.warning, "rows asked for that are no more", ["first": first, "last": gone?.upperBound ?? first])
+        }
+        try await deliver(batch, life: life, &plan)
+    }
+
+    /// - Parameter life: that of the rows, or, of a batch without rows, the one that is asked about.
+    func deliver(_ rows: Batch, life: Int64, _ plan: inout UplinkPlan) async throws {
+        var batch = rows
+        batch.report = try await report()
+        let plain = batch.binary()
+        if plain.count > plan.byteLimit, plan.sendLess(than: batch.rows.count) { return }
+        let packed = plan.packs && plain.count >= Uplink.leastWorthPacking ? Deflate.compressed(plain) : nil
+        let coding = packed == nil ? [] : [(name: "Content-Encoding", value: "deflate")]
+        let response = try await client.send(
+            request("POST", "/batches", headers: [("Content-Type", Batch.mediaType), ("Accept", Answer.mediaType)] + coding, body: packed ?? plain))
+        guard response.status == 200 else {
+            // A packed body may be what is refused: then the cloud gets the same rows as they are, before anything is made of it.
+            guard packed == nil || ![400, 413, 415].contains(response.status) else { return plan.sendUnpacked() }
+            return try await refused(batch, Refused(response), &plan)
+        }
+        plan.accepted(response.headers["accept-encoding"])
+        try await settle(batch, life, Answer(binary: response.body), &plan)
+    }
+
+    /// Fewer rows at a time, until the one that the cloud refuses is alone: that is set aside. All else is tried again later.
+    private func refused(_ batch: Batch, _ refusal: Refused, _ plan: inout UplinkPlan) async throws {
+        // A proxy before the cloud may find a body too large; what a row is worth only the cloud itself can say.
+        guard refusal.isOfContent || refusal.status == 413, !batch.rows.isEmpty else { throw refusal }
+        if plan.sendLess(than: batch.rows.count) {
+            return log(.warning, "batch refused, sending less", ["status": refusal.status, "batch": batch.name])
+        }
+        guard refusal.isOfContent else { throw refusal }
+        try await store.setAside(batch.epoch, batch.first)
+        log(.error, "row set aside: the cloud refuses it", ["batch": batch.name, "detail": refusal.detail])
+        // A cloud that refuses every row must not empty the log in a minute.
+        plan.failed(retryAfter: nil, chance: 0)
+    }
+
+    private func settle(_ batch: Batch, _ life: Int64, _ answer: Answer, _ plan: inout UplinkPlan) async throws {
+        let settlement = try await store.settle(answer, sent: batch.rows.isEmpty ? nil : batch.first...batch.last)
+        switch settlement {
+        case .settled: break
+        case .cloudIsBehind(let rows):
+            log(.warning, "cloud has lost rows it had acknowledged: sent again", ["rows": rows, "epoch": batch.epoch])
+            plan.cloudIsBehind(lives: await store.allLives)
+        case .moved, .storeIsBehind, .strangeEpoch:
+            log(.warning, "rows to be sent under a new epoch", ["batch": batch.name, "why": "\(settlement)"])
+        }
+        plan.verified(life)
+        for row in answer.refused.prefix(10) { log(.warning, "row refused", ["sequence": row.sequence, "reason": row.reason.name]) }
+        let backlog = await store.allLives.reduce(0) { $0 + $1.backlog }
+        if settlement == .settled, !batch.rows.isEmpty, await isUnsettled(batch, life) {
+            // Without this an answer that settles nothing would be asked for again at once, for ever.
+            throw Unsettled(batch: batch.name)
+        }
+        log(.debug, "batch delivered", ["batch": batch.name, "through": answer.through, "backlog": backlog])
+        await note("delivering")
+        plan.settled(answer.next, backlog: backlog)
+        if answer.wantsNewToken { try await renewToken() }
+        if let release = answer.release, await intake.wants(release) { try await fetch(release) }
+    }
+
+    /// Whether the cloud holds none of these rows.
+    private func isUnsettled(_ batch: Batch, _ life: Int64) async -> Bool {
+        let sent = batch.first...batch.last
+        return await store.allLives.first { $0.number == life }?.held.missing(in: sent) == [sent]
+    }
+}
+
+/// The cloud's answer left the rows that it answers unsettled.
+struct Unsettled: Error, CustomStringConvertible {
+    let batch: String
+    var description: String { "the answer to \(batch) settles none of its rows" }
+}
