@@ -78,17 +78,19 @@ try:
         for index in range(taken, taken + live):
             at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start + 10 * index))
             file.write(f"{at},{50 + index % 10:.2f},18.00\n")
+    # The cloud makes the device's token, and is away again: the edge samples and tries in vain, until it comes back.
     cloud = launch("vaho-cloud", ["serve"], cloud_store)
-    address = f"http://127.0.0.1:{port('vaho-cloud')}"
+    cloud_store["VAHO_LISTEN"] = f"127.0.0.1:{port('vaho-cloud')}"
     subprocess.run([binaries / "vaho-cloud", "device", "add", "cellar", "--out", work / "cellar"], env=cloud_store, check=True, capture_output=True)
-    # Once without the cloud, for what the edge takes when it only samples.
-    edge = launch("vaho-edge", ["run", "--speed", "10"], edge_variables)
-    time.sleep(12)
-    idle = memory(edge)
-    edge.terminate()
-    edge.wait()
-    connected = {"VAHO_CLOUD_URL": address, "VAHO_TOKEN_FILE": str(work / "cellar/token"), "VAHO_SYNC_PERIOD_SECONDS": "1"}
+    cloud.terminate()
+    cloud.wait()
+    connected = {
+        "VAHO_CLOUD_URL": f"http://{cloud_store['VAHO_LISTEN']}", "VAHO_TOKEN_FILE": str(work / "cellar/token"), "VAHO_SYNC_PERIOD_SECONDS": "1",
+        "VAHO_BACKOFF_SECONDS": "1"}
     edge = launch("vaho-edge", ["run", "--speed", "10"], edge_variables | connected)
+    time.sleep(15)
+    idle = memory(edge)
+    cloud = launch("vaho-cloud", ["serve"], cloud_store)
     archive, peak, first = work / "cloud/archive.sqlite", 0, None
     while True:
         peak = max(peak, memory(edge))
@@ -111,8 +113,11 @@ try:
                 if reading.boottime_ms + offset > time.time() * 1000 - (drained + 12) * 1000 - 2000 and len(decode(body).readings) < 400:
                     lags.append(received - (reading.boottime_ms + offset))
     print(f"drained: {taken} readings in {drained:.1f} s (limit 60), {bytes_sent / taken:.2f} bytes a reading")
-    print(f"memory: PSS {idle} kB sampling only, {peak} kB at most while draining, {after} kB after")
+    print(f"memory: PSS {idle} kB while the cloud was away, {peak} kB at most while draining, {after} kB after")
     print(f"live readings meanwhile: {len(lags)}, at most {max(lags, default=0):.0f} ms from sensor to the cloud's commit (500 ms of it may be the edge's commit)")
+    for name in ("vaho-edge", "vaho-cloud"):
+        for line in re.findall(r"^<[0-4]>.*", (work / f"{name}.log").read_text(), re.M)[:5]:
+            print(f"{name} said: {line}")
 finally:
     for process in (edge, cloud):
         if process and process.poll() is None:

@@ -89,6 +89,21 @@ import Wire
         }
         #expect(times.isEmpty)
 
+        // A device that asks without end is told to wait; another is not touched by it.
+        let neighbour = try cloud.add("neighbour")
+        func ask(_ token: String, _ device: String) async throws -> HTTPClient.Response {
+            try await cloud.request("GET", "/v1/devices/\(device)/release", headers: [("Authorization", "Bearer \(token)")])
+        }
+        let exceeded = try await seen("a device asks too often") { () -> HTTPClient.Response? in
+            for _ in 0..<1_000 {
+                let response = try await ask(token, "church")
+                if response.status == 429 { return response }
+            }
+            return nil
+        }
+        #expect(exceeded.headers["retry-after"] == "2" && detail(exceeded).contains("too often"))
+        #expect(try await ask(neighbour, "neighbour").status == 404)
+
         #expect(try cloud.run("device", "revoke", "church").code == 0)
         let revoked = try await seen("that it is revoked") { () -> HTTPClient.Response? in
             let response = try await post(good)

@@ -28,7 +28,8 @@ extension CloudAPI {
         guard arrival.frame.epoch != .server else {
             throw Problem(status: 400, detail: "/epoch: 0000000000000000 is the server's own", pointer: "/epoch")
         }
-        let answer = try await ingest.take(arrival)
+        var answer = try await ingest.take(arrival)
+        answer.next.afterMs = max(answer.next.afterMs, deviceRate.pause(device.id, at: arrival.receivedAt).ms)
         if !answer.refused.isEmpty || !answer.conflicts.isEmpty {
             log(
                 .warning, "rows not stored",
@@ -79,6 +80,7 @@ extension CloudAPI {
         }
         guard device.revokedAt == nil else { throw Problem(status: 403, detail: "the device \(device.name) has been revoked") }
         guard device.name.name == id else { throw Problem(status: 403, detail: "this token is not that of the device \(id.prefix(64))") }
+        try deviceRate.take(device.id, at: LabelClock.wallClock)
         return device
     }
 }

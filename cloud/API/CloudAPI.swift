@@ -5,7 +5,6 @@ internal import Measures
 internal import Page
 internal import Pipeline
 package import Runtime
-internal import Synchronization
 internal import Text
 internal import Wire
 
@@ -18,7 +17,9 @@ package struct CloudAPI: Service {
     let log: Log
     let tokens = TokenCache()
     let releaseKeys: String
-    let enrolments = EnrolmentRate()
+    let deviceRate = RateLimit(perSecond: 100, burst: 400, detail: "this device asks too often: at most 100 requests a second")
+    // Codes are short: they may not be tried out fast.
+    let enrolmentRate = RateLimit(perSecond: 1, burst: 20, detail: "too many enrolments at once: try again in a moment")
     private let address: String
     private let port: UInt16
     private let tls: HTTPServer.TLS?
@@ -53,8 +54,8 @@ package struct CloudAPI: Service {
         var router = Router(problem: { FaceResponse.problem($0, $1) }) { error in
             switch error {
             case let error as Problem: return error.response
-            case is Ingest.TooOften:
-                var response = FaceResponse.problem(429, "this device asks too often: at most 50 requests a second")
+            case let error as RateLimit.Exceeded:
+                var response = FaceResponse.problem(429, error.detail)
                 response.headers.append(("Retry-After", "2"))
                 return response
             case is Ingest.Overloaded:
@@ -107,10 +108,4 @@ struct Problem: Error {
         response.headers += headers
         return response
     }
-}
-
-/// Codes are short: they may not be tried out fast.
-final class EnrolmentRate: Sendable {
-    private let state = Mutex(DeviceRate(perSecond: 1, burst: 20))
-    func take(at now: Instant) -> Bool { state.withLock { $0.take(0, at: now) } }
 }

@@ -19,7 +19,6 @@ package struct Ingest: Service {
 
     private final class Paced: Sendable {
         let pace = Mutex(IngestPace())
-        let rate = Mutex(DeviceRate())
     }
 
     /// - Parameter wake: told when something has been stored.
@@ -31,12 +30,9 @@ package struct Ingest: Service {
 
     /// Too many batches wait already.
     package struct Overloaded: Error {}
-    /// One device asks for too much.
-    package struct TooOften: Error {}
 
     /// - Returns: the answer, after what was new is on the disk.
     func take(_ arrival: Archive.Arrival) async throws -> Answer {
-        guard state.rate.withLock({ $0.take(arrival.device, at: arrival.receivedAt) }) else { throw TooOften() }
         let backlog = arrival.frame.report.map { $0.backlog > Int64(arrival.frame.rowCount) }
         state.pace.withLock { $0.came(from: arrival.device, hasBacklog: backlog, at: arrival.receivedAt) }
         return try await withCheckedThrowingContinuation { continuation in

@@ -43,24 +43,3 @@ package struct IngestPace: Sendable {
         Answer.Next(afterMs: afterMs, maxReadings: IngestPace.batchReadings, maxBytes: Int64(Batch.byteLimit))
     }
 }
-
-/// At most so many requests of one device: a few at once, then a steady rate. A device that has gone wild harms only itself.
-package struct DeviceRate: Sendable {
-    private let perSecond: Double
-    private let burst: Double
-    private var tokens: [Int64: (left: Double, at: Instant)] = [:]
-
-    package init(perSecond: Double = 50, burst: Double = 200) {
-        self.perSecond = perSecond
-        self.burst = burst
-    }
-
-    /// - Returns: whether the request may be taken.
-    package mutating func take(_ device: Int64, at now: Instant) -> Bool {
-        if tokens.count > 10_000 { tokens = tokens.filter { (now - $0.value.at) < .seconds(10) } }  // those are full again
-        let (left, at) = tokens[device] ?? (burst, now)
-        let filled = min(burst, left + max(0, Double((now - at).ms)) / 1_000 * perSecond)
-        tokens[device] = (filled >= 1 ? filled - 1 : filled, now)
-        return filled >= 1
-    }
-}
