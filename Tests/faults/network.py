@@ -1,8 +1,9 @@
-"""Edges and cloud in two network namespaces; the cable between them loses, crawls, breaks and refuses."""
+"""Edges and cloud in two network namespaces; the cable between them delays, shuffles, loses, crawls, breaks and refuses."""
 import random
 from collections.abc import Callable
 
 from . import system
+from .cable import Cable
 from .scenario import Scenario
 
 
@@ -17,6 +18,8 @@ class NetworkScenario(Scenario):
         system.need_root("network namespaces")
         system.need_tools({"ip": "iproute2", "tc": "iproute2", "nft": "nftables"})
         self.net = system.Namespaces(self.cleanup)
+        self.cable = Cable(self.cleanup, self.net.ends, self.chance("packets"))
+        self.net.join()
         # The namespaces must outlive the programs in them: these end first.
         self.cleanup.callback(self.end_programs)
         self.start_cloud(self.net.cloud_address, self.net.inside(self.net.cloud))
@@ -27,7 +30,7 @@ class NetworkScenario(Scenario):
 
     def inject(self) -> None:
         kinds: dict[str, tuple[Callable[[random.Random], None], float]] = {
-            "loss 20 %": (self.lose, 6), "slow link": (self.slow, 5), "partition": (self.part, 4), "one way only": (self.one_way, 4),
+            "loss 20 %": (self.lose, 6), "delay": (self.delay, 6), "packets shuffled and repeated": (self.shuffle, 4), "slow link": (self.slow, 5), "partition": (self.part, 4), "one way only": (self.one_way, 4),
             "TCP reset": (self.refuse, 3), "link down": (self.unplug, 3),
         }
         chance = self.chance("cable")
@@ -44,7 +47,8 @@ class NetworkScenario(Scenario):
         self.mend()
 
     def mend(self) -> None:
-        for name, link in ((self.net.cloud, self.net.cloud_link), (self.net.edges, self.net.edges_link)):
+        self.cable.perfect()
+        for name, link in self.net.ends:
             self.inside(name, "nft flush ruleset")
             system.try_run(f"tc -n {name} qdisc del dev {link} root")  # fails where there is none
             system.run(f"ip -n {name} link set {link} up")
@@ -58,13 +62,20 @@ class NetworkScenario(Scenario):
         self.inside(name, "nft add chain inet f i { type filter hook input priority 0 ; }")
         self.inside(name, f"nft add rule inet f i {rule}")
 
-    def lose(self, _: random.Random) -> None:
-        for name in (self.net.cloud, self.net.edges):
-            self.filter(name, "numgen random mod 100 < 20 counter drop")
+    def lose(self, chance: random.Random) -> None:
+        """Each way, and as a bad radio link does it: with some delay."""
+        self.cable.loss, self.cable.delay = 0.2, chance.choice([0, 0.02, 0.1])
+
+    def delay(self, chance: random.Random) -> None:
+        """A satellite, a mobile network at night: half a second to three seconds there and back."""
+        self.cable.delay, self.cable.jitter = chance.uniform(0.25, 1.2), chance.uniform(0, 0.3)
+
+    def shuffle(self, chance: random.Random) -> None:
+        self.cable.jitter, self.cable.copies = chance.uniform(0.02, 0.3), 0.3
 
     def slow(self, chance: random.Random) -> None:
         rate = chance.choice([16, 64, 256])
-        for name, link in ((self.net.cloud, self.net.cloud_link), (self.net.edges, self.net.edges_link)):
+        for name, link in self.net.ends:
             system.run(f"tc -n {name} qdisc add dev {link} root tbf rate {rate}kbit burst 1600 latency 2s")
 
     def part(self, _: random.Random) -> None:
@@ -80,5 +91,5 @@ class NetworkScenario(Scenario):
         self.filter(self.net.cloud, f"tcp dport {port} counter reject with tcp reset")
 
     def unplug(self, chance: random.Random) -> None:
-        name, link = chance.choice([(self.net.cloud, self.net.cloud_link), (self.net.edges, self.net.edges_link)])
+        name, link = chance.choice(self.net.ends)
         system.run(f"ip -n {name} link set {link} down")

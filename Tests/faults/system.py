@@ -56,7 +56,7 @@ def make_ext4(image: Path, megabytes: int) -> None:
 
 
 class Namespaces:
-    """Two hosts and a cable."""
+    """Two hosts; `join` lays a cable between them."""
 
     def __init__(self, cleanup: contextlib.ExitStack):
         mark = os.getpid()
@@ -66,8 +66,14 @@ class Namespaces:
         for name in (self.cloud, self.edges):
             run(f"ip netns add {name}")
             cleanup.callback(try_run, f"ip netns del {name}")  # its end of the cable goes with it
-        run(f"ip link add {self.cloud_link} netns {self.cloud} type veth peer name {self.edges_link} netns {self.edges}")
-        for name, link, address in ((self.cloud, self.cloud_link, self.cloud_address), (self.edges, self.edges_link, self.edges_address)):
+
+    @property
+    def ends(self) -> list[tuple[str, str]]:
+        return [(self.cloud, self.cloud_link), (self.edges, self.edges_link)]
+
+    def join(self) -> None:
+        """Once both devices are there."""
+        for (name, link), address in zip(self.ends, (self.cloud_address, self.edges_address)):
             run(f"ip -n {name} addr add {address}/30 dev {link}")
             run(f"ip -n {name} link set {link} up")
             run(f"ip -n {name} link set lo up")
