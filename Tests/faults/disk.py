@@ -1,4 +1,4 @@
-"""Full disks, disks that refuse or hang, a store that is deleted, and pages that flip: each on a device of its own."""
+"""Full disks, disks that refuse, hang, fail or fall off, a store that is deleted, and pages that flip: each on a device of its own."""
 import contextlib
 import os
 import random
@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from . import system
+from .failing_disk import FailingDisk
 from .programs import Edge
 from .scenario import Scenario
 
@@ -19,16 +20,18 @@ class DiskScenario(Scenario):
 
     def set_up(self) -> None:
         system.need_root("small disks")
-        system.need_tools({"mkfs.ext4": "e2fsprogs", "chattr": "e2fsprogs", "fsfreeze": "util-linux"})
+        system.need_tools({"mkfs.ext4": "e2fsprogs", "chattr": "e2fsprogs", "fsfreeze": "util-linux", "nbdkit": "nbdkit", "nbdfuse": "libnbd-bin"})
         memory, ext4 = self.work / "memory", self.work / "ext4"
         system.mount(self.cleanup, memory, f"mount -t tmpfs -o size={DISK_MB}m tmpfs")
         system.make_ext4(self.work / "ext4.img", DISK_MB)
         system.mount(self.cleanup, ext4, "mount -o loop", self.work / "ext4.img")
+        self.disk = FailingDisk(self.cleanup, self.work / "failing", DISK_MB)
         self.cleanup.callback(self.keep_states)
         self.cleanup.callback(self.end_programs)
         self.start_cloud()
         self.full = self.add_edge("full-memory", state=memory / "state")
         self.bad = self.add_edge("bad-ext4", state=ext4 / "state")
+        self.failing = self.add_edge("failing", state=self.disk.at / "state")
         self.gone = self.add_edge("gone")
         self.flipped = [self.add_edge(f"flipped-{number}") for number in range(2)]
         self.repaired = frozenset(edge.name for edge in self.flipped)
@@ -39,7 +42,7 @@ class DiskScenario(Scenario):
         self.pause(2)  # the stores are made
 
     def keep_states(self) -> None:
-        for edge in (self.full, self.bad):
+        for edge in (self.full, self.bad, self.failing):
             self.keep_state(edge)
 
     def mend(self, ext4: Path) -> None:
@@ -51,6 +54,7 @@ class DiskScenario(Scenario):
         self.in_parallel([
             lambda: self.again_and_again(self.full, [self.fill]),
             lambda: self.again_and_again(self.bad, [self.fill, self.refuse_writes, self.hang]),
+            lambda: self.again_and_again(self.failing, [self.fail_writes, self.fall_off], every=(2, 5)),
             lambda: self.again_and_again(self.gone, [self.delete_store], every=(4, 8)),
             *(lambda edge=edge: self.again_and_again(edge, [self.flip], every=(1, 4)) for edge in self.flipped),
         ])
@@ -88,6 +92,22 @@ class DiskScenario(Scenario):
         self.fault("writes hang")
         self.pause(chance.uniform(0.5, 3))
         system.run("fsfreeze -u", edge.state.parent)
+
+    def fail_writes(self, edge: Edge, chance: random.Random) -> None:
+        """The device answers EIO, to fsync too; if the file system gives up, an administrator mounts it again."""
+        self.disk.flag.touch()
+        self.fault("I/O error")
+        self.pause(chance.uniform(0.5, 3))
+        self.disk.flag.unlink()
+        if not self.disk.is_writable():
+            self.disk.fall_off()
+            self.disk.plug_in()
+
+    def fall_off(self, edge: Edge, chance: random.Random) -> None:
+        self.disk.fall_off()
+        self.fault("disk fell off")
+        self.pause(chance.uniform(0.5, 4))
+        self.disk.plug_in()
 
     def delete_store(self, edge: Edge, _: random.Random) -> None:
         """Never restarted after this: a recording would begin anew in an empty store, and that is no fault of anyone."""

@@ -87,7 +87,7 @@ extension ReadingStore {
         }
         try StoreFile.finishRepair(of: path)
         database = try StoreFile.connection(path)
-        refuge = nil
+        (refuge, isDistrusted) = (nil, false)
         try readAll()
     }
 
@@ -120,14 +120,27 @@ extension ReadingStore {
             log(.error, "store file is gone from its place: written anew from what is open", ["store": path])
             try rebuild(reason: nil, aside: "replaced")
         }
-        do { return try body() } catch let error where StoreFile.isDamage(error) {
+        do {
+            try regainTrust()
+            return try body()
+        } catch let error where StoreFile.isDamage(error) {
             try repair("\(error)")
             return try body()
         } catch let error as SQLiteError where error.wantsReopening {
-            // After a failed fsync nobody knows what the kernel still has: the next try begins with a fresh look at the file.
-            if let fresh = try? StoreFile.connection(path) { database = fresh }
+            isDistrusted = true
             throw error
         }
+    }
+
+    /// After a failed write or fsync the kernel's copy of the write-ahead log may differ from the disk's, and no later fsync says
+    /// so: a commit behind such a place is lost with the power. So all of the log goes into the file, and it begins anew.
+    ///
+    /// Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020.
+    private func regainTrust() throws {
+        guard isDistrusted else { return }
+        database = try StoreFile.connection(path)
+        try database.checkpoint()
+        isDistrusted = false
     }
 
     /// Looks at every page of the file.
@@ -143,7 +156,7 @@ extension ReadingStore {
     private func takeRefuge(_ why: String) throws {
         log(.error, "store cannot be used: readings are kept in memory and sent from there", ["error": why])
         database = try StoreFile.memory()
-        refuge = why
+        (refuge, isDistrusted) = (why, false)
         try readAll()
         try commit { try beginLife(reason: "only memory to write to") }
         for record in registered.values { try register(record) }
