@@ -45,6 +45,31 @@ package enum Files {
         }
     }
 
+    /// Blocks of a file from an offset on, in turn. One that the disk cannot read is passed over, a last one that is not whole left out.
+    package static func forEachBlock(of path: String, from offset: Int, size: Int, _ body: (ArraySlice<UInt8>) throws -> Void) throws {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileError("read", path, errno) }
+        defer { close(descriptor) }
+        let end = Int(lseek(descriptor, 0, SEEK_END))
+        var place = offset
+        var chunk = [UInt8](repeating: 0, count: size * max(1, 65_536 / size))
+        while place + size <= end {
+            let count = unsafe chunk.withUnsafeMutableBytes { unsafe pread(descriptor, $0.baseAddress, $0.count, place) }
+            let code = errno
+            switch count {
+            case size...:
+                for block in 0..<(count / size) { try body(chunk[(block * size)..<((block + 1) * size)]) }
+                place += count / size * size
+            case 0...: return  // it has become shorter
+            default:
+                if code == EINTR { continue }
+                guard code == EIO else { throw FileError("read", path, code) }
+                // From here on block by block, for the kernel refuses a whole read for one bad place.
+                if chunk.count > size { chunk.removeLast(chunk.count - size) } else { place += size }
+            }
+        }
+    }
+
     /// The text of a small file without the spaces and line breaks around it.
     package static func readTrimmed(_ path: String, limit: Int = 4_096) throws(FileError) -> String {
         let bytes = try read(path, limit: limit)

@@ -20,6 +20,11 @@ package struct Life: Sendable, Equatable {
 
     package var backlog: Int64 { outstanding.reduce(0) { $0 + Int64($1.count) } }
 
+    /// The number of a new life.
+    /// - Parameter isCertain: `false` where a later life may have been lost with the end of the log. Pages of its rows may be
+    ///   found one day: under the same number they would count as the new life's.
+    static func number(after last: Int64?, isCertain: Bool = true) -> Int64 { (last ?? 0) + (isCertain ? 1 : .random(in: 2...4_096)) }
+
     package init(number: Int64, epoch: Epoch, last: Int64 = 0) {
         self.number = number
         self.epoch = epoch

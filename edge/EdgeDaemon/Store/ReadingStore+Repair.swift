@@ -12,7 +12,7 @@ extension ReadingStore {
             database = found
             do {
                 try readAll()
-                try begin()
+                try begin(hasLostCommits: hasLostCommits)
             } catch let error where StoreFile.isDamage(error) {
                 return try repair("\(error)")
             } catch let error as SQLiteError where error.isRetryable {
@@ -23,7 +23,8 @@ extension ReadingStore {
             var report = StoreMerge.Report()
             report.readings = readingCount
             try commit {
-                try beginLife(reason: "the write-ahead log was damaged")  // what is lost may have been sent under the next names
+                // What is lost may have been sent under the next names.
+                try beginLife(reason: "the write-ahead log was damaged", hasLostCommits: true)
                 try tellLost(report)
             }
         case .older(let found):
@@ -41,10 +42,10 @@ extension ReadingStore {
     }
 
     /// Begins a life where there is none yet, or where the store has come to another host.
-    private func begin() throws {
+    private func begin(hasLostCommits: Bool = false) throws {
         let known = try meta("fingerprint")
         if lives.isEmpty {
-            try commit { try beginLife(reason: "the store was made") }
+            try commit { try beginLife(reason: "the store was made", hasLostCommits: hasLostCommits) }
         } else if known != host.fingerprint {
             try commit { try beginLife(reason: "the store was found on another host") }
             log(.warning, "store found on another host: new epoch", ["epoch": current.epoch])
@@ -64,15 +65,17 @@ extension ReadingStore {
     ///   - reason: of a new life; `nil`: the last one goes on, for nothing can be missing.
     ///   - aside: what the old file is called then; `nil` deletes it.
     private func rebuild(reason: String?, aside: String?, takingRows: Bool = true) throws {
+        let isDamaged = aside == "damaged"
         do {
             var target: Connection? = try StoreFile.beginRepair(of: path)
             guard let made = target else { return }
-            let report = takingRows ? try StoreMerge(target: made).take(from: database, isTolerant: aside != nil) : StoreMerge.Report()
+            var report = takingRows ? try StoreMerge(target: made).take(from: database, isTolerant: aside != nil) : StoreMerge.Report()
+            if isDamaged, report.isDamaged || !takingRows { report = try salvage(into: made) }
             database = made
             try readAll()
             if let reason {
                 try commit {
-                    try beginLife(reason: reason)
+                    try beginLife(reason: reason, hasLostCommits: isDamaged)
                     try tellLost(report)
                 }
             }
@@ -81,7 +84,7 @@ extension ReadingStore {
             try StoreFile.completeRepair(made, of: path, aside: aside)
             target = nil
             database = try StoreFile.memory()  // closes the file before it is renamed
-        } catch let error where (error as? SQLiteError)?.isRetryable == true {
+        } catch let error where (error as? SQLiteError)?.isRetryable == true || error is FileError {
             // No room to repair it. The old file stays as it is and is looked at again later.
             return try takeRefuge("\(error)")
         }
@@ -89,6 +92,12 @@ extension ReadingStore {
         database = try StoreFile.connection(path)
         (refuge, isDistrusted) = (nil, false)
         try readAll()
+    }
+
+    /// Adds what the pages of the damaged file hold beside what its trees led to.
+    private func salvage(into target: Connection) throws -> StoreMerge.Report {
+        defer { StoreFile.dropSalvage(of: path) }
+        return try StoreMerge(target: target).take(from: StoreFile.salvage(of: path), isTolerant: true)
     }
 
     /// What could not be read of a damaged store, as holes.

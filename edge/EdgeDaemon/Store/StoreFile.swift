@@ -35,7 +35,9 @@ enum StoreFile {
                 }
                 try StoreSchema.create(in: database)
                 return .ready(database, hasLostCommits: isCut)
-            case StoreSchema.version: return .ready(database, hasLostCommits: isCut)
+            case StoreSchema.version:
+                guard try StoreSchema.isIntact(in: database) else { return .damaged(database, why: "its tables are not as they were made") }
+                return .ready(database, hasLostCommits: isCut)
             case let version where version < StoreSchema.version: return .older(database)
             case let version: return .newer(version: version, isReadable(database) ? database : nil)
             }
@@ -65,6 +67,14 @@ enum StoreFile {
         return target
     }
 
+    /// What the pages of a damaged store hold, whatever has become of its trees.
+    static func salvage(of path: String) throws -> Connection {
+        drop(path + ".salvaged")
+        return try PageSalvage.gather(from: path, into: path + ".salvaged")
+    }
+
+    static func dropSalvage(of path: String) { drop(path + ".salvaged") }
+
     /// From here on the repaired store counts, whatever happens.
     /// - Parameter aside: what to call the old file; `nil` deletes it.
     static func completeRepair(_ target: Connection, of path: String, aside: String?) throws {
@@ -80,6 +90,7 @@ enum StoreFile {
     /// Puts a whole repaired store into its place; removes one that was cut off. Neither file is open meanwhile: SQLite
     /// deletes a write-ahead log by its name when a connection is closed.
     static func finishRepair(of path: String) throws {
+        dropSalvage(of: path)
         let repaired = path + ".repaired"
         guard Files.exists(repaired) else { return }
         guard let aside = try nameAside(in: repaired) else { return drop(repaired) }

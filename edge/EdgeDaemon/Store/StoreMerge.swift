@@ -28,37 +28,20 @@ struct StoreMerge {
         try target.transaction {
             let lives = try takeLives(source, isChecked, &report)
             let sensors = try takeSensors(source, isChecked, &report)
-            var present: [Int64: Present] = [:]  // by life of the source
-            try takeReadings(source, lives, sensors, isChecked, &present, &report)
-            try takeRecords(source, lives, isChecked, &present, &report)
-            let settled = try takeDelivery(source, lives, isChecked, &report)
+            try takeReadings(source, lives, sensors, isChecked, &report)
+            try takeRecords(source, lives, isChecked, &report)
+            try takeDelivery(source, lives, isChecked, &report)
             try takeDerived(source, lives, sensors, &report)
             try takeMeta(source, &report)
-            try findLost(lives, present, settled, &report)
+            report.readings = try target.integer("SELECT COUNT(*) FROM reading") ?? 0
+            if report.isDamaged || isTolerant { report.lost = try lost(lives) }
         }
         if report.isDamaged, !isTolerant { throw StoreFault("the store is damaged") }
         return report
     }
 
-    /// Which sequences of a life were read, and when they were taken.
-    private struct Present {
-        var ranges = HeldRanges()
-        var times: [(sequence: Int64, at: Instant)] = []  // at the ends of ranges
-        var last: Int64 = 0
-
-        mutating func add(_ sequence: Int64, _ at: Instant?) {
-            if let at, sequence != last + 1 || times.isEmpty {
-                times.append((sequence, at))
-            } else if let at {
-                times[times.count - 1] = (sequence, at)
-            }
-            ranges.insert(sequence...sequence)
-            last = sequence
-        }
-    }
-
     /// Life numbers of the source, and what they are here.
-    private struct Lives {
+    struct Lives {
         var number: [Int64: Int64] = [:]
         var epoch: [Int64: Epoch] = [:]
         var last: [Int64: Int64] = [:]
@@ -72,54 +55,50 @@ struct StoreMerge {
     private func takeLives(_ source: Connection, _ isChecked: Bool, _ report: inout Report) throws -> Lives {
         var lives = Lives()
         var scan = TableScan(
-            source, table: "life", columns: "number, epoch, began_at_ms, reason, last, evicted, refused\(isChecked ? ", checksum" : "")")
+            source, table: "life", key: "number", columns: "epoch, began_at_ms, reason, last, evicted, refused\(isChecked ? ", checksum" : "")")
         try scan.forEach { row in
             let epoch = Epoch(bits: UInt64(bitPattern: row.integer(1)))
             guard !isChecked || row.integer(7) == RowChecksum.of(life: row.integer(0), epoch: epoch.description, last: row.integer(4)) else {
                 return report.isDamaged = true
             }
-            try take(
-                life: row.integer(0), epoch: row.integer(1), [row.integer(2), row.integer(4), row.integer(5), row.integer(6)], row.text(3), &lives)
+            var life = Life(number: row.integer(0), epoch: epoch, last: row.integer(4))
+            (life.evicted, life.refused) = (row.integer(5), row.integer(6))
+            try take(life, beganAtMs: row.integer(2), reason: row.text(3), &lives)
         }
         report.isDamaged = report.isDamaged || scan.isDamaged
         // A second copy of what names the rows, in another part of the file.
         for (number, text) in copies(source, "life:") where lives.number[number] == nil {
             guard let epoch = Epoch(hex: text) else { continue }
             report.isDamaged = true
-            try take(life: number, epoch: Int64(bitPattern: epoch.bits), [0, 0, 0, 0], "its row was damaged", &lives)
+            try take(Life(number: number, epoch: epoch), beganAtMs: 0, reason: "its row was damaged", &lives)
         }
         return lives
     }
 
-    private func take(life number: Int64, epoch: Int64, _ values: [Int64], _ reason: String, _ lives: inout Lives) throws {
+    private func take(_ life: Life, beganAtMs: Int64, reason: String, _ lives: inout Lives) throws {
+        let epoch = Int64(bitPattern: life.epoch.bits)
+        lives.epoch[life.number] = life.epoch
+        lives.last[life.number] = life.last
         var find = try target.prepare("SELECT number FROM life WHERE epoch = ?")
         try find.bind(epoch, at: 1)
-        if try find.step() {
-            lives.number[number] = find.integer(0)
-        } else {
-            var free = try target.prepare("SELECT MAX(?, (SELECT COALESCE(MAX(number), 0) + 1 FROM life))")
-            try free.bind(number, at: 1)
-            guard try free.step() else { return }
-            let new = free.integer(0)
-            let name = Epoch(bits: UInt64(bitPattern: epoch)).description
-            lives.number[number] = new
-            var insert = try target.prepare("INSERT INTO life VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
-            try insert.bind(new, at: 1)
-            try insert.bind(epoch, at: 2)
-            try insert.bind(values[0], at: 3)
-            try insert.bind(reason, at: 4)
-            for place in 1...3 { try insert.bind(values[place], at: Int32(place + 4)) }
-            try insert.bind(RowChecksum.of(life: new, epoch: name, last: values[1]), at: 8)
-            try insert.run()
-            try keepCopy("life:\(new)", name)
+        if try find.step() { return lives.number[life.number] = find.integer(0) }
+        let highest = try target.integer("SELECT MAX(number) FROM life") ?? 0
+        let new = life.number > highest ? life.number : Life.number(after: highest)
+        lives.number[life.number] = new
+        var insert = try target.prepare(
+            "INSERT INTO life (number, epoch, began_at_ms, last, evicted, refused, checksum, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+        let checksum = RowChecksum.of(life: new, epoch: life.epoch.description, last: life.last)
+        for (place, value) in [new, epoch, beganAtMs, life.last, life.evicted, life.refused, checksum].enumerated() {
+            try insert.bind(value, at: Int32(place + 1))
         }
-        lives.epoch[number] = Epoch(bits: UInt64(bitPattern: epoch))
-        lives.last[number] = values[1]
+        try insert.bind(reason, at: 8)
+        try insert.run()
+        try keepCopy("life:\(new)", life.epoch.description)
     }
 
     private func takeSensors(_ source: Connection, _ isChecked: Bool, _ report: inout Report) throws -> [Int64: Int64] {
         var ids: [Int64: Int64] = [:]
-        var scan = TableScan(source, table: "sensor", columns: "id, name, record, state\(isChecked ? ", checksum" : "")")
+        var scan = TableScan(source, table: "sensor", key: "id", columns: "name, record, state\(isChecked ? ", checksum" : "")")
         try scan.forEach { row in
             guard !isChecked || row.integer(4) == RowChecksum.of(key: row.integer(0), name: row.text(1)) else { return report.isDamaged = true }
             ids[row.integer(0)] = try take(sensor: row.text(1), wantedID: row.integer(0), row.blob(2), row.text(3))
@@ -163,10 +142,10 @@ struct StoreMerge {
     }
 
     private func takeReadings(
-        _ source: Connection, _ lives: Lives, _ sensors: [Int64: Int64], _ isChecked: Bool, _ present: inout [Int64: Present], _ report: inout Report
+        _ source: Connection, _ lives: Lives, _ sensors: [Int64: Int64], _ isChecked: Bool, _ report: inout Report
     ) throws {
-        let columns = isChecked ? ReadingStore.readingColumns : ReadingStore.readingColumns.split(separator: ",").dropLast().joined(separator: ",")
-        var scan = TableScan(source, table: "reading", columns: columns)
+        let columns = "sensor, taken_at_ms, humidity_mpct, temperature_mc, pressure_pa, flags, clock, boot, boottime_ms"
+        var scan = TableScan(source, table: "reading", key: "key", columns: isChecked ? columns + ", checksum" : columns)
         var insert = try target.prepare("INSERT INTO reading VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
         try scan.forEach { row in
             guard let key = lives.key(row.integer(0)), let sensor = sensors[row.integer(1)],
@@ -174,17 +153,12 @@ struct StoreMerge {
             else { return report.isDamaged = true }
             try insert.bindReading(key: key, sensor: sensor, reading)
             try insert.run()
-            report.readings += 1
-            let old = RowKey(row.integer(0))
-            present[old.life, default: Present()].add(old.sequence, reading.takenAt)
         }
         report.isDamaged = report.isDamaged || scan.isDamaged
     }
 
-    private func takeRecords(_ source: Connection, _ lives: Lives, _ isChecked: Bool, _ present: inout [Int64: Present], _ report: inout Report)
-        throws
-    {
-        var scan = TableScan(source, table: "record", columns: isChecked ? "key, body, checksum" : "key, body")
+    private func takeRecords(_ source: Connection, _ lives: Lives, _ isChecked: Bool, _ report: inout Report) throws {
+        var scan = TableScan(source, table: "record", key: "key", columns: isChecked ? "body, checksum" : "body")
         var insert = try target.prepare("INSERT INTO record VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
         try scan.forEach { row in
             guard let key = lives.key(row.integer(0)), let record = isChecked ? try? row.record() : try? RecordCoding.record(row.blob(1)) else {
@@ -192,17 +166,13 @@ struct StoreMerge {
             }
             try insert.bindRecord(key: key, RecordCoding.bytes(record))
             try insert.run()
-            let old = RowKey(row.integer(0))
-            present[old.life, default: Present()].add(old.sequence, nil)
         }
         report.isDamaged = report.isDamaged || scan.isDamaged
     }
 
     /// What has become of the rows; where that is damaged it is forgotten, and the rows are sent again.
-    private func takeDelivery(_ source: Connection, _ lives: Lives, _ isChecked: Bool, _ report: inout Report) throws -> [Int64: HeldRanges] {
-        var settled: [Int64: HeldRanges] = [:]
-        func keep(_ old: Int64, _ life: Life) throws {
-            settled[old] = life.held.union(life.gone)
+    private func takeDelivery(_ source: Connection, _ lives: Lives, _ isChecked: Bool, _ report: inout Report) throws {
+        func keep(_ life: Life) throws {
             var insert = try target.prepare("INSERT INTO delivery VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
             try insert.bind(life.number, at: 1)
             try insert.bind(life.deliveryBytes, at: 2)
@@ -215,21 +185,20 @@ struct StoreMerge {
                 var select = try source.prepare("SELECT first, last FROM held WHERE life = ?")
                 try select.bind(old, at: 1)
                 while try select.step() { life.held.insert(select.integer(0)...select.integer(1)) }
-                try keep(old, life)
+                try keep(life)
             }
-            return settled
+            return
         }
-        var scan = TableScan(source, table: "delivery", columns: "life, body, checksum")
+        var scan = TableScan(source, table: "delivery", key: "life", columns: "body, checksum")
         try scan.forEach { row in
             guard let number = lives.number[row.integer(0)], row.integer(2) == RowChecksum.of(key: row.integer(0), body: row.blob(1)),
                 let known = try? Life.delivery(row.blob(1))
             else { return report.isDamaged = true }
             var life = Life(number: number, epoch: Epoch(bits: 0))
             (life.held, life.gone) = known
-            try keep(row.integer(0), life)
+            try keep(life)
         }
         report.isDamaged = report.isDamaged || scan.isDamaged
-        return settled
     }
 
     /// Observations, forecasts and scores.
@@ -246,7 +215,7 @@ struct StoreMerge {
             try observation.bind(lives.key(row.integer(4)) ?? 0, at: 5)
             try observation.run()
         }
-        var forecasts = TableScan(source, table: "forecast", columns: "key, issued_at_ms, release, body")
+        var forecasts = TableScan(source, table: "forecast", key: "key", columns: "issued_at_ms, release, body")
         var forecast = try target.prepare("INSERT INTO forecast VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
         try forecasts.forEach { row in
             let origin = ForecastKey.origin(row.integer(0))
@@ -315,26 +284,6 @@ struct StoreMerge {
             }
             if isWhole { return }
             report.isDamaged = true
-        }
-    }
-
-    // MARK: what could not be read
-
-    /// Sequences that were given, are in no row, and are neither held by the cloud nor known to be gone.
-    private func findLost(_ lives: Lives, _ present: [Int64: Present], _ settled: [Int64: HeldRanges], _ report: inout Report) throws {
-        guard report.isDamaged else { return }
-        for old in lives.number.keys.sorted() {
-            let life = present[old] ?? Present()
-            let last = max(lives.last[old] ?? 0, life.ranges.ranges.last?.upperBound ?? 0)
-            guard last > 0, let epoch = lives.epoch[old] else { continue }
-            for gap in life.ranges.missing(in: 1...last) {
-                for lost in (settled[old] ?? HeldRanges()).missing(in: gap) {
-                    let before = life.times.last { $0.sequence < lost.lowerBound }?.at
-                    let after = life.times.first { $0.sequence > lost.upperBound }?.at
-                    let from = before ?? after ?? Instant(ms: 0)
-                    report.lost.append(Report.Lost(epoch: epoch, sequences: lost, from: from, to: max(from, after ?? from)))
-                }
-            }
         }
     }
 }

@@ -19,6 +19,19 @@ enum StoreSchema {
         }
     }
 
+    /// Whether the tables are those that `create` made: a flipped bit in their description hides what lies in them.
+    static func isIntact(in database: Connection) throws -> Bool {
+        func description(_ database: Connection) throws -> [String] {
+            var tables: [String] = []
+            var select = try database.prepare("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid")
+            while try select.step() { tables.append("\(select.text(0)) \(select.text(1)) \(select.text(2)) \(select.text(3))") }
+            return tables
+        }
+        let reference = try Connection(path: ":memory:")
+        try create(in: reference)
+        return try description(database) == description(reference)
+    }
+
     private static let sql = """
         CREATE TABLE life (            -- a life of this store: its rows are named device/epoch/sequence
             number INTEGER PRIMARY KEY,

@@ -4,12 +4,14 @@ internal import SQLite
 struct TableScan {
     let source: Connection
     let table: String
-    let columns: String  // the first is the key
+    let keyColumn: String  // its integer key, the first column
+    let columns: String  // those after it
     private(set) var isDamaged = false
 
-    init(_ source: Connection, table: String, columns: String) {
+    init(_ source: Connection, table: String, key: String, columns: String) {
         self.source = source
         self.table = table
+        keyColumn = key
         self.columns = columns
     }
 
@@ -37,7 +39,7 @@ struct TableScan {
 
     private func select(from key: Int64) throws -> Statement {
         do {
-            let select = try source.prepare("SELECT \(columns) FROM \(table) WHERE \(columns.prefix { $0 != "," }) >= ? ORDER BY 1")
+            let select = try source.prepare("SELECT \(keyColumn), \(columns) FROM \(table) WHERE \(keyColumn) >= ? ORDER BY 1")
             try select.bind(key, at: 1)
             return select
         } catch { throw Unreadable() }
@@ -66,7 +68,7 @@ struct TableScan {
 
     /// Where keys begin, as far as the tree says so.
     private var lowestReadable: Int64? {
-        guard var select = try? source.prepare("SELECT MIN(\(columns.prefix { $0 != "," })) FROM \(table)"), (try? select.step()) == true else {
+        guard var select = try? source.prepare("SELECT MIN(\(keyColumn)) FROM \(table)"), (try? select.step()) == true else {
             return nil
         }
         return select.optionalInteger(0)

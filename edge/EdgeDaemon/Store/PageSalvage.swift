@@ -1,0 +1,107 @@
+internal import Measures
+internal import SQLite
+
+/// Gathers from the pages of a damaged store what `StoreMerge` takes over: readings and records whose checksum is right, and
+/// what names them.
+enum PageSalvage {
+    /// - Returns: a store of its own, beside the damaged one.
+    static func gather(from path: String, into place: String) throws -> Connection {
+        let found = try Connection(path: place)
+        // It lives for a moment: a crash begins anew.
+        try found.execute("PRAGMA journal_mode = OFF")
+        try found.execute("PRAGMA synchronous = OFF")
+        try StoreSchema.create(in: found)
+        try found.transaction {
+            // Rows never change, so that the first image is as good as any; of what changes the last one counts.
+            var inserts = Inserts(
+                reading: try found.prepare("INSERT OR IGNORE INTO reading VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+                record: try found.prepare("INSERT OR IGNORE INTO record VALUES (?, ?, ?)"),
+                life: try found.prepare("INSERT OR REPLACE INTO life VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
+                delivery: try found.prepare("INSERT OR REPLACE INTO delivery VALUES (?, ?, ?)"),
+                sensor: try found.prepare("INSERT OR REPLACE INTO sensor VALUES (?, ?, ?, ?, ?)"),
+                meta: try found.prepare("INSERT OR IGNORE INTO meta VALUES (?, ?)"))
+            try PageScan(pageSize: StoreSchema.pageSize).forEach(in: path) { try inserts.take($0) }
+        }
+        // A row that was given a new name is still there under the old one, in a page that is free now.
+        try found.execute(
+            "DELETE FROM reading WHERE (SELECT COUNT(DISTINCT key >> \(StoreSchema.sequenceBits)) FROM reading) > 1 AND key NOT IN "
+                + "(SELECT MAX(key) FROM reading GROUP BY sensor, taken_at_ms, boot, boottime_ms, humidity_mpct, temperature_mc)")
+        return found
+    }
+
+    /// Tells tables apart by the shape of their rows.
+    private struct Inserts: ~Copyable {
+        var reading: Statement
+        var record: Statement
+        var life: Statement
+        var delivery: Statement
+        var sensor: Statement
+        var meta: Statement
+
+        mutating func take(_ row: PageScan.Row) throws {
+            let values = row.values
+            guard let key = row.key else {
+                guard values.count == 2, let name = values[0].text, let value = values[1].text else { return }
+                try meta.bind(name, at: 1)
+                try meta.bind(value, at: 2)
+                return try meta.run()
+            }
+            guard values.first?.isNull == true else { return }
+            switch values.count {
+            case 11: try takeReading(key, values)
+            case 3: try takeBody(key, values)
+            case 8: try takeLife(key, values)
+            case 5: try takeSensor(key, values)
+            default: break
+            }
+        }
+
+        private mutating func takeReading(_ key: Int64, _ values: [PageScan.Value]) throws {
+            func small(_ value: PageScan.Value) -> Int32? { value.integer.flatMap(Int32.init(exactly:)) }
+            guard let sensor = values[1].integer, let takenAtMs = values[2].integer, let flags = values[6].integer.flatMap(UInt16.init(exactly:)),
+                let clock = values[7].integer.flatMap(UInt8.init(exactly:)).flatMap(ClockQuality.init),
+                let boot = values[8].integer.flatMap(UInt32.init(exactly:)), let boottimeMs = values[9].integer
+            else { return }
+            let found = Reading(
+                takenAt: Instant(ms: takenAtMs), humidityMpct: small(values[3]), temperatureMc: small(values[4]), pressurePa: small(values[5]),
+                flags: ReadingFlags(rawValue: flags), clock: clock, boot: boot, boottimeMs: boottimeMs)
+            guard values[10].integer == RowChecksum.of(key: key, sensor: sensor, found) else { return }
+            try reading.bindReading(key: key, sensor: sensor, found)
+            try reading.run()
+        }
+
+        /// A record, or, by the number of a life, what the cloud holds of it.
+        private mutating func takeBody(_ key: Int64, _ values: [PageScan.Value]) throws {
+            guard let body = values[1].blob, values[2].integer == RowChecksum.of(key: key, body: body) else { return }
+            if key >= 1 << StoreSchema.sequenceBits {
+                try record.bindRecord(key: key, body)
+                try record.run()
+            } else {
+                try delivery.bindRecord(key: key, body)
+                try delivery.run()
+            }
+        }
+
+        private mutating func takeLife(_ number: Int64, _ values: [PageScan.Value]) throws {
+            guard let epoch = values[1].integer, let last = values[4].integer, let reason = values[3].text else { return }
+            let name = Epoch(bits: UInt64(bitPattern: epoch)).description
+            guard values[7].integer == RowChecksum.of(life: number, epoch: name, last: last) else { return }
+            for (place, value) in [number, epoch, values[2].integer ?? 0].enumerated() { try life.bind(value, at: Int32(place + 1)) }
+            try life.bind(reason, at: 4)
+            for place in 4...7 { try life.bind(values[place].integer ?? 0, at: Int32(place + 1)) }
+            try life.run()
+        }
+
+        private mutating func takeSensor(_ id: Int64, _ values: [PageScan.Value]) throws {
+            guard let name = values[1].text, let record = values[2].blob, let state = values[3].text,
+                let checksum = values[4].integer, checksum == RowChecksum.of(key: id, name: name)
+            else { return }
+            try sensor.bind(id, at: 1)
+            try sensor.bind(name, at: 2)
+            try sensor.bind(record, at: 3)
+            try sensor.bind(state, at: 4)
+            try sensor.bind(checksum, at: 5)
+            try sensor.run()
+        }
+    }
+}

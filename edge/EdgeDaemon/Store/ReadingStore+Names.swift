@@ -1,0 +1,139 @@
+package import Measures
+internal import Runtime
+internal import SQLite
+internal import Wire
+
+/// What names rows: lives and sensors.
+extension ReadingStore {
+    /// From here on rows get a new epoch. Only inside a transaction.
+    func beginLife(reason: String, hasLostCommits: Bool = false) throws {
+        let life = Life(number: Life.number(after: lives.last?.number, isCertain: !hasLostCommits), epoch: Epoch(bits: UInt64.random(in: 1...(.max))))
+        var insert = try database.prepare("INSERT INTO life (number, epoch, began_at_ms, reason, checksum) VALUES (?, ?, ?, ?, ?)")
+        try insert.bind(life.number, at: 1)
+        try insert.bind(Int64(bitPattern: life.epoch.bits), at: 2)
+        try insert.bind(LabelClock.wallClock.ms, at: 3)
+        try insert.bind(reason, at: 4)
+        try insert.bind(RowChecksum.of(life: life.number, epoch: life.epoch.description, last: 0), at: 5)
+        try insert.run()
+        try keepCopy("life:\(life.number)", life.epoch.description)
+        lives.append(life)
+    }
+
+    /// What names rows is kept twice, in different parts of the file: a damaged page may take one of them.
+    private func keepCopy(_ name: String, _ value: String) throws {
+        var upsert = try database.prepare("INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+        try upsert.bind(name, at: 1)
+        try upsert.bind(value, at: 2)
+        try upsert.run()
+    }
+
+    func readLives() throws {
+        var lives: [Life] = []
+        var select = try database.prepare("SELECT number, epoch, last, evicted, refused, checksum FROM life ORDER BY number")
+        while try select.step() {
+            var life = Life(number: select.integer(0), epoch: Epoch(bits: UInt64(bitPattern: select.integer(1))), last: select.integer(2))
+            guard select.integer(5) == RowChecksum.of(life: life.number, epoch: life.epoch.description, last: life.last) else {
+                throw DamagedRow(key: life.number)
+            }
+            life.evicted = select.integer(3)
+            life.refused = select.integer(4)
+            for table in ["reading", "record"] {
+                let keys = RowKey.values(life: life.number, 0...(1 << StoreSchema.sequenceBits - 1))
+                var newest = try database.prepare("SELECT MAX(key) FROM \(table) WHERE key BETWEEN ? AND ?")
+                try newest.bind(keys.lowerBound, at: 1)
+                try newest.bind(keys.upperBound, at: 2)
+                if try newest.step(), let key = newest.optionalInteger(0) { life.last = max(life.last, RowKey(key).sequence) }
+            }
+            lives.append(life)
+        }
+        for index in lives.indices {
+            var delivery = try database.prepare("SELECT body, checksum FROM delivery WHERE life = ?")
+            try delivery.bind(lives[index].number, at: 1)
+            guard try delivery.step() else { continue }
+            let body = delivery.blob(0)
+            // Damaged: forgotten. Rows are sent again, and the cloud compares them with its own.
+            guard delivery.integer(1) == RowChecksum.of(key: lives[index].number, body: body), let known = try? Life.delivery(body) else { continue }
+            (lives[index].held, lives[index].gone) = known
+        }
+        self.lives = lives
+    }
+
+    // MARK: sensors
+
+    func readSensors() throws {
+        var sensors: [SensorName: Int64] = [:]
+        var select = try database.prepare("SELECT name, id, checksum FROM sensor")
+        while try select.step() {
+            guard let name = SensorName(select.text(0)), select.integer(2) == RowChecksum.of(key: select.integer(1), name: name.name) else {
+                throw DamagedRow(key: select.integer(1))
+            }
+            sensors[name] = select.integer(1)
+        }
+        let count = try database.integer("SELECT COUNT(*) FROM reading") ?? 0
+        var newest: [Int64: Reading] = [:]
+        for id in sensors.values { newest[id] = try newestReading(sensor: id) }
+        (self.sensors, readingCount, newestReadings) = (sensors, count, newest)
+    }
+
+    package func sensor(named name: SensorName) -> Int64? { sensors[name] }
+
+    func id(of sensor: SensorName) throws -> Int64 {
+        guard let id = sensors[sensor] else { throw StoreFault("the sensor \(sensor) is not registered") }
+        return id
+    }
+
+    /// The sensor's number here. A record that differs from the last one goes into the log.
+    @discardableResult
+    package func register(_ record: SensorRecord) throws -> Int64 {
+        registered[record.sensor] = record
+        let body = RecordCoding.bytes(.sensor(record))
+        if let id = sensors[record.sensor] {
+            var select = try database.prepare("SELECT record FROM sensor WHERE id = ?")
+            try select.bind(id, at: 1)
+            guard try select.step(), select.blob(0) != body else { return id }
+        }
+        let id = try commit {
+            let id = try sensors[record.sensor] ?? (database.integer("SELECT COALESCE(MAX(id), 0) + 1 FROM sensor") ?? 1)
+            var upsert = try database.prepare(
+                "INSERT INTO sensor (id, name, record, checksum) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET record = excluded.record")
+            try upsert.bind(id, at: 1)
+            try upsert.bind(record.sensor.name, at: 2)
+            try upsert.bind(body, at: 3)
+            try upsert.bind(RowChecksum.of(key: id, name: record.sensor.name), at: 4)
+            try upsert.run()
+            try keepCopy("sensor:\(id)", record.sensor.name)
+            try insert(.sensor(record))
+            return id
+        }
+        sensors[record.sensor] = id
+        return id
+    }
+
+    package func setState(_ state: String, of sensor: SensorName) throws {
+        try guarded {
+            var update = try database.prepare("UPDATE sensor SET state = ? WHERE name = ? AND state <> ?")
+            try update.bind(state, at: 1)
+            try update.bind(sensor.name, at: 2)
+            try update.bind(state, at: 3)
+            try update.run()
+        }
+    }
+
+    // MARK: meta
+
+    package func meta(_ name: String) throws -> String? {
+        var select = try database.prepare("SELECT value FROM meta WHERE name = ?")
+        try select.bind(name, at: 1)
+        return try select.step() ? select.text(0) : nil
+    }
+
+    package func setMeta(_ name: String, _ value: String) throws {
+        try guarded {
+            if try meta(name) == value { return }
+            var upsert = try database.prepare("INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+            try upsert.bind(name, at: 1)
+            try upsert.bind(value, at: 2)
+            try upsert.run()
+        }
+    }
+}

@@ -1,0 +1,65 @@
+internal import Measures
+internal import SQLite
+internal import Wire
+
+/// What could not be read.
+extension StoreMerge {
+    /// Sequences that were given, are in no row, and are neither held by the cloud nor known to be gone.
+    func lost(_ lives: Lives) throws -> [Report.Lost] {
+        var all: [Report.Lost] = []
+        for old in lives.number.keys.sorted() {
+            guard let number = lives.number[old], let epoch = lives.epoch[old] else { continue }
+            let present = try present(inLife: number)
+            let last = max(lives.last[old] ?? 0, present.ranges.ranges.last?.upperBound ?? 0)
+            guard last > 0 else { continue }
+            let settled = try settled(ofLife: number)
+            for gap in present.ranges.missing(in: 1...last) {
+                for lost in settled.missing(in: gap) {
+                    let before = present.times.last { $0.sequence < lost.lowerBound }?.at
+                    let after = present.times.first { $0.sequence > lost.upperBound }?.at
+                    let from = before ?? after ?? Instant(ms: 0)
+                    all.append(Report.Lost(epoch: epoch, sequences: lost, from: from, to: max(from, after ?? from)))
+                }
+            }
+        }
+        return all
+    }
+
+    /// Which sequences have a row here, and when the readings at the ends of their runs were taken.
+    private func present(inLife number: Int64) throws -> (ranges: HeldRanges, times: [(sequence: Int64, at: Instant)]) {
+        let keys = RowKey.values(life: number, 0...(1 << StoreSchema.sequenceBits - 1))
+        var select = try target.prepare(
+            """
+            SELECT key, taken_at_ms FROM reading WHERE key BETWEEN ?1 AND ?2 UNION ALL SELECT key, NULL FROM record WHERE key BETWEEN ?1 AND ?2
+            ORDER BY key
+            """)
+        try select.bind(keys.lowerBound, at: 1)
+        try select.bind(keys.upperBound, at: 2)
+        var ranges = HeldRanges()
+        var times: [(sequence: Int64, at: Instant)] = []
+        var run: ClosedRange<Int64>?
+        var timed = 0  // readings in the run
+        while try select.step() {
+            let sequence = RowKey(select.integer(0)).sequence
+            let isNext = run.map { $0.upperBound + 1 == sequence } ?? false
+            if !isNext {
+                if let run { ranges.insert(run) }
+                timed = 0
+            }
+            run = isNext ? (run?.lowerBound ?? sequence)...sequence : sequence...sequence
+            guard let takenAtMs = select.optionalInteger(1) else { continue }
+            if timed >= 2 { times.removeLast() }  // the first stays, the last moves on
+            times.append((sequence, Instant(ms: takenAtMs)))
+            timed += 1
+        }
+        if let run { ranges.insert(run) }
+        return (ranges, times)
+    }
+
+    private func settled(ofLife number: Int64) throws -> HeldRanges {
+        var select = try target.prepare("SELECT body FROM delivery WHERE life = ?")
+        try select.bind(number, at: 1)
+        guard try select.step(), let known = try? Life.delivery(select.blob(0)) else { return HeldRanges() }
+        return known.held.union(known.gone)
+    }
+}
