@@ -21,7 +21,8 @@ extension Archive {
                 if arrival.frame.report != nil || seen[arrival.device] == nil { seen[arrival.device] = arrival }
             }
             try log.finish()
-            for arrival in seen.values { answers = try noteSeen(arrival, arrivals, answers) }
+            let toRotate = Set(try seen.values.filter { try noteSeen($0) }.map(\.device))
+            for index in answers.indices { answers[index].wantsNewToken = toRotate.contains(arrivals[index].device) }
             return answers
         }
     }
@@ -197,18 +198,15 @@ extension Archive {
         }
     }
 
-    /// When the device was last heard of and what it said of itself; whether it should get a new token goes into its answers.
-    private func noteSeen(_ arrival: Arrival, _ arrivals: [Arrival], _ answers: [Answer]) throws -> [Answer] {
+    /// Keeps when the device was last heard of and what it said of itself.
+    /// - Returns: whether it should get a new token.
+    private func noteSeen(_ arrival: Arrival) throws -> Bool {
         var update = try database.prepare("UPDATE device SET last_seen_at_ms = ?, report = COALESCE(?, report) WHERE id = ? RETURNING rotate_at_ms")
         try update.bind(arrival.receivedAt.ms, at: 1)
         try update.bind(arrival.frame.report.map(ReportCoding.bytes), at: 2)
         try update.bind(arrival.device, at: 3)
-        guard try update.step(), let rotateAt = update.optionalInteger(0), rotateAt <= arrival.receivedAt.ms else { return answers }
-        return zip(arrivals, answers).map { other, answer in
-            var answer = answer
-            answer.wantsNewToken = other.device == arrival.device
-            return answer
-        }
+        guard try update.step(), let rotateAt = update.optionalInteger(0) else { return false }
+        return rotateAt <= arrival.receivedAt.ms
     }
 }
 

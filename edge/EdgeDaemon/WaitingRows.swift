@@ -1,5 +1,4 @@
-package import Measures
-internal import Synchronization
+internal import Measures
 
 /// Rows and outcomes that wait for their commit, numbered in the order they came. While the store takes none they are kept up to a
 /// limit; beyond it the oldest readings give way to one hole that counts them.
@@ -87,12 +86,4 @@ extension ReadingStore.Outcome {
         ReadingStore.Outcome(
             sensor: sensor, observation: observation, through: through, forecast: forecast, releaseCounter: releaseCounter, issuedAt: issuedAt)
     }
-}
-
-/// The newest forecast of each sensor, committed or not: what is shown while the disk takes nothing.
-package final class NewestForecasts: Sendable {
-    private let state = Mutex<[SensorName: ReadingStore.Outcome]>([:])
-    package init() {}
-    func put(_ outcome: ReadingStore.Outcome) { state.withLock { $0[outcome.sensor] = outcome } }
-    package func of(_ sensor: SensorName) -> ReadingStore.Outcome? { state.withLock { $0[sensor] } }
 }

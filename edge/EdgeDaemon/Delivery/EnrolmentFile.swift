@@ -23,13 +23,13 @@ package enum EnrolmentFile {
         var http = HTTPClient.Settings(userAgent: "vaho-edge/\(EdgeVersion.text)")
         http.certificateAuthorities = certificateAuthorities
         let symbols = code.filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
-        guard symbols == code, !code.isEmpty else { throw StoreFault("«\(code)» is not a code: it looks like ABCDE-FGHJK") }
+        guard symbols == code, !code.isEmpty else { throw EnrolmentFault("«\(code)» is not a code: it looks like ABCDE-FGHJK") }
         let response = try await HTTPClient(settings: http).send(
             HTTPClient.Request(
                 method: "POST", url: "\(url)/v1/enrol", headers: [("Content-Type", "application/json"), ("Accept", Enrolment.mediaType)],
                 body: Array("{\"code\":\"\(code)\"}".utf8)))
         guard response.status == 200 else {
-            throw StoreFault("the cloud answered \(response.status): \(String(decoding: response.body.prefix(300), as: UTF8.self))")
+            throw EnrolmentFault("the cloud answered \(response.status): \(String(decoding: response.body.prefix(300), as: UTF8.self))")
         }
         return try Enrolment(binary: response.body)
     }
@@ -44,4 +44,10 @@ package enum EnrolmentFile {
         for (name, value) in extra { lines.append("\(name)=\(value)") }
         try Files.replace(path(in: folder), with: Array((lines.joined(separator: "\n") + "\n").utf8))
     }
+}
+
+/// A device could not be enrolled: why, and what to do.
+package struct EnrolmentFault: Error, CustomStringConvertible {
+    package let description: String
+    init(_ description: String) { self.description = description }
 }

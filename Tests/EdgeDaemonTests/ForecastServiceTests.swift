@@ -1,0 +1,100 @@
+@testable import EdgeDaemon
+import Measures
+import Observing
+@testable import Runtime
+import Testing
+import Wire
+
+/// Readings in, observations out, over a store in memory; the service ends when its inbox is closed and empty.
+@Suite struct ForecastServiceTests {
+    private let log = Log("test", least: .error)
+
+    private func run(_ arrivals: [Sampler.Arrival]) async throws -> (store: ReadingStore, observations: [Observation]) {
+        let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
+        let air = try #require(SensorName("air"))
+        let id = try await store.register(SensorRecord(sensor: air, kind: "simulated", step: .seconds(600)))
+        let inbox = Inbox<Sampler.Arrival>(limit: 10_000)
+        let service = ForecastService(
+            store: store, inbox: inbox, clock: LabelClock.live(), release: ActiveRelease(), newest: NewestForecasts(), boot: 7,
+            commitPeriod: .zero, log: log)
+        try await service.add(air, grid: .fine)
+        for arrival in arrivals { #expect(inbox.put(arrival)) }
+        inbox.close()
+        try await service.run()
+        return (store, try await store.observations(sensor: id, since: Instant(ms: 0)))
+    }
+
+    /// A reading a minute, from a minute of the host's running time on; its label is off by `labelled`.
+    private func readings(_ minutes: ClosedRange<Int64>, labelled: Int64, clock: ClockQuality) throws -> [Sampler.Arrival] {
+        let air = try #require(SensorName("air"))
+        return minutes.map { minute in
+            .reading(
+                ReadingStore.Taken(
+                    sensor: air,
+                    reading: Reading(
+                        takenAt: Instant(ms: labelled + minute * 60_000), humidityMpct: Int32(40_000 + minute), clock: clock, boot: 7,
+                        boottimeMs: minute * 60_000)))
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `what was observed under a wrong time is observed again under the true one`() async throws {
+        let truth: Int64 = 1_700_000_400_000  // of the host's start; a full ten minutes
+        let before = try readings(1...45, labelled: 0, clock: .unknown)
+        let after = try readings(46...80, labelled: truth, clock: .synchronised)
+        let correction = ClockDiscipline.Correction(boottimeMs: 0...46 * 60_000 - 1, offset: .milliseconds(truth))
+        let found = try await run(before + [.correction(correction)] + after)
+        let straight = try await run(readings(1...80, labelled: truth, clock: .synchronised))
+        #expect(found.observations == straight.observations)
+        let times: [Int64] = (1...8).map { truth + $0 * 600_000 }
+        #expect(found.observations.map(\.validAt.ms) == times)
+        // The rows are as they were given; the correction is one of them, and is sent as one.
+        let life = await found.store.current
+        let batch = try #require(try await found.store.batch(of: life.epoch, from: 1, through: life.last, limit: 1_000))
+        #expect(
+            batch.rows.contains(.record(.clockCorrection(ClockCorrection(boot: 7, boottimeMs: 0...46 * 60_000 - 1, offset: .milliseconds(truth))))))
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `readings of another start of the host keep their time`() async throws {
+        let truth: Int64 = 1_700_000_400_000
+        let air = try #require(SensorName("air"))
+        let other = (1...20).map { (minute: Int64) -> Sampler.Arrival in
+            .reading(
+                ReadingStore.Taken(
+                    sensor: air,
+                    reading: Reading(takenAt: Instant(ms: truth + minute * 60_000), humidityMpct: 50_000, boot: 6, boottimeMs: minute * 60_000)))
+        }
+        let correction = ClockDiscipline.Correction(boottimeMs: 0...99 * 60_000, offset: .milliseconds(truth + 86_400_000))
+        let found = try await run(other + [.correction(correction)])
+        #expect(found.observations.map(\.validAt.ms) == [truth + 600_000, truth + 1_200_000])
+    }
+}
+
+@Suite struct RetentionAgeTests {
+    private func stamp(_ ms: Int64, _ quality: ClockQuality, boottime: Int64) -> HostClock.Stamp {
+        HostClock.Stamp(takenAt: Instant(ms: ms), quality: quality, boottimeMs: boottime)
+    }
+    private let day: Int64 = 86_400_000
+
+    @Test func `a clock that nobody vouches for ages readings by the time that has passed`() {
+        var age = RetentionAge()
+        let start: Int64 = 1_700_000_000_000
+        let newest = Instant(ms: start)
+        // A year ahead, right after the start: at most a day after the newest reading.
+        #expect(age.now(stamp(start + 365 * day, .holdover, boottime: 0), newest: newest).ms == start + day)
+        #expect(age.now(stamp(start + 366 * day, .unknown, boottime: 600_000), newest: newest).ms == start + day + 600_000)
+        // Synchronised: believed, and gone on from when that ends.
+        #expect(age.now(stamp(start + 10 * day, .synchronised, boottime: 700_000), newest: newest).ms == start + 10 * day)
+        #expect(age.now(stamp(start + 900 * day, .holdover, boottime: 800_000), newest: newest).ms == start + 10 * day + 100_000)
+    }
+
+    @Test func `an empty store and a clock in 1970 age nothing`() {
+        var age = RetentionAge()
+        #expect(age.now(stamp(5_000, .unknown, boottime: 1_000), newest: nil).ms == 5_000)
+        #expect(age.now(stamp(65_000, .unknown, boottime: 61_000), newest: nil).ms == 65_000)
+    }
+
+    @Test(arguments: [(Int64(86_400), Int64(9_000_000), Int64(9_000_000)), (600, 1_000, 144_000), (0, 5, 0)])
+    func `bytes written are told for a day`(seconds: Int64, bytes: Int64, perDay: Int64) {
+        #expect(WrittenBytes.Rate(bytes: bytes, seconds: seconds).bytesPerDay == perDay)
+    }
+}
