@@ -150,6 +150,9 @@ import Wire
         _ = try await edge.exitCode()
         _ = try await seen("the alarm, twice") { alarms.withLock { $0.filter { $0.contains("device_silent") }.count == 2 ? true : nil } }
         #expect(try await cloud.metric("vaho_devices_silent") == 1)
+        let shown = try cloud.run("device", "show", "church", "--format", "csv")
+        #expect(shown.code == 0 && shown.output.contains("silent,,"))
+        #expect(try cloud.run("device", "show", "nobody").code == 2)
         edge = try RunningProgram("vaho-edge", ["run"], environment: environment, folder: cloud.folder)
         _ = try await seen("that it is heard again") { alarms.withLock { $0.last?.contains("device_heard_again") == true ? true : nil } }
         edge.signal(SIGTERM)

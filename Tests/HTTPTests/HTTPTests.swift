@@ -1,7 +1,7 @@
 import Deflate
 import Foundation
 import HTTPClient
-import HTTPServer
+@testable import HTTPServer
 import Synchronization
 import Testing
 
@@ -154,6 +154,47 @@ import Testing
         }
         for socket in sockets { close(socket) }
         await server.stop()
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `headers beyond their limit are refused, however they go on, and others are served`() async throws {
+        var limits = HTTPLimits(bodyBytes: 1_000)
+        limits.headerBytes = 8_192
+        let server = try HTTPServer(
+            address: "127.0.0.1", port: 0, limits: limits, refused: { status, _ in HTTPResponse(status: status) },
+            handler: { _ in HTTPResponse(status: 200) })
+        let client = self.client
+        func get(_ headers: [(name: String, value: String)]) async throws -> Int {
+            try await client.send(HTTPClient.Request(method: "GET", url: "http://127.0.0.1:\(server.port)/", headers: headers)).status
+        }
+        let long = String(repeating: "x", count: 3_000)
+        #expect(try await get([("A", long)]) == 200)
+        // libmicrohttpd answers 431 where it still can, and closes where not.
+        #expect((try? await get((0..<40).map { ("H\($0)", long) })) ?? 431 == 431)
+        #expect(try await get([]) == 200)
+        await server.stop()
+    }
+
+    @Test func `of one address only so many connections stay open; those of this host have no limit`() {
+        var limits = HTTPLimits(bodyBytes: 1)
+        limits.connectionsPerAddress = 2
+        let table = ConnectionTable(limits)
+        var ours: [Int32] = []
+        func connect(_ name: UInt, from peer: String) -> Bool {
+            var pair: [Int32] = [0, 0]
+            _ = socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair)
+            ours += pair
+            table.began(name, descriptor: pair[1], peer: peer)
+            var byte: UInt8 = 0
+            return recv(pair[0], &byte, 1, Int32(MSG_DONTWAIT)) < 0  // 0: cut off
+        }
+        #expect([1, 2, 3].map { connect($0, from: "192.0.2.7") } == [true, true, false])
+        #expect(connect(4, from: "192.0.2.8"))
+        #expect((5...9).allSatisfy { connect($0, from: "127.0.0.1") })
+        // Who has left makes room.
+        table.ended(1)
+        table.ended(3)
+        #expect(connect(10, from: "192.0.2.7"))
+        for descriptor in ours { close(descriptor) }
     }
 
     @Test(.timeLimit(.minutes(1))) func `bodies beyond the budget get 503 before they are read, and strangers share a quarter of it`() async throws {

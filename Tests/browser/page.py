@@ -95,6 +95,10 @@ def main():
             return [radios.length, document.querySelectorAll('select').length]"""
         radios, selects = browser.run(control)
         check(radios + selects > 0, "there is a horizon to choose")
+        browser.go(cloud + "/#quiet/air")
+        browser.wait("what is missing", "/sensor gave no reading/.test(document.getElementById('missed').innerText)"
+                     " && /Silent since/.test(document.getElementById('missed').innerText)", 60)
+        print("ok holes and silence are shown")
         for address, name in ((cloud, "cloud"), (edge, "edge")):
             browser.go(address + "/")
             browser.wait(f"the {name}'s page", "document.body.innerText.includes('air')")

@@ -67,6 +67,27 @@ extension Program.Command {
         table.write(format)
     }
 
+    static let deviceShow = Program.Command(
+        "device show", "what is missing of a device: when it was silent, which readings will not come", usage: "NAME [--format FORMAT]",
+        options: [.config, .store, OutputFormat.option], positional: 1...1
+    ) { arguments in
+        let format = try arguments.choice("format", default: OutputFormat.table)
+        let name = try deviceName(arguments)
+        let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .readOnly)
+        guard let device = try await archive.device(named: name) else {
+            throw WrongUse("there is no device \(name): vaho-cloud device list shows those there are")
+        }
+        func time(_ instant: Instant) -> String { RFC3339.format(ms: instant.ms) }
+        var table = Table([.text("what"), .text("sensor"), .text("from"), .text("to"), .number("readings")])
+        for alarm in try await archive.alarms(of: device.id) {
+            table.row(["silent", "", time(alarm.since), alarm.endedAt.map(time) ?? "", ""])
+        }
+        for hole in try await archive.holes(of: device.id, limit: 1_000) {
+            table.row([hole.reason.name, hole.sensor?.name ?? "", time(hole.from), time(hole.to), String(hole.count)])
+        }
+        table.write(format)
+    }
+
     static let deviceRevoke = Program.Command(
         "device revoke", "refuse a device from now on", usage: "NAME", options: [.config, .store], positional: 1...1
     ) { arguments in

@@ -10,7 +10,8 @@ enum VahoCloud {
             name: "vaho-cloud", version: "0.1.0",
             summary: "vaho-cloud takes in what vaho-edge devices measure, trains their models, signs them and sends them back.",
             commands: [
-                .serve, .deviceAdd, .deviceList, .deviceRevoke, .deviceCode, .deviceRotate, .keys, .backup, .rebuild, .train, .modelsList,
+                .serve, .deviceAdd, .deviceList, .deviceShow, .deviceRevoke, .deviceCode, .deviceRotate, .keys, .backup, .rebuild, .train,
+                .modelsList,
                 .modelsShow, .runs, .backtest,
             ])
         exit(await program.run(Array(CommandLine.arguments.dropFirst())))

@@ -17,7 +17,7 @@ let shown = nothingYet(); // what is known of it
 let drawn = {}; // what the page shows: until the next one is known, the last
 
 function nothingYet() {
-  return { abort: new AbortController(), rounds: 0, observed: null, forecast: null, asked: {}, problems: {} };
+  return { abort: new AbortController(), rounds: 0, observed: null, forecast: null, missed: null, asked: {}, problems: {} };
 }
 
 // Choices that outlast a reload
@@ -61,8 +61,8 @@ async function askFleet() {
     const { now, devices, release } = await get("/v1/devices");
     return { face, now: view.instant(now), devices, release };
   }
-  const { now, device } = await get("/v1/status");
-  return { face, now: view.instant(now), devices: [device], release: null };
+  const { now, device, holes } = await get("/v1/status");
+  return { face, now: view.instant(now), devices: [device], release: null, holes };
 }
 
 const numbers = (list) => (list ?? []).map((value) => value ?? NaN);
@@ -87,6 +87,13 @@ async function askForecast(hours) {
   return { origin: view.instant(answer.origin), issuedAt: view.instant(answer.issued_at), method, release, levels, leads };
 }
 
+/** Holes and alarms. An edge says them with its status, and cannot tell when it was silent. */
+async function askMissed() {
+  if (face === "edge") return { holes: fleet.holes, alarms: [] };
+  const { holes, alarms } = await get(`/v1/devices/${encodeURIComponent(chosen.device)}`, shown.abort.signal);
+  return { holes, alarms };
+}
+
 /** Keeps an answer in `series`; a refusal becomes a note on the page, no answer ends the round. */
 async function keep(series, name, answer) {
   try {
@@ -102,6 +109,7 @@ async function keep(series, name, answer) {
 async function askSeries(sensor) {
   const series = shown, { asked } = series, { days, hours } = choice;
   const refresh = series.rounds++ % REFRESH_ROUNDS === 0;
+  if (refresh) await keep(series, "missed", askMissed());
   const last = view.instant(sensor.last?.time);
   const newest = () => series.observed?.times.at(-1) ?? -Infinity;
   // Only when there is something to gain: seven days are 35 KB, and an edge has better things to do.
@@ -138,6 +146,7 @@ function showChosen() {
   view.showSensor(device, sensor);
   view.showRelease(device, forecast);
   view.showScores(device, forecast);
+  view.showMissed(shown.missed);
 
   const some = observed !== null && observed.times.length > 0;
   const notes = [];

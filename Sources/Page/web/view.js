@@ -124,7 +124,7 @@ export function showFleet({ face, now, devices, release }, selected) {
 
 export function showMissing(text) {
   say($("missing"), text);
-  $("detail").hidden = $("model").hidden = true;
+  $("detail").hidden = $("model").hidden = $("missed").hidden = true;
 }
 
 export function showSensor(device, sensor) {
@@ -256,6 +256,26 @@ export function showScores(device, forecast) {
       cell(number(score.climatology_mae_pct, 2)), ratio(score.mae_pct, score.climatology_mae_pct),
       cell(percent(score.coverage_80 * 100, 0)), cell(String(score.count)))));
   })]);
+}
+
+const reasons = {
+  sensor_error: "sensor gave no reading", evicted_by_age: "dropped for its age", evicted_by_size: "dropped for want of room",
+  store_repaired: "store was damaged",
+};
+
+/** `missed`: holes and alarms of the device, newest first; null while they are not known. */
+export function showMissed(missed) {
+  $("missed").hidden = !missed;
+  if (!missed) return;
+  const { holes, alarms } = missed;
+  $("missed-empty").hidden = holes.length + alarms.length > 0;
+  rebuild($("alarms"), alarms, () => alarms.map(({ since, ended }) => element("li", {}, ended
+    ? `Silent from ${dated(instant(since))} to ${dated(instant(ended))}`
+    : `Silent since ${dated(instant(since))}`)));
+  $("alarms").hidden = alarms.length === 0;
+  $("holes").parentElement.hidden = holes.length === 0;
+  rebuild($("holes").tBodies[0], holes, () => holes.map(({ sensor, reason, from, to, count }) => element("tr", {},
+    rowHead(sensor ?? "all"), cell(reasons[reason] ?? reason), cell(dated(instant(from))), cell(dated(instant(to))), cell(String(count), "num"))));
 }
 
 export function showZone() {
