@@ -37,7 +37,14 @@ package final class Inbox<Element: Sendable>: Sendable {
         } onCancel: {
             close()
         }
-        return state.withLock { state in
+        return takePresent()
+    }
+
+    var isEmpty: Bool { state.withLock { $0.elements.isEmpty } }
+
+    /// What is there now, perhaps nothing.
+    package func takePresent() -> [Element] {
+        state.withLock { state in
             defer { state.elements = [] }
             return state.elements
         }

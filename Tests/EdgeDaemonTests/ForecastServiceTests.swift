@@ -54,6 +54,28 @@ import Wire
             batch.rows.contains(.record(.clockCorrection(ClockCorrection(boot: 7, boottimeMs: 0...46 * 60_000 - 1, offset: .milliseconds(truth))))))
     }
 
+    @Test(.timeLimit(.minutes(1))) func `what comes while a commit is waited for shares it: nothing waits longer than the period`() async throws {
+        let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
+        let air = try #require(SensorName("air"))
+        try await store.register(SensorRecord(sensor: air, kind: "simulated", step: .seconds(600)))
+        let inbox = Inbox<Sampler.Arrival>(limit: 100)
+        let service = ForecastService(
+            store: store, inbox: inbox, clock: LabelClock.live(), release: ActiveRelease(), newest: NewestForecasts(), boot: 7,
+            commitPeriod: .seconds(1), log: log)
+        try await service.add(air, grid: .fine)
+        let arrivals = try readings(1...3, labelled: 1_700_000_400_000, clock: .synchronised)
+        async let running: Void = service.run()
+        for arrival in arrivals {
+            #expect(inbox.put(arrival))
+            while !inbox.isEmpty { await Task.yield() }
+            while await store.readingCount == 0 { await Task.yield() }  // the first is committed at once; then the second waits
+        }
+        while await store.readingCount < 2 { await Task.yield() }
+        #expect(await store.readingCount == 3)
+        inbox.close()
+        try await running
+    }
+
     @Test(.timeLimit(.minutes(1))) func `readings of another start of the host keep their time`() async throws {
         let truth: Int64 = 1_700_000_400_000
         let air = try #require(SensorName("air"))

@@ -78,7 +78,7 @@ actor ForecastService: Service {
     private func takeArrivals() async throws {
         while true {
             let arrivals = await inbox.takeAll()
-            for arrival in arrivals { await take(arrival) }
+            for arrival in arrivals { take(arrival) }
             if arrivals.isEmpty { break }  // closed and drained
             if pause == .zero {
                 try? await Task.sleep(until: nextCommit)  // cancelled: take what is left, then end
@@ -90,7 +90,7 @@ actor ForecastService: Service {
         if waiting.readings > 0 { log(.error, "readings lost: stopped while the store could not be written", ["count": waiting.readings]) }
     }
 
-    private func take(_ arrival: Sampler.Arrival) async {
+    private func take(_ arrival: Sampler.Arrival) {
         switch arrival {
         case .hole(let hole): waiting.add(.record(.hole(hole)))
         case .correction(let correction):
@@ -135,7 +135,9 @@ actor ForecastService: Service {
     // MARK: commit
 
     private func commit() async {
-        guard !isCommitting, !waiting.isEmpty else { return }
+        guard !isCommitting else { return }
+        for arrival in inbox.takePresent() { take(arrival) }  // what came while this was waited for shares it
+        guard !waiting.isEmpty else { return }
         isCommitting = true
         defer { isCommitting = false }
         let sending = waiting.take()
