@@ -166,4 +166,12 @@ import Wire
         #expect(cloud.held.ranges == [1...2_501])
         #expect(ContinuousClock.now - started >= .seconds(1))  // the first backoff is a millisecond
     }
+
+    @Test(arguments: [
+        (#"{"title":"No","status":403,"detail":"the code «A\"B\\C» is spent"}"#, #"the code «A"B\C» is spent"#), ("<h1>502</h1>", "<h1>502</h1>"),
+        (#"{"detail":"cut"#, "cut"), ("", ""),
+    ])
+    func `of a problem people get the detail, of anything else its beginning`(body: String, words: String) {
+        #expect(Refused.words(Array(body.utf8)) == words)
+    }
 }

@@ -96,21 +96,21 @@ extension CloudAPI {
     }
 
     func observations(_ request: HTTPRequest, _ id: String) async throws -> [UInt8] {
-        let sensor = try await sensor(request, id)
         let text = request.query["hours"] ?? "72"
         guard let hours = Int64(text), (1...9_600).contains(hours) else {
             throw Problem(status: 400, detail: "hours=\(text.prefix(40)): expected a whole number from 1 to 9600")
         }
+        let sensor = try await sensor(request, id)
         let since = (sensor.lastAt ?? Instant(ms: 0)) - .seconds(hours * 3_600)
         return Documents.observations(
             sensor: sensor.name, step: sensor.grid.step, try await reader.observations(sensor: sensor.id, since: since, limit: 60_000))
     }
 
     func forecast(_ request: HTTPRequest, _ id: String) async throws -> [UInt8] {
-        let sensor = try await sensor(request, id)
         guard let horizon = request.query["horizon"].map({ ISO8601Duration.parse($0) }) ?? ForecastShape.horizon else {
             throw Problem(status: 400, detail: "horizon=\(request.query["horizon"]?.prefix(40) ?? ""): expected an ISO 8601 duration such as PT24H")
         }
+        let sensor = try await sensor(request, id)
         guard let made = try await forecasts.forecast(sensor) else {
             throw Problem(status: 404, detail: "there is no observation of \(sensor.name) yet")
         }

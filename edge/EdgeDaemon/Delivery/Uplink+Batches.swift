@@ -57,8 +57,15 @@ extension Uplink {
         case .cloudIsBehind(let rows):
             log(.warning, "cloud has lost rows it had acknowledged: sent again", ["rows": rows, "epoch": batch.epoch])
             plan.cloudIsBehind(lives: await store.allLives)
-        case .moved, .storeIsBehind, .strangeEpoch:
-            log(.warning, "rows to be sent under a new epoch", ["batch": batch.name, "why": "\(settlement)"])
+        case .moved(let count):
+            log(
+                .warning, "rows that the cloud knows otherwise: a copy of this store sends too. They get a new epoch",
+                ["rows": count, "batch": batch.name])
+        case .storeIsBehind(let held, let given):
+            log(
+                .warning, "the cloud holds more than this store had given: it was restored or set back. New epoch",
+                ["epoch": batch.epoch, "cloud_holds": held, "store_had_given": given])
+        case .strangeEpoch: log(.warning, "the answer is about an epoch that is not in this store", ["batch": batch.name])
         }
         plan.verified(life)
         for row in answer.refused.prefix(10) { log(.warning, "row refused", ["sequence": row.sequence, "reason": row.reason.name]) }

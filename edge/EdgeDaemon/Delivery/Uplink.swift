@@ -96,25 +96,3 @@ struct Uplink: Service {
             clock: clock.quality, scores: try await store.liveScores(), refusal: await intake.refusal)
     }
 }
-
-/// The cloud answered, but not with what was asked for.
-struct Refused: Error {
-    let status: Int
-    let detail: String
-    let retryAfter: Duration?
-    let isOfContent: Bool  // the cloud itself, and no proxy before it, says that it will not take these bytes
-    var isFinal: Bool { status == 401 || status == 403 }
-
-    init(_ response: HTTPClient.Response) {
-        status = response.status
-        isOfContent = [400, 413, 422].contains(status) && response.headers["content-type"] == "application/problem+json"
-        let words = String(decoding: response.body.prefix(300), as: UTF8.self)
-        detail =
-            switch response.status {
-            case 401: "the token is not known: is VAHO_TOKEN_FILE that of this device? \(words)"
-            case 403: "this device has been revoked: readings are kept and forecast on; vaho-cloud device add makes a new token. \(words)"
-            default: words
-            }
-        retryAfter = response.headers["retry-after"].flatMap { Int64($0) }.map { .seconds(min(86_400, max(0, $0))) }
-    }
-}

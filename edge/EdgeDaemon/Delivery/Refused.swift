@@ -1,0 +1,39 @@
+internal import HTTPClient
+internal import Measures
+
+/// The cloud answered, but not with what was asked for.
+struct Refused: Error {
+    let status: Int
+    let detail: String
+    let retryAfter: Duration?
+    let isOfContent: Bool  // the cloud itself, and no proxy before it, says that it will not take these bytes
+    var isFinal: Bool { status == 401 || status == 403 }
+
+    init(_ response: HTTPClient.Response) {
+        status = response.status
+        isOfContent = [400, 413, 422].contains(status) && response.headers["content-type"] == "application/problem+json"
+        let words = Refused.words(response.body)
+        detail =
+            switch response.status {
+            case 401: "the token is not known: is VAHO_TOKEN_FILE that of this device? \(words)"
+            case 403: "this device has been revoked: readings are kept and forecast on; vaho-cloud device add makes a new token. \(words)"
+            default: words
+            }
+        retryAfter = response.headers["retry-after"].flatMap { Int64($0) }.map { .seconds(min(86_400, max(0, $0))) }
+    }
+
+    /// What the answer says: the detail of a problem (RFC 9457), or else its beginning as it is. For people; nothing depends on it.
+    static func words(_ body: [UInt8]) -> String {
+        let key = Array("\"detail\":\"".utf8)
+        let start = body.indices.first { body[$0...].starts(with: key) }
+        guard let start else { return String(decoding: body.prefix(300), as: UTF8.self) }
+        var text: [UInt8] = []
+        var isEscaped = false
+        for byte in body[(start + key.count)...].prefix(500) {
+            if !isEscaped, byte == 34 { break }  // "
+            isEscaped = !isEscaped && byte == 92  // \
+            if !isEscaped { text.append(byte) }
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+}
