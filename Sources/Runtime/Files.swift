@@ -60,11 +60,13 @@ package enum Files {
             case size...:
                 for block in 0..<(count / size) { try body(chunk[(block * size)..<((block + 1) * size)]) }
                 place += count / size * size
-            case 0...: return  // it has become shorter
+            case 0: return  // it has become shorter
             default:
-                if code == EINTR { continue }
-                guard code == EIO else { throw FileError("read", path, code) }
-                // From here on block by block, for the kernel refuses a whole read for one bad place.
+                if count < 0 {
+                    if code == EINTR { continue }
+                    guard code == EIO else { throw FileError("read", path, code) }
+                }
+                // What lies before a bad place comes alone: from here on block by block.
                 if chunk.count > size { chunk.removeLast(chunk.count - size) } else { place += size }
             }
         }

@@ -10,6 +10,7 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
 
     private var primary: Int32 { code & 0xFF }
     package var isFull: Bool { primary == SQLITE_FULL }
+    package var isBusy: Bool { primary == SQLITE_BUSY || primary == SQLITE_LOCKED }
     package var isCorrupt: Bool { primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB }
     /// The disk failed, or the file was opened when it could not be written: a new connection may see it otherwise.
     package var wantsReopening: Bool { primary == SQLITE_IOERR || primary == SQLITE_READONLY }

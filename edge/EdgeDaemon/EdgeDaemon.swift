@@ -17,6 +17,7 @@ package struct EdgeDaemon {
     package func run() async throws {
         let lock = try lockFolder()
         defer { withExtendedLifetime(lock) {} }
+        let stop = StopSignal(log: log)
         let host = HostIdentity.current()
         let store = try await ReadingStore(path: settings.storePath, host: host, log: log.component("store"))
         let intake = ModelIntake(
@@ -39,7 +40,7 @@ package struct EdgeDaemon {
             store: store, inbox: inbox, clock: clock, release: intake.active, newest: newest, boot: host.boot, commitPeriod: settings.commitPeriod,
             log: log.component("forecast"))
         var services: [any Service] = [
-            StopSignal(log: log), forecasts,
+            stop, forecasts,
             Housekeeping(store: store, retention: settings.retention, clock: clock, log: log.component("store")),
         ]
         for (configured, sensor) in opened {

@@ -12,20 +12,39 @@ enum PageSalvage {
         try found.execute("PRAGMA synchronous = OFF")
         try StoreSchema.create(in: found)
         try found.transaction {
-            // Rows never change, so that the first image is as good as any; of what changes the last one counts.
+            // Rows never change, so that the first image is as good as any. Of a life the highest sequence counts, of the other
+            // things that change the last image.
             var inserts = Inserts(
                 reading: try found.prepare("INSERT OR IGNORE INTO reading VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
                 record: try found.prepare("INSERT OR IGNORE INTO record VALUES (?, ?, ?)"),
-                life: try found.prepare("INSERT OR REPLACE INTO life VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
-                delivery: try found.prepare("INSERT OR REPLACE INTO delivery VALUES (?, ?, ?)"),
-                sensor: try found.prepare("INSERT OR REPLACE INTO sensor VALUES (?, ?, ?, ?, ?)"),
-                meta: try found.prepare("INSERT OR IGNORE INTO meta VALUES (?, ?)"))
+                life: try found.prepare(
+                    """
+                    INSERT INTO life VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number) DO UPDATE
+                    SET last = excluded.last, evicted = excluded.evicted, refused = excluded.refused, checksum = excluded.checksum
+                    WHERE excluded.epoch = epoch AND excluded.last > last
+                    """),
+                delivery: try found.prepare(
+                    "INSERT INTO delivery VALUES (?1, ?2, ?3) ON CONFLICT (life) DO UPDATE SET body = ?2, checksum = ?3 WHERE ?4 = 0"),
+                sensor: try found.prepare(
+                    """
+                    INSERT INTO sensor VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO UPDATE SET record = ?3, state = ?4 WHERE ?6 = 0 AND name = ?2
+                    ON CONFLICT (name) DO NOTHING
+                    """),
+                // Counters only ever rise.
+                meta: try found.prepare(
+                    """
+                    INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+                    WHERE CAST(excluded.value AS INTEGER) > CAST(value AS INTEGER)
+                    """))
             try PageScan(pageSize: StoreSchema.pageSize).forEach(in: path) { try inserts.take($0) }
         }
-        // A row that was given a new name is still there under the old one, in a page that is free now.
+        // A row that was given a new name is still there under the old one, in an older image of its page.
         try found.execute(
-            "DELETE FROM reading WHERE (SELECT COUNT(DISTINCT key >> \(StoreSchema.sequenceBits)) FROM reading) > 1 AND key NOT IN "
-                + "(SELECT MAX(key) FROM reading GROUP BY sensor, taken_at_ms, boot, boottime_ms, humidity_mpct, temperature_mc)")
+            """
+            DELETE FROM reading WHERE key NOT IN
+                (SELECT MAX(key) FROM reading GROUP BY sensor, taken_at_ms, boot, boottime_ms, humidity_mpct, temperature_mc);
+            DELETE FROM record WHERE key NOT IN (SELECT MAX(key) FROM record GROUP BY body);
+            """)
         return found
     }
 
@@ -49,9 +68,9 @@ enum PageSalvage {
             guard values.first?.isNull == true else { return }
             switch values.count {
             case 11: try takeReading(key, values)
-            case 3: try takeBody(key, values)
+            case 3: try takeBody(key, values, row.isStale)
             case 8: try takeLife(key, values)
-            case 5: try takeSensor(key, values)
+            case 5: try takeSensor(key, values, row.isStale)
             default: break
             }
         }
@@ -71,13 +90,14 @@ enum PageSalvage {
         }
 
         /// A record, or, by the number of a life, what the cloud holds of it.
-        private mutating func takeBody(_ key: Int64, _ values: [PageScan.Value]) throws {
+        private mutating func takeBody(_ key: Int64, _ values: [PageScan.Value], _ isStale: Bool) throws {
             guard let body = values[1].blob, values[2].integer == RowChecksum.of(key: key, body: body) else { return }
             if key >= 1 << StoreSchema.sequenceBits {
                 try record.bindRecord(key: key, body)
                 try record.run()
             } else {
                 try delivery.bindRecord(key: key, body)
+                try delivery.bind(isStale ? Int64(1) : 0, at: 4)
                 try delivery.run()
             }
         }
@@ -92,7 +112,7 @@ enum PageSalvage {
             try life.run()
         }
 
-        private mutating func takeSensor(_ id: Int64, _ values: [PageScan.Value]) throws {
+        private mutating func takeSensor(_ id: Int64, _ values: [PageScan.Value], _ isStale: Bool) throws {
             guard let name = values[1].text, let record = values[2].blob, let state = values[3].text,
                 let checksum = values[4].integer, checksum == RowChecksum.of(key: id, name: name)
             else { return }
@@ -101,6 +121,7 @@ enum PageSalvage {
             try sensor.bind(record, at: 3)
             try sensor.bind(state, at: 4)
             try sensor.bind(checksum, at: 5)
+            try sensor.bind(isStale ? Int64(1) : 0, at: 6)
             try sensor.run()
         }
     }

@@ -24,19 +24,28 @@ struct PageScan {
     struct Row {
         let key: Int64?
         let values: [Value]
+        let isStale: Bool  // from an earlier turn of the log
     }
 
     let pageSize: Int
 
+    /// The file's rows, then those of its log in the order they were written, at last what is left of the log's earlier turns.
     /// - Parameter path: of the database; its log lies beside it.
     func forEach(in path: String, _ body: (Row) throws -> Void) throws {
-        try Files.forEachBlock(of: path, from: 0, size: pageSize) { page in try rows(of: page, body) }
-        guard Files.exists(path + "-wal") else { return }
-        let frame = 24  // bytes before each page of the log, whose header has 32
-        try Files.forEachBlock(of: path + "-wal", from: 32, size: frame + pageSize) { try rows(of: $0.dropFirst(frame), body) }
+        try Files.forEachBlock(of: path, from: 0, size: pageSize) { page in try rows(of: page, isStale: false, body) }
+        let log = path + "-wal"
+        guard Files.exists(log) else { return }
+        var salts: [UInt8] = []
+        try Files.forEachBlock(of: log, from: 0, size: 32) { if salts.isEmpty { salts = Array($0.dropFirst(16).prefix(8)) } }
+        for wantsStale in [false, true] {
+            try Files.forEachBlock(of: log, from: 32, size: 24 + pageSize) { frame in
+                guard frame.dropFirst(8).prefix(8).elementsEqual(salts) != wantsStale else { return }
+                try rows(of: frame.dropFirst(24), isStale: wantsStale, body)
+            }
+        }
     }
 
-    private func rows(of page: ArraySlice<UInt8>, _ body: (Row) throws -> Void) throws {
+    private func rows(of page: ArraySlice<UInt8>, isStale: Bool, _ body: (Row) throws -> Void) throws {
         let start = page.startIndex
         guard page.count == pageSize, let kind = page.first, kind == 0x0D || kind == 0x0A else { return }
         func short(_ at: Int) -> Int { Int(page[start + at]) << 8 | Int(page[start + at + 1]) }
@@ -45,30 +54,30 @@ struct PageScan {
         for index in 0..<count {
             let place = short(8 + 2 * index)
             // A cell that is damaged says nothing of the others.
-            if place < pageSize, let row = row(page[(start + place)...], hasKey: kind == 0x0D) { try body(row) }
+            if place < pageSize, let row = row(page[(start + place)...], hasKey: kind == 0x0D, isStale) { try body(row) }
         }
     }
 
-    private func row(_ cell: ArraySlice<UInt8>, hasKey: Bool) -> Row? {
-        var reader = Cursor(cell)
+    private func row(_ cell: ArraySlice<UInt8>, hasKey: Bool, _ isStale: Bool) -> Row? {
+        var reader = CellReader(cell)
         guard let size = reader.varint(), let key = hasKey ? reader.varint() : 0 else { return nil }
         // What does not fit into its page goes on in others: no row that matters is so long.
         let longest = Int64(hasKey ? pageSize - 35 : (pageSize - 12) * 64 / 255 - 23)
         guard (1...longest).contains(size), let payload = reader.take(Int(size)) else { return nil }
-        var header = Cursor(payload)
+        var header = CellReader(payload)
         guard let length = header.varint(), (1...size).contains(length) else { return nil }
-        header = Cursor(payload.prefix(Int(length)))
+        header = CellReader(payload.prefix(Int(length)))
         _ = header.varint()
-        var body = Cursor(payload.dropFirst(Int(length)))
+        var body = CellReader(payload.dropFirst(Int(length)))
         var values: [Value] = []
         while !header.isAtEnd {
             guard let kind = header.varint(), let value = body.value(kind) else { return nil }
             values.append(value)
         }
-        return Row(key: hasKey ? key : nil, values: values)
+        return Row(key: hasKey ? key : nil, values: values, isStale: isStale)
     }
 
-    private struct Cursor {
+    private struct CellReader {
         private var rest: ArraySlice<UInt8>
         init(_ bytes: ArraySlice<UInt8>) { rest = bytes }
         var isAtEnd: Bool { rest.isEmpty }

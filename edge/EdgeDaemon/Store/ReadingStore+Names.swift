@@ -128,7 +128,7 @@ extension ReadingStore {
     }
 
     package func setMeta(_ name: String, _ value: String) throws {
-        try guarded {
+        try guarded(writes: true) {
             if try meta(name) == value { return }
             var upsert = try database.prepare("INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
             try upsert.bind(name, at: 1)

@@ -62,20 +62,23 @@ extension ReadingStore {
 
     /// Writes a new store with the rows of the open one, and puts it into its place.
     /// - Parameters:
-    ///   - reason: of a new life; `nil`: the last one goes on, for nothing can be missing.
-    ///   - aside: what the old file is called then; `nil` deletes it.
+    ///   - reason: of a new life; `nil`: the last one goes on, unless something turns out to be missing.
+    ///   - aside: what the old file is called then; `nil` deletes it, and damage is an error.
     private func rebuild(reason: String?, aside: String?, takingRows: Bool = true) throws {
-        let isDamaged = aside == "damaged"
+        let (old, isDamaged) = (database, aside == "damaged")
+        (isDistrusted, isRepairing) = (false, true)
+        defer { isRepairing = false }
         do {
             var target: Connection? = try StoreFile.beginRepair(of: path)
             guard let made = target else { return }
-            var report = takingRows ? try StoreMerge(target: made).take(from: database, isTolerant: aside != nil) : StoreMerge.Report()
-            if isDamaged, report.isDamaged || !takingRows { report = try salvage(into: made) }
+            var report = StoreMerge.Report(known: lives)
+            if takingRows { try StoreMerge(target: made).take(from: database, isTolerant: aside != nil, &report) }
+            if isDamaged { try salvage(into: made, &report) }
             database = made
             try readAll()
-            if let reason {
+            if let reason = reason ?? (report.isIncomplete ? "rows of the file that was open could not be read" : nil) {
                 try commit {
-                    try beginLife(reason: reason, hasLostCommits: isDamaged)
+                    try beginLife(reason: reason, hasLostCommits: isDamaged || report.isIncomplete)
                     try tellLost(report)
                 }
             }
@@ -84,20 +87,48 @@ extension ReadingStore {
             try StoreFile.completeRepair(made, of: path, aside: aside)
             target = nil
             database = try StoreFile.memory()  // closes the file before it is renamed
-        } catch let error where (error as? SQLiteError)?.isRetryable == true || error is FileError {
-            // No room to repair it. The old file stays as it is and is looked at again later.
+        } catch {
+            guard aside != nil || (error as? SQLiteError)?.isRetryable == true else {
+                database = old
+                throw error
+            }
+            // No room to repair it, mostly. The old file stays as it is and is looked at again later.
             return try takeRefuge("\(error)")
         }
         try StoreFile.finishRepair(of: path)
         database = try StoreFile.connection(path)
-        (refuge, isDistrusted) = (nil, false)
+        refuge = nil
         try readAll()
     }
 
     /// Adds what the pages of the damaged file hold beside what its trees led to.
-    private func salvage(into target: Connection) throws -> StoreMerge.Report {
+    private func salvage(into target: Connection, _ report: inout StoreMerge.Report) throws {
         defer { StoreFile.dropSalvage(of: path) }
-        return try StoreMerge(target: target).take(from: StoreFile.salvage(of: path), isTolerant: true)
+        try StoreMerge(target: target).take(from: StoreFile.salvage(of: path), isTolerant: true, &report)
+    }
+
+    /// The file is not in its place any more: deleted, or another one lies there: a disk that fell off and was mounted again,
+    /// a copy put back by hand.
+    private func followFile() throws {
+        guard Files.exists(path) else {
+            log(.error, "store file is gone from its place: written anew from what is open", ["store": path])
+            return try rebuild(reason: nil, aside: "replaced")
+        }
+        log(.error, "another store file is in its place: that one is used, with the rows of the one that was open", ["store": path])
+        let (before, known) = (database, lives)
+        isDistrusted = false
+        try open(StoreFile.find(path))
+        guard refuge == nil else { return }
+        var report = StoreMerge.Report(known: known)
+        try StoreMerge(target: database).take(from: before, isTolerant: true, &report)
+        try readAll()
+        if report.isIncomplete {
+            try commit {
+                try beginLife(reason: "rows of the file that was open could not be read", hasLostCommits: true)
+                try tellLost(report)
+            }
+        }
+        for record in registered.values { try register(record) }
     }
 
     /// What could not be read of a damaged store, as holes.
@@ -111,11 +142,11 @@ extension ReadingStore {
             if let index = lives.firstIndex(where: { $0.epoch == lost.epoch }) { lives[index].gone.insert(lost.sequences) }
             deliveryIsUnsaved = true
         }
-        if report.lost.isEmpty {
-            // Nothing that is known to be missing; rows at the very end of the log may be.
+        if report.lost.isEmpty || report.unnamed > 0 {
+            // Rows at the very end of the log may be missing too, and of some nobody can say whose they are.
             let now = LabelClock.wallClock
             let newest = newestReadings.values.map(\.takenAt).max() ?? now
-            try insert(.hole(Hole(sensor: nil, reason: .storeRepaired, from: min(newest, now), to: now, count: 0)))
+            try insert(.hole(Hole(sensor: nil, reason: .storeRepaired, from: min(newest, now), to: now, count: report.unnamed)))
         }
         log(
             .error, "store replaced",
@@ -123,14 +154,12 @@ extension ReadingStore {
     }
 
     /// Runs a use of the database; where the file turns out to be damaged or gone, repairs it and tries once more.
-    func guarded<Result>(_ body: () throws -> Result) throws -> Result {
-        guard refuge == nil, path != ":memory:", !database.isReadOnly else { return try body() }
-        if database.hasMoved {
-            log(.error, "store file is gone from its place: written anew from what is open", ["store": path])
-            try rebuild(reason: nil, aside: "replaced")
-        }
+    func guarded<Result>(writes: Bool = false, _ body: () throws -> Result) throws -> Result {
+        func isLeftAlone() -> Bool { refuge != nil || isRepairing || path == ":memory:" || database.isReadOnly }
+        if !isLeftAlone(), database.hasMoved { try followFile() }
+        guard !isLeftAlone() else { return try body() }
         do {
-            try regainTrust()
+            if writes, isDistrusted { try regainTrust() }
             return try body()
         } catch let error where StoreFile.isDamage(error) {
             try repair("\(error)")
@@ -146,9 +175,10 @@ extension ReadingStore {
     ///
     /// Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020.
     private func regainTrust() throws {
-        guard isDistrusted else { return }
-        database = try StoreFile.connection(path)
-        try database.checkpoint()
+        database = try StoreFile.connection(path, busyTimeoutMs: 100)
+        do { try database.checkpoint() } catch let error where error.isBusy {
+            return  // someone reads, and the log must stay as it is: the next write tries again
+        }
         isDistrusted = false
     }
 
@@ -181,7 +211,8 @@ extension ReadingStore {
             refuge = nil
             try open(finding)
             guard refuge == nil else { throw StoreFault(refuge ?? "") }
-            _ = try StoreMerge(target: database).take(from: memory, isTolerant: false)
+            var report = StoreMerge.Report()
+            try StoreMerge(target: database).take(from: memory, isTolerant: false, &report)
         } catch {
             (database, refuge) = (memory, "\(error)")  // the next look tries again
             return try readAll()

@@ -19,6 +19,7 @@ package actor ReadingStore {
     package nonisolated let host: HostIdentity
     let log: Log
     var refuge: String?  // why rows are kept in memory only; nil: they go to the disk
+    var isRepairing = false
     var isDistrusted = false  // a write has failed: what the kernel shows of the log may not be on the disk
     var lives: [Life] = []  // oldest first; the last one grows
     var deliveryIsUnsaved = false  // held and gone: saved with the next commit. Losing them only means sending again
@@ -129,7 +130,7 @@ package actor ReadingStore {
 
     /// One transaction that gives out sequences; what it gave is taken back when it fails.
     func commit<Result>(_ body: () throws -> Result) throws -> Result {
-        try guarded {
+        try guarded(writes: true) {
             let before = lives
             do {
                 return try database.transaction {

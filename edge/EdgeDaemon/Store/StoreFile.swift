@@ -126,8 +126,8 @@ enum StoreFile {
 
     // MARK: connections
 
-    static func connection(_ path: String) throws -> Connection {
-        let database = try Connection(path: path)
+    static func connection(_ path: String, busyTimeoutMs: Int32 = 5_000) throws -> Connection {
+        let database = try Connection(path: path, busyTimeoutMs: busyTimeoutMs)
         try database.execute("PRAGMA page_size = \(StoreSchema.pageSize)")  // of a new file
         try database.makeDurable()
         try database.execute("PRAGMA journal_size_limit = 1048576")

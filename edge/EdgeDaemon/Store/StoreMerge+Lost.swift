@@ -5,12 +5,13 @@ internal import Wire
 /// What could not be read.
 extension StoreMerge {
     /// Sequences that were given, are in no row, and are neither held by the cloud nor known to be gone.
-    func lost(_ lives: Lives) throws -> [Report.Lost] {
+    func lost(_ report: Report) throws -> [Report.Lost] {
+        let lives = report.lives
         var all: [Report.Lost] = []
         for old in lives.number.keys.sorted() {
             guard let number = lives.number[old], let epoch = lives.epoch[old] else { continue }
             let present = try present(inLife: number)
-            let last = max(lives.last[old] ?? 0, present.ranges.ranges.last?.upperBound ?? 0)
+            let last = max(lives.last[old] ?? 0, report.lasts[epoch] ?? 0, present.ranges.ranges.last?.upperBound ?? 0)
             guard last > 0 else { continue }
             let settled = try settled(ofLife: number)
             for gap in present.ranges.missing(in: 1...last) {

@@ -8,10 +8,20 @@ internal import Wire
 struct StoreMerge {
     let target: Connection
 
+    /// What has been found and what not. One report may go through several sources of the same store.
     struct Report {
         var isDamaged = false
-        var readings: Int64 = 0
+        var readings: Int64 = 0  // in the target
+        var unnamed: Int64 = 0  // readings of a life or a sensor that nothing names any more
         var lost: [Lost] = []  // undelivered rows that could not be read
+        var lasts: [Epoch: Int64] = [:]  // the highest sequences given, as far as they are known
+        fileprivate(set) var lives = Lives()
+        fileprivate var sensors: [Int64: Int64] = [:]  // numbers of the source, and what they are here
+
+        /// - Parameter known: lives as they were before the file had to be read again.
+        init(known: [Life] = []) { lasts = Dictionary(known.map { ($0.epoch, $0.last) }, uniquingKeysWith: max) }
+
+        var isIncomplete: Bool { isDamaged || !lost.isEmpty || unnamed > 0 }
 
         struct Lost {
             let epoch: Epoch
@@ -22,25 +32,24 @@ struct StoreMerge {
     }
 
     /// - Parameter isTolerant: damage is passed over; else it throws.
-    func take(from source: Connection, isTolerant: Bool) throws -> Report {
-        var report = Report()
+    func take(from source: Connection, isTolerant: Bool, _ report: inout Report) throws {
         let isChecked = (try? source.integer("PRAGMA user_version")) ?? nil != 1  // version 1 had no checksums
+        report.unnamed = 0
         try target.transaction {
-            let lives = try takeLives(source, isChecked, &report)
-            let sensors = try takeSensors(source, isChecked, &report)
-            try takeReadings(source, lives, sensors, isChecked, &report)
-            try takeRecords(source, lives, isChecked, &report)
-            try takeDelivery(source, lives, isChecked, &report)
-            try takeDerived(source, lives, sensors, &report)
+            try takeLives(source, isChecked, &report)
+            try takeSensors(source, isChecked, &report)
+            try takeReadings(source, isChecked, &report)
+            try takeRecords(source, isChecked, &report)
+            try takeDelivery(source, isChecked, &report)
+            try takeDerived(source, &report)
             try takeMeta(source, &report)
             report.readings = try target.integer("SELECT COUNT(*) FROM reading") ?? 0
-            if report.isDamaged || isTolerant { report.lost = try lost(lives) }
+            report.lost = isTolerant ? try lost(report) : []
         }
         if report.isDamaged, !isTolerant { throw StoreFault("the store is damaged") }
-        return report
     }
 
-    /// Life numbers of the source, and what they are here.
+    /// Lives by their number in the source, and what they are here.
     struct Lives {
         var number: [Int64: Int64] = [:]
         var epoch: [Int64: Epoch] = [:]
@@ -52,8 +61,7 @@ struct StoreMerge {
         }
     }
 
-    private func takeLives(_ source: Connection, _ isChecked: Bool, _ report: inout Report) throws -> Lives {
-        var lives = Lives()
+    private func takeLives(_ source: Connection, _ isChecked: Bool, _ report: inout Report) throws {
         var scan = TableScan(
             source, table: "life", key: "number", columns: "epoch, began_at_ms, reason, last, evicted, refused\(isChecked ? ", checksum" : "")")
         try scan.forEach { row in
@@ -63,22 +71,22 @@ struct StoreMerge {
             }
             var life = Life(number: row.integer(0), epoch: epoch, last: row.integer(4))
             (life.evicted, life.refused) = (row.integer(5), row.integer(6))
-            try take(life, beganAtMs: row.integer(2), reason: row.text(3), &lives)
+            try take(life, beganAtMs: row.integer(2), reason: row.text(3), &report.lives)
         }
         report.isDamaged = report.isDamaged || scan.isDamaged
         // A second copy of what names the rows, in another part of the file.
-        for (number, text) in copies(source, "life:") where lives.number[number] == nil {
+        for (number, text) in copies(source, "life:") where report.lives.number[number] == nil {
             guard let epoch = Epoch(hex: text) else { continue }
             report.isDamaged = true
-            try take(Life(number: number, epoch: epoch), beganAtMs: 0, reason: "its row was damaged", &lives)
+            try take(Life(number: number, epoch: epoch), beganAtMs: 0, reason: "its row was damaged", &report.lives)
         }
-        return lives
     }
 
     private func take(_ life: Life, beganAtMs: Int64, reason: String, _ lives: inout Lives) throws {
         let epoch = Int64(bitPattern: life.epoch.bits)
+        lives.last[life.number] = max(lives.last[life.number] ?? 0, life.last)
+        guard lives.number[life.number] == nil else { return }  // the first source's word
         lives.epoch[life.number] = life.epoch
-        lives.last[life.number] = life.last
         var find = try target.prepare("SELECT number FROM life WHERE epoch = ?")
         try find.bind(epoch, at: 1)
         if try find.step() { return lives.number[life.number] = find.integer(0) }
@@ -96,21 +104,20 @@ struct StoreMerge {
         try keepCopy("life:\(new)", life.epoch.description)
     }
 
-    private func takeSensors(_ source: Connection, _ isChecked: Bool, _ report: inout Report) throws -> [Int64: Int64] {
-        var ids: [Int64: Int64] = [:]
+    private func takeSensors(_ source: Connection, _ isChecked: Bool, _ report: inout Report) throws {
         var scan = TableScan(source, table: "sensor", key: "id", columns: "name, record, state\(isChecked ? ", checksum" : "")")
         try scan.forEach { row in
             guard !isChecked || row.integer(4) == RowChecksum.of(key: row.integer(0), name: row.text(1)) else { return report.isDamaged = true }
-            ids[row.integer(0)] = try take(sensor: row.text(1), wantedID: row.integer(0), row.blob(2), row.text(3))
+            guard report.sensors[row.integer(0)] == nil else { return }
+            report.sensors[row.integer(0)] = try take(sensor: row.text(1), wantedID: row.integer(0), row.blob(2), row.text(3))
         }
         report.isDamaged = report.isDamaged || scan.isDamaged
-        for (id, text) in copies(source, "sensor:") where ids[id] == nil {
+        for (id, text) in copies(source, "sensor:") where report.sensors[id] == nil {
             guard let name = SensorName(text) else { continue }
             report.isDamaged = true
             let record = SensorRecord(sensor: name, kind: "unknown", step: .seconds(600))
-            ids[id] = try take(sensor: text, wantedID: id, RecordCoding.bytes(.sensor(record)), "ok")
+            report.sensors[id] = try take(sensor: text, wantedID: id, RecordCoding.bytes(.sensor(record)), "ok")
         }
-        return ids
     }
 
     private func take(sensor name: String, wantedID: Int64, _ record: [UInt8], _ state: String) throws -> Int64? {
@@ -141,27 +148,25 @@ struct StoreMerge {
         try insert.run()
     }
 
-    private func takeReadings(
-        _ source: Connection, _ lives: Lives, _ sensors: [Int64: Int64], _ isChecked: Bool, _ report: inout Report
-    ) throws {
+    private func takeReadings(_ source: Connection, _ isChecked: Bool, _ report: inout Report) throws {
         let columns = "sensor, taken_at_ms, humidity_mpct, temperature_mc, pressure_pa, flags, clock, boot, boottime_ms"
         var scan = TableScan(source, table: "reading", key: "key", columns: isChecked ? columns + ", checksum" : columns)
         var insert = try target.prepare("INSERT INTO reading VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
         try scan.forEach { row in
-            guard let key = lives.key(row.integer(0)), let sensor = sensors[row.integer(1)],
-                let reading = isChecked ? try? row.reading().reading : row.uncheckedReading()
-            else { return report.isDamaged = true }
+            guard let reading = isChecked ? try? row.reading().reading : row.uncheckedReading() else { return report.isDamaged = true }
+            guard let key = report.lives.key(row.integer(0)), let sensor = report.sensors[row.integer(1)] else { return report.unnamed += 1 }
             try insert.bindReading(key: key, sensor: sensor, reading)
             try insert.run()
         }
         report.isDamaged = report.isDamaged || scan.isDamaged
     }
 
-    private func takeRecords(_ source: Connection, _ lives: Lives, _ isChecked: Bool, _ report: inout Report) throws {
+    private func takeRecords(_ source: Connection, _ isChecked: Bool, _ report: inout Report) throws {
         var scan = TableScan(source, table: "record", key: "key", columns: isChecked ? "body, checksum" : "body")
         var insert = try target.prepare("INSERT INTO record VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
         try scan.forEach { row in
-            guard let key = lives.key(row.integer(0)), let record = isChecked ? try? row.record() : try? RecordCoding.record(row.blob(1)) else {
+            guard let key = report.lives.key(row.integer(0)), let record = isChecked ? try? row.record() : try? RecordCoding.record(row.blob(1))
+            else {
                 return report.isDamaged = true
             }
             try insert.bindRecord(key: key, RecordCoding.bytes(record))
@@ -171,7 +176,7 @@ struct StoreMerge {
     }
 
     /// What has become of the rows; where that is damaged it is forgotten, and the rows are sent again.
-    private func takeDelivery(_ source: Connection, _ lives: Lives, _ isChecked: Bool, _ report: inout Report) throws {
+    private func takeDelivery(_ source: Connection, _ isChecked: Bool, _ report: inout Report) throws {
         func keep(_ life: Life) throws {
             var insert = try target.prepare("INSERT INTO delivery VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
             try insert.bind(life.number, at: 1)
@@ -180,7 +185,7 @@ struct StoreMerge {
             try insert.run()
         }
         guard isChecked else {  // version 1 had them as rows
-            for (old, number) in lives.number {
+            for (old, number) in report.lives.number {
                 var life = Life(number: number, epoch: Epoch(bits: 0))
                 var select = try source.prepare("SELECT first, last FROM held WHERE life = ?")
                 try select.bind(old, at: 1)
@@ -191,7 +196,7 @@ struct StoreMerge {
         }
         var scan = TableScan(source, table: "delivery", key: "life", columns: "body, checksum")
         try scan.forEach { row in
-            guard let number = lives.number[row.integer(0)], row.integer(2) == RowChecksum.of(key: row.integer(0), body: row.blob(1)),
+            guard let number = report.lives.number[row.integer(0)], row.integer(2) == RowChecksum.of(key: row.integer(0), body: row.blob(1)),
                 let known = try? Life.delivery(row.blob(1))
             else { return report.isDamaged = true }
             var life = Life(number: number, epoch: Epoch(bits: 0))
@@ -202,7 +207,8 @@ struct StoreMerge {
     }
 
     /// Observations, forecasts and scores.
-    private func takeDerived(_ source: Connection, _ lives: Lives, _ sensors: [Int64: Int64], _ report: inout Report) throws {
+    private func takeDerived(_ source: Connection, _ report: inout Report) throws {
+        let (lives, sensors) = (report.lives, report.sensors)
         var observation = try target.prepare("INSERT INTO observation VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
         try fromBothEnds(
             source, "SELECT sensor, valid_at_ms, humidity_mpct, temperature_mc, through FROM observation", order: "sensor, valid_at_ms", &report
@@ -219,7 +225,8 @@ struct StoreMerge {
         var forecast = try target.prepare("INSERT INTO forecast VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
         try forecasts.forEach { row in
             let origin = ForecastKey.origin(row.integer(0))
-            guard let sensor = sensors[ForecastKey.sensor(row.integer(0))], (try? StoredForecast.forecast(row.blob(3), origin: origin)) != nil else {
+            guard let sensor = sensors[ForecastKey.sensor(row.integer(0))], (try? StoredForecast.forecast(row.blob(3), origin: origin)) != nil
+            else {
                 return
             }
             try forecast.bind(ForecastKey.value(sensor: sensor, origin: origin), at: 1)

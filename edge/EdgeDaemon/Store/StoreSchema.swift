@@ -19,17 +19,27 @@ enum StoreSchema {
         }
     }
 
-    /// Whether the tables are those that `create` made: a flipped bit in their description hides what lies in them.
+    /// Whether the tables are those that `create` made: a flipped bit in their description hides what lies in them. What does
+    /// not matter is not compared: comments and blanks, and tables that others have added.
     static func isIntact(in database: Connection) throws -> Bool {
-        func description(_ database: Connection) throws -> [String] {
-            var tables: [String] = []
-            var select = try database.prepare("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid")
-            while try select.step() { tables.append("\(select.text(0)) \(select.text(1)) \(select.text(2)) \(select.text(3))") }
+        func descriptions(_ database: Connection) throws -> [String: [Substring]] {
+            var tables: [String: [Substring]] = [:]
+            var select = try database.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
+            while try select.step() { tables[select.text(0)] = words(select.text(1)) }
             return tables
         }
         let reference = try Connection(path: ":memory:")
         try create(in: reference)
-        return try description(database) == description(reference)
+        let found = try descriptions(database)
+        return try descriptions(reference).allSatisfy { found[$0.key] == $0.value }
+    }
+
+    private static func words(_ sql: String) -> [Substring] {
+        sql.split(separator: "\n").flatMap { line -> [Substring] in
+            var code = line
+            if let comment = line.indices.first(where: { line[$0...].hasPrefix("--") }) { code = line[..<comment] }
+            return code.split { $0 == " " }
+        }
     }
 
     private static let sql = """

@@ -22,6 +22,11 @@ struct TableScan {
                 var select = try select(from: next)
                 while try TableScan.step(&select) {
                     let key = select.integer(0)
+                    // A tree whose pointers are wrong leads back to rows that were read already.
+                    guard key >= next else {
+                        isDamaged = true
+                        continue
+                    }
                     try body(select)
                     guard key < .max else { return }
                     next = key + 1
