@@ -75,20 +75,20 @@ final class Exchange: @unchecked Sendable {
 extension Exchange {
     /// Runs in the handler's task; libmicrohttpd leaves the exchange alone until that has answered.
     private func handle(_ context: ServerContext) async -> HTTPResponse {
-        let packed = body
-        body = []
+        let packed = body.count
         let request: HTTPRequest
-        switch ContentCoding.expanded(packed, headers["content-encoding"], context) {
+        switch ContentCoding.expanded(body, headers["content-encoding"], context) {
         case .refused(let response): return response
-        case .body(let body):
+        case .body(let expanded):
             // What it grew by counts like what came.
-            let growth = body.count - packed.count
+            let growth = expanded.count - packed
             guard growth <= 0 || context.budget.reserve(growth, isKnown: isKnown) else { return context.overBudget() }
             reserved += max(0, growth)
-            request = HTTPRequest(method: method, path: path, query: query, headers: headers, body: body)
+            request = HTTPRequest(method: method, path: path, query: query, headers: headers, body: expanded)
         }
+        body = []
         var response = await context.handler(request)
-        if !packed.isEmpty { response.headers.append(ContentCoding.accepted) }
+        if packed > 0 { response.headers.append(ContentCoding.accepted) }
         return response
     }
 }

@@ -33,11 +33,4 @@ import Testing
         #expect(refused == 0)
         #expect(waited > 0 && now < 50_000)
     }
-
-    @Test func `those who have been quiet are forgotten`() {
-        var rate = RequestRate(perSecond: 10, burst: 4)
-        for who in 0..<20_000 { _ = rate.take(Int64(who), at: at(Int64(who))) }
-        let again = rate.take(1, at: at(20_000))
-        #expect(again)
-    }
 }

@@ -38,7 +38,7 @@ import Wire
 
     /// Runs an uplink of 2,500 readings, rows 2 to 2_501, until the test has seen enough.
     private func run(
-        until isDone: @escaping @Sendable (Cloud, ReadingStore) async -> Bool,
+        firstBackoff: Duration = .milliseconds(1), until isDone: @escaping @Sendable (Cloud, ReadingStore) async -> Bool,
         _ answer: @escaping @Sendable (Cloud, Batch, [String: String]) -> HTTPResponse
     ) async throws -> (cloud: Cloud, life: Life) {
         let cloud = Cloud()
@@ -66,7 +66,7 @@ import Wire
             })
         let uplink = Uplink(
             device: try #require(DeviceID("attic")), url: "http://127.0.0.1:\(server.port)", token: DeviceToken("secret", path: "/nonexistent"),
-            period: .milliseconds(1), firstBackoff: .milliseconds(1), client: HTTPClient(settings: HTTPClient.Settings(userAgent: "test")),
+            period: .milliseconds(1), firstBackoff: firstBackoff, client: HTTPClient(settings: HTTPClient.Settings(userAgent: "test")),
             store: store, intake: ModelIntake(folder: "/nonexistent", keyFile: nil, store: nil, log: Log("test", least: .error)),
             clock: LabelClock.live(), log: Log("test", least: .error))
         let running = Task { try await uplink.run() }
@@ -135,15 +135,40 @@ import Wire
         #expect(life.refused == 0 && life.held.ranges == [1...2_501])
     }
 
-    @Test(.timeLimit(.minutes(1))) func `an answer that settles nothing is a failure, and not asked for again at once for ever`() async throws {
-        let (cloud, life) = try await run(until: { cloud, _ in cloud.came.count >= 4 }) { _, batch, _ in
+    @Test(.timeLimit(.minutes(1))) func `an answer that settles nothing is a failure: the pause doubles before each repeat`() async throws {
+        let started = ContinuousClock.now
+        let (cloud, life) = try await run(firstBackoff: .milliseconds(100), until: { cloud, _ in cloud.came.count >= 4 }) { _, batch, _ in
             let answer = Answer(
                 epoch: batch.epoch, through: 0, held: [], refused: [], conflicts: [], next: .init(afterMs: 0, maxReadings: 5_000, maxBytes: 1 << 20),
                 release: nil)
             return HTTPResponse(type: Answer.mediaType, body: answer.binary())
         }
+        #expect(ContinuousClock.now - started >= .milliseconds(100 + 200 + 400))
         #expect(life.backlog == 2_501)
         #expect(cloud.held.ranges.isEmpty)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a cloud that refuses every report still gets every row`() async throws {
+        let (cloud, life) = try await run(until: UplinkTests.isDelivered) { cloud, batch, _ in
+            batch.report != nil ? Cloud.problem(400) : cloud.accept(batch)
+        }
+        #expect(cloud.held.ranges == [1...2_501])
+        #expect(life.refused == 0)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a single refusal of a single row sets nothing aside`() async throws {
+        let refusals = Mutex(0)
+        let (cloud, life) = try await run(until: UplinkTests.isDelivered) { cloud, batch, _ in
+            let isRefused =
+                batch.rows.count == 1
+                && refusals.withLock { count in
+                    count += 1
+                    return count == 1
+                }
+            return isRefused || batch.rows.count > 1 && refusals.withLock { $0 == 0 } ? Cloud.problem(400) : cloud.accept(batch)
+        }
+        #expect(cloud.held.ranges == [1...2_501])
+        #expect(life.refused == 0)
     }
 
     @Test(.timeLimit(.minutes(1))) func `a batch stays below the bytes that the cloud asks for`() async throws {

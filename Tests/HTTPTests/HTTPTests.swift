@@ -58,6 +58,25 @@ import Testing
         await server.stop()
     }
 
+    @Test(.timeLimit(.minutes(1))) func `what a body grows to counts against the budget, and is given back`() async throws {
+        var limits = HTTPLimits(bodyBytes: 100_000)
+        limits.budgetBytes = 40_000
+        let server = try HTTPServer(
+            address: "127.0.0.1", port: 0, limits: limits, refused: { status, _ in HTTPResponse(status: status) }, isKnown: { _ in true },
+            handler: { HTTPResponse(status: 200, body: Array(String($0.body.count).utf8)) })
+        func post(_ count: Int) async throws -> HTTPClient.Response {
+            let body = try #require(Deflate.compressed([UInt8](repeating: 65, count: count)))
+            return try await client.send(
+                HTTPClient.Request(method: "POST", url: "http://127.0.0.1:\(server.port)/", headers: [("Content-Encoding", "deflate")], body: body))
+        }
+        for _ in 0..<20 {
+            let refused = try await post(50_000)
+            #expect(refused.status == 503 && refused.headers["retry-after"] == "5")
+            #expect(try await post(30_000).body == Array("30000".utf8))
+        }
+        await server.stop()
+    }
+
     @Test(.timeLimit(.minutes(1))) func `a port in use is said so`() async throws {
         let first = try server { _ in HTTPResponse(status: 200) }
         let error = #expect(throws: HTTPServerError.self) {

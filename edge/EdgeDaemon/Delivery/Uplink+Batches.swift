@@ -20,32 +20,48 @@ extension Uplink {
     /// - Parameter life: that of the rows, or, of a batch without rows, the one that is asked about.
     func deliver(_ rows: Batch, life: Int64, _ plan: inout UplinkPlan) async throws {
         var batch = rows
-        batch.report = try await report()
+        if plan.reports || rows.rows.isEmpty { batch.report = try await report() }
         let plain = batch.binary()
         if plain.count > plan.byteLimit, plan.sendLess(than: batch.rows.count) { return }
         let packed = plan.packs && plain.count >= Uplink.leastWorthPacking ? Deflate.compressed(plain) : nil
-        let coding = packed == nil ? [] : [(name: "Content-Encoding", value: "deflate")]
-        let response = try await client.send(
-            request("POST", "/batches", headers: [("Content-Type", Batch.mediaType), ("Accept", Answer.mediaType)] + coding, body: packed ?? plain))
+        let response = try await post(packed ?? plain, isPacked: packed != nil)
         guard response.status == 200 else {
             // A packed body may be what is refused: then the cloud gets the same rows as they are, before anything is made of it.
             guard packed == nil || ![400, 413, 415].contains(response.status) else { return plan.sendUnpacked() }
-            return try await refused(batch, Refused(response), &plan)
+            return try await refused(batch, life, Refused(response), &plan)
         }
         plan.accepted(response.headers["accept-encoding"])
+        if batch.report != nil { plan.reportCame(isTaken: true) }
         try await settle(batch, life, Answer(binary: response.body), &plan)
     }
 
+    private func post(_ body: [UInt8], isPacked: Bool) async throws -> HTTPClient.Response {
+        let coding = isPacked ? [(name: "Content-Encoding", value: "deflate")] : []
+        return try await client.send(
+            request("POST", "/batches", headers: [("Content-Type", Batch.mediaType), ("Accept", Answer.mediaType)] + coding, body: body))
+    }
+
     /// Fewer rows at a time, until the one that the cloud refuses is alone: that is set aside. All else is tried again later.
-    private func refused(_ batch: Batch, _ refusal: Refused, _ plan: inout UplinkPlan) async throws {
+    private func refused(_ batch: Batch, _ life: Int64, _ refusal: Refused, _ plan: inout UplinkPlan) async throws {
         // A proxy before the cloud may find a body too large; what a row is worth only the cloud itself can say.
         guard refusal.isOfContent || refusal.status == 413, !batch.rows.isEmpty else { throw refusal }
         if plan.sendLess(than: batch.rows.count) {
             return log(.warning, "batch refused, sending less", ["status": refusal.status, "batch": batch.name])
         }
         guard refusal.isOfContent else { throw refusal }
+        // Once more and without the report: that, or damage on the way, may be what was refused.
+        var alone = batch
+        alone.report = nil
+        let second = try await post(alone.binary(), isPacked: false)
+        if second.status == 200 {
+            plan.reportCame(isTaken: false)
+            log(.warning, "row taken without the report beside it", ["batch": batch.name, "refused_before": refusal.detail])
+            return try await settle(alone, life, Answer(binary: second.body), &plan)
+        }
+        let confirmed = Refused(second)
+        guard confirmed.isOfContent else { throw confirmed }
         try await store.setAside(batch.epoch, batch.first)
-        log(.error, "row set aside: the cloud refuses it", ["batch": batch.name, "detail": refusal.detail])
+        log(.error, "row set aside: the cloud refuses it", ["batch": batch.name, "detail": confirmed.detail])
         // A cloud that refuses every row must not empty the log in a minute.
         plan.failed(retryAfter: nil, chance: 0)
     }

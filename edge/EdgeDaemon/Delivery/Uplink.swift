@@ -58,10 +58,14 @@ struct Uplink: Service {
             plan.failed(retryAfter: refusal.retryAfter, chance: Double.random(in: 0...1), isFinal: refusal.isFinal)
             log(refusal.status == 503 ? .warning : .error, "cloud refused", ["status": refusal.status, "detail": refusal.detail])
             await note("refused with \(refusal.status): \(refusal.detail)")
-        } catch {
+        } catch let error as CurlError {
             plan.failed(retryAfter: nil, chance: Double.random(in: 0...1))
             log(.warning, "cloud not reached", ["error": "\(error)"])
             await note("not reached")
+        } catch {
+            plan.failed(retryAfter: nil, chance: Double.random(in: 0...1))
+            log(.warning, "not delivered", ["error": "\(error)"])
+            await note("failing: \(error)")
         }
     }
 

@@ -21,6 +21,8 @@ package struct UplinkPlan: Sendable {
     private var limit = UplinkPlan.mostRows
     package private(set) var byteLimit = Batch.byteLimit  // of a batch before it is packed
     package private(set) var packs = false  // this cloud has said that it takes packed bodies
+    private var mayPack = true  // and has not refused one since the start
+    package private(set) var reports = true  // beside rows
     private var hasReported = false
     private var lastWasLive = false
     private var unverified: Set<Int64>?  // nil: of this run no answer has come yet
@@ -91,7 +93,8 @@ package struct UplinkPlan: Sendable {
     /// - Parameter backlog: rows still to send.
     package mutating func settled(_ next: Answer.Next, backlog: Int64) {
         failures = 0
-        limit = max(1, min(UplinkPlan.mostRows, Int(clamping: next.maxReadings)))
+        // After a refusal larger batches are tried again step by step.
+        limit = max(1, min(UplinkPlan.mostRows, Int(clamping: next.maxReadings), limit * 2))
         byteLimit = min(Batch.byteLimit, Int(clamping: next.maxBytes))
         hasReported = true  // with the batch
         // Live rows are few: the batch of the backlog beside them follows at once.
@@ -114,12 +117,15 @@ package struct UplinkPlan: Sendable {
 
     /// - Parameter codings: what an answer's Accept-Encoding said, if anything (RFC 7694).
     package mutating func accepted(_ codings: String?) {
-        packs = codings?.split(separator: ",").contains { $0.drop { $0 == " " }.prefix { $0 != ";" && $0 != " " } == "deflate" } ?? false
+        packs = mayPack && codings?.split(separator: ",").contains { $0.drop { $0 == " " }.prefix { $0 != ";" && $0 != " " } == "deflate" } ?? false
     }
+
+    /// Whether rows may have the device's report beside them again: one has been taken, or refused.
+    package mutating func reportCame(isTaken: Bool) { reports = isTaken }
 
     /// A packed body was refused: perhaps another cloud answers there now, which takes none. The same rows go again as they are.
     package mutating func sendUnpacked() {
-        packs = false
+        (packs, mayPack) = (false, false)
         pause = .zero
     }
 

@@ -51,7 +51,7 @@ enum StoreSchema {
             last INTEGER NOT NULL DEFAULT 0,     -- at least the highest sequence given whose row has been deleted
             evicted INTEGER NOT NULL DEFAULT 0,  -- readings dropped before they were delivered
             refused INTEGER NOT NULL DEFAULT 0,
-            checksum INTEGER NOT NULL  -- of number and epoch
+            checksum INTEGER NOT NULL  -- of number, epoch and last
         );
         CREATE TABLE delivery (        -- of a life: what the cloud holds by its own word, and what will never be sent
             life INTEGER PRIMARY KEY, body BLOB NOT NULL, checksum INTEGER NOT NULL
