@@ -13,6 +13,7 @@ extension Program.Command {
     ) { arguments in
         let settings = try CloudSettings.read(arguments)
         let log = Log("vaho-cloud", least: settings.logLevel)
+        let stop = StopSignal(log: log)
         try Files.makeFolder(settings.storeFolder)
         // Commands may open the archive beside the server; a second server would train and serve against the first.
         let lock = try FolderLock(settings.storeFolder)
@@ -26,7 +27,7 @@ extension Program.Command {
         let ingest = Ingest(archive: archive, wake: stored, log: log.component("ingest"))
         log(.info, "running", ["store": settings.storeFolder, "release_key": signer.publicKey.hexadecimal])
         try await Services.run([
-            StopSignal(log: log), ingest, Derivation(archive: archive, reader: deriver, wake: stored, log: log.component("derive")),
+            stop, ingest, Derivation(archive: archive, reader: deriver, wake: stored, log: log.component("derive")),
             CloudAPI(
                 archive: archive, reader: reader, ingest: ingest, address: settings.listen.address, port: settings.listen.port, tls: settings.tls,
                 releaseKeys: ReleaseKeyFile.text([signer.publicKey]), log: log.component("api")),
