@@ -62,6 +62,7 @@ import Wire
         _ = try await seen("it goes on sampling") { try await taken() > sampled + 1 ? true : nil }
         let told = try RunningProgram.run("vaho-edge", ["status"], environment: environment)
         #expect(told.output.contains("revoked"))
+        #expect(told.output.contains(": the store was made"))
         edge.signal(SIGTERM)
         #expect(try await edge.exitCode() == 0)
     }

@@ -113,11 +113,20 @@ extension Program.Command {
         guard format == .table else { return }
         StandardOutput.write("\nstore    \(counts.readings) readings, \(NumberText.bytes(counts.bytes)); \(counts.backlog) rows not yet delivered")
         StandardOutput.write(counts.evicted + counts.refused > 0 ? ", \(counts.evicted) evicted, \(counts.refused) refused\n" : "\n")
+        if let epoch = counts.epoch {
+            let ordinal = counts.epochs > 1 ? ", the \(counts.epochs). of this store" : ""
+            StandardOutput.write("epoch    \(epoch.name) since \(RFC3339.format(ms: epoch.since.ms)): \(epoch.reason)\(ordinal)\n")
+        }
         if let uplink = counts.uplink { StandardOutput.write("cloud    \(uplink)\n") }
         if let written = counts.writtenPerDay { StandardOutput.write("written  \(NumberText.bytes(written)) a day\n") }
         let model = release.map { "\($0.counter), sha256 \(Documents.hexadecimal(Array($0.sha256.prefix(6))))…" } ?? "none: damped anomaly"
         let expired = active?.release.isExpired(at: LabelClock.wallClock) == true ? " (expired: is the cloud reached?)" : ""
         StandardOutput.write("release  \(model)\(expired)\n")
+        for hole in try await store.holes(limit: 5) {
+            StandardOutput.write(
+                "hole     \(hole.sensor?.name ?? "device") \(hole.reason.name) \(RFC3339.format(ms: hole.from.ms)) to \(RFC3339.format(ms: hole.to.ms)), \(hole.count)\n"
+            )
+        }
         let scores = try await store.liveScores()
         guard !scores.isEmpty else { return }
         var table = Table([
@@ -132,10 +141,5 @@ extension Program.Command {
             ])
         }
         StandardOutput.write("\nlive error (mean absolute, %RH)\n" + table.text)
-        for hole in try await store.holes(limit: 5) {
-            StandardOutput.write(
-                "hole     \(hole.sensor?.name ?? "device") \(hole.reason.name) \(RFC3339.format(ms: hole.from.ms)) to \(RFC3339.format(ms: hole.to.ms)), \(hole.count)\n"
-            )
-        }
     }
 }

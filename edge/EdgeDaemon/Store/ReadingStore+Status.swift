@@ -43,6 +43,8 @@ extension ReadingStore {
         package var refused: Int64 = 0
         package var bytes: Int64 = 0
         package var writtenPerDay: Int64?
+        package var epoch: (name: Epoch, since: Instant, reason: String)?  // the one that rows get now
+        package var epochs = 0
         package var uplink: String?  // how the last word with the cloud ended
         package var refuge: String?  // why rows are kept in memory only
     }
@@ -56,6 +58,11 @@ extension ReadingStore {
             counts.refused += life.refused
         }
         counts.bytes = (try database.integer("PRAGMA page_count") ?? 0) * (try database.integer("PRAGMA page_size") ?? 0)
+        counts.epochs = lives.count
+        var newest = try database.prepare("SELECT epoch, began_at_ms, reason FROM life ORDER BY number DESC LIMIT 1")
+        if try newest.step() {
+            counts.epoch = (Epoch(bits: UInt64(bitPattern: newest.integer(0))), Instant(ms: newest.integer(1)), newest.text(2))
+        }
         counts.uplink = try meta("uplink")
         counts.writtenPerDay = try writtenPerDay()
         counts.refuge = refuge
