@@ -26,18 +26,25 @@ package final class Inbox<Element: Sendable>: Sendable {
 
     /// Everything that has come, at least one; empty when closed and drained, or when the task is cancelled.
     package func takeAll() async -> [Element] {
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let goesOn = state.withLock { state in
-                    if state.elements.isEmpty, !state.isClosed { state.waiter = continuation }
-                    return state.waiter == nil
+        while true {
+            await withTaskCancellationHandler {
+                await withCheckedContinuation { continuation in
+                    let goesOn = state.withLock { state in
+                        if state.elements.isEmpty, !state.isClosed { state.waiter = continuation }
+                        return state.waiter == nil
+                    }
+                    if goesOn { continuation.resume() }
                 }
-                if goesOn { continuation.resume() }
+            } onCancel: {
+                close()
             }
-        } onCancel: {
-            close()
+            let (elements, isClosed) = state.withLock { state in
+                defer { state.elements = [] }
+                return (state.elements, state.isClosed)
+            }
+            // Another may have taken what this was woken for: nothing is the end only when it is closed.
+            if !elements.isEmpty || isClosed { return elements }
         }
-        return takePresent()
     }
 
     var isEmpty: Bool { state.withLock { $0.elements.isEmpty } }

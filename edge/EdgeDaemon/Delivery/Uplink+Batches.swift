@@ -43,6 +43,11 @@ extension Uplink {
 
     /// Fewer rows at a time, until the one that the cloud refuses is alone: that is set aside. All else is tried again later.
     private func refused(_ batch: Batch, _ life: Int64, _ refusal: Refused, _ plan: inout UplinkPlan) async throws {
+        if batch.rows.isEmpty, refusal.isOfContent {
+            // A report that the cloud cannot take must not keep rows from it.
+            plan.verified(life)
+            return log(.error, "report refused", ["status": refusal.status, "detail": refusal.detail])
+        }
         // A proxy before the cloud may find a body too large; what a row is worth only the cloud itself can say.
         guard refusal.isOfContent || refusal.status == 413, !batch.rows.isEmpty else { throw refusal }
         if plan.sendLess(than: batch.rows.count) {

@@ -34,7 +34,7 @@ enum PageSalvage {
                 meta: try found.prepare(
                     """
                     INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
-                    WHERE CAST(excluded.value AS INTEGER) > CAST(value AS INTEGER)
+                    WHERE name = 'release_counter' AND CAST(excluded.value AS INTEGER) > CAST(value AS INTEGER)
                     """))
             try PageScan(pageSize: StoreSchema.pageSize).forEach(in: path) { try inserts.take($0) }
         }

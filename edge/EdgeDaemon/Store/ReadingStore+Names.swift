@@ -110,7 +110,7 @@ extension ReadingStore {
     }
 
     package func setState(_ state: String, of sensor: SensorName) throws {
-        try guarded {
+        try guarded(writes: true) {
             var update = try database.prepare("UPDATE sensor SET state = ? WHERE name = ? AND state <> ?")
             try update.bind(state, at: 1)
             try update.bind(sensor.name, at: 2)

@@ -22,10 +22,14 @@ extension ReadingStore {
             log(.error, "store's write-ahead log is damaged: its last commits are lost", ["store": path])
             var report = StoreMerge.Report()
             report.readings = readingCount
-            try commit {
-                // What is lost may have been sent under the next names.
-                try beginLife(reason: "the write-ahead log was damaged", hasLostCommits: true)
-                try tellLost(report)
+            do {
+                try commit {
+                    // What is lost may have been sent under the next names.
+                    try beginLife(reason: "the write-ahead log was damaged", hasLostCommits: true)
+                    try tellLost(report)
+                }
+            } catch let error as SQLiteError where error.isRetryable {
+                try takeRefuge("\(error)")
             }
         case .older(let found):
             database = found
@@ -65,13 +69,13 @@ extension ReadingStore {
     ///   - reason: of a new life; `nil`: the last one goes on, unless something turns out to be missing.
     ///   - aside: what the old file is called then; `nil` deletes it, and damage is an error.
     private func rebuild(reason: String?, aside: String?, takingRows: Bool = true) throws {
-        let (old, isDamaged) = (database, aside == "damaged")
+        let (old, known, isDamaged) = (database, lives, aside == "damaged")
         (isDistrusted, isRepairing) = (false, true)
         defer { isRepairing = false }
         do {
             var target: Connection? = try StoreFile.beginRepair(of: path)
             guard let made = target else { return }
-            var report = StoreMerge.Report(known: lives)
+            var report = StoreMerge.Report(known: known)
             if takingRows { try StoreMerge(target: made).take(from: database, isTolerant: aside != nil, &report) }
             if isDamaged { try salvage(into: made, &report) }
             database = made
@@ -93,12 +97,18 @@ extension ReadingStore {
                 throw error
             }
             // No room to repair it, mostly. The old file stays as it is and is looked at again later.
+            if aside == "replaced" { ruin = ruin ?? (old, known) }
             return try takeRefuge("\(error)")
         }
-        try StoreFile.finishRepair(of: path)
-        database = try StoreFile.connection(path)
-        refuge = nil
-        try readAll()
+        do {
+            try StoreFile.finishRepair(of: path)
+            database = try StoreFile.connection(path)
+            refuge = nil
+            try readAll()
+        } catch {
+            // The repaired file is whole: the next look puts it into its place.
+            try takeRefuge("\(error)")
+        }
     }
 
     /// Adds what the pages of the damaged file hold beside what its trees led to.
@@ -110,17 +120,32 @@ extension ReadingStore {
     /// The file is not in its place any more: deleted, or another one lies there: a disk that fell off and was mounted again,
     /// a copy put back by hand.
     private func followFile() throws {
+        // The log beside it belongs to the open file, if that can still be written: all of it goes where it belongs.
+        try? database.checkpoint()
+        StoreFile.dropForeignLog(of: path)
         guard Files.exists(path) else {
             log(.error, "store file is gone from its place: written anew from what is open", ["store": path])
             return try rebuild(reason: nil, aside: "replaced")
         }
         log(.error, "another store file is in its place: that one is used, with the rows of the one that was open", ["store": path])
-        let (before, known) = (database, lives)
+        let (open, known) = (database, lives)
         isDistrusted = false
-        try open(StoreFile.find(path))
-        guard refuge == nil else { return }
-        var report = StoreMerge.Report(known: known)
-        try StoreMerge(target: database).take(from: before, isTolerant: true, &report)
+        ruin = ruin ?? (open, known)
+        lives = []  // what the file in its place lacks is no loss: it comes from the ruin
+        do {
+            try self.open(StoreFile.find(path))
+            if refuge == nil { try takeRuin() }
+        } catch {
+            try takeRefuge("\(error)")
+        }
+    }
+
+    /// Takes over the rows of what was open when its file or its disk went.
+    private func takeRuin() throws {
+        guard let ruin else { return }
+        var report = StoreMerge.Report(known: ruin.lives)
+        report.unitesDelivery = true
+        try StoreMerge(target: database).take(from: ruin.database, isTolerant: true, &report)
         try readAll()
         if report.isIncomplete {
             try commit {
@@ -128,6 +153,7 @@ extension ReadingStore {
                 try tellLost(report)
             }
         }
+        self.ruin = nil
         for record in registered.values { try register(record) }
     }
 
@@ -175,10 +201,10 @@ extension ReadingStore {
     ///
     /// Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020.
     private func regainTrust() throws {
-        database = try StoreFile.connection(path, busyTimeoutMs: 100)
-        do { try database.checkpoint() } catch let error where error.isBusy {
-            return  // someone reads, and the log must stay as it is: the next write tries again
-        }
+        // While another process reads, the log must stay as it is: rows wait in memory, and this is not waited for.
+        let hasty = try StoreFile.connection(path, busyTimeoutMs: 100)
+        try hasty.checkpoint()
+        database = try StoreFile.connection(path)
         isDistrusted = false
     }
 
@@ -211,6 +237,7 @@ extension ReadingStore {
             refuge = nil
             try open(finding)
             guard refuge == nil else { throw StoreFault(refuge ?? "") }
+            try takeRuin()
             var report = StoreMerge.Report()
             try StoreMerge(target: database).take(from: memory, isTolerant: false, &report)
         } catch {

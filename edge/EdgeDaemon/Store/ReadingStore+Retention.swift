@@ -14,7 +14,7 @@ extension ReadingStore {
 
     /// Drops what is past its time; above the byte limit the oldest goes first, delivered or not, and a hole says so.
     package func enforce(_ retention: Retention, now: Instant) throws {
-        try guarded {
+        try guarded(writes: true) {
             try dropDelivered(before: now - retention.readings)
             try dropDerived(observationsBefore: now - retention.observations, thinBefore: now - .seconds(6 * 86_400))
             while try usedBytes() > retention.byteLimit {

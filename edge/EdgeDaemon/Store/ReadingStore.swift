@@ -20,6 +20,7 @@ package actor ReadingStore {
     let log: Log
     var refuge: String?  // why rows are kept in memory only; nil: they go to the disk
     var isRepairing = false
+    var ruin: (database: Connection, lives: [Life])?  // what was open when its disk went; its rows are taken over when there is one
     var isDistrusted = false  // a write has failed: what the kernel shows of the log may not be on the disk
     var lives: [Life] = []  // oldest first; the last one grows
     var deliveryIsUnsaved = false  // held and gone: saved with the next commit. Losing them only means sending again

@@ -61,6 +61,10 @@ enum StoreFile {
     // MARK: repair
 
     static func beginRepair(of path: String) throws -> Connection {
+        // One that is whole and was not put into its place yet may be all that there is.
+        if Files.exists(path + ".repaired"), try nameAside(in: path + ".repaired") != nil {
+            throw StoreFault("\(path).repaired is whole and waits to be put into its place")
+        }
         drop(path + ".repaired")
         let target = try connection(path + ".repaired")
         try StoreSchema.create(in: target)
@@ -71,6 +75,13 @@ enum StoreFile {
     static func salvage(of path: String) throws -> Connection {
         drop(path + ".salvaged")
         return try PageSalvage.gather(from: path, into: path + ".salvaged")
+    }
+
+    /// What a file that is no more has left beside the one that lies in its place now: that must not be read with a foreign log.
+    /// A log that is not empty may be its own, for only a disk that was away has one; the index is made anew from it.
+    static func dropForeignLog(of path: String) {
+        if (try? Files.read(path + "-wal", limit: 0)) != nil { unsafe unlink(path + "-wal") }
+        unsafe unlink(path + "-shm")
     }
 
     static func dropSalvage(of path: String) { drop(path + ".salvaged") }

@@ -58,9 +58,14 @@ extension StoreMerge {
     }
 
     private func settled(ofLife number: Int64) throws -> HeldRanges {
+        guard let known = try delivery(ofLife: number) else { return HeldRanges() }
+        return known.held.union(known.gone)
+    }
+
+    /// What the target knows of the rows of a life.
+    func delivery(ofLife number: Int64) throws -> (held: HeldRanges, gone: HeldRanges)? {
         var select = try target.prepare("SELECT body FROM delivery WHERE life = ?")
         try select.bind(number, at: 1)
-        guard try select.step(), let known = try? Life.delivery(select.blob(0)) else { return HeldRanges() }
-        return known.held.union(known.gone)
+        return try select.step() ? try? Life.delivery(select.blob(0)) : nil
     }
 }

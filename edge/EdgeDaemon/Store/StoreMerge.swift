@@ -14,6 +14,7 @@ struct StoreMerge {
         var readings: Int64 = 0  // in the target
         var unnamed: Int64 = 0  // readings of a life or a sensor that nothing names any more
         var lost: [Lost] = []  // undelivered rows that could not be read
+        var unitesDelivery = false  // two files of the same store: what either knows of its rows holds
         var lasts: [Epoch: Int64] = [:]  // the highest sequences given, as far as they are known
         fileprivate(set) var lives = Lives()
         fileprivate var sensors: [Int64: Int64] = [:]  // numbers of the source, and what they are here
@@ -21,7 +22,14 @@ struct StoreMerge {
         /// - Parameter known: lives as they were before the file had to be read again.
         init(known: [Life] = []) { lasts = Dictionary(known.map { ($0.epoch, $0.last) }, uniquingKeysWith: max) }
 
-        var isIncomplete: Bool { isDamaged || !lost.isEmpty || unnamed > 0 }
+        /// A row of a commit that failed: it was never acknowledged, and is given again under another name.
+        fileprivate func isBeyond(_ key: Int64) -> Bool {
+            guard let epoch = lives.epoch[RowKey(key).life], let last = lasts[epoch] else { return false }
+            return RowKey(key).sequence > last
+        }
+
+        /// Whether rows are missing. Where nobody knows how many were given, damage may have hidden some.
+        var isIncomplete: Bool { !lost.isEmpty || unnamed > 0 || isDamaged && lasts.isEmpty }
 
         struct Lost {
             let epoch: Epoch
@@ -67,11 +75,13 @@ struct StoreMerge {
         try scan.forEach { row in
             let epoch = Epoch(bits: UInt64(bitPattern: row.integer(1)))
             guard !isChecked || row.integer(7) == RowChecksum.of(life: row.integer(0), epoch: epoch.description, last: row.integer(4)) else {
-                return report.isDamaged = true
+                report.isDamaged = true
+                return false
             }
             var life = Life(number: row.integer(0), epoch: epoch, last: row.integer(4))
             (life.evicted, life.refused) = (row.integer(5), row.integer(6))
             try take(life, beganAtMs: row.integer(2), reason: row.text(3), &report.lives)
+            return true
         }
         report.isDamaged = report.isDamaged || scan.isDamaged
         // A second copy of what names the rows, in another part of the file.
@@ -84,9 +94,10 @@ struct StoreMerge {
 
     private func take(_ life: Life, beganAtMs: Int64, reason: String, _ lives: inout Lives) throws {
         let epoch = Int64(bitPattern: life.epoch.bits)
+        if lives.epoch[life.number] == nil { lives.epoch[life.number] = life.epoch }
+        guard lives.epoch[life.number] == life.epoch else { return }  // the first source's word
         lives.last[life.number] = max(lives.last[life.number] ?? 0, life.last)
-        guard lives.number[life.number] == nil else { return }  // the first source's word
-        lives.epoch[life.number] = life.epoch
+        guard lives.number[life.number] == nil else { return }
         var find = try target.prepare("SELECT number FROM life WHERE epoch = ?")
         try find.bind(epoch, at: 1)
         if try find.step() { return lives.number[life.number] = find.integer(0) }
@@ -107,9 +118,14 @@ struct StoreMerge {
     private func takeSensors(_ source: Connection, _ isChecked: Bool, _ report: inout Report) throws {
         var scan = TableScan(source, table: "sensor", key: "id", columns: "name, record, state\(isChecked ? ", checksum" : "")")
         try scan.forEach { row in
-            guard !isChecked || row.integer(4) == RowChecksum.of(key: row.integer(0), name: row.text(1)) else { return report.isDamaged = true }
-            guard report.sensors[row.integer(0)] == nil else { return }
-            report.sensors[row.integer(0)] = try take(sensor: row.text(1), wantedID: row.integer(0), row.blob(2), row.text(3))
+            guard !isChecked || row.integer(4) == RowChecksum.of(key: row.integer(0), name: row.text(1)) else {
+                report.isDamaged = true
+                return false
+            }
+            if report.sensors[row.integer(0)] == nil {
+                report.sensors[row.integer(0)] = try take(sensor: row.text(1), wantedID: row.integer(0), row.blob(2), row.text(3))
+            }
+            return true
         }
         report.isDamaged = report.isDamaged || scan.isDamaged
         for (id, text) in copies(source, "sensor:") where report.sensors[id] == nil {
@@ -153,10 +169,18 @@ struct StoreMerge {
         var scan = TableScan(source, table: "reading", key: "key", columns: isChecked ? columns + ", checksum" : columns)
         var insert = try target.prepare("INSERT INTO reading VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
         try scan.forEach { row in
-            guard let reading = isChecked ? try? row.reading().reading : row.uncheckedReading() else { return report.isDamaged = true }
-            guard let key = report.lives.key(row.integer(0)), let sensor = report.sensors[row.integer(1)] else { return report.unnamed += 1 }
+            guard let reading = isChecked ? try? row.reading().reading : row.uncheckedReading() else {
+                report.isDamaged = true
+                return false
+            }
+            guard !report.isBeyond(row.integer(0)) else { return true }
+            guard let key = report.lives.key(row.integer(0)), let sensor = report.sensors[row.integer(1)] else {
+                report.unnamed += 1
+                return true
+            }
             try insert.bindReading(key: key, sensor: sensor, reading)
             try insert.run()
+            return true
         }
         report.isDamaged = report.isDamaged || scan.isDamaged
     }
@@ -167,18 +191,27 @@ struct StoreMerge {
         try scan.forEach { row in
             guard let key = report.lives.key(row.integer(0)), let record = isChecked ? try? row.record() : try? RecordCoding.record(row.blob(1))
             else {
-                return report.isDamaged = true
+                report.isDamaged = true
+                return false
             }
+            guard !report.isBeyond(row.integer(0)) else { return true }
             try insert.bindRecord(key: key, RecordCoding.bytes(record))
             try insert.run()
+            return true
         }
         report.isDamaged = report.isDamaged || scan.isDamaged
     }
 
     /// What has become of the rows; where that is damaged it is forgotten, and the rows are sent again.
     private func takeDelivery(_ source: Connection, _ isChecked: Bool, _ report: inout Report) throws {
-        func keep(_ life: Life) throws {
-            var insert = try target.prepare("INSERT INTO delivery VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
+        func keep(_ known: Life) throws {
+            var life = known
+            if report.unitesDelivery, let here = try delivery(ofLife: life.number) {
+                (life.held, life.gone) = (life.held.union(here.held), life.gone.union(here.gone))
+            }
+            var insert = try target.prepare(
+                report.unitesDelivery
+                    ? "INSERT OR REPLACE INTO delivery VALUES (?, ?, ?)" : "INSERT INTO delivery VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
             try insert.bind(life.number, at: 1)
             try insert.bind(life.deliveryBytes, at: 2)
             try insert.bind(RowChecksum.of(key: life.number, body: life.deliveryBytes), at: 3)
@@ -198,10 +231,14 @@ struct StoreMerge {
         try scan.forEach { row in
             guard let number = report.lives.number[row.integer(0)], row.integer(2) == RowChecksum.of(key: row.integer(0), body: row.blob(1)),
                 let known = try? Life.delivery(row.blob(1))
-            else { return report.isDamaged = true }
+            else {
+                report.isDamaged = true
+                return false
+            }
             var life = Life(number: number, epoch: Epoch(bits: 0))
             (life.held, life.gone) = known
             try keep(life)
+            return true
         }
         report.isDamaged = report.isDamaged || scan.isDamaged
     }
@@ -226,14 +263,13 @@ struct StoreMerge {
         try forecasts.forEach { row in
             let origin = ForecastKey.origin(row.integer(0))
             guard let sensor = sensors[ForecastKey.sensor(row.integer(0))], (try? StoredForecast.forecast(row.blob(3), origin: origin)) != nil
-            else {
-                return
-            }
+            else { return false }
             try forecast.bind(ForecastKey.value(sensor: sensor, origin: origin), at: 1)
             try forecast.bind(row.integer(1), at: 2)
             try forecast.bind(row.integer(2), at: 3)
             try forecast.bind(row.blob(3), at: 4)
             try forecast.run()
+            return true
         }
         report.isDamaged = report.isDamaged || forecasts.isDamaged
         var score = try target.prepare("INSERT INTO score VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")

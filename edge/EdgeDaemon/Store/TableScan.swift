@@ -15,8 +15,10 @@ struct TableScan {
         self.columns = columns
     }
 
-    mutating func forEach(_ body: (borrowing Statement) throws -> Void) throws {
+    /// - Parameter body: says whether the row is right; a wrong one may have a wrong key too.
+    mutating func forEach(_ body: (borrowing Statement) throws -> Bool) throws {
         var next = Int64.min
+        var emptyRounds = 0
         while true {
             do {
                 var select = try select(from: next)
@@ -27,14 +29,16 @@ struct TableScan {
                         isDamaged = true
                         continue
                     }
-                    try body(select)
+                    guard try body(select) else { continue }
                     guard key < .max else { return }
                     next = key + 1
+                    emptyRounds = 0
                 }
                 return
             } catch is Unreadable {
                 isDamaged = true
-                guard let beyond = keyBeyondDamage(from: next) else { return }
+                emptyRounds += 1
+                guard emptyRounds <= 64, let beyond = keyBeyondDamage(from: next), beyond > next else { return }
                 next = beyond
             }
         }
@@ -58,17 +62,22 @@ struct TableScan {
     /// The lowest key from which on the table can be read again: the step is doubled until it is beyond the damage, then halved back.
     private func keyBeyondDamage(from next: Int64) -> Int64? {
         let start = max(next, lowestReadable ?? 0)
+        func canRead(after step: Int64) -> Bool {
+            let (key, isTooFar) = start.addingReportingOverflow(step)
+            return isTooFar || self.canRead(from: key)
+        }
         var step: Int64 = 1
-        while !canRead(from: start &+ step) {
+        while !canRead(after: step) {
             guard step < 1 << 61 else { return nil }
             step *= 2
         }
         var (bad, good) = (step / 2, step)
         while good - bad > 1 {
             let middle = bad + (good - bad) / 2
-            if canRead(from: start &+ middle) { good = middle } else { bad = middle }
+            if canRead(after: middle) { good = middle } else { bad = middle }
         }
-        return start &+ good
+        let (key, isTooFar) = start.addingReportingOverflow(good)
+        return isTooFar ? nil : key
     }
 
     /// Where keys begin, as far as the tree says so.
@@ -80,7 +89,7 @@ struct TableScan {
     }
 
     private func canRead(from key: Int64) -> Bool {
-        guard var select = try? select(from: key) else { return false }
-        return (try? select.step()) != nil
+        guard var select = try? select(from: key), let isRow = try? select.step() else { return false }
+        return !isRow || select.integer(0) >= key  // a divider that is too high leads to rows before it
     }
 }
