@@ -19,7 +19,7 @@ package enum Deflate {
             unsafe result.withUnsafeMutableBufferPointer { output in
                 unsafe stream.next_in = UnsafeMutablePointer(mutating: input.baseAddress)
                 unsafe stream.avail_in = UInt32(clamping: input.count)
-                unsafe stream.next_out = unsafe output.baseAddress
+                unsafe stream.next_out = output.baseAddress
                 unsafe stream.avail_out = UInt32(clamping: output.count)
                 return unsafe deflate(&stream, Z_FINISH)
             }
@@ -46,9 +46,9 @@ package enum Deflate {
             result.append(contentsOf: repeatElement(0, count: room))
             code = unsafe bytes.withUnsafeBufferPointer { input in
                 unsafe result.withUnsafeMutableBufferPointer { output in
-                    unsafe stream.next_in = unsafe input.baseAddress.map { unsafe UnsafeMutablePointer(mutating: $0 + taken) }
+                    unsafe stream.next_in = input.baseAddress.map { unsafe UnsafeMutablePointer(mutating: $0 + taken) }
                     unsafe stream.avail_in = UInt32(clamping: input.count - taken)
-                    unsafe stream.next_out = unsafe output.baseAddress.map { unsafe $0 + filled }
+                    unsafe stream.next_out = output.baseAddress.map { unsafe $0 + filled }
                     unsafe stream.avail_out = UInt32(clamping: room)
                     return unsafe inflate(&stream, Z_NO_FLUSH)
                 }
