@@ -15,7 +15,13 @@ final class StoreFolder {
     let path = FileManager.default.temporaryDirectory.path + "/vaho-repair-\(UInt64.random(in: 0...(.max)))"
     var store: String { path + "/readings.sqlite" }
     init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
-    deinit { try? FileManager.default.removeItem(atPath: path) }
+    deinit {
+        // A store that was opened here may still be closing, and its log comes and goes meanwhile.
+        for _ in 0..<100 where FileManager.default.fileExists(atPath: path) {
+            try? FileManager.default.removeItem(atPath: path)
+            usleep(10_000)
+        }
+    }
 
     func open() async throws -> ReadingStore { try await ReadingStore(path: store, host: host, log: Log("test", least: .error)) }
     func names() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
