@@ -2,6 +2,7 @@ import Foundation
 import Measures
 import Runtime
 import SQLite
+import Synchronization
 import Testing
 import Wire
 
@@ -10,17 +11,20 @@ import Wire
 private let air = SensorName("air")
 private let host = HostIdentity(fingerprint: "host-a", bootID: "boot-1")
 
+private let leftFolders: Mutex<[String]> = {
+    atexit { leftFolders.withLock { for path in $0 { try? FileManager.default.removeItem(atPath: path) } } }
+    return Mutex([])
+}()
+
 /// A folder with a store in it, for tests that damage the file.
 final class StoreFolder {
     let path = FileManager.default.temporaryDirectory.path + "/vaho-repair-\(UInt64.random(in: 0...(.max)))"
     var store: String { path + "/readings.sqlite" }
     init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
+    /// A store that was opened here may still be closing, and its log comes and goes meanwhile: what is left goes at the end.
     deinit {
-        // A store that was opened here may still be closing, and its log comes and goes meanwhile.
-        for _ in 0..<100 where FileManager.default.fileExists(atPath: path) {
-            try? FileManager.default.removeItem(atPath: path)
-            usleep(10_000)
-        }
+        guard (try? FileManager.default.removeItem(atPath: path)) == nil else { return }
+        leftFolders.withLock { [path] in $0.append(path) }
     }
 
     func open() async throws -> ReadingStore { try await ReadingStore(path: store, host: host, log: Log("test", least: .error)) }
