@@ -58,6 +58,10 @@ package struct CloudAPI: Service {
                 var response = FaceResponse.problem(429, error.detail)
                 response.headers.append(("Retry-After", "2"))
                 return response
+            case is CancellationError:
+                var response = FaceResponse.problem(503, "the server is stopping: send this again")
+                response.headers.append(("Retry-After", "2"))
+                return response
             case is Ingest.Overloaded:
                 var response = FaceResponse.problem(503, "too many batches wait: send this one again later")
                 response.headers.append(("Retry-After", "10"))
