@@ -273,7 +273,9 @@ private struct Random {
     @Test func `a reading altered in place is found when it is read, and the daemon starts`() async throws {
         let folder = try StoreFolder()
         try await folder.fill(20)
-        try Connection(path: folder.store).execute("UPDATE reading SET humidity_mpct = humidity_mpct + 1 WHERE key & 1023 = 20")
+        let other = try Connection(path: folder.store)
+        try other.execute("UPDATE reading SET humidity_mpct = humidity_mpct + 1 WHERE key & 1023 = 20")
+        try other.checkpoint()  // else the row as it was may still stand in the file, behind the log, and is saved from there
         let store = try await folder.open()
         #expect(try await store.readings(sensor: 1, after: 0).count == 19)
         #expect(try await store.holes(limit: 1).first?.count == 1)
