@@ -68,6 +68,9 @@ let package = Package(
         library("Signing", ["CCrypto", "Runtime"]),
         library("Page", ["HTTPServer", "Runtime", "Wire"], settings: small, resources: [.embedInCode("web")]),
 
+        // Learning: what only the cloud does with the core.
+        library("Learning", path: "cloud/Learning", ["Measures", "Observing", "Forecasting"], settings: arithmetic),
+
         // The edge.
         library("Sensors", path: "edge/Sensors", ["Measures", "Observing", "Simulation", "Text", "Runtime"], settings: small),
         library(
@@ -80,26 +83,28 @@ let package = Package(
 
         // The cloud.
         library("Archive", path: "cloud/Archive", core + ["Runtime", "SQLite", "Signing"], settings: features),
-        library("Pipeline", path: "cloud/Pipeline", core + ["Archive", "Runtime", "Signing", "HTTPClient"], settings: features),
+        library("Pipeline", path: "cloud/Pipeline", core + ["Archive", "Learning", "Runtime", "Signing", "HTTPClient"], settings: features),
         .target(
             name: "API", dependencies: core + ["Archive", "Pipeline", "HTTPServer", "Page", "Runtime", "Signing"], path: "cloud",
-            exclude: ["Archive", "Pipeline", "vaho-cloud"], sources: ["API"], resources: [.embedInCode("openapi.json")], swiftSettings: features),
+            exclude: ["Archive", "Learning", "Pipeline", "vaho-cloud"], sources: ["API"], resources: [.embedInCode("openapi.json")],
+            swiftSettings: features),
         .executableTarget(
-            name: "vaho-cloud", dependencies: core + ["API", "Archive", "Pipeline", "Runtime", "Console", "Signing", "HTTPServer"],
+            name: "vaho-cloud", dependencies: core + ["API", "Archive", "Learning", "Pipeline", "Runtime", "Console", "Signing", "HTTPServer"],
             path: "cloud/vaho-cloud", swiftSettings: features),
 
         .executableTarget(
             name: "vaho-bench", dependencies: ["Measures", "Wire", "HTTPClient"], path: "Benchmarks/vaho-bench", swiftSettings: features),
 
-        .target(name: "Examples", dependencies: ["Measures", "Wire"], path: "Tests/Examples", swiftSettings: features),
+        .target(name: "Examples", dependencies: ["Forecasting", "Measures", "Wire"], path: "Tests/Examples", swiftSettings: features),
         tests("MeasuresTests", ["Measures"]),
         tests("TextTests", ["Text"]),
         tests("BytesTests", ["Bytes"]),
         tests("PsychrometricsTests", ["Measures", "Psychrometrics"]),
         tests("ObservingTests", ["Measures", "Observing"]),
-        tests("ForecastingTests", ["Measures", "Observing", "Forecasting"]),
+        tests("ForecastingTests", ["Examples", "Measures", "Observing", "Forecasting"]),
+        tests("LearningTests", ["Measures", "Observing", "Forecasting", "Learning"]),
         tests("SimulationTests", ["Measures", "Simulation"]),
-        tests("ReleasesTests", ["Measures", "Bytes", "Observing", "Forecasting", "Releases", "Signing"]),
+        tests("ReleasesTests", ["Examples", "Measures", "Bytes", "Observing", "Forecasting", "Releases", "Signing"]),
         tests("WireTests", ["Deflate", "Examples", "Measures", "Wire"]),
         tests("RuntimeTests", ["Measures", "Runtime"]),
         tests("ConsoleTests", ["Console"]),
@@ -110,11 +115,12 @@ let package = Package(
         tests(
             "EdgeDaemonTests",
             [
-                "Measures", "Observing", "Forecasting", "Releases", "Wire", "Runtime", "Console", "SQLite", "Deflate", "HTTPClient", "HTTPServer",
+                "Examples", "Measures", "Observing", "Forecasting", "Releases", "Wire", "Runtime", "Console", "SQLite", "Deflate", "HTTPClient",
+                "HTTPServer",
                 "Signing", "Sensors", "Simulation", "EdgeDaemon",
             ]),
         tests("ArchiveTests", ["Measures", "Observing", "Wire", "SQLite", "Archive"]),
-        tests("PipelineTests", ["Measures", "Text", "Observing", "Forecasting", "Releases", "Wire", "Signing", "Archive", "Pipeline"]),
+        tests("PipelineTests", ["Examples", "Measures", "Text", "Observing", "Forecasting", "Releases", "Wire", "Signing", "Archive", "Pipeline"]),
         tests("APITests", ["Examples", "Measures", "Wire", "API"]),
         tests(
             "EndToEndTests",

@@ -13,8 +13,9 @@ flags=(-O -sanitize=fuzzer -parse-as-library -package-name vaho -swift-version 6
     -enable-upcoming-feature MemberImportVisibility -enable-upcoming-feature NonisolatedNonsendingByDefault)
 objects=()
 for module in "${modules[@]}"; do
+    mapfile -t sources < <(find Sources/"$module" -name '*.swift' | sort)
     swiftc "${flags[@]}" -wmo -emit-module -emit-module-path "$build/$module.swiftmodule" -module-name "$module" \
-        -c Sources/"$module"/*.swift -o "$build/$module.o"
+        -c "${sources[@]}" -o "$build/$module.o"
     objects+=("$build/$module.o")
 done
 swiftc "${flags[@]}" -wmo -module-name Fuzz Tests/fuzz/Fuzz.swift "${objects[@]}" -o "$build/fuzz"

@@ -35,4 +35,6 @@ for product in "${products[@]}"; do
     swift build "${flags[@]}" --product "$product"
     install -m 755 "$(swift build "${flags[@]}" --product "$product" --show-bin-path)/$product" "$out/$product"
 done
+# The release that ships lies beside the programs.
+install -m 644 deploy/pretrained.vaho "$out/pretrained.vaho"
 (cd "$out" && stat -c '%n %s bytes' "${products[@]}")

@@ -74,7 +74,8 @@ cloud_listens() {
     [ -n "${port[cloud]}" ] && cloud_json /readyz
 }
 start_edge() {
-    VAHO_DEVICE_ID=$1 VAHO_STATE_DIR="$work/$1" VAHO_SENSOR_AIR="replay:$PWD/deploy/demo/$1.csv" VAHO_LISTEN=127.0.0.1:0 \
+    # Without the shipped release: it has learnt from such recordings, and there would be little to see.
+    VAHO_PRETRAINED_FILE=none VAHO_DEVICE_ID=$1 VAHO_STATE_DIR="$work/$1" VAHO_SENSOR_AIR="replay:$PWD/deploy/demo/$1.csv" VAHO_LISTEN=127.0.0.1:0 \
         VAHO_CLOUD_URL="http://127.0.0.1:${port[cloud]}" VAHO_TOKEN_FILE="$work/$1.device/token" \
         VAHO_RELEASE_KEY_FILE="$work/$1.device/release-keys" VAHO_SYNC_PERIOD_SECONDS=1 \
         "$binaries/vaho-edge" run --speed $speed 2>>"$work/$1.log" &

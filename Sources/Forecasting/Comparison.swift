@@ -13,26 +13,32 @@ package struct Comparison: Sendable {
         champion = candidate
     }
 
+    /// The last 15 % of a series: what neither has learnt from.
+    package static func bins(of series: GriddedSeries) -> Range<Int> { learntBins(of: series).upperBound..<series.bins }
+    /// What a candidate may learn from.
+    package static func learntBins(of series: GriddedSeries) -> Range<Int> { 0..<(series.bins * 85 / 100) }
+
+    /// Both with what a device would have learnt on the way.
     /// - Parameter champion: `nil` for the damped anomaly of devices without a release.
-    package mutating func add(_ series: GriddedSeries, candidate model: ForecastModel, champion current: ForecastModel?) {
-        let bins = RidgeTraining.Part.compare.bins(of: series)
+    package mutating func add(_ series: GriddedSeries, candidate: Network, champion: Network?) {
+        let bins = Comparison.bins(of: series)
         let stride = max(1, Int(3_600_000 / series.grid.step.ms))  // an origin an hour
         let reach = Int(ForecastShape.horizon.ms / series.grid.step.ms)
-        var history = History(grid: series.grid)
+        var new = AdaptiveForecaster(grid: series.grid, network: candidate)
+        var old = AdaptiveForecaster(grid: series.grid, network: champion)
         for observation in series.observations {
-            history.append(observation)
+            new.observe(observation)
+            old.observe(observation)
             let bin = series.bin(of: observation.validAt)
-            guard bin + reach >= bins.lowerBound, bin % stride == 0, Forecaster.isWarm(history),
-                let new = Forecaster.forecast(history, model: model), let old = Forecaster.forecast(history, model: current)
-            else { continue }
+            guard bin + reach >= bins.lowerBound, bin % stride == 0, let new = new.forecast(), let old = old.forecast() else { continue }
             for (index, leadTime) in leadTimes.enumerated() {
                 let target = bin + Int(leadTime.ms / series.grid.step.ms)
                 let actual = series.humidity(bin: target)
                 guard bins.contains(target), actual == actual, let newLead = new.leadTimes.firstIndex(of: leadTime),
                     let oldLead = old.leadTimes.firstIndex(of: leadTime)
                 else { continue }
-                candidate[index].add(new, lead: newLead, actual: actual)
-                champion[index].add(old, lead: oldLead, actual: actual)
+                self.candidate[index].add(new, lead: newLead, actual: actual)
+                self.champion[index].add(old, lead: oldLead, actual: actual)
             }
         }
     }

@@ -17,6 +17,9 @@ package enum DampedAnomaly {
         func mixed(with other: Damping, _ share: Double) -> Damping {
             Damping(course: course + (other.course - course) * share, anomaly: anomaly + (other.anomaly - anomaly) * share)
         }
+
+        /// The departure from now, where the usual values then and now are departures from now, too.
+        func departure(then: Float, now: Float) -> Float { Float(course) * (then - now) + (1 - Float(anomaly)) * now }
     }
 
     package struct Weights: Sendable {

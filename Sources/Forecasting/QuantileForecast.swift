@@ -13,12 +13,14 @@ package struct QuantileForecast: Sendable, Equatable {
 
     package enum Method: UInt8, Sendable {
         case dampedAnomaly = 1
-        case ridge = 2
+        case ridge = 2  // of earlier releases, in stores
+        case network = 3
 
         package var name: String {
             switch self {
             case .dampedAnomaly: "damped anomaly"
             case .ridge: "ridge"
+            case .network: "network"
             }
         }
     }

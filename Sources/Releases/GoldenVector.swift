@@ -13,21 +13,23 @@ package struct GoldenVector: Sendable, Equatable {
     package static let tolerance: Float = 0.001  // %RH
     package static let perStep = 8
 
-    /// Eight vectors for every step the model serves.
-    package static func vectors(of model: ForecastModel) -> [GoldenVector] {
-        model.steps.flatMap { step in
+    static let grids: [TimeGrid] = [.fine, .hourly]
+
+    /// Eight vectors for every grid.
+    package static func vectors(of network: Network) -> [GoldenVector] {
+        grids.flatMap { grid in
             (1...UInt64(perStep)).map { seed in
-                GoldenVector(seed: seed, stepSeconds: Int(step.grid.step.wholeSeconds), expected: outputs(of: model, seed: seed, on: step.grid))
+                GoldenVector(seed: seed, stepSeconds: Int(grid.step.wholeSeconds), expected: outputs(of: network, seed: seed, on: grid))
             }
         }
     }
 
-    /// - Returns: what is wrong, or `nil` when the model computes what it should.
-    package func fault(in model: ForecastModel) -> String? {
-        guard let step = model.steps.first(where: { Int($0.grid.step.wholeSeconds) == stepSeconds }) else {
-            return "no model for a grid of \(stepSeconds) s"
+    /// - Returns: what is wrong, or `nil` when the network computes what it should.
+    package func fault(in network: Network) -> String? {
+        guard let grid = GoldenVector.grids.first(where: { Int($0.step.wholeSeconds) == stepSeconds }) else {
+            return "no grid of \(stepSeconds) s"
         }
-        let outputs = GoldenVector.outputs(of: model, seed: seed, on: step.grid)
+        let outputs = GoldenVector.outputs(of: network, seed: seed, on: grid)
         guard outputs.count == expected.count else { return "\(outputs.count) values, \(expected.count) expected" }
         for (place, (output, wanted)) in zip(outputs, expected).enumerated() {
             guard (output - wanted).magnitude <= GoldenVector.tolerance else {  // also refuses NaN
@@ -37,16 +39,18 @@ package struct GoldenVector: Sendable, Equatable {
         return nil
     }
 
-    private static func outputs(of model: ForecastModel, seed: UInt64, on grid: TimeGrid) -> [Float] {
-        guard let forecast = Forecaster.forecast(history(seed: seed, on: grid), model: model) else { return [] }
+    private static func outputs(of network: Network, seed: UInt64, on grid: TimeGrid) -> [Float] {
+        var forecaster = AdaptiveForecaster(grid: grid, network: network)
+        for observation in observations(seed: seed, on: grid) { forecaster.observe(observation) }
+        guard let forecast = forecaster.forecast() else { return [] }
         return forecast.leadTimes.indices.flatMap { lead in
             [ForecastShape.lowLevel, ForecastShape.medianLevel, ForecastShape.highLevel].map { Float(forecast.humidity(lead: lead, level: $0)) }
         }
     }
 
-    /// Eight days: a daily triangle, a slow walk and noise in milli-percent and milli-°C, with a gap; seed 1 has no temperature.
-    static func history(seed: UInt64, on grid: TimeGrid) -> History {
-        var history = History(grid: grid)
+    /// Twelve days, so that what is learnt on the device is tested, too: a daily triangle, a slow walk and noise in milli-percent and milli-°C, with a gap; seed 1 has no temperature.
+    static func observations(seed: UInt64, on grid: TimeGrid) -> [Observation] {
+        var observations: [Observation] = []
         var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
         func next(_ range: Int64) -> Int64 {  // -range … range, xorshift64*
             state ^= state >> 12
@@ -55,18 +59,18 @@ package struct GoldenVector: Sendable, Equatable {
             return Int64((state &* 0x2545_F491_4F6C_DD1D) >> 33) % (2 * range + 1) - range
         }
         let perDay = Int64(86_400_000 / grid.step.ms)
-        var level = 30_000 + Int64(seed) * 7_000 % 60_000
-        for bin in 0..<(Int64(History.days) * perDay) {
+        var level = 30_000 + Int64(seed % 60_000) * 7_000 % 60_000
+        for bin in 0..<(12 * perDay) {
             level = max(5_000, min(99_000, level + next(300)))
             let phase = bin % perDay
             let triangle = (phase < perDay / 2 ? phase : perDay - phase) * 16_000 / perDay
             guard bin % 97 != 13 else { continue }
-            history.append(
+            observations.append(
                 Observation(
                     validAt: Instant(ms: (bin + 1) * grid.step.ms),
                     humidity: RelativeHumidity(percent: Double(max(0, min(100_000, level - triangle + next(500)))) / 1_000),
                     temperature: seed == 1 ? nil : Temperature(celsius: Double(8_000 + triangle + next(200)) / 1_000)))
         }
-        return history
+        return observations
     }
 }

@@ -4,11 +4,11 @@ package import Measures
 /// A model and what must be known of it before it may run.
 package struct Release: Sendable, Equatable {
     package var header: ReleaseHeader
-    package var model: ForecastModel
+    package var network: Network
 
-    package init(header: ReleaseHeader, model: ForecastModel) {
+    package init(header: ReleaseHeader, network: Network) {
         self.header = header
-        self.model = model
+        self.network = network
     }
 
     /// An expired release forecasts on: an old model is better than none, but somebody should look.

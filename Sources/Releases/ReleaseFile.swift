@@ -84,8 +84,8 @@ package struct ReleaseFile: Sendable, Equatable {
             var trailer = ByteReader(bytes[contentLength...])
             digest = Array(try trailer.raw(32))
             let signed = Int(try trailer.byte())
-            guard (1...2).contains(signed), try trailer.raw(7).allSatisfy({ $0 == 0 }) else {
-                throw ReleaseRefusal.format("\(signed) signatures, 1 or 2 expected")
+            guard signed <= 2, try trailer.raw(7).allSatisfy({ $0 == 0 }) else {
+                throw ReleaseRefusal.format("\(signed) signatures, at most 2 expected")
             }
             var signatures: [Signature] = []
             for place in 0..<2 {
@@ -110,10 +110,10 @@ package struct ReleaseFile: Sendable, Equatable {
     ) throws -> [UInt8] {
         let parts: [(Tag, [UInt8])] = [
             (.header, ReleaseSections.header(release.header)),
-            (.contract, ReleaseSections.contract(release.model)),
-            (.weights, ReleaseSections.tensors(ReleaseSections.weights(release.model))),
-            (.calibration, ReleaseSections.tensors(ReleaseSections.calibration(release.model))),
-            (.golden, ReleaseSections.golden(GoldenVector.vectors(of: release.model))),
+            (.contract, ReleaseSections.contract(release.network)),
+            (.weights, ReleaseSections.tensors(ReleaseSections.weights(release.network))),
+            (.calibration, ReleaseSections.tensors(ReleaseSections.calibration(release.network))),
+            (.golden, ReleaseSections.golden(GoldenVector.vectors(of: release.network))),
         ]
         let padded = parts.map { (tag: $0.0, bytes: $0.1 + [UInt8](repeating: 0, count: (8 - $0.1.count % 8) % 8)) }
         let contentLength = 24 + 16 * padded.count + padded.reduce(0) { $0 + $1.bytes.count }

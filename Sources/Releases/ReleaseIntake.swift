@@ -35,18 +35,18 @@ package enum ReleaseIntake {
             if let accepted = demand.counterAbove, header.counter <= accepted {
                 throw ReleaseRefusal.counter(offered: header.counter, accepted: accepted)
             }
-            let model = try model(file)
+            let network = try network(file)
             let golden = try ReleaseSections.golden(file.sections[.golden] ?? [])
-            for step in model.steps {
-                let own = golden.filter { $0.stepSeconds == Int(step.grid.step.wholeSeconds) }
+            for grid in GoldenVector.grids {
+                let own = golden.filter { $0.stepSeconds == Int(grid.step.wholeSeconds) }
                 guard own.count >= GoldenVector.perStep else {
                     throw ReleaseRefusal.golden("\(own.count) vectors, at least \(GoldenVector.perStep) expected")
                 }
             }
             for vector in golden {
-                if let fault = vector.fault(in: model) { throw ReleaseRefusal.golden(fault) }
+                if let fault = vector.fault(in: network) { throw ReleaseRefusal.golden(fault) }
             }
-            return Release(header: header, model: model)
+            return Release(header: header, network: network)
         } catch let refusal as ReleaseRefusal {
             throw refusal
         } catch {
@@ -54,22 +54,18 @@ package enum ReleaseIntake {
         }
     }
 
-    private static func model(_ file: ReleaseFile) throws -> ForecastModel {
-        let contract = try ReleaseSections.contract(file.sections[.contract] ?? [])
-        guard !contract.isEmpty else { throw ReleaseRefusal.contract("no step is served") }
+    private static func network(_ file: ReleaseFile) throws -> Network {
+        let shape = try ReleaseSections.contract(file.sections[.contract] ?? [])
         let tensors = try ReleaseSections.tensors(file.sections[.weights] ?? []) + ReleaseSections.tensors(file.sections[.calibration] ?? [])
         func values(_ name: String, _ shape: [Int]) throws -> [Float] {
             guard let tensor = tensors.first(where: { $0.name == name }) else { throw ReleaseRefusal.format("the tensor «\(name)» is missing") }
             guard tensor.shape == shape else { throw ReleaseRefusal.format("the tensor «\(name)» has the shape \(tensor.shape), \(shape) expected") }
             return tensor.values
         }
-        return ForecastModel(
-            steps: try contract.map { step in
-                let seconds = step.grid.step.wholeSeconds
-                return StepModel(
-                    grid: step.grid, leadTimes: step.leadTimes, features: step.features,
-                    coefficients: try values("ridge.\(seconds)", [step.leadTimes.count, step.features.count]),
-                    quantiles: try values("interval.\(seconds)", [step.leadTimes.count, ForecastShape.levels.count]))
-            })
+        let parameters = try values("network", [shape.blocks, 16])
+        let spreads = try values("spreads", [Network.Shape.knots, Network.Shape.levels])
+        guard spreads.allSatisfy({ (0.1...10).contains($0) }) else { throw ReleaseRefusal.format("the tensor «spreads» leaves 0.1 to 10") }
+        return Network(
+            shape: shape, parameters: (0..<shape.blocks).map { SIMD16(parameters[($0 * 16)..<($0 * 16 + 16)]) }, spreads: spreads)
     }
 }

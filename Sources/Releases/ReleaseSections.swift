@@ -35,54 +35,49 @@ enum ReleaseSections {
         return ReleaseHeader(counter: counter, modelID: modelID, createdAt: createdAt, expiresAt: expiresAt, provenance: provenance)
     }
 
-    // MARK: contract: per step its lead times, the levels, the names of the features
+    // MARK: contract: the grids served, levels, knots of lead time, names of the inputs, units of the hidden layers
 
-    static func contract(_ model: ForecastModel) -> [UInt8] {
+    static func contract(_ network: Network) -> [UInt8] {
         var writer = ByteWriter()
-        writer.varint(UInt64(model.steps.count))
-        for step in model.steps {
-            writer.varint(UInt64(step.grid.step.wholeSeconds))
-            writer.varint(UInt64(step.leadTimes.count))
-            for leadTime in step.leadTimes { writer.varint(UInt64(leadTime.wholeSeconds)) }
-            writer.varint(UInt64(ForecastShape.levels.count))
-            for level in ForecastShape.levels { writer.fixed(level.bitPattern) }
-            writer.varint(UInt64(step.features.count))
-            for feature in step.features { writer.text(feature.name) }
+        for numbers in [GoldenVector.grids.map(\.step), NetworkInputs.knots] {
+            writer.varint(UInt64(numbers.count))
+            for number in numbers { writer.varint(UInt64(number.wholeSeconds)) }
         }
+        writer.varint(UInt64(ForecastShape.levels.count))
+        for level in ForecastShape.levels { writer.fixed(level.bitPattern) }
+        for names in [NetworkInputs.sharedNames, NetworkInputs.leadNames] {
+            writer.varint(UInt64(names.count))
+            for name in names { writer.text(name) }
+        }
+        writer.varint(UInt64(network.shape.first))
+        writer.varint(UInt64(network.shape.second))
         return writer.bytes
     }
 
-    struct StepContract {
-        let grid: TimeGrid
-        let leadTimes: [Duration]
-        let features: [Feature]
-    }
-
-    static func contract(_ bytes: ArraySlice<UInt8>) throws -> [StepContract] {
+    static func contract(_ bytes: ArraySlice<UInt8>) throws -> Network.Shape {
         var reader = ByteReader(bytes)
-        var steps: [StepContract] = []
-        for _ in 0..<(try reader.count(upTo: 4)) {
-            let seconds = try reader.count(upTo: 86_400)
-            guard let grid = [TimeGrid.fine, .hourly].first(where: { $0.step == .seconds(seconds) }),
-                !steps.contains(where: { $0.grid == grid })
-            else { throw ReleaseRefusal.contract("a grid of \(seconds) s") }
-            var leadTimes: [Duration] = []
-            for _ in 0..<(try reader.count(upTo: 256)) { leadTimes.append(.seconds(try reader.count(upTo: 864_000))) }
-            guard leadTimes == ForecastShape.leadTimes(on: grid) else { throw ReleaseRefusal.contract("other lead times than this program's") }
-            var levels: [Double] = []
-            for _ in 0..<(try reader.count(upTo: 64)) { levels.append(Double(bitPattern: try reader.fixed())) }
-            guard levels == ForecastShape.levels else { throw ReleaseRefusal.contract("other levels than this program's") }
-            var features: [Feature] = []
-            for _ in 0..<(try reader.count(upTo: 512)) {
-                let name = try reader.text(limit: 64)
-                guard let feature = Feature(name: name) else { throw ReleaseRefusal.contract("the feature «\(name)»") }
-                features.append(feature)
+        for (what, expected) in [("grids", GoldenVector.grids.map(\.step)), ("knots of lead time", NetworkInputs.knots)] {
+            var found: [Duration] = []
+            for _ in 0..<(try reader.count(upTo: 64)) { found.append(.seconds(try reader.count(upTo: 864_000))) }
+            guard found == expected else { throw ReleaseRefusal.contract("other \(what) than this program's") }
+        }
+        var levels: [Double] = []
+        for _ in 0..<(try reader.count(upTo: 64)) { levels.append(Double(bitPattern: try reader.fixed())) }
+        guard levels == ForecastShape.levels else { throw ReleaseRefusal.contract("other levels than this program's") }
+        for expected in [NetworkInputs.sharedNames, NetworkInputs.leadNames] {
+            var names: [String] = []
+            for _ in 0..<(try reader.count(upTo: 256)) { names.append(try reader.text(limit: 64)) }
+            guard names == expected else {
+                let other = zip(names, expected).first { $0 != $1 }?.0 ?? "\(names.count) of them"
+                throw ReleaseRefusal.contract("the inputs of its network: «\(other)»")
             }
-            guard !features.isEmpty else { throw ReleaseRefusal.contract("no feature") }
-            steps.append(StepContract(grid: grid, leadTimes: leadTimes, features: features))
+        }
+        let (first, second) = (try reader.count(upTo: 256), try reader.count(upTo: 256))
+        guard first > 0, second > 0, first % 16 == 0, second % 16 == 0 else {
+            throw ReleaseRefusal.contract("hidden layers of \(first) and \(second) units, multiples of 16 expected")
         }
         try expectPadding(reader)
-        return steps
+        return Network.Shape(first: first, second: second)
     }
 
     // MARK: tensors: name, type, shape, values
@@ -95,17 +90,12 @@ enum ReleaseSections {
 
     private static let float32: UInt8 = 1
 
-    static func weights(_ model: ForecastModel) -> [Tensor] {
-        model.steps.map {
-            Tensor(name: "ridge.\($0.grid.step.wholeSeconds)", shape: [$0.leadTimes.count, $0.features.count], values: $0.coefficients)
-        }
+    static func weights(_ network: Network) -> [Tensor] {
+        [Tensor(name: "network", shape: [network.shape.blocks, 16], values: network.parameters.flatMap { block in (0..<16).map { block[$0] } })]
     }
 
-    static func calibration(_ model: ForecastModel) -> [Tensor] {
-        model.steps.map {
-            Tensor(
-                name: "interval.\($0.grid.step.wholeSeconds)", shape: [$0.leadTimes.count, ForecastShape.levels.count], values: $0.quantiles)
-        }
+    static func calibration(_ network: Network) -> [Tensor] {
+        [Tensor(name: "spreads", shape: [Network.Shape.knots, Network.Shape.levels], values: network.spreads)]
     }
 
     static func tensors(_ tensors: [Tensor]) -> [UInt8] {

@@ -45,6 +45,17 @@ package enum Files {
         }
     }
 
+    /// Where a file that ships with the programs is: beside this one, or below share/vaho of the same prefix.
+    package static func shipped(_ name: String) -> String? {
+        var path = [CChar](repeating: 0, count: 4_096)
+        let count = unsafe readlink("/proc/self/exe", &path, path.count)
+        guard count > 0, count < path.count else { return nil }
+        let bytes = path[..<count].map { UInt8(bitPattern: $0) }
+        guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return nil }
+        let folder = String(decoding: bytes[..<slash], as: UTF8.self)
+        return ["\(folder)/\(name)", "\(folder)/../share/vaho/\(name)"].first { exists($0) }
+    }
+
     /// Blocks of a file from an offset on, in turn. One that the disk cannot read is passed over, a last one that is not whole left out.
     package static func forEachBlock(of path: String, from offset: Int, size: Int, _ body: (ArraySlice<UInt8>) throws -> Void) throws {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)

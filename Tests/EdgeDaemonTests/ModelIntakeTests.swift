@@ -1,4 +1,5 @@
 @testable import EdgeDaemon
+import Examples
 import Forecasting
 import Foundation
 import Measures
@@ -16,18 +17,12 @@ import Wire
 
     private func key(_ byte: UInt8) throws -> PrivateKey { try PrivateKey(seed: [UInt8](repeating: byte, count: 32)) }
 
-    private func file(counter: UInt64, weight: Float = 0.01, key: PrivateKey) throws -> [UInt8] {
-        let features = Feature.contract(stepSeconds: 3_600)
-        let leadTimes = ForecastShape.leadTimes(on: .hourly)
-        let step = StepModel(
-            grid: .hourly, leadTimes: leadTimes, features: features,
-            coefficients: [Float](repeating: weight, count: leadTimes.count * features.count),
-            quantiles: leadTimes.flatMap { _ in (-3...3).map { Float($0) } })
+    private func file(counter: UInt64, size: Float = 0.01, key: PrivateKey) throws -> [UInt8] {
         let release = Release(
             header: ReleaseHeader(
                 counter: counter, modelID: "m\(counter)", createdAt: Instant(ms: 1), expiresAt: Instant(ms: 2),
                 provenance: Provenance(snapshot: "", codeVersion: "", seed: 0, configuration: "", parent: "", backtest: "")),
-            model: ForecastModel(steps: [step]))
+            network: anyNetwork(size: size))
         return try ReleaseFile.bytes(of: release, sha256: { SHA256.digest($0) }) { message in
             [ReleaseFile.Signature(keyID: key.publicKey.id, signature: try key.signature(of: message))]
         }
@@ -74,7 +69,7 @@ import Wire
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
         let intake = try intake(store)
-        let (first, second) = (try file(counter: 5, key: key(1)), try file(counter: 6, weight: 0.02, key: key(1)))
+        let (first, second) = (try file(counter: 5, key: key(1)), try file(counter: 6, size: 0.02, key: key(1)))
         await intake.take(first, as: name(5, first))
         await intake.take(second, as: name(6, second))
         #expect(intake.active.current?.name == name(6, second))

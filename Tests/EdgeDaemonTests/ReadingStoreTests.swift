@@ -228,14 +228,14 @@ extension ReadingStore {
         let store = try await store()
         let id = try await sensor(store)
         let air = try #require(SensorName("air"))
-        var history = History(grid: .fine)
+        var forecaster = AdaptiveForecaster(grid: .fine, network: nil)
         var outcomes: [ReadingStore.Outcome] = []
         for bin in 1...40 as ClosedRange<Int64> {
             let now = observation(bin, 50 + Double(bin % 7))
-            history.append(now)
+            forecaster.observe(now)
             outcomes.append(
                 ReadingStore.Outcome(
-                    sensor: air, observation: now, through: .key(bin), forecast: Forecaster.forecast(history, model: nil), releaseCounter: 7,
+                    sensor: air, observation: now, through: .key(bin), forecast: forecaster.forecast(), releaseCounter: 7,
                     issuedAt: now.validAt))
         }
         try await store.append([], outcomes: outcomes)
@@ -254,9 +254,9 @@ extension ReadingStore {
     }
 
     @Test func `a forecast keeps its digits in a row of about nine hundred bytes, and seven lead times when it is old`() throws {
-        var history = History(grid: .fine)
-        for bin in 1...300 as ClosedRange<Int64> { history.append(observation(bin, 40 + Double(bin % 11))) }
-        let forecast = try #require(Forecaster.forecast(history, model: nil))
+        var forecaster = AdaptiveForecaster(grid: .fine, network: nil)
+        for bin in 1...300 as ClosedRange<Int64> { forecaster.observe(observation(bin, 40 + Double(bin % 11))) }
+        let forecast = try #require(forecaster.forecast())
         let bytes = StoredForecast.bytes(forecast)
         #expect((700...1_100).contains(bytes.count))
         let read = try StoredForecast.forecast(bytes, origin: forecast.origin)
@@ -271,14 +271,19 @@ extension ReadingStore {
     @Test func `a restart takes in the readings after the last observation, as if it had not stopped`() async throws {
         let taken = (1...25).map { Reading(takenAt: Instant(ms: Int64($0) * 60_000), humidityMpct: Int32(40_000 + $0 * 10)) }
         func run(_ state: inout SensorForecasting, _ readings: ArraySlice<Reading>) -> [SensorForecasting.Result] {
-            zip(readings.indices, readings).flatMap { state.take($0.1, number: Int64($0.0), release: nil) }
+            zip(readings.indices, readings).flatMap { state.take($0.1, number: Int64($0.0)) }
         }
-        var whole = SensorForecasting(grid: .fine, observations: [], through: -1)
+        func sensorForecasting(_ observations: [Observation], through: Int64) -> SensorForecasting {
+            var forecaster = AdaptiveForecaster(grid: .fine, network: nil)
+            for observation in observations { forecaster.observe(observation) }
+            return SensorForecasting(forecaster: forecaster, releaseCounter: 0, through: through)
+        }
+        var whole = sensorForecasting([], through: -1)
         let unbroken = run(&whole, taken[...])
-        var first = SensorForecasting(grid: .fine, observations: [], through: -1)
+        var first = sensorForecasting([], through: -1)
         let before = run(&first, taken[..<14])
         let through = try #require(before.last?.through)
-        var second = SensorForecasting(grid: .fine, observations: before.map(\.observation), through: through)
+        var second = sensorForecasting(before.map(\.observation), through: through)
         let after = run(&second, taken[(Int(through) + 1)...])
         #expect((before + after).map(\.observation) == unbroken.map(\.observation))
         #expect((before + after).map(\.forecast) == unbroken.map(\.forecast))
@@ -293,13 +298,13 @@ extension ReadingStore {
         var outcomes: [ReadingStore.Outcome] = []
         for sensor in ["air", "other"] {
             let sensor = try #require(SensorName(sensor))
-            var history = History(grid: .fine)
+            var forecaster = AdaptiveForecaster(grid: .fine, network: nil)
             for bin in [1, 2, 1_000] as [Int64] {
                 let now = Observation(validAt: Instant(ms: bin * 600_000), humidity: RelativeHumidity(percent: 50), temperature: nil)
-                history.append(now)
+                forecaster.observe(now)
                 outcomes.append(
                     ReadingStore.Outcome(
-                        sensor: sensor, observation: now, through: .key(bin), forecast: Forecaster.forecast(history, model: nil), releaseCounter: 1,
+                        sensor: sensor, observation: now, through: .key(bin), forecast: forecaster.forecast(), releaseCounter: 1,
                         issuedAt: now.validAt))
             }
         }

@@ -246,10 +246,10 @@ private struct Random {
         let store = try await folder.open()
         func outcome(_ bin: Int64) -> ReadingStore.Outcome {
             let now = Observation(validAt: Instant(ms: bin * 600_000), humidity: RelativeHumidity(percent: 50), temperature: nil)
-            var history = History(grid: .fine)
-            history.append(now)
+            var forecaster = AdaptiveForecaster(grid: .fine, network: nil)
+            forecaster.observe(now)
             return ReadingStore.Outcome(
-                sensor: air, observation: now, through: .row(0), forecast: Forecaster.forecast(history, model: nil), releaseCounter: 0,
+                sensor: air, observation: now, through: .row(0), forecast: forecaster.forecast(), releaseCounter: 0,
                 issuedAt: now.validAt)
         }
         try await store.append(minutes(1, from: 100), outcomes: [outcome(100)])

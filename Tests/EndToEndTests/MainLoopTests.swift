@@ -59,7 +59,7 @@ import Testing
         let (edge, port, environment) = try await start("tower", "airport", speed: 400_000)
         _ = try await seen("a forecast by the release") { () -> Bool? in
             let made = try await edgeJSON(port, "/v1/forecast").json
-            return made["method"] as? String == "ridge" && counter(made) == trained ? true : nil
+            return made["method"] as? String == "network" && counter(made) == trained ? true : nil
         }
         _ = try await seen("the live error of the release in the cloud") { () -> Bool? in
             let scores = try await cloud.device("tower")["scores"] as? [[String: Any]] ?? []

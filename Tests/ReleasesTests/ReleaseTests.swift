@@ -1,4 +1,5 @@
 import Bytes
+import Examples
 import Forecasting
 import Measures
 import Observing
@@ -10,20 +11,13 @@ import Testing
     static func trustedKey() throws -> PrivateKey { try PrivateKey(seed: [UInt8](repeating: 7, count: 32)) }
 
     static func release(counter: UInt64 = 5) -> Release {
-        let steps = [TimeGrid.fine, .hourly].map { grid -> StepModel in
-            let features = Feature.contract(stepSeconds: Int(grid.step.wholeSeconds))
-            let leadTimes = ForecastShape.leadTimes(on: grid)
-            return StepModel(
-                grid: grid, leadTimes: leadTimes, features: features,
-                coefficients: (0..<leadTimes.count * features.count).map { Float($0 % 13 - 6) / 100 },
-                quantiles: leadTimes.indices.flatMap { lead in (-3...3).map { Float($0) * 0.1 * Float(lead + 1) / 10 } })
-        }
+        let network = anyNetwork(seed: 3)
         let provenance = Provenance(snapshot: "abc", codeVersion: "test", seed: 0, configuration: "def", parent: "", backtest: "1 h 2.0")
         return Release(
             header: ReleaseHeader(
-                counter: counter, modelID: "ridge-test", createdAt: Instant(ms: 1_700_000_000_000), expiresAt: Instant(ms: 1_800_000_000_000),
+                counter: counter, modelID: "network-test", createdAt: Instant(ms: 1_700_000_000_000), expiresAt: Instant(ms: 1_800_000_000_000),
                 provenance: provenance),
-            model: ForecastModel(steps: steps))
+            network: network)
     }
 
     static func file(_ release: Release = release(), key: PrivateKey? = nil) throws -> [UInt8] {

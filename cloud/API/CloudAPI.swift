@@ -3,7 +3,7 @@ internal import Forecasting
 package import HTTPServer
 internal import Measures
 internal import Page
-internal import Pipeline
+package import Pipeline
 package import Runtime
 internal import Text
 internal import Wire
@@ -25,12 +25,14 @@ package struct CloudAPI: Service {
     private let tls: HTTPServer.TLS?
 
     package init(
-        archive: Archive, reader: Archive, ingest: Ingest, address: String, port: UInt16, tls: HTTPServer.TLS?, releaseKeys: String, log: Log
+        archive: Archive, reader: Archive, ingest: Ingest, address: String, port: UInt16, tls: HTTPServer.TLS?, releaseKeys: String,
+        pretrained: Pretrained?,
+        log: Log
     ) {
         self.archive = archive
         self.reader = reader
         self.ingest = ingest
-        forecasts = FleetForecasts(reader: reader)
+        forecasts = FleetForecasts(reader: reader, pretrained: pretrained)
         self.address = address
         self.port = port
         self.tls = tls

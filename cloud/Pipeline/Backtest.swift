@@ -6,13 +6,6 @@ internal import Text
 
 /// Replays recorded series and forecasts at given origins, seeing at each nothing after it.
 package struct Backtest: Sendable {
-    /// What forecasts.
-    package enum Method: Sendable {
-        case local  // a ridge fitted to the series' own past at every origin
-        case model(ForecastModel)  // a release
-        case builtIn  // the damped anomaly
-    }
-
     package struct Origin: Sendable {
         package let series: String
         package let at: Instant
@@ -21,13 +14,13 @@ package struct Backtest: Sendable {
     package let folder: String
     package let origins: [String: Set<Instant>]  // by series
     package let leadTimes: [Duration]
-    package let method: Method
+    package let network: Network?  // without one the damped anomaly and what the device learns
 
-    package init(folder: String, origins: [Origin], leadTimes: [Duration], method: Method) {
+    package init(folder: String, origins: [Origin], leadTimes: [Duration], network: Network?) {
         self.folder = folder
         self.origins = Dictionary(grouping: origins, by: \.series).mapValues { Set($0.map(\.at)) }
         self.leadTimes = leadTimes
-        self.method = method
+        self.network = network
     }
 
     /// `series,origin_time`, a header first.
@@ -58,25 +51,18 @@ package struct Backtest: Sendable {
 
     /// The predictions of one series as CSV lines `series,origin_time,horizon_s,p10,p50,p90`, in order of origin.
     @concurrent package func lines(ofSeries name: String) async throws -> (lines: String, missing: Int) {
-        let observations = try Backtest.read("\(folder)/\(name).csv")
+        let observations = try SeriesFolder(folder).observations(ofSeries: name)
         let grid = TimeGrid(takenAt: observations.prefix(1_000).map(\.validAt))
         let wanted = origins[name] ?? []
         let served = leadTimes.filter { ForecastShape.isServed($0, on: grid) }
         var made = 0
         var text = ""
-        var local = LocalRidge(grid: grid, leadTimes: served)
-        var history = History(grid: grid)
+        var forecaster = AdaptiveForecaster(grid: grid, network: network)
         for observation in observations {
             try Task.checkCancellation()
-            if case .local = method { local.observe(observation) } else { history.append(observation) }
+            forecaster.observe(observation)
             guard wanted.contains(observation.validAt) else { continue }
-            let forecast =
-                switch method {
-                case .local: local.forecast()
-                case .model(let model): Forecaster.forecast(history, model: model)
-                case .builtIn: Forecaster.forecast(history, model: nil)
-                }
-            guard let forecast else { continue }
+            guard let forecast = forecaster.forecast() else { continue }
             made += 1
             for leadTime in served {
                 guard let lead = forecast.leadTimes.firstIndex(of: leadTime) else { continue }
@@ -87,30 +73,6 @@ package struct Backtest: Sendable {
             }
         }
         return (text, wanted.count - made)
-    }
-
-    private static func read(_ path: String) throws -> [Observation] {
-        let lines = try LineReader(path: path)
-        do {
-            guard let header = try lines.next() else { throw BacktestFault("\(path) is empty") }
-            let format = try SeriesCSV(header: header)
-            var observations: [Observation] = []
-            while let line = try lines.next() {
-                guard !line.isEmpty else { continue }
-                let row = try format.row(line, line: lines.line)
-                guard let humidity = row.humidityPct else { continue }
-                if let last = observations.last, last.validAt.ms >= row.takenAtMs {
-                    throw BacktestFault("\(path): line \(lines.line): the time is not after the line's before")
-                }
-                observations.append(
-                    Observation(
-                        validAt: Instant(ms: row.takenAtMs), humidity: RelativeHumidity(percent: min(100, max(0, humidity))),
-                        temperature: row.temperatureC.map { Temperature(celsius: $0) }))
-            }
-            return observations
-        } catch let error as SeriesCSV.Malformed {
-            throw BacktestFault("\(path): \(error)")
-        }
     }
 }
 

@@ -8,31 +8,53 @@ package import Wire
 /// Forecasts on demand from the cloud's observations: the same code and the same release as on the edge.
 package actor FleetForecasts {
     private let reader: Archive
-    private var loaded: (name: ReleaseName, model: ForecastModel)?
+    private let pretrained: Pretrained?
+    private var loaded: (name: ReleaseName, network: Network)?
+    private var made: [Int64: Made] = [:]  // by sensor
 
-    package init(reader: Archive) { self.reader = reader }
+    /// A sensor's newest forecast: what it has learnt is replayed once for each new observation, not for each question.
+    private struct Made {
+        let lastAt: Instant
+        let release: ReleaseName?
+        let forecast: QuantileForecast?
+    }
+    private static let mostKept = 1_000
+
+    /// - Parameter pretrained: forecasts while there is no champion.
+    package init(reader: Archive, pretrained: Pretrained? = nil) {
+        self.reader = reader
+        self.pretrained = pretrained
+    }
 
     /// - Returns: `nil` when the sensor has no observation.
     package func forecast(_ sensor: Archive.Sensor) async throws -> (forecast: QuantileForecast, release: ReleaseName?)? {
         guard let lastAt = sensor.lastAt else { return nil }
-        var history = History(grid: sensor.grid)
-        for observation in try await reader.observations(sensor: sensor.id, since: lastAt - .seconds(History.days * 86_400)) {
-            // The bin of the newest reading is still open, unless that reading ends it: the edge would not forecast from it either.
-            if observation.validAt <= lastAt { history.append(observation) }
-        }
         let champion = try await champion()
-        guard let forecast = Forecaster.forecast(history, model: champion?.model) else { return nil }
-        return (forecast, forecast.method == .ridge ? champion?.name : nil)
+        if let made = made[sensor.id], made.lastAt == lastAt, made.release == champion?.name { return made.forecast.map { ($0, made.release) } }
+        var forecaster = AdaptiveForecaster(grid: sensor.grid, network: champion?.network ?? pretrained?.network)
+        for observation in try await reader.observations(sensor: sensor.id, since: lastAt - AdaptiveForecaster.memory) {
+            // The bin of the newest reading is still open, unless that reading ends it: the edge would not forecast from it either.
+            if observation.validAt <= lastAt { forecaster.observe(observation) }
+        }
+        if made.count >= FleetForecasts.mostKept { made = [:] }
+        let forecast = forecaster.forecast()
+        made[sensor.id] = Made(lastAt: lastAt, release: champion?.name, forecast: forecast)
+        return forecast.map { ($0, champion?.name) }
     }
 
-    private func champion() async throws -> (name: ReleaseName, model: ForecastModel)? {
+    private func champion() async throws -> (name: ReleaseName, network: Network)? {
         guard let name = try await reader.releaseName(alias: Archive.champion) else { return nil }
         if let loaded, loaded.name == name { return loaded }
         guard let bytes = try await reader.releaseBytes(counter: name.counter) else { return nil }
         // The archive's own file, registered after all checks; its hash says that it is still that.
-        let release = try ReleaseIntake.open(
-            bytes, ReleaseIntake.Demand(sha256: name.sha256, counterAbove: nil, isSignatureNeeded: false), ReleaseSigner.cryptography(trusting: []))
-        loaded = (name, release.model)
+        do {
+            let release = try ReleaseIntake.open(
+                bytes, ReleaseIntake.Demand(sha256: name.sha256, counterAbove: nil, isSignatureNeeded: false),
+                ReleaseSigner.cryptography(trusting: []))
+            loaded = (name, release.network)
+        } catch  where error.isFinal {
+            return nil  // of an earlier program's kind: devices do not use it either
+        }
         return loaded
     }
 }

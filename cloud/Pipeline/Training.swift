@@ -1,5 +1,6 @@
 package import Archive
 package import Forecasting
+internal import Learning
 package import Measures
 internal import Observing
 internal import Releases
@@ -15,13 +16,16 @@ package struct Training: Sendable {
 
     private let archive: Archive
     private let reader: Archive
+    private let pretrained: Pretrained?
 
     /// - Parameters:
     ///   - archive: gets the release and the run.
     ///   - reader: gives the observations; may be the same.
-    package init(archive: Archive, reader: Archive) {
+    ///   - pretrained: where the fleet's first model begins.
+    package init(archive: Archive, reader: Archive, pretrained: Pretrained? = nil) {
         self.archive = archive
         self.reader = reader
+        self.pretrained = pretrained
     }
 
     package enum Outcome: String, Sendable {
@@ -59,55 +63,79 @@ package struct Training: Sendable {
         if try await archive.runs(limit: 1).first?.snapshot == hash {
             return Result(outcome: .unchanged, detail: "nothing has come since the last run", release: nil)
         }
-        guard let candidate = try await Training.fit(series) else {
+        let champion = try await champion()
+        guard let candidate = try await Training.fit(series, from: champion?.network ?? pretrained?.network) else {
             let longest = series.map { Double($0.bins) * Double($0.grid.step.ms) / 86_400_000 }.max() ?? 0
             return try await finish(.too_little_data, "the longest series has \(Int(longest)) days, about \(Int(Training.leastDays)) are needed")
         }
-        let champion = try await championModel()
-        let comparison = await Training.compare(series, candidate, champion?.model)
+        let shipped = try await isShippedReleaseInUse() ? pretrained?.network : nil
+        let opponent = champion?.network ?? shipped
+        let comparison = await Training.compare(series, candidate, opponent)
         let summary = Training.summary(comparison)
         guard comparison.verdict == .pass else { return try await finish(.champion_kept, "\(comparison.verdict.rawValue): \(summary)") }
         let release = Release(
             header: ReleaseHeader(
-                counter: try await archive.nextCounter(now: now), modelID: "ridge-\(hash.prefix(8))", createdAt: now,
+                counter: try await archive.nextCounter(now: now), modelID: "network-\(hash.prefix(8))", createdAt: now,
                 expiresAt: now + Training.lifetime,
                 provenance: Provenance(
-                    snapshot: hash, codeVersion: Training.codeVersion, seed: 0, configuration: Training.configurationHash(candidate),
-                    parent: champion.map { Hexadecimal.text($0.name.sha256) } ?? "", backtest: summary)),
-            model: candidate)
+                    snapshot: hash, codeVersion: Training.codeVersion, seed: Training.settings.seed, configuration: Training.configurationHash(),
+                    parent: champion?.sha256 ?? pretrained?.sha256 ?? "", backtest: summary)),
+            network: candidate)
         let bytes = try ReleaseSigner(folder: archive.folder).file(release)
         let name = try await archive.promote(bytes, header: release.header, reason: "training run, \(cause): \(summary)", now: now)
         return try await finish(.promoted, summary, name)
     }
 
-    private func championModel() async throws -> (name: ReleaseName, model: ForecastModel)? {
+    /// As long as the fleet has no champion, a candidate has to beat what the devices forecast by: the shipped release, unless
+    /// all that say so run without one.
+    private func isShippedReleaseInUse() async throws -> Bool {
+        var reports: [DeviceReport] = []
+        for device in try await reader.devices() { if let report = try await reader.report(of: device.id) { reports.append(report) } }
+        return reports.isEmpty || reports.contains { $0.release != nil }
+    }
+
+    private func champion() async throws -> (sha256: String, network: Network)? {
         guard let name = try await reader.releaseName(alias: Archive.champion), let bytes = try await reader.releaseBytes(counter: name.counter)
         else { return nil }
         let signer = try ReleaseSigner(folder: archive.folder)
-        let release = try ReleaseIntake.open(
-            bytes, ReleaseIntake.Demand(sha256: name.sha256, counterAbove: nil), ReleaseSigner.cryptography(trusting: [signer.publicKey]))
-        return (name, release.model)
-    }
-
-    /// One model for each grid that has enough data. The hourly one learns from all series, the fine one from fine series.
-    /// - Returns: `nil` where no grid has enough.
-    @concurrent package static func fit(_ series: [GriddedSeries]) async throws -> ForecastModel? {
-        var steps: [StepModel] = []
-        for grid in [TimeGrid.fine, .hourly] {
-            var training = RidgeTraining(grid: grid)
-            let own = grid == .hourly ? series.compactMap { $0.hourly() } : series.filter { $0.grid == grid }
-            for one in own {
-                try Task.checkCancellation()
-                training.fit(one)
-            }
-            guard training.solve() else { continue }
-            for one in own { training.calibrate(one) }
-            if let model = training.model() { steps.append(model) }
+        let release: Release
+        do {
+            release = try ReleaseIntake.open(
+                bytes, ReleaseIntake.Demand(sha256: name.sha256, counterAbove: nil), ReleaseSigner.cryptography(trusting: [signer.publicKey]))
+        } catch  where error.isFinal {
+            return nil  // of an earlier program's kind: as good as none
         }
-        return steps.isEmpty ? nil : ForecastModel(steps: steps)
+        return (Hexadecimal.text(name.sha256), release.network)
     }
 
-    @concurrent private static func compare(_ series: [GriddedSeries], _ candidate: ForecastModel, _ champion: ForecastModel?) async -> Comparison {
+    /// A network fitted to the part of every series that the comparison leaves.
+    /// - Parameter start: goes on from its weights; `nil` begins at random.
+    /// - Returns: `nil` where the series hold too little.
+    @concurrent package static func fit(_ series: [GriddedSeries], from start: Network?) async throws -> Network? {
+        var rows = TrainingRows()
+        for (number, one) in series.enumerated() {
+            try Task.checkCancellation()
+            guard Double(one.bins) * Double(one.grid.step.ms) >= leastDays * 86_400_000 else { continue }
+            let sampling = TrainingRows.Sampling(rowsPerSeries: min(18_000, max(200, mostRows / series.count)))
+            rows.add(one, in: Comparison.learntBins(of: one), number: number, sampling: sampling)
+        }
+        guard rows.count >= leastRows, var network = try NetworkTraining(rows, start == nil ? settings : further).run(from: start) else { return nil }
+        network.spreads = IntervalStart.spreads(of: network, on: series.map { ($0, Comparison.learntBins(of: $0)) })
+        return network
+    }
+
+    static let settings = NetworkTraining.Settings()
+    /// From a champion on: fewer and smaller steps, so that what it knows of other air is not lost.
+    private static let further: NetworkTraining.Settings = {
+        var settings = NetworkTraining.Settings()
+        settings.epochs = 4
+        settings.rate = 0.001
+        return settings
+    }()
+    private static let leastRows = 100
+    private static let mostRows = 100_000  // of all series: 1.7 kilobytes each
+
+    @concurrent private static func compare(_ series: [GriddedSeries], _ candidate: Network, _ champion: Network?) async -> Comparison {
         var comparison = Comparison()
         for one in series { comparison.add(one, candidate: candidate, champion: champion) }
         return comparison
@@ -125,8 +153,8 @@ package struct Training: Sendable {
         return "loss \(number(comparison.ratio)) of the champion's; mean absolute error in %RH: " + parts.joined(separator: ", ")
     }
 
-    private static func configurationHash(_ model: ForecastModel) -> String {
-        let text = model.steps.map { "\($0.grid.step.wholeSeconds): \($0.features.map(\.name).joined(separator: " "))" }.joined(separator: "\n")
+    private static func configurationHash() -> String {
+        let text = "\(settings) " + (NetworkInputs.sharedNames + NetworkInputs.leadNames).joined(separator: " ")
         return Hexadecimal.text(SHA256.digest(Array(text.utf8)))
     }
 }

@@ -10,14 +10,16 @@ package struct TrainingScheduler: Service {
     private let reader: Archive
     private let afterDeviceDays: Double
     private let checkPeriod: Duration
+    private let pretrained: Pretrained?
     private let log: Log
 
     /// - Parameter afterDeviceDays: of observations since the last run.
-    package init(archive: Archive, reader: Archive, afterDeviceDays: Double, checkPeriod: Duration, log: Log) {
+    package init(archive: Archive, reader: Archive, afterDeviceDays: Double, checkPeriod: Duration, pretrained: Pretrained?, log: Log) {
         self.archive = archive
         self.reader = reader
         self.afterDeviceDays = afterDeviceDays
         self.checkPeriod = checkPeriod
+        self.pretrained = pretrained
         self.log = log
     }
 
@@ -35,7 +37,7 @@ package struct TrainingScheduler: Service {
         let learnt = try await reader.runs(limit: 1).first?.deviceDays ?? 0
         guard days - learnt >= afterDeviceDays else { return }
         let started = ContinuousClock.now
-        let result = try await Training(archive: archive, reader: reader).run(cause: "new data", now: LabelClock.wallClock)
+        let result = try await Training(archive: archive, reader: reader, pretrained: pretrained).run(cause: "new data", now: LabelClock.wallClock)
         guard result.outcome != .unchanged else { return }
         log(
             .info, "training run ended",

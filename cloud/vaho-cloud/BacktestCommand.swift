@@ -8,13 +8,17 @@ internal import Runtime
 extension Program.Command {
     static let backtest = Program.Command(
         "backtest", "forecast recorded series at given origins, seeing nothing after them",
-        usage: "--data FOLDER --origins FILE --out FILE [--method local|builtin] [--release FILE] [--leads 1h,6h,24h]",
+        usage: "--data FOLDER --origins FILE --out FILE [--local|--pretrained|--release FILE|--trained-on FOLDER] [--leads 1h,6h,24h]",
         options: [
             Arguments.Option("data", value: "FOLDER", "holds SERIES.csv: time,humidity_pct,temperature_c, on its grid"),
             Arguments.Option("origins", value: "FILE", "series,origin_time"),
             Arguments.Option("out", value: "FILE", "gets series,origin_time,horizon_s,p10,p50,p90"),
-            Arguments.Option("method", value: "METHOD", "local (default): a ridge on the series' own past; builtin: the damped anomaly"),
-            Arguments.Option("release", value: "FILE", "forecast by this release instead"),
+            Arguments.Option("local", "the damped anomaly and what the device learns of its own air (default)"),
+            Arguments.Option("pretrained", "by the release that ships and what the device learns, exactly as on the edge"),
+            Arguments.Option("release", value: "FILE", "likewise by this release"),
+            Arguments.Option("trained-on", value: "FOLDER", "likewise by a network trained on the first part of the series in it"),
+            Arguments.Option("share", value: "PERCENT", "that part (default 70)"),
+            Arguments.Option("without", value: "LIST", "series left out of that training"),
             Arguments.Option("leads", value: "LIST", "lead times (default 1h,3h,6h,12h,24h,48h,120h)"),
         ]
     ) { arguments in
@@ -33,7 +37,7 @@ extension Program.Command {
         }
         let backtest = Backtest(
             folder: folder, origins: try Backtest.origins(fromFile: originsFile), leadTimes: leadTimes ?? ForecastShape.scored,
-            method: try method(arguments))
+            network: try await network(arguments))
         var text = "series,origin_time,horizon_s,p10,p50,p90\n"
         var missing = 0
         let names = backtest.seriesNames
@@ -51,18 +55,33 @@ extension Program.Command {
         if missing > 0 { StandardOutput.write("\(missing) origins have no observation at their time, and no forecast\n") }
     }
 
-    private static func method(_ arguments: Arguments) throws -> Backtest.Method {
-        if let path = arguments.value("release") {
-            let bytes = try Files.read(path, limit: ReleaseFile.limit)
-            // Any release may be tested: who signed it matters only where it runs.
-            let release = try ReleaseIntake.open(
-                bytes, ReleaseIntake.Demand(counterAbove: nil, isSignatureNeeded: false), ReleaseSigner.cryptography(trusting: []))
-            return .model(release.model)
+    private static func network(_ arguments: Arguments) async throws -> Network? {
+        if let folder = arguments.value("trained-on") { return try await openTraining(folder, arguments).run(progress: tell)?.network }
+        if arguments.has("pretrained") {
+            guard let shipped = try Pretrained() else { throw Failure("\(ShippedRelease.fileName) is not beside the program: give it by --release") }
+            return shipped.network
         }
-        switch arguments.value("method") ?? "local" {
-        case "local": return .local
-        case "builtin": return .builtIn
-        case let other: throw WrongUse("--method=\(other): expected local or builtin")
-        }
+        guard let path = arguments.value("release") else { return nil }
+        let bytes = try Files.read(path, limit: ReleaseFile.limit)
+        // Any release may be tested: who signed it matters only where it runs.
+        return try ReleaseIntake.open(
+            bytes, ReleaseIntake.Demand(counterAbove: nil, isSignatureNeeded: false), ReleaseSigner.cryptography(trusting: [])
+        ).network
     }
+
+    /// By `--share` and `--without`, of the series in a folder.
+    static func openTraining(_ folder: String, _ arguments: Arguments) throws -> OpenTraining {
+        let series = SeriesFolder(folder)
+        let left = Set((arguments.value("without") ?? "").split(separator: ",").map(String.init))
+        var training = OpenTraining(series, names: try series.names(without: left))
+        if let share = arguments.value("share") {
+            guard let percent = Int(share), (10...100).contains(percent) else {
+                throw WrongUse("--share=\(share): expected a whole number from 10 to 100")
+            }
+            training.share = percent
+        }
+        return training
+    }
+
+    static func tell(_ epoch: Int, _ loss: Double) { StandardError.write("pass \(epoch + 1): mean loss \(loss)\n") }
 }

@@ -1,5 +1,6 @@
 internal import Console
 internal import HTTPServer
+internal import Pipeline
 internal import Runtime
 
 extension Arguments.Option {
@@ -12,11 +13,14 @@ struct CloudSettings: Sendable {
     let storeFolder: String
     let listen: Endpoint
     let tls: HTTPServer.TLS?
+    private let pretrainedFile: String?  // the shipped release, where it is not beside the program; `none`: as if there were none
     let trainAfterDeviceDays: Double
     let trainCheckPeriod: Duration
     let silentAfter: Duration
     let webhook: String?
     let logLevel: Log.Level
+
+    func pretrained() throws -> Pretrained? { pretrainedFile == "none" ? nil : try Pretrained(path: pretrainedFile) }
 
     static func read(_ arguments: Arguments) throws -> CloudSettings {
         var file: [String: String] = [:]
@@ -35,6 +39,7 @@ struct CloudSettings: Sendable {
         storeFolder = String(store.dropFirst(7))
         if !store.hasPrefix("sqlite:") || storeFolder.isEmpty { settings.problem("VAHO_STORE=\(store): expected sqlite:DIR") }
         listen = settings.endpoint("VAHO_LISTEN", default: Endpoint(address: "127.0.0.1", port: 8080))
+        pretrainedFile = settings.optional("VAHO_PRETRAINED_FILE")
         trainAfterDeviceDays = Double(settings.integer("VAHO_TRAIN_AFTER_DEVICE_DAYS", default: 28, in: 1...1_000_000))
         trainCheckPeriod = .seconds(settings.integer("VAHO_TRAIN_CHECK_SECONDS", default: 600, in: 1...86_400))
         silentAfter = .seconds(settings.integer("VAHO_SILENT_AFTER_SECONDS", default: 1_800, in: 5...2_592_000))

@@ -9,11 +9,29 @@ internal import Wire
 
 extension Program.Command {
     static let train = Program.Command(
-        "train", "train on all observations now; the model is released if it beats the champion", options: [.config, .store]
+        "train", "train on all observations now; the model is released if it beats the champion",
+        usage: "[--data FOLDER --out FILE [--share PERCENT] [--without LIST]]",
+        options: [
+            .config, .store,
+            Arguments.Option("data", value: "FOLDER", "train on the series in it instead, each a SERIES.csv: time,humidity_pct,temperature_c"),
+            Arguments.Option("out", value: "FILE", "gets the release of them: counter 0, unsigned"),
+            Arguments.Option("share", value: "PERCENT", "the part of each series that is learnt, from its start (default 70)"),
+            Arguments.Option("without", value: "LIST", "series left out"),
+        ]
     ) { arguments in
-        let folder = try CloudSettings.read(arguments).storeFolder
-        let archive = try await Archive(folder: folder)
-        let result = try await Training(archive: archive, reader: archive).run(cause: "manual", now: LabelClock.wallClock)
+        if let data = arguments.value("data") {
+            guard let out = arguments.value("out") else { throw WrongUse("--out is missing: where the release goes") }
+            let training = try openTraining(data, arguments)
+            guard let result = try await training.run(progress: tell) else { throw Failure("\(data) holds too little to learn from") }
+            let bytes = try training.release(of: result)
+            try Files.replace(out, with: bytes)
+            StandardOutput.write("\(out): \(bytes.count) bytes, snapshot \(result.snapshot)\n")
+            return
+        }
+        let settings = try CloudSettings.read(arguments)
+        let archive = try await Archive(folder: settings.storeFolder)
+        let result = try await Training(archive: archive, reader: archive, pretrained: settings.pretrained()).run(
+            cause: "manual", now: LabelClock.wallClock)
         let release = result.release.map { " release \($0.counter)" } ?? ""
         StandardOutput.write("\(result.outcome.rawValue)\(release): \(result.detail)\n")
     }

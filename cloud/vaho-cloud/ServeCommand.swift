@@ -25,15 +25,20 @@ extension Program.Command {
         let stored = Inbox<Void>(limit: 1)
         _ = stored.put(())  // what an earlier run left
         let ingest = Ingest(archive: archive, wake: stored, log: log.component("ingest"))
+        var pretrained: Pretrained?
+        do { pretrained = try settings.pretrained() } catch {
+            log(.error, "shipped release not usable: training begins without it", ["error": "\(error)"])
+        }
         log(.info, "running", ["store": settings.storeFolder, "release_key": signer.publicKey.hexadecimal])
         try await Services.run([
             stop, ingest, Derivation(archive: archive, reader: deriver, wake: stored, log: log.component("derive")),
             CloudAPI(
                 archive: archive, reader: reader, ingest: ingest, address: settings.listen.address, port: settings.listen.port, tls: settings.tls,
-                releaseKeys: ReleaseKeyFile.text([signer.publicKey]), log: log.component("api")),
+                releaseKeys: ReleaseKeyFile.text([signer.publicKey]), pretrained: pretrained, log: log.component("api")),
             SilenceWatch(archive: archive, limit: settings.silentAfter, webhook: settings.webhook, log: log.component("watch")),
             TrainingScheduler(
                 archive: archive, reader: reader, afterDeviceDays: settings.trainAfterDeviceDays, checkPeriod: settings.trainCheckPeriod,
+                pretrained: pretrained,
                 log: log.component("train")),
         ])
         log(.info, "stopped")

@@ -21,7 +21,8 @@ package struct EdgeDaemon {
         let host = HostIdentity.current()
         let store = try await ReadingStore(path: settings.storePath, host: host, log: log.component("store"))
         let intake = ModelIntake(
-            folder: settings.stateFolder, keyFile: settings.releaseKeyFile, store: store, log: log.component("model"))
+            folder: settings.stateFolder, keyFile: settings.releaseKeyFile, pretrained: settings.pretrainedFile, store: store,
+            log: log.component("model"))
         await intake.load()
 
         var opened: [(configured: EdgeSettings.ConfiguredSensor, sensor: any Sensor)] = []

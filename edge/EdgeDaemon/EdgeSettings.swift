@@ -1,5 +1,6 @@
 package import Console
 package import Measures
+internal import Releases
 package import Runtime
 package import Sensors
 
@@ -13,6 +14,7 @@ package struct EdgeSettings: Sendable {
     package var commitPeriod: Duration
     package var cloud: Cloud?
     package var releaseKeyFile: String?
+    package var pretrainedFile: String?  // the shipped release, where it is not beside the program
     package var listen: Endpoint?
     package var retention: ReadingStore.Retention
     package var replaySpeed: Double
@@ -56,6 +58,8 @@ package struct EdgeSettings: Sendable {
             listen = settings.endpoint("VAHO_LISTEN", default: Endpoint(address: "127.0.0.1", port: 8470))
         }
         releaseKeyFile = settings.optional("VAHO_RELEASE_KEY_FILE")
+        pretrainedFile = settings.optional("VAHO_PRETRAINED_FILE") ?? Files.shipped(ShippedRelease.fileName)
+        if pretrainedFile == "none" { pretrainedFile = nil }
         if let releaseKeyFile {
             do { _ = try ModelIntake.trustedKeys(keyFile: releaseKeyFile, folder: stateFolder) } catch {
                 settings.problem("VAHO_RELEASE_KEY_FILE=\(releaseKeyFile): \(error)")

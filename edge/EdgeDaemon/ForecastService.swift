@@ -40,22 +40,25 @@ actor ForecastService: Service {
 
     /// Without what the store has.
     func begin(_ sensor: SensorName, grid: TimeGrid) {
-        sensors[sensor] = SensorForecasting(grid: grid, observations: [], through: waiting.first - 1)
+        let network = release.network
+        sensors[sensor] = SensorForecasting(
+            forecaster: AdaptiveForecaster(grid: grid, network: network.weights), releaseCounter: network.counter, through: waiting.first - 1)
         grids[sensor] = grid
     }
 
-    /// Restores a sensor's state from the store: eight days of observations, then the readings after them.
+    /// Restores a sensor's state from the store: the observations of its memory, then the readings after them.
     func add(_ sensor: SensorName, grid: TimeGrid) async throws {
         guard let id = await store.sensor(named: sensor) else { return }
         let newest = try await store.newestObservation(sensor: id)
-        let since = (newest?.at ?? Instant(ms: 0)) - .seconds(History.days * 86_400)
-        var state = SensorForecasting(grid: grid, observations: try await store.observations(sensor: id, since: since), through: -1)
+        let network = release.network
+        var state = SensorForecasting(
+            forecaster: try await store.forecaster(sensor: id, grid: grid, network: network.weights), releaseCounter: network.counter, through: -1)
         let readings = try await store.readings(sensor: id, after: newest?.through ?? 0)
         var keys = [newest?.through ?? 0]
         var outcomes: [ReadingStore.Outcome] = []
         for (key, reading) in readings {
             // Counted from 0 here; -1 and so the first of `keys` is what the last observation had taken in.
-            let results = state.take(reading, number: Int64(keys.count - 1), release: release.current?.release)
+            let results = state.take(reading, number: Int64(keys.count - 1))
             keys.append(key)
             outcomes += results.map { outcome(sensor, $0, through: .key(keys[Int($0.through) + 1])) }
         }
@@ -101,7 +104,7 @@ actor ForecastService: Service {
             log(.warning, "clock set: earlier readings of this start get their true time", ["offset_ms": correction.offset.ms])
         case .reading(let taken):
             let number = waiting.add(.reading(taken))
-            for result in sensors[taken.sensor]?.take(taken.reading, number: number, release: release.current?.release) ?? [] {
+            for result in sensors[taken.sensor]?.take(taken.reading, number: number) ?? [] {
                 add(result, of: taken.sensor)
             }
         }
@@ -123,13 +126,27 @@ actor ForecastService: Service {
 
     /// Everything the grid made of readings whose time was wrong is made again with their true time, once they are committed.
     private func observeAgain() async throws {
-        for correction in toObserveAgain {
+        let corrections = toObserveAgain
+        for correction in corrections {
             guard let first = try await store.firstKey(of: correction) else { continue }
             try await store.forgetOutcomes(from: first)
         }
-        guard !toObserveAgain.isEmpty else { return }
+        guard !corrections.isEmpty else { return }
         for (sensor, grid) in grids { try await add(sensor, grid: grid) }
-        toObserveAgain = []
+        toObserveAgain.removeFirst(corrections.count)  // another may have come meanwhile
+    }
+
+    /// What a device has learnt is what one release leaves: for another it is learnt again from the stored observations. A sensor
+    /// that observed something meanwhile keeps its release until the next commit.
+    private func switchRelease() async throws {
+        let network = release.network
+        for (sensor, grid) in grids where sensors[sensor].map({ $0.releaseCounter != network.counter }) == true {
+            guard let id = await store.sensor(named: sensor) else { continue }
+            let forecaster = try await store.forecaster(sensor: id, grid: grid, network: network.weights)
+            if sensors[sensor]?.switch(to: forecaster, releaseCounter: network.counter) == true {
+                log(.info, "forecasts by another release", ["sensor": "\(sensor)", "counter": network.counter])
+            }
+        }
     }
 
     // MARK: commit
@@ -147,7 +164,10 @@ actor ForecastService: Service {
             if pause > .zero { log(.info, "store takes readings again", ["count": sending.readings]) }
             pause = .zero
             nextCommit = .now + commitPeriod
-            do { try await observeAgain() } catch { log(.error, "observations not made again yet", ["error": "\(error)"]) }
+            do {
+                try await observeAgain()
+                try await switchRelease()
+            } catch { log(.error, "observations not made again yet", ["error": "\(error)"]) }
         } catch {
             if pause == .zero { log(.error, "readings cannot be stored, kept in memory for now", ["error": "\(error)", "count": sending.readings]) }
             pause = min(.seconds(30), max(.seconds(1), pause * 2))
@@ -175,7 +195,7 @@ actor ForecastService: Service {
             if beat % 20 == 0, !clock.isReplay {
                 let now = clock.now
                 for sensor in sensors.keys {
-                    if let result = sensors[sensor]?.tick(now, grace: commitPeriod + .seconds(60), release: release.current?.release) {
+                    if let result = sensors[sensor]?.tick(now, grace: commitPeriod + .seconds(60)) {
                         add(result, of: sensor)
                     }
                 }

@@ -1,3 +1,4 @@
+internal import Forecasting
 internal import Measures
 package import Releases
 package import Runtime
@@ -15,6 +16,10 @@ package final class ActiveRelease: Sendable {
     private let state = Mutex<Named?>(nil)
     package init() {}
     package var current: Named? { state.withLock { $0 } }
+    /// What forecasts, and its counter: none, and 0, without a release.
+    var network: (weights: Network?, counter: UInt64) {
+        state.withLock { ($0?.release.network, $0?.release.header.counter ?? 0) }
+    }
     func replace(with named: Named?) { state.withLock { $0 = named } }
 }
 
@@ -29,6 +34,7 @@ package actor ModelIntake {
     package nonisolated let active = ActiveRelease()
     private let folder: String
     private let keyFile: String?
+    private let pretrained: String?
     private let store: ReadingStore?
     private let log: Log
     private var refused: ReleaseName?
@@ -38,10 +44,13 @@ package actor ModelIntake {
     private static let acceptedCounter = "release_counter"
     private static let acceptedHash = "release_sha256"
 
-    /// - Parameter store: keeps the counter of the last accepted release; `nil` only to look.
-    package init(folder: String, keyFile: String?, store: ReadingStore?, log: Log) {
+    /// - Parameters:
+    ///   - pretrained: the file of the release that ships; `nil` without one.
+    ///   - store: keeps the counter of the last accepted release; `nil` only to look.
+    package init(folder: String, keyFile: String?, pretrained: String? = nil, store: ReadingStore?, log: Log) {
         self.folder = folder
         self.keyFile = keyFile
+        self.pretrained = pretrained
         self.store = store
         self.log = log
     }
@@ -50,7 +59,7 @@ package actor ModelIntake {
     private var previous: String { "\(folder)/release-previous.vaho" }
     package static func trustFile(in folder: String) -> String { "\(folder)/release-keys" }
 
-    /// Loads the release in use; if it is damaged, the last good one; if that is too, none.
+    /// Loads the release in use; if it is damaged, the last good one; if that is too, or none has come yet, the one that ships.
     package func load() {
         for path in [inUse, previous] where Files.exists(path) {
             do {
@@ -65,6 +74,24 @@ package actor ModelIntake {
             } catch {
                 log(.error, "stored release not usable", ["file": path, "error": "\(error)"])
             }
+        }
+        loadShipped()
+    }
+
+    private func loadShipped() {
+        guard let pretrained else {
+            log(.warning, "no shipped release found: the damped anomaly forecasts until the cloud sends one", ["file": ShippedRelease.fileName])
+            return
+        }
+        do {
+            let bytes = try Files.read(pretrained, limit: ReleaseFile.limit)
+            let sha256 = SHA256.digest(bytes)
+            let hashing = Cryptography(sha256: { SHA256.digest($0) }, isSigned: { _, _, _ in false })
+            let release = try ShippedRelease.open(bytes, hash: Hexadecimal.text(sha256), hashing)
+            active.replace(with: ActiveRelease.Named(name: ReleaseName(counter: release.header.counter, sha256: sha256), release: release))
+            log(.info, "shipped release in use", ["model": release.header.modelID])
+        } catch {
+            log(.error, "shipped release not usable: the damped anomaly forecasts", ["file": pretrained, "error": "\(error)"])
         }
     }
 

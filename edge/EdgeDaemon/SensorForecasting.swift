@@ -1,9 +1,8 @@
 internal import Forecasting
 internal import Measures
 internal import Observing
-internal import Releases
 
-/// One sensor's way from readings to forecasts: its grid, its history. A value; the service around it stores what comes out.
+/// One sensor's way from readings to forecasts: its grid, its forecaster. A value; the service around it stores what comes out.
 struct SensorForecasting: Sendable {
     /// An observation, the forecast from it, and the last reading in it: counted from the start of the program.
     struct Result: Sendable {
@@ -14,30 +13,31 @@ struct SensorForecasting: Sendable {
     }
 
     private var binning: Binning
-    private var history: History
+    private var forecaster: AdaptiveForecaster
+    private(set) var releaseCounter: UInt64  // of the forecaster's; 0 without one
     private var through: Int64  // the number of the last reading taken in
 
     /// - Parameters:
-    ///   - observations: of the last eight days, oldest first.
+    ///   - forecaster: which has seen all observations before.
     ///   - through: the number of the last reading in them.
-    init(grid: TimeGrid, observations: [Observation], through: Int64) {
-        binning = Binning(grid: grid, closedThrough: observations.last?.validAt)
-        history = History(grid: grid)
-        for observation in observations { history.append(observation) }
+    init(forecaster: AdaptiveForecaster, releaseCounter: UInt64, through: Int64) {
+        binning = Binning(grid: forecaster.history.grid, closedThrough: forecaster.history.origin)
+        self.forecaster = forecaster
+        self.releaseCounter = releaseCounter
         self.through = through
     }
 
     /// - Returns: a result for each observation that the reading completes.
-    mutating func take(_ reading: Reading, number: Int64, release: Release?) -> [Result] {
+    mutating func take(_ reading: Reading, number: Int64) -> [Result] {
         let before = through
         through = number
-        return binning.add(reading).map { result($0, through: $0.validAt == reading.takenAt ? number : before, release) }
+        return binning.add(reading).map { result($0, through: $0.validAt == reading.takenAt ? number : before) }
     }
 
     /// Closes a bin whose time has passed without a reading after it.
     /// - Parameter grace: for readings on their way.
-    mutating func tick(_ now: Instant, grace: Duration, release: Release?) -> Result? {
-        binning.close(before: now - grace).map { result($0, through: through, release) }
+    mutating func tick(_ now: Instant, grace: Duration) -> Result? {
+        binning.close(before: now - grace).map { result($0, through: through) }
     }
 
     /// The same state where readings are counted anew.
@@ -47,10 +47,17 @@ struct SensorForecasting: Sendable {
         return copy
     }
 
-    private mutating func result(_ observation: Observation, through: Int64, _ release: Release?) -> Result {
-        history.append(observation)
-        return Result(
-            observation: observation, forecast: Forecaster.forecast(history, model: release?.model), releaseCounter: release?.header.counter ?? 0,
-            through: through)
+    /// Forecasts by another release from here on.
+    /// - Parameter other: has seen the same observations; where it has not, nothing changes.
+    /// - Returns: whether it does.
+    mutating func `switch`(to other: AdaptiveForecaster, releaseCounter: UInt64) -> Bool {
+        guard other.history.origin == forecaster.history.origin else { return false }
+        (forecaster, self.releaseCounter) = (other, releaseCounter)
+        return true
+    }
+
+    private mutating func result(_ observation: Observation, through: Int64) -> Result {
+        forecaster.observe(observation)
+        return Result(observation: observation, forecast: forecaster.forecast(), releaseCounter: releaseCounter, through: through)
     }
 }

@@ -91,7 +91,9 @@ extension Program.Command {
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
         let (settings, store, statuses) = try await open(arguments)
-        let intake = ModelIntake(folder: settings.stateFolder, keyFile: settings.releaseKeyFile, store: nil, log: Log("vaho-edge", least: .error))
+        let intake = ModelIntake(
+            folder: settings.stateFolder, keyFile: settings.releaseKeyFile, pretrained: settings.pretrainedFile, store: nil,
+            log: Log("vaho-edge", least: .error))
         await intake.load()
         let active = intake.active.current
         let release = active?.name

@@ -15,7 +15,9 @@ extension Program.Command {
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
         let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
-        let intake = ModelIntake(folder: settings.stateFolder, keyFile: settings.releaseKeyFile, store: nil, log: Log("vaho-edge", least: .error))
+        let intake = ModelIntake(
+            folder: settings.stateFolder, keyFile: settings.releaseKeyFile, pretrained: settings.pretrainedFile, store: nil,
+            log: Log("vaho-edge", least: .error))
         await intake.load()
         guard let active = intake.active.current else {
             throw Failure("no release is in use: the damped anomaly forecasts until the cloud sends one")
@@ -25,7 +27,7 @@ extension Program.Command {
         for (field, value) in [
             ("model", header.modelID), ("counter", String(header.counter)), ("sha256", Documents.hexadecimal(active.name.sha256)),
             ("created", RFC3339.format(ms: header.createdAt.ms)), ("expires", RFC3339.format(ms: header.expiresAt.ms)),
-            ("steps", active.release.model.steps.map { "\($0.grid.step.wholeSeconds) s" }.joined(separator: ", ")),
+            ("hidden units", "\(active.release.network.shape.first), \(active.release.network.shape.second)"),
             ("snapshot", header.provenance.snapshot), ("code", header.provenance.codeVersion), ("parent", header.provenance.parent),
             ("backtest", header.provenance.backtest),
         ] { table.row([field, value]) }

@@ -124,18 +124,30 @@ extension ReadingStore {
 
     /// The newest observations of a sensor since an instant, oldest first.
     package func observations(sensor: Int64, since: Instant) throws -> [Observation] {
+        var observations: [Observation] = []
+        try forEachObservation(of: sensor, since: since) { observations.append($0) }
+        return observations
+    }
+
+    private func forEachObservation(of sensor: Int64, since: Instant, _ body: (Observation) -> Void) throws {
         var select = try database.prepare(
             "SELECT valid_at_ms, humidity_mpct, temperature_mc FROM observation WHERE sensor = ? AND valid_at_ms > ? ORDER BY valid_at_ms")
         try select.bind(sensor, at: 1)
         try select.bind(since.ms, at: 2)
-        var observations: [Observation] = []
         while try select.step() {
-            observations.append(
+            body(
                 Observation(
                     validAt: Instant(ms: select.integer(0)), humidity: RelativeHumidity(percent: Double(select.integer(1)) / 1_000),
                     temperature: select.optionalInteger(2).map { Temperature(celsius: Double($0) / 1_000) }))
         }
-        return observations
+    }
+
+    /// A forecaster that has seen a sensor's stored observations, as far back as it remembers.
+    func forecaster(sensor: Int64, grid: TimeGrid, network: Network?) throws -> AdaptiveForecaster {
+        var forecaster = AdaptiveForecaster(grid: grid, network: network)
+        let newest = try newestObservation(sensor: sensor)?.at ?? Instant(ms: 0)
+        try forEachObservation(of: sensor, since: newest - AdaptiveForecaster.memory) { forecaster.observe($0) }
+        return forecaster
     }
 
     package func newestObservation(sensor: Int64) throws -> (at: Instant, through: Int64)? {

@@ -1,0 +1,51 @@
+/// The way back to persistence, learnt on the device for one lead time.
+///
+/// Departures smaller than a threshold become exactly none, larger ones are shortened by it; which threshold, none to
+/// all, has had the least error of late. Thresholds are shares of the usual change over the lead time.
+package struct NoChangeGate: Sendable {
+    private static let shares: [Float] = [0, 0.05, 0.1, 0.2, 0.4]  // then: persistence itself
+    private static let handicaps: [Float] = [0, 0.7, 0.7, 0.7, 1.6, 2.3]  // −log of what is believed of each before
+    private static let eagerness: Float = 0.5  // of one independent row
+
+    private let kept: Float
+    private let rowWeight: Float
+    private var errors: [Float]
+    private var count: Float = 0
+    private var chosen = 0
+
+    /// - Parameters:
+    ///   - rowsPerDay: how often it is told.
+    ///   - overlap: rows whose spans overlap, which say one thing between them.
+    package init(rowsPerDay: Int, overlap: Int) {
+        kept = 1 - 0.023 / Float(rowsPerDay)  // half is forgotten in 30 days
+        rowWeight = NoChangeGate.eagerness / Float(overlap)
+        errors = Array(repeating: 0, count: NoChangeGate.handicaps.count)
+    }
+
+    /// The usual change over the lead time, in deviations: persistence's own mean error.
+    package var usualChange: Float { count > 0 ? errors[errors.count - 1] / count : 0 }
+
+    package func departure(_ raw: Float, usualChange: Float) -> Float { NoChangeGate.departure(raw, usualChange, chosen) }
+
+    private static func departure(_ raw: Float, _ usualChange: Float, _ candidate: Int) -> Float {
+        guard candidate < shares.count else { return 0 }
+        let threshold = shares[candidate] * usualChange
+        return raw > threshold ? raw - threshold : raw < -threshold ? raw + threshold : 0
+    }
+
+    /// - Parameters:
+    ///   - raw: the departure before the gate.
+    ///   - usualChange: as it was when it was forecast.
+    package mutating func settle(_ raw: Float, usualChange: Float, actual: Float) {
+        for candidate in errors.indices {
+            errors[candidate] = errors[candidate] * kept + (actual - NoChangeGate.departure(raw, usualChange, candidate)).magnitude
+        }
+        count = count * kept + 1
+        let least = max(1e-6, errors.min() ?? 0)
+        var best = Float.infinity
+        for candidate in errors.indices {
+            let loss = NoChangeGate.handicaps[candidate] + rowWeight * count * (errors[candidate] / least - 1)
+            if loss < best { (best, chosen) = (loss, candidate) }
+        }
+    }
+}

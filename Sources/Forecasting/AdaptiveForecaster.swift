@@ -1,0 +1,188 @@
+package import Measures
+package import Observing
+
+/// One sensor's forecaster: its history, the release's network, and what the device has learnt of its own air.
+///
+/// For each knot of lead time: the network's departure from now, a residual ridge on top, a gate that may say "no change",
+/// and tracked intervals. Between knots what is added to the damped anomaly is interpolated. Without a network the damped
+/// anomaly stands in its place. A value: the same observations in the same order make the same state, to the last bit.
+package struct AdaptiveForecaster: Sendable {
+    /// How much of the past is replayed to make it anew: what is older has faded to less than a fifth.
+    package static let memory: Duration = .seconds(120 * 86_400)
+
+    package private(set) var history: History
+    package let network: Network?
+    private var inputs: NetworkInputs
+    private var pass: Network.Pass
+    private var leads: [LeadAdaptation]  // by knot
+    private var own: [LeadAdaptation.Issued]  // what the newest origin gives, by knot
+    private var recent: [[Float]]  // shared inputs of the last hours' origins, a bin each
+    private var hourly: [[Float]]  // of the last 120 hours' origins
+    private var row: [Float]  // one knot's inputs of the ridge
+    private let damping: [DampedAnomaly.Damping]  // by knot
+    private let stepMs: Int64
+    private var isCurrent = false  // whether `own` is of the newest observation
+
+    /// Of the network's inputs those that the ridge sees, too.
+    private static let chosen: [Int] = [
+        "humidity.hour.1", "humidity.hour.2", "humidity.hour.3", "humidity.hour.5", "humidity.hour.8", "humidity.hour.12", "humidity.hour.18",
+        "humidity.hour.24", "humidity.mean.1d", "humidity.mean.3d", "humidity.mean.7d", "humidity.same_hour_now", "humidity.lag.600",
+        "humidity.lag.1800", "temperature.hour.1", "temperature.hour.3", "temperature.hour.6", "temperature.hour.12", "temperature.hour.24",
+        "temperature.mean.7d", "humidity.room",
+    ].compactMap { NetworkInputs.sharedNames.firstIndex(of: $0) }
+
+    package init(grid: TimeGrid, network: Network?) {
+        history = History(grid: grid)
+        self.network = network
+        inputs = NetworkInputs(binsPerHour: history.binsPerHour)
+        pass = Network.Pass(network?.shape ?? Network.Shape(first: 16, second: 16))
+        let perHour = history.binsPerHour
+        let levels = Network.Shape.levels
+        leads = NetworkInputs.knots.indices.map { [inputs] in
+            LeadAdaptation(
+                bins: inputs.bins(knot: $0), binsPerHour: perHour, sharedInputs: AdaptiveForecaster.chosen.count,
+                spreads: Array((network?.spreads ?? Network.Shape.evenSpreads)[($0 * levels)..<(($0 + 1) * levels)]))
+        }
+        own = Array(repeating: LeadAdaptation.Issued(), count: leads.count)
+        let empty = [Float](repeating: 0, count: AdaptiveForecaster.chosen.count)
+        recent = Array(repeating: empty, count: 6 * perHour + 1)
+        hourly = Array(repeating: empty, count: 121)
+        row = Array(repeating: 0, count: empty.count + LeadAdaptation.ownInputs + 2)
+        damping = NetworkInputs.knots.map { DampedAnomaly.damping(for: $0) }
+        stepMs = grid.step.ms
+    }
+
+    /// Takes the next observation in: settles what was forecast for it, learns from it, and prepares the next forecast.
+    /// - Returns: whether it was taken.
+    @discardableResult
+    package mutating func observe(_ observation: Observation) -> Bool {
+        guard history.append(observation) else { return false }
+        let bin = Int(observation.validAt.ms / stepMs)
+        isCurrent = bin >= 0 && inputs.fill(history)
+        guard isCurrent else { return true }
+        settle(bin)
+        if let network { network.run(inputs, &pass) }
+        remember(bin)
+        for knot in leads.indices where inputs.isServed[knot] { prepare(knot, bin) }
+        // Daily, a knot an hour: the work is spread over the day.
+        let hour = bin / history.binsPerHour
+        for knot in leads.indices where inputs.isServed[knot] { leads[knot].solve(day: (hour + knot) / 24) }
+        return true
+    }
+
+    private mutating func settle(_ bin: Int) {
+        for knot in leads.indices where inputs.isServed[knot] {
+            guard let due = leads[knot].due(target: bin) else { continue }
+            fillRow(due, origin: due.origin)
+            leads[knot].settle(due, inputs: row, actual: inputs.now, target: bin, binsPerHour: history.binsPerHour)
+        }
+    }
+
+    private mutating func remember(_ bin: Int) {
+        for (place, input) in AdaptiveForecaster.chosen.enumerated() {
+            recent[bin % recent.count][place] = inputs.shared[input]
+            if bin % history.binsPerHour == 0 { hourly[bin / history.binsPerHour % hourly.count][place] = inputs.shared[input] }
+        }
+    }
+
+    /// The ridge's inputs for an origin of this or the last 120 hours.
+    private mutating func fillRow(_ issued: LeadAdaptation.Issued, origin: Int) {
+        let isHour = origin % history.binsPerHour == 0
+        let count = AdaptiveForecaster.chosen.count
+        for place in 0..<count {
+            row[place] = isHour ? hourly[origin / history.binsPerHour % hourly.count][place] : recent[origin % recent.count][place]
+        }
+        for place in 0..<LeadAdaptation.ownInputs { row[count + place] = issued.own[place] }
+        row[count + LeadAdaptation.ownInputs] = issued.network
+        row[count + LeadAdaptation.ownInputs + 1] = 1
+    }
+
+    private mutating func prepare(_ knot: Int, _ bin: Int) {
+        let lead = inputs.leads[knot]
+        var issued = LeadAdaptation.Issued()
+        issued.origin = bin
+        (issued.now, issued.deviation) = (inputs.now, inputs.deviation)
+        let memory = leads[knot].memory(target: bin + leads[knot].bins, binsPerHour: history.binsPerHour)
+        issued.own = SIMD8(lead[0], lead[9], lead[4], lead[8], lead[7], memory.0, memory.1, memory.2)
+        // A day of history, or less after an outage, hides how the air moves: what is made of it leans to persistence, and is no
+        // surer than usual.
+        let length = Float(history.humidity.week.count) / Float(history.binsPerDay)
+        issued.network = AdaptiveForecaster.bounded(network?.median(knot, inputs, pass) ?? usual(knot)) * min(1, length)
+        fillRow(issued, origin: bin)
+        issued.corrected = issued.network + max(-3, min(3, leads[knot].ridge.correction(row)))
+        issued.usualChange = leads[knot].gate.usualChange
+        issued.final = leads[knot].gate.departure(issued.corrected, usualChange: issued.usualChange)
+        if let network {
+            let distances = network.distances(knot, pass)
+            for level in ForecastShape.levels.indices { issued.distances[level] = AdaptiveForecaster.bounded(distances[level]) }
+        } else {
+            let quantiles = DampedAnomaly.weights(for: NetworkInputs.knots[knot]).quantiles
+            for level in quantiles.indices { issued.distances[level] = Float(quantiles[level] - quantiles[ForecastShape.medianLevel]) }
+        }
+        if length < 2 { issued.distances *= max(1, 4 / inputs.deviation) }
+        own[knot] = issued
+        if bin >= 0, bin % leads[knot].stride == 0 { leads[knot].issue(issued) }
+    }
+
+    /// A release is signed, not proved: whatever its weights, a departure is a number, and none is larger than air can make.
+    private static func bounded(_ departure: Float) -> Float { departure == departure ? max(-20, min(20, departure)) : 0 }
+
+    /// The damped anomaly's departure at a knot, in deviations.
+    private func usual(_ knot: Int) -> Float {
+        damping[knot].departure(then: inputs.leads[knot][NetworkInputs.mean], now: inputs.shared[AdaptiveForecaster.sameHourNow])
+    }
+    private static let sameHourNow = NetworkInputs.sharedNames.firstIndex(of: "humidity.same_hour_now") ?? 0
+
+    /// How far the tracked intervals are from what the network says, by knot and level: [knots × levels]; 1 where not served.
+    package var spreads: [Float] { leads.flatMap(\.intervals.factors) }
+
+    /// What it holds of its own, beside the network that all sensors share.
+    package var stateBytes: Int {
+        history.humidity.stateBytes + history.temperature.stateBytes + leads.reduce(0) { $0 + $1.stateBytes }
+            + (recent.count + hourly.count) * AdaptiveForecaster.chosen.count * MemoryLayout<Float>.stride
+    }
+
+    /// From the newest observation. `nil` when nothing has been observed.
+    package func forecast() -> QuantileForecast? {
+        guard isCurrent, let origin = history.origin else { return nil }
+        let leadTimes = ForecastShape.leadTimes(on: history.grid)
+        let levels = ForecastShape.levels.count
+        let served = leads.indices.filter { inputs.isServed[$0] }
+        let usualNow = inputs.shared[AdaptiveForecaster.sameHourNow]
+        var humidity: [Double] = []
+        humidity.reserveCapacity(leadTimes.count * levels)
+        var temperatures: [Double] = []
+        var climatology: [Double] = []
+        let temperature = Summary(history, .temperature)
+        var above = 0  // the knot at or after a lead time, within `served`
+        for leadTime in leadTimes {
+            while above < served.count - 1, NetworkInputs.knots[served[above]] < leadTime { above += 1 }
+            let high = served[above]
+            let low = above > 0 && NetworkInputs.knots[high] != leadTime ? served[above - 1] : high
+            let bins = Int(leadTime.ms / stepMs)
+            let share = low == high ? 0 : Float(bins - leads[low].bins) / Float(leads[high].bins - leads[low].bins)
+            let mean = history.humidity.sameHourMean(lead: bins)
+            let then = mean == mean ? max(-5, min(5, (mean / 1_000 - inputs.now) / inputs.deviation)) : 0
+            let base = DampedAnomaly.damping(for: leadTime).departure(then: then, now: usualNow)
+            let (below, beyond) = (own[low].final - usual(low), own[high].final - usual(high))
+            let isStill = own[low].final == 0 && own[high].final == 0  // no change on both sides is none between
+            let median = low == high ? own[low].final : isStill ? 0 : base + below + share * (beyond - below)
+            var least = 0.0
+            for level in 0..<levels {
+                let near = own[low].distances[level] * leads[low].intervals.factors[level]
+                let far = own[high].distances[level] * leads[high].intervals.factors[level]
+                let value = Double(inputs.now + inputs.deviation * (median + near + share * (far - near)))
+                least = max(least, min(100, value))  // within what air can have, and never crossing
+                humidity.append(least)
+            }
+            climatology.append(Double(inputs.now + inputs.deviation * then))
+            if let temperature {
+                let damping = DampedAnomaly.weights(for: leadTime).temperature
+                temperatures.append(DampedAnomaly.median(temperature, leadBins: bins, damping: damping, historyBins: history.length))
+            }
+        }
+        return QuantileForecast(
+            origin: origin, leadTimes: leadTimes, humidity: humidity, temperature: temperature == nil ? nil : temperatures,
+            climatology: climatology, now: RelativeHumidity(percent: history.humidity(lag: 0)), method: network == nil ? .dampedAnomaly : .network)
+    }
+}

@@ -1,0 +1,150 @@
+/// A small network over all knots of lead time at once, and beside it a linear part.
+///
+/// Departures from now, in deviations: median = linear + hidden; the other quantiles step away from it, so that none cross.
+/// Parameters lie in blocks of 16, a block row for each input, so that outputs are summed side by side without
+/// horizontal sums; only + − × ÷ and square roots in a fixed order, the same on every machine.
+package struct Network: Sendable, Equatable {
+    package struct Shape: Sendable, Equatable {
+        package let first: Int  // units of the first hidden layer, a multiple of 16
+        package let second: Int
+
+        package init(first: Int, second: Int) {
+            self.first = first
+            self.second = second
+        }
+
+        package static let shared = NetworkInputs.sharedNames.count
+        package static let knots = NetworkInputs.knots.count
+        package static let inputs = shared + 3 * knots
+        package static let levels = ForecastShape.levels.count
+        package static let outputBlocks = (knots * levels + 15) / 16
+        package static let evenSpreads = [Float](repeating: 1, count: knots * levels)
+        package static let linearBlocks = (knots + 15) / 16
+
+        var firstBlocks: Int { first / 16 }
+        var secondBlocks: Int { second / 16 }
+        // Where each part begins, in blocks.
+        package var firstBias: Int { Shape.inputs * firstBlocks }
+        package var secondWeights: Int { firstBias + firstBlocks }
+        package var secondBias: Int { secondWeights + first * secondBlocks }
+        package var outputWeights: Int { secondBias + secondBlocks }
+        package var outputBias: Int { outputWeights + second * Shape.outputBlocks }
+        package var linearShared: Int { outputBias + Shape.outputBlocks }
+        package var linearLead: Int { linearShared + Shape.shared * Shape.linearBlocks }
+        package var blocks: Int { linearLead + Shape.knots }
+    }
+
+    package let shape: Shape
+    package var parameters: [SIMD16<Float>]  // [shape.blocks]
+    package var spreads: [Float]  // [knots × levels]: where the tracking of intervals begins
+
+    package init(shape: Shape, parameters: [SIMD16<Float>], spreads: [Float] = Shape.evenSpreads) {
+        precondition(parameters.count == shape.blocks && spreads.count == Shape.evenSpreads.count)
+        self.spreads = spreads
+        self.shape = shape
+        self.parameters = parameters
+    }
+
+    /// All that a pass through the network computes; kept from one to the next, so that none allocates.
+    package struct Pass: Sendable {
+        package var inputs: [Float]  // [Shape.inputs]
+        package var first: [SIMD16<Float>]
+        package var second: [SIMD16<Float>]
+        package var output: [SIMD16<Float>]
+        package var linear: [SIMD16<Float>]
+
+        package init(_ shape: Shape) {
+            inputs = Array(repeating: 0, count: Shape.inputs)
+            first = Array(repeating: .zero, count: shape.firstBlocks)
+            second = Array(repeating: .zero, count: shape.secondBlocks)
+            output = Array(repeating: .zero, count: Shape.outputBlocks)
+            linear = Array(repeating: .zero, count: Shape.linearBlocks)
+        }
+
+        /// The output for a knot and a level, before quantiles are made of it.
+        func raw(_ knot: Int, _ level: Int) -> Float {
+            let place = knot * Shape.levels + level
+            return output[place >> 4][place & 15]
+        }
+    }
+
+    package func run(_ inputs: borrowing NetworkInputs, _ pass: inout Pass) {
+        for place in 0..<Shape.shared { pass.inputs[place] = inputs.shared[place] }
+        for knot in 0..<Shape.knots {
+            pass.inputs[Shape.shared + 3 * knot] = inputs.leads[knot][NetworkInputs.mean]
+            pass.inputs[Shape.shared + 3 * knot + 1] = inputs.leads[knot][NetworkInputs.latest]
+            pass.inputs[Shape.shared + 3 * knot + 2] = inputs.leads[knot][NetworkInputs.month]
+        }
+        layer(pass.inputs, 0, shape.firstBias, &pass.first)
+        Network.cutBelowZero(&pass.first)
+        layer(pass.first, shape.secondWeights, shape.secondBias, &pass.second)
+        Network.cutBelowZero(&pass.second)
+        layer(pass.second, shape.outputWeights, shape.outputBias, &pass.output)
+        for block in 0..<Shape.linearBlocks {
+            var sum = SIMD16<Float>.zero
+            for place in 0..<Shape.shared { sum += pass.inputs[place] * parameters[shape.linearShared + place * Shape.linearBlocks + block] }
+            pass.linear[block] = sum
+        }
+    }
+
+    private static func cutBelowZero(_ values: inout [SIMD16<Float>]) {
+        for block in values.indices { values[block] = values[block].replacing(with: 0, where: values[block] .< 0) }
+    }
+
+    private func layer(_ inputs: [Float], _ weights: Int, _ bias: Int, _ output: inout [SIMD16<Float>]) {
+        let width = output.count
+        for block in 0..<width {
+            var sum = parameters[bias + block]
+            var place = weights + block
+            for index in inputs.indices {
+                sum += inputs[index] * parameters[place]
+                place += width
+            }
+            output[block] = sum
+        }
+    }
+
+    private func layer(_ inputs: [SIMD16<Float>], _ weights: Int, _ bias: Int, _ output: inout [SIMD16<Float>]) {
+        let width = output.count
+        for block in 0..<width {
+            var sum = parameters[bias + block]
+            var place = weights + block
+            for input in inputs {
+                for lane in 0..<16 {
+                    sum += input[lane] * parameters[place]
+                    place += width
+                }
+            }
+            output[block] = sum
+        }
+    }
+
+    /// The median's departure from now at a knot, in deviations.
+    package func median(_ knot: Int, _ inputs: borrowing NetworkInputs, _ pass: borrowing Pass) -> Float {
+        pass.raw(knot, ForecastShape.medianLevel) + pass.linear[knot >> 4][knot & 15]
+            + Network.sum(inputs.leads[knot] * parameters[shape.linearLead + knot])
+    }
+
+    /// How far a level lies from the next one nearer to the median, in deviations: above 0.
+    package static func step(_ raw: Float) -> Float {
+        let moved = raw - 1
+        return (moved + (moved * moved + 1).squareRoot()) / 2
+    }
+
+    /// Halves onto halves: the one order of this sum.
+    package static func sum(_ values: SIMD16<Float>) -> Float {
+        let eight = values.lowHalf + values.highHalf
+        let four = eight.lowHalf + eight.highHalf
+        let two = four.lowHalf + four.highHalf
+        return two.x + two.y
+    }
+
+    /// The distances of the levels from the median at a knot, in deviations: they increase, the median's is 0.
+    package func distances(_ knot: Int, _ pass: borrowing Pass) -> SIMD8<Float> {
+        let median = ForecastShape.medianLevel
+        var distances = SIMD8<Float>()
+        for level in stride(from: median - 1, through: 0, by: -1) { distances[level] = distances[level + 1] - Network.step(pass.raw(knot, level)) }
+        for level in (median + 1)..<Shape.levels { distances[level] = distances[level - 1] + Network.step(pass.raw(knot, level)) }
+        return distances
+    }
+}

@@ -1,0 +1,139 @@
+internal import Measures
+
+/// What the network sees of a history, made anew for each origin into the same memory.
+///
+/// Every value is a difference to now over the series' own deviation of the last 7 days, or a share: one set of weights
+/// serves a church and a street. No clock, season or place. A missing value is 0, "no different from now".
+package struct NetworkInputs: Sendable {
+    /// The lead times the network forecasts at; those between are interpolated. The first two only on a fine grid.
+    package static let knots: [Duration] =
+        [600, 1_800].map { .seconds($0) } + [1, 2, 3, 4, 6, 9, 12, 15, 18, 24, 30, 36, 48, 72, 96, 120].map { .seconds($0 * 3_600) }
+
+    static let lags = [0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 21, 23, 24, 25, 36, 47, 48, 49, 72, 96, 120, 144, 167, 168]  // hours
+    static let temperatureLags = [1, 2, 3, 6, 12, 23, 24]
+    private static let least: Float = 500  // deviation of humidity: half a percent
+    private static let leastTemperature: Float = 250
+    private static let limit: Float = 5
+
+    /// Names, in order: what a release's contract lists.
+    package static let sharedNames: [String] =
+        lags.map { "humidity.hour.\($0)" } + (1...5).map { "humidity.lag.\($0 * 600)" }
+        + [
+            "humidity.mean.1d", "humidity.mean.3d", "humidity.mean.7d", "humidity.mean.14d", "humidity.mean.30d", "humidity.same_hour_now",
+            "humidity.room", "humidity.deviation",
+            "humidity.change.1d", "humidity.change.7d", "humidity.still", "humidity.daily_spread", "humidity.deviation.1d", "grid.fine",
+            "history.share",
+        ] + temperatureLags.map { "temperature.hour.\($0)" }
+        + ["temperature.mean.1d", "temperature.mean.7d", "temperature.same_hour_now", "temperature.present"]
+    package static let leadNames = [
+        "humidity.same_hour.0", "humidity.same_hour.1", "humidity.same_hour.2", "humidity.same_hour.6", "humidity.same_hour.mean",
+        "humidity.same_hour.mean3", "humidity.same_hour.change", "temperature.same_hour.0", "temperature.same_hour.mean",
+        "humidity.same_hour.month",
+    ]
+    /// Of a knot's inputs the hidden layers see three: the week's mean, the latest, the month's mean; the linear part sees all.
+    package static let mean = 4, latest = 0, month = 9
+
+    /// Whether an input changes its sign when the air's course is mirrored; the others say how, not where to.
+    package static let isMirrored: [Bool] = sharedNames.map { name in
+        ["humidity.room", "humidity.deviation", "humidity.change", "humidity.still", "humidity.daily", "grid", "history", "temperature.present"]
+            .allSatisfy { !name.hasPrefix($0) }
+    }
+
+    package private(set) var shared: [Float]
+    package private(set) var leads: [SIMD16<Float>]  // [knots.count], the first `leadNames.count` lanes
+    package private(set) var now: Float = 0  // %
+    package private(set) var deviation: Float = 1  // %
+    package private(set) var isServed: [Bool]  // [knots.count]: whether the grid has the knot
+    private let bins: [Int]
+
+    package init(binsPerHour: Int) {
+        shared = Array(repeating: 0, count: NetworkInputs.sharedNames.count)
+        leads = Array(repeating: .zero, count: NetworkInputs.knots.count)
+        bins = NetworkInputs.knots.map { Int($0.wholeSeconds) * binsPerHour / 3_600 }
+        isServed = NetworkInputs.knots.map { Int($0.wholeSeconds) * binsPerHour % 3_600 == 0 }
+    }
+
+    /// A knot's lead time in bins of the grid.
+    package func bins(knot: Int) -> Int { bins[knot] }
+
+    /// - Returns: false where the newest bin has no humidity; the inputs are then of no use.
+    package mutating func fill(_ history: borrowing History) -> Bool {
+        let (humidity, temperature) = (history.humidity, history.temperature)
+        guard humidity[0] != RecentValues.missing else { return false }
+        let here = Float(humidity[0])
+        let spread = max(NetworkInputs.least, humidity.week.deviation)
+        (now, deviation) = (here / 1_000, spread / 1_000)
+        var place = 0
+        func scaled(_ value: Float) -> Float { value == value ? max(-NetworkInputs.limit, min(NetworkInputs.limit, (value - here) / spread)) : 0 }
+        func put(_ value: Float) {
+            shared[place] = value
+            place += 1
+        }
+        let perHour = history.binsPerHour
+        for lag in NetworkInputs.lags { put(scaled(humidity.hourMean(lag: lag * perHour))) }
+        for lag in 1...5 { put(perHour > 1 && humidity[lag] != RecentValues.missing ? scaled(Float(humidity[lag])) : 0) }
+        put(scaled(humidity.day.mean))
+        put(scaled(humidity.threeDays.mean))
+        put(scaled(humidity.week.mean))
+        put(scaled(humidity.twoWeeks.mean))
+        put(scaled(humidity.month.mean))
+        let usual = scaled(humidity.sameHourMean(lead: 0))
+        put(usual)
+        put(min(4, (100_000 - here) / spread))
+        put((spread - 8_000) / (spread + 8_000))
+        put(min(NetworkInputs.limit, humidity.dayChanges.meanSize / spread))
+        put(min(NetworkInputs.limit, humidity.weekChanges.meanSize / spread))
+        put(humidity.weekChanges.stillShare)
+        put(humidity.dailySpread / spread)
+        put(min(NetworkInputs.limit, humidity.day.deviation / spread))
+        put(perHour > 1 ? 1 : 0)
+        put(Float(humidity.week.count) / Float(7 * history.binsPerDay))
+        let hasTemperature = temperature[0] != RecentValues.missing
+        let warmth = hasTemperature ? Float(temperature[0]) : 0
+        let warmthSpread = max(NetworkInputs.leastTemperature, temperature.week.deviation)
+        func scaledWarmth(_ value: Float) -> Float {
+            guard hasTemperature, value == value else { return 0 }
+            return max(-NetworkInputs.limit, min(NetworkInputs.limit, (value - warmth) / warmthSpread))
+        }
+        for lag in NetworkInputs.temperatureLags {
+            let value = temperature[lag * perHour]
+            put(value == RecentValues.missing ? 0 : scaledWarmth(Float(value)))
+        }
+        put(scaledWarmth(temperature.day.mean))
+        put(scaledWarmth(temperature.week.mean))
+        put(scaledWarmth(temperature.sameHourMean(lead: 0)))
+        put(hasTemperature ? 1 : 0)
+        let perDay = history.binsPerDay
+        for knot in leads.indices where isServed[knot] {
+            let back = (bins[knot] + perDay - 1) / perDay * perDay - bins[knot]  // the lag of the latest same hour
+            let mean = humidity.sameHourMean(lead: bins[knot])
+            let usualThen = mean == mean ? scaled(mean) : scaled(humidity.week.mean)
+            let days = (humidity.around(lag: back), humidity.around(lag: back + perDay), humidity.around(lag: back + 2 * perDay))
+            let sixth = humidity.around(lag: back + 6 * perDay)
+            var lead = SIMD16<Float>.zero
+            lead[0] = days.0 == days.0 ? scaled(days.0) : usualThen
+            lead[1] = days.1 == days.1 ? scaled(days.1) : lead[0]
+            lead[2] = days.2 == days.2 ? scaled(days.2) : lead[1]
+            lead[3] = sixth == sixth ? scaled(sixth) : lead[2]
+            lead[4] = usualThen
+            let three = NetworkInputs.mean(days)
+            lead[5] = three == three ? scaled(three) : usualThen
+            lead[6] = usualThen - usual
+            lead[7] = scaledWarmth(temperature.around(lag: back))
+            lead[8] = scaledWarmth(temperature.sameHourMean(lead: bins[knot]))
+            let month = humidity.sameHourMonthMean(lead: bins[knot])
+            lead[9] = month == month ? scaled(month) : usualThen
+            leads[knot] = lead
+        }
+        return true
+    }
+
+    private static func mean(_ days: (Float, Float, Float)) -> Float {
+        var (sum, count): (Float, Float) = (0, 0)
+        for day in [days.0, days.1, days.2] where day == day {
+            sum += day
+            count += 1
+        }
+        return count > 0 ? sum / count : .nan
+    }
+}

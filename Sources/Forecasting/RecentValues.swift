@@ -1,0 +1,163 @@
+/// The last month of one quantity in thousandths of its unit, and the sums of its last day, three days, week, two weeks and month.
+///
+/// A ring of fixed size. All sums are whole numbers, updated in constant time: they drift never, and a state built from any
+/// earlier start is the same to the last bit.
+package struct RecentValues: Sendable {
+    static let missing = Int32.min
+    /// A change within an hour below this, in thousandths, is none: half the step of a sensor that tells tenths.
+    static let still = 50
+
+    package struct Sums: Sendable, Equatable {
+        package var count: Int64 = 0
+        package var sum: Int64 = 0
+        package var squares: Int64 = 0  // at most 3 · 10⁵ squared, a thousand times: 10¹⁴
+
+        mutating func add(_ value: Int32) {
+            guard value != RecentValues.missing else { return }
+            count += 1
+            sum += Int64(value)
+            squares += Int64(value) * Int64(value)
+        }
+        mutating func remove(_ value: Int32) {
+            guard value != RecentValues.missing else { return }
+            count -= 1
+            sum -= Int64(value)
+            squares -= Int64(value) * Int64(value)
+        }
+        package var mean: Float { count > 0 ? Float(Double(sum) / Double(count)) : .nan }
+        package var deviation: Float {
+            guard count > 0 else { return 0 }
+            let spread = Double(max(0, squares * count - sum * sum))
+            return Float((spread / (Double(count) * Double(count))).squareRoot())
+        }
+    }
+
+    /// Of the changes within an hour: how many, their sizes, how many are none.
+    package struct Changes: Sendable, Equatable {
+        package var count: Int64 = 0
+        package var sizes: Int64 = 0
+        package var still: Int64 = 0
+
+        mutating func add(_ from: Int32, _ to: Int32, _ sign: Int64) {
+            guard from != RecentValues.missing, to != RecentValues.missing else { return }
+            let size = Int64(to > from ? to - from : from - to)
+            count += sign
+            sizes += sign * size
+            if size < Int64(RecentValues.still) { still += sign }
+        }
+        package var meanSize: Float { count > 0 ? Float(Double(sizes) / Double(count)) : 0 }
+        package var stillShare: Float { count > 0 ? Float(Double(still) / Double(count)) : 0 }
+    }
+
+    private let perHour: Int
+    private let perDay: Int
+    private var values: [Int32]
+    private var head = 0  // where the newest value is
+    private var phase = 0  // its bin of the day
+    private var sameHourWeek: [Sums]  // [perDay] by phase, of the last 7 days
+    private var sameHourMonth: [Sums]
+    package private(set) var length = 0  // bins since the first value, at most the ring's size
+    package private(set) var day = Sums()
+    package private(set) var threeDays = Sums()
+    package private(set) var week = Sums()
+    package private(set) var twoWeeks = Sums()
+    package private(set) var month = Sums()  // 30 days
+    package private(set) var dayChanges = Changes()
+    package private(set) var weekChanges = Changes()  // both ends within the last 7 days
+
+    static let days = 30
+
+    package init(perHour: Int) {
+        self.perHour = perHour
+        perDay = 24 * perHour
+        values = Array(repeating: RecentValues.missing, count: RecentValues.days * perDay + 1)
+        sameHourWeek = Array(repeating: Sums(), count: perDay)
+        sameHourMonth = sameHourWeek
+    }
+
+    package var capacity: Int { values.count }
+
+    var stateBytes: Int {
+        values.count * MemoryLayout<Int32>.stride + (sameHourWeek.count + sameHourMonth.count) * MemoryLayout<Sums>.stride
+    }
+
+    /// In thousandths, `missing` beyond the ring and where nothing was observed.
+    subscript(lag: Int) -> Int32 {
+        guard lag >= 0, lag < length else { return RecentValues.missing }
+        return values[head >= lag ? head - lag : head - lag + values.count]
+    }
+
+    /// - Parameter phase: the bin of the day of the first value to come.
+    mutating func begin(phase: Int) { self.phase = (phase + perDay - 1) % perDay }
+
+    mutating func push(_ value: Int32) {
+        head = head + 1 == values.count ? 0 : head + 1
+        values[head] = value
+        length = min(length + 1, values.count)
+        phase = phase + 1 == perDay ? 0 : phase + 1
+        day.add(value)
+        day.remove(self[perDay])
+        threeDays.add(value)
+        threeDays.remove(self[3 * perDay])
+        let left = self[7 * perDay]
+        week.add(value)
+        week.remove(left)
+        twoWeeks.add(value)
+        twoWeeks.remove(self[14 * perDay])
+        month.add(value)
+        month.remove(self[30 * perDay])
+        sameHourWeek[phase].add(value)
+        sameHourWeek[phase].remove(left)
+        sameHourMonth[phase].add(value)
+        sameHourMonth[phase].remove(self[30 * perDay])
+        let before = self[perHour]
+        dayChanges.add(before, value, 1)
+        dayChanges.add(self[perDay + perHour], self[perDay], -1)
+        weekChanges.add(before, value, 1)
+        weekChanges.add(left, self[7 * perDay - perHour], -1)
+    }
+
+    /// The mean of the hour that ended so many bins ago; `nan` where nothing was observed.
+    package func hourMean(lag: Int) -> Float {
+        var sums = Sums()
+        for bin in lag..<(lag + perHour) { sums.add(self[bin]) }
+        return sums.mean
+    }
+
+    /// The mean of the half hours on either side of a bin, none of it newer than now; `nan` where nothing was observed.
+    package func around(lag: Int) -> Float {
+        guard perHour > 1 else { return self[lag] == RecentValues.missing ? .nan : Float(self[lag]) }
+        var sums = Sums()
+        for bin in max(0, lag - perHour / 2)...(lag + perHour / 2) { sums.add(self[bin]) }
+        return sums.mean
+    }
+
+    /// The mean of the last 7 days at the time of day that is so many bins after now; `nan` where nothing was observed.
+    package func sameHourMean(lead bins: Int) -> Float { sameHourMean(sameHourWeek, bins) }
+    /// Likewise of the last 30 days.
+    package func sameHourMonthMean(lead bins: Int) -> Float { sameHourMean(sameHourMonth, bins) }
+
+    private func sameHourMean(_ sameHour: [Sums], _ bins: Int) -> Float {
+        var sums = Sums()
+        let reach = perHour / 2
+        for offset in -reach...reach {
+            let place = (phase + bins + offset + perDay) % perDay
+            sums.count += sameHour[place].count
+            sums.sum += sameHour[place].sum
+        }
+        return sums.mean
+    }
+
+    /// How far the means of the times of day spread around their own mean.
+    package var dailySpread: Float {
+        var (count, sum, squares) = (0.0, 0.0, 0.0)
+        for sums in sameHourWeek where sums.count > 0 {
+            let mean = Double(sums.sum) / Double(sums.count) - Double(week.sum) / Double(week.count)
+            count += 1
+            sum += mean
+            squares += mean * mean
+        }
+        guard count > 0 else { return 0 }
+        return Float(max(0, squares / count - sum / count * sum / count).squareRoot())
+    }
+}

@@ -1,0 +1,13 @@
+/// The release that ships beside the programs, so that a fresh device forecasts from its first hour. It bears no signature: it
+/// is trusted by its hash alone, so nothing but deploy/pretrain.sh's own file is ever taken for it.
+package enum ShippedRelease {
+    package static let fileName = "pretrained.vaho"
+    /// Of the whole file; deploy/pretrain.sh prints it.
+    package static let sha256 = "db32d9ccc3478a08a07b4d3b3df0450ef6b986d6c02350f5eefa26e9801a5573"
+
+    /// - Parameter hash: of the same bytes, as hexadecimal digits.
+    package static func open(_ bytes: [UInt8], hash: String, _ cryptography: Cryptography) throws(ReleaseRefusal) -> Release {
+        guard hash == sha256 else { throw .hash }
+        return try ReleaseIntake.open(bytes, ReleaseIntake.Demand(counterAbove: nil, isSignatureNeeded: false), cryptography)
+    }
+}

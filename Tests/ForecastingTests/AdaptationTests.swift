@@ -1,0 +1,264 @@
+import Examples
+@testable import Forecasting
+import Measures
+import Observing
+import Testing
+
+private struct Chance {
+    var state: UInt64
+    init(_ seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
+    /// From −1 to 1.
+    mutating func next() -> Float {
+        state ^= state << 13
+        state ^= state >> 7
+        state ^= state << 17
+        return Float(state >> 40) / 8_388_608 - 1
+    }
+}
+
+@Suite struct ResidualRidgeTests {
+    /// What a residual of 0.5 · first − 0.3 · second and noise teaches in so many days of hourly rows.
+    private func taught(days: Int, penalty: Double = 1, outliers: Bool = false) -> ResidualRidge {
+        var ridge = ResidualRidge(width: 3, penalty: penalty)
+        var chance = Chance(4)
+        for hour in 0..<(24 * days) {
+            let inputs = [chance.next(), chance.next(), 1]
+            var residual = 0.5 * inputs[0] - 0.3 * inputs[1] + 0.1 * chance.next()
+            if outliers, hour % 20 == 0 { residual = 3 }
+            ridge.add(inputs, residual: residual, corrected: ridge.correction(inputs))
+            if hour % 24 == 0 { ridge.solve(least: 72) }
+        }
+        return ridge
+    }
+
+    @Test func `a residual that depends on the inputs is found`() {
+        let weights = taught(days: 60).weights
+        #expect((weights[0] - 0.5).magnitude < 0.03 && (weights[1] + 0.3).magnitude < 0.03 && weights[2].magnitude < 0.03)
+    }
+
+    @Test func `odd rows move it little`() {
+        #expect((taught(days: 60, outliers: true).weights[2]).magnitude < 0.08)  // their mean alone would make it 0.15
+    }
+
+    @Test func `with few rows, or a strong penalty, it stays near none`() {
+        #expect(taught(days: 3).weights == [0, 0, 0])
+        let weak = taught(days: 60, penalty: 1e6).weights
+        #expect(weak.allSatisfy { $0.magnitude < 0.01 })
+    }
+
+    @Test func `what was true a year ago is forgotten`() {
+        var ridge = taught(days: 100)
+        for _ in 0..<365 {
+            for hour in 0..<24 {
+                let inputs: [Float] = [Float(hour) / 12 - 1, 0.2, 1]
+                ridge.add(inputs, residual: 0, corrected: ridge.correction(inputs))
+            }
+            ridge.solve(least: 72)
+        }
+        #expect(ridge.correction([1, 0.2, 1]).magnitude < 0.02)
+    }
+}
+
+@Suite struct NoChangeGateTests {
+    @Test func `where nothing ever changes it says exactly that, and where all follows the forecast it stands open`() {
+        var still = NoChangeGate(rowsPerDay: 24, overlap: 1)
+        var lively = still
+        var chance = Chance(2)
+        for _ in 0..<200 {
+            let raw = chance.next()
+            still.settle(raw * 0.1, usualChange: still.usualChange, actual: 0)
+            lively.settle(raw, usualChange: lively.usualChange, actual: raw + 0.05 * chance.next())
+        }
+        #expect(still.departure(0.1, usualChange: still.usualChange) == 0)
+        #expect(lively.departure(0.7, usualChange: lively.usualChange) == 0.7)
+    }
+
+    @Test func `small departures of a coarse sensor become none, large ones stay`() {
+        var gate = NoChangeGate(rowsPerDay: 24, overlap: 1)
+        var chance = Chance(3)
+        for hour in 0..<2_000 {
+            let isMoving = hour % 5 == 0
+            let raw = isMoving ? 1 + 0.1 * chance.next() : 0.06 * chance.next()
+            gate.settle(raw, usualChange: gate.usualChange, actual: isMoving ? 1 : 0)
+        }
+        let usual = gate.usualChange
+        #expect((usual - 0.2).magnitude < 0.05)
+        #expect(gate.departure(0.008, usualChange: usual) == 0)
+        #expect(gate.departure(1, usualChange: usual) > 0.8)
+    }
+
+    @Test func `an untaught gate lets all through`() {
+        let gate = NoChangeGate(rowsPerDay: 24, overlap: 120)
+        #expect(gate.departure(-0.3, usualChange: gate.usualChange) == -0.3)
+    }
+}
+
+@Suite struct IntervalTrackingTests {
+    @Test(arguments: [0.3, 1, 3] as [Float]) func `intervals of a wrong width become right, each level for itself`(true scale: Float) {
+        var tracking = IntervalTracking(rowsPerDay: 24, overlap: 1)
+        var chance = Chance(8)
+        let levels = ForecastShape.levels
+        // Uniform errors of ±scale, said to be of ±1: the level's distance would be 2 · level − 1.
+        for _ in 0..<20_000 { tracking.settle(error: chance.next() * scale) { Float(2 * levels[$0] - 1) } }
+        for level in levels.indices where level != ForecastShape.medianLevel {
+            #expect((tracking.factors[level] - scale).magnitude < 0.15 * scale, "level \(levels[level]): \(tracking.factors[level])")
+        }
+        #expect(tracking.factors[ForecastShape.medianLevel] == 1)
+    }
+
+    @Test func `a long lead time learns slowly, and no factor leaves its bounds`() {
+        var (short, long) = (IntervalTracking(rowsPerDay: 24, overlap: 1), IntervalTracking(rowsPerDay: 24, overlap: 120))
+        for _ in 0..<24 {
+            short.settle(error: 9) { Float($0) - 3 }
+            long.settle(error: 9) { Float($0) - 3 }
+        }
+        #expect(short.factors[5] > 1.3 && long.factors[5] < 1.03)
+        for _ in 0..<100_000 { short.settle(error: 9) { Float($0) - 3 } }
+        #expect(short.factors.allSatisfy { (0.1...10).contains($0) })
+    }
+}
+
+@Suite struct AdaptiveForecasterTests {
+    private func forecaster(_ observations: some Sequence<Observation>, grid: TimeGrid = .hourly, network: Network? = anyNetwork())
+        -> AdaptiveForecaster
+    {
+        var forecaster = AdaptiveForecaster(grid: grid, network: network)
+        for observation in observations { forecaster.observe(observation) }
+        return forecaster
+    }
+
+    @Test(arguments: [false, true]) func `nothing after the origin changes a digit`(hasNetwork: Bool) throws {
+        let all = series(days: 30)
+        let origin = 500
+        let poisoned = all.prefix(origin) + all.dropFirst(origin).map { observation(Double($0.validAt.ms) / 3_600_000, 0, 90) }
+        let network = hasNetwork ? anyNetwork() : nil
+        func forecast(_ observations: some Sequence<Observation>) -> QuantileForecast? {
+            var forecaster = AdaptiveForecaster(grid: .hourly, network: network)
+            var result: QuantileForecast?
+            for (index, observation) in observations.enumerated() {
+                forecaster.observe(observation)
+                if index == origin - 1 { result = forecaster.forecast() }
+            }
+            return result
+        }
+        let clean = try #require(forecast(all))
+        #expect(clean == forecast(poisoned))
+        #expect(clean == forecaster(all.prefix(origin), network: network).forecast())
+    }
+
+    @Test(arguments: ["dry", "saturated", "jumping", "stepping"])
+    func `with any weights quantiles stay within 0 and 100 and never cross`(air: String) throws {
+        let observations = (1...400).map { (hour: Int) -> Observation in
+            let percent: [String: Int] = ["dry": 0, "saturated": 100, "jumping": hour % 2 * 100, "stepping": hour / 37 % 3 * 45]
+            return observation(Double(hour), Double(percent[air] ?? 50), 20)
+        }
+        let forecast = try #require(forecaster(observations, network: anyNetwork(seed: 7, size: 2)).forecast())
+        for lead in forecast.leadTimes.indices {
+            let row = ForecastShape.levels.indices.map { forecast.humidity(lead: lead, level: $0) }
+            #expect(row == row.sorted())
+            #expect(row.allSatisfy { (0...100).contains($0) })
+        }
+    }
+
+    @Test func `air that never changes is forecast as exactly now, at every lead time`() throws {
+        let forecast = try #require(forecaster((1...900).map { observation(Double($0), 47, 18) }, network: anyNetwork(size: 0.01)).forecast())
+        for lead in forecast.leadTimes.indices { #expect(forecast.median(lead: lead) == 47) }
+    }
+
+    @Test func `it learns a room's own habit that the network does not know`() throws {
+        // Ventilated by 15 % every third hour from midnight: not in the week's means alone, but in the last hours.
+        let room = (1...1_500).map { (hour: Int) -> Observation in
+            let noise = Double(hour * 7 % 5) / 10
+            return observation(Double(hour), (hour % 3 == 0 ? 35 : 50) + noise, 20)
+        }
+        var own = AdaptiveForecaster(grid: .hourly, network: nil)
+        var (error, naive) = (0.0, 0.0)
+        for (index, next) in room.enumerated() {
+            if index > 1_000, let forecast = own.forecast() {
+                error += (forecast.median(lead: 0) - next.humidity.percent).magnitude
+                naive += (forecast.now.percent - next.humidity.percent).magnitude
+            }
+            own.observe(next)
+        }
+        #expect(error < 0.3 * naive, "error \(error), persistence \(naive)")
+    }
+
+    @Test(arguments: [1e20, .greatestFiniteMagnitude] as [Float]) func `weights that overflow make numbers all the same`(size: Float) throws {
+        let forecast = try #require(forecaster(series(days: 20), network: anyNetwork(size: size)).forecast())
+        #expect(forecast.humidity.allSatisfy { (0...100).contains($0) })
+    }
+
+    @Test func `before 1970 there is no forecast, and no harm`() throws {
+        var old = AdaptiveForecaster(grid: .hourly, network: anyNetwork())
+        for hour in -900 ..< -100 { old.observe(observation(Double(hour), 50 + Double(hour % 7))) }
+        #expect(old.forecast() == nil)
+        for hour in 1...200 { old.observe(observation(Double(hour), 50 + Double(hour % 7))) }
+        #expect(old.forecast() != nil)
+    }
+
+    @Test func `a gap, a missing temperature and an old observation do no harm`() throws {
+        var observations = series(days: 40)
+        observations.removeSubrange(300..<520)
+        for place in 600..<640 {
+            observations[place] = observation(Double(observations[place].validAt.ms) / 3_600_000, observations[place].humidity.percent)
+        }
+        var forecaster = forecaster(observations)
+        let before = try #require(forecaster.forecast())
+        let wasTaken = forecaster.observe(observations[100])
+        #expect(!wasTaken)
+        #expect(forecaster.forecast() == before)
+        #expect(before.humidity.allSatisfy { $0.isFinite } && before.temperature?.count == before.leadTimes.count)
+    }
+
+    @Test func `a fine grid has all lead times, and coverage becomes what is said`() throws {
+        var chance = Chance(11)
+        var forecaster = AdaptiveForecaster(grid: .fine, network: anyNetwork(size: 0.02))
+        var level = 50.0
+        var waiting: [(QuantileForecast, Int)] = []
+        var (inside, count) = (0, 0)
+        for bin in 1...(40 * 144) {
+            level += 2 * Double(chance.next()) + (50 - level) * 0.05
+            let current = Observation(
+                validAt: Instant(ms: Int64(bin) * 600_000), humidity: RelativeHumidity(percent: min(100, max(0, level))), temperature: nil)
+            for (forecast, target) in waiting where target == bin && bin > 15 * 144 {
+                let lead = try #require(forecast.leadTimes.firstIndex(of: .seconds(3_600)))
+                let range =
+                    forecast.humidity(lead: lead, level: ForecastShape.lowLevel)...forecast.humidity(lead: lead, level: ForecastShape.highLevel)
+                count += 1
+                if range.contains(current.humidity.percent) { inside += 1 }
+            }
+            waiting.removeAll { $0.1 <= bin }
+            forecaster.observe(current)
+            if let forecast = forecaster.forecast() {
+                #expect(forecast.leadTimes.count == 54)
+                waiting.append((forecast, bin + 6))
+            }
+        }
+        #expect((0.76...0.84).contains(Double(inside) / Double(count)))
+    }
+
+    @Test func `without an observation there is no forecast`() {
+        #expect(AdaptiveForecaster(grid: .fine, network: nil).forecast() == nil)
+    }
+
+    @Test(arguments: [false, true]) func `one observation is forecast as itself, none too sure`(hasNetwork: Bool) throws {
+        let forecast = try #require(forecaster([observation(1, 63)], network: hasNetwork ? anyNetwork() : nil).forecast())
+        for lead in forecast.leadTimes.indices {
+            #expect((forecast.median(lead: lead) - 63).magnitude < 0.5)
+            if forecast.leadTimes[lead] >= .seconds(6 * 3_600), !hasNetwork {
+                #expect(forecast.humidity(lead: lead, level: 5) - forecast.humidity(lead: lead, level: 1) > 4)
+            }
+        }
+    }
+
+    @Test func `a sensor without temperature has no temperature forecast`() throws {
+        #expect(try #require(forecaster(series(days: 5, temperature: false)).forecast()).temperature == nil)
+        let warm = try #require(forecaster(series(days: 5)).forecast())
+        #expect(warm.temperature?.count == warm.leadTimes.count)
+    }
+
+    @Test(arguments: [TimeGrid.fine, .hourly]) func `its state stays within 200 KB, whatever it has seen`(grid: TimeGrid) {
+        let forecaster = AdaptiveForecaster(grid: grid, network: nil)
+        #expect(forecaster.stateBytes < 200_000)
+    }
+}

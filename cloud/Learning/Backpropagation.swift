@@ -1,0 +1,192 @@
+internal import Forecasting
+
+/// The gradient of the quantile loss over some rows: one thread's share of a batch.
+struct Backpropagation {
+    private let shape: Network.Shape
+    private(set) var gradient: [SIMD16<Float>]
+    private(set) var loss: Double = 0
+    private var first: [SIMD16<Float>]
+    private var second: [SIMD16<Float>]
+    private var output: [SIMD16<Float>]
+    private var linear: [SIMD16<Float>]
+    private var keptFirst: [SIMD16<Float>]
+    private var keptSecond: [SIMD16<Float>]
+    private var inputs: [Float]
+    private var leads: [SIMD16<Float>]
+
+    init(_ shape: Network.Shape) {
+        self.shape = shape
+        gradient = Array(repeating: SIMD16<Float>(), count: shape.blocks)
+        first = Array(repeating: SIMD16<Float>(), count: shape.first / 16)
+        second = Array(repeating: SIMD16<Float>(), count: shape.second / 16)
+        output = Array(repeating: SIMD16<Float>(), count: Network.Shape.outputBlocks)
+        linear = Array(repeating: SIMD16<Float>(), count: Network.Shape.linearBlocks)
+        (keptFirst, keptSecond) = (first, second)
+        inputs = Array(repeating: 0, count: Network.Shape.inputs)
+        leads = Array(repeating: SIMD16<Float>(), count: Network.Shape.knots)
+    }
+
+    mutating func clear() {
+        for block in gradient.indices { gradient[block] = SIMD16<Float>() }
+        loss = 0
+    }
+
+    /// One row, forward and back.
+    /// - Parameters:
+    ///   - scale: one over the targets of the batch.
+    ///   - dropped: the share of hidden units left out of this row.
+    mutating func add(
+        _ rows: borrowing TrainingRows, _ row: Int, _ parameters: [SIMD16<Float>], scale: Float, dropped: Float, _ random: inout RandomNumbers
+    ) {
+        typealias Shape = Network.Shape
+        // Half of the rows are shown mirrored: then no course upward is learnt that is not one downward too, and no season's drift.
+        let sign: Float = random.next() & 1 == 0 ? 1 : -1
+        for place in 0..<Shape.shared {
+            inputs[place] = rows.shared[row * Shape.shared + place] * (NetworkInputs.isMirrored[place] ? sign : 1)
+        }
+        for knot in 0..<Shape.knots {
+            leads[knot] = rows.leads[row * Shape.knots + knot] * sign
+            inputs[Shape.shared + 3 * knot] = leads[knot][NetworkInputs.mean]
+            inputs[Shape.shared + 3 * knot + 1] = leads[knot][NetworkInputs.latest]
+            inputs[Shape.shared + 3 * knot + 2] = leads[knot][NetworkInputs.month]
+        }
+        Backpropagation.draw(&keptFirst, dropped, &random)
+        Backpropagation.draw(&keptSecond, dropped, &random)
+
+        Backpropagation.forward(inputs, parameters, 0, shape.firstBias, &first)
+        for block in first.indices { first[block] = first[block].replacing(with: 0, where: first[block] .< 0) * keptFirst[block] }
+        Backpropagation.forward(first, parameters, shape.secondWeights, shape.secondBias, &second)
+        for block in second.indices { second[block] = second[block].replacing(with: 0, where: second[block] .< 0) * keptSecond[block] }
+        Backpropagation.forward(second, parameters, shape.outputWeights, shape.outputBias, &output)
+        for block in linear.indices { linear[block] = SIMD16<Float>() }
+        for place in 0..<Shape.shared {
+            for block in linear.indices { linear[block] += inputs[place] * parameters[shape.linearShared + place * Shape.linearBlocks + block] }
+        }
+
+        var outputChange = Array(repeating: SIMD16<Float>(), count: Shape.outputBlocks)
+        var linearChange = Array(repeating: SIMD16<Float>(), count: Shape.linearBlocks)
+        for knot in 0..<Shape.knots {
+            let target = rows.targets[row * Shape.knots + knot] * sign
+            guard target == target else { continue }
+            let weight = rows.weights[row * Shape.knots + knot] * scale / Float(Shape.levels)
+            let median =
+                raw(knot, ForecastShape.medianLevel) + linear[knot >> 4][knot & 15] + Network.sum(leads[knot] * parameters[shape.linearLead + knot])
+            let change = quantileLoss(knot, target, median, weight, &outputChange)
+            linearChange[knot >> 4][knot & 15] += change
+            gradient[shape.linearLead + knot] += change * leads[knot]
+        }
+        for place in 0..<Shape.shared {
+            for block in linear.indices { gradient[shape.linearShared + place * Shape.linearBlocks + block] += inputs[place] * linearChange[block] }
+        }
+        var secondChange = second
+        back(second, outputChange, parameters, shape.outputWeights, shape.outputBias, &secondChange)
+        for block in second.indices { secondChange[block] = secondChange[block].replacing(with: 0, where: second[block] .<= 0) * keptSecond[block] }
+        var firstChange = first
+        back(first, secondChange, parameters, shape.secondWeights, shape.secondBias, &firstChange)
+        for block in first.indices { firstChange[block] = firstChange[block].replacing(with: 0, where: first[block] .<= 0) * keptFirst[block] }
+        for place in inputs.indices where inputs[place] != 0 {
+            for block in firstChange.indices { gradient[place * firstChange.count + block] += inputs[place] * firstChange[block] }
+        }
+        for block in firstChange.indices { gradient[shape.firstBias + block] += firstChange[block] }
+    }
+
+    private func raw(_ knot: Int, _ level: Int) -> Float {
+        let place = knot * Network.Shape.levels + level
+        return output[place >> 4][place & 15]
+    }
+
+    /// Adds the loss of a knot's quantiles, and puts what it asks of the outputs into `change`.
+    /// - Returns: what it asks of the median.
+    private mutating func quantileLoss(_ knot: Int, _ target: Float, _ median: Float, _ weight: Float, _ change: inout [SIMD16<Float>]) -> Float {
+        let levels = Network.Shape.levels
+        let middle = ForecastShape.medianLevel
+        func pull(_ level: Int, _ value: Float) -> (loss: Float, slope: Float) {
+            let share = Float(ForecastShape.levels[level])
+            let error = target - value
+            return error >= 0 ? (share * error * weight, -share * weight) : ((share - 1) * error * weight, (1 - share) * weight)
+        }
+        func put(_ level: Int, _ slope: Float) {
+            let place = knot * levels + level
+            change[place >> 4][place & 15] += slope
+        }
+        func slope(_ level: Int) -> Float {  // of `Network.step`
+            let moved = raw(knot, level) - 1
+            return (1 + moved / (moved * moved + 1).squareRoot()) / 2
+        }
+        let here = pull(middle, median)
+        var (total, all) = (here.loss, here.slope)
+        for side in [1, -1] {
+            var value = median
+            var level = middle
+            var slopes: [Float] = []
+            while level + side >= 0, level + side < levels {
+                level += side
+                value += Float(side) * Network.step(raw(knot, level))
+                let next = pull(level, value)
+                total += next.loss
+                all += next.slope
+                slopes.append(next.slope)
+            }
+            // A step moves its own level and all beyond it.
+            var beyond: Float = 0
+            while level != middle {
+                beyond += slopes.removeLast()
+                put(level, Float(side) * beyond * slope(level))
+                level -= side
+            }
+        }
+        put(middle, all)
+        loss += Double(total)
+        return all
+    }
+
+    private static func draw(_ kept: inout [SIMD16<Float>], _ dropped: Float, _ random: inout RandomNumbers) {
+        let keep = 1 / (1 - dropped)
+        for block in kept.indices {
+            var lanes = SIMD16<Float>(repeating: keep)
+            if dropped > 0 { for lane in 0..<16 where random.share() < dropped { lanes[lane] = 0 } }
+            kept[block] = lanes
+        }
+    }
+
+    private static func forward(_ inputs: [Float], _ parameters: [SIMD16<Float>], _ weights: Int, _ bias: Int, _ output: inout [SIMD16<Float>]) {
+        let width = output.count
+        for block in 0..<width { output[block] = parameters[bias + block] }
+        for place in inputs.indices where inputs[place] != 0 {
+            for block in 0..<width { output[block] += inputs[place] * parameters[weights + place * width + block] }
+        }
+    }
+
+    private static func forward(
+        _ inputs: [SIMD16<Float>], _ parameters: [SIMD16<Float>], _ weights: Int, _ bias: Int, _ output: inout [SIMD16<Float>]
+    ) {
+        let width = output.count
+        for block in 0..<width { output[block] = parameters[bias + block] }
+        for place in 0..<(16 * inputs.count) {
+            let value = inputs[place >> 4][place & 15]
+            guard value != 0 else { continue }
+            for block in 0..<width { output[block] += value * parameters[weights + place * width + block] }
+        }
+    }
+
+    private mutating func back(
+        _ values: [SIMD16<Float>], _ change: [SIMD16<Float>], _ parameters: [SIMD16<Float>], _ weights: Int, _ bias: Int,
+        _ below: inout [SIMD16<Float>]
+    ) {
+        let width = change.count
+        for place in 0..<(16 * values.count) {
+            let value = values[place >> 4][place & 15]
+            guard value != 0 else {  // a unit that is off learns nothing
+                below[place >> 4][place & 15] = 0
+                continue
+            }
+            var sum = SIMD16<Float>()
+            for block in 0..<width {
+                sum += change[block] * parameters[weights + place * width + block]
+                gradient[weights + place * width + block] += value * change[block]
+            }
+            below[place >> 4][place & 15] = Network.sum(sum)
+        }
+        for block in 0..<width { gradient[bias + block] += change[block] }
+    }
+}

@@ -1,0 +1,105 @@
+package import Forecasting
+internal import Measures
+internal import Observing
+
+/// What a network learns from: the inputs of sampled origins, and what came.
+///
+/// Each series gives a bounded sample, so memory does not grow with history. Beside rows with the whole week known there
+/// are rows with one to seven days, for a device is new once.
+package struct TrainingRows: Sendable {
+    package struct Sampling: Sendable {
+        package var rowsPerSeries: Int
+        package var youngShare: Float  // of the origins that are taken a second time, with a short history
+        package init(rowsPerSeries: Int = 18_000, youngShare: Float = 0.3) {
+            self.rowsPerSeries = rowsPerSeries
+            self.youngShare = youngShare
+        }
+    }
+
+    package private(set) var count = 0
+    private(set) var shared: [Float] = []  // [count × Shape.shared]
+    private(set) var leads: [SIMD16<Float>] = []  // [count × knots]
+    private(set) var targets: [Float] = []  // [count × knots]: departures from now in deviations; nan where nothing came
+    private(set) var weights: [Float] = []  // [count × knots]
+
+    package init() {}
+
+    /// - Parameters:
+    ///   - bins: origins and targets lie within.
+    ///   - number: of the series, for the sample's chance.
+    package mutating func add(_ series: GriddedSeries, in bins: Range<Int>, number: Int, sampling: Sampling) {
+        let stride = max(1, (bins.count + sampling.rowsPerSeries - 1) / max(1, sampling.rowsPerSeries))
+        let before = count
+        var naive = NaiveErrors()
+        visit(series, bins, restarts: nil) { rows, origin, inputs in
+            guard origin % stride == 0 else { return }
+            rows.add(series, bins, origin, inputs, &naive)
+        }
+        let scale = (3_000 / Float(max(1, count - before))).squareRoot()
+        var random = RandomNumbers(1, UInt64(number))
+        var chance = RandomNumbers(2, UInt64(number))
+        let perDay = Float(86_400_000 / series.grid.step.ms)
+        visit(series, bins, restarts: { Int(perDay * (1 + 6.5 * random.share() * random.share())) }) { rows, origin, inputs in
+            guard chance.share() * Float(stride) < sampling.youngShare, inputs.shared[TrainingRows.history] >= 0.75 / 7 else { return }
+            var ignored = NaiveErrors()
+            rows.add(series, bins, origin, inputs, &ignored)
+        }
+        // In terms of the judged ratio: an error counts by what persistence or the day before would have cost here.
+        for row in before..<count {
+            for knot in 0..<Network.Shape.knots { weights[row * Network.Shape.knots + knot] *= scale / max(0.01, naive.least(knot)) }
+        }
+    }
+
+    private static let history = NetworkInputs.sharedNames.firstIndex(of: "history.share") ?? 0
+
+    private struct NaiveErrors {
+        var persistence = [Double](repeating: 0, count: Network.Shape.knots)
+        var seasonal = [Double](repeating: 0, count: Network.Shape.knots)
+        var count = [Double](repeating: 0, count: Network.Shape.knots)
+        func least(_ knot: Int) -> Float { count[knot] > 0 ? Float(min(persistence[knot], seasonal[knot]) / count[knot]) : 1 }
+    }
+
+    private mutating func add(
+        _ series: GriddedSeries, _ bins: Range<Int>, _ origin: Int, _ inputs: borrowing NetworkInputs, _ naive: inout NaiveErrors
+    ) {
+        shared += inputs.shared
+        leads += inputs.leads
+        for knot in 0..<Network.Shape.knots {
+            let target = origin + inputs.bins(knot: knot)
+            let actual = inputs.isServed[knot] && bins.contains(target) ? Float(series.humidity(bin: target)) : .nan
+            targets.append((actual - inputs.now) / inputs.deviation)
+            weights.append(inputs.deviation)
+            guard actual == actual else { continue }
+            naive.persistence[knot] += Double((actual - inputs.now).magnitude)
+            naive.seasonal[knot] += Double((actual - inputs.now - inputs.leads[knot][NetworkInputs.latest] * inputs.deviation).magnitude)
+            naive.count[knot] += 1
+        }
+        count += 1
+    }
+
+    /// Every observed origin with its inputs; the history begins anew after so many bins.
+    private mutating func visit(
+        _ series: GriddedSeries, _ bins: Range<Int>, restarts: (() -> Int)?, _ body: (inout TrainingRows, Int, borrowing NetworkInputs) -> Void
+    ) {
+        var history = History(grid: series.grid)
+        var inputs = NetworkInputs(binsPerHour: history.binsPerHour)
+        var restart = bins.lowerBound + (restarts?() ?? .max - bins.lowerBound)
+        // A whole history begins before the part, so that its first origins know their week.
+        let first = restarts == nil ? bins.lowerBound - (History.days + 1) * history.binsPerDay : bins.lowerBound
+        for observation in series.observations {
+            let bin = series.bin(of: observation.validAt)
+            guard bin >= first else { continue }
+            guard bin < bins.upperBound else { return }
+            if let restarts, bin >= restart {
+                history = History(grid: series.grid)
+                restart = bin + restarts()
+            }
+            history.append(observation)
+            let isYoung = restarts != nil
+            guard bin >= bins.lowerBound, history.length >= (isYoung ? history.binsPerDay * 3 / 4 : 3 * history.binsPerDay),
+                inputs.fill(history)
+            else { continue }
+            body(&self, bin, inputs)
+        }
+    }
+}

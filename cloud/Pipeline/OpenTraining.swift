@@ -1,0 +1,70 @@
+package import Forecasting
+package import Learning
+package import Measures
+internal import Observing
+internal import Releases
+internal import Signing
+
+/// Trains a network on the first part of recorded series: what ships, and what a backtest of the method itself needs.
+package struct OpenTraining: Sendable {
+    package var share = 70  // % of each series, from its start
+    package var settings = NetworkTraining.Settings()
+    package var sampling = TrainingRows.Sampling()
+
+    private let folder: SeriesFolder
+    private let names: [String]
+
+    /// - Parameter names: of the series, in the order they are learnt in.
+    package init(_ folder: SeriesFolder, names: [String]) {
+        self.folder = folder
+        self.names = names
+    }
+
+    package struct Result: Sendable {
+        package let network: Network
+        package let snapshot: String  // the hash of what it learnt from
+        package let newestAt: Instant  // of that
+    }
+
+    /// - Returns: `nil` without observations in the parts.
+    @concurrent package func run(progress: @Sendable (_ epoch: Int, _ loss: Double) -> Void) async throws -> Result? {
+        var rows = TrainingRows()
+        var parts: [(series: GriddedSeries, bins: Range<Int>)] = []
+        var snapshot = SnapshotHash()
+        var newest: Instant?
+        for (number, name) in names.enumerated() {
+            try Task.checkCancellation()
+            let series = try folder.series(named: name)
+            let bins = 0..<(series.bins * share / 100)
+            let learnt = series.observations.prefix { series.bin(of: $0.validAt) < bins.upperBound }
+            snapshot.add(name, Array(learnt))
+            newest = max(newest ?? Instant(ms: .min), learnt.last?.validAt ?? Instant(ms: .min))
+            parts.append((series, bins))
+            rows.add(series, in: bins, number: number, sampling: sampling)
+        }
+        guard let newest, var network = try NetworkTraining(rows, settings).run(progress: progress) else { return nil }
+        network.spreads = IntervalStart.spreads(of: network, on: parts)
+        return Result(network: network, snapshot: snapshot.finish(), newestAt: newest)
+    }
+
+    /// The release that ships with the programs: counter 0, unsigned, trusted by its hash alone. The same series give the same
+    /// bytes, so it bears the time of its newest observation and no other.
+    package func release(of result: Result) throws -> [UInt8] {
+        let configuration =
+            "share \(share), \(settings), \(sampling), " + (NetworkInputs.sharedNames + NetworkInputs.leadNames).joined(separator: " ")
+        let release = Release(
+            header: ReleaseHeader(
+                counter: 0, modelID: "pretrained-\(result.snapshot.prefix(8))", createdAt: result.newestAt, expiresAt: Instant(ms: 4_102_444_800_000),
+                provenance: Provenance(
+                    snapshot: result.snapshot, codeVersion: Training.codeVersion, seed: settings.seed,
+                    configuration: Hexadecimal.text(SHA256.digest(Array(configuration.utf8))), parent: "",
+                    backtest: "the first \(share) % of " + names.joined(separator: ", "))),
+            network: result.network)
+        let bytes = try ReleaseFile.bytes(of: release, sha256: { SHA256.digest($0) }, sign: { _ in [] })
+        let demand = ReleaseIntake.Demand(counterAbove: nil, isSignatureNeeded: false)
+        guard try ReleaseIntake.open(bytes, demand, ReleaseSigner.cryptography(trusting: [])) == release else {
+            throw BacktestFault("the release does not read as it was written")
+        }
+        return bytes
+    }
+}

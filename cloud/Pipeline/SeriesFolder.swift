@@ -1,0 +1,64 @@
+package import Forecasting
+internal import Measures
+internal import Observing
+internal import Runtime
+internal import Text
+
+/// A folder of recorded series on their grids: SERIES.csv with `time,humidity_pct,temperature_c`.
+package struct SeriesFolder: Sendable {
+    package let path: String
+
+    package init(_ path: String) { self.path = path }
+
+    func observations(ofSeries name: String) throws -> [Observation] {
+        let path = "\(path)/\(name).csv"
+        let lines = try LineReader(path: path)
+        do {
+            guard let header = try lines.next() else { throw BacktestFault("\(path) is empty") }
+            let format = try SeriesCSV(header: header)
+            var observations: [Observation] = []
+            while let line = try lines.next() {
+                guard !line.isEmpty else { continue }
+                let row = try format.row(line, line: lines.line)
+                guard let humidity = row.humidityPct else { continue }
+                if let last = observations.last, last.validAt.ms >= row.takenAtMs {
+                    throw BacktestFault("\(path): line \(lines.line): the time is not after the line's before")
+                }
+                observations.append(
+                    Observation(
+                        validAt: Instant(ms: row.takenAtMs), humidity: RelativeHumidity(percent: min(100, max(0, humidity))),
+                        temperature: row.temperatureC.map { Temperature(celsius: $0) }))
+            }
+            return observations
+        } catch let error as SeriesCSV.Malformed {
+            throw BacktestFault("\(path): \(error)")
+        }
+    }
+
+    /// The series in it, by name, but those left out.
+    package func names(without left: Set<String>) throws -> [String] {
+        let names = try Files.list(path).filter { $0.hasSuffix(".csv") }.map { String($0.dropLast(4)) }
+        for name in left.sorted() where !names.contains(name) { throw BacktestFault("\(path)/\(name).csv, to be left out, is not there") }
+        return names.filter { !left.contains($0) && !SeriesFolder.lists.contains($0) }.sorted()
+    }
+    private static let lists: Set = ["origins", "series", "manifest"]  // of series, none themselves
+
+    /// On the grid that its spacing tells; readings between its times become means, as on the edge.
+    package func series(named name: String) throws -> GriddedSeries {
+        let rows = try observations(ofSeries: name)
+        let grid = TimeGrid(takenAt: rows.prefix(1_000).map(\.validAt))
+        var bins: [Bin] = []
+        for row in rows {
+            let label = grid.label(of: row.validAt)
+            if bins.last?.validAt != label { bins.append(Bin(validAt: label)) }
+            bins[bins.count - 1].add(
+                Reading(
+                    takenAt: row.validAt, humidityMpct: Milli.whole(row.humidity.percent),
+                    temperatureMc: row.temperature.flatMap { Milli.whole($0.celsius) }))
+        }
+        guard let series = GriddedSeries(name: name, grid: grid, observations: bins.compactMap(\.observation)) else {
+            throw BacktestFault("\(path)/\(name).csv holds no observation")
+        }
+        return series
+    }
+}
