@@ -1,6 +1,9 @@
 @testable import EdgeDaemon
+import Examples
+import Forecasting
 import Measures
 import Observing
+import Releases
 @testable import Runtime
 import Testing
 import Wire
@@ -88,6 +91,37 @@ import Wire
             return
         }
         Issue.record("the third reading was never given within the period")
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a release that comes is used after the next commit, with what its network would have learnt`() async throws {
+        let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
+        let air = try #require(SensorName("air"))
+        let id = try await store.register(SensorRecord(sensor: air, kind: "simulated", step: .seconds(600)))
+        let inbox = Inbox<Sampler.Arrival>(limit: 10_000)
+        let release = ActiveRelease()
+        let service = ForecastService(
+            store: store, inbox: inbox, clock: LabelClock.live(), release: release, newest: NewestForecasts(), boot: 7, commitPeriod: .zero, log: log)
+        try await service.add(air, grid: .fine)
+        let arrivals = try readings(1...3_000, labelled: 1_700_000_400_000, clock: .synchronised)
+        async let running: Void = service.run()
+        for arrival in arrivals[..<2_900] { #expect(inbox.put(arrival)) }
+        while await store.readingCount < 2_900 { await Task.yield() }
+        #expect(try await store.forecast(sensor: id)?.forecast.method == .dampedAnomaly)
+        let network = anyNetwork(size: 0.01)
+        let provenance = Provenance(snapshot: "", codeVersion: "", seed: 0, configuration: "", parent: "", backtest: "")
+        let header = ReleaseHeader(counter: 9, modelID: "m", createdAt: Instant(ms: 1), expiresAt: Instant(ms: 2), provenance: provenance)
+        release.replace(
+            with: ActiveRelease.Named(name: ReleaseName(counter: 9, sha256: []), release: Release(header: header, network: network)))
+        for (place, arrival) in arrivals[2_900...].enumerated() {
+            #expect(inbox.put(arrival))
+            while await store.readingCount < 2_901 + Int64(place) { await Task.yield() }  // a commit each
+        }
+        inbox.close()
+        try await running
+        let found = try #require(try await store.forecast(sensor: id))
+        #expect(found.releaseCounter == 9 && found.forecast.method == .network)
+        let expected = try #require(try await store.forecaster(sensor: id, grid: .fine, network: network).forecast())
+        #expect(StoredForecast.bytes(found.forecast) == StoredForecast.bytes(expected))
     }
 
     @Test(.timeLimit(.minutes(1))) func `readings of another start of the host keep their time`() async throws {

@@ -65,6 +65,29 @@ import Wire
         #expect(restarted.active.current?.name == name(5, good))
     }
 
+    @Test func `a fresh device uses the release that ships, until one comes; a file that is not it is not used`() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
+        try Files.makeFolder(folder)
+        try Files.replace(folder + "/keys", with: Array(ReleaseKeyFile.text([try key(1).publicKey]).utf8))
+        let shipped = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../deploy/pretrained.vaho"
+        func start(_ pretrained: String) async -> ModelIntake {
+            let intake = ModelIntake(folder: folder, keyFile: folder + "/keys", pretrained: pretrained, store: store, log: log)
+            await intake.load()
+            return intake
+        }
+        let fresh = await start(shipped)
+        #expect(fresh.active.current?.name.counter == 0 && fresh.active.network.weights != nil)
+        try Files.replace(folder + "/other.vaho", with: Files.read(shipped, limit: ReleaseFile.limit).dropLast(1) + [7])
+        #expect(await start(folder + "/other.vaho").active.current == nil)
+        #expect(await start(folder + "/none.vaho").active.current == nil)
+
+        let own = try file(counter: 5, key: key(1))
+        await fresh.take(own, as: name(5, own))
+        #expect(fresh.active.current?.name == name(5, own))
+        #expect(await start(shipped).active.current?.name == name(5, own))
+    }
+
     @Test func `when the file in use is damaged on disk, the last good one is used`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)

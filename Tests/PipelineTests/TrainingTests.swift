@@ -117,9 +117,9 @@ import Wire
             }.joined()
     }
 
-    private func lines(_ network: Network? = nil) async throws -> [String] {
+    private func lines(_ network: Network? = nil, history: Duration? = nil) async throws -> [String] {
         let origins = try Backtest.origins(fromFile: folder + "/origins.csv")
-        let backtest = Backtest(folder: folder, origins: origins, leadTimes: [.seconds(3_600), .seconds(86_400)], network: network)
+        let backtest = Backtest(folder: folder, origins: origins, leadTimes: [.seconds(3_600), .seconds(86_400)], network: network, history: history)
         let made = try await backtest.lines(ofSeries: "s")
         #expect(made.missing == 0)
         return made.lines.split(separator: "\n").map(String.init)
@@ -139,6 +139,19 @@ import Wire
         #expect(try await lines(network) == clean)
         try write("s.csv", series(poisonedAfter: 699))
         #expect(try await lines(network) != clean)
+    }
+
+    @Test func `with a history of a week an origin sees that week and nothing before`() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let at: Int64 = 1_600_000_200_000 / 3_600_000 * 3_600_000 + 700 * 3_600_000
+        try write("origins.csv", "series,origin_time\ns,\(RFC3339.format(ms: at))\n")
+        try write("s.csv", series())
+        let young = try await lines(history: .seconds(7 * 86_400))
+        #expect(try await lines() != young)
+        let week = series().split(separator: "\n").dropFirst()
+        try write(
+            "s.csv", (["time,humidity_pct,temperature_c"] + week[week.startIndex + 700 - 167...week.startIndex + 700]).joined(separator: "\n") + "\n")
+        #expect(try await lines() == young)
     }
 
     @Test func `bad files say which line is wrong`() async throws {

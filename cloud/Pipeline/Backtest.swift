@@ -15,12 +15,14 @@ package struct Backtest: Sendable {
     package let origins: [String: Set<Instant>]  // by series
     package let leadTimes: [Duration]
     package let network: Network?  // without one the damped anomaly and what the device learns
+    package let history: Duration?  // how much of the past each origin sees: a device as young as that; nil: all
 
-    package init(folder: String, origins: [Origin], leadTimes: [Duration], network: Network?) {
+    package init(folder: String, origins: [Origin], leadTimes: [Duration], network: Network?, history: Duration? = nil) {
         self.folder = folder
         self.origins = Dictionary(grouping: origins, by: \.series).mapValues { Set($0.map(\.at)) }
         self.leadTimes = leadTimes
         self.network = network
+        self.history = history
     }
 
     /// `series,origin_time`, a header first.
@@ -58,10 +60,18 @@ package struct Backtest: Sendable {
         var made = 0
         var text = ""
         var forecaster = AdaptiveForecaster(grid: grid, network: network)
-        for observation in observations {
+        for (place, observation) in observations.enumerated() {
             try Task.checkCancellation()
-            forecaster.observe(observation)
-            guard wanted.contains(observation.validAt) else { continue }
+            let isWanted = wanted.contains(observation.validAt)
+            if let history {
+                guard isWanted else { continue }
+                forecaster = AdaptiveForecaster(grid: grid, network: network)
+                let first = observations[...place].firstIndexFrom { $0.validAt > observation.validAt - history }
+                for seen in observations[first...place] { forecaster.observe(seen) }
+            } else {
+                forecaster.observe(observation)
+            }
+            guard isWanted else { continue }
             guard let forecast = forecaster.forecast() else { continue }
             made += 1
             for leadTime in served {
@@ -79,4 +89,16 @@ package struct Backtest: Sendable {
 package struct BacktestFault: Error, CustomStringConvertible {
     package let description: String
     init(_ description: String) { self.description = description }
+}
+
+extension ArraySlice {
+    /// Where the elements begin that meet a condition which holds from some place on.
+    fileprivate func firstIndexFrom(_ holds: (Element) -> Bool) -> Int {
+        var (low, high) = (startIndex, endIndex)
+        while low < high {
+            let middle = low + (high - low) / 2
+            if holds(self[middle]) { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
 }

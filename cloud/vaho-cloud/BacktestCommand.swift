@@ -8,7 +8,7 @@ internal import Runtime
 extension Program.Command {
     static let backtest = Program.Command(
         "backtest", "forecast recorded series at given origins, seeing nothing after them",
-        usage: "--data FOLDER --origins FILE --out FILE [--local|--pretrained|--release FILE|--trained-on FOLDER] [--leads 1h,6h,24h]",
+        usage: "--data FOLDER --origins FILE --out FILE [--local|--pretrained|--release FILE|--trained-on FOLDER] [--history 7d] [--leads 1h,6h,24h]",
         options: [
             Arguments.Option("data", value: "FOLDER", "holds SERIES.csv: time,humidity_pct,temperature_c, on its grid"),
             Arguments.Option("origins", value: "FILE", "series,origin_time"),
@@ -19,6 +19,7 @@ extension Program.Command {
             Arguments.Option("trained-on", value: "FOLDER", "likewise by a network trained on the first part of the series in it"),
             Arguments.Option("share", value: "PERCENT", "that part (default 70)"),
             Arguments.Option("without", value: "LIST", "series left out of that training"),
+            Arguments.Option("history", value: "DURATION", "each origin sees so much of the past and no more, like a device as young as that: 7d"),
             Arguments.Option("leads", value: "LIST", "lead times (default 1h,3h,6h,12h,24h,48h,120h)"),
         ]
     ) { arguments in
@@ -35,9 +36,17 @@ extension Program.Command {
                 return leadTime
             }
         }
+        let history = try arguments.value("history").map { text in
+            guard let history = DurationText.parse(text), history >= .seconds(3_600) else {
+                throw WrongUse("--history=\(text): expected a duration like 1d or 14d, at least 1h")
+            }
+            return history
+        }
+        let methods = ["local", "pretrained", "release", "trained-on"].filter { arguments.has($0) || arguments.value($0) != nil }
+        guard methods.count < 2 else { throw WrongUse("--\(methods.joined(separator: " and --")): only one of them forecasts") }
         let backtest = Backtest(
             folder: folder, origins: try Backtest.origins(fromFile: originsFile), leadTimes: leadTimes ?? ForecastShape.scored,
-            network: try await network(arguments))
+            network: try await network(arguments), history: history)
         var text = "series,origin_time,horizon_s,p10,p50,p90\n"
         var missing = 0
         let names = backtest.seriesNames
