@@ -19,7 +19,7 @@ private struct Chance {
 @Suite struct ResidualRidgeTests {
     /// What a residual of 0.5 · first − 0.3 · second and noise teaches in so many days of hourly rows.
     private func taught(days: Int, penalty: Double = 1, outliers: Bool = false) -> ResidualRidge {
-        var ridge = ResidualRidge(width: 3, penalty: penalty)
+        var ridge = ResidualRidge(width: 3, penalty: penalty, rowsPerDay: 24)
         var chance = Chance(4)
         for hour in 0..<(24 * days) {
             let inputs = [chance.next(), chance.next(), 1]

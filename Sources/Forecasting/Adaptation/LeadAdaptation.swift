@@ -38,7 +38,9 @@ struct LeadAdaptation: Sendable {
         let rowsPerDay = 24 * binsPerHour / stride
         issued = Array(repeating: Issued(), count: bins / stride + 1)
         let strength: Double = hours <= 1 ? 1 : hours <= 2 ? 3 : hours <= 4 ? 5 : hours <= 6 ? 10 : hours <= 9 ? 30 : hours <= 18 ? 50 : 100
-        ridge = ResidualRidge(width: sharedInputs + LeadAdaptation.ownInputs + 2, penalty: strength * Double(max(1, hours)) * Double(rowsPerDay) / 24)
+        ridge = ResidualRidge(
+            width: sharedInputs + LeadAdaptation.ownInputs + 2, penalty: strength * Double(max(1, hours)) * Double(rowsPerDay) / 24,
+            rowsPerDay: rowsPerDay)
         gate = NoChangeGate(rowsPerDay: rowsPerDay, overlap: max(1, bins / stride))
         intervals = IntervalTracking(rowsPerDay: rowsPerDay, overlap: max(1, bins / stride), start: spreads)
         least = 3 * rowsPerDay

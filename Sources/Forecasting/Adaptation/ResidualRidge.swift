@@ -4,10 +4,12 @@
 /// that it leans to the median), pulled to zero by a penalty. Its sums fade daily: they remember about a season.
 package struct ResidualRidge: Sendable {
     private static let kept: Float = 0.985  // of the sums, a day
+    static let youth = 60.0  // days: fewer count for less
     private static let memory: Float = 0.001  // of the usual error, a row
 
     package let width: Int
     private let penalty: Double
+    private let rowsPerDay: Int
     private var gram: [Float]  // lower triangle, row by row
     private var moment: [Float]
     private var usualError: Float = 0, usualErrorWeight: Float = 0
@@ -15,7 +17,8 @@ package struct ResidualRidge: Sendable {
     package private(set) var weights: [Float]
 
     /// - Parameter penalty: in rows. Errors of overlapping spans are alike, so it grows with the lead time.
-    package init(width: Int, penalty: Double) {
+    package init(width: Int, penalty: Double, rowsPerDay: Int) {
+        self.rowsPerDay = rowsPerDay
         self.width = width
         self.penalty = penalty
         gram = Array(repeating: 0, count: width * (width + 1) / 2)
@@ -57,7 +60,9 @@ package struct ResidualRidge: Sendable {
         guard rows >= least else { return }
         var factor = gram.map { Double($0) }
         func at(_ row: Int, _ column: Int) -> Int { row * (row + 1) / 2 + column }
-        for row in 0..<width { factor[at(row, row)] += penalty }
+        // A few days have one weather: what holds in them need not hold in the next.
+        let share = ResidualRidge.youth * Double(rowsPerDay) / Double(rows)
+        for row in 0..<width { factor[at(row, row)] += penalty * (1 + share * share) }
         for row in 0..<width {
             for column in 0...row {
                 var sum = factor[at(row, column)]
