@@ -103,7 +103,9 @@ package struct AdaptiveForecaster: Sendable {
         issued.origin = bin
         (issued.now, issued.deviation) = (inputs.now, inputs.deviation)
         let memory = leads[knot].memory(target: bin + leads[knot].bins, binsPerHour: history.binsPerHour)
-        issued.own = SIMD8(lead[0], lead[9], lead[4], lead[8], lead[7], memory.0, memory.1, memory.2)
+        issued.own = SIMD8(
+            lead[NetworkInputs.latest], lead[NetworkInputs.month], lead[NetworkInputs.mean], lead[NetworkInputs.meanTemperature],
+            lead[NetworkInputs.latestTemperature], memory.0, memory.1, memory.2)
         // A day of history, or less after an outage, hides how the air moves: what is made of it leans to persistence, and is no
         // surer than usual.
         let length = Float(history.humidity.week.count) / Float(history.binsPerDay)
@@ -151,9 +153,9 @@ package struct AdaptiveForecaster: Sendable {
         let usualNow = inputs.shared[AdaptiveForecaster.sameHourNow]
         var humidity: [Double] = []
         humidity.reserveCapacity(leadTimes.count * levels)
+        let hasTemperature = history.temperature[0] != RecentValues.missing
         var temperatures: [Double] = []
         var climatology: [Double] = []
-        let temperature = Summary(history, .temperature)
         var above = 0  // the knot at or after a lead time, within `served`
         for leadTime in leadTimes {
             while above < served.count - 1, NetworkInputs.knots[served[above]] < leadTime { above += 1 }
@@ -161,10 +163,10 @@ package struct AdaptiveForecaster: Sendable {
             let low = above > 0 && NetworkInputs.knots[high] != leadTime ? served[above - 1] : high
             let bins = Int(leadTime.ms / stepMs)
             let share = low == high ? 0 : Float(bins - leads[low].bins) / Float(leads[high].bins - leads[low].bins)
-            let mean = history.humidity.sameHourMean(lead: bins)
-            let then = mean == mean ? max(-5, min(5, (mean / 1_000 - inputs.now) / inputs.deviation)) : 0
+            let usual = history.humidity.climatology(lead: bins) / 1_000
+            let then = max(-5, min(5, (usual - inputs.now) / inputs.deviation))
             let base = DampedAnomaly.damping(for: leadTime).departure(then: then, now: usualNow)
-            let (below, beyond) = (own[low].final - usual(low), own[high].final - usual(high))
+            let (below, beyond) = (own[low].final - self.usual(low), own[high].final - self.usual(high))
             let isStill = own[low].final == 0 && own[high].final == 0  // no change on both sides is none between
             let median = low == high ? own[low].final : isStill ? 0 : base + below + share * (beyond - below)
             var least = 0.0
@@ -175,14 +177,21 @@ package struct AdaptiveForecaster: Sendable {
                 least = max(least, min(100, value))  // within what air can have, and never crossing
                 humidity.append(least)
             }
-            climatology.append(Double(inputs.now + inputs.deviation * then))
-            if let temperature {
-                let damping = DampedAnomaly.weights(for: leadTime).temperature
-                temperatures.append(DampedAnomaly.median(temperature, leadBins: bins, damping: damping, historyBins: history.length))
-            }
+            climatology.append(Double(usual))
+            if hasTemperature { temperatures.append(warmth(bins, leadTime)) }
         }
         return QuantileForecast(
-            origin: origin, leadTimes: leadTimes, humidity: humidity, temperature: temperature == nil ? nil : temperatures,
+            origin: origin, leadTimes: leadTimes, humidity: humidity, temperature: hasTemperature ? temperatures : nil,
             climatology: climatology, now: RelativeHumidity(percent: history.humidity(lag: 0)), method: network == nil ? .dampedAnomaly : .network)
+    }
+
+    /// The median temperature in °C: the damped anomaly's, which leans to now while less than four days are known.
+    private func warmth(_ bins: Int, _ leadTime: Duration) -> Double {
+        let values = history.temperature
+        let now = Float(values[0])
+        let trust = min(1, Float(values.week.count) / Float(4 * history.binsPerDay))
+        let departure = DampedAnomaly.weights(for: leadTime).temperature
+            .departure(then: values.climatology(lead: bins) - now, now: values.climatology(lead: 0) - now)
+        return Double(now + trust * departure) / 1_000
     }
 }

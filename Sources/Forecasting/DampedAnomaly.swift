@@ -49,12 +49,4 @@ package enum DampedAnomaly {
         let (low, high) = (knots[upper - 1], knots[upper])
         return (low, high, max(0, min(1, (hours - low.hours) / (high.hours - low.hours))))
     }
-
-    /// - Parameter historyBins: how much is known; four days make a usual day.
-    package static func median(_ summary: Summary, leadBins: Int, damping: Damping, historyBins: Int) -> Double {
-        let trust = min(1, Double(historyBins) / Double(4 * summary.sameHourMean.count))
-        let usual = summary.climatology(atLead: 0)
-        let change = damping.course * (summary.climatology(atLead: leadBins) - usual) - (1 - damping.anomaly) * (summary.now - usual)
-        return summary.now + trust * change
-    }
 }

@@ -30,23 +30,4 @@ package struct GriddedSeries: Sendable {
     package func bin(of instant: Instant) -> Int { Int((instant - start).ms / grid.step.ms) }
     /// In %, `nan` where nothing was observed or beyond the ends.
     package func humidity(bin: Int) -> Double { humidity.indices.contains(bin) ? Double(humidity[bin]) : .nan }
-
-    /// The same at one hour a bin, from observations of full or partial hours.
-    package func hourly() -> GriddedSeries? {
-        guard grid != .hourly else { return self }
-        var hours: [Observation] = []
-        var rest = observations[...]
-        while let first = rest.first {
-            let label = TimeGrid.hourly.label(of: first.validAt)
-            let hour = rest.prefix { $0.validAt <= label }
-            rest = rest.dropFirst(hour.count)
-            let temperatures = hour.compactMap { $0.temperature?.celsius }
-            hours.append(
-                Observation(
-                    validAt: label,
-                    humidity: RelativeHumidity(percent: hour.reduce(0) { $0 + $1.humidity.percent } / Double(hour.count)),
-                    temperature: temperatures.isEmpty ? nil : Temperature(celsius: temperatures.reduce(0, +) / Double(temperatures.count))))
-        }
-        return GriddedSeries(name: name, grid: .hourly, observations: hours)
-    }
 }

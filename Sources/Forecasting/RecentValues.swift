@@ -134,6 +134,11 @@ package struct RecentValues: Sendable {
 
     /// The mean of the last 7 days at the time of day that is so many bins after now; `nan` where nothing was observed.
     package func sameHourMean(lead bins: Int) -> Float { sameHourMean(sameHourWeek, bins) }
+    /// The same, or without one the week's mean: climatology.
+    package func climatology(lead bins: Int) -> Float {
+        let mean = sameHourMean(lead: bins)
+        return mean == mean ? mean : week.mean
+    }
     /// Likewise of the last 30 days.
     package func sameHourMonthMean(lead bins: Int) -> Float { sameHourMean(sameHourMonth, bins) }
 

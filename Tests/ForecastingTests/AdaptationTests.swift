@@ -163,6 +163,18 @@ private struct Chance {
     @Test func `air that never changes is forecast as exactly now, at every lead time`() throws {
         let forecast = try #require(forecaster((1...900).map { observation(Double($0), 47, 18) }, network: anyNetwork(size: 0.01)).forecast())
         for lead in forecast.leadTimes.indices { #expect(forecast.median(lead: lead) == 47) }
+        #expect(forecast.temperature == Array(repeating: 18, count: forecast.leadTimes.count))
+    }
+
+    @Test func `temperature follows its daily course, and climatology is what the days were at that hour`() throws {
+        let days = (1...500).map { (hour: Int) -> Observation in observation(Double(hour), hour % 24 < 12 ? 40 : 60, hour % 24 < 12 ? 10 : 20) }
+        let forecast = try #require(forecaster(days, network: nil).forecast())
+        for (lead, leadTime) in forecast.leadTimes.enumerated() {
+            let isNight = (500 + Int(leadTime.wholeSeconds) / 3_600) % 24 < 12
+            #expect(forecast.climatology[lead] == (isNight ? 40 : 60))
+            let warmth = try #require(forecast.temperature)[lead]
+            if leadTime >= .seconds(6 * 3_600) { #expect((warmth - (isNight ? 10 : 20)).magnitude < 2, "\(leadTime): \(warmth)") }
+        }
     }
 
     @Test func `it learns a room's own habit that the network does not know`() throws {

@@ -73,9 +73,10 @@ extension Program.Command {
         guard let path = arguments.value("release") else { return nil }
         let bytes = try Files.read(path, limit: ReleaseFile.limit)
         // Any release may be tested: who signed it matters only where it runs.
-        return try ReleaseIntake.open(
-            bytes, ReleaseIntake.Demand(counterAbove: nil, isSignatureNeeded: false), ReleaseSigner.cryptography(trusting: [])
-        ).network
+        do {
+            let demand = ReleaseIntake.Demand(counterAbove: nil, isSignatureNeeded: false)
+            return try ReleaseIntake.open(bytes, demand, ReleaseSigner.cryptography(trusting: [])).network
+        } catch { throw Failure("\(path): \(error)") }
     }
 
     /// By `--share` and `--without`, of the series in a folder.

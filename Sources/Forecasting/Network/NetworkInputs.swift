@@ -32,6 +32,7 @@ package struct NetworkInputs: Sendable {
     ]
     /// Of a knot's inputs the hidden layers see three: the week's mean, the latest, the month's mean; the linear part sees all.
     package static let mean = 4, latest = 0, month = 9
+    static let latestTemperature = 7, meanTemperature = 8
 
     /// Whether an input changes its sign when the air's course is mirrored; the others say how, not where to.
     package static let isMirrored: [Bool] = sharedNames.map { name in
@@ -106,8 +107,7 @@ package struct NetworkInputs: Sendable {
         let perDay = history.binsPerDay
         for knot in leads.indices where isServed[knot] {
             let back = (bins[knot] + perDay - 1) / perDay * perDay - bins[knot]  // the lag of the latest same hour
-            let mean = humidity.sameHourMean(lead: bins[knot])
-            let usualThen = mean == mean ? scaled(mean) : scaled(humidity.week.mean)
+            let usualThen = scaled(humidity.climatology(lead: bins[knot]))
             let days = (humidity.around(lag: back), humidity.around(lag: back + perDay), humidity.around(lag: back + 2 * perDay))
             let sixth = humidity.around(lag: back + 6 * perDay)
             var lead = SIMD16<Float>.zero
