@@ -46,6 +46,11 @@ final class StoreFolder {
         try file.close()
     }
 
+    /// A copy of the store's file as it is, for later.
+    func copy() throws { try FileManager.default.copyItem(atPath: store, toPath: path + "/copy") }
+    /// Where the store was: its own file must be away.
+    func putCopyInPlace() throws { try FileManager.default.moveItem(atPath: path + "/copy", toPath: store) }
+
     /// The page that a table begins with, counted from 1.
     func root(of table: String) throws -> Int {
         Int(try #require(try Connection(path: store).integer("SELECT rootpage FROM sqlite_master WHERE name = '\(table)'")))

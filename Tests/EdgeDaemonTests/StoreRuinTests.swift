@@ -62,12 +62,12 @@ extension ReadingStore {
         try await folder.fill(6_000)
         let store = try await folder.open()
         let before = try await folder.open().sendable()
-        try FileManager.default.copyItem(atPath: folder.store, toPath: folder.path + "/copy")
+        try folder.copy()
         for page in 60..<160 { try folder.overwrite(page * 1_024, [UInt8](repeating: 0xA5, count: 1_024)) }
         for suffix in ["", "-wal", "-shm"] where FileManager.default.fileExists(atPath: folder.store + suffix) {
             try FileManager.default.moveItem(atPath: folder.store + suffix, toPath: folder.path + "/away" + suffix)
         }
-        try FileManager.default.moveItem(atPath: folder.path + "/copy", toPath: folder.store)
+        try folder.putCopyInPlace()
         try await store.append(minutes(3, from: 50_000))
         let after = try await folder.open().sendable()
         #expect(after.count == 6_003 && before.allSatisfy { after[$0.key] == $0.value })
@@ -77,7 +77,7 @@ extension ReadingStore {
     func `an older copy is put in the place of the open file: the rows it lacks come from that`(withLog: Bool) async throws {
         let folder = try StoreFolder()
         try await folder.fill(100)
-        try FileManager.default.copyItem(atPath: folder.store, toPath: folder.path + "/copy")
+        try folder.copy()
         let store = try await folder.open()
         try await store.append(minutes(50, from: 1_000))
         let before = try await store.sendable()
@@ -85,7 +85,7 @@ extension ReadingStore {
         for suffix in withLog ? ["", "-wal", "-shm"] : [""] where FileManager.default.fileExists(atPath: folder.store + suffix) {
             try FileManager.default.removeItem(atPath: folder.store + suffix)
         }
-        try FileManager.default.moveItem(atPath: folder.path + "/copy", toPath: folder.store)
+        try folder.putCopyInPlace()
         try await store.append(minutes(1, from: 2_000))
         let again = try await folder.open()
         let after = try await again.sendable()
@@ -97,12 +97,12 @@ extension ReadingStore {
     @Test func `a damaged older copy is put in the place of the open file: no row that was open counts as gone`() async throws {
         let folder = try StoreFolder()
         try await folder.fill(1_500)
-        try FileManager.default.copyItem(atPath: folder.store, toPath: folder.path + "/copy")
+        try folder.copy()
         let store = try await folder.open()
         try await store.append(minutes(50, from: 5_000))
         let before = try await store.sendable()
         try FileManager.default.removeItem(atPath: folder.store)
-        try FileManager.default.moveItem(atPath: folder.path + "/copy", toPath: folder.store)
+        try folder.putCopyInPlace()
         let root = try folder.root(of: "reading")
         try folder.overwrite((root - 1) * 1_024, [UInt8](repeating: 0x5A, count: 1_024))
         try await store.append(minutes(1, from: 9_000))

@@ -67,7 +67,9 @@ extension Program.Command {
     private static func network(_ arguments: Arguments) async throws -> Network? {
         if let folder = arguments.value("trained-on") { return try await openTraining(folder, arguments).run(progress: tell)?.network }
         if arguments.has("pretrained") {
-            guard let shipped = try Pretrained() else { throw Failure("\(ShippedRelease.fileName) is not beside the program: give it by --release") }
+            guard let shipped = try CloudSettings.read(arguments).pretrained() else {
+                throw Failure("\(ShippedRelease.fileName) is not beside the program: name it by VAHO_PRETRAINED_FILE, or give it by --release")
+            }
             return shipped.network
         }
         guard let path = arguments.value("release") else { return nil }
