@@ -115,7 +115,8 @@ let package = Package(
         tests(
             "EdgeDaemonTests",
             [
-                "Examples", "Measures", "Observing", "Forecasting", "Releases", "Wire", "Runtime", "Console", "SQLite", "Deflate", "HTTPClient",
+                "Examples", "Bytes", "Measures", "Observing", "Forecasting", "Releases", "Wire", "Runtime", "Console", "SQLite", "Deflate",
+                "HTTPClient",
                 "HTTPServer",
                 "Signing", "Sensors", "Simulation", "EdgeDaemon",
             ]),

@@ -156,6 +156,7 @@ package struct AdaptiveForecaster: Sendable {
         let hasTemperature = history.temperature[0] != RecentValues.missing
         var temperatures: [Double] = []
         var climatology: [Double] = []
+        var skill: [Double?] = []
         var above = 0  // the knot at or after a lead time, within `served`
         for leadTime in leadTimes {
             while above < served.count - 1, NetworkInputs.knots[served[above]] < leadTime { above += 1 }
@@ -178,11 +179,19 @@ package struct AdaptiveForecaster: Sendable {
                 humidity.append(least)
             }
             climatology.append(Double(usual))
+            skill.append(expectedSkill(low, high, share))
             if hasTemperature { temperatures.append(warmth(bins, leadTime)) }
         }
         return QuantileForecast(
             origin: origin, leadTimes: leadTimes, humidity: humidity, temperature: hasTemperature ? temperatures : nil,
-            climatology: climatology, now: RelativeHumidity(percent: history.humidity(lag: 0)), method: network == nil ? .dampedAnomaly : .network)
+            climatology: climatology, skill: skill, now: RelativeHumidity(percent: history.humidity(lag: 0)),
+            method: network == nil ? .dampedAnomaly : .network)
+    }
+
+    /// Between knots on a straight line; `nil` where one of them has none.
+    private func expectedSkill(_ low: Int, _ high: Int, _ share: Float) -> Double? {
+        guard let near = leads[low].skill.skill, let far = leads[high].skill.skill else { return nil }
+        return Double(near + share * (far - near))
     }
 
     /// The median temperature in °C: the damped anomaly's, which leans to now while less than four days are known.

@@ -8,6 +8,7 @@ package struct QuantileForecast: Sendable, Equatable {
     package let humidity: [Double]  // [leadTimes.count × levels.count] in %, 0 to 100; no row decreases
     package let temperature: [Double]?  // [leadTimes.count] median in °C; nil where the sensor has none
     package let climatology: [Double]  // [leadTimes.count] in %: what it is scored against, beside persistence
+    package let skill: [Double?]  // [leadTimes.count] expected, against climatology, from its own scored past: see `SkillTracking`; nil while unknown
     package let now: RelativeHumidity  // at the origin: persistence
     package let method: Method
 
@@ -27,17 +28,19 @@ package struct QuantileForecast: Sendable, Equatable {
 
     package init(
         origin: Instant, leadTimes: [Duration], humidity: [Double], temperature: [Double]?, climatology: [Double],
-        now: RelativeHumidity, method: Method
+        skill: [Double?], now: RelativeHumidity, method: Method
     ) {
         self.origin = origin
         self.leadTimes = leadTimes
         self.humidity = humidity
         self.temperature = temperature
         self.climatology = climatology
+        self.skill = skill
         self.now = now
         self.method = method
     }
 
+    package var skillEnd: SkillEnd { SkillEnd(leadTimes: leadTimes, skill: skill) }
     package func humidity(lead: Int, level: Int) -> Double { humidity[lead * ForecastShape.levels.count + level] }
     package func median(lead: Int) -> Double { humidity(lead: lead, level: ForecastShape.medianLevel) }
 }

@@ -145,6 +145,8 @@ package enum Documents {
                     }
                 }
             }
+            json.array("skill_vs_climatology") { json in for lead in leads { json.number(forecast.skill[lead], places: 2) } }
+            json.object("skill_end") { json in skillEnd(forecast.skillEnd, to: &json) }
             json.array("temperature_c") { json in for lead in leads { json.number(forecast.temperature?[lead], places: 2) } }
             json.array("dew_point_c") { json in
                 for lead in leads {
@@ -156,6 +158,20 @@ package enum Documents {
             }
         }
         return json.bytes
+    }
+
+    private static func skillEnd(_ end: SkillEnd, to json: inout JSONWriter) {
+        switch end {
+        case .unknown:
+            json.field("state", "unknown")
+            json.null("lead_time_s")
+        case .beyondHorizon:
+            json.field("state", "beyond_horizon")
+            json.null("lead_time_s")
+        case .after(let leadTime):
+            json.field("state", "after")
+            json.field("lead_time_s", leadTime.wholeSeconds)
+        }
     }
 
     /// RFC 9457 problem details.

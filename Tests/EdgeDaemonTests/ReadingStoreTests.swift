@@ -1,3 +1,4 @@
+import Bytes
 @testable import EdgeDaemon
 import Forecasting
 import Foundation
@@ -253,19 +254,34 @@ extension ReadingStore {
         #expect(try await store.observations(sensor: id, since: Instant(ms: 38 * 600_000)) == [observation(39, 54), observation(40, 55)])
     }
 
-    @Test func `a forecast keeps its digits in a row of about nine hundred bytes, and seven lead times when it is old`() throws {
+    @Test func `a forecast keeps its digits in a row of about eleven hundred bytes, and seven lead times when it is old`() throws {
         var forecaster = AdaptiveForecaster(grid: .fine, network: nil)
-        for bin in 1...300 as ClosedRange<Int64> { forecaster.observe(observation(bin, 40 + Double(bin % 11))) }
+        for bin in 1...700 as ClosedRange<Int64> { forecaster.observe(observation(bin, 40 + Double(bin % 11))) }
         let forecast = try #require(forecaster.forecast())
+        #expect(forecast.skill.contains(nil) && !forecast.skill.allSatisfy { $0 == nil })
         let bytes = StoredForecast.bytes(forecast)
-        #expect((700...1_100).contains(bytes.count))
+        #expect((900...1_150).contains(bytes.count))
         let read = try StoredForecast.forecast(bytes, origin: forecast.origin)
         #expect(read.leadTimes == forecast.leadTimes && read.method == forecast.method)
         #expect(zip(read.humidity, forecast.humidity).allSatisfy { abs($0 - $1) < 0.0051 })
+        for (kept, made) in zip(read.skill, forecast.skill) { #expect(kept == made.map { ($0 * 100).rounded() / 100 }) }
         #expect(StoredForecast.thinned(read).leadTimes == ForecastShape.scored)
+        #expect(StoredForecast.thinned(read).skill[0] == read.skill[5])  // of an hour
         for length in bytes.indices {
             #expect(throws: (any Error).self) { try StoredForecast.forecast(Array(bytes.prefix(length)), origin: forecast.origin) }
         }
+    }
+
+    @Test func `a forecast stored before there was skill is read without it`() throws {
+        // Version 1: damped anomaly, no temperature, 48.5 % now, one lead time of an hour.
+        var writer = ByteWriter()
+        for byte in [1, 1, 0] as [UInt8] { writer.byte(byte) }
+        writer.fixed(Int16(4_850))
+        writer.byte(1)
+        writer.varint(6)
+        for hundredths in [4_500, 4_600, 4_700, 4_800, 4_900, 5_000, 5_100, 4_700] as [Int16] { writer.fixed(hundredths) }
+        let read = try StoredForecast.forecast(writer.bytes, origin: Instant(ms: 0))
+        #expect(read.median(lead: 0) == 48 && read.climatology == [47] && read.skill == [nil] && read.skillEnd == .unknown)
     }
 
     @Test func `a restart takes in the readings after the last observation, as if it had not stopped`() async throws {

@@ -65,6 +65,17 @@ import Testing
             let scores = try await cloud.device("tower")["scores"] as? [[String: Any]] ?? []
             return scores.contains { $0["release"] as? Int == trained } ? true : nil
         }
+        // After weeks of its own scores a device knows how far its forecasts have skill, and its cloud says the same of them.
+        let made = try await seen("a forecast that knows its skill") { () -> [String: Any]? in
+            let forecast = try await edgeJSON(port, "/v1/forecast?horizon=PT6H").json
+            return (forecast["skill_end"] as? [String: Any])?["state"] as? String == "unknown" ? nil : forecast
+        }
+        let skill = try #require(made["skill_vs_climatology"] as? [Double])
+        #expect(skill.count == 6 && skill[0] > 0.3 && skill[0] > skill[5])
+        _ = try await seen("the skill in the cloud") { () -> Bool? in
+            let forecast = try await cloud.json("/v1/devices/tower/forecast?horizon=PT6H")
+            return (forecast["skill_vs_climatology"] as? [Double])?.count == 6 ? true : nil
+        }
         // The release has a strong ETag, and comes in parts to who asks for a part.
         let token = try String(contentsOfFile: "\(cloud.folder)/tower/token", encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
         func release(_ headers: (name: String, value: String)...) async throws -> HTTPClient.Response {
@@ -91,6 +102,8 @@ import Testing
             #expect(looked.code == 0, "\(looked.errors)")
             #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(looked.output.utf8)) }
         }
+        let told = try RunningProgram.run("vaho-edge", ["forecast", "--format", "table"], environment: environment).output
+        #expect(told.contains("  skill: ends at ") || told.contains("  skill: better than climatology at every lead time"), "\(told)")
         let shown = try cloud.run("models", "show", "--format", "csv")
         #expect(shown.output.contains("counter,\(trained)"))
 

@@ -25,7 +25,8 @@ import Testing
 
         // An hourly series and a fine one, each near its end.
         let origins = "\(folder)/origins.csv", out = "\(folder)/out.csv"
-        try "series,origin_time\nattic,2011-06-10T00:00:00Z\nbathroom,2016-03-10T12:00:00Z\n".write(toFile: origins, atomically: true, encoding: .utf8)
+        try "series,origin_time\nattic,2011-06-10T00:00:00Z\nbathroom,2016-03-10T12:00:00Z\n".write(
+            toFile: origins, atomically: true, encoding: .utf8)
         let shipped = ["VAHO_PRETRAINED_FILE": Self.deploy + "/pretrained.vaho"]
         var found: Set<String> = []
         for method in [["--release", first], ["--pretrained"], ["--local"], ["--pretrained", "--history", "7d"]] {
@@ -50,7 +51,10 @@ import Testing
         let cases: [(arguments: [String], code: Int32, words: String)] = [
             (["backtest", "--data", data, "--origins", origins, "--out", out, "--local", "--pretrained"], 2, "--local and --pretrained"),
             (["backtest", "--data", data, "--origins", origins, "--out", out, "--history", "soon"], 2, "--history=soon: expected a duration"),
-            (["backtest", "--data", data, "--origins", origins, "--out", out, "--release", folder + "/bad.vaho"], 1, "bad.vaho: the release's format"),
+            (
+                ["backtest", "--data", data, "--origins", origins, "--out", out, "--release", folder + "/bad.vaho"], 1,
+                "bad.vaho: the release's format"
+            ),
             (["backtest", "--data", data, "--origins", origins, "--out", out, "--pretrained"], 1, "VAHO_PRETRAINED_FILE"),
             (["train", "--data", data], 2, "--out is missing"),
             (["train", "--data", data, "--out", out, "--without", "mars"], 1, "mars.csv, to be left out, is not there"),

@@ -28,6 +28,15 @@ private func open(_ arguments: Arguments) async throws -> (EdgeSettings, Reading
     return (settings, store, statuses)
 }
 
+private func words(_ end: SkillEnd) -> String {
+    switch end {
+    case .unknown: "skill: not known yet, too few of its forecasts have been scored"
+    case .beyondHorizon: "skill: better than climatology at every lead time"
+    case .after(.zero): "skill: no better than climatology at any lead time"
+    case .after(let leadTime): "skill: ends at \(DurationText.short(leadTime)), beyond it this is no better than climatology"
+    }
+}
+
 extension Program.Command {
     static let forecast = Program.Command(
         "forecast", "the newest forecast of each sensor", usage: "[--sensor NAME] [--horizon 24h] [--format FORMAT]",
@@ -38,7 +47,7 @@ extension Program.Command {
         let (_, store, statuses) = try await open(arguments)
         var table = Table([
             .text("sensor"), .text("time"), .number("lead_time"), .number("p05"), .number("p10"), .number("p25"), .number("humidity_pct"),
-            .number("p75"), .number("p90"), .number("p95"), .number("temperature_c"), .number("dew_point_c"),
+            .number("p75"), .number("p90"), .number("p95"), .number("temperature_c"), .number("dew_point_c"), .number("skill"),
         ])
         for status in statuses {
             guard let issued = try await store.forecast(sensor: status.id) else { continue }
@@ -48,6 +57,7 @@ extension Program.Command {
                 StandardOutput.write("\(status.record.sensor) from \(RFC3339.format(ms: forecast.origin.ms)) (\(method))\n")
                 let shown = forecast.leadTimes.indices.filter { forecast.leadTimes[$0] <= horizon }
                 StandardOutput.write("  \(Sparkline.text(shown.map { forecast.median(lead: $0) }, width: 60))\n")
+                StandardOutput.write("  \(words(forecast.skillEnd))\n")
             }
             for (lead, leadTime) in forecast.leadTimes.enumerated() where leadTime <= horizon {
                 // A terminal wants an overview; the other formats have every lead time.
@@ -57,7 +67,7 @@ extension Program.Command {
                 table.row(
                     [status.record.sensor.name, RFC3339.format(ms: (forecast.origin + leadTime).ms), DurationText.short(leadTime)]
                         + ForecastShape.levels.indices.map { fixed(forecast.humidity(lead: lead, level: $0), 1) }
-                        + [fixed(temperature?.celsius, 1), fixed(dewPoint?.celsius, 1)])
+                        + [fixed(temperature?.celsius, 1), fixed(dewPoint?.celsius, 1), fixed(forecast.skill[lead], 2)])
             }
         }
         table.write(format)

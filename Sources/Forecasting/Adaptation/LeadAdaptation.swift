@@ -11,6 +11,8 @@ struct LeadAdaptation: Sendable {
         var usualChange: Float = 0
         var own = SIMD8<Float>()  // the ridge's inputs that are this lead time's own
         var distances = SIMD8<Float>()
+        /// Climatology's departure.
+        var climatology: Float { own[2] }
     }
 
     static let ownInputs = 8
@@ -23,6 +25,7 @@ struct LeadAdaptation: Sendable {
     private(set) var ridge: ResidualRidge
     private(set) var gate: NoChangeGate
     private(set) var intervals: IntervalTracking
+    private(set) var skill: SkillTracking
     private let least: Int  // rows
     private var solvedDay = Int.min
     // Memory of the network's residuals.
@@ -43,6 +46,7 @@ struct LeadAdaptation: Sendable {
             rowsPerDay: rowsPerDay)
         gate = NoChangeGate(rowsPerDay: rowsPerDay, overlap: max(1, bins / stride))
         intervals = IntervalTracking(rowsPerDay: rowsPerDay, overlap: max(1, bins / stride), start: spreads)
+        skill = SkillTracking(rowsPerDay: rowsPerDay, overlap: max(1, bins / stride))
         least = 3 * rowsPerDay
         meanRate = 0.02 * 24 / Float(rowsPerDay)
     }
@@ -69,6 +73,7 @@ struct LeadAdaptation: Sendable {
         intervals.settle(error: departure - due.final) { due.distances[$0] }
         let bounded = max(-LeadAdaptation.farthest, min(LeadAdaptation.farthest, departure))
         gate.settle(due.corrected, usualChange: due.usualChange, actual: bounded)
+        skill.settle(error: (departure - due.final) * due.deviation, climatologyError: (departure - due.climatology) * due.deviation)
         last = residual
         mean += meanRate * (residual - mean)
         let hour = LeadAdaptation.hour(target, binsPerHour)

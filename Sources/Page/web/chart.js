@@ -55,7 +55,7 @@ export class FanChart {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#graph?.updateOptions(this.#look()));
   }
 
-  /** `observed` is { times, humidity }; `forecast` is { origin, levels, leads: [{ t, values }] } or null. */
+  /** `observed` is { times, humidity }; `forecast` is { origin, levels, leads: [{ t, values }], skillEnd } or null. */
   show(observed, forecast) {
     // The fan opens at the last observation, so that it hangs together with what it continues.
     const origin = observed.times.indexOf(forecast?.origin);
@@ -119,7 +119,7 @@ export class FanChart {
   // Bands are drawn by hand, for dygraphs knows one band a series. Its context is scaled for the screen already.
   #underlay(context, area, graph) {
     if (!this.#forecast) return;
-    const { fan, levels, origin } = this.#forecast;
+    const { fan, levels, origin, skillEnd } = this.#forecast;
     context.save();
     context.beginPath();
     context.rect(area.x, area.y, area.w, area.h);
@@ -131,20 +131,26 @@ export class FanChart {
       context.fillStyle = this.#colours.bands[percent] ?? this.#colours.bands[90];
       context.fill();
     }
-    const x = Math.round(graph.toDomXCoord(origin)) + 0.5; // on half a pixel a line is crisp
+    context.font = `12px ${getComputedStyle(this.#host).fontFamily}`;
+    this.#mark(context, area, graph.toDomXCoord(origin), `origin ${HOUR.format(origin)}`, area.y + 4);
+    if (Number.isFinite(skillEnd) && skillEnd < fan.at(-1).t) {
+      this.#mark(context, area, graph.toDomXCoord(skillEnd), "skill ends", area.y + 20);
+    }
+    context.restore();
+  }
+
+  /** A dashed line from top to bottom, its label to the left where there is room. */
+  #mark(context, area, at, label, y) {
+    const x = Math.round(at) + 0.5; // on half a pixel a line is crisp
     context.strokeStyle = context.fillStyle = this.#colours.mark;
     context.setLineDash([3, 3]);
     context.beginPath();
     context.moveTo(x, area.y);
     context.lineTo(x, area.y + area.h);
     context.stroke();
-    context.font = `12px ${getComputedStyle(this.#host).fontFamily}`;
     context.textBaseline = "top";
-    context.textAlign = "right";
-    const label = `origin ${HOUR.format(origin)}`;
-    if (x - area.x < context.measureText(label).width + 12) context.textAlign = "left";
-    context.fillText(label, context.textAlign === "right" ? x - 6 : x + 6, area.y + 4);
-    context.restore();
+    context.textAlign = x - area.x < context.measureText(label).width + 12 ? "left" : "right";
+    context.fillText(label, context.textAlign === "right" ? x - 6 : x + 6, y);
   }
 
   #tell() {

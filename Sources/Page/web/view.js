@@ -140,6 +140,13 @@ export function showSensor(device, sensor) {
 
 export const showProblem = (text) => say($("problem"), text);
 
+/** Where the forecast stops being better than climatology, as far as its own scored past tells. */
+function skillWords({ state, lead_time_s: lead }) {
+  if (state === "unknown") return [NONE, "not known yet: too few forecasts scored"];
+  if (state === "beyond_horizon") return ["to the end", "better than climatology at every lead time"];
+  return lead === 0 ? ["none", "no better than climatology"] : [`to ${span(lead)}`, "beyond, no better than climatology"];
+}
+
 /** The figures in words, and the same as one sentence for who cannot see the chart. */
 export function showFigures(observed, forecast) {
   const figures = [], sentence = [];
@@ -167,6 +174,9 @@ export function showFigures(observed, forecast) {
       figures.push([`Dew point ${ahead}`, celsius(end.dewPoint), `air ${celsius(end.temperature)}`]);
       sentence.push(`dew point ${celsius(end.dewPoint)}`);
     }
+    const [skill, meaning] = skillWords(forecast.skill);
+    figures.push(["Skill", skill, meaning]);
+    sentence.push(`skill ${skill}, ${meaning}`);
   }
   rebuild($("figures"), figures, () => pairs(figures));
   $("chart").setAttribute("aria-label", `Humidity and forecast: ${sentence.join(", ")}. Arrow keys step through the values.`);
@@ -191,11 +201,12 @@ export function showReadout(point, observed, forecast) {
       if (Number.isFinite(temperature)) parts.push(["", celsius(temperature)]);
     } else if (point.lead === undefined) parts.push(["", point.time === forecast?.origin ? "forecast origin" : "nothing observed"]);
     if (point.lead !== undefined) {
-      const { lead, values, temperature, dewPoint } = forecast.leads[point.lead];
+      const { lead, values, temperature, dewPoint, skill } = forecast.leads[point.lead];
       parts.push(["strong", percent(values[medianIndex(forecast.levels)])], ["", `in ${span(lead)}`]);
       for (const { percent: p, low, high } of bands(forecast.levels)) parts.push(["", `${percent(p, 0)}: ${range(values[low], values[high])}`]);
       if (Number.isFinite(temperature)) parts.push(["", celsius(temperature)]);
       if (Number.isFinite(dewPoint)) parts.push(["", `dew point ${celsius(dewPoint)}`]);
+      if (Number.isFinite(skill)) parts.push(["", `skill ${number(skill, 2)}`]);
     }
   } else {
     parts.push(["hint", matchMedia("(hover: none)").matches ? "Touch the chart for values."
@@ -213,9 +224,9 @@ export function showNumbers(observed, forecast) {
       const band = bands(forecast.levels).find(({ percent }) => percent === wanted);
       return cell(band ? range(values[band.low], values[band.high]) : NONE);
     };
-    return leads.map(({ t, lead, values, temperature, dewPoint }) => element("tr", {},
+    return leads.map(({ t, lead, values, temperature, dewPoint, skill }) => element("tr", {},
       rowHead(span(lead)), cell(when(t)), cell(percent(values[medianIndex(forecast.levels)])),
-      within(values, 80), within(values, 90), cell(celsius(temperature)), cell(celsius(dewPoint))));
+      within(values, 80), within(values, 90), cell(celsius(temperature)), cell(celsius(dewPoint)), cell(number(skill, 2))));
   });
   $("forecast").hidden = leads.length === 0;
   const latest = (observed?.times ?? []).map((t, i) => [t, observed.humidity[i], observed.temperature[i]]).slice(-9).reverse();

@@ -2,16 +2,17 @@ internal import Bytes
 package import Forecasting
 package import Measures
 
-/// A forecast as a row of small integers: about 900 bytes for 54 lead times.
+/// A forecast as a row of small integers: about 1,100 bytes for 54 lead times.
 ///
 /// Humidity in hundredths of a percent, temperature in hundredths of a degree; per lead time the seven levels, the
-/// climatology it will be scored against, and the temperature.
+/// climatology it will be scored against, the expected skill in whole percent, and the temperature. Version 1 had no skill.
 package enum StoredForecast {
-    private static let version: UInt8 = 1
+    private static let version: UInt8 = 2
     private static let none: Int16 = .min
+    private static let noSkill: Int8 = .min
 
     package static func bytes(_ forecast: QuantileForecast) -> [UInt8] {
-        var writer = ByteWriter(reserving: 32 + forecast.leadTimes.count * 20)
+        var writer = ByteWriter(reserving: 32 + forecast.leadTimes.count * 21)
         writer.byte(version)
         writer.byte(forecast.method.rawValue)
         writer.byte(forecast.temperature == nil ? 0 : 1)
@@ -21,6 +22,7 @@ package enum StoredForecast {
             writer.varint(UInt64(leadTime.wholeSeconds / 600))
             for level in ForecastShape.levels.indices { writer.fixed(hundredths(forecast.humidity(lead: lead, level: level))) }
             writer.fixed(hundredths(forecast.climatology[lead]))
+            writer.byte(UInt8(bitPattern: forecast.skill[lead].map { Int8((max(-1, min(1, $0)) * 100).rounded()) } ?? noSkill))
             if let temperature = forecast.temperature { writer.fixed(hundredths(temperature[lead])) }
         }
         return writer.bytes
@@ -31,8 +33,9 @@ package enum StoredForecast {
 
     package static func forecast(_ bytes: [UInt8], origin: Instant) throws -> QuantileForecast {
         var reader = ByteReader(bytes)
-        guard try reader.byte() == version, let method = QuantileForecast.Method(rawValue: try reader.byte()) else {
-            throw MalformedBytes(at: 0, "a stored forecast of version \(version)")
+        let version = try reader.byte()
+        guard version == 1 || version == Self.version, let method = QuantileForecast.Method(rawValue: try reader.byte()) else {
+            throw MalformedBytes(at: 0, "a stored forecast of version 1 or \(Self.version)")
         }
         let hasTemperature = try reader.byte() == 1
         let now = value(try reader.fixed())
@@ -40,16 +43,19 @@ package enum StoredForecast {
         var humidity: [Double] = []
         var temperature: [Double] = []
         var climatology: [Double] = []
+        var skill: [Double?] = []
         for _ in 0..<(try reader.byte()) {
             leadTimes.append(.seconds(600 * (try reader.count(upTo: 1_440))))
             for _ in ForecastShape.levels { humidity.append(value(try reader.fixed())) }
             climatology.append(value(try reader.fixed()))
+            let percent = version == 1 ? noSkill : Int8(bitPattern: try reader.byte())
+            skill.append(percent == noSkill ? nil : Double(percent) / 100)
             if hasTemperature { temperature.append(value(try reader.fixed())) }
         }
         try reader.expectEnd()
         return QuantileForecast(
             origin: origin, leadTimes: leadTimes, humidity: humidity, temperature: hasTemperature ? temperature : nil,
-            climatology: climatology, now: RelativeHumidity(percent: now), method: method)
+            climatology: climatology, skill: skill, now: RelativeHumidity(percent: now), method: method)
     }
 
     /// The same with only the lead times that are kept for longer than 6 days.
@@ -59,7 +65,7 @@ package enum StoredForecast {
             origin: forecast.origin, leadTimes: kept.map { forecast.leadTimes[$0] },
             humidity: kept.flatMap { lead in ForecastShape.levels.indices.map { forecast.humidity(lead: lead, level: $0) } },
             temperature: forecast.temperature.map { temperature in kept.map { temperature[$0] } },
-            climatology: kept.map { forecast.climatology[$0] }, now: forecast.now, method: forecast.method)
+            climatology: kept.map { forecast.climatology[$0] }, skill: kept.map { forecast.skill[$0] }, now: forecast.now, method: forecast.method)
     }
 
     private static func hundredths(_ value: Double) -> Int16 {
