@@ -79,27 +79,6 @@ package struct Arguments: Sendable {
     }
 }
 
-package enum DurationText {
-    package static func parse(_ text: String) -> Duration? {
-        guard let unit = text.last, let count = Int64(text.dropLast()), count > 0, count <= 1_000_000 else { return nil }
-        switch unit {
-        case "s": return .seconds(count)
-        case "m": return .seconds(count * 60)
-        case "h": return .seconds(count * 3_600)
-        case "d": return .seconds(count * 86_400)
-        default: return nil
-        }
-    }
-
-    /// `30 min`, `2 h`, `1.5 h`, `5 d` for whole days above two.
-    package static func short(_ duration: Duration) -> String {
-        let seconds = duration.components.seconds
-        if seconds < 3_600 { return "\(seconds / 60) min" }
-        if seconds >= 172_800, seconds % 86_400 == 0 { return "\(seconds / 86_400) d" }
-        return seconds % 3_600 == 0 ? "\(seconds / 3_600) h" : "\(seconds / 3_600).\(seconds % 3_600 * 10 / 3_600) h"
-    }
-}
-
 /// The person used the program wrongly: exit code 2.
 package struct WrongUse: Error, CustomStringConvertible {
     package let description: String

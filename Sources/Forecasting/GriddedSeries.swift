@@ -30,4 +30,10 @@ package struct GriddedSeries: Sendable {
     package func bin(of instant: Instant) -> Int { Int((instant - start).ms / grid.step.ms) }
     /// In %, `nan` where nothing was observed or beyond the ends.
     package func humidity(bin: Int) -> Double { humidity.indices.contains(bin) ? Double(humidity[bin]) : .nan }
+    /// The last one observed at a bin or before it, else the first there is: in %.
+    package func lastHumidity(notAfter bin: Int) -> Double {
+        var place = min(bin, humidity.count - 1)
+        while place > 0, humidity[place].isNaN { place -= 1 }
+        return Double(humidity[max(0, place)])
+    }
 }

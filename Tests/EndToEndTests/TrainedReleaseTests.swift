@@ -38,6 +38,13 @@ import Testing
             found.insert(text)
         }
         #expect(found.count == 4)  // each forecasts otherwise
+        let reported = try RunningProgram.run(
+            "vaho-cloud",
+            ["backtest", "--data", Self.deploy + "/demo", "--origins", origins, "--report", "--html", folder + "/report.html", "--pretrained"],
+            environment: shipped)
+        #expect(reported.code == 0 && reported.output.contains("weighted interval score") && reported.output.contains("bathroom"), "\(reported)")
+        let page = try String(contentsOfFile: folder + "/report.html", encoding: .utf8)
+        #expect(page.hasPrefix("<!DOCTYPE html>") && page.contains("attic") && page.contains("The release that ships"))
     }
 
     @Test(.timeLimit(.minutes(1))) func `wrong use and bad files are told apart, and nothing is written`() throws {
@@ -56,6 +63,7 @@ import Testing
                 "bad.vaho: the release's format"
             ),
             (["backtest", "--data", data, "--origins", origins, "--out", out, "--pretrained"], 1, "VAHO_PRETRAINED_FILE"),
+            (["backtest", "--data", data, "--origins", origins], 2, "--out, --report or --html is missing"),
             (["train", "--data", data], 2, "--out is missing"),
             (["train", "--data", data, "--out", out, "--without", "mars"], 1, "mars.csv, to be left out, is not there"),
             (["train", "--data", folder, "--out", out, "--without", "origins"], 1, "wet.csv: line 2"),

@@ -1,6 +1,6 @@
 package import Forecasting
 package import Measures
-internal import Observing
+package import Observing
 internal import Runtime
 internal import Text
 
@@ -51,14 +51,21 @@ package struct Backtest: Sendable {
 
     package var seriesNames: [String] { origins.keys.sorted() }
 
-    /// The predictions of one series as CSV lines `series,origin_time,horizon_s,p10,p50,p90`, in order of origin.
-    @concurrent package func lines(ofSeries name: String) async throws -> (lines: String, missing: Int) {
+    /// What was forecast of one series, and what came.
+    package struct Replayed: Sendable {
+        package let name: String
+        package let grid: TimeGrid
+        package let observations: [Observation]
+        package var forecasts: [QuantileForecast] = []  // in order of origin
+        package var missing = 0  // origins without an observation at their time
+    }
+
+    /// Forecasts at a series' origins; at each, nothing after it has been seen.
+    @concurrent package func replay(_ name: String) async throws -> Replayed {
         let observations = try SeriesFolder(folder).observations(ofSeries: name)
         let grid = TimeGrid(takenAt: observations.prefix(1_000).map(\.validAt))
         let wanted = origins[name] ?? []
-        let served = leadTimes.filter { ForecastShape.isServed($0, on: grid) }
-        var made = 0
-        var text = ""
+        var replayed = Replayed(name: name, grid: grid, observations: observations)
         var forecaster = AdaptiveForecaster(grid: grid, network: network)
         for (place, observation) in observations.enumerated() {
             try Task.checkCancellation()
@@ -71,18 +78,29 @@ package struct Backtest: Sendable {
             } else {
                 forecaster.observe(observation)
             }
-            guard isWanted else { continue }
-            guard let forecast = forecaster.forecast() else { continue }
-            made += 1
+            guard isWanted, let forecast = forecaster.forecast() else { continue }
+            replayed.forecasts.append(forecast)
+        }
+        replayed.missing = wanted.count - replayed.forecasts.count
+        return replayed
+    }
+
+    package static let header = "series,origin_time,horizon_s,p10,p50,p90\n"
+
+    /// The predictions as CSV lines in order of origin.
+    package func lines(of replayed: Replayed) -> String {
+        let served = leadTimes.filter { ForecastShape.isServed($0, on: replayed.grid) }
+        var text = ""
+        for forecast in replayed.forecasts {
             for leadTime in served {
                 guard let lead = forecast.leadTimes.firstIndex(of: leadTime) else { continue }
                 let values = [ForecastShape.lowLevel, ForecastShape.medianLevel, ForecastShape.highLevel].map {
                     NumberText.fixed(forecast.humidity(lead: lead, level: $0), places: 4) ?? ""
                 }
-                text += "\(name),\(RFC3339.format(ms: observation.validAt.ms)),\(leadTime.wholeSeconds),\(values.joined(separator: ","))\n"
+                text += "\(replayed.name),\(RFC3339.format(ms: forecast.origin.ms)),\(leadTime.wholeSeconds),\(values.joined(separator: ","))\n"
             }
         }
-        return (text, wanted.count - made)
+        return text
     }
 }
 

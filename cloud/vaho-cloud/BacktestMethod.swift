@@ -1,0 +1,66 @@
+internal import Console
+internal import Forecasting
+internal import Pipeline
+internal import Releases
+internal import Runtime
+
+/// What forecasts in a backtest, by the options given.
+struct BacktestMethod {
+    let words: String
+    let network: Network?  // without one the damped anomaly
+
+    static let options = [
+        Arguments.Option("local", "the damped anomaly and what the device learns of its own air (default)"),
+        Arguments.Option("pretrained", "by the release that ships and what the device learns, exactly as on the edge"),
+        Arguments.Option("release", value: "FILE", "likewise by this release"),
+        Arguments.Option("trained-on", value: "FOLDER", "likewise by a network trained on the first part of the series in it"),
+        Arguments.Option("share", value: "PERCENT", "that part (default 70)"),
+        Arguments.Option("without", value: "LIST", "series left out of that training"),
+    ]
+
+    init(_ arguments: Arguments) async throws {
+        let methods = ["local", "pretrained", "release", "trained-on"].filter { arguments.has($0) || arguments.value($0) != nil }
+        guard methods.count < 2 else { throw WrongUse("--\(methods.joined(separator: " and --")): only one of them forecasts") }
+        switch methods.first {
+        case "pretrained":
+            guard let shipped = try CloudSettings.read(arguments).pretrained() else {
+                throw Failure("\(ShippedRelease.fileName) is not beside the program: name it by VAHO_PRETRAINED_FILE, or give it by --release")
+            }
+            (words, network) = ("The release that ships, and what the device learns", shipped.network)
+        case "release":
+            let path = arguments.value("release") ?? ""
+            (words, network) = ("The release \(path), and what the device learns", try BacktestMethod.release(path))
+        case "trained-on":
+            let folder = arguments.value("trained-on") ?? ""
+            let training = try BacktestMethod.openTraining(folder, arguments)
+            words = "A network trained on the first \(training.share) % of the series in \(folder), and what the device learns"
+            network = try await training.run(progress: BacktestMethod.tell)?.network
+        default: (words, network) = ("The damped anomaly, and what the device learns", nil)
+        }
+    }
+
+    private static func release(_ path: String) throws -> Network {
+        let bytes = try Files.read(path, limit: ReleaseFile.limit)
+        // Any release may be tested: who signed it matters only where it runs.
+        do {
+            let demand = ReleaseIntake.Demand(counterAbove: nil, isSignatureNeeded: false)
+            return try ReleaseIntake.open(bytes, demand, ReleaseSigner.cryptography(trusting: [])).network
+        } catch { throw Failure("\(path): \(error)") }
+    }
+
+    /// By `--share` and `--without`, of the series in a folder.
+    static func openTraining(_ folder: String, _ arguments: Arguments) throws -> OpenTraining {
+        let series = SeriesFolder(folder)
+        let left = Set((arguments.value("without") ?? "").split(separator: ",").map(String.init))
+        var training = OpenTraining(series, names: try series.names(without: left))
+        if let share = arguments.value("share") {
+            guard let percent = Int(share), (10...100).contains(percent) else {
+                throw WrongUse("--share=\(share): expected a whole number from 10 to 100")
+            }
+            training.share = percent
+        }
+        return training
+    }
+
+    static func tell(_ epoch: Int, _ loss: Double) { StandardError.write("pass \(epoch + 1): mean loss \(loss)\n") }
+}

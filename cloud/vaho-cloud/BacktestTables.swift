@@ -1,0 +1,33 @@
+internal import Console
+internal import Pipeline
+internal import Text
+
+/// A backtest's report on a terminal.
+enum BacktestTables {
+    static func text(_ report: BacktestReport) -> String {
+        let leadTimes = report.leadTimes
+        func table(_ first: String, _ rows: [(String, [Double?])], _ places: Int, isWithMean: Bool = false) -> String {
+            var table = Table(
+                [.text(first)] + leadTimes.map { .number(DurationText.short($0)) } + (isWithMean ? [.number("mean")] : []))
+            for (name, values) in rows {
+                var cells = values.map { $0.flatMap { NumberText.fixed($0, places: places) } ?? "" }
+                if isWithMean {
+                    cells.append(BacktestReport.geometricMean(values.compactMap { $0 }).flatMap { NumberText.fixed($0, places: places) } ?? "")
+                }
+                table.row([name] + cells)
+            }
+            return table.text
+        }
+        let ratios = report.series.map { series in (series.name, leadTimes.map { series.scores[$0]?.ratio }) }
+        let all = ("all", leadTimes.map { report.geometricMean(at: $0, \.ratio) })
+        let coverages = ("coverage of the 80 % interval", leadTimes.map { report.mean(at: $0, \.coverage) })
+        let means = [
+            ("weighted interval score, %RH", leadTimes.map { report.mean(at: $0, \.meanWeightedInterval) }),
+            ("mean absolute error, %RH", leadTimes.map { report.mean(at: $0, \.meanError) }),
+            ("skill over climatology", leadTimes.map { report.mean(at: $0, \.skillOverClimatology) }),
+            ("skill over persistence", leadTimes.map { report.mean(at: $0, \.skillOverPersistence) }),
+        ]
+        return "mean absolute error over that of the better of persistence and seasonal naive; all: geometric mean\n"
+            + table("series", ratios + [all], 3, isWithMean: true) + "\nmeans over the series\n" + table("", [coverages] + means, 3) + "\n"
+    }
+}
