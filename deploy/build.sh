@@ -14,10 +14,9 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$out" ] || { sed -n '2,3p' "$0" >&2; exit 2; }
 mkdir -p "$out"
-# -Osize: on the hot loops it costs nothing that could be measured, and it saves a megabyte. lld folds equal code, drops
-# what nothing reaches, and packs the relocations of the position-independent binary.
+# lld folds equal code, drops what nothing reaches, and packs the relocations of the position-independent binary.
 flags=(-c release --static-swift-stdlib --scratch-path .build-release
-    -Xswiftc -Osize -Xswiftc -use-ld=lld
+    -Xswiftc -use-ld=lld
     -Xlinker --gc-sections -Xlinker --icf=all -Xlinker -z -Xlinker pack-relative-relocs -Xlinker -O2 -Xlinker -s
     -Xlinker --as-needed -Xswiftc -Xclang-linker -Xswiftc -static-libgcc)
 # Swift's runtime asks for libstdc++ by name: found here first, it is linked in, and a megabyte less is mapped.

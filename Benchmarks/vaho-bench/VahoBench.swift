@@ -1,24 +1,46 @@
 import Foundation
-import HTTPClient
-import Measures
-import Wire
 
-/// Loads a cloud with batches, as so many devices would: `vaho-bench ingest`. What it prints was acknowledged by the cloud.
+/// Measurements that need a program of their own: `vaho-bench ingest` and `vaho-bench forecast`.
 @main
 struct VahoBench {
+    static let usage = """
+        usage: vaho-bench ingest --url URL --tokens FOLDER [--rows 1000] [--batches 2000] [--connections 4] [--format binary|json]
+               vaho-bench forecast --release FILE --data FOLDER [--rounds 3] [--export FOLDER]
+
+        """
+
     static func main() async throws {
-        var options = Options()
-        do { options = try Options(Array(CommandLine.arguments.dropFirst())) } catch {
-            FileHandle.standardError.write(Data("\(error)\n\(Options.usage)\n".utf8))
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        do {
+            switch arguments.first {
+            case "ingest": try await IngestLoad(try IngestOptions(Array(arguments.dropFirst()))).run()
+            case "forecast": try ForecastTiming(try ForecastOptions(Array(arguments.dropFirst()))).run()
+            default: throw WrongOption(description: "there are two benchmarks: ingest and forecast")
+            }
+        } catch let error as WrongOption {
+            FileHandle.standardError.write(Data("\(error)\n\(usage)".utf8))
             exit(2)
         }
-        try await IngestLoad(options).run()
     }
 }
 
-struct Options {
-    static let usage = "usage: vaho-bench ingest --url URL --tokens FOLDER [--rows 1000] [--batches 2000] [--connections 4] [--format binary|json]"
+struct WrongOption: Error, CustomStringConvertible { let description: String }
 
+/// Takes `--name value` pairs one by one.
+func forEachOption(_ arguments: [String], _ take: (_ name: String, _ value: String) throws -> Void) throws {
+    var rest = arguments[...]
+    while let name = rest.popFirst() {
+        guard let value = rest.popFirst() else { throw WrongOption(description: "\(name) needs a value") }
+        try take(name, value)
+    }
+}
+
+func wholeNumber(_ name: String, _ value: String) throws -> Int {
+    guard let number = Int(value), number > 0 else { throw WrongOption(description: "\(name) \(value): expected a whole number above 0") }
+    return number
+}
+
+struct IngestOptions {
     var url = ""
     var tokens = ""  // a folder with DEVICE/token, as `vaho-cloud device add --out` makes them
     var rows = 1_000
@@ -26,112 +48,38 @@ struct Options {
     var connections = 4
     var isJSON = false
 
-    struct Wrong: Error, CustomStringConvertible { let description: String }
-
-    init() {}
-
     init(_ arguments: [String]) throws {
-        guard arguments.first == "ingest" else { throw Wrong(description: "there is one benchmark: ingest") }
-        var rest = arguments.dropFirst()
-        while let name = rest.popFirst() {
-            guard let value = rest.popFirst() else { throw Wrong(description: "\(name) needs a value") }
-            func number() throws -> Int {
-                guard let number = Int(value), number > 0 else { throw Wrong(description: "\(name) \(value): expected a whole number above 0") }
-                return number
-            }
+        try forEachOption(arguments) { name, value in
             switch name {
             case "--url": url = value
             case "--tokens": tokens = value
-            case "--rows": rows = try number()
-            case "--batches": batches = try number()
-            case "--connections": connections = try number()
+            case "--rows": rows = try wholeNumber(name, value)
+            case "--batches": batches = try wholeNumber(name, value)
+            case "--connections": connections = try wholeNumber(name, value)
             case "--format": isJSON = value == "json"
-            default: throw Wrong(description: "\(name) is not an option")
+            default: throw WrongOption(description: "\(name) is not an option")
             }
         }
-        guard !url.isEmpty, !tokens.isEmpty else { throw Wrong(description: "--url and --tokens are needed") }
+        guard !url.isEmpty, !tokens.isEmpty else { throw WrongOption(description: "--url and --tokens are needed") }
     }
 }
 
-/// Each connection sends for devices of its own, in turn, batches that are made before the clock starts.
-struct IngestLoad {
-    let options: Options
-    init(_ options: Options) { self.options = options }
+struct ForecastOptions {
+    var release = ""
+    var data = ""  // a folder with recordings
+    var rounds = 3
+    var export: String?
 
-    private struct Device {
-        let name: String
-        let token: String
-        let epoch: Epoch
-        var next: Int64 = 1
-    }
-
-    func run() async throws {
-        let names = try FileManager.default.contentsOfDirectory(atPath: options.tokens).sorted()
-        let devices = try names.compactMap { name -> Device? in
-            let path = "\(options.tokens)/\(name)/token"
-            guard FileManager.default.fileExists(atPath: path) else { return nil }
-            let token = try String(contentsOfFile: path, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
-            return Device(name: name, token: token, epoch: Epoch(bits: .random(in: 1...(.max))))
-        }
-        guard devices.count >= options.connections else { throw Options.Wrong(description: "at least \(options.connections) devices are needed") }
-        let plans = (0..<options.connections).map { connection in
-            requests(of: stride(from: connection, to: devices.count, by: options.connections).map { devices[$0] })
-        }
-        let bytes = plans.joined().reduce(0) { $0 + $1.body.count }
-        let started = ContinuousClock.now
-        let refused = await withTaskGroup(of: Int.self) { group in
-            for plan in plans {
-                group.addTask {
-                    var refused = 0
-                    let client = HTTPClient(settings: HTTPClient.Settings(userAgent: "vaho-bench"))
-                    for request in plan {
-                        let status = (try? await client.send(request))?.status
-                        if status != 200 { refused += 1 }
-                    }
-                    return refused
-                }
+    init(_ arguments: [String]) throws {
+        try forEachOption(arguments) { name, value in
+            switch name {
+            case "--release": release = value
+            case "--data": data = value
+            case "--rounds": rounds = try wholeNumber(name, value)
+            case "--export": export = value
+            default: throw WrongOption(description: "\(name) is not an option")
             }
-            return await group.reduce(0, +)
         }
-        let took = started.duration(to: .now).components
-        let seconds = Double(took.seconds) + Double(took.attoseconds) / 1e18
-        let sent = plans.reduce(0) { $0 + $1.count } - refused
-        let readings = sent * options.rows
-        print(
-            "batches=\(sent) refused=\(refused) rows_a_batch=\(options.rows) seconds=\(String(format: "%.2f", seconds)) "
-                + "readings_per_second=\(Int(Double(readings) / seconds)) bytes_per_reading=\(String(format: "%.2f", Double(bytes) / Double(readings)))"
-        )
-    }
-
-    private func requests(of devices: [Device]) -> [HTTPClient.Request] {
-        var devices = devices
-        return (0..<options.batches).map { index in
-            let place = index % devices.count
-            let body = body(&devices[place])
-            return HTTPClient.Request(
-                method: "POST", url: "\(options.url)/v1/devices/\(devices[place].name)/batches",
-                headers: [
-                    ("Authorization", "Bearer \(devices[place].token)"), ("Content-Type", options.isJSON ? "application/json" : Batch.mediaType),
-                    ("Accept", Answer.mediaType),
-                ], body: body)
-        }
-    }
-
-    /// Two sensors a minute apart, a level that wanders as a room's does.
-    private func body(_ device: inout Device) -> [UInt8] {
-        let sensors = ["cellar", "roof"].compactMap(SensorName.init)
-        let start: Int64 = 1_700_000_000_000
-        let rows = (0..<options.rows).map { index -> Batch.Row in
-            let sequence = device.next + Int64(index)
-            let wave = Int64(sin(Double(sequence) / 300) * 8_000) + sequence &* 7_919 % 61
-            return .reading(
-                sensor: Int(sequence % 2),
-                Reading(
-                    takenAt: Instant(ms: start + sequence / 2 * 60_000 + sequence % 5), humidityMpct: Int32(45_000 + wave),
-                    temperatureMc: Int32(20_000 + wave / 3), boot: 77, boottimeMs: sequence / 2 * 60_000 + sequence % 5))
-        }
-        let batch = Batch(epoch: device.epoch, first: device.next, sensors: sensors, rows: rows)
-        device.next += Int64(options.rows)
-        return options.isJSON ? batch.json() : batch.binary()
+        guard !release.isEmpty, !data.isEmpty else { throw WrongOption(description: "--release and --data are needed") }
     }
 }

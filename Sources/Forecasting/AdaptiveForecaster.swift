@@ -15,11 +15,21 @@ package struct AdaptiveForecaster: Sendable {
     private var inputs: NetworkInputs
     private var pass: Network.Pass
     private var leads: [LeadAdaptation]  // by knot
-    private var own: [LeadAdaptation.Issued]  // what the newest origin gives, by knot
+    private var newest: [KnotForecast]  // from the newest origin, by knot
     private var recent: [[Float]]  // shared inputs of the last hours' origins, a bin each
     private var hourly: [[Float]]  // of the last 120 hours' origins
     private var row: [Float]  // one knot's inputs of the ridge
     private let damping: [DampedAnomaly.Damping]  // by knot
+    /// What the newest origin gives at a knot.
+    private struct KnotForecast {
+        var departure: Float = 0  // the median's, in deviations
+        var beyondUsual: Float = 0  // its part that the damped anomaly does not have
+        var distances = SIMD8<Float>()  // of the levels from the median
+        var skill = Float.nan
+    }
+
+    private let plans: [LeadPlan]
+    private let leadTimes: [Duration]
     private let stepMs: Int64
     private var isCurrent = false  // whether `own` is of the newest observation
 
@@ -43,12 +53,14 @@ package struct AdaptiveForecaster: Sendable {
                 bins: inputs.bins(knot: $0), binsPerHour: perHour, sharedInputs: AdaptiveForecaster.chosen.count,
                 spreads: Array((network?.spreads ?? Network.Shape.evenSpreads)[($0 * levels)..<(($0 + 1) * levels)]))
         }
-        own = Array(repeating: LeadAdaptation.Issued(), count: leads.count)
+        newest = Array(repeating: KnotForecast(), count: leads.count)
         let empty = [Float](repeating: 0, count: AdaptiveForecaster.chosen.count)
         recent = Array(repeating: empty, count: 6 * perHour + 1)
         hourly = Array(repeating: empty, count: 121)
         row = Array(repeating: 0, count: empty.count + LeadAdaptation.ownInputs + 2)
         damping = NetworkInputs.knots.map { DampedAnomaly.damping(for: $0) }
+        plans = LeadPlan.all(on: grid, served: NetworkInputs.knots.indices.filter { [inputs] in inputs.isServed[$0] })
+        leadTimes = ForecastShape.leadTimes(on: grid)
         stepMs = grid.step.ms
     }
 
@@ -122,7 +134,9 @@ package struct AdaptiveForecaster: Sendable {
             for level in quantiles.indices { issued.distances[level] = Float(quantiles[level] - quantiles[ForecastShape.medianLevel]) }
         }
         if length < 2 { issued.distances *= max(1, 4 / inputs.deviation) }
-        own[knot] = issued
+        newest[knot] = KnotForecast(
+            departure: issued.final, beyondUsual: issued.final - usual(knot), distances: issued.distances * leads[knot].intervals.factors,
+            skill: leads[knot].skill.skill ?? .nan)
         if bin >= 0, bin % leads[knot].stride == 0 { leads[knot].issue(issued) }
     }
 
@@ -136,7 +150,7 @@ package struct AdaptiveForecaster: Sendable {
     private static let sameHourNow = NetworkInputs.sharedNames.firstIndex(of: "humidity.same_hour_now") ?? 0
 
     /// How far the tracked intervals are from what the network says, by knot and level: [knots × levels]; 1 where not served.
-    package var spreads: [Float] { leads.flatMap(\.intervals.factors) }
+    package var spreads: [Float] { leads.flatMap { lead in (0..<Network.Shape.levels).map { lead.intervals.factors[$0] } } }
 
     /// What it holds of its own, beside the network that all sensors share.
     package var stateBytes: Int {
@@ -147,40 +161,36 @@ package struct AdaptiveForecaster: Sendable {
     /// From the newest observation. `nil` when nothing has been observed.
     package func forecast() -> QuantileForecast? {
         guard isCurrent, let origin = history.origin else { return nil }
-        let leadTimes = ForecastShape.leadTimes(on: history.grid)
-        let levels = ForecastShape.levels.count
-        let served = leads.indices.filter { inputs.isServed[$0] }
         let usualNow = inputs.shared[AdaptiveForecaster.sameHourNow]
-        var humidity: [Double] = []
-        humidity.reserveCapacity(leadTimes.count * levels)
+        let usualWarmth = history.temperature.climatology(lead: 0)
         let hasTemperature = history.temperature[0] != RecentValues.missing
-        var temperatures: [Double] = []
-        var climatology: [Double] = []
-        var skill: [Double?] = []
-        var above = 0  // the knot at or after a lead time, within `served`
-        for leadTime in leadTimes {
-            while above < served.count - 1, NetworkInputs.knots[served[above]] < leadTime { above += 1 }
-            let high = served[above]
-            let low = above > 0 && NetworkInputs.knots[high] != leadTime ? served[above - 1] : high
-            let bins = Int(leadTime.ms / stepMs)
-            let share = low == high ? 0 : Float(bins - leads[low].bins) / Float(leads[high].bins - leads[low].bins)
-            let usual = history.humidity.climatology(lead: bins) / 1_000
-            let then = max(-5, min(5, (usual - inputs.now) / inputs.deviation))
-            let base = DampedAnomaly.damping(for: leadTime).departure(then: then, now: usualNow)
-            let (below, beyond) = (own[low].final - self.usual(low), own[high].final - self.usual(high))
-            let isStill = own[low].final == 0 && own[high].final == 0  // no change on both sides is none between
-            let median = low == high ? own[low].final : isStill ? 0 : base + below + share * (beyond - below)
-            var least = 0.0
-            for level in 0..<levels {
-                let near = own[low].distances[level] * leads[low].intervals.factors[level]
-                let far = own[high].distances[level] * leads[high].intervals.factors[level]
-                let value = Double(inputs.now + inputs.deviation * (median + near + share * (far - near)))
-                least = max(least, min(100, value))  // within what air can have, and never crossing
-                humidity.append(least)
+        var humidity = [Double](repeating: 0, count: plans.count * Network.Shape.levels)
+        var climatology = [Double](repeating: 0, count: plans.count)
+        var skill = [Double?](repeating: nil, count: plans.count)
+        var temperatures = [Double](repeating: 0, count: hasTemperature ? plans.count : 0)
+        var quantiles = humidity.mutableSpan
+        var usually = climatology.mutableSpan
+        for place in plans.indices {
+            let plan = plans[place]
+            let (low, high, share) = (newest[plan.low], newest[plan.high], plan.share)
+            let usual = history.humidity.climatology(lead: plan.bins) / 1_000
+            var median = low.departure
+            // No change on both sides is none between.
+            if plan.low != plan.high, low.departure != 0 || high.departure != 0 {
+                let then = max(-5, min(5, (usual - inputs.now) / inputs.deviation))
+                median = plan.humidity.departure(then: then, now: usualNow) + low.beyondUsual + share * (high.beyondUsual - low.beyondUsual)
             }
-            climatology.append(Double(usual))
-            skill.append(expectedSkill(low, high, share))
-            if hasTemperature { temperatures.append(warmth(bins, leadTime)) }
+            let distances = low.distances + share * (high.distances - low.distances)
+            let values = inputs.now + inputs.deviation * (median + distances)
+            var least: Float = 0  // what air can have, and never crossing
+            for level in 0..<Network.Shape.levels {
+                least = values[level] > least ? (values[level] < 100 ? values[level] : 100) : least
+                quantiles[place * Network.Shape.levels + level] = Double(least)
+            }
+            usually[place] = Double(usual)
+            let expected = low.skill + share * (high.skill - low.skill)
+            if expected == expected { skill[place] = Double(expected) }
+            if hasTemperature { temperatures[place] = warmth(plan, usualNow: usualWarmth) }
         }
         return QuantileForecast(
             origin: origin, leadTimes: leadTimes, humidity: humidity, temperature: hasTemperature ? temperatures : nil,
@@ -188,19 +198,11 @@ package struct AdaptiveForecaster: Sendable {
             method: network == nil ? .dampedAnomaly : .network)
     }
 
-    /// Between knots on a straight line; `nil` where one of them has none.
-    private func expectedSkill(_ low: Int, _ high: Int, _ share: Float) -> Double? {
-        guard let near = leads[low].skill.skill, let far = leads[high].skill.skill else { return nil }
-        return Double(near + share * (far - near))
-    }
-
     /// The median temperature in °C: the damped anomaly's, which leans to now while less than four days are known.
-    private func warmth(_ bins: Int, _ leadTime: Duration) -> Double {
-        let values = history.temperature
-        let now = Float(values[0])
-        let trust = min(1, Float(values.week.count) / Float(4 * history.binsPerDay))
-        let departure = DampedAnomaly.weights(for: leadTime).temperature
-            .departure(then: values.climatology(lead: bins) - now, now: values.climatology(lead: 0) - now)
+    private func warmth(_ plan: LeadPlan, usualNow: Float) -> Double {
+        let now = Float(history.temperature[0])
+        let trust = min(1, Float(history.temperature.week.count) / Float(4 * history.binsPerDay))
+        let departure = plan.temperature.departure(then: history.temperature.climatology(lead: plan.bins) - now, now: usualNow - now)
         return Double(now + trust * departure) / 1_000
     }
 }

@@ -54,8 +54,11 @@ package struct RecentValues: Sendable {
     private var values: [Int32]
     private var head = 0  // where the newest value is
     private var phase = 0  // its bin of the day
-    private var sameHourWeek: [Sums]  // [perDay] by phase, of the last 7 days
+    // [perDay] by phase: the half hours on either side of it, on each of the last 7, and 30, days.
+    private var sameHourWeek: [Sums]
     private var sameHourMonth: [Sums]
+    private var phaseWeek: [Sums]  // of that bin of the day alone
+    private var phaseMeans: [Double]  // of those; nan where nothing was observed
     package private(set) var length = 0  // bins since the first value, at most the ring's size
     package private(set) var day = Sums()
     package private(set) var threeDays = Sums()
@@ -73,12 +76,15 @@ package struct RecentValues: Sendable {
         values = Array(repeating: RecentValues.missing, count: RecentValues.days * perDay + 1)
         sameHourWeek = Array(repeating: Sums(), count: perDay)
         sameHourMonth = sameHourWeek
+        phaseWeek = sameHourWeek
+        phaseMeans = Array(repeating: .nan, count: perDay)
     }
 
     package var capacity: Int { values.count }
 
     var stateBytes: Int {
-        values.count * MemoryLayout<Int32>.stride + (sameHourWeek.count + sameHourMonth.count) * MemoryLayout<Sums>.stride
+        values.count * MemoryLayout<Int32>.stride + 3 * perDay * MemoryLayout<Sums>.stride
+            + perDay * MemoryLayout<Double>.stride
     }
 
     /// In thousandths, `missing` beyond the ring and where nothing was observed.
@@ -106,10 +112,18 @@ package struct RecentValues: Sendable {
         twoWeeks.remove(self[14 * perDay])
         month.add(value)
         month.remove(self[30 * perDay])
-        sameHourWeek[phase].add(value)
-        sameHourWeek[phase].remove(left)
-        sameHourMonth[phase].add(value)
-        sameHourMonth[phase].remove(self[30 * perDay])
+        phaseWeek[phase].add(value)
+        phaseWeek[phase].remove(left)
+        phaseMeans[phase] = phaseWeek[phase].count > 0 ? Double(phaseWeek[phase].sum) / Double(phaseWeek[phase].count) : .nan
+        let leftMonth = self[30 * perDay]
+        var place = (phase - perHour / 2 + perDay) % perDay
+        for _ in 0...(perHour / 2 * 2) {
+            sameHourWeek[place].add(value)
+            sameHourWeek[place].remove(left)
+            sameHourMonth[place].add(value)
+            sameHourMonth[place].remove(leftMonth)
+            place = place + 1 == perDay ? 0 : place + 1
+        }
         let before = self[perHour]
         dayChanges.add(before, value, 1)
         dayChanges.add(self[perDay + perHour], self[perDay], -1)
@@ -133,34 +147,30 @@ package struct RecentValues: Sendable {
     }
 
     /// The mean of the last 7 days at the time of day that is so many bins after now; `nan` where nothing was observed.
-    package func sameHourMean(lead bins: Int) -> Float { sameHourMean(sameHourWeek, bins) }
+    package func sameHourMean(lead bins: Int) -> Float { sameHourWeek[place(after: bins)].mean }
     /// The same, or without one the week's mean: climatology.
     package func climatology(lead bins: Int) -> Float {
         let mean = sameHourMean(lead: bins)
         return mean == mean ? mean : week.mean
     }
     /// Likewise of the last 30 days.
-    package func sameHourMonthMean(lead bins: Int) -> Float { sameHourMean(sameHourMonth, bins) }
+    package func sameHourMonthMean(lead bins: Int) -> Float { sameHourMonth[place(after: bins)].mean }
 
-    private func sameHourMean(_ sameHour: [Sums], _ bins: Int) -> Float {
-        var sums = Sums()
-        let reach = perHour / 2
-        for offset in -reach...reach {
-            let place = (phase + bins + offset + perDay) % perDay
-            sums.count += sameHour[place].count
-            sums.sum += sameHour[place].sum
-        }
-        return sums.mean
+    private func place(after bins: Int) -> Int {
+        var place = phase + bins  // at most five days on: cheaper than a division
+        while place >= perDay { place -= perDay }
+        return place
     }
 
     /// How far the means of the times of day spread around their own mean.
     package var dailySpread: Float {
         var (count, sum, squares) = (0.0, 0.0, 0.0)
-        for sums in sameHourWeek where sums.count > 0 {
-            let mean = Double(sums.sum) / Double(sums.count) - Double(week.sum) / Double(week.count)
+        let overall = Double(week.sum) / Double(week.count)
+        for mean in phaseMeans where mean == mean {
+            let distance = mean - overall
             count += 1
-            sum += mean
-            squares += mean * mean
+            sum += distance
+            squares += distance * distance
         }
         guard count > 0 else { return 0 }
         return Float(max(0, squares / count - sum / count * sum / count).squareRoot())

@@ -1,4 +1,4 @@
-package import Measures
+internal import Measures
 
 /// Where a forecast stops being better than climatology, as far as its own scored past tells.
 package enum SkillEnd: Sendable, Hashable {

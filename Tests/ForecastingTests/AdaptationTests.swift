@@ -114,7 +114,7 @@ private struct Chance {
         }
         #expect(short.factors[5] > 1.3 && long.factors[5] < 1.03)
         for _ in 0..<100_000 { short.settle(error: 9) { Float($0) - 3 } }
-        #expect(short.factors.allSatisfy { (0.1...10).contains($0) })
+        #expect((0..<7).allSatisfy { (0.1...10).contains(short.factors[$0]) })
     }
 }
 

@@ -61,10 +61,10 @@ package struct Network: Sendable, Equatable {
             linear = Array(repeating: .zero, count: Shape.linearBlocks)
         }
 
-        /// The output for a knot and a level, before quantiles are made of it.
-        func raw(_ knot: Int, _ level: Int) -> Float {
-            let place = knot * Shape.levels + level
-            return output[place >> 4][place & 15]
+        /// The output for a knot, before quantiles are made of it: by level, then one that belongs to none.
+        func raw(_ knot: Int) -> SIMD8<Float> {
+            // Unsafe only for types with invalid bit patterns: the range is checked, and eight floats hold any bits.
+            unsafe output.span.bytes.unsafeLoadUnaligned(fromByteOffset: 4 * knot * Shape.levels, as: SIMD8<Float>.self)
         }
     }
 
@@ -91,42 +91,50 @@ package struct Network: Sendable, Equatable {
         for block in values.indices { values[block] = values[block].replacing(with: 0, where: values[block] .< 0) }
     }
 
+    /// Two blocks of outputs side by side: each input is read once for 32 products, and their sums do not wait for each other.
     private func layer(_ inputs: [Float], _ weights: Int, _ bias: Int, _ output: inout [SIMD16<Float>]) {
         let width = output.count
-        for block in 0..<width {
-            var sum = parameters[bias + block]
-            var place = weights + block
-            for index in inputs.indices {
-                sum += inputs[index] * parameters[place]
+        for block in stride(from: 0, to: width, by: 2) {
+            let next = min(block + 1, width - 1)  // of an odd count the last one twice
+            var (sum, other) = (parameters[bias + block], parameters[bias + next])
+            var place = weights
+            for input in inputs {
+                sum += input * parameters[place + block]
+                other += input * parameters[place + next]
                 place += width
             }
             output[block] = sum
+            output[next] = other
         }
     }
 
     private func layer(_ inputs: [SIMD16<Float>], _ weights: Int, _ bias: Int, _ output: inout [SIMD16<Float>]) {
         let width = output.count
-        for block in 0..<width {
-            var sum = parameters[bias + block]
-            var place = weights + block
+        for block in stride(from: 0, to: width, by: 2) {
+            let next = min(block + 1, width - 1)
+            var (sum, other) = (parameters[bias + block], parameters[bias + next])
+            var place = weights
             for input in inputs {
                 for lane in 0..<16 {
-                    sum += input[lane] * parameters[place]
+                    sum += input[lane] * parameters[place + block]
+                    other += input[lane] * parameters[place + next]
                     place += width
                 }
             }
             output[block] = sum
+            output[next] = other
         }
     }
 
     /// The median's departure from now at a knot, in deviations.
     package func median(_ knot: Int, _ inputs: borrowing NetworkInputs, _ pass: borrowing Pass) -> Float {
-        pass.raw(knot, ForecastShape.medianLevel) + pass.linear[knot >> 4][knot & 15]
+        pass.raw(knot)[ForecastShape.medianLevel] + pass.linear[knot >> 4][knot & 15]
             + Network.sum(inputs.leads[knot] * parameters[shape.linearLead + knot])
     }
 
     /// How far a level lies from the next one nearer to the median, in deviations: above 0.
-    package static func step(_ raw: Float) -> Float {
+    package static func step(_ raw: Float) -> Float { step(SIMD8(repeating: raw))[0] }
+    private static func step(_ raw: SIMD8<Float>) -> SIMD8<Float> {
         let moved = raw - 1
         return (moved + (moved * moved + 1).squareRoot()) / 2
     }
@@ -141,10 +149,8 @@ package struct Network: Sendable, Equatable {
 
     /// The distances of the levels from the median at a knot, in deviations: they increase, the median's is 0.
     package func distances(_ knot: Int, _ pass: borrowing Pass) -> SIMD8<Float> {
-        let median = ForecastShape.medianLevel
-        var distances = SIMD8<Float>()
-        for level in stride(from: median - 1, through: 0, by: -1) { distances[level] = distances[level + 1] - Network.step(pass.raw(knot, level)) }
-        for level in (median + 1)..<Shape.levels { distances[level] = distances[level - 1] + Network.step(pass.raw(knot, level)) }
-        return distances
+        let steps = Network.step(pass.raw(knot))
+        let (below, above) = (-steps[2], steps[4])
+        return SIMD8(below - steps[1] - steps[0], below - steps[1], below, 0, above, above + steps[5], above + steps[5] + steps[6], 0)
     }
 }

@@ -1,0 +1,110 @@
+import Forecasting
+import Foundation
+import Observing
+import Pipeline
+
+/// Times what a device does with each observation, over whole recordings: the network's inputs; the network alone (one pass,
+/// and the quantiles at its 18 knots); a forecast (that, and all lead times from it); and an observation with all that is
+/// learnt from it, which has the first three in it.
+struct ForecastTiming {
+    let options: ForecastOptions
+    init(_ options: ForecastOptions) { self.options = options }
+
+    func run() throws {
+        guard let network = try Pretrained(path: options.release)?.network else { throw WrongOption(description: "\(options.release) is not there") }
+        let folder = SeriesFolder(options.data)
+        let series = try folder.names(without: []).map { try folder.series(named: $0) }
+        if let export = options.export { try NetworkExport(network, series).write(to: export) }
+        for _ in 0..<options.rounds {
+            var (whole, filling, alone, made) = (Times("observation"), Times("inputs"), Times("network"), Times("forecast"))
+            for series in series {
+                var forecaster = AdaptiveForecaster(grid: series.grid, network: network)
+                var inputs = NetworkInputs(binsPerHour: forecaster.history.binsPerHour)
+                var pass = Network.Pass(network.shape)
+                var sum: Float = 0
+                for observation in series.observations {
+                    whole.add(Times.of { forecaster.observe(observation) })
+                    filling.add(Times.of { _ = inputs.fill(forecaster.history) })
+                    let pass = Times.of {
+                        network.run(inputs, &pass)
+                        for knot in NetworkInputs.knots.indices where inputs.isServed[knot] {
+                            sum += network.median(knot, inputs, pass) + network.distances(knot, pass)[0]
+                        }
+                    }
+                    alone.add(pass)
+                    made.add(pass + Times.of { sum += Float(forecaster.forecast()?.humidity[0] ?? 0) })
+                }
+                guard sum.isFinite else { throw WrongOption(description: "\(series.name): the network's weights are out of bounds") }
+            }
+            print("{" + [whole, filling, alone, made].map(\.json).joined(separator: ", ") + "}")
+        }
+    }
+
+    private struct Times {
+        let name: String
+        private var nanoseconds: [Int64] = []
+
+        init(_ name: String) { self.name = name }
+
+        mutating func add(_ nanoseconds: Int64) { self.nanoseconds.append(nanoseconds) }
+
+        static func of(_ work: () -> Void) -> Int64 {
+            let started = ContinuousClock.now
+            work()
+            return started.duration(to: .now).components.attoseconds / 1_000_000_000
+        }
+
+        /// In microseconds.
+        var json: String {
+            let sorted = nanoseconds.sorted()
+            func text(_ value: Double) -> String { String(format: "%.2f", value / 1_000) }
+            func at(_ share: Double) -> String { text(Double(sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))])) }
+            let mean = Double(sorted.reduce(0, +)) / Double(max(1, sorted.count))
+            return
+                "\"\(name)_us\": {\"count\": \(sorted.count), \"mean\": \(text(mean)), \"p50\": \(at(0.5)), \"p99\": \(at(0.99)), \"max\": \(at(1))}"
+        }
+    }
+}
+
+/// The network's weights, and what it makes of some real inputs, as plain 32-bit floats: for the same network elsewhere.
+struct NetworkExport {
+    private static let rows = 2_000
+
+    private let network: Network
+    private var inputs: [Float] = []  // [rows × Shape.inputs]
+    private var leads: [Float] = []  // [rows × knots × 16]
+    private var outputs: [Float] = []  // [rows × knots × levels], departures in deviations
+
+    init(_ network: Network, _ series: [GriddedSeries]) {
+        self.network = network
+        var pass = Network.Pass(network.shape)
+        for series in series where series.grid == .fine {
+            var history = History(grid: series.grid)
+            var filled = NetworkInputs(binsPerHour: history.binsPerHour)
+            for observation in series.observations.prefix(8 * NetworkExport.rows) {
+                guard history.append(observation), filled.fill(history), outputs.count < NetworkExport.rows * 18 * 7 else { continue }
+                network.run(filled, &pass)
+                inputs += pass.inputs
+                for knot in NetworkInputs.knots.indices {
+                    leads += (0..<16).map { filled.leads[knot][$0] }
+                    let median = network.median(knot, filled, pass), distances = network.distances(knot, pass)
+                    outputs += ForecastShape.levels.indices.map { median + distances[$0] }
+                }
+            }
+        }
+    }
+
+    func write(to folder: String) throws {
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let parameters = network.parameters.flatMap { block in (0..<16).map { block[$0] } }
+        for (name, values) in [("parameters", parameters), ("inputs", inputs), ("leads", leads), ("outputs", outputs)] {
+            let bytes = values.withUnsafeBytes { Data($0) }
+            try bytes.write(to: URL(fileURLWithPath: "\(folder)/\(name).f32"))
+        }
+        let shape = network.shape
+        let text =
+            "{\"first\": \(shape.first), \"second\": \(shape.second), \"shared\": \(Network.Shape.shared), \"knots\": \(Network.Shape.knots), "
+            + "\"levels\": \(Network.Shape.levels), \"output_blocks\": \(Network.Shape.outputBlocks), \"linear_blocks\": \(Network.Shape.linearBlocks)}\n"
+        try text.write(toFile: "\(folder)/shape.json", atomically: true, encoding: .utf8)
+    }
+}

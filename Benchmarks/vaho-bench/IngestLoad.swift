@@ -1,0 +1,87 @@
+import Foundation
+import HTTPClient
+import Measures
+import Wire
+
+/// Each connection sends for devices of its own, in turn, batches that are made before the clock starts.
+struct IngestLoad {
+    let options: IngestOptions
+    init(_ options: IngestOptions) { self.options = options }
+
+    private struct Device {
+        let name: String
+        let token: String
+        let epoch: Epoch
+        var next: Int64 = 1
+    }
+
+    func run() async throws {
+        let names = try FileManager.default.contentsOfDirectory(atPath: options.tokens).sorted()
+        let devices = try names.compactMap { name -> Device? in
+            let path = "\(options.tokens)/\(name)/token"
+            guard FileManager.default.fileExists(atPath: path) else { return nil }
+            let token = try String(contentsOfFile: path, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
+            return Device(name: name, token: token, epoch: Epoch(bits: .random(in: 1...(.max))))
+        }
+        guard devices.count >= options.connections else { throw WrongOption(description: "at least \(options.connections) devices are needed") }
+        let plans = (0..<options.connections).map { connection in
+            requests(of: stride(from: connection, to: devices.count, by: options.connections).map { devices[$0] })
+        }
+        let bytes = plans.joined().reduce(0) { $0 + $1.body.count }
+        let started = ContinuousClock.now
+        let refused = await withTaskGroup(of: Int.self) { group in
+            for plan in plans {
+                group.addTask {
+                    var refused = 0
+                    let client = HTTPClient(settings: HTTPClient.Settings(userAgent: "vaho-bench"))
+                    for request in plan {
+                        let status = (try? await client.send(request))?.status
+                        if status != 200 { refused += 1 }
+                    }
+                    return refused
+                }
+            }
+            return await group.reduce(0, +)
+        }
+        let took = started.duration(to: .now).components
+        let seconds = Double(took.seconds) + Double(took.attoseconds) / 1e18
+        let sent = plans.reduce(0) { $0 + $1.count } - refused
+        let readings = sent * options.rows
+        print(
+            "batches=\(sent) refused=\(refused) rows_a_batch=\(options.rows) seconds=\(String(format: "%.2f", seconds)) "
+                + "readings_per_second=\(Int(Double(readings) / seconds)) bytes_per_reading=\(String(format: "%.2f", Double(bytes) / Double(readings)))"
+        )
+    }
+
+    private func requests(of devices: [Device]) -> [HTTPClient.Request] {
+        var devices = devices
+        return (0..<options.batches).map { index in
+            let place = index % devices.count
+            let body = body(&devices[place])
+            return HTTPClient.Request(
+                method: "POST", url: "\(options.url)/v1/devices/\(devices[place].name)/batches",
+                headers: [
+                    ("Authorization", "Bearer \(devices[place].token)"), ("Content-Type", options.isJSON ? "application/json" : Batch.mediaType),
+                    ("Accept", Answer.mediaType),
+                ], body: body)
+        }
+    }
+
+    /// Two sensors a minute apart, a level that wanders as a room's does.
+    private func body(_ device: inout Device) -> [UInt8] {
+        let sensors = ["cellar", "roof"].compactMap(SensorName.init)
+        let start: Int64 = 1_700_000_000_000
+        let rows = (0..<options.rows).map { index -> Batch.Row in
+            let sequence = device.next + Int64(index)
+            let wave = Int64(sin(Double(sequence) / 300) * 8_000) + sequence &* 7_919 % 61
+            return .reading(
+                sensor: Int(sequence % 2),
+                Reading(
+                    takenAt: Instant(ms: start + sequence / 2 * 60_000 + sequence % 5), humidityMpct: Int32(45_000 + wave),
+                    temperatureMc: Int32(20_000 + wave / 3), boot: 77, boottimeMs: sequence / 2 * 60_000 + sequence % 5))
+        }
+        let batch = Batch(epoch: device.epoch, first: device.next, sensors: sensors, rows: rows)
+        device.next += Int64(options.rows)
+        return options.isJSON ? batch.json() : batch.binary()
+    }
+}
