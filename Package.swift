@@ -128,7 +128,7 @@ let package = Package(
         tests("APITests", ["Examples", "Measures", "Wire", "API"]),
         tests(
             "EndToEndTests",
-            ["Measures", "Wire", "HTTPClient", "HTTPServer", "SQLite", "Signing", "EdgeDaemon", "API", "vaho-edge", "vaho-cloud"]),
+            ["Measures", "Wire", "HTTPClient", "HTTPServer", "SQLite", "Signing", "EdgeDaemon", "API", "vaho-edge", "vaho-cloud", "vaho-bench"]),
         tests("SensorsTests", ["Measures", "Simulation", "Sensors"]),
     ],
     swiftLanguageModes: [.v6]

@@ -1,0 +1,32 @@
+import Foundation
+import Testing
+
+/// That the benchmarks run and say what they should; how fast is for a quiet machine and an optimised build.
+@Suite struct BenchmarkTests {
+    private static let deploy = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../deploy"
+
+    @Test(.timeLimit(.minutes(3))) func `the forecast is timed part by part, and its network can be taken elsewhere`() throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/vaho-benchmark-\(UInt64.random(in: 0...(.max)))"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let timed = try RunningProgram.run(
+            "vaho-bench",
+            ["forecast", "--release", Self.deploy + "/pretrained.vaho", "--data", Self.deploy + "/demo", "--rounds", "1", "--export", folder],
+            environment: [:])
+        #expect(timed.code == 0, "\(timed.errors)")
+        let parts = try JSONSerialization.jsonObject(with: Data(timed.output.utf8)) as? [String: [String: Double]] ?? [:]
+        #expect(Set(parts.keys) == ["observation_us", "inputs_us", "network_us", "forecast_us"])
+        for (name, part) in parts {
+            #expect(Int(part["count"] ?? 0) == 1_680 + 1_680 + 10_080, "\(name)")  // every observation of the three recordings
+            #expect((part["p50"] ?? 0) > 0 && (part["p50"] ?? 0) <= (part["p99"] ?? 0) && (part["p99"] ?? 0) <= (part["max"] ?? 0), "\(name)")
+        }
+        func floats(_ name: String) throws -> Int { try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(name).f32")).count / 4 }
+        let rows = 2_000
+        #expect(try floats("inputs") == rows * 111 && floats("leads") == rows * 18 * 16 && floats("outputs") == rows * 18 * 7)
+    }
+
+    @Test(.timeLimit(.minutes(1)), arguments: [[], ["ingest"], ["forecast", "--release"], ["forecast", "--rounds", "none"], ["guess"]])
+    func `wrong use is told with how to use it`(arguments: [String]) throws {
+        let result = try RunningProgram.run("vaho-bench", arguments, environment: [:])
+        #expect(result.code == 2 && result.errors.contains("usage: vaho-bench"), "\(arguments): \(result)")
+    }
+}
