@@ -16,9 +16,7 @@ package struct AdaptiveForecaster: Sendable {
     private var pass: Network.Pass
     private var leads: [LeadAdaptation]  // by knot
     private var newest: [KnotForecast]  // from the newest origin, by knot
-    private var recent: [[Float]]  // shared inputs of the last hours' origins, a bin each
-    private var hourly: [[Float]]  // of the last 120 hours' origins
-    private var row: [Float]  // one knot's inputs of the ridge
+    private var ridgeInputs: RidgeInputs
     private let damping: [DampedAnomaly.Damping]  // by knot
     /// What the newest origin gives at a knot.
     private struct KnotForecast {
@@ -33,14 +31,6 @@ package struct AdaptiveForecaster: Sendable {
     private let stepMs: Int64
     private var isCurrent = false  // whether `own` is of the newest observation
 
-    /// Of the network's inputs those that the ridge sees, too.
-    private static let chosen: [Int] = [
-        "humidity.hour.1", "humidity.hour.2", "humidity.hour.3", "humidity.hour.5", "humidity.hour.8", "humidity.hour.12", "humidity.hour.18",
-        "humidity.hour.24", "humidity.mean.1d", "humidity.mean.3d", "humidity.mean.7d", "humidity.same_hour_now", "humidity.lag.600",
-        "humidity.lag.1800", "temperature.hour.1", "temperature.hour.3", "temperature.hour.6", "temperature.hour.12", "temperature.hour.24",
-        "temperature.mean.7d", "humidity.room",
-    ].compactMap { NetworkInputs.sharedNames.firstIndex(of: $0) }
-
     package init(grid: TimeGrid, network: Network?) {
         history = History(grid: grid)
         self.network = network
@@ -50,14 +40,11 @@ package struct AdaptiveForecaster: Sendable {
         let levels = Network.Shape.levels
         leads = NetworkInputs.knots.indices.map { [inputs] in
             LeadAdaptation(
-                bins: inputs.bins(knot: $0), binsPerHour: perHour, sharedInputs: AdaptiveForecaster.chosen.count,
+                bins: inputs.bins(knot: $0), binsPerHour: perHour,
                 spreads: Array((network?.spreads ?? Network.Shape.evenSpreads)[($0 * levels)..<(($0 + 1) * levels)]))
         }
         newest = Array(repeating: KnotForecast(), count: leads.count)
-        let empty = [Float](repeating: 0, count: AdaptiveForecaster.chosen.count)
-        recent = Array(repeating: empty, count: 6 * perHour + 1)
-        hourly = Array(repeating: empty, count: 121)
-        row = Array(repeating: 0, count: empty.count + LeadAdaptation.ownInputs + 2)
+        ridgeInputs = RidgeInputs(binsPerHour: perHour)
         damping = NetworkInputs.knots.map { DampedAnomaly.damping(for: $0) }
         plans = LeadPlan.all(on: grid, served: NetworkInputs.knots.indices.filter { [inputs] in inputs.isServed[$0] })
         leadTimes = ForecastShape.leadTimes(on: grid)
@@ -74,7 +61,7 @@ package struct AdaptiveForecaster: Sendable {
         guard isCurrent else { return true }
         settle(bin)
         if let network { network.run(inputs, &pass) }
-        remember(bin)
+        ridgeInputs.remember(inputs.shared, bin: bin)
         for knot in leads.indices where inputs.isServed[knot] { prepare(knot, bin) }
         // Daily, a knot an hour: the work is spread over the day.
         let hour = bin / history.binsPerHour
@@ -85,28 +72,9 @@ package struct AdaptiveForecaster: Sendable {
     private mutating func settle(_ bin: Int) {
         for knot in leads.indices where inputs.isServed[knot] {
             guard let due = leads[knot].due(target: bin) else { continue }
-            fillRow(due, origin: due.origin)
-            leads[knot].settle(due, inputs: row, actual: inputs.now, target: bin, binsPerHour: history.binsPerHour)
+            ridgeInputs.fill(due)
+            leads[knot].settle(due, inputs: ridgeInputs.row, actual: inputs.now, target: bin, binsPerHour: history.binsPerHour)
         }
-    }
-
-    private mutating func remember(_ bin: Int) {
-        for (place, input) in AdaptiveForecaster.chosen.enumerated() {
-            recent[bin % recent.count][place] = inputs.shared[input]
-            if bin % history.binsPerHour == 0 { hourly[bin / history.binsPerHour % hourly.count][place] = inputs.shared[input] }
-        }
-    }
-
-    /// The ridge's inputs for an origin of this or the last 120 hours.
-    private mutating func fillRow(_ issued: LeadAdaptation.Issued, origin: Int) {
-        let isHour = origin % history.binsPerHour == 0
-        let count = AdaptiveForecaster.chosen.count
-        for place in 0..<count {
-            row[place] = isHour ? hourly[origin / history.binsPerHour % hourly.count][place] : recent[origin % recent.count][place]
-        }
-        for place in 0..<LeadAdaptation.ownInputs { row[count + place] = issued.own[place] }
-        row[count + LeadAdaptation.ownInputs] = issued.network
-        row[count + LeadAdaptation.ownInputs + 1] = 1
     }
 
     private mutating func prepare(_ knot: Int, _ bin: Int) {
@@ -122,10 +90,12 @@ package struct AdaptiveForecaster: Sendable {
         // surer than usual.
         let length = Float(history.humidity.week.count) / Float(history.binsPerDay)
         issued.network = AdaptiveForecaster.bounded(network?.median(knot, inputs, pass) ?? usual(knot)) * min(1, length)
-        fillRow(issued, origin: bin)
-        issued.corrected = issued.network + max(-3, min(3, leads[knot].ridge.correction(row)))
+        ridgeInputs.fill(issued)
+        issued.corrected = issued.network + leads[knot].ridge.correction(ridgeInputs.row)
         issued.usualChange = leads[knot].gate.usualChange
-        issued.final = leads[knot].gate.departure(issued.corrected, usualChange: issued.usualChange)
+        let youth = leads[knot].youth
+        let days = Float(history.humidity.month.count) / Float(history.binsPerDay)
+        issued.final = leads[knot].gate.departure(issued.corrected, usualChange: issued.usualChange) * youth.kept(days: days)
         if let network {
             let distances = network.distances(knot, pass)
             for level in ForecastShape.levels.indices { issued.distances[level] = AdaptiveForecaster.bounded(distances[level]) }
@@ -135,7 +105,8 @@ package struct AdaptiveForecaster: Sendable {
         }
         if length < 2 { issued.distances *= max(1, 4 / inputs.deviation) }
         newest[knot] = KnotForecast(
-            departure: issued.final, beyondUsual: issued.final - usual(knot), distances: issued.distances * leads[knot].intervals.factors,
+            departure: issued.final, beyondUsual: issued.final - usual(knot),
+            distances: issued.distances * leads[knot].intervals.factors * youth.widening(days: days),
             skill: leads[knot].skill.skill ?? .nan)
         if bin >= 0, bin % leads[knot].stride == 0 { leads[knot].issue(issued) }
     }
@@ -155,7 +126,7 @@ package struct AdaptiveForecaster: Sendable {
     /// What it holds of its own, beside the network that all sensors share.
     package var stateBytes: Int {
         history.humidity.stateBytes + history.temperature.stateBytes + leads.reduce(0) { $0 + $1.stateBytes }
-            + (recent.count + hourly.count) * AdaptiveForecaster.chosen.count * MemoryLayout<Float>.stride
+            + ridgeInputs.stateBytes
     }
 
     /// From the newest observation. `nil` when nothing has been observed.

@@ -124,6 +124,44 @@ import Wire
         #expect(StoredForecast.bytes(found.forecast) == StoredForecast.bytes(expected))
     }
 
+    /// - Parameter known: readings that the store has before the start; then nothing comes for the first second, or all does at once.
+    @Test(.timeLimit(.minutes(1)), arguments: [0, 2_995], [false, true])
+    func `the first readings are stored at once, and with the past taken in all is as if it had not stopped`(known: Int, isSlow: Bool) async throws {
+        let arrivals = try readings(1...3_100, labelled: 1_700_000_400_000, clock: .synchronised)
+        let straight = try await run(arrivals)
+        let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
+        let air = try #require(SensorName("air"))
+        let id = try await store.register(SensorRecord(sensor: air, kind: "simulated", step: .seconds(600)))
+        func service(_ inbox: Inbox<Sampler.Arrival>) -> ForecastService {
+            ForecastService(
+                store: store, inbox: inbox, clock: .replay(from: Instant(ms: 0), speed: 1), release: ActiveRelease(), newest: NewestForecasts(),
+                boot: 7,
+                commitPeriod: .zero, log: log)
+        }
+        let before = Inbox<Sampler.Arrival>(limit: 10_000)
+        for arrival in arrivals[..<known] { #expect(before.put(arrival)) }
+        before.close()
+        let first = service(before)
+        try await first.add(air, grid: .fine)
+        try await first.run()
+
+        let inbox = Inbox<Sampler.Arrival>(limit: 10_000)
+        let second = service(inbox)
+        await second.expect(air, grid: .fine)
+        async let running: Void = second.run()
+        while isSlow, await !second.unrestored.isEmpty { await Task.yield() }
+        for (place, arrival) in arrivals[known...].enumerated() {
+            #expect(inbox.put(arrival))
+            if place % 7 == 0 { await Task.yield() }  // they come before, while and after the past is taken in
+        }
+        inbox.close()
+        try await running
+        #expect(try await store.observations(sensor: id, since: Instant(ms: 0)) == straight.observations)
+        let made = try #require(try await store.forecast(sensor: id)?.forecast)
+        let expected = try #require(try await straight.store.forecast(sensor: id)?.forecast)
+        #expect(made == expected)
+    }
+
     @Test(.timeLimit(.minutes(1))) func `readings of another start of the host keep their time`() async throws {
         let truth: Int64 = 1_700_000_400_000
         let air = try #require(SensorName("air"))

@@ -10,7 +10,7 @@ package struct TrainingRows: Sendable {
     package struct Sampling: Sendable {
         package var rowsPerSeries: Int
         package var youngShare: Float  // of the origins that are taken a second time, with a short history
-        package init(rowsPerSeries: Int = 18_000, youngShare: Float = 0.3) {
+        package init(rowsPerSeries: Int = 18_000, youngShare: Float = 0.6) {
             self.rowsPerSeries = rowsPerSeries
             self.youngShare = youngShare
         }

@@ -54,10 +54,7 @@ package struct EdgeDaemon {
             do { try await store.register(record) } catch {
                 log(.error, "sensor's record not stored yet", ["sensor": configured.name, "error": "\(error)"])
             }
-            do { try await forecasts.add(configured.name, grid: grid) } catch {
-                log(.error, "earlier observations not found, forecasts begin anew", ["sensor": configured.name, "error": "\(error)"])
-                await forecasts.begin(configured.name, grid: grid)
-            }
+            await forecasts.expect(configured.name, grid: grid)
             let wasFailing = (try? await store.sensorStatuses())?.first { $0.record.sensor == configured.name }?.state == "failing"
             let newestAt = (try? await store.newestInstant(sensor: configured.name)) ?? nil
             services.append(

@@ -17,6 +17,7 @@ actor ForecastService: Service {
     private let newest: NewestForecasts
     private var sensors: [SensorName: SensorForecasting] = [:]
     private var grids: [SensorName: TimeGrid] = [:]
+    private(set) var unrestored: [SensorName] = []  // whose past in the store has not been taken in yet
     private var committedThrough: [SensorName: Int64] = [:]  // the key of a sensor's last committed reading
     private var waiting = WaitingRows(limit: 20_000)
     private var isCommitting = false
@@ -38,17 +39,45 @@ actor ForecastService: Service {
         self.log = log
     }
 
-    /// Without what the store has.
-    func begin(_ sensor: SensorName, grid: TimeGrid) {
-        let network = release.network
-        sensors[sensor] = SensorForecasting(
-            forecaster: AdaptiveForecaster(grid: grid, network: network.weights), releaseCounter: network.counter, through: waiting.first - 1)
+    /// A sensor that gives readings from now on. They are stored at once; its past is taken in after the first of them, for months
+    /// of observations take a while.
+    func expect(_ sensor: SensorName, grid: TimeGrid) {
         grids[sensor] = grid
+        unrestored.append(sensor)
     }
 
-    /// Restores a sensor's state from the store: the observations of its memory, then the readings after them.
+    private func restore() async {
+        for sensor in unrestored {
+            guard let grid = grids[sensor] else { continue }
+            do { try await add(sensor, grid: grid) } catch {
+                log(.error, "earlier observations not found, forecasts begin anew", ["sensor": sensor, "error": "\(error)"])
+                begin(sensor, grid: grid)
+            }
+        }
+    }
+
+    /// Without what the store has.
+    private func begin(_ sensor: SensorName, grid: TimeGrid) {
+        let network = release.network
+        let forecaster = AdaptiveForecaster(grid: grid, network: network.weights)
+        goOn(sensor, grid: grid, SensorForecasting(forecaster: forecaster, releaseCounter: network.counter, through: -1))
+    }
+
+    /// Goes on from a state that has seen all that is committed: what waits for its commit comes on top.
+    private func goOn(_ sensor: SensorName, grid: TimeGrid, _ state: SensorForecasting) {
+        sensors[sensor] = state.renumbered(through: waiting.first - 1)
+        grids[sensor] = grid
+        unrestored.removeAll { $0 == sensor }
+        waiting.dropOutcomes(of: sensor)
+        for (number, reading) in waiting.readings(of: sensor) {
+            for result in sensors[sensor]?.take(reading, number: number) ?? [] { add(result, of: sensor) }
+        }
+    }
+
+    /// Restores a sensor's state from the store: the observations of its memory, then the readings after them. Nothing may be
+    /// committed meanwhile; what comes meanwhile waits, and is taken in at the end.
     func add(_ sensor: SensorName, grid: TimeGrid) async throws {
-        guard let id = await store.sensor(named: sensor) else { return }
+        guard let id = await store.sensor(named: sensor) else { return begin(sensor, grid: grid) }
         let newest = try await store.newestObservation(sensor: id)
         let network = release.network
         var state = SensorForecasting(
@@ -63,10 +92,9 @@ actor ForecastService: Service {
             outcomes += results.map { outcome(sensor, $0, through: .key(keys[Int($0.through) + 1])) }
         }
         try await store.append([], outcomes: outcomes)
-        // The open bin's readings are all committed: whatever it completes later went through the last of them.
-        sensors[sensor] = state.renumbered(through: waiting.first - 1)
-        grids[sensor] = grid
+        // The open bin's committed readings are all here: whatever it completes later went through the last of them.
         committedThrough[sensor] = keys.last
+        goOn(sensor, grid: grid, state)
     }
 
     func run() async throws {
@@ -166,6 +194,7 @@ actor ForecastService: Service {
             nextCommit = .now + commitPeriod
             do {
                 try await observeAgain()
+                await restore()
                 try await switchRelease()
             } catch { log(.error, "observations not made again yet", ["error": "\(error)"]) }
         } catch {
@@ -191,6 +220,11 @@ actor ForecastService: Service {
         while true {
             try await Task.sleep(for: .seconds(1))
             beat += 1
+            if !unrestored.isEmpty, !isCommitting {  // no reading has come yet
+                isCommitting = true
+                await restore()
+                isCommitting = false
+            }
             // In a replay the clock runs ahead of the rows on their way: there the next row closes a bin.
             if beat % 20 == 0, !clock.isReplay {
                 let now = clock.now

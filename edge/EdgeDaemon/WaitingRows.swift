@@ -24,6 +24,15 @@ struct WaitingRows: Sendable {
     mutating func add(_ outcome: ReadingStore.Outcome) { outcomes.append(outcome) }
 
     mutating func dropOutcomes() { outcomes = [] }
+    mutating func dropOutcomes(of sensor: SensorName) { outcomes.removeAll { $0.sensor == sensor } }
+
+    /// A sensor's readings among the rows, with their numbers.
+    func readings(of sensor: SensorName) -> [(number: Int64, reading: Reading)] {
+        rows.enumerated().compactMap { place, row in
+            guard case .reading(let taken) = row, taken.sensor == sensor else { return nil }
+            return (first + Int64(place), taken.reading)
+        }
+    }
 
     /// All that waits, on its way to the store.
     mutating func take() -> WaitingRows {

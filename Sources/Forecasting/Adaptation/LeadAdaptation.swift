@@ -26,6 +26,7 @@ struct LeadAdaptation: Sendable {
     private(set) var gate: NoChangeGate
     private(set) var intervals: IntervalTracking
     private(set) var skill: SkillTracking
+    let youth: YouthDamping
     private let least: Int  // rows
     private var solvedDay = Int.min
     // Memory of the network's residuals.
@@ -34,7 +35,7 @@ struct LeadAdaptation: Sendable {
     private let meanRate: Float
     private var sameHour = [Float](repeating: 0, count: 24)
 
-    init(bins: Int, binsPerHour: Int, sharedInputs: Int, spreads: [Float]) {
+    init(bins: Int, binsPerHour: Int, spreads: [Float]) {
         self.bins = bins
         let hours = Float(bins) / Float(binsPerHour)
         stride = hours <= 6 ? 1 : binsPerHour
@@ -42,8 +43,9 @@ struct LeadAdaptation: Sendable {
         issued = Array(repeating: Issued(), count: bins / stride + 1)
         let strength: Double = hours <= 1 ? 1 : hours <= 2 ? 3 : hours <= 4 ? 5 : hours <= 6 ? 10 : hours <= 9 ? 30 : hours <= 18 ? 50 : 100
         ridge = ResidualRidge(
-            width: sharedInputs + LeadAdaptation.ownInputs + 2, penalty: strength * Double(max(1, hours)) * Double(rowsPerDay) / 24,
-            rowsPerDay: rowsPerDay)
+            width: RidgeInputs.width, penalty: strength * Double(max(1, hours)) * Double(rowsPerDay) / 24, rowsPerDay: rowsPerDay,
+            overlap: max(1, bins / stride))
+        youth = YouthDamping(hours: hours)
         gate = NoChangeGate(rowsPerDay: rowsPerDay, overlap: max(1, bins / stride))
         intervals = IntervalTracking(rowsPerDay: rowsPerDay, overlap: max(1, bins / stride), start: spreads)
         skill = SkillTracking(rowsPerDay: rowsPerDay, overlap: max(1, bins / stride))

@@ -5,7 +5,7 @@
 package struct NoChangeGate: Sendable {
     private static let shares: [Float] = [0, 0.05, 0.1, 0.2, 0.4]  // then: persistence itself
     private static let handicaps: [Float] = [0, 0.7, 0.7, 0.7, 1.6, 2.3]  // −log of what is believed of each before
-    private static let eagerness: Float = 0.5  // of one independent row
+    private static let eagerness: Float = 1  // of one independent row
 
     private let kept: Float
     private let rowWeight: Float

@@ -1,35 +1,59 @@
 /// What the network leaves of one lead time, learnt on the device: a robust ridge that forgets.
 ///
 /// Least squares with each row weighted by one over its own error, at most one over the usual error (Huber's weights, so
-/// that it leans to the median), pulled to zero by a penalty. Its sums fade daily: they remember about a season.
+/// that it leans to the median), pulled to zero by a penalty. Its sums fade daily: they remember about two months. The same
+/// sums are solved with a strong and a weak penalty; of the two corrections a mean is made, weighted by how they have fared.
 package struct ResidualRidge: Sendable {
-    private static let kept: Float = 0.985  // of the sums, a day
-    static let youth = 60.0  // days: fewer count for less
+    private static let kept: Float = 0.98  // of the sums, a day
     private static let memory: Float = 0.001  // of the usual error, a row
+    private static let fading: Float = 0.03  // of the corrections' errors, a day
+    private static let reach: Float = 3  // deviations: no correction is larger
+
+    private struct Solution {
+        let penalty: Double  // in parts of the lead time's
+        let youth: Double  // days, squared: fewer count for less
+        var weights: [Float]
+        var error: Float = 0  // a fading sum
+
+        func correction(_ inputs: borrowing [Float]) -> Float {
+            var sum: Float = 0
+            for index in weights.indices { sum += weights[index] * inputs[index] }
+            return max(-ResidualRidge.reach, min(ResidualRidge.reach, sum))
+        }
+    }
 
     package let width: Int
     private let penalty: Double
     private let rowsPerDay: Int
+    private let overlap: Float
     private var gram: [Float]  // lower triangle, row by row
     private var moment: [Float]
     private var usualError: Float = 0, usualErrorWeight: Float = 0
     private var rows = 0
-    package private(set) var weights: [Float]
+    private var count: Float = 0  // fading, of the errors
+    private var strong: Solution
+    private var weak: Solution
+    private var share: Float = 0  // of the weak one
 
-    /// - Parameter penalty: in rows. Errors of overlapping spans are alike, so it grows with the lead time.
-    package init(width: Int, penalty: Double, rowsPerDay: Int) {
+    /// - Parameters:
+    ///   - penalty: in rows. Errors of overlapping spans are alike, so it grows with the lead time.
+    ///   - overlap: rows whose spans overlap, which say one thing between them.
+    package init(width: Int, penalty: Double, rowsPerDay: Int, overlap: Int) {
         self.rowsPerDay = rowsPerDay
         self.width = width
         self.penalty = penalty
+        self.overlap = Float(overlap)
         gram = Array(repeating: 0, count: width * (width + 1) / 2)
         moment = Array(repeating: 0, count: width)
-        weights = moment
+        strong = Solution(penalty: 1, youth: 3_600, weights: moment)
+        weak = Solution(penalty: 0.15, youth: 1_800, weights: moment)
     }
 
     /// - Parameters:
     ///   - residual: what came minus what the network said, in deviations.
     ///   - corrected: what this ridge had said of it.
     package mutating func add(_ inputs: borrowing [Float], residual: Float, corrected: Float) {
+        compare(inputs, residual: residual)
         let error = (residual - corrected).magnitude
         usualError += ResidualRidge.memory * (error - usualError)
         usualErrorWeight += ResidualRidge.memory * (1 - usualErrorWeight)
@@ -47,48 +71,69 @@ package struct ResidualRidge: Sendable {
         rows += 1
     }
 
-    package func correction(_ inputs: borrowing [Float]) -> Float {
-        var sum: Float = 0
-        for index in 0..<width { sum += weights[index] * inputs[index] }
-        return sum
+    /// Weighs the two by their errors: at equal errors the strong one leads, for it has less to be wrong with.
+    private mutating func compare(_ inputs: borrowing [Float], residual: Float) {
+        let kept = 1 - ResidualRidge.fading / Float(rowsPerDay)
+        strong.error = strong.error * kept + (residual - strong.correction(inputs)).magnitude
+        weak.error = weak.error * kept + (residual - weak.correction(inputs)).magnitude
+        count = count * kept + 1
+        let least = max(1e-6, min(strong.error, weak.error))
+        func belief(_ error: Float, _ handicap: Float) -> Float {  // e to the −x, nearly: 1/(1 + x/8) to the eighth
+            let part = 1 + (count / overlap * (error / least - 1) + handicap) / 8
+            let square = part * part
+            return 1 / (square * square * square * square)
+        }
+        let beliefs = (belief(strong.error, 0), belief(weak.error, 1.5))
+        share = beliefs.1 / (beliefs.0 + beliefs.1)
     }
 
-    /// Once a day: new weights from the sums, then the sums fade. By Cholesky's decomposition, in a fixed order.
+    package func correction(_ inputs: borrowing [Float]) -> Float {
+        let first = strong.correction(inputs)
+        return first + share * (weak.correction(inputs) - first)
+    }
+
+    /// Once a day: new weights from the sums, then the sums fade.
     /// - Parameter least: rows before the first weights.
     package mutating func solve(least: Int) {
         defer { fade() }
         guard rows >= least else { return }
+        if let weights = weights(of: strong) { strong.weights = weights }
+        if let weights = weights(of: weak) { weak.weights = weights }
+    }
+
+    /// By Cholesky's decomposition, in a fixed order. `nil` where the sums are as good as singular: yesterday's weights stay.
+    private func weights(of solution: Solution) -> [Float]? {
         var factor = gram.map { Double($0) }
         func at(_ row: Int, _ column: Int) -> Int { row * (row + 1) / 2 + column }
         // A few days have one weather: what holds in them need not hold in the next.
-        let share = ResidualRidge.youth * Double(rowsPerDay) / Double(rows)
-        for row in 0..<width { factor[at(row, row)] += penalty * (1 + share * share) }
+        let days = Double(rows) / Double(rowsPerDay)
+        for row in 0..<width { factor[at(row, row)] += penalty * solution.penalty * (1 + solution.youth / (days * days)) }
         for row in 0..<width {
             for column in 0...row {
                 var sum = factor[at(row, column)]
                 for k in 0..<column { sum -= factor[at(row, k)] * factor[at(column, k)] }
                 if row == column {
-                    guard sum > 0 else { return }  // as good as singular: yesterday's weights stay
+                    guard sum > 0 else { return nil }
                     factor[at(row, row)] = sum.squareRoot()
                 } else {
                     factor[at(row, column)] = sum / factor[at(column, column)]
                 }
             }
         }
-        var solution = moment.map { Double($0) }
+        var solved = moment.map { Double($0) }
         for row in 0..<width {
-            for k in 0..<row { solution[row] -= factor[at(row, k)] * solution[k] }
-            solution[row] /= factor[at(row, row)]
+            for k in 0..<row { solved[row] -= factor[at(row, k)] * solved[k] }
+            solved[row] /= factor[at(row, row)]
         }
         for row in stride(from: width - 1, through: 0, by: -1) {
-            for k in (row + 1)..<max(row + 1, width) { solution[row] -= factor[at(k, row)] * solution[k] }
-            solution[row] /= factor[at(row, row)]
+            for k in (row + 1)..<max(row + 1, width) { solved[row] -= factor[at(k, row)] * solved[k] }
+            solved[row] /= factor[at(row, row)]
         }
-        guard solution.allSatisfy({ $0.isFinite }) else { return }
-        weights = solution.map { Float($0) }
+        guard solved.allSatisfy({ $0.isFinite }) else { return nil }
+        return solved.map { Float($0) }
     }
 
-    var stateBytes: Int { (gram.count + moment.count + weights.count) * MemoryLayout<Float>.stride }
+    var stateBytes: Int { (gram.count + moment.count + strong.weights.count + weak.weights.count) * MemoryLayout<Float>.stride }
 
     private mutating func fade() {
         for place in gram.indices { gram[place] *= ResidualRidge.kept }
