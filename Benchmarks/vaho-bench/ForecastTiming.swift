@@ -82,7 +82,9 @@ struct NetworkExport {
             var history = History(grid: series.grid)
             var filled = NetworkInputs(binsPerHour: history.binsPerHour)
             for observation in series.observations.prefix(8 * NetworkExport.rows) {
-                guard history.append(observation), filled.fill(history), outputs.count < NetworkExport.rows * 18 * 7 else { continue }
+                guard history.append(observation), filled.fill(history),
+                    outputs.count < NetworkExport.rows * Network.Shape.knots * Network.Shape.levels
+                else { continue }
                 network.run(filled, &pass)
                 inputs += pass.inputs
                 for knot in NetworkInputs.knots.indices {

@@ -10,14 +10,6 @@ package struct AdaptiveForecaster: Sendable {
     /// How much of the past is replayed to make it anew: what is older has faded to less than a fifth.
     package static let memory: Duration = .seconds(120 * 86_400)
 
-    package private(set) var history: History
-    package let network: Network?
-    private var inputs: NetworkInputs
-    private var pass: Network.Pass
-    private var leads: [LeadAdaptation]  // by knot
-    private var newest: [KnotForecast]  // from the newest origin, by knot
-    private var ridgeInputs: RidgeInputs
-    private let damping: [DampedAnomaly.Damping]  // by knot
     /// What the newest origin gives at a knot.
     private struct KnotForecast {
         var departure: Float = 0  // the median's, in deviations
@@ -26,10 +18,18 @@ package struct AdaptiveForecaster: Sendable {
         var skill = Float.nan
     }
 
+    package private(set) var history: History
+    package let network: Network?
+    private var inputs: NetworkInputs
+    private var pass: Network.Pass
+    private var leads: [LeadAdaptation]  // by knot
+    private var newest: [KnotForecast]  // from the newest origin, by knot
+    private var ridgeInputs: RidgeInputs
+    private let damping: [DampedAnomaly.Damping]  // by knot
     private let plans: [LeadPlan]
     private let leadTimes: [Duration]
     private let stepMs: Int64
-    private var isCurrent = false  // whether `own` is of the newest observation
+    private var isCurrent = false  // whether `newest` is of the newest observation
 
     package init(grid: TimeGrid, network: Network?) {
         history = History(grid: grid)
@@ -82,6 +82,7 @@ package struct AdaptiveForecaster: Sendable {
         var issued = LeadAdaptation.Issued()
         issued.origin = bin
         (issued.now, issued.deviation) = (inputs.now, inputs.deviation)
+        issued.climatology = (history.humidity.climatology(lead: leads[knot].bins) / 1_000 - inputs.now) / inputs.deviation
         let memory = leads[knot].memory(target: bin + leads[knot].bins, binsPerHour: history.binsPerHour)
         issued.own = SIMD8(
             lead[NetworkInputs.latest], lead[NetworkInputs.month], lead[NetworkInputs.mean], lead[NetworkInputs.meanTemperature],

@@ -162,6 +162,29 @@ import Wire
         #expect(made == expected)
     }
 
+    @Test(.timeLimit(.minutes(1))) func `what comes at the very end is stored, without waiting for the past`() async throws {
+        let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
+        let air = try #require(SensorName("air"))
+        let id = try await store.register(SensorRecord(sensor: air, kind: "simulated", step: .seconds(600)))
+        let inbox = Inbox<Sampler.Arrival>(limit: 10_000)
+        let service = ForecastService(
+            store: store, inbox: inbox, clock: LabelClock.live(), release: ActiveRelease(), newest: NewestForecasts(), boot: 7, commitPeriod: .zero,
+            log: log)
+        await service.expect(air, grid: .fine)
+        for arrival in try readings(1...25, labelled: 1_700_000_400_000, clock: .synchronised) { #expect(inbox.put(arrival)) }
+        let running = Task { try await service.run() }
+        running.cancel()
+        _ = await running.result
+        #expect(await store.readingCount == 25)
+        #expect(await service.unrestored == [air])
+        // The next start makes of them what this one did not.
+        let next = ForecastService(
+            store: store, inbox: inbox, clock: LabelClock.live(), release: ActiveRelease(), newest: NewestForecasts(), boot: 7, commitPeriod: .zero,
+            log: log)
+        try await next.add(air, grid: .fine)
+        #expect(try await store.observations(sensor: id, since: Instant(ms: 0)).count == 2)
+    }
+
     @Test(.timeLimit(.minutes(1))) func `readings of another start of the host keep their time`() async throws {
         let truth: Int64 = 1_700_000_400_000
         let air = try #require(SensorName("air"))

@@ -18,12 +18,13 @@ import Testing
             "VAHO_SENSOR_AIR": "replay:\(folder)/\(recording).csv",
         ]
         .merging(Self.shipped) { $1 }.merging(processor) { $1 }
-        let edge = try RunningProgram("vaho-edge", ["run", "--speed", "300000"], environment: environment, folder: folder)
+        let edge = try RunningProgram("vaho-edge", ["run", "--speed", "150000"], environment: environment, folder: folder)
         let port = try await edge.port()
         let client = HTTPClient(settings: HTTPClient.Settings(userAgent: "parity"))
-        var found = try await seen("the last forecast") { () -> [String: Any]? in
-            let answer = try await client.send(HTTPClient.Request(method: "GET", url: "http://127.0.0.1:\(port)/v1/forecast"))
-            let json = try JSONSerialization.jsonObject(with: Data(answer.body)) as? [String: Any]
+        var found = try await seen("the last forecast", within: 150) { () -> [String: Any]? in
+            // An unoptimised build keeps up with such a pace only just, and may be late with an answer.
+            let answer = try? await client.send(HTTPClient.Request(method: "GET", url: "http://127.0.0.1:\(port)/v1/forecast"))
+            let json = try JSONSerialization.jsonObject(with: Data(answer?.body ?? Array("{}".utf8))) as? [String: Any]
             return json?["origin"] as? String == String(last) ? json : nil
         }
         edge.signal(SIGTERM)
@@ -32,7 +33,7 @@ import Testing
         return found
     }
 
-    @Test(.timeLimit(.minutes(5)), arguments: [("attic", 1_200), ("bathroom", 2_000)])
+    @Test(.timeLimit(.minutes(5)), arguments: [("attic", 1_200), ("bathroom", 1_500)])
     func `a device's forecast has the same digits on both processors, and in the cloud's backtest`(recording: String, rows: Int) async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -68,6 +69,27 @@ import Testing
             }
         }
         #expect(compared == 21)
+    }
+
+    /// Without this the tests above could compare two runs on one and the same processor.
+    @Test func `the setting takes instructions away`() throws {
+        #if arch(x86_64)
+            func active(_ environment: [String: String]) throws -> [Substring] {
+                let process = Process()
+                let output = Pipe()
+                process.executableURL = URL(fileURLWithPath: "/lib64/ld-linux-x86-64.so.2")
+                process.arguments = ["--list-diagnostics"]
+                process.environment = environment
+                process.standardOutput = output
+                try process.run()
+                let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+                process.waitUntilExit()
+                return text.split(separator: "\n").filter { $0.contains(".active[") }
+            }
+            let all = try active([:])
+            #expect(!all.isEmpty)
+            #expect(try active(Self.oldProcessor) != all)
+        #endif
     }
 
     @Test(.timeLimit(.minutes(5))) func `training makes the same release on both processors`() throws {

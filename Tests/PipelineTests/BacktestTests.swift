@@ -146,6 +146,34 @@ import Text
         }
     }
 
+    @Test func `a mark on top of a sign does not hide it from the escaping`() {
+        let html = BacktestPage(BacktestReportTests.report("\"\u{301} onload=\u{27}x\u{27} <\u{338}b>", hours: Array(24..<200)), method: "M").html
+        #expect(html.range(of: "<\u{338}", options: .literal) == nil)
+        #expect(html.range(of: "&lt;\u{338}b&gt;", options: .literal) != nil)
+        #expect(html.range(of: "\"\u{301}", options: .literal) == nil)
+    }
+
+    @Test func `a series without any score does not take the others' plots away`() throws {
+        var report = BacktestReportTests.report(hours: Array(24..<200))
+        report.add(Backtest.Replayed(name: "silent", grid: .hourly, observations: BacktestReportTests.observations(days: 2)))
+        let html = BacktestPage(report, method: "M").html
+        #expect(html.contains("2 series, 176 origins") && html.contains("silent"))
+        #expect(html.contains("aria-label=\"Skill against lead time\""))
+    }
+
+    @Test func `where nothing ever moves there is no ratio`() throws {
+        var replayed = Backtest.Replayed(
+            name: "s", grid: .hourly,
+            observations: (0..<100).map {
+                Observation(validAt: Instant(ms: Int64($0) * 3_600_000), humidity: RelativeHumidity(percent: 53.3), temperature: nil)
+            })
+        replayed.forecasts = (30..<60).map { BacktestReportTests.forecast($0, now: 53.3) }
+        var report = BacktestReport(leadTimes: [.seconds(3_600)])
+        report.add(replayed)
+        let score = try #require(report.series.first?.scores[.seconds(3_600)])
+        #expect(score.ratio == nil && score.skillOverPersistence == nil && score.meanError != nil)
+    }
+
     @Test func `without a forecast there is a page all the same`() {
         let html = BacktestPage(BacktestReportTests.report(hours: []), method: "None").html
         #expect(html.contains("1 series, 0 origins") && !html.contains("nan"))

@@ -32,9 +32,9 @@ struct BacktestMethod {
             (words, network) = ("The release \(path), and what the device learns", try BacktestMethod.release(path))
         case "trained-on":
             let folder = arguments.value("trained-on") ?? ""
-            let training = try BacktestMethod.openTraining(folder, arguments)
+            let training = try OpenTraining(folder, arguments)
             words = "A network trained on the first \(training.share) % of the series in \(folder), and what the device learns"
-            network = try await training.run(progress: BacktestMethod.tell)?.network
+            network = try await training.run(progress: OpenTraining.tell)?.network
         default: (words, network) = ("The damped anomaly, and what the device learns", nil)
         }
     }
@@ -47,20 +47,4 @@ struct BacktestMethod {
             return try ReleaseIntake.open(bytes, demand, ReleaseSigner.cryptography(trusting: [])).network
         } catch { throw Failure("\(path): \(error)") }
     }
-
-    /// By `--share` and `--without`, of the series in a folder.
-    static func openTraining(_ folder: String, _ arguments: Arguments) throws -> OpenTraining {
-        let series = SeriesFolder(folder)
-        let left = Set((arguments.value("without") ?? "").split(separator: ",").map(String.init))
-        var training = OpenTraining(series, names: try series.names(without: left))
-        if let share = arguments.value("share") {
-            guard let percent = Int(share), (10...100).contains(percent) else {
-                throw WrongUse("--share=\(share): expected a whole number from 10 to 100")
-            }
-            training.share = percent
-        }
-        return training
-    }
-
-    static func tell(_ epoch: Int, _ loss: Double) { StandardError.write("pass \(epoch + 1): mean loss \(loss)\n") }
 }

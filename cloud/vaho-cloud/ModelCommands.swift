@@ -21,8 +21,8 @@ extension Program.Command {
     ) { arguments in
         if let data = arguments.value("data") {
             guard let out = arguments.value("out") else { throw WrongUse("--out is missing: where the release goes") }
-            let training = try BacktestMethod.openTraining(data, arguments)
-            guard let result = try await training.run(progress: BacktestMethod.tell) else { throw Failure("\(data) holds too little to learn from") }
+            let training = try OpenTraining(data, arguments)
+            guard let result = try await training.run(progress: OpenTraining.tell) else { throw Failure("\(data) holds too little to learn from") }
             let bytes = try training.release(of: result)
             try Files.replace(out, with: bytes)
             StandardOutput.write("\(out): \(bytes.count) bytes, snapshot \(result.snapshot)\n")

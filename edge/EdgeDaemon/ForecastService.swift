@@ -20,7 +20,14 @@ actor ForecastService: Service {
     private(set) var unrestored: [SensorName] = []  // whose past in the store has not been taken in yet
     private var committedThrough: [SensorName: Int64] = [:]  // the key of a sensor's last committed reading
     private var waiting = WaitingRows(limit: 20_000)
-    private var isCommitting = false
+    private var isCommitting = false {
+        didSet {
+            guard !isCommitting else { return }
+            for waiter in waiters { waiter.resume() }
+            waiters = []
+        }
+    }
+    private var waiters: [CheckedContinuation<Void, Never>] = []  // for the end of a commit
     private var toObserveAgain: [ClockCorrection] = []  // readings with a new time that the grid has not seen yet
     private var pause: Duration = .zero  // grows while the store cannot be written
     private var nextCommit = ContinuousClock.now
@@ -46,13 +53,14 @@ actor ForecastService: Service {
         unrestored.append(sensor)
     }
 
-    private func restore() async {
-        for sensor in unrestored {
-            guard let grid = grids[sensor] else { continue }
-            do { try await add(sensor, grid: grid) } catch {
-                log(.error, "earlier observations not found, forecasts begin anew", ["sensor": sensor, "error": "\(error)"])
-                begin(sensor, grid: grid)
-            }
+    /// One sensor at a time: what came meanwhile is committed before the next.
+    private func restoreNext() async {
+        guard let sensor = unrestored.first, let grid = grids[sensor], !Task.isCancelled else { return }  // at the end it only took time
+        do { try await add(sensor, grid: grid) } catch let error as SQLiteError where error.isRetryable {
+            log(.warning, "earlier observations not read yet", ["sensor": sensor, "error": "\(error)"])
+        } catch {
+            log(.error, "earlier observations not found, forecasts begin anew", ["sensor": sensor, "error": "\(error)"])
+            begin(sensor, grid: grid)
         }
     }
 
@@ -64,11 +72,12 @@ actor ForecastService: Service {
     }
 
     /// Goes on from a state that has seen all that is committed: what waits for its commit comes on top.
-    private func goOn(_ sensor: SensorName, grid: TimeGrid, _ state: SensorForecasting) {
+    private func goOn(_ sensor: SensorName, grid: TimeGrid, _ state: SensorForecasting, unsaved: [ReadingStore.Outcome] = []) {
         sensors[sensor] = state.renumbered(through: waiting.first - 1)
         grids[sensor] = grid
         unrestored.removeAll { $0 == sensor }
         waiting.dropOutcomes(of: sensor)
+        for outcome in unsaved { waiting.add(outcome) }
         for (number, reading) in waiting.readings(of: sensor) {
             for result in sensors[sensor]?.take(reading, number: number) ?? [] { add(result, of: sensor) }
         }
@@ -91,10 +100,11 @@ actor ForecastService: Service {
             keys.append(key)
             outcomes += results.map { outcome(sensor, $0, through: .key(keys[Int($0.through) + 1])) }
         }
-        try await store.append([], outcomes: outcomes)
+        var unsaved: [ReadingStore.Outcome] = []
+        do { try await store.append([], outcomes: outcomes) } catch { unsaved = outcomes }  // with the next commit, then
         // The open bin's committed readings are all here: whatever it completes later went through the last of them.
         committedThrough[sensor] = keys.last
-        goOn(sensor, grid: grid, state)
+        goOn(sensor, grid: grid, state, unsaved: unsaved)
     }
 
     func run() async throws {
@@ -116,7 +126,7 @@ actor ForecastService: Service {
                 await commit()
             }
         }
-        while isCommitting { try? await Task.sleep(for: .milliseconds(10)) }
+        while isCommitting { await withCheckedContinuation { waiters.append($0) } }
         await commit()
         if waiting.readings > 0 { log(.error, "readings lost: stopped while the store could not be written", ["count": waiting.readings]) }
     }
@@ -194,7 +204,7 @@ actor ForecastService: Service {
             nextCommit = .now + commitPeriod
             do {
                 try await observeAgain()
-                await restore()
+                await restoreNext()
                 try await switchRelease()
             } catch { log(.error, "observations not made again yet", ["error": "\(error)"]) }
         } catch {
@@ -220,9 +230,9 @@ actor ForecastService: Service {
         while true {
             try await Task.sleep(for: .seconds(1))
             beat += 1
-            if !unrestored.isEmpty, !isCommitting {  // no reading has come yet
+            if !unrestored.isEmpty, !isCommitting {
                 isCommitting = true
-                await restore()
+                await restoreNext()
                 isCommitting = false
             }
             // In a replay the clock runs ahead of the rows on their way: there the next row closes a bin.

@@ -31,7 +31,7 @@ private func open(_ arguments: Arguments) async throws -> (EdgeSettings, Reading
 private func words(_ end: SkillEnd) -> String {
     switch end {
     case .unknown: "skill: not known yet, too few of its forecasts have been scored"
-    case .beyondHorizon: "skill: better than climatology at every lead time"
+    case .beyondHorizon: "skill: lasts to the end of five days"
     case .after(.zero): "skill: no better than climatology at any lead time"
     case .after(let leadTime): "skill: ends at \(DurationText.short(leadTime)), beyond it this is no better than climatology"
     }

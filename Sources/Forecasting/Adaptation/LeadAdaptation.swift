@@ -2,17 +2,21 @@
 struct LeadAdaptation: Sendable {
     /// What a forecast's inputs were, for the day its target comes.
     struct Issued: Sendable {
-        var origin = Int.min  // bin
+        private var bin = Int32.min
         var now: Float = 0
         var deviation: Float = 1
         var network: Float = 0  // departures, in deviations
         var corrected: Float = 0
         var final: Float = 0  // after the gate
         var usualChange: Float = 0
+        var climatology: Float = 0  // its departure
         var own = SIMD8<Float>()  // the ridge's inputs that are this lead time's own
         var distances = SIMD8<Float>()
-        /// Climatology's departure.
-        var climatology: Float { own[2] }
+        /// The bin: in tens of minutes or hours since 1970 there is room for millennia.
+        var origin: Int {
+            get { Int(bin) }
+            set { bin = Int32(clamping: newValue) }
+        }
     }
 
     static let ownInputs = 8

@@ -11,7 +11,7 @@ package struct ResidualRidge: Sendable {
 
     private struct Solution {
         let penalty: Double  // in parts of the lead time's
-        let youth: Double  // days, squared: fewer count for less
+        let youthSquared: Double  // of days: fewer count for less
         var weights: [Float]
         var error: Float = 0  // a fading sum
 
@@ -45,8 +45,8 @@ package struct ResidualRidge: Sendable {
         self.overlap = Float(overlap)
         gram = Array(repeating: 0, count: width * (width + 1) / 2)
         moment = Array(repeating: 0, count: width)
-        strong = Solution(penalty: 1, youth: 3_600, weights: moment)
-        weak = Solution(penalty: 0.15, youth: 1_800, weights: moment)
+        strong = Solution(penalty: 1, youthSquared: 3_600, weights: moment)
+        weak = Solution(penalty: 0.15, youthSquared: 1_800, weights: moment)
     }
 
     /// - Parameters:
@@ -79,7 +79,7 @@ package struct ResidualRidge: Sendable {
         count = count * kept + 1
         let least = max(1e-6, min(strong.error, weak.error))
         func belief(_ error: Float, _ handicap: Float) -> Float {  // e to the −x, nearly: 1/(1 + x/8) to the eighth
-            let part = 1 + (count / overlap * (error / least - 1) + handicap) / 8
+            let part = 1 + (count / overlap * max(0, error / least - 1) + handicap) / 8
             let square = part * part
             return 1 / (square * square * square * square)
         }
@@ -107,7 +107,7 @@ package struct ResidualRidge: Sendable {
         func at(_ row: Int, _ column: Int) -> Int { row * (row + 1) / 2 + column }
         // A few days have one weather: what holds in them need not hold in the next.
         let days = Double(rows) / Double(rowsPerDay)
-        for row in 0..<width { factor[at(row, row)] += penalty * solution.penalty * (1 + solution.youth / (days * days)) }
+        for row in 0..<width { factor[at(row, row)] += penalty * solution.penalty * (1 + solution.youthSquared / (days * days)) }
         for row in 0..<width {
             for column in 0...row {
                 var sum = factor[at(row, column)]

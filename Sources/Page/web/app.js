@@ -79,10 +79,10 @@ async function askObservations(days) {
 
 async function askForecast(hours) {
   const answer = await askOf("forecast", `horizon=PT${hours}H`);
-  const { time, lead_time_s, humidity_pct, temperature_c, dew_point_c, skill_vs_climatology, skill_end, method, release, levels } = answer;
+  const { time, lead_time_s, humidity_pct, temperature_c, dew_point_c, skill_vs_climatology, skill_end = { state: "unknown" }, method, release, levels } = answer;
   const leads = time.map((t, i) => ({
     t: view.instant(t), lead: lead_time_s[i], values: humidity_pct[i],
-    temperature: temperature_c?.[i] ?? NaN, dewPoint: dew_point_c?.[i] ?? NaN, skill: skill_vs_climatology[i] ?? NaN,
+    temperature: temperature_c?.[i] ?? NaN, dewPoint: dew_point_c?.[i] ?? NaN, skill: skill_vs_climatology?.[i] ?? NaN,
   }));
   const origin = view.instant(answer.origin);
   const skillEnd = skill_end.state === "after" ? origin + skill_end.lead_time_s * 1000 : NaN;

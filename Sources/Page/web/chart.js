@@ -133,7 +133,7 @@ export class FanChart {
     }
     context.font = `12px ${getComputedStyle(this.#host).fontFamily}`;
     this.#mark(context, area, graph.toDomXCoord(origin), `origin ${HOUR.format(origin)}`, area.y + 4);
-    if (Number.isFinite(skillEnd) && skillEnd < fan.at(-1).t) {
+    if (Number.isFinite(skillEnd) && skillEnd < fan.at(-1)?.t) {
       this.#mark(context, area, graph.toDomXCoord(skillEnd), "skill ends", area.y + 20);
     }
     context.restore();

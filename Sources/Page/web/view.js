@@ -143,7 +143,7 @@ export const showProblem = (text) => say($("problem"), text);
 /** Where the forecast stops being better than climatology, as far as its own scored past tells. */
 function skillWords({ state, lead_time_s: lead }) {
   if (state === "unknown") return [NONE, "not known yet: too few forecasts scored"];
-  if (state === "beyond_horizon") return ["to the end", "better than climatology at every lead time"];
+  if (state === "beyond_horizon") return ["lasts", "to the end of five days"];
   return lead === 0 ? ["none", "no better than climatology"] : [`to ${span(lead)}`, "beyond, no better than climatology"];
 }
 

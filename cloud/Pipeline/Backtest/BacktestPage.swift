@@ -88,10 +88,8 @@ package struct BacktestPage {
             ("a", \.skillOverClimatology), ("b", \.skillOverPersistence), ("c", \.skillOverSeasonalNaive),
         ]
         // Lead times that only fine grids have would make the mean one of other series.
-        let all = report.series.map(\.scores.count).max() ?? 0
-        let leadTimes = report.scoredLeadTimes.filter { leadTime in
-            report.series.allSatisfy { $0.scores[leadTime] != nil } || report.series.allSatisfy { $0.scores.count == all }
-        }
+        let scored = report.series.filter { !$0.scores.isEmpty }
+        let leadTimes = report.scoredLeadTimes.filter { leadTime in scored.allSatisfy { $0.scores[leadTime] != nil } }
         guard let first = leadTimes.first, let last = leadTimes.last, first < last else { return "" }
         var plot = Plot("Skill against lead time", x: log(hours(first))...log(hours(last)), y: -0.2...1)
         plot.yAxis(unit: "")
@@ -142,7 +140,7 @@ package struct BacktestPage {
         }
         for stretch in observed.split(whereGapAbove: 2) { plot.line(stretch, "line observed") }
         plot.line(fan.map { (x: $0.x, y: forecast.median(lead: $0.lead)) }, "line a")
-        plot.mark(0, "")
+        plot.mark(0)
         let score = NumberText.fixed(shown.weightedInterval, places: 2) ?? ""
         return
             "<figure>\(plot.svg)<figcaption>\(HTML.text(title)): weighted interval score \(score) % on average. \(key([("observed", "observed"), ("a", "median; bands of 50, 80 and 90 %")]))</figcaption></figure>"

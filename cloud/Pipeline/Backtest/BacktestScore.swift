@@ -39,17 +39,17 @@ package struct BacktestScore: Sendable {
     /// Means over the targets, in %RH; `nil` without targets. Likewise below.
     package var meanError: Double? { mean(error) }
     package var meanWeightedInterval: Double? { mean(weightedInterval) }
-    /// Mean absolute error over that of the better of persistence and seasonal naive; `nil` where those never err.
-    package var ratio: Double? { BacktestScore.ratio(error, min(persistence, seasonalNaive)) }
+    /// Mean absolute error over that of the better of persistence and seasonal naive; `nil` where those as good as never err.
+    package var ratio: Double? { ratio(error, min(persistence, seasonalNaive)) }
     /// 1 − mean absolute error over climatology's, and likewise against the others.
-    package var skillOverClimatology: Double? { BacktestScore.ratio(error, climatology).map { 1 - $0 } }
-    package var skillOverPersistence: Double? { BacktestScore.ratio(error, persistence).map { 1 - $0 } }
-    package var skillOverSeasonalNaive: Double? { BacktestScore.ratio(error, seasonalNaive).map { 1 - $0 } }
+    package var skillOverClimatology: Double? { ratio(error, climatology).map { 1 - $0 } }
+    package var skillOverPersistence: Double? { ratio(error, persistence).map { 1 - $0 } }
+    package var skillOverSeasonalNaive: Double? { ratio(error, seasonalNaive).map { 1 - $0 } }
     /// Share of the targets within the 80 % interval.
     package var coverage: Double? { mean(Double(covered)) }
     /// Share of the targets at or below each level's quantile.
     package var reliability: [Double]? { count > 0 ? atOrBelow.map { Double($0) / Double(count) } : nil }
 
     private func mean(_ sum: Double) -> Double? { count > 0 ? sum / Double(count) : nil }
-    private static func ratio(_ a: Double, _ b: Double) -> Double? { b > 0 ? a / b : nil }
+    private func ratio(_ a: Double, _ b: Double) -> Double? { b > 1e-4 * Double(count) ? a / b : nil }
 }

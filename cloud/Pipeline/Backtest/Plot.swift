@@ -34,7 +34,7 @@ struct Plot {
             body += "<path class=\"axis\" d=\"M\(place),\(Plot.number(height - Plot.bottom))v4\"/>"
             body += text(place, Plot.number(height - Plot.bottom + 16), tick.label, anchor: "middle")
         }
-        body += text(Plot.number((Plot.left + width - Plot.right) / 2), Plot.number(height - 4), name, anchor: "middle")
+        if !name.isEmpty { body += text(Plot.number((Plot.left + width - Plot.right) / 2), Plot.number(height - 4), name, anchor: "middle") }
     }
 
     /// Labels to the left, each with a line across.
@@ -68,10 +68,10 @@ struct Plot {
         body += "<polygon class=\"\(style)\" points=\"\(edge.joined(separator: " "))\"/>"
     }
 
-    mutating func mark(_ at: Double, _ label: String) {
+    /// A dashed line from top to bottom.
+    mutating func mark(_ at: Double) {
         let place = Plot.number(across(at))
         body += "<path class=\"mark\" d=\"M\(place),\(Plot.number(Plot.top))V\(Plot.number(height - Plot.bottom))\"/>"
-        body += text(Plot.number(across(at) - 5), Plot.number(Plot.top + 11), label, anchor: "end")
     }
 
     private func text(_ x: String, _ y: String, _ words: String, anchor: String) -> String {
@@ -87,13 +87,13 @@ enum HTML {
     /// Text that is no markup, also within quotes.
     static func text(_ text: String) -> String {
         var safe = ""
-        for character in text {
-            switch character {
+        for scalar in text.unicodeScalars {  // not by character: a mark on top would hide what it stands on
+            switch scalar {
             case "&": safe += "&amp;"
             case "<": safe += "&lt;"
             case ">": safe += "&gt;"
             case "\"": safe += "&quot;"
-            default: safe.append(character)
+            default: safe.unicodeScalars.append(scalar)
             }
         }
         return safe
