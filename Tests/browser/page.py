@@ -87,8 +87,8 @@ def main():
         print("ok observations and bands are drawn")
         words = browser.run("return document.body.innerText")
         check("80" in words and "persistence" in words.lower(), "intervals and persistence are named")
-        browser.wait("where skill ends", "/skill\\s+(to |none|lasts)/i.test(document.getElementById('figures').innerText)"
-                     " && /no better than|end of five days/.test(document.getElementById('figures').innerText)")
+        browser.wait("where skill ends", "document.getElementById('about').innerText.startsWith('tower') && /skill\\s+(to |none|lasts)/i.test(document.getElementById('figures').innerText)"
+                     " && /no better than|end of five days/.test(document.getElementById('figures').innerText)", 180)
         print("ok it says where skill ends")
         before = browser.run("return document.querySelector('main').innerText")
         browser.wait("the numbers move", "document.querySelector('main').innerText !== " + json.dumps(before), 20)

@@ -25,7 +25,7 @@ start() {
     pids+=($!)
 }
 for device in airport attic bathroom; do start $device $device 400000; done
-start tower attic 20000
+start tower attic 30000
 edge=$(listening "$work/tower.log")
 # A fifth is heard of once, says what it lacks, and falls silent.
 VAHO_STORE=sqlite:$work/cloud "$bin/vaho-cloud" device add quiet --out "$work/quiet" >/dev/null

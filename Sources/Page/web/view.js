@@ -141,7 +141,8 @@ export function showSensor(device, sensor) {
 export const showProblem = (text) => say($("problem"), text);
 
 /** Where the forecast stops being better than climatology, as far as its own scored past tells. */
-function skillWords({ state, lead_time_s: lead }) {
+function skillWords({ state, lead_time_s: lead }, shown) {
+  if (state === "unknown" && Number.isFinite(shown.skill)) return [number(shown.skill, 2), `in ${span(shown.lead)}; where it ends is not known yet`];
   if (state === "unknown") return [NONE, "not known yet: too few forecasts scored"];
   if (state === "beyond_horizon") return ["lasts", "to the end of five days"];
   return lead === 0 ? ["none", "no better than climatology"] : [`to ${span(lead)}`, "beyond, no better than climatology"];
@@ -174,7 +175,7 @@ export function showFigures(observed, forecast) {
       figures.push([`Dew point ${ahead}`, celsius(end.dewPoint), `air ${celsius(end.temperature)}`]);
       sentence.push(`dew point ${celsius(end.dewPoint)}`);
     }
-    const [skill, meaning] = skillWords(forecast.skill);
+    const [skill, meaning] = skillWords(forecast.skill, end);
     figures.push(["Skill", skill, meaning]);
     sentence.push(`skill ${skill}, ${meaning}`);
   }
