@@ -94,8 +94,13 @@ package enum Files {
     /// Replaces a file so that after any crash it is whole, old or new: a temporary one, fsync, rename, fsync of the folder.
     package static func replace(_ path: String, with bytes: [UInt8], mode: UInt32 = 0o644) throws(FileError) {
         let temporary = path + ".new"
-        try write(temporary, bytes, mode: mode)
-        try rename(temporary, to: path)
+        do throws(FileError) {
+            try write(temporary, bytes, mode: mode)
+            try rename(temporary, to: path)
+        } catch {
+            _ = unsafe unlink(temporary)  // a part of it would only fill a full disk
+            throw error
+        }
     }
 
     /// Makes a file that was not there, whole or not at all; of several that try at once, one succeeds.

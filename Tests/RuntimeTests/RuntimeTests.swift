@@ -73,6 +73,13 @@ import Testing
         #expect(error?.description.contains("larger than allowed") == true)
     }
 
+    @Test func `what cannot be put in its place leaves nothing beside it`() throws {
+        try Files.makeFolder(folder + "/a/taken/within")
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        #expect(throws: FileError.self) { try Files.replace(folder + "/a/taken", with: [1, 2, 3]) }
+        #expect(try Files.list(folder + "/a") == ["taken"])
+    }
+
     @Test func `a missing file is named`() {
         let error = #expect(throws: FileError.self) { try Files.read("/nowhere/at/all", limit: 1) }
         #expect(error?.isMissing == true)
