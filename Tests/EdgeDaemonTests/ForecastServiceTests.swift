@@ -11,6 +11,7 @@ import Wire
 /// Readings in, observations out, over a store in memory; the service ends when its inbox is closed and empty.
 @Suite struct ForecastServiceTests {
     private let log = Log("test", least: .error)
+    private var intake: ModelIntake { ModelIntake(folder: "/var/empty/vaho", keyFile: nil, store: nil, log: log) }  // that has no release
 
     private func run(_ arrivals: [Sampler.Arrival]) async throws -> (store: ReadingStore, observations: [Observation]) {
         let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
@@ -18,7 +19,7 @@ import Wire
         let id = try await store.register(SensorRecord(sensor: air, kind: "simulated", step: .seconds(600)))
         let inbox = Inbox<Sampler.Arrival>(limit: 10_000)
         let service = ForecastService(
-            store: store, inbox: inbox, clock: LabelClock.live(), release: ActiveRelease(), newest: NewestForecasts(), boot: 7,
+            store: store, inbox: inbox, clock: LabelClock.live(), intake: intake, newest: NewestForecasts(), boot: 7,
             commitPeriod: .zero, log: log)
         try await service.add(air, grid: .fine)
         for arrival in arrivals { #expect(inbox.put(arrival)) }
@@ -65,7 +66,7 @@ import Wire
         try await store.register(SensorRecord(sensor: air, kind: "simulated", step: .seconds(600)))
         let inbox = Inbox<Sampler.Arrival>(limit: 100)
         let service = ForecastService(
-            store: store, inbox: inbox, clock: LabelClock.live(), release: ActiveRelease(), newest: NewestForecasts(), boot: 7,
+            store: store, inbox: inbox, clock: LabelClock.live(), intake: intake, newest: NewestForecasts(), boot: 7,
             commitPeriod: period, log: log)
         try await service.add(air, grid: .fine)
         let arrivals = try readings(1...3, labelled: 1_700_000_400_000, clock: .synchronised)
@@ -98,9 +99,9 @@ import Wire
         let air = try #require(SensorName("air"))
         let id = try await store.register(SensorRecord(sensor: air, kind: "simulated", step: .seconds(600)))
         let inbox = Inbox<Sampler.Arrival>(limit: 10_000)
-        let release = ActiveRelease()
+        let intake = intake
         let service = ForecastService(
-            store: store, inbox: inbox, clock: LabelClock.live(), release: release, newest: NewestForecasts(), boot: 7, commitPeriod: .zero, log: log)
+            store: store, inbox: inbox, clock: LabelClock.live(), intake: intake, newest: NewestForecasts(), boot: 7, commitPeriod: .zero, log: log)
         try await service.add(air, grid: .fine)
         let arrivals = try readings(1...3_000, labelled: 1_700_000_400_000, clock: .synchronised)
         async let running: Void = service.run()
@@ -110,7 +111,7 @@ import Wire
         let network = anyNetwork(size: 0.01)
         let provenance = Provenance(snapshot: "", codeVersion: "", seed: 0, configuration: "", parent: "", backtest: "")
         let header = ReleaseHeader(counter: 9, modelID: "m", createdAt: Instant(ms: 1), expiresAt: Instant(ms: 2), provenance: provenance)
-        release.replace(
+        intake.active.replace(
             with: ActiveRelease.Named(name: ReleaseName(counter: 9, sha256: []), release: Release(header: header, network: network)))
         for (place, arrival) in arrivals[2_900...].enumerated() {
             #expect(inbox.put(arrival))
@@ -134,7 +135,7 @@ import Wire
         let id = try await store.register(SensorRecord(sensor: air, kind: "simulated", step: .seconds(600)))
         func service(_ inbox: Inbox<Sampler.Arrival>) -> ForecastService {
             ForecastService(
-                store: store, inbox: inbox, clock: .replay(from: Instant(ms: 0), speed: 1), release: ActiveRelease(), newest: NewestForecasts(),
+                store: store, inbox: inbox, clock: .replay(from: Instant(ms: 0), speed: 1), intake: intake, newest: NewestForecasts(),
                 boot: 7,
                 commitPeriod: .zero, log: log)
         }
@@ -167,7 +168,7 @@ import Wire
         let id = try await store.register(SensorRecord(sensor: air, kind: "simulated", step: .seconds(600)))
         let inbox = Inbox<Sampler.Arrival>(limit: 10_000)
         let service = ForecastService(
-            store: store, inbox: inbox, clock: LabelClock.live(), release: ActiveRelease(), newest: NewestForecasts(), boot: 7, commitPeriod: .zero,
+            store: store, inbox: inbox, clock: LabelClock.live(), intake: intake, newest: NewestForecasts(), boot: 7, commitPeriod: .zero,
             log: log)
         await service.expect(air, grid: .fine)
         for arrival in try readings(1...25, labelled: 1_700_000_400_000, clock: .synchronised) { #expect(inbox.put(arrival)) }
@@ -178,7 +179,7 @@ import Wire
         #expect(await service.unrestored == [air])
         // The next start makes of them what this one did not.
         let next = ForecastService(
-            store: store, inbox: inbox, clock: LabelClock.live(), release: ActiveRelease(), newest: NewestForecasts(), boot: 7, commitPeriod: .zero,
+            store: store, inbox: inbox, clock: LabelClock.live(), intake: intake, newest: NewestForecasts(), boot: 7, commitPeriod: .zero,
             log: log)
         try await next.add(air, grid: .fine)
         #expect(try await store.observations(sensor: id, since: Instant(ms: 0)).count == 2)

@@ -23,7 +23,6 @@ package struct EdgeDaemon {
         let intake = ModelIntake(
             folder: settings.stateFolder, keyFile: settings.releaseKeyFile, pretrained: settings.pretrainedFile, store: store,
             log: log.component("model"))
-        await intake.load()
 
         var opened: [(configured: EdgeSettings.ConfiguredSensor, sensor: any Sensor)] = []
         for configured in settings.sensors {
@@ -38,7 +37,7 @@ package struct EdgeDaemon {
         let inbox = Inbox<Sampler.Arrival>(limit: 10_000)
         let newest = NewestForecasts()
         let forecasts = ForecastService(
-            store: store, inbox: inbox, clock: clock, release: intake.active, newest: newest, boot: host.boot, commitPeriod: settings.commitPeriod,
+            store: store, inbox: inbox, clock: clock, intake: intake, newest: newest, boot: host.boot, commitPeriod: settings.commitPeriod,
             log: log.component("forecast"))
         var services: [any Service] = [
             stop, forecasts,

@@ -10,7 +10,7 @@ actor ForecastService: Service {
     private let store: ReadingStore
     private let inbox: Inbox<Sampler.Arrival>
     private let clock: LabelClock
-    private let release: ActiveRelease
+    private let intake: ModelIntake
     private let boot: UInt32
     private let commitPeriod: Duration
     private let log: Log
@@ -33,13 +33,13 @@ actor ForecastService: Service {
     private var nextCommit = ContinuousClock.now
 
     init(
-        store: ReadingStore, inbox: Inbox<Sampler.Arrival>, clock: LabelClock, release: ActiveRelease, newest: NewestForecasts, boot: UInt32,
+        store: ReadingStore, inbox: Inbox<Sampler.Arrival>, clock: LabelClock, intake: ModelIntake, newest: NewestForecasts, boot: UInt32,
         commitPeriod: Duration, log: Log
     ) {
         self.store = store
         self.inbox = inbox
         self.clock = clock
-        self.release = release
+        self.intake = intake
         self.newest = newest
         self.boot = boot
         self.commitPeriod = commitPeriod
@@ -56,6 +56,7 @@ actor ForecastService: Service {
     /// One sensor at a time: what came meanwhile is committed before the next.
     private func restoreNext() async {
         guard let sensor = unrestored.first, let grid = grids[sensor], !Task.isCancelled else { return }  // at the end it only took time
+        await intake.load()
         do { try await add(sensor, grid: grid) } catch let error as SQLiteError where error.isRetryable {
             log(.warning, "earlier observations not read yet", ["sensor": sensor, "error": "\(error)"])
         } catch {
@@ -66,7 +67,7 @@ actor ForecastService: Service {
 
     /// Without what the store has.
     private func begin(_ sensor: SensorName, grid: TimeGrid) {
-        let network = release.network
+        let network = intake.active.network
         let forecaster = AdaptiveForecaster(grid: grid, network: network.weights)
         goOn(sensor, grid: grid, SensorForecasting(forecaster: forecaster, releaseCounter: network.counter, through: -1))
     }
@@ -88,7 +89,7 @@ actor ForecastService: Service {
     func add(_ sensor: SensorName, grid: TimeGrid) async throws {
         guard let id = await store.sensor(named: sensor) else { return begin(sensor, grid: grid) }
         let newest = try await store.newestObservation(sensor: id)
-        let network = release.network
+        let network = intake.active.network
         var state = SensorForecasting(
             forecaster: try await store.forecaster(sensor: id, grid: grid, network: network.weights), releaseCounter: network.counter, through: -1)
         let readings = try await store.readings(sensor: id, after: newest?.through ?? 0)
@@ -177,7 +178,7 @@ actor ForecastService: Service {
     /// What a device has learnt is what one release leaves: for another it is learnt again from the stored observations. A sensor
     /// that observed something meanwhile keeps its release until the next commit.
     private func switchRelease() async throws {
-        let network = release.network
+        let network = intake.active.network
         for (sensor, grid) in grids where sensors[sensor].map({ $0.releaseCounter != network.counter }) == true {
             guard let id = await store.sensor(named: sensor) else { continue }
             let forecaster = try await store.forecaster(sensor: id, grid: grid, network: network.weights)

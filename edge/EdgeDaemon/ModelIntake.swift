@@ -37,6 +37,7 @@ package actor ModelIntake {
     private let pretrained: String?
     private let store: ReadingStore?
     private let log: Log
+    private var isLoaded = false
     private var refused: ReleaseName?
     private var activeBytes: [UInt8]?  // the last good file, whatever happens to it on the disk
     package private(set) var refusal: String?  // of the last release offered
@@ -60,7 +61,11 @@ package actor ModelIntake {
     package static func trustFile(in folder: String) -> String { "\(folder)/release-keys" }
 
     /// Loads the release in use; if it is damaged, the last good one; if that is too, or none has come yet, the one that ships.
+    /// Its golden vectors take tenths of a second, so that whoever needs a release calls this, and sampling does not wait for it:
+    /// the first call loads, others find it done.
     package func load() {
+        guard !isLoaded else { return }
+        isLoaded = true
         for path in [inUse, previous] where Files.exists(path) {
             do {
                 let bytes = try Files.read(path, limit: ReleaseFile.limit)
@@ -96,10 +101,14 @@ package actor ModelIntake {
     }
 
     /// Whether this release is worth fetching: not in use, and not refused before.
-    package func wants(_ name: ReleaseName) -> Bool { active.current?.name != name && refused != name }
+    package func wants(_ name: ReleaseName) -> Bool {
+        load()
+        return active.current?.name != name && refused != name
+    }
 
     /// Checks a release, and switches to it. Until the last check has passed nothing changes.
     package func take(_ bytes: [UInt8], as offered: ReleaseName?) async {
+        load()
         let sha256 = SHA256.digest(bytes)
         do {
             let accepted = try await acceptedBefore()

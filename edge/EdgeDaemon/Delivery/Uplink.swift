@@ -94,6 +94,7 @@ struct Uplink: Service {
     }
 
     func report() async throws -> DeviceReport {
+        await intake.load()
         let counts = try await store.counts()
         return DeviceReport(
             release: intake.active.current?.name, backlog: counts.backlog, evicted: counts.evicted, refused: counts.refused,
