@@ -83,7 +83,8 @@ package struct AdaptiveForecaster: Sendable {
         issued.origin = bin
         (issued.now, issued.deviation) = (inputs.now, inputs.deviation)
         issued.climatology = (history.humidity.climatology(lead: leads[knot].bins) / 1_000 - inputs.now) / inputs.deviation
-        let memory = leads[knot].memory(target: bin + leads[knot].bins, binsPerHour: history.binsPerHour)
+        let target = bin + leads[knot].bins
+        let memory = leads[knot].memory(target: target, binsPerHour: history.binsPerHour)
         issued.own = SIMD8(
             lead[NetworkInputs.latest], lead[NetworkInputs.month], lead[NetworkInputs.mean], lead[NetworkInputs.meanTemperature],
             lead[NetworkInputs.latestTemperature], memory.0, memory.1, memory.2)
@@ -107,7 +108,7 @@ package struct AdaptiveForecaster: Sendable {
         if length < 2 { issued.distances *= max(1, 4 / inputs.deviation) }
         newest[knot] = KnotForecast(
             departure: issued.final, beyondUsual: issued.final - usual(knot),
-            distances: issued.distances * leads[knot].intervals.factors * youth.widening(days: days),
+            distances: issued.distances * leads[knot].widths(target: target, binsPerHour: history.binsPerHour) * youth.widening(days: days),
             skill: leads[knot].skill.skill ?? .nan)
         if bin >= 0, bin % leads[knot].stride == 0 { leads[knot].issue(issued) }
     }

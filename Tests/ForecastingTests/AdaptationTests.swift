@@ -134,22 +134,47 @@ private struct Chance {
         var chance = Chance(8)
         let levels = ForecastShape.levels
         // Uniform errors of ±scale, said to be of ±1: the level's distance would be 2 · level − 1.
-        for _ in 0..<20_000 { tracking.settle(error: chance.next() * scale) { Float(2 * levels[$0] - 1) } }
+        let distances = SIMD8<Float>(levels.map { Float(2 * $0 - 1) } + [0])
+        for row in 0..<20_000 { tracking.settle(error: chance.next() * scale, hour: row % 24, distances: distances) }
         for level in levels.indices where level != ForecastShape.medianLevel {
-            #expect((tracking.factors[level] - scale).magnitude < 0.15 * scale, "level \(levels[level]): \(tracking.factors[level])")
+            // The hours' own share what there is to say; over all hours it is right.
+            let factor = (0..<24).map { tracking.factors(hour: $0)[level] }.reduce(0, +) / 24
+            #expect((factor - scale).magnitude < 0.15 * scale, "level \(levels[level]): \(factor)")
         }
         #expect(tracking.factors[ForecastShape.medianLevel] == 1)
     }
 
     @Test func `a long lead time learns slowly, and no factor leaves its bounds`() {
         var (short, long) = (IntervalTracking(rowsPerDay: 24, overlap: 1), IntervalTracking(rowsPerDay: 24, overlap: 120))
+        let even = SIMD8<Float>((0..<8).map { Float($0) - 3 })
         for _ in 0..<24 {
-            short.settle(error: 9) { Float($0) - 3 }
-            long.settle(error: 9) { Float($0) - 3 }
+            short.settle(error: 9, hour: 0, distances: even)
+            long.settle(error: 9, hour: 0, distances: even)
         }
         #expect(short.factors[5] > 1.3 && long.factors[5] < 1.03)
-        for _ in 0..<100_000 { short.settle(error: 9) { Float($0) - 3 } }
-        #expect((0..<7).allSatisfy { (0.1...10).contains(short.factors[$0]) })
+        for _ in 0..<100_000 { short.settle(error: 9, hour: 0, distances: even) }
+        #expect((0..<7).allSatisfy { (0.1...10).contains(short.factors[$0]) && (0.04...25).contains(short.factors(hour: 0)[$0]) })
+    }
+
+    @Test func `an hour that is less sure than others gets wider intervals, on the side where it is`() {
+        var tracking = IntervalTracking(rowsPerDay: 24, overlap: 1)
+        var chance = Chance(8)
+        let distances = SIMD8<Float>(ForecastShape.levels.map { Float(2 * $0 - 1) } + [0])
+        var inside = [Int](repeating: 0, count: 24)
+        let rows = 24 * 1_000
+        for row in 0..<rows {
+            let hour = row % 24
+            let error = chance.next()
+            // At noon what comes above the median comes from twice as far.
+            let actual = hour == 12 && error > 0 ? 2 * error : error
+            let bounds = distances * tracking.factors(hour: hour)
+            if row >= rows / 2, bounds[1] <= actual, actual <= bounds[5] { inside[hour] += 1 }
+            tracking.settle(error: actual, hour: hour, distances: distances)
+        }
+        let (noon, night) = (tracking.factors(hour: 12), tracking.factors(hour: 0))
+        #expect(noon[5] / night[5] > 1.5 && noon[5] / night[5] < 2.2)
+        #expect((noon[1] / night[1] - 1).magnitude < 0.15)
+        for hour in [0, 12, 20] { #expect((inside[hour] - 400).magnitude < 30, "hour \(hour): \(inside[hour]) of 500") }
     }
 }
 

@@ -60,7 +60,11 @@ struct LeadAdaptation: Sendable {
     /// The memory of residuals as it is now, for a target of this bin.
     func memory(target: Int, binsPerHour: Int) -> (Float, Float, Float) { (last, mean, sameHour[LeadAdaptation.hour(target, binsPerHour)]) }
 
+    /// Of the day, in UTC.
     private static func hour(_ bin: Int, _ binsPerHour: Int) -> Int { bin / binsPerHour % 24 }
+
+    /// What the distances of a forecast for a target of this bin are multiplied by.
+    func widths(target: Int, binsPerHour: Int) -> SIMD8<Float> { intervals.factors(hour: LeadAdaptation.hour(target, binsPerHour)) }
 
     mutating func issue(_ forecast: Issued) { issued[forecast.origin / stride % issued.count] = forecast }
 
@@ -76,18 +80,19 @@ struct LeadAdaptation: Sendable {
         let departure = (actual - due.now) / due.deviation
         let residual = max(-LeadAdaptation.reach, min(LeadAdaptation.reach, departure - due.network))
         ridge.add(inputs, residual: residual, corrected: due.corrected - due.network)
-        intervals.settle(error: departure - due.final) { due.distances[$0] }
+        let hour = LeadAdaptation.hour(target, binsPerHour)
+        intervals.settle(error: departure - due.final, hour: hour, distances: due.distances)
         let bounded = max(-LeadAdaptation.farthest, min(LeadAdaptation.farthest, departure))
         gate.settle(due.corrected, usualChange: due.usualChange, actual: bounded)
         skill.settle(error: (departure - due.final) * due.deviation, climatologyError: (departure - due.climatology) * due.deviation)
         last = residual
         mean += meanRate * (residual - mean)
-        let hour = LeadAdaptation.hour(target, binsPerHour)
         sameHour[hour] += 0.15 / Float(binsPerHour / stride) * (residual - sameHour[hour])
     }
 
     var stateBytes: Int {
-        issued.count * MemoryLayout<Issued>.stride + ridge.stateBytes + (sameHour.count + 2 * Network.Shape.levels) * MemoryLayout<Float>.stride
+        issued.count * MemoryLayout<Issued>.stride + ridge.stateBytes + sameHour.count * MemoryLayout<Float>.stride
+            + intervals.stateBytes
     }
 
     /// At the first call of a new day.
