@@ -74,7 +74,7 @@ let package = Package(
         library("Learning", path: "cloud/Learning", ["Measures", "Observing", "Forecasting"], settings: arithmetic),
 
         // The edge.
-        library("Sensors", path: "edge/Sensors", ["Measures", "Observing", "Simulation", "Text", "Runtime"], settings: small),
+        library("Sensors", path: "edge/Sensors", ["Measures", "Observing", "Simulation", "Text", "Runtime", "CLinux"]),
         library(
             "EdgeDaemon", path: "edge/EdgeDaemon",
             core + ["Sensors", "Simulation", "Runtime", "Console", "SQLite", "Deflate", "HTTPClient", "HTTPServer", "Signing", "Page"],

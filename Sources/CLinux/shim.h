@@ -14,3 +14,45 @@ static inline void clinux_lean_memory(void) {
     mallopt(M_ARENA_MAX, 1);
     mallopt(M_TRIM_THRESHOLD, 64 * 1024);
 }
+
+// I2C: what the kernel's header has as variadic ioctls, nested pointers and unions. Each returns -1 with errno, as ioctl does.
+#include <linux/i2c-dev.h>
+#include <linux/i2c.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+static inline int clinux_i2c_functions(int descriptor, unsigned long *functions) { return ioctl(descriptor, I2C_FUNCS, functions); }
+static inline int clinux_i2c_select(int descriptor, unsigned long address) { return ioctl(descriptor, I2C_SLAVE, address); }
+// A write, then a read after a repeated start; either may be empty.
+static inline int clinux_i2c_transfer(
+    int descriptor, unsigned short address, const unsigned char *out, unsigned short outCount, unsigned char *in, unsigned short inCount) {
+    struct i2c_msg messages[2];
+    unsigned count = 0;
+    if (outCount > 0) messages[count++] = (struct i2c_msg){ .addr = address, .len = outCount, .buf = (unsigned char *)out };
+    if (inCount > 0) messages[count++] = (struct i2c_msg){ .addr = address, .flags = I2C_M_RD, .len = inCount, .buf = in };
+    struct i2c_rdwr_ioctl_data data = { .msgs = messages, .nmsgs = count };
+    return ioctl(descriptor, I2C_RDWR, &data);
+}
+// At most 32 bytes from a register on.
+static inline int clinux_smbus_read(int descriptor, unsigned char reg, unsigned char *in, unsigned char count) {
+    union i2c_smbus_data data = { 0 };
+    struct i2c_smbus_ioctl_data call = { .read_write = I2C_SMBUS_READ, .command = reg, .data = &data };
+    if (count == 1) {
+        call.size = I2C_SMBUS_BYTE_DATA;
+        if (ioctl(descriptor, I2C_SMBUS, &call) < 0) return -1;
+        in[0] = data.byte;
+        return 1;
+    }
+    if (count > I2C_SMBUS_BLOCK_MAX) return -1;
+    call.size = I2C_SMBUS_I2C_BLOCK_DATA;
+    data.block[0] = count;
+    if (ioctl(descriptor, I2C_SMBUS, &call) < 0) return -1;
+    if (data.block[0] != count) return data.block[0];
+    memcpy(in, data.block + 1, count);
+    return count;
+}
+static inline int clinux_smbus_write(int descriptor, unsigned char reg, unsigned char value) {
+    union i2c_smbus_data data = { .byte = value };
+    struct i2c_smbus_ioctl_data call = { .read_write = I2C_SMBUS_WRITE, .command = reg, .size = I2C_SMBUS_BYTE_DATA, .data = &data };
+    return ioctl(descriptor, I2C_SMBUS, &call);
+}

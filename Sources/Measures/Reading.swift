@@ -30,11 +30,19 @@ package struct ReadingFlags: OptionSet, Sendable, Hashable {
     package init(rawValue: UInt16) { self.rawValue = rawValue }
 
     package static let impossible = ReadingFlags(rawValue: 1 << 0)  // outside what air can have
-    package static let clamped = ReadingFlags(rawValue: 1 << 1)  // the driver cut the value to its range
+    /// Cut to 0 to 100 % by the driver, or to be cut: a linear output oversteps them.
+    package static let clamped = ReadingFlags(rawValue: 1 << 1)
     package static let cached = ReadingFlags(rawValue: 1 << 2)  // a repeat of the driver's last conversion
     package static let unchecked = ReadingFlags(rawValue: 1 << 3)  // the chip offers a checksum, the driver has none
     package static let simulated = ReadingFlags(rawValue: 1 << 4)
     package static let replayed = ReadingFlags(rawValue: 1 << 5)
+
+    private static let named: [(flag: ReadingFlags, name: String)] = [
+        (.impossible, "impossible"), (.clamped, "clamped"), (.cached, "cached"), (.unchecked, "unchecked"), (.simulated, "simulated"),
+        (.replayed, "replayed"),
+    ]
+    /// For people and for JSON.
+    package var names: [String] { ReadingFlags.named.filter { contains($0.flag) }.map(\.name) }
 }
 
 /// How far the time beside a reading can be trusted.

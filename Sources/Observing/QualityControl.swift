@@ -22,7 +22,9 @@ package enum QualityControl {
     /// A capacitive sensor errs by a little around dry and saturated air: within 1 % of the ends it is cut, beyond it fails.
     package static func judge(_ reading: Reading) -> Verdict {
         guard let humidity = reading.humidityMpct else { return .failed(.missing) }
-        guard (-1_000...101_000).contains(humidity), !reading.flags.contains(.impossible) else { return .failed(.range) }
+        // A linear output oversteps by up to a sixth in saturated air, and its data sheet says to cut it.
+        let range: ClosedRange<Int32> = reading.flags.contains(.clamped) ? -10_000...125_000 : -1_000...101_000
+        guard range.contains(humidity), !reading.flags.contains(.impossible) else { return .failed(.range) }
         let percent = min(100, max(0, Double(humidity) / 1_000))
         // -90 to 90 °C: beyond what any air sensor measures, the temperature alone is dropped.
         let temperature = reading.temperatureMc.flatMap { (-90_000...90_000).contains($0) ? Temperature(celsius: Double($0) / 1_000) : nil }

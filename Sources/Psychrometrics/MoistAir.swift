@@ -13,6 +13,17 @@ package enum MoistAir {
         c * Elementary.exp(a * air.celsius / (b + air.celsius))
     }
 
+    /// The pressure of the water vapour in the air, in pascals.
+    package static func vapourPressure(of air: Temperature, at humidity: RelativeHumidity) -> Double {
+        humidity.percent / 100 * saturationPressure(at: air)
+    }
+
+    /// Relative humidity of the same air where it is cooled or warmed to a surface's temperature: the vapour pressure stays.
+    /// - Returns: above 100 % where water condenses on the surface.
+    package static func humidity(at surface: Temperature, of air: Temperature, at humidity: RelativeHumidity) -> RelativeHumidity {
+        RelativeHumidity(percent: 100 * vapourPressure(of: air, at: humidity) / saturationPressure(at: surface))
+    }
+
     /// The temperature at which air of this temperature and humidity becomes saturated; never above `air`.
     ///
     /// Magnus form as above.

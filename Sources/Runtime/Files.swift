@@ -149,6 +149,13 @@ package enum Files {
 
     package static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
+    /// The path without links and dots; `nil` where there is nothing.
+    package static func resolved(_ path: String) -> String? {
+        guard let found = unsafe realpath(path, nil) else { return nil }
+        defer { unsafe free(found) }
+        return unsafe String(cString: found)
+    }
+
     /// Makes the folder and those above it.
     package static func makeFolder(_ path: String, mode: UInt32 = 0o750) throws(FileError) {
         var made = path.utf8.first == 47 ? "/" : ""

@@ -15,6 +15,16 @@ private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 
     @Test(arguments: [250.0, 101.1, -1.1])
     func `what no air has fails`(percent: Double) { #expect(QualityControl.judge(reading(0, percent)) == .failed(.range)) }
 
+    @Test func `a linear output that oversteps in saturated air is saturated air; far beyond it is a fault`() {
+        var saturated = reading(0, 118.9)
+        #expect(QualityControl.judge(saturated) == .failed(.range))
+        saturated.flags = .clamped
+        #expect(QualityControl.judge(saturated) == .passed(humidity: RelativeHumidity(percent: 100), temperature: Temperature(celsius: 20)))
+        var broken = reading(0, 250)
+        broken.flags = [.clamped, .impossible]
+        #expect(QualityControl.judge(broken) == .failed(.range))
+    }
+
     @Test func `no humidity fails, an impossible temperature is only dropped`() {
         #expect(QualityControl.judge(reading(0, nil)) == .failed(.missing))
         #expect(QualityControl.judge(reading(0, 50, 200)) == .passed(humidity: RelativeHumidity(percent: 50), temperature: nil))

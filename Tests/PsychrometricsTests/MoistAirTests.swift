@@ -20,6 +20,16 @@ import Testing
         #expect(abs(MoistAir.saturationPressure(at: air) - 2_339) < 10)  // WMO: 2338.8 Pa
     }
 
+    // WMO No. 8 (2018), annex 4.B: 23.39 hPa at 20 °C, 14.03 at 12 °C.
+    @Test func `air of 20 °C at 50 % has 83 % at a wall of 12 °C, and 100 % where the wall is at its dew point`() throws {
+        let (air, humidity) = (Temperature(celsius: 20), RelativeHumidity(percent: 50))
+        #expect(abs(MoistAir.vapourPressure(of: air, at: humidity) - 1_169.5) < 5)
+        #expect(abs(MoistAir.humidity(at: Temperature(celsius: 12), of: air, at: humidity).percent - 100 * 11.695 / 14.03) < 0.2)
+        #expect(MoistAir.humidity(at: air, of: air, at: humidity).percent == 50)
+        let dewPoint = try #require(MoistAir.dewPoint(of: air, at: humidity))
+        #expect(abs(MoistAir.humidity(at: dewPoint, of: air, at: humidity).percent - 100) < 1e-9)
+    }
+
     @Test(arguments: [0.0, -3, .nan])
     func `without water there is no dew point`(percent: Double) {
         #expect(MoistAir.dewPoint(of: Temperature(celsius: 20), at: RelativeHumidity(percent: percent)) == nil)

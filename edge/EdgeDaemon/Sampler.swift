@@ -27,17 +27,18 @@ struct Sampler: Service {
 
     func run() async throws {
         var outage = outage
+        let reading = PatientReading(sensor)
         var due = ContinuousClock.now
         while !Task.isCancelled {
             var pause = period
             do {
-                guard let sample = try await sensor.read() else {
+                guard let sample = try await reading.read(within: sensor.identity.patience) else {
                     log(.info, "recording ended", ["sensor": name])
                     if let hole = outage.end(name, at: outage.lastAt ?? clock.now) { await put(.hole(hole)) }
                     return try await Task.sleep(for: .seconds(1 << 40))  // the others go on
                 }
                 if let takenAt = sample.takenAt { try await Task.sleep(for: clock.realTime(until: takenAt)) }
-                await take(reading(of: sample), &outage)
+                await take(stamped(sample), &outage)
             } catch is CancellationError {
                 throw CancellationError()
             } catch {
@@ -72,7 +73,7 @@ struct Sampler: Service {
         outage.lastAt = reading.takenAt
     }
 
-    private func reading(of sample: Sample) -> Reading {
+    private func stamped(_ sample: Sample) -> Reading {
         let stamp = clock.read()
         return Reading(
             takenAt: sample.takenAt ?? stamp.takenAt, humidityMpct: sample.humidityMpct, temperatureMc: sample.temperatureMc,

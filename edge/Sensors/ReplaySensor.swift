@@ -6,7 +6,7 @@ internal import Text
 /// A recorded series, row by row. It has its own times; the sampler waits until the replay's clock shows them.
 package actor ReplaySensor: Sensor {
     private let executor = BlockingExecutor(label: "replay-sensor")
-    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     package nonisolated let identity: SensorIdentity
     private let lines: LineReader

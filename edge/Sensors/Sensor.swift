@@ -18,13 +18,17 @@ package struct SensorIdentity: Sendable, Equatable {
     package var serial: String
     package var spacing: Duration?  // of a recording's rows; nil: as often as it is asked
     package var startsAt: Instant?  // of a recording
+    package var patience: Duration  // after which a read that has not returned counts as failed
 
-    package init(kind: String, driver: String = "", serial: String = "", spacing: Duration? = nil, startsAt: Instant? = nil) {
+    package init(
+        kind: String, driver: String = "", serial: String = "", spacing: Duration? = nil, startsAt: Instant? = nil, patience: Duration = .seconds(30)
+    ) {
         self.kind = kind
         self.driver = driver
         self.serial = serial
         self.spacing = spacing
         self.startsAt = startsAt
+        self.patience = patience
     }
 }
 
@@ -50,5 +54,10 @@ package struct Sample: Sendable, Equatable {
 /// A sensor could not be read, or said nonsense.
 package struct SensorError: Error, Equatable, CustomStringConvertible {
     package let description: String
-    package init(_ description: String) { self.description = description }
+    package let isPassing: Bool  // normal for the part: the next try may succeed
+
+    package init(_ description: String, isPassing: Bool = false) {
+        self.description = description
+        self.isPassing = isPassing
+    }
 }

@@ -3,25 +3,31 @@ package import Simulation
 internal import Text
 
 /// The value of a `VAHO_SENSOR_…` variable: which sensor, found how.
-package enum SensorSpec: Sendable, Equatable {
-    case iio(String)
-    case hwmon(String)
+package enum SensorSpec: Sendable, Equatable, CustomStringConvertible {
+    case kernel(KernelDevice.Interface, KernelDeviceName)
+    case i2c(I2CAddress)
     case simulated(SimulatedAir.Setting, seed: UInt64)
     case replay(path: String)
 
-    package static let kinds = ["iio:NAME", "hwmon:NAME", "simulated", "simulated:room,seed=7", "simulated:outdoor", "replay:FILE.csv"]
+    package static let kinds = [
+        "iio:NAME", "hwmon:NAME", "i2c:CHIP@BUS:ADDRESS", "simulated", "simulated:room,seed=7", "simulated:outdoor", "replay:FILE.csv",
+    ]
 
     /// - Throws: `SensorError` that says what is expected.
     package init(_ text: String) throws(SensorError) {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         let rest = parts.count > 1 ? parts[1] : ""
         switch parts[0] {
-        case "iio" where !rest.isEmpty: self = .iio(rest)
-        case "hwmon" where !rest.isEmpty: self = .hwmon(rest)
+        case "iio" where !rest.isEmpty, "hwmon" where !rest.isEmpty:
+            guard let interface = KernelDevice.Interface(rawValue: parts[0]), let name = KernelDeviceName(rest) else {
+                throw SensorError("expected \(parts[0]):NAME, or \(parts[0]):NAME@BUS-ADDRESS such as \(parts[0]):bme280@1-0076")
+            }
+            self = .kernel(interface, name)
+        case "i2c" where !rest.isEmpty: self = .i2c(try I2CAddress(rest))
         case "replay" where !rest.isEmpty: self = .replay(path: rest)
         case "simulated": self = try SensorSpec.simulated(rest)
         default:
-            let nearest = NearestWord.of(parts[0], in: ["iio", "hwmon", "simulated", "replay"]).map { " (did you mean \($0)?)" } ?? ""
+            let nearest = NearestWord.of(parts[0], in: ["iio", "hwmon", "i2c", "simulated", "replay"]).map { " (did you mean \($0)?)" } ?? ""
             throw SensorError("expected one of \(SensorSpec.kinds.joined(separator: ", "))\(nearest)")
         }
     }
@@ -44,18 +50,28 @@ package enum SensorSpec: Sendable, Equatable {
     /// Finds the sensor and makes it ready.
     package func open(sysfs: String, startingAfter: Instant?) throws -> any Sensor {
         switch self {
-        case .iio(let name): try KernelSensor(.iio, name: name, sysfs: sysfs)
-        case .hwmon(let name): try KernelSensor(.hwmon, name: name, sysfs: sysfs)
+        case .kernel(let interface, let name): KernelSensor(interface, name: name, sysfs: sysfs)
+        case .i2c(let place): I2CSensor(place)
         case .simulated(let setting, let seed): SimulatedSensor(setting, seed: seed)
         case .replay(let path): try ReplaySensor(path: path, startingAfter: startingAfter)
+        }
+    }
+
+    /// As the configuration has it.
+    package var description: String {
+        switch self {
+        case .kernel(let interface, let name): "\(interface.rawValue):\(name)"
+        case .i2c(let place): "i2c:\(place)"
+        case .simulated(let setting, let seed): "simulated:\(setting.rawValue),seed=\(seed)"
+        case .replay(let path): "replay:\(path)"
         }
     }
 
     package var isReplay: Bool { if case .replay = self { true } else { false } }
     package var kind: String {
         switch self {
-        case .iio: "iio"
-        case .hwmon: "hwmon"
+        case .kernel(let interface, _): interface.rawValue
+        case .i2c: "i2c"
         case .simulated: "simulated"
         case .replay: "replay"
         }

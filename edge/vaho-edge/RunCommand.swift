@@ -44,26 +44,4 @@ extension Program.Command {
         let overriding = arguments.value("speed").map { ["VAHO_REPLAY_SPEED": $0] } ?? [:]
         try await EdgeDaemon(settings: EdgeSettings.read(arguments, overriding: overriding, sensorsNeeded: true)).run()
     }
-
-    static let sensors = Program.Command(
-        "sensors", "ask each configured sensor once", usage: "[--config FILE] [--format FORMAT]", options: [.config, OutputFormat.option]
-    ) { arguments in
-        let settings = try EdgeSettings.read(arguments, sensorsNeeded: true)
-        let format = try arguments.choice("format", default: OutputFormat.table)
-        var table = Table([.text("sensor"), .text("kind"), .number("humidity_pct"), .number("temperature_c"), .text("problem")])
-        var failed = 0
-        for configured in settings.sensors {
-            var cells = ["", "", ""]
-            do {
-                let sample = try await configured.spec.open(sysfs: settings.sysfs, startingAfter: nil).read()
-                cells = [thousandths(sample?.humidityMpct), thousandths(sample?.temperatureMc), ""]
-            } catch {
-                failed += 1
-                cells = ["", "", "\(error)"]
-            }
-            table.row([configured.name.name, configured.spec.kind] + cells)
-        }
-        table.write(format)
-        if failed > 0 { throw Failure("\(failed) of \(settings.sensors.count) sensors cannot be read") }
-    }
 }

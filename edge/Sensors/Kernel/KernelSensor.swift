@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Measures
 internal import Observing
 internal import Runtime
@@ -5,105 +6,141 @@ internal import Text
 
 /// A sensor with a kernel driver, read through sysfs: IIO or hwmon.
 ///
-/// It is found by the name its driver gives, never by number: numbers change from start to start.
+/// It is found by what its driver or chip is called, never by number: numbers change from start to start, and when it is plugged.
 package actor KernelSensor: Sensor {
-    package enum Interface: String, Sendable {
-        case iio, hwmon
-        var folder: String { self == .iio ? "bus/iio/devices" : "class/hwmon" }
-    }
-
     private let executor = BlockingExecutor(label: "kernel-sensor")
-    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     package nonisolated let identity: SensorIdentity
-    private let interface: Interface
-    private let name: String
+    private let interface: KernelDevice.Interface
+    private let name: KernelDeviceName
     private let sysfs: String
-    private let traits: DriverTraits
-    private var device: String?  // its folder, as last found
+    private var found: Found?
+    private let now: @Sendable () -> ContinuousClock.Instant
 
-    package init(_ interface: Interface, name: String, sysfs: String) throws {
+    /// A device as last found, and what has been seen of it since.
+    private struct Found {
+        let folder: String
+        let traits: DriverTraits
+        var unit: HumidityUnit
+        var freshAt: ContinuousClock.Instant?  // of its last conversion
+    }
+
+    package init(
+        _ interface: KernelDevice.Interface, name: KernelDeviceName, sysfs: String,
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { ContinuousClock.now }
+    ) {
+        self.now = now
         self.interface = interface
         self.name = name
         self.sysfs = sysfs
-        traits = DriverTraits.of(driver: name)
-        identity = SensorIdentity(kind: interface.rawValue, driver: name)
+        identity = SensorIdentity(kind: interface.rawValue, driver: name.description)
     }
 
-    package func read() throws -> Sample? {
-        let device = try self.device ?? find()
-        self.device = device
-        do {
-            return try sample(device)
-        } catch {
-            self.device = nil  // it may have come back under another number
-            throw error
+    package func read() async throws -> Sample? {
+        var device = try found ?? find()
+        found = nil  // after an error it may come back under another number
+        var tries = device.traits.tries
+        while true {
+            do {
+                let sample = try sample(&device)
+                found = device
+                return sample
+            } catch let error as SensorError where error.isPassing && tries > 1 {
+                tries -= 1
+                try await Task.sleep(for: .milliseconds(max(10, device.traits.pauseMs)))
+            }
         }
     }
 
-    private func find() throws -> String {
+    private func find() throws -> Found {
         let folder = "\(sysfs)/\(interface.folder)"
-        let devices: [String]
-        do { devices = try Files.list(folder) } catch { throw SensorError("\(error): is the driver loaded?") }
-        var seen: [String] = []
-        for device in devices {
-            guard let found = try? Files.readTrimmed("\(folder)/\(device)/name") else { continue }
-            if found == name { return "\(folder)/\(device)" }
-            seen.append(found)
+        let devices: [KernelDevice]
+        do { devices = try KernelDevice.all(interface, sysfs: sysfs) } catch {
+            throw SensorError("\(error): is the driver loaded?")
         }
-        let others = seen.isEmpty ? "there is none" : "there are \(Set(seen).sorted().joined(separator: ", "))"
-        throw SensorError("no \(interface.rawValue) device named «\(name)» below \(folder): \(others)")
+        let matching = devices.filter { name.matches($0) }
+        if let device = matching.first, matching.count == 1 {
+            let traits = DriverTraits.of(device.names)
+            return Found(folder: device.folder, traits: traits, unit: HumidityUnit(traits.unit))
+        }
+        if matching.count > 1 {
+            let each = matching.map { "\(interface.rawValue):\(name.name)@\($0.address ?? "?")" }.sorted().joined(separator: ", ")
+            throw SensorError("there are \(matching.count) \(interface.rawValue) devices named «\(name)»: say which, \(each)")
+        }
+        let others = Set(devices.map { KernelDeviceName(name: $0.name, address: $0.address).description }.filter { !$0.isEmpty }).sorted()
+        let there = others.isEmpty ? "there is none" : "there are \(others.joined(separator: ", "))"
+        throw SensorError("no \(interface.rawValue) device named «\(name)» below \(folder): \(there)")
     }
 
-    private func sample(_ device: String) throws -> Sample {
+    private func sample(_ device: inout Found) throws -> Sample {
+        let folder = device.folder
+        var flags = device.traits.flags
+        if let freshAt = device.freshAt, now() - freshAt < .milliseconds(device.traits.leastPeriodMs) {
+            flags.insert(.cached)
+        } else {
+            device.freshAt = now()
+        }
         let humidity: Double?
         let temperature: Double?
+        let pressure: Double?
         switch interface {
         case .hwmon:
-            humidity = try attribute("\(device)/humidity1_input")
-            temperature = try attribute("\(device)/temp1_input")
+            humidity = try attribute("\(folder)/humidity1_input")?.value
+            temperature = try attribute("\(folder)/temp1_input")?.value
+            pressure = nil
         case .iio:
-            humidity = try channel(device, "in_humidityrelative").map { $0 * traits.humidityFactor }
-            temperature = try channel(device, "in_temp")
+            humidity = try humidityInThousandths(&device)
+            temperature = try channel(folder, "in_temp")?.value
+            pressure = try channel(folder, "in_pressure")?.value  // kPa
         }
-        guard let humidity else { throw SensorError("\(device) has no humidity attribute") }
-        guard let mpct = Milli.whole(humidity / 1_000) else { throw SensorError("\(device) says a humidity of \(humidity), which fits nowhere") }
-        var flags = traits.flags
-        if QualityControl.isImpossible(humidityMpct: mpct) { flags.insert(.impossible) }
-        return Sample(humidityMpct: mpct, temperatureMc: temperature.flatMap { Milli.whole($0 / 1_000) }, flags: flags)
+        guard let humidity else { throw SensorError("\(folder) has no humidity attribute") }
+        guard let mpct = Milli.whole(humidity / 1_000) else { throw SensorError("\(folder) says a humidity of \(humidity), which fits nowhere") }
+        if device.traits.isCut ? mpct == 0 || mpct == 100_000 : device.traits.isLinear && !(0...100_000).contains(mpct) { flags.insert(.clamped) }
+        if QualityControl.isImpossible(humidityMpct: mpct), !flags.contains(.clamped) { flags.insert(.impossible) }
+        return Sample(
+            humidityMpct: mpct, temperatureMc: temperature.flatMap { Milli.whole($0 / 1_000) }, pressurePa: pressure.flatMap(Milli.whole),
+            flags: flags)
     }
 
-    /// `_input`, or (raw + offset) · scale, in thousandths of the unit.
-    private func channel(_ device: String, _ prefix: String) throws -> Double? {
+    private func humidityInThousandths(_ device: inout Found) throws -> Double? {
+        for _ in 0..<HumidityUnit.needed {
+            guard let read = try channel(device.folder, "in_humidityrelative") else { return nil }
+            device.unit.see(read.value, text: read.text)
+            if let factor = device.unit.toThousandths { return read.value * factor }
+        }
+        return nil
+    }
+
+    /// `_input`, or (raw + offset) · scale: in thousandths of the unit where the driver keeps to the ABI.
+    private func channel(_ device: String, _ prefix: String) throws -> (value: Double, text: String)? {
         if let input = try attribute("\(device)/\(prefix)_input") { return input }
         guard let raw = try attribute("\(device)/\(prefix)_raw") else { return nil }
-        let offset = try attribute("\(device)/\(prefix)_offset") ?? 0
-        let scale = try attribute("\(device)/\(prefix)_scale") ?? 1
-        return (raw + offset) * scale
+        let offset = try attribute("\(device)/\(prefix)_offset")?.value ?? 0
+        let scale = try attribute("\(device)/\(prefix)_scale")?.value ?? 1
+        return ((raw.value + offset) * scale, ".")
     }
 
     /// - Returns: `nil` where there is no such file.
-    private func attribute(_ path: String) throws -> Double? {
+    private func attribute(_ path: String) throws -> (value: Double, text: String)? {
         let text: String
         do { text = try Files.readTrimmed(path, limit: 256) } catch {
-            guard error.isMissing else { throw SensorError("\(error)") }
+            guard error.isMissing else { throw SensorError.reading(error) }
             return nil
         }
         guard let value = NumberText.decimal(text) else { throw SensorError("\(path) says «\(text.prefix(60))», a number was expected") }
-        return value
+        return (value, text)
     }
 }
 
-/// What is peculiar to a driver. Source: the drivers below drivers/iio/humidity and drivers/hwmon of Linux.
-struct DriverTraits: Sendable {
-    var humidityFactor = 1.0  // to milli-percent
-    var flags: ReadingFlags = []
-
-    static func of(driver: String) -> DriverTraits {
-        switch driver {
-        case "bme680": DriverTraits(humidityFactor: 1_000)  // breaks the ABI: percent
-        case "sht3x", "aht10", "si7020": DriverTraits(flags: .unchecked)
-        default: DriverTraits()
+extension SensorError {
+    /// What the kernel said when an attribute was read, and what to do about it.
+    static func reading(_ error: FileError) -> SensorError {
+        switch error.code {
+        case ENODATA: SensorError("\(error): the sensor may be switched off; where there is a humidity1_enable beside it, write 1 into it")
+        case EIO, ETIMEDOUT, EAGAIN: SensorError("\(error): the chip did not answer the driver", isPassing: true)
+        case EACCES, EPERM: SensorError("\(error): the user of vaho-edge may not read it")
+        default: SensorError("\(error)")
         }
     }
 }

@@ -1,0 +1,19 @@
+import Foundation
+
+/// A sysfs of its own in a temporary folder.
+final class FakeSysfs {
+    let root = FileManager.default.temporaryDirectory.path + "/vaho-sysfs-\(UInt64.random(in: 0...(.max)))"
+    func write(_ path: String, _ text: String) throws {
+        let file = URL(fileURLWithPath: root + "/" + path)
+        try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try text.write(to: file, atomically: true, encoding: .utf8)
+    }
+    /// What lies below a bus or class is a link into the tree of devices, as in the kernel's.
+    func link(_ path: String, to target: String) throws {
+        let file = URL(fileURLWithPath: root + "/" + path)
+        try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try FileManager.default.createSymbolicLink(atPath: file.path, withDestinationPath: root + "/" + target)
+    }
+    func remove(_ path: String) throws { try FileManager.default.removeItem(atPath: root + "/" + path) }
+    deinit { try? FileManager.default.removeItem(atPath: root) }
+}

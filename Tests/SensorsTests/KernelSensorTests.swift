@@ -1,0 +1,196 @@
+import Foundation
+import Glibc
+import Measures
+import Sensors
+import Synchronization
+import Testing
+
+@Suite struct KernelSensorTests {
+    private let sysfs = FakeSysfs()
+
+    private func read(_ spec: String) async throws -> Sample? { try await SensorSpec(spec).open(sysfs: sysfs.root, startingAfter: nil).read() }
+
+    @Test func `hwmon is found by name and read in thousandths`() async throws {
+        try sysfs.write("class/hwmon/hwmon0/name", "coretemp\n")
+        try sysfs.write("class/hwmon/hwmon3/name", "sht4x\n")
+        try sysfs.write("class/hwmon/hwmon3/humidity1_input", "45123\n")
+        try sysfs.write("class/hwmon/hwmon3/temp1_input", "-2500\n")
+        #expect(try await read("hwmon:sht4x") == Sample(humidityMpct: 45_123, temperatureMc: -2_500))
+    }
+
+    @Test func `IIO is read as input, or as raw, offset and scale`() async throws {
+        try sysfs.write("bus/iio/devices/iio:device0/name", "hdc100x")
+        try sysfs.write("bus/iio/devices/iio:device0/in_humidityrelative_raw", "29491")
+        try sysfs.write("bus/iio/devices/iio:device0/in_humidityrelative_scale", "1.525878906")  // 100000 / 65536
+        try sysfs.write("bus/iio/devices/iio:device0/in_temp_raw", "26214")
+        try sysfs.write("bus/iio/devices/iio:device0/in_temp_offset", "-15887.515151")
+        try sysfs.write("bus/iio/devices/iio:device0/in_temp_scale", "2.517700195")  // 165000 / 65536
+        let sample = try #require(try await read("iio:hdc100x"))
+        #expect(abs((sample.humidityMpct ?? 0) - 45_000) <= 1)
+        #expect(abs((sample.temperatureMc ?? 0) - 25_999) <= 2)
+    }
+
+    @Test func `bme680 says percent where the others say thousandths`() async throws {
+        try sysfs.write("bus/iio/devices/iio:device1/name", "bme680")
+        try sysfs.write("bus/iio/devices/iio:device1/in_humidityrelative_input", "41.074000000")
+        #expect(try await read("iio:bme680")?.humidityMpct == 41_074)
+    }
+
+    @Test(arguments: ["", "nonsense", "nan", "12,5", "999999999999"])
+    func `a file that says nonsense is an error that names it`(text: String) async throws {
+        try sysfs.write("class/hwmon/hwmon1/name", "sht3x")
+        try sysfs.write("class/hwmon/hwmon1/humidity1_input", text)
+        let error = await #expect(throws: SensorError.self) { try await read("hwmon:sht3x") }
+        #expect(error?.description.contains("hwmon1") == true)
+    }
+
+    @Test func `an impossible humidity is kept and flagged`() async throws {
+        try sysfs.write("class/hwmon/hwmon1/name", "x")
+        try sysfs.write("class/hwmon/hwmon1/humidity1_input", "250000")
+        let sample = try #require(try await read("hwmon:x"))
+        #expect(sample.humidityMpct == 250_000)
+        #expect(sample.flags.contains(.impossible))
+    }
+
+    @Test func `a missing device is named beside those there are, and found when it comes under another number`() async throws {
+        try sysfs.write("class/hwmon/hwmon0/name", "coretemp")
+        let sensor = try SensorSpec("hwmon:sht4x").open(sysfs: sysfs.root, startingAfter: nil)
+        let error = await #expect(throws: SensorError.self) { try await sensor.read() }
+        #expect(error?.description.contains("«sht4x»") == true)
+        #expect(error?.description.contains("coretemp") == true)
+        for number in [4, 7] {
+            try sysfs.write("class/hwmon/hwmon\(number)/name", "sht4x")
+            try sysfs.write("class/hwmon/hwmon\(number)/humidity1_input", "\(number)000")
+            #expect(try await sensor.read()?.humidityMpct == Int32(number) * 1_000)
+            try sysfs.remove("class/hwmon/hwmon\(number)")
+            await #expect(throws: SensorError.self) { try await sensor.read() }
+        }
+    }
+
+    /// An IIO device of an I2C chip, laid out as the kernel does.
+    private func iio(_ number: Int, _ name: String, chip: String, at address: String, modalias: String? = nil, _ attributes: [String: String]) throws
+    {
+        let folder = "devices/platform/soc/i2c-1/\(address)"
+        try sysfs.write("\(folder)/name", chip)
+        if let modalias { try sysfs.write("\(folder)/modalias", modalias) }
+        try sysfs.write("\(folder)/iio:device\(number)/name", name)
+        for (attribute, text) in attributes { try sysfs.write("\(folder)/iio:device\(number)/\(attribute)", text) }
+        try sysfs.link("bus/iio/devices/iio:device\(number)", to: "\(folder)/iio:device\(number)")
+    }
+
+    @Test(arguments: ["hdc1080", "1-0040", "hdc1080@1-0040"])
+    func `hdc100x and si7020 put the bus address into the name: the chip's own folder names them`(name: String) async throws {
+        try iio(0, "1-0040", chip: "hdc1080", at: "1-0040", ["in_humidityrelative_raw": "32768", "in_humidityrelative_scale": "1.525878906"])
+        try iio(1, "1-0041", chip: "si7020", at: "1-0041", ["in_humidityrelative_raw": "8192", "in_humidityrelative_scale": "7.629394531"])
+        #expect(try await read("iio:\(name)")?.humidityMpct == 50_000)
+    }
+
+    @Test func `a chip is known by its modalias and by its device tree's compatible`() async throws {
+        try iio(0, "1-0040", chip: "", at: "1-0040", modalias: "i2c:si7020\n", ["in_humidityrelative_input": "41000"])
+        try iio(1, "1-0041", chip: "", at: "1-0041", modalias: "of:NhumidityT(null)Cti,hdc1010", ["in_humidityrelative_input": "42000"])
+        try sysfs.write("devices/platform/soc/i2c-1/1-0041/of_node/compatible", "ti,hdc1010\0ti,hdc1000\0")
+        #expect(try await read("iio:si7020")?.humidityMpct == 41_000)
+        #expect(try await read("iio:hdc1010")?.humidityMpct == 42_000)
+        #expect(try await read("iio:hdc1000")?.humidityMpct == 42_000)
+    }
+
+    @Test func `several of one name are told apart by bus address, and which there are is said`() async throws {
+        try iio(0, "bme280", chip: "bme280", at: "1-0077", ["in_humidityrelative_input": "44000"])
+        try iio(1, "bme280", chip: "bme280", at: "1-0076", ["in_humidityrelative_input": "55000", "in_pressure_input": "100.653254"])
+        #expect(try await read("iio:bme280@1-0076") == Sample(humidityMpct: 55_000, pressurePa: 100_653))
+        let error = await #expect(throws: SensorError.self) { try await read("iio:bme280") }
+        #expect(error?.description.contains("iio:bme280@1-0076, iio:bme280@1-0077") == true)
+        let missing = await #expect(throws: SensorError.self) { try await read("iio:bme280@1-0075") }
+        #expect(missing?.description.contains("bme280@1-0076") == true)
+    }
+
+    /// Kernels before 2016 said percent with nine decimals, later ones a whole number of thousandths.
+    @Test(arguments: [("45.123046875", 45_123), ("45123", 45_123), ("100.000000000", 100_000), ("100", 100_000), ("61", 61_000), ("150", 150)])
+    func `bme280 says percent or thousandths, by the kernel's age`(text: String, mpct: Int32) async throws {
+        try sysfs.write("bus/iio/devices/iio:device0/name", "bme280")
+        try sysfs.write("bus/iio/devices/iio:device0/in_humidityrelative_input", text)
+        #expect(try await read("iio:bme280")?.humidityMpct == mpct)
+    }
+
+    @Test func `once a bme280 has said thousandths, dry air stays thousandths`() async throws {
+        try sysfs.write("bus/iio/devices/iio:device0/name", "bme280")
+        let sensor = try SensorSpec("iio:bme280").open(sysfs: sysfs.root, startingAfter: nil)
+        for (text, mpct) in [("9000", 9_000), ("80", 80), ("0", 0)] as [(String, Int32)] {
+            try sysfs.write("bus/iio/devices/iio:device0/in_humidityrelative_input", text)
+            #expect(try await sensor.read()?.humidityMpct == mpct)
+        }
+    }
+
+    @Test func `sht4x oversteps in saturated air: kept, flagged, and no impossible reading; sht3x has no checksum`() async throws {
+        try sysfs.write("class/hwmon/hwmon0/name", "sht4x")
+        try sysfs.write("class/hwmon/hwmon0/humidity1_input", "103500")
+        #expect(try await read("hwmon:sht4x") == Sample(humidityMpct: 103_500, flags: .clamped))
+        try sysfs.write("class/hwmon/hwmon1/name", "sht3x")
+        try sysfs.write("class/hwmon/hwmon1/humidity1_input", "51000")
+        #expect(try await read("hwmon:sht3x") == Sample(humidityMpct: 51_000, flags: .unchecked))
+    }
+
+    @Test func `asked sooner than the driver measures, it says its last conversion again, and that is flagged`() async throws {
+        try sysfs.write("class/hwmon/hwmon0/name", "aht10")
+        try sysfs.write("class/hwmon/hwmon0/humidity1_input", "51000")
+        let time = Mutex(ContinuousClock.now)
+        let sensor = KernelSensor(.hwmon, name: KernelDeviceName(name: "aht10"), sysfs: sysfs.root, now: { time.withLock { $0 } })
+        for (seconds, flags) in [(0, .unchecked), (1, [.unchecked, .cached]), (1, .unchecked)] as [(Int, ReadingFlags)] {
+            time.withLock { $0 += .seconds(seconds) }
+            #expect(try await sensor.read()?.flags == flags)
+        }
+    }
+
+    @Test func `an exact 100 % of a driver that cuts is flagged as cut`() async throws {
+        try sysfs.write("bus/iio/devices/iio:device0/name", "htu21")
+        try sysfs.write("bus/iio/devices/iio:device0/in_humidityrelative_input", "100000")
+        #expect(try await read("iio:htu21")?.flags == .clamped)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a read that hangs fails for the caller, is not asked again, and its answer counts when it comes`()
+        async throws
+    {
+        try sysfs.write("class/hwmon/hwmon0/name", "sht4x")
+        let pipe = sysfs.root + "/class/hwmon/hwmon0/humidity1_input"
+        #expect(mkfifo(pipe, 0o600) == 0)  // opening it waits for a writer, as a driver waits for its chip
+        let reading = PatientReading(try SensorSpec("hwmon:sht4x").open(sysfs: sysfs.root, startingAfter: nil))
+        for _ in 1...2 {
+            let error = await #expect(throws: SensorError.self) { try await reading.read(within: .milliseconds(50)) }
+            #expect(error?.description.contains("has not answered") == true)
+        }
+        let root = sysfs.root
+        let asked = Task { try await reading.read(within: .seconds(30)) }
+        let stopped = Task {
+            try await PatientReading(try SensorSpec("hwmon:sht4x").open(sysfs: root, startingAfter: nil)).read(within: .seconds(30))
+        }
+        stopped.cancel()
+        await #expect(throws: CancellationError.self) { try await stopped.value }
+        let writer = open(pipe, O_RDWR)
+        #expect(write(writer, "47000\n", 6) == 6)
+        // A reader of a pipe waits for its end.
+        close(writer)
+        #expect(try await asked.value?.humidityMpct == 47_000)
+    }
+}
+
+@Suite struct SensorOfferTests {
+    private let sysfs = FakeSysfs()
+
+    @Test func `what a host offers is found, ready for the configuration`() throws {
+        try sysfs.write("class/hwmon/hwmon0/name", "coretemp")
+        try sysfs.write("class/hwmon/hwmon1/name", "sht4x")
+        try sysfs.write("class/hwmon/hwmon1/humidity1_input", "45000")
+        for (number, address) in [(0, "1-0076"), (3, "1-0077")] {
+            try sysfs.write("devices/i2c-1/\(address)/iio:device\(number)/name", "bme280")
+            try sysfs.write("devices/i2c-1/\(address)/iio:device\(number)/in_humidityrelative_input", "45000")
+            try sysfs.link("bus/iio/devices/iio:device\(number)", to: "devices/i2c-1/\(address)/iio:device\(number)")
+        }
+        try sysfs.write("class/i2c-dev/i2c-211/dev", "89:211")
+        let offers = SensorOffer.all(sysfs: sysfs.root)
+        let specs = offers.compactMap { if case .sensor(let spec, let name) = $0 { "\(name)=\(spec)" } else { nil } }
+        #expect(specs == ["BME280_1_0076=iio:bme280@1-0076", "BME280_1_0077=iio:bme280@1-0077", "SHT4X=hwmon:sht4x"])
+        guard case .bus(211, let problem) = offers.last else { return #expect(Bool(false), "no bus in \(offers)") }
+        #expect(problem?.contains("modprobe i2c-dev") == true)
+        #expect(SensorOffer.all(sysfs: "/nowhere").isEmpty)
+    }
+}

@@ -1,0 +1,38 @@
+/// Aosong AHT20 and the older AHT10 (AHT20 data sheet version 1.0, sections 5.3 and 5.4).
+///
+/// The status is read without a command before it: a written 0x71 can leave newer parts busy for ever. Newer parts refuse the
+/// AHT10's way of beginning, so that it is sent only where they say that they are not calibrated.
+struct AHTMeasurement: I2CMeasurement {
+    let hasChecksum: Bool  // the AHT10 has none
+    private static let (busy, calibrated): (UInt8, UInt8) = (0x80, 0x08)
+
+    init(hasChecksum: Bool) { self.hasChecksum = hasChecksum }
+
+    mutating func measure(_ device: I2CDevice) throws(SensorError) -> Sample {
+        if try device.read(1)[0] & AHTMeasurement.calibrated == 0 {
+            try device.write([hasChecksum ? 0xBE : 0xE1, 0x08, 0x00])
+            device.pause(milliseconds: 10)
+        }
+        try device.write([0xAC, 0x33, 0x00])
+        device.pause(milliseconds: 80)
+        // Real parts take up to a tenth of a second longer than their data sheet says.
+        for _ in 0..<12 where try device.read(1)[0] & AHTMeasurement.busy != 0 { device.pause(milliseconds: 10) }
+        return try Self.decode(try device.read(hasChecksum ? 7 : 6), hasChecksum: hasChecksum)
+    }
+
+    /// Status, 20 bits of humidity, 20 of temperature, and the checksum of all six bytes.
+    static func decode(_ bytes: [UInt8], hasChecksum: Bool) throws(SensorError) -> Sample {
+        if hasChecksum {
+            let right = CRC8.checksum(bytes[..<6], initial: 0xFF)
+            guard bytes[6] == right else {
+                throw SensorError(
+                    "the checksum is \(I2CAddress.text(bytes[6])), not \(I2CAddress.text(right)): noise on the bus, or another chip", isPassing: true)
+            }
+        }
+        guard bytes[0] & busy == 0 else { throw SensorError("it is still measuring after 200 ms", isPassing: true) }
+        let humidity = UInt32(bytes[1]) << 12 | UInt32(bytes[2]) << 4 | UInt32(bytes[3]) >> 4
+        let temperature = (UInt32(bytes[3]) & 0x0F) << 16 | UInt32(bytes[4]) << 8 | UInt32(bytes[5])
+        guard humidity != 0 else { throw SensorError("it says a humidity of exactly 0, which is how it says that it has none", isPassing: true) }
+        return .converted(percent: 100 * Double(humidity) / 1_048_576, celsius: 200 * Double(temperature) / 1_048_576 - 50)
+    }
+}

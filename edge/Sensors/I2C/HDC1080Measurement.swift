@@ -1,0 +1,23 @@
+/// Texas Instruments HDC1080 (SNAS672A, sections 8.5 and 8.6): both at 14 bits in one go. It sends no checksum.
+struct HDC1080Measurement: I2CMeasurement {
+    private var isPrepared = false
+
+    mutating func measure(_ device: I2CDevice) throws(SensorError) -> Sample {
+        if !isPrepared {
+            let id = try device.read(register: 0xFF, 2)
+            guard id == [0x10, 0x50] else {
+                throw SensorError("its device id is \(id.map(I2CAddress.text).joined(separator: " ")), an HDC1080 has 0x10 0x50")
+            }
+            try device.write([0x02, 0x10, 0x00])  // heater off, humidity behind temperature
+            isPrepared = true
+        }
+        try device.write([0x00])
+        device.pause(milliseconds: 15)  // 6.35 + 6.50; asked sooner it does not answer
+        return Self.decode(try device.read(4))
+    }
+
+    static func decode(_ bytes: [UInt8]) -> Sample {
+        func share(_ place: Int) -> Double { Double(UInt16(bytes[place]) << 8 | UInt16(bytes[place + 1])) / 65_536 }
+        return .converted(percent: 100 * share(2), celsius: 165 * share(0) - 40)
+    }
+}

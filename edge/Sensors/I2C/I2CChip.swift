@@ -1,0 +1,58 @@
+/// The chips that are read without a kernel driver.
+package enum I2CChip: String, Sendable, CaseIterable {
+    case sht3x, sht4x, aht10, aht20, hdc1080, si7021, htu21d, bme280
+
+    package var addresses: [UInt8] {
+        switch self {
+        case .sht3x: [0x44, 0x45]
+        case .sht4x: [0x44, 0x45, 0x46]
+        case .aht10: [0x38, 0x39]
+        case .aht20: [0x38]
+        case .hdc1080, .si7021, .htu21d: [0x40]
+        case .bme280: [0x76, 0x77]
+        }
+    }
+}
+
+/// How one kind of chip is asked: its data sheet's commands and waits on the bus, and what its bytes mean.
+protocol I2CMeasurement {
+    /// One measurement; the first one also prepares the chip.
+    mutating func measure(_ device: I2CDevice) throws(SensorError) -> Sample
+}
+
+extension I2CChip {
+    func measurement() -> any I2CMeasurement {
+        switch self {
+        case .sht3x: SHT3xMeasurement()
+        case .sht4x: SHT4xMeasurement()
+        case .aht10: AHTMeasurement(hasChecksum: false)
+        case .aht20: AHTMeasurement(hasChecksum: true)
+        case .hdc1080: HDC1080Measurement()
+        case .si7021, .htu21d: HTU21DMeasurement()
+        case .bme280: BME280Measurement()
+        }
+    }
+}
+
+/// CRC with the polynomial x⁸ + x⁵ + x⁴ + 1 (0x31), as Sensirion, Aosong, Silicon Labs and TE send it behind their numbers.
+enum CRC8 {
+    static func checksum(_ bytes: ArraySlice<UInt8>, initial: UInt8) -> UInt8 {
+        var crc = initial
+        for byte in bytes {
+            crc ^= byte
+            for _ in 0..<8 { crc = crc & 0x80 == 0 ? crc << 1 : crc << 1 ^ 0x31 }
+        }
+        return crc
+    }
+
+    /// A big-endian number of two bytes and the checksum behind it.
+    static func word(_ bytes: [UInt8], at place: Int, initial: UInt8) throws(SensorError) -> UInt16 {
+        let said = bytes[place + 2]
+        let right = checksum(bytes[place..<(place + 2)], initial: initial)
+        guard said == right else {
+            throw SensorError(
+                "the checksum is \(I2CAddress.text(said)), not \(I2CAddress.text(right)): noise on the bus, or another chip", isPassing: true)
+        }
+        return UInt16(bytes[place]) << 8 | UInt16(bytes[place + 1])
+    }
+}

@@ -1,0 +1,92 @@
+package import Runtime
+
+/// A device that a kernel driver offers below sysfs, and what it may be called by.
+package struct KernelDevice: Sendable, Equatable {
+    package enum Interface: String, Sendable, CaseIterable {
+        case iio, hwmon
+        var folder: String { self == .iio ? "bus/iio/devices" : "class/hwmon" }
+        var humidityAttributes: [String] {
+            self == .iio ? ["in_humidityrelative_input", "in_humidityrelative_raw"] : ["humidity1_input"]
+        }
+    }
+
+    package let interface: Interface
+    package let folder: String
+    /// The `name` file first; then what the chip's own folder says, for some drivers (hdc100x, si7020) put the bus address there.
+    package let names: [String]
+    package let address: String?  // on its bus, such as 1-0076
+
+    /// What the configuration calls it.
+    package var name: String { names.first { !KernelDevice.isAddress($0) } ?? names.first ?? "" }
+
+    /// All devices of an interface, as they are numbered now.
+    package static func all(_ interface: Interface, sysfs: String) throws(FileError) -> [KernelDevice] {
+        let folder = "\(sysfs)/\(interface.folder)"
+        var devices: [KernelDevice] = []
+        for entry in try Files.list(folder) where interface == .hwmon || entry.hasPrefix("iio:device") {
+            devices.append(KernelDevice(interface, folder: "\(folder)/\(entry)"))
+        }
+        return devices
+    }
+
+    init(_ interface: Interface, folder: String) {
+        self.interface = interface
+        self.folder = folder
+        // An hwmon device links to its chip; an IIO device lies in its chip's folder.
+        let chip: String? =
+            switch interface {
+            case .hwmon: Files.resolved("\(folder)/device")
+            case .iio: Files.resolved(folder).map { "/" + $0.split(separator: "/").dropLast().joined(separator: "/") }
+            }
+        var names: [String] = []
+        func add(_ name: some StringProtocol) { if !name.isEmpty, !names.contains(String(name)) { names.append(String(name)) } }
+        add((try? Files.readTrimmed("\(folder)/name", limit: 256)) ?? "")
+        var address: String?
+        if let chip {
+            add((try? Files.readTrimmed("\(chip)/name", limit: 256)) ?? "")
+            let modalias = (try? Files.readTrimmed("\(chip)/modalias", limit: 1_024)) ?? ""
+            if modalias.hasPrefix("i2c:") { add(modalias.dropFirst(4)) }
+            // A list of texts that end in zero bytes, the vendor before a comma.
+            let compatible = (try? Files.read("\(chip)/of_node/compatible", limit: 1_024)) ?? []
+            for text in compatible.split(separator: 0) {
+                add(String(decoding: text.drop { $0 != UInt8(ascii: ",") }.dropFirst(), as: UTF8.self))
+            }
+            address = chip.split(separator: "/").last.map(String.init).flatMap { KernelDevice.isAddress($0) ? $0 : nil }
+        }
+        self.names = names
+        self.address = address ?? names.first { KernelDevice.isAddress($0) }
+    }
+
+    /// Whether it says a humidity.
+    package var hasHumidity: Bool { interface.humidityAttributes.contains { Files.exists("\(folder)/\($0)") } }
+
+    /// A bus and four hexadecimal digits, as the kernel names I2C devices: 1-0040.
+    static func isAddress(_ text: String) -> Bool {
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+        return parts.count == 2 && UInt32(parts[0]) != nil && parts[1].utf8.count == 4 && UInt32(parts[1], radix: 16) != nil
+    }
+}
+
+/// How the configuration names a kernel's device: by name, and by bus address where there are several of that name.
+package struct KernelDeviceName: Sendable, Equatable, CustomStringConvertible {
+    package let name: String
+    package let address: String?
+
+    package init(name: String, address: String? = nil) {
+        self.name = name
+        self.address = address
+    }
+
+    /// - Parameter text: `bme280` or `bme280@1-0076`.
+    package init?(_ text: String) {
+        let parts = text.split(separator: "@", omittingEmptySubsequences: false).map(String.init)
+        guard (1...2).contains(parts.count), !parts[0].isEmpty, !parts[0].utf8.contains(UInt8(ascii: "/")) else { return nil }
+        if parts.count == 2, !KernelDevice.isAddress(parts[1]) { return nil }
+        name = parts[0]
+        address = parts.count == 2 ? parts[1] : nil
+    }
+
+    package var description: String { address.map { "\(name)@\($0)" } ?? name }
+
+    func matches(_ device: KernelDevice) -> Bool { device.names.contains(name) && (address == nil || address == device.address) }
+}

@@ -1,0 +1,150 @@
+internal import Console
+internal import EdgeDaemon
+internal import Measures
+internal import Psychrometrics
+internal import Runtime
+internal import Sensors
+internal import Text
+
+// Commands for the bench: what sensors say, without a store and without the daemon.
+
+extension Program.Command {
+    static let sensors = Program.Command(
+        "sensors", "what this host offers, ready for the configuration, and what is configured, asked once",
+        usage: "[--config FILE] [--format FORMAT]",
+        options: [.config, OutputFormat.option]
+    ) { arguments in
+        let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
+        let format = try arguments.choice("format", default: OutputFormat.table)
+        var table = Table([
+            .text("configuration"), .text("is"), .number("humidity_pct"), .number("temperature_c"), .text("problem"),
+        ])
+        var failed = 0
+        for configured in settings.sensors {
+            let line = "VAHO_SENSOR_\(configured.name.name.uppercased())=\(configured.spec)"
+            failed += await !ask(configured.spec, settings.sysfs, line, "configured", &table) ? 1 : 0
+        }
+        let offers = SensorOffer.all(sysfs: settings.sysfs)
+        for offer in offers {
+            switch offer {
+            case .sensor(let spec, let name):
+                guard !settings.sensors.contains(where: { $0.spec == spec }) else { continue }
+                _ = await ask(spec, settings.sysfs, "VAHO_SENSOR_\(name)=\(spec)", "offered", &table)
+            case .bus(let number, let problem):
+                let hint = problem ?? "write the chip and its address: nothing is probed, for a command meant for one chip can harm another"
+                table.row(["VAHO_SENSOR_NAME=i2c:CHIP@\(number):ADDRESS", "bus", "", "", hint])
+            }
+        }
+        table.write(format)
+        if format == .table, settings.sensors.isEmpty, offers.isEmpty {
+            StandardOutput.write("This host shows no humidity sensor: load its driver (dtoverlay, modprobe), or i2c-dev for a chip without one.\n")
+        }
+        if failed > 0 { throw Failure("\(failed) of \(settings.sensors.count) configured sensors cannot be read") }
+    }
+
+    /// - Returns: whether it answered.
+    private static func ask(_ spec: SensorSpec, _ sysfs: String, _ line: String, _ state: String, _ table: inout Table) async -> Bool {
+        do {
+            let sensor = try spec.open(sysfs: sysfs, startingAfter: nil)
+            let sample = try await PatientReading(sensor).read(within: sensor.identity.patience)
+            table.row([line, state, thousandths(sample?.humidityMpct), thousandths(sample?.temperatureMc), ""])
+            return true
+        } catch {
+            table.row([line, state, "", "", "\(error)"])
+            return false
+        }
+    }
+
+    static let read = Program.Command(
+        "read", "read one sensor now: a configured one by its name, or any by its kind", usage: "SENSOR [--count N] [--period S] [--format FORMAT]",
+        options: [
+            .config, Arguments.Option("count", value: "N", "how many readings (default 1)"),
+            Arguments.Option("period", value: "S", "seconds from one to the next (default 1)"), OutputFormat.option,
+        ], positional: 1...1
+    ) { arguments in
+        let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
+        let format = try arguments.choice("format", default: OutputFormat.table)
+        let count = try arguments.integer("count", in: 1...1_000_000_000) ?? 1
+        let period = try arguments.integer("period", in: 1...86_400) ?? 1
+        let name = arguments.positional[0]
+        let configured = settings.sensors.first { $0.name.name == name }
+        let spec: SensorSpec
+        do { spec = try configured?.spec ?? SensorSpec(name) } catch {
+            let names = settings.sensors.map(\.name.name)
+            throw WrongUse(
+                "«\(name)»: \(names.isEmpty ? "" : "no sensor of that name is configured (there are \(names.joined(separator: ", "))); ")\(error)")
+        }
+        let sensor = try spec.open(sysfs: settings.sysfs, startingAfter: nil)
+        let reading = PatientReading(sensor)
+        let lines = ReadingLines(sensor: configured?.name.name ?? "\(spec)", format: format)
+        StandardOutput.write(lines.header)
+        var failed = 0
+        var due = ContinuousClock.now
+        for number in 1...count {
+            do {
+                guard let sample = try await reading.read(within: sensor.identity.patience) else { break }  // a recording's end
+                StandardOutput.write(lines.line(sample, takenAt: sample.takenAt ?? LabelClock.wallClock))
+            } catch {
+                failed += 1
+                StandardError.write("vaho-edge read: \(error)\n")
+            }
+            guard number < count, sensor.identity.spacing == nil else { continue }
+            due += .seconds(period)
+            try await Task.sleep(until: due)
+        }
+        if failed > 0 { throw Failure("\(failed) of \(count) reads failed") }
+    }
+}
+
+/// Readings as lines, written one by one as they are taken.
+struct ReadingLines {
+    let sensor: String
+    let format: OutputFormat
+
+    private static let columns = ["taken_at", "humidity_pct", "temperature_c", "dew_point_c", "absolute_humidity_g_m3", "pressure_hpa", "flags"]
+    private static let widths = [24, 12, 13, 11, 22, 12, 0]
+
+    var header: String {
+        switch format {
+        case .json: ""
+        case .csv: "sensor,\(ReadingLines.columns.joined(separator: ","))\n"
+        case .table: table(ReadingLines.columns)
+        }
+    }
+
+    func line(_ sample: Sample, takenAt: Instant) -> String {
+        let humidity = sample.humidityMpct.map { RelativeHumidity(percent: Double($0) / 1_000) }
+        let temperature = sample.temperatureMc.map { Temperature(celsius: Double($0) / 1_000) }
+        var dewPoint: Double?
+        var water: Double?
+        if let humidity, let temperature {
+            dewPoint = MoistAir.dewPoint(of: temperature, at: humidity)?.celsius
+            water = MoistAir.absoluteHumidity(of: temperature, at: humidity)
+        }
+        let pressure = sample.pressurePa.map { Double($0) / 100 }
+        guard format == .json else {
+            let cells = [
+                RFC3339.format(ms: takenAt.ms), thousandths(sample.humidityMpct), thousandths(sample.temperatureMc), fixed(dewPoint, 2),
+                fixed(water, 2),
+                fixed(pressure, 2), sample.flags.names.joined(separator: " "),
+            ]
+            return format == .csv ? ([sensor] + cells).map { CSV.field($0) }.joined(separator: ",") + "\n" : table(cells)
+        }
+        var json = JSONWriter()
+        json.object { json in
+            json.field("sensor", sensor)
+            json.field("taken_at", RFC3339.format(ms: takenAt.ms))
+            json.field("humidity_pct", humidity?.percent, places: 3)
+            json.field("temperature_c", temperature?.celsius, places: 3)
+            json.field("dew_point_c", dewPoint, places: 2)
+            json.field("absolute_humidity_g_m3", water, places: 2)
+            if let pressure { json.field("pressure_hpa", pressure, places: 2) }
+            json.array("flags") { json in for name in sample.flags.names { json.string(name) } }
+        }
+        return String(decoding: json.bytes, as: UTF8.self) + "\n"
+    }
+
+    private func table(_ cells: [String]) -> String {
+        zip(cells, ReadingLines.widths).map { String(repeating: " ", count: max(0, $1 - $0.utf8.count)) + $0 }.joined(separator: "  ") + "\n"
+    }
+}
