@@ -46,9 +46,13 @@ final class RunningProgram {
 
     /// Runs a command to its end and gives what it printed.
     static func run(_ name: String, _ arguments: [String], environment: [String: String]) throws -> (code: Int32, output: String, errors: String) {
+        try run(program: "\(binaries)/\(name)", arguments, environment: environment)
+    }
+
+    static func run(program: String, _ arguments: [String], environment: [String: String]) throws -> (code: Int32, output: String, errors: String) {
         let process = Process()
         let (output, errors) = (Pipe(), Pipe())
-        process.executableURL = URL(fileURLWithPath: "\(binaries)/\(name)")
+        process.executableURL = URL(fileURLWithPath: program)
         process.arguments = arguments
         process.environment = ["PATH": "/usr/bin:/bin"].merging(environment) { _, new in new }
         process.standardOutput = output

@@ -16,7 +16,7 @@ struct AHTMeasurement: I2CMeasurement {
         try device.write([0xAC, 0x33, 0x00])
         device.pause(milliseconds: 80)
         // Real parts take up to a tenth of a second longer than their data sheet says.
-        for _ in 0..<12 where try device.read(1)[0] & AHTMeasurement.busy != 0 { device.pause(milliseconds: 10) }
+        try device.wait(tries: 12, milliseconds: 10) { (device) throws(SensorError) in try device.read(1)[0] & Self.busy != 0 }
         return try Self.decode(try device.read(hasChecksum ? 7 : 6), hasChecksum: hasChecksum)
     }
 

@@ -8,7 +8,7 @@ struct BME280Measurement: I2CMeasurement {
         try device.write([0xF2, 0x01])  // humidity once; it takes effect with the next line only
         try device.write([0xF4, 0x25])  // temperature and pressure once, and go
         device.pause(milliseconds: 10)  // at most 1.25 + 2.3 + 2.875 + 2.875
-        for _ in 0..<10 where try device.read(register: 0xF3, 1)[0] & 0x08 != 0 { device.pause(milliseconds: 2) }
+        try device.wait(tries: 10, milliseconds: 2) { (device) throws(SensorError) in try device.read(register: 0xF3, 1)[0] & 0x08 != 0 }
         return try Self.decode(try device.read(register: 0xF7, 8), calibration)
     }
 

@@ -66,6 +66,14 @@ final class I2CDevice {
         return bytes
     }
 
+    /// Asks again until the chip is done, at most so often.
+    func wait(tries: Int, milliseconds: Int, while isBusy: (I2CDevice) throws(SensorError) -> Bool) throws(SensorError) {
+        for _ in 0..<tries {
+            guard try isBusy(self) else { return }
+            pause(milliseconds: milliseconds)
+        }
+    }
+
     /// Waits for a conversion. On the sensor's own thread, which has nothing else to do.
     func pause(milliseconds: Int) { usleep(UInt32(milliseconds) * 1_000) }
 
