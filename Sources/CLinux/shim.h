@@ -15,6 +15,9 @@ static inline void clinux_lean_memory(void) {
     mallopt(M_TRIM_THRESHOLD, 64 * 1024);
 }
 
+// glibc declares it for _GNU_SOURCE only.
+extern int pipe2(int ends[2], int flags);
+
 // I2C: what the kernel's header has as variadic ioctls, nested pointers and unions. Each returns -1 with errno, as ioctl does.
 #include <linux/i2c-dev.h>
 #include <linux/i2c.h>

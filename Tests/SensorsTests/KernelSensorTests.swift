@@ -8,7 +8,9 @@ import Testing
 @Suite struct KernelSensorTests {
     private let sysfs = FakeSysfs()
 
-    private func read(_ spec: String) async throws -> Sample? { try await SensorSpec(spec).open(sysfs: sysfs.root, startingAfter: nil).read() }
+    private func read(_ spec: String) async throws -> Sample? {
+        try await SensorSpec(spec).open(sysfs: sysfs.root, startingAfter: nil, period: .seconds(60)).read()
+    }
 
     @Test func `hwmon is found by name and read in thousandths`() async throws {
         try sysfs.write("class/hwmon/hwmon0/name", "coretemp\n")
@@ -54,7 +56,7 @@ import Testing
 
     @Test func `a missing device is named beside those there are, and found when it comes under another number`() async throws {
         try sysfs.write("class/hwmon/hwmon0/name", "coretemp")
-        let sensor = try SensorSpec("hwmon:sht4x").open(sysfs: sysfs.root, startingAfter: nil)
+        let sensor = try SensorSpec("hwmon:sht4x").open(sysfs: sysfs.root, startingAfter: nil, period: .seconds(60))
         let error = await #expect(throws: SensorError.self) { try await sensor.read() }
         #expect(error?.description.contains("«sht4x»") == true)
         #expect(error?.description.contains("coretemp") == true)
@@ -114,7 +116,7 @@ import Testing
 
     @Test func `once a bme280 has said thousandths, dry air stays thousandths`() async throws {
         try sysfs.write("bus/iio/devices/iio:device0/name", "bme280")
-        let sensor = try SensorSpec("iio:bme280").open(sysfs: sysfs.root, startingAfter: nil)
+        let sensor = try SensorSpec("iio:bme280").open(sysfs: sysfs.root, startingAfter: nil, period: .seconds(60))
         for (text, mpct) in [("9000", 9_000), ("80", 80), ("0", 0)] as [(String, Int32)] {
             try sysfs.write("bus/iio/devices/iio:device0/in_humidityrelative_input", text)
             #expect(try await sensor.read()?.humidityMpct == mpct)
@@ -153,16 +155,17 @@ import Testing
         try sysfs.write("class/hwmon/hwmon0/name", "sht4x")
         let pipe = sysfs.root + "/class/hwmon/hwmon0/humidity1_input"
         #expect(mkfifo(pipe, 0o600) == 0)  // opening it waits for a writer, as a driver waits for its chip
-        let reading = PatientReading(try SensorSpec("hwmon:sht4x").open(sysfs: sysfs.root, startingAfter: nil))
+        let reading = PatientReading(try SensorSpec("hwmon:sht4x").open(sysfs: sysfs.root, startingAfter: nil, period: .seconds(60)))
         for _ in 1...2 {
             let error = await #expect(throws: SensorError.self) { try await reading.read(within: .milliseconds(50)) }
             #expect(error?.description.contains("has not answered") == true)
         }
         let root = sysfs.root
         let asked = Task { try await reading.read(within: .seconds(30)) }
-        let stopped = Task {
-            try await PatientReading(try SensorSpec("hwmon:sht4x").open(sysfs: root, startingAfter: nil)).read(within: .seconds(30))
-        }
+        try sysfs.write("class/hwmon/hwmon1/name", "sht3x")
+        #expect(mkfifo(root + "/class/hwmon/hwmon1/humidity1_input", 0o600) == 0)
+        let other = PatientReading(try SensorSpec("hwmon:sht3x").open(sysfs: root, startingAfter: nil, period: .seconds(60)))
+        let stopped = Task { try await other.read(within: .seconds(30)) }
         stopped.cancel()
         await #expect(throws: CancellationError.self) { try await stopped.value }
         let writer = open(pipe, O_RDWR)

@@ -64,7 +64,7 @@ import Testing
     }
 
     @Test func `simulated air comes as a reading`() async throws {
-        let sample = try #require(try await SensorSpec("simulated").open(sysfs: "/sys", startingAfter: nil).read())
+        let sample = try #require(try await SensorSpec("simulated").open(sysfs: "/sys", startingAfter: nil, period: .seconds(60)).read())
         #expect((0...100_000).contains(sample.humidityMpct ?? -1))
         #expect(sample.flags == .simulated)
     }

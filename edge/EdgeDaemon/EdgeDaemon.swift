@@ -27,7 +27,7 @@ package struct EdgeDaemon {
         var opened: [(configured: EdgeSettings.ConfiguredSensor, sensor: any Sensor)] = []
         for configured in settings.sensors {
             let newest = try await store.newestInstant(sensor: configured.name)
-            opened.append((configured, try configured.spec.open(sysfs: settings.sysfs, startingAfter: newest)))
+            opened.append((configured, try configured.spec.open(sysfs: settings.sysfs, startingAfter: newest, period: settings.samplePeriod)))
         }
         let starts = opened.compactMap { $0.sensor.identity.startsAt }
         let lastHere = (try? await store.newestReading(ofBoot: host.boot)) ?? nil

@@ -28,9 +28,10 @@ struct Sampler: Service {
     func run() async throws {
         var outage = outage
         let reading = PatientReading(sensor)
+        defer { sensor.stop() }
         var due = ContinuousClock.now
         while !Task.isCancelled {
-            var pause = period
+            var pause = sensor.identity.pace == .asked ? period : .zero
             do {
                 guard let sample = try await reading.read(within: sensor.identity.patience) else {
                     log(.info, "recording ended", ["sensor": name])
@@ -48,8 +49,8 @@ struct Sampler: Service {
                 }
                 pause = min(Sampler.longestPause, period * Int(1 << (min(outage.count, 10) - 1)))
             }
-            guard sensor.identity.spacing == nil else { continue }  // a recording sets its own pace
-            due = max(due + pause, ContinuousClock.now)
+            guard sensor.identity.pace != .recorded, pause > .zero else { continue }  // these are waited for
+            due = max((sensor.identity.pace == .asked ? due : .now) + pause, .now)
             try await Task.sleep(until: due)
         }
     }

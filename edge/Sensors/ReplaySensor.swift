@@ -23,7 +23,7 @@ package actor ReplaySensor: Sensor {
         self.startingAfter = startingAfter
         let name = path.split(separator: "/").last.map(String.init) ?? path
         let start = startingAfter.map { max($0, preview.startsAt) } ?? preview.startsAt
-        identity = SensorIdentity(kind: "replay", driver: name, spacing: preview.spacing, startsAt: start)
+        identity = SensorIdentity(kind: "replay", driver: name, spacing: preview.spacing, startsAt: start, pace: .recorded)
     }
 
     package func read() throws -> Sample? {

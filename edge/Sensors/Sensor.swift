@@ -10,6 +10,20 @@ package protocol Sensor: Actor {
     /// - Returns: `nil` when a recording has ended.
     /// - Throws: `SensorError`; the sampler tries again later.
     func read() async throws -> Sample?
+
+    /// Ends what it started, at once; it will not be asked again.
+    nonisolated func stop()
+}
+
+extension Sensor {
+    package nonisolated func stop() {}
+}
+
+/// Who sets the time of a sensor's readings.
+package enum SensorPace: Sendable {
+    case asked  // whoever reads it
+    case recorded  // a recording's own times
+    case spoken  // the sensor: it is waited for
 }
 
 package struct SensorIdentity: Sendable, Equatable {
@@ -18,16 +32,19 @@ package struct SensorIdentity: Sendable, Equatable {
     package var serial: String
     package var spacing: Duration?  // of a recording's rows; nil: as often as it is asked
     package var startsAt: Instant?  // of a recording
+    package var pace: SensorPace
     package var patience: Duration  // after which a read that has not returned counts as failed
 
     package init(
-        kind: String, driver: String = "", serial: String = "", spacing: Duration? = nil, startsAt: Instant? = nil, patience: Duration = .seconds(30)
+        kind: String, driver: String = "", serial: String = "", spacing: Duration? = nil, startsAt: Instant? = nil, pace: SensorPace = .asked,
+        patience: Duration = .seconds(30)
     ) {
         self.kind = kind
         self.driver = driver
         self.serial = serial
         self.spacing = spacing
         self.startsAt = startsAt
+        self.pace = pace
         self.patience = patience
     }
 }

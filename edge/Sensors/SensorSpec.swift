@@ -8,6 +8,7 @@ package enum SensorSpec: Sendable, Equatable, CustomStringConvertible {
     case i2c(I2CAddress)
     case simulated(SimulatedAir.Setting, seed: UInt64)
     case replay(path: String)
+    case command(String)
 
     package static let kinds = [
         "iio:NAME", "hwmon:NAME", "i2c:CHIP@BUS:ADDRESS", "simulated", "simulated:room,seed=7", "simulated:outdoor", "replay:FILE.csv",
@@ -24,10 +25,12 @@ package enum SensorSpec: Sendable, Equatable, CustomStringConvertible {
             }
             self = .kernel(interface, name)
         case "i2c" where !rest.isEmpty: self = .i2c(try I2CAddress(rest))
+        case "command" where !rest.isEmpty: self = .command(rest)
         case "replay" where !rest.isEmpty: self = .replay(path: rest)
         case "simulated": self = try SensorSpec.simulated(rest)
         default:
-            let nearest = NearestWord.of(parts[0], in: ["iio", "hwmon", "i2c", "simulated", "replay"]).map { " (did you mean \($0)?)" } ?? ""
+            let nearest =
+                NearestWord.of(parts[0], in: ["iio", "hwmon", "i2c", "simulated", "replay", "command"]).map { " (did you mean \($0)?)" } ?? ""
             throw SensorError("expected one of \(SensorSpec.kinds.joined(separator: ", "))\(nearest)")
         }
     }
@@ -47,12 +50,17 @@ package enum SensorSpec: Sendable, Equatable, CustomStringConvertible {
         return .simulated(setting, seed: seed)
     }
 
-    /// Finds the sensor and makes it ready.
-    package func open(sysfs: String, startingAfter: Instant?) throws -> any Sensor {
+    /// Makes the sensor ready; it is looked for when it is first read.
+    ///
+    /// - Parameters:
+    ///   - startingAfter: rows of a recording up to then are passed over.
+    ///   - period: how often it will be read.
+    package func open(sysfs: String, startingAfter: Instant?, period: Duration) throws -> any Sensor {
         switch self {
         case .kernel(let interface, let name): KernelSensor(interface, name: name, sysfs: sysfs)
         case .i2c(let place): I2CSensor(place)
         case .simulated(let setting, let seed): SimulatedSensor(setting, seed: seed)
+        case .command(let text): CommandSensor(text, period: period)
         case .replay(let path): try ReplaySensor(path: path, startingAfter: startingAfter)
         }
     }
@@ -64,6 +72,7 @@ package enum SensorSpec: Sendable, Equatable, CustomStringConvertible {
         case .i2c(let place): "i2c:\(place)"
         case .simulated(let setting, let seed): "simulated:\(setting.rawValue),seed=\(seed)"
         case .replay(let path): "replay:\(path)"
+        case .command(let text): "command:\(text)"
         }
     }
 
@@ -74,6 +83,7 @@ package enum SensorSpec: Sendable, Equatable, CustomStringConvertible {
         case .i2c: "i2c"
         case .simulated: "simulated"
         case .replay: "replay"
+        case .command: "command"
         }
     }
 }

@@ -45,7 +45,8 @@ extension Program.Command {
     /// - Returns: whether it answered.
     private static func ask(_ spec: SensorSpec, _ sysfs: String, _ line: String, _ state: String, _ table: inout Table) async -> Bool {
         do {
-            let sensor = try spec.open(sysfs: sysfs, startingAfter: nil)
+            let sensor = try spec.open(sysfs: sysfs, startingAfter: nil, period: .seconds(60))
+            defer { sensor.stop() }
             let sample = try await PatientReading(sensor).read(within: sensor.identity.patience)
             table.row([line, state, thousandths(sample?.humidityMpct), thousandths(sample?.temperatureMc), ""])
             return true
@@ -74,7 +75,8 @@ extension Program.Command {
             throw WrongUse(
                 "«\(name)»: \(names.isEmpty ? "" : "no sensor of that name is configured (there are \(names.joined(separator: ", "))); ")\(error)")
         }
-        let sensor = try spec.open(sysfs: settings.sysfs, startingAfter: nil)
+        let sensor = try spec.open(sysfs: settings.sysfs, startingAfter: nil, period: .seconds(period))
+        defer { sensor.stop() }
         let reading = PatientReading(sensor)
         let lines = ReadingLines(sensor: configured?.name.name ?? "\(spec)", format: format)
         StandardOutput.write(lines.header)
@@ -88,7 +90,7 @@ extension Program.Command {
                 failed += 1
                 StandardError.write("vaho-edge read: \(error)\n")
             }
-            guard number < count, sensor.identity.spacing == nil else { continue }
+            guard number < count, sensor.identity.pace == .asked else { continue }
             due += .seconds(period)
             try await Task.sleep(until: due)
         }

@@ -1,0 +1,95 @@
+import Foundation
+import Measures
+@testable import Sensors
+import Testing
+
+@Suite struct SpokenReadingTests {
+    @Test(
+        arguments: [
+            ("45.25", 45_250, nil, nil), ("45.25,21.5", 45_250, 21_500, nil), (" 45.25 , 21.5 , 1013.25\r", 45_250, 21_500, 101_325),
+            ("45,,1000", 45_000, nil, 100_000), ("humidity_pct=45.25 temperature_c=-3", 45_250, -3_000, nil),
+            ("battery=2.9 pressure_hpa=990.5 humidity_pct=61", 61_000, nil, 99_050),
+        ] as [(String, Int32, Int32?, Int32?)])
+    func `a line is understood in both shapes`(line: String, humidity: Int32, temperature: Int32?, pressure: Int32?) throws {
+        #expect(try SpokenReading.sample(line) == Sample(humidityMpct: humidity, temperatureMc: temperature, pressurePa: pressure))
+    }
+
+    @Test(arguments: ["", "abc", "45;21", "45,21,1013,7", "temperature_c=3", "humidity_pct=", "45,21,13.2", "humidity_pct=4x", "nan", "1e400"])
+    func `anything else is told by what was expected`(line: String) {
+        #expect(throws: SensorError.self) { try SpokenReading.sample(line) }
+    }
+
+    @Test func `an impossible humidity is kept and flagged`() throws {
+        #expect(try SpokenReading.sample("250") == Sample(humidityMpct: 250_000, flags: .impossible))
+    }
+}
+
+/// Real processes; each read waits for what its program prints.
+@Suite struct CommandSensorTests {
+    private func sensor(_ command: String, period: Duration = .milliseconds(10)) -> CommandSensor { CommandSensor(command, period: period) }
+
+    @Test(.timeLimit(.minutes(1))) func `a program that goes on is read line by line; comments and blank lines are none`() async throws {
+        let sensor = sensor("echo '# bridge 1.2'; echo; for i in 41 42 43; do echo $i,20; sleep 1.2; done; sleep 100")
+        defer { sensor.stop() }
+        for mpct: Int32 in [41_000, 42_000, 43_000] { #expect(try await sensor.read() == Sample(humidityMpct: mpct, temperatureMc: 20_000)) }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a program that prints once and ends is started again`() async throws {
+        let sensor = sensor("echo $$ >> \(marks); echo 55")
+        #expect(try await sensor.read()?.humidityMpct == 55_000)
+        #expect(try await sensor.read()?.humidityMpct == 55_000)
+        #expect(try String(contentsOfFile: marks, encoding: .utf8).split(separator: "\n").count == 2)
+    }
+
+    @Test(
+        .timeLimit(.minutes(1)),
+        arguments: [
+            ("exit 3", "ended with code 3"), ("kill -9 $$", "ended with code 137"), ("true", "ended without a line"),
+            ("printf 44", "«44» has no line break"),
+            ("echo no humidity", "«no humidity» is no number"), ("head -c 9000 /dev/zero | tr '\\0' x; sleep 100", "more than 256 bytes"),
+            ("/no/such/program", "ended with code 127"),
+        ])
+    func `what goes wrong is told`(command: String, words: String) async throws {
+        let sensor = sensor(command)
+        defer { sensor.stop() }
+        let error = await #expect(throws: SensorError.self) { try await sensor.read() }
+        #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `after a line that is none the next one counts`() async throws {
+        let sensor = sensor("echo nonsense; sleep 1.2; echo 47; sleep 100")
+        defer { sensor.stop() }
+        await #expect(throws: SensorError.self) { try await sensor.read() }
+        #expect(try await sensor.read()?.humidityMpct == 47_000)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `of a flood the newest line counts, one a second, in little memory`() async throws {
+        let sensor = sensor("i=0; while :; do i=$((i+1)); echo 40.$((i % 10)); done")
+        defer { sensor.stop() }
+        _ = try await sensor.read()
+        let since = ContinuousClock.now
+        _ = try await sensor.read()
+        #expect(ContinuousClock.now - since >= CommandSensor.leastSpacing - .milliseconds(5))
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `stopping ends all that the command started`() async throws {
+        let sensor = sensor("echo $$ > \(marks); sleep 1000 & echo 50; wait")
+        _ = try await sensor.read()
+        let group = try #require(Int32(try String(contentsOfFile: marks, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)))
+        #expect(try living(group) == 2)
+        sensor.stop()
+        await #expect(throws: SensorError.self) { try await sensor.read() }  // it has seen the end, and reaped it
+        #expect(try living(group) == 0)
+    }
+
+    /// Processes of a group that are more than an entry which nobody has collected.
+    private func living(_ group: Int32) throws -> Int {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc").filter { name in
+            guard Int32(name) != nil, let stat = try? String(contentsOfFile: "/proc/\(name)/stat", encoding: .utf8) else { return false }
+            let fields = stat.split(separator: ")").last?.split(separator: " ") ?? []
+            return fields.count > 2 && fields[0] != "Z" && Int32(fields[2]) == group
+        }.count
+    }
+
+    private let marks = FileManager.default.temporaryDirectory.path + "/vaho-marks-\(UInt64.random(in: 0...(.max)))"
+}
