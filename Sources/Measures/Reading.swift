@@ -36,10 +36,14 @@ package struct ReadingFlags: OptionSet, Sendable, Hashable {
     package static let unchecked = ReadingFlags(rawValue: 1 << 3)  // the chip offers a checksum, the driver has none
     package static let simulated = ReadingFlags(rawValue: 1 << 4)
     package static let replayed = ReadingFlags(rawValue: 1 << 5)
+    // What quality control found beside the readings before.
+    package static let saturated = ReadingFlags(rawValue: 1 << 6)  // at or beyond an end of 0 to 100 %
+    package static let jumped = ReadingFlags(rawValue: 1 << 7)  // further than air goes in that time
+    package static let flat = ReadingFlags(rawValue: 1 << 8)  // unchanged for longer than this resolution stays
 
     private static let named: [(flag: ReadingFlags, name: String)] = [
         (.impossible, "impossible"), (.clamped, "clamped"), (.cached, "cached"), (.unchecked, "unchecked"), (.simulated, "simulated"),
-        (.replayed, "replayed"),
+        (.replayed, "replayed"), (.saturated, "saturated"), (.jumped, "jumped"), (.flat, "flat"),
     ]
     /// For people and for JSON.
     package var names: [String] { ReadingFlags.named.filter { contains($0.flag) }.map(\.name) }

@@ -6,6 +6,14 @@ package import Measures
 package struct SimulatedAir: Sendable {
     package enum Setting: String, Sendable, CaseIterable { case room, outdoor }
 
+    /// What a sensor in this air does wrong, where that is asked for.
+    package enum Fault: Sendable, CaseIterable {
+        case silent  // no answer
+        case impossible  // 250 %
+        case stuck  // what it said when the fault began
+        case jumping  // forty percent off
+    }
+
     private let seed: UInt64
     private let setting: Setting
 
@@ -26,6 +34,15 @@ package struct SimulatedAir: Sendable {
             let occupied = max(0, wave(hours / 24 - 0.1)) * (0.5 + 0.5 * noise(hours / 3, stream: 4).magnitude)
             return bounded(47 + 3 * weather + 5 * occupied + 0.25 * flicker, 20.5 + 0.8 * day + 0.05 * flicker)
         }
+    }
+
+    /// Faults last ten minutes.
+    /// - Parameter percent: of the time.
+    package func fault(at instant: Instant, percent: Double) -> (fault: Fault, since: Instant)? {
+        let span = instant.ms / 600_000
+        guard (random(span, 5) + 1) * 50 < percent else { return nil }
+        let kind = Int((random(span, 6) + 1) / 2 * Double(Fault.allCases.count))
+        return (Fault.allCases[max(0, min(Fault.allCases.count - 1, kind))], Instant(ms: span * 600_000))
     }
 
     private func bounded(_ percent: Double, _ celsius: Double) -> (humidity: RelativeHumidity, temperature: Temperature) {

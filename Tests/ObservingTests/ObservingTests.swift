@@ -88,3 +88,32 @@ private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 
         #expect(Set(means).count == 1)
     }
 }
+
+@Suite struct QualityTrackingTests {
+    private func flags(_ readings: [(seconds: Int64, mpct: Int32)]) -> [ReadingFlags] {
+        var tracking = QualityTracking()
+        return readings.map { tracking.flags(of: $0.mpct, at: Instant(ms: 1_700_000_000_000 + $0.seconds * 1_000)) }
+    }
+
+    @Test func `a step beyond what air does in that time is flagged, a shower and a gap are not`() {
+        #expect(flags([(0, 40_000), (60, 75_000), (120, 40_000), (121, 52_000), (3_600, 90_000)]) == [[], [], [], .jumped, []])
+    }
+
+    @Test func `the ends of the range are flagged`() {
+        #expect(flags([(0, 100_000), (60, 99_999), (120, 101_500), (180, 99_000), (3_600, 0)]) == [.saturated, [], .saturated, [], .saturated])
+    }
+
+    // A minute apart; the first step shows the resolution.
+    @Test(arguments: [(40, 3), (200, 24), (1_000, 72)] as [(Int32, Int64)])
+    func `a line that stays flat for longer than its resolution lets expect is flagged, until it moves`(step: Int32, hours: Int64) {
+        let still = (1...(hours * 60 + 30)).map { (seconds: $0 * 60, mpct: 50_000 + step) }
+        let found = flags([(0, 50_000)] + still + [(still.last.map { $0.seconds + 60 } ?? 0, 50_000)])
+        #expect(found.firstIndex(of: .flat) == Int(hours * 60) + 1)
+        #expect(found.last == [])
+        #expect(found.count { $0 == .flat } == 30)
+    }
+
+    @Test func `a few slow readings that agree are no flat line`() {
+        #expect(flags([(0, 50_000), (60, 50_010), (7_200, 50_010), (14_400, 50_010), (86_400, 50_010)]).allSatisfy { $0 == [] })
+    }
+}

@@ -2,6 +2,7 @@ import Foundation
 import Measures
 import Sensors
 import Simulation
+import Synchronization
 import Testing
 
 @Suite struct ReplaySensorTests {
@@ -61,6 +62,32 @@ import Testing
     func `what is wrong is said with the nearest right one`(text: String, message: String) {
         let error = #expect(throws: SensorError.self) { try SensorSpec(text) }
         #expect(error?.description.contains(message) == true)
+    }
+
+    @Test func `a simulated sensor is faulty as often as asked, in each way, the same for the same seed`() async throws {
+        let start = Instant(ms: 1_700_000_000_000)
+        let time = Mutex(start)
+        func sensor(_ percent: Int) -> SimulatedSensor { SimulatedSensor(.room, seed: 3, faultPercent: percent, now: { time.withLock { $0 } }) }
+        func said(_ sensor: SimulatedSensor) async throws -> [Sample?] {
+            var said: [Sample?] = []
+            for minute in 0..<20_000 {
+                time.withLock { $0 = start + .seconds(60 * minute) }
+                said.append(try? await sensor.read())
+            }
+            return said
+        }
+        let good = try await said(sensor(0))
+        let faulty = try await said(sensor(5))
+        #expect(good.allSatisfy { $0?.flags == .simulated })
+        let wrong = zip(good, faulty).filter { $0 != $1 }.count
+        #expect((600...1_400).contains(wrong))
+        #expect(faulty.contains { $0 == nil } && faulty.contains { $0?.flags.contains(.impossible) == true })
+        #expect(
+            zip(good, faulty).contains {
+                ($0?.humidityMpct ?? 0) - ($1?.humidityMpct ?? 0) == 40_000 || ($1?.humidityMpct ?? 0) - ($0?.humidityMpct ?? 0) == 40_000
+            })
+        #expect(try await said(sensor(5)) == faulty)
+        #expect(try "\(SensorSpec("simulated:outdoor,seed=7,faults=2"))" == "simulated:outdoor,seed=7,faults=2")
     }
 
     @Test func `simulated air comes as a reading`() async throws {

@@ -27,19 +27,22 @@ struct Sampler: Service {
 
     func run() async throws {
         var outage = outage
-        let reading = PatientReading(sensor)
+        var quality = QualityTracking()
+        let asking = PatientReading(sensor)
         defer { sensor.stop() }
         var due = ContinuousClock.now
         while !Task.isCancelled {
             var pause = sensor.identity.pace == .asked ? period : .zero
             do {
-                guard let sample = try await reading.read(within: sensor.identity.patience) else {
+                guard let sample = try await asking.read(within: sensor.identity.patience) else {
                     log(.info, "recording ended", ["sensor": name])
                     if let hole = outage.end(name, at: outage.lastAt ?? clock.now) { await put(.hole(hole)) }
                     return try await Task.sleep(for: .seconds(1 << 40))  // the others go on
                 }
                 if let takenAt = sample.takenAt { try await Task.sleep(for: clock.realTime(until: takenAt)) }
-                await take(stamped(sample), &outage)
+                var reading = stamped(sample)
+                if let mpct = reading.humidityMpct { reading.flags.formUnion(quality.flags(of: mpct, at: reading.takenAt)) }
+                await take(reading, &outage)
             } catch is CancellationError {
                 throw CancellationError()
             } catch {

@@ -6,7 +6,7 @@ internal import Text
 package enum SensorSpec: Sendable, Equatable, CustomStringConvertible {
     case kernel(KernelDevice.Interface, KernelDeviceName)
     case i2c(I2CAddress)
-    case simulated(SimulatedAir.Setting, seed: UInt64)
+    case simulated(SimulatedAir.Setting, seed: UInt64, faultPercent: Int = 0)
     case replay(path: String)
     case command(String)
 
@@ -38,16 +38,19 @@ package enum SensorSpec: Sendable, Equatable, CustomStringConvertible {
     private static func simulated(_ options: String) throws(SensorError) -> SensorSpec {
         var setting = SimulatedAir.Setting.room
         var seed: UInt64 = 1
+        var faultPercent = 0
         for option in options.split(separator: ",") {
             if let known = SimulatedAir.Setting(rawValue: String(option)) {
                 setting = known
             } else if option.hasPrefix("seed="), let number = UInt64(option.dropFirst(5)) {
                 seed = number
+            } else if option.hasPrefix("faults="), let number = Int(option.dropFirst(7)), (0...100).contains(number) {
+                faultPercent = number
             } else {
-                throw SensorError("«\(option)» is not an option of simulated: room, outdoor, seed=NUMBER")
+                throw SensorError("«\(option)» is not an option of simulated: room, outdoor, seed=NUMBER, faults=PERCENT")
             }
         }
-        return .simulated(setting, seed: seed)
+        return .simulated(setting, seed: seed, faultPercent: faultPercent)
     }
 
     /// Makes the sensor ready; it is looked for when it is first read.
@@ -59,7 +62,7 @@ package enum SensorSpec: Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .kernel(let interface, let name): KernelSensor(interface, name: name, sysfs: sysfs)
         case .i2c(let place): I2CSensor(place)
-        case .simulated(let setting, let seed): SimulatedSensor(setting, seed: seed)
+        case .simulated(let setting, let seed, let faultPercent): SimulatedSensor(setting, seed: seed, faultPercent: faultPercent)
         case .command(let text): CommandSensor(text, period: period)
         case .replay(let path): try ReplaySensor(path: path, startingAfter: startingAfter)
         }
@@ -70,7 +73,8 @@ package enum SensorSpec: Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .kernel(let interface, let name): "\(interface.rawValue):\(name)"
         case .i2c(let place): "i2c:\(place)"
-        case .simulated(let setting, let seed): "simulated:\(setting.rawValue),seed=\(seed)"
+        case .simulated(let setting, let seed, let faultPercent):
+            "simulated:\(setting.rawValue),seed=\(seed)\(faultPercent > 0 ? ",faults=\(faultPercent)" : "")"
         case .replay(let path): "replay:\(path)"
         case .command(let text): "command:\(text)"
         }

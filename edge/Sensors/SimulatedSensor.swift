@@ -1,19 +1,38 @@
-internal import Measures
+package import Measures
+internal import Observing
 internal import Runtime
 package import Simulation
 
-/// Air that never was; for a look at the product without a sensor.
+/// Air that never was; for a look at the product without a sensor, and with faults, for a look at what it does about them.
 package actor SimulatedSensor: Sensor {
     package nonisolated let identity: SensorIdentity
     private let air: SimulatedAir
+    private let faultPercent: Double
+    private let now: @Sendable () -> Instant
 
-    package init(_ setting: SimulatedAir.Setting, seed: UInt64) {
+    /// - Parameter faultPercent: of the time that the sensor is faulty.
+    package init(
+        _ setting: SimulatedAir.Setting, seed: UInt64, faultPercent: Int = 0, now: @escaping @Sendable () -> Instant = { LabelClock.wallClock }
+    ) {
         air = SimulatedAir(setting, seed: seed)
+        self.faultPercent = Double(faultPercent)
+        self.now = now
         identity = SensorIdentity(kind: "simulated", driver: setting.rawValue, serial: String(seed))
     }
 
-    package func read() -> Sample? {
-        let (humidity, temperature) = air.air(at: LabelClock.wallClock)
-        return Sample(humidityMpct: Milli.whole(humidity.percent), temperatureMc: Milli.whole(temperature.celsius), flags: .simulated)
+    package func read() throws -> Sample? {
+        let now = now()
+        let (fault, since) = air.fault(at: now, percent: faultPercent) ?? (nil, now)
+        let (humidity, temperature) = air.air(at: fault == .stuck ? since : now)
+        var sample = Sample(humidityMpct: Milli.whole(humidity.percent), temperatureMc: Milli.whole(temperature.celsius), flags: .simulated)
+        switch fault {
+        case .silent: throw SensorError("the simulated sensor does not answer", isPassing: true)
+        case .impossible:
+            sample.humidityMpct = 250_000
+            sample.flags.insert(.impossible)
+        case .jumping: sample.humidityMpct = Milli.whole(humidity.percent > 50 ? humidity.percent - 40 : humidity.percent + 40)
+        case .stuck, nil: break
+        }
+        return sample
     }
 }

@@ -1,0 +1,47 @@
+package import Measures
+
+/// What is suspicious in a sensor's readings beside those before: kept beside the value as flags, for people and for the cloud's
+/// watch. A suspicious reading is still observed: ventilation is as sudden as a loose wire, and fog as flat as a dead chip.
+///
+/// The tests are those of QARTOD (U.S. IOOS, Manual for Real-Time Quality Control of In-situ Temperature and Salinity Data): rate
+/// of change, flat line, and the ends of the range. A value; constant time and memory.
+package struct QualityTracking: Sendable {
+    private var last: (mpct: Int32, at: Instant)?
+    private var flatSince: Instant?
+    private var flatCount = 0
+    private var resolution: Int32?  // the least step seen, in thousandths of a percent
+
+    /// A jump is more than this at once, and so much for each second since the reading before.
+    static let jump: Int32 = 10_000
+    static let jumpPerSecond: Int32 = 500
+    static let leastFlat = 12  // readings
+
+    package init() {}
+
+    /// How long a sensor of this resolution may stand still: one that shows noise flickers within the hour, one of whole percent
+    /// stays for days in a still room.
+    static func longestFlat(resolution: Int32?) -> Duration {
+        guard let resolution else { return .seconds(24 * 3_600) }
+        return .seconds(resolution <= 100 ? 3 * 3_600 : resolution < 1_000 ? 24 * 3_600 : 72 * 3_600)
+    }
+
+    /// - Returns: the flags that this reading adds to what its driver said.
+    package mutating func flags(of mpct: Int32, at instant: Instant) -> ReadingFlags {
+        var flags: ReadingFlags = []
+        if mpct <= 0 || mpct >= 100_000 { flags.insert(.saturated) }
+        defer { last = (mpct, instant) }
+        guard let last, instant > last.at else { return flags }
+        let step = (Int64(mpct) - Int64(last.mpct)).magnitude
+        let seconds = Int64((instant - last.at).ms / 1_000)
+        if step > UInt64(Self.jump) + UInt64(min(seconds, 1_000)) * UInt64(Self.jumpPerSecond) { flags.insert(.jumped) }
+        if step == 0 {
+            flatSince = flatSince ?? last.at
+            flatCount += 1
+            if let flatSince, flatCount >= Self.leastFlat, instant - flatSince >= Self.longestFlat(resolution: resolution) { flags.insert(.flat) }
+        } else {
+            (flatSince, flatCount) = (nil, 0)
+            resolution = min(resolution ?? .max, Int32(clamping: step))
+        }
+        return flags
+    }
+}
