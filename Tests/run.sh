@@ -34,6 +34,9 @@ bin=$PWD/.build-release/bin
 deploy/build.sh --out "$bin"
 Tests/check-binaries.sh "$bin" .build-test/debug
 
+heading "the service's files, by systemd's own tools"
+Tests/systemd.sh "$bin"
+
 heading "the demonstration, cloud taken away in between"
 deploy/demo.sh --check --stay-offline --binaries "$bin"
 

@@ -59,3 +59,29 @@ static inline int clinux_smbus_write(int descriptor, unsigned char reg, unsigned
     struct i2c_smbus_ioctl_data call = { .read_write = I2C_SMBUS_WRITE, .command = reg, .size = I2C_SMBUS_BYTE_DATA, .data = &data };
     return ioctl(descriptor, I2C_SMBUS, &call);
 }
+
+// A message to the service manager: one datagram to a socket by path, or by abstract name behind an @.
+#include <errno.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static inline int clinux_notify(const char *where, const char *message, size_t count) {
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    size_t length = strlen(where);
+    if (length < 2 || length >= sizeof(address.sun_path)) {
+        errno = EINVAL;
+        return -1;
+    }
+    memcpy(address.sun_path, where, length);
+    if (where[0] == '@') address.sun_path[0] = 0;
+    int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return -1;
+    ssize_t sent = sendto(
+        descriptor, message, count, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
+    int code = errno;
+    close(descriptor);
+    errno = code;
+    return sent < 0 ? -1 : 0;
+}

@@ -1,3 +1,4 @@
+internal import Console
 internal import HTTPClient
 internal import Measures
 internal import Observing
@@ -77,6 +78,10 @@ package struct EdgeDaemon {
                     client: HTTPClient(settings: http),
                     store: store, intake: intake, clock: clock, log: log.component("uplink")))
         }
+        services.append(
+            ServiceManager(
+                environment: ProcessEnvironment.all, status: "\(opened.count) \(opened.count == 1 ? "sensor" : "sensors"), device \(settings.device)",
+                log: log, pulse: { await forecasts.pulse() }))
         log(.info, "running", ["device": settings.device, "sensors": opened.count, "epoch": await store.current.epoch, "version": EdgeVersion.text])
         try await Services.run(services)
         do { try await store.saveDelivery() } catch {

@@ -108,6 +108,9 @@ actor ForecastService: Service {
         goOn(sensor, grid: grid, state, unsaved: unsaved)
     }
 
+    /// Returns as long as readings can be taken in.
+    func pulse() {}
+
     func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.takeArrivals() }

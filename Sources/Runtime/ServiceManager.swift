@@ -1,0 +1,43 @@
+internal import CLinux
+internal import Glibc
+
+/// Tells systemd, or whoever set `NOTIFY_SOCKET`, that the program is ready, that it lives, and that it stops (the protocol of
+/// sd_notify(3)). Without a manager it does nothing.
+///
+/// The watchdog is fed only while the pulse answers: what is wedged is started anew.
+package struct ServiceManager: Service {
+    private let socket: String?
+    private let watchdog: Duration?
+    private let status: String
+    private let pulse: @Sendable () async -> Void
+    private let log: Log
+
+    /// - Parameters:
+    ///   - status: one line for people, as `systemctl status` shows it.
+    ///   - pulse: returns when what matters still answers.
+    package init(environment: [String: String], status: String, log: Log, pulse: @escaping @Sendable () async -> Void) {
+        socket = environment["NOTIFY_SOCKET"].flatMap { $0.hasPrefix("/") || $0.hasPrefix("@") ? $0 : nil }
+        let isMine = environment["WATCHDOG_PID"].map { Int32($0) == getpid() } ?? true
+        watchdog = isMine ? environment["WATCHDOG_USEC"].flatMap { Int64($0) }.flatMap { $0 > 0 ? .microseconds($0) : nil } : nil
+        self.status = status
+        self.log = log
+        self.pulse = pulse
+    }
+
+    package func run() async throws {
+        tell("READY=1\nSTATUS=\(status)")
+        defer { tell("STOPPING=1") }
+        guard socket != nil, let watchdog else { return try await Task.sleep(for: .seconds(1 << 40)) }
+        while true {
+            await pulse()
+            tell("WATCHDOG=1")
+            try await Task.sleep(for: watchdog / 3)
+        }
+    }
+
+    private func tell(_ message: String) {
+        guard let socket else { return }
+        guard unsafe clinux_notify(socket, message, message.utf8.count) != 0 else { return }
+        log(.warning, "service manager not told", ["message": message, "error": FileError.words(errno)])
+    }
+}
