@@ -1,0 +1,70 @@
+import Foundation
+import Testing
+
+/// The commands for the bench, over a tree of files as the kernel lays it out.
+@Suite struct SensorCommandTests {
+    private let root = FileManager.default.temporaryDirectory.path + "/vaho-sysfs-\(UInt64.random(in: 0...(.max)))"
+
+    private func write(_ path: String, _ text: String) throws {
+        let file = URL(fileURLWithPath: "\(root)/\(path)")
+        try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try text.write(to: file, atomically: true, encoding: .utf8)
+    }
+
+    private func run(_ arguments: String..., settings: [String: String] = [:]) throws -> (code: Int32, output: String, errors: String) {
+        try RunningProgram.run("vaho-edge", arguments, environment: ["VAHO_SYSFS_ROOT": root].merging(settings) { $1 })
+    }
+
+    @Test func `what the host offers comes as lines for the configuration, with a reading or the reason`() throws {
+        defer { try? FileManager.default.removeItem(atPath: root) }
+        try write("class/hwmon/hwmon0/name", "coretemp\n")
+        try write("class/hwmon/hwmon2/name", "sht4x\n")
+        try write("class/hwmon/hwmon2/humidity1_input", "45123\n")
+        try write("class/hwmon/hwmon2/temp1_input", "21500\n")
+        try write("bus/iio/devices/iio:device0/name", "dht11\n")
+        try write("bus/iio/devices/iio:device0/in_humidityrelative_input", "nonsense\n")
+        try write("class/i2c-dev/i2c-211/dev", "89:211\n")
+        let found = try run("sensors", "--format", "json", settings: ["VAHO_SENSOR_CELLAR": "hwmon:sht3x"])
+        #expect(found.code == 1)  // the configured one
+        let rows = try #require(try JSONSerialization.jsonObject(with: Data(found.output.utf8)) as? [[String: Any]])
+        #expect(
+            rows.map { $0["configuration"] as? String }
+                == [
+                    "VAHO_SENSOR_CELLAR=hwmon:sht3x", "VAHO_SENSOR_DHT11=iio:dht11", "VAHO_SENSOR_SHT4X=hwmon:sht4x",
+                    "VAHO_SENSOR_NAME=i2c:CHIP@211:ADDRESS",
+                ])
+        #expect((rows[0]["problem"] as? String)?.contains("no hwmon device named «sht3x»") == true)
+        #expect((rows[1]["problem"] as? String)?.contains("says «nonsense»") == true)
+        #expect(rows[2]["humidity_pct"] as? Double == 45.123 && rows[2]["problem"] as? String == "")
+        #expect((rows[3]["problem"] as? String)?.contains("modprobe i2c-dev") == true)
+        // A line of it is a configuration.
+        let line = try #require(rows[2]["configuration"] as? String).split(separator: "=")
+        let read = try run("read", "sht4x", "--format", "json", settings: [String(line[0]): String(line[1])])
+        let object = try #require(try JSONSerialization.jsonObject(with: Data(read.output.utf8)) as? [String: Any])
+        #expect(object["sensor"] as? String == "sht4x" && object["dew_point_c"] as? Double == 9.11)
+    }
+
+    @Test func `a host without sensors says what to load; a sensor that is none is told beside those there are`() throws {
+        let none = try run("sensors")
+        #expect(none.code == 0 && none.output.contains("modprobe"))
+        let unknown = try run("read", "celar", settings: ["VAHO_SENSOR_CELLAR": "simulated"])
+        #expect(unknown.code == 2 && unknown.errors.contains("there are cellar"))
+        let wrong = try run("read", "i2c:sht4x@1:0x48")
+        #expect(wrong.code == 2 && wrong.errors.contains("0x44 or 0x45 or 0x46"))
+        let count = try run("read", "simulated", "--count", "0")
+        #expect(count.code == 2)
+    }
+
+    @Test func `readings are printed one by one, as lines, rows or objects`() throws {
+        let csv = try run("read", "command:echo 50,20,1000.5", "--count", "2", "--format", "csv")
+        let lines = csv.output.split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false) }
+        #expect(
+            lines.count == 3
+                && lines[0].joined(separator: ",")
+                    == "sensor,taken_at,humidity_pct,temperature_c,dew_point_c,absolute_humidity_g_m3,pressure_hpa,flags"
+        )
+        #expect(lines.last?.suffix(6).joined(separator: ",") == "50,20,9.26,8.62,1000.50,")
+        let table = try run("read", "simulated:room,seed=2")
+        #expect(table.output.split(separator: "\n").count == 2 && table.output.contains("simulated"))
+    }
+}
