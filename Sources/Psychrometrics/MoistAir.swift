@@ -1,5 +1,20 @@
 package import Measures
 
+/// The water in air of one temperature and humidity, as it is shown.
+package struct WaterInAir: Sendable, Equatable {
+    package let dewPoint: Temperature
+    package let vapourPressure: Double  // Pa
+    package let absoluteHumidity: Double  // g/m³
+
+    /// `nil` where there is no dew point.
+    package init?(_ air: Temperature, _ humidity: RelativeHumidity) {
+        guard let dewPoint = MoistAir.dewPoint(of: air, at: humidity) else { return nil }
+        self.dewPoint = dewPoint
+        vapourPressure = MoistAir.vapourPressure(of: air, at: humidity)
+        absoluteHumidity = MoistAir.absoluteHumidity(of: air, at: humidity)
+    }
+}
+
 /// What temperature and relative humidity say of the water in the air.
 package enum MoistAir {
     // Magnus form over liquid water: saturation pressure within 0.4 % from -40 to 50 °C.

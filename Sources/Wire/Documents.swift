@@ -1,6 +1,6 @@
 package import Forecasting
 package import Measures
-internal import Psychrometrics
+package import Psychrometrics
 package import Text
 
 /// The JSON documents of both programs' HTTP APIs, written in one place so that one page reads both.
@@ -39,6 +39,16 @@ package enum Documents {
         package var step: Duration
         package var state: State
         package var last: Observation?
+        package var pressurePa: Int32?
+        package var mould: MouldIndex?
+
+        package var surface: Temperature?  // of a wall or pane beside the air
+
+        /// Of the last air where it is cooled to the surface: above 100 % water condenses there.
+        package var humidityAtSurface: RelativeHumidity? {
+            guard let surface, let last, let air = last.temperature else { return nil }
+            return MoistAir.humidity(at: surface, of: air, at: last.humidity)
+        }
 
         package init(name: SensorName, kind: String, place: String, step: Duration, state: State, last: Observation?) {
             self.name = name
@@ -73,12 +83,36 @@ package enum Documents {
                         json.field("time", RFC3339.format(ms: last.validAt.ms))
                         json.field("humidity_pct", last.humidity.percent, places: 3)
                         json.field("temperature_c", last.temperature?.celsius, places: 3)
+                        derived(last, sensor, to: &json)
                     }
                 }
             }
         }
         json.array("scores") { json in
             for score in device.scores { json.object { json in Documents.score(score, to: &json) } }
+        }
+    }
+
+    /// What follows from humidity and temperature together; `null` without a temperature.
+    private static func derived(_ last: Observation, _ sensor: Sensor, to json: inout JSONWriter) {
+        let water = last.temperature.flatMap { WaterInAir($0, last.humidity) }
+        json.field("dew_point_c", water?.dewPoint.celsius, places: 2)
+        json.field("vapour_pressure_pa", water?.vapourPressure, places: 0)
+        json.field("absolute_humidity_g_m3", water?.absoluteHumidity, places: 2)
+        json.field("pressure_hpa", sensor.pressurePa.map { Double($0) / 100 }, places: 2)
+        if let surface = sensor.surface, let humidity = sensor.humidityAtSurface, let water {
+            json.object("surface") { json in
+                json.field("temperature_c", surface.celsius, places: 2)
+                json.field("humidity_pct", humidity.percent, places: 1)
+                json.field("above_dew_point_k", surface.celsius - water.dewPoint.celsius, places: 2)
+            }
+        }
+        if let mould = sensor.mould, let air = last.temperature {
+            json.object("mould") { json in
+                json.field("index", mould.value, places: 2)
+                json.field("critical_humidity_pct", MouldIndex.criticalHumidity(at: air)?.percent, places: 1)
+                json.field("growing", MouldIndex.grows(in: air, at: last.humidity))
+            }
         }
     }
 
@@ -154,6 +188,14 @@ package enum Documents {
                         MoistAir.dewPoint(of: Temperature(celsius: $0[lead]), at: RelativeHumidity(percent: forecast.median(lead: lead)))
                     }
                     json.number(dewPoint?.celsius, places: 2)
+                }
+            }
+            json.array("absolute_humidity_g_m3") { json in
+                for lead in leads {
+                    let water = forecast.temperature.map {
+                        MoistAir.absoluteHumidity(of: Temperature(celsius: $0[lead]), at: RelativeHumidity(percent: forecast.median(lead: lead)))
+                    }
+                    json.number(water, places: 2)
                 }
             }
         }

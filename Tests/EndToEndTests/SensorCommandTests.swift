@@ -67,4 +67,40 @@ import Testing
         let table = try run("read", "simulated:room,seed=2")
         #expect(table.output.split(separator: "\n").count == 2 && table.output.contains("simulated"))
     }
+
+    /// Forty days in a damp cellar at 22 °C and 97 %, its wall at 12 °C.
+    @Test(.timeLimit(.minutes(1))) func `what follows from humidity and temperature is shown: water, pressure, the wall, mould`() async throws {
+        defer { try? FileManager.default.removeItem(atPath: root) }
+        let start = 1_790_000_000
+        let rows = (0..<(40 * 24)).map { "\(ISO8601DateFormatter().string(from: Date(timeIntervalSince1970: Double(start + $0 * 3_600)))),97,22" }
+        try write("cellar.csv", "time,humidity_pct,temperature_c\n" + rows.joined(separator: "\n") + "\n")
+        let settings = [
+            "VAHO_STATE_DIR": root + "/state", "VAHO_SENSOR_CELLAR": "replay:\(root)/cellar.csv", "VAHO_SURFACE_CELLAR": "12", "VAHO_LISTEN": "off",
+        ]
+        let edge = try RunningProgram("vaho-edge", ["run", "--speed", "1000000"], environment: settings, folder: root)
+        func last() throws -> [String: Any]? {
+            let status = try run("status", "--format", "json", settings: settings)
+            let json = try? JSONSerialization.jsonObject(with: Data(status.output.utf8)) as? [String: Any]
+            let device = json?["device"] as? [String: Any]
+            return (device?["sensors"] as? [[String: Any]])?.first?["last"] as? [String: Any]
+        }
+        let mould = try await seen("mould has begun to grow") { () -> [String: Any]? in
+            guard let mould = try last()?["mould"] as? [String: Any], let index = mould["index"] as? Double, index >= 1.5 else { return nil }
+            return mould
+        }
+        #expect(mould["growing"] as? Bool == true && mould["critical_humidity_pct"] as? Double == 80)
+        let shown = try #require(try last())
+        #expect(shown["dew_point_c"] as? Double == 21.5)
+        #expect(abs((shown["absolute_humidity_g_m3"] as? Double ?? 0) - 18.8) < 0.1)  // 19.4 g/m³ at saturation
+        #expect(abs((shown["vapour_pressure_pa"] as? Double ?? 0) - 2_566) < 8)  // 97 % of WMO's 26.45 hPa
+        let wall = try #require(shown["surface"] as? [String: Any])
+        #expect((wall["humidity_pct"] as? Double ?? 0) > 150)
+        #expect(wall["above_dew_point_k"] as? Double == -9.5)
+        let table = try run("status", settings: settings).output
+        #expect(table.contains("mould_index") && table.contains("21.5"))
+        edge.signal(SIGTERM)
+        #expect(try await edge.exitCode() == 0)
+        let wrong = try run("sensors", settings: ["VAHO_SENSOR_CELLAR": "simulated", "VAHO_SURFACE_CELLAR": "wall"])
+        #expect(wrong.code == 2 && wrong.errors.contains("VAHO_SURFACE_CELLAR=wall: expected a temperature"))
+    }
 }

@@ -8,13 +8,31 @@ package import Wire
 /// The device as its API, its page and its status command show it; from the store alone.
 package enum DeviceView {
     package static func document(
-        _ device: DeviceID, store: ReadingStore, release: ReleaseName?, refusal: String?, clock: ClockQuality
+        _ device: DeviceID, store: ReadingStore, surfaces: [SensorName: EdgeSettings.Surface], release: ReleaseName?, refusal: String?,
+        clock: ClockQuality
     ) async throws -> Documents.Device {
         let counts = try await store.counts()
-        let sensors = try await store.sensorStatuses().map { status in
-            Documents.Sensor(
+        let statuses = try await store.sensorStatuses()
+        var sensors: [Documents.Sensor] = []
+        for status in statuses {
+            var sensor = Documents.Sensor(
                 name: status.record.sensor, kind: status.record.kind, place: status.record.place, step: status.record.step,
                 state: Documents.Sensor.State(rawValue: status.state) ?? .ok, last: status.last)
+            sensor.pressurePa = status.pressurePa
+            if let last = status.last {
+                sensor.mould = try await store.mouldIndex(sensor: status.id, at: last.validAt)
+                switch surfaces[status.record.sensor] {
+                case .at(let temperature): sensor.surface = temperature
+                case .measured(let other):
+                    // One that has fallen silent says nothing of now.
+                    let there = statuses.first { $0.record.sensor == other }?.last
+                    if let there, let temperature = there.temperature, abs((there.validAt - last.validAt).ms) <= 3_600_000 {
+                        sensor.surface = temperature
+                    }
+                case nil: break
+                }
+            }
+            sensors.append(sensor)
         }
         return Documents.Device(
             id: device, lastSeenAt: sensors.compactMap { $0.last?.validAt }.max(), backlog: counts.backlog, clock: clock, release: release,

@@ -65,7 +65,8 @@ package struct EdgeDaemon {
         if let endpoint = settings.listen {
             services.append(
                 LocalAPI(
-                    device: settings.device, endpoint: endpoint, store: store, newest: newest, intake: intake, clock: clock, log: log.component("api")
+                    device: settings.device, surfaces: settings.surfaces, endpoint: endpoint, store: store, newest: newest, intake: intake,
+                    clock: clock, log: log.component("api")
                 ))
         }
         if let cloud = settings.cloud {

@@ -3,6 +3,7 @@ package import Measures
 internal import Releases
 package import Runtime
 package import Sensors
+internal import Text
 
 /// All of the edge's configuration, checked; every problem is reported at once.
 package struct EdgeSettings: Sendable {
@@ -24,6 +25,17 @@ package struct EdgeSettings: Sendable {
         package let name: SensorName
         package let spec: SensorSpec
         package let place: String
+        package let surface: Surface?
+    }
+
+    /// How cold the wall or pane beside a sensor's air is.
+    package enum Surface: Sendable, Equatable {
+        case at(Temperature)
+        case measured(SensorName)  // that sensor's temperature
+    }
+
+    package var surfaces: [SensorName: Surface] {
+        Dictionary(sensors.compactMap { sensor in sensor.surface.map { (sensor.name, $0) } }) { first, _ in first }
     }
 
     package struct Cloud: Sendable {
@@ -86,7 +98,8 @@ package struct EdgeSettings: Sendable {
             }
             let place = settings.text("VAHO_PLACE_\(key)", default: "")
             if place.utf8.count > 200 { settings.problem("VAHO_PLACE_\(key): a place has at most 200 bytes") }
-            do { sensors.append(ConfiguredSensor(name: name, spec: try SensorSpec(value), place: place)) } catch {
+            let surface = surface(&settings, "VAHO_SURFACE_\(key)")
+            do { sensors.append(ConfiguredSensor(name: name, spec: try SensorSpec(value), place: place, surface: surface)) } catch {
                 settings.problem("VAHO_SENSOR_\(key)=\(value): \(error)")
             }
         }
@@ -97,6 +110,22 @@ package struct EdgeSettings: Sendable {
             settings.problem("VAHO_SENSOR_…: a replay has a clock of its own and cannot run beside live sensors")
         }
         return sensors
+    }
+
+    private static func surface(_ settings: inout Settings, _ key: String) -> Surface? {
+        guard let text = settings.optional(key) else { return nil }
+        if let celsius = NumberText.decimal(text) {
+            guard (-60...90).contains(celsius) else {
+                settings.problem("\(key)=\(text): expected a temperature of -60 to 90 °C")
+                return nil
+            }
+            return .at(Temperature(celsius: celsius))
+        }
+        guard let name = SensorName(text.lowercased()), settings.group("VAHO_SENSOR_").contains(where: { $0.name.lowercased() == name.name }) else {
+            settings.problem("\(key)=\(text): expected a temperature in °C, or the name of a configured sensor on the surface")
+            return nil
+        }
+        return .measured(name)
     }
 
     private static func cloud(_ settings: inout Settings) -> Cloud? {

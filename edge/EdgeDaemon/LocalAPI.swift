@@ -10,6 +10,7 @@ internal import Wire
 /// The device's own face: readings, forecasts, status, metrics and the page, with or without a network.
 struct LocalAPI: Service {
     let device: DeviceID
+    let surfaces: [SensorName: EdgeSettings.Surface]
     let endpoint: Endpoint
     let store: ReadingStore
     let newest: NewestForecasts
@@ -99,7 +100,7 @@ struct LocalAPI: Service {
         let now = clock.now
         let quality = clock.quality
         let view = try await DeviceView.document(
-            device, store: store, release: intake.active.current?.name, refusal: await intake.refusal, clock: quality)
+            device, store: store, surfaces: surfaces, release: intake.active.current?.name, refusal: await intake.refusal, clock: quality)
         return DeviceView.json(view, counts: try await store.counts(), holes: try await store.holes(limit: 20), now: now)
     }
 

@@ -108,17 +108,24 @@ extension Program.Command {
         let active = intake.active.current
         let release = active?.name
         let counts = try await store.counts()
+        let view = try await DeviceView.document(
+            settings.device, store: store, surfaces: settings.surfaces, release: release, refusal: nil, clock: LabelClock.live().quality)
         if format == .json {
-            let view = try await DeviceView.document(settings.device, store: store, release: release, refusal: nil, clock: LabelClock.live().quality)
             let bytes = DeviceView.json(view, counts: counts, holes: try await store.holes(limit: 20), now: LabelClock.wallClock)
             StandardOutput.write(String(decoding: bytes, as: UTF8.self) + "\n")
             return
         }
-        var sensors = Table([.text("sensor"), .text("kind"), .text("state"), .text("last"), .number("humidity_pct"), .number("temperature_c")])
-        for status in statuses {
+        var sensors = Table([
+            .text("sensor"), .text("kind"), .text("state"), .text("last"), .number("humidity_pct"), .number("temperature_c"), .number("dew_point_c"),
+            .number("g_m3"), .number("hpa"), .number("wall_pct"), .number("mould_index"),
+        ])
+        for (status, shown) in zip(statuses, statuses.map { status in view.sensors.first { $0.name == status.record.sensor } }) {
+            let water = status.last.flatMap { last in last.temperature.flatMap { WaterInAir($0, last.humidity) } }
             sensors.row([
                 status.record.sensor.name, status.record.kind, status.state, status.last.map { RFC3339.format(ms: $0.validAt.ms) } ?? "",
-                fixed(status.last?.humidity.percent, 1), fixed(status.last?.temperature?.celsius, 1),
+                fixed(status.last?.humidity.percent, 1), fixed(status.last?.temperature?.celsius, 1), fixed(water?.dewPoint.celsius, 1),
+                fixed(water?.absoluteHumidity, 1), fixed(status.pressurePa.map { Double($0) / 100 }, 1),
+                fixed(shown?.humidityAtSurface?.percent, 0), fixed(shown?.mould?.value, 2),
             ])
         }
         sensors.write(format)

@@ -117,17 +117,13 @@ struct ReadingLines {
     func line(_ sample: Sample, takenAt: Instant) -> String {
         let humidity = sample.humidityMpct.map { RelativeHumidity(percent: Double($0) / 1_000) }
         let temperature = sample.temperatureMc.map { Temperature(celsius: Double($0) / 1_000) }
-        var dewPoint: Double?
-        var water: Double?
-        if let humidity, let temperature {
-            dewPoint = MoistAir.dewPoint(of: temperature, at: humidity)?.celsius
-            water = MoistAir.absoluteHumidity(of: temperature, at: humidity)
-        }
+        let water = humidity.flatMap { humidity in temperature.flatMap { WaterInAir($0, humidity) } }
         let pressure = sample.pressurePa.map { Double($0) / 100 }
         guard format == .json else {
             let cells = [
-                RFC3339.format(ms: takenAt.ms), thousandths(sample.humidityMpct), thousandths(sample.temperatureMc), fixed(dewPoint, 2),
-                fixed(water, 2),
+                RFC3339.format(ms: takenAt.ms), thousandths(sample.humidityMpct), thousandths(sample.temperatureMc),
+                fixed(water?.dewPoint.celsius, 2),
+                fixed(water?.absoluteHumidity, 2),
                 fixed(pressure, 2), sample.flags.names.joined(separator: " "),
             ]
             return format == .csv ? ([sensor] + cells).map { CSV.field($0) }.joined(separator: ",") + "\n" : table(cells)
@@ -138,8 +134,8 @@ struct ReadingLines {
             json.field("taken_at", RFC3339.format(ms: takenAt.ms))
             json.field("humidity_pct", humidity?.percent, places: 3)
             json.field("temperature_c", temperature?.celsius, places: 3)
-            json.field("dew_point_c", dewPoint, places: 2)
-            json.field("absolute_humidity_g_m3", water, places: 2)
+            json.field("dew_point_c", water?.dewPoint.celsius, places: 2)
+            json.field("absolute_humidity_g_m3", water?.absoluteHumidity, places: 2)
             if let pressure { json.field("pressure_hpa", pressure, places: 2) }
             json.array("flags") { json in for name in sample.flags.names { json.string(name) } }
         }

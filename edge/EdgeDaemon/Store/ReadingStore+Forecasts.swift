@@ -62,6 +62,7 @@ extension ReadingStore {
 
     /// Forgets what the grid made of readings from a row on: their time has turned out to be another.
     package func forgetOutcomes(from key: Int64) throws {
+        moulds = [:]
         try commit {
             for sensor in sensors.values.sorted() {
                 var delete = try database.prepare("DELETE FROM observation WHERE sensor = ? AND through >= ?")
@@ -129,7 +130,7 @@ extension ReadingStore {
         return observations
     }
 
-    private func forEachObservation(of sensor: Int64, since: Instant, _ body: (Observation) -> Void) throws {
+    func forEachObservation(of sensor: Int64, since: Instant, _ body: (Observation) -> Void) throws {
         var select = try database.prepare(
             "SELECT valid_at_ms, humidity_mpct, temperature_mc FROM observation WHERE sensor = ? AND valid_at_ms > ? ORDER BY valid_at_ms")
         try select.bind(sensor, at: 1)

@@ -1,5 +1,6 @@
 package import Measures
 internal import Observing
+internal import Psychrometrics
 internal import SQLite
 package import Wire
 
@@ -10,6 +11,7 @@ extension ReadingStore {
         package let record: SensorRecord
         package let state: String
         package let last: Observation?
+        package let pressurePa: Int32?
     }
 
     package func sensorStatuses() throws -> [SensorStatus] {
@@ -22,9 +24,26 @@ extension ReadingStore {
                     validAt: reading.takenAt, humidity: RelativeHumidity(percent: Double(reading.humidityMpct ?? 0) / 1_000),
                     temperature: reading.temperatureMc.map { Temperature(celsius: Double($0) / 1_000) })
             }
-            statuses.append(SensorStatus(id: select.integer(0), record: record, state: select.text(2), last: newest))
+            statuses.append(
+                SensorStatus(
+                    id: select.integer(0), record: record, state: select.text(2), last: newest,
+                    pressurePa: newestReadings[select.integer(0)]?.pressurePa))
         }
         return statuses
+    }
+
+    /// The mould index that the last months' observations with a temperature make; `nil` without any. What was summed before is kept.
+    func mouldIndex(sensor: Int64, at now: Instant) throws -> MouldIndex? {
+        var (last, index) = moulds[sensor] ?? (now - ReadingStore.mouldMemory, nil)
+        try forEachObservation(of: sensor, since: last) { observation in
+            guard let temperature = observation.temperature else { return }
+            let span = index == nil ? .zero : observation.validAt - last
+            index = index ?? MouldIndex()
+            index?.advance(temperature, observation.humidity, for: span)
+            last = observation.validAt
+        }
+        moulds[sensor] = (last, index)
+        return index
     }
 
     /// How much the daemon has caused to be written; kept for the status command.

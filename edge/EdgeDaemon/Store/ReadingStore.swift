@@ -1,6 +1,7 @@
 internal import Glibc
 package import Measures
 package import Runtime
+internal import Psychrometrics
 internal import SQLite
 internal import Text
 internal import Wire
@@ -29,6 +30,9 @@ package actor ReadingStore {
     var corrections: [ClockCorrection] = []
     /// Counted once, then kept: a page that asks every two seconds must not scan the log.
     var readingCount: Int64 = 0
+    /// How far back mould is looked for, and how far that has come, by sensor.
+    static let mouldMemory: Duration = .seconds(120 * 86_400)
+    var moulds: [Int64: (through: Instant, index: MouldIndex?)] = [:]
     var newestReadings: [Int64: Reading] = [:]  // by sensor
     var thinnedThrough: [Int64: Int64] = [:]  // forecasts, by sensor: the highest key looked at
 

@@ -1,0 +1,60 @@
+package import Measures
+
+/// The mould index of Hukka and Viitanen for pine sapwood, 0 (none) to 6 (all covered); 1 is first growth under the microscope, 3
+/// what the eye sees.
+///
+/// Source: A. Hukka, H. A. Viitanen, A mathematical model of mould growth on wooden material, Wood Science and Technology 33 (1999),
+/// 475–485, equations 1 to 7. It is of resawn pine at 0 to 50 °C, for the air right at the wood: plaster, paint and stone are less
+/// kind to mould, a cold wall is moister than the room. An aid to see trends by, no finding.
+package struct MouldIndex: Sendable, Equatable {
+    package private(set) var value = 0.0
+    private var dryHours = 0.0  // since growth was last possible
+    private static let longest = 24.0  // hours of one step: beyond it nobody knows what the air was
+
+    package init() {}
+
+    /// Below it nothing grows, in %; `nil` where the model says nothing: frost, and above 50 °C.
+    package static func criticalHumidity(at air: Temperature) -> RelativeHumidity? {
+        let t = air.celsius
+        guard t > 0, t <= 50 else { return nil }
+        return RelativeHumidity(percent: t > 20 ? 80 : max(80, ((-0.00267 * t + 0.160) * t - 3.13) * t + 100))
+    }
+
+    /// Whether mould grows in this air.
+    package static func grows(in air: Temperature, at humidity: RelativeHumidity) -> Bool {
+        criticalHumidity(at: air).map { humidity.percent >= $0.percent } ?? false
+    }
+
+    /// Weeks at constant air until the index is 1, and until growth is visible (equations 2 and 3, pine, resawn).
+    package static func weeks(at air: Temperature, _ humidity: RelativeHumidity) -> (first: Double, visible: Double) {
+        let (t, h) = (Elementary.log(air.celsius), Elementary.log(min(100, humidity.percent)))
+        return (Elementary.exp(-0.68 * t - 13.9 * h + 66.02), Elementary.exp(-0.74 * t - 12.72 * h + 61.50))
+    }
+
+    /// - Parameter span: that the air was like this; what is longer than a day is taken for a day.
+    package mutating func advance(_ air: Temperature, _ humidity: RelativeHumidity, for span: Duration) {
+        let hours = min(MouldIndex.longest, Double(span.ms) / 3_600_000)
+        guard hours > 0, humidity.percent == humidity.percent, air.celsius == air.celsius else { return }
+        guard let critical = MouldIndex.criticalHumidity(at: air), humidity.percent >= critical.percent else { return decline(hours) }
+        dryHours = 0
+        let percent = min(100, humidity.percent)
+        let (first, visible) = MouldIndex.weeks(at: air, humidity)
+        let k1 = value < 1 ? 1 : 2 / (visible / first - 1)
+        let share = critical.percent < 100 ? (critical.percent - percent) / (critical.percent - 100) : 1
+        let most = 1 + 7 * share - 2 * share * share
+        let k2 = max(0, 1 - Elementary.exp(2.3 * (value - most)))
+        value = min(6, value + hours / 24 * k1 * k2 / (7 * first))
+    }
+
+    /// Drying kills slowly: for six hours, then not until a day has passed, then at half the pace (equation 7).
+    private mutating func decline(_ hours: Double) {
+        func dried(_ from: Double, _ to: Double, within: ClosedRange<Double>) -> Double {
+            max(0, min(to, within.upperBound) - max(from, within.lowerBound))
+        }
+        let end = dryHours + hours
+        let quick = dried(dryHours, end, within: 0...6)
+        let slow = dried(dryHours, end, within: 24...(.greatestFiniteMagnitude))
+        value = max(0, value - 0.00133 * quick - 0.000667 * slow)
+        dryHours = end
+    }
+}
