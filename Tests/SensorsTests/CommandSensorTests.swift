@@ -66,10 +66,9 @@ import Testing
     @Test(.timeLimit(.minutes(1))) func `of a flood the newest line counts, one a second, in little memory`() async throws {
         let sensor = sensor("i=0; while :; do i=$((i+1)); echo 40.$((i % 10)); done")
         defer { sensor.stop() }
-        _ = try await sensor.read()
         let since = ContinuousClock.now
-        _ = try await sensor.read()
-        #expect(ContinuousClock.now - since >= CommandSensor.leastSpacing - .milliseconds(5))
+        for _ in 0..<3 { _ = try await sensor.read() }
+        #expect(ContinuousClock.now - since >= CommandSensor.leastSpacing * 2)
     }
 
     @Test(.timeLimit(.minutes(1))) func `stopping ends all that the command started`() async throws {

@@ -40,7 +40,9 @@ package enum DeviceView {
     }
 
     /// `/v1/status`, and `vaho-edge status --format json`.
-    package static func json(_ device: Documents.Device, counts: ReadingStore.Counts, holes: [Hole], now: Instant) -> [UInt8] {
+    package static func json(_ device: Documents.Device, counts: ReadingStore.Counts, holes: [Hole], alarms: [ReadingStore.RaisedAlarm], now: Instant)
+        -> [UInt8]
+    {
         var json = JSONWriter()
         json.object { json in
             json.field("now", RFC3339.format(ms: now.ms))
@@ -57,6 +59,17 @@ package enum DeviceView {
                 json.field("written_bytes_per_day", counts.writtenPerDay)
                 json.field("uplink", counts.uplink)
                 json.field("only_in_memory", counts.refuge)
+            }
+            json.array("alarms") { json in
+                for alarm in alarms {
+                    json.object { json in
+                        json.field("rule", alarm.rule)
+                        json.field("text", alarm.text)
+                        json.field("sensor", alarm.sensor.name)
+                        json.field("since", RFC3339.format(ms: alarm.since.ms))
+                        json.field("value", alarm.value, places: 3)
+                    }
+                }
             }
             json.array("holes") { json in
                 for hole in holes {

@@ -37,11 +37,18 @@ package struct EdgeDaemon {
 
         let inbox = Inbox<Sampler.Arrival>(limit: 10_000)
         let newest = NewestForecasts()
+        var http = HTTPClient.Settings(userAgent: "vaho-edge/\(EdgeVersion.text)")
+        http.certificateAuthorities = settings.certificateAuthorities
+        let alarms = AlarmDelivery(
+            device: settings.device, command: settings.alarmCommand, webhook: settings.alarmWebhook, client: HTTPClient(settings: http), store: store,
+            log: log.component("alarm"))
+        let rules = RuleWatch(rules: settings.rules, surfaces: settings.surfaces, store: store, delivery: alarms, log: log.component("rules"))
         let forecasts = ForecastService(
             store: store, inbox: inbox, clock: clock, intake: intake, newest: newest, boot: host.boot, commitPeriod: settings.commitPeriod,
+            seen: settings.rules.isEmpty ? nil : rules.inbox,
             log: log.component("forecast"))
         var services: [any Service] = [
-            stop, forecasts,
+            stop, forecasts, rules, alarms,
             Housekeeping(store: store, retention: settings.retention, clock: clock, log: log.component("store")),
         ]
         for (configured, sensor) in opened {
@@ -70,8 +77,6 @@ package struct EdgeDaemon {
                 ))
         }
         if let cloud = settings.cloud {
-            var http = HTTPClient.Settings(userAgent: "vaho-edge/\(EdgeVersion.text)")
-            http.certificateAuthorities = cloud.certificateAuthorities
             services.append(
                 Uplink(
                     device: settings.device, url: cloud.url, token: DeviceToken(cloud.token, path: cloud.tokenFile), period: cloud.syncPeriod,

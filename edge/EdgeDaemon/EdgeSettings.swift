@@ -18,6 +18,10 @@ package struct EdgeSettings: Sendable {
     package var pretrainedFile: String?  // the shipped release, where it is not beside the program
     package var listen: Endpoint?
     package var retention: ReadingStore.Retention
+    package var rules: [Rule]
+    package var alarmCommand: String?
+    package var alarmWebhook: String?
+    package var certificateAuthorities: String?
     package var replaySpeed: Double
     package var logLevel: Log.Level
 
@@ -42,7 +46,6 @@ package struct EdgeSettings: Sendable {
         package let url: String
         package let token: String
         package let tokenFile: String
-        package let certificateAuthorities: String?
         package let syncPeriod: Duration
         package let firstBackoff: Duration
     }
@@ -77,6 +80,10 @@ package struct EdgeSettings: Sendable {
                 settings.problem("VAHO_RELEASE_KEY_FILE=\(releaseKeyFile): \(error)")
             }
         }
+        rules = EdgeSettings.rules(&settings)
+        alarmCommand = settings.optional("VAHO_ALARM_COMMAND")
+        alarmWebhook = settings.optional("VAHO_ALARM_WEBHOOK_URL")
+        certificateAuthorities = settings.optional("VAHO_CA_FILE")
         sensors = EdgeSettings.sensors(&settings, sensorsNeeded: sensorsNeeded)
         cloud = EdgeSettings.cloud(&settings)
         try settings.finish()
@@ -112,6 +119,14 @@ package struct EdgeSettings: Sendable {
         return sensors
     }
 
+    private static func rules(_ settings: inout Settings) -> [Rule] {
+        var rules: [Rule] = []
+        for (key, text) in settings.group("VAHO_RULE_") {
+            do { rules.append(try Rule(name: key.lowercased(), text: text)) } catch { settings.problem("VAHO_RULE_\(key)=\(text): \(error)") }
+        }
+        return rules
+    }
+
     private static func surface(_ settings: inout Settings, _ key: String) -> Surface? {
         guard let text = settings.optional(key) else { return nil }
         if let celsius = NumberText.decimal(text) {
@@ -130,7 +145,6 @@ package struct EdgeSettings: Sendable {
 
     private static func cloud(_ settings: inout Settings) -> Cloud? {
         let tokenFile = settings.optional("VAHO_TOKEN_FILE")
-        let authorities = settings.optional("VAHO_CA_FILE")
         let period = settings.integer("VAHO_SYNC_PERIOD_SECONDS", default: 300, in: 1...86_400)
         let backoff = settings.integer("VAHO_BACKOFF_SECONDS", default: 5, in: 1...900)
         let plain = settings.choice("VAHO_PLAIN_HTTP", default: false, among: ["anywhere": true, "loopback": false])
@@ -150,7 +164,7 @@ package struct EdgeSettings: Sendable {
                 settings.problem("VAHO_TOKEN_FILE=\(tokenFile): expected one token on one line")
             }
             return Cloud(
-                url: url, token: token, tokenFile: tokenFile, certificateAuthorities: authorities, syncPeriod: .seconds(period),
+                url: url, token: token, tokenFile: tokenFile, syncPeriod: .seconds(period),
                 firstBackoff: .seconds(backoff))
         } catch {
             settings.problem("VAHO_TOKEN_FILE=\(tokenFile): \(error)")

@@ -15,6 +15,7 @@ actor ForecastService: Service {
     private let commitPeriod: Duration
     private let log: Log
     private let newest: NewestForecasts
+    private let seen: Inbox<RuleWatch.Seen>?
     private var sensors: [SensorName: SensorForecasting] = [:]
     private var grids: [SensorName: TimeGrid] = [:]
     private(set) var unrestored: [SensorName] = []  // whose past in the store has not been taken in yet
@@ -34,13 +35,14 @@ actor ForecastService: Service {
 
     init(
         store: ReadingStore, inbox: Inbox<Sampler.Arrival>, clock: LabelClock, intake: ModelIntake, newest: NewestForecasts, boot: UInt32,
-        commitPeriod: Duration, log: Log
+        commitPeriod: Duration, seen: Inbox<RuleWatch.Seen>? = nil, log: Log
     ) {
         self.store = store
         self.inbox = inbox
         self.clock = clock
         self.intake = intake
         self.newest = newest
+        self.seen = seen
         self.boot = boot
         self.commitPeriod = commitPeriod
         self.log = log
@@ -146,6 +148,7 @@ actor ForecastService: Service {
             log(.warning, "clock set: earlier readings of this start get their true time", ["offset_ms": correction.offset.ms])
         case .reading(let taken):
             let number = waiting.add(.reading(taken))
+            _ = seen?.put(.reading(taken.sensor, taken.reading))
             for result in sensors[taken.sensor]?.take(taken.reading, number: number) ?? [] {
                 add(result, of: taken.sensor)
             }
@@ -157,6 +160,7 @@ actor ForecastService: Service {
             result.through >= waiting.first ? .row(Int(result.through - waiting.first)) : .key(committedThrough[sensor] ?? 0)
         let outcome = outcome(sensor, result, through: through)
         newest.put(outcome)
+        if let forecast = result.forecast { _ = seen?.put(.forecast(sensor, forecast)) }
         waiting.add(outcome)
     }
 

@@ -63,7 +63,8 @@ package actor CommandSensor: Sensor {
         if let running = child.withLock({ $0 }) { return running }
         // One that prints a line and ends is started once a period.
         while let startedAt, hasSpoken, .now - startedAt < period, !Task.isCancelled { usleep(100_000) }
-        let started = try ChildProcess(command)
+        let started: ChildProcess
+        do { started = try ChildProcess(command) } catch { throw SensorError("\(error)") }
         (startedAt, hasSpoken, text, isTooLong) = (.now, false, [], false)
         child.withLock { $0 = started }
         return started

@@ -3,15 +3,15 @@ internal import Glibc
 internal import Synchronization
 
 /// A shell command whose output is read, in a process group of its own, so that all it starts can be ended with it.
-final class ChildProcess: Sendable {
-    let output: Int32  // the reading end of its standard output, which does not block
+package final class ChildProcess: Sendable {
+    package let output: Int32  // the reading end of its standard output, which does not block
     private let group: pid_t
     private let status = Mutex<Int32?>(nil)  // once it has ended
 
-    /// - Throws: `SensorError` when it cannot be started.
-    init(_ command: String) throws(SensorError) {
+    /// - Parameter environment: beside this program's own.
+    package init(_ command: String, environment: [String: String] = [:]) throws(FileError) {
         var ends: [Int32] = [-1, -1]
-        guard unsafe pipe2(&ends, O_CLOEXEC) == 0 else { throw SensorError("no pipe for a command: \(ChildProcess.words(errno))") }
+        guard unsafe pipe2(&ends, O_CLOEXEC) == 0 else { throw FileError("make a pipe for", command, errno) }
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }
@@ -28,20 +28,15 @@ final class ChildProcess: Sendable {
         unsafe posix_spawnattr_setsigmask(&attributes, &none)
         unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
         var child: pid_t = 0
-        let code = unsafe "/bin/sh".withCString { shell in
-            unsafe "-c".withCString { option in
-                unsafe command.withCString { text in
-                    var words: [UnsafeMutablePointer<CChar>?] = unsafe [
-                        UnsafeMutablePointer(mutating: shell), UnsafeMutablePointer(mutating: option), UnsafeMutablePointer(mutating: text), nil,
-                    ]
-                    return unsafe posix_spawn(&child, shell, &actions, &attributes, &words, environ)
-                }
-            }
-        }
+        var words = unsafe CStrings(["/bin/sh", "-c", command])
+        var variables = unsafe CStrings(ChildProcess.environment(environment))
+        let code = unsafe posix_spawn(&child, "/bin/sh", &actions, &attributes, &words.pointers, &variables.pointers)
+        unsafe words.free()
+        unsafe variables.free()
         close(ends[1])
         guard code == 0 else {
             close(ends[0])
-            throw SensorError("the command cannot be started: \(ChildProcess.words(code))")
+            throw FileError("start", command, code)
         }
         _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
         (output, group) = (ends[0], child)
@@ -53,11 +48,11 @@ final class ChildProcess: Sendable {
     }
 
     /// Asks it to end, without waiting; from anywhere.
-    func stop() { if status.withLock({ $0 == nil }) { kill(-group, SIGTERM) } }
+    package func stop() { if status.withLock({ $0 == nil }) { kill(-group, SIGTERM) } }
 
     /// Ends it and all it started, waits at most a second before it is made to.
     /// - Returns: its exit code; 128 and more for a signal.
-    func end() -> Int32 {
+    package func end() -> Int32 {
         status.withLock { status in
             if let status { return status }
             var raw: Int32 = 0
@@ -78,5 +73,21 @@ final class ChildProcess: Sendable {
         }
     }
 
-    private static func words(_ code: Int32) -> String { unsafe strerror(code).map { unsafe String(cString: $0) } ?? "error \(code)" }
+    private static func environment(_ added: [String: String]) -> [String] {
+        var all: [String] = []
+        var place = unsafe environ
+        while let variable = unsafe place.pointee {
+            let text = unsafe String(cString: variable)
+            if !added.keys.contains(where: { text.hasPrefix($0 + "=") }) { all.append(text) }
+            unsafe place += 1
+        }
+        return all + added.map { "\($0)=\($1)" }
+    }
+}
+
+/// An array of C strings that ends in a null pointer; freed by hand.
+@unsafe private struct CStrings {
+    var pointers: [UnsafeMutablePointer<CChar>?]
+    init(_ texts: [String]) { unsafe pointers = texts.map { unsafe strdup($0) } + [nil] }
+    func free() { unsafe pointers.forEach { unsafe Glibc.free($0) } }
 }

@@ -1,0 +1,142 @@
+@testable import EdgeDaemon
+import Forecasting
+import HTTPClient
+import Measures
+import Observing
+import Runtime
+import Testing
+
+@Suite struct RuleTests {
+    @Test func `each shape is understood, with its defaults`() throws {
+        let damp = try Rule(name: "damp", text: "humidity above 65 % for 6 h")
+        #expect(damp.subject == .now(.humidity) && damp.isAbove && damp.threshold == 65 && damp.hold == .seconds(21_600) && damp.hysteresis == 2)
+        let frost = try Rule(name: "frost", text: "crypt: temperature below -1.5°C hysteresis 1")
+        #expect(frost.sensor?.name == "crypt" && !frost.isAbove && frost.threshold == -1.5 && frost.hold == .zero && frost.hysteresis == 1)
+        let wall = try Rule(name: "wall", text: "dew point within 1 K of surface for 30 min")
+        #expect(
+            wall.subject == .now(.aboveDewPoint) && !wall.isAbove && wall.threshold == 1 && wall.hold == .seconds(1_800) && wall.hysteresis == 0.5)
+        let soon = try Rule(name: "soon", text: "forecast median above 70% within 24h")
+        #expect(soon.subject == .forecast(level: ForecastShape.medianLevel, within: .seconds(86_400)) && soon.threshold == 70)
+        #expect(try Rule(name: "x", text: "Roof: forecast p95 below 30 % within 2 d").subject == .forecast(level: 6, within: .seconds(172_800)))
+        #expect(try Rule(name: "x", text: "surface humidity above 80").subject == .now(.surfaceHumidity))
+        #expect(try Rule(name: "x", text: "dew point above 12 °C for 2d").subject == .now(.dewPoint))
+    }
+
+    @Test(arguments: [
+        ("", "expected humidity"), ("humidity", "above or below"), ("humidity over 65", "above or below"),
+        ("humidity above wet", "a number was expected"),
+        ("humidity above 65 % for a while", "a time such as"), ("humidity above 65 % since 6 h", "is too much"),
+        ("forecast mean above 70 % within 1 h", "median, p05"),
+        ("forecast median above 70 %", "how far ahead"), ("forecast median above 70 % within 9 d", "5 days"),
+        ("dew point within 1 K of wall", "of surface"),
+        ("no such name!: humidity above 5", "no sensor's name"), ("humidity above 1e400", "a number was expected"),
+        ("humidity above", "a number is missing"),
+        ("humidity above 60 hysteresis -1", "not below 0"),
+    ])
+    func `what is not understood is told by what was expected`(text: String, words: String) {
+        let problem = #expect(throws: RuleProblem.self) { try Rule(name: "x", text: text) }
+        #expect(problem?.description.contains(words) == true, "\(problem?.description ?? "")")
+    }
+}
+
+@Suite struct RuleStateTests {
+    private func changes(_ text: String, _ values: [(minutes: Int64, value: Double)]) throws -> [String] {
+        let rule = try Rule(name: "x", text: text)
+        var state = RuleState()
+        return values.compactMap { minutes, value in
+            switch state.see(rule.excess(value), of: rule, at: Instant(ms: minutes * 60_000)) {
+            case .raised(let since): "raised at \(minutes) since \(since.ms / 60_000)"
+            case .ended(let since): "ended at \(minutes) since \(since.ms / 60_000)"
+            case nil: nil
+            }
+        }
+    }
+
+    @Test func `without a hold it is raised at once, and ends only beyond the hysteresis`() throws {
+        let found = try changes("humidity above 65 %", [(0, 65), (1, 65.1), (2, 64), (3, 63), (4, 62.9), (5, 64), (6, 70)])
+        #expect(found == ["raised at 1 since 1", "ended at 4 since 1", "raised at 6 since 6"])
+    }
+
+    @Test func `a hold is watched through: what dips below, and a gap, begin it anew`() throws {
+        let steady = (0...12).map { (minutes: Int64($0) * 5, value: 70.0) }
+        #expect(try changes("humidity above 65 % for 1 h", steady) == ["raised at 60 since 0"])
+        let dips = steady.map { (minutes: $0.minutes, value: $0.minutes == 30 ? 65 : 70.0) }
+        #expect(try changes("humidity above 65 % for 1 h", dips).isEmpty)
+        let gap = [(0, 70.0), (5, 70), (25, 70), (70, 70), (75, 70)].map { (minutes: Int64($0.0), value: $0.1) }
+        #expect(try changes("humidity above 65 % for 1 h", gap).isEmpty)
+    }
+
+    @Test func `a sensor that speaks once an hour is watched, too`() throws {
+        let hourly = (0...6).map { (minutes: Int64($0) * 60, value: 70.0) }
+        #expect(try changes("humidity above 65 % for 2 h", hourly) == ["raised at 180 since 60"])
+    }
+
+    @Test func `below works the other way round, and time that goes back is passed over`() throws {
+        let found = try changes("temperature below 4 °C", [(0, 5), (2, 3.9), (1, 9), (3, 4.4), (4, 4.6)])
+        #expect(found == ["raised at 2 since 2", "ended at 4 since 2"])
+    }
+
+    @Test func `without hysteresis it ends at the threshold`() throws {
+        #expect(try changes("humidity above 65 % hysteresis 0", [(0, 66), (1, 65)]) == ["raised at 0 since 0", "ended at 1 since 0"])
+    }
+}
+
+@Suite struct RuleWatchTests {
+    private let log = Log("test", least: .error)
+
+    private func forecast(origin: Instant, median: Double) -> QuantileForecast {
+        let leads = ForecastShape.leadTimes(on: .fine)
+        let humidity = leads.flatMap { lead in
+            ForecastShape.levels.map { level in lead == .seconds(86_400) ? median + 10 * (level - 0.5) : 50 + 10 * (level - 0.5) }
+        }
+        return QuantileForecast(
+            origin: origin, leadTimes: leads, humidity: humidity, temperature: nil, climatology: leads.map { _ in 50 }, skill: leads.map { _ in nil },
+            now: RelativeHumidity(percent: 50), method: .network)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a forecast beyond the threshold raises an alarm with its time, one beyond the reach does not`() async throws
+    {
+        let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
+        let delivery = AlarmDelivery(
+            device: try #require(DeviceID("d")), command: "true", webhook: nil, client: HTTPClient(settings: HTTPClient.Settings(userAgent: "t")),
+            store: store,
+            log: log)
+        let rules = [
+            try Rule(name: "day", text: "forecast median above 70 % within 24 h"),
+            try Rule(name: "near", text: "forecast median above 70 % within 12 h"),
+            try Rule(name: "high", text: "forecast p90 above 74 % within 24 h"),
+        ]
+        let watch = RuleWatch(rules: rules, surfaces: [:], store: store, delivery: delivery, log: log)
+        let roof = try #require(SensorName("roof"))
+        let origin = Instant(ms: 1_790_000_400_000)
+        #expect(watch.inbox.put(.forecast(roof, forecast(origin: origin, median: 71))))
+        watch.inbox.close()
+        _ = try? await watch.run()
+        let raised = try await store.raisedAlarms()
+        #expect(raised.map(\.rule) == ["day", "high"])
+        #expect(raised.first?.value == 71)
+        let untold = try #require(try await store.untoldAlarm())
+        #expect(untold.alarm.validAt == origin + .seconds(86_400) && untold.alarm.at == origin)
+    }
+
+    @Test func `what waits to be told is limited, the newest stay, and is read as it was written`() async throws {
+        let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
+        let rule = try Rule(name: "damp", text: "humidity above 65 % for 6 h")
+        let roof = try #require(SensorName("roof"))
+        for number in 1...(ReadingStore.untoldLimit + 5) {
+            let at = Instant(ms: Int64(number))
+            try await store.keep(Alarm(rule: rule, sensor: roof, .ended(since: at), at: at, value: -0.25, validAt: at), isToBeTold: true)
+        }
+        var count = 0
+        var first: Alarm?
+        while let (name, alarm) = try await store.untoldAlarm() {
+            first = first ?? alarm
+            count += 1
+            try await store.told(name)
+        }
+        #expect(count == ReadingStore.untoldLimit)
+        let sixth = Instant(ms: 6)
+        #expect(first == Alarm(rule: rule, sensor: roof, .ended(since: sixth), at: sixth, value: -0.25, validAt: sixth))
+        #expect(Alarm(stored: "damp") == nil && Alarm(stored: "") == nil)
+    }
+}

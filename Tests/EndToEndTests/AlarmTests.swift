@@ -1,0 +1,84 @@
+import Foundation
+import HTTPServer
+import Synchronization
+import Testing
+
+@Suite struct AlarmTests {
+    /// A sensor that says what a file says, a webhook that takes nothing at first, a command that writes down what it was told.
+    @Test(.timeLimit(.minutes(2))) func `an alarm is told to a command and a webhook, kept until it has been, and not told twice`() async throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/vaho-e2e-\(UInt64.random(in: 0...(.max)))"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let bodies = Mutex<[String]>([])
+        let isOpen = Atomic(false)
+        let hook = try HTTPServer(
+            address: "127.0.0.1", port: 0, limits: HTTPLimits(bodyBytes: 10_000), refused: { status, _ in HTTPResponse(status: status) }
+        ) { request in
+            guard isOpen.load(ordering: .relaxed) else { return HTTPResponse(status: 503) }
+            bodies.withLock { $0.append(String(decoding: request.body, as: UTF8.self)) }
+            return HTTPResponse(status: 204)
+        }
+        func say(_ text: String) throws { try (text + "\n").write(toFile: folder + "/air", atomically: true, encoding: .utf8) }
+        let settings = [
+            "VAHO_STATE_DIR": folder + "/state", "VAHO_DEVICE_ID": "church", "VAHO_LISTEN": "off", "VAHO_SAMPLE_PERIOD_SECONDS": "1",
+            "VAHO_COMMIT_PERIOD_SECONDS": "0", "VAHO_SENSOR_CRYPT": "command:cat \(folder)/air", "VAHO_SURFACE_CRYPT": "12",
+            "VAHO_RULE_DAMP": "humidity above 65 %", "VAHO_RULE_WALL": "crypt: dew point within 1 K of surface",
+            "VAHO_RULE_DRY": "humidity below 30 %",
+            "VAHO_ALARM_COMMAND": "echo $VAHO_ALARM_RULE $VAHO_ALARM_STATE $VAHO_ALARM_SENSOR >> \(folder)/told",
+            "VAHO_ALARM_WEBHOOK_URL": "http://127.0.0.1:\(hook.port)/alarms",
+        ]
+        func told() -> [String] { ((try? String(contentsOfFile: folder + "/told", encoding: .utf8)) ?? "").split(separator: "\n").map(String.init) }
+        func raised() throws -> [String] {
+            let status = try RunningProgram.run("vaho-edge", ["status", "--format", "json"], environment: settings)
+            let json = try? JSONSerialization.jsonObject(with: Data(status.output.utf8)) as? [String: Any]
+            return ((json?["alarms"] as? [[String: Any]]) ?? []).compactMap { $0["rule"] as? String }
+        }
+
+        try say("70,15")  // its dew point is 9.6 °C: far from the wall
+        var edge = try RunningProgram("vaho-edge", ["run"], environment: settings, folder: folder)
+        _ = try await seen("the command was told, the webhook not") { edge.log.contains("alarm not told yet") ? true : nil }
+        #expect(told() == ["damp raised crypt"])
+        #expect(try raised() == ["damp"])
+        let table = try RunningProgram.run("vaho-edge", ["status"], environment: settings)
+        #expect(table.output.contains("alarm    crypt damp: humidity above 65 %, since"))
+        edge.signal(SIGKILL)
+        _ = try await edge.exitCode()
+
+        isOpen.store(true, ordering: .relaxed)
+        edge = try RunningProgram("vaho-edge", ["run"], environment: settings, folder: folder)
+        _ = try await seen("the webhook gets it after the restart") { bodies.withLock { $0.isEmpty ? nil : true } }
+        try say("64,15")  // within the hysteresis
+        _ = try await seen("a reading there") {
+            try RunningProgram.run("vaho-edge", ["status"], environment: settings).output.contains("64.0") ? true : nil
+        }
+        #expect(try raised() == ["damp"])
+        try say("50,26")  // below it, and a dew point of 14.8 °C: water on the wall
+        _ = try await seen("damp ends, the wall gets wet, both told") { bodies.withLock { $0.count >= 3 ? true : nil } }
+        #expect(try raised() == ["wall"])
+        let documents = try bodies.withLock { $0 }.map { try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] ?? [:] }
+        #expect(documents.map { "\($0["rule"] ?? "") \($0["state"] ?? "")" }.sorted() == ["damp ended", "damp raised", "wall raised"])
+        #expect(documents.allSatisfy { $0["device"] as? String == "church" && $0["sensor"] as? String == "crypt" })
+        #expect(documents.first?["value"] as? Double == 70)
+        #expect(!edge.log.contains("alarm raised rule=damp"))  // it was on already
+        edge.signal(SIGTERM)
+        #expect(try await edge.exitCode() == 0)
+
+        // A rule that has been taken out is no alarm any more.
+        var fewer = settings
+        fewer["VAHO_RULE_WALL"] = nil
+        edge = try RunningProgram("vaho-edge", ["run"], environment: fewer, folder: folder)
+        _ = try await seen("the wall's alarm is forgotten") { try raised().isEmpty ? true : nil }
+        edge.signal(SIGTERM)
+        #expect(try await edge.exitCode() == 0)
+        #expect(bodies.withLock { $0.count } == 3)
+        await hook.stop()
+    }
+
+    @Test func `a rule that is not understood keeps the daemon from starting, and says why`() throws {
+        let wrong = try RunningProgram.run(
+            "vaho-edge", ["run"],
+            environment: ["VAHO_SENSOR_AIR": "simulated", "VAHO_RULE_DAMP": "humidity over 65 %", "VAHO_STATE_DIR": "/nonexistent"])
+        #expect(wrong.code == 2)
+        #expect(wrong.errors.contains("VAHO_RULE_DAMP=humidity over 65 %: «over 65 %»: above or below was expected"))
+    }
+}

@@ -1,0 +1,169 @@
+package import Measures
+internal import Forecasting
+internal import Text
+
+/// A threshold that somebody wants to be told of, in words:
+///
+///     humidity above 65 % for 6 h
+///     crypt: temperature below 4 °C
+///     dew point within 1 K of surface for 30 min
+///     forecast median above 70 % within 24 h hysteresis 3
+///
+/// Without a sensor before a colon it is of every sensor, each for itself.
+package struct Rule: Sendable, Equatable {
+    package enum Quantity: String, Sendable, CaseIterable {
+        case humidity
+        case temperature
+        case dewPoint = "dew point"
+        case surfaceHumidity = "surface humidity"
+        case aboveDewPoint = "surface above dew point"  // in K; the words are «dew point within N K of surface»
+    }
+
+    package enum Subject: Sendable, Equatable {
+        case now(Quantity)
+        /// A level's place among `ForecastShape.levels`, and how far ahead any lead time counts.
+        case forecast(level: Int, within: Duration)
+    }
+
+    package let name: String
+    package let text: String
+    package let sensor: SensorName?
+    package let subject: Subject
+    package let isAbove: Bool
+    package let threshold: Double  // %, °C or K
+    package let hold: Duration
+    package let hysteresis: Double  // how far it must come back until the alarm ends
+
+    /// How far beyond the threshold a value is; negative: on the good side.
+    func excess(_ value: Double) -> Double { isAbove ? value - threshold : threshold - value }
+}
+
+extension Rule {
+    static let shapes =
+        "humidity|temperature|dew point|surface humidity above|below NUMBER [for 6 h], dew point within NUMBER K of surface, or "
+        + "forecast median|p05…p95 above|below NUMBER % within 24 h; then perhaps: hysteresis NUMBER"
+
+    /// - Throws: `RuleProblem`, which says what was expected.
+    package init(name: String, text: String) throws(RuleProblem) {
+        var words = RuleWords(text)
+        if let sensor = words.sensor {
+            guard let named = SensorName(sensor) else { throw RuleProblem("«\(sensor)» before the colon is no sensor's name") }
+            self.sensor = named
+        } else {
+            sensor = nil
+        }
+        var hysteresis: Double?
+        if words.take("forecast") {
+            let level = try words.level()
+            isAbove = try words.direction()
+            threshold = try words.number("%")
+            guard words.take("within") else { throw RuleProblem("how far ahead is missing: forecast … within 24 h") }
+            let within = try words.duration()
+            guard within <= ForecastShape.horizon else { throw RuleProblem("a forecast reaches 5 days") }
+            subject = .forecast(level: level, within: within)
+        } else if words.take("dew", "point", "within") {
+            threshold = try words.number("K")
+            guard words.take("of", "surface") else { throw RuleProblem("expected: dew point within \(threshold) K of surface") }
+            (subject, isAbove) = (.now(.aboveDewPoint), false)
+        } else {
+            let quantity: Quantity
+            if words.take("surface", "humidity") {
+                quantity = .surfaceHumidity
+            } else if words.take("dew", "point") {
+                quantity = .dewPoint
+            } else if words.take("humidity") {
+                quantity = .humidity
+            } else if words.take("temperature") {
+                quantity = .temperature
+            } else {
+                throw RuleProblem("«\(words.rest)»: expected \(Rule.shapes)")
+            }
+            isAbove = try words.direction()
+            threshold = try words.number(quantity == .humidity || quantity == .surfaceHumidity ? "%" : "°C")
+            subject = .now(quantity)
+        }
+        hold = words.take("for") ? try words.duration() : .zero
+        if words.take("hysteresis") { hysteresis = try words.number(nil) }
+        guard words.isEmpty else { throw RuleProblem("«\(words.rest)» is too much: expected \(Rule.shapes)") }
+        let usual: Double =
+            switch subject {
+            case .now(.temperature), .now(.dewPoint), .now(.aboveDewPoint): 0.5
+            default: 2
+            }
+        guard (hysteresis ?? usual) >= 0 else { throw RuleProblem("a hysteresis is not below 0") }
+        self.hysteresis = hysteresis ?? usual
+        self.name = name
+        self.text = text
+    }
+}
+
+package struct RuleProblem: Error, CustomStringConvertible {
+    package let description: String
+    init(_ description: String) { self.description = description }
+}
+
+/// The words of a rule, taken from the front.
+private struct RuleWords {
+    private var words: ArraySlice<Substring>
+    let sensor: String?
+
+    init(_ text: String) {
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        sensor = parts.count == 2 ? String(parts[0].split(separator: " ").joined(separator: " ")).lowercased() : nil
+        words = (parts.last ?? "").split { $0 == " " || $0 == "\t" }[...]
+    }
+
+    var isEmpty: Bool { words.isEmpty }
+    var rest: String { words.joined(separator: " ") }
+
+    /// Takes these words where they are next.
+    mutating func take(_ wanted: String...) -> Bool {
+        guard words.prefix(wanted.count).map({ $0.lowercased() }) == wanted else { return false }
+        words = words.dropFirst(wanted.count)
+        return true
+    }
+
+    mutating func direction() throws(RuleProblem) -> Bool {
+        if take("above") { return true }
+        if take("below") { return false }
+        throw RuleProblem("«\(rest)»: above or below was expected")
+    }
+
+    mutating func level() throws(RuleProblem) -> Int {
+        if take("median") { return ForecastShape.medianLevel }
+        for (place, level) in ForecastShape.levels.enumerated() {
+            let percent = Int((level * 100).rounded())
+            if take(percent < 10 ? "p0\(percent)" : "p\(percent)") { return place }
+        }
+        throw RuleProblem("«\(rest)»: median, p05, p10, p25, p75, p90 or p95 was expected")
+    }
+
+    /// A number and its unit, joined or apart; the unit may be left out.
+    mutating func number(_ unit: String?) throws(RuleProblem) -> Double {
+        guard var word = words.first.map(String.init) else { throw RuleProblem("a number is missing at the end") }
+        var hasUnit = false
+        if let unit, word.hasSuffix(unit), word != unit {
+            word.removeLast(unit.count)
+            hasUnit = true
+        }
+        guard let number = NumberText.decimal(word), number.magnitude <= 1_000 else { throw RuleProblem("«\(word)»: a number was expected") }
+        words = words.dropFirst()
+        if let unit, !hasUnit, words.first.map(String.init) == unit { words = words.dropFirst() }
+        return number
+    }
+
+    /// `6h`, `6 h`, `30 min`, `2 d`.
+    mutating func duration() throws(RuleProblem) -> Duration {
+        let first = words.first.map(String.init) ?? ""
+        var text = first
+        var count = 1
+        if Int64(first) != nil, words.count > 1 {
+            text += words[words.startIndex + 1]
+            count = 2
+        }
+        if text.hasSuffix("min") { text.removeLast(2) }
+        guard let duration = DurationText.parse(text) else { throw RuleProblem("«\(text)»: a time such as 30 min, 6 h or 2 d was expected") }
+        words = words.dropFirst(count)
+        return duration
+    }
+}
