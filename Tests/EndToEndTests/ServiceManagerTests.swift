@@ -16,7 +16,7 @@ private final class ManagerSocket {
             for (place, byte) in path.utf8.enumerated() { bytes[place] = byte }
             if isAbstract { bytes[0] = 0 }
         }
-        let length = socklen_t(MemoryLayout.offset(of: \sockaddr_un.sun_path)! + path.utf8.count)
+        let length = socklen_t(MemoryLayout<sa_family_t>.size + path.utf8.count)
         let code = withUnsafePointer(to: &address) { $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, length) } }
         guard code == 0 else { throw NotSeen(description: "no socket at \(path): \(errno)") }
     }
