@@ -19,6 +19,7 @@ static inline void clinux_lean_memory(void) {
 extern int pipe2(int ends[2], int flags);
 
 // I2C: what the kernel's header has as variadic ioctls, nested pointers and unions. Each returns -1 with errno, as ioctl does.
+#include <errno.h>
 #include <linux/i2c-dev.h>
 #include <linux/i2c.h>
 #include <string.h>
@@ -34,6 +35,7 @@ static inline int clinux_i2c_transfer(
     if (outCount > 0) messages[count++] = (struct i2c_msg){ .addr = address, .len = outCount, .buf = (unsigned char *)out };
     if (inCount > 0) messages[count++] = (struct i2c_msg){ .addr = address, .flags = I2C_M_RD, .len = inCount, .buf = in };
     struct i2c_rdwr_ioctl_data data = { .msgs = messages, .nmsgs = count };
+    errno = EIO;  // for an adapter that does a part and says no more
     return ioctl(descriptor, I2C_RDWR, &data);
 }
 // At most 32 bytes from a register on.

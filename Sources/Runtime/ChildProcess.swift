@@ -48,30 +48,36 @@ package final class ChildProcess: Sendable {
     }
 
     /// Asks it to end, without waiting; from anywhere.
-    package func stop() { if status.withLock({ $0 == nil }) { kill(-group, SIGTERM) } }
+    package func stop() { status.withLock { if $0 == nil { Glibc.kill(-group, SIGTERM) } } }
 
-    /// Ends it and all it started, waits at most a second before it is made to.
-    /// - Returns: its exit code; 128 and more for a signal.
-    package func end() -> Int32 {
+    /// Whether it has ended by itself. It stays there to be collected by `end`, so that its group's number is nobody else's.
+    package var hasEnded: Bool {
         status.withLock { status in
+            var info = unsafe siginfo_t()
+            return unsafe status != nil || (waitid(P_PID, id_t(group), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_signo == SIGCHLD)
+        }
+    }
+
+    /// Ends it and all it started; it has two tenths of a second to end by itself, and a second when asked.
+    /// - Returns: its exit code; 128 and more for a signal; 255 where nobody can know.
+    package func end() -> Int32 {
+        for tried in 0..<120 where !hasEnded {
+            if tried == 20 { stop() }
+            usleep(10_000)
+        }
+        return status.withLock { status in
             if let status { return status }
+            Glibc.kill(-group, SIGKILL)  // it, and what it has left behind
             var raw: Int32 = 0
-            // It may be about to end by itself, and then its exit code says more than our signal.
-            for tried in 0..<120 {
-                if unsafe waitpid(group, &raw, WNOHANG) != 0 { break }
-                if tried == 20 { kill(-group, SIGTERM) }
-                if tried == 119 {
-                    kill(-group, SIGKILL)
-                    _ = unsafe waitpid(group, &raw, 0)
-                }
-                usleep(10_000)
-            }
-            kill(-group, SIGKILL)  // what it left behind
-            let code = raw & 0x7F == 0 ? raw >> 8 & 0xFF : 128 + raw & 0x7F
+            var code: Int32 = 255
+            if unsafe waitpid(group, &raw, 0) == group { code = raw & 0x7F == 0 ? raw >> 8 & 0xFF : 128 + raw & 0x7F }
             status = code
             return code
         }
     }
+
+    /// Ends it and all it started, at once.
+    package func kill() { status.withLock { if $0 == nil { Glibc.kill(-group, SIGKILL) } } }
 
     private static func environment(_ added: [String: String]) -> [String] {
         var all: [String] = []

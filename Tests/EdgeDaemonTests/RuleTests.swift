@@ -53,7 +53,7 @@ import Testing
     }
 
     @Test func `without a hold it is raised at once, and ends only beyond the hysteresis`() throws {
-        let found = try changes("humidity above 65 %", [(0, 65), (1, 65.1), (2, 64), (3, 63), (4, 62.9), (5, 64), (6, 70)])
+        let found = try changes("humidity above 65 %", [(0, 65), (1, 65.1), (2, 64), (3, 63.1), (4, 63), (5, 64), (6, 70)])
         #expect(found == ["raised at 1 since 1", "ended at 4 since 1", "raised at 6 since 6"])
     }
 
@@ -62,7 +62,7 @@ import Testing
         #expect(try changes("humidity above 65 % for 1 h", steady) == ["raised at 60 since 0"])
         let dips = steady.map { (minutes: $0.minutes, value: $0.minutes == 30 ? 65 : 70.0) }
         #expect(try changes("humidity above 65 % for 1 h", dips).isEmpty)
-        let gap = [(0, 70.0), (5, 70), (25, 70), (70, 70), (75, 70)].map { (minutes: Int64($0.0), value: $0.1) }
+        let gap = [(0, 70.0), (5, 70), (25, 70), (70, 70), (75, 70), (80, 70), (85, 70), (120, 70)].map { (minutes: Int64($0.0), value: $0.1) }
         #expect(try changes("humidity above 65 % for 1 h", gap).isEmpty)
     }
 
@@ -71,9 +71,17 @@ import Testing
         #expect(try changes("humidity above 65 % for 2 h", hourly) == ["raised at 180 since 60"])
     }
 
-    @Test func `below works the other way round, and time that goes back is passed over`() throws {
-        let found = try changes("temperature below 4 °C", [(0, 5), (2, 3.9), (1, 9), (3, 4.4), (4, 4.6)])
+    @Test func `below works the other way round, and what is cut at 100 % can end an alarm`() throws {
+        let found = try changes("temperature below 4 °C", [(0, 5), (2, 3.9), (3, 4.4), (4, 4.6)])
         #expect(found == ["raised at 2 since 2", "ended at 4 since 2"])
+        #expect(try changes("humidity below 98 %", [(0, 97), (1, 100)]) == ["raised at 0 since 0", "ended at 1 since 0"])
+    }
+
+    @Test func `a clock that was a year ahead and is set right stops no rule; the hold begins anew`() throws {
+        let year: Int64 = 365 * 24 * 60
+        let ahead = (0...10).map { (minutes: year + $0 * 5, value: 70.0) }
+        let right = (0...12).map { (minutes: Int64(1_000 + $0 * 5), value: 70.0) }
+        #expect(try changes("humidity above 65 % for 1 h", ahead + right) == ["raised at 1060 since 1000"])
     }
 
     @Test func `without hysteresis it ends at the threshold`() throws {
@@ -97,17 +105,14 @@ import Testing
     @Test(.timeLimit(.minutes(1))) func `a forecast beyond the threshold raises an alarm with its time, one beyond the reach does not`() async throws
     {
         let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
-        let delivery = AlarmDelivery(
-            device: try #require(DeviceID("d")), command: "true", webhook: nil, client: HTTPClient(settings: HTTPClient.Settings(userAgent: "t")),
-            store: store,
-            log: log)
+        let delivery = AlarmDelivery(.command("true"), device: try #require(DeviceID("d")), store: store, log: log)
         let rules = [
             try Rule(name: "day", text: "forecast median above 70 % within 24 h"),
             try Rule(name: "near", text: "forecast median above 70 % within 12 h"),
             try Rule(name: "high", text: "forecast p90 above 74 % within 24 h"),
         ]
-        let watch = RuleWatch(rules: rules, surfaces: [:], store: store, delivery: delivery, log: log)
         let roof = try #require(SensorName("roof"))
+        let watch = RuleWatch(rules: rules, sensors: [roof], surfaces: [:], store: store, deliveries: [delivery], log: log)
         let origin = Instant(ms: 1_790_000_400_000)
         #expect(watch.inbox.put(.forecast(roof, forecast(origin: origin, median: 71))))
         watch.inbox.close()
@@ -115,8 +120,58 @@ import Testing
         let raised = try await store.raisedAlarms()
         #expect(raised.map(\.rule) == ["day", "high"])
         #expect(raised.first?.value == 71)
-        let untold = try #require(try await store.untoldAlarm())
+        let untold = try #require(try await store.untoldAlarms("command").first)
         #expect(untold.alarm.validAt == origin + .seconds(86_400) && untold.alarm.at == origin)
+    }
+
+    /// Ten-minute observations below and then above 65 %, the last five hours before the restart.
+    @Test(.timeLimit(.minutes(1)), arguments: [(true, 60), (false, 60), (true, 300)])
+    func `a hold goes on over a restart, and what was told before is not told again`(isRaised: Bool, below: Int) async throws {
+        let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
+        let roof = try #require(SensorName("roof"))
+        try await store.register(SensorRecord(sensor: roof, kind: "simulated", step: .seconds(600)))
+        let start = Instant(ms: 1_790_000_400_000)
+        let minutes = stride(from: 0, through: below + 310, by: 10)
+        for minute in minutes {
+            let at = start + .seconds(minute * 60)
+            let outcome = ReadingStore.Outcome(
+                sensor: roof,
+                observation: Observation(validAt: at, humidity: RelativeHumidity(percent: minute < below ? 50 : 70), temperature: nil),
+                through: .key(0),
+                forecast: nil, releaseCounter: 0, issuedAt: at)
+            _ = try await store.append([], outcomes: [outcome])
+        }
+        let rule = try Rule(name: "damp", text: "humidity above 65 % for 320 min")
+        if isRaised {
+            let since = start
+            try await store.keep(Alarm(rule: rule, sensor: roof, .raised(since: since), at: since, value: 70, validAt: nil), targets: [])
+        }
+        let delivery = AlarmDelivery(.command("true"), device: try #require(DeviceID("d")), store: store, log: log)
+        let watch = RuleWatch(rules: [rule], sensors: [roof], surfaces: [:], store: store, deliveries: [delivery], log: log)
+        let now = start + .seconds((below + 320) * 60)
+        #expect(watch.inbox.put(.reading(roof, Reading(takenAt: now, humidityMpct: 70_000))))
+        watch.inbox.close()
+        _ = try? await watch.run()
+        let told = try await store.untoldAlarms("command").map(\.alarm)
+        #expect(told.map(\.state) == (isRaised ? [] : [.raised]))
+        if !isRaised { #expect(told.first?.since == start + .seconds(below * 60)) }
+        #expect(try await store.raisedAlarms().map(\.rule) == ["damp"])
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `the alarm of a sensor that is no more ends`() async throws {
+        let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
+        let (roof, crypt) = (try #require(SensorName("roof")), try #require(SensorName("crypt")))
+        let rule = try Rule(name: "damp", text: "humidity above 65 %")
+        for sensor in [roof, crypt] {
+            let alarm = Alarm(rule: rule, sensor: sensor, .raised(since: Instant(ms: 5)), at: Instant(ms: 5), value: 70, validAt: nil)
+            try await store.keep(alarm, targets: [])
+        }
+        let delivery = AlarmDelivery(.command("true"), device: try #require(DeviceID("d")), store: store, log: log)
+        let watch = RuleWatch(rules: [rule], sensors: [crypt], surfaces: [:], store: store, deliveries: [delivery], log: log)
+        watch.inbox.close()
+        _ = try? await watch.run()
+        #expect(try await store.raisedAlarms().map(\.sensor) == [crypt])
+        #expect(try await store.untoldAlarms("command").map(\.alarm.state) == [.ended])
     }
 
     @Test func `what waits to be told is limited, the newest stay, and is read as it was written`() async throws {
@@ -125,16 +180,14 @@ import Testing
         let roof = try #require(SensorName("roof"))
         for number in 1...(ReadingStore.untoldLimit + 5) {
             let at = Instant(ms: Int64(number))
-            try await store.keep(Alarm(rule: rule, sensor: roof, .ended(since: at), at: at, value: -0.25, validAt: at), isToBeTold: true)
+            try await store.keep(Alarm(rule: rule, sensor: roof, .ended(since: at), at: at, value: -0.25, validAt: at), targets: ["webhook"])
         }
-        var count = 0
-        var first: Alarm?
-        while let (name, alarm) = try await store.untoldAlarm() {
-            first = first ?? alarm
-            count += 1
-            try await store.told(name)
-        }
-        #expect(count == ReadingStore.untoldLimit)
+        let waiting = try await store.untoldAlarms("webhook")
+        #expect(waiting.count == ReadingStore.untoldLimit)
+        #expect(try await store.untoldAlarms("command").isEmpty)
+        let first = waiting.first?.alarm
+        if let name = waiting.first?.name { try await store.told(name) }
+        #expect(try await store.untoldAlarms("webhook").count == ReadingStore.untoldLimit - 1)
         let sixth = Instant(ms: 6)
         #expect(first == Alarm(rule: rule, sensor: roof, .ended(since: sixth), at: sixth, value: -0.25, validAt: sixth))
         #expect(Alarm(stored: "damp") == nil && Alarm(stored: "") == nil)

@@ -27,6 +27,9 @@ import Testing
             "VAHO_ALARM_COMMAND": "echo $VAHO_ALARM_RULE $VAHO_ALARM_STATE $VAHO_ALARM_SENSOR >> \(folder)/told",
             "VAHO_ALARM_WEBHOOK_URL": "http://127.0.0.1:\(hook.port)/alarms",
         ]
+        // A command that fails keeps nothing from the webhook; both are told apart.
+        var failing = settings
+        failing["VAHO_ALARM_COMMAND"] = "exit 3"
         func told() -> [String] { ((try? String(contentsOfFile: folder + "/told", encoding: .utf8)) ?? "").split(separator: "\n").map(String.init) }
         func raised() throws -> [String] {
             let status = try RunningProgram.run("vaho-edge", ["status", "--format", "json"], environment: settings)
@@ -60,18 +63,36 @@ import Testing
         #expect(documents.allSatisfy { $0["device"] as? String == "church" && $0["sensor"] as? String == "crypt" })
         #expect(documents.first?["value"] as? Double == 70)
         #expect(!edge.log.contains("alarm raised rule=damp"))  // it was on already
+        // The store is made anew from the open file; what was on is on.
+        for file in ["readings.sqlite", "readings.sqlite-wal", "readings.sqlite-shm"] {
+            try? FileManager.default.removeItem(atPath: "\(folder)/state/\(file)")
+        }
+        _ = try await seen("the alarm is in the new store") { try raised() == ["wall"] ? true : nil }
         edge.signal(SIGTERM)
         #expect(try await edge.exitCode() == 0)
 
         // A rule that has been taken out is no alarm any more.
-        var fewer = settings
+        var fewer = failing
         fewer["VAHO_RULE_WALL"] = nil
         edge = try RunningProgram("vaho-edge", ["run"], environment: fewer, folder: folder)
         _ = try await seen("the wall's alarm is forgotten") { try raised().isEmpty ? true : nil }
         edge.signal(SIGTERM)
         #expect(try await edge.exitCode() == 0)
-        #expect(bodies.withLock { $0.count } == 3)
+        _ = try await seen("and that is told") { bodies.withLock { $0.last?.contains("\"state\":\"ended\"") == true ? true : nil } }
+        #expect(bodies.withLock { $0.count } == 4)
+        #expect(edge.log.contains("alarm not told yet target=command") && edge.log.contains("ended with code 3"))
         await hook.stop()
+    }
+
+    @Test(arguments: [
+        ("VAHO_RULE_DAMP", "attic: humidity above 65 %", "there is no sensor attic: there are air"),
+        ("VAHO_RULE_WALL", "dew point within 1 K of surface", "no VAHO_SURFACE_"), ("VAHO_RULE_DAMP", "humidity above 650 %", "0 to 100 %"),
+        ("VAHO_ALARM_WEBHOOK_URL", "http://example.org/a", "without TLS only to loopback"),
+    ])
+    func `a rule that could never speak, and a webhook in the clear, are mistakes`(key: String, value: String, words: String) throws {
+        let wrong = try RunningProgram.run(
+            "vaho-edge", ["run"], environment: ["VAHO_SENSOR_AIR": "simulated", key: value, "VAHO_STATE_DIR": "/nonexistent"])
+        #expect(wrong.code == 2 && wrong.errors.contains(words), "\(wrong.errors)")
     }
 
     @Test func `a rule that is not understood keeps the daemon from starting, and says why`() throws {

@@ -63,6 +63,21 @@ import Testing
         #expect(try await sensor.read()?.humidityMpct == 47_000)
     }
 
+    @Test(.timeLimit(.minutes(1))) func `a line followed by blank ones and comments is the newest that says something`() async throws {
+        let sensor = sensor("printf '50\\n\\n# done\\n'; sleep 100")
+        defer { sensor.stop() }
+        #expect(try await sensor.read()?.humidityMpct == 50_000)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `one that does not heed being asked to end is ended all the same`() async throws {
+        let sensor = sensor("trap '' TERM; echo $$ > \(marks); while :; do echo 50; sleep 0.2; done")
+        _ = try await sensor.read()
+        let group = try #require(Int32(try String(contentsOfFile: marks, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)))
+        sensor.stop()
+        await #expect(throws: CancellationError.self) { try await sensor.read() }
+        #expect(try living(group) == 0)
+    }
+
     @Test(.timeLimit(.minutes(1))) func `of a flood the newest line counts, one a second, in little memory`() async throws {
         let sensor = sensor("i=0; while :; do i=$((i+1)); echo 40.$((i % 10)); done")
         defer { sensor.stop() }
@@ -77,7 +92,7 @@ import Testing
         let group = try #require(Int32(try String(contentsOfFile: marks, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)))
         #expect(try living(group) == 2)
         sensor.stop()
-        await #expect(throws: SensorError.self) { try await sensor.read() }  // it has seen the end, and reaped it
+        await #expect(throws: CancellationError.self) { try await sensor.read() }  // nothing is started again
         #expect(try living(group) == 0)
     }
 

@@ -25,7 +25,7 @@ gi.require_version("UMockdev", "1.0")
 from gi.repository import GLib, UMockdev  # noqa: E402
 
 READ = 0x0001  # I2C_M_RD
-IOCTL_FUNCS, IOCTL_RDWR = 0x0705, 0x0707
+IOCTL_SLAVE, IOCTL_FUNCS, IOCTL_RDWR = 0x0703, 0x0705, 0x0707
 PLAIN_I2C = 1  # I2C_FUNC_I2C
 
 
@@ -238,6 +238,8 @@ class Bus:
         request, arg = client.get_request(), client.get_arg()
         if request == IOCTL_FUNCS:
             arg.resolve(0, 8).update(0, struct.pack("Q", PLAIN_I2C))
+            client.complete(0, 0)
+        elif request == IOCTL_SLAVE:
             client.complete(0, 0)
         elif request == IOCTL_RDWR:
             client.complete(*self.transfer(arg))

@@ -39,18 +39,22 @@ package struct EdgeDaemon {
         let newest = NewestForecasts()
         var http = HTTPClient.Settings(userAgent: "vaho-edge/\(EdgeVersion.text)")
         http.certificateAuthorities = settings.certificateAuthorities
-        let alarms = AlarmDelivery(
-            device: settings.device, command: settings.alarmCommand, webhook: settings.alarmWebhook, client: HTTPClient(settings: http), store: store,
-            log: log.component("alarm"))
-        let rules = RuleWatch(rules: settings.rules, surfaces: settings.surfaces, store: store, delivery: alarms, log: log.component("rules"))
+        var targets: [AlarmDelivery.Target] = []
+        if let command = settings.alarmCommand { targets.append(.command(command)) }
+        if let webhook = settings.alarmWebhook { targets.append(.webhook(webhook, HTTPClient(settings: http))) }
+        let alarms = targets.map { AlarmDelivery($0, device: settings.device, store: store, log: log.component("alarm")) }
+        let rules = RuleWatch(
+            rules: settings.rules, sensors: settings.sensors.map(\.name), surfaces: settings.surfaces, store: store, deliveries: alarms,
+            log: log.component("rules"))
         let forecasts = ForecastService(
             store: store, inbox: inbox, clock: clock, intake: intake, newest: newest, boot: host.boot, commitPeriod: settings.commitPeriod,
             seen: settings.rules.isEmpty ? nil : rules.inbox,
             log: log.component("forecast"))
         var services: [any Service] = [
-            stop, forecasts, rules, alarms,
+            stop, forecasts, rules,
             Housekeeping(store: store, retention: settings.retention, clock: clock, log: log.component("store")),
         ]
+        services += alarms
         for (configured, sensor) in opened {
             let identity = sensor.identity
             let grid = TimeGrid(medianSpacing: identity.spacing ?? settings.samplePeriod)

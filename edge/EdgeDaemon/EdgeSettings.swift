@@ -80,12 +80,16 @@ package struct EdgeSettings: Sendable {
                 settings.problem("VAHO_RELEASE_KEY_FILE=\(releaseKeyFile): \(error)")
             }
         }
-        rules = EdgeSettings.rules(&settings)
         alarmCommand = settings.optional("VAHO_ALARM_COMMAND")
+        let isPlainAllowed = settings.choice("VAHO_PLAIN_HTTP", default: false, among: ["anywhere": true, "loopback": false])
         alarmWebhook = settings.optional("VAHO_ALARM_WEBHOOK_URL")
+        if let alarmWebhook, let problem = EdgeSettings.problem(ofCloud: alarmWebhook, isPlainAllowed: isPlainAllowed) {
+            settings.problem("VAHO_ALARM_WEBHOOK_URL=\(problem)")
+        }
         certificateAuthorities = settings.optional("VAHO_CA_FILE")
         sensors = EdgeSettings.sensors(&settings, sensorsNeeded: sensorsNeeded)
-        cloud = EdgeSettings.cloud(&settings)
+        rules = EdgeSettings.rules(&settings, of: sensors)
+        cloud = EdgeSettings.cloud(&settings, isPlainAllowed: isPlainAllowed)
         try settings.finish()
         guard let valid else { throw WrongUse("VAHO_DEVICE_ID=\(name): expected \(DeviceID.rule)") }
         device = valid
@@ -119,10 +123,22 @@ package struct EdgeSettings: Sendable {
         return sensors
     }
 
-    private static func rules(_ settings: inout Settings) -> [Rule] {
+    /// A rule that can never speak is a mistake: of no sensor that there is, or of a surface that nobody knows.
+    private static func rules(_ settings: inout Settings, of sensors: [ConfiguredSensor]) -> [Rule] {
         var rules: [Rule] = []
         for (key, text) in settings.group("VAHO_RULE_") {
-            do { rules.append(try Rule(name: key.lowercased(), text: text)) } catch { settings.problem("VAHO_RULE_\(key)=\(text): \(error)") }
+            do {
+                let rule = try Rule(name: key.lowercased(), text: text)
+                rules.append(rule)
+                guard !sensors.isEmpty else { continue }  // a command that looks only
+                let its = sensors.filter { rule.sensor ?? $0.name == $0.name }
+                if its.isEmpty {
+                    let names = sensors.map(\.name.name).joined(separator: ", ")
+                    settings.problem("VAHO_RULE_\(key)=\(text): there is no sensor \(rule.sensor?.name ?? ""): there are \(names)")
+                } else if rule.needsSurface, its.allSatisfy({ $0.surface == nil }) {
+                    settings.problem("VAHO_RULE_\(key)=\(text): no VAHO_SURFACE_… says how cold the surface is")
+                }
+            } catch { settings.problem("VAHO_RULE_\(key)=\(text): \(error)") }
         }
         return rules
     }
@@ -143,17 +159,16 @@ package struct EdgeSettings: Sendable {
         return .measured(name)
     }
 
-    private static func cloud(_ settings: inout Settings) -> Cloud? {
+    private static func cloud(_ settings: inout Settings, isPlainAllowed: Bool) -> Cloud? {
         let tokenFile = settings.optional("VAHO_TOKEN_FILE")
         let period = settings.integer("VAHO_SYNC_PERIOD_SECONDS", default: 300, in: 1...86_400)
         let backoff = settings.integer("VAHO_BACKOFF_SECONDS", default: 5, in: 1...900)
-        let plain = settings.choice("VAHO_PLAIN_HTTP", default: false, among: ["anywhere": true, "loopback": false])
         guard var url = settings.optional("VAHO_CLOUD_URL") else {
             if tokenFile != nil { settings.problem("VAHO_TOKEN_FILE is set, VAHO_CLOUD_URL is not: set both, or neither to stay offline") }
             return nil
         }
         while url.hasSuffix("/") { url.removeLast() }
-        if let problem = problem(ofCloud: url, isPlainAllowed: plain) { settings.problem("VAHO_CLOUD_URL=\(problem)") }
+        if let problem = problem(ofCloud: url, isPlainAllowed: isPlainAllowed) { settings.problem("VAHO_CLOUD_URL=\(problem)") }
         guard let tokenFile else {
             settings.problem("VAHO_TOKEN_FILE is missing: the file of the token that vaho-cloud device add printed")
             return nil

@@ -16,6 +16,7 @@ actor ForecastService: Service {
     private let log: Log
     private let newest: NewestForecasts
     private let seen: Inbox<RuleWatch.Seen>?
+    private var unseen = 0  // values that the rules had no room for
     private var sensors: [SensorName: SensorForecasting] = [:]
     private var grids: [SensorName: TimeGrid] = [:]
     private(set) var unrestored: [SensorName] = []  // whose past in the store has not been taken in yet
@@ -148,7 +149,7 @@ actor ForecastService: Service {
             log(.warning, "clock set: earlier readings of this start get their true time", ["offset_ms": correction.offset.ms])
         case .reading(let taken):
             let number = waiting.add(.reading(taken))
-            _ = seen?.put(.reading(taken.sensor, taken.reading))
+            show(.reading(taken.sensor, taken.reading))
             for result in sensors[taken.sensor]?.take(taken.reading, number: number) ?? [] {
                 add(result, of: taken.sensor)
             }
@@ -160,8 +161,15 @@ actor ForecastService: Service {
             result.through >= waiting.first ? .row(Int(result.through - waiting.first)) : .key(committedThrough[sensor] ?? 0)
         let outcome = outcome(sensor, result, through: through)
         newest.put(outcome)
-        if let forecast = result.forecast { _ = seen?.put(.forecast(sensor, forecast)) }
+        if let forecast = result.forecast { show(.forecast(sensor, forecast)) }
         waiting.add(outcome)
+    }
+
+    /// To the rules, which are quicker than any sensor; only a recording can outrun them.
+    private func show(_ value: RuleWatch.Seen) {
+        guard let seen, !seen.put(value) else { return }
+        if unseen == 0 { log(.warning, "rules are behind: values are not held against them") }
+        unseen += 1
     }
 
     private func outcome(_ sensor: SensorName, _ result: SensorForecasting.Result, through: ReadingStore.Through) -> ReadingStore.Outcome {

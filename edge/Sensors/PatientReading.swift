@@ -8,6 +8,7 @@ package final class PatientReading: Sendable {
     private struct State {
         var isAsked = false
         var waiter: CheckedContinuation<Sample?, any Error>?
+        var turn = 0  // of who waits: what was meant for an earlier one ends no later one's waiting
     }
 
     private let sensor: any Sensor
@@ -19,9 +20,15 @@ package final class PatientReading: Sendable {
     ///
     /// - Throws: `SensorError` also when the limit has passed; `CancellationError` at once when cancelled.
     package func read(within limit: Duration) async throws -> Sample? {
+        let turn = state.withLock { state in
+            state.turn += 1
+            return state.turn
+        }
         let timer = Task {
             try await Task.sleep(for: limit)
-            giveUp(SensorError("it has not answered for \(limit.components.seconds) s; it is waited for, the other sensors go on", isPassing: true))
+            giveUp(
+                turn, SensorError("it has not answered for \(limit.components.seconds) s; it is waited for, the other sensors go on", isPassing: true)
+            )
         }
         defer { timer.cancel() }
         return try await withTaskCancellationHandler {
@@ -36,10 +43,10 @@ package final class PatientReading: Sendable {
                         do { answer(.success(try await sensor.read())) } catch { answer(.failure(error)) }
                     }
                 }
-                if Task.isCancelled { giveUp(CancellationError()) }  // the handler may have run before there was a waiter
+                if Task.isCancelled { giveUp(turn, CancellationError()) }  // the handler may have run before there was a waiter
             }
         } onCancel: {
-            giveUp(CancellationError())
+            giveUp(turn, CancellationError())
         }
     }
 
@@ -50,7 +57,9 @@ package final class PatientReading: Sendable {
         }?.resume(with: result)
     }
 
-    private func giveUp(_ error: any Error) { state.withLock { take(&$0) }?.resume(throwing: error) }
+    private func giveUp(_ turn: Int, _ error: any Error) {
+        state.withLock { $0.turn == turn ? take(&$0) : nil }?.resume(throwing: error)
+    }
 
     private func take(_ state: inout State) -> CheckedContinuation<Sample?, any Error>? {
         defer { state.waiter = nil }

@@ -47,7 +47,7 @@ extension Program.Command {
         do {
             let sensor = try spec.open(sysfs: sysfs, startingAfter: nil, period: .seconds(60))
             defer { sensor.stop() }
-            let sample = try await PatientReading(sensor).read(within: sensor.identity.patience)
+            let sample = try await PatientReading(sensor).read(within: min(sensor.identity.patience, .seconds(10)))
             table.row([line, state, thousandths(sample?.humidityMpct), thousandths(sample?.temperatureMc), ""])
             return true
         } catch {
@@ -77,21 +77,36 @@ extension Program.Command {
         }
         let sensor = try spec.open(sysfs: settings.sysfs, startingAfter: nil, period: .seconds(period))
         defer { sensor.stop() }
-        let reading = PatientReading(sensor)
         let lines = ReadingLines(sensor: configured?.name.name ?? "\(spec)", format: format)
         StandardOutput.write(lines.header)
+        // Ctrl-C ends what a command: sensor has started, too.
+        try await Services.run([
+            StopSignal(log: Log("vaho-edge", least: .error)), Bench(sensor: sensor, lines: lines, count: count, period: .seconds(period)),
+        ])
+    }
+}
+
+/// Reads a sensor so many times, and prints each reading as it comes.
+private struct Bench: Service {
+    let sensor: any Sensor
+    let lines: ReadingLines
+    let count: Int
+    let period: Duration
+
+    func run() async throws {
+        let reading = PatientReading(sensor)
         var failed = 0
         var due = ContinuousClock.now
         for number in 1...count {
             do {
                 guard let sample = try await reading.read(within: sensor.identity.patience) else { break }  // a recording's end
                 StandardOutput.write(lines.line(sample, takenAt: sample.takenAt ?? LabelClock.wallClock))
-            } catch {
+            } catch let error as SensorError {
                 failed += 1
                 StandardError.write("vaho-edge read: \(error)\n")
             }
             guard number < count, sensor.identity.pace == .asked else { continue }
-            due += .seconds(period)
+            due += period
             try await Task.sleep(until: due)
         }
         if failed > 0 { throw Failure("\(failed) of \(count) reads failed") }

@@ -34,6 +34,8 @@ package struct Rule: Sendable, Equatable {
     package let hold: Duration
     package let hysteresis: Double  // how far it must come back until the alarm ends
 
+    var needsSurface: Bool { [.now(.surfaceHumidity), .now(.aboveDewPoint)].contains(subject) }
+
     /// How far beyond the threshold a value is; negative: on the good side.
     func excess(_ value: Double) -> Double { isAbove ? value - threshold : threshold - value }
 }
@@ -84,6 +86,11 @@ extension Rule {
         }
         hold = words.take("for") ? try words.duration() : .zero
         if words.take("hysteresis") { hysteresis = try words.number(nil) }
+        switch subject {
+        case .forecast, .now(.humidity):
+            guard (0...100).contains(threshold) else { throw RuleProblem("a humidity is 0 to 100 %") }
+        default: break
+        }
         guard words.isEmpty else { throw RuleProblem("«\(words.rest)» is too much: expected \(Rule.shapes)") }
         let usual: Double =
             switch subject {

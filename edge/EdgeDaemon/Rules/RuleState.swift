@@ -19,25 +19,34 @@ struct RuleState: Sendable, Equatable {
     private func longestGap(_ hold: Duration) -> Duration { max(.seconds(900), hold / 4, spacing * 3) }
 
     mutating func see(_ excess: Double, of rule: Rule, at instant: Instant) -> Change? {
-        if let seenAt, instant <= seenAt { return nil }
-        if let seenAt {
-            if instant - seenAt > longestGap(rule.hold) { beyondSince = nil }
-            spacing = instant - seenAt
-        }
-        seenAt = instant
+        guard note(excess, of: rule, at: instant) else { return nil }
         if let since = raisedSince {
-            guard excess < -rule.hysteresis || (rule.hysteresis == 0 && excess <= 0) else { return nil }
-            (raisedSince, beyondSince) = (nil, nil)
+            guard excess <= -rule.hysteresis else { return nil }
+            raisedSince = nil
             return .ended(since: since)
         }
-        guard excess > 0 else {
-            beyondSince = nil
-            return nil
-        }
-        let since = beyondSince ?? instant
-        beyondSince = since
-        guard instant - since >= rule.hold else { return nil }
+        guard let since = beyondSince, instant - since >= rule.hold else { return nil }
         raisedSince = since
         return .raised(since: since)
+    }
+
+    /// Takes a value in that was told of before, or never will be: of it only the hold remains.
+    /// - Returns: false when it is the last one again.
+    @discardableResult
+    mutating func note(_ excess: Double, of rule: Rule, at instant: Instant) -> Bool {
+        if instant == seenAt { return false }
+        if let seenAt {
+            // Time goes back where the clock was wrong: what was before says nothing of when.
+            let passed = instant - seenAt
+            if passed < .zero || passed > longestGap(rule.hold) {
+                beyondSince = nil
+                if spacing == .zero { spacing = max(.zero, passed) }
+            } else {
+                spacing = passed
+            }
+        }
+        seenAt = instant
+        beyondSince = excess > 0 ? beyondSince ?? instant : nil
+        return true
     }
 }

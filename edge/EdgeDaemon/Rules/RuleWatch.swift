@@ -17,26 +17,34 @@ actor RuleWatch: Service {
         let sensor: SensorName
     }
 
-    /// What has been seen and not yet been held against the rules; a full one drops, for the next value says the same.
-    nonisolated let inbox = Inbox<Seen>(limit: 1_000)
+    /// What has been seen and not yet been held against the rules.
+    nonisolated let inbox = Inbox<Seen>(limit: 20_000)
     private let rules: [Rule]
     private let surfaces: [SensorName: EdgeSettings.Surface]
     private let store: ReadingStore
-    private let delivery: AlarmDelivery
+    private let deliveries: [AlarmDelivery]
+    private let sensors: [SensorName]
     private let log: Log
     private var states: [Key: RuleState] = [:]
     private var warmth: [SensorName: (celsius: Double, at: Instant)] = [:]
 
-    init(rules: [Rule], surfaces: [SensorName: EdgeSettings.Surface], store: ReadingStore, delivery: AlarmDelivery, log: Log) {
+    /// - Parameter sensors: those that are configured.
+    init(
+        rules: [Rule], sensors: [SensorName], surfaces: [SensorName: EdgeSettings.Surface], store: ReadingStore, deliveries: [AlarmDelivery], log: Log
+    ) {
+        self.sensors = sensors
         self.rules = rules
         self.surfaces = surfaces
         self.store = store
-        self.delivery = delivery
+        self.deliveries = deliveries
         self.log = log
     }
 
     func run() async throws {
-        do { try await store.keepAlarms(of: rules) } catch { log(.warning, "alarms of former rules not forgotten", ["error": "\(error)"]) }
+        do { try await endFormer() } catch { log(.warning, "alarms of former rules not ended", ["error": "\(error)"]) }
+        for sensor in sensors {
+            do { try await lookBack(sensor) } catch { log(.warning, "holds begin anew", ["sensor": sensor, "error": "\(error)"]) }
+        }
         while true {
             let all = await inbox.takeAll()
             if all.isEmpty { throw CancellationError() }
@@ -49,14 +57,45 @@ actor RuleWatch: Service {
         }
     }
 
-    private func see(_ reading: Reading, of sensor: SensorName) async {
-        if let mc = reading.temperatureMc { warmth[sensor] = (Double(mc) / 1_000, reading.takenAt) }
-        guard case .passed(let humidity, let temperature) = QualityControl.judge(reading) else { return }
-        for rule in rules where rule.sensor ?? sensor == sensor {
-            guard case .now(let quantity) = rule.subject, let value = value(quantity, humidity, temperature, sensor, reading.takenAt) else {
-                continue
+    /// What is on for a rule or a sensor that is no more, ends.
+    private func endFormer() async throws {
+        for alarm in try await store.alarmsThatAreOn() {
+            let isThere = rules.contains { $0.name == alarm.rule && $0.text == alarm.text && ($0.sensor ?? alarm.sensor) == alarm.sensor }
+            if isThere, sensors.contains(alarm.sensor) { continue }
+            var ended = alarm
+            (ended.state, ended.at) = (.ended, LabelClock.wallClock)
+            await announce(ended)
+        }
+    }
+
+    /// A hold goes on over a restart: what was observed within the longest of them is seen again.
+    private func lookBack(_ sensor: SensorName) async throws {
+        let holds = rules.compactMap { rule -> Duration? in if case .now = rule.subject { rule.hold } else { nil } }
+        guard let longest = holds.max(), longest > .zero, let id = await store.sensor(named: sensor) else { return }
+        guard let newest = try await store.newestObservation(sensor: id)?.at else { return }
+        for observation in try await store.observations(sensor: id, since: newest - longest * 2) {
+            if let temperature = observation.temperature { warmth[sensor] = (temperature.celsius, observation.validAt) }
+            for (rule, value) in values(observation.humidity, observation.temperature, of: sensor, at: observation.validAt) where rule.hold > .zero {
+                guard var state = await state(of: rule, sensor) else { continue }
+                state.note(rule.excess(value), of: rule, at: observation.validAt)
+                states[Key(rule: rule.name, sensor: sensor)] = state
             }
+        }
+    }
+
+    private func see(_ reading: Reading, of sensor: SensorName) async {
+        guard case .passed(let humidity, let temperature) = QualityControl.judge(reading) else { return }
+        if let temperature { warmth[sensor] = (temperature.celsius, reading.takenAt) }
+        for (rule, value) in values(humidity, temperature, of: sensor, at: reading.takenAt) {
             await see(value, of: rule, sensor, at: reading.takenAt)
+        }
+    }
+
+    /// What the rules on readings hold against this air.
+    private func values(_ humidity: RelativeHumidity, _ air: Temperature?, of sensor: SensorName, at instant: Instant) -> [(Rule, Double)] {
+        rules.compactMap { rule in
+            guard rule.sensor ?? sensor == sensor, case .now(let quantity) = rule.subject else { return nil }
+            return value(quantity, humidity, air, sensor, instant).map { (rule, $0) }
         }
     }
 
@@ -98,22 +137,28 @@ actor RuleWatch: Service {
     }
 
     private func see(_ value: Double, of rule: Rule, _ sensor: SensorName, at instant: Instant, validAt: Instant? = nil) async {
-        let key = Key(rule: rule.name, sensor: sensor)
-        var state: RuleState
-        if let known = states[key] { state = known } else { state = RuleState(raisedSince: try? await store.raisedSince(rule, sensor)) }
+        // Where the store does not say whether it is on, the next value asks again.
+        guard var state = await state(of: rule, sensor) else { return }
         let change = state.see(rule.excess(value), of: rule, at: instant)
-        states[key] = state
-        guard let change else { return }
-        let alarm = Alarm(rule: rule, sensor: sensor, change, at: instant, value: value, validAt: validAt)
+        states[Key(rule: rule.name, sensor: sensor)] = state
+        if let change { await announce(Alarm(rule: rule, sensor: sensor, change, at: instant, value: value, validAt: validAt)) }
+    }
+
+    private func state(of rule: Rule, _ sensor: SensorName) async -> RuleState? {
+        if let known = states[Key(rule: rule.name, sensor: sensor)] { return known }
+        do { return RuleState(raisedSince: try await store.raisedSince(rule, sensor)) } catch { return nil }
+    }
+
+    private func announce(_ alarm: Alarm) async {
         log(
             alarm.state == .raised ? .warning : .info, alarm.state == .raised ? "alarm raised" : "alarm ended",
-            ["rule": rule.name, "sensor": sensor, "value": alarm.environment["VAHO_ALARM_VALUE"] ?? "", "text": rule.text])
+            ["rule": alarm.rule, "sensor": alarm.sensor, "value": alarm.environment["VAHO_ALARM_VALUE"] ?? "", "text": alarm.text])
         do {
-            try await store.keep(alarm, isToBeTold: delivery.hasTargets)
-            await delivery.wake()
+            try await store.keep(alarm, targets: deliveries.map(\.target.name))
+            for delivery in deliveries { await delivery.wake() }
         } catch {
-            log(.error, "alarm not stored: a restart may tell it again or not at all", ["rule": rule.name, "error": "\(error)"])
-            await delivery.wake(unstored: alarm)
+            log(.error, "alarm not stored: a restart may tell it again or not at all", ["rule": alarm.rule, "error": "\(error)"])
+            for delivery in deliveries { await delivery.wake(unstored: alarm) }
         }
     }
 }

@@ -33,6 +33,7 @@ package actor ReadingStore {
     /// How far back mould is looked for, and how far that has come, by sensor.
     static let mouldMemory: Duration = .seconds(120 * 86_400)
     var moulds: [Int64: (through: Instant, index: MouldIndex?)] = [:]
+    var newestAlarm: Int64 = 0  // the highest number given since the start
     var newestReadings: [Int64: Reading] = [:]  // by sensor
     var thinnedThrough: [Int64: Int64] = [:]  // forecasts, by sensor: the highest key looked at
 

@@ -11,7 +11,12 @@ package actor CommandSensor: Sensor {
     package nonisolated let identity: SensorIdentity
     private let command: String
     private let period: Duration
-    private nonisolated let child = Mutex<ChildProcess?>(nil)
+    private nonisolated let state = Mutex(State())
+    private struct State {
+        var child: ChildProcess?
+        var isStopped = false
+    }
+
     private var startedAt: ContinuousClock.Instant?
     private var spokeAt: ContinuousClock.Instant?  // of the last line that was given out
     private var hasSpoken = false  // since it was started
@@ -34,7 +39,7 @@ package actor CommandSensor: Sensor {
 
     /// The newest line, waited for.
     package func read() throws -> Sample? {
-        while !Task.isCancelled {
+        while !isStopped {
             if let spokeAt, .now - spokeAt < Self.leastSpacing {
                 usleep(50_000)  // whoever prints without end waits, too
                 continue
@@ -42,8 +47,8 @@ package actor CommandSensor: Sensor {
             let child = try running()
             let isOpen = drain(child)
             if let line = try newestLine() {
-                guard let sample = try taken(line) else { continue }
-                return sample
+                (hasSpoken, spokeAt) = (true, .now)
+                return try SpokenReading.sample(line)
             }
             if !isOpen { try ended(child) }
             let since = max(startedAt ?? .now, spokeAt ?? startedAt ?? .now)
@@ -57,23 +62,37 @@ package actor CommandSensor: Sensor {
         throw CancellationError()
     }
 
-    package nonisolated func stop() { child.withLock { $0 }?.stop() }
+    /// The program is ended at once, and not started again. It had all the time to say what it had to say.
+    package nonisolated func stop() {
+        state.withLock { state in
+            state.isStopped = true
+            state.child?.kill()
+        }
+    }
+
+    private var isStopped: Bool { state.withLock { $0.isStopped } }
 
     private func running() throws -> ChildProcess {
-        if let running = child.withLock({ $0 }) { return running }
+        if let running = state.withLock({ $0.child }) { return running }
         // One that prints a line and ends is started once a period.
-        while let startedAt, hasSpoken, .now - startedAt < period, !Task.isCancelled { usleep(100_000) }
+        while let startedAt, hasSpoken, .now - startedAt < period, !isStopped { usleep(100_000) }
         let started: ChildProcess
-        do { started = try ChildProcess(command) } catch { throw SensorError("\(error)") }
+        do {
+            started = try state.withLock { state in
+                guard !state.isStopped else { throw CancellationError() }
+                let child = try ChildProcess(command)
+                state.child = child
+                return child
+            }
+        } catch let error as FileError { throw SensorError("\(error)") }
         (startedAt, hasSpoken, text, isTooLong) = (.now, false, [], false)
-        child.withLock { $0 = started }
         return started
     }
 
     private func forget() -> ChildProcess? {
-        child.withLock { child in
-            defer { child = nil }
-            return child
+        state.withLock { state in
+            defer { state.child = nil }
+            return state.child
         }
     }
 
@@ -100,7 +119,7 @@ package actor CommandSensor: Sensor {
         return true
     }
 
-    /// The last whole line; it stays until it is taken.
+    /// The newest whole line that says something: neither blank nor a comment. All whole lines are taken.
     private func newestLine() throws(SensorError) -> String? {
         guard let end = text.lastIndex(of: 10) else {
             guard text.count > SpokenReading.limit else { return nil }
@@ -108,24 +127,15 @@ package actor CommandSensor: Sensor {
             isTooLong = true
             throw SensorError("the command printed a line of more than \(SpokenReading.limit) bytes")
         }
-        let start = text[..<end].lastIndex(of: 10).map { $0 + 1 } ?? 0
-        if isTooLong, start == 0 {  // the rest of what was too long
-            text.removeFirst(end + 1)
-            isTooLong = false
+        var lines = text[..<end].split(separator: 10, omittingEmptySubsequences: false)
+        text.removeFirst(end + 1)
+        if isTooLong { lines.removeFirst() }  // the rest of what was too long
+        isTooLong = false
+        guard let line = lines.last(where: { line in line.contains { $0 > 32 } && line.first != UInt8(ascii: "#") }) else {
+            usleep(50_000)  // comments without end wait, too
             return nil
         }
-        return String(decoding: text[start..<end], as: UTF8.self)
-    }
-
-    /// - Returns: `nil` for a blank line and for a comment.
-    private func taken(_ line: String) throws(SensorError) -> Sample? {
-        if let end = text.lastIndex(of: 10) { text.removeFirst(end + 1) }
-        hasSpoken = true
-        guard line.utf8.contains(where: { $0 > 32 }), line.utf8.first != UInt8(ascii: "#") else { return nil }
-        spokeAt = .now
-        guard line.utf8.count <= SpokenReading.limit else {
-            throw SensorError("the command printed a line of more than \(SpokenReading.limit) bytes")
-        }
-        return try SpokenReading.sample(line)
+        guard line.count <= SpokenReading.limit else { throw SensorError("the command printed a line of more than \(SpokenReading.limit) bytes") }
+        return String(decoding: line, as: UTF8.self)
     }
 }

@@ -27,7 +27,7 @@ final class I2CDevice {
             throw SensorError("\(path): \(I2CDevice.words(code)): it is no I2C bus")
         }
         isPlain = functions & I2CDevice.plainI2C != 0
-        guard !isPlain else { return }
+        // It fails where a kernel driver has the chip: two that speak to it would disturb each other.
         guard clinux_i2c_select(descriptor, UInt(address)) >= 0 else {
             let code = errno
             close(descriptor)
@@ -43,13 +43,13 @@ final class I2CDevice {
             guard clinux_smbus_write(descriptor, bytes[0], bytes[1]) >= 0 else { throw failure(errno) }
             return
         }
-        guard unsafe clinux_i2c_transfer(descriptor, UInt16(address), bytes, UInt16(bytes.count), nil, 0) >= 0 else { throw failure(errno) }
+        guard unsafe clinux_i2c_transfer(descriptor, UInt16(address), bytes, UInt16(bytes.count), nil, 0) == 1 else { throw failure(errno) }
     }
 
     func read(_ count: Int) throws(SensorError) -> [UInt8] {
         guard isPlain else { throw smbusOnly() }
         var bytes = [UInt8](repeating: 0, count: count)
-        guard unsafe clinux_i2c_transfer(descriptor, UInt16(address), nil, 0, &bytes, UInt16(count)) >= 0 else { throw failure(errno) }
+        guard unsafe clinux_i2c_transfer(descriptor, UInt16(address), nil, 0, &bytes, UInt16(count)) == 1 else { throw failure(errno) }
         return bytes
     }
 
@@ -57,7 +57,7 @@ final class I2CDevice {
     func read(register: UInt8, _ count: Int) throws(SensorError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         if isPlain {
-            guard unsafe clinux_i2c_transfer(descriptor, UInt16(address), [register], 1, &bytes, UInt16(count)) >= 0 else { throw failure(errno) }
+            guard unsafe clinux_i2c_transfer(descriptor, UInt16(address), [register], 1, &bytes, UInt16(count)) == 2 else { throw failure(errno) }
         } else {
             let got = unsafe clinux_smbus_read(descriptor, register, &bytes, UInt8(count))
             let code = errno
