@@ -3,6 +3,7 @@ package enum Record: Sendable, Hashable {
     case hole(Hole)
     case clockCorrection(ClockCorrection)
     case sensor(SensorRecord)
+    case calibration(Calibration)
 }
 
 /// A recorded absence of readings.
@@ -89,7 +90,7 @@ package struct SensorRecord: Sendable, Hashable {
     package var serial: String
     package var place: String
     package var step: Duration  // of its time grid
-    package var offsetMpct: Int32  // calibration: corrected = reading · gain + offset
+    package var offsetMpct: Int32  // of the format's first version, 0 and a million: calibrations are records of their own
     package var gainPpm: Int32
 
     package init(

@@ -83,6 +83,12 @@ extension Batch {
             json.field("step_s", sensor.step.wholeSeconds)
             json.field("offset_mpct", sensor.offsetMpct)
             json.field("gain_ppm", sensor.gainPpm)
+        case .calibration(let calibration):
+            json.field("kind", "calibration")
+            json.field("sensor", calibration.sensor.name)
+            json.field("from_ms", calibration.from.ms)
+            json.field("gain_ppm", calibration.gainPpm)
+            json.field("offset_mpct", calibration.offsetMpct)
         }
     }
 

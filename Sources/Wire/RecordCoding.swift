@@ -6,6 +6,7 @@ package enum RecordCoding {
     private static let hole: UInt8 = 1
     private static let clockCorrection: UInt8 = 2
     private static let sensor: UInt8 = 3
+    private static let calibration: UInt8 = 4
 
     package static func bytes(_ record: Record) -> [UInt8] {
         var writer = ByteWriter()
@@ -46,6 +47,12 @@ package enum RecordCoding {
             body.zigzag(Int64(sensor.offsetMpct))
             body.zigzag(Int64(sensor.gainPpm))
             writer.byte(RecordCoding.sensor)
+        case .calibration(let calibration):
+            body.text(calibration.sensor.name)
+            body.zigzag(calibration.from.ms)
+            body.zigzag(Int64(calibration.gainPpm))
+            body.zigzag(Int64(calibration.offsetMpct))
+            writer.byte(RecordCoding.calibration)
         }
         writer.blob(body.bytes)
     }
@@ -75,6 +82,11 @@ package enum RecordCoding {
                 SensorRecord(
                     sensor: name, kind: texts[0], driver: texts[1], serial: texts[2], place: texts[3], step: .seconds(step),
                     offsetMpct: try body.integer(), gainPpm: try body.integer()))
+        case calibration:
+            let found = Calibration(
+                sensor: try sensorName(&body), from: try instant(&body), gainPpm: try body.integer(), offsetMpct: try body.integer())
+            guard found.isValid else { throw MalformedBytes(at: start, "a gain is 0.5 to 2, an offset -50 to 50 %") }
+            record = .calibration(found)
         default: throw MalformedBytes(at: start, "a record of kind \(kind) is not known")
         }
         try body.expectEnd()

@@ -58,6 +58,32 @@ import Wire
             batch.rows.contains(.record(.clockCorrection(ClockCorrection(boot: 7, boottimeMs: 0...46 * 60_000 - 1, offset: .milliseconds(truth))))))
     }
 
+    @Test(.timeLimit(.minutes(1))) func `a calibration is of the readings since, before and after it comes; readings stay as they were said`() async throws {
+        let start: Int64 = 1_700_000_400_000
+        let air = try #require(SensorName("air"))
+        let since = Instant(ms: start + 20 * 60_000 + 1)
+        let wrong = Calibration(sensor: air, from: since, offsetMpct: 9_000)
+        let right = Calibration(sensor: air, from: since, gainPpm: 900_000, offsetMpct: 5_000)
+        let before = try readings(1...45, labelled: start, clock: .synchronised)
+        let after = try readings(46...80, labelled: start, clock: .synchronised)
+        let found = try await run(before + [.calibration(wrong), .calibration(right)] + after)
+        let straight = try await run(before + after)
+        let expected = straight.observations.map { observation in
+            observation.validAt < since ? observation.humidity.percent : observation.humidity.percent * 0.9 + 5
+        }
+        #expect(zip(found.observations.map(\.humidity.percent), expected).allSatisfy { abs($0 - $1) < 0.0011 })
+        #expect(found.observations.count == 8)
+        let id = try #require(await found.store.sensor(named: air))
+        #expect(try await found.store.rawReadings(sensor: id, limit: 1).first?.humidityMpct == 40_080)
+        #expect(try await found.store.sensorStatuses().first?.last?.humidity.percent == 41.072)
+        let life = await found.store.current
+        let batch = try #require(try await found.store.batch(of: life.epoch, from: 1, through: life.last, limit: 1_000))
+        #expect(batch.rows.contains(.record(.calibration(right))))
+        // A start knows those that the log has had, and logs the others.
+        let next = Calibration(sensor: air, from: since + .seconds(60))
+        #expect(try await found.store.know([wrong, right, next]) == 2)
+    }
+
     /// Three readings, the last given while the second waits for its commit.
     /// - Returns: How many are stored once the second is; `nil` when this host was too slow to give the third within the period.
     private func storedTogether(period: Duration) async throws -> Int? {

@@ -47,6 +47,8 @@ package func randomBatch(seed: UInt64, rows count: Int = 60) -> Batch {
                 .sensor(
                     SensorRecord(
                         sensor: sensors[0], kind: "hwmon", driver: "sht4x", place: "north wall\n\"ö\"", step: .seconds(600), offsetMpct: -300)))
+        case 4:
+            return .record(.calibration(Calibration(sensor: sensors[0], from: Instant(ms: at), gainPpm: 1_020_000, offsetMpct: -1_500)))
         default:
             func maybe(_ range: Int64) -> Int32? { random.next(below: 8) == 0 ? nil : Int32(random.next(below: range) - range / 4) }
             return .reading(

@@ -2,7 +2,7 @@ internal import Measures
 internal import Wire
 
 extension BatchJSON {
-    /// A hole, a clock correction or a sensor record, with its own sequence.
+    /// A hole, a clock correction, a sensor record or a calibration, with its own sequence.
     struct RecordJSON: Decodable {
         let sequence: Int64
         let kind: String
@@ -28,7 +28,8 @@ extension BatchJSON {
             case "hole": .hole(try hole())
             case "clock_correction": .clockCorrection(try correction())
             case "sensor": .sensor(try sensorRecord())
-            default: throw wrong("kind is hole, clock_correction or sensor")
+            case "calibration": .calibration(try calibration())
+            default: throw wrong("kind is hole, clock_correction, sensor or calibration")
             }
         }
 
@@ -68,6 +69,13 @@ extension BatchJSON {
                 from_ms <= to_ms, to_ms <= 1 << 53
             else { throw wrong("boot, offset_ms, and from_ms to to_ms as times since that boot are needed") }
             return ClockCorrection(boot: boot, boottimeMs: from_ms...to_ms, offset: .milliseconds(offset_ms))
+        }
+
+        private func calibration() throws(BatchRefusal) -> Calibration {
+            guard let sensor = try name(), let from_ms else { throw wrong("sensor and from_ms are needed") }
+            let found = Calibration(sensor: sensor, from: Instant(ms: from_ms), gainPpm: gain_ppm ?? 1_000_000, offsetMpct: offset_mpct ?? 0)
+            guard found.isValid else { throw wrong("gain_ppm is 500000 to 2000000, offset_mpct -50000 to 50000, from_ms up to the year 2199") }
+            return found
         }
 
         private func sensorRecord() throws(BatchRefusal) -> SensorRecord {

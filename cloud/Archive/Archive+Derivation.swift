@@ -28,7 +28,7 @@ extension Archive {
         var derived = Derived(after: after, through: after)
         var select = try database.prepare("SELECT id, device, received_at_ms, body FROM batch WHERE id > ? ORDER BY id")
         try select.bind(after, at: 1)
-        var corrections: [Int64: [ClockCorrection]] = [:]
+        var amendments: [Int64: Amendments] = [:]
         while derived.readings < limit, try select.step() {
             let (id, device, receivedAt) = (select.integer(0), select.integer(1), Instant(ms: select.integer(2)))
             derived.through = id
@@ -37,18 +37,18 @@ extension Archive {
                 derived.unreadable.append(id)
                 continue
             }
-            if frame.records.contains(where: { if case .clockCorrection = $0.record { true } else { false } }) {
-                let before = try corrections[device] ?? self.corrections(of: device, before: id)
-                let now = try self.corrections(of: device, before: id + 1)
+            if frame.records.contains(where: { Amendments.amends($0.record) }) {
+                let before = try amendments[device] ?? self.amendments(of: device, before: id)
+                let now = try self.amendments(of: device, before: id + 1)
                 try move(device, before: id, from: before, to: now, &derived.buffer)
-                corrections[device] = now
+                amendments[device] = now
             }
-            let known = try corrections[device] ?? self.corrections(of: device, before: id)
-            corrections[device] = known
+            let known = try amendments[device] ?? self.amendments(of: device, before: id)
+            amendments[device] = known
             let keys = try sensorKeys(frame, device, &derived.buffer)
             try frame.forEachReading { place, reading in
-                let at = known.takenAt(reading)
-                if at <= receivedAt + Archive.futureTolerance { derived.buffer.add(reading, at: at, to: keys[place]) }
+                let reading = known.amended(reading, of: frame.sensors[place])
+                if reading.takenAt <= receivedAt + Archive.futureTolerance { derived.buffer.add(reading, at: reading.takenAt, to: keys[place]) }
             }
             derived.readings += frame.readingCount
         }
@@ -121,48 +121,66 @@ extension Archive {
         return try select.step() ? .seconds(select.integer(0)) : nil
     }
 
-    // MARK: corrected times
+    // MARK: corrected times, calibrated values
 
     /// Of a device, from batches before one, in the order of its log: by epoch as they came, then by sequence.
-    private func corrections(of device: Int64, before batch: Int64) throws -> [ClockCorrection] {
-        var select = try database.prepare(
-            """
-            SELECT c.boot, c.from_ms, c.to_ms, c.offset_ms FROM clock_correction c WHERE c.device = ?1 AND c.batch < ?2
-            ORDER BY (SELECT MIN(o.id) FROM clock_correction o WHERE o.device = ?1 AND o.epoch = c.epoch), c.sequence
-            """)
-        try select.bind(device, at: 1)
-        try select.bind(batch, at: 2)
-        var corrections: [ClockCorrection] = []
-        while try select.step() {
-            guard select.integer(1) <= select.integer(2) else { continue }
-            corrections.append(
-                ClockCorrection(
-                    boot: UInt32(truncatingIfNeeded: select.integer(0)), boottimeMs: select.integer(1)...select.integer(2),
-                    offset: .milliseconds(select.integer(3))))
+    private func amendments(of device: Int64, before batch: Int64) throws -> Amendments {
+        func select(_ columns: String, _ table: String) throws -> Statement {
+            let select = try database.prepare(
+                """
+                SELECT \(columns) FROM \(table) c WHERE c.device = ?1 AND c.batch < ?2
+                ORDER BY (SELECT MIN(o.id) FROM \(table) o WHERE o.device = ?1 AND o.epoch = c.epoch), c.sequence
+                """)
+            try select.bind(device, at: 1)
+            try select.bind(batch, at: 2)
+            return select
         }
-        return corrections
+        var amendments = Amendments()
+        var corrections = try select("c.boot, c.from_ms, c.to_ms, c.offset_ms", "clock_correction")
+        while try corrections.step() {
+            guard corrections.integer(1) <= corrections.integer(2) else { continue }
+            amendments.corrections.append(
+                ClockCorrection(
+                    boot: UInt32(truncatingIfNeeded: corrections.integer(0)), boottimeMs: corrections.integer(1)...corrections.integer(2),
+                    offset: .milliseconds(corrections.integer(3))))
+        }
+        var calibrations = try select("c.sensor, c.from_ms, c.gain_ppm, c.offset_mpct", "calibration")
+        while try calibrations.step() {
+            guard let sensor = SensorName(calibrations.text(0)) else { continue }
+            amendments.calibrations.append(
+                Calibration(
+                    sensor: sensor, from: Instant(ms: calibrations.integer(1)), gainPpm: Int32(clamping: calibrations.integer(2)),
+                    offsetMpct: Int32(clamping: calibrations.integer(3))))
+        }
+        return amendments
     }
 
-    /// Moves readings of earlier batches whose time is now known to be another.
-    private func move(_ device: Int64, before batch: Int64, from old: [ClockCorrection], to new: [ClockCorrection], _ buffer: inout BinBuffer) throws
-    {
-        let boots = Set(new.map(\.boot))
-        guard let first = boots.min(), let last = boots.max() else { return }
+    /// Moves readings of earlier batches whose time or value is now known to be another.
+    private func move(_ device: Int64, before batch: Int64, from old: Amendments, to new: Amendments, _ buffer: inout BinBuffer) throws {
+        // A calibration is of any start of the host.
+        let boots: ClosedRange<UInt32>
+        if old.calibrations != new.calibrations {
+            boots = 0...UInt32.max
+        } else {
+            let corrected = Set(new.corrections.map(\.boot))
+            guard let first = corrected.min(), let last = corrected.max() else { return }
+            boots = first...last
+        }
         var select = try database.prepare(
             "SELECT id, received_at_ms, body FROM batch WHERE device = ? AND id < ? AND boot_first <= ? AND boot_last >= ? ORDER BY id")
         try select.bind(device, at: 1)
         try select.bind(batch, at: 2)
-        try select.bind(Int64(last), at: 3)
-        try select.bind(Int64(first), at: 4)
+        try select.bind(Int64(boots.upperBound), at: 3)
+        try select.bind(Int64(boots.lowerBound), at: 4)
         while try select.step() {
             let latest = Instant(ms: select.integer(1)) + Archive.futureTolerance
             guard let frame = try? BatchFrame(select.blob(2)) else { continue }
             let keys = try sensorKeys(frame, device, &buffer)
             try frame.forEachReading { place, reading in
-                let (was, now) = (old.takenAt(reading), new.takenAt(reading))
+                let (was, now) = (old.amended(reading, of: frame.sensors[place]), new.amended(reading, of: frame.sensors[place]))
                 guard was != now else { return }
-                if was <= latest { buffer.remove(reading, at: was, from: keys[place]) }
-                if now <= latest { buffer.add(reading, at: now, to: keys[place]) }
+                if was.takenAt <= latest { buffer.remove(was, at: was.takenAt, from: keys[place]) }
+                if now.takenAt <= latest { buffer.add(now, at: now.takenAt, to: keys[place]) }
             }
         }
     }
@@ -174,7 +192,7 @@ extension Archive {
             let stored = try bin(sensor, key.validAt)
             let left = (stored?.count ?? 0) + (derived.buffer.bins[key]?.count ?? 0) - (derived.buffer.removed[key]?.count ?? 0)
             guard left > 0 else { continue }
-            let corrections = try corrections(of: sensor.device, before: derived.through + 1)
+            let amendments = try amendments(of: sensor.device, before: derived.through + 1)
             var exact = Bin(validAt: key.validAt)
             var select = try database.prepare("SELECT received_at_ms, body FROM batch WHERE device = ? AND id <= ? ORDER BY id")
             try select.bind(sensor.device, at: 1)
@@ -184,8 +202,8 @@ extension Archive {
                 guard let frame = try? BatchFrame(select.blob(1)), let place = frame.sensors.firstIndex(of: sensor.name) else { continue }
                 try frame.forEachReading { at, reading in
                     guard at == place else { return }
-                    let at = corrections.takenAt(reading)
-                    if at <= latest, sensor.grid.label(of: at) == key.validAt { exact.add(reading) }
+                    let reading = amendments.amended(reading, of: sensor.name)
+                    if reading.takenAt <= latest, sensor.grid.label(of: reading.takenAt) == key.validAt { exact.add(reading) }
                 }
             }
             derived.buffer.exact[key] = exact

@@ -9,6 +9,7 @@ extension Archive {
         switch record {
         case .sensor(let sensor): try upsert(sensor, device)
         case .clockCorrection(let correction): try insert(correction, device, epoch, sequence, batch: batch)
+        case .calibration(let calibration): try insert(calibration, device, epoch, sequence, batch: batch)
         case .hole(let hole):
             try insert(hole, device, epoch, sequence)
             // What will never come is settled, in this epoch or in one before it.
@@ -63,6 +64,19 @@ extension Archive {
             device, Int64(bitPattern: epoch.bits), sequence, batch, Int64(correction.boot), correction.offset.ms, correction.boottimeMs.lowerBound,
             correction.boottimeMs.upperBound,
         ].enumerated() { try insert.bind(value, at: Int32(place + 1)) }
+        try insert.run()
+    }
+
+    private func insert(_ calibration: Calibration, _ device: Int64, _ epoch: Epoch, _ sequence: Int64, batch: Int64) throws {
+        var insert = try database.prepare(
+            """
+            INSERT INTO calibration (sensor, device, epoch, sequence, batch, from_ms, gain_ppm, offset_mpct) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT DO NOTHING
+            """)
+        try insert.bind(calibration.sensor.name, at: 1)
+        for (place, value) in [
+            device, Int64(bitPattern: epoch.bits), sequence, batch, calibration.from.ms, Int64(calibration.gainPpm), Int64(calibration.offsetMpct),
+        ].enumerated() { try insert.bind(value, at: Int32(place + 2)) }
         try insert.run()
     }
 }

@@ -2,8 +2,16 @@
 /// derived and can be rebuilt from it.
 enum ArchiveSchema {
     /// Each step leads from the version before it; step 0 makes version 1.
-    static let steps = [first, second]
+    static let steps = [first, second, third]
     static var version: Int64 { Int64(steps.count) }
+
+    private static let third = """
+        CREATE TABLE calibration (
+            id INTEGER PRIMARY KEY, device INTEGER NOT NULL, epoch BIGINT NOT NULL, sequence BIGINT NOT NULL, batch BIGINT NOT NULL,
+            sensor TEXT NOT NULL, from_ms BIGINT NOT NULL, gain_ppm INTEGER NOT NULL, offset_mpct INTEGER NOT NULL,
+            UNIQUE (device, epoch, sequence)
+        );
+        """
 
     /// Observations derived beside the ingest, tokens that rotate, codes for enrolment, plain readings, alarms.
     private static let second = """

@@ -21,6 +21,8 @@ package struct EdgeDaemon {
         let stop = StopSignal(log: log)
         let host = HostIdentity.current()
         let store = try await ReadingStore(path: settings.storePath, host: host, log: log.component("store"))
+        let calibrations = (try? CalibrationFile.read(settings.stateFolder).calibrations) ?? []
+        let known = (try? await store.know(calibrations)) ?? 0
         let intake = ModelIntake(
             folder: settings.stateFolder, keyFile: settings.releaseKeyFile, pretrained: settings.pretrainedFile, store: store,
             log: log.component("model"))
@@ -55,6 +57,7 @@ package struct EdgeDaemon {
             Housekeeping(store: store, retention: settings.retention, clock: clock, log: log.component("store")),
         ]
         services += alarms
+        services.append(CalibrationWatch(folder: settings.stateFolder, known: known, inbox: inbox, log: log.component("calibration")))
         for (configured, sensor) in opened {
             let identity = sensor.identity
             let grid = TimeGrid(medianSpacing: identity.spacing ?? settings.samplePeriod)
@@ -65,7 +68,7 @@ package struct EdgeDaemon {
             do { try await store.register(record) } catch {
                 log(.error, "sensor's record not stored yet", ["sensor": configured.name, "error": "\(error)"])
             }
-            await forecasts.expect(configured.name, grid: grid)
+            await forecasts.expect(configured.name, grid: grid, calibrations: Array(calibrations.prefix(known)))
             let wasFailing = (try? await store.sensorStatuses())?.first { $0.record.sensor == configured.name }?.state == "failing"
             let newestAt = (try? await store.newestInstant(sensor: configured.name)) ?? nil
             services.append(

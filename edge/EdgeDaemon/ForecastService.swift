@@ -30,7 +30,8 @@ actor ForecastService: Service {
         }
     }
     private var waiters: [CheckedContinuation<Void, Never>] = []  // for the end of a commit
-    private var toObserveAgain: [ClockCorrection] = []  // readings with a new time that the grid has not seen yet
+    private var toObserveAgain: [Record] = []  // that give readings another time or value, which the grid has not seen yet
+    private var calibrations: [Calibration] = []  // committed or on their way
     private var pause: Duration = .zero  // grows while the store cannot be written
     private var nextCommit = ContinuousClock.now
 
@@ -51,7 +52,9 @@ actor ForecastService: Service {
 
     /// A sensor that gives readings from now on. They are stored at once; its past is taken in after the first of them, for months
     /// of observations take a while.
-    func expect(_ sensor: SensorName, grid: TimeGrid) {
+    /// - Parameter calibrations: of all sensors, as the store has them.
+    func expect(_ sensor: SensorName, grid: TimeGrid, calibrations: [Calibration] = []) {
+        self.calibrations = calibrations
         grids[sensor] = grid
         unrestored.append(sensor)
     }
@@ -82,7 +85,8 @@ actor ForecastService: Service {
         unrestored.removeAll { $0 == sensor }
         waiting.dropOutcomes(of: sensor)
         for outcome in unsaved { waiting.add(outcome) }
-        for (number, reading) in waiting.readings(of: sensor) {
+        for (number, said) in waiting.readings(of: sensor) {
+            let reading = calibrations.corrected(said, of: sensor)
             for result in sensors[sensor]?.take(reading, number: number) ?? [] { add(result, of: sensor) }
         }
     }
@@ -145,12 +149,21 @@ actor ForecastService: Service {
             let correction = ClockCorrection(boot: boot, boottimeMs: correction.boottimeMs, offset: correction.offset)
             waiting.add(.record(.clockCorrection(correction)))
             waiting.dropOutcomes()
-            toObserveAgain.append(correction)
+            toObserveAgain.append(.clockCorrection(correction))
             log(.warning, "clock set: earlier readings of this start get their true time", ["offset_ms": correction.offset.ms])
+        case .calibration(let calibration):
+            waiting.add(.record(.calibration(calibration)))
+            waiting.dropOutcomes()
+            calibrations.append(calibration)
+            toObserveAgain.append(.calibration(calibration))
+            log(
+                .info, "calibration taken",
+                ["sensor": calibration.sensor, "gain_ppm": calibration.gainPpm, "offset_mpct": calibration.offsetMpct, "from_ms": calibration.from.ms])
         case .reading(let taken):
             let number = waiting.add(.reading(taken))
-            show(.reading(taken.sensor, taken.reading))
-            for result in sensors[taken.sensor]?.take(taken.reading, number: number) ?? [] {
+            let reading = calibrations.corrected(taken.reading, of: taken.sensor)
+            show(.reading(taken.sensor, reading))
+            for result in sensors[taken.sensor]?.take(reading, number: number) ?? [] {
                 add(result, of: taken.sensor)
             }
         }
@@ -178,16 +191,21 @@ actor ForecastService: Service {
             issuedAt: clock.now)
     }
 
-    /// Everything the grid made of readings whose time was wrong is made again with their true time, once they are committed.
+    /// Everything the grid made of readings whose time or value was wrong is made again, once they are committed.
     private func observeAgain() async throws {
-        let corrections = toObserveAgain
-        for correction in corrections {
-            guard let first = try await store.firstKey(of: correction) else { continue }
-            try await store.forgetOutcomes(from: first)
+        let records = toObserveAgain
+        for record in records {
+            let first: Int64? =
+                switch record {
+                case .clockCorrection(let correction): try await store.firstKey(of: correction)
+                case .calibration(let calibration): try await store.firstKey(of: calibration)
+                case .hole, .sensor: nil
+                }
+            if let first { try await store.forgetOutcomes(from: first) }
         }
-        guard !corrections.isEmpty else { return }
+        guard !records.isEmpty else { return }
         for (sensor, grid) in grids { try await add(sensor, grid: grid) }
-        toObserveAgain.removeFirst(corrections.count)  // another may have come meanwhile
+        toObserveAgain.removeFirst(records.count)  // another may have come meanwhile
     }
 
     /// What a device has learnt is what one release leaves: for another it is learnt again from the stored observations. A sensor

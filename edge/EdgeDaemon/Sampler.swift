@@ -11,6 +11,7 @@ struct Sampler: Service {
         case reading(ReadingStore.Taken)
         case hole(Hole)
         case correction(ClockDiscipline.Correction)
+        case calibration(Calibration)
     }
 
     let name: SensorName

@@ -12,7 +12,7 @@ enum VahoEdge {
         let program = Program(
             name: "vaho-edge", version: EdgeVersion.text,
             summary: "vaho-edge reads humidity sensors, keeps every reading, and forecasts up to five days ahead, online or not.",
-            commands: [.run, .status, .forecast, .history, .sensors, .read, .modelShow, .modelTrust, .enrol])
+            commands: [.run, .status, .forecast, .history, .sensors, .read, .calibrate, .modelShow, .modelTrust, .enrol])
         exit(await program.run(Array(CommandLine.arguments.dropFirst())))
     }
 }

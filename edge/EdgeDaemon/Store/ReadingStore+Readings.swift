@@ -16,13 +16,17 @@ extension ReadingStore {
         }
     }
 
-    /// Readings of a sensor after a row, oldest first: what the open bin is made of after a restart.
+    /// Readings of a sensor after a row, calibrated, oldest first: what the open bin is made of after a restart.
     package func readings(sensor: Int64, after key: Int64) throws -> [(key: Int64, reading: Reading)] {
         try guarded {
             var select = try database.prepare("SELECT \(Self.readingColumns) FROM reading WHERE key > ? AND sensor = ? ORDER BY key")
             try select.bind(key, at: 1)
             try select.bind(sensor, at: 2)
-            return try rows(&select).map { ($0.key, corrected($0.reading)) }
+            let name = sensors.first { $0.value == sensor }?.key
+            return try rows(&select).map { row in
+                let reading = corrected(row.reading)
+                return (row.key, name.map { calibrations.corrected(reading, of: $0) } ?? reading)
+            }
         }
     }
 
@@ -46,6 +50,15 @@ extension ReadingStore {
         try select.bind(Int64(correction.boot), at: 1)
         try select.bind(correction.boottimeMs.lowerBound, at: 2)
         try select.bind(correction.boottimeMs.upperBound, at: 3)
+        return try select.step() ? select.optionalInteger(0) : nil
+    }
+
+    /// The key of the first reading that a calibration is about.
+    func firstKey(of calibration: Calibration) throws -> Int64? {
+        guard let id = sensor(named: calibration.sensor) else { return nil }
+        var select = try database.prepare("SELECT MIN(key) FROM reading WHERE sensor = ? AND taken_at_ms >= ?")
+        try select.bind(id, at: 1)
+        try select.bind(calibration.from.ms, at: 2)
         return try select.step() ? select.optionalInteger(0) : nil
     }
 

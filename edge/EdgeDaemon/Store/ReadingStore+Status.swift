@@ -19,8 +19,9 @@ extension ReadingStore {
         var statuses: [SensorStatus] = []
         while try select.step() {
             guard case .sensor(let record) = try RecordCoding.record(select.blob(1)) else { continue }
-            let newest = newestReadings[select.integer(0)].map { reading in
-                Observation(
+            let newest = newestReadings[select.integer(0)].map { said in
+                let reading = calibrations.corrected(said, of: record.sensor)
+                return Observation(
                     validAt: reading.takenAt, humidity: RelativeHumidity(percent: Double(reading.humidityMpct ?? 0) / 1_000),
                     temperature: reading.temperatureMc.map { Temperature(celsius: Double($0) / 1_000) })
             }

@@ -28,6 +28,8 @@ package actor ReadingStore {
     var sensors: [SensorName: Int64] = [:]
     var registered: [SensorName: SensorRecord] = [:]  // by this run: known again after a repair
     var corrections: [ClockCorrection] = []
+    /// Of the sensors; the file that they come from is the daemon's, for records leave the log when they have been delivered.
+    package internal(set) var calibrations: [Calibration] = []
     /// Counted once, then kept: a page that asks every two seconds must not scan the log.
     var readingCount: Int64 = 0
     /// How far back mould is looked for, and how far that has come, by sensor.
@@ -71,6 +73,15 @@ package actor ReadingStore {
         deliveryIsUnsaved = false
     }
 
+    private static let calibrationsLogged = "calibrations_logged"
+
+    /// Takes over those calibrations that the log has had already.
+    /// - Returns: how many: the others are to be logged.
+    package func know(_ all: [Calibration]) throws -> Int {
+        calibrations = Array(all.prefix(try meta(Self.calibrationsLogged).flatMap { Int($0) } ?? 0))
+        return calibrations.count
+    }
+
     // MARK: the log
 
     /// A reading and the sensor that gave it.
@@ -95,6 +106,8 @@ package actor ReadingStore {
         let keys = try commit {
             let keys = try insert(rows)
             try save(outcomes, after: keys)
+            let calibrated = rows.count { if case .record(.calibration) = $0 { true } else { false } }
+            if calibrated > 0 { try setMeta(Self.calibrationsLogged, String(calibrations.count + calibrated)) }
             return keys
         }
         for row in rows {
@@ -103,6 +116,7 @@ package actor ReadingStore {
                 readingCount += 1
                 if taken.reading.humidityMpct != nil, let id = sensors[taken.sensor] { newestReadings[id] = taken.reading }
             case .record(.clockCorrection(let correction)): corrections.append(correction)
+            case .record(.calibration(let calibration)): calibrations.append(calibration)
             case .record: break
             }
         }

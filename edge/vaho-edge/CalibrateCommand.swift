@@ -1,0 +1,100 @@
+internal import Console
+internal import EdgeDaemon
+internal import Measures
+internal import Runtime
+internal import Text
+
+extension Program.Command {
+    static let calibrate = Program.Command(
+        "calibrate", "correct what a sensor says, from now on or since a time; without a value: what there is",
+        usage: "SENSOR [--two-point SAID:TRUE,SAID:TRUE | --gain FACTOR] [--offset PERCENT] [--since TIME] | SENSOR --undo",
+        options: [
+            .config, Arguments.Option("two-point", value: "PAIRS", "what it says at two references, and what is true there: 31.9:mgcl2,76.8:nacl"),
+            Arguments.Option("gain", value: "FACTOR", "0.5 to 2"), Arguments.Option("offset", value: "PERCENT", "added after the gain, -50 to 50"),
+            Arguments.Option("since", value: "TIME", "of the first reading it is about, RFC 3339 (default: now)"),
+            Arguments.Option("undo", "go back to the calibration before the last one, for the same readings"), OutputFormat.option,
+        ], positional: 1...1
+    ) { arguments in
+        let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
+        let text = arguments.positional[0]
+        guard let sensor = SensorName(text) else { throw WrongUse("«\(text)» is no sensor's name: \(SensorName.rule)") }
+        if !settings.sensors.isEmpty, !settings.sensors.contains(where: { $0.name == sensor }) {
+            throw WrongUse("there is no sensor «\(sensor)» in the configuration: there are \(settings.sensors.map(\.name.name).joined(separator: ", "))")
+        }
+        let (all, problem) = try CalibrationFile.read(settings.stateFolder)
+        if let problem { StandardError.write("vaho-edge calibrate: \(problem), passed over\n") }
+        let before = all.filter { $0.sensor == sensor }
+        let isUndone = arguments.has("undo")
+        let values = ["two-point", "gain", "offset", "since"].filter { arguments.value($0) != nil }
+        if isUndone, let other = values.first { throw WrongUse("--undo and --\(other) do not go together") }
+        guard isUndone || !values.isEmpty else { return history(before, try arguments.choice("format", default: OutputFormat.table)) }
+        let calibration: Calibration
+        if isUndone {
+            guard let last = before.last else { throw WrongUse("\(sensor) has no calibration to undo") }
+            let earlier = before.dropLast().last { $0.from <= last.from }
+            calibration = Calibration(
+                sensor: sensor, from: last.from, gainPpm: earlier?.gainPpm ?? 1_000_000, offsetMpct: earlier?.offsetMpct ?? 0)
+        } else {
+            calibration = try asked(arguments, sensor)
+        }
+        try CalibrationFile.add(calibration, in: settings.stateFolder)
+        history([calibration], .table)
+        StandardOutput.write("the daemon takes it within seconds; readings stay as they were said, observations since then are made again\n")
+    }
+
+    private static func asked(_ arguments: Arguments, _ sensor: SensorName) throws -> Calibration {
+        var from = LabelClock.wallClock
+        if let text = arguments.value("since") {
+            guard let ms = RFC3339.parse(text), Instant.valid.contains(Instant(ms: ms)), Instant(ms: ms) <= from else {
+                throw WrongUse("--since \(text): expected a time in the past such as 2026-11-01T00:00:00Z")
+            }
+            from = Instant(ms: ms)
+        }
+        if let pairs = arguments.value("two-point") {
+            guard arguments.value("gain") == nil, arguments.value("offset") == nil else {
+                throw WrongUse("--two-point gives gain and offset: they cannot be given beside it")
+            }
+            let points = try pairs.split(separator: ",").map { try point($0) }
+            guard points.count == 2 else { throw WrongUse("--two-point \(pairs): expected two pairs, such as 31.9:mgcl2,76.8:nacl") }
+            guard let found = Calibration.through(points[0], points[1], sensor: sensor, from: from) else {
+                throw WrongUse("--two-point \(pairs): the points are nearer than 10 %, or the sensor errs by more than a calibration can mend")
+            }
+            return found
+        }
+        func number(_ name: String, _ fallback: Double) throws -> Double {
+            guard let text = arguments.value(name) else { return fallback }
+            guard let value = NumberText.decimal(text), value.magnitude <= 100 else { throw WrongUse("--\(name) \(text): expected a number") }
+            return value
+        }
+        let calibration = Calibration(
+            sensor: sensor, from: from, gainPpm: Int32((try number("gain", 1) * 1_000_000).rounded()),
+            offsetMpct: Int32((try number("offset", 0) * 1_000).rounded()))
+        guard calibration.isValid else { throw WrongUse("a gain is 0.5 to 2, an offset -50 to 50 %") }
+        return calibration
+    }
+
+    /// Relative humidity over saturated salts at 25 °C: L. Greenspan, J. Res. Natl. Bur. Stand. 81A (1977), 89–96.
+    private static let salts = ["licl": 11.3, "mgcl2": 32.8, "nacl": 75.3, "kcl": 84.3, "k2so4": 97.3]
+
+    private static func point(_ text: Substring) throws -> (said: Double, truth: Double) {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 2, let said = NumberText.decimal(parts[0]), let truth = salts[parts[1].lowercased()] ?? NumberText.decimal(parts[1]),
+            (0...100).contains(said), (0...100).contains(truth)
+        else {
+            throw WrongUse(
+                "«\(text)»: expected what the sensor says and what is true, 31.9:32.8, or a salt at 25 °C: \(salts.keys.sorted().joined(separator: ", "))")
+        }
+        return (said, truth)
+    }
+
+    private static func history(_ calibrations: [Calibration], _ format: OutputFormat) {
+        var table = Table([.text("sensor"), .text("since"), .number("gain"), .number("offset_pct")])
+        for calibration in calibrations {
+            table.row([
+                calibration.sensor.name, RFC3339.format(ms: calibration.from.ms), fixed(Double(calibration.gainPpm) / 1_000_000, 6),
+                fixed(Double(calibration.offsetMpct) / 1_000, 3),
+            ])
+        }
+        table.write(format)
+    }
+}
