@@ -292,7 +292,8 @@ final class TemporaryArchive {
         let air = try #require(SensorName("air"))
         for (sequence, from) in [(304, 3_600_000), (305, 7_200_000)] as [(Int64, Int64)] {
             let none = Calibration(sensor: air, from: Instant(ms: 1_600_000_000_000 + from))
-            _ = try await place.ingest(archive, device, Batch(epoch: Epoch(bits: 5), first: sequence, sensors: [], rows: [.record(.calibration(none))]))
+            _ = try await place.ingest(
+                archive, device, Batch(epoch: Epoch(bits: 5), first: sequence, sensors: [], rows: [.record(.calibration(none))]))
         }
         try await place.derive(archive)
         let plain = TemporaryArchive()

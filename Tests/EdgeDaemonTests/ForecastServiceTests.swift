@@ -58,7 +58,9 @@ import Wire
             batch.rows.contains(.record(.clockCorrection(ClockCorrection(boot: 7, boottimeMs: 0...46 * 60_000 - 1, offset: .milliseconds(truth))))))
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a calibration is of the readings since, before and after it comes; readings stay as they were said`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a calibration is of the readings since, before and after it comes; readings stay as they were said`()
+        async throws
+    {
         let start: Int64 = 1_700_000_400_000
         let air = try #require(SensorName("air"))
         let since = Instant(ms: start + 20 * 60_000 + 1)

@@ -63,7 +63,8 @@ import Testing
     }
 
     @Test(arguments: [
-        (["crypt", "--gain", "3"], "a gain is 0.5 to 2"), (["crypt", "--two-point", "30:31"], "two pairs"), (["crypt", "--undo"], "no calibration to undo"),
+        (["crypt", "--gain", "3"], "a gain is 0.5 to 2"), (["crypt", "--two-point", "30:31"], "two pairs"),
+        (["crypt", "--undo"], "no calibration to undo"),
         (["crypt", "--two-point", "30:mgcl,70:nacl"], "a salt at 25 °C"), (["crypt", "--offset", "much"], "expected a number"),
         (["crypt", "--gain", "1.1", "--since", "2199-01-01T00:00:00Z"], "in the past"), (["cripta", "--gain", "1.1"], "there are crypt"),
         (["crypt", "--two-point", "50:50,52:55"], "nearer than 10 %"), (["crypt", "--undo", "--gain", "1"], "do not go together"),

@@ -20,7 +20,10 @@ import Testing
 
     @Test func `values are rounded to the nearest thousandth and cut to what air has; nonsense stays nonsense`() throws {
         let calibration = Calibration(sensor: try #require(sensor), from: from, gainPpm: 1_050_000, offsetMpct: -1_000)
-        #expect([50_000, 50_001, 0, 100_000, 103_000, 250_000, -20_000].map(calibration.corrected) == [51_500, 51_501, 0, 100_000, 100_000, 250_000, -20_000])
+        #expect(
+            [50_000, 50_001, 0, 100_000, 103_000, 250_000, -20_000].map(calibration.corrected) == [
+                51_500, 51_501, 0, 100_000, 100_000, 250_000, -20_000,
+            ])
     }
 
     @Test func `of several that cover a reading the last in the log counts, and other sensors and earlier readings are left alone`() throws {

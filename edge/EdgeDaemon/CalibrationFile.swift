@@ -16,7 +16,9 @@ package enum CalibrationFile {
         var problem: String?
         let text = String(decoding: try Files.read(path(folder), limit: limit), as: UTF8.self)
         for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() where !line.isEmpty {
-            if let calibration = calibration(line) { calibrations.append(calibration) } else {
+            if let calibration = calibration(line) {
+                calibrations.append(calibration)
+            } else {
                 problem = problem ?? "\(path(folder)): line \(number + 1) is no calibration"
             }
         }

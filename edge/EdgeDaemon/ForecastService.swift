@@ -158,7 +158,10 @@ actor ForecastService: Service {
             toObserveAgain.append(.calibration(calibration))
             log(
                 .info, "calibration taken",
-                ["sensor": calibration.sensor, "gain_ppm": calibration.gainPpm, "offset_mpct": calibration.offsetMpct, "from_ms": calibration.from.ms])
+                [
+                    "sensor": calibration.sensor, "gain_ppm": calibration.gainPpm, "offset_mpct": calibration.offsetMpct,
+                    "from_ms": calibration.from.ms,
+                ])
         case .reading(let taken):
             let number = waiting.add(.reading(taken))
             let reading = calibrations.corrected(taken.reading, of: taken.sensor)

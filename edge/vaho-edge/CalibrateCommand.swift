@@ -19,7 +19,8 @@ extension Program.Command {
         let text = arguments.positional[0]
         guard let sensor = SensorName(text) else { throw WrongUse("«\(text)» is no sensor's name: \(SensorName.rule)") }
         if !settings.sensors.isEmpty, !settings.sensors.contains(where: { $0.name == sensor }) {
-            throw WrongUse("there is no sensor «\(sensor)» in the configuration: there are \(settings.sensors.map(\.name.name).joined(separator: ", "))")
+            throw WrongUse(
+                "there is no sensor «\(sensor)» in the configuration: there are \(settings.sensors.map(\.name.name).joined(separator: ", "))")
         }
         let (all, problem) = try CalibrationFile.read(settings.stateFolder)
         if let problem { StandardError.write("vaho-edge calibrate: \(problem), passed over\n") }
@@ -82,7 +83,8 @@ extension Program.Command {
             (0...100).contains(said), (0...100).contains(truth)
         else {
             throw WrongUse(
-                "«\(text)»: expected what the sensor says and what is true, 31.9:32.8, or a salt at 25 °C: \(salts.keys.sorted().joined(separator: ", "))")
+                "«\(text)»: expected what the sensor says and what is true, 31.9:32.8, or a salt at 25 °C: \(salts.keys.sorted().joined(separator: ", "))"
+            )
         }
         return (said, truth)
     }
