@@ -16,6 +16,7 @@ actor ForecastService: Service {
     private let log: Log
     private let newest: NewestForecasts
     private let seen: Inbox<RuleWatch.Seen>?
+    private static let page = 1_000  // readings at a time
     private var unseen = 0  // values that the rules had no room for
     private var sensors: [SensorName: SensorForecasting] = [:]
     private var grids: [SensorName: TimeGrid] = [:]
@@ -95,23 +96,25 @@ actor ForecastService: Service {
     /// committed meanwhile; what comes meanwhile waits, and is taken in at the end.
     func add(_ sensor: SensorName, grid: TimeGrid) async throws {
         guard let id = await store.sensor(named: sensor) else { return begin(sensor, grid: grid) }
-        let newest = try await store.newestObservation(sensor: id)
+        var last = try await store.newestObservation(sensor: id)?.through ?? 0
         let network = intake.active.network
         var state = SensorForecasting(
-            forecaster: try await store.forecaster(sensor: id, grid: grid, network: network.weights), releaseCounter: network.counter, through: -1)
-        let readings = try await store.readings(sensor: id, after: newest?.through ?? 0)
-        var keys = [newest?.through ?? 0]
-        var outcomes: [ReadingStore.Outcome] = []
-        for (key, reading) in readings {
-            // Counted from 0 here; -1 and so the first of `keys` is what the last observation had taken in.
-            let results = state.take(reading, number: Int64(keys.count - 1))
-            keys.append(key)
-            outcomes += results.map { outcome(sensor, $0, through: .key(keys[Int($0.through) + 1])) }
-        }
+            forecaster: try await store.forecaster(sensor: id, grid: grid, network: network.weights), releaseCounter: network.counter, through: last)
         var unsaved: [ReadingStore.Outcome] = []
-        do { try await store.append([], outcomes: outcomes) } catch { unsaved = outcomes }  // with the next commit, then
+        while true {
+            // By pages: a calibration may be about months, and a forecast of each observation fills kilobytes.
+            let readings = try await store.readings(sensor: id, after: last, limit: ForecastService.page)
+            guard let end = readings.last?.key else { break }
+            let outcomes = readings.flatMap { key, reading in
+                state.take(reading, number: key).map { outcome(sensor, $0, through: .key($0.through)) }
+            }
+            do { try await store.append([], outcomes: outcomes) } catch {
+                unsaved = (unsaved + outcomes).suffix(ForecastService.page)  // with the next commit, then
+            }
+            last = end
+        }
         // The open bin's committed readings are all here: whatever it completes later went through the last of them.
-        committedThrough[sensor] = keys.last
+        committedThrough[sensor] = last
         goOn(sensor, grid: grid, state, unsaved: unsaved)
     }
 

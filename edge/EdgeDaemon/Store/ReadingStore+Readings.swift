@@ -17,11 +17,12 @@ extension ReadingStore {
     }
 
     /// Readings of a sensor after a row, calibrated, oldest first: what the open bin is made of after a restart.
-    package func readings(sensor: Int64, after key: Int64) throws -> [(key: Int64, reading: Reading)] {
+    package func readings(sensor: Int64, after key: Int64, limit: Int) throws -> [(key: Int64, reading: Reading)] {
         try guarded {
-            var select = try database.prepare("SELECT \(Self.readingColumns) FROM reading WHERE key > ? AND sensor = ? ORDER BY key")
+            var select = try database.prepare("SELECT \(Self.readingColumns) FROM reading WHERE key > ? AND sensor = ? ORDER BY key LIMIT ?")
             try select.bind(key, at: 1)
             try select.bind(sensor, at: 2)
+            try select.bind(Int64(limit), at: 3)
             let name = sensors.first { $0.value == sensor }?.key
             return try rows(&select).map { row in
                 let reading = corrected(row.reading)
