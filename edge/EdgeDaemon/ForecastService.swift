@@ -66,6 +66,7 @@ actor ForecastService: Service {
         await intake.load()
         do { try await add(sensor, grid: grid) } catch let error as SQLiteError where error.isRetryable {
             log(.warning, "earlier observations not read yet", ["sensor": sensor, "error": "\(error)"])
+        } catch is CancellationError {
         } catch {
             log(.error, "earlier observations not found, forecasts begin anew", ["sensor": sensor, "error": "\(error)"])
             begin(sensor, grid: grid)
@@ -80,7 +81,7 @@ actor ForecastService: Service {
     }
 
     /// Goes on from a state that has seen all that is committed: what waits for its commit comes on top.
-    private func goOn(_ sensor: SensorName, grid: TimeGrid, _ state: SensorForecasting, unsaved: [ReadingStore.Outcome] = []) {
+    private func goOn(_ sensor: SensorName, grid: TimeGrid, _ state: SensorForecasting, unsaved: some Sequence<ReadingStore.Outcome> = []) {
         sensors[sensor] = state.renumbered(through: waiting.first - 1)
         grids[sensor] = grid
         unrestored.removeAll { $0 == sensor }
@@ -101,21 +102,32 @@ actor ForecastService: Service {
         var state = SensorForecasting(
             forecaster: try await store.forecaster(sensor: id, grid: grid, network: network.weights), releaseCounter: network.counter, through: last)
         var unsaved: [ReadingStore.Outcome] = []
+        // By pages: a calibration may be about months. Of the forecasts only the newest is kept: the others were issued to nobody, and
+        // are not to be scored.
+        var newest: ReadingStore.Outcome?
         while true {
-            // By pages: a calibration may be about months, and a forecast of each observation fills kilobytes.
+            try Task.checkCancellation()
             let readings = try await store.readings(sensor: id, after: last, limit: ForecastService.page)
             guard let end = readings.last?.key else { break }
             let outcomes = readings.flatMap { key, reading in
                 state.take(reading, number: key).map { outcome(sensor, $0, through: .key($0.through)) }
             }
-            do { try await store.append([], outcomes: outcomes) } catch {
-                unsaved = (unsaved + outcomes).suffix(ForecastService.page)  // with the next commit, then
-            }
+            let older = ([newest].compactMap(\.self) + outcomes).dropLast().map(\.withoutForecast)
+            unsaved += await notSaved(of: older)
+            newest = outcomes.last ?? newest
             last = end
         }
+        if let newest { unsaved += await notSaved(of: [newest]) }
         // The open bin's committed readings are all here: whatever it completes later went through the last of them.
         committedThrough[sensor] = last
-        goOn(sensor, grid: grid, state, unsaved: unsaved)
+        goOn(sensor, grid: grid, state, unsaved: unsaved.suffix(ForecastService.page))
+    }
+
+    /// Stores them, or gives them back: they go with the next commit, then.
+    private func notSaved(of outcomes: [ReadingStore.Outcome]) async -> [ReadingStore.Outcome] {
+        guard !outcomes.isEmpty else { return [] }
+        do { try await store.append([], outcomes: outcomes) } catch { return outcomes }
+        return []
     }
 
     /// Returns as long as readings can be taken in.
@@ -246,6 +258,7 @@ actor ForecastService: Service {
                 try await observeAgain()
                 await restoreNext()
                 try await switchRelease()
+            } catch is CancellationError {
             } catch { log(.error, "observations not made again yet", ["error": "\(error)"]) }
         } catch {
             if pause == .zero { log(.error, "readings cannot be stored, kept in memory for now", ["error": "\(error)", "count": sending.readings]) }

@@ -91,6 +91,11 @@ struct WaitingRows: Sendable {
 }
 
 extension ReadingStore.Outcome {
+    var withoutForecast: ReadingStore.Outcome {
+        ReadingStore.Outcome(
+            sensor: sensor, observation: observation, through: through, forecast: nil, releaseCounter: releaseCounter, issuedAt: issuedAt)
+    }
+
     func going(through: ReadingStore.Through) -> ReadingStore.Outcome {
         ReadingStore.Outcome(
             sensor: sensor, observation: observation, through: through, forecast: forecast, releaseCounter: releaseCounter, issuedAt: issuedAt)

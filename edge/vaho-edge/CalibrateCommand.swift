@@ -40,7 +40,7 @@ extension Program.Command {
         }
         try CalibrationFile.add(calibration, in: settings.stateFolder)
         history([calibration], .table)
-        StandardOutput.write("the daemon takes it within seconds; readings stay as they were said, observations since then are made again\n")
+        StandardOutput.write("the daemon takes it with its next commit; readings stay as they were said, observations since then are made again\n")
     }
 
     private static func asked(_ arguments: Arguments, _ sensor: SensorName) throws -> Calibration {
