@@ -49,6 +49,7 @@ def framed(word, start):
 
 class Chip:
     ready_at = 0.0
+    result = None  # of the last measurement, until it has been read
 
     def __init__(self, words):
         self.words = words
@@ -59,13 +60,19 @@ class Chip:
     def is_busy(self):
         return time.monotonic() < self.ready_at
 
+    def read(self, count):
+        if self.is_busy() or self.result is None:
+            raise NoAnswer
+        result, self.result = self.result, None
+        return result[:count]
+
 
 class SHT(Chip):
     """SHT3x: 16-bit commands, 15.5 ms; SHT4x: one byte, 8.3 ms. Both: no acknowledge while measuring or without a result."""
 
     def __init__(self, words, command, milliseconds, ignored=()):
         super().__init__(words)
-        self.command, self.milliseconds, self.ignored, self.result = command, milliseconds, ignored, None
+        self.command, self.milliseconds, self.ignored = command, milliseconds, ignored
 
     def write(self, data):
         if data == self.command:
@@ -73,12 +80,6 @@ class SHT(Chip):
             self.result = framed(self.words[0], 0xFF) + framed(self.words[1], 0xFF)
         elif data not in self.ignored:
             raise NoAnswer
-
-    def read(self, count):
-        if self.is_busy() or self.result is None:
-            raise NoAnswer
-        result, self.result = self.result, None
-        return result[:count]
 
 
 class AHT(Chip):
@@ -127,8 +128,6 @@ class HDC1080(Chip):
 class HTU21D(Chip):
     """Times of the slower part: 16 ms for humidity, 50 for temperature. The status bits say which of both it is."""
 
-    result = None
-
     def write(self, data):
         if data == b"\xf5":
             self.busy_for(16)
@@ -138,12 +137,6 @@ class HTU21D(Chip):
             self.result = framed(self.words[0] & ~3, 0)
         else:
             raise NoAnswer
-
-    def read(self, count):
-        if self.is_busy() or self.result is None:
-            raise NoAnswer
-        result, self.result = self.result, None
-        return result[:count]
 
 
 class BME280(Chip):

@@ -1,0 +1,117 @@
+@testable import Archive
+import Foundation
+import Measures
+import Observing
+import SQLite
+import Testing
+import Wire
+
+@Suite struct DerivationTests {
+    private let place = TemporaryArchive()
+
+    /// Two starts of a device: in the first its clock began in 1970, and was set at a third of it.
+    private func batches(calibrated: Bool = false) throws -> [Batch] {
+        let air = try #require(SensorName("air"))
+        let truth: Int64 = 1_600_000_000_000
+        var rows = (0..<300).map { index -> Batch.Row in
+            let boottime = Int64(index) * 60_000
+            let at = index < 100 ? boottime : truth + boottime
+            return .reading(
+                sensor: 0,
+                Reading(
+                    takenAt: Instant(ms: at), humidityMpct: 40_000 + Int32(index * 37 % 900), temperatureMc: 20_000, boot: 1, boottimeMs: boottime))
+        }
+        rows.insert(.record(.clockCorrection(ClockCorrection(boot: 1, boottimeMs: 0...(99 * 60_000), offset: .milliseconds(truth)))), at: 100)
+        if calibrated {
+            // Of the readings of an hour on, of two hours on, and the first taken back where only it counted.
+            let first = Calibration(sensor: air, from: Instant(ms: truth + 3_600_000), gainPpm: 1_100_000, offsetMpct: -2_000)
+            let second = Calibration(sensor: air, from: Instant(ms: truth + 7_200_000), offsetMpct: 1_500)
+            rows.insert(.record(.calibration(first)), at: 70)
+            rows.insert(.record(.calibration(second)), at: 150)
+        }
+        return stride(from: 0, to: rows.count, by: 43).map { start in
+            Batch(epoch: Epoch(bits: 5), first: Int64(start + 1), sensors: [air], rows: Array(rows[start..<min(start + 43, rows.count)]))
+        }
+    }
+
+    /// The bins that batches make, by the order in which they come; derived again from the log they are the same.
+    private func bins(of batches: [Batch], orders: [[Int]]) async throws -> [[String]] {
+        var results: [[String]] = []
+        for order in orders {
+            #expect(order.sorted() == Array(batches.indices))
+            let place = TemporaryArchive()
+            let archive = try await place.open()
+            let device = try await place.device(archive)
+            for index in order {
+                _ = try await place.ingest(archive, device, batches[index])
+                try await place.derive(archive, limit: 1)
+            }
+            let bins = try await place.bins(archive)
+            try await archive.forgetObservations()
+            try await place.derive(archive)
+            #expect(try await place.bins(archive) == bins)
+            results.append(bins)
+        }
+        return results
+    }
+
+    @Test func `readings whose time is corrected move to their true bins, in whatever order batches come`() async throws {
+        let results = try await bins(of: try batches(), orders: [Array(0..<7), (0..<7).reversed(), [3, 0, 6, 1, 2, 5, 4]])
+        #expect(results[0].count == 31)
+        #expect(results[0] == results[1] && results[0] == results[2])
+    }
+
+    @Test func `calibrations are of all readings since, whenever they come, and can be taken back`() async throws {
+        let batches = try batches(calibrated: true)
+        let results = try await bins(of: batches, orders: [Array(0..<8), (0..<8).reversed(), [3, 0, 7, 6, 1, 2, 5, 4]])
+        #expect(results[0] == results[1] && results[0] == results[2])
+
+        let archive = try await place.open()
+        let device = try await place.device(archive)
+        for batch in batches { _ = try await place.ingest(archive, device, batch) }
+        try await place.derive(archive)
+        let sensor = try #require(try await archive.sensors().first)
+        func means() async throws -> [Int32?] { try await archive.observations(sensor: sensor.id).map { Milli.whole($0.humidity.percent) } }
+        // Means by hand of what was said, 40,000 + index · 37 mod 900 a minute apart; the first bin ends 200 s after the beginning.
+        func said(_ bin: Int) -> [Int32] { (10 * bin - 6...10 * bin + 3).map { 40_000 + Int32($0 * 37 % 900) } }
+        func mean(_ values: [Int32]) -> Int32 { Int32((Double(values.reduce(0, +)) / Double(values.count)).rounded()) }
+        let found = try await means()
+        #expect(found[5] == mean(said(5)))
+        #expect(found[7] == mean(said(7).map { Int32((Double($0) * 1.1).rounded()) - 2_000 }))
+        #expect(found[13] == mean(said(13).map { $0 + 1_500 }))
+        let air = try #require(SensorName("air"))
+        for (sequence, from) in [(304, 3_600_000), (305, 7_200_000)] as [(Int64, Int64)] {
+            let none = Calibration(sensor: air, from: Instant(ms: 1_600_000_000_000 + from))
+            _ = try await place.ingest(
+                archive, device, Batch(epoch: Epoch(bits: 5), first: sequence, sensors: [], rows: [.record(.calibration(none))]))
+        }
+        try await place.derive(archive)
+        let plain = TemporaryArchive()
+        let other = try await plain.open()
+        let same = try await plain.device(other)
+        for batch in try self.batches() { _ = try await plain.ingest(other, same, batch) }
+        try await plain.derive(other)
+        #expect(try await place.bins(archive) == plain.bins(other))
+    }
+
+    @Test func `a later correction of the same readings wins, and bins that keep others have right extremes`() async throws {
+        let archive = try await place.open()
+        let device = try await place.device(archive)
+        for batch in try batches() { _ = try await place.ingest(archive, device, batch) }
+        try await place.derive(archive)
+        // Half of what was right is said to be ten minutes later, and then to have been right.
+        let (right, wrong): (Int64, Int64) = (1_600_000_000_000, 1_600_000_600_000)
+        var states = [try await place.bins(archive)]
+        for (sequence, offset) in [(302, wrong), (303, right)] as [(Int64, Int64)] {
+            let correction = ClockCorrection(boot: 1, boottimeMs: (154 * 60_000)...(183 * 60_000), offset: .milliseconds(offset))
+            let batch = Batch(epoch: Epoch(bits: 5), first: sequence, sensors: [], rows: [.record(.clockCorrection(correction))])
+            _ = try await place.ingest(archive, device, batch)
+            try await place.derive(archive)
+            states.append(try await place.bins(archive))
+            try await archive.forgetObservations()
+            try await place.derive(archive)
+            #expect(try await place.bins(archive) == states.last)
+        }
+        #expect(states[0] == states[2] && states[0] != states[1])
+    }
+}
