@@ -4,6 +4,7 @@ import Forecasting
 import Measures
 import Observing
 import Releases
+import SQLite
 @testable import Runtime
 import Testing
 import Wire
@@ -84,6 +85,23 @@ import Wire
         // A start knows those that the log has had, and logs the others.
         let next = Calibration(sensor: air, from: since + .seconds(60))
         #expect(try await found.store.know([wrong, right, next]) == 2)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `observations whose readings retention has taken stay as they are`() async throws {
+        let start: Int64 = 1_700_000_400_000
+        let air = try #require(SensorName("air"))
+        let found = try await run(readings(1...80, labelled: start, clock: .synchronised))
+        let id = try #require(await found.store.sensor(named: air))
+        try await found.store.deleteOldest(34)  // the fourth bin is cut
+        try await found.store.append([.record(.calibration(Calibration(sensor: air, from: Instant(ms: start), offsetMpct: 9_000)))])
+        let left = try await found.store.observations(sensor: id, since: Instant(ms: 0))
+        #expect(left == Array(found.observations.prefix(4)))
+        let service = ForecastService(
+            store: found.store, inbox: Inbox(limit: 1), clock: LabelClock.live(), intake: intake, newest: NewestForecasts(), boot: 7,
+            commitPeriod: .zero, log: log)
+        try await service.add(air, grid: .fine, isAgain: true)
+        let again = try await found.store.observations(sensor: id, since: Instant(ms: 0)).map(\.humidity.percent)
+        #expect(again == found.observations.enumerated().map { $0 < 4 ? $1.humidity.percent : $1.humidity.percent + 9 })
     }
 
     /// Three readings, the last given while the second waits for its commit.
@@ -255,5 +273,12 @@ import Wire
     @Test(arguments: [(Int64(86_400), Int64(9_000_000), Int64(9_000_000)), (600, 1_000, 144_000), (0, 5, 0)])
     func `bytes written are told for a day`(seconds: Int64, bytes: Int64, perDay: Int64) {
         #expect(WrittenBytes.Rate(bytes: bytes, seconds: seconds).bytesPerDay == perDay)
+    }
+}
+
+extension ReadingStore {
+    /// As retention does.
+    fileprivate func deleteOldest(_ count: Int) throws {
+        try database.execute("DELETE FROM reading WHERE key IN (SELECT key FROM reading ORDER BY key LIMIT \(count))")
     }
 }

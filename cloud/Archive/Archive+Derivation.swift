@@ -185,28 +185,33 @@ extension Archive {
         }
     }
 
-    /// A bin that loses some of its readings and keeps others gets its extremes from the log: sums can be taken back, they cannot.
+    /// Bins that lose some of their readings and keep others get their extremes from the log: sums can be taken back, they cannot. A
+    /// calibration is about all bins of months: one pass over the device's batches for all of them.
     private func makeExact(_ derived: inout Derived) throws {
+        var keys: [Int64: Set<BinBuffer.Key>] = [:]  // by device
         for key in derived.buffer.removed.keys {
             let sensor = derived.buffer.sensors[key.sensor]
             let stored = try bin(sensor, key.validAt)
             let left = (stored?.count ?? 0) + (derived.buffer.bins[key]?.count ?? 0) - (derived.buffer.removed[key]?.count ?? 0)
-            guard left > 0 else { continue }
-            let amendments = try amendments(of: sensor.device, before: derived.through + 1)
-            var exact = Bin(validAt: key.validAt)
+            if left > 0 { keys[sensor.device, default: []].insert(key) }
+        }
+        for (device, keys) in keys {
+            let amendments = try amendments(of: device, before: derived.through + 1)
+            for key in keys { derived.buffer.exact[key] = Bin(validAt: key.validAt) }
             var select = try database.prepare("SELECT received_at_ms, body FROM batch WHERE device = ? AND id <= ? ORDER BY id")
-            try select.bind(sensor.device, at: 1)
+            try select.bind(device, at: 1)
             try select.bind(derived.through, at: 2)
             while try select.step() {
                 let latest = Instant(ms: select.integer(0)) + Archive.futureTolerance
-                guard let frame = try? BatchFrame(select.blob(1)), let place = frame.sensors.firstIndex(of: sensor.name) else { continue }
+                guard let frame = try? BatchFrame(select.blob(1)) else { continue }
+                let places = frame.sensors.map { derived.buffer.place(device, $0) }
                 try frame.forEachReading { at, reading in
-                    guard at == place else { return }
-                    let reading = amendments.amended(reading, of: sensor.name)
-                    if reading.takenAt <= latest, sensor.grid.label(of: reading.takenAt) == key.validAt { exact.add(reading) }
+                    guard let place = places[at] else { return }
+                    let reading = amendments.amended(reading, of: frame.sensors[at])
+                    let key = BinBuffer.Key(sensor: place, validAt: derived.buffer.sensors[place].grid.label(of: reading.takenAt))
+                    if reading.takenAt <= latest, keys.contains(key) { derived.buffer.exact[key]?.add(reading) }
                 }
             }
-            derived.buffer.exact[key] = exact
         }
     }
 }

@@ -13,7 +13,7 @@ struct CalibrationWatch: Service {
         var told: String?
         while true {
             do {
-                let (calibrations, problem) = try CalibrationFile.read(folder)
+                let (calibrations, _, problem) = try CalibrationFile.read(folder)
                 if problem != told, let problem { log(.error, "calibration passed over", ["error": problem]) }
                 told = problem
                 while taken < calibrations.count, inbox.put(.calibration(calibrations[taken])) { taken += 1 }

@@ -21,7 +21,7 @@ package struct EdgeDaemon {
         let stop = StopSignal(log: log)
         let host = HostIdentity.current()
         let store = try await ReadingStore(path: settings.storePath, host: host, log: log.component("store"))
-        let calibrations = (try? CalibrationFile.read(settings.stateFolder).calibrations) ?? []
+        let calibrations = (try? CalibrationFile.read(settings.stateFolder).log) ?? []
         let known = (try? await store.know(calibrations)) ?? 0
         let intake = ModelIntake(
             folder: settings.stateFolder, keyFile: settings.releaseKeyFile, pretrained: settings.pretrainedFile, store: store,

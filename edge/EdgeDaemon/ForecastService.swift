@@ -31,7 +31,7 @@ actor ForecastService: Service {
         }
     }
     private var waiters: [CheckedContinuation<Void, Never>] = []  // for the end of a commit
-    private var toObserveAgain: [Record] = []  // that give readings another time or value, which the grid has not seen yet
+    private var isToObserveAgain = false  // a record that waits gives readings another time or value
     private var calibrations: [Calibration] = []  // committed or on their way
     private var pause: Duration = .zero  // grows while the store cannot be written
     private var nextCommit = ContinuousClock.now
@@ -95,7 +95,8 @@ actor ForecastService: Service {
 
     /// Restores a sensor's state from the store: the observations of its memory, then the readings after them. Nothing may be
     /// committed meanwhile; what comes meanwhile waits, and is taken in at the end.
-    func add(_ sensor: SensorName, grid: TimeGrid) async throws {
+    /// - Parameter isAgain: whether its observations were there before.
+    func add(_ sensor: SensorName, grid: TimeGrid, isAgain: Bool = false) async throws {
         guard let id = await store.sensor(named: sensor) else { return begin(sensor, grid: grid) }
         var last = try await store.newestObservation(sensor: id)?.through ?? 0
         let network = intake.active.network
@@ -110,14 +111,21 @@ actor ForecastService: Service {
             let readings = try await store.readings(sensor: id, after: last, limit: ForecastService.page)
             guard let end = readings.last?.key else { break }
             let outcomes = readings.flatMap { key, reading in
-                state.take(reading, number: key).map { outcome(sensor, $0, through: .key($0.through)) }
+                state.take(reading, number: key).map { result in
+                    var outcome = outcome(sensor, result, through: .key(result.through))
+                    outcome.isAgain = isAgain
+                    return outcome
+                }
             }
             let older = ([newest].compactMap(\.self) + outcomes).dropLast().map(\.withoutForecast)
             unsaved += await notSaved(of: older)
             newest = outcomes.last ?? newest
             last = end
         }
-        if let newest { unsaved += await notSaved(of: [newest]) }
+        if let newest {
+            self.newest.put(newest)
+            unsaved += await notSaved(of: [newest])
+        }
         // The open bin's committed readings are all here: whatever it completes later went through the last of them.
         committedThrough[sensor] = last
         goOn(sensor, grid: grid, state, unsaved: unsaved.suffix(ForecastService.page))
@@ -164,13 +172,13 @@ actor ForecastService: Service {
             let correction = ClockCorrection(boot: boot, boottimeMs: correction.boottimeMs, offset: correction.offset)
             waiting.add(.record(.clockCorrection(correction)))
             waiting.dropOutcomes()
-            toObserveAgain.append(.clockCorrection(correction))
+            isToObserveAgain = true
             log(.warning, "clock set: earlier readings of this start get their true time", ["offset_ms": correction.offset.ms])
         case .calibration(let calibration):
             waiting.add(.record(.calibration(calibration)))
             waiting.dropOutcomes()
             calibrations.append(calibration)
-            toObserveAgain.append(.calibration(calibration))
+            isToObserveAgain = true
             log(
                 .info, "calibration taken",
                 [
@@ -209,23 +217,6 @@ actor ForecastService: Service {
             issuedAt: clock.now)
     }
 
-    /// Everything the grid made of readings whose time or value was wrong is made again, once they are committed.
-    private func observeAgain() async throws {
-        let records = toObserveAgain
-        for record in records {
-            let first: Int64? =
-                switch record {
-                case .clockCorrection(let correction): try await store.firstKey(of: correction)
-                case .calibration(let calibration): try await store.firstKey(of: calibration)
-                case .hole, .sensor: nil
-                }
-            if let first { try await store.forgetOutcomes(from: first) }
-        }
-        guard !records.isEmpty else { return }
-        for (sensor, grid) in grids { try await add(sensor, grid: grid) }
-        toObserveAgain.removeFirst(records.count)  // another may have come meanwhile
-    }
-
     /// What a device has learnt is what one release leaves: for another it is learnt again from the stored observations. A sensor
     /// that observed something meanwhile keeps its release until the next commit.
     private func switchRelease() async throws {
@@ -248,6 +239,8 @@ actor ForecastService: Service {
         isCommitting = true
         defer { isCommitting = false }
         let sending = waiting.take()
+        let isAgain = isToObserveAgain
+        isToObserveAgain = false  // what comes from here on is of the next commit
         do {
             let keys = try await append(sending)
             for (row, key) in zip(sending.rows, keys) { if case .reading(let taken) = row { committedThrough[taken.sensor] = key } }
@@ -255,12 +248,17 @@ actor ForecastService: Service {
             pause = .zero
             nextCommit = .now + commitPeriod
             do {
-                try await observeAgain()
+                // What a record took back went with its commit.
+                if isAgain { for (sensor, grid) in grids { try await add(sensor, grid: grid, isAgain: true) } }
                 await restoreNext()
                 try await switchRelease()
             } catch is CancellationError {
-            } catch { log(.error, "observations not made again yet", ["error": "\(error)"]) }
+            } catch {
+                isToObserveAgain = isToObserveAgain || isAgain
+                log(.error, "observations not made again yet", ["error": "\(error)"])
+            }
         } catch {
+            isToObserveAgain = isToObserveAgain || isAgain
             if pause == .zero { log(.error, "readings cannot be stored, kept in memory for now", ["error": "\(error)", "count": sending.readings]) }
             pause = min(.seconds(30), max(.seconds(1), pause * 2))
             nextCommit = .now + pause

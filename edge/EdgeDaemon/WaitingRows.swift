@@ -92,12 +92,16 @@ struct WaitingRows: Sendable {
 
 extension ReadingStore.Outcome {
     var withoutForecast: ReadingStore.Outcome {
-        ReadingStore.Outcome(
+        var copy = ReadingStore.Outcome(
             sensor: sensor, observation: observation, through: through, forecast: nil, releaseCounter: releaseCounter, issuedAt: issuedAt)
+        copy.isAgain = isAgain
+        return copy
     }
 
     func going(through: ReadingStore.Through) -> ReadingStore.Outcome {
-        ReadingStore.Outcome(
+        var copy = ReadingStore.Outcome(
             sensor: sensor, observation: observation, through: through, forecast: forecast, releaseCounter: releaseCounter, issuedAt: issuedAt)
+        copy.isAgain = isAgain
+        return copy
     }
 }

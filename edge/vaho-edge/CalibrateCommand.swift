@@ -6,13 +6,13 @@ internal import Text
 
 extension Program.Command {
     static let calibrate = Program.Command(
-        "calibrate", "correct what a sensor says, from now on or since a time; without a value: what there is",
+        "calibrate", "correct what a sensor says, from now on or since a time; without a value: what is in force",
         usage: "SENSOR [--two-point SAID:TRUE,SAID:TRUE | --gain FACTOR] [--offset PERCENT] [--since TIME] | SENSOR --undo",
         options: [
             .config, Arguments.Option("two-point", value: "PAIRS", "what it says at two references, and what is true there: 31.9:mgcl2,76.8:nacl"),
             Arguments.Option("gain", value: "FACTOR", "0.5 to 2"), Arguments.Option("offset", value: "PERCENT", "added after the gain, -50 to 50"),
             Arguments.Option("since", value: "TIME", "of the first reading it is about, RFC 3339 (default: now)"),
-            Arguments.Option("undo", "go back to the calibration before the last one, for the same readings"), OutputFormat.option,
+            Arguments.Option("undo", "take the last calibration back that is in force"), OutputFormat.option,
         ], positional: 1...1
     ) { arguments in
         let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
@@ -22,24 +22,20 @@ extension Program.Command {
             throw WrongUse(
                 "there is no sensor «\(sensor)» in the configuration: there are \(settings.sensors.map(\.name.name).joined(separator: ", "))")
         }
-        let (all, problem) = try CalibrationFile.read(settings.stateFolder)
+        let (_, all, problem) = try CalibrationFile.read(settings.stateFolder)
         if let problem { StandardError.write("vaho-edge calibrate: \(problem), passed over\n") }
         let before = all.filter { $0.sensor == sensor }
         let isUndone = arguments.has("undo")
         let values = ["two-point", "gain", "offset", "since"].filter { arguments.value($0) != nil }
         if isUndone, let other = values.first { throw WrongUse("--undo and --\(other) do not go together") }
         guard isUndone || !values.isEmpty else { return history(before, try arguments.choice("format", default: OutputFormat.table)) }
-        let calibration: Calibration
         if isUndone {
-            guard let last = before.last else { throw WrongUse("\(sensor) has no calibration to undo") }
-            let earlier = before.dropLast().last { $0.from <= last.from }
-            calibration = Calibration(
-                sensor: sensor, from: last.from, gainPpm: earlier?.gainPpm ?? 1_000_000, offsetMpct: earlier?.offsetMpct ?? 0)
+            guard !before.isEmpty else { throw WrongUse("\(sensor) has no calibration to undo") }
+            try CalibrationFile.undo(sensor, in: settings.stateFolder)
         } else {
-            calibration = try asked(arguments, sensor)
+            try CalibrationFile.add(try asked(arguments, sensor), in: settings.stateFolder)
         }
-        try CalibrationFile.add(calibration, in: settings.stateFolder)
-        history([calibration], .table)
+        history(try CalibrationFile.read(settings.stateFolder).inForce.filter { $0.sensor == sensor }, .table)
         StandardOutput.write("the daemon takes it with its next commit; readings stay as they were said, observations since then are made again\n")
     }
 

@@ -66,18 +66,22 @@ actor AlarmDelivery: Service {
     }
 
     private func tellAll() async throws {
+        var trouble: (any Error)?  // of the store: it keeps no later alarm from being told
         for (name, alarm) in try await store.untoldAlarms(target.name) {
             if !settled.contains(name) {
                 try await tell(alarm)
                 settled.insert(name)
             }
-            try await store.told(name)
-            settled.remove(name)
+            do {
+                try await store.told(name)
+                settled.remove(name)
+            } catch { trouble = error }
         }
         while let alarm = unstored.first {
             try await tell(alarm)
             unstored.removeFirst()
         }
+        if let trouble { throw trouble }
     }
 
     private func tell(_ alarm: Alarm) async throws {

@@ -13,6 +13,7 @@ extension ReadingStore {
         package let forecast: QuantileForecast?
         package let releaseCounter: UInt64  // 0: none
         package let issuedAt: Instant
+        var isAgain = false  // the observation was there before, with another time or value, and has been scored
 
         package init(
             sensor: SensorName, observation: Observation, through: Through, forecast: QuantileForecast?, releaseCounter: UInt64, issuedAt: Instant
@@ -49,7 +50,7 @@ extension ReadingStore {
             try insert.bind(through, at: 5)
             try insert.run()
             guard database.changes > 0 else { continue }
-            try score(outcome, sensor)
+            if !outcome.isAgain { try score(outcome, sensor) }
             guard let forecast = outcome.forecast else { continue }
             var store = try database.prepare("INSERT INTO forecast VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
             try store.bind(ForecastKey.value(sensor: sensor, origin: forecast.origin), at: 1)
@@ -60,19 +61,43 @@ extension ReadingStore {
         }
     }
 
-    /// Forgets what the grid made of readings from a row on: their time has turned out to be another.
-    package func forgetOutcomes(from key: Int64) throws {
-        moulds = [:]
-        try commit {
-            for sensor in sensors.values.sorted() {
-                var delete = try database.prepare("DELETE FROM observation WHERE sensor = ? AND through >= ?")
-                try delete.bind(sensor, at: 1)
-                try delete.bind(key, at: 2)
-                try delete.run()
-                let newest = try newestObservation(sensor: sensor)?.at ?? Instant(ms: 0)
-                try dropForecasts(ForecastKey.value(sensor: sensor, origin: newest) + 1..<(sensor + 1) << 40)
-            }
+    /// Forgets what the grid made of readings that a record gives another time or value; it is made again from the readings. Only
+    /// inside a transaction: the record and what it takes back are one.
+    func forgetOutcomes(of record: Record) throws {
+        switch record {
+        case .hole, .sensor: return
+        case .clockCorrection(let correction):
+            guard let key = try firstKey(of: correction) else { return }
+            for sensor in sensors.values.sorted() { try forgetOutcomes(of: sensor, "through >= ?", key) }
+        case .calibration(let calibration):
+            guard let sensor = sensors[calibration.sensor], let cut = try cutByRetention(sensor) else { return }
+            try forgetOutcomes(of: sensor, "valid_at_ms > ?", max(calibration.from, cut).ms)
         }
+        moulds = [:]
+    }
+
+    /// The end of the last bin of which retention has taken readings: up to there observations could not be made again.
+    /// - Returns: `nil` where that is so of all of them.
+    private func cutByRetention(_ sensor: Int64) throws -> Instant? {
+        var select = try database.prepare("SELECT MIN(key) FROM reading WHERE sensor = ?")
+        try select.bind(sensor, at: 1)
+        guard try select.step(), let oldest = select.optionalInteger(0) else { return nil }
+        var bins = try database.prepare(
+            "SELECT MIN(CASE WHEN through < ?2 THEN 1 ELSE 2 END), MIN(CASE WHEN through >= ?2 THEN valid_at_ms END) FROM observation WHERE sensor = ?1"
+        )
+        try bins.bind(sensor, at: 1)
+        try bins.bind(oldest, at: 2)
+        guard try bins.step(), bins.integer(0) == 1 else { return Instant(ms: 0) }
+        return bins.optionalInteger(1).map(Instant.init(ms:))
+    }
+
+    private func forgetOutcomes(of sensor: Int64, _ condition: String, _ value: Int64) throws {
+        var delete = try database.prepare("DELETE FROM observation WHERE sensor = ? AND \(condition)")
+        try delete.bind(sensor, at: 1)
+        try delete.bind(value, at: 2)
+        try delete.run()
+        let newest = try newestObservation(sensor: sensor)?.at ?? Instant(ms: 0)
+        try dropForecasts(ForecastKey.value(sensor: sensor, origin: newest) + 1..<(sensor + 1) << 40)
     }
 
     private func score(_ outcome: Outcome, _ sensor: Int64) throws {

@@ -54,15 +54,6 @@ extension ReadingStore {
         return try select.step() ? select.optionalInteger(0) : nil
     }
 
-    /// The key of the first reading that a calibration is about.
-    func firstKey(of calibration: Calibration) throws -> Int64? {
-        guard let id = sensor(named: calibration.sensor) else { return nil }
-        var select = try database.prepare("SELECT MIN(key) FROM reading WHERE sensor = ? AND taken_at_ms >= ?")
-        try select.bind(id, at: 1)
-        try select.bind(calibration.from.ms, at: 2)
-        return try select.step() ? select.optionalInteger(0) : nil
-    }
-
     /// The newest reading of a start of the host: where its clock stood.
     package func newestReading(ofBoot boot: UInt32) throws -> Reading? {
         try guarded {

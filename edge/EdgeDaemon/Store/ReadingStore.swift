@@ -106,6 +106,7 @@ package actor ReadingStore {
         let keys = try commit {
             let keys = try insert(rows)
             try save(outcomes, after: keys)
+            for case .record(let record) in rows { try forgetOutcomes(of: record) }
             let calibrated = rows.count { if case .record(.calibration) = $0 { true } else { false } }
             if calibrated > 0 { try setMeta(Self.calibrationsLogged, String(calibrations.count + calibrated)) }
             return keys
