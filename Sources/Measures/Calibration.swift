@@ -1,22 +1,27 @@
 /// How the humidity that a sensor says is corrected, for its readings taken since an instant. Readings are kept as they were said;
-/// of several calibrations that cover a reading the last one in the log counts, so that a wrong one is undone by another.
+/// of several calibrations that cover a reading the one said last counts, so that a wrong one is undone by another.
 package struct Calibration: Sendable, Hashable {
     package static let gains: ClosedRange<Int32> = 500_000...2_000_000  // millionths
     package static let offsets: ClosedRange<Int32> = -50_000...50_000  // thousandths of a percent
 
     package var sensor: SensorName
     package var from: Instant
+    package var saidAt: Instant
     package var gainPpm: Int32
     package var offsetMpct: Int32
 
-    package init(sensor: SensorName, from: Instant, gainPpm: Int32 = 1_000_000, offsetMpct: Int32 = 0) {
+    /// - Parameter saidAt: `nil` where it is said as it begins.
+    package init(sensor: SensorName, from: Instant, saidAt: Instant? = nil, gainPpm: Int32 = 1_000_000, offsetMpct: Int32 = 0) {
         self.sensor = sensor
         self.from = from
+        self.saidAt = saidAt ?? from
         self.gainPpm = gainPpm
         self.offsetMpct = offsetMpct
     }
 
-    package var isValid: Bool { Self.gains.contains(gainPpm) && Self.offsets.contains(offsetMpct) && Instant.valid.contains(from) }
+    package var isValid: Bool {
+        Self.gains.contains(gainPpm) && Self.offsets.contains(offsetMpct) && Instant.valid.contains(from) && Instant.valid.contains(saidAt)
+    }
 
     /// said · gain + offset, to the nearest thousandth, cut to 0 to 100 %. What no air has stays as it is.
     package func corrected(_ mpct: Int32) -> Int32 {
@@ -42,7 +47,10 @@ package struct Calibration: Sendable, Hashable {
 }
 
 extension [Calibration] {
-    /// - Parameter self: in the order of the log.
+    /// In the order in which they were said: rows of another epoch may come in another one. What was said at once stays as it was.
+    package func ordered() -> Self { enumerated().sorted { ($0.element.saidAt, $0.offset) < ($1.element.saidAt, $1.offset) }.map(\.element) }
+
+    /// - Parameter self: ordered.
     package func corrected(_ reading: Reading, of sensor: SensorName) -> Reading {
         guard let said = reading.humidityMpct, !reading.flags.contains(.impossible),
             let calibration = last(where: { $0.sensor == sensor && $0.from <= reading.takenAt })

@@ -4,6 +4,7 @@ package enum Record: Sendable, Hashable {
     case clockCorrection(ClockCorrection)
     case sensor(SensorRecord)
     case calibration(Calibration)
+    case rename(SensorRename)
 }
 
 /// A recorded absence of readings.

@@ -4,12 +4,12 @@ internal import Glibc
 @safe package final class FolderLock {
     private let descriptor: Int32
 
-    /// - Throws: `FolderInUse`, or `FileError` where the lock file cannot be made.
-    package init(_ folder: String) throws {
-        let path = "\(folder)/lock"
+    /// - Throws: `FolderInUse` unless it is waited for, or `FileError` where the lock file cannot be made.
+    package init(_ folder: String, name: String = "lock", isWaitedFor: Bool = false) throws {
+        let path = "\(folder)/\(name)"
         descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else { throw FileError("open", path, errno) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { throw FolderInUse(folder: folder) }
+        guard flock(descriptor, isWaitedFor ? LOCK_EX : LOCK_EX | LOCK_NB) == 0 else { throw FolderInUse(folder: folder) }
     }
 
     deinit { close(descriptor) }

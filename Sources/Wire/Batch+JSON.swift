@@ -89,6 +89,13 @@ extension Batch {
             json.field("from_ms", calibration.from.ms)
             json.field("gain_ppm", calibration.gainPpm)
             json.field("offset_mpct", calibration.offsetMpct)
+            json.field("said_at_ms", calibration.saidAt.ms)
+        case .rename(let rename):
+            json.field("kind", "rename")
+            json.field("sensor", rename.sensor.name)
+            json.field("name", rename.name.name)
+            json.field("to_ms", rename.until.ms)
+            json.field("said_at_ms", rename.saidAt.ms)
         }
     }
 

@@ -7,6 +7,7 @@ package enum RecordCoding {
     private static let clockCorrection: UInt8 = 2
     private static let sensor: UInt8 = 3
     private static let calibration: UInt8 = 4
+    private static let rename: UInt8 = 5
 
     package static func bytes(_ record: Record) -> [UInt8] {
         var writer = ByteWriter()
@@ -52,7 +53,14 @@ package enum RecordCoding {
             body.zigzag(calibration.from.ms)
             body.zigzag(Int64(calibration.gainPpm))
             body.zigzag(Int64(calibration.offsetMpct))
+            body.zigzag(calibration.saidAt.ms)
             writer.byte(RecordCoding.calibration)
+        case .rename(let rename):
+            body.text(rename.sensor.name)
+            body.text(rename.name.name)
+            body.zigzag(rename.until.ms)
+            body.zigzag(rename.saidAt.ms)
+            writer.byte(RecordCoding.rename)
         }
         writer.blob(body.bytes)
     }
@@ -83,10 +91,16 @@ package enum RecordCoding {
                     sensor: name, kind: texts[0], driver: texts[1], serial: texts[2], place: texts[3], step: .seconds(step),
                     offsetMpct: try body.integer(), gainPpm: try body.integer()))
         case calibration:
-            let found = Calibration(
+            var found = Calibration(
                 sensor: try sensorName(&body), from: try instant(&body), gainPpm: try body.integer(), offsetMpct: try body.integer())
+            if body.remaining > 0 { found.saidAt = try instant(&body) }  // the first ones had none
             guard found.isValid else { throw MalformedBytes(at: start, "a gain is 0.5 to 2, an offset -50 to 50 %") }
             record = .calibration(found)
+        case rename:
+            let found = SensorRename(
+                sensor: try sensorName(&body), name: try sensorName(&body), until: try instant(&body), saidAt: try instant(&body))
+            guard found.isValid else { throw MalformedBytes(at: start, "a sensor is renamed to another name") }
+            record = .rename(found)
         default: throw MalformedBytes(at: start, "a record of kind \(kind) is not known")
         }
         try body.expectEnd()

@@ -10,7 +10,7 @@ import Wire
     private let place = TemporaryArchive()
 
     /// Two starts of a device: in the first its clock began in 1970, and was set at a third of it.
-    private func batches(calibrated: Bool = false) throws -> [Batch] {
+    private func batches(calibrated: Bool = false, renamed: Bool = false) throws -> [Batch] {
         let air = try #require(SensorName("air"))
         let truth: Int64 = 1_600_000_000_000
         var rows = (0..<300).map { index -> Batch.Row in
@@ -29,8 +29,19 @@ import Wire
             rows.insert(.record(.calibration(first)), at: 70)
             rows.insert(.record(.calibration(second)), at: 150)
         }
+        var sensors = [air]
+        if renamed {
+            // From the 200th minute on it is called hall; the 250th is another sensor's, that is called air now.
+            let (hall, change) = (try #require(SensorName("hall")), 200 + (calibrated ? 3 : 1))
+            sensors.append(hall)
+            for place in rows.indices where place >= change {
+                if case .reading(_, let reading) = rows[place], place != 250 { rows[place] = .reading(sensor: 1, reading) }
+            }
+            let until = Instant(ms: truth + 200 * 60_000 - 1)
+            rows.insert(.record(.rename(SensorRename(sensor: air, name: hall, until: until, saidAt: until))), at: change)
+        }
         return stride(from: 0, to: rows.count, by: 43).map { start in
-            Batch(epoch: Epoch(bits: 5), first: Int64(start + 1), sensors: [air], rows: Array(rows[start..<min(start + 43, rows.count)]))
+            Batch(epoch: Epoch(bits: 5), first: Int64(start + 1), sensors: sensors, rows: Array(rows[start..<min(start + 43, rows.count)]))
         }
     }
 
@@ -92,6 +103,48 @@ import Wire
         for batch in try self.batches() { _ = try await plain.ingest(other, same, batch) }
         try await plain.derive(other)
         #expect(try await place.bins(archive) == plain.bins(other))
+    }
+
+    @Test func `a renamed sensor's series is one, calibrated and at its true times, in whatever order batches come`() async throws {
+        let orders = [Array(0..<8), (0..<8).reversed(), [3, 0, 7, 6, 1, 2, 5, 4]]
+        let results = try await bins(of: try batches(calibrated: true, renamed: true), orders: orders)
+        #expect(results[0] == results[1] && results[0] == results[2])
+
+        func series(renamed: Bool) async throws -> [String: [Observation]] {
+            let place = TemporaryArchive()
+            let archive = try await place.open()
+            let device = try await place.device(archive)
+            for batch in try batches(calibrated: true, renamed: renamed) { _ = try await place.ingest(archive, device, batch) }
+            try await place.derive(archive)
+            var series: [String: [Observation]] = [:]
+            for sensor in try await archive.sensors() {
+                series[sensor.name.name] = try await archive.observations(sensor: sensor.id)
+                #expect(sensor.observations == series[sensor.name.name].map { Int64($0.count) })
+            }
+            return series
+        }
+        let (one, two) = (try await series(renamed: false), try await series(renamed: true))
+        #expect(two.keys.sorted() == ["air", "hall"])
+        let (before, after, other) = (try #require(one["air"]), try #require(two["hall"]), try #require(two["air"]))
+        #expect(other.count == 1)
+        // All but the bin of the one reading that is another sensor's.
+        #expect(after.count == before.count && zip(after, before).filter { $0 != $1 }.map(\.0.validAt) == other.map(\.validAt))
+    }
+
+    @Test func `a sensor that is renamed and gone is listed under its new name only`() async throws {
+        let archive = try await place.open()
+        let device = try await place.device(archive)
+        let (air, hall) = (try #require(SensorName("air")), try #require(SensorName("hall")))
+        let batches = try batches()
+        for batch in batches { _ = try await place.ingest(archive, device, batch) }
+        let until = Instant(ms: 1_700_000_000_000)
+        let record = Batch.Row.record(.rename(SensorRename(sensor: air, name: hall, until: until, saidAt: until)))
+        _ = try await place.ingest(archive, device, Batch(epoch: Epoch(bits: 5), first: 302, sensors: [], rows: [record]))
+        let before = try await place.bins(archive).count
+        try await place.derive(archive)
+        #expect(try await archive.sensors().map(\.name) == [hall])
+        #expect(try await archive.sensors().first?.observations == 31 && before == 0)
+        #expect(try await archive.sensors().first?.kind == "unknown")
     }
 
     @Test func `a later correction of the same readings wins, and bins that keep others have right extremes`() async throws {

@@ -290,9 +290,10 @@ final class TemporaryArchive {
 
 extension Archive {
     func bins() throws -> [String] {
-        var select = try database.prepare("SELECT * FROM observation_bin ORDER BY sensor, valid_at_ms")
+        var select = try database.prepare(
+            "SELECT b.*, s.device, s.name FROM observation_bin b JOIN sensor s ON s.id = b.sensor ORDER BY s.device, s.name, b.valid_at_ms")
         var bins: [String] = []
-        while try select.step() { bins.append((0..<9).map { String(select.integer(Int32($0))) }.joined(separator: " ")) }
+        while try select.step() { bins.append("\(select.text(10)) " + (1..<10).map { String(select.integer(Int32($0))) }.joined(separator: " ")) }
         return bins
     }
 }

@@ -84,7 +84,8 @@ import Wire
         #expect(batch.rows.contains(.record(.calibration(right))))
         // A start knows those that the log has had, and logs the others.
         let next = Calibration(sensor: air, from: since + .seconds(60))
-        #expect(try await found.store.know([wrong, right, next]) == 2)
+        #expect(try await found.store.know([wrong, right, next]) == since)
+        #expect(await found.store.calibrations == [wrong, right])
     }
 
     @Test(.timeLimit(.minutes(1))) func `observations whose readings retention has taken stay as they are`() async throws {

@@ -75,6 +75,6 @@ import Testing
         let wrong = try RunningProgram.run(
             "vaho-edge", ["calibrate"] + words, environment: ["VAHO_STATE_DIR": folder, "VAHO_SENSOR_CRYPT": "simulated"])
         #expect(wrong.code == 2 && wrong.errors.contains(message), "\(wrong.errors)")
-        #expect(!FileManager.default.fileExists(atPath: folder + "/calibrations"))
+        #expect(!FileManager.default.fileExists(atPath: folder + "/sensor-notes"))
     }
 }

@@ -48,7 +48,12 @@ package func randomBatch(seed: UInt64, rows count: Int = 60) -> Batch {
                     SensorRecord(
                         sensor: sensors[0], kind: "hwmon", driver: "sht4x", place: "north wall\n\"ö\"", step: .seconds(600), offsetMpct: -300)))
         case 4:
-            return .record(.calibration(Calibration(sensor: sensors[0], from: Instant(ms: at), gainPpm: 1_020_000, offsetMpct: -1_500)))
+            return .record(
+                .calibration(
+                    Calibration(sensor: sensors[0], from: Instant(ms: at), saidAt: Instant(ms: at + 7), gainPpm: 1_020_000, offsetMpct: -1_500)))
+        case 5:
+            guard let name = SensorName("renamed") else { fallthrough }
+            return .record(.rename(SensorRename(sensor: sensors[0], name: name, until: Instant(ms: at), saidAt: Instant(ms: at + 7))))
         default:
             func maybe(_ range: Int64) -> Int32? { random.next(below: 8) == 0 ? nil : Int32(random.next(below: range) - range / 4) }
             return .reading(

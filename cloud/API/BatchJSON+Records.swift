@@ -2,7 +2,7 @@ internal import Measures
 internal import Wire
 
 extension BatchJSON {
-    /// A hole, a clock correction, a sensor record or a calibration, with its own sequence.
+    /// A hole, a clock correction, a sensor record, a calibration or a rename, with its own sequence.
     struct RecordJSON: Decodable {
         let sequence: Int64
         let kind: String
@@ -22,6 +22,8 @@ extension BatchJSON {
         let step_s: Int64?
         let offset_mpct: Int32?
         let gain_ppm: Int32?
+        let name: String?
+        let said_at_ms: Int64?
 
         func record() throws(BatchRefusal) -> Record {
             switch kind {
@@ -29,15 +31,16 @@ extension BatchJSON {
             case "clock_correction": .clockCorrection(try correction())
             case "sensor": .sensor(try sensorRecord())
             case "calibration": .calibration(try calibration())
-            default: throw wrong("kind is hole, clock_correction, sensor or calibration")
+            case "rename": .rename(try rename())
+            default: throw wrong("kind is hole, clock_correction, sensor, calibration or rename")
             }
         }
 
         private func wrong(_ what: String) -> BatchRefusal { BatchJSON.fault("/records", "the record of sequence \(sequence): \(what)") }
 
-        private func name() throws(BatchRefusal) -> SensorName? {
-            guard let sensor else { return nil }
-            guard let name = SensorName(sensor) else { throw wrong("a sensor's name is \(SensorName.rule)") }
+        private func named(_ text: String?) throws(BatchRefusal) -> SensorName? {
+            guard let text else { return nil }
+            guard let name = SensorName(text) else { throw wrong("a sensor's name is \(SensorName.rule)") }
             return name
         }
 
@@ -61,7 +64,7 @@ extension BatchJSON {
                 guard let epoch = Epoch(hex: text), gone != nil else { throw wrong("epoch is 16 hexadecimal digits, and that of sequences") }
                 return epoch
             }
-            return Hole(sensor: try name(), reason: reason, from: from, to: to, count: count ?? 0, sequences: gone, epoch: epoch)
+            return Hole(sensor: try named(sensor), reason: reason, from: from, to: to, count: count ?? 0, sequences: gone, epoch: epoch)
         }
 
         private func correction() throws(BatchRefusal) -> ClockCorrection {
@@ -72,14 +75,23 @@ extension BatchJSON {
         }
 
         private func calibration() throws(BatchRefusal) -> Calibration {
-            guard let sensor = try name(), let from_ms else { throw wrong("sensor and from_ms are needed") }
-            let found = Calibration(sensor: sensor, from: Instant(ms: from_ms), gainPpm: gain_ppm ?? 1_000_000, offsetMpct: offset_mpct ?? 0)
+            guard let sensor = try named(sensor), let from_ms else { throw wrong("sensor and from_ms are needed") }
+            let found = Calibration(
+                sensor: sensor, from: Instant(ms: from_ms), saidAt: said_at_ms.map(Instant.init(ms:)), gainPpm: gain_ppm ?? 1_000_000,
+                offsetMpct: offset_mpct ?? 0)
             guard found.isValid else { throw wrong("gain_ppm is 500000 to 2000000, offset_mpct -50000 to 50000, from_ms up to the year 2199") }
             return found
         }
 
+        private func rename() throws(BatchRefusal) -> SensorRename {
+            guard let sensor = try named(sensor), let name = try named(name), let to_ms else { throw wrong("sensor, name and to_ms are needed") }
+            let found = SensorRename(sensor: sensor, name: name, until: Instant(ms: to_ms), saidAt: Instant(ms: said_at_ms ?? to_ms))
+            guard found.isValid else { throw wrong("name is another than sensor, to_ms and said_at_ms are up to the year 2199") }
+            return found
+        }
+
         private func sensorRecord() throws(BatchRefusal) -> SensorRecord {
-            guard let name = try name(), let type, let step_s, SensorRecord.steps.contains(.seconds(step_s)) else {
+            guard let name = try named(sensor), let type, let step_s, SensorRecord.steps.contains(.seconds(step_s)) else {
                 throw wrong("sensor, type and step_s (600 or 3600) are needed")
             }
             for text in [type, driver ?? "", serial ?? ""] where text.utf8.count > SensorRecord.textLimit {

@@ -45,10 +45,11 @@ extension Archive {
             }
             let known = try amendments[device] ?? self.amendments(of: device, before: id)
             amendments[device] = known
-            let keys = try sensorKeys(frame, device, &derived.buffer)
-            try frame.forEachReading { place, reading in
-                let reading = known.amended(reading, of: frame.sensors[place])
-                if reading.takenAt <= receivedAt + Archive.futureTolerance { derived.buffer.add(reading, at: reading.takenAt, to: keys[place]) }
+            let keys = try seriesKeys(frame, device, known.renames, &derived.buffer)
+            try frame.forEachReading { place, said in
+                let (series, reading) = known.amended(said, of: frame.sensors[place])
+                guard reading.takenAt <= receivedAt + Archive.futureTolerance else { return }
+                derived.buffer.add(reading, at: reading.takenAt, to: keys.key(place, series))
             }
             derived.readings += frame.readingCount
         }
@@ -90,26 +91,39 @@ extension Archive {
 
     // MARK: sensors of a batch
 
-    private func sensorKeys(_ frame: BatchFrame, _ device: Int64, _ buffer: inout BinBuffer) throws -> [Int] {
-        var keys: [Int] = []
+    /// The places in a buffer of the series that a batch's readings belong to.
+    private struct SeriesKeys {
+        let names: [SensorName]  // the batch's sensors, then those that they were renamed to
+        var keys: [Int]
+
+        func key(_ place: Int, _ series: SensorName) -> Int { keys[names[place] == series ? place : names.lastIndex(of: series) ?? place] }
+    }
+
+    private func seriesKeys(_ frame: BatchFrame, _ device: Int64, _ renames: [SensorRename], _ buffer: inout BinBuffer) throws -> SeriesKeys {
+        var names = frame.sensors
+        for rename in renames where names.contains(rename.sensor) && !names.contains(rename.name) { names.append(rename.name) }
+        var keys = SeriesKeys(names: names, keys: [])
         var unknown: [Int] = []
-        for (place, name) in frame.sensors.enumerated() {
+        for (place, name) in names.enumerated() {
             if let known = buffer.place(device, name) {
-                keys.append(known)
+                keys.keys.append(known)
             } else if let step = try step(of: name, device) {
-                keys.append(buffer.note(BinBuffer.Sensor(device: device, name: name, grid: TimeGrid(step: step))))
+                keys.keys.append(buffer.note(BinBuffer.Sensor(device: device, name: name, grid: TimeGrid(step: step))))
             } else {
-                keys.append(-1)
+                keys.keys.append(-1)
                 unknown.append(place)
             }
         }
         guard !unknown.isEmpty else { return keys }
-        // One that no record has announced gets the grid of the readings it comes with.
+        // One that no record has announced gets the grid of the readings it comes with; one that only has got its name from another, that one's.
         var times: [Int: [Instant]] = [:]
         try frame.forEachReading { place, reading in if unknown.contains(place) { times[place, default: []].append(reading.takenAt) } }
         for place in unknown {
-            guard let times = times[place] else { continue }
-            keys[place] = buffer.note(BinBuffer.Sensor(device: device, name: frame.sensors[place], grid: TimeGrid(takenAt: times)))
+            let source = renames.last { $0.name == names[place] }.flatMap { names.firstIndex(of: $0.sensor) }
+            guard times[place] != nil || source != nil else { continue }
+            let like = source.flatMap { keys.keys[$0] < 0 ? times[$0].map { TimeGrid(takenAt: $0) } : buffer.sensors[keys.keys[$0]].grid }
+            let grid = times[place].map { TimeGrid(takenAt: $0) } ?? like ?? .fine
+            keys.keys[place] = buffer.note(BinBuffer.Sensor(device: device, name: names[place], grid: grid))
         }
         return keys
     }
@@ -121,7 +135,7 @@ extension Archive {
         return try select.step() ? .seconds(select.integer(0)) : nil
     }
 
-    // MARK: corrected times, calibrated values
+    // MARK: corrected times, calibrated values, other names
 
     /// Of a device, from batches before one, in the order of its log: by epoch as they came, then by sequence.
     private func amendments(of device: Int64, before batch: Int64) throws -> Amendments {
@@ -135,31 +149,39 @@ extension Archive {
             try select.bind(batch, at: 2)
             return select
         }
-        var amendments = Amendments()
-        var corrections = try select("c.boot, c.from_ms, c.to_ms, c.offset_ms", "clock_correction")
-        while try corrections.step() {
-            guard corrections.integer(1) <= corrections.integer(2) else { continue }
-            amendments.corrections.append(
+        var corrections: [ClockCorrection] = []
+        var rows = try select("c.boot, c.from_ms, c.to_ms, c.offset_ms", "clock_correction")
+        while try rows.step() {
+            guard rows.integer(1) <= rows.integer(2) else { continue }
+            corrections.append(
                 ClockCorrection(
-                    boot: UInt32(truncatingIfNeeded: corrections.integer(0)), boottimeMs: corrections.integer(1)...corrections.integer(2),
-                    offset: .milliseconds(corrections.integer(3))))
+                    boot: UInt32(truncatingIfNeeded: rows.integer(0)), boottimeMs: rows.integer(1)...rows.integer(2),
+                    offset: .milliseconds(rows.integer(3))))
         }
-        var calibrations = try select("c.sensor, c.from_ms, c.gain_ppm, c.offset_mpct", "calibration")
-        while try calibrations.step() {
-            guard let sensor = SensorName(calibrations.text(0)) else { continue }
-            amendments.calibrations.append(
+        var calibrations: [Calibration] = []
+        rows = try select("c.sensor, c.from_ms, c.said_at_ms, c.gain_ppm, c.offset_mpct", "calibration")
+        while try rows.step() {
+            guard let sensor = SensorName(rows.text(0)) else { continue }
+            calibrations.append(
                 Calibration(
-                    sensor: sensor, from: Instant(ms: calibrations.integer(1)), gainPpm: Int32(clamping: calibrations.integer(2)),
-                    offsetMpct: Int32(clamping: calibrations.integer(3))))
+                    sensor: sensor, from: Instant(ms: rows.integer(1)), saidAt: Instant(ms: rows.integer(2)),
+                    gainPpm: Int32(clamping: rows.integer(3)),
+                    offsetMpct: Int32(clamping: rows.integer(4))))
         }
-        return amendments
+        var renames: [SensorRename] = []
+        rows = try select("c.sensor, c.name, c.until_ms, c.said_at_ms", "sensor_rename")
+        while try rows.step() {
+            guard let sensor = SensorName(rows.text(0)), let name = SensorName(rows.text(1)) else { continue }
+            renames.append(SensorRename(sensor: sensor, name: name, until: Instant(ms: rows.integer(2)), saidAt: Instant(ms: rows.integer(3))))
+        }
+        return Amendments(corrections: corrections, calibrations: calibrations, renames: renames)
     }
 
-    /// Moves readings of earlier batches whose time or value is now known to be another.
+    /// Moves readings of earlier batches whose time, value or sensor is now known to be another.
     private func move(_ device: Int64, before batch: Int64, from old: Amendments, to new: Amendments, _ buffer: inout BinBuffer) throws {
-        // A calibration is of any start of the host.
+        // A calibration or a name is of any start of the host.
         let boots: ClosedRange<UInt32>
-        if old.calibrations != new.calibrations {
+        if old.calibrations != new.calibrations || old.renames != new.renames {
             boots = 0...UInt32.max
         } else {
             let corrected = Set(new.corrections.map(\.boot))
@@ -175,12 +197,12 @@ extension Archive {
         while try select.step() {
             let latest = Instant(ms: select.integer(1)) + Archive.futureTolerance
             guard let frame = try? BatchFrame(select.blob(2)) else { continue }
-            let keys = try sensorKeys(frame, device, &buffer)
-            try frame.forEachReading { place, reading in
-                let (was, now) = (old.amended(reading, of: frame.sensors[place]), new.amended(reading, of: frame.sensors[place]))
+            let keys = try seriesKeys(frame, device, new.renames, &buffer)
+            try frame.forEachReading { place, said in
+                let (was, now) = (old.amended(said, of: frame.sensors[place]), new.amended(said, of: frame.sensors[place]))
                 guard was != now else { return }
-                if was.takenAt <= latest { buffer.remove(was, at: was.takenAt, from: keys[place]) }
-                if now.takenAt <= latest { buffer.add(now, at: now.takenAt, to: keys[place]) }
+                if was.reading.takenAt <= latest { buffer.remove(was.reading, at: was.reading.takenAt, from: keys.key(place, was.series)) }
+                if now.reading.takenAt <= latest { buffer.add(now.reading, at: now.reading.takenAt, to: keys.key(place, now.series)) }
             }
         }
     }
@@ -204,10 +226,9 @@ extension Archive {
             while try select.step() {
                 let latest = Instant(ms: select.integer(0)) + Archive.futureTolerance
                 guard let frame = try? BatchFrame(select.blob(1)) else { continue }
-                let places = frame.sensors.map { derived.buffer.place(device, $0) }
-                try frame.forEachReading { at, reading in
-                    guard let place = places[at] else { return }
-                    let reading = amendments.amended(reading, of: frame.sensors[at])
+                try frame.forEachReading { at, said in
+                    let (series, reading) = amendments.amended(said, of: frame.sensors[at])
+                    guard let place = derived.buffer.place(device, series) else { return }
                     let key = BinBuffer.Key(sensor: place, validAt: derived.buffer.sensors[place].grid.label(of: reading.takenAt))
                     if reading.takenAt <= latest, keys.contains(key) { derived.buffer.exact[key]?.add(reading) }
                 }

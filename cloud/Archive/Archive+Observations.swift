@@ -16,12 +16,14 @@ extension Archive {
         package let lastAt: Instant?  // of its newest reading
     }
 
+    /// Without those that have been renamed and have nothing left under their old name.
     /// - Parameter device: `nil` for those of all devices, by device and name.
     package func sensors(of device: DeviceID? = nil) throws -> [Sensor] {
         var select = try database.prepare(
             """
             SELECT s.id, d.name, s.name, s.kind, s.place, s.step_s, s.observations, s.last_at_ms FROM sensor s JOIN device d ON d.id = s.device
-            \(device == nil ? "" : "WHERE d.name = ?") ORDER BY d.name, s.name
+            WHERE (s.observations > 0 OR NOT EXISTS (SELECT 1 FROM sensor_rename r WHERE r.device = s.device AND r.sensor = s.name))
+                \(device == nil ? "" : "AND d.name = ?") ORDER BY d.name, s.name
             """)
         if let device { try select.bind(device.name, at: 1) }
         var sensors: [Sensor] = []

@@ -10,6 +10,7 @@ extension Archive {
         case .sensor(let sensor): try upsert(sensor, device)
         case .clockCorrection(let correction): try insert(correction, device, epoch, sequence, batch: batch)
         case .calibration(let calibration): try insert(calibration, device, epoch, sequence, batch: batch)
+        case .rename(let rename): try insert(rename, device, epoch, sequence, batch: batch)
         case .hole(let hole):
             try insert(hole, device, epoch, sequence)
             // What will never come is settled, in this epoch or in one before it.
@@ -70,13 +71,39 @@ extension Archive {
     private func insert(_ calibration: Calibration, _ device: Int64, _ epoch: Epoch, _ sequence: Int64, batch: Int64) throws {
         var insert = try database.prepare(
             """
-            INSERT INTO calibration (sensor, device, epoch, sequence, batch, from_ms, gain_ppm, offset_mpct) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO calibration (sensor, device, epoch, sequence, batch, from_ms, said_at_ms, gain_ppm, offset_mpct)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT DO NOTHING
             """)
         try insert.bind(calibration.sensor.name, at: 1)
         for (place, value) in [
-            device, Int64(bitPattern: epoch.bits), sequence, batch, calibration.from.ms, Int64(calibration.gainPpm), Int64(calibration.offsetMpct),
+            device, Int64(bitPattern: epoch.bits), sequence, batch, calibration.from.ms, calibration.saidAt.ms, Int64(calibration.gainPpm),
+            Int64(calibration.offsetMpct),
         ].enumerated() { try insert.bind(value, at: Int32(place + 2)) }
         try insert.run()
+    }
+
+    private func insert(_ rename: SensorRename, _ device: Int64, _ epoch: Epoch, _ sequence: Int64, batch: Int64) throws {
+        var insert = try database.prepare(
+            """
+            INSERT INTO sensor_rename (sensor, name, device, epoch, sequence, batch, until_ms, said_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT DO NOTHING
+            """)
+        try insert.bind(rename.sensor.name, at: 1)
+        try insert.bind(rename.name.name, at: 2)
+        for (place, value) in [device, Int64(bitPattern: epoch.bits), sequence, batch, rename.until.ms, rename.saidAt.ms].enumerated() {
+            try insert.bind(value, at: Int32(place + 3))
+        }
+        try insert.run()
+        // The new name's own record, which comes after this one, may be on its way in another batch.
+        var copy = try database.prepare(
+            """
+            INSERT INTO sensor (device, name, kind, driver, serial, place, step_s)
+            SELECT device, ?, kind, driver, serial, place, step_s FROM sensor WHERE device = ? AND name = ? ON CONFLICT DO NOTHING
+            """)
+        try copy.bind(rename.name.name, at: 1)
+        try copy.bind(device, at: 2)
+        try copy.bind(rename.sensor.name, at: 3)
+        try copy.run()
     }
 }

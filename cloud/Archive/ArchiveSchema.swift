@@ -2,8 +2,18 @@
 /// derived and can be rebuilt from it.
 enum ArchiveSchema {
     /// Each step leads from the version before it; step 0 makes version 1.
-    static let steps = [first, second, third]
+    static let steps = [first, second, third, fourth]
     static var version: Int64 { Int64(steps.count) }
+
+    private static let fourth = """
+        ALTER TABLE calibration ADD COLUMN said_at_ms BIGINT NOT NULL DEFAULT 0;
+        UPDATE calibration SET said_at_ms = from_ms;
+        CREATE TABLE sensor_rename (
+            id INTEGER PRIMARY KEY, device INTEGER NOT NULL, epoch BIGINT NOT NULL, sequence BIGINT NOT NULL, batch BIGINT NOT NULL,
+            sensor TEXT NOT NULL, name TEXT NOT NULL, until_ms BIGINT NOT NULL, said_at_ms BIGINT NOT NULL,
+            UNIQUE (device, epoch, sequence)
+        );
+        """
 
     private static let third = """
         CREATE TABLE calibration (

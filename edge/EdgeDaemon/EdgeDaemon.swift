@@ -21,8 +21,9 @@ package struct EdgeDaemon {
         let stop = StopSignal(log: log)
         let host = HostIdentity.current()
         let store = try await ReadingStore(path: settings.storePath, host: host, log: log.component("store"))
-        let calibrations = (try? CalibrationFile.read(settings.stateFolder).log) ?? []
-        let known = (try? await store.know(calibrations)) ?? 0
+        let notes = (try? SensorNotes(in: settings.stateFolder)) ?? SensorNotes()
+        await takeNames(notes, store)
+        let known = (try? await store.know(notes.calibrations)) ?? Instant(ms: 0)
         let intake = ModelIntake(
             folder: settings.stateFolder, keyFile: settings.releaseKeyFile, pretrained: settings.pretrainedFile, store: store,
             log: log.component("model"))
@@ -57,18 +58,18 @@ package struct EdgeDaemon {
             Housekeeping(store: store, retention: settings.retention, clock: clock, log: log.component("store")),
         ]
         services += alarms
-        services.append(CalibrationWatch(folder: settings.stateFolder, known: known, inbox: inbox, log: log.component("calibration")))
+        services.append(SensorNotesWatch(folder: settings.stateFolder, known: known, inbox: inbox, log: log.component("sensors")))
         for (configured, sensor) in opened {
             let identity = sensor.identity
             let grid = TimeGrid(medianSpacing: identity.spacing ?? settings.samplePeriod)
             let record = SensorRecord(
-                sensor: configured.name, kind: identity.kind, driver: identity.driver, serial: identity.serial, place: configured.place,
-                step: grid.step)
+                sensor: configured.name, kind: identity.kind, driver: identity.driver,
+                serial: identity.serial.isEmpty ? notes.serials[configured.name] ?? "" : identity.serial, place: configured.place, step: grid.step)
             // A disk that is full right now must not keep the sensor from being read.
             do { try await store.register(record) } catch {
                 log(.error, "sensor's record not stored yet", ["sensor": configured.name, "error": "\(error)"])
             }
-            await forecasts.expect(configured.name, grid: grid, calibrations: Array(calibrations.prefix(known)))
+            await forecasts.expect(configured.name, grid: grid, calibrations: notes.calibrations.filter { $0.saidAt <= known })
             let wasFailing = (try? await store.sensorStatuses())?.first { $0.record.sensor == configured.name }?.state == "failing"
             let newestAt = (try? await store.newestInstant(sensor: configured.name)) ?? nil
             services.append(
@@ -101,6 +102,23 @@ package struct EdgeDaemon {
             log(.warning, "what the cloud holds is not saved, rows will be compared again", ["error": "\(error)"])
         }
         log(.info, "stopped")
+    }
+
+    /// Sensors that have another name in the configuration now, and were said to be the same.
+    private func takeNames(_ notes: SensorNotes, _ store: ReadingStore) async {
+        do {
+            let known = try await store.knownRenames()
+            for rename in notes.renames where rename.saidAt > known {
+                guard settings.sensors.contains(where: { $0.name == rename.name }) else {
+                    return log(
+                        .warning, "sensor renamed, but not in the configuration: its series waits", ["sensor": rename.sensor, "name": rename.name])
+                }
+                try await store.rename(rename.sensor, to: rename.name, saidAt: rename.saidAt)
+                log(.info, "sensor renamed: its series goes on", ["sensor": rename.sensor, "name": rename.name])
+            }
+        } catch {
+            log(.error, "sensor's new name not taken yet", ["error": "\(error)"])
+        }
     }
 
     /// Keeps a second daemon out. On a disk that takes no lock there is nothing that two could spoil.

@@ -12,41 +12,30 @@ extension Program.Command {
             .config, Arguments.Option("two-point", value: "PAIRS", "what it says at two references, and what is true there: 31.9:mgcl2,76.8:nacl"),
             Arguments.Option("gain", value: "FACTOR", "0.5 to 2"), Arguments.Option("offset", value: "PERCENT", "added after the gain, -50 to 50"),
             Arguments.Option("since", value: "TIME", "of the first reading it is about, RFC 3339 (default: now)"),
-            Arguments.Option("undo", "take the last calibration back that is in force"), OutputFormat.option,
+            Arguments.Option("undo", "take the last calibration or replacement back that is in force"), OutputFormat.option,
         ], positional: 1...1
     ) { arguments in
         let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
-        let text = arguments.positional[0]
-        guard let sensor = SensorName(text) else { throw WrongUse("«\(text)» is no sensor's name: \(SensorName.rule)") }
-        if !settings.sensors.isEmpty, !settings.sensors.contains(where: { $0.name == sensor }) {
-            throw WrongUse(
-                "there is no sensor «\(sensor)» in the configuration: there are \(settings.sensors.map(\.name.name).joined(separator: ", "))")
-        }
-        let (_, all, problem) = try CalibrationFile.read(settings.stateFolder)
-        if let problem { StandardError.write("vaho-edge calibrate: \(problem), passed over\n") }
-        let before = all.filter { $0.sensor == sensor }
+        let sensor = try settings.configured(arguments.positional[0])
+        let notes = try SensorNotes(in: settings.stateFolder)
+        if let problem = notes.problem { StandardError.write("vaho-edge calibrate: \(problem), passed over\n") }
+        let before = notes.inForce.filter { $0.sensor == sensor }
         let isUndone = arguments.has("undo")
         let values = ["two-point", "gain", "offset", "since"].filter { arguments.value($0) != nil }
         if isUndone, let other = values.first { throw WrongUse("--undo and --\(other) do not go together") }
         guard isUndone || !values.isEmpty else { return history(before, try arguments.choice("format", default: OutputFormat.table)) }
         if isUndone {
             guard !before.isEmpty else { throw WrongUse("\(sensor) has no calibration to undo") }
-            try CalibrationFile.undo(sensor, in: settings.stateFolder)
+            try SensorNotes.add(.undone(sensor), in: settings.stateFolder)
         } else {
-            try CalibrationFile.add(try asked(arguments, sensor), in: settings.stateFolder)
+            try SensorNotes.add(.calibrated(try asked(arguments, sensor)), in: settings.stateFolder)
         }
-        history(try CalibrationFile.read(settings.stateFolder).inForce.filter { $0.sensor == sensor }, .table)
+        history(try SensorNotes(in: settings.stateFolder).inForce.filter { $0.sensor == sensor }, .table)
         StandardOutput.write("the daemon takes it with its next commit; readings stay as they were said, observations since then are made again\n")
     }
 
     private static func asked(_ arguments: Arguments, _ sensor: SensorName) throws -> Calibration {
-        var from = LabelClock.wallClock
-        if let text = arguments.value("since") {
-            guard let ms = RFC3339.parse(text), Instant.valid.contains(Instant(ms: ms)), Instant(ms: ms) <= from else {
-                throw WrongUse("--since \(text): expected a time in the past such as 2026-11-01T00:00:00Z")
-            }
-            from = Instant(ms: ms)
-        }
+        let from = try arguments.pastTime("since") ?? LabelClock.wallClock
         if let pairs = arguments.value("two-point") {
             guard arguments.value("gain") == nil, arguments.value("offset") == nil else {
                 throw WrongUse("--two-point gives gain and offset: they cannot be given beside it")

@@ -12,7 +12,9 @@ enum VahoEdge {
         let program = Program(
             name: "vaho-edge", version: EdgeVersion.text,
             summary: "vaho-edge reads humidity sensors, keeps every reading, and forecasts up to five days ahead, online or not.",
-            commands: [.run, .status, .forecast, .history, .sensors, .read, .calibrate, .modelShow, .modelTrust, .enrol])
+            commands: [
+                .run, .status, .forecast, .history, .sensors, .sensorsRename, .sensorsReplace, .read, .calibrate, .modelShow, .modelTrust, .enrol,
+            ])
         exit(await program.run(Array(CommandLine.arguments.dropFirst())))
     }
 }

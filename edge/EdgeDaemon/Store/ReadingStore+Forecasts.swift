@@ -65,7 +65,7 @@ extension ReadingStore {
     /// inside a transaction: the record and what it takes back are one.
     func forgetOutcomes(of record: Record) throws {
         switch record {
-        case .hole, .sensor: return
+        case .hole, .sensor, .rename: return
         case .clockCorrection(let correction):
             guard let key = try firstKey(of: correction) else { return }
             for sensor in sensors.values.sorted() { try forgetOutcomes(of: sensor, "through >= ?", key) }
@@ -79,8 +79,8 @@ extension ReadingStore {
     /// The end of the last bin of which retention has taken readings: up to there observations could not be made again.
     /// - Returns: `nil` where that is so of all of them.
     private func cutByRetention(_ sensor: Int64) throws -> Instant? {
-        var select = try database.prepare("SELECT MIN(key) FROM reading WHERE sensor = ?")
-        try select.bind(sensor, at: 1)
+        let sources = sources(of: sensor).map(String.init).joined(separator: ", ")
+        var select = try database.prepare("SELECT MIN(key) FROM reading WHERE sensor IN (\(sources))")
         guard try select.step(), let oldest = select.optionalInteger(0) else { return nil }
         var bins = try database.prepare(
             "SELECT MIN(CASE WHEN through < ?2 THEN 1 ELSE 2 END), MIN(CASE WHEN through >= ?2 THEN valid_at_ms END) FROM observation WHERE sensor = ?1"

@@ -69,10 +69,10 @@ extension ReadingStore {
             }
             sensors[name] = select.integer(1)
         }
-        let count = try database.integer("SELECT COUNT(*) FROM reading") ?? 0
-        var newest: [Int64: Reading] = [:]
-        for id in sensors.values { newest[id] = try newestReading(sensor: id) }
-        (self.sensors, readingCount, newestReadings) = (sensors, count, newest)
+        self.sensors = sensors
+        readingCount = try database.integer("SELECT COUNT(*) FROM reading") ?? 0
+        newestReadings = [:]
+        for id in sensors.values { newestReadings[id] = try newestReading(sensor: id) }
     }
 
     package func sensor(named name: SensorName) -> Int64? { sensors[name] }
@@ -93,20 +93,36 @@ extension ReadingStore {
             guard try select.step(), select.blob(0) != body else { return id }
         }
         let id = try commit {
-            let id = try sensors[record.sensor] ?? (database.integer("SELECT COALESCE(MAX(id), 0) + 1 FROM sensor") ?? 1)
-            var upsert = try database.prepare(
-                "INSERT INTO sensor (id, name, record, checksum) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET record = excluded.record")
-            try upsert.bind(id, at: 1)
-            try upsert.bind(record.sensor.name, at: 2)
-            try upsert.bind(body, at: 3)
-            try upsert.bind(RowChecksum.of(key: id, name: record.sensor.name), at: 4)
-            try upsert.run()
-            try keepCopy("sensor:\(id)", record.sensor.name)
+            let id = try upsert(record.sensor, body)
             try insert(.sensor(record))
             return id
         }
         sensors[record.sensor] = id
         return id
+    }
+
+    private func upsert(_ name: SensorName, _ record: [UInt8]) throws -> Int64 {
+        let id = try sensors[name] ?? (database.integer("SELECT COALESCE(MAX(id), 0) + 1 FROM sensor") ?? 1)
+        var upsert = try database.prepare(
+            "INSERT INTO sensor (id, name, record, checksum) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET record = excluded.record")
+        try upsert.bind(id, at: 1)
+        try upsert.bind(name.name, at: 2)
+        try upsert.bind(record, at: 3)
+        try upsert.bind(RowChecksum.of(key: id, name: name.name), at: 4)
+        try upsert.run()
+        try keepCopy("sensor:\(id)", name.name)
+        return id
+    }
+
+    /// A sensor known by another's record until it has its own. Only inside a transaction.
+    func addSensor(named name: SensorName, like other: Int64) throws -> Int64 {
+        var select = try database.prepare("SELECT record FROM sensor WHERE id = ?")
+        try select.bind(other, at: 1)
+        guard try select.step(), case .sensor(var record)? = try? RecordCoding.record(select.blob(0)) else {
+            throw StoreFault("the sensor number \(other) has no record")
+        }
+        record.sensor = name
+        return try upsert(name, RecordCoding.bytes(.sensor(record)))
     }
 
     package func setState(_ state: String, of sensor: SensorName) throws {

@@ -9,34 +9,23 @@ extension ReadingStore {
     /// The newest readings of a sensor, oldest first.
     package func rawReadings(sensor: Int64, limit: Int) throws -> [Reading] {
         try guarded {
-            var select = try database.prepare("SELECT \(Self.readingColumns) FROM reading WHERE sensor = ? ORDER BY key DESC LIMIT ?")
-            try select.bind(sensor, at: 1)
-            try select.bind(Int64(limit), at: 2)
-            return try rows(&select).map { corrected($0.reading) }.reversed()
+            return try rows(of: sensor, "ORDER BY key DESC", limit: limit).map(\.reading).reversed()
         }
     }
 
     /// Readings of a sensor after a row, calibrated, oldest first: what the open bin is made of after a restart.
     package func readings(sensor: Int64, after key: Int64, limit: Int) throws -> [(key: Int64, reading: Reading)] {
         try guarded {
-            var select = try database.prepare("SELECT \(Self.readingColumns) FROM reading WHERE key > ? AND sensor = ? ORDER BY key LIMIT ?")
-            try select.bind(key, at: 1)
-            try select.bind(sensor, at: 2)
-            try select.bind(Int64(limit), at: 3)
-            let name = sensors.first { $0.value == sensor }?.key
-            return try rows(&select).map { row in
-                let reading = corrected(row.reading)
-                return (row.key, name.map { calibrations.corrected(reading, of: $0) } ?? reading)
+            let name = name(of: sensor)
+            return try rows(of: sensor, "AND key > \(key) ORDER BY key", limit: limit).map { row in
+                (row.key, name.map { calibrations.corrected(row.reading, of: $0) } ?? row.reading)
             }
         }
     }
 
     /// The newest reading of a sensor that has a humidity.
     func newestReading(sensor: Int64) throws -> Reading? {
-        var select = try database.prepare(
-            "SELECT \(Self.readingColumns) FROM reading WHERE sensor = ? AND humidity_mpct IS NOT NULL ORDER BY key DESC LIMIT 1")
-        try select.bind(sensor, at: 1)
-        return try rows(&select).first.map { corrected($0.reading) }
+        try rows(of: sensor, "AND humidity_mpct IS NOT NULL ORDER BY key DESC", limit: 1).first?.reading
     }
 
     /// The time of a sensor's newest reading as its recording gives it, with a humidity or without.
@@ -58,8 +47,9 @@ extension ReadingStore {
     package func newestReading(ofBoot boot: UInt32) throws -> Reading? {
         try guarded {
             var select = try database.prepare("SELECT \(Self.readingColumns) FROM reading ORDER BY key DESC LIMIT 1")
-            guard let newest = try rows(&select).first?.reading, newest.boot == boot else { return nil }
-            return corrected(newest)
+            guard try select.step() else { return nil }
+            let newest = try select.reading().reading
+            return newest.boot == boot ? corrected(newest) : nil
         }
     }
 
@@ -70,10 +60,16 @@ extension ReadingStore {
         return reading
     }
 
-    /// Rows as they were written; one that is damaged throws.
-    private func rows(_ select: inout Statement) throws -> [(key: Int64, reading: Reading)] {
+    /// A sensor's readings, under whatever name they were given, at their true times; one that is damaged throws.
+    private func rows(of sensor: Int64, _ rest: String, limit: Int) throws -> [(key: Int64, reading: Reading)] {
+        let sources = sources(of: sensor).map(String.init).joined(separator: ", ")
+        var select = try database.prepare("SELECT \(Self.readingColumns) FROM reading WHERE sensor IN (\(sources)) \(rest)")
         var rows: [(key: Int64, reading: Reading)] = []
-        while try select.step() { rows.append((select.integer(0), try select.reading().reading)) }
+        while rows.count < limit, try select.step() {
+            let (source, said) = try select.reading()
+            let reading = corrected(said)
+            if isReading(reading, of: source, in: sensor) { rows.append((select.integer(0), reading)) }
+        }
         return rows
     }
 

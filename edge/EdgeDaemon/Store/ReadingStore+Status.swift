@@ -15,7 +15,7 @@ extension ReadingStore {
     }
 
     package func sensorStatuses() throws -> [SensorStatus] {
-        var select = try database.prepare("SELECT id, record, state FROM sensor ORDER BY name")
+        var select = try database.prepare("SELECT id, record, state FROM sensor WHERE state <> 'renamed' ORDER BY name")
         var statuses: [SensorStatus] = []
         while try select.step() {
             guard case .sensor(let record) = try RecordCoding.record(select.blob(1)) else { continue }

@@ -28,6 +28,7 @@ package actor ReadingStore {
     var sensors: [SensorName: Int64] = [:]
     var registered: [SensorName: SensorRecord] = [:]  // by this run: known again after a repair
     var corrections: [ClockCorrection] = []
+    var renames: [SensorRename] = []  // ordered
     /// Of the sensors; the file that they come from is the daemon's, for records leave the log when they have been delivered.
     package internal(set) var calibrations: [Calibration] = []
     /// Counted once, then kept: a page that asks every two seconds must not scan the log.
@@ -67,19 +68,22 @@ package actor ReadingStore {
     /// Takes over what the file holds.
     func readAll() throws {
         try readLives()
+        let records = try records()
+        corrections = records.compactMap { if case .clockCorrection(let correction) = $0 { correction } else { nil } }
+        renames = records.compactMap { if case .rename(let rename) = $0 { rename } else { nil } }.ordered()
         try readSensors()
-        corrections = try records().compactMap { if case .clockCorrection(let correction) = $0 { correction } else { nil } }
         thinnedThrough = [:]
         deliveryIsUnsaved = false
     }
 
-    private static let calibrationsLogged = "calibrations_logged"
+    private static let calibrationsThrough = "calibrations_through"
 
     /// Takes over those calibrations that the log has had already.
-    /// - Returns: how many: the others are to be logged.
-    package func know(_ all: [Calibration]) throws -> Int {
-        calibrations = Array(all.prefix(try meta(Self.calibrationsLogged).flatMap { Int($0) } ?? 0))
-        return calibrations.count
+    /// - Returns: up to when they were said: the others are to be logged.
+    package func know(_ all: [Calibration]) throws -> Instant {
+        let through = Instant(ms: try meta(Self.calibrationsThrough).flatMap { Int64($0) } ?? 0)
+        calibrations = all.filter { $0.saidAt <= through }
+        return through
     }
 
     // MARK: the log
@@ -107,8 +111,8 @@ package actor ReadingStore {
             let keys = try insert(rows)
             try save(outcomes, after: keys)
             for case .record(let record) in rows { try forgetOutcomes(of: record) }
-            let calibrated = rows.count { if case .record(.calibration) = $0 { true } else { false } }
-            if calibrated > 0 { try setMeta(Self.calibrationsLogged, String(calibrations.count + calibrated)) }
+            let saidAt = rows.compactMap { if case .record(.calibration(let calibration)) = $0 { calibration.saidAt } else { nil } }.max()
+            if let saidAt { try setMeta(Self.calibrationsThrough, String(saidAt.ms)) }
             return keys
         }
         for row in rows {

@@ -4,7 +4,8 @@ internal import SQLite
 /// The edge's database. A change of it gets a new version and a step that leads there.
 enum StoreSchema {
     static let applicationID: Int64 = 0x5641_484F  // VAHO
-    static let version: Int64 = 2
+    /// 3 has the tables of 2, and records of calibrations and names that its program did not know.
+    static let version: Int64 = 3
 
     /// A commit of one reading writes one page: small ones spare the flash (4096: 12 MB a day at one reading a minute).
     static let pageSize = 1_024

@@ -1,0 +1,71 @@
+@testable import EdgeDaemon
+import Foundation
+import Measures
+import Runtime
+import Testing
+
+@Suite struct SensorNotesTests {
+    private let folder: StoreFolder
+    init() throws { folder = try StoreFolder() }
+    private func name(_ text: String) throws -> SensorName { try #require(SensorName(text)) }
+    private let since = Instant(ms: 1_790_000_000_000)
+
+    @Test func `every line is younger than the one before, and an undo is all that was in force before`() throws {
+        let (cellar, since) = (try name("cellar"), since)
+        let (first, second) = (
+            Calibration(sensor: cellar, from: since, offsetMpct: 1_000), Calibration(sensor: cellar, from: since + .seconds(60), gainPpm: 900_000)
+        )
+        for note in [.calibrated(first), .calibrated(second), .undone(cellar)] as [SensorNotes.Note] { try SensorNotes.add(note, in: folder.path) }
+        let notes = try SensorNotes(in: folder.path)
+        #expect(notes.problem == nil)
+        #expect(notes.inForce.map(\.offsetMpct) == [1_000])
+        #expect(notes.calibrations.map(\.gainPpm) == [1_000_000, 900_000, 1_000_000, 1_000_000])
+        #expect(notes.calibrations.map(\.offsetMpct) == [1_000, 0, 0, 1_000])
+        #expect(zip(notes.calibrations, notes.calibrations.dropFirst()).allSatisfy { $0.saidAt < $1.saidAt })
+        let reading = Reading(takenAt: since + .seconds(90), humidityMpct: 40_000)
+        #expect(notes.calibrations.ordered().corrected(reading, of: cellar).humidityMpct == 41_000)
+    }
+
+    @Test func `another part ends calibrations and has its serial number; both follow a new name`() throws {
+        let (cellar, vault, since) = (try name("cellar"), try name("vault"), since)
+        for note in [
+            .calibrated(Calibration(sensor: cellar, from: since, offsetMpct: 1_000)),
+            .replaced(cellar, from: since + .seconds(60), serial: "SN-2"), .renamed(cellar, to: vault),
+            .calibrated(Calibration(sensor: cellar, from: since, offsetMpct: 7_000)),
+        ] as [SensorNotes.Note] { try SensorNotes.add(note, in: folder.path) }
+        let notes = try SensorNotes(in: folder.path)
+        #expect(notes.renames.map(\.name) == [vault] && notes.serials == [vault: "SN-2"])
+        func said(_ seconds: Int, _ sensor: SensorName) -> Int32? {
+            notes.calibrations.corrected(Reading(takenAt: since + .seconds(seconds), humidityMpct: 40_000), of: sensor).humidityMpct
+        }
+        #expect(said(30, vault) == 41_000 && said(90, vault) == 40_000 && said(90, cellar) == 47_000)
+    }
+
+    @Test(arguments: [
+        "nonsense", "cellar calibrated from=2026-01-01T00:00:00Z gain_ppm=9 offset_mpct=0 at=2026-01-01T00:00:00Z",
+        "cellar calibrated gain_ppm=900000 offset_mpct=0 at=2026-01-01T00:00:00Z", "cellar renamed name=cellar at=2026-01-01T00:00:00Z",
+        "cellar undone at=2026-01-01T00:00:00Z", "cellar replaced at=2026-01-01T00:00:00Z", "cellar painted at=2026-01-01T00:00:00Z",
+        "cellar undone",
+    ])
+    func `a line that says nothing known is passed over and named; the others count`(line: String) throws {
+        let cellar = try name("cellar")
+        let good = Calibration(sensor: cellar, from: since, offsetMpct: 1_000)
+        try Files.replace("\(folder.path)/sensor-notes", with: Array("\(line)\n".utf8))
+        try SensorNotes.add(.calibrated(good), in: folder.path)
+        let notes = try SensorNotes(in: folder.path)
+        #expect(notes.problem?.hasSuffix("line 1 is not understood") == true)
+        #expect(notes.inForce.map(\.offsetMpct) == [1_000])
+    }
+
+    @Test func `many at once lose nothing`() async throws {
+        let (folder, cellar, since) = (folder.path, try name("cellar"), since)
+        await withTaskGroup(of: Void.self) { group in
+            for number in 1...20 {
+                group.addTask {
+                    try? SensorNotes.add(.calibrated(Calibration(sensor: cellar, from: since, offsetMpct: Int32(number))), in: folder)
+                }
+            }
+        }
+        #expect(Set(try SensorNotes(in: folder).calibrations.map(\.offsetMpct)) == Set(1...20))
+    }
+}

@@ -1,0 +1,78 @@
+@testable import EdgeDaemon
+import Measures
+import Runtime
+import Testing
+import Wire
+
+@Suite struct StoreRenameTests {
+    private let folder: StoreFolder
+    private let (air, hall): (SensorName, SensorName)
+
+    init() throws {
+        folder = try StoreFolder()
+        (air, hall) = (try #require(SensorName("air")), try #require(SensorName("hall")))
+    }
+
+    private func register(_ name: SensorName, _ store: ReadingStore) async throws {
+        try await store.register(SensorRecord(sensor: name, kind: "simulated", step: .seconds(600)))
+    }
+
+    private func outcome(_ sensor: SensorName, minute: Int64) -> ReadingStore.Outcome {
+        ReadingStore.Outcome(
+            sensor: sensor, observation: .init(validAt: Instant(ms: minute * 60_000), humidity: RelativeHumidity(percent: 45), temperature: nil),
+            through: .key(0), forecast: nil, releaseCounter: 0, issuedAt: Instant(ms: minute * 60_000))
+    }
+
+    /// Minutes of the readings of a sensor's series.
+    private func minutes(_ name: SensorName, _ store: ReadingStore) async throws -> [Int64] {
+        let id = try #require(await store.sensor(named: name))
+        return try await store.readings(sensor: id, after: -1, limit: 1_000).map { $0.reading.takenAt.ms / 60_000 }
+    }
+
+    @Test func `a series goes on under another name, and another sensor may take the old one`() async throws {
+        var store = try await folder.open()
+        try await register(air, store)
+        try await store.append(EdgeDaemonTests.minutes(30), outcomes: [outcome(air, minute: 10), outcome(air, minute: 20)])
+        // It was called hall for a while before anybody said that it is the same.
+        try await register(hall, store)
+        try await store.append(named(hall, EdgeDaemonTests.minutes(10, from: 30)), outcomes: [outcome(hall, minute: 40)])
+        #expect(try await store.rename(air, to: hall, saidAt: Instant(ms: 7), now: Instant(ms: 31 * 60_000)))
+        try await register(hall, store)
+        try await register(air, store)
+        try await store.append(EdgeDaemonTests.minutes(5, from: 40))
+        for _ in 0..<2 {
+            #expect(try await minutes(hall, store) == Array(1...40))
+            #expect(try await minutes(air, store) == Array(41...45))
+            let id = try #require(await store.sensor(named: hall))
+            #expect(try await store.observations(sensor: id, since: Instant(ms: 0)).map { $0.validAt.ms / 60_000 } == [10, 20, 40])
+            #expect(try await store.newestInstant(sensor: hall) == Instant(ms: 40 * 60_000))
+            #expect(try await store.newestInstant(sensor: air) == Instant(ms: 45 * 60_000))
+            #expect(try await store.knownRenames() == Instant(ms: 7))
+            store = try await folder.open()  // as a start of the program finds it
+        }
+        // Rows are sent as they were given, whatever their sensor is called now.
+        let life = await store.current
+        let batch = try #require(try await store.batch(of: life.epoch, from: 1, through: life.last, limit: 1_000))
+        let names = batch.rows.compactMap { if case .reading(let place, _) = $0 { batch.sensors[place] } else { nil } }
+        #expect(names == Array(repeating: air, count: 30) + Array(repeating: hall, count: 10) + Array(repeating: air, count: 5))
+        let rename = SensorRename(sensor: air, name: hall, until: Instant(ms: 31 * 60_000), saidAt: Instant(ms: 7))
+        #expect(batch.rows.contains(.record(.rename(rename))))
+    }
+
+    @Test func `only the new name is shown, and the time ends after all that the old one has`() async throws {
+        let store = try await folder.open()
+        try await register(air, store)
+        try await store.append(EdgeDaemonTests.minutes(30))
+        #expect(try await store.rename(air, to: hall, saidAt: Instant(ms: 7), now: Instant(ms: 0)))
+        #expect(try await store.sensorStatuses().map(\.record.sensor) == [hall])
+        #expect(try await store.sensorStatuses().first?.last?.validAt == Instant(ms: 30 * 60_000))
+        #expect(try await minutes(hall, store).count == 30)
+        // One that was never there: known as taken in, and nothing else.
+        #expect(try await store.rename(try #require(SensorName("roof")), to: air, saidAt: Instant(ms: 9)) == false)
+        #expect(try await store.knownRenames() == Instant(ms: 9))
+    }
+
+    private func named(_ name: SensorName, _ rows: [ReadingStore.NewRow]) -> [ReadingStore.NewRow] {
+        rows.map { if case .reading(let taken) = $0 { .reading(.init(sensor: name, reading: taken.reading)) } else { $0 } }
+    }
+}

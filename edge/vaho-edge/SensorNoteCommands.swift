@@ -1,0 +1,76 @@
+internal import Console
+internal import EdgeDaemon
+internal import Measures
+internal import Runtime
+internal import Text
+
+// What people say of a sensor's part and name, so that its series goes on.
+
+extension Program.Command {
+    static let sensorsRename = Program.Command(
+        "sensors rename", "a sensor has another name in the configuration now: its series goes on under that", usage: "OLD NEW",
+        options: [.config], positional: 2...2
+    ) { arguments in
+        let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
+        let (old, new) = (try sensorName(arguments.positional[0]), try sensorName(arguments.positional[1]))
+        guard old != new else { throw WrongUse("«\(old)» is what it is called already") }
+        guard settings.sensors.contains(where: { $0.name == new }) else {
+            throw WrongUse("first give the sensor its new name in the configuration: VAHO_SENSOR_\(new.name.uppercased())=…")
+        }
+        let store = try await ReadingStore(lookingInto: settings.storePath, log: Log("vaho-edge"))
+        let known = try await store.sensorStatuses().map(\.record.sensor)
+        guard known.contains(old) else {
+            throw WrongUse("the store has no series «\(old)»: there are \(known.isEmpty ? "none" : known.map(\.name).joined(separator: ", "))")
+        }
+        try SensorNotes.add(.renamed(old, to: new), in: settings.stateFolder)
+        let both = settings.sensors.contains { $0.name == old } ? "; «\(old)», still configured, begins a series of its own" : ""
+        StandardOutput.write("the series of \(old) goes on as \(new) from the daemon's next start\(both)\n")
+    }
+
+    static let sensorsReplace = Program.Command(
+        "sensors replace", "another part measures under the same name: its series goes on, calibrations of the old part end",
+        usage: "SENSOR [--since TIME] [--serial TEXT]",
+        options: [
+            .config, Arguments.Option("since", value: "TIME", "of the new part's first reading, RFC 3339 (default: now)"),
+            Arguments.Option("serial", value: "TEXT", "the new part's serial number, without blanks"),
+        ], positional: 1...1
+    ) { arguments in
+        let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
+        let sensor = try settings.configured(arguments.positional[0])
+        let serial = arguments.value("serial") ?? ""
+        guard serial.utf8.count <= SensorRecord.textLimit, !serial.contains(where: \.isWhitespace) else {
+            throw WrongUse("--serial \(serial): expected at most \(SensorRecord.textLimit) bytes without blanks")
+        }
+        let from = try arguments.pastTime("since") ?? LabelClock.wallClock
+        try SensorNotes.add(.replaced(sensor, from: from, serial: serial), in: settings.stateFolder)
+        StandardOutput.write(
+            "\(sensor) is another part since \(RFC3339.format(ms: from.ms)): calibrations made before end there\(serial.isEmpty ? "" : "; its serial number is noted with the daemon's next start")\n"
+        )
+    }
+
+    private static func sensorName(_ text: String) throws -> SensorName {
+        guard let sensor = SensorName(text) else { throw WrongUse("«\(text)» is no sensor's name: \(SensorName.rule)") }
+        return sensor
+    }
+}
+
+extension EdgeSettings {
+    /// A sensor by its name; where the configuration has sensors, one of them.
+    func configured(_ text: String) throws -> SensorName {
+        guard let sensor = SensorName(text) else { throw WrongUse("«\(text)» is no sensor's name: \(SensorName.rule)") }
+        if !sensors.isEmpty, !sensors.contains(where: { $0.name == sensor }) {
+            throw WrongUse("there is no sensor «\(sensor)» in the configuration: there are \(sensors.map(\.name.name).joined(separator: ", "))")
+        }
+        return sensor
+    }
+}
+
+extension Arguments {
+    func pastTime(_ name: String) throws -> Instant? {
+        guard let text = value(name) else { return nil }
+        guard let ms = RFC3339.parse(text), Instant.valid.contains(Instant(ms: ms)), Instant(ms: ms) <= LabelClock.wallClock else {
+            throw WrongUse("--\(name) \(text): expected a time in the past such as 2026-11-01T00:00:00Z")
+        }
+        return Instant(ms: ms)
+    }
+}
