@@ -42,5 +42,11 @@ package struct QuantileForecast: Sendable, Equatable {
 
     package var skillEnd: SkillEnd { SkillEnd(leadTimes: leadTimes, skill: skill) }
     package func humidity(lead: Int, level: Int) -> Double { humidity[lead * ForecastShape.levels.count + level] }
+    /// The median temperature at an instant, of the nearest lead time within an hour.
+    package func temperature(at instant: Instant) -> Temperature? {
+        let distances = leadTimes.map { abs((origin + $0 - instant).ms) }
+        guard let temperature, let nearest = distances.min(), nearest <= 3_600_000, let lead = distances.firstIndex(of: nearest) else { return nil }
+        return Temperature(celsius: temperature[lead])
+    }
     package func median(lead: Int) -> Double { humidity(lead: lead, level: ForecastShape.medianLevel) }
 }

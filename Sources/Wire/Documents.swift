@@ -157,7 +157,7 @@ package enum Documents {
 
     /// - Parameter horizon: lead times beyond it are left out.
     package static func forecast(
-        sensor: SensorName, _ forecast: QuantileForecast, issuedAt: Instant, release: ReleaseName?, horizon: Duration
+        sensor: SensorName, _ forecast: QuantileForecast, _ moisture: MoistureAhead, issuedAt: Instant, release: ReleaseName?, horizon: Duration
     ) -> [UInt8] {
         let leads = forecast.leadTimes.indices.filter { forecast.leadTimes[$0] <= horizon }
         var json = JSONWriter()
@@ -182,22 +182,13 @@ package enum Documents {
             json.array("skill_vs_climatology") { json in for lead in leads { json.number(forecast.skill[lead], places: 2) } }
             json.object("skill_end") { json in skillEnd(forecast.skillEnd, to: &json) }
             json.array("temperature_c") { json in for lead in leads { json.number(forecast.temperature?[lead], places: 2) } }
-            json.array("dew_point_c") { json in
-                for lead in leads {
-                    let dewPoint = forecast.temperature.flatMap {
-                        MoistAir.dewPoint(of: Temperature(celsius: $0[lead]), at: RelativeHumidity(percent: forecast.median(lead: lead)))
-                    }
-                    json.number(dewPoint?.celsius, places: 2)
-                }
+            json.array("dew_point_c") { json in for lead in leads { json.number(moisture.water[lead]?.dewPoint.celsius, places: 2) } }
+            json.array("vapour_pressure_pa") { json in for lead in leads { json.number(moisture.water[lead]?.vapourPressure, places: 0) } }
+            json.array("absolute_humidity_g_m3") { json in for lead in leads { json.number(moisture.water[lead]?.absoluteHumidity, places: 2) } }
+            if let surface = moisture.surfaceHumidity {
+                json.array("surface_humidity_pct") { json in for lead in leads { json.number(surface[lead]?.percent, places: 1) } }
             }
-            json.array("absolute_humidity_g_m3") { json in
-                for lead in leads {
-                    let water = forecast.temperature.map {
-                        MoistAir.absoluteHumidity(of: Temperature(celsius: $0[lead]), at: RelativeHumidity(percent: forecast.median(lead: lead)))
-                    }
-                    json.number(water, places: 2)
-                }
-            }
+            if let mould = moisture.mould { json.array("mould_index") { json in for lead in leads { json.number(mould[lead].value, places: 3) } } }
         }
         return json.bytes
     }

@@ -19,6 +19,8 @@ import Testing
         #expect(soon.subject == .forecast(level: ForecastShape.medianLevel, within: .seconds(86_400)) && soon.threshold == 70)
         #expect(try Rule(name: "x", text: "Roof: forecast p95 below 30 % within 2 d").subject == .forecast(level: 6, within: .seconds(172_800)))
         #expect(try Rule(name: "x", text: "surface humidity above 80").subject == .now(.surfaceHumidity))
+        let mould = try Rule(name: "x", text: "mould index above 1")
+        #expect(mould.subject == .now(.mouldIndex) && mould.hysteresis == 0.2 && mould.threshold == 1)
         #expect(try Rule(name: "x", text: "dew point above 12 °C for 2d").subject == .now(.dewPoint))
     }
 
@@ -28,7 +30,7 @@ import Testing
         ("humidity above 65 % for a while", "a time such as"), ("humidity above 65 % since 6 h", "is too much"),
         ("forecast mean above 70 % within 1 h", "median, p05"),
         ("forecast median above 70 %", "how far ahead"), ("forecast median above 70 % within 9 d", "5 days"),
-        ("dew point within 1 K of wall", "of surface"),
+        ("dew point within 1 K of wall", "of surface"), ("mould index above 7", "a mould index is 0 to 6"),
         ("no such name!: humidity above 5", "no sensor's name"), ("humidity above 1e400", "a number was expected"),
         ("humidity above", "a number is missing"),
         ("humidity above 60 hysteresis -1", "not below 0"),

@@ -1,4 +1,5 @@
 import Foundation
+import HTTPClient
 import Testing
 
 /// The commands for the bench, over a tree of files as the kernel lays it out.
@@ -61,9 +62,14 @@ import Testing
         #expect(
             lines.count == 3
                 && lines[0].joined(separator: ",")
-                    == "sensor,taken_at,humidity_pct,temperature_c,dew_point_c,absolute_humidity_g_m3,pressure_hpa,flags"
+                    == "sensor,taken_at,humidity_pct,temperature_c,dew_point_c,vapour_pressure_pa,absolute_humidity_g_m3,surface_humidity_pct,"
+                    + "mould_from_pct,pressure_hpa,flags"
         )
-        #expect(lines.last?.suffix(6).joined(separator: ",") == "50,20,9.26,8.62,1000.50,")
+        #expect(lines.last?.suffix(9).joined(separator: ",") == "50,20,9.26,1167,8.62,,80.0,1000.50,")
+        // At a wall of 9.26 °C this air is saturated.
+        let wall = try run(
+            "read", "crypt", "--format", "json", settings: ["VAHO_SENSOR_CRYPT": "command:echo 50,20", "VAHO_SURFACE_CRYPT": "9.26"])
+        #expect(wall.output.contains("\"surface_humidity_pct\":100,\"mould_from_pct\":80"), "\(wall.output)")
         let table = try run("read", "simulated:room,seed=2")
         #expect(table.output.split(separator: "\n").count == 2 && table.output.contains("simulated"))
     }
@@ -75,7 +81,8 @@ import Testing
         let rows = (0..<(40 * 24)).map { "\(ISO8601DateFormatter().string(from: Date(timeIntervalSince1970: Double(start + $0 * 3_600)))),97,22" }
         try write("cellar.csv", "time,humidity_pct,temperature_c\n" + rows.joined(separator: "\n") + "\n")
         let settings = [
-            "VAHO_STATE_DIR": root + "/state", "VAHO_SENSOR_CELLAR": "replay:\(root)/cellar.csv", "VAHO_SURFACE_CELLAR": "12", "VAHO_LISTEN": "off",
+            "VAHO_STATE_DIR": root + "/state", "VAHO_SENSOR_CELLAR": "replay:\(root)/cellar.csv", "VAHO_SURFACE_CELLAR": "12",
+            "VAHO_LISTEN": "127.0.0.1:0", "VAHO_RULE_MOULD": "mould index above 1.5", "VAHO_RULE_ROT": "mould index above 5.9",
         ]
         let edge = try RunningProgram("vaho-edge", ["run", "--speed", "1000000"], environment: settings, folder: root)
         func last() throws -> [String: Any]? {
@@ -98,6 +105,23 @@ import Testing
         #expect(wall["above_dew_point_k"] as? Double == -9.5)
         let table = try run("status", settings: settings).output
         #expect(table.contains("mould_index") && table.contains("21.5"))
+        let alarm = try await seen("the alarm of it") { () -> String? in
+            let status = try run("status", settings: settings).output
+            return status.contains("cellar mould: mould index above 1.5") ? status : nil
+        }
+        #expect(!alarm.contains("rot"))
+        // The same ahead: the air stays as it is, and mould goes on growing.
+        let client = HTTPClient(settings: HTTPClient.Settings(userAgent: "test"))
+        let url = "http://127.0.0.1:\(try await edge.port())/v1/forecast?horizon=PT24H"
+        let answer = try await client.send(HTTPClient.Request(method: "GET", url: url))
+        let ahead = try #require(try JSONSerialization.jsonObject(with: Data(answer.body)) as? [String: Any])
+        let index = try #require(ahead["mould_index"] as? [Double])
+        #expect(index.first ?? 0 >= 1.5 && index.last ?? 0 > index.first ?? 9)
+        let (walls, pressures) = (ahead["surface_humidity_pct"] as? [Double] ?? [], ahead["vapour_pressure_pa"] as? [Double] ?? [])
+        #expect(walls.count == index.count && walls.allSatisfy { $0 > 150 })
+        #expect(pressures.count == index.count && pressures.allSatisfy { abs($0 - 2_566) < 40 })
+        let csv = try run("forecast", "--format", "csv", "--horizon", "6h", settings: settings).output
+        #expect(csv.contains("dew_point_c,wall_pct,mould_index,skill"))
         edge.signal(SIGTERM)
         #expect(try await edge.exitCode() == 0)
         let wrong = try run("sensors", settings: ["VAHO_SENSOR_CELLAR": "simulated", "VAHO_SURFACE_CELLAR": "wall"])

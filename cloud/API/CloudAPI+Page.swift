@@ -114,7 +114,9 @@ extension CloudAPI {
         guard let made = try await forecasts.forecast(sensor) else {
             throw Problem(status: 404, detail: "there is no observation of \(sensor.name) yet")
         }
-        return Documents.forecast(sensor: sensor.name, made.forecast, issuedAt: LabelClock.wallClock, release: made.release, horizon: horizon)
+        let moisture = MoistureAhead(made.forecast, mould: made.mould)
+        return Documents.forecast(
+            sensor: sensor.name, made.forecast, moisture, issuedAt: LabelClock.wallClock, release: made.release, horizon: horizon)
     }
 
     func models() async throws -> [UInt8] {

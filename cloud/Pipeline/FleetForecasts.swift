@@ -2,6 +2,7 @@ package import Archive
 package import Forecasting
 internal import Measures
 internal import Observing
+package import Psychrometrics
 internal import Releases
 package import Wire
 
@@ -17,6 +18,7 @@ package actor FleetForecasts {
         let lastAt: Instant
         let release: ReleaseName?
         let forecast: QuantileForecast?
+        let mould: MouldIndex?
     }
     private static let mostKept = 1_000
 
@@ -27,19 +29,24 @@ package actor FleetForecasts {
     }
 
     /// - Returns: `nil` when the sensor has no observation.
-    package func forecast(_ sensor: Archive.Sensor) async throws -> (forecast: QuantileForecast, release: ReleaseName?)? {
+    package func forecast(_ sensor: Archive.Sensor) async throws -> (forecast: QuantileForecast, mould: MouldIndex?, release: ReleaseName?)? {
         guard let lastAt = sensor.lastAt else { return nil }
         let champion = try await champion()
-        if let made = made[sensor.id], made.lastAt == lastAt, made.release == champion?.name { return made.forecast.map { ($0, made.release) } }
+        if let made = made[sensor.id], made.lastAt == lastAt, made.release == champion?.name {
+            return made.forecast.map { ($0, made.mould, made.release) }
+        }
         var forecaster = AdaptiveForecaster(grid: sensor.grid, network: champion?.network ?? pretrained?.network)
+        var mould = MouldTracking()
         for observation in try await reader.observations(sensor: sensor.id, since: lastAt - AdaptiveForecaster.memory) {
             // The bin of the newest reading is still open, unless that reading ends it: the edge would not forecast from it either.
-            if observation.validAt <= lastAt { forecaster.observe(observation) }
+            guard observation.validAt <= lastAt else { continue }
+            forecaster.observe(observation)
+            mould.add(observation)
         }
         if made.count >= FleetForecasts.mostKept { made = [:] }
         let forecast = forecaster.forecast()
-        made[sensor.id] = Made(lastAt: lastAt, release: champion?.name, forecast: forecast)
-        return forecast.map { ($0, champion?.name) }
+        made[sensor.id] = Made(lastAt: lastAt, release: champion?.name, forecast: forecast, mould: mould.index)
+        return forecast.map { ($0, mould.index, champion?.name) }
     }
 
     private func champion() async throws -> (name: ReleaseName, network: Network)? {

@@ -1,4 +1,4 @@
-internal import Forecasting
+package import Forecasting
 package import Measures
 internal import Observing
 internal import Runtime
@@ -37,6 +37,22 @@ package enum DeviceView {
         return Documents.Device(
             id: device, lastSeenAt: sensors.compactMap { $0.last?.validAt }.max(), backlog: counts.backlog, clock: clock, release: release,
             refusal: refusal, sensors: sensors, scores: try await store.liveScores())
+    }
+
+    /// What a forecast says of the water in the air, at the surface beside it and of mould.
+    package static func moisture(
+        ahead forecast: QuantileForecast, of sensor: ReadingStore.SensorStatus, store: ReadingStore, surfaces: [SensorName: EdgeSettings.Surface]
+    ) async throws -> MoistureAhead {
+        let mould = forecast.temperature == nil ? nil : try await store.mouldIndex(sensor: sensor.id, at: forecast.origin)
+        switch surfaces[sensor.record.sensor] {
+        case .at(let temperature): return MoistureAhead(forecast, mould: mould) { _ in temperature }
+        case .measured(let other):
+            // What is forecast of that sensor; one that has none, or an old one, says nothing of what comes.
+            guard let id = await store.sensor(named: other), let there = try await store.forecast(sensor: id)?.forecast else { break }
+            return MoistureAhead(forecast, mould: mould) { there.temperature(at: $0) }
+        case nil: break
+        }
+        return MoistureAhead(forecast, mould: mould)
     }
 
     /// `/v1/status`, and `vaho-edge status --format json`.

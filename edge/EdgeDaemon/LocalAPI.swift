@@ -69,20 +69,21 @@ struct LocalAPI: Service {
                 throw BadQuery(detail: "horizon=\(request.query["horizon"] ?? ""): expected an ISO 8601 duration such as PT24H")
             }
             let active = intake.active.current?.name
-            func document(_ forecast: QuantileForecast, _ issuedAt: Instant, _ counter: UInt64) -> HTTPResponse {
+            func document(_ forecast: QuantileForecast, _ issuedAt: Instant, _ counter: UInt64) async throws -> HTTPResponse {
                 FaceResponse.json(
                     Documents.forecast(
-                        sensor: sensor.record.sensor, forecast, issuedAt: issuedAt, release: active?.counter == counter ? active : nil,
-                        horizon: horizon))
+                        sensor: sensor.record.sensor, forecast,
+                        try await DeviceView.moisture(ahead: forecast, of: sensor, store: store, surfaces: surfaces),
+                        issuedAt: issuedAt, release: active?.counter == counter ? active : nil, horizon: horizon))
             }
             // Of this run from memory: there while the disk takes nothing.
             if let made = newest.of(sensor.record.sensor), let forecast = made.forecast {
-                return document(forecast, made.issuedAt, made.releaseCounter)
+                return try await document(forecast, made.issuedAt, made.releaseCounter)
             }
             guard let issued = try await store.forecast(sensor: sensor.id) else {
                 throw NotFound(detail: "there is no forecast of \(sensor.record.sensor) yet: one is made with the first observation")
             }
-            return document(issued.forecast, issued.issuedAt, issued.releaseCounter)
+            return try await document(issued.forecast, issued.issuedAt, issued.releaseCounter)
         }
         router.on("GET", "/metrics") { _, _ in
             HTTPResponse(type: "text/plain; version=0.0.4; charset=utf-8", body: Array(try await metrics().utf8))

@@ -45,14 +45,16 @@ extension Program.Command {
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
         let horizon = try arguments.duration("horizon") ?? ForecastShape.horizon
-        let (_, store, statuses) = try await open(arguments)
+        let (settings, store, statuses) = try await open(arguments)
         var table = Table([
             .text("sensor"), .text("time"), .number("lead_time"), .number("p05"), .number("p10"), .number("p25"), .number("humidity_pct"),
-            .number("p75"), .number("p90"), .number("p95"), .number("temperature_c"), .number("dew_point_c"), .number("skill"),
+            .number("p75"), .number("p90"), .number("p95"), .number("temperature_c"), .number("dew_point_c"), .number("wall_pct"),
+            .number("mould_index"), .number("skill"),
         ])
         for status in statuses {
             guard let issued = try await store.forecast(sensor: status.id) else { continue }
             let forecast = issued.forecast
+            let moisture = try await DeviceView.moisture(ahead: forecast, of: status, store: store, surfaces: settings.surfaces)
             if format == .table {
                 let method = issued.releaseCounter == 0 ? forecast.method.name : "\(forecast.method.name), release \(issued.releaseCounter)"
                 StandardOutput.write("\(status.record.sensor) from \(RFC3339.format(ms: forecast.origin.ms)) (\(method))\n")
@@ -63,12 +65,14 @@ extension Program.Command {
             for (lead, leadTime) in forecast.leadTimes.enumerated() where leadTime <= horizon {
                 // A terminal wants an overview; the other formats have every lead time.
                 if format == .table, !ForecastShape.scored.contains(leadTime), horizon > .seconds(6 * 3_600) { continue }
-                let temperature = forecast.temperature.map { Temperature(celsius: $0[lead]) }
-                let dewPoint = temperature.flatMap { MoistAir.dewPoint(of: $0, at: RelativeHumidity(percent: forecast.median(lead: lead))) }
                 table.row(
                     [status.record.sensor.name, RFC3339.format(ms: (forecast.origin + leadTime).ms), DurationText.short(leadTime)]
                         + ForecastShape.levels.indices.map { fixed(forecast.humidity(lead: lead, level: $0), 1) }
-                        + [fixed(temperature?.celsius, 1), fixed(dewPoint?.celsius, 1), fixed(forecast.skill[lead], 2)])
+                        + [
+                            fixed(forecast.temperature?[lead], 1), fixed(moisture.water[lead]?.dewPoint.celsius, 1),
+                            fixed(moisture.surfaceHumidity?[lead]?.percent, 0), fixed(moisture.mould?[lead].value, 2),
+                            fixed(forecast.skill[lead], 2),
+                        ])
             }
         }
         table.write(format)

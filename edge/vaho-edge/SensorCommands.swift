@@ -77,7 +77,9 @@ extension Program.Command {
         }
         let sensor = try spec.open(sysfs: settings.sysfs, startingAfter: nil, period: .seconds(period))
         defer { sensor.stop() }
-        let lines = ReadingLines(sensor: configured?.name.name ?? "\(spec)", format: format)
+        var surface: Temperature?
+        if case .at(let temperature)? = configured?.surface { surface = temperature }
+        let lines = ReadingLines(sensor: configured?.name.name ?? "\(spec)", surface: surface, format: format)
         StandardOutput.write(lines.header)
         // Ctrl-C ends what a command: sensor has started, too.
         try await Services.run([
@@ -116,10 +118,14 @@ private struct Bench: Service {
 /// Readings as lines, written one by one as they are taken.
 struct ReadingLines {
     let sensor: String
+    let surface: Temperature?  // of a wall or pane beside the sensor
     let format: OutputFormat
 
-    private static let columns = ["taken_at", "humidity_pct", "temperature_c", "dew_point_c", "absolute_humidity_g_m3", "pressure_hpa", "flags"]
-    private static let widths = [24, 12, 13, 11, 22, 12, 0]
+    private static let columns = [
+        "taken_at", "humidity_pct", "temperature_c", "dew_point_c", "vapour_pressure_pa", "absolute_humidity_g_m3", "surface_humidity_pct",
+        "mould_from_pct", "pressure_hpa", "flags",
+    ]
+    private static let widths = [24, 12, 13, 11, 18, 22, 20, 14, 12, 0]
 
     var header: String {
         switch format {
@@ -134,11 +140,15 @@ struct ReadingLines {
         let temperature = sample.temperatureMc.map { Temperature(celsius: Double($0) / 1_000) }
         let water = humidity.flatMap { humidity in temperature.flatMap { WaterInAir($0, humidity) } }
         let pressure = sample.pressurePa.map { Double($0) / 100 }
+        let wall = surface.flatMap { surface in
+            humidity.flatMap { humidity in temperature.map { MoistAir.humidity(at: surface, of: $0, at: humidity) } }
+        }
+        let mouldFrom = temperature.flatMap { MouldIndex.criticalHumidity(at: $0) }
         guard format == .json else {
             let cells = [
                 RFC3339.format(ms: takenAt.ms), thousandths(sample.humidityMpct), thousandths(sample.temperatureMc),
                 fixed(water?.dewPoint.celsius, 2),
-                fixed(water?.absoluteHumidity, 2),
+                fixed(water?.vapourPressure, 0), fixed(water?.absoluteHumidity, 2), fixed(wall?.percent, 1), fixed(mouldFrom?.percent, 1),
                 fixed(pressure, 2), sample.flags.names.joined(separator: " "),
             ]
             return format == .csv ? ([sensor] + cells).map { CSV.field($0) }.joined(separator: ",") + "\n" : table(cells)
@@ -150,7 +160,10 @@ struct ReadingLines {
             json.field("humidity_pct", humidity?.percent, places: 3)
             json.field("temperature_c", temperature?.celsius, places: 3)
             json.field("dew_point_c", water?.dewPoint.celsius, places: 2)
+            json.field("vapour_pressure_pa", water?.vapourPressure, places: 0)
             json.field("absolute_humidity_g_m3", water?.absoluteHumidity, places: 2)
+            if let wall { json.field("surface_humidity_pct", wall.percent, places: 1) }
+            json.field("mould_from_pct", mouldFrom?.percent, places: 1)
             if let pressure { json.field("pressure_hpa", pressure, places: 2) }
             json.array("flags") { json in for name in sample.flags.names { json.string(name) } }
         }

@@ -17,6 +17,16 @@ package struct Rule: Sendable, Equatable {
         case dewPoint = "dew point"
         case surfaceHumidity = "surface humidity"
         case aboveDewPoint = "surface above dew point"  // in K; the words are «dew point within N K of surface»
+        case mouldIndex = "mould index"  // 0 to 6
+
+        var unit: String? {
+            switch self {
+            case .humidity, .surfaceHumidity: "%"
+            case .temperature, .dewPoint: "°C"
+            case .aboveDewPoint: "K"
+            case .mouldIndex: nil
+            }
+        }
     }
 
     package enum Subject: Sendable, Equatable {
@@ -42,7 +52,7 @@ package struct Rule: Sendable, Equatable {
 
 extension Rule {
     static let shapes =
-        "humidity|temperature|dew point|surface humidity above|below NUMBER [for 6 h], dew point within NUMBER K of surface, or "
+        "humidity|temperature|dew point|surface humidity|mould index above|below NUMBER [for 6 h], dew point within NUMBER K of surface, or "
         + "forecast median|p05…p95 above|below NUMBER % within 24 h; then perhaps: hysteresis NUMBER"
 
     /// - Throws: `RuleProblem`, which says what was expected.
@@ -73,6 +83,8 @@ extension Rule {
                 quantity = .surfaceHumidity
             } else if words.take("dew", "point") {
                 quantity = .dewPoint
+            } else if words.take("mould", "index") {
+                quantity = .mouldIndex
             } else if words.take("humidity") {
                 quantity = .humidity
             } else if words.take("temperature") {
@@ -81,7 +93,7 @@ extension Rule {
                 throw RuleProblem("«\(words.rest)»: expected \(Rule.shapes)")
             }
             isAbove = try words.direction()
-            threshold = try words.number(quantity == .humidity || quantity == .surfaceHumidity ? "%" : "°C")
+            threshold = try words.number(quantity.unit)
             subject = .now(quantity)
         }
         hold = words.take("for") ? try words.duration() : .zero
@@ -89,12 +101,15 @@ extension Rule {
         switch subject {
         case .forecast, .now(.humidity):
             guard (0...100).contains(threshold) else { throw RuleProblem("a humidity is 0 to 100 %") }
+        case .now(.mouldIndex):
+            guard (0...6).contains(threshold) else { throw RuleProblem("a mould index is 0 to 6") }
         default: break
         }
         guard words.isEmpty else { throw RuleProblem("«\(words.rest)» is too much: expected \(Rule.shapes)") }
         let usual: Double =
             switch subject {
             case .now(.temperature), .now(.dewPoint), .now(.aboveDewPoint): 0.5
+            case .now(.mouldIndex): 0.2
             default: 2
             }
         guard (hysteresis ?? usual) >= 0 else { throw RuleProblem("a hysteresis is not below 0") }

@@ -86,8 +86,17 @@ actor RuleWatch: Service {
     private func see(_ reading: Reading, of sensor: SensorName) async {
         guard case .passed(let humidity, let temperature) = QualityControl.judge(reading) else { return }
         if let temperature { warmth[sensor] = (temperature.celsius, reading.takenAt) }
+        await seeMould(of: sensor, at: reading.takenAt)
         for (rule, value) in values(humidity, temperature, of: sensor, at: reading.takenAt) {
             await see(value, of: rule, sensor, at: reading.takenAt)
+        }
+    }
+
+    /// Of the observations up to now: it changes with each of them.
+    private func seeMould(of sensor: SensorName, at instant: Instant) async {
+        for rule in rules where rule.subject == .now(.mouldIndex) && rule.sensor ?? sensor == sensor {
+            guard let id = await store.sensor(named: sensor), let index = try? await store.mouldIndex(sensor: id, at: instant) else { continue }
+            await see(index.value, of: rule, sensor, at: instant)
         }
     }
 
@@ -116,6 +125,7 @@ actor RuleWatch: Service {
         _ quantity: Rule.Quantity, _ humidity: RelativeHumidity, _ air: Temperature?, _ sensor: SensorName, _ instant: Instant
     ) -> Double? {
         switch quantity {
+        case .mouldIndex: return nil  // of observations
         case .humidity: return humidity.percent
         case .temperature: return air?.celsius
         case .dewPoint: return air.flatMap { MoistAir.dewPoint(of: $0, at: humidity)?.celsius }

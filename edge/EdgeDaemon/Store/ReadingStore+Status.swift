@@ -35,16 +35,10 @@ extension ReadingStore {
 
     /// The mould index that the last months' observations with a temperature make; `nil` without any. What was summed before is kept.
     func mouldIndex(sensor: Int64, at now: Instant) throws -> MouldIndex? {
-        var (last, index) = moulds[sensor] ?? (now - ReadingStore.mouldMemory, nil)
-        try forEachObservation(of: sensor, since: last) { observation in
-            guard let temperature = observation.temperature else { return }
-            let span = index == nil ? .zero : observation.validAt - last
-            index = index ?? MouldIndex()
-            index?.advance(temperature, observation.humidity, for: span)
-            last = observation.validAt
-        }
-        moulds[sensor] = (last, index)
-        return index
+        var tracking = moulds[sensor] ?? MouldTracking()
+        try forEachObservation(of: sensor, since: tracking.through ?? now - MouldTracking.memory) { tracking.add($0) }
+        moulds[sensor] = tracking
+        return tracking.index
     }
 
     /// How much the daemon has caused to be written; kept for the status command.

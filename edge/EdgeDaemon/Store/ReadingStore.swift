@@ -33,9 +33,7 @@ package actor ReadingStore {
     package internal(set) var calibrations: [Calibration] = []
     /// Counted once, then kept: a page that asks every two seconds must not scan the log.
     var readingCount: Int64 = 0
-    /// How far back mould is looked for, and how far that has come, by sensor.
-    static let mouldMemory: Duration = .seconds(120 * 86_400)
-    var moulds: [Int64: (through: Instant, index: MouldIndex?)] = [:]
+    var moulds: [Int64: MouldTracking] = [:]  // how far it has come, by sensor
     var newestAlarm: Int64 = 0  // the highest number given since the start
     var newestReadings: [Int64: Reading] = [:]  // by sensor
     var thinnedThrough: [Int64: Int64] = [:]  // forecasts, by sensor: the highest key looked at
