@@ -10,10 +10,14 @@ package struct Bin: Sendable, Hashable {
     package var humidityMaxMpct: Int64 = .min
     package var temperatureCount: Int64 = 0
     package var temperatureSumMc: Int64 = 0
+    package var pressureCount: Int64 = 0
+    package var pressureSumPa: Int64 = 0
+    package var flags: ReadingFlags = []  // of any reading, passed or not
 
     package init(validAt: Instant) { self.validAt = validAt }
 
     package mutating func add(_ reading: Reading) {
+        flags.formUnion(reading.flags)
         guard case .passed(let humidity, let temperature) = QualityControl.judge(reading) else {
             failed += 1
             return
@@ -26,6 +30,10 @@ package struct Bin: Sendable, Hashable {
         if let temperature {
             temperatureCount += 1
             temperatureSumMc += Int64((temperature.celsius * 1_000).rounded())
+        }
+        if let pressure = reading.pressurePa {
+            pressureCount += 1
+            pressureSumPa += Int64(pressure)
         }
     }
 
@@ -40,15 +48,20 @@ package struct Bin: Sendable, Hashable {
         humidityMaxMpct = max(humidityMaxMpct, other.humidityMaxMpct)
         temperatureCount += other.temperatureCount
         temperatureSumMc += other.temperatureSumMc
+        pressureCount += other.pressureCount
+        pressureSumPa += other.pressureSumPa
+        flags.formUnion(other.flags)
     }
 
-    /// Takes readings out that were in; what the extremes are then is not known any more.
+    /// Takes readings out that were in; what extremes and flags are then is not known any more.
     package mutating func remove(_ other: Bin) {
         count -= other.count
         failed -= other.failed
         humiditySumMpct -= other.humiditySumMpct
         temperatureCount -= other.temperatureCount
         temperatureSumMc -= other.temperatureSumMc
+        pressureCount -= other.pressureCount
+        pressureSumPa -= other.pressureSumPa
     }
 
     /// `nil` while no reading has passed. Means are rounded to thousandths, as they are stored.

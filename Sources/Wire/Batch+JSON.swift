@@ -119,5 +119,17 @@ extension Batch {
             }
         }
         json.field("refusal", report.refusal)
+        guard !report.alerts.isEmpty else { return }
+        json.array("alerts") { json in
+            for alert in report.alerts {
+                json.object { json in
+                    json.field("rule", alert.rule)
+                    json.field("text", alert.text)
+                    json.field("sensor", alert.sensor.name)
+                    json.field("since_ms", alert.since.ms)
+                    json.field("value_milli", alert.valueMilli)
+                }
+            }
+        }
     }
 }

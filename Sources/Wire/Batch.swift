@@ -52,6 +52,7 @@ package struct ReleaseName: Sendable, Hashable {
 package struct DeviceReport: Sendable, Hashable {
     package static let scoreLimit = 256
     package static let refusalLimit = 800  // bytes
+    package static let alertLimit = 32
 
     package var release: ReleaseName?  // nil: it forecasts by the damped anomaly
     package var backlog: Int64  // rows not yet acknowledged
@@ -60,10 +61,13 @@ package struct DeviceReport: Sendable, Hashable {
     package var clock: ClockQuality
     package var scores: [LiveScore]
     package private(set) var refusal: String?  // why the last offered release was not taken
+    package private(set) var alerts: [ThresholdAlert]  // that are on; beyond the limit the first
 
     package init(
-        release: ReleaseName?, backlog: Int64, evicted: Int64, refused: Int64, clock: ClockQuality, scores: [LiveScore], refusal: String? = nil
+        release: ReleaseName?, backlog: Int64, evicted: Int64, refused: Int64, clock: ClockQuality, scores: [LiveScore], refusal: String? = nil,
+        alerts: [ThresholdAlert] = []
     ) {
+        self.alerts = Array(alerts.prefix(Self.alertLimit))
         self.release = release
         self.backlog = backlog
         self.evicted = evicted

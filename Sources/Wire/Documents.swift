@@ -15,6 +15,7 @@ package enum Documents {
         package var refusal: String?
         package var sensors: [Sensor]
         package var scores: [LiveScore]
+        package var alerts: [ThresholdAlert] = []  // that are on
 
         package init(
             id: DeviceID, lastSeenAt: Instant?, backlog: Int64, clock: ClockQuality, release: ReleaseName?, refusal: String? = nil,
@@ -40,6 +41,7 @@ package enum Documents {
         package var state: State
         package var last: Observation?
         package var pressurePa: Int32?
+        package var flags: ReadingFlags = []  // beside the last
         package var mould: MouldIndex?
 
         package var surface: Temperature?  // of a wall or pane beside the air
@@ -83,11 +85,13 @@ package enum Documents {
                         json.field("time", RFC3339.format(ms: last.validAt.ms))
                         json.field("humidity_pct", last.humidity.percent, places: 3)
                         json.field("temperature_c", last.temperature?.celsius, places: 3)
+                        json.array("flags") { json in for name in sensor.flags.names { json.string(name) } }
                         derived(last, sensor, to: &json)
                     }
                 }
             }
         }
+        json.array("alerts") { json in for alert in device.alerts { json.object { json in alert.write(to: &json) } } }
         json.array("scores") { json in
             for score in device.scores { json.object { json in Documents.score(score, to: &json) } }
         }

@@ -160,6 +160,12 @@ package enum ReportCoding {
                 score.leadTimeSeconds, score.count, score.absoluteErrorMpct, score.persistenceErrorMpct, score.climatologyErrorMpct, score.coveredPpm,
             ] { writer.zigzag(value) }
         }
+        writer.varint(UInt64(report.alerts.count))
+        for alert in report.alerts {
+            for text in [alert.rule, alert.text, alert.sensor.name] { writer.text(text) }
+            writer.zigzag(alert.since.ms)
+            writer.zigzag(alert.valueMilli)
+        }
         return writer.bytes
     }
 
@@ -180,6 +186,23 @@ package enum ReportCoding {
         }
         return DeviceReport(
             release: release, backlog: counts[0], evicted: counts[1], refused: counts[2], clock: clock, scores: scores,
-            refusal: refusal)
+            refusal: refusal, alerts: try alerts(&reader))
+    }
+
+    /// The first devices reported none.
+    private static func alerts(_ reader: inout ByteReader) throws(MalformedBytes) -> [ThresholdAlert] {
+        guard reader.remaining > 0 else { return [] }
+        var alerts: [ThresholdAlert] = []
+        for _ in 0..<(try reader.count(upTo: DeviceReport.alertLimit)) {
+            let (rule, text) = (try reader.text(limit: 64), try reader.text(limit: ThresholdAlert.textLimit))
+            let place = reader.offset
+            guard let sensor = SensorName(try reader.text(limit: 32)) else {
+                throw MalformedBytes(at: place, "a sensor's name is \(SensorName.rule)")
+            }
+            let since = Instant(ms: try reader.zigzag())
+            guard Instant.valid.contains(since) else { throw MalformedBytes(at: place, "a time out of range") }
+            alerts.append(ThresholdAlert(rule: rule, text: text, sensor: sensor, since: since, valueMilli: try reader.zigzag()))
+        }
+        return alerts
     }
 }

@@ -19,7 +19,8 @@ import Wire
             return .reading(
                 sensor: 0,
                 Reading(
-                    takenAt: Instant(ms: at), humidityMpct: 40_000 + Int32(index * 37 % 900), temperatureMc: 20_000, boot: 1, boottimeMs: boottime))
+                    takenAt: Instant(ms: at), humidityMpct: 40_000 + Int32(index * 37 % 900), temperatureMc: 20_000,
+                    pressurePa: 100_000 + Int32(index), flags: index == 290 ? .flat : [], boot: 1, boottimeMs: boottime))
         }
         rows.insert(.record(.clockCorrection(ClockCorrection(boot: 1, boottimeMs: 0...(99 * 60_000), offset: .milliseconds(truth)))), at: 100)
         if calibrated {
@@ -131,6 +132,25 @@ import Wire
         #expect(after.count == before.count && zip(after, before).filter { $0 != $1 }.map(\.0.validAt) == other.map(\.validAt))
     }
 
+    @Test func `beside the newest observation are its mean pressure and all flags of its readings`() async throws {
+        let archive = try await place.open()
+        let device = try await place.device(archive)
+        for batch in try batches() { _ = try await place.ingest(archive, device, batch) }
+        try await place.derive(archive)
+        let sensor = try #require(try await archive.sensors().first)
+        let newest = try await archive.newestBeside(sensor: sensor.id)
+        // The last bin holds the readings 294 to 299; 290 is in the one before.
+        #expect(newest.pressurePa == 100_297 && newest.flags == [])
+        #expect(try await archive.bins(flagged: .flat) == 1)
+        // A correction that moves it takes its flag along, and the bin it leaves has none.
+        let correction = ClockCorrection(boot: 1, boottimeMs: (290 * 60_000)...(290 * 60_000), offset: .milliseconds(1_600_000_600_000))
+        let batch = Batch(epoch: Epoch(bits: 5), first: 302, sensors: [], rows: [.record(.clockCorrection(correction))])
+        _ = try await place.ingest(archive, device, batch)
+        try await place.derive(archive)
+        #expect(try await archive.newestBeside(sensor: sensor.id).flags == .flat)
+        #expect(try await archive.bins(flagged: .flat) == 1)
+    }
+
     @Test func `a sensor that is renamed and gone is listed under its new name only`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
@@ -166,5 +186,12 @@ import Wire
             #expect(try await place.bins(archive) == states.last)
         }
         #expect(states[0] == states[2] && states[0] != states[1])
+    }
+}
+
+extension Archive {
+    /// Of the view for analysts.
+    fileprivate func bins(flagged flags: ReadingFlags) throws -> Int64? {
+        try database.integer("SELECT COUNT(*) FROM observation WHERE flags & \(flags.rawValue) <> 0 AND pressure_hpa BETWEEN 1000 AND 1004")
     }
 }

@@ -293,7 +293,7 @@ extension Archive {
         var select = try database.prepare(
             "SELECT b.*, s.device, s.name FROM observation_bin b JOIN sensor s ON s.id = b.sensor ORDER BY s.device, s.name, b.valid_at_ms")
         var bins: [String] = []
-        while try select.step() { bins.append("\(select.text(10)) " + (1..<10).map { String(select.integer(Int32($0))) }.joined(separator: " ")) }
+        while try select.step() { bins.append("\(select.text(13)) " + (1..<12).map { String(select.integer(Int32($0))) }.joined(separator: " ")) }
         return bins
     }
 }

@@ -5,6 +5,7 @@ import Measures
 import Observing
 import Runtime
 import Testing
+import Wire
 
 @Suite struct RuleTests {
     @Test func `each shape is understood, with its defaults`() throws {
@@ -119,9 +120,9 @@ import Testing
         #expect(watch.inbox.put(.forecast(roof, forecast(origin: origin, median: 71))))
         watch.inbox.close()
         _ = try? await watch.run()
-        let raised = try await store.raisedAlarms()
+        let raised = try await store.alerts()
         #expect(raised.map(\.rule) == ["day", "high"])
-        #expect(raised.first?.value == 71)
+        #expect(raised.first?.valueMilli == 71_000)
         let untold = try #require(try await store.untoldAlarms("command").first)
         #expect(untold.alarm.validAt == origin + .seconds(86_400) && untold.alarm.at == origin)
     }
@@ -157,7 +158,7 @@ import Testing
         let told = try await store.untoldAlarms("command").map(\.alarm)
         #expect(told.map(\.state) == (isRaised ? [] : [.raised]))
         if !isRaised { #expect(told.first?.since == start + .seconds(below * 60)) }
-        #expect(try await store.raisedAlarms().map(\.rule) == ["damp"])
+        #expect(try await store.alerts().map(\.rule) == ["damp"])
     }
 
     @Test(.timeLimit(.minutes(1))) func `the alarm of a sensor that is no more ends`() async throws {
@@ -172,7 +173,7 @@ import Testing
         let watch = RuleWatch(rules: [rule], sensors: [crypt], surfaces: [:], store: store, deliveries: [delivery], log: log)
         watch.inbox.close()
         _ = try? await watch.run()
-        #expect(try await store.raisedAlarms().map(\.sensor) == [crypt])
+        #expect(try await store.alerts().map(\.sensor) == [crypt])
         #expect(try await store.untoldAlarms("command").map(\.alarm.state) == [.ended])
     }
 

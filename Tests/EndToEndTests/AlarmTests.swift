@@ -34,7 +34,8 @@ import Testing
         func raised() throws -> [String] {
             let status = try RunningProgram.run("vaho-edge", ["status", "--format", "json"], environment: settings)
             let json = try? JSONSerialization.jsonObject(with: Data(status.output.utf8)) as? [String: Any]
-            return ((json?["alarms"] as? [[String: Any]]) ?? []).compactMap { $0["rule"] as? String }
+            let device = json?["device"] as? [String: Any]
+            return ((device?["alerts"] as? [[String: Any]]) ?? []).compactMap { $0["rule"] as? String }
         }
 
         try say("70,15")  // its dew point is 9.6 °C: far from the wall

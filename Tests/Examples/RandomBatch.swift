@@ -75,4 +75,7 @@ private let report = DeviceReport(
         LiveScore(
             releaseCounter: 17, leadTimeSeconds: 3_600, count: 99, absoluteErrorMpct: 1_200, persistenceErrorMpct: 1_500, climatologyErrorMpct: 3_000,
             coveredPpm: 801_000)
-    ], refusal: "hash")
+    ], refusal: "hash",
+    alerts: SensorName("crypt").map {
+        [ThresholdAlert(rule: "damp", text: "humidity above 65 % for 6 h", sensor: $0, since: Instant(ms: 1_790_000_000_000), valueMilli: 66_125)]
+    } ?? [])

@@ -102,9 +102,20 @@ def main():
         browser.wait("what is missing", "/sensor gave no reading/.test(document.getElementById('missed').innerText)"
                      " && /Silent since/.test(document.getElementById('missed').innerText)", 60)
         print("ok holes and silence are shown")
+        moisture = "document.getElementById('moisture').innerText"
+        browser.wait("dew point, air pressure and flags", f"/Dew point/i.test({moisture}) && {moisture}.includes('1001.5') && {moisture}.includes('flat')")
+        print("ok dew point, air pressure and quality flags are shown")
+        browser.go(cloud + "/#tower/air")
+        damp = "document.getElementById('alerts').innerText.includes('damp: humidity above 1 %')"
+        browser.wait("the device's alarm and mould on the cloud's page", f"{damp} && /Mould index/i.test({moisture})"
+                     " && document.getElementById('fleet').innerText.includes('alarm')")
+        print("ok the cloud shows mould and the alarms of a device's rules")
         for address, name in ((cloud, "cloud"), (edge, "edge")):
             browser.go(address + "/")
             browser.wait(f"the {name}'s page", "document.body.innerText.includes('air')")
+            if name == "edge":
+                browser.wait("wall, mould and alarm on the edge's page", f"{damp} && /At the wall/i.test({moisture}) && /grow/.test({moisture})")
+                print("ok the edge shows wall, mould and its alarms")
             check(not browser.errors(), f"no error in the console of the {name}'s page")
         if picture:
             browser.go(cloud + "/#tower/air")

@@ -17,20 +17,21 @@ cloud=$(listening "$work/cloud.log")
 # Three recordings to their end: the cloud trains on them. A fourth device goes on, for the page to be live.
 start() {
     local device=$1 recording=$2 speed=$3
+    shift 3 # settings
     VAHO_STORE=sqlite:$work/cloud "$bin/vaho-cloud" device add "$device" --out "$work/$device" >/dev/null
     # Without the shipped release: what is trained here has to beat only the damped anomaly, and comes for certain.
     VAHO_PRETRAINED_FILE=none VAHO_DEVICE_ID=$device VAHO_STATE_DIR=$work/$device/state VAHO_SENSOR_AIR=replay:$here/../../deploy/demo/$recording.csv \
         VAHO_PLACE_AIR="demonstration" VAHO_LISTEN=127.0.0.1:0 VAHO_CLOUD_URL=http://127.0.0.1:$cloud VAHO_TOKEN_FILE=$work/$device/token \
-        VAHO_RELEASE_KEY_FILE=$work/$device/release-keys VAHO_SYNC_PERIOD_SECONDS=1 "$bin/vaho-edge" run --speed "$speed" 2>"$work/$device.log" &
+        VAHO_RELEASE_KEY_FILE=$work/$device/release-keys VAHO_SYNC_PERIOD_SECONDS=1 env "$@" "$bin/vaho-edge" run --speed "$speed" 2>"$work/$device.log" &
     pids+=($!)
 }
 for device in airport attic bathroom; do start $device $device 400000; done
-start tower attic 30000
+start tower attic 30000 VAHO_SURFACE_AIR=10 VAHO_RULE_DAMP="humidity above 1 %"
 edge=$(listening "$work/tower.log")
 # A fifth is heard of once, says what it lacks, and falls silent.
 VAHO_STORE=sqlite:$work/cloud "$bin/vaho-cloud" device add quiet --out "$work/quiet" >/dev/null
 curl -sf -o /dev/null -H "Authorization: Bearer $(cat "$work/quiet/token")" -H "Content-Type: application/json" \
     "http://127.0.0.1:$cloud/v1/devices/quiet/batches" -d '{"version":1,"epoch":"00000000000000aa","first":1,"sensors":["air"],"sensor":[0],
-    "taken_at_ms":[1795234200000],"humidity_mpct":[61250],"records":[{"sequence":2,"kind":"hole","sensor":"air","reason":"sensor_error",
+    "taken_at_ms":[1795234200000],"humidity_mpct":[61250],"temperature_mc":[11900],"pressure_pa":[100150],"flags":[256],"records":[{"sequence":2,"kind":"hole","sensor":"air","reason":"sensor_error",
     "from_ms":1795234200000,"to_ms":1795237800000,"count":59}]}'
 python3 "$here/page.py" "http://127.0.0.1:$cloud" "http://127.0.0.1:$edge" $picture

@@ -11,6 +11,7 @@ extension BatchJSON {
         let clock: UInt8?
         let scores: [ScoreJSON]?
         let refusal: String?
+        let alerts: [AlertJSON]?
 
         struct ReleaseJSON: Decodable {
             let counter: UInt64
@@ -27,6 +28,14 @@ extension BatchJSON {
             let covered_ppm: Int64
         }
 
+        struct AlertJSON: Decodable {
+            let rule: String
+            let text: String
+            let sensor: String
+            let since_ms: Int64
+            let value_milli: Int64
+        }
+
         func report() throws(BatchRefusal) -> DeviceReport {
             func wrong(_ field: String, _ what: String) -> BatchRefusal { BatchJSON.fault("/report/\(field)", what) }
             let name = try release.map { (release) throws(BatchRefusal) in
@@ -40,6 +49,16 @@ extension BatchJSON {
                 throw wrong("refusal", "at most \(DeviceReport.refusalLimit) bytes")
             }
             guard (scores ?? []).count <= DeviceReport.scoreLimit else { throw wrong("scores", "at most \(DeviceReport.scoreLimit)") }
+            guard (alerts ?? []).count <= DeviceReport.alertLimit else { throw wrong("alerts", "at most \(DeviceReport.alertLimit)") }
+            let known = try (alerts ?? []).enumerated().map { (place, alert) throws(BatchRefusal) in
+                let since = Instant(ms: alert.since_ms)
+                guard let sensor = SensorName(alert.sensor) else { throw wrong("alerts/\(place)/sensor", "a sensor's name is \(SensorName.rule)") }
+                guard Instant.valid.contains(since) else { throw wrong("alerts/\(place)/since_ms", "milliseconds since 1970, up to the year 2199") }
+                guard alert.rule.utf8.count <= 64, alert.text.utf8.count <= ThresholdAlert.textLimit else {
+                    throw wrong("alerts/\(place)", "rule has at most 64 bytes, text \(ThresholdAlert.textLimit)")
+                }
+                return ThresholdAlert(rule: alert.rule, text: alert.text, sensor: sensor, since: since, valueMilli: alert.value_milli)
+            }
             return DeviceReport(
                 release: name, backlog: backlog ?? 0, evicted: evicted ?? 0, refused: refused ?? 0, clock: clock,
                 scores: (scores ?? []).map { score in
@@ -47,7 +66,7 @@ extension BatchJSON {
                         releaseCounter: score.release_counter, leadTimeSeconds: score.lead_time_s, count: score.count,
                         absoluteErrorMpct: score.absolute_error_mpct, persistenceErrorMpct: score.persistence_error_mpct,
                         climatologyErrorMpct: score.climatology_error_mpct, coveredPpm: score.covered_ppm)
-                }, refusal: refusal)
+                }, refusal: refusal, alerts: known)
         }
     }
 }

@@ -67,12 +67,15 @@ extension CloudAPI {
                 // A bin that is still open bears the time of its end, which is yet to come.
                 Observation(validAt: min($0.validAt, sensor.lastAt ?? $0.validAt), humidity: $0.humidity, temperature: $0.temperature)
             }
-            sensors.append(
-                Documents.Sensor(name: sensor.name, kind: sensor.kind, place: sensor.place, step: sensor.grid.step, state: .ok, last: last))
+            var shown = Documents.Sensor(
+                name: sensor.name, kind: sensor.kind, place: sensor.place, step: sensor.grid.step, state: .ok, last: last)
+            (shown.pressurePa, shown.flags) = try await reader.newestBeside(sensor: sensor.id)
+            sensors.append(shown)
         }
         var view = Documents.Device(
             id: device.name, lastSeenAt: device.lastSeenAt, backlog: report?.backlog ?? 0, clock: report?.clock ?? .unknown,
             release: report?.release, refusal: report?.refusal, sensors: sensors, scores: report?.scores ?? [])
+        view.alerts = report?.alerts ?? []
         view.isRevoked = device.revokedAt != nil
         // A replayed recording has a clock of its own: then the newest observation tells the device's time.
         let newest = sensors.compactMap { $0.last?.validAt }.max()

@@ -38,6 +38,19 @@ extension Archive {
         return sensors
     }
 
+    /// Beside a sensor's newest observation: its pressure in Pa, and what its readings were flagged with.
+    package func newestBeside(sensor: Int64) throws -> (pressurePa: Int32?, flags: ReadingFlags) {
+        var select = try database.prepare(
+            "SELECT pressure_readings, pressure_sum_pa, flags FROM observation_bin WHERE sensor = ? ORDER BY valid_at_ms DESC LIMIT 1")
+        try select.bind(sensor, at: 1)
+        guard try select.step() else { return (nil, []) }
+        let count = select.integer(0)
+        return (
+            count > 0 ? Int32(clamping: Bin.mean(select.integer(1), count)) : nil,
+            ReadingFlags(rawValue: UInt16(truncatingIfNeeded: select.integer(2)))
+        )
+    }
+
     /// Observations later than `since`, oldest first, at most `limit`.
     package func observations(sensor: Int64, since: Instant = Instant(ms: .min), limit: Int64 = .max) throws -> [Observation] {
         var select = try database.prepare(

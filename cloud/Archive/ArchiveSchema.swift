@@ -13,6 +13,18 @@ enum ArchiveSchema {
             sensor TEXT NOT NULL, name TEXT NOT NULL, until_ms BIGINT NOT NULL, said_at_ms BIGINT NOT NULL,
             UNIQUE (device, epoch, sequence)
         );
+        -- Bins of before have neither: vaho-cloud rebuild derives them from the log.
+        ALTER TABLE observation_bin ADD COLUMN pressure_readings INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE observation_bin ADD COLUMN pressure_sum_pa BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE observation_bin ADD COLUMN flags INTEGER NOT NULL DEFAULT 0;
+        DROP VIEW observation;
+        CREATE VIEW observation AS
+            SELECT d.name AS device, s.name AS sensor, b.valid_at_ms, s.step_s, b.readings,
+                b.humidity_sum_mpct / (1000.0 * b.readings) AS humidity_pct, b.humidity_min_mpct / 1000.0 AS humidity_min_pct,
+                b.humidity_max_mpct / 1000.0 AS humidity_max_pct,
+                CASE WHEN b.temperature_readings > 0 THEN b.temperature_sum_mc / (1000.0 * b.temperature_readings) END AS temperature_c,
+                CASE WHEN b.pressure_readings > 0 THEN b.pressure_sum_pa / (100.0 * b.pressure_readings) END AS pressure_hpa, b.flags
+            FROM observation_bin b JOIN sensor s ON s.id = b.sensor JOIN device d ON d.id = s.device WHERE b.readings > 0;
         """
 
     private static let third = """

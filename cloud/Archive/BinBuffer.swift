@@ -61,7 +61,8 @@ struct BinBuffer: Sendable {
 
 extension Archive {
     private static let selectBin = """
-        SELECT readings, failed, humidity_sum_mpct, humidity_min_mpct, humidity_max_mpct, temperature_readings, temperature_sum_mc
+        SELECT readings, failed, humidity_sum_mpct, humidity_min_mpct, humidity_max_mpct, temperature_readings, temperature_sum_mc,
+            pressure_readings, pressure_sum_pa, flags
         FROM observation_bin WHERE sensor = ? AND valid_at_ms = ?
         """
 
@@ -80,6 +81,8 @@ extension Archive {
         (bin.count, bin.failed, bin.humiditySumMpct) = (select.integer(0), select.integer(1), select.integer(2))
         (bin.humidityMinMpct, bin.humidityMaxMpct) = (select.optionalInteger(3) ?? .max, select.optionalInteger(4) ?? .min)
         (bin.temperatureCount, bin.temperatureSumMc) = (select.integer(5), select.integer(6))
+        (bin.pressureCount, bin.pressureSumPa) = (select.integer(7), select.integer(8))
+        bin.flags = ReadingFlags(rawValue: UInt16(truncatingIfNeeded: select.integer(9)))
         return bin
     }
 
@@ -105,11 +108,15 @@ extension Archive {
     }
 
     private static let upsertBin = """
-        INSERT INTO observation_bin VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        INSERT INTO observation_bin (
+            sensor, valid_at_ms, readings, failed, humidity_sum_mpct, humidity_min_mpct, humidity_max_mpct, temperature_readings,
+            temperature_sum_mc, pressure_readings, pressure_sum_pa, flags
+        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (sensor, valid_at_ms) DO UPDATE SET
             readings = excluded.readings, failed = excluded.failed, humidity_sum_mpct = excluded.humidity_sum_mpct,
             humidity_min_mpct = excluded.humidity_min_mpct, humidity_max_mpct = excluded.humidity_max_mpct,
-            temperature_readings = excluded.temperature_readings, temperature_sum_mc = excluded.temperature_sum_mc
+            temperature_readings = excluded.temperature_readings, temperature_sum_mc = excluded.temperature_sum_mc,
+            pressure_readings = excluded.pressure_readings, pressure_sum_pa = excluded.pressure_sum_pa, flags = excluded.flags
         """
 
     private func write(_ bin: Bin, _ sensor: Int64, _ upsert: inout Statement) throws {
@@ -122,6 +129,7 @@ extension Archive {
         let (low, high) = bin.count > 0 ? (bin.humidityMinMpct, bin.humidityMaxMpct) : (nil, nil)
         for (place, value) in [
             sensor, bin.validAt.ms, bin.count, bin.failed, bin.humiditySumMpct, low, high, bin.temperatureCount, bin.temperatureSumMc,
+            bin.pressureCount, bin.pressureSumPa, Int64(bin.flags.rawValue),
         ].enumerated() { try upsert.bind(value, at: Int32(place + 1)) }
         try upsert.run()
     }

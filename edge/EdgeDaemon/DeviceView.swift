@@ -18,7 +18,7 @@ package enum DeviceView {
             var sensor = Documents.Sensor(
                 name: status.record.sensor, kind: status.record.kind, place: status.record.place, step: status.record.step,
                 state: Documents.Sensor.State(rawValue: status.state) ?? .ok, last: status.last)
-            sensor.pressurePa = status.pressurePa
+            (sensor.pressurePa, sensor.flags) = (status.pressurePa, status.flags)
             if let last = status.last {
                 sensor.mould = try await store.mouldIndex(sensor: status.id, at: last.validAt)
                 switch surfaces[status.record.sensor] {
@@ -34,9 +34,11 @@ package enum DeviceView {
             }
             sensors.append(sensor)
         }
-        return Documents.Device(
+        var view = Documents.Device(
             id: device, lastSeenAt: sensors.compactMap { $0.last?.validAt }.max(), backlog: counts.backlog, clock: clock, release: release,
             refusal: refusal, sensors: sensors, scores: try await store.liveScores())
+        view.alerts = try await store.alerts()
+        return view
     }
 
     /// What a forecast says of the water in the air, at the surface beside it and of mould.
@@ -56,9 +58,7 @@ package enum DeviceView {
     }
 
     /// `/v1/status`, and `vaho-edge status --format json`.
-    package static func json(_ device: Documents.Device, counts: ReadingStore.Counts, holes: [Hole], alarms: [ReadingStore.RaisedAlarm], now: Instant)
-        -> [UInt8]
-    {
+    package static func json(_ device: Documents.Device, counts: ReadingStore.Counts, holes: [Hole], now: Instant) -> [UInt8] {
         var json = JSONWriter()
         json.object { json in
             json.field("now", RFC3339.format(ms: now.ms))
@@ -75,17 +75,6 @@ package enum DeviceView {
                 json.field("written_bytes_per_day", counts.writtenPerDay)
                 json.field("uplink", counts.uplink)
                 json.field("only_in_memory", counts.refuge)
-            }
-            json.array("alarms") { json in
-                for alarm in alarms {
-                    json.object { json in
-                        json.field("rule", alarm.rule)
-                        json.field("text", alarm.text)
-                        json.field("sensor", alarm.sensor.name)
-                        json.field("since", RFC3339.format(ms: alarm.since.ms))
-                        json.field("value", alarm.value, places: 3)
-                    }
-                }
             }
             json.array("holes") { json in
                 for hole in holes {

@@ -103,7 +103,7 @@ struct LocalAPI: Service {
         let view = try await DeviceView.document(
             device, store: store, surfaces: surfaces, release: intake.active.current?.name, refusal: await intake.refusal, clock: quality)
         return DeviceView.json(
-            view, counts: try await store.counts(), holes: try await store.holes(limit: 20), alarms: try await store.raisedAlarms(), now: now)
+            view, counts: try await store.counts(), holes: try await store.holes(limit: 20), now: now)
     }
 
     private func sensor(_ request: HTTPRequest) async throws -> ReadingStore.SensorStatus {

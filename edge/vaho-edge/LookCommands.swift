@@ -117,7 +117,7 @@ extension Program.Command {
             settings.device, store: store, surfaces: settings.surfaces, release: release, refusal: nil, clock: LabelClock.live().quality)
         if format == .json {
             let bytes = DeviceView.json(
-                view, counts: counts, holes: try await store.holes(limit: 20), alarms: try await store.raisedAlarms(), now: LabelClock.wallClock)
+                view, counts: counts, holes: try await store.holes(limit: 20), now: LabelClock.wallClock)
             StandardOutput.write(String(decoding: bytes, as: UTF8.self) + "\n")
             return
         }
@@ -147,9 +147,9 @@ extension Program.Command {
         let model = release.map { "\($0.counter), sha256 \(Documents.hexadecimal(Array($0.sha256.prefix(6))))…" } ?? "none: damped anomaly"
         let expired = active?.release.isExpired(at: LabelClock.wallClock) == true ? " (expired: is the cloud reached?)" : ""
         StandardOutput.write("release  \(model)\(expired)\n")
-        for alarm in try await store.raisedAlarms() {
-            StandardOutput.write(
-                "alarm    \(alarm.sensor) \(alarm.rule): \(alarm.text), since \(RFC3339.format(ms: alarm.since.ms)) (\(fixed(alarm.value, 1)))\n")
+        for alert in view.alerts {
+            let value = NumberText.thousandths(alert.valueMilli)
+            StandardOutput.write("alarm    \(alert.sensor) \(alert.rule): \(alert.text), since \(RFC3339.format(ms: alert.since.ms)) (\(value))\n")
         }
         for hole in try await store.holes(limit: 5) {
             StandardOutput.write(

@@ -79,10 +79,12 @@ async function askObservations(days) {
 
 async function askForecast(hours) {
   const answer = await askOf("forecast", `horizon=PT${hours}H`);
-  const { time, lead_time_s, humidity_pct, temperature_c, dew_point_c, skill_vs_climatology, skill_end = { state: "unknown" }, method, release, levels } = answer;
+  const { time, lead_time_s, humidity_pct, temperature_c, dew_point_c, skill_vs_climatology, skill_end = { state: "unknown" }, method, release, levels,
+    surface_humidity_pct, mould_index } = answer;
   const leads = time.map((t, i) => ({
     t: view.instant(t), lead: lead_time_s[i], values: humidity_pct[i],
     temperature: temperature_c?.[i] ?? NaN, dewPoint: dew_point_c?.[i] ?? NaN, skill: skill_vs_climatology?.[i] ?? NaN,
+    surface: surface_humidity_pct?.[i] ?? NaN, mould: mould_index?.[i] ?? NaN,
   }));
   const origin = view.instant(answer.origin);
   const skillEnd = skill_end.state === "after" ? origin + skill_end.lead_time_s * 1000 : NaN;
@@ -146,6 +148,7 @@ function showChosen() {
   }
   const { observed, forecast, problems } = shown;
   view.showSensor(device, sensor);
+  view.showMoisture(sensor, forecast);
   view.showRelease(device, forecast);
   view.showScores(device, forecast);
   view.showMissed(shown.missed);

@@ -109,7 +109,8 @@ export function showFleet({ face, now, devices, release }, selected) {
       if (sensor) link.href = key;
       link.ariaCurrent = chosen ? "true" : null;
       texts.forEach((text, i) => { if (cells[i].textContent !== text) cells[i].textContent = text; });
-      state.dataset.state = device.revoked ? "revoked" : sensor?.state ?? "waiting";
+      const alarm = sensor?.state === "ok" && device.alerts.some((alert) => alert.sensor === sensor.name);
+      state.dataset.state = device.revoked ? "revoked" : alarm ? "alarm" : sensor?.state ?? "waiting";
       say(state, state.dataset.state);
       wanted.set(key, row);
     }
@@ -136,6 +137,38 @@ export function showSensor(device, sensor) {
     `backlog ${device.backlog}`, device.last_seen_at && `last seen ${when(instant(device.last_seen_at))}`,
   ].filter(Boolean).join(" · "));
   document.title = `${sensor.name}, ${device.id} – Vaho`;
+  const alerts = device.alerts.filter((alert) => alert.sensor === sensor.name);
+  rebuild($("alerts"), alerts, () => alerts.map(({ rule, text, since, value }) =>
+    element("li", {}, `${rule}: ${text}, since ${when(instant(since))} (${number(value)} then)`)));
+  $("alerts").hidden = alerts.length === 0;
+}
+
+const MOULD = "Hukka and Viitanen’s index of mould on pine: 1 is first growth under the microscope, 3 visible, 6 all covered";
+
+/** What follows from humidity and temperature together, now and at the end of the horizon. */
+export function showMoisture({ last }, forecast) {
+  const list = [], end = forecast?.leads.at(-1);
+  const ahead = (value, text) => (Number.isFinite(value) ? `in ${span(end.lead)}: ${text}` : "");
+  if (Number.isFinite(last?.dew_point_c)) {
+    list.push(["Dew point", celsius(last.dew_point_c), ahead(end?.dewPoint, celsius(end?.dewPoint))]);
+    list.push(["Water", united(last.absolute_humidity_g_m3, "g/m³"), `vapour pressure ${united(last.vapour_pressure_pa, "Pa", 0)}`]);
+  }
+  if (last?.surface) {
+    const above = last.surface.above_dew_point_k;
+    list.push(["At the wall", percent(last.surface.humidity_pct, 0), above > 0 ? `${united(above, "K")} above the dew point` : "water condenses on it",
+      ahead(end?.surface, percent(end?.surface, 0))]);
+  }
+  const mould = last?.mould?.index ?? forecast?.leads[0]?.mould;
+  if (Number.isFinite(mould)) {
+    const growth = last?.mould && (last.mould.growing ? "growing" : `grows from ${percent(last.mould.critical_humidity_pct, 0)}`);
+    list.push(["Mould index", element("abbr", { title: MOULD }, number(mould, 2)), growth, ahead(end?.mould, number(end?.mould, 2))]);
+  }
+  if (Number.isFinite(last?.pressure_hpa)) list.push(["Air pressure", united(last.pressure_hpa, "hPa")]);
+  const flags = (last?.flags ?? []).filter((flag) => flag !== "simulated" && flag !== "replayed");
+  if (flags.length > 0) list.push(["Last readings", flags.join(", "), "what the driver or quality control noted"]);
+  const node = $("moisture").querySelector("dl");
+  rebuild(node, list.map((entry) => entry.map((part) => part?.textContent ?? part)), () => pairs(list));
+  $("moisture").hidden = list.length === 0;
 }
 
 export const showProblem = (text) => say($("problem"), text);

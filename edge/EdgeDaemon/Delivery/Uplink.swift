@@ -98,6 +98,7 @@ struct Uplink: Service {
         let counts = try await store.counts()
         return DeviceReport(
             release: intake.active.current?.name, backlog: counts.backlog, evicted: counts.evicted, refused: counts.refused,
-            clock: clock.quality, scores: try await store.liveScores(), refusal: await intake.refusal)
+            clock: clock.quality, scores: try await store.liveScores(), refusal: await intake.refusal,
+            alerts: try await store.alerts())
     }
 }

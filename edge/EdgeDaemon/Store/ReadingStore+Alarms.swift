@@ -1,6 +1,7 @@
-package import Measures
+internal import Measures
 internal import Runtime
 internal import SQLite
+package import Wire
 
 /// Which alarms are on, and what of them has not been told yet; few rows beside the store's other notes.
 extension ReadingStore {
@@ -16,17 +17,11 @@ extension ReadingStore {
         return alarm.since
     }
 
-    package struct RaisedAlarm: Sendable {
-        package let rule: String
-        package let text: String
-        package let sensor: SensorName
-        package let since: Instant
-        package let value: Double
-    }
-
     /// All alarms that are on.
-    package func raisedAlarms() throws -> [RaisedAlarm] {
-        try alarmsThatAreOn().map { RaisedAlarm(rule: $0.rule, text: $0.text, sensor: $0.sensor, since: $0.since, value: $0.value) }
+    package func alerts() throws -> [ThresholdAlert] {
+        try alarmsThatAreOn().map {
+            ThresholdAlert(rule: $0.rule, text: $0.text, sensor: $0.sensor, since: $0.since, valueMilli: Int64(Milli.whole($0.value) ?? 0))
+        }
     }
 
     func alarmsThatAreOn() throws -> [Alarm] { try metas(Self.raised).compactMap { Alarm(stored: $0.value) } }

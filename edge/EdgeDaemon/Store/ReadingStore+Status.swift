@@ -12,6 +12,7 @@ extension ReadingStore {
         package let state: String
         package let last: Observation?
         package let pressurePa: Int32?
+        package let flags: ReadingFlags
     }
 
     package func sensorStatuses() throws -> [SensorStatus] {
@@ -28,7 +29,7 @@ extension ReadingStore {
             statuses.append(
                 SensorStatus(
                     id: select.integer(0), record: record, state: select.text(2), last: newest,
-                    pressurePa: newestReadings[select.integer(0)]?.pressurePa))
+                    pressurePa: newestReadings[select.integer(0)]?.pressurePa, flags: newestReadings[select.integer(0)]?.flags ?? []))
         }
         return statuses
     }

@@ -1,0 +1,34 @@
+package import Measures
+package import Text
+
+/// An alarm of a rule that is on: as the device reports it and the page shows it.
+package struct ThresholdAlert: Sendable, Hashable {
+    package static let textLimit = 256  // bytes, of the rule's words; its name has at most 64
+
+    package let rule: String
+    package let text: String
+    package let sensor: SensorName
+    package let since: Instant
+    package let valueMilli: Int64  // when it was raised, in thousandths of the rule's unit
+
+    package init(rule: String, text: String, sensor: SensorName, since: Instant, valueMilli: Int64) {
+        func cut(_ text: String, _ limit: Int) -> String {
+            var text = text
+            while text.utf8.count > limit { text.removeLast() }
+            return text
+        }
+        self.rule = cut(rule, 64)
+        self.text = cut(text, Self.textLimit)
+        self.sensor = sensor
+        self.since = since
+        self.valueMilli = valueMilli
+    }
+
+    package func write(to json: inout JSONWriter) {
+        json.field("rule", rule)
+        json.field("text", text)
+        json.field("sensor", sensor.name)
+        json.field("since", RFC3339.format(ms: since.ms))
+        json.field("value", Double(valueMilli) / 1_000, places: 3)
+    }
+}
