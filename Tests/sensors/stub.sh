@@ -1,3 +1,4 @@
+#!/bin/sh
 # Runs in the virtual machine: a BME280's registers as i2c-stub has them, read by the kernel's driver and by ours.
 # Temperature and pressure are the worked example of the BMP280's data sheet (section 3.12): 25.08 °C, 100653 Pa.
 set -e

@@ -22,7 +22,7 @@ package struct EdgeDaemon {
         let host = HostIdentity.current()
         let store = try await ReadingStore(path: settings.storePath, host: host, log: log.component("store"))
         let notes = (try? SensorNotes(in: settings.stateFolder)) ?? SensorNotes()
-        await takeNames(notes, store)
+        let renamed = await takeNames(notes, store)
         let known = (try? await store.know(notes.calibrations)) ?? Instant(ms: 0)
         let intake = ModelIntake(
             folder: settings.stateFolder, keyFile: settings.releaseKeyFile, pretrained: settings.pretrainedFile, store: store,
@@ -69,7 +69,7 @@ package struct EdgeDaemon {
             do { try await store.register(record) } catch {
                 log(.error, "sensor's record not stored yet", ["sensor": configured.name, "error": "\(error)"])
             }
-            await forecasts.expect(configured.name, grid: grid, calibrations: notes.calibrations.filter { $0.saidAt <= known })
+            await forecasts.expect(configured.name, grid: grid, calibrations: notes.calibrations.filter { $0.saidAt <= known }, isAgain: renamed.contains(configured.name))
             let wasFailing = (try? await store.sensorStatuses())?.first { $0.record.sensor == configured.name }?.state == "failing"
             let newestAt = (try? await store.newestInstant(sensor: configured.name)) ?? nil
             services.append(
@@ -105,20 +105,25 @@ package struct EdgeDaemon {
     }
 
     /// Sensors that have another name in the configuration now, and were said to be the same.
-    private func takeNames(_ notes: SensorNotes, _ store: ReadingStore) async {
+    /// - Returns: their new names.
+    private func takeNames(_ notes: SensorNotes, _ store: ReadingStore) async -> Set<SensorName> {
+        var taken: Set<SensorName> = []
         do {
             let known = try await store.knownRenames()
             for rename in notes.renames where rename.saidAt > known {
                 guard settings.sensors.contains(where: { $0.name == rename.name }) else {
-                    return log(
-                        .warning, "sensor renamed, but not in the configuration: its series waits", ["sensor": rename.sensor, "name": rename.name])
+                    log(.warning, "sensor renamed, but not in the configuration: its series waits", ["sensor": rename.sensor, "name": rename.name])
+                    break
                 }
-                try await store.rename(rename.sensor, to: rename.name, saidAt: rename.saidAt)
+                let calibratedSince = notes.calibrations.filter { $0.sensor == rename.name }.map(\.from).min()
+                try await store.rename(rename.sensor, to: rename.name, saidAt: rename.saidAt, calibratedSince: calibratedSince)
+                taken.insert(rename.name)
                 log(.info, "sensor renamed: its series goes on", ["sensor": rename.sensor, "name": rename.name])
             }
         } catch {
             log(.error, "sensor's new name not taken yet", ["error": "\(error)"])
         }
+        return taken
     }
 
     /// Keeps a second daemon out. On a disk that takes no lock there is nothing that two could spoil.

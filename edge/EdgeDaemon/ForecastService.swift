@@ -20,6 +20,7 @@ actor ForecastService: Service {
     private var unseen = 0  // values that the rules had no room for
     private var sensors: [SensorName: SensorForecasting] = [:]
     private var grids: [SensorName: TimeGrid] = [:]
+    private var observedBefore: Set<SensorName> = []
     private(set) var unrestored: [SensorName] = []  // whose past in the store has not been taken in yet
     private var committedThrough: [SensorName: Int64] = [:]  // the key of a sensor's last committed reading
     private var waiting = WaitingRows(limit: 20_000)
@@ -53,9 +54,12 @@ actor ForecastService: Service {
 
     /// A sensor that gives readings from now on. They are stored at once; its past is taken in after the first of them, for months
     /// of observations take a while.
-    /// - Parameter calibrations: of all sensors, as the store has them.
-    func expect(_ sensor: SensorName, grid: TimeGrid, calibrations: [Calibration] = []) {
+    /// - Parameters:
+    ///   - calibrations: of all sensors, as the store has them.
+    ///   - isAgain: whether observations that are made of its past were there before.
+    func expect(_ sensor: SensorName, grid: TimeGrid, calibrations: [Calibration] = [], isAgain: Bool = false) {
         self.calibrations = calibrations
+        if isAgain { observedBefore.insert(sensor) }
         grids[sensor] = grid
         unrestored.append(sensor)
     }
@@ -64,7 +68,7 @@ actor ForecastService: Service {
     private func restoreNext() async {
         guard let sensor = unrestored.first, let grid = grids[sensor], !Task.isCancelled else { return }  // at the end it only took time
         await intake.load()
-        do { try await add(sensor, grid: grid) } catch let error as SQLiteError where error.isRetryable {
+        do { try await add(sensor, grid: grid, isAgain: observedBefore.contains(sensor)) } catch let error as SQLiteError where error.isRetryable {
             log(.warning, "earlier observations not read yet", ["sensor": sensor, "error": "\(error)"])
         } catch is CancellationError {
         } catch {

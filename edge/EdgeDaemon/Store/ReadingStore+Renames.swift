@@ -11,29 +11,38 @@ extension ReadingStore {
     package func knownRenames() throws -> Instant { Instant(ms: try meta(Self.renamesThrough).flatMap { Int64($0) } ?? 0) }
 
     /// From here on the series of a sensor goes on under another name, with what that one has already. Again it changes nothing.
+    /// - Parameter calibratedSince: what was observed later is made again: calibrations of either name are of both now.
     /// - Returns: false where no sensor of the old name was ever known.
     @discardableResult
-    package func rename(_ sensor: SensorName, to name: SensorName, saidAt: Instant, now: Instant = LabelClock.wallClock) throws -> Bool {
+    package func rename(
+        _ sensor: SensorName, to name: SensorName, saidAt: Instant, calibratedSince: Instant? = nil, now: Instant = LabelClock.wallClock
+    ) throws -> Bool {
         guard let old = sensors[sensor] else {
             try setMeta(Self.renamesThrough, String(saidAt.ms))
             return false
         }
         let rename = SensorRename(sensor: sensor, name: name, until: max(now, try end(of: old)), saidAt: saidAt)
-        let new = try commit {
-            let new = try sensors[name] ?? addSensor(named: name, like: old)
-            try moveOutcomes(from: old, to: new)
-            var update = try database.prepare("UPDATE sensor SET state = 'renamed' WHERE id = ?")
-            try update.bind(old, at: 1)
-            try update.run()
-            try insert(.rename(rename))
-            try setMeta(Self.renamesThrough, String(saidAt.ms))
-            return new
+        let before = (sensors, renames)
+        do {
+            try commit {
+                let new = try sensors[name] ?? addSensor(named: name, like: old)
+                sensors[name] = new
+                renames = (renames + [rename]).ordered()
+                try moveOutcomes(from: old, to: new)
+                if let calibratedSince { try forgetOutcomes(of: .calibration(Calibration(sensor: name, from: calibratedSince))) }
+                var update = try database.prepare("UPDATE sensor SET state = 'renamed' WHERE id = ?")
+                try update.bind(old, at: 1)
+                try update.run()
+                try insert(.rename(rename))
+                try setMeta(Self.renamesThrough, String(saidAt.ms))
+                newestReadings[old] = nil
+                newestReadings[new] = try newestReading(sensor: new)
+            }
+        } catch {
+            (sensors, renames) = before
+            throw error
         }
-        sensors[name] = new
-        renames = (renames + [rename]).ordered()
         (moulds, thinnedThrough) = ([:], [:])
-        newestReadings[old] = nil
-        newestReadings[new] = try newestReading(sensor: new)
         return true
     }
 
