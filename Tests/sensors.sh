@@ -9,4 +9,4 @@ set -euo pipefail
 edge=$1/vaho-edge
 shift
 here=$(dirname "$0")
-exec "$here/machine.sh" "$@" --modules "i2c-dev i2c-stub bmp280-i2c sht3x" "$here/sensors/stub.sh" "$edge"
+exec "$here/machine.sh" "$@" --modules "i2c-dev i2c-stub bmp280-i2c" "$here/sensors/stub.sh" "$edge"

@@ -15,9 +15,10 @@ package struct MoistureAhead: Sendable {
             forecast.temperature.map { (Temperature(celsius: $0[lead]), RelativeHumidity(percent: forecast.median(lead: lead))) }
         }
         water = air.map { $0.flatMap { WaterInAir($0, $1) } }
-        surfaceHumidity = surface.map { surface in
-            zip(air, forecast.leadTimes).map { air, leadTime in
-                guard let (temperature, humidity) = air, let wall = surface(forecast.origin + leadTime) else { return nil }
+        let walls = forecast.leadTimes.map { surface?(forecast.origin + $0) }
+        surfaceHumidity = surface.map { _ in
+            zip(air, walls).map { air, wall in
+                guard let (temperature, humidity) = air, let wall else { return nil }
                 return MoistAir.humidity(at: wall, of: temperature, at: humidity)
             }
         }
@@ -26,9 +27,12 @@ package struct MoistureAhead: Sendable {
             return
         }
         var before: Duration = .zero
-        self.mould = zip(air, forecast.leadTimes).map { air, leadTime in
-            if let (temperature, humidity) = air { index.advance(temperature, humidity, for: leadTime - before) }
-            before = leadTime
+        self.mould = forecast.leadTimes.indices.map { lead in
+            if let (temperature, humidity) = air[lead] {
+                let there = walls[lead].map { MoistAir.air(at: $0, of: temperature, at: humidity) } ?? (temperature, humidity)
+                index.advance(there.0, there.1, for: forecast.leadTimes[lead] - before)
+            }
+            before = forecast.leadTimes[lead]
             return index
         }
     }

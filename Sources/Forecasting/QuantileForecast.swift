@@ -44,9 +44,13 @@ package struct QuantileForecast: Sendable, Equatable {
     package func humidity(lead: Int, level: Int) -> Double { humidity[lead * ForecastShape.levels.count + level] }
     /// The median temperature at an instant, of the nearest lead time within an hour.
     package func temperature(at instant: Instant) -> Temperature? {
-        let distances = leadTimes.map { abs((origin + $0 - instant).ms) }
-        guard let temperature, let nearest = distances.min(), nearest <= 3_600_000, let lead = distances.firstIndex(of: nearest) else { return nil }
-        return Temperature(celsius: temperature[lead])
+        guard let temperature else { return nil }
+        var nearest: (distance: Int64, lead: Int)?
+        for lead in leadTimes.indices {
+            let distance = abs((origin + leadTimes[lead] - instant).ms)
+            if distance <= 3_600_000, distance < nearest?.distance ?? .max { nearest = (distance, lead) }
+        }
+        return nearest.map { Temperature(celsius: temperature[$0.lead]) }
     }
     package func median(lead: Int) -> Double { humidity(lead: lead, level: ForecastShape.medianLevel) }
 }

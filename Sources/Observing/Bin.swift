@@ -18,6 +18,7 @@ package struct Bin: Sendable, Hashable {
 
     package mutating func add(_ reading: Reading) {
         flags.formUnion(reading.flags)
+        if reading.flags.contains(.cached) { return }  // the one before it, once more
         guard case .passed(let humidity, let temperature) = QualityControl.judge(reading) else {
             failed += 1
             return

@@ -23,6 +23,26 @@ package enum MoistAir {
     private static let b = 243.04  // °C
     private static let c = 610.94  // Pa
 
+    /// Saturation vapour pressure over ice, in pascals; for 0 °C and below. Same source, within 0.5 % from -80 °C.
+    package static func saturationPressure(overIceAt air: Temperature) -> Double {
+        611.21 * Elementary.exp(22.587 * air.celsius / (273.86 + air.celsius))
+    }
+
+    /// The temperature below which water comes out of the air onto a surface: the dew point, below 0 °C the frost point, which is
+    /// higher.
+    /// - Returns: `nil` where there is no dew point.
+    package static func condensationPoint(of air: Temperature, at humidity: RelativeHumidity) -> Temperature? {
+        guard let dewPoint = dewPoint(of: air, at: humidity) else { return nil }
+        guard dewPoint.celsius < 0 else { return dewPoint }
+        let gamma = Elementary.log(vapourPressure(of: air, at: RelativeHumidity(percent: min(100, humidity.percent))) / 611.21)
+        return Temperature(celsius: min(0, 273.86 * gamma / (22.587 - gamma)))
+    }
+
+    /// The air right at a surface, no damper than saturated.
+    package static func air(at surface: Temperature, of air: Temperature, at humidity: RelativeHumidity) -> (Temperature, RelativeHumidity) {
+        (surface, RelativeHumidity(percent: min(100, MoistAir.humidity(at: surface, of: air, at: humidity).percent)))
+    }
+
     /// Saturation vapour pressure over liquid water, in pascals.
     package static func saturationPressure(at air: Temperature) -> Double {
         c * Elementary.exp(a * air.celsius / (b + air.celsius))

@@ -35,7 +35,8 @@ package struct MouldIndex: Sendable, Equatable {
     package mutating func advance(_ air: Temperature, _ humidity: RelativeHumidity, for span: Duration) {
         let hours = min(MouldIndex.longest, Double(span.ms) / 3_600_000)
         guard hours > 0, humidity.percent == humidity.percent, air.celsius == air.celsius else { return }
-        guard let critical = MouldIndex.criticalHumidity(at: air), humidity.percent >= critical.percent else { return decline(hours) }
+        guard let critical = MouldIndex.criticalHumidity(at: air) else { return }  // frost and heat: the model says nothing
+        guard humidity.percent >= critical.percent else { return decline(hours) }
         dryHours = 0
         let percent = min(100, humidity.percent)
         let (first, visible) = MouldIndex.weeks(at: air, humidity)

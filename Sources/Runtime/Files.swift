@@ -6,7 +6,7 @@ package struct FileError: Error, CustomStringConvertible {
     package let doing: String
     package let code: Int32
 
-    init(_ doing: String, _ path: String, _ code: Int32) {
+    package init(_ doing: String, _ path: String, _ code: Int32) {
         self.path = path
         self.doing = doing
         self.code = code

@@ -104,18 +104,21 @@ package enum Documents {
         json.field("vapour_pressure_pa", water?.vapourPressure, places: 0)
         json.field("absolute_humidity_g_m3", water?.absoluteHumidity, places: 2)
         json.field("pressure_hpa", sensor.pressurePa.map { Double($0) / 100 }, places: 2)
-        if let surface = sensor.surface, let humidity = sensor.humidityAtSurface, let water {
+        if let surface = sensor.surface, let humidity = sensor.humidityAtSurface, let air = last.temperature,
+            let condensation = MoistAir.condensationPoint(of: air, at: last.humidity)
+        {
             json.object("surface") { json in
                 json.field("temperature_c", surface.celsius, places: 2)
                 json.field("humidity_pct", humidity.percent, places: 1)
-                json.field("above_dew_point_k", surface.celsius - water.dewPoint.celsius, places: 2)
+                json.field("above_dew_point_k", surface.celsius - condensation.celsius, places: 2)
             }
         }
-        if let mould = sensor.mould, let air = last.temperature {
+        if let mould = sensor.mould, let room = last.temperature {
+            let (air, humidity) = sensor.surface.map { MoistAir.air(at: $0, of: room, at: last.humidity) } ?? (room, last.humidity)
             json.object("mould") { json in
                 json.field("index", mould.value, places: 2)
                 json.field("critical_humidity_pct", MouldIndex.criticalHumidity(at: air)?.percent, places: 1)
-                json.field("growing", MouldIndex.grows(in: air, at: last.humidity))
+                json.field("growing", MouldIndex.grows(in: air, at: humidity))
             }
         }
     }

@@ -151,6 +151,47 @@ import Wire
         #expect(try await archive.bins(flagged: .flat) == 1)
     }
 
+    /// Names of sensors that no record has announced, two of them for one: in whatever order they come, none stops the others.
+    @Test func `renames of what is not known yet are taken, and rows that come later find their series`() async throws {
+        let archive = try await place.open()
+        let device = try await place.device(archive)
+        let names = try ["a", "c", "s", "t"].map { try #require(SensorName($0)) }
+        let at = Instant(ms: 1_600_000_000_000)
+        func rename(_ from: Int, _ to: Int, _ said: Int64) -> Batch.Row {
+            .record(.rename(SensorRename(sensor: names[from], name: names[to], until: at + .seconds(900), saidAt: at + .seconds(said))))
+        }
+        let records = [rename(0, 2, 1), rename(1, 2, 2), rename(2, 3, 3)]
+        _ = try await place.ingest(archive, device, Batch(epoch: Epoch(bits: 5), first: 1, sensors: [], rows: records))
+        try await place.derive(archive)
+        for (sequence, name) in [(4, 0), (5, 1)] as [(Int64, Int)] {
+            let reading = Reading(takenAt: at + .seconds(name * 60), humidityMpct: 40_000)
+            let batch = Batch(epoch: Epoch(bits: 5), first: sequence, sensors: [names[name]], rows: [.reading(sensor: 0, reading)])
+            _ = try await place.ingest(archive, device, batch)
+            try await place.derive(archive)
+        }
+        #expect(try await archive.sensors().filter { $0.observations > 0 }.map(\.name) == [names[3]])
+    }
+
+    /// The middle of three wires was moved: b is what a was, c what b was. What was said of a is about b now.
+    @Test func `calibrations stay with their sensor where names move on`() async throws {
+        let archive = try await place.open()
+        let device = try await place.device(archive)
+        let (a, b, c) = (try #require(SensorName("a")), try #require(SensorName("b")), try #require(SensorName("c")))
+        let at = Instant(ms: 1_600_000_000_000)
+        func reading(_ place: Int, _ mpct: Int32) -> Batch.Row { .reading(sensor: place, Reading(takenAt: at, humidityMpct: mpct)) }
+        let rows: [Batch.Row] = [
+            reading(0, 50_000), reading(1, 70_000),
+            .record(.rename(SensorRename(sensor: b, name: c, until: at + .seconds(9), saidAt: at + .seconds(2)))),
+            .record(.rename(SensorRename(sensor: a, name: b, until: at + .seconds(9), saidAt: at + .seconds(3)))),
+            .record(.calibration(Calibration(sensor: a, from: Instant(ms: 0), saidAt: at + .seconds(1), offsetMpct: -5_000))),
+        ]
+        _ = try await place.ingest(archive, device, Batch(epoch: Epoch(bits: 5), first: 1, sensors: [a, b], rows: rows))
+        try await place.derive(archive)
+        var means: [SensorName: Double] = [:]
+        for sensor in try await archive.sensors() { means[sensor.name] = try await archive.observations(sensor: sensor.id).first?.humidity.percent }
+        #expect(means == [b: 45, c: 70])
+    }
+
     @Test func `a sensor that is renamed and gone is listed under its new name only`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)

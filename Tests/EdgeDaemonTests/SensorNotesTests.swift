@@ -34,9 +34,14 @@ import Testing
             .calibrated(Calibration(sensor: cellar, from: since, offsetMpct: 7_000)),
         ] as [SensorNotes.Note] { try SensorNotes.add(note, in: folder.path) }
         let notes = try SensorNotes(in: folder.path)
-        #expect(notes.renames.map(\.name) == [vault] && notes.serials == [vault: "SN-2"])
+        #expect(notes.renames.map(\.name) == [vault] && notes.serial(of: vault) == "SN-2" && notes.serial(of: cellar) == nil)
+        #expect(notes.inForce.map(\.sensor) == [vault, vault, cellar])
+        // The log has them by the names that they were said of; the renames lead on.
+        #expect(notes.calibrations.map(\.sensor) == [cellar, cellar, cellar])
+        let renames = notes.renames.map { SensorRename(sensor: $0.sensor, name: $0.name, until: since, saidAt: $0.saidAt) }
         func said(_ seconds: Int, _ sensor: SensorName) -> Int32? {
-            notes.calibrations.corrected(Reading(takenAt: since + .seconds(seconds), humidityMpct: 40_000), of: sensor).humidityMpct
+            let calibrations = notes.calibrations.map { renames.renamed($0) }
+            return calibrations.corrected(Reading(takenAt: since + .seconds(seconds), humidityMpct: 40_000), of: sensor).humidityMpct
         }
         #expect(said(30, vault) == 41_000 && said(90, vault) == 40_000 && said(90, cellar) == 47_000)
     }
@@ -44,7 +49,7 @@ import Testing
     @Test(arguments: [
         "nonsense", "cellar calibrated from=2026-01-01T00:00:00Z gain_ppm=9 offset_mpct=0 at=2026-01-01T00:00:00Z",
         "cellar calibrated gain_ppm=900000 offset_mpct=0 at=2026-01-01T00:00:00Z", "cellar renamed name=cellar at=2026-01-01T00:00:00Z",
-        "cellar undone at=2026-01-01T00:00:00Z", "cellar replaced at=2026-01-01T00:00:00Z", "cellar painted at=2026-01-01T00:00:00Z",
+        "cellar replaced at=2026-01-01T00:00:00Z", "cellar painted at=2026-01-01T00:00:00Z",
         "cellar undone",
     ])
     func `a line that says nothing known is passed over and named; the others count`(line: String) throws {
@@ -55,6 +60,36 @@ import Testing
         let notes = try SensorNotes(in: folder.path)
         #expect(notes.problem?.hasSuffix("line 1 is not understood") == true)
         #expect(notes.inForce.map(\.offsetMpct) == [1_000])
+    }
+
+    @Test func `a replacement that is taken back takes its serial number along`() throws {
+        let cellar = try name("cellar")
+        for note in [.replaced(cellar, from: since, serial: "SN-1"), .replaced(cellar, from: since, serial: "SN-2"), .undone(cellar)]
+            as [SensorNotes.Note]
+        { try SensorNotes.add(note, in: folder.path) }
+        #expect(try SensorNotes(in: folder.path).serial(of: cellar) == "SN-1")
+    }
+
+    @Test func `a name that the configuration never took is passed over, and the next one counts`() throws {
+        let (cellar, vault, attic, since) = (try name("cellar"), try name("vault"), try name("attic"), since)
+        for note in [
+            .calibrated(Calibration(sensor: cellar, from: since, offsetMpct: 1_000)), .renamed(cellar, to: vault), .renamed(cellar, to: attic),
+        ] as [SensorNotes.Note] { try SensorNotes.add(note, in: folder.path) }
+        let taken = try SensorNotes(in: folder.path, names: [attic])
+        #expect(taken.renames.map(\.name) == [attic] && taken.strays.map(\.name) == [vault] && taken.inForce.map(\.sensor) == [attic])
+        let none = try SensorNotes(in: folder.path, names: [cellar])
+        #expect(none.renames.isEmpty && none.inForce.map(\.sensor) == [cellar])
+        // One that led on counts, though its name is in no configuration any more.
+        try SensorNotes.add(.renamed(vault, to: attic), in: folder.path)
+        #expect(try SensorNotes(in: folder.path, names: [attic]).renames.count == 3)
+    }
+
+    @Test func `a line that an editor left open is closed first`() throws {
+        let cellar = try name("cellar")
+        try Files.replace("\(folder.path)/sensor-notes", with: Array("cellar undone at=2026-01-01T00:00:00Z".utf8))
+        try SensorNotes.add(.calibrated(Calibration(sensor: cellar, from: since, offsetMpct: 1_000)), in: folder.path)
+        let notes = try SensorNotes(in: folder.path)
+        #expect(notes.problem == nil && notes.inForce.map(\.offsetMpct) == [1_000])
     }
 
     @Test func `many at once lose nothing`() async throws {

@@ -36,7 +36,7 @@ import Wire
         // It was called hall for a while before anybody said that it is the same.
         try await register(hall, store)
         try await store.append(named(hall, EdgeDaemonTests.minutes(10, from: 30)), outcomes: [outcome(hall, minute: 40)])
-        #expect(try await store.rename(air, to: hall, saidAt: Instant(ms: 7), now: Instant(ms: 31 * 60_000)))
+        try await store.rename(air, to: hall, saidAt: Instant(ms: 7), now: Instant(ms: 31 * 60_000))
         try await register(hall, store)
         try await register(air, store)
         try await store.append(EdgeDaemonTests.minutes(5, from: 40))
@@ -47,7 +47,7 @@ import Wire
             #expect(try await store.observations(sensor: id, since: Instant(ms: 0)).map { $0.validAt.ms / 60_000 } == [10, 20, 40])
             #expect(try await store.newestInstant(sensor: hall) == Instant(ms: 40 * 60_000))
             #expect(try await store.newestInstant(sensor: air) == Instant(ms: 45 * 60_000))
-            #expect(try await store.knownRenames() == Instant(ms: 7))
+            #expect(await store.knows(.init(sensor: air, name: hall, saidAt: Instant(ms: 7))))
             store = try await folder.open()  // as a start of the program finds it
         }
         // Rows are sent as they were given, whatever their sensor is called now.
@@ -63,13 +63,41 @@ import Wire
         let store = try await folder.open()
         try await register(air, store)
         try await store.append(EdgeDaemonTests.minutes(30))
-        #expect(try await store.rename(air, to: hall, saidAt: Instant(ms: 7), now: Instant(ms: 0)))
+        try await store.rename(air, to: hall, saidAt: Instant(ms: 7), now: Instant(ms: 0))
         #expect(try await store.sensorStatuses().map(\.record.sensor) == [hall])
         #expect(try await store.sensorStatuses().first?.last?.validAt == Instant(ms: 30 * 60_000))
         #expect(try await minutes(hall, store).count == 30)
-        // One that was never there: known as taken in, and nothing else.
-        #expect(try await store.rename(try #require(SensorName("roof")), to: air, saidAt: Instant(ms: 9)) == false)
-        #expect(try await store.knownRenames() == Instant(ms: 9))
+        // One that this store has never had: the cloud may.
+        let roof = try #require(SensorName("roof"))
+        try await store.rename(roof, to: air, saidAt: Instant(ms: 9), now: Instant(ms: 99))
+        let life = await store.current
+        let rows = try #require(try await store.batch(of: life.epoch, from: life.last, through: life.last, limit: 1)).rows
+        #expect(rows == [.record(.rename(SensorRename(sensor: roof, name: air, until: Instant(ms: 99), saidAt: Instant(ms: 9))))])
+    }
+
+    @Test func `a name that was taken is known though its record has gone, or its note`() async throws {
+        for table in ["DELETE FROM record", "DELETE FROM meta WHERE name LIKE 'rename.%'"] {
+            let folder = try StoreFolder()
+            var store = try await folder.open()
+            try await register(air, store)
+            try await store.append(EdgeDaemonTests.minutes(30))
+            try await store.rename(air, to: hall, saidAt: Instant(ms: 7), now: Instant(ms: 31 * 60_000))
+            try await store.run(table)
+            store = try await folder.open()
+            #expect(await store.knows(.init(sensor: air, name: hall, saidAt: Instant(ms: 7))))
+            #expect(try await minutes(hall, store).count == 30)
+        }
+    }
+
+    @Test func `two that measured at the same time are two sensors`() async throws {
+        let store = try await folder.open()
+        for name in [air, hall] { try await register(name, store) }
+        try await store.append(EdgeDaemonTests.minutes(30))
+        #expect(try await !store.overlap(air, hall))
+        try await store.append(named(hall, EdgeDaemonTests.minutes(10, from: 31)))
+        for (one, other) in [(air, hall), (hall, air)] { #expect(try await !store.overlap(one, other)) }
+        try await store.append(EdgeDaemonTests.minutes(1, from: 50))
+        for (one, other) in [(air, hall), (hall, air)] { #expect(try await store.overlap(one, other)) }
     }
 
     private func named(_ name: SensorName, _ rows: [ReadingStore.NewRow]) -> [ReadingStore.NewRow] {

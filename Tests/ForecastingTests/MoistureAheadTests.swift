@@ -33,6 +33,14 @@ import Testing
         #expect(ahead.count == 3 && ahead[0].value > now.value && abs(ahead[2].value - then.value) < 0.01)
     }
 
+    /// A room of 60 % at 20 °C, where mould cannot grow; its wall at 12 °C is saturated.
+    @Test func `mould grows at the wall where that is colder`() throws {
+        let forecast = forecast(humidity: 60, temperature: 20)
+        #expect(MoistureAhead(forecast, mould: MouldIndex()).mould?.last?.value == 0)
+        let there = try #require(MoistureAhead(forecast, mould: MouldIndex()) { _ in Temperature(celsius: 12) }.mould?.last)
+        #expect(there.value > 0)
+    }
+
     @Test func `without a temperature nothing is said`() {
         let ahead = MoistureAhead(forecast(humidity: 50, temperature: nil), mould: MouldIndex()) { _ in Temperature(celsius: 9) }
         #expect(ahead.water.allSatisfy { $0 == nil } && ahead.mould == nil && ahead.surfaceHumidity?.allSatisfy { $0 == nil } == true)

@@ -20,6 +20,32 @@ import Testing
         #expect(abs(MoistAir.saturationPressure(at: air) - 2_339) < 10)  // WMO: 2338.8 Pa
     }
 
+    // Goff–Gratch, as tabulated: Smithsonian Meteorological Tables (List 1951), 94 over water and 96 over ice, in hPa.
+    @Test(arguments: [
+        (-40.0, 0.1891), (-30, 0.5088), (-20, 1.2540), (-10, 2.8627), (0, 6.1078), (10, 12.272), (20, 23.373), (30, 42.430), (40, 73.777),
+        (50, 123.40),
+    ])
+    func `saturation over water is within half a percent of the tables`(celsius: Double, hectopascals: Double) {
+        #expect(abs(MoistAir.saturationPressure(at: Temperature(celsius: celsius)) / (100 * hectopascals) - 1) < 0.005)
+    }
+
+    @Test(arguments: [(-40.0, 0.1283), (-30, 0.3798), (-20, 1.0317), (-10, 2.5971), (0, 6.1071)])
+    func `saturation over ice is within half a percent of the tables`(celsius: Double, hectopascals: Double) {
+        #expect(abs(MoistAir.saturationPressure(overIceAt: Temperature(celsius: celsius)) / (100 * hectopascals) - 1) < 0.005)
+    }
+
+    // 85 % of 2.8627 hPa is 2.433 hPa: saturation over ice at −10.7 °C (between 2.597 at −10 and 2.376 at −11), over water at −12.0.
+    @Test func `below freezing, frost comes before dew`() throws {
+        let (air, humidity) = (Temperature(celsius: -10), RelativeHumidity(percent: 85))
+        #expect(abs(try #require(MoistAir.dewPoint(of: air, at: humidity)).celsius + 12.0) < 0.1)
+        #expect(abs(try #require(MoistAir.condensationPoint(of: air, at: humidity)).celsius + 10.7) < 0.1)
+        let mild = Temperature(celsius: 20)
+        #expect(MoistAir.condensationPoint(of: mild, at: humidity) == MoistAir.dewPoint(of: mild, at: humidity))
+        // At 0 °C both are one; a frost point is never above it.
+        let edge = try #require(MoistAir.condensationPoint(of: Temperature(celsius: 5), at: RelativeHumidity(percent: 69)))
+        #expect(edge.celsius <= 0 && edge.celsius > -0.3)
+    }
+
     // WMO No. 8 (2018), annex 4.B: 23.39 hPa at 20 °C, 14.03 at 12 °C.
     @Test func `air of 20 °C at 50 % has 83 % at a wall of 12 °C, and 100 % where the wall is at its dew point`() throws {
         let (air, humidity) = (Temperature(celsius: 20), RelativeHumidity(percent: 50))

@@ -23,6 +23,8 @@ import Testing
         for celsius in [-5.0, 0, 50.1] {
             #expect(MouldIndex.criticalHumidity(at: Temperature(celsius: celsius)) == nil)
             #expect(grown(celsius, 100, days: 60).value == 0)
+            let before = grown(25, 97, days: 60)
+            #expect(grown(celsius, 40, days: 60, from: before).value == before.value)
         }
     }
 

@@ -1,7 +1,7 @@
 import Foundation
 
 /// A sysfs of its own in a temporary folder.
-final class FakeSysfs {
+final class FakeSysfs: Sendable {
     let root = FileManager.default.temporaryDirectory.path + "/vaho-sysfs-\(UInt64.random(in: 0...(.max)))"
     func write(_ path: String, _ text: String) throws {
         let file = URL(fileURLWithPath: root + "/" + path)

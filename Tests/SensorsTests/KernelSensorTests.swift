@@ -1,7 +1,8 @@
 import Foundation
 import Glibc
 import Measures
-import Sensors
+import Runtime
+@testable import Sensors
 import Synchronization
 import Testing
 
@@ -32,10 +33,31 @@ import Testing
         #expect(abs((sample.temperatureMc ?? 0) - 25_999) <= 2)
     }
 
-    @Test func `bme680 says percent where the others say thousandths`() async throws {
+    /// Its driver gave hPa for kPa until 2024.
+    @Test(arguments: [("98.765000000", 98_765), ("987.650000000", 98_765), ("0", nil)] as [(String, Int32?)])
+    func `bme680 says percent where the others say thousandths, and pressure in one unit or the other`(pressure: String, pascals: Int32?) async throws
+    {
         try sysfs.write("bus/iio/devices/iio:device1/name", "bme680")
         try sysfs.write("bus/iio/devices/iio:device1/in_humidityrelative_input", "41.074000000")
-        #expect(try await read("iio:bme680")?.humidityMpct == 41_074)
+        try sysfs.write("bus/iio/devices/iio:device1/in_temp_input", "21340")
+        try sysfs.write("bus/iio/devices/iio:device1/in_pressure_input", pressure)
+        #expect(try await read("iio:bme680") == Sample(humidityMpct: 41_074, temperatureMc: 21_340, pressurePa: pascals))
+    }
+
+    @Test func `si7020 is read by raw, offset and scale: (raw − 786) · 125000 / 16384`() async throws {
+        try iio(
+            0, "1-0040", chip: "si7020", at: "1-0040",
+            [
+                "in_humidityrelative_raw": "8192", "in_humidityrelative_offset": "-786", "in_humidityrelative_scale": "7.629394531",
+            ])
+        #expect(try await read("iio:si7020") == Sample(humidityMpct: 56_503, flags: .unchecked))
+    }
+
+    @Test func `nonsense beside the humidity does not cost it`() async throws {
+        try sysfs.write("class/hwmon/hwmon1/name", "sht4x")
+        try sysfs.write("class/hwmon/hwmon1/humidity1_input", "45000")
+        try sysfs.write("class/hwmon/hwmon1/temp1_input", "none")
+        #expect(try await read("hwmon:sht4x") == Sample(humidityMpct: 45_000))
     }
 
     @Test(arguments: ["", "nonsense", "nan", "12,5", "999999999999"])
@@ -106,8 +128,11 @@ import Testing
         #expect(missing?.description.contains("bme280@1-0076") == true)
     }
 
-    /// Kernels before 2016 said percent with nine decimals, later ones a whole number of thousandths.
-    @Test(arguments: [("45.123046875", 45_123), ("45123", 45_123), ("100.000000000", 100_000), ("100", 100_000), ("61", 61_000), ("150", 150)])
+    /// Old kernels said percent with nine decimals, later ones a whole number of thousandths, the newest those with nine decimals.
+    @Test(arguments: [
+        ("45.123046875", 45_123), ("45123", 45_123), ("45123.046875000", 45_123), ("100.000000000", 100_000), ("100", 100_000), ("61", 61_000),
+        ("150", 150), ("0", 0), ("0.000000000", 0),
+    ])
     func `bme280 says percent or thousandths, by the kernel's age`(text: String, mpct: Int32) async throws {
         try sysfs.write("bus/iio/devices/iio:device0/name", "bme280")
         try sysfs.write("bus/iio/devices/iio:device0/in_humidityrelative_input", text)
@@ -120,6 +145,121 @@ import Testing
         for (text, mpct) in [("9000", 9_000), ("80", 80), ("0", 0)] as [(String, Int32)] {
             try sysfs.write("bus/iio/devices/iio:device0/in_humidityrelative_input", text)
             #expect(try await sensor.read()?.humidityMpct == mpct)
+        }
+    }
+
+    @Test func `a bme280 that was believed to say percent is believed better when it says more than 100`() async throws {
+        try sysfs.write("bus/iio/devices/iio:device0/name", "bme280")
+        let sensor = try SensorSpec("iio:bme280").open(sysfs: sysfs.root, startingAfter: nil, period: .seconds(60))
+        for (text, mpct) in [("0.000000000", 0), ("61.000000000", 61_000), ("45123.046875000", 45_123), ("61.000000000", 61)] as [(String, Int32)] {
+            try sysfs.write("bus/iio/devices/iio:device0/in_humidityrelative_input", text)
+            #expect(try await sensor.read()?.humidityMpct == mpct)
+        }
+    }
+
+    /// As on a Raspberry Pi: the device tree's node name with its unit address, and a compatible without vendor.
+    @Test func `dht11 by device tree has its pin behind its name: it is found with and without it`() async throws {
+        func dht(_ number: Int, pin: String, _ text: String) throws {
+            try sysfs.write("devices/platform/dht11@\(pin)/of_node/compatible", "dht11\0")
+            try sysfs.write("devices/platform/dht11@\(pin)/modalias", "of:Ndht11T(null)Cdht11")
+            try sysfs.write("devices/platform/dht11@\(pin)/iio:device\(number)/name", "dht11@\(pin)\n")
+            try sysfs.write("devices/platform/dht11@\(pin)/iio:device\(number)/in_humidityrelative_input", text)
+            try sysfs.link("bus/iio/devices/iio:device\(number)", to: "devices/platform/dht11@\(pin)/iio:device\(number)")
+        }
+        try dht(0, pin: "4", "47000")
+        #expect(try await read("iio:dht11")?.humidityMpct == 47_000)
+        #expect(try await read("iio:dht11@4")?.humidityMpct == 47_000)
+        try dht(1, pin: "11", "53000")
+        #expect(try await read("iio:dht11@11")?.humidityMpct == 53_000)
+        let error = await #expect(throws: SensorError.self) { try await read("iio:dht11") }
+        #expect(error?.description.contains("iio:dht11@11, iio:dht11@4") == true)
+        // What is offered is what is understood.
+        for offer in SensorOffer.all(sysfs: sysfs.root) {
+            guard case .sensor(let spec, _) = offer else { continue }
+            #expect(try await read("\(spec)") != nil)
+        }
+    }
+
+    @Test func `two of one name on SPI are told apart by chip select`() async throws {
+        for (number, text) in [(0, "44000"), (1, "55000")] {
+            try sysfs.write("devices/platform/soc/spi0/spi0.\(number)/iio:device\(number)/name", "bme280")
+            try sysfs.write("devices/platform/soc/spi0/spi0.\(number)/iio:device\(number)/in_humidityrelative_input", text)
+            try sysfs.link("bus/iio/devices/iio:device\(number)", to: "devices/platform/soc/spi0/spi0.\(number)/iio:device\(number)")
+        }
+        #expect(try await read("iio:bme280@spi0.1")?.humidityMpct == 55_000)
+    }
+
+    @Test func `another device under the same number is not taken for it, though no read has failed`() async throws {
+        try iio(0, "bme280", chip: "bme280", at: "1-0076", ["in_humidityrelative_input": "44000"])
+        try iio(1, "bme280", chip: "bme280", at: "1-0077", ["in_humidityrelative_input": "55000"])
+        let sensor = try SensorSpec("iio:bme280@1-0076").open(sysfs: sysfs.root, startingAfter: nil, period: .seconds(60))
+        #expect(try await sensor.read()?.humidityMpct == 44_000)
+        for (number, address) in [(0, "1-0077"), (1, "1-0076")] {
+            try sysfs.remove("bus/iio/devices/iio:device\(number)")
+            try sysfs.link("bus/iio/devices/iio:device\(number)", to: "devices/platform/soc/i2c-1/\(address)/iio:device\(1 - number)")
+        }
+        #expect(try await sensor.read()?.humidityMpct == 44_000)
+    }
+
+    /// Their drivers pass on a straight line that oversteps in saturated and in dry air; 250 % is no such line's.
+    @Test(arguments: ["sht4x", "sht21", "hts221"])
+    func `a linear part oversteps in saturated air: kept, flagged, observed as the end of the range`(name: String) async throws {
+        try sysfs.write("class/hwmon/hwmon0/name", name)
+        for (text, flag) in [("103500", .clamped), ("-2000", .clamped), ("250000", .impossible)] as [(String, ReadingFlags)] {
+            try sysfs.write("class/hwmon/hwmon0/humidity1_input", text)
+            let sample = try #require(try await read("hwmon:\(name)"))
+            #expect(sample.humidityMpct == Int32(text) && sample.flags.subtracting(.unchecked) == flag)
+        }
+    }
+
+    @Test(arguments: [(EIO, true), (ETIMEDOUT, true), (EAGAIN, true), (EBUSY, true), (ENODATA, false), (EACCES, false), (ENODEV, false)])
+    func `what the kernel says of an attribute is passing or not, and told with what to do`(code: Int32, isPassing: Bool) {
+        let error = SensorError.reading(FileError("read", "/sys/x/humidity1_input", code))
+        #expect(error.isPassing == isPassing && error.description.contains("humidity1_input"))
+        if code == ENODATA { #expect(error.description.contains("humidity1_enable")) }
+        if code == EACCES { #expect(error.description.contains("udev rule")) }
+    }
+
+    /// A read of /proc/self/mem at its beginning is a real EIO, for nothing is mapped there.
+    @Test func `dht11 fails as a matter of course: it is asked three times, with a pause`() async throws {
+        try sysfs.write("bus/iio/devices/iio:device0/name", "dht11")
+        let attribute = "bus/iio/devices/iio:device0/in_humidityrelative_input"
+        let (tree, answersAfter) = (sysfs, 2)
+        func fail() throws { try FileManager.default.createSymbolicLink(atPath: "\(tree.root)/\(attribute)", withDestinationPath: "/proc/self/mem") }
+        try fail()
+        let pauses = Mutex<[Duration]>([])
+        let sensor = KernelSensor(
+            .iio, name: KernelDeviceName(name: "dht11"), sysfs: tree.root,
+            pause: { pause in
+                let count = pauses.withLock {
+                    $0.append(pause)
+                    return $0.count
+                }
+                guard count == answersAfter else { return }
+                try tree.remove(attribute)
+                try tree.write(attribute, "47000")
+            })
+        #expect(try await sensor.read()?.humidityMpct == 47_000)
+        #expect(pauses.withLock { $0 } == [.milliseconds(2_100), .milliseconds(2_100)])
+        try tree.remove(attribute)
+        try fail()
+        let error = await #expect(throws: SensorError.self) { try await sensor.read() }
+        #expect(error?.description.contains("did not answer the driver") == true && pauses.withLock { $0.count } == 4)
+    }
+
+    @Test func `aht10 says an invalid conversion as 0 % at −50 °C; htu21 a value below 0 % as 100 %`() async throws {
+        try sysfs.write("class/hwmon/hwmon0/name", "aht10")
+        try sysfs.write("class/hwmon/hwmon0/humidity1_input", "0")
+        try sysfs.write("class/hwmon/hwmon0/temp1_input", "-50000")
+        let error = await #expect(throws: SensorError.self) { try await read("hwmon:aht10") }
+        #expect(error?.isPassing == true)
+        try sysfs.write("bus/iio/devices/iio:device0/name", "htu21")
+        let sensor = try SensorSpec("iio:htu21").open(sysfs: sysfs.root, startingAfter: nil, period: .seconds(60))
+        for (text, mpct) in [
+            ("100000", 100_000), ("92000", 92_000), ("100000", 100_000), ("900", 900), ("100000", 0), ("100000", 0), ("12000", 12_000),
+        ] {
+            try sysfs.write("bus/iio/devices/iio:device0/in_humidityrelative_input", text)
+            #expect(try await sensor.read()?.humidityMpct == Int32(mpct))
         }
     }
 
@@ -137,7 +277,20 @@ import Testing
         try sysfs.write("class/hwmon/hwmon0/humidity1_input", "51000")
         let time = Mutex(ContinuousClock.now)
         let sensor = KernelSensor(.hwmon, name: KernelDeviceName(name: "aht10"), sysfs: sysfs.root, now: { time.withLock { $0 } })
-        for (seconds, flags) in [(0, .unchecked), (1, [.unchecked, .cached]), (1, .unchecked)] as [(Int, ReadingFlags)] {
+        // The driver counts from the end of its conversion, 80 ms after it was asked: two seconds later it has not measured again.
+        for (seconds, flags) in [(0, .unchecked), (1, [.unchecked, .cached]), (1, [.unchecked, .cached]), (1, .unchecked)] as [(Int, ReadingFlags)] {
+            time.withLock { $0 += .seconds(seconds) }
+            #expect(try await sensor.read()?.flags == flags)
+        }
+    }
+
+    @Test func `a driver that was set to measure every ten seconds repeats itself for as long`() async throws {
+        try sysfs.write("class/hwmon/hwmon0/name", "sht4x")
+        try sysfs.write("class/hwmon/hwmon0/humidity1_input", "51000")
+        try sysfs.write("class/hwmon/hwmon0/update_interval", "10000")
+        let time = Mutex(ContinuousClock.now)
+        let sensor = KernelSensor(.hwmon, name: KernelDeviceName(name: "sht4x"), sysfs: sysfs.root, now: { time.withLock { $0 } })
+        for (seconds, flags) in [(0, []), (9, .cached), (2, [])] as [(Int, ReadingFlags)] {
             time.withLock { $0 += .seconds(seconds) }
             #expect(try await sensor.read()?.flags == flags)
         }

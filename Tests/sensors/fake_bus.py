@@ -82,6 +82,14 @@ class SHT(Chip):
             raise NoAnswer
 
 
+class Noisy(SHT):
+    """No checksum of it is ever right."""
+
+    def read(self, count):
+        data = super().read(count)
+        return data[:-1] + bytes([data[-1] ^ 1])
+
+
 class AHT(Chip):
     """Not calibrated until it is told to begin; busy for longer than its sheet says, as real ones are."""
 
@@ -90,7 +98,7 @@ class AHT(Chip):
         self.begin, self.has_checksum, self.is_calibrated, self.data = begin, has_checksum, False, bytes(6)
 
     def write(self, data):
-        if data == self.begin:
+        if data == self.begin and not self.is_calibrated:
             self.is_calibrated = True
         elif data == b"\xac\x33\x00" and self.is_calibrated:
             self.busy_for(95)
@@ -105,8 +113,29 @@ class AHT(Chip):
         return (data + bytes([crc8(data, 0xFF)] if self.has_checksum else [0]))[:count]
 
 
+class StuckAHT(AHT):
+    """Busy until it is reset (0xBA, 20 ms)."""
+
+    is_stuck = True
+
+    def write(self, data):
+        if data == b"\xba":
+            self.is_stuck = False
+            self.busy_for(20)
+        elif not self.is_stuck:
+            super().write(data)
+
+    def read(self, count):
+        data = super().read(count)
+        return bytes([data[0] | 0x80]) + data[1:] if self.is_stuck else data
+
+
 class HDC1080(Chip):
     pointer, config, data = 0, 0, None
+
+    def __init__(self, words, device=b"\x10\x50"):
+        super().__init__(words)
+        self.device = device
 
     def write(self, data):
         self.pointer = data[0]
@@ -119,7 +148,7 @@ class HDC1080(Chip):
 
     def read(self, count):
         if self.pointer == 0xFF:
-            return b"\x10\x50"[:count]
+            return self.device[:count]
         if self.is_busy() or self.data is None or count > len(self.data):
             raise NoAnswer
         return self.data[:count]
@@ -142,10 +171,10 @@ class HTU21D(Chip):
 class BME280(Chip):
     """Calibration of the BMP280 sheet's worked example, humidity's from a real part's order of size."""
 
-    def __init__(self, words):
+    def __init__(self, words, chip_id=0x60):
         super().__init__(words)
         self.registers = bytearray(256)
-        self.registers[0xD0] = 0x60
+        self.registers[0xD0] = chip_id
         signed = [26435, -1000, None, -10685, 3024, 2855, 140, -7, 15500, -14600, 6000]
         values = [27504, *signed[:2], 36477, *signed[3:]]
         for place, value in enumerate(values):
@@ -181,14 +210,18 @@ class BME280(Chip):
 
 def chip(kind, words):
     kinds = {
-        "sht3x": lambda: SHT(words, b"\x24\x00", 15.5, ignored=(b"\x30\x93",)),
+        "sht3x": lambda: SHT(words, b"\x24\x00", 15.5, ignored=(b"\x30\x93", b"\x30\x66")),
+        "noisy": lambda: Noisy(words, b"\x24\x00", 15.5),
         "sht4x": lambda: SHT(words, b"\xfd", 8.3),
         "aht10": lambda: AHT(words, b"\xe1\x08\x00", False),
         "aht20": lambda: AHT(words, b"\xbe\x08\x00", True),
+        "stuck": lambda: StuckAHT(words, b"\xbe\x08\x00", True),
         "hdc1080": lambda: HDC1080(words),
+        "hdc1000": lambda: HDC1080(words, b"\x10\x00"),
         "si7021": lambda: HTU21D(words),
         "htu21d": lambda: HTU21D(words),
         "bme280": lambda: BME280(words),
+        "bmp280": lambda: BME280(words, 0x58),
     }
     return kinds[kind]()
 

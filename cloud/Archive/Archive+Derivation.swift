@@ -119,8 +119,8 @@ extension Archive {
         var times: [Int: [Instant]] = [:]
         try frame.forEachReading { place, reading in if unknown.contains(place) { times[place, default: []].append(reading.takenAt) } }
         for place in unknown {
-            let source = renames.last { $0.name == names[place] }.flatMap { names.firstIndex(of: $0.sensor) }
-            guard times[place] != nil || source != nil else { continue }
+            let source = renames.last { $0.name == names[place] && names.contains($0.sensor) }.flatMap { names.firstIndex(of: $0.sensor) }
+            guard times[place] != nil || source != nil else { continue }  // without readings, then
             let like = source.flatMap { keys.keys[$0] < 0 ? times[$0].map { TimeGrid(takenAt: $0) } : buffer.sensors[keys.keys[$0]].grid }
             let grid = times[place].map { TimeGrid(takenAt: $0) } ?? like ?? .fine
             keys.keys[place] = buffer.note(BinBuffer.Sensor(device: device, name: names[place], grid: grid))

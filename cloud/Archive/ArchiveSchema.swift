@@ -7,7 +7,7 @@ enum ArchiveSchema {
 
     private static let fourth = """
         ALTER TABLE calibration ADD COLUMN said_at_ms BIGINT NOT NULL DEFAULT 0;
-        UPDATE calibration SET said_at_ms = from_ms;
+        UPDATE calibration SET said_at_ms = COALESCE((SELECT received_at_ms FROM batch WHERE id = calibration.batch), from_ms);
         CREATE TABLE sensor_rename (
             id INTEGER PRIMARY KEY, device INTEGER NOT NULL, epoch BIGINT NOT NULL, sequence BIGINT NOT NULL, batch BIGINT NOT NULL,
             sensor TEXT NOT NULL, name TEXT NOT NULL, until_ms BIGINT NOT NULL, said_at_ms BIGINT NOT NULL,

@@ -20,7 +20,7 @@ package enum DeviceView {
                 state: Documents.Sensor.State(rawValue: status.state) ?? .ok, last: status.last)
             (sensor.pressurePa, sensor.flags) = (status.pressurePa, status.flags)
             if let last = status.last {
-                sensor.mould = try await store.mouldIndex(sensor: status.id, at: last.validAt)
+                sensor.mould = try await store.mouldIndex(sensor: status.id, beside: surfaces[status.record.sensor], at: last.validAt)
                 switch surfaces[status.record.sensor] {
                 case .at(let temperature): sensor.surface = temperature
                 case .measured(let other):
@@ -45,7 +45,9 @@ package enum DeviceView {
     package static func moisture(
         ahead forecast: QuantileForecast, of sensor: ReadingStore.SensorStatus, store: ReadingStore, surfaces: [SensorName: EdgeSettings.Surface]
     ) async throws -> MoistureAhead {
-        let mould = forecast.temperature == nil ? nil : try await store.mouldIndex(sensor: sensor.id, at: forecast.origin)
+        let mould =
+            forecast.temperature == nil
+            ? nil : try await store.mouldIndex(sensor: sensor.id, beside: surfaces[sensor.record.sensor], at: forecast.origin)
         switch surfaces[sensor.record.sensor] {
         case .at(let temperature): return MoistureAhead(forecast, mould: mould) { _ in temperature }
         case .measured(let other):

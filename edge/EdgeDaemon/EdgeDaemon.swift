@@ -21,9 +21,12 @@ package struct EdgeDaemon {
         let stop = StopSignal(log: log)
         let host = HostIdentity.current()
         let store = try await ReadingStore(path: settings.storePath, host: host, log: log.component("store"))
-        let notes = (try? SensorNotes(in: settings.stateFolder)) ?? SensorNotes()
+        let names = Set(settings.sensors.map(\.name))
+        let found = try? SensorNotes(in: settings.stateFolder, names: names)  // the watch tells why not, and takes them in when they can be read
+        let notes = found ?? SensorNotes()
         let renamed = await takeNames(notes, store)
-        let known = (try? await store.know(notes.calibrations)) ?? Instant(ms: 0)
+        let logged = (try? await store.know(notes.calibrations)) ?? Instant(ms: 0)
+        let known = found == nil ? Instant(ms: 0) : logged  // said again, they are the same
         let intake = ModelIntake(
             folder: settings.stateFolder, keyFile: settings.releaseKeyFile, pretrained: settings.pretrainedFile, store: store,
             log: log.component("model"))
@@ -58,18 +61,20 @@ package struct EdgeDaemon {
             Housekeeping(store: store, retention: settings.retention, clock: clock, log: log.component("store")),
         ]
         services += alarms
-        services.append(SensorNotesWatch(folder: settings.stateFolder, known: known, inbox: inbox, log: log.component("sensors")))
+        services.append(SensorNotesWatch(folder: settings.stateFolder, names: names, known: known, inbox: inbox, log: log.component("sensors")))
         for (configured, sensor) in opened {
             let identity = sensor.identity
             let grid = TimeGrid(medianSpacing: identity.spacing ?? settings.samplePeriod)
             let record = SensorRecord(
                 sensor: configured.name, kind: identity.kind, driver: identity.driver,
-                serial: identity.serial.isEmpty ? notes.serials[configured.name] ?? "" : identity.serial, place: configured.place, step: grid.step)
+                serial: identity.serial.isEmpty ? notes.serial(of: configured.name) ?? "" : identity.serial, place: configured.place, step: grid.step)
             // A disk that is full right now must not keep the sensor from being read.
             do { try await store.register(record) } catch {
                 log(.error, "sensor's record not stored yet", ["sensor": configured.name, "error": "\(error)"])
             }
-            await forecasts.expect(configured.name, grid: grid, calibrations: notes.calibrations.filter { $0.saidAt <= known }, isAgain: renamed.contains(configured.name))
+            await forecasts.expect(
+                configured.name, grid: grid, calibrations: await store.calibrations, renames: await store.renames,
+                isAgain: renamed.contains(configured.name))
             let wasFailing = (try? await store.sensorStatuses())?.first { $0.record.sensor == configured.name }?.state == "failing"
             let newestAt = (try? await store.newestInstant(sensor: configured.name)) ?? nil
             services.append(
@@ -109,13 +114,16 @@ package struct EdgeDaemon {
     private func takeNames(_ notes: SensorNotes, _ store: ReadingStore) async -> Set<SensorName> {
         var taken: Set<SensorName> = []
         do {
-            let known = try await store.knownRenames()
-            for rename in notes.renames where rename.saidAt > known {
-                guard settings.sensors.contains(where: { $0.name == rename.name }) else {
-                    log(.warning, "sensor renamed, but not in the configuration: its series waits", ["sensor": rename.sensor, "name": rename.name])
-                    break
+            for stray in notes.strays where await !store.knows(stray) {
+                log(.warning, "sensor renamed, but not in the configuration: its series waits", ["sensor": stray.sensor, "name": stray.name])
+            }
+            for rename in notes.renames where await !store.knows(rename) {
+                guard try await store.counts().refuge == nil else { throw StoreFault("the store is in memory only") }
+                guard try await !store.overlap(rename.sensor, rename.name) else {
+                    log(.error, "sensor not renamed: both names have readings of the same time", ["sensor": rename.sensor, "name": rename.name])
+                    continue
                 }
-                let calibratedSince = notes.calibrations.filter { $0.sensor == rename.name }.map(\.from).min()
+                let calibratedSince = notes.calibrations.filter { [rename.sensor, rename.name].contains($0.sensor) }.map(\.from).min()
                 try await store.rename(rename.sensor, to: rename.name, saidAt: rename.saidAt, calibratedSince: calibratedSince)
                 taken.insert(rename.name)
                 log(.info, "sensor renamed: its series goes on", ["sensor": rename.sensor, "name": rename.name])

@@ -33,7 +33,8 @@ actor ForecastService: Service {
     }
     private var waiters: [CheckedContinuation<Void, Never>] = []  // for the end of a commit
     private var isToObserveAgain = false  // a record that waits gives readings another time or value
-    private var calibrations: [Calibration] = []  // committed or on their way
+    private var calibrations: [Calibration] = []  // committed or on their way, by the names that sensors have now
+    private var renames: [SensorRename] = []
     private var pause: Duration = .zero  // grows while the store cannot be written
     private var nextCommit = ContinuousClock.now
 
@@ -56,9 +57,10 @@ actor ForecastService: Service {
     /// of observations take a while.
     /// - Parameters:
     ///   - calibrations: of all sensors, as the store has them.
+    ///   - renames: as the store has them.
     ///   - isAgain: whether observations that are made of its past were there before.
-    func expect(_ sensor: SensorName, grid: TimeGrid, calibrations: [Calibration] = [], isAgain: Bool = false) {
-        self.calibrations = calibrations
+    func expect(_ sensor: SensorName, grid: TimeGrid, calibrations: [Calibration] = [], renames: [SensorRename] = [], isAgain: Bool = false) {
+        (self.calibrations, self.renames) = (calibrations, renames)
         if isAgain { observedBefore.insert(sensor) }
         grids[sensor] = grid
         unrestored.append(sensor)
@@ -181,7 +183,7 @@ actor ForecastService: Service {
         case .calibration(let calibration):
             waiting.add(.record(.calibration(calibration)))
             waiting.dropOutcomes()
-            calibrations.append(calibration)
+            calibrations.append(renames.renamed(calibration))
             isToObserveAgain = true
             log(
                 .info, "calibration taken",

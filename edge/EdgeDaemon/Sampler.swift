@@ -42,7 +42,9 @@ struct Sampler: Service {
                 }
                 if let takenAt = sample.takenAt { try await Task.sleep(for: clock.realTime(until: takenAt)) }
                 var reading = stamped(sample)
-                if let mpct = reading.humidityMpct { reading.flags.formUnion(quality.flags(of: mpct, at: reading.takenAt)) }
+                if let mpct = reading.humidityMpct, reading.flags.isDisjoint(with: [.impossible, .cached]) {
+                    reading.flags.formUnion(quality.flags(of: mpct, at: reading.takenAt))
+                }
                 await take(reading, &outage)
             } catch is CancellationError {
                 throw CancellationError()

@@ -5,98 +5,141 @@ internal import Text
 /// What people have said of a device's sensors, the oldest first: a line each in the state folder, written by `vaho-edge calibrate` and
 /// `vaho-edge sensors`, read by the daemon. Lines are only ever added: what was, can be seen.
 package struct SensorNotes: Sendable {
-    package struct Rename: Sendable, Equatable {
+    package struct Rename: Sendable, Hashable {
         package let sensor: SensorName
         package let name: SensorName
         package let saidAt: Instant
     }
 
-    /// The records that the lines make, by the names that sensors have now. An undo is all that was in force before, once more.
+    /// A calibration, or another part from its time on, which is one without effect.
+    private struct Entry {
+        var calibration: Calibration
+        var serial: String?  // of the part, where it is another
+    }
+
+    /// The records that the lines make, by the names that sensors had then. An undo is all that was in force before, once more.
     package private(set) var calibrations: [Calibration] = []
-    /// Those that are not undone. A replacement is one without effect, from its time on.
-    package private(set) var inForce: [Calibration] = []
-    package private(set) var renames: [Rename] = []
-    package private(set) var serials: [SensorName: String] = [:]  // of the parts that replaced others
+    package private(set) var renames: [Rename] = []  // that lead to a name there is
+    package private(set) var strays: [Rename] = []  // that lead nowhere: the configuration has another name by now
     package private(set) var problem: String?  // a line that says nothing known; it is passed over
+    private var entries: [Entry] = []  // that are not undone, by the names that sensors have now
     private var saidAt = Instant(ms: 0)
 
+    /// What is not undone, by the names that sensors have now.
+    package var inForce: [Calibration] { entries.map(\.calibration) }
+
+    /// The number of the part that measures now, where one was said.
+    package func serial(of sensor: SensorName) -> String? { entries.last { $0.calibration.sensor == sensor && $0.serial != nil }?.serial }
+
     private static let name = "sensor-notes"
-    private static let limit = 1 << 20
+    private static let limit = 1 << 18
     private static func path(_ folder: String) -> String { "\(folder)/\(name)" }
 
     package init() {}
 
+    /// - Parameter names: that sensors have in the configuration; a name that is neither among them nor was given up for one that is
+    ///   was never taken. `nil`: all are taken for granted.
     /// - Throws: `FileError`.
-    package init(in folder: String) throws {
-        guard Files.exists(SensorNotes.path(folder)) else { return }
-        let text = String(decoding: try Files.read(SensorNotes.path(folder), limit: SensorNotes.limit), as: UTF8.self)
-        for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() where !line.isEmpty {
-            if !take(Line(line)) { problem = problem ?? "\(SensorNotes.path(folder)): line \(number + 1) is not understood" }
+    package init(in folder: String, names: Set<SensorName>? = nil) throws {
+        self.init(text: try SensorNotes.text(in: folder), path: SensorNotes.path(folder), names: names)
+    }
+
+    /// - Throws: `FileError`.
+    static func text(in folder: String) throws(FileError) -> [UInt8] {
+        Files.exists(path(folder)) ? try Files.read(path(folder), limit: limit) : []
+    }
+
+    init(text: [UInt8], path: String, names: Set<SensorName>?) {
+        var lines: [Line] = []
+        let all = String(decoding: text, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+        for (number, words) in all.enumerated() where !words.isEmpty {
+            if let line = Line(words) { lines.append(line) } else { problem = problem ?? "\(path): line \(number + 1) is not understood" }
         }
+        var ends = names
+        for line in lines.reversed() {
+            guard case .renamed(let name) = line.said else { continue }
+            let rename = Rename(sensor: line.sensor, name: name, saidAt: line.at)
+            guard ends?.contains(name) ?? true else {
+                strays.insert(rename, at: 0)
+                continue
+            }
+            renames.insert(rename, at: 0)
+            ends?.insert(line.sensor)
+        }
+        for line in lines { take(line) }
     }
 
     // MARK: reading
 
     /// `SENSOR WORD key=value … at=TIME`
     private struct Line {
-        let sensor: SensorName
-        let word: String
-        let at: Instant
-        private let values: [Substring]
+        enum Said {
+            case calibrated(from: Instant, gainPpm: Int32, offsetMpct: Int32)
+            case replaced(from: Instant, serial: String)
+            case undone
+            case renamed(SensorName)
+        }
 
+        let sensor: SensorName
+        let said: Said
+        let at: Instant
+
+        /// `nil` for one that says nothing known.
         init?(_ line: Substring) {
             let words = line.split(separator: " ")
-            guard words.count >= 3, let sensor = SensorName(String(words[0])) else { return nil }
-            guard let at = Line.value("at", words).flatMap({ RFC3339.parse($0) }) else { return nil }
-            (self.sensor, word, values, self.at) = (sensor, String(words[1]), Array(words[2...]), Instant(ms: at))
+            func value(_ key: String) -> String? {
+                words.dropFirst(2).first { $0.hasPrefix(key + "=") }.map { String($0.dropFirst(key.utf8.count + 1)) }
+            }
+            func instant(_ key: String) -> Instant? {
+                value(key).flatMap { RFC3339.parse($0) }.map(Instant.init(ms:)).flatMap { Instant.valid.contains($0) ? $0 : nil }
+            }
+            guard words.count >= 3, let sensor = SensorName(String(words[0])), let at = instant("at") else { return nil }
+            (self.sensor, self.at) = (sensor, at)
+            switch words[1] {
+            case "calibrated":
+                guard let from = instant("from"), let gain = value("gain_ppm").flatMap({ Int32($0) }),
+                    let offset = value("offset_mpct").flatMap({ Int32($0) }),
+                    Calibration(sensor: sensor, from: from, gainPpm: gain, offsetMpct: offset).isValid
+                else { return nil }
+                said = .calibrated(from: from, gainPpm: gain, offsetMpct: offset)
+            case "replaced":
+                guard let from = instant("from") else { return nil }
+                said = .replaced(from: from, serial: value("serial") ?? "")
+            case "undone": said = .undone
+            case "renamed":
+                guard let name = value("name").flatMap(SensorName.init), name != sensor else { return nil }
+                said = .renamed(name)
+            default: return nil
+            }
         }
-
-        private static func value(_ key: String, _ words: some Sequence<Substring>) -> String? {
-            words.first { $0.hasPrefix(key + "=") }.map { String($0.dropFirst(key.utf8.count + 1)) }
-        }
-        func value(_ key: String) -> String? { Line.value(key, values) }
-        func instant(_ key: String) -> Instant? { value(key).flatMap { RFC3339.parse($0) }.map(Instant.init(ms:)) }
     }
 
-    /// - Returns: false for a line that says nothing known.
-    private mutating func take(_ line: Line?) -> Bool {
-        guard let line, Instant.valid.contains(line.at) else { return false }
+    private mutating func take(_ line: Line) {
         let sensor = line.sensor
-        switch line.word {
-        case "calibrated":
-            guard let from = line.instant("from"), let gain = line.value("gain_ppm").flatMap({ Int32($0) }),
-                let offset = line.value("offset_mpct").flatMap({ Int32($0) })
-            else { return false }
-            let calibration = Calibration(sensor: sensor, from: from, saidAt: line.at, gainPpm: gain, offsetMpct: offset)
-            guard calibration.isValid else { return false }
-            calibrations.append(calibration)
-            inForce.append(calibration)
-        case "replaced":
-            guard let from = line.instant("from"), Instant.valid.contains(from) else { return false }
-            let none = Calibration(sensor: sensor, from: from, saidAt: line.at)
-            calibrations.append(none)
-            inForce.append(none)
-            serials[sensor] = line.value("serial") ?? ""
-        case "undone":
-            guard let last = inForce.lastIndex(where: { $0.sensor == sensor }) else { return false }
+        switch line.said {
+        case .calibrated(let from, let gain, let offset):
+            add(Calibration(sensor: sensor, from: from, saidAt: line.at, gainPpm: gain, offsetMpct: offset), serial: nil)
+        case .replaced(let from, let serial): add(Calibration(sensor: sensor, from: from, saidAt: line.at), serial: serial)
+        case .undone:
+            guard let last = entries.lastIndex(where: { $0.calibration.sensor == sensor }) else { return }
             let first = inForce.filter { $0.sensor == sensor }.map(\.from).min() ?? line.at
-            inForce.remove(at: last)
+            entries.remove(at: last)
             // Each at a time of its own: a commit may part them.
             for (place, said) in ([Calibration(sensor: sensor, from: first)] + inForce.filter { $0.sensor == sensor }).enumerated() {
                 var again = said
                 again.saidAt = line.at + .milliseconds(place)
                 calibrations.append(again)
             }
-        case "renamed":
-            guard let name = line.value("name").flatMap(SensorName.init), name != sensor else { return false }
-            renames.append(Rename(sensor: sensor, name: name, saidAt: line.at))
-            for place in calibrations.indices where calibrations[place].sensor == sensor { calibrations[place].sensor = name }
-            for place in inForce.indices where inForce[place].sensor == sensor { inForce[place].sensor = name }
-            serials[name] = serials[name] ?? serials.removeValue(forKey: sensor)
-        default: return false
+        case .renamed(let name):
+            guard renames.contains(Rename(sensor: sensor, name: name, saidAt: line.at)) else { break }
+            for place in entries.indices where entries[place].calibration.sensor == sensor { entries[place].calibration.sensor = name }
         }
         saidAt = max(saidAt, line.at, calibrations.last?.saidAt ?? line.at)
-        return true
+    }
+
+    private mutating func add(_ calibration: Calibration, serial: String?) {
+        calibrations.append(calibration)
+        entries.append(Entry(calibration: calibration, serial: serial))
     }
 
     // MARK: writing
@@ -124,7 +167,8 @@ package struct SensorNotes: Sendable {
                 "\(sensor) replaced from=\(time(from))\(serial.isEmpty ? "" : " serial=\(serial)")"
             case .renamed(let sensor, let name): "\(sensor) renamed name=\(name)"
             }
-        let before = Files.exists(path(folder)) ? try Files.read(path(folder), limit: limit) : []
-        try Files.replace(path(folder), with: before + Array("\(text) at=\(time(at))\n".utf8))
+        var all = try self.text(in: folder)
+        if let last = all.last, last != UInt8(ascii: "\n") { all.append(UInt8(ascii: "\n")) }  // an editor's
+        try Files.replace(path(folder), with: all + Array("\(text) at=\(time(at))\n".utf8))
     }
 }

@@ -5,28 +5,32 @@ internal import Runtime
 /// of the configuration's.
 struct SensorNotesWatch: Service {
     let folder: String
-    let known: Instant  // up to which the log has what was said
+    let names: Set<SensorName>
+    let known: Instant  // up to which the log has what was said; long ago where the notes could not be read
     let inbox: Inbox<Sampler.Arrival>
     let log: Log
 
     func run() async throws {
         var through = known
+        var text: [UInt8]?
         var renames: Int?
         var told: String?
         while true {
             do {
-                let notes = try SensorNotes(in: folder)
-                if notes.problem != told, let problem = notes.problem { log(.error, "sensor note passed over", ["error": problem]) }
-                told = notes.problem
-                let new = notes.calibrations.filter { $0.saidAt > through }
-                for calibration in new {
-                    while !inbox.put(.calibration(calibration)) { try await Task.sleep(for: .milliseconds(20)) }
-                    through = calibration.saidAt
+                let now = try SensorNotes.text(in: folder)
+                if now != text {
+                    text = now
+                    let notes = SensorNotes(text: now, path: "\(folder)/sensor-notes", names: names)
+                    if notes.problem != told, let problem = notes.problem { log(.error, "sensor note passed over", ["error": problem]) }
+                    told = notes.problem
+                    for calibration in notes.calibrations where calibration.saidAt > through {
+                        while !inbox.put(.calibration(calibration)) { try await Task.sleep(for: .milliseconds(20)) }
+                        through = calibration.saidAt
+                    }
+                    let all = notes.renames.count + notes.strays.count
+                    if let renames, all > renames { log(.info, "sensor has a new name: with the next start") }
+                    renames = all
                 }
-                if let renames, let rename = notes.renames.dropFirst(renames).last {
-                    log(.info, "sensor renamed: with the next start", ["sensor": rename.sensor, "name": rename.name])
-                }
-                renames = notes.renames.count
             } catch let error as FileError {
                 if told == nil { log(.error, "sensor notes cannot be read", ["error": "\(error)"]) }
                 told = "\(error)"

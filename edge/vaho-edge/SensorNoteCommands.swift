@@ -19,8 +19,12 @@ extension Program.Command {
         }
         let store = try await ReadingStore(lookingInto: settings.storePath, log: Log("vaho-edge"))
         let known = try await store.sensorStatuses().map(\.record.sensor)
-        guard known.contains(old) else {
+        let waiting = try SensorNotes(in: settings.stateFolder).renames
+        guard known.contains(old) || waiting.contains(where: { $0.name == old }) else {
             throw WrongUse("the store has no series «\(old)»: there are \(known.isEmpty ? "none" : known.map(\.name).joined(separator: ", "))")
+        }
+        guard try await !store.overlap(old, new) else {
+            throw WrongUse("\(old) and \(new) have readings of the same time: they are two sensors, and cannot become one series")
         }
         try SensorNotes.add(.renamed(old, to: new), in: settings.stateFolder)
         let both = settings.sensors.contains { $0.name == old } ? "; «\(old)», still configured, begins a series of its own" : ""
@@ -55,6 +59,9 @@ extension Program.Command {
 }
 
 extension EdgeSettings {
+    /// Of the configured sensors; `nil` where the command was called without a configuration.
+    var names: Set<SensorName>? { sensors.isEmpty ? nil : Set(sensors.map(\.name)) }
+
     /// A sensor by its name; where the configuration has sensors, one of them.
     func configured(_ text: String) throws -> SensorName {
         guard let sensor = SensorName(text) else { throw WrongUse("«\(text)» is no sensor's name: \(SensorName.rule)") }

@@ -86,7 +86,7 @@ actor RuleWatch: Service {
     private func see(_ reading: Reading, of sensor: SensorName) async {
         guard case .passed(let humidity, let temperature) = QualityControl.judge(reading) else { return }
         if let temperature { warmth[sensor] = (temperature.celsius, reading.takenAt) }
-        await seeMould(of: sensor, at: reading.takenAt)
+        if temperature != nil { await seeMould(of: sensor, at: reading.takenAt) }
         for (rule, value) in values(humidity, temperature, of: sensor, at: reading.takenAt) {
             await see(value, of: rule, sensor, at: reading.takenAt)
         }
@@ -95,7 +95,11 @@ actor RuleWatch: Service {
     /// Of the observations up to now: it changes with each of them.
     private func seeMould(of sensor: SensorName, at instant: Instant) async {
         for rule in rules where rule.subject == .now(.mouldIndex) && rule.sensor ?? sensor == sensor {
-            guard let id = await store.sensor(named: sensor), let index = try? await store.mouldIndex(sensor: id, at: instant) else { continue }
+            guard let id = await store.sensor(named: sensor),
+                let index = try? await store.mouldIndex(sensor: id, beside: surfaces[sensor], at: instant)
+            else {
+                continue
+            }
             await see(index.value, of: rule, sensor, at: instant)
         }
     }
@@ -132,7 +136,7 @@ actor RuleWatch: Service {
         case .surfaceHumidity, .aboveDewPoint:
             guard let air, let surface = surface(of: sensor, at: instant) else { return nil }
             if quantity == .surfaceHumidity { return MoistAir.humidity(at: surface, of: air, at: humidity).percent }
-            return MoistAir.dewPoint(of: air, at: humidity).map { surface.celsius - $0.celsius }
+            return MoistAir.condensationPoint(of: air, at: humidity).map { surface.celsius - $0.celsius }
         }
     }
 

@@ -51,7 +51,7 @@ extension ReadingStore {
 
     func told(_ name: String) throws { try removeMeta(name) }
 
-    private func metas(_ prefix: String) throws -> [(name: String, value: String)] {
+    func metas(_ prefix: String) throws -> [(name: String, value: String)] {
         var select = try database.prepare("SELECT name, value FROM meta WHERE name >= ?1 AND name < ?1 || char(0x10FFFF) ORDER BY name")
         try select.bind(prefix, at: 1)
         var found: [(String, String)] = []

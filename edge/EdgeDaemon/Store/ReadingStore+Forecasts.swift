@@ -70,7 +70,7 @@ extension ReadingStore {
             guard let key = try firstKey(of: correction) else { return }
             for sensor in sensors.values.sorted() { try forgetOutcomes(of: sensor, "through >= ?", key) }
         case .calibration(let calibration):
-            guard let sensor = sensors[calibration.sensor], let cut = try cutByRetention(sensor) else { return }
+            guard let sensor = sensors[renames.renamed(calibration).sensor], let cut = try cutByRetention(sensor) else { return }
             try forgetOutcomes(of: sensor, "valid_at_ms > ?", max(calibration.from, cut).ms)
         }
         moulds = [:]
@@ -79,7 +79,7 @@ extension ReadingStore {
     /// The end of the last bin of which retention has taken readings: up to there observations could not be made again.
     /// - Returns: `nil` where that is so of all of them.
     private func cutByRetention(_ sensor: Int64) throws -> Instant? {
-        let sources = sources(of: sensor).map(String.init).joined(separator: ", ")
+        let sources = sources(of: sensor).keys.map(String.init).joined(separator: ", ")
         var select = try database.prepare("SELECT MIN(key) FROM reading WHERE sensor IN (\(sources))")
         guard try select.step(), let oldest = select.optionalInteger(0) else { return nil }
         var bins = try database.prepare(

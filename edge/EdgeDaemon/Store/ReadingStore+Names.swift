@@ -62,17 +62,19 @@ extension ReadingStore {
 
     func readSensors() throws {
         var sensors: [SensorName: Int64] = [:]
-        var select = try database.prepare("SELECT name, id, checksum FROM sensor")
+        var given: Set<Int64> = []  // up, for another name
+        var select = try database.prepare("SELECT name, id, checksum, state FROM sensor")
         while try select.step() {
             guard let name = SensorName(select.text(0)), select.integer(2) == RowChecksum.of(key: select.integer(1), name: name.name) else {
                 throw DamagedRow(key: select.integer(1))
             }
             sensors[name] = select.integer(1)
+            if select.text(3) == Self.renamedState { given.insert(select.integer(1)) }
         }
         self.sensors = sensors
         readingCount = try database.integer("SELECT COUNT(*) FROM reading") ?? 0
         newestReadings = [:]
-        for id in sensors.values { newestReadings[id] = try newestReading(sensor: id) }
+        for id in sensors.values where !given.contains(id) { newestReadings[id] = try newestReading(sensor: id) }
     }
 
     package func sensor(named name: SensorName) -> Int64? { sensors[name] }

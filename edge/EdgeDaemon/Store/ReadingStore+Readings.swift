@@ -23,6 +23,9 @@ extension ReadingStore {
         }
     }
 
+    /// The first reading of a sensor that is there.
+    func firstReading(sensor: Int64) throws -> Reading? { try rows(of: sensor, "ORDER BY key", limit: 1).first?.reading }
+
     /// The newest reading of a sensor that has a humidity.
     func newestReading(sensor: Int64) throws -> Reading? {
         try rows(of: sensor, "AND humidity_mpct IS NOT NULL ORDER BY key DESC", limit: 1).first?.reading
@@ -62,13 +65,17 @@ extension ReadingStore {
 
     /// A sensor's readings, under whatever name they were given, at their true times; one that is damaged throws.
     private func rows(of sensor: Int64, _ rest: String, limit: Int) throws -> [(key: Int64, reading: Reading)] {
-        let sources = sources(of: sensor).map(String.init).joined(separator: ", ")
-        var select = try database.prepare("SELECT \(Self.readingColumns) FROM reading WHERE sensor IN (\(sources)) \(rest)")
+        let sources = sources(of: sensor)
+        let name = sources[sensor]
+        let list = sources.keys.map(String.init).joined(separator: ", ")
+        var select = try database.prepare("SELECT \(Self.readingColumns) FROM reading WHERE sensor IN (\(list)) \(rest)")
         var rows: [(key: Int64, reading: Reading)] = []
         while rows.count < limit, try select.step() {
             let (source, said) = try select.reading()
             let reading = corrected(said)
-            if isReading(reading, of: source, in: sensor) { rows.append((select.integer(0), reading)) }
+            if renames.isEmpty || sources[source].map({ renames.series(of: $0, at: reading.takenAt) }) == name {
+                rows.append((select.integer(0), reading))
+            }
         }
         return rows
     }

@@ -5,46 +5,72 @@ internal import SQLite
 /// Sensors that go by another name. Readings keep the name they were given under, for they may have been sent; what the grid made of
 /// them goes over to the new name.
 extension ReadingStore {
-    private static let renamesThrough = "renames_through"
+    private static let noted = "rename."  // and when it was said: beside the record, which goes when it has been delivered and is old
 
-    /// Up to when what was said of names has been taken in.
-    package func knownRenames() throws -> Instant { Instant(ms: try meta(Self.renamesThrough).flatMap { Int64($0) } ?? 0) }
+    func readRenames(_ records: [Record]) throws {
+        var known = records.compactMap { if case .rename(let rename) = $0 { rename } else { nil } }
+        for (name, value) in try metas(Self.noted) {
+            let words = value.split(separator: " ")
+            guard words.count == 3, let sensor = SensorName(String(words[0])), let new = SensorName(String(words[1])), let until = Int64(words[2]),
+                let saidAt = Int64(name.dropFirst(Self.noted.utf8.count))
+            else { continue }
+            known.append(SensorRename(sensor: sensor, name: new, until: Instant(ms: until), saidAt: Instant(ms: saidAt)))
+        }
+        renames = known.ordered()
+    }
 
-    /// From here on the series of a sensor goes on under another name, with what that one has already. Again it changes nothing.
-    /// - Parameter calibratedSince: what was observed later is made again: calibrations of either name are of both now.
-    /// - Returns: false where no sensor of the old name was ever known.
-    @discardableResult
-    package func rename(
-        _ sensor: SensorName, to name: SensorName, saidAt: Instant, calibratedSince: Instant? = nil, now: Instant = LabelClock.wallClock
-    ) throws -> Bool {
-        guard let old = sensors[sensor] else {
-            try setMeta(Self.renamesThrough, String(saidAt.ms))
+    package func knows(_ rename: SensorNotes.Rename) -> Bool {
+        renames.contains { $0.sensor == rename.sensor && $0.name == rename.name && $0.saidAt == rename.saidAt }
+    }
+
+    /// Whether both names have readings of the same time: they are two sensors, then, and cannot become one.
+    package func overlap(_ sensor: SensorName, _ name: SensorName) throws -> Bool {
+        guard let old = try sensors[sensor].flatMap({ try span(of: $0) }), let new = try sensors[name].flatMap({ try span(of: $0) }) else {
             return false
         }
-        let rename = SensorRename(sensor: sensor, name: name, until: max(now, try end(of: old)), saidAt: saidAt)
-        let before = (sensors, renames)
+        return old.overlaps(new)
+    }
+
+    private func span(of sensor: Int64) throws -> ClosedRange<Instant>? {
+        guard let first = try firstReading(sensor: sensor)?.takenAt, let last = try newestReading(sensor: sensor)?.takenAt else { return nil }
+        return min(first, last)...max(first, last)
+    }
+
+    /// From here on the series of a sensor goes on under another name, with what that one has already.
+    ///
+    /// Where this store knows nothing of the old name the cloud may: it is told all the same.
+    /// - Parameter calibratedSince: what was observed later is made again: calibrations of either name are of both now.
+    package func rename(
+        _ sensor: SensorName, to name: SensorName, saidAt: Instant, calibratedSince: Instant? = nil, now: Instant = LabelClock.wallClock
+    ) throws {
+        let old = sensors[sensor]
+        let until = max(now, try old.map { try end(of: $0) } ?? now)
+        let rename = SensorRename(sensor: sensor, name: name, until: until, saidAt: saidAt)
+        let before = (sensors, renames, newestReadings)
         do {
             try commit {
+                renames = (renames + [rename]).ordered()
+                try insert(.rename(rename))
+                try setMeta(Self.noted + String(saidAt.ms), "\(sensor) \(name) \(until.ms)")
+                guard let old else { return }
                 let new = try sensors[name] ?? addSensor(named: name, like: old)
                 sensors[name] = new
-                renames = (renames + [rename]).ordered()
                 try moveOutcomes(from: old, to: new)
-                if let calibratedSince { try forgetOutcomes(of: .calibration(Calibration(sensor: name, from: calibratedSince))) }
-                var update = try database.prepare("UPDATE sensor SET state = 'renamed' WHERE id = ?")
+                if let calibratedSince { try forgetOutcomes(of: .calibration(Calibration(sensor: name, from: calibratedSince, saidAt: saidAt))) }
+                var update = try database.prepare("UPDATE sensor SET state = '\(Self.renamedState)' WHERE id = ?")
                 try update.bind(old, at: 1)
                 try update.run()
-                try insert(.rename(rename))
-                try setMeta(Self.renamesThrough, String(saidAt.ms))
                 newestReadings[old] = nil
                 newestReadings[new] = try newestReading(sensor: new)
             }
         } catch {
-            (sensors, renames) = before
+            (sensors, renames, newestReadings) = before
             throw error
         }
         (moulds, thinnedThrough) = ([:], [:])
-        return true
     }
+
+    static let renamedState = "renamed"
 
     /// After all that there is of a sensor.
     private func end(of sensor: Int64) throws -> Instant {
@@ -75,19 +101,12 @@ extension ReadingStore {
 
     // MARK: whose readings are whose
 
-    /// The numbers under which a sensor's readings may be stored: its own, and those of its earlier names.
-    func sources(of sensor: Int64) -> [Int64] {
-        guard !renames.isEmpty, let name = name(of: sensor) else { return [sensor] }
+    /// The numbers under which a sensor's readings may be stored, its own and those of its earlier names, with those names.
+    func sources(of sensor: Int64) -> [Int64: SensorName] {
+        guard let name = name(of: sensor) else { return [:] }
         var names: Set<SensorName> = [name]
         for rename in renames.reversed() where names.contains(rename.name) { names.insert(rename.sensor) }
-        return names.compactMap { sensors[$0] }.sorted()
-    }
-
-    /// Whether a reading stored under one number is of another's series.
-    /// - Parameter reading: at its true time.
-    func isReading(_ reading: Reading, of source: Int64, in sensor: Int64) -> Bool {
-        guard !renames.isEmpty, let said = name(of: source), let name = name(of: sensor) else { return source == sensor }
-        return renames.series(of: said, at: reading.takenAt) == name
+        return Dictionary(names.compactMap { name in sensors[name].map { ($0, name) } }) { first, _ in first }
     }
 
     func name(of sensor: Int64) -> SensorName? { sensors.first { $0.value == sensor }?.key }

@@ -16,7 +16,7 @@ extension ReadingStore {
     }
 
     package func sensorStatuses() throws -> [SensorStatus] {
-        var select = try database.prepare("SELECT id, record, state FROM sensor WHERE state <> 'renamed' ORDER BY name")
+        var select = try database.prepare("SELECT id, record, state FROM sensor WHERE state <> '\(Self.renamedState)' ORDER BY name")
         var statuses: [SensorStatus] = []
         while try select.step() {
             guard case .sensor(let record) = try RecordCoding.record(select.blob(1)) else { continue }
@@ -35,9 +35,22 @@ extension ReadingStore {
     }
 
     /// The mould index that the last months' observations with a temperature make; `nil` without any. What was summed before is kept.
-    func mouldIndex(sensor: Int64, at now: Instant) throws -> MouldIndex? {
+    func mouldIndex(sensor: Int64, beside surface: EdgeSettings.Surface?, at now: Instant) throws -> MouldIndex? {
         var tracking = moulds[sensor] ?? MouldTracking()
-        try forEachObservation(of: sensor, since: tracking.through ?? now - MouldTracking.memory) { tracking.add($0) }
+        let since = tracking.through ?? now - MouldTracking.memory
+        switch surface {
+        case .at(let temperature): try forEachObservation(of: sensor, since: since) { tracking.add($0, surface: temperature) }
+        case .measured(let other):
+            var walls: [Instant: Temperature] = [:]
+            if let id = sensors[other] { try forEachObservation(of: id, since: since) { walls[$0.validAt] = $0.temperature } }
+            let newest = walls.keys.max() ?? Instant(ms: 0)
+            try forEachObservation(of: sensor, since: since) { observation in
+                // What the wall was is on its way, unless it has fallen silent.
+                let ahead = observation.validAt - newest
+                if ahead <= .zero || ahead > .seconds(3_600) { tracking.add(observation, surface: walls[observation.validAt]) }
+            }
+        case nil: try forEachObservation(of: sensor, since: since) { tracking.add($0) }
+        }
         moulds[sensor] = tracking
         return tracking.index
     }

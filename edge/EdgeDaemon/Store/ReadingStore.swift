@@ -29,7 +29,8 @@ package actor ReadingStore {
     var registered: [SensorName: SensorRecord] = [:]  // by this run: known again after a repair
     var corrections: [ClockCorrection] = []
     var renames: [SensorRename] = []  // ordered
-    /// Of the sensors; the file that they come from is the daemon's, for records leave the log when they have been delivered.
+    /// Of the sensors, by the names that they have now; the notes that they come from are the daemon's, for records leave the log when
+    /// they have been delivered.
     package internal(set) var calibrations: [Calibration] = []
     /// Counted once, then kept: a page that asks every two seconds must not scan the log.
     var readingCount: Int64 = 0
@@ -68,7 +69,7 @@ package actor ReadingStore {
         try readLives()
         let records = try records()
         corrections = records.compactMap { if case .clockCorrection(let correction) = $0 { correction } else { nil } }
-        renames = records.compactMap { if case .rename(let rename) = $0 { rename } else { nil } }.ordered()
+        try readRenames(records)
         try readSensors()
         thinnedThrough = [:]
         deliveryIsUnsaved = false
@@ -80,7 +81,7 @@ package actor ReadingStore {
     /// - Returns: up to when they were said: the others are to be logged.
     package func know(_ all: [Calibration]) throws -> Instant {
         let through = Instant(ms: try meta(Self.calibrationsThrough).flatMap { Int64($0) } ?? 0)
-        calibrations = all.filter { $0.saidAt <= through }
+        calibrations = all.filter { $0.saidAt <= through }.map { renames.renamed($0) }
         return through
     }
 
@@ -119,7 +120,7 @@ package actor ReadingStore {
                 readingCount += 1
                 if taken.reading.humidityMpct != nil, let id = sensors[taken.sensor] { newestReadings[id] = taken.reading }
             case .record(.clockCorrection(let correction)): corrections.append(correction)
-            case .record(.calibration(let calibration)): calibrations.append(calibration)
+            case .record(.calibration(let calibration)): calibrations.append(renames.renamed(calibration))
             case .record: break
             }
         }

@@ -20,6 +20,12 @@ struct AHTMeasurement: I2CMeasurement {
         return try Self.decode(try device.read(hasChecksum ? 7 : 6), hasChecksum: hasChecksum)
     }
 
+    /// One whose busy bit is stuck is busy for ever.
+    func reset(_ device: I2CDevice) throws(SensorError) {
+        try device.write([0xBA])
+        device.pause(milliseconds: 20)
+    }
+
     /// Status, 20 bits of humidity, 20 of temperature, and the checksum of all six bytes.
     static func decode(_ bytes: [UInt8], hasChecksum: Bool) throws(SensorError) -> Sample {
         if hasChecksum {

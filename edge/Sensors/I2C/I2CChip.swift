@@ -14,10 +14,24 @@ package enum I2CChip: String, Sendable, CaseIterable {
     }
 }
 
+extension I2CChip {
+    /// Which other chips have its address, for whoever has wired one of them.
+    var neighbours: String {
+        let others = I2CChip.allCases.filter { $0 != self && !Set($0.addresses).isDisjoint(with: addresses) }
+        return others.isEmpty ? "" : " (\(others.map(\.rawValue).joined(separator: ", ")) may have this address too)"
+    }
+}
+
 /// How one kind of chip is asked: its data sheet's commands and waits on the bus, and what its bytes mean.
 protocol I2CMeasurement {
     /// One measurement; the first one also prepares the chip.
     mutating func measure(_ device: I2CDevice) throws(SensorError) -> Sample
+    /// What frees a chip that has not answered, before the last try.
+    func reset(_ device: I2CDevice) throws(SensorError)
+}
+
+extension I2CMeasurement {
+    func reset(_ device: I2CDevice) throws(SensorError) {}
 }
 
 extension I2CChip {

@@ -21,8 +21,12 @@ package actor I2CSensor: Sensor {
         for tried in 1... {
             do { return try measure() } catch {
                 // It may have been without power: what prepares it is said again.
+                let device = opened?.device
                 opened = nil
-                guard error.isPassing, tried < I2CSensor.tries else { throw SensorError("\(place): \(error)", isPassing: error.isPassing) }
+                guard error.isPassing, tried < I2CSensor.tries else {
+                    throw SensorError("\(place): \(error)\(place.chip.neighbours)", isPassing: error.isPassing)
+                }
+                if tried == I2CSensor.tries - 1, let device { try? place.chip.measurement().reset(device) }
             }
         }
         return nil
@@ -31,6 +35,7 @@ package actor I2CSensor: Sensor {
     private func measure() throws(SensorError) -> Sample {
         var (device, measurement) =
             if let opened { opened } else { (try I2CDevice(bus: place.bus, address: place.address), place.chip.measurement()) }
+        opened = (device, measurement)
         let sample = try measurement.measure(device)
         opened = (device, measurement)
         return sample

@@ -4,8 +4,12 @@ struct SHT3xMeasurement: I2CMeasurement {
 
     mutating func measure(_ device: I2CDevice) throws(SensorError) -> Sample {
         if !isPrepared {
-            try device.write([0x30, 0x93])  // ends measuring at a period of its own, which another program may have begun
-            device.pause(milliseconds: 1)
+            // Another program may have left it measuring at a period of its own, or with its heater on. That it takes neither is told by
+            // the measurement.
+            for command in [[0x30, 0x93], [0x30, 0x66]] as [[UInt8]] {
+                try? device.write(command)
+                device.pause(milliseconds: 1)
+            }
             isPrepared = true
         }
         try device.write([0x24, 0x00])

@@ -17,6 +17,10 @@ struct DriverTraits: Sendable, Equatable {
     var isCut = false
     /// The driver passes on what the part's straight line gives: −6 to 119 %.
     var isLinear = false
+    /// A value just below 0 % is said as 100 %.
+    var wrapsAtZero = false
+    /// An invalid conversion is said as 0 % and −50 °C.
+    var saysZeroForNone = false
 
     static func of(driver: String) -> DriverTraits {
         switch driver {
@@ -25,9 +29,11 @@ struct DriverTraits: Sendable, Equatable {
         case "dht11", "dht22", "am2302": DriverTraits(leastPeriodMs: 2_000, tries: 3, pauseMs: 2_100)  // misses pulses on a busy host
         case "sht3x", "sts3x": DriverTraits(flags: .unchecked)
         case "sht4x": DriverTraits(leastPeriodMs: 2_000, isLinear: true)
-        case "aht10", "aht20", "dht20": DriverTraits(flags: .unchecked, leastPeriodMs: 2_000)
+        case "sht21", "sht20", "sht25": DriverTraits(flags: .unchecked, leastPeriodMs: 500, isLinear: true)
+        case "hts221": DriverTraits(isLinear: true)  // a line through two points that were measured in the factory
+        case "aht10", "aht20", "dht20": DriverTraits(flags: .unchecked, leastPeriodMs: 2_000, saysZeroForNone: true)
         case "si7020", "si7006", "si7013", "si7021", "th06": DriverTraits(flags: .unchecked, isCut: true)
-        case "htu21", "htu21d", "ms8607-humidity": DriverTraits(isCut: true)  // a value below 0 % wraps around to 100 %
+        case "htu21", "htu21d", "ms8607-humidity": DriverTraits(isCut: true, wrapsAtZero: true)
         default: DriverTraits()
         }
     }
@@ -40,14 +46,17 @@ struct DriverTraits: Sendable, Equatable {
 
 /// Tells percent from thousandths of a percent where a driver's kernels said either.
 ///
-/// Kernels that say percent divide, and print nine decimals; those that say thousandths print a whole number. A whole number
-/// above 100 is thousandths; several in a row that are not are percent, for air as dry as 0.1 % is nobody's.
+/// Old kernels say percent, with nine decimals; later ones a whole number of thousandths, the newest those with nine decimals. What is
+/// above 100 is thousandths, whatever was believed before; decimals up to 100, and several whole numbers in a row up to 100, are
+/// percent, for air as dry as 0.1 % is nobody's. 0 is 0 in either.
 struct HumidityUnit: Sendable {
     private(set) var toThousandths: Double?
+    private var isOpen: Bool
     private var small = 0
     static let needed = 3
 
     init(_ unit: DriverTraits.Unit) {
+        isOpen = unit == .either
         switch unit {
         case .thousandths: toThousandths = 1
         case .percent: toThousandths = 1_000
@@ -56,9 +65,12 @@ struct HumidityUnit: Sendable {
     }
 
     mutating func see(_ value: Double, text: String) {
-        guard toThousandths == nil else { return }
+        guard isOpen else { return }
         if value > 100 {
             toThousandths = 1
+            isOpen = false  // a number of percent never says so
+        } else if toThousandths != nil || value == 0 {
+            return
         } else if text.utf8.contains(UInt8(ascii: ".")) {
             toThousandths = 1_000
         } else {

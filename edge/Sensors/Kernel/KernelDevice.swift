@@ -12,12 +12,13 @@ package struct KernelDevice: Sendable, Equatable {
 
     package let interface: Interface
     package let folder: String
-    /// The `name` file first; then what the chip's own folder says, for some drivers (hdc100x, si7020) put the bus address there.
+    /// The `name` file first; then what the chip's own folder says, for some drivers put the bus address there (hdc100x, si7020), or
+    /// behind it (dht11 by device tree: dht11@4).
     package let names: [String]
-    package let address: String?  // on its bus, such as 1-0076
+    package let address: String?  // on its bus: 1-0076, spi0.0, or what the device tree has behind the @
 
     /// What the configuration calls it.
-    package var name: String { names.first { !KernelDevice.isAddress($0) } ?? names.first ?? "" }
+    package var name: String { names.first { !KernelDevice.isAddress($0) && !$0.utf8.contains(UInt8(ascii: "@")) } ?? names.first ?? "" }
 
     /// All devices of an interface, as they are numbered now.
     package static func all(_ interface: Interface, sysfs: String) throws(FileError) -> [KernelDevice] {
@@ -39,19 +40,24 @@ package struct KernelDevice: Sendable, Equatable {
             case .iio: Files.resolved(folder).map { "/" + $0.split(separator: "/").dropLast().joined(separator: "/") }
             }
         var names: [String] = []
-        func add(_ name: some StringProtocol) { if !name.isEmpty, !names.contains(String(name)) { names.append(String(name)) } }
+        func add(_ name: some StringProtocol) {
+            let at = UInt8(ascii: "@")
+            for text in [String(name), String(decoding: name.utf8.prefix { $0 != at }, as: UTF8.self)] where !text.isEmpty && !names.contains(text) {
+                names.append(text)
+            }
+        }
         add((try? Files.readTrimmed("\(folder)/name", limit: 256)) ?? "")
         var address: String?
         if let chip {
             add((try? Files.readTrimmed("\(chip)/name", limit: 256)) ?? "")
             let modalias = (try? Files.readTrimmed("\(chip)/modalias", limit: 1_024)) ?? ""
             if modalias.hasPrefix("i2c:") { add(modalias.dropFirst(4)) }
-            // A list of texts that end in zero bytes, the vendor before a comma.
+            // A list of texts that end in zero bytes, most with the vendor before a comma.
             let compatible = (try? Files.read("\(chip)/of_node/compatible", limit: 1_024)) ?? []
             for text in compatible.split(separator: 0) {
-                add(String(decoding: text.drop { $0 != UInt8(ascii: ",") }.dropFirst(), as: UTF8.self))
+                add(String(decoding: text.split(separator: UInt8(ascii: ","), maxSplits: 1).last ?? text, as: UTF8.self))
             }
-            address = chip.split(separator: "/").last.map(String.init).flatMap { KernelDevice.isAddress($0) ? $0 : nil }
+            if !chip.hasSuffix(interface.folder) { address = chip.split(separator: "/").last?.split(separator: "@").last.map(String.init) }
         }
         self.names = names
         self.address = address ?? names.first { KernelDevice.isAddress($0) }
@@ -77,11 +83,11 @@ package struct KernelDeviceName: Sendable, Equatable, CustomStringConvertible {
         self.address = address
     }
 
-    /// - Parameter text: `bme280` or `bme280@1-0076`.
+    /// - Parameter text: `bme280`, `bme280@1-0076`, `bme280@spi0.0` or `dht11@4`.
     package init?(_ text: String) {
         let parts = text.split(separator: "@", omittingEmptySubsequences: false).map(String.init)
-        guard (1...2).contains(parts.count), !parts[0].isEmpty, !parts[0].utf8.contains(UInt8(ascii: "/")) else { return nil }
-        if parts.count == 2, !KernelDevice.isAddress(parts[1]) { return nil }
+        guard (1...2).contains(parts.count), parts.allSatisfy({ !$0.isEmpty && !$0.utf8.contains { $0 == UInt8(ascii: "/") || $0 <= 32 } })
+        else { return nil }
         name = parts[0]
         address = parts.count == 2 ? parts[1] : nil
     }

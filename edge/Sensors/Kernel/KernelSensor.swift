@@ -17,20 +17,27 @@ package actor KernelSensor: Sensor {
     private let sysfs: String
     private var found: Found?
     private let now: @Sendable () -> ContinuousClock.Instant
+    private let pause: @Sendable (Duration) async throws -> Void
 
     /// A device as last found, and what has been seen of it since.
     private struct Found {
-        let folder: String
+        let device: KernelDevice
         let traits: DriverTraits
         var unit: HumidityUnit
-        var freshAt: ContinuousClock.Instant?  // of its last conversion
+        var freshAt: ContinuousClock.Instant?  // the driver had its last conversion by then
+        var last: Double?  // humidity, in thousandths
+        var folder: String { device.folder }
+        /// Whether the number still leads to it: another may have come in its place without an error in between.
+        var isThere: Bool { KernelDevice(device.interface, folder: folder) == device }
     }
 
     package init(
         _ interface: KernelDevice.Interface, name: KernelDeviceName, sysfs: String,
-        now: @escaping @Sendable () -> ContinuousClock.Instant = { ContinuousClock.now }
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { ContinuousClock.now },
+        pause: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
     ) {
         self.now = now
+        self.pause = pause
         self.interface = interface
         self.name = name
         self.sysfs = sysfs
@@ -38,7 +45,7 @@ package actor KernelSensor: Sensor {
     }
 
     package func read() async throws -> Sample? {
-        var device = try found ?? find()
+        var device = try found.flatMap { $0.isThere ? $0 : nil } ?? find()
         found = nil  // after an error it may come back under another number
         var tries = device.traits.tries
         while true {
@@ -48,7 +55,7 @@ package actor KernelSensor: Sensor {
                 return sample
             } catch let error as SensorError where error.isPassing && tries > 1 {
                 tries -= 1
-                try await Task.sleep(for: .milliseconds(max(10, device.traits.pauseMs)))
+                try await pause(.milliseconds(max(10, device.traits.pauseMs)))
             }
         }
     }
@@ -62,7 +69,7 @@ package actor KernelSensor: Sensor {
         let matching = devices.filter { name.matches($0) }
         if let device = matching.first, matching.count == 1 {
             let traits = DriverTraits.of(device.names)
-            return Found(folder: device.folder, traits: traits, unit: HumidityUnit(traits.unit))
+            return Found(device: device, traits: traits, unit: HumidityUnit(traits.unit))
         }
         if matching.count > 1 {
             let each = matching.map { "\(interface.rawValue):\(name.name)@\($0.address ?? "?")" }.sorted().joined(separator: ", ")
@@ -76,31 +83,42 @@ package actor KernelSensor: Sensor {
     private func sample(_ device: inout Found) throws -> Sample {
         let folder = device.folder
         var flags = device.traits.flags
-        if let freshAt = device.freshAt, now() - freshAt < .milliseconds(device.traits.leastPeriodMs) {
-            flags.insert(.cached)
-        } else {
-            device.freshAt = now()
+        if let freshAt = device.freshAt, now() - freshAt < leastPeriod(device) { flags.insert(.cached) }
+        let read = interface == .hwmon ? try attribute("\(folder)/humidity1_input")?.value : try humidityInThousandths(&device)
+        guard var humidity = read else { throw SensorError("\(folder) has no humidity attribute") }
+        // What stands beside the humidity must not cost it.
+        let temperature = try? interface == .hwmon ? attribute("\(folder)/temp1_input")?.value : channel(folder, "in_temp")?.value
+        let pressure = interface == .iio ? try? channel(folder, "in_pressure")?.value : nil
+        // Drivers date a conversion by its end, which is before now.
+        if !flags.contains(.cached) { device.freshAt = now() }
+        if device.traits.saysZeroForNone, humidity == 0, temperature == -50_000 {
+            throw SensorError("\(folder) says 0 % at -50 °C, which is how its driver says that it has none", isPassing: true)
         }
-        let humidity: Double?
-        let temperature: Double?
-        let pressure: Double?
-        switch interface {
-        case .hwmon:
-            humidity = try attribute("\(folder)/humidity1_input")?.value
-            temperature = try attribute("\(folder)/temp1_input")?.value
-            pressure = nil
-        case .iio:
-            humidity = try humidityInThousandths(&device)
-            temperature = try channel(folder, "in_temp")?.value
-            pressure = try channel(folder, "in_pressure")?.value  // kPa
-        }
-        guard let humidity else { throw SensorError("\(folder) has no humidity attribute") }
+        if device.traits.wrapsAtZero, humidity == 100_000, let last = device.last, last < 10_000 { humidity = 0 }
+        device.last = humidity
         guard let mpct = Milli.whole(humidity / 1_000) else { throw SensorError("\(folder) says a humidity of \(humidity), which fits nowhere") }
-        if device.traits.isCut ? mpct == 0 || mpct == 100_000 : device.traits.isLinear && !(0...100_000).contains(mpct) { flags.insert(.clamped) }
-        if QualityControl.isImpossible(humidityMpct: mpct), !flags.contains(.clamped) { flags.insert(.impossible) }
+        let isClamped =
+            device.traits.isCut ? mpct == 0 || mpct == 100_000 : device.traits.isLinear && QualityControl.isOverstepped(humidityMpct: mpct)
+        if isClamped { flags.insert(.clamped) }
+        if QualityControl.isImpossible(humidityMpct: mpct), !isClamped { flags.insert(.impossible) }
         return Sample(
-            humidityMpct: mpct, temperatureMc: temperature.flatMap { Milli.whole($0 / 1_000) }, pressurePa: pressure.flatMap(Milli.whole),
+            humidityMpct: mpct, temperatureMc: temperature.flatMap { Milli.whole($0 / 1_000) }, pressurePa: pressure.flatMap(Self.pascals),
             flags: flags)
+    }
+
+    /// Sooner than this after a conversion the driver says it again: by its traits, or by the period that it has been set to.
+    private func leastPeriod(_ device: Found) -> Duration {
+        guard device.traits.leastPeriodMs > 0 || interface == .hwmon else { return .zero }
+        let set = interface == .hwmon ? (try? attribute("\(device.folder)/update_interval")?.value) ?? 0 : 0
+        let least = max(Double(device.traits.leastPeriodMs), min(set, 3_600_000))
+        return least > 0 ? .milliseconds(Int64(least) + 100) : .zero
+    }
+
+    /// - Parameter said: kPa by the ABI; hPa by bme680's driver until 2024.
+    private static func pascals(_ said: Double) -> Int32? {
+        let kilopascals = said > 200 ? said / 10 : said
+        guard (30...110).contains(kilopascals) else { return nil }
+        return Milli.whole(kilopascals)
     }
 
     private func humidityInThousandths(_ device: inout Found) throws -> Double? {
@@ -108,6 +126,7 @@ package actor KernelSensor: Sensor {
             guard let read = try channel(device.folder, "in_humidityrelative") else { return nil }
             device.unit.see(read.value, text: read.text)
             if let factor = device.unit.toThousandths { return read.value * factor }
+            if read.value == 0 { return 0 }
         }
         return nil
     }
@@ -138,8 +157,8 @@ extension SensorError {
     static func reading(_ error: FileError) -> SensorError {
         switch error.code {
         case ENODATA: SensorError("\(error): the sensor may be switched off; where there is a humidity1_enable beside it, write 1 into it")
-        case EIO, ETIMEDOUT, EAGAIN: SensorError("\(error): the chip did not answer the driver", isPassing: true)
-        case EACCES, EPERM: SensorError("\(error): the user of vaho-edge may not read it")
+        case EIO, ETIMEDOUT, EAGAIN, EBUSY: SensorError("\(error): the chip did not answer the driver", isPassing: true)
+        case EACCES, EPERM: SensorError("\(error): let the user of vaho-edge read it, by a udev rule (chmod a+r)")
         default: SensorError("\(error)")
         }
     }
