@@ -4,7 +4,7 @@ Only what the comparison needs is kept: the readings, each with its sequence, an
 """
 from dataclasses import dataclass
 
-KINDS = {1: "hole", 2: "clock correction", 3: "sensor"}
+KINDS = {1: "hole", 2: "clock correction", 3: "sensor", 4: "calibration", 5: "rename"}
 VALUES = ("humidity", "temperature", "pressure")
 
 

@@ -56,5 +56,8 @@ for raw in 25000 28000 30000 33000 36000; do
     grep -q 'a kernel driver has it' /tmp/busy
     echo 0x76 >"/sys/bus/i2c/devices/i2c-$bus/delete_device"
 done
+# A chip that needs more than SMBus is not spoken to on an adapter that has no more.
+if vaho-edge read "i2c:sht4x@$bus:0x44" 2>/tmp/smbus; then echo "it was read over SMBus alone"; exit 1; fi
+grep -q 'this adapter does SMBus only' /tmp/smbus
 vaho-edge sensors
 echo "all agree"
