@@ -74,6 +74,22 @@ import Testing
         #expect(table.output.split(separator: "\n").count == 2 && table.output.contains("simulated"))
     }
 
+    /// As the user nobody, where the tests run as root: nothing is forbidden to that.
+    @Test func `what may not be read says what would allow it`() throws {
+        defer { try? FileManager.default.removeItem(atPath: root) }
+        try write("class/hwmon/hwmon1/name", "sht4x\n")
+        try write("class/hwmon/hwmon1/humidity1_input", "45123\n")
+        #expect(chmod("\(root)/class/hwmon/hwmon1/humidity1_input", 0) == 0)
+        let program = "\(root)/vaho-edge"
+        try FileManager.default.copyItem(atPath: "\(RunningProgram.binaries)/vaho-edge", toPath: program)
+        let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", program]
+        let isRoot = getuid() == 0
+        let found = try RunningProgram.run(
+            program: isRoot ? "/usr/bin/setpriv" : program, (isRoot ? nobody : []) + ["sensors", "--format", "json"],
+            environment: ["VAHO_SYSFS_ROOT": root])
+        #expect(found.output.contains("VAHO_SENSOR_SHT4X=hwmon:sht4x") && found.output.contains("udev rule"), "\(found.output)\(found.errors)")
+    }
+
     /// A pipe that nobody writes to hangs its reader in the kernel, as a driver that waits for its chip does.
     @Test(.timeLimit(.minutes(1))) func `a sensor that hangs holds up neither the others nor the end`() async throws {
         defer { try? FileManager.default.removeItem(atPath: root) }
