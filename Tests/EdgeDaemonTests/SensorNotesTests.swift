@@ -84,6 +84,27 @@ import Testing
         #expect(try SensorNotes(in: folder.path, names: [attic]).renames.count == 3)
     }
 
+    @Test func `a name that the store has taken counts though it is in no configuration any more`() throws {
+        let (cellar, vault, since) = (try name("cellar"), try name("vault"), since)
+        for note in [.replaced(cellar, from: since, serial: "OLD"), .renamed(cellar, to: vault)] as [SensorNotes.Note] {
+            try SensorNotes.add(note, in: folder.path)
+        }
+        let said = try #require(try SensorNotes(in: folder.path).renames.first)
+        let taken = [SensorRename(sensor: cellar, name: vault, until: since, saidAt: said.saidAt)]
+        let notes = try SensorNotes(in: folder.path, names: [cellar], taken: taken)
+        #expect(notes.strays.isEmpty && notes.serial(of: cellar) == nil && notes.inForce.map(\.sensor) == [vault])
+        #expect(try SensorNotes(in: folder.path, names: [cellar]).serial(of: cellar) == "OLD")
+    }
+
+    @Test func `lines may end in two bytes`() throws {
+        let cellar = try name("cellar")
+        let line = "cellar calibrated from=2026-01-01T00:00:00Z gain_ppm=900000 offset_mpct=0 at=2026-01-01T00:00:00Z\r\n"
+        try Files.replace("\(folder.path)/sensor-notes", with: Array((line + line).utf8))
+        try SensorNotes.add(.calibrated(Calibration(sensor: cellar, from: since, offsetMpct: 1_000)), in: folder.path)
+        let notes = try SensorNotes(in: folder.path)
+        #expect(notes.problem == nil && notes.calibrations.map(\.gainPpm) == [900_000, 900_000, 1_000_000])
+    }
+
     @Test func `a line that an editor left open is closed first`() throws {
         let cellar = try name("cellar")
         try Files.replace("\(folder.path)/sensor-notes", with: Array("cellar undone at=2026-01-01T00:00:00Z".utf8))

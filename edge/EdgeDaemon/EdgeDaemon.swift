@@ -21,10 +21,10 @@ package struct EdgeDaemon {
         let stop = StopSignal(log: log)
         let host = HostIdentity.current()
         let store = try await ReadingStore(path: settings.storePath, host: host, log: log.component("store"))
-        let names = Set(settings.sensors.map(\.name))
-        let found = try? SensorNotes(in: settings.stateFolder, names: names)  // the watch tells why not, and takes them in when they can be read
+        let renamed = await takeNames(store)
+        // The watch tells why not, and takes them in when they can be read.
+        let found = try? SensorNotes(in: settings.stateFolder, names: [], taken: await store.renames)
         let notes = found ?? SensorNotes()
-        let renamed = await takeNames(notes, store)
         let logged = (try? await store.know(notes.calibrations)) ?? Instant(ms: 0)
         let known = found == nil ? Instant(ms: 0) : logged  // said again, they are the same
         let intake = ModelIntake(
@@ -61,7 +61,9 @@ package struct EdgeDaemon {
             Housekeeping(store: store, retention: settings.retention, clock: clock, log: log.component("store")),
         ]
         services += alarms
-        services.append(SensorNotesWatch(folder: settings.stateFolder, names: names, known: known, inbox: inbox, log: log.component("sensors")))
+        services.append(
+            SensorNotesWatch(
+                folder: settings.stateFolder, renames: await store.renames, known: known, inbox: inbox, log: log.component("sensors")))
         for (configured, sensor) in opened {
             let identity = sensor.identity
             let grid = TimeGrid(medianSpacing: identity.spacing ?? settings.samplePeriod)
@@ -111,9 +113,10 @@ package struct EdgeDaemon {
 
     /// Sensors that have another name in the configuration now, and were said to be the same.
     /// - Returns: their new names.
-    private func takeNames(_ notes: SensorNotes, _ store: ReadingStore) async -> Set<SensorName> {
+    private func takeNames(_ store: ReadingStore) async -> Set<SensorName> {
         var taken: Set<SensorName> = []
         do {
+            let notes = try SensorNotes(in: settings.stateFolder, names: Set(settings.sensors.map(\.name)), taken: await store.renames)
             for stray in notes.strays where await !store.knows(stray) {
                 log(.warning, "sensor renamed, but not in the configuration: its series waits", ["sensor": stray.sensor, "name": stray.name])
             }
@@ -123,7 +126,8 @@ package struct EdgeDaemon {
                     log(.error, "sensor not renamed: both names have readings of the same time", ["sensor": rename.sensor, "name": rename.name])
                     continue
                 }
-                let calibratedSince = notes.calibrations.filter { [rename.sensor, rename.name].contains($0.sensor) }.map(\.from).min()
+                let before = await store.renames
+                let calibratedSince = notes.calibrations.filter { [rename.sensor, rename.name].contains(before.renamed($0).sensor) }.map(\.from).min()
                 try await store.rename(rename.sensor, to: rename.name, saidAt: rename.saidAt, calibratedSince: calibratedSince)
                 taken.insert(rename.name)
                 log(.info, "sensor renamed: its series goes on", ["sensor": rename.sensor, "name": rename.name])

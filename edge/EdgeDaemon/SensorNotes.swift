@@ -37,11 +37,13 @@ package struct SensorNotes: Sendable {
 
     package init() {}
 
-    /// - Parameter names: that sensors have in the configuration; a name that is neither among them nor was given up for one that is
-    ///   was never taken. `nil`: all are taken for granted.
+    /// - Parameters:
+    ///   - names: that sensors have in the configuration. A name that is neither among them, nor was given up for one that is, nor was
+    ///     taken is a stray. `nil`: there are none.
+    ///   - taken: names that the store has taken.
     /// - Throws: `FileError`.
-    package init(in folder: String, names: Set<SensorName>? = nil) throws {
-        self.init(text: try SensorNotes.text(in: folder), path: SensorNotes.path(folder), names: names)
+    package init(in folder: String, names: Set<SensorName>? = nil, taken: [SensorRename] = []) throws {
+        self.init(text: try SensorNotes.text(in: folder), path: SensorNotes.path(folder), names: names, taken: taken)
     }
 
     /// - Throws: `FileError`.
@@ -49,17 +51,20 @@ package struct SensorNotes: Sendable {
         Files.exists(path(folder)) ? try Files.read(path(folder), limit: limit) : []
     }
 
-    init(text: [UInt8], path: String, names: Set<SensorName>?) {
+    init(text: [UInt8], path: String, names: Set<SensorName>?, taken: [SensorRename]) {
         var lines: [Line] = []
-        let all = String(decoding: text, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
-        for (number, words) in all.enumerated() where !words.isEmpty {
-            if let line = Line(words) { lines.append(line) } else { problem = problem ?? "\(path): line \(number + 1) is not understood" }
+        for (number, bytes) in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
+            // Some editors end lines in two bytes.
+            let words = String(decoding: bytes.last == UInt8(ascii: "\r") ? bytes.dropLast() : bytes, as: UTF8.self)
+            if words.isEmpty { continue }
+            if let line = Line(words[...]) { lines.append(line) } else { problem = problem ?? "\(path): line \(number + 1) is not understood" }
         }
         var ends = names
         for line in lines.reversed() {
             guard case .renamed(let name) = line.said else { continue }
             let rename = Rename(sensor: line.sensor, name: name, saidAt: line.at)
-            guard ends?.contains(name) ?? true else {
+            let isTaken = taken.contains { $0.sensor == rename.sensor && $0.name == name && $0.saidAt == rename.saidAt }
+            guard isTaken || ends?.contains(name) ?? true else {
                 strays.insert(rename, at: 0)
                 continue
             }

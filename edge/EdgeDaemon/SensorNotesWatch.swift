@@ -5,7 +5,7 @@ internal import Runtime
 /// of the configuration's.
 struct SensorNotesWatch: Service {
     let folder: String
-    let names: Set<SensorName>
+    let renames: [SensorRename]  // that have been taken
     let known: Instant  // up to which the log has what was said; long ago where the notes could not be read
     let inbox: Inbox<Sampler.Arrival>
     let log: Log
@@ -13,14 +13,14 @@ struct SensorNotesWatch: Service {
     func run() async throws {
         var through = known
         var text: [UInt8]?
-        var renames: Int?
+        var count: Int?
         var told: String?
         while true {
             do {
                 let now = try SensorNotes.text(in: folder)
                 if now != text {
                     text = now
-                    let notes = SensorNotes(text: now, path: "\(folder)/sensor-notes", names: names)
+                    let notes = SensorNotes(text: now, path: "\(folder)/sensor-notes", names: [], taken: renames)
                     if notes.problem != told, let problem = notes.problem { log(.error, "sensor note passed over", ["error": problem]) }
                     told = notes.problem
                     for calibration in notes.calibrations where calibration.saidAt > through {
@@ -28,8 +28,8 @@ struct SensorNotesWatch: Service {
                         through = calibration.saidAt
                     }
                     let all = notes.renames.count + notes.strays.count
-                    if let renames, all > renames { log(.info, "sensor has a new name: with the next start") }
-                    renames = all
+                    if let count, all > count { log(.info, "sensor has a new name: with the next start") }
+                    count = all
                 }
             } catch let error as FileError {
                 if told == nil { log(.error, "sensor notes cannot be read", ["error": "\(error)"]) }

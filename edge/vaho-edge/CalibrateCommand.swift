@@ -17,7 +17,7 @@ extension Program.Command {
     ) { arguments in
         let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
         let sensor = try settings.configured(arguments.positional[0])
-        let notes = try SensorNotes(in: settings.stateFolder, names: settings.names)
+        let notes = try await settings.sensorNotes()
         if let problem = notes.problem { StandardError.write("vaho-edge calibrate: \(problem), passed over\n") }
         let before = notes.inForce.filter { $0.sensor == sensor }
         let isUndone = arguments.has("undo")
@@ -30,7 +30,7 @@ extension Program.Command {
         } else {
             try SensorNotes.add(.calibrated(try asked(arguments, sensor)), in: settings.stateFolder)
         }
-        history(try SensorNotes(in: settings.stateFolder, names: settings.names).inForce.filter { $0.sensor == sensor }, .table)
+        history(try await settings.sensorNotes().inForce.filter { $0.sensor == sensor }, .table)
         StandardOutput.write("the daemon takes it with its next commit; readings stay as they were said, observations since then are made again\n")
     }
 

@@ -18,7 +18,7 @@ func fixed(_ value: Double?, _ places: Int) -> String { value.flatMap { NumberTe
 private func open(_ arguments: Arguments) async throws -> (EdgeSettings, ReadingStore, [ReadingStore.SensorStatus]) {
     let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
     let store = try await ReadingStore(lookingInto: settings.storePath, log: Log("vaho-edge"))
-    _ = try await store.know((try? SensorNotes(in: settings.stateFolder, names: settings.names).calibrations) ?? [])
+    _ = try await store.know((try? await settings.sensorNotes(store).calibrations) ?? [])
     var statuses = try await store.sensorStatuses()
     if let name = arguments.value("sensor") {
         let known = statuses.map(\.record.sensor.name).joined(separator: ", ")

@@ -19,11 +19,14 @@ extension Program.Command {
         }
         let store = try await ReadingStore(lookingInto: settings.storePath, log: Log("vaho-edge"))
         let known = try await store.sensorStatuses().map(\.record.sensor)
-        let waiting = try SensorNotes(in: settings.stateFolder).renames
+        var waiting: [SensorNotes.Rename] = []
+        for rename in try SensorNotes(in: settings.stateFolder).renames where await !store.knows(rename) { waiting.append(rename) }
         guard known.contains(old) || waiting.contains(where: { $0.name == old }) else {
             throw WrongUse("the store has no series «\(old)»: there are \(known.isEmpty ? "none" : known.map(\.name).joined(separator: ", "))")
         }
-        guard try await !store.overlap(old, new) else {
+        // The daemon looks again, in the order of the notes.
+        let isGivenUp = waiting.contains { $0.sensor == new }
+        if !isGivenUp, try await store.overlap(old, new) {
             throw WrongUse("\(old) and \(new) have readings of the same time: they are two sensors, and cannot become one series")
         }
         try SensorNotes.add(.renamed(old, to: new), in: settings.stateFolder)
@@ -59,8 +62,11 @@ extension Program.Command {
 }
 
 extension EdgeSettings {
-    /// Of the configured sensors; `nil` where the command was called without a configuration.
-    var names: Set<SensorName>? { sensors.isEmpty ? nil : Set(sensors.map(\.name)) }
+    /// - Parameter store: one that is open already.
+    func sensorNotes(_ store: ReadingStore? = nil) async throws -> SensorNotes {
+        let store = if let store { store } else { try? await ReadingStore(lookingInto: storePath, log: Log("vaho-edge", least: .error)) }
+        return try SensorNotes(in: stateFolder, names: sensors.isEmpty ? nil : Set(sensors.map(\.name)), taken: await store?.renames ?? [])
+    }
 
     /// A sensor by its name; where the configuration has sensors, one of them.
     func configured(_ text: String) throws -> SensorName {

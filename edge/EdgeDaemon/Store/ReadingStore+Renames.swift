@@ -5,14 +5,14 @@ internal import SQLite
 /// Sensors that go by another name. Readings keep the name they were given under, for they may have been sent; what the grid made of
 /// them goes over to the new name.
 extension ReadingStore {
-    private static let noted = "rename."  // and when it was said: beside the record, which goes when it has been delivered and is old
+    private static let noted = "rename."  // and when it was said, of which sensor: beside the record, which goes when it has been delivered and is old
 
     func readRenames(_ records: [Record]) throws {
         var known = records.compactMap { if case .rename(let rename) = $0 { rename } else { nil } }
         for (name, value) in try metas(Self.noted) {
             let words = value.split(separator: " ")
             guard words.count == 3, let sensor = SensorName(String(words[0])), let new = SensorName(String(words[1])), let until = Int64(words[2]),
-                let saidAt = Int64(name.dropFirst(Self.noted.utf8.count))
+                let saidAt = Int64(name.dropFirst(Self.noted.utf8.count).prefix { $0 != "." })
             else { continue }
             known.append(SensorRename(sensor: sensor, name: new, until: Instant(ms: until), saidAt: Instant(ms: saidAt)))
         }
@@ -51,7 +51,7 @@ extension ReadingStore {
             try commit {
                 renames = (renames + [rename]).ordered()
                 try insert(.rename(rename))
-                try setMeta(Self.noted + String(saidAt.ms), "\(sensor) \(name) \(until.ms)")
+                try setMeta("\(Self.noted)\(saidAt.ms).\(sensor)", "\(sensor) \(name) \(until.ms)")
                 guard let old else { return }
                 let new = try sensors[name] ?? addSensor(named: name, like: old)
                 sensors[name] = new

@@ -43,7 +43,7 @@ extension ReadingStore {
         case .measured(let other):
             var walls: [Instant: Temperature] = [:]
             if let id = sensors[other] { try forEachObservation(of: id, since: since) { walls[$0.validAt] = $0.temperature } }
-            let newest = walls.keys.max() ?? Instant(ms: 0)
+            let newest = try sensors[other].flatMap { try newestObservation(sensor: $0)?.at } ?? Instant(ms: 0)
             try forEachObservation(of: sensor, since: since) { observation in
                 // What the wall was is on its way, unless it has fallen silent.
                 let ahead = observation.validAt - newest

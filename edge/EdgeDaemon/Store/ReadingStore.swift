@@ -28,7 +28,7 @@ package actor ReadingStore {
     var sensors: [SensorName: Int64] = [:]
     var registered: [SensorName: SensorRecord] = [:]  // by this run: known again after a repair
     var corrections: [ClockCorrection] = []
-    var renames: [SensorRename] = []  // ordered
+    package internal(set) var renames: [SensorRename] = []  // that have been taken, ordered
     /// Of the sensors, by the names that they have now; the notes that they come from are the daemon's, for records leave the log when
     /// they have been delivered.
     package internal(set) var calibrations: [Calibration] = []

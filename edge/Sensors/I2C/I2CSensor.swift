@@ -24,7 +24,7 @@ package actor I2CSensor: Sensor {
                 let device = opened?.device
                 opened = nil
                 guard error.isPassing, tried < I2CSensor.tries else {
-                    throw SensorError("\(place): \(error)\(place.chip.neighbours)", isPassing: error.isPassing)
+                    throw SensorError("\(place): \(error)\(device == nil ? "" : place.chip.neighbours)", isPassing: error.isPassing)
                 }
                 if tried == I2CSensor.tries - 1, let device { try? place.chip.measurement().reset(device) }
             }

@@ -86,7 +86,7 @@ package struct KernelDeviceName: Sendable, Equatable, CustomStringConvertible {
     /// - Parameter text: `bme280`, `bme280@1-0076`, `bme280@spi0.0` or `dht11@4`.
     package init?(_ text: String) {
         let parts = text.split(separator: "@", omittingEmptySubsequences: false).map(String.init)
-        guard (1...2).contains(parts.count), parts.allSatisfy({ !$0.isEmpty && !$0.utf8.contains { $0 == UInt8(ascii: "/") || $0 <= 32 } })
+        guard (1...2).contains(parts.count), parts.allSatisfy({ !$0.isEmpty && !$0.utf8.contains { $0 == UInt8(ascii: "/") || $0 < 32 } })
         else { return nil }
         name = parts[0]
         address = parts.count == 2 ? parts[1] : nil

@@ -26,6 +26,7 @@ package actor KernelSensor: Sensor {
         var unit: HumidityUnit
         var freshAt: ContinuousClock.Instant?  // the driver had its last conversion by then
         var last: Double?  // humidity, in thousandths
+        var wraps = 0  // times in a row that it may have wrapped around zero
         var folder: String { device.folder }
         /// Whether the number still leads to it: another may have come in its place without an error in between.
         var isThere: Bool { KernelDevice(device.interface, folder: folder) == device }
@@ -75,7 +76,9 @@ package actor KernelSensor: Sensor {
             let each = matching.map { "\(interface.rawValue):\(name.name)@\($0.address ?? "?")" }.sorted().joined(separator: ", ")
             throw SensorError("there are \(matching.count) \(interface.rawValue) devices named «\(name)»: say which, \(each)")
         }
-        let others = Set(devices.map { KernelDeviceName(name: $0.name, address: $0.address).description }.filter { !$0.isEmpty }).sorted()
+        let others = Set(
+            devices.filter { !$0.name.isEmpty }.map { KernelDeviceName(name: $0.name, address: $0.address).description }.filter { !$0.isEmpty }
+        ).sorted()
         let there = others.isEmpty ? "there is none" : "there are \(others.joined(separator: ", "))"
         throw SensorError("no \(interface.rawValue) device named «\(name)» below \(folder): \(there)")
     }
@@ -85,7 +88,7 @@ package actor KernelSensor: Sensor {
         var flags = device.traits.flags
         if let freshAt = device.freshAt, now() - freshAt < leastPeriod(device) { flags.insert(.cached) }
         let read = interface == .hwmon ? try attribute("\(folder)/humidity1_input")?.value : try humidityInThousandths(&device)
-        guard var humidity = read else { throw SensorError("\(folder) has no humidity attribute") }
+        guard let humidity = read else { throw SensorError("\(folder) has no humidity attribute") }
         // What stands beside the humidity must not cost it.
         let temperature = try? interface == .hwmon ? attribute("\(folder)/temp1_input")?.value : channel(folder, "in_temp")?.value
         let pressure = interface == .iio ? try? channel(folder, "in_pressure")?.value : nil
@@ -94,8 +97,7 @@ package actor KernelSensor: Sensor {
         if device.traits.saysZeroForNone, humidity == 0, temperature == -50_000 {
             throw SensorError("\(folder) says 0 % at -50 °C, which is how its driver says that it has none", isPassing: true)
         }
-        if device.traits.wrapsAtZero, humidity == 100_000, let last = device.last, last < 10_000 { humidity = 0 }
-        device.last = humidity
+        if hasWrapped(humidity, &device) { flags.insert(.impossible) } else { device.last = humidity }
         guard let mpct = Milli.whole(humidity / 1_000) else { throw SensorError("\(folder) says a humidity of \(humidity), which fits nowhere") }
         let isClamped =
             device.traits.isCut ? mpct == 0 || mpct == 100_000 : device.traits.isLinear && QualityControl.isOverstepped(humidityMpct: mpct)
@@ -104,6 +106,13 @@ package actor KernelSensor: Sensor {
         return Sample(
             humidityMpct: mpct, temperatureMc: temperature.flatMap { Milli.whole($0 / 1_000) }, pressurePa: pressure.flatMap(Self.pascals),
             flags: flags)
+    }
+
+    /// From dry air to 100 % at once is no air's way; when it is said for the fourth time it is believed.
+    private func hasWrapped(_ humidity: Double, _ device: inout Found) -> Bool {
+        let isSuspect = device.traits.wrapsAtZero && humidity == 100_000 && device.last ?? 100_000 < 10_000 && device.wraps < 3
+        device.wraps = isSuspect ? device.wraps + 1 : 0
+        return isSuspect
     }
 
     /// Sooner than this after a conversion the driver says it again: by its traits, or by the period that it has been set to.

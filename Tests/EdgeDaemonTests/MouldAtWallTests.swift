@@ -1,0 +1,36 @@
+@testable import EdgeDaemon
+import Measures
+import Psychrometrics
+import Testing
+
+@Suite struct MouldAtWallTests {
+    /// A room of 60 % at 20 °C with its wall at 11 °C for 60 days, the wall's observations stored after the room's.
+    @Test func `asked after each observation or once, the index beside a measured wall is the same`() async throws {
+        let (room, wall) = (try #require(SensorName("room")), try #require(SensorName("wall")))
+        var indices: [Double] = []
+        for isAskedOften in [true, false] {
+            let folder = try StoreFolder()
+            let store = try await folder.open()
+            let id = try await store.register(SensorRecord(sensor: room, kind: "simulated", step: .seconds(3_600)))
+            try await store.register(SensorRecord(sensor: wall, kind: "simulated", step: .seconds(3_600)))
+            var last = Instant(ms: 0)
+            for hour in 1...(60 * 24) as ClosedRange<Int64> {
+                last = Instant(ms: 1_790_000_000_000 + hour * 3_600_000)
+                for (sensor, humidity, celsius) in [(room, 60.0, 20.0), (wall, 90, 11)] {
+                    let observation = Observation(
+                        validAt: last, humidity: RelativeHumidity(percent: humidity), temperature: Temperature(celsius: celsius))
+                    try await store.append(
+                        [],
+                        outcomes: [
+                            .init(sensor: sensor, observation: observation, through: .key(0), forecast: nil, releaseCounter: 0, issuedAt: last)
+                        ])
+                    if isAskedOften, sensor == room { _ = try await store.mouldIndex(sensor: id, beside: .measured(wall), at: last) }
+                }
+            }
+            indices.append(try #require(try await store.mouldIndex(sensor: id, beside: .measured(wall), at: last)).value)
+            let alone = try await folder.open()  // nothing known yet
+            #expect(try await alone.mouldIndex(sensor: id, beside: nil, at: last)?.value == 0)
+        }
+        #expect(indices[0] == indices[1] && indices[0] > 1)
+    }
+}
