@@ -5,7 +5,8 @@ internal import SQLite
 /// Sensors that go by another name. Readings keep the name they were given under, for they may have been sent; what the grid made of
 /// them goes over to the new name.
 extension ReadingStore {
-    private static let noted = "rename."  // and when it was said, of which sensor: beside the record, which goes when it has been delivered and is old
+    /// And when it was said, of which sensor: beside the record, which goes when it has been delivered and is old.
+    private static let noted = "rename."
 
     func readRenames(_ records: [Record]) throws {
         var known = records.compactMap { if case .rename(let rename) = $0 { rename } else { nil } }
