@@ -216,6 +216,29 @@ private final class Folder {
     }
 }
 
+@Suite struct LateSensorTests {
+    @Test func `a sensor whose record met a full disk is stored with its first reading`() async throws {
+        let store = try await store(readings: 2)
+        try await store.limitPages(to: 1)  // no more than there are
+        var filled = 0
+        while true { do { try await store.append(readings(1, from: filled)) } catch { break }; filled += 1 }
+        await #expect(throws: SQLiteError.self) { for number in 1...100 { try await sensor(store, "late\(number)") } }
+        let known = try await store.sensorStatuses().count
+        let late = try #require(SensorName("late\(known)"))  // the one that was refused
+        await #expect(throws: (any Error).self) { try await store.append(readings(1, from: 900, of: late.name)) }
+        #expect(await store.sensor(named: late) == nil)
+        try await store.limitPages(to: 1 << 20)
+        try await store.append(readings(2, from: 900, of: late.name))
+        let id = try #require(await store.sensor(named: late))
+        #expect(try await store.rawReadings(sensor: id, limit: 9).count == 2)
+        // Its record goes before them.
+        let life = await store.current
+        let rows = try #require(try await store.batch(of: life.epoch, from: life.last - 2, through: life.last, limit: 9)).rows
+        guard case .record(.sensor(let record)) = rows[0] else { return #expect(Bool(false), "\(rows)") }
+        #expect(record.sensor == late && rows.count == 3)
+    }
+}
+
 extension ReadingStore {
     func limitPages(to count: Int) throws { _ = try database.integer("PRAGMA max_page_count = \(count)") }
 }

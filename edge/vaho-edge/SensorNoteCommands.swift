@@ -54,11 +54,11 @@ extension Program.Command {
             "\(sensor) is another part since \(RFC3339.format(ms: from.ms)): calibrations made before end there\(serial.isEmpty ? "" : "; its serial number is noted with the daemon's next start")\n"
         )
     }
+}
 
-    private static func sensorName(_ text: String) throws -> SensorName {
-        guard let sensor = SensorName(text) else { throw WrongUse("«\(text)» is no sensor's name: \(SensorName.rule)") }
-        return sensor
-    }
+private func sensorName(_ text: String) throws -> SensorName {
+    guard let sensor = SensorName(text) else { throw WrongUse("«\(text)» is no sensor's name: \(SensorName.rule)") }
+    return sensor
 }
 
 extension EdgeSettings {
@@ -70,7 +70,7 @@ extension EdgeSettings {
 
     /// A sensor by its name; where the configuration has sensors, one of them.
     func configured(_ text: String) throws -> SensorName {
-        guard let sensor = SensorName(text) else { throw WrongUse("«\(text)» is no sensor's name: \(SensorName.rule)") }
+        let sensor = try sensorName(text)
         if !sensors.isEmpty, !sensors.contains(where: { $0.name == sensor }) {
             throw WrongUse("there is no sensor «\(sensor)» in the configuration: there are \(sensors.map(\.name.name).joined(separator: ", "))")
         }

@@ -79,8 +79,14 @@ extension ReadingStore {
 
     package func sensor(named name: SensorName) -> Int64? { sensors[name] }
 
+    /// Of a sensor whose row is being stored: a record that the disk did not take when the sensor was opened goes before it. Only inside
+    /// a transaction.
     func id(of sensor: SensorName) throws -> Int64 {
-        guard let id = sensors[sensor] else { throw StoreFault("the sensor \(sensor) is not registered") }
+        if let id = sensors[sensor] { return id }
+        guard let record = registered[sensor] else { throw StoreFault("the sensor \(sensor) is not registered") }
+        let id = try upsert(sensor, RecordCoding.bytes(.sensor(record)))
+        try insert(.sensor(record))
+        sensors[sensor] = id
         return id
     }
 

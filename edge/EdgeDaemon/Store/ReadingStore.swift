@@ -135,8 +135,9 @@ package actor ReadingStore {
             switch row {
             case .record(let record): return try self.insert(record)
             case .reading(let taken):
+                let sensor = try id(of: taken.sensor)
                 let key = nextKey().value
-                try insert.bindReading(key: key, sensor: try id(of: taken.sensor), taken.reading)
+                try insert.bindReading(key: key, sensor: sensor, taken.reading)
                 try insert.run()
                 return key
             }
@@ -155,15 +156,15 @@ package actor ReadingStore {
     /// One transaction that gives out sequences; what it gave is taken back when it fails.
     func commit<Result>(_ body: () throws -> Result) throws -> Result {
         try guarded(writes: true) {
-            let before = lives
+            let before = (lives: lives, sensors: sensors)
             do {
                 return try database.transaction {
                     let result = try body()
-                    try saveLives(changedSince: before)
+                    try saveLives(changedSince: before.lives)
                     return result
                 }
             } catch {
-                lives = before
+                (lives, sensors) = before
                 throw error
             }
         }
