@@ -1,10 +1,25 @@
-/// Which sequences of one epoch are settled: disjoint ranges in order, merged where they touch.
+/// A set of sequences of one epoch, kept as disjoint ranges in order, merged where they touch.
+///
+/// Looking a sequence up takes the logarithm of the number of ranges; building and uniting sets is linear after one sort. A client
+/// can choose which sequences it sends, so none of these costs may be quadratic.
 package struct HeldRanges: Sendable, Hashable {
     package private(set) var ranges: [ClosedRange<Int64>]
 
+    /// - Parameter ranges: in any order; they may overlap.
     package init(_ ranges: [ClosedRange<Int64>] = []) {
+        var sorted = ranges
+        if !zip(ranges, ranges.dropFirst()).allSatisfy({ $0.lowerBound <= $1.lowerBound }) { sorted.sort { $0.lowerBound < $1.lowerBound } }
         self.ranges = []
-        for range in ranges { insert(range) }
+        self.ranges.reserveCapacity(sorted.count)
+        for range in sorted { append(range) }
+    }
+
+    /// Adds a range that begins no earlier than the last one.
+    private mutating func append(_ range: ClosedRange<Int64>) {
+        guard let last = ranges.last, range.lowerBound <= last.upperBound || range.lowerBound - 1 == last.upperBound else {
+            return ranges.append(range)
+        }
+        ranges[ranges.count - 1] = last.lowerBound...max(last.upperBound, range.upperBound)
     }
 
     /// The highest sequence up to which nothing is missing; 0 when the first is.
@@ -13,11 +28,15 @@ package struct HeldRanges: Sendable, Hashable {
     /// The ranges above `through`.
     package var above: ArraySlice<ClosedRange<Int64>> { through == 0 ? ranges[...] : ranges.dropFirst() }
 
-    package func contains(_ sequence: Int64) -> Bool { ranges.contains { $0.contains(sequence) } }
+    package func contains(_ sequence: Int64) -> Bool {
+        let place = firstRange(endingAtOrAfter: sequence)
+        return place < ranges.count && ranges[place].contains(sequence)
+    }
 
     package mutating func insert(_ new: ClosedRange<Int64>) {
-        let start = ranges.firstIndex { $0.upperBound >= new.lowerBound - 1 } ?? ranges.endIndex
-        let end = ranges[start...].firstIndex { $0.lowerBound > new.upperBound + 1 } ?? ranges.endIndex
+        let start = firstRange(endingAtOrAfter: new.lowerBound - 1)
+        var end = start
+        while end < ranges.count, ranges[end].lowerBound <= new.upperBound + 1 { end += 1 }
         var merged = new
         if start < end {
             merged = min(new.lowerBound, ranges[start].lowerBound)...max(new.upperBound, ranges[end - 1].upperBound)
@@ -26,35 +45,56 @@ package struct HeldRanges: Sendable, Hashable {
     }
 
     package mutating func remove(_ gone: ClosedRange<Int64>) {
-        ranges = ranges.flatMap { range -> [ClosedRange<Int64>] in
-            guard range.overlaps(gone) else { return [range] }
-            var rest: [ClosedRange<Int64>] = []
-            if range.lowerBound < gone.lowerBound { rest.append(range.lowerBound...(gone.lowerBound - 1)) }
-            if range.upperBound > gone.upperBound { rest.append((gone.upperBound + 1)...range.upperBound) }
-            return rest
-        }
+        let start = firstRange(endingAtOrAfter: gone.lowerBound)
+        var end = start
+        while end < ranges.count, ranges[end].lowerBound <= gone.upperBound { end += 1 }
+        guard start < end else { return }
+        var rest: [ClosedRange<Int64>] = []
+        if ranges[start].lowerBound < gone.lowerBound { rest.append(ranges[start].lowerBound...(gone.lowerBound - 1)) }
+        if ranges[end - 1].upperBound > gone.upperBound { rest.append((gone.upperBound + 1)...ranges[end - 1].upperBound) }
+        ranges.replaceSubrange(start..<end, with: rest)
     }
 
     package func union(_ other: HeldRanges) -> HeldRanges {
-        var both = self
-        for range in other.ranges { both.insert(range) }
+        var both = HeldRanges()
+        both.ranges.reserveCapacity(ranges.count + other.ranges.count)
+        var (mine, theirs) = (ranges[...], other.ranges[...])
+        while let next = mine.first {
+            while let range = theirs.first, range.lowerBound < next.lowerBound {
+                both.append(range)
+                theirs = theirs.dropFirst()
+            }
+            both.append(next)
+            mine = mine.dropFirst()
+        }
+        for range in theirs { both.append(range) }
         return both
     }
 
     /// The parts of `range` that are held, in order.
     package func held(in range: ClosedRange<Int64>) -> [ClosedRange<Int64>] {
-        ranges.filter { $0.overlaps(range) }.map { $0.clamped(to: range) }
+        ranges[firstRange(endingAtOrAfter: range.lowerBound)...].prefix { $0.lowerBound <= range.upperBound }.map { $0.clamped(to: range) }
     }
 
     /// The parts of `range` that are not held, in order.
     package func missing(in range: ClosedRange<Int64>) -> [ClosedRange<Int64>] {
         var gaps: [ClosedRange<Int64>] = []
         var next = range.lowerBound
-        for held in ranges where held.upperBound >= range.lowerBound && held.lowerBound <= range.upperBound {
+        for held in held(in: range) {
             if held.lowerBound > next { gaps.append(next...(held.lowerBound - 1)) }
-            next = max(next, held.upperBound + 1)
+            next = held.upperBound + 1
         }
         if next <= range.upperBound { gaps.append(next...range.upperBound) }
         return gaps
+    }
+
+    /// The place of the first range that does not end before a sequence; `ranges.count` when all do.
+    private func firstRange(endingAtOrAfter sequence: Int64) -> Int {
+        var (low, high) = (0, ranges.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if ranges[middle].upperBound < sequence { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 }
