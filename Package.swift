@@ -80,7 +80,7 @@ let package = Package(
             core + ["Sensors", "Simulation", "Runtime", "Console", "SQLite", "Deflate", "HTTPClient", "HTTPServer", "Signing", "Page"],
             settings: small),
         .executableTarget(
-            name: "vaho-edge", dependencies: core + ["Sensors", "EdgeDaemon", "Runtime", "Console", "Signing"], path: "edge/vaho-edge",
+            name: "vaho-edge", dependencies: core + ["Sensors", "EdgeDaemon", "Runtime", "Console", "Signing", "HTTPClient"], path: "edge/vaho-edge",
             swiftSettings: small),
 
         // The cloud.
@@ -91,7 +91,8 @@ let package = Package(
             exclude: ["Archive", "Learning", "Pipeline", "vaho-cloud"], sources: ["API"], resources: [.embedInCode("openapi.json")],
             swiftSettings: features),
         .executableTarget(
-            name: "vaho-cloud", dependencies: core + ["API", "Archive", "Learning", "Pipeline", "Runtime", "Console", "Signing", "HTTPServer"],
+            name: "vaho-cloud",
+            dependencies: core + ["API", "Archive", "Learning", "Pipeline", "Runtime", "Console", "Signing", "HTTPServer", "HTTPClient"],
             path: "cloud/vaho-cloud", swiftSettings: features),
 
         .executableTarget(
@@ -123,7 +124,7 @@ let package = Package(
                 "HTTPServer",
                 "Signing", "Sensors", "Simulation", "EdgeDaemon",
             ]),
-        tests("ArchiveTests", ["Measures", "Observing", "Wire", "SQLite", "Archive"]),
+        tests("ArchiveTests", ["Measures", "Observing", "Runtime", "Wire", "SQLite", "Archive"]),
         tests("PipelineTests", ["Examples", "Measures", "Text", "Observing", "Forecasting", "Releases", "Wire", "Signing", "Archive", "Pipeline"]),
         tests("APITests", ["Examples", "Measures", "Wire", "API"]),
         tests(

@@ -12,7 +12,8 @@
 static inline struct MHD_Daemon *cmhd_start(
     const char *address, uint16_t port, unsigned threads, unsigned connections, unsigned timeout_seconds,
     size_t connection_memory, const char *certificate, const char *key,
-    MHD_AccessHandlerCallback access, MHD_RequestCompletedCallback completed, MHD_NotifyConnectionCallback connected, void *context) {
+    MHD_AccessHandlerCallback access, MHD_RequestCompletedCallback completed, MHD_NotifyConnectionCallback connected,
+    void *(*requestLine)(void *context, const char *uri, struct MHD_Connection *connection), void *context) {
     struct sockaddr_in v4; struct sockaddr_in6 v6; struct sockaddr *bound;
     memset(&v4, 0, sizeof v4); memset(&v6, 0, sizeof v6);
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
@@ -34,7 +35,7 @@ static inline struct MHD_Daemon *cmhd_start(
     return MHD_start_daemon(
         flags, port, NULL, NULL, access, context,
         MHD_OPTION_SOCK_ADDR, bound, MHD_OPTION_NOTIFY_COMPLETED, completed, context,
-        MHD_OPTION_NOTIFY_CONNECTION, connected, context,
+        MHD_OPTION_NOTIFY_CONNECTION, connected, context, MHD_OPTION_URI_LOG_CALLBACK, requestLine, context,
         MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT, connections,
         MHD_OPTION_CONNECTION_TIMEOUT, timeout_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, connection_memory,
         MHD_OPTION_ARRAY, (certificate && key) ? tls : none, MHD_OPTION_END);
@@ -53,6 +54,14 @@ static inline int cmhd_peer(struct MHD_Connection *connection, char *text, unsig
         inet_ntop(AF_INET6, &((struct sockaddr_in6 *)info->client_addr)->sin6_addr, text, length);
     info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     return info ? info->connect_fd : -1;
+}
+// Sends bytes that the kernel takes at once, past libmicrohttpd, to a connection that is about to be cut.
+static inline void cmhd_say(int descriptor, const char *bytes, size_t count) {
+    if (descriptor >= 0) (void)!send(descriptor, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+// A response over memory that `release(owner)` gives back when the last byte has been sent.
+static inline struct MHD_Response *cmhd_response(const void *bytes, size_t count, void (*release)(void *owner), void *owner) {
+    return MHD_create_response_from_buffer_with_free_callback_cls(count, (void *)bytes, release, owner);
 }
 static inline void cmhd_cut(int descriptor) { if (descriptor >= 0) shutdown(descriptor, SHUT_RDWR); }
 static inline void cmhd_close(int descriptor) { if (descriptor >= 0) close(descriptor); }

@@ -55,7 +55,9 @@ package struct Program: Sendable {
         let pair = words.prefix(2).joined(separator: " ")
         guard let command = commands.first(where: { $0.name == pair }) ?? commands.first(where: { $0.name == first }) else {
             let nearest = NearestWord.of(pair, in: commands.map(\.name)) ?? NearestWord.of(first, in: commands.map(\.name))
-            StandardError.write("\(name): «\(first)» is not a command\(nearest.map { ": did you mean «\($0)»?" } ?? ""); \(name) --help lists them\n")
+            StandardError.write(
+                "\(name): «\(PrintableText.line(first, limit: 80))» is not a command\(nearest.map { ": did you mean «\($0)»?" } ?? ""); \(name) --help lists them\n"
+            )
             return 2
         }
         let rest = words.dropFirst(command.name == pair ? 2 : 1)
@@ -67,12 +69,12 @@ package struct Program: Sendable {
             try await command.run(Arguments(rest, options: command.options, positional: command.positional))
             return 0
         } catch let error as WrongUse {
-            StandardError.write("\(name) \(command.name): \(error)\n")
+            StandardError.write("\(name) \(command.name): \(PrintableText.text("\(error)"))\n")
             return 2
         } catch is CancellationError {
             return 0
         } catch {
-            StandardError.write("\(name) \(command.name): \(error)\n")
+            StandardError.write("\(name) \(command.name): \(PrintableText.text("\(error)"))\n")
             return 1
         }
     }

@@ -13,23 +13,24 @@ package struct Settings {
         values = file.merging(environment.filter { $0.key.hasPrefix("VAHO_") }) { _, environment in environment }
     }
 
-    /// Lines `KEY=VALUE`; blank ones and those beginning with `#` are skipped.
-    package static func parse(file text: String, path: String) throws(WrongUse) -> [String: String] {
+    /// Lines `KEY=VALUE`; blank ones and those beginning with `#` are skipped. A key that comes twice is an error: one of the two would
+    /// be passed over in silence.
+    package static func parse(file bytes: [UInt8], path: String) throws(WrongUse) -> [String: String] {
         var values: [String: String] = [:]
         var problems: [String] = []
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let trimmed = trim(String(line))
+        for (index, line) in TextLines.split(bytes).enumerated() {
+            let trimmed = trim(line)
             guard !trimmed.isEmpty, trimmed.utf8.first != 35 else { continue }
             let parts = trimmed.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map { trim(String($0)) }
             guard parts.count == 2, parts[0].hasPrefix("VAHO_") else {
-                problems.append("\(path):\(index + 1): expected VAHO_NAME=value, «\(trimmed)» stands there")
+                problems.append("\(path):\(index + 1): expected VAHO_NAME=value, «\(PrintableText.line(trimmed, limit: 80))» stands there")
                 continue
             }
             var value = parts[1]
             if value.utf8.count >= 2, let quote = value.first, quote == "\"" || quote == "'", value.last == quote {
                 value = String(value.dropFirst().dropLast())
             }
-            values[parts[0]] = value
+            if values.updateValue(value, forKey: parts[0]) != nil { problems.append("\(path):\(index + 1): \(parts[0]) is set twice in this file") }
         }
         guard problems.isEmpty else { throw WrongUse(problems.joined(separator: "\n")) }
         return values

@@ -22,6 +22,7 @@ package struct Table {
 
     package init(_ columns: [Column]) { self.columns = columns }
 
+    /// - Parameter cells: may hold text from outside; on a terminal it stays within its line.
     package mutating func row(_ cells: [String]) { rows.append(cells) }
 
     package func write(_ format: OutputFormat) {
@@ -34,6 +35,7 @@ package struct Table {
 
     /// A terminal's lines; a cell's width is its count of characters.
     package var text: String {
+        let rows = rows.map { $0.map { PrintableText.line($0, limit: 1_000) } }
         let widths = columns.indices.map { index in
             rows.reduce(columns[index].title.count) { max($0, $1[index].count) }
         }

@@ -15,8 +15,11 @@ package struct Comparison: Sendable {
 
     /// The last 15 % of a series: what neither has learnt from.
     package static func bins(of series: GriddedSeries) -> Range<Int> { learntBins(of: series).upperBound..<series.bins }
-    /// What a candidate may learn from.
-    package static func learntBins(of series: GriddedSeries) -> Range<Int> { 0..<(series.bins * 85 / 100) }
+    /// What a candidate may learn from. The share is one of the observations, not of the time they span.
+    package static func learntBins(of series: GriddedSeries) -> Range<Int> {
+        let first = series.observations[min(series.observations.count - 1, series.observations.count * 85 / 100)]
+        return 0..<series.bin(of: first.validAt)
+    }
 
     /// Both with what a device would have learnt on the way.
     /// - Parameter champion: `nil` for the damped anomaly of devices without a release.

@@ -2,38 +2,78 @@ package import Measures
 package import Observing
 
 /// A whole series on its grid, for training: bin by bin, `nan` where nothing was observed.
+///
+/// Its memory follows its observations and not the time they span: one reading of 1976 beside those of today costs nothing.
 package struct GriddedSeries: Sendable {
     package let name: String
     package let grid: TimeGrid
     package let observations: [Observation]  // strictly increasing
     package let start: Instant
-    private let humidity: [Float]
+    package let bins: Int  // from the first observation to the last
+    private let pieces: [Piece]  // in order
+
+    /// Consecutive bins without a long gap.
+    private struct Piece: Sendable {
+        let first: Int
+        var humidity: [Float]
+    }
+
+    /// A longer gap begins a new piece: empty bins are at most so many times the observations.
+    private static let longestGap = 16
 
     /// - Parameter observations: in any order; of two for one bin the first counts.
-    /// - Returns: `nil` for none, or where they span more than a hundred years.
+    /// - Returns: `nil` for none.
     package init?(name: String, grid: TimeGrid, observations: [Observation]) {
         var ordered: [Observation] = []
+        ordered.reserveCapacity(observations.count)
         for observation in observations.sorted(by: { $0.validAt < $1.validAt }) where observation.validAt != ordered.last?.validAt {
             ordered.append(observation)
         }
         guard let first = ordered.first, let last = ordered.last else { return nil }
-        let bins = (last.validAt - first.validAt).ms / grid.step.ms + 1
-        guard bins <= 100 * 366 * 144 else { return nil }
-        var humidity = [Float](repeating: .nan, count: Int(bins))
+        let stepMs = grid.step.ms
+        var pieces: [Piece] = []
         for observation in ordered {
-            humidity[Int((observation.validAt - first.validAt).ms / grid.step.ms)] = Float(observation.humidity.percent)
+            let bin = Int((observation.validAt - first.validAt).ms / stepMs)
+            let humidity = Float(observation.humidity.percent)
+            let end = pieces.last.map { $0.first + $0.humidity.count } ?? -1
+            if pieces.isEmpty || bin - end > GriddedSeries.longestGap {
+                pieces.append(Piece(first: bin, humidity: [humidity]))
+            } else if bin < end {
+                pieces[pieces.count - 1].humidity[bin - pieces[pieces.count - 1].first] = humidity
+            } else {
+                pieces[pieces.count - 1].humidity.append(contentsOf: repeatElement(.nan, count: bin - end))
+                pieces[pieces.count - 1].humidity.append(humidity)
+            }
         }
-        (self.name, self.grid, self.observations, start, self.humidity) = (name, grid, ordered, first.validAt, humidity)
+        (self.name, self.grid, self.observations, start, self.pieces) = (name, grid, ordered, first.validAt, pieces)
+        bins = Int((last.validAt - first.validAt).ms / stepMs) + 1
     }
 
-    package var bins: Int { humidity.count }
     package func bin(of instant: Instant) -> Int { Int((instant - start).ms / grid.step.ms) }
+
     /// In %, `nan` where nothing was observed or beyond the ends.
-    package func humidity(bin: Int) -> Double { humidity.indices.contains(bin) ? Double(humidity[bin]) : .nan }
+    package func humidity(bin: Int) -> Double {
+        // Most series are one piece.
+        var place = 0
+        if pieces.count > 1 {
+            var (low, high) = (0, pieces.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if pieces[middle].first <= bin { low = middle + 1 } else { high = middle }
+            }
+            place = max(0, low - 1)
+        }
+        let index = bin - pieces[place].first
+        return pieces[place].humidity.indices.contains(index) ? Double(pieces[place].humidity[index]) : .nan
+    }
+
     /// The last one observed at a bin or before it, else the first there is: in %.
     package func lastHumidity(notAfter bin: Int) -> Double {
-        var place = min(bin, humidity.count - 1)
-        while place > 0, humidity[place].isNaN { place -= 1 }
-        return Double(humidity[max(0, place)])
+        var (low, high) = (0, observations.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if self.bin(of: observations[middle].validAt) <= bin { low = middle + 1 } else { high = middle }
+        }
+        return Double(Float(observations[max(0, low - 1)].humidity.percent))
     }
 }

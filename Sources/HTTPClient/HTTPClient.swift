@@ -14,6 +14,9 @@ package actor HTTPClient {
         package var certificateAuthorities: String?  // a PEM file in place of the system's
         package var connectTimeoutSeconds = 10
         package var stallSeconds = 20  // slower than 1 byte a second for so long: given up
+        /// A transfer may take so long, and a second more for each so many bytes that have gone or come: one that only drips ends.
+        package var graceSeconds = 30
+        package var leastBytesPerSecond = 1_024
         package var responseLimit = 1 << 20
         package var userAgent: String
         package init(userAgent: String) { self.userAgent = userAgent }
@@ -48,7 +51,7 @@ package actor HTTPClient {
             try Task.checkCancellation()
             let handle = try self.handle ?? Handle(settings)
             self.handle = handle
-            return try handle.perform(request, responseLimit: settings.responseLimit, abort: abort)
+            return try handle.perform(request, settings, abort: abort)
         } onCancel: {
             abort.raise()
         }
@@ -62,10 +65,17 @@ final class AbortFlag: Sendable {
     var isRaised: Bool { raised.load(ordering: .relaxed) }
 }
 
-/// A transfer failed before an answer came: curl's code, its words, the address.
+/// A transfer failed before an answer came: curl's code, its words, the address without user name and password.
 package struct CurlError: Error, CustomStringConvertible {
     package let code: UInt32
     package let message: String
     package let url: String
+
+    init(code: UInt32, message: String, url: String) {
+        self.code = code
+        self.url = URLText.withoutCredentials(url)
+        self.message = message
+    }
+
     package var description: String { "curl \(code): \(message) (\(url))" }
 }

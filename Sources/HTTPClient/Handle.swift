@@ -28,7 +28,7 @@ internal import CCurl
 
     deinit { unsafe curl_easy_cleanup(curl) }
 
-    func perform(_ request: HTTPClient.Request, responseLimit: Int, abort: AbortFlag) throws(CurlError) -> HTTPClient.Response {
+    func perform(_ request: HTTPClient.Request, _ settings: HTTPClient.Settings, abort: AbortFlag) throws(CurlError) -> HTTPClient.Response {
         try set(CURLOPT_URL, request.url)
         var list: UnsafeMutablePointer<curl_slist>?
         defer { unsafe curl_slist_free_all(list) }
@@ -39,7 +39,7 @@ internal import CCurl
         }
         try check(unsafe ccurl_set_headers(curl, list), request.url)
 
-        let received = Received(limit: responseLimit, abort: abort)
+        let received = Received(settings, abort: abort)
         var words = [CChar](repeating: 0, count: Int(CURL_ERROR_SIZE))
         let code = withExtendedLifetime(received) { () -> CURLcode in
             let context = unsafe Unmanaged.passUnretained(received).toOpaque()
@@ -47,7 +47,7 @@ internal import CCurl
                 unsafe words.withUnsafeMutableBufferPointer { buffer in
                     var code = unsafe ccurl_set_write(curl, Received.takeBody, context)
                     if code == CURLE_OK { code = unsafe ccurl_set_header_reader(curl, Received.takeHeader, context) }
-                    if code == CURLE_OK { code = unsafe ccurl_set_progress(curl, Received.checkAbort, context) }
+                    if code == CURLE_OK { code = unsafe ccurl_set_progress(curl, Received.checkProgress, context) }
                     if code == CURLE_OK { code = unsafe ccurl_set_pointer(curl, CURLOPT_ERRORBUFFER, buffer.baseAddress) }
                     if code == CURLE_OK {
                         code =
@@ -68,7 +68,11 @@ internal import CCurl
         }
         guard code == CURLE_OK else {
             let text = String(decoding: words.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            throw failure(code, request.url, received.isTooLarge ? "the answer is larger than \(responseLimit) bytes" : text)
+            let reason =
+                received.isTooLarge
+                ? "the answer is larger than \(settings.responseLimit) bytes"
+                : received.isTooSlow ? "slower than \(settings.leastBytesPerSecond) bytes a second: given up" : text
+            throw failure(code, request.url, reason)
         }
         var status = 0
         _ = unsafe ccurl_get_long(curl, CURLINFO_RESPONSE_CODE, &status)
@@ -94,12 +98,23 @@ private final class Received {
     var body: [UInt8] = []
     var headers: [String: String] = [:]
     var isTooLarge = false
-    let limit: Int
-    let abort: AbortFlag
+    var isTooSlow = false
+    private let limit: Int
+    private let abort: AbortFlag
+    private let grace: Int
+    private let leastBytesPerSecond: Int
+    private let startedAt = ContinuousClock.now
 
-    init(limit: Int, abort: AbortFlag) {
-        self.limit = limit
+    init(_ settings: HTTPClient.Settings, abort: AbortFlag) {
+        limit = settings.responseLimit
+        (grace, leastBytesPerSecond) = (settings.graceSeconds, settings.leastBytesPerSecond)
         self.abort = abort
+    }
+
+    /// - Parameter bytes: that have gone and come so far.
+    private func isToEnd(after bytes: Int64) -> Bool {
+        isTooSlow = ContinuousClock.now - startedAt > .seconds(Int64(grace) + bytes / Int64(leastBytesPerSecond))
+        return isTooSlow || abort.isRaised
     }
 
     static let takeBody: ccurl_data_callback = { bytes, size, count, context in
@@ -126,8 +141,8 @@ private final class Received {
         return size * count
     }
 
-    static let checkAbort: ccurl_progress_callback = { context, _, _, _, _ in
+    static let checkProgress: ccurl_progress_callback = { context, _, received, _, sent in
         guard let context = unsafe context else { return 0 }
-        return unsafe Unmanaged<Received>.fromOpaque(context).takeUnretainedValue().abort.isRaised ? 1 : 0
+        return unsafe Unmanaged<Received>.fromOpaque(context).takeUnretainedValue().isToEnd(after: Int64(received) + Int64(sent)) ? 1 : 0
     }
 }

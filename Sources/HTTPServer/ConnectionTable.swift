@@ -1,33 +1,63 @@
 internal import CMicroHTTPD
 internal import Synchronization
 
-/// Which connections there are, from where, and since when their request is on its way in.
+/// Which connections there are, from where, and since when each waits for its peer.
 ///
-/// libmicrohttpd's own limit is on silence: one byte now and then would keep a connection for ever.
+/// libmicrohttpd's own limits are on silence and on the number of connections: one byte now and then would keep a connection for
+/// ever, and once all are in use nobody else is let in.
 final class ConnectionTable: Sendable {
     private struct Entry {
         let descriptor: Int32
         let peer: String
-        var readingSince: ContinuousClock.Instant?  // nil: its request is being handled
+        var wait: Wait
+        var since: ContinuousClock.Instant
+        var rank = Rank.silent
+    }
+
+    private enum Wait: Equatable {
+        case request  // for the rest of a request, or the next one
+        case handler
+        case reader(until: ContinuousClock.Instant)  // for the client to take its answer
+    }
+
+    /// Who gives way first when all connections are in use.
+    private enum Rank: Int, Comparable {
+        case silent = 0  // has not sent a whole request yet
+        case served = 1
+        case known = 2  // has shown a token that opens
+        static func < (a: Rank, b: Rank) -> Bool { a.rawValue < b.rawValue }
     }
 
     private let entries = Mutex<(byName: [UInt: Entry], byPeer: [String: Int])>(([:], [:]))
+    private let limits: HTTPLimits
     private let requestTime: Duration
-    private let perAddress: Int
+    /// Connections beyond the limit that libmicrohttpd must still let in, for others to give way to them.
+    static let headroom: UInt32 = 64
 
     init(_ limits: HTTPLimits) {
+        self.limits = limits
         requestTime = .seconds(limits.requestSeconds)
-        perAddress = limits.connectionsPerAddress
     }
 
     /// - Parameter name: the connection's address in memory, its own as long as it lives.
     func began(_ name: UInt, descriptor: Int32, peer: String) {
-        let isTooMany = entries.withLock { entries in
-            entries.byName[name] = Entry(descriptor: descriptor, peer: peer, readingSince: .now)
+        entries.withLock { entries in
+            if entries.byName.count >= Int(limits.connections) { makeRoom(&entries.byName) }
+            entries.byName[name] = Entry(descriptor: descriptor, peer: peer, wait: .request, since: .now)
             entries.byPeer[peer, default: 0] += 1
-            return entries.byPeer[peer, default: 0] > perAddress && !ConnectionTable.isLocal(peer)
+            if entries.byPeer[peer, default: 0] > limits.connectionsPerAddress, !ConnectionTable.isLocal(peer) { cmhd_cut(descriptor) }
         }
-        if isTooMany { cmhd_cut(descriptor) }
+    }
+
+    /// Cuts a sixteenth of the connections that wait for a request, or for a slow reader: those that have shown least, the longest
+    /// waiting first. Several at once, so that a flood of new connections does not look through all others each time.
+    private func makeRoom(_ byName: inout [UInt: Entry]) {
+        let waiting = byName.filter { $0.value.wait != .handler }
+        let order = waiting.sorted { ($0.value.rank, $0.value.since) < ($1.value.rank, $1.value.since) }
+        for (name, entry) in order.prefix(max(1, Int(limits.connections) / 16)) {
+            cmhd_cut(entry.descriptor)
+            byName[name]?.wait = .handler  // it is on its way out: not cut twice
+        }
     }
 
     func ended(_ name: UInt) {
@@ -38,40 +68,56 @@ final class ConnectionTable: Sendable {
         }
     }
 
-    func isHandling(_ name: UInt) { entries.withLock { $0.byName[name]?.readingSince = nil } }
-    func isReading(_ name: UInt) { entries.withLock { $0.byName[name]?.readingSince = .now } }
-
-    /// Ends connections whose request takes too long to come. Under the lock: no socket in the table has been closed yet.
-    func cutSlow() {
-        let limit = ContinuousClock.now - requestTime
+    func isHandling(_ name: UInt, isKnown: Bool) {
         entries.withLock { entries in
-            for entry in entries.byName.values { if let since = entry.readingSince, since < limit { cmhd_cut(entry.descriptor) } }
+            entries.byName[name]?.wait = .handler
+            entries.byName[name]?.rank = isKnown ? .known : .served
         }
     }
+
+    func isReading(_ name: UInt) { set(name, .request) }
+
+    /// An answer of so many bytes is on its way to the client.
+    func isAnswering(_ name: UInt, bytes: Int) {
+        set(name, .reader(until: .now + .seconds(limits.answerSeconds + bytes / limits.answerBytesPerSecond)))
+    }
+
+    func peer(_ name: UInt) -> String { entries.withLock { $0.byName[name]?.peer ?? "" } }
+
+    private func set(_ name: UInt, _ wait: Wait) {
+        entries.withLock { entries in
+            entries.byName[name]?.wait = wait
+            entries.byName[name]?.since = .now
+        }
+    }
+
+    /// Ends connections whose request takes too long to come, or whose answer too long to leave. Under the lock: no socket in the
+    /// table has been closed yet.
+    func cutSlow() {
+        let now = ContinuousClock.now
+        entries.withLock { entries in
+            for entry in entries.byName.values {
+                switch entry.wait {
+                case .request where entry.since + requestTime < now: cmhd_cut(entry.descriptor)
+                case .reader(let until) where until < now: cmhd_cut(entry.descriptor)
+                default: break
+                }
+            }
+        }
+    }
+
+    /// Cuts the connection that has been taking its answer for longest, if that is some seconds: its share of the budget is wanted.
+    func cutSlowestReader() {
+        let limit = ContinuousClock.now - ConnectionTable.patience
+        entries.withLock { entries in
+            let readers = entries.byName.filter { if case .reader = $0.value.wait { $0.value.since < limit } else { false } }
+            guard let slowest = readers.min(by: { $0.value.since < $1.value.since }) else { return }
+            cmhd_cut(slowest.value.descriptor)
+            entries.byName[slowest.key]?.wait = .handler
+        }
+    }
+
+    private static let patience: Duration = .seconds(5)
 
     private static func isLocal(_ peer: String) -> Bool { peer.hasPrefix("127.") || peer == "::1" || peer.hasPrefix("::ffff:127.") }
-}
-
-/// How many bytes of bodies may be in memory at once; those who are not known share a quarter of it.
-final class BodyBudget: Sendable {
-    private let state = Mutex<(known: Int, unknown: Int)>((0, 0))
-    private let limit: Int
-
-    init(_ limit: Int) { self.limit = limit }
-
-    func hasRoom(for bytes: Int, isKnown: Bool) -> Bool {
-        state.withLock { isKnown ? $0.known + $0.unknown + bytes <= limit : $0.unknown + bytes <= limit / 4 }
-    }
-
-    func reserve(_ bytes: Int, isKnown: Bool) -> Bool {
-        state.withLock { state in
-            guard isKnown ? state.known + state.unknown + bytes <= limit : state.unknown + bytes <= limit / 4 else { return false }
-            if isKnown { state.known += bytes } else { state.unknown += bytes }
-            return true
-        }
-    }
-
-    func release(_ bytes: Int, isKnown: Bool) {
-        state.withLock { if isKnown { $0.known -= bytes } else { $0.unknown -= bytes } }
-    }
 }

@@ -7,6 +7,7 @@ internal import Synchronization
 final class Exchange: @unchecked Sendable {
     private let method: String
     private let path: String
+    private let peer: String
     private var query: [String: String] = [:]
     private var headers: [String: String] = [:]
     private var body: [UInt8] = []
@@ -15,14 +16,16 @@ final class Exchange: @unchecked Sendable {
     private var reserved = 0
     private var isKnown = false
     private var hasBegun = false
+    private var answering: HTTPBody?
     private let response = Mutex<HTTPResponse?>(nil)
 
-    init(method: String, path: String) {
+    init(method: String, path: String, peer: String) {
         self.method = method
         self.path = path
+        self.peer = peer
     }
 
-    func query(_ name: String, _ value: String) { if query.count < 64 { query[name] = value } }
+    func query(_ name: String, _ value: String) { query[name] = value }
     func header(_ name: String, _ value: String) { if headers.count < 100 { headers[name.lowercased()] = value } }
     private var declaredLength: Int? { headers["content-length"].flatMap(Int.init) }
 
@@ -47,7 +50,21 @@ final class Exchange: @unchecked Sendable {
     func completed(_ context: ServerContext) {
         context.budget.release(reserved, isKnown: isKnown)
         reserved = 0
+        if let answering { context.answers.release(answering) }
+        answering = nil
         if hasBegun { context.sent() }
+    }
+
+    /// Takes a share of the budget for answers until `completed`.
+    /// - Returns: the response, or a small one where there is no room for it now.
+    func admitted(_ response: HTTPResponse, _ context: ServerContext) -> HTTPResponse {
+        guard answering == nil else { return response }
+        guard context.answers.reserve(response.body) else {
+            context.connections.cutSlowestReader()
+            return context.answersFull()
+        }
+        answering = response.body
+        return response
     }
 
     /// - Returns: the response, or `nil` when the connection has been suspended until there is one.
@@ -56,17 +73,16 @@ final class Exchange: @unchecked Sendable {
         if isTooLarge { return context.tooLarge() }
         if isOverBudget { return context.overBudget() }
         guard !hasBegun else { return nil }
-        guard context.begin() else { return context.refused(503, "the server is stopping: try again") }
+        guard let number = context.begin() else { return context.refused(503, "the server is stopping: try again") }
         hasBegun = true
         context.willSend()
-        context.connections.isHandling(UInt(bitPattern: connection))
+        context.connections.isHandling(UInt(bitPattern: connection), isKnown: isKnown)
         unsafe MHD_suspend_connection(connection)
         nonisolated(unsafe) let suspended = unsafe connection  // resumed exactly once, below; it lives until then
-        Task {
-            let answer = await handle(context)
+        context.start(number) {
+            let answer = await self.handle(context)
             self.response.withLock { $0 = answer }
             unsafe MHD_resume_connection(suspended)
-            context.end()
         }
         return nil
     }
@@ -75,21 +91,23 @@ final class Exchange: @unchecked Sendable {
 extension Exchange {
     /// Runs in the handler's task; libmicrohttpd leaves the exchange alone until that has answered.
     private func handle(_ context: ServerContext) async -> HTTPResponse {
-        let packed = body.count
-        let request: HTTPRequest
-        switch ContentCoding.expanded(body, headers["content-encoding"], context) {
-        case .refused(let response): return response
-        case .body(let expanded):
-            // What it grew by counts like what came.
-            let growth = expanded.count - packed
-            guard growth <= 0 || context.budget.reserve(growth, isKnown: isKnown) else { return context.overBudget() }
-            reserved += max(0, growth)
-            request = HTTPRequest(method: method, path: path, query: query, headers: headers, body: expanded)
+        let hasBody = !body.isEmpty
+        let request = HTTPRequest(method: method, path: path, query: query, headers: headers, peer: peer) { () throws(BodyRefusal) in
+            try self.unpacked(context)
         }
-        body = []
         var response = await context.handler(request)
-        if packed > 0 { response.headers.append(ContentCoding.accepted) }
+        body = []
+        if hasBody { response.headers.append(ContentCoding.accepted) }
         return response
+    }
+
+    private func unpacked(_ context: ServerContext) throws(BodyRefusal) -> [UInt8] {
+        let expanded = try ContentCoding.expanded(body, headers["content-encoding"], context)
+        // What it grew by counts like what came.
+        let growth = expanded.count - body.count
+        guard growth <= 0 || context.budget.reserve(growth, isKnown: isKnown) else { throw BodyRefusal(response: context.overBudget()) }
+        reserved += max(0, growth)
+        return expanded
     }
 }
 
@@ -99,13 +117,14 @@ let acceptRequest: MHD_AccessHandlerCallback = { contextPointer, connection, url
     else { return .NO }
     let context = unsafe Unmanaged<ServerContext>.fromOpaque(contextPointer).takeUnretainedValue()
     guard let known = unsafe state.pointee else {
-        let exchange = unsafe Exchange(method: String(cString: method), path: String(cString: url))
+        let peer = context.connections.peer(UInt(bitPattern: connection))
+        let exchange = unsafe Exchange(method: String(cString: method), path: String(cString: url), peer: peer)
         let pointer = unsafe Unmanaged.passRetained(exchange).toOpaque()  // released in requestCompleted
         unsafe state.pointee = pointer
         unsafe MHD_get_connection_values(connection, .HEADER_KIND, takeHeader, pointer)
         unsafe MHD_get_connection_values(connection, .GET_ARGUMENT_KIND, takeQuery, pointer)
         guard let refusal = exchange.begin(context) else { return .YES }
-        return unsafe queue(refusal, on: connection)
+        return unsafe queue(refusal, of: exchange, on: connection, context)
     }
     let exchange = unsafe Unmanaged<Exchange>.fromOpaque(known).takeUnretainedValue()
     if unsafe count.pointee > 0 {
@@ -114,7 +133,17 @@ let acceptRequest: MHD_AccessHandlerCallback = { contextPointer, connection, url
         return .YES
     }
     guard let response = exchange.finish(connection, context) else { return .YES }
-    return unsafe queue(response, on: connection)
+    return unsafe queue(response, of: exchange, on: connection, context)
+}
+
+/// Sees each request line before libmicrohttpd takes it apart: that one leaves a request with hundreds of parameters unanswered.
+let requestLine: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<CChar>?, OpaquePointer?) -> UnsafeMutableRawPointer? = {
+    contextPointer, uri, connection in
+    guard let contextPointer = unsafe contextPointer, let uri = unsafe uri, let connection = unsafe connection else { return nil }
+    let context = unsafe Unmanaged<ServerContext>.fromOpaque(contextPointer).takeUnretainedValue()
+    let query = unsafe String(cString: uri).utf8.drop { $0 != UInt8(ascii: "?") }
+    if query.count(where: { $0 == UInt8(ascii: "&") }) >= context.limits.queryParameters { context.refuseParameters(of: connection) }
+    return nil
 }
 
 let connectionChanged: MHD_NotifyConnectionCallback = { contextPointer, connection, _, change in
@@ -150,13 +179,17 @@ private let takeQuery: MHD_KeyValueIterator = { pointer, _, name, value in
     return .YES
 }
 
-private func queue(_ response: HTTPResponse, on connection: OpaquePointer) -> MHD_Result {
-    let made = unsafe response.body.withUnsafeBytes { bytes in
-        // MUST_COPY: the array is gone before the last byte is sent. The pointer is not written through.
-        unsafe MHD_create_response_from_buffer(bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress), .RESPMEM_MUST_COPY)
+private func queue(_ wanted: HTTPResponse, of exchange: Exchange, on connection: OpaquePointer, _ context: ServerContext) -> MHD_Result {
+    let response = exchange.admitted(wanted, context)
+    let owner = unsafe Unmanaged.passRetained(response.body)  // released when the response has been sent, or could not be made
+    let made = unsafe cmhd_response(
+        response.body.pointer, response.body.count, { unsafe $0.map { unsafe Unmanaged<HTTPBody>.fromOpaque($0).release() } }, owner.toOpaque())
+    guard let made = unsafe made else {
+        unsafe owner.release()
+        return .NO
     }
-    guard let made = unsafe made else { return .NO }
     defer { unsafe MHD_destroy_response(made) }
     for (name, value) in response.headers { unsafe MHD_add_response_header(made, name, value) }
+    context.connections.isAnswering(UInt(bitPattern: connection), bytes: response.body.count)
     return unsafe MHD_queue_response(connection, UInt32(response.status), made)
 }

@@ -38,11 +38,12 @@ package struct HTTPServerError: Error, CustomStringConvertible {
         refused: @escaping @Sendable (_ status: Int, _ detail: String) -> HTTPResponse,
         isKnown: @escaping @Sendable (_ headers: [String: String]) -> Bool = { _ in true }, handler: @escaping Handler
     ) throws(HTTPServerError) {
-        let context = ServerContext(limits: limits, handler: handler, refused: refused, isKnown: isKnown)
+        let context = ServerContext(limits: limits, isPlain: tls == nil, handler: handler, refused: refused, isKnown: isKnown)
         self.context = context
         let started = unsafe cmhd_start(
-            address, port, limits.threads, limits.connections, limits.idleSeconds, limits.headerBytes,
-            tls?.certificate, tls?.key, acceptRequest, requestCompleted, connectionChanged, Unmanaged.passUnretained(context).toOpaque())
+            address, port, limits.threads, limits.connections + ConnectionTable.headroom, limits.idleSeconds, limits.headerBytes,
+            tls?.certificate, tls?.key, acceptRequest, requestCompleted, connectionChanged, requestLine,
+            Unmanaged.passUnretained(context).toOpaque())
         guard let started = unsafe started else {
             let code = errno
             let reason =
@@ -63,7 +64,7 @@ package struct HTTPServerError: Error, CustomStringConvertible {
         unsafe sweeper.activate()
     }
 
-    /// Takes no more connections, waits for the running handlers, then closes all. Idempotent.
+    /// Takes no more connections, gives the running handlers half a second, cancels those that are left, then closes all. Idempotent.
     package func stop() async {
         guard !isStopped.exchange(true, ordering: .relaxed) else { return }
         unsafe sweeper.cancel()
@@ -78,73 +79,5 @@ package struct HTTPServerError: Error, CustomStringConvertible {
     deinit {
         unsafe sweeper.cancel()
         if !isStopped.load(ordering: .relaxed) { unsafe MHD_stop_daemon(daemon) }
-    }
-}
-
-/// Shared by all connections of a server.
-final class ServerContext: Sendable {
-    let limits: HTTPLimits
-    let handler: HTTPServer.Handler
-    let refused: @Sendable (Int, String) -> HTTPResponse
-    let isKnown: @Sendable ([String: String]) -> Bool
-    let connections: ConnectionTable
-    let budget: BodyBudget
-    private let running = Mutex<(count: Int, isClosed: Bool, waiter: CheckedContinuation<Void, Never>?)>((0, false, nil))
-    private let unsent = Atomic(0)  // responses that are still on their way
-
-    init(
-        limits: HTTPLimits, handler: @escaping HTTPServer.Handler, refused: @escaping @Sendable (Int, String) -> HTTPResponse,
-        isKnown: @escaping @Sendable ([String: String]) -> Bool
-    ) {
-        self.isKnown = isKnown
-        connections = ConnectionTable(limits)
-        budget = BodyBudget(limits.budgetBytes)
-        self.limits = limits
-        self.handler = handler
-        self.refused = refused
-    }
-
-    func tooLarge() -> HTTPResponse { refused(413, "the body is larger than \(limits.bodyBytes) bytes: send less at a time") }
-
-    func overBudget() -> HTTPResponse {
-        var response = refused(503, "too much is being received already: send this again later")
-        response.headers.append(("Retry-After", "5"))
-        return response
-    }
-
-    /// - Returns: false when the server is stopping and no handler may begin.
-    func begin() -> Bool {
-        running.withLock { state in
-            if !state.isClosed { state.count += 1 }
-            return !state.isClosed
-        }
-    }
-
-    func end() {
-        let waiter = running.withLock { state -> CheckedContinuation<Void, Never>? in
-            state.count -= 1
-            return state.count == 0 ? state.waiter.take() : nil
-        }
-        waiter?.resume()
-    }
-
-    func willSend() { unsent.add(1, ordering: .relaxed) }
-    func sent() { unsent.subtract(1, ordering: .relaxed) }
-
-    /// Returns when every response has left, or after a second: a client that does not read must not hold up the stop.
-    func flushed() async {
-        for _ in 0..<50 where unsent.load(ordering: .relaxed) > 0 { try? await Task.sleep(for: .milliseconds(20)) }
-    }
-
-    /// Lets no handler begin, and returns when none runs.
-    func drained() async {
-        await withCheckedContinuation { continuation in
-            let isIdle = running.withLock { state in
-                state.isClosed = true
-                if state.count > 0 { state.waiter = continuation }
-                return state.count == 0
-            }
-            if isIdle { continuation.resume() }
-        }
     }
 }

@@ -1,49 +1,97 @@
+internal import Deflate
+
 package struct HTTPRequest: Sendable {
     package let method: String
     package let path: String  // percent-decoded
     package let query: [String: String]
     package let headers: [String: String]  // names in lower case
-    package let body: [UInt8]
+    package let peer: String  // the address it came from; empty where that cannot be told
+    private let content: @Sendable () throws(BodyRefusal) -> [UInt8]
 
-    package init(method: String, path: String, query: [String: String] = [:], headers: [String: String] = [:], body: [UInt8] = []) {
+    package init(method: String, path: String, query: [String: String] = [:], headers: [String: String] = [:], peer: String = "", body: [UInt8] = [])
+    {
+        self.init(method: method, path: path, query: query, headers: headers, peer: peer) { () throws(BodyRefusal) in body }
+    }
+
+    init(
+        method: String, path: String, query: [String: String], headers: [String: String], peer: String,
+        content: @escaping @Sendable () throws(BodyRefusal) -> [UInt8]
+    ) {
         self.method = method
         self.path = path
         self.query = query
         self.headers = headers
-        self.body = body
+        self.peer = peer
+        self.content = content
     }
+
+    /// The body, unpacked now: nobody has spent time on it before it is asked for.
+    /// - Throws: `BodyRefusal` where it is not what its headers say, or too large.
+    package func body() throws(BodyRefusal) -> [UInt8] { try content() }
+}
+
+/// A body cannot be taken; the response says why.
+package struct BodyRefusal: Error {
+    package let response: HTTPResponse
 }
 
 package struct HTTPResponse: Sendable {
     package var status: Int
     package var headers: [(name: String, value: String)]
-    package var body: [UInt8]
+    package let body: HTTPBody
 
-    package init(status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = []) {
+    package init(status: Int, headers: [(name: String, value: String)] = [], body: HTTPBody = .empty) {
         self.status = status
         self.headers = headers
         self.body = body
     }
 
+    package init(status: Int, headers: [(name: String, value: String)] = [], body: [UInt8]) {
+        self.init(status: status, headers: headers, body: HTTPBody(body))
+    }
+
     package init(status: Int = 200, type: String, body: some Collection<UInt8>) {
-        self.init(status: status, headers: [("Content-Type", type)], body: Array(body))
+        self.init(status: status, headers: [("Content-Type", type)], body: HTTPBody(Array(body)))
     }
 }
 
-/// What the server does before a handler is asked.
+/// What a response carries. Many responses may carry the same one: it is in memory once, however slowly its readers read.
+@safe package final class HTTPBody: Sendable {
+    nonisolated(unsafe) private let memory: UnsafeMutableRawBufferPointer  // written in `init` only, freed in `deinit`
+
+    package static let empty = HTTPBody([])
+
+    package init(_ bytes: [UInt8]) {
+        unsafe memory = .allocate(byteCount: bytes.count, alignment: 1)
+        unsafe memory.copyBytes(from: bytes)
+    }
+
+    deinit { unsafe memory.deallocate() }
+
+    package var count: Int { unsafe memory.count }
+    package var bytes: [UInt8] { unsafe Array(memory) }
+    /// Valid as long as the body lives.
+    var pointer: UnsafeRawPointer? { unsafe UnsafeRawPointer(memory.baseAddress) }
+}
+
+/// What the server does before a handler is asked, and what it keeps for those who read slowly.
 package struct HTTPLimits: Sendable {
     package var bodyBytes: Int
-    package var connections: UInt32
+    package var connections: UInt32  // when they are all in use, those that wait longest for a request give way
     package var idleSeconds: UInt32
     package var headerBytes: Int  // per connection: request line and headers
     package var threads: UInt32
     package var budgetBytes: Int  // of all bodies that are being received or handled; beyond it 503
     package var requestSeconds: Int  // for a request to come in whole, idle time before it included
     package var connectionsPerAddress: Int  // from other hosts; a proxy on this one has no limit of its own
+    package var queryParameters = 64  // beyond them 400
+    package var answerBytes: Int  // of all answers that are on their way; beyond it 503
+    package var answerSeconds = 30  // for an answer to leave, and a second more for each `answerBytesPerSecond`
+    package var answerBytesPerSecond = 16_384
 
     package init(
         bodyBytes: Int, connections: UInt32 = 256, idleSeconds: UInt32 = 30, headerBytes: Int = 16_384, threads: UInt32 = 1,
-        budgetBytes: Int = 1 << 20, requestSeconds: Int = 60, connectionsPerAddress: Int = 64
+        budgetBytes: Int = 1 << 20, requestSeconds: Int = 60, connectionsPerAddress: Int = 64, answerBytes: Int = 8 << 20
     ) {
         self.budgetBytes = budgetBytes
         self.requestSeconds = requestSeconds
@@ -53,5 +101,6 @@ package struct HTTPLimits: Sendable {
         self.idleSeconds = idleSeconds
         self.headerBytes = headerBytes
         self.threads = threads
+        self.answerBytes = answerBytes
     }
 }

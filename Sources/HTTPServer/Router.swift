@@ -35,7 +35,9 @@ package struct Router: Sendable {
                 allowed.append(route.method)
                 continue
             }
-            do { return try await route.answer(request, parameters) } catch { return failed(error) }
+            do { return try await route.answer(request, parameters) } catch let refusal as BodyRefusal { return refusal.response } catch {
+                return failed(error)
+            }
         }
         guard !allowed.isEmpty else { return problem(404, "there is nothing at \(request.path.prefix(200))") }
         var response = problem(405, "\(request.method) is not for \(request.path.prefix(200)): use \(allowed.joined(separator: " or "))")

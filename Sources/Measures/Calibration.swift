@@ -25,10 +25,14 @@ package struct Calibration: Sendable, Hashable {
 
     /// said · gain + offset, to the nearest thousandth, cut to 0 to 100 %. What no air has stays as it is.
     package func corrected(_ mpct: Int32) -> Int32 {
-        guard (-10_000...125_000).contains(mpct) else { return mpct }
+        guard HumidityRange.linear.contains(mpct) else { return mpct }
+        return max(0, min(100_000, scaled(mpct)))
+    }
+
+    private func scaled(_ mpct: Int32) -> Int32 {
         let scaled = Int64(mpct) * Int64(gainPpm)
         let half: Int64 = scaled < 0 ? -500_000 : 500_000
-        return Int32(max(0, min(100_000, (scaled + half) / 1_000_000 + Int64(offsetMpct))))
+        return Int32(clamping: (scaled + half) / 1_000_000 + Int64(offsetMpct))
     }
 
     /// Through two references: what the sensor said there, and what was true, in %.
@@ -46,17 +50,32 @@ package struct Calibration: Sendable, Hashable {
     }
 }
 
+extension Calibration {
+    /// Whether a value is impossible is judged after the calibration: it may bring back what a drifting sensor says beyond 110 %.
+    package func corrected(_ reading: Reading) -> Reading {
+        guard let said = reading.humidityMpct else { return reading }
+        let range = HumidityRange.of(reading.flags)
+        // A value within the range that the driver calls impossible is none, whatever its number.
+        if reading.flags.contains(.impossible), range.contains(said) { return reading }
+        var reading = reading
+        let corrected = scaled(said)
+        if range.contains(corrected) {
+            reading.flags.remove(.impossible)
+            reading.humidityMpct = max(0, min(100_000, corrected))
+        } else {
+            reading.flags.insert(.impossible)
+            reading.humidityMpct = corrected
+        }
+        return reading
+    }
+}
+
 extension [Calibration] {
     /// In the order in which they were said: rows of another epoch may come in another one. What was said at once stays as it was.
     package func ordered() -> Self { enumerated().sorted { ($0.element.saidAt, $0.offset) < ($1.element.saidAt, $1.offset) }.map(\.element) }
 
     /// - Parameter self: ordered.
     package func corrected(_ reading: Reading, of sensor: SensorName) -> Reading {
-        guard let said = reading.humidityMpct, !reading.flags.contains(.impossible),
-            let calibration = last(where: { $0.sensor == sensor && $0.from <= reading.takenAt })
-        else { return reading }
-        var reading = reading
-        reading.humidityMpct = calibration.corrected(said)
-        return reading
+        last { $0.sensor == sensor && $0.from <= reading.takenAt }?.corrected(reading) ?? reading
     }
 }

@@ -11,6 +11,10 @@ package struct Instant: Sendable, Hashable, Comparable {
 
     /// What a device may claim: from 1970 to the end of 2199. Outside it a time is a mistake, and sums cannot overflow inside.
     package static let valid = Instant(ms: 0)...Instant(ms: 7_258_118_400_000)
+
+    /// 2000-02-01. Clocks that were never set count from 1970, 1980 or the first day of 2000: a reading from before was taken at a
+    /// time that nobody knows. It is stored, and not observed unless a clock correction gives its true time.
+    package static let earliestPlausible = Instant(ms: 949_363_200_000)
 }
 
 extension Duration {

@@ -24,6 +24,11 @@ package struct Reading: Sendable, Hashable {
     }
 }
 
+extension Reading {
+    /// Whether the host's clock gave its time. A replayed or imported reading brings its own: no clock correction is about it.
+    package var hasHostClock: Bool { boot != 0 && !flags.contains(.replayed) }
+}
+
 /// What the driver knew of a reading when it was taken. Bits are part of the wire format: never reuse one.
 package struct ReadingFlags: OptionSet, Sendable, Hashable {
     package let rawValue: UInt16
@@ -40,10 +45,11 @@ package struct ReadingFlags: OptionSet, Sendable, Hashable {
     package static let saturated = ReadingFlags(rawValue: 1 << 6)  // at or beyond an end of 0 to 100 %
     package static let jumped = ReadingFlags(rawValue: 1 << 7)  // further than air goes in that time
     package static let flat = ReadingFlags(rawValue: 1 << 8)  // unchanged for longer than this resolution stays
+    package static let spike = ReadingFlags(rawValue: 1 << 9)  // jumped away and came straight back: not observed
 
     private static let named: [(flag: ReadingFlags, name: String)] = [
         (.impossible, "impossible"), (.clamped, "clamped"), (.cached, "cached"), (.unchecked, "unchecked"), (.simulated, "simulated"),
-        (.replayed, "replayed"), (.saturated, "saturated"), (.jumped, "jumped"), (.flat, "flat"),
+        (.replayed, "replayed"), (.saturated, "saturated"), (.jumped, "jumped"), (.flat, "flat"), (.spike, "spike"),
     ]
     /// For people and for JSON.
     package var names: [String] { ReadingFlags.named.filter { contains($0.flag) }.map(\.name) }

@@ -14,6 +14,7 @@ package struct Hole: Sendable, Hashable {
         case evictedByAge = 2
         case evictedBySize = 3
         case storeRepaired = 4
+        case notSampled = 5  // the host was suspended, or the program stopped by a signal
 
         package var name: String {
             switch self {
@@ -21,6 +22,7 @@ package struct Hole: Sendable, Hashable {
             case .evictedByAge: "evicted_by_age"
             case .evictedBySize: "evicted_by_size"
             case .storeRepaired: "store_repaired"
+            case .notSampled: "not_sampled"
             }
         }
         package init?(name: String) {
@@ -66,7 +68,7 @@ package struct ClockCorrection: Sendable, Hashable {
 
     /// `nil` where the reading is not one of those that it corrects.
     package func trueTime(of reading: Reading) -> Instant? {
-        guard reading.boot == boot, boottimeMs.contains(reading.boottimeMs) else { return nil }
+        guard reading.hasHostClock, reading.boot == boot, boottimeMs.contains(reading.boottimeMs) else { return nil }
         return Instant(ms: reading.boottimeMs + offset.ms)
     }
 }

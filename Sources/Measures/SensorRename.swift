@@ -20,10 +20,12 @@ extension [SensorRename] {
     /// In the order in which they were said, each once: rows of another epoch may come in another one. Of one that was said again the
     /// first counts.
     package func ordered() -> Self {
-        var all: Self = []
-        for rename in sorted(by: { ($0.saidAt, $0.until) < ($1.saidAt, $1.until) })
-        where !all.contains(where: { $0.sensor == rename.sensor && $0.name == rename.name && $0.saidAt == rename.saidAt }) { all.append(rename) }
-        return all
+        var known: Set<SensorRename> = []
+        return sorted { ($0.saidAt, $0.until) < ($1.saidAt, $1.until) }.filter { rename in
+            var withoutEnd = rename
+            withoutEnd.until = Instant(ms: 0)
+            return known.insert(withoutEnd).inserted
+        }
     }
 
     /// The series that a reading belongs to.

@@ -18,6 +18,8 @@ package struct Binning: Sendable {
     /// - Returns: the observations that this reading completes, oldest first: none, one, or with a reading that ends the
     ///   next bin at once, two.
     package mutating func add(_ reading: Reading) -> [Observation] {
+        // From a clock that was never set: a clock correction will give its true time.
+        guard reading.takenAt >= Instant.earliestPlausible else { return [] }
         let label = grid.label(of: reading.takenAt)
         if let closedThrough, label <= closedThrough {
             late += 1

@@ -9,35 +9,34 @@ package enum QualityControl {
 
     package enum Fault: UInt8, Sendable, CaseIterable {
         case missing = 1  // no humidity in the reading
-        case range = 2  // outside -1 to 101 %
+        case range = 2  // beyond `HumidityRange`
+        case spike = 3  // a false reading between good ones
 
         package var name: String {
             switch self {
             case .missing: "missing"
             case .range: "range"
+            case .spike: "spike"
             }
         }
     }
 
-    /// A capacitive sensor errs by a little around dry and saturated air: within 1 % of the ends it is cut, beyond it fails.
+    /// A sensor errs around dry and saturated air: within `HumidityRange` it is cut to 0 and 100 %, beyond it fails.
     package static func judge(_ reading: Reading) -> Verdict {
         guard let humidity = reading.humidityMpct else { return .failed(.missing) }
-        // A linear output oversteps by up to a sixth in saturated air, and its data sheet says to cut it.
-        let range = reading.flags.contains(.clamped) ? linear : -1_000...101_000
-        guard range.contains(humidity), !reading.flags.contains(.impossible) else { return .failed(.range) }
+        guard HumidityRange.of(reading.flags).contains(humidity), !reading.flags.contains(.impossible) else { return .failed(.range) }
+        guard !reading.flags.contains(.spike) else { return .failed(.spike) }
         let percent = min(100, max(0, Double(humidity) / 1_000))
         // -90 to 90 °C: beyond what any air sensor measures, the temperature alone is dropped.
         let temperature = reading.temperatureMc.flatMap { (-90_000...90_000).contains($0) ? Temperature(celsius: Double($0) / 1_000) : nil }
         return .passed(humidity: RelativeHumidity(percent: percent), temperature: temperature)
     }
 
-    private static let linear: ClosedRange<Int32> = -10_000...125_000
-
     /// Beyond 0 to 100 %, but as a linear output may be.
     package static func isOverstepped(humidityMpct: Int32) -> Bool {
-        linear.contains(humidityMpct) && !(0...100_000).contains(humidityMpct)
+        HumidityRange.linear.contains(humidityMpct) && !(0...100_000).contains(humidityMpct)
     }
 
     /// What a driver should flag at once: no air has it.
-    package static func isImpossible(humidityMpct: Int32) -> Bool { !(-1_000...101_000).contains(humidityMpct) }
+    package static func isImpossible(humidityMpct: Int32) -> Bool { !HumidityRange.plausible.contains(humidityMpct) }
 }

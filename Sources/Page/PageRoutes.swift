@@ -4,9 +4,9 @@ internal import Wire
 
 /// The responses that both programs' HTTP faces share: the page's files, JSON, problem details.
 package enum FaceResponse {
-    package static func json(_ bytes: [UInt8]) -> HTTPResponse {
-        HTTPResponse(status: 200, headers: [("Content-Type", "application/json"), ("Cache-Control", "no-store")], body: bytes)
-    }
+    package static let jsonHeaders = [(name: "Content-Type", value: "application/json"), (name: "Cache-Control", value: "no-store")]
+
+    package static func json(_ bytes: [UInt8]) -> HTTPResponse { HTTPResponse(status: 200, headers: jsonHeaders, body: bytes) }
 
     package static func text(_ text: String) -> HTTPResponse { HTTPResponse(type: "text/plain; charset=utf-8", body: Array(text.utf8)) }
 
@@ -19,7 +19,8 @@ package enum FaceResponse {
 
     private static let titles = [
         400: "Bad request", 401: "Not authenticated", 403: "Not allowed", 404: "Not found", 405: "Method not allowed", 413: "Body too large",
-        415: "Unsupported media type", 422: "Cannot be processed", 500: "Internal error", 503: "Not available now",
+        415: "Unsupported media type", 416: "Range not satisfiable", 422: "Cannot be processed", 429: "Too many requests",
+        500: "Internal error", 503: "Not available now",
     ]
 }
 

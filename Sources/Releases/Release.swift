@@ -72,13 +72,16 @@ package enum ReleaseRefusal: Error, Equatable, CustomStringConvertible {
     case hash
     case signature
     case counter(offered: UInt64, accepted: UInt64)
+    case announced(counter: UInt64, announced: UInt64)
+    case implausible(counter: UInt64, atMost: UInt64)
     case contract(String)
     case golden(String)
 
-    /// Whether the same file would be refused again. Damage on the way may pass; a signature may be trusted tomorrow.
+    /// Whether the same file would be refused again. Damage on the way may pass; a signature may be trusted tomorrow, and the host's
+    /// clock set.
     package var isFinal: Bool {
         switch self {
-        case .length, .hash, .signature: false
+        case .length, .hash, .signature, .announced, .implausible: false
         case .format, .counter, .contract, .golden: true
         }
     }
@@ -89,7 +92,7 @@ package enum ReleaseRefusal: Error, Equatable, CustomStringConvertible {
         case .format: "format"
         case .hash: "hash"
         case .signature: "signature"
-        case .counter: "counter"
+        case .counter, .announced, .implausible: "counter"
         case .contract: "contract"
         case .golden: "golden"
         }
@@ -102,6 +105,9 @@ package enum ReleaseRefusal: Error, Equatable, CustomStringConvertible {
         case .hash: "the release does not match its SHA-256: it was damaged on the way"
         case .signature: "the release is not signed by a trusted key: take the fleet's key file with vaho-edge model trust FILE"
         case .counter(let offered, let accepted): "the release's counter \(offered) is not above \(accepted), the last accepted"
+        case .announced(let counter, let announced): "the release's counter is \(counter), the cloud's answer says \(announced)"
+        case .implausible(let counter, let most):
+            "the release's counter \(counter) is above \(most), more than a cloud can have given by now: no later release could follow it"
         case .contract(let what): "this program cannot build what the release asks for: \(what)"
         case .golden(let what): "the release computes something else here than where it was made: \(what)"
         }

@@ -11,6 +11,8 @@ package enum ReleaseIntake {
         package var sha256: [UInt8]?  // of the whole file, likewise
         package var counterAbove: UInt64?  // nil: a release taken before may be taken again (a restart, a file given by hand)
         package var isSignatureNeeded: Bool
+        package var counter: UInt64?  // of the file, as announced
+        package var counterAtMost: UInt64?  // a higher one would keep out all releases that are to come
 
         package init(length: Int? = nil, sha256: [UInt8]? = nil, counterAbove: UInt64?, isSignatureNeeded: Bool = true) {
             self.length = length
@@ -34,6 +36,12 @@ package enum ReleaseIntake {
             let header = try ReleaseSections.header(file.sections[.header] ?? [])
             if let accepted = demand.counterAbove, header.counter <= accepted {
                 throw ReleaseRefusal.counter(offered: header.counter, accepted: accepted)
+            }
+            if let announced = demand.counter, header.counter != announced {
+                throw ReleaseRefusal.announced(counter: header.counter, announced: announced)
+            }
+            if let most = demand.counterAtMost, header.counter > most {
+                throw ReleaseRefusal.implausible(counter: header.counter, atMost: most)
             }
             let network = try network(file)
             let golden = try ReleaseSections.golden(file.sections[.golden] ?? [])

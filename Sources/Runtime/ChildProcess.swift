@@ -6,6 +6,8 @@ internal import Synchronization
 package final class ChildProcess: Sendable {
     package let output: Int32  // the reading end of its standard output, which does not block
     private let group: pid_t
+    private let mark: String  // in the environment of all that it starts
+    private static let markName = "VAHO_COMMAND_MARK"
     private let status = Mutex<Int32?>(nil)  // once it has ended
 
     /// - Parameter environment: beside this program's own.
@@ -28,8 +30,11 @@ package final class ChildProcess: Sendable {
         unsafe posix_spawnattr_setsigmask(&attributes, &none)
         unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
         var child: pid_t = 0
-        var words = unsafe CStrings(["/bin/sh", "-c", command])
-        var variables = unsafe CStrings(ChildProcess.environment(environment))
+        let mark = "\(getpid())-\(UInt64.random(in: 0...(.max)))"
+        let own = FileModes.forCommands.map { "umask \($0)\n" } ?? ""
+        var words = unsafe CStrings(["/bin/sh", "-c", own + command])
+        let marked = environment.merging([ChildProcess.markName: mark]) { $1 }
+        var variables = unsafe CStrings(ChildProcess.environment(marked))
         let code = unsafe posix_spawn(&child, "/bin/sh", &actions, &attributes, &words.pointers, &variables.pointers)
         unsafe words.free()
         unsafe variables.free()
@@ -39,7 +44,7 @@ package final class ChildProcess: Sendable {
             throw FileError("start", command, code)
         }
         _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
-        (output, group) = (ends[0], child)
+        (output, group, self.mark) = (ends[0], child, mark)
     }
 
     deinit {
@@ -68,6 +73,7 @@ package final class ChildProcess: Sendable {
         return status.withLock { status in
             if let status { return status }
             Glibc.kill(-group, SIGKILL)  // it, and what it has left behind
+            killStrays()
             var raw: Int32 = 0
             var code: Int32 = 255
             if unsafe waitpid(group, &raw, 0) == group { code = raw & 0x7F == 0 ? raw >> 8 & 0xFF : 128 + raw & 0x7F }
@@ -77,7 +83,30 @@ package final class ChildProcess: Sendable {
     }
 
     /// Ends it and all it started, at once.
-    package func kill() { status.withLock { if $0 == nil { Glibc.kill(-group, SIGKILL) } } }
+    package func kill() {
+        status.withLock { status in
+            guard status == nil else { return }
+            Glibc.kill(-group, SIGKILL)
+            killStrays()
+        }
+    }
+
+    /// Ends what has left the process group (setsid, a daemon): it still bears the mark. What it starts meanwhile bears it, too: looked for
+    /// again until none is found.
+    private func killStrays() {
+        let line = Array("\(ChildProcess.markName)=\(mark)".utf8)
+        for _ in 0..<5 {
+            var found = false
+            for name in (try? Files.list("/proc")) ?? [] {
+                guard let process = pid_t(name), process != getpid(), process != group,
+                    let variables = try? Files.read("/proc/\(process)/environ", limit: 1 << 20),
+                    variables.split(separator: 0).contains(where: { $0.elementsEqual(line) })
+                else { continue }
+                found = Glibc.kill(process, SIGKILL) == 0 || found
+            }
+            if !found { return }
+        }
+    }
 
     private static func environment(_ added: [String: String]) -> [String] {
         var all: [String] = []

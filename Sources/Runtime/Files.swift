@@ -12,6 +12,8 @@ package struct FileError: Error, CustomStringConvertible {
         self.code = code
     }
 
+    /// Larger than the caller allows.
+    package var isTooLarge: Bool { code == EFBIG }
     package var isMissing: Bool { code == ENOENT || code == ENOTDIR }
     /// Full, read-only or failing now; it may be well again later.
     package var isDiskTrouble: Bool { [ENOSPC, EDQUOT, EROFS, EIO].contains(code) }
@@ -85,7 +87,8 @@ package enum Files {
 
     /// The text of a small file without the spaces and line breaks around it.
     package static func readTrimmed(_ path: String, limit: Int = 4_096) throws(FileError) -> String {
-        let bytes = try read(path, limit: limit)
+        var bytes = try read(path, limit: limit)
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.removeFirst(3) }  // a byte order mark
         func isBlank(_ byte: UInt8) -> Bool { byte == 32 || (9...13).contains(byte) || byte == 0 }
         guard let first = bytes.firstIndex(where: { !isBlank($0) }), let last = bytes.lastIndex(where: { !isBlank($0) }) else { return "" }
         return String(decoding: bytes[first...last], as: UTF8.self)
@@ -118,8 +121,10 @@ package enum Files {
         return true
     }
 
+    /// Makes a file anew: what was there under this name, a link that somebody else has put there included, is removed and not followed.
     package static func write(_ path: String, _ bytes: [UInt8], mode: UInt32) throws(FileError) {
-        let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+        if unsafe unlink(path) != 0, errno != ENOENT { throw FileError("replace", path, errno) }
+        let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw FileError("write", path, errno) }
         defer { close(descriptor) }
         guard fchmod(descriptor, mode) == 0 else { throw FileError("write", path, errno) }
@@ -136,6 +141,13 @@ package enum Files {
             done += count
         }
         guard fsync(descriptor) == 0 else { throw FileError("write", path, errno) }
+    }
+
+    /// Takes from a file of this user what a mode does not allow, where it is there.
+    package static func tighten(_ path: String, to mode: UInt32) {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0, status.st_uid == geteuid(), status.st_mode & 0o777 & ~mode != 0 else { return }
+        _ = unsafe chmod(path, status.st_mode & mode)
     }
 
     package static func rename(_ path: String, to target: String) throws(FileError) {

@@ -5,7 +5,9 @@ package final class Inbox<Element: Sendable>: Sendable {
     private struct State {
         var elements: [Element] = []
         var isClosed = false
+        var producers = 0  // whose last words are waited for
         var waiter: CheckedContinuation<Void, Never>?
+        var isOver: Bool { isClosed && producers == 0 }
     }
 
     private let state = Mutex(State())
@@ -16,12 +18,23 @@ package final class Inbox<Element: Sendable>: Sendable {
     /// - Returns: false when it is full or closed; the element was not taken.
     package func put(_ element: Element) -> Bool {
         let (taken, waiter) = state.withLock { state -> (Bool, CheckedContinuation<Void, Never>?) in
-            guard !state.isClosed, state.elements.count < limit else { return (false, nil) }
+            guard !state.isOver, state.elements.count < limit else { return (false, nil) }
             state.elements.append(element)
             return (true, state.waiter.take())
         }
         waiter?.resume()
         return taken
+    }
+
+    /// Announces one that puts elements until it leaves: a closed inbox still takes what it has.
+    package func join() { state.withLock { $0.producers += 1 } }
+
+    package func leave() {
+        let waiter = state.withLock { state in
+            state.producers -= 1
+            return state.isOver ? state.waiter.take() : nil
+        }
+        waiter?.resume()
     }
 
     /// Everything that has come, at least one; empty when closed and drained, or when the task is cancelled.
@@ -30,7 +43,7 @@ package final class Inbox<Element: Sendable>: Sendable {
             await withTaskCancellationHandler {
                 await withCheckedContinuation { continuation in
                     let goesOn = state.withLock { state in
-                        if state.elements.isEmpty, !state.isClosed { state.waiter = continuation }
+                        if state.elements.isEmpty, !state.isOver { state.waiter = continuation }
                         return state.waiter == nil
                     }
                     if goesOn { continuation.resume() }
@@ -38,12 +51,12 @@ package final class Inbox<Element: Sendable>: Sendable {
             } onCancel: {
                 close()
             }
-            let (elements, isClosed) = state.withLock { state in
+            let (elements, isOver) = state.withLock { state in
                 defer { state.elements = [] }
-                return (state.elements, state.isClosed)
+                return (state.elements, state.isOver)
             }
-            // Another may have taken what this was woken for: nothing is the end only when it is closed.
-            if !elements.isEmpty || isClosed { return elements }
+            // Another may have taken what this was woken for: nothing is the end only when it is closed and all producers have left.
+            if !elements.isEmpty || isOver { return elements }
         }
     }
 
@@ -57,7 +70,7 @@ package final class Inbox<Element: Sendable>: Sendable {
         }
     }
 
-    /// Takes nothing more; what is there can still be taken.
+    /// Takes nothing more, but from producers that have joined; what is there can still be taken.
     package func close() {
         let waiter = state.withLock { state in
             state.isClosed = true

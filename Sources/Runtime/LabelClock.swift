@@ -1,28 +1,29 @@
 internal import Glibc
 package import Measures
+internal import Synchronization
 
 /// Gives readings their time: the host's clock, or a recording's, `speed` times as fast as life.
 ///
 /// Labels, grid, retention, expiry and scoring go by it; commits, sync and backoff go by real time.
 package struct LabelClock: Sendable {
     private let host: HostClock
-    private let replay: (from: Instant, startedMs: Int64, speed: Double)?
+    private let replay: ReplayClock?
 
     /// - Parameter last: the newest reading of this start of the host, if any: a restart of the program believes no more than it did.
     package static func live(after last: Reading? = nil) -> LabelClock { LabelClock(host: HostClock(after: last), replay: nil) }
 
-    /// - Parameter speed: above 0.
-    package static func replay(from: Instant, speed: Double) -> LabelClock {
-        LabelClock(host: HostClock(after: nil), replay: (from, BootTime.nowMs, speed))
+    /// - Parameters:
+    ///   - speed: above 0.
+    ///   - recordings: that are replayed; when all have ended the clock stands still.
+    package static func replay(from: Instant, speed: Double, recordings: Int = 1) -> LabelClock {
+        LabelClock(host: HostClock(after: nil), replay: ReplayClock(from: from, speed: speed, recordings: recordings))
     }
 
     package var isReplay: Bool { replay != nil }
 
     package func read() -> HostClock.Stamp {
         guard let replay else { return host.read() }
-        let boottimeMs = BootTime.nowMs
-        let now = Instant(ms: replay.from.ms + Int64(Double(boottimeMs - replay.startedMs) * replay.speed))
-        return HostClock.Stamp(takenAt: now, quality: .synchronised, boottimeMs: boottimeMs)
+        return HostClock.Stamp(takenAt: replay.now, quality: .synchronised, boottimeMs: BootTime.nowMs)
     }
 
     package var now: Instant { read().takenAt }
@@ -38,11 +39,39 @@ package struct LabelClock: Sendable {
         return .milliseconds(replay.map { Int64(Double(gap) / $0.speed) } ?? gap)
     }
 
+    /// A recording has no more rows. After the last one nothing happens any more: a clock that ran on would age what was replayed.
+    package func recordingEnded() { replay?.recordingEnded() }
+
     /// The host's own clock, whatever is replayed.
     package static var wallClock: Instant {
         var time = timespec()
         unsafe clock_gettime(CLOCK_REALTIME, &time)
         return Instant(ms: Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000)
+    }
+}
+
+/// A recording's time, as long as any recording goes on.
+private final class ReplayClock: Sendable {
+    let speed: Double
+    private let from: Instant
+    private let startedMs = BootTime.nowMs
+    private let state: Mutex<(going: Int, stoppedAt: Instant?)>
+
+    init(from: Instant, speed: Double, recordings: Int) {
+        (self.from, self.speed) = (from, speed)
+        state = Mutex((recordings, nil))
+    }
+
+    var now: Instant { state.withLock { $0.stoppedAt } ?? running }
+
+    private var running: Instant { Instant(ms: from.ms + Int64(Double(BootTime.nowMs - startedMs) * speed)) }
+
+    func recordingEnded() {
+        let now = running
+        state.withLock { state in
+            state.going -= 1
+            if state.going <= 0, state.stoppedAt == nil { state.stoppedAt = now }
+        }
     }
 }
 

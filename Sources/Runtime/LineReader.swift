@@ -43,6 +43,9 @@ internal import Glibc
 
     private func take(_ range: Range<Int>) -> String {
         line += 1
+        var range = range
+        // A byte order mark, which table programs write, is no part of the first line.
+        if line == 1, buffer[range].starts(with: [0xEF, 0xBB, 0xBF]) { range = (range.lowerBound + 3)..<range.upperBound }
         let end = !range.isEmpty && buffer[range.upperBound - 1] == 13 ? range.upperBound - 1 : range.upperBound
         return String(decoding: buffer[range.lowerBound..<end], as: UTF8.self)
     }

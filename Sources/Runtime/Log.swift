@@ -28,6 +28,14 @@ package struct Log: Sendable {
         StandardError.write(line + "\n")
     }
 
+    /// What would move a terminal's cursor, change its colours or turn the order of letters around.
+    private static func isHidden(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0..<32, 127..<160, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069, 0xFEFF: true
+        default: false
+        }
+    }
+
     /// Bare where it is one plain word; else quoted, with control characters escaped, so that a line stays a line.
     private static func quoted(_ text: String) -> String {
         let limit = 600
@@ -39,7 +47,7 @@ package struct Log: Sendable {
             case "\"": quoted += "\\\""
             case "\\": quoted += "\\\\"
             case "\n": quoted += "\\n"
-            case _ where scalar.value < 32 || scalar.value == 127: quoted += "\\u{" + String(scalar.value, radix: 16) + "}"
+            case _ where Log.isHidden(scalar): quoted += "\\u{" + String(scalar.value, radix: 16) + "}"
             default: quoted.unicodeScalars.append(scalar)
             }
         }

@@ -18,8 +18,8 @@ package final class StopSignal: Service {
                 received.yield(number)
                 // A read of a sensor that hangs in the kernel cannot be ended; what is committed is safe.
                 DispatchQueue.global().asyncAfter(deadline: .now() + 4) {
-                    log(.warning, "ended though something still hangs")
-                    _exit(0)
+                    log(.error, "ended by force: something did not stop")
+                    _exit(1)  // not a clean stop: whoever started the program is to see it
                 }
             }
             source.activate()

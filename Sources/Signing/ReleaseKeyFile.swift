@@ -2,8 +2,10 @@
 package enum ReleaseKeyFile {
     package static func keys(_ text: String, path: String) throws(SigningError) -> [PublicKey] {
         var keys: [PublicKey] = []
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let words = line.split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false)[0].split { $0 == " " || $0 == "\t" || $0 == "\r" }
+        // By scalars: a carriage return with a line feed is one character, and no line would end there.
+        let scalars = text.unicodeScalars.drop { $0 == "\u{FEFF}" }
+        for (index, line) in scalars.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            let words = line.prefix { $0 != "#" }.split { $0 == " " || $0 == "\t" || $0 == "\r" }.map { Substring($0) }
             guard let word = words.first else { continue }
             guard words.count == 1, let bytes = Hexadecimal.bytes(word), let key = PublicKey(bytes: bytes) else {
                 throw SigningError(description: "\(path):\(index + 1): expected a public key of 64 hexadecimal digits")

@@ -39,6 +39,7 @@ package struct SeriesCSV: Sendable {
         package let takenAtMs: Int64
         package let humidityPct: Double?
         package let temperatureC: Double?
+        package var remark: String?  // what stood beside the humidity and is no number
 
         package init(takenAtMs: Int64, humidityPct: Double?, temperatureC: Double?) {
             self.takenAtMs = takenAtMs
@@ -56,36 +57,68 @@ package struct SeriesCSV: Sendable {
     private let time: Int
     private let humidity: Int
     private let temperature: Int?
+    private let count: Int
 
-    /// - Parameter header: the first line of the file.
+    /// - Parameter header: the first line of the file. A byte order mark before it, and blanks around names, are passed over.
     package init(header: some StringProtocol) throws(Malformed) {
-        let names = CSV.fields(of: header)
+        let names = CSV.fields(of: header).enumerated().map { place, name in
+            SeriesCSV.trimmed(place == 0 && name.utf8.starts(with: TextLines.byteOrderMark) ? name.dropFirst() : name[...])
+        }
         guard let time = names.firstIndex(of: "time"), let humidity = names.firstIndex(of: "humidity_pct") else {
-            throw Malformed(line: 1, problem: "expected a header with time and humidity_pct, such as time,humidity_pct,temperature_c")
+            let found = WordList.text(names.map { "«\(PrintableText.line($0, limit: 40))»" })
+            let hint = names.count == 1 && (header.contains(";") || header.contains("\t")) ? "; fields are separated by commas" : ""
+            throw Malformed(
+                line: 1,
+                problem: "expected a header with time and humidity_pct, such as time,humidity_pct,temperature_c; it has \(found)\(hint)")
         }
         self.time = time
         self.humidity = humidity
         temperature = names.firstIndex(of: "temperature_c")
+        count = names.count
+    }
+
+    private static func trimmed(_ text: Substring) -> String {
+        var text = text
+        while text.first == " " || text.first == "\t" { text.removeFirst() }
+        while text.last == " " || text.last == "\t" { text.removeLast() }
+        return String(text)
     }
 
     /// - Parameter line: its number in the file, for the error; the header is line 1.
     package func row(_ text: some StringProtocol, line: Int) throws(Malformed) -> Row {
-        let fields = CSV.fields(of: text)
+        let fields = CSV.fields(of: text).map { SeriesCSV.trimmed($0[...]) }
         guard fields.count > max(time, humidity) else {
             throw Malformed(line: line, problem: "expected at least \(max(time, humidity) + 1) fields, \(fields.count) came")
         }
-        guard let at = RFC3339.parse(fields[time]) else {
-            throw Malformed(line: line, problem: "time «\(fields[time])» is not like 2026-11-21T04:10:00Z")
+        guard fields.count <= count else {
+            throw Malformed(
+                line: line, problem: "\(fields.count) fields came, the header has \(count): numbers need a decimal point, for commas separate fields")
         }
-        func number(_ index: Int?, _ name: String) throws(Malformed) -> Double? {
-            guard let index, index < fields.count, !fields[index].isEmpty else { return nil }
-            guard let value = NumberText.decimal(fields[index]) else {
-                throw Malformed(line: line, problem: "\(name) «\(fields[index])» is not a finite decimal number")
-            }
-            return value
+        guard let at = RFC3339.parse(fields[time]) else { throw Malformed(line: line, problem: SeriesCSV.problem(ofTime: fields[time])) }
+        let percent = try number(fields[humidity], "humidity_pct", line)
+        var row = Row(takenAtMs: at, humidityPct: percent, temperatureC: nil)
+        if let temperature, temperature < fields.count {
+            // What stands beside the humidity must not cost it.
+            do throws(Malformed) {
+                row = Row(takenAtMs: at, humidityPct: percent, temperatureC: try number(fields[temperature], "temperature_c", line))
+            } catch { row.remark = "\(error)" }
         }
-        return Row(
-            takenAtMs: at, humidityPct: try number(humidity, "humidity_pct"),
-            temperatureC: try number(temperature, "temperature_c"))
+        return row
+    }
+
+    private func number(_ text: String, _ name: String, _ line: Int) throws(Malformed) -> Double? {
+        guard !text.isEmpty else { return nil }
+        guard let value = NumberText.decimal(text) else {
+            throw Malformed(line: line, problem: "\(name) «\(PrintableText.line(text, limit: 40))» is not a finite decimal number")
+        }
+        return value
+    }
+
+    private static func problem(ofTime text: String) -> String {
+        let shown = PrintableText.line(text, limit: 40)
+        for completed in [text + "Z", text + ":00Z", text + "T00:00:00Z"] where RFC3339.parse(completed) != nil {
+            return "time «\(shown)» has no zone: write it as 2026-11-21T04:10:00Z for UTC, or with its offset, 2026-11-21T05:10:00+01:00"
+        }
+        return "time «\(shown)» is not like 2026-11-21T04:10:00Z"
     }
 }

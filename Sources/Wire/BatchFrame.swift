@@ -49,6 +49,7 @@ package struct BatchFrame: Sendable {
         guard (1...UInt64(1 << 53)).contains(first) else { throw MalformedBytes(at: reader.offset, "the first sequence is 1 or more") }
         self.first = Int64(first)
         rowCount = try reader.count(upTo: Batch.rowLimit)
+        guard self.first + Int64(max(0, rowCount - 1)) <= 1 << 53 else { throw MalformedBytes(at: reader.offset, "sequences end at 2^53") }
         var sensors: [SensorName] = []
         for _ in 0..<(try reader.count(upTo: Batch.sensorLimit)) {
             let place = reader.offset

@@ -16,6 +16,8 @@ package enum Documents {
         package var sensors: [Sensor]
         package var scores: [LiveScore]
         package var alerts: [ThresholdAlert] = []  // that are on
+        package var isTwoHosts = false  // two hosts send as this device
+        package var faults: [String] = []  // rows of the archive that cannot be read
 
         package init(
             id: DeviceID, lastSeenAt: Instant?, backlog: Int64, clock: ClockQuality, release: ReleaseName?, refusal: String? = nil,
@@ -68,6 +70,8 @@ package enum Documents {
         json.field("now", RFC3339.format(ms: now.ms))
         json.field("last_seen_at", device.lastSeenAt.map { RFC3339.format(ms: $0.ms) })
         json.field("revoked", device.isRevoked)
+        json.field("two_hosts", device.isTwoHosts)
+        if !device.faults.isEmpty { json.array("faults") { json in for fault in device.faults { json.string(fault) } } }
         json.field("backlog", device.backlog)
         json.field("clock", device.clock.name)
         release("release", device.release, to: &json)

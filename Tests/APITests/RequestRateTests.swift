@@ -33,4 +33,24 @@ import Testing
         #expect(refused == 0)
         #expect(waited > 0 && now < 50_000)
     }
+
+    @Test func `a cost that is known afterwards is paid before the next request, and the wait is told`() {
+        var rate = RequestRate(perSecond: 100, burst: 200)
+        let now = Instant(ms: 1_700_000_000_000)
+        rate.charge(1, 450, at: now)
+        let early = rate.take(1, at: now)
+        let wait = rate.wait(1, at: now)
+        let other = rate.take(2, at: now)
+        let late = rate.take(1, at: now + wait)
+        #expect(!early && wait == .milliseconds(2_510) && other && late)
+    }
+
+    @Test func `a hundred thousand who ask once cost each request the same`() {
+        var rate = RequestRate(perSecond: 1, burst: 2)
+        let now = Instant(ms: 1_700_000_000_000)
+        let taken = (0..<100_000 as Range<Int64>).count { rate.take($0, at: now + .milliseconds($0)) }
+        #expect(taken == 100_000)
+        // All but those of the last seconds have been forgotten.
+        #expect(rate.remembered < 20_000)
+    }
 }

@@ -30,8 +30,21 @@ final class TemporaryArchive {
     }
 
     func ingest(_ archive: Archive, _ device: Int64, _ batches: Batch...) async throws -> [Answer] {
-        let arrivals = try batches.map { try Archive.Arrival(device: device, batch: $0, receivedAt: now) }
-        return try await archive.ingest(arrivals, next: Answer.Next(afterMs: 0, maxReadings: 5_000, maxBytes: 1 << 20))
+        try await submit(archive, batches.map { .batch(try Archive.Arrival(device: device, batch: $0, receivedAt: now)) }).map { outcome in
+            guard case .batch(let answer) = try outcome.get() else { throw ArchiveFault("no answer to a batch") }
+            return answer
+        }
+    }
+
+    func submit(_ archive: Archive, _ submissions: [Archive.Submission]) async throws -> [Result<Archive.Receipt, IngestRefusal>] {
+        try await archive.ingest(submissions, next: Answer.Next(afterMs: 0, maxReadings: 5_000, maxBytes: 1 << 20))
+    }
+
+    /// A device says that it lives.
+    func report(_ archive: Archive, _ device: Int64, at now: Instant) async throws {
+        let report = DeviceReport(release: nil, backlog: 0, evicted: 0, refused: 0, clock: .synchronised, scores: [])
+        let batch = Batch(epoch: Epoch(bits: 5), first: 1, sensors: [], rows: [], report: report)
+        _ = try await submit(archive, [.batch(try Archive.Arrival(device: device, batch: batch, receivedAt: now))]).map { try $0.get() }
     }
 
     /// Derives all that waits, a little at a time.
@@ -178,7 +191,7 @@ final class TemporaryArchive {
             _ = try await place.ingest(archive, device, place.batch(1...5))
         }
         let again = try await place.open()
-        #expect(try await again.report(of: device)?.backlog == 3)
+        #expect(try await again.fleet(after: nil, limit: 9).devices.first?.report?.backlog == 3)
         #expect(try await again.totals().readings == 5)
         #expect(try await place.ingest(again, device, place.batch(1...5)).first?.through == 5)
         #expect(try await again.totals().readings == 5)
@@ -187,6 +200,12 @@ final class TemporaryArchive {
 
 @Suite struct PlainReadingTests {
     private let place = TemporaryArchive()
+
+    private func send(_ archive: Archive, _ device: Int64, _ readings: [Archive.PlainReading]) async throws -> [Archive.PlainReceipt.Outcome] {
+        let arrival = Archive.PlainArrival(device: device, readings: readings, receivedAt: place.now)
+        guard case .plain(let receipt)? = try await place.submit(archive, [.plain(arrival)]).first?.get() else { return [] }
+        return receipt.outcomes
+    }
 
     @Test func `readings without sequences are told apart by sensor and time`() async throws {
         let archive = try await place.open()
@@ -197,8 +216,10 @@ final class TemporaryArchive {
                 reading: Reading(takenAt: Instant(ms: 1_600_000_200_000 + minute * 60_000), humidityMpct: mpct))
         }
         let first = try [plain("a", 1, 40_000), plain("a", 2, 41_000), plain("b", 1, 50_000)]
-        #expect(try await archive.ingest(plain: first, device: device, now: place.now) == 3)
-        #expect(try await archive.ingest(plain: first + [plain("b", 2, 52_000)], device: device, now: place.now) == 1)
+        #expect(try await send(archive, device, first) == [.stored, .stored, .stored])
+        #expect(try await send(archive, device, first + [plain("b", 2, 52_000)]) == [.duplicate, .duplicate, .duplicate, .stored])
+        // Another value for a time that is held is no repeat.
+        #expect(try await send(archive, device, [plain("a", 2, 41_500), plain("a", 2, 41_000)]) == [.conflict, .duplicate])
         try await place.derive(archive)
         let sensors = try await archive.sensors()
         #expect(sensors.map(\.name.name) == ["a", "b"])
@@ -263,7 +284,7 @@ final class TemporaryArchive {
     @Test func `a device that is silent for too long raises one alarm, and is told of again when it is heard`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
-        try await archive.touch(device, now: place.now)
+        try await place.report(archive, device, at: place.now)
         func watch(after seconds: Int64, up: Int64 = -1_000) async throws -> [Archive.Alarm] {
             try await archive.watchSilence(.seconds(300), upSince: place.now + .seconds(up), now: place.now + .seconds(seconds))
             return try await archive.untoldAlarms()
@@ -275,7 +296,7 @@ final class TemporaryArchive {
         #expect(try await watch(after: 400) == raised)  // until it is told
         try await archive.told(try #require(raised.first))
         #expect(try await watch(after: 500).isEmpty)
-        try await archive.touch(device, now: place.now + .seconds(600))
+        try await place.report(archive, device, at: place.now + .seconds(600))
         let ended = try await watch(after: 601)
         #expect(ended.count == 1 && ended.first?.endedAt == place.now + .seconds(601))
         try await archive.told(try #require(ended.first))

@@ -55,12 +55,12 @@ import Testing
     }
 
     @Test func `the environment wins over the file, quotes and comments are understood`() throws {
-        let file = try Settings.parse(file: "# c\n\nVAHO_A=1\nVAHO_B = \"two words\"\n", path: "f")
+        let file = try Settings.parse(file: Array("# c\n\nVAHO_A=1\nVAHO_B = \"two words\"\n".utf8), path: "f")
         var settings = Settings(environment: ["VAHO_A": "2"], file: file)
         #expect(settings.integer("VAHO_A", default: 0, in: 0...9) == 2)
         #expect(settings.text("VAHO_B", default: "") == "two words")
         try settings.finish()
-        #expect(throws: WrongUse.self) { try Settings.parse(file: "what", path: "f") }
+        #expect(throws: WrongUse.self) { try Settings.parse(file: Array("what".utf8), path: "f") }
     }
 
     @Test func `an endpoint is a numeric address and a port`() {

@@ -42,7 +42,7 @@ import Testing
 
     @Test func `the example configuration is right as it stands`() throws {
         let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../edge/vaho.conf.example"
-        let file = try Settings.parse(file: String(contentsOfFile: path, encoding: .utf8), path: path)
+        let file = try Settings.parse(file: Array(String(contentsOfFile: path, encoding: .utf8).utf8), path: path)
         var settings = Settings(environment: [:], file: file)
         let read = try EdgeSettings(&settings, sensorsNeeded: true)
         #expect(read.sensors.map(\.place) == ["crypt, north wall"])

@@ -7,11 +7,21 @@ import Observing
 import Releases
 import Runtime
 import Signing
+import Synchronization
 import Testing
 import Wire
 
 /// Releases offered to a device, one after another: only a good one is ever used.
 @Suite struct ModelIntakeTests {
+    /// A clock that goes when the test says so.
+    private final class Passed: Sendable {
+        private let seconds = Mutex(0)
+        private let start = ContinuousClock.now
+        var now: ContinuousClock.Instant { start + .seconds(seconds.withLock { $0 }) }
+        func add(_ more: Int) { seconds.withLock { $0 += more } }
+    }
+
+    private let passed = Passed()
     private let log = Log("test", least: .error)
     private let folder = FileManager.default.temporaryDirectory.path + "/vaho-intake-\(UInt64.random(in: 0...(.max)))"
 
@@ -33,7 +43,8 @@ import Wire
     private func intake(_ store: ReadingStore) throws -> ModelIntake {
         try Files.makeFolder(folder)
         try Files.replace(folder + "/keys", with: Array(ReleaseKeyFile.text([try key(1).publicKey]).utf8))
-        return ModelIntake(folder: folder, keyFile: folder + "/keys", store: store, log: log)
+        let passed = passed
+        return ModelIntake(folder: folder, keyFile: folder + "/keys", store: store, log: log, now: { passed.now })
     }
 
     @Test func `a good release is used at once and after a restart; damaged, foreign and older ones never are`() async throws {
@@ -57,13 +68,57 @@ import Wire
             await intake.take(bytes, as: offered)
             #expect(intake.active.current?.name == name(5, good))
             #expect(await intake.refusal?.contains(words) == true)
-            // What may pass is fetched again; what the file itself is will not.
+            // What may pass is fetched again, but not at once; what the file itself is will not.
+            #expect(await !intake.wants(offered))
+            passed.add(60)
             #expect(await intake.wants(offered) == (counter != 4), "\(words)")
         }
         let restarted = ModelIntake(folder: folder, keyFile: folder + "/keys", store: store, log: log)
         // Whoever needs the release first has it loaded: what is in use already is not fetched again.
         #expect(await !restarted.wants(name(5, good)))
         #expect(restarted.active.current?.name == name(5, good))
+    }
+
+    @Test func `a counter that no cloud can have given is refused, and so is a file that is not the announced one`() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
+        let intake = try intake(store)
+        let highest = try file(counter: .max, key: key(1))
+        await intake.take(highest, as: name(.max, highest))
+        #expect(await intake.refusal?.contains("no later release could follow") == true)
+        #expect(intake.active.current == nil)
+        let good = try file(counter: 5, key: key(1))
+        await intake.take(good, as: name(6, good))
+        #expect(await intake.refusal?.contains("the cloud's answer says 6") == true)
+        #expect(intake.active.current == nil)
+        await intake.take(good, as: name(5, good))
+        #expect(intake.active.current?.name == name(5, good))
+    }
+
+    @Test func `a release that gives nothing is fetched less and less often, and others do not help`() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
+        let intake = try intake(store)
+        var fetched = 0
+        // A day in which the cloud offers the same one with each answer, once a minute.
+        for _ in 0..<1_440 {
+            passed.add(60)
+            let offered = name(9, [])
+            guard await intake.wants(offered) else { continue }
+            fetched += 1
+            await intake.couldNotFetch(offered)
+        }
+        #expect((9...14).contains(fetched))
+        // Another name with each answer, each second.
+        var others = 0
+        for counter in 0..<600 as Range<UInt64> {
+            passed.add(1)
+            let offered = name(counter, [1])
+            guard await intake.wants(offered) else { continue }
+            others += 1
+            await intake.couldNotFetch(offered)
+        }
+        #expect(others <= 11)
     }
 
     @Test func `a fresh device uses the release that ships, until one comes; a file that is not it is not used`() async throws {

@@ -308,7 +308,7 @@ extension ReadingStore {
     }
 
     @Test func `a restart takes in the readings after the last observation, as if it had not stopped`() async throws {
-        let taken = (1...25).map { Reading(takenAt: Instant(ms: Int64($0) * 60_000), humidityMpct: Int32(40_000 + $0 * 10)) }
+        let taken = (1...25).map { Reading(takenAt: Instant(ms: 1_599_998_400_000 + Int64($0) * 60_000), humidityMpct: Int32(40_000 + $0 * 10)) }
         func run(_ state: inout SensorForecasting, _ readings: ArraySlice<Reading>) -> [SensorForecasting.Result] {
             zip(readings.indices, readings).flatMap { state.take($0.1, number: Int64($0.0)) }
         }

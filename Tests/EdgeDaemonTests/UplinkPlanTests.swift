@@ -117,4 +117,31 @@ import Wire
         let third = plan.sendLess(than: 1)
         #expect([first, second, third] == [true, true, false])
     }
+
+    @Test func `answers that undo progress are backed off from like failures, and ordinary ones make up for it slowly`() {
+        var plan = UplinkPlan(period: period, phase: .zero, firstBackoff: .seconds(5))
+        let at = Answer.Next(afterMs: 0, maxReadings: 700, maxBytes: 1 << 20)
+        func pause() -> UplinkPlan.Step { plan.next(lives: [life(last: 9)]) }
+        var pauses: [UplinkPlan.Step] = []
+        for _ in 0..<10 {
+            plan.settled(at, backlog: 1)
+            plan.setBack(chance: 0)
+            pauses.append(pause())
+        }
+        #expect(pauses.prefix(4) == [.wait(.seconds(5)), .wait(.seconds(10)), .wait(.seconds(20)), .wait(.seconds(40))])
+        #expect(pauses.last == .wait(.seconds(900)))
+        // An ordinary answer between two of them changes little: a cloud that alternates gains nothing.
+        plan.settled(at, backlog: 1)
+        plan.setBack(chance: 0)
+        #expect(pause() == .wait(.seconds(900)))
+        for _ in 0..<300 { plan.settled(at, backlog: 1) }
+        plan.setBack(chance: 0)
+        #expect(pause() == .wait(.seconds(5)))
+    }
+
+    @Test func `a cloud that asks to wait for days is asked again within a quarter of an hour`() {
+        var plan = UplinkPlan(period: period, phase: .zero, firstBackoff: .seconds(5))
+        plan.failed(retryAfter: .seconds(172_800), chance: 0)
+        #expect(plan.next(lives: [life(last: 9)]) == .wait(.seconds(900)))
+    }
 }

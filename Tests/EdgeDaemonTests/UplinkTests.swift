@@ -47,7 +47,7 @@ import Wire
             address: "127.0.0.1", port: 0, limits: HTTPLimits(bodyBytes: 1 << 20), refused: { status, _ in HTTPResponse(status: status) }
         ) { request in
             defer { step.yield() }
-            guard let batch = try? Batch(binary: request.body) else { return HTTPResponse(status: 500) }
+            guard let batch = try? Batch(binary: request.body()) else { return HTTPResponse(status: 500) }
             cloud.note(batch, isPacked: request.headers["content-encoding"] != nil)
             return answer(cloud, batch, request.headers)
         }

@@ -15,7 +15,7 @@ import Testing
             address: "127.0.0.1", port: 0, limits: HTTPLimits(bodyBytes: 10_000), refused: { status, _ in HTTPResponse(status: status) }
         ) { request in
             guard isOpen.load(ordering: .relaxed) else { return HTTPResponse(status: 503) }
-            bodies.withLock { $0.append(String(decoding: request.body, as: UTF8.self)) }
+            bodies.withLock { $0.append(String(decoding: (try? request.body()) ?? [], as: UTF8.self)) }
             return HTTPResponse(status: 204)
         }
         func say(_ text: String) throws { try (text + "\n").write(toFile: folder + "/air", atomically: true, encoding: .utf8) }

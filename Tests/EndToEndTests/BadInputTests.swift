@@ -101,7 +101,7 @@ import Wire
             }
             return nil
         }
-        #expect(exceeded.headers["retry-after"] == "2" && detail(exceeded).contains("too often"))
+        #expect(exceeded.headers["retry-after"] == "1" && detail(exceeded).contains("too often"))
         #expect(try await ask(neighbour, "neighbour").status == 404)
 
         #expect(try cloud.run("device", "revoke", "church").code == 0)

@@ -11,11 +11,17 @@ import Testing
             address: "127.0.0.1", port: 0, limits: HTTPLimits(bodyBytes: bodyBytes),
             refused: { HTTPResponse(status: $0, type: "text/plain", body: Array($1.utf8)) }, handler: handler)
     }
+    /// The body as it came.
+    private func echo(_ request: HTTPRequest) -> HTTPResponse {
+        do throws(BodyRefusal) { return HTTPResponse(status: 200, body: try request.body()) } catch { return error.response }
+    }
+
     private let client = HTTPClient(settings: HTTPClient.Settings(userAgent: "test"))
 
     @Test(.timeLimit(.minutes(1))) func `method, path, query, headers and body arrive; status, headers and body come back`() async throws {
         let server = try server { request in
-            let seen = "\(request.method) \(request.path) \(request.query["a"] ?? "") \(request.headers["x-test"] ?? "") \(request.body)"
+            let seen =
+                "\(request.method) \(request.path) \(request.query["a"] ?? "") \(request.headers["x-test"] ?? "") \((try? request.body()) ?? [])"
             return HTTPResponse(status: 201, headers: [("X-Answer", "yes")], body: Array(seen.utf8))
         }
         let response = try await client.send(
@@ -29,7 +35,7 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(1))) func `a body beyond the limit gets 413, and the server goes on`() async throws {
-        let server = try server { HTTPResponse(status: 200, body: $0.body) }
+        let server = try server { echo($0) }
         let large = try await client.send(
             HTTPClient.Request(method: "POST", url: "http://127.0.0.1:\(server.port)/", body: [UInt8](repeating: 1, count: 1_001)))
         #expect(large.status == 413)
@@ -41,7 +47,7 @@ import Testing
 
     @Test(.timeLimit(.minutes(1)))
     func `a packed body is expanded within the same limit, and an unknown coding is refused with those that are known`() async throws {
-        let server = try server { HTTPResponse(status: 200, body: $0.body) }
+        let server = try server { echo($0) }
         func post(_ body: [UInt8], _ coding: String) async throws -> HTTPClient.Response {
             try await client.send(
                 HTTPClient.Request(method: "POST", url: "http://127.0.0.1:\(server.port)/", headers: [("Content-Encoding", coding)], body: body))
@@ -63,7 +69,11 @@ import Testing
         limits.budgetBytes = 40_000
         let server = try HTTPServer(
             address: "127.0.0.1", port: 0, limits: limits, refused: { status, _ in HTTPResponse(status: status) }, isKnown: { _ in true },
-            handler: { HTTPResponse(status: 200, body: Array(String($0.body.count).utf8)) })
+            handler: { request in
+                do throws(BodyRefusal) { return HTTPResponse(status: 200, body: Array(String(try request.body().count).utf8)) } catch {
+                    return error.response
+                }
+            })
         func post(_ count: Int) async throws -> HTTPClient.Response {
             let body = try #require(Deflate.compressed([UInt8](repeating: 65, count: count)))
             return try await client.send(
@@ -136,16 +146,17 @@ import Testing
     @Test(.timeLimit(.minutes(1))) func `a path finds its route, another method is named`() async {
         var router = Router(problem: { HTTPResponse(status: $0, type: "t", body: Array($1.utf8)) }, failed: { _ in HTTPResponse(status: 500) })
         router.on("GET", "/v1/devices/{id}") { _, parameters in HTTPResponse(status: 200, body: Array((parameters["id"] ?? "").utf8)) }
-        #expect(await router.answer(HTTPRequest(method: "GET", path: "/v1/devices/a")).body == Array("a".utf8))
+        #expect(await router.answer(HTTPRequest(method: "GET", path: "/v1/devices/a")).body.bytes == Array("a".utf8))
         #expect(await router.answer(HTTPRequest(method: "GET", path: "/v1/devices/a/b")).status == 404)
         let wrong = await router.answer(HTTPRequest(method: "PUT", path: "/v1/devices/a"))
         #expect(wrong.status == 405)
         #expect(wrong.headers.contains { $0.name == "Allow" && $0.value == "GET" })
     }
 
-    /// A client whose body never comes to its end.
-    private func trickle(_ port: UInt16) -> Int32 {
+    /// A connection to a server on this host.
+    private func connected(_ port: UInt16, receiving bytes: Int32? = nil) -> Int32 {
         let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        if var bytes { setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &bytes, socklen_t(MemoryLayout<Int32>.size)) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian
@@ -153,9 +164,149 @@ import Testing
         _ = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
         }
-        let text = Array("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n".utf8)
-        _ = send(socket, text, text.count, Int32(MSG_NOSIGNAL))
         return socket
+    }
+
+    private func say(_ text: String, to socket: Int32) {
+        let bytes = Array(text.utf8)
+        _ = send(socket, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+    }
+
+    /// What has come, up to a limit; `nil` when the other side has ended the connection.
+    private func heard(_ socket: Int32, _ most: Int = 4_096, flags: Int32 = 0) -> String? {
+        var buffer = [UInt8](repeating: 0, count: most)
+        let count = recv(socket, &buffer, most, flags)
+        return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : count < 0 && errno == EAGAIN ? "" : nil
+    }
+
+    /// A client whose body never comes to its end.
+    private func trickle(_ port: UInt16) -> Int32 {
+        let socket = connected(port)
+        say("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n", to: socket)
+        return socket
+    }
+
+    @Test(.timeLimit(.minutes(1)), arguments: [64, 200, 300, 1_000])
+    func `a request of too many query parameters is answered at once`(count: Int) async throws {
+        let server = try server { HTTPResponse(status: 200, body: Array(String($0.query.count).utf8)) }
+        func get(_ count: Int) -> String? {
+            let socket = connected(server.port)
+            defer { close(socket) }
+            say("GET /?\((0..<count).map { "a\($0)=1" }.joined(separator: "&")) HTTP/1.1\r\nHost: x\r\n\r\n", to: socket)
+            return heard(socket)
+        }
+        let clock = ContinuousClock()
+        let start = clock.now
+        if count > 64 {
+            #expect(get(count)?.hasPrefix("HTTP/1.1 400") == true)
+        } else {
+            #expect(get(count)?.hasSuffix("\r\n\r\n\(count)") == true)
+        }
+        #expect(clock.now - start < .seconds(5))  // libmicrohttpd alone leaves it unanswered for 30
+        await server.stop()
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `idle connections give way when all are in use, and a client that works keeps its own`() async throws {
+        var limits = HTTPLimits(bodyBytes: 1_000, connections: 32)
+        limits.connectionsPerAddress = 1
+        let server = try HTTPServer(
+            address: "127.0.0.1", port: 0, limits: limits, refused: { status, _ in HTTPResponse(status: status) },
+            isKnown: { $0["x-known"] != nil }, handler: { _ in HTTPResponse(status: 200, body: [111, 107]) })
+        let url = "http://127.0.0.1:\(server.port)/"
+        func get() async throws -> Int {
+            try await client.send(HTTPClient.Request(method: "POST", url: url, headers: [("X-Known", "1")], body: [1])).status
+        }
+        #expect(try await get() == 200)
+        var idle: [Int32] = []
+        for _ in 0..<200 {
+            idle.append(connected(server.port))
+            if idle.count % 20 == 0 { #expect(try await get() == 200) }
+        }
+        // Those that came first have given way.
+        #expect(idle.prefix(100).allSatisfy { heard($0, flags: Int32(MSG_DONTWAIT)) == nil })
+        let late = connected(server.port)
+        say("GET / HTTP/1.1\r\nHost: x\r\n\r\n", to: late)
+        #expect(heard(late)?.hasPrefix("HTTP/1.1 200") == true)
+        for socket in idle + [late] { close(socket) }
+        await server.stop()
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `an answer that many read is in memory once, and slow readers of others are refused or cut`() async throws {
+        var limits = HTTPLimits(bodyBytes: 1_000, answerBytes: 10_000_000)
+        (limits.answerSeconds, limits.answerBytesPerSecond) = (1, 4_000_000)
+        let shared = HTTPBody([UInt8](repeating: 65, count: 8_000_000))
+        let server = try HTTPServer(
+            address: "127.0.0.1", port: 0, limits: limits, refused: { status, _ in HTTPResponse(status: status) },
+            handler: { request in
+                switch request.path {
+                case "/shared": HTTPResponse(status: 200, body: shared)
+                case "/own": HTTPResponse(status: 200, body: [UInt8](repeating: 66, count: 8_000_000))
+                default: HTTPResponse(status: 204)
+                }
+            })
+        func slow(_ path: String) -> Int32 {
+            let socket = connected(server.port, receiving: 2_048)
+            say("GET \(path) HTTP/1.1\r\nHost: x\r\n\r\n", to: socket)
+            return socket
+        }
+        func status(_ socket: Int32) -> String? { heard(socket, 12)?.split(separator: " ").last.map(String.init) }
+        let readers = (0..<20).map { _ in slow("/shared") }
+        #expect(readers.map(status).allSatisfy { $0 == "200" })
+        // There is no room for a second answer of this size while those are read.
+        let other = slow("/own")
+        #expect(status(other) == "503")
+        // They take longer than an answer of 8 MB may, which is three seconds: they are cut, and there is room again.
+        var sockets = readers + [other]
+        var found: String?
+        while found != "200" {
+            sockets.append(slow("/own"))
+            found = status(sockets[sockets.count - 1])
+            #expect(try await client.send(HTTPClient.Request(method: "GET", url: "http://127.0.0.1:\(server.port)/none")).status == 204)
+        }
+        for socket in sockets { close(socket) }
+        await server.stop()
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a stop cancels handlers that take too long, and is over within two seconds`() async throws {
+        let (entered, signal) = AsyncStream.makeStream(of: Void.self)
+        let server = try server { _ in
+            signal.yield()
+            do { try await Task.sleep(for: .seconds(60)) } catch { return HTTPResponse(status: 503) }
+            return HTTPResponse(status: 200)
+        }
+        async let answer = client.send(HTTPClient.Request(method: "GET", url: "http://127.0.0.1:\(server.port)/"))
+        for await _ in entered { break }
+        let took = await ContinuousClock().measure { await server.stop() }
+        #expect(took < .seconds(2))
+        #expect(try await answer.status == 503)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `an answer that only drips is given up`() async throws {
+        let listener = Foundation.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        (address.sin_family, address.sin_addr.s_addr) = (sa_family_t(AF_INET), in_addr_t(0x7F00_0001).bigEndian)
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        _ = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(listener, $0, length) + listen(listener, 1) + getsockname(listener, $0, &length)
+            }
+        }
+        let port = address.sin_port.bigEndian
+        let dripping = Thread {
+            let peer = accept(listener, nil, nil)
+            let head = Array("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n".utf8)
+            _ = send(peer, head, head.count, Int32(MSG_NOSIGNAL))
+            while send(peer, [120, 120], 2, Int32(MSG_NOSIGNAL)) > 0 { usleep(100_000) }
+            close(peer)
+        }
+        dripping.start()
+        var settings = HTTPClient.Settings(userAgent: "test")
+        (settings.graceSeconds, settings.leastBytesPerSecond) = (1, 1_024)
+        let request = HTTPClient.Request(method: "GET", url: "http://user:secret@127.0.0.1:\(port)/release")
+        let error = await #expect(throws: CurlError.self) { try await HTTPClient(settings: settings).send(request) }
+        #expect(error?.message.contains("slower than 1024 bytes a second") == true)
+        #expect(error.map { "\($0)".contains("secret") } == false && error?.url == "http://127.0.0.1:\(port)/release")
+        close(listener)
     }
 
     @Test(.timeLimit(.minutes(1))) func `a client that sends a byte now and then is cut off, and others are served meanwhile`() async throws {

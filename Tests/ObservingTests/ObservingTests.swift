@@ -2,8 +2,10 @@ import Measures
 import Observing
 import Testing
 
+private let start: Int64 = 1_599_998_400_000  // a full hour
+
 private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 20) -> Reading {
-    Reading(takenAt: Instant(ms: minutes * 60_000), humidityMpct: percent.flatMap(Milli.whole), temperatureMc: celsius.flatMap(Milli.whole))
+    Reading(takenAt: Instant(ms: start + minutes * 60_000), humidityMpct: percent.flatMap(Milli.whole), temperatureMc: celsius.flatMap(Milli.whole))
 }
 
 @Suite struct QualityControlTests {
@@ -12,7 +14,7 @@ private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 
         #expect(QualityControl.judge(reading(0, -0.5, nil)) == .passed(humidity: RelativeHumidity(percent: 0), temperature: nil))
     }
 
-    @Test(arguments: [250.0, 101.1, -1.1])
+    @Test(arguments: [250.0, 110.1, -1.1])
     func `what no air has fails`(percent: Double) { #expect(QualityControl.judge(reading(0, percent)) == .failed(.range)) }
 
     @Test func `a linear output that oversteps in saturated air is saturated air; far beyond it is a fault`() {
@@ -23,6 +25,21 @@ private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 
         var broken = reading(0, 250)
         broken.flags = [.clamped, .impossible]
         #expect(QualityControl.judge(broken) == .failed(.range))
+    }
+
+    @Test func `a calibration may bring a value back, or take it out; a value that the driver calls none stays none`() throws {
+        let sensor = try #require(SensorName("crypt"))
+        func judged(_ percent: Double, _ offset: Int32, _ flags: ReadingFlags = []) -> QualityControl.Verdict {
+            var said = reading(0, percent, nil)
+            said.flags = flags
+            return QualityControl.judge(Calibration(sensor: sensor, from: Instant(ms: 0), offsetMpct: offset).corrected(said))
+        }
+        func passed(_ percent: Double) -> QualityControl.Verdict { .passed(humidity: RelativeHumidity(percent: percent), temperature: nil) }
+        #expect(judged(112, -5_000, .impossible) == passed(100))
+        #expect(judged(120, -30_000, .impossible) == passed(90))
+        #expect(judged(104, 10_000) == .failed(.range))
+        #expect(judged(120, 0, .impossible) == .failed(.range))
+        #expect(judged(100, -5_000, .impossible) == .failed(.range))
     }
 
     @Test func `no humidity fails, an impossible temperature is only dropped`() {
@@ -54,13 +71,15 @@ private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 
         #expect(binning.add(reading(5, 42, 21)).isEmpty)
         let done = binning.add(reading(11, 50))
         #expect(
-            done == [Observation(validAt: Instant(ms: 600_000), humidity: RelativeHumidity(percent: 41), temperature: Temperature(celsius: 20.5))])
+            done == [
+                Observation(validAt: Instant(ms: start + 600_000), humidity: RelativeHumidity(percent: 41), temperature: Temperature(celsius: 20.5))
+            ])
     }
 
     @Test func `a reading at the very end of its bin closes it at once`() {
         var binning = Binning(grid: .hourly)
-        #expect(binning.add(reading(60, 40)).map(\.validAt.ms) == [3_600_000])
-        #expect(binning.add(reading(120, 41)).map(\.validAt.ms) == [7_200_000])
+        #expect(binning.add(reading(60, 40)).map(\.validAt.ms) == [start + 3_600_000])
+        #expect(binning.add(reading(120, 41)).map(\.validAt.ms) == [start + 7_200_000])
     }
 
     @Test func `failed readings make no observation, and late ones are counted, not taken`() {
@@ -74,14 +93,14 @@ private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 
     @Test func `a bin whose time is over is closed without a further reading`() {
         var binning = Binning(grid: .fine)
         _ = binning.add(reading(3, 40))
-        #expect(binning.close(before: Instant(ms: 600_000)) == nil)
-        #expect(binning.close(before: Instant(ms: 600_001))?.humidity.percent == 40)
+        #expect(binning.close(before: Instant(ms: start + 600_000)) == nil)
+        #expect(binning.close(before: Instant(ms: start + 600_001))?.humidity.percent == 40)
     }
 
     @Test func `the order of the readings in a bin does not change its mean`() {
         let readings = (1...9).map { reading(Int64($0), Double($0) * 7.123, Double($0) * -0.377) }
         let means = (0..<20).map { _ in
-            var bin = Bin(validAt: Instant(ms: 600_000))
+            var bin = Bin(validAt: Instant(ms: start + 600_000))
             for reading in readings.shuffled() { bin.add(reading) }
             return bin.observation
         }
@@ -115,5 +134,46 @@ private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 
 
     @Test func `a few slow readings that agree are no flat line`() {
         #expect(flags([(0, 50_000), (60, 50_010), (7_200, 50_010), (14_400, 50_010), (86_400, 50_010)]).allSatisfy { $0 == [] })
+    }
+}
+
+@Suite struct SpikeFilterTests {
+    /// Readings a minute apart (or as given, in seconds); those that were flagged, and the order in which they were passed on.
+    private func filtered(_ percents: [Double], every seconds: Int64 = 60) -> (values: [Double], spikes: [Double]) {
+        var filter = SpikeFilter()
+        var passed: [Reading] = []
+        for (place, percent) in percents.enumerated() {
+            let takenAt = Instant(ms: start + Int64(place) * seconds * 1_000)
+            passed += filter.take(Reading(takenAt: takenAt, humidityMpct: Milli.whole(percent)))
+        }
+        passed += filter.flush()
+        func values(_ readings: [Reading]) -> [Double] { readings.compactMap { $0.humidityMpct.map { Double($0) / 1_000 } } }
+        return (values(passed), values(passed.filter { $0.flags.contains(.spike) }))
+    }
+
+    // Reports of real sensors: a failed conversion given out as 1 %, as 91 % before 59 %, and zeros for "none".
+    @Test(
+        arguments: [
+            ([52, 52.1, 1, 52.1, 52], [1]), ([59, 91, 59.2, 59], [91]), ([52, 0, 0, 0, 52.3], [0, 0, 0]), ([52, 0, 52, 99, 51.5], [0, 99]),
+            ([52, 65, 53], [65]),
+        ] as [([Double], [Double])])
+    func `a value that jumps away and comes straight back is flagged, and all are passed on in order`(percents: [Double], spikes: [Double]) {
+        let found = filtered(percents)
+        #expect(found.values == percents)
+        #expect(found.spikes == spikes)
+    }
+
+    @Test(
+        arguments: [
+            [50, 70, 71, 72], [50, 70, 62, 58, 55], [50, 58, 50], [52, 0, 0, 0, 0, 52], [50, 70], [70, 50, 50],
+        ] as [[Double]])
+    func `air that changes is no spike`(percents: [Double]) {
+        let found = filtered(percents)
+        #expect(found.values == percents)
+        #expect(found.spikes == [])
+    }
+
+    @Test func `readings far apart say nothing of each other`() {
+        #expect(filtered([50, 90, 50], every: 600).spikes == [])
     }
 }

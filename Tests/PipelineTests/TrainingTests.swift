@@ -37,8 +37,10 @@ import Wire
             let batch = Batch(
                 epoch: Epoch(bits: 5), first: Int64(start + 1), sensors: [try #require(SensorName("air"))],
                 rows: Array(rows[start..<min(rows.count, start + 5_000)]))
-            _ = try await archive.ingest(
-                [Archive.Arrival(device: device, batch: batch, receivedAt: now)], next: Answer.Next(afterMs: 0, maxReadings: 1, maxBytes: 1))
+            let arrival = try Archive.Arrival(device: device, batch: batch, receivedAt: now)
+            for outcome in try await archive.ingest([.batch(arrival)], next: Answer.Next(afterMs: 0, maxReadings: 1, maxBytes: 1)) {
+                _ = try outcome.get()
+            }
             while try await archive.take(archive.derivation()) {}
         }
     }
@@ -46,6 +48,7 @@ import Wire
     @Test(.timeLimit(.minutes(3)))
     func `a run on real recordings ends in a signed release; on the same data it does nothing; the key stays private`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
+        _ = try ReleaseSigner(folder: folder)
         let archive = try await Archive(folder: folder)
         let training = Training(archive: archive, reader: archive)
         try await send(archive, "attic")
@@ -77,6 +80,7 @@ import Wire
 
     @Test(.timeLimit(.minutes(3))) func `the first model of a fleet begins with the shipped release, and has to beat it`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
+        _ = try ReleaseSigner(folder: folder)
         let archive = try await Archive(folder: folder)
         let pretrained = try #require(try Pretrained(path: Self.recordings + "/../pretrained.vaho"))
         for recording in ["airport", "attic", "bathroom"] { try await send(archive, recording) }
@@ -87,6 +91,7 @@ import Wire
 
     @Test func `without data a run says how much is missing`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
+        _ = try ReleaseSigner(folder: folder)
         let archive = try await Archive(folder: folder)
         let result = try await Training(archive: archive, reader: archive).run(cause: "manual", now: now)
         #expect(result.outcome == .too_little_data)

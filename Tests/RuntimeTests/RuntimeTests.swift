@@ -104,7 +104,87 @@ import Testing
     }
 }
 
+@Suite struct LastWordsTests {
+    @Test(.timeLimit(.minutes(1))) func `a cancelled taker waits for the last words of producers that have joined`() async {
+        let inbox = Inbox<Int>(limit: 10)
+        inbox.join()
+        let taking = Task {
+            var all: [Int] = []
+            while true {
+                let elements = await inbox.takeAll()
+                if elements.isEmpty { return all }
+                all += elements
+            }
+        }
+        taking.cancel()
+        #expect(inbox.put(1))
+        await Task.yield()
+        #expect(inbox.put(2))
+        inbox.leave()
+        #expect(await taking.value == [1, 2])
+        #expect(!inbox.put(3))
+    }
+}
+
+@Suite struct FileModeTests {
+    private let folder = FileManager.default.temporaryDirectory.path + "/vaho-modes-\(UInt64.random(in: 0...(.max)))"
+
+    private func mode(_ path: String) throws -> Int? { try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int }
+
+    @Test func `a file is written beside a link that somebody has put in its place, not through it`() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try Files.makeFolder(folder)
+        try "keep".write(toFile: folder + "/victim", atomically: true, encoding: .utf8)
+        try FileManager.default.createSymbolicLink(atPath: folder + "/token.new", withDestinationPath: folder + "/victim")
+        try Files.replace(folder + "/token", with: Array("secret".utf8), mode: 0o600)
+        #expect(try String(contentsOfFile: folder + "/victim", encoding: .utf8) == "keep")
+        #expect(try String(contentsOfFile: folder + "/token", encoding: .utf8) == "secret")
+        #expect(try mode(folder + "/token") == 0o600)
+    }
+
+    @Test func `a file that others may read is tightened, and one that is tighter stays so`() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try Files.makeFolder(folder)
+        for (before, after) in [(0o666, 0o640), (0o600, 0o600), (0o644, 0o640)] {
+            try "x".write(toFile: folder + "/store", atomically: true, encoding: .utf8)
+            try FileManager.default.setAttributes([.posixPermissions: before], ofItemAtPath: folder + "/store")
+            Files.tighten(folder + "/store", to: 0o640)
+            #expect(try mode(folder + "/store") == after)
+        }
+    }
+}
+
+@Suite struct ChildProcessTests {
+    @Test(.timeLimit(.minutes(1))) func `what leaves the process group of a command is ended with it`() throws {
+        let mark = "/tmp/vaho-stray-\(UInt64.random(in: 0...(.max)))"
+        defer { try? FileManager.default.removeItem(atPath: mark) }
+        let child = try ChildProcess("setsid sh -c 'echo $$ > \(mark); exec sleep 300' & sleep 300")
+        var stray: pid_t?
+        while stray == nil {
+            stray = (try? String(contentsOfFile: mark, encoding: .utf8)).flatMap { pid_t($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+            usleep(10_000)
+        }
+        let process = try #require(stray)
+        #expect(kill(process, 0) == 0)
+        child.kill()
+        while kill(process, 0) == 0, (try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8))?.contains(") Z ") != true {
+            usleep(10_000)
+        }
+        _ = child.end()
+    }
+}
+
 @Suite struct LabelClockTests {
+    @Test func `a replay's clock stands still when its last recording has ended`() {
+        let clock = LabelClock.replay(from: Instant(ms: 1_000_000_000_000), speed: 1_000_000, recordings: 2)
+        clock.recordingEnded()
+        let between = clock.now
+        while clock.now == between {}
+        clock.recordingEnded()
+        let end = clock.now
+        for _ in 0..<1_000 { #expect(clock.now == end) }
+    }
+
     @Test func `a replay begins at its start and runs as many times as fast`() {
         let start = Instant(ms: 1_000_000_000_000)
         let clock = LabelClock.replay(from: start, speed: 3_600)

@@ -14,9 +14,26 @@ import Testing
         #expect(try SpokenReading.sample(line) == Sample(humidityMpct: humidity, temperatureMc: temperature, pressurePa: pressure))
     }
 
-    @Test(arguments: ["", "abc", "45;21", "45,21,1013,7", "temperature_c=3", "humidity_pct=", "45,21,13.2", "humidity_pct=4x", "nan", "1e400"])
+    @Test(arguments: ["", "abc", "45;21", "45,21,1013,7", "temperature_c=3", "humidity_pct=", "humidity_pct=4x", "nan", "1e400"])
     func `anything else is told by what was expected`(line: String) {
         #expect(throws: SensorError.self) { try SpokenReading.sample(line) }
+    }
+
+    @Test(
+        arguments: [
+            ("45.2,nan", 45_200, nil, nil), ("45.2,21.3,101325", 45_200, 21_300, 101_325), ("humidity_pct=45.2 temperature_c=nan", 45_200, nil, nil),
+            ("45,21,13.2", 45_000, 21_000, nil), ("45,1e9", 45_000, nil, nil),
+        ] as [(String, Int32, Int32?, Int32?)])
+    func `what stands beside the humidity does not cost it, and is told`(line: String, humidity: Int32, temperature: Int32?, pressure: Int32?) throws
+    {
+        let sample = try SpokenReading.sample(line)
+        #expect(sample.humidityMpct == humidity && sample.temperatureMc == temperature && sample.pressurePa == pressure)
+        #expect((sample.remark == nil) == (temperature != nil && pressure != nil))
+    }
+
+    @Test func `a decimal comma between named values is refused, not read as another number`() {
+        let error = #expect(throws: SensorError.self) { try SpokenReading.sample("humidity_pct=45,2 temperature_c=21,5") }
+        #expect(error?.description.contains("decimal point") == true)
     }
 
     @Test func `an impossible humidity is kept and flagged`() throws {

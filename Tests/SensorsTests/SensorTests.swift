@@ -8,7 +8,7 @@ import Testing
 @Suite struct ReplaySensorTests {
     private let folder = FakeSysfs()
 
-    @Test func `rows come with their times; malformed, impossible and NaN lines are told, the rest goes on`() async throws {
+    @Test func `rows come in the order of their times; malformed and NaN lines are told in their place, the rest goes on`() async throws {
         try folder.write(
             "a.csv",
             """
@@ -18,7 +18,8 @@ import Testing
             gibberish
             2026-01-01T02:00:00Z,250,
             2026-01-01T01:30:00Z,46,20
-            2026-01-01T03:00:00Z,47,20
+            2026-01-01T01:30:00Z,49,20
+            2026-01-01T03:00:00Z,47,wet
 
             """)
         let sensor = try ReplaySensor(path: folder.root + "/a.csv", startingAfter: nil)
@@ -28,11 +29,53 @@ import Testing
             let error = await #expect(throws: SensorError.self) { try await sensor.read() }
             #expect(error?.description.contains(line) == true)
         }
-        #expect(try await sensor.read()?.flags == [.impossible, .replayed])
-        let backwards = await #expect(throws: SensorError.self) { try await sensor.read() }
-        #expect(backwards?.description.contains("line 6: the time is not after") == true)
-        #expect(try await sensor.read()?.humidityMpct == 47_000)
+        #expect(try await sensor.read()?.humidityMpct == 46_000)
+        let next = try #require(try await sensor.read())
+        #expect(next.flags == [.impossible, .replayed] && next.remark == "line 7: the time has come before")
+        let last = try #require(try await sensor.read())
+        #expect(last.humidityMpct == 47_000 && last.temperatureMc == nil && last.remark?.contains("«wet»") == true)
         #expect(try await sensor.read() == nil)
+    }
+
+    /// A line of a series a minute apart.
+    private func row(_ minute: Int) -> String {
+        let time = Instant(ms: 1_767_225_600_000 + Int64(minute) * 60_000)
+        return "\(ISO8601DateFormatter().string(from: Date(timeIntervalSince1970: Double(time.ms) / 1_000))),\(40 + minute % 20)\n"
+    }
+
+    @Test func `rows that come newest first are sorted within a window, and beyond it the file is refused with its line`() async throws {
+        try folder.write("a.csv", "time,humidity_pct\n" + (0..<3_000).reversed().map(row).joined())
+        let sensor = try ReplaySensor(path: folder.root + "/a.csv", startingAfter: nil)
+        #expect(sensor.identity.startsAt == Instant(ms: 1_767_225_600_000))
+        var times: [Instant] = []
+        while let sample = try await sensor.read() { times.append(try #require(sample.takenAt)) }
+        #expect(times.count == 3_000 && times == times.sorted())
+
+        try folder.write("b.csv", "time,humidity_pct\n" + (1...5_000).map(row).joined() + row(0))
+        let late = try ReplaySensor(path: folder.root + "/b.csv", startingAfter: nil)
+        for _ in 1...904 { _ = try await late.read() }
+        let error = await #expect(throws: SensorError.self) { while try await late.read() != nil {} }
+        #expect(error?.isFinal == true && error?.description.contains("line 5002") == true)
+    }
+
+    @Test(
+        arguments: [
+            ("\u{FEFF}time, humidity_pct ,temperature_c\r\n2026-01-01T00:00:00Z, 45 ,20\r\n", nil),
+            ("time;humidity_pct\n2026-01-01T00:00:00Z;45\n", "«time;humidity_pct»; fields are separated by commas"),
+            ("Zeit,Feuchte\n2026-01-01T00:00:00Z,45\n", "it has «Zeit», «Feuchte»"),
+            ("time,humidity_pct\n2026-01-01 09:22:00,45\n", "has no zone"), ("time,humidity_pct\n2026-01-01,45\n", "has no zone"),
+            ("time,humidity_pct\n2026-01-01T00:00:00Z,45,5\n", "3 fields came, the header has 2"),
+        ] as [(String, String?)])
+    func `files of other programs are read, or refused with what stands in the way`(text: String, problem: String?) async throws {
+        try folder.write("a.csv", text)
+        do {
+            let sensor = try ReplaySensor(path: folder.root + "/a.csv", startingAfter: nil)
+            #expect(try await sensor.read()?.humidityMpct == 45_000)
+            #expect(problem == nil)
+        } catch {
+            let expected = try #require(problem, "\(error)")
+            #expect("\(error)".contains(expected), "\(error)")
+        }
     }
 
     @Test func `a restart goes on where the log ends`() async throws {

@@ -13,8 +13,13 @@ extension BatchJSON {
             var container = try decoder.unkeyedContainer()
             values.reserveCapacity(min(container.count ?? 0, Batch.rowLimit))
             do {
-                while !container.isAtEnd { values.append(try container.decodeIfPresent(Int64.self)) }
-            } catch {
+                while !container.isAtEnd {
+                    guard values.count < Batch.rowLimit else {
+                        throw BatchJSON.fault(container.codingPath.map { "/" + $0.stringValue }.joined(), "at most \(Batch.rowLimit) values")
+                    }
+                    values.append(try container.decodeIfPresent(Int64.self))
+                }
+            } catch let refusal as BatchRefusal { throw refusal } catch {
                 // For 1.5 and 1e99 the decoder's own error does not say where.
                 let path = container.codingPath + [Place(intValue: values.count)]
                 throw DecodingError.typeMismatch(Int64.self, DecodingError.Context(codingPath: path, debugDescription: ""))

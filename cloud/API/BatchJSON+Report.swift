@@ -9,9 +9,27 @@ extension BatchJSON {
         let evicted: Int64?
         let refused: Int64?
         let clock: UInt8?
-        let scores: [ScoreJSON]?
+        let scores: [ScoreJSON]
         let refusal: String?
-        let alerts: [AlertJSON]?
+        let alerts: [AlertJSON]
+
+        private enum Field: String, CodingKey { case release, backlog, evicted, refused, clock, scores, refusal, alerts }
+
+        init(from decoder: any Decoder) throws {
+            let fields = try decoder.container(keyedBy: Field.self)
+            release = try fields.decodeIfPresent(ReleaseJSON.self, forKey: .release)
+            backlog = try fields.decodeIfPresent(Int64.self, forKey: .backlog)
+            evicted = try fields.decodeIfPresent(Int64.self, forKey: .evicted)
+            refused = try fields.decodeIfPresent(Int64.self, forKey: .refused)
+            clock = try fields.decodeIfPresent(UInt8.self, forKey: .clock)
+            refusal = try fields.decodeIfPresent(String.self, forKey: .refusal)
+            func list<Element: Decodable>(_ type: Element.Type, _ field: Field, _ limit: Int) throws -> [Element] {
+                guard try fields.contains(field) && !fields.decodeNil(forKey: field) else { return [] }
+                return try fields.decodeList(of: type, forKey: field, upTo: limit)
+            }
+            scores = try list(ScoreJSON.self, .scores, DeviceReport.scoreLimit)
+            alerts = try list(AlertJSON.self, .alerts, DeviceReport.alertLimit)
+        }
 
         struct ReleaseJSON: Decodable {
             let counter: UInt64
@@ -48,9 +66,7 @@ extension BatchJSON {
             guard (refusal ?? "").utf8.count <= DeviceReport.refusalLimit else {
                 throw wrong("refusal", "at most \(DeviceReport.refusalLimit) bytes")
             }
-            guard (scores ?? []).count <= DeviceReport.scoreLimit else { throw wrong("scores", "at most \(DeviceReport.scoreLimit)") }
-            guard (alerts ?? []).count <= DeviceReport.alertLimit else { throw wrong("alerts", "at most \(DeviceReport.alertLimit)") }
-            let known = try (alerts ?? []).enumerated().map { (place, alert) throws(BatchRefusal) in
+            let known = try alerts.enumerated().map { (place, alert) throws(BatchRefusal) in
                 let since = Instant(ms: alert.since_ms)
                 guard let sensor = SensorName(alert.sensor) else { throw wrong("alerts/\(place)/sensor", "a sensor's name is \(SensorName.rule)") }
                 guard Instant.valid.contains(since) else { throw wrong("alerts/\(place)/since_ms", "milliseconds since 1970, up to the year 2199") }
@@ -61,7 +77,7 @@ extension BatchJSON {
             }
             return DeviceReport(
                 release: name, backlog: backlog ?? 0, evicted: evicted ?? 0, refused: refused ?? 0, clock: clock,
-                scores: (scores ?? []).map { score in
+                scores: scores.map { score in
                     LiveScore(
                         releaseCounter: score.release_counter, leadTimeSeconds: score.lead_time_s, count: score.count,
                         absoluteErrorMpct: score.absolute_error_mpct, persistenceErrorMpct: score.persistence_error_mpct,

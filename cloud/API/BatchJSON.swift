@@ -17,23 +17,41 @@ struct BatchJSON: Decodable {
     let clock: Column?
     let boot: Column?
     let boottime_ms: Column?
-    let records: [RecordJSON]?
+    let records: [RecordJSON]
     let report: ReportJSON?
 
-    private struct VersionOnly: Decodable { let version: Int }
+    private enum Field: String, CodingKey {
+        case version, epoch, first, sensors, sensor, taken_at_ms, humidity_mpct, temperature_mc, pressure_pa, flags, clock, boot, boottime_ms
+        case records, report
+    }
+
+    /// The version first: another one may have other fields. Lists end where the batch would be refused for their length.
+    init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: Field.self)
+        version = try fields.decode(Int.self, forKey: .version)
+        guard version == Batch.version else { throw BatchRefusal.version(version) }
+        epoch = try fields.decode(String.self, forKey: .epoch)
+        first = try fields.decode(Int64.self, forKey: .first)
+        sensors = try fields.decodeList(of: String.self, forKey: .sensors, upTo: Batch.sensorLimit)
+        sensor = try fields.decode(Column.self, forKey: .sensor)
+        taken_at_ms = try fields.decode(Column.self, forKey: .taken_at_ms)
+        humidity_mpct = try fields.decode(Column.self, forKey: .humidity_mpct)
+        temperature_mc = try fields.decodeIfPresent(Column.self, forKey: .temperature_mc)
+        pressure_pa = try fields.decodeIfPresent(Column.self, forKey: .pressure_pa)
+        flags = try fields.decodeIfPresent(Column.self, forKey: .flags)
+        clock = try fields.decodeIfPresent(Column.self, forKey: .clock)
+        boot = try fields.decodeIfPresent(Column.self, forKey: .boot)
+        boottime_ms = try fields.decodeIfPresent(Column.self, forKey: .boottime_ms)
+        records =
+            try fields.contains(.records) && !fields.decodeNil(forKey: .records)
+            ? fields.decodeList(of: RecordJSON.self, forKey: .records, upTo: Batch.rowLimit) : []
+        report = try fields.decodeIfPresent(ReportJSON.self, forKey: .report)
+    }
 
     /// - Throws: `BatchRefusal` with a JSON pointer to the fault.
     static func batch(_ body: [UInt8]) throws -> Batch {
-        let decoder = JSONDecoder()
         do {
-            let columns: BatchJSON
-            do { columns = try decoder.decode(BatchJSON.self, from: Data(body)) } catch {
-                // Another version may have other fields: then that is what to say.
-                let version = try decoder.decode(VersionOnly.self, from: Data(body)).version
-                throw version == Batch.version ? error : BatchRefusal.version(version)
-            }
-            guard columns.version == Batch.version else { throw BatchRefusal.version(columns.version) }
-            return try columns.batch()
+            return try JSONDecoder().decode(BatchJSON.self, from: Data(body)).batch()
         } catch let error as DecodingError {
             throw refusal(error)
         }
@@ -56,7 +74,6 @@ struct BatchJSON: Decodable {
     private func batch() throws(BatchRefusal) -> Batch {
         guard let epoch = Epoch(hex: epoch) else { throw BatchJSON.fault("/epoch", "expected 16 hexadecimal digits") }
         guard (1...(1 << 53)).contains(first) else { throw BatchJSON.fault("/first", "the first sequence is 1 or more") }
-        guard sensors.count <= Batch.sensorLimit else { throw BatchJSON.fault("/sensors", "at most \(Batch.sensorLimit)") }
         var names: [SensorName] = []
         for (index, name) in sensors.enumerated() {
             guard let valid = SensorName(name) else { throw BatchJSON.fault("/sensors/\(index)", "a sensor's name is \(SensorName.rule)") }
@@ -64,11 +81,12 @@ struct BatchJSON: Decodable {
         }
         try checkLengths()
         let report = try report?.report()
-        let records = (records ?? []).sorted { $0.sequence < $1.sequence }
+        let records = records.sorted { $0.sequence < $1.sequence }
         let total = sensor.count + records.count
         guard total <= Batch.rowLimit, total > 0 || report != nil else {
             throw BatchJSON.fault("", "1 to \(Batch.rowLimit) rows a batch, or a report: \(total) rows came")
         }
+        guard first + Int64(max(0, total - 1)) <= 1 << 53 else { throw BatchJSON.fault("/first", "sequences end at 2^53") }
         return Batch(epoch: epoch, first: first, sensors: names, rows: try rows(total, records), report: report)
     }
 
@@ -121,5 +139,18 @@ struct BatchJSON: Decodable {
             pressurePa: try pressure_pa?.value(index, "pressure_pa", as: Int32.self),
             flags: ReadingFlags(rawValue: try flags?.number(index, "flags", as: UInt16.self) ?? 0), clock: quality,
             boot: try boot?.number(index, "boot", as: UInt32.self) ?? 0, boottimeMs: boottimeMs)
+    }
+}
+
+extension KeyedDecodingContainer {
+    /// A list that is decoded only up to its limit: what lies behind it costs nothing.
+    func decodeList<Element: Decodable>(of type: Element.Type, forKey key: Key, upTo limit: Int) throws -> [Element] {
+        var list = try nestedUnkeyedContainer(forKey: key)
+        var elements: [Element] = []
+        while !list.isAtEnd {
+            guard elements.count < limit else { throw BatchJSON.fault("/\(key.stringValue)", "at most \(limit)") }
+            elements.append(try list.decode(type))
+        }
+        return elements
     }
 }

@@ -8,32 +8,54 @@ internal import Runtime
 internal import Text
 internal import Wire
 
-/// What people ask: the fleet, observations, forecasts, models, runs.
-extension CloudAPI {
-    func fleet() async throws -> [UInt8] {
-        let release = try await reader.releaseName(alias: Archive.champion)
-        let createdAt = try await reader.releases().first { $0.name == release }?.createdAt
-        var views: [(device: Documents.Device, now: Instant)] = []
-        for device in try await reader.devices() { views.append(try await view(device)) }
+/// Which part of the fleet is asked for.
+struct FleetPage: Sendable {
+    let after: DeviceID?
+    let limit: Int
+
+    static let longest = 1_000
+
+    init(_ request: HTTPRequest) throws(Problem) {
+        let text = request.query["limit"] ?? "500"
+        guard let limit = Int(text), (1...FleetPage.longest).contains(limit) else {
+            throw Problem(status: 400, detail: "limit=\(text.prefix(40)): expected a whole number from 1 to \(FleetPage.longest)")
+        }
+        self.limit = limit
+        after = try request.query["after"].map { (name) throws(Problem) in
+            guard let device = DeviceID(name) else { throw Problem(status: 400, detail: "after=\(name.prefix(64)): expected a device's name") }
+            return device
+        }
+    }
+}
+
+/// What people ask. Each document is made on the archive's own thread.
+extension Archive {
+    func fleetDocument(_ page: FleetPage) throws -> [UInt8] {
+        let release = try releaseName(alias: Archive.champion)
+        let createdAt = try release.flatMap { try self.release(counter: $0.counter)?.createdAt }
+        let (devices, next) = try fleet(after: page.after, limit: page.limit)
         var json = JSONWriter()
         json.object { json in
             json.field("now", RFC3339.format(ms: LabelClock.wallClock.ms))
             Documents.release("release", release, createdAt: createdAt, to: &json)
             json.array("devices") { json in
-                for view in views { json.object { json in Documents.device(view.device, now: view.now, to: &json) } }
+                for view in devices { json.object { json in view.write(to: &json) } }
             }
+            json.field("next", next?.name)
         }
         return json.bytes
     }
 
-    func device(_ id: String) async throws -> [UInt8] {
-        let known = try await device(named: id)
-        let (view, now) = try await view(known)
-        let holes = try await reader.holes(of: known.id, limit: 50)
-        let alarms = try await reader.alarms(of: known.id)
+    func deviceDocument(_ id: String) throws -> [UInt8] {
+        guard let name = DeviceID(id), let view = try view(named: name) else { throw Problem.noDevice(id) }
+        let holes = try holes(of: view.device.id, limit: 50)
+        let alarms = try alarms(of: view.device.id)
+        let day = LabelClock.wallClock.ms / 86_400_000
+        let storedToday = try dayBytes(view.device.id, day)
         var json = JSONWriter()
         json.object { json in
-            Documents.device(view, now: now, to: &json)
+            view.write(to: &json)
+            json.field("stored_today_bytes", storedToday)
             json.array("holes") { json in
                 for hole in holes {
                     json.object { json in Documents.hole(hole, to: &json) }
@@ -42,7 +64,8 @@ extension CloudAPI {
             json.array("alarms") { json in
                 for alarm in alarms {
                     json.object { json in
-                        json.field("kind", "silent")
+                        json.field("kind", alarm.kind.rawValue)
+                        json.field("text", alarm.kind.text)
                         json.field("since", RFC3339.format(ms: alarm.since.ms))
                         json.field("ended", alarm.endedAt.map { RFC3339.format(ms: $0.ms) })
                     }
@@ -52,43 +75,12 @@ extension CloudAPI {
         return json.bytes
     }
 
-    private func device(named id: String) async throws -> Archive.Device {
-        guard let name = DeviceID(id), let device = try await reader.device(named: name) else {
-            throw Problem(status: 404, detail: "there is no device «\(id.prefix(64))»")
-        }
-        return device
-    }
-
-    private func view(_ device: Archive.Device) async throws -> (device: Documents.Device, now: Instant) {
-        let report = try await reader.report(of: device.id)
-        var sensors: [Documents.Sensor] = []
-        for sensor in try await reader.sensors(of: device.name) {
-            let last = try await reader.observations(sensor: sensor.id, since: (sensor.lastAt ?? Instant(ms: 0)) - sensor.grid.step).last.map {
-                // A bin that is still open bears the time of its end, which is yet to come.
-                Observation(validAt: min($0.validAt, sensor.lastAt ?? $0.validAt), humidity: $0.humidity, temperature: $0.temperature)
-            }
-            var shown = Documents.Sensor(
-                name: sensor.name, kind: sensor.kind, place: sensor.place, step: sensor.grid.step, state: .ok, last: last)
-            (shown.pressurePa, shown.flags) = try await reader.newestBeside(sensor: sensor.id)
-            sensors.append(shown)
-        }
-        var view = Documents.Device(
-            id: device.name, lastSeenAt: device.lastSeenAt, backlog: report?.backlog ?? 0, clock: report?.clock ?? .unknown,
-            release: report?.release, refusal: report?.refusal, sensors: sensors, scores: report?.scores ?? [])
-        view.alerts = report?.alerts ?? []
-        view.isRevoked = device.revokedAt != nil
-        // A replayed recording has a clock of its own: then the newest observation tells the device's time.
-        let newest = sensors.compactMap { $0.last?.validAt }.max()
-        let wall = LabelClock.wallClock
-        let isReplay = sensors.contains { $0.kind == "replay" }
-        return (view, isReplay ? newest ?? wall : wall)
-    }
-
-    private func sensor(_ request: HTTPRequest, _ id: String) async throws -> Archive.Sensor {
-        let device = try await device(named: id)
-        let sensors = try await reader.sensors(of: device.name)
-        let names = sensors.isEmpty ? "none" : sensors.map(\.name.name).joined(separator: ", ")
-        guard let name = request.query["sensor"] else {
+    /// The sensor of that name, or the only one.
+    func sensor(_ name: String?, of id: String) throws -> Sensor {
+        guard let device = DeviceID(id), try self.device(named: device) != nil else { throw Problem.noDevice(id) }
+        let sensors = try sensors(of: device)
+        let names = WordList.text(sensors.map(\.name.name))
+        guard let name else {
             guard let only = sensors.first, sensors.count == 1 else { throw Problem(status: 400, detail: "sensor is missing: there are \(names)") }
             return only
         }
@@ -98,32 +90,15 @@ extension CloudAPI {
         return sensor
     }
 
-    func observations(_ request: HTTPRequest, _ id: String) async throws -> [UInt8] {
-        let text = request.query["hours"] ?? "72"
-        guard let hours = Int64(text), (1...9_600).contains(hours) else {
-            throw Problem(status: 400, detail: "hours=\(text.prefix(40)): expected a whole number from 1 to 9600")
-        }
-        let sensor = try await sensor(request, id)
+    func observationsDocument(_ id: String, sensor name: String?, hours: Int64) throws -> [UInt8] {
+        let sensor = try sensor(name, of: id)
         let since = (sensor.lastAt ?? Instant(ms: 0)) - .seconds(hours * 3_600)
         return Documents.observations(
-            sensor: sensor.name, step: sensor.grid.step, try await reader.observations(sensor: sensor.id, since: since, limit: 60_000))
+            sensor: sensor.name, step: sensor.grid.step, try observations(sensor: sensor.id, since: since, limit: 60_000))
     }
 
-    func forecast(_ request: HTTPRequest, _ id: String) async throws -> [UInt8] {
-        guard let horizon = request.query["horizon"].map({ ISO8601Duration.parse($0) }) ?? ForecastShape.horizon else {
-            throw Problem(status: 400, detail: "horizon=\(request.query["horizon"]?.prefix(40) ?? ""): expected an ISO 8601 duration such as PT24H")
-        }
-        let sensor = try await sensor(request, id)
-        guard let made = try await forecasts.forecast(sensor) else {
-            throw Problem(status: 404, detail: "there is no observation of \(sensor.name) yet")
-        }
-        let moisture = MoistureAhead(made.forecast, mould: made.mould)
-        return Documents.forecast(
-            sensor: sensor.name, made.forecast, moisture, issuedAt: LabelClock.wallClock, release: made.release, horizon: horizon)
-    }
-
-    func models() async throws -> [UInt8] {
-        let releases = try await reader.releases()
+    func modelsDocument() throws -> [UInt8] {
+        let releases = try releases()
         var json = JSONWriter()
         json.object { json in
             json.array("models") { json in
@@ -144,14 +119,15 @@ extension CloudAPI {
         return json.bytes
     }
 
-    func runs() async throws -> [UInt8] {
-        let runs = try await reader.runs(limit: 100)
+    func runsDocument() throws -> [UInt8] {
+        let runs = try runs(limit: 100)
         var json = JSONWriter()
         json.object { json in
             json.array("runs") { json in
                 for run in runs {
                     json.object { json in
                         json.field("started_at", RFC3339.format(ms: run.startedAt.ms))
+                        json.field("ended_at", RFC3339.format(ms: run.endedAt.ms))
                         json.field("cause", run.cause)
                         json.field("snapshot", run.snapshot)
                         json.field("device_days", run.deviceDays, places: 1)
@@ -165,18 +141,88 @@ extension CloudAPI {
         return json.bytes
     }
 
-    func metrics() async throws -> String {
-        let totals = try await reader.totals()
+    /// - Parameter free: bytes left on the archive's disk.
+    func metrics(free: Int64?) throws -> String {
+        let totals = try totals()
         var metrics = MetricsText()
         metrics.gauge("vaho_devices", "Devices that are not revoked.", Double(totals.devices))
         metrics.counter("vaho_batches_total", "Batches in the log.", Double(totals.batches))
         metrics.counter("vaho_readings_total", "Readings in the log.", Double(totals.readings))
-        metrics.gauge("vaho_devices_silent", "Devices that have fallen silent.", Double(try await reader.silentDevices()))
-        metrics.gauge("vaho_underived_batches", "Batches whose observations are not derived yet.", Double(try await reader.underived()))
+        metrics.gauge("vaho_devices_silent", "Devices that have fallen silent.", Double(try silentDevices()))
+        metrics.gauge("vaho_underived_batches", "Batches whose observations are not derived yet.", Double(try underived()))
         metrics.gauge("vaho_log_bytes", "Size of the log of batches.", Double(totals.logBytes))
-        if let release = try await reader.releaseName(alias: Archive.champion) {
+        metrics.gauge(
+            "vaho_devices_of_two_hosts", "Devices as which two hosts send.", Double(try devicesOfTwoHosts().count))
+        metrics.gauge(
+            "vaho_devices_over_quota", "Devices that have stored as much today as they may.", Double(try devicesOverQuota(now: LabelClock.wallClock)))
+        if let free { metrics.gauge("vaho_store_free_bytes", "Bytes left on the disk of the archive.", Double(free)) }
+        if let release = try releaseName(alias: Archive.champion) {
             metrics.gauge("vaho_release_counter", "Counter of the release that is served.", Double(release.counter))
         }
         return metrics.text
+    }
+}
+
+extension CloudAPI {
+    static func hours(_ request: HTTPRequest) throws -> Int64 {
+        let text = request.query["hours"] ?? "72"
+        guard let hours = Int64(text), (1...9_600).contains(hours) else {
+            throw Problem(status: 400, detail: "hours=\(text.prefix(40)): expected a whole number from 1 to 9600")
+        }
+        return hours
+    }
+
+    func forecast(_ request: HTTPRequest, _ id: String) async throws -> [UInt8] {
+        guard let horizon = request.query["horizon"].map({ ISO8601Duration.parse($0) }) ?? ForecastShape.horizon else {
+            throw Problem(status: 400, detail: "horizon=\(request.query["horizon"]?.prefix(40) ?? ""): expected an ISO 8601 duration such as PT24H")
+        }
+        let name = request.query["sensor"]
+        return try await forecastTurns.turn(of: request.peer) { _ in
+            let sensor = try await reader.perform { try $0.sensor(name, of: id) }
+            guard let made = try await forecasts.forecast(sensor) else {
+                throw Problem(status: 404, detail: "there is no observation of \(sensor.name) yet")
+            }
+            let moisture = MoistureAhead(made.forecast, mould: made.mould)
+            return Documents.forecast(
+                sensor: sensor.name, made.forecast, moisture, issuedAt: LabelClock.wallClock, release: made.release, horizon: horizon)
+        }
+    }
+}
+
+extension Problem {
+    static func noDevice(_ id: String) -> Problem { Problem(status: 404, detail: "there is no device «\(id.prefix(64))»") }
+}
+
+extension Archive.Alarm.Kind {
+    /// For people.
+    package var text: String {
+        switch self {
+        case .silent: "nothing has been heard from this device"
+        case .twoHosts: "two hosts send as this device: give one of them a name and a token of its own"
+        }
+    }
+}
+
+extension Archive.DeviceView {
+    fileprivate func write(to json: inout JSONWriter) {
+        var shown = Documents.Device(
+            id: device.name, lastSeenAt: device.lastSeenAt, backlog: report?.backlog ?? 0, clock: report?.clock ?? .unknown, release: report?.release,
+            refusal: report?.refusal,
+            sensors: sensors.map { view in
+                var sensor = Documents.Sensor(
+                    name: view.sensor.name, kind: view.sensor.kind, place: view.sensor.place, step: view.sensor.grid.step, state: .ok, last: view.last
+                )
+                (sensor.pressurePa, sensor.flags) = (view.pressurePa, view.flags)
+                return sensor
+            }, scores: report?.scores ?? [])
+        shown.alerts = report?.alerts ?? []
+        shown.isRevoked = device.revokedAt != nil
+        shown.isTwoHosts = isTwoHosts
+        shown.faults = faults
+        // A replayed recording has a clock of its own: then the newest observation tells the device's time.
+        let newest = sensors.compactMap { $0.last?.validAt }.max()
+        let wall = LabelClock.wallClock
+        let isReplay = sensors.contains { $0.sensor.kind == "replay" }
+        Documents.device(shown, now: isReplay ? newest ?? wall : wall, to: &json)
     }
 }

@@ -9,33 +9,54 @@ internal import Text
 internal import Wire
 
 /// The cloud's HTTP face: what devices send, what people see.
-package struct CloudAPI: Service {
+package final class CloudAPI: Service {
     let archive: Archive
-    let reader: Archive
+    let reader: Archive  // for people's questions
+    let gate: Archive  // for tokens: devices do not wait for people's questions
     let ingest: Ingest
+    let space: StoreSpace
     let forecasts: FleetForecasts
     let log: Log
     let tokens = TokenCache()
     let releaseKeys: String
     let deviceRate = RateLimit(perSecond: 100, burst: 400, detail: "this device asks too often: at most 100 requests a second")
-    // Codes are short: they may not be tried out fast.
-    let enrolmentRate = RateLimit(perSecond: 1, burst: 20, detail: "too many enrolments at once: try again in a moment")
+    /// In milliseconds of the server's time: requests differ in cost by a factor of thousands.
+    let deviceCost = RateLimit(
+        perSecond: 250, burst: 2_000, detail: "this device's requests cost the server too much: it gets at most a quarter of a processor")
+    // Codes are short: they may not be tried out fast, and nobody who tries may lock the others out.
+    let enrolmentRate = RateLimit(perSecond: 1, burst: 20, detail: "too many enrolments at once from this address: try again in a moment")
+    let allEnrolmentsRate = RateLimit(perSecond: 100, burst: 1_000, detail: "too many enrolments at once: try again in a moment")
+    /// One request of a device is under way at a time: what one sends on many connections does not come before the others.
+    let deviceTurns = FairTurns<Int64>(lanes: 1_024, perKey: 64, limit: 4_096)
+    let decodingTurns = FairTurns<Int64>(lanes: 2, perKey: 64, limit: 4_096)
+    let decoding = [ComputingThread(label: "decoding-1"), ComputingThread(label: "decoding-2")]
+    /// By address of who asks.
+    let readingTurns = FairTurns<String>(lanes: 1, perKey: 256, limit: 1_024)
+    let forecastTurns = FairTurns<String>(lanes: 1, perKey: 16, limit: 64)
+    let answers = SharedAnswers()
+    let unstoredRows = RateOfLines()
     private let address: String
     private let port: UInt16
     private let tls: HTTPServer.TLS?
+    private let connections: UInt32
 
+    /// - Parameters:
+    ///   - gate: a connection of its own, only for reading.
+    ///   - connections: open at once.
     package init(
-        archive: Archive, reader: Archive, ingest: Ingest, address: String, port: UInt16, tls: HTTPServer.TLS?, releaseKeys: String,
-        pretrained: Pretrained?,
-        log: Log
+        archive: Archive, reader: Archive, gate: Archive, ingest: Ingest, space: StoreSpace, address: String, port: UInt16, tls: HTTPServer.TLS?,
+        connections: UInt32, releaseKeys: String, forecasts: FleetForecasts, log: Log
     ) {
         self.archive = archive
         self.reader = reader
+        self.gate = gate
         self.ingest = ingest
-        forecasts = FleetForecasts(reader: reader, pretrained: pretrained)
+        self.space = space
+        self.forecasts = forecasts
         self.address = address
         self.port = port
         self.tls = tls
+        self.connections = connections
         self.releaseKeys = releaseKeys
         self.log = log
     }
@@ -43,7 +64,9 @@ package struct CloudAPI: Service {
     package func run() async throws {
         let router = router
         let tokens = tokens
-        let limits = HTTPLimits(bodyBytes: Batch.byteLimit, connections: 4_000, threads: 2, budgetBytes: 16 << 20, connectionsPerAddress: 256)
+        let limits = HTTPLimits(
+            bodyBytes: Batch.byteLimit, connections: connections, threads: 2, budgetBytes: 16 << 20, connectionsPerAddress: 256,
+            answerBytes: 24 << 20)
         let server = try HTTPServer(
             address: address, port: port, limits: limits, tls: tls, refused: { FaceResponse.problem($0, $1) }, isKnown: { tokens.knows($0) },
             handler: { await router.answer($0) })
@@ -52,49 +75,75 @@ package struct CloudAPI: Service {
         await server.stop()
     }
 
-    private var router: Router {
-        var router = Router(problem: { FaceResponse.problem($0, $1) }) { error in
-            switch error {
-            case let error as Problem: return error.response
-            case let error as RateLimit.Exceeded:
-                var response = FaceResponse.problem(429, error.detail)
-                response.headers.append(("Retry-After", "2"))
-                return response
-            case is CancellationError:
-                var response = FaceResponse.problem(503, "the server is stopping: send this again")
-                response.headers.append(("Retry-After", "2"))
-                return response
-            case is Ingest.Overloaded:
-                var response = FaceResponse.problem(503, "too many batches wait: send this one again later")
-                response.headers.append(("Retry-After", "10"))
-                return response
-            default:
-                log(.error, "request failed", ["error": "\(error)"])
-                var response = FaceResponse.problem(503, "the store cannot be used now: try again later")
-                response.headers.append(("Retry-After", "30"))
-                return response
-            }
+    /// What goes wrong, as the client is told.
+    private func problem(_ error: any Error) -> HTTPResponse {
+        func later(_ status: Int, _ detail: String, _ after: Duration) -> HTTPResponse {
+            var response = FaceResponse.problem(status, detail)
+            response.headers.append(("Retry-After", String(max(1, (after.ms + 999) / 1_000))))
+            return response
         }
-        router.on("POST", "/v1/devices/{id}/batches") { request, parameters in try await batch(request, parameters["id"] ?? "") }
-        router.on("GET", "/v1/devices/{id}/release") { request, parameters in try await release(request, parameters["id"] ?? "") }
-        router.on("POST", "/v1/devices/{id}/readings") { request, parameters in try await plainReadings(request, parameters["id"] ?? "") }
-        router.on("POST", "/v1/devices/{id}/token") { request, parameters in try await newToken(request, parameters["id"] ?? "") }
-        router.on("POST", "/v1/enrol") { request, _ in try await enrol(request) }
-        router.on("GET", "/v1/devices") { _, _ in FaceResponse.json(try await fleet()) }
-        router.on("GET", "/v1/devices/{id}") { _, parameters in FaceResponse.json(try await device(parameters["id"] ?? "")) }
+        switch error {
+        case let error as Problem: return error.response
+        case let error as RateLimit.Exceeded: return later(429, error.detail, error.retryAfter)
+        case let error as IngestRefusal: return later(429, error.description, error.retryAfter)
+        case let error as StoreSpace.Low: return later(503, error.description, .seconds(60))
+        case let error as FairTurns<Int64>.Full where error.isOfKey:
+            return later(429, "this device has many requests waiting already: send one after the other", .seconds(2))
+        case is FairTurns<Int64>.Full, is FairTurns<String>.Full: return later(503, "too many requests wait: ask again later", .seconds(5))
+        case is CancellationError: return later(503, "the server is stopping: send this again", .seconds(2))
+        case is Ingest.Overloaded: return later(503, "too many batches wait: send this one again later", .seconds(10))
+        case let error as DamagedBin:
+            log(.error, "damaged row", ["error": "\(error)"])
+            return FaceResponse.problem(500, "\(error): vaho-cloud rebuild makes it again from the log")
+        default:
+            log(.error, "request failed", ["error": "\(error)"])
+            return later(503, "the store cannot be used now: try again later", .seconds(30))
+        }
+    }
+
+    /// Answers a question of people's: in turn by address, on the reader's thread, and once for all who ask it at the same time.
+    private func read(_ request: HTTPRequest, _ body: @escaping @Sendable (isolated Archive) throws -> [UInt8]) async throws -> HTTPResponse {
+        let reader = reader
+        return try await answers.answer(to: request, version: try await reader.dataVersion()) {
+            try await self.readingTurns.turn(of: request.peer) { _ in HTTPBody(try await reader.perform(body)) }
+        }
+    }
+
+    private var router: Router {
+        var router = Router(problem: { FaceResponse.problem($0, $1) }) { self.problem($0) }
+        router.on("POST", "/v1/devices/{id}/batches") { request, parameters in try await self.batch(request, parameters["id"] ?? "") }
+        router.on("GET", "/v1/devices/{id}/release") { request, parameters in try await self.release(request, parameters["id"] ?? "") }
+        router.on("POST", "/v1/devices/{id}/readings") { request, parameters in try await self.plainReadings(request, parameters["id"] ?? "") }
+        router.on("POST", "/v1/devices/{id}/token") { request, parameters in try await self.newToken(request, parameters["id"] ?? "") }
+        router.on("POST", "/v1/enrol") { request, _ in try await self.enrol(request) }
+        router.on("GET", "/v1/devices") { request, _ in
+            let page = try FleetPage(request)
+            return try await self.read(request) { try $0.fleetDocument(page) }
+        }
+        router.on("GET", "/v1/devices/{id}") { request, parameters in
+            let id = parameters["id"] ?? ""
+            return try await self.read(request) { try $0.deviceDocument(id) }
+        }
         router.on("GET", "/v1/devices/{id}/observations") { request, parameters in
-            FaceResponse.json(try await observations(request, parameters["id"] ?? ""))
+            let (id, sensor, hours) = (parameters["id"] ?? "", request.query["sensor"], try CloudAPI.hours(request))
+            return try await self.read(request) { try $0.observationsDocument(id, sensor: sensor, hours: hours) }
         }
         router.on("GET", "/v1/devices/{id}/forecast") { request, parameters in
-            FaceResponse.json(try await forecast(request, parameters["id"] ?? ""))
+            FaceResponse.json(try await self.forecast(request, parameters["id"] ?? ""))
         }
-        router.on("GET", "/v1/models") { _, _ in FaceResponse.json(try await models()) }
-        router.on("GET", "/v1/runs") { _, _ in FaceResponse.json(try await runs()) }
+        router.on("GET", "/v1/models") { request, _ in try await self.read(request) { try $0.modelsDocument() } }
+        router.on("GET", "/v1/runs") { request, _ in try await self.read(request) { try $0.runsDocument() } }
         router.on("GET", "/openapi.json") { _, _ in FaceResponse.json(OpenAPI.document) }
-        router.on("GET", "/metrics") { _, _ in HTTPResponse(type: "text/plain; version=0.0.4; charset=utf-8", body: Array(try await metrics().utf8)) }
+        router.on("GET", "/metrics") { request, _ in
+            let space = self.space
+            var response = try await self.read(request) { Array(try $0.metrics(free: space.freeBytes).utf8) }
+            response.headers = [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")]
+            return response
+        }
         router.on("GET", "/livez") { _, _ in FaceResponse.text("ok\n") }
         router.on("GET", "/readyz") { _, _ in
-            _ = try await reader.releaseName(alias: Archive.champion)
+            try self.space.check()
+            _ = try await self.gate.accessVersion()
             return FaceResponse.text("ok\n")
         }
         PageFiles.addRoutes(to: &router, face: .cloud)
@@ -103,7 +152,7 @@ package struct CloudAPI: Service {
 }
 
 /// A request that is not answered with what it asked for.
-struct Problem: Error {
+struct Problem: Error, Sendable {
     let status: Int
     let detail: String
     var pointer: String?

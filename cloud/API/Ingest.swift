@@ -4,72 +4,79 @@ package import Runtime
 internal import Synchronization
 internal import Wire
 
-/// Gathers concurrent batches so that one transaction, and one fsync, serves them all.
-package struct Ingest: Service {
+/// Gathers what devices send so that one transaction, and one fsync, serves all that is there.
+package final class Ingest: Service {
     private struct Waiting: Sendable {
-        let arrival: Archive.Arrival
-        let answer: CheckedContinuation<Answer, any Error>
+        let submission: Archive.Submission
+        let receipt: CheckedContinuation<Archive.Receipt, any Error>
     }
 
     private let archive: Archive
     private let wake: Inbox<Void>
+    private let space: StoreSpace
     private let log: Log
     private let inbox = Inbox<Waiting>(limit: 2_000)  // their bodies are bounded by the server's budget
-    private let state = Paced()
-
-    private final class Paced: Sendable {
-        let pace = Mutex(IngestPace())
-    }
+    private let pace = Mutex(IngestPace())
 
     /// - Parameter wake: told when something has been stored.
-    package init(archive: Archive, wake: Inbox<Void>, log: Log) {
+    package init(archive: Archive, wake: Inbox<Void>, space: StoreSpace, log: Log) {
         self.archive = archive
         self.wake = wake
+        self.space = space
         self.log = log
     }
 
     /// Too many batches wait already.
     package struct Overloaded: Error {}
 
-    /// - Returns: the answer, after what was new is on the disk.
-    func take(_ arrival: Archive.Arrival) async throws -> Answer {
-        let backlog = arrival.frame.report.map { $0.backlog > Int64(arrival.frame.rowCount) }
-        state.pace.withLock { $0.came(from: arrival.device, hasBacklog: backlog, at: arrival.receivedAt) }
+    /// - Returns: the receipt, after what was new is on the disk.
+    /// - Throws: `IngestRefusal`, `StoreSpace.Low`, `Overloaded`, or what the store said.
+    func take(_ submission: Archive.Submission) async throws -> Archive.Receipt {
+        try space.check()
+        if case .batch(let arrival) = submission {
+            let backlog = arrival.frame.report.map { $0.backlog > Int64(arrival.frame.rowCount) }
+            pace.withLock { $0.came(from: arrival.device, hasBacklog: backlog, at: arrival.receivedAt) }
+        }
         return try await withCheckedThrowingContinuation { continuation in
-            if !inbox.put(Waiting(arrival: arrival, answer: continuation)) { continuation.resume(throwing: Overloaded()) }
+            if !inbox.put(Waiting(submission: submission, receipt: continuation)) { continuation.resume(throwing: Overloaded()) }
         }
     }
-
-    /// Something has been stored beside it.
-    func wakeDerivation() { _ = wake.put(()) }
 
     package func run() async throws {
         while true {
             let waiting = await inbox.takeAll()
             guard !waiting.isEmpty else { throw CancellationError() }
             let started = ContinuousClock.now
-            do {
-                let answers = try await archive.ingest(waiting.map(\.arrival), next: state.pace.withLock { $0.next })
-                for (waiting, answer) in zip(waiting, answers) { waiting.answer.resume(returning: answer) }
-            } catch {
-                // Nothing of them was stored. One of them may be the fault: each gets a transaction of its own.
-                log(.error, "batches not stored together", ["count": waiting.count, "error": "\(error)"])
-                for waiting in waiting { await takeAlone(waiting) }
+            // Bounded transactions: what comes behind a crowd is answered between them.
+            for start in stride(from: 0, to: waiting.count, by: Ingest.together) {
+                await store(Array(waiting[start..<min(waiting.count, start + Ingest.together)]))
             }
-            state.pace.withLock { $0.stored(waiting.count, took: .now - started) }
-            wakeDerivation()
+            pace.withLock { $0.stored(waiting.count, took: .now - started) }
+            _ = wake.put(())
         }
     }
 
-    private func takeAlone(_ waiting: Waiting) async {
+    private static let together = 256
+
+    private func store(_ waiting: [Waiting]) async {
         do {
-            for answer in try await archive.ingest([waiting.arrival], next: state.pace.withLock { $0.next }) {
-                waiting.answer.resume(returning: answer)
-            }
+            let outcomes = try await archive.ingest(waiting.map(\.submission), next: pace.withLock { $0.next })
+            for (waiting, outcome) in zip(waiting, outcomes) { waiting.receipt.resume(with: outcome.mapError { $0 as any Error }) }
+        } catch {
+            // Nothing of them was stored. One of them may be the fault: each gets a transaction of its own.
+            log(.error, "batches not stored together", ["count": waiting.count, "error": "\(error)"])
+            for waiting in waiting { await storeAlone(waiting) }
+        }
+    }
+
+    private func storeAlone(_ waiting: Waiting) async {
+        do {
+            let outcomes = try await archive.ingest([waiting.submission], next: pace.withLock { $0.next })
+            for outcome in outcomes { waiting.receipt.resume(with: outcome.mapError { $0 as any Error }) }
         } catch {
             // The device keeps its batch and sends it again.
-            log(.error, "batch not stored", ["batch": waiting.arrival.frame.name, "error": "\(error)"])
-            waiting.answer.resume(throwing: error)
+            log(.error, "batch not stored", ["device": waiting.submission.device, "error": "\(error)"])
+            waiting.receipt.resume(throwing: error)
         }
     }
 }

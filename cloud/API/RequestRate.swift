@@ -1,16 +1,19 @@
 package import Measures
 internal import Synchronization
 
-/// How often one may ask: so many requests at once, then a steady rate. Who has gone wild harms only himself.
+/// How much one may ask: so much at once, then a steady rate. A device that asks without end is refused; the others are not.
 package struct RequestRate: Sendable {
     private let perSecond: Double
     private let burst: Double
     private var buckets: [Int64: (left: Double, at: Instant)] = [:]
+    private var sweepAt = 1_000  // buckets
 
     package init(perSecond: Double, burst: Double) {
         self.perSecond = perSecond
         self.burst = burst
     }
+
+    package var remembered: Int { buckets.count }
 
     private func left(_ who: Int64, at now: Instant) -> Double {
         guard let (left, at) = buckets[who] else { return burst }
@@ -19,15 +22,28 @@ package struct RequestRate: Sendable {
 
     /// - Returns: whether the request may be taken.
     package mutating func take(_ who: Int64, at now: Instant) -> Bool {
-        if buckets.count > 10_000 { buckets = buckets.filter { left($0.key, at: now) < burst } }
-        let free = left(who, at: now)
-        buckets[who] = (free >= 1 ? free - 1 : free, now)
-        return free >= 1
+        let isFree = left(who, at: now) > 1 - 1e-9  // sums of fractions
+        charge(who, isFree ? 1 : 0, at: now)
+        return isFree
     }
 
-    /// What to ask of him so that none of his requests is refused: to wait until half of what he may ask at once is free again.
-    package func pause(_ who: Int64, at now: Instant) -> Duration {
-        .milliseconds(Int64((max(0, burst / 2 - left(who, at: now)) / perSecond * 1_000).rounded(.up)))
+    /// Counts a cost that is known only afterwards: what is left may fall below nothing.
+    package mutating func charge(_ who: Int64, _ cost: Double, at now: Instant) {
+        if buckets.count >= sweepAt {
+            buckets = buckets.filter { left($0.key, at: now) < burst }
+            sweepAt = max(1_000, 2 * buckets.count)  // so that sweeping costs each request a constant
+        }
+        buckets[who] = (left(who, at: now) - cost, now)
+    }
+
+    /// Until something may be asked again.
+    package func wait(_ who: Int64, at now: Instant) -> Duration { until(1, who, now) }
+
+    /// How long a client should pause so that none of its requests is refused: until half of what it may ask at once is free again.
+    package func pause(_ who: Int64, at now: Instant) -> Duration { until(burst / 2, who, now) }
+
+    private func until(_ wanted: Double, _ who: Int64, _ now: Instant) -> Duration {
+        .milliseconds(Int64((max(0, wanted - left(who, at: now)) / perSecond * 1_000).rounded(.up)))
     }
 }
 
@@ -35,20 +51,30 @@ package struct RequestRate: Sendable {
 final class RateLimit: Sendable {
     struct Exceeded: Error {
         let detail: String
+        let retryAfter: Duration
     }
 
     private let rate: Mutex<RequestRate>
     private let detail: String
 
-    /// - Parameter detail: what to tell who asks too often.
+    /// - Parameter detail: what a client is told that asks too often.
     init(perSecond: Double, burst: Double, detail: String) {
         rate = Mutex(RequestRate(perSecond: perSecond, burst: burst))
         self.detail = detail
     }
 
     func take(_ who: Int64, at now: Instant) throws(Exceeded) {
-        guard rate.withLock({ $0.take(who, at: now) }) else { throw Exceeded(detail: detail) }
+        let wait = rate.withLock { $0.take(who, at: now) ? nil : $0.wait(who, at: now) }
+        if let wait { throw Exceeded(detail: detail, retryAfter: wait) }
     }
+
+    /// Refuses where earlier costs have used up what there is.
+    func check(_ who: Int64, at now: Instant) throws(Exceeded) {
+        let wait = rate.withLock { $0.wait(who, at: now) }
+        if wait > .zero { throw Exceeded(detail: detail, retryAfter: wait) }
+    }
+
+    func charge(_ who: Int64, _ cost: Double, at now: Instant) { rate.withLock { $0.charge(who, cost, at: now) } }
 
     func pause(_ who: Int64, at now: Instant) -> Duration { rate.withLock { $0.pause(who, at: now) } }
 }

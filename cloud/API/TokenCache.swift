@@ -4,44 +4,66 @@ internal import Synchronization
 
 /// Tokens that have opened lately: a batch a minute from each of ten thousand devices must not ask the database each time,
 /// and whose body may be taken in is decided by the headers alone.
+///
+/// An entry holds as long as the archive's access version is the one that it was looked up at.
 final class TokenCache: Sendable {
     private struct Entry {
         let device: Archive.Device
-        let at: ContinuousClock.Instant
+        let version: Int64
+        var at: ContinuousClock.Instant
     }
 
-    private static let validity: Duration = .seconds(2)  // a revocation is felt after at most that
+    private struct State {
+        var entries: [[UInt8]: Entry] = [:]
+        var version: Int64 = -1
+        var versionAt: ContinuousClock.Instant?
+    }
+
+    private static let versionValidity: Duration = .milliseconds(500)  // a revocation is felt after at most that
     private static let memory: Duration = .seconds(86_400)
     private static let limit = 50_000
-    private let entries = Mutex<[[UInt8]: Entry]>([:])
+    private let state = Mutex(State())
 
-    func device(_ token: String) -> Archive.Device? {
-        let hash = SHA256.digest(Array(token.utf8))
-        return entries.withLock { entries in
-            guard let entry = entries[hash], entry.at > .now - TokenCache.validity else { return nil }
-            return entry.device
+    /// What is known of the archive's access version; `nil` when it is to be asked for again.
+    var version: Int64? {
+        state.withLock { state in state.versionAt.flatMap { $0 > .now - TokenCache.versionValidity ? state.version : nil } }
+    }
+
+    func setVersion(_ version: Int64) { state.withLock { ($0.version, $0.versionAt) = (version, .now) } }
+
+    func device(_ token: String, version: Int64) -> Archive.Device? {
+        let hash = TokenCache.hash(token)
+        return state.withLock { state in
+            guard state.entries[hash]?.version == version else { return nil }
+            state.entries[hash]?.at = .now
+            return state.entries[hash]?.device
         }
     }
 
-    func keep(_ token: String, _ device: Archive.Device) {
-        let hash = SHA256.digest(Array(token.utf8))
-        entries.withLock { entries in
-            if entries.count >= TokenCache.limit { entries = entries.filter { $0.value.at > .now - .seconds(60) } }
-            entries[hash] = Entry(device: device, at: .now)
+    func keep(_ token: String, _ device: Archive.Device, version: Int64) {
+        let hash = TokenCache.hash(token)
+        state.withLock { state in
+            if state.entries.count >= TokenCache.limit {
+                state.entries = state.entries.filter { $0.value.at > .now - .seconds(60) }
+                if state.entries.count >= TokenCache.limit { state.entries = [:] }
+            }
+            state.entries[hash] = Entry(device: device, version: version, at: .now)
         }
     }
 
     func forget(_ token: String) {
-        let hash = SHA256.digest(Array(token.utf8))
-        entries.withLock { $0[hash] = nil }
+        let hash = TokenCache.hash(token)
+        state.withLock { $0.entries[hash] = nil }
     }
 
     /// Whether the sender of these headers was let in within the last day.
     func knows(_ headers: [String: String]) -> Bool {
         guard let token = TokenCache.bearer(headers) else { return false }
-        let hash = SHA256.digest(Array(token.utf8))
-        return entries.withLock { entries in entries[hash].map { $0.at > .now - TokenCache.memory } ?? false }
+        let hash = TokenCache.hash(token)
+        return state.withLock { state in state.entries[hash].map { $0.at > .now - TokenCache.memory } ?? false }
     }
+
+    private static func hash(_ token: String) -> [UInt8] { SHA256.digest(Array(token.utf8)) }
 
     static func bearer(_ headers: [String: String]) -> String? {
         guard let header = headers["authorization"], header.lowercased().hasPrefix("bearer ") else { return nil }

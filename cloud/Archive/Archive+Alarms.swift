@@ -1,10 +1,16 @@
 package import Measures
 internal import SQLite
 
-/// Devices that have fallen silent: a dead one cannot say so itself.
+/// Alarms about devices: one that has fallen silent cannot say so itself, and two hosts under one name do not know of each other.
 extension Archive {
     package struct Alarm: Sendable, Equatable {
+        package enum Kind: String, Sendable {
+            case silent
+            case twoHosts = "two_hosts"
+        }
+
         package let id: Int64
+        package let kind: Kind
         package let device: DeviceID
         package let since: Instant
         package let endedAt: Instant?
@@ -19,7 +25,7 @@ extension Archive {
                 INSERT INTO alarm (device, kind, since_ms, raised_at_ms)
                 SELECT id, 'silent', last_seen_at_ms, ?1 FROM device d
                 WHERE revoked_at_ms IS NULL AND last_seen_at_ms IS NOT NULL AND MAX(last_seen_at_ms, ?2) < ?3
-                    AND NOT EXISTS (SELECT 1 FROM alarm a WHERE a.device = d.id AND a.ended_at_ms IS NULL)
+                    AND NOT EXISTS (SELECT 1 FROM alarm a WHERE a.device = d.id AND a.kind = 'silent' AND a.ended_at_ms IS NULL)
                 """)
             try raise.bind(now.ms, at: 1)
             try raise.bind(upSince.ms, at: 2)
@@ -27,12 +33,34 @@ extension Archive {
             try raise.run()
             var end = try database.prepare(
                 """
-                UPDATE alarm SET ended_at_ms = ?1 WHERE ended_at_ms IS NULL AND EXISTS (
+                UPDATE alarm SET ended_at_ms = ?1 WHERE ended_at_ms IS NULL AND kind = 'silent' AND EXISTS (
                     SELECT 1 FROM device d WHERE d.id = alarm.device AND (d.last_seen_at_ms > alarm.since_ms OR d.revoked_at_ms IS NOT NULL))
                 """)
             try end.bind(now.ms, at: 1)
             try end.run()
+            var over = try database.prepare(
+                "UPDATE alarm SET ended_at_ms = ?1 WHERE ended_at_ms IS NULL AND kind = 'two_hosts' AND COALESCE(last_at_ms, since_ms) < ?2")
+            try over.bind(now.ms, at: 1)
+            try over.bind((now - Archive.twoHostsMemory).ms, at: 2)
+            try over.run()
         }
+    }
+
+    /// So long after the last sign of a second host its alarm ends.
+    private static let twoHostsMemory: Duration = .seconds(86_400)
+
+    /// Two hosts send as this device: raises an alarm, or keeps the one that is on.
+    func raiseTwoHosts(_ device: Int64, at now: Instant) throws {
+        var update = try database.prepare("UPDATE alarm SET last_at_ms = ? WHERE device = ? AND kind = 'two_hosts' AND ended_at_ms IS NULL")
+        try update.bind(now.ms, at: 1)
+        try update.bind(device, at: 2)
+        try update.run()
+        guard database.changes == 0 else { return }
+        var insert = try database.prepare(
+            "INSERT INTO alarm (device, kind, since_ms, raised_at_ms, last_at_ms) VALUES (?1, 'two_hosts', ?2, ?2, ?2)")
+        try insert.bind(device, at: 1)
+        try insert.bind(now.ms, at: 2)
+        try insert.run()
     }
 
     /// Alarms whose beginning or end has not been told yet, oldest first.
@@ -44,7 +72,17 @@ extension Archive {
         try alarms("WHERE a.device = ? ORDER BY a.id DESC LIMIT \(limit)", device)
     }
 
-    package func silentDevices() throws -> Int64 { try database.integer("SELECT COUNT(*) FROM alarm WHERE ended_at_ms IS NULL") ?? 0 }
+    package func silentDevices() throws -> Int64 {
+        try database.integer("SELECT COUNT(*) FROM alarm WHERE kind = 'silent' AND ended_at_ms IS NULL") ?? 0
+    }
+
+    /// Devices as which two hosts send.
+    package func devicesOfTwoHosts() throws -> Set<Int64> {
+        var select = try database.prepare("SELECT device FROM alarm WHERE kind = 'two_hosts' AND ended_at_ms IS NULL")
+        var devices: Set<Int64> = []
+        while try select.step() { devices.insert(select.integer(0)) }
+        return devices
+    }
 
     package func told(_ alarm: Alarm) throws {
         var update = try database.prepare("UPDATE alarm SET told = ? WHERE id = ?")
@@ -55,14 +93,14 @@ extension Archive {
 
     private func alarms(_ condition: String, _ device: Int64?) throws -> [Alarm] {
         var select = try database.prepare(
-            "SELECT a.id, d.name, a.since_ms, a.ended_at_ms FROM alarm a JOIN device d ON d.id = a.device \(condition)")
+            "SELECT a.id, d.name, a.since_ms, a.ended_at_ms, a.kind FROM alarm a JOIN device d ON d.id = a.device \(condition)")
         if let device { try select.bind(device, at: 1) }
         var alarms: [Alarm] = []
         while try select.step() {
-            guard let name = DeviceID(select.text(1)) else { continue }
+            guard let name = DeviceID(select.text(1)), let kind = Alarm.Kind(rawValue: select.text(4)) else { continue }
             alarms.append(
                 Alarm(
-                    id: select.integer(0), device: name, since: Instant(ms: select.integer(2)),
+                    id: select.integer(0), kind: kind, device: name, since: Instant(ms: select.integer(2)),
                     endedAt: select.optionalInteger(3).map(Instant.init(ms:))))
         }
         return alarms

@@ -1,238 +1,287 @@
 internal import Bytes
 internal import Measures
 internal import Observing
+internal import Runtime
 internal import SQLite
 internal import Wire
 
-/// Observations follow from the log: batch by batch in its order, late data and corrected times included.
+/// Observations follow from the log, device by device: late data, corrected times, calibrations and new names included.
 ///
-/// A connection that only reads unpacks and sums; one short transaction of the writer takes the sums over. What they are is
-/// decided by the log alone: deriving all of it again gives the same.
+/// A connection that only reads unpacks and sums a bounded part; one short transaction of the writer takes the sums over together
+/// with the state that they lead to. What the observations are is decided by the log alone: deriving all of it again gives the same.
 extension Archive {
-    /// What some batches of the log add to the bins.
-    package struct Derived: Sendable {
-        let after: Int64  // the batch before the first
-        var through: Int64
-        var buffer = BinBuffer()
-        package var readings = 0
-        package var unreadable: [Int64] = []  // batches of the log
-        package var isEmpty: Bool { through == after }
+    /// What one step adds to the observations of some devices.
+    package struct DerivationStep: Sendable {
+        fileprivate var turns: [Turn] = []
+        fileprivate var buffer = BinBuffer()
+        package fileprivate(set) var unreadable: [Int64] = []  // batches of the log
+        package var isEmpty: Bool { turns.isEmpty }
+        /// The device that was served last.
+        package var lastDevice: Int64 { turns.last?.before.device ?? 0 }
+        fileprivate var isFull: Bool { buffer.count >= Archive.binsPerStep }
+    }
+
+    /// A device's share of a step.
+    fileprivate struct Turn: Sendable {
+        let before: DerivationState
+        var after: DerivationState
+        var derived: Int64 = 0  // batches that are no longer pending
+        var isPassOver = false  // amending or repairing has come to the end of the log
+        var repaired: [InexactBins.Key: Bin] = [:]
+        var withheldFrom: Instant?
     }
 
     /// Readings dated further ahead of their arrival wait for a correction: they would be the newest for ever.
-    private static let futureTolerance: Duration = .seconds(86_400)
+    static let futureTolerance: Duration = .seconds(86_400)
+    /// Devices that share a step. Each has a turn before any has a second one.
+    private static let devicesPerStep = 64
+    private static let batchesPerTurn = 500
+    fileprivate static let binsPerStep = 10_000  // the writer's transaction is as long as these take
 
-    /// Sums the batches that are not derived yet, up to about `limit` readings.
-    package func derivation(limit: Int = 200_000) throws -> Derived {
-        let after = try database.integer("SELECT through FROM derived WHERE name = 'observations'") ?? 0
-        var derived = Derived(after: after, through: after)
-        var select = try database.prepare("SELECT id, device, received_at_ms, body FROM batch WHERE id > ? ORDER BY id")
-        try select.bind(after, at: 1)
-        var amendments: [Int64: Amendments] = [:]
-        while derived.readings < limit, try select.step() {
-            let (id, device, receivedAt) = (select.integer(0), select.integer(1), Instant(ms: select.integer(2)))
-            derived.through = id
-            // One that is damaged must not keep the others from being derived.
-            guard let frame = try? BatchFrame(select.blob(3)), (try? frame.forEachReading { _, _ in }) != nil else {
-                derived.unreadable.append(id)
-                continue
-            }
-            if frame.records.contains(where: { Amendments.amends($0.record) }) {
-                let before = try amendments[device] ?? self.amendments(of: device, before: id)
-                let now = try self.amendments(of: device, before: id + 1)
-                try move(device, before: id, from: before, to: now, &derived.buffer)
-                amendments[device] = now
-            }
-            let known = try amendments[device] ?? self.amendments(of: device, before: id)
-            amendments[device] = known
-            let keys = try seriesKeys(frame, device, known.renames, &derived.buffer)
-            try frame.forEachReading { place, said in
-                let (series, reading) = known.amended(said, of: frame.sensors[place])
-                guard reading.takenAt <= receivedAt + Archive.futureTolerance else { return }
-                derived.buffer.add(reading, at: reading.takenAt, to: keys.key(place, series))
-            }
-            derived.readings += frame.readingCount
+    /// Reads a part of what is pending.
+    /// - Parameters:
+    ///   - device: served last: those after it come first now.
+    ///   - limit: readings visited, shared by the devices; each visits at least one batch.
+    ///   - paused: devices that are left out.
+    ///   - only: the one device that is served.
+    package func derivation(after device: Int64 = 0, limit: Int = 200_000, except paused: Set<Int64> = [], only: Int64? = nil) throws
+        -> DerivationStep
+    {
+        let pending = try pendingDevices(after: device, limit: only == nil ? Archive.devicesPerStep : 1, except: paused)
+            .filter { $0.device == only ?? $0.device }
+        var step = DerivationStep()
+        var left = limit
+        for (place, state) in pending.enumerated() {
+            guard place == 0 || (left > 0 && !step.isFull) else { break }
+            let share = max(1, left / (pending.count - place))
+            left -= try takeTurn(state, limit: share, &step)
         }
-        derived.buffer.close()
-        try makeExact(&derived)
-        return derived
+        step.buffer.close()
+        return step
     }
 
-    /// Takes the sums over, unless another has been there first.
+    /// - Returns: readings visited.
+    private func takeTurn(_ state: DerivationState, limit: Int, _ step: inout DerivationStep) throws -> Int {
+        var turn = Turn(before: state, after: state)
+        turn.after.begin()
+        var visited = 0
+        switch turn.after.phase {
+        case .clearing: break  // the writer deletes
+        case .following: visited = try follow(&turn, limit: limit, &step)
+        case .amending: visited = try amend(&turn, limit: limit, &step)
+        case .repairing: visited = try repair(&turn, limit: limit)
+        }
+        step.turns.append(turn)
+        return visited
+    }
+
+    /// Batches that a turn has visited.
+    private struct Visited {
+        var readings = 0
+        var unreadable: [Int64] = []
+        var isOver = false  // all batches in the range have been visited
+    }
+
+    /// Visits the batches of a device in the order of the log, at least one, until the limit is reached or the step is full.
+    private func visit(
+        _ device: Int64, after first: Int64, through last: Int64, limit: Int, isFull: () -> Bool,
+        _ body: (_ id: Int64, _ boots: ClosedRange<Int64>, _ receivedAt: Instant, _ frame: () -> BatchFrame?) throws -> Int
+    ) throws -> Visited {
+        var select = try database.prepare(
+            "SELECT id, received_at_ms, boot_first, boot_last, body FROM batch WHERE device = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?")
+        for (place, value) in [device, first, last, Int64(Archive.batchesPerTurn)].enumerated() { try select.bind(value, at: Int32(place + 1)) }
+        var visited = Visited()
+        var batches = 0
+        while batches == 0 || (visited.readings < limit && !isFull()) {
+            guard try select.step() else {
+                visited.isOver = batches < Archive.batchesPerTurn
+                return visited
+            }
+            batches += 1
+            let (id, receivedAt) = (select.integer(0), Instant(ms: select.integer(1)))
+            let boots = select.integer(2)...max(select.integer(2), select.integer(3))
+            visited.readings += try body(id, boots, receivedAt) {
+                // One that is damaged must not keep the others from being derived.
+                guard let frame = try? BatchFrame(select.blob(4)), (try? frame.forEachReading { _, _ in }) != nil else {
+                    visited.unreadable.append(id)
+                    return nil
+                }
+                return frame
+            }
+        }
+        return visited
+    }
+
+    /// Adds further batches.
+    private func follow(_ turn: inout Turn, limit: Int, _ step: inout DerivationStep) throws -> Int {
+        let state = turn.after
+        let amendments = try amendments(of: state.device, through: state.amendedThrough)
+        let visited = try visit(state.device, after: state.through, through: .max, limit: limit, isFull: { step.isFull }) {
+            id, _, receivedAt, frame in
+            turn.after.through = id
+            turn.derived += 1
+            guard let frame = frame() else { return 1 }
+            let series = try series(frame, state.device, amendments.renames, &step.buffer)
+            try frame.forEachReading { sensor, said in
+                let (name, reading) = amendments.amended(said, of: series.paths[sensor])
+                switch Archive.judge(reading, receivedAt: receivedAt, state.judgedAt) {
+                case .observable: step.buffer.add(reading, to: series.place(sensor, name))
+                case .future where receivedAt < ClockDiscipline.earliest:
+                    turn.withheldFrom = min(turn.withheldFrom ?? reading.takenAt, reading.takenAt)
+                case .future, .implausible: break
+                }
+            }
+            return max(1, frame.readingCount)
+        }
+        step.unreadable += visited.unreadable
+        // Nothing to visit: the batches counted as pending are gone from the log.
+        if turn.derived == 0, visited.isOver { turn.after.through = state.lastBatch }
+        return visited.readings
+    }
+
+    /// Moves readings of batches that were derived already from what they were under the amendments of before to what they are now.
+    private func amend(_ turn: inout Turn, limit: Int, _ step: inout DerivationStep) throws -> Int {
+        let state = turn.after
+        let old = try amendments(of: state.device, through: state.amendedThrough)
+        let new = try amendments(of: state.device, through: state.target)
+        // A calibration or a name is of any start of the host; a clock correction is of one.
+        let isOfSomeBoots = try !hasAmendment(state.device, after: state.amendedThrough, through: state.target)
+        let boots = isOfSomeBoots ? new.boots.map { Int64($0.lowerBound)...Int64($0.upperBound) } : Int64.min...Int64.max
+        let visited = try visit(state.device, after: state.scanned, through: state.through, limit: limit, isFull: { step.isFull }) {
+            id, range, receivedAt, frame in
+            turn.after.scanned = id
+            guard boots?.overlaps(range) == true, let frame = frame() else { return 1 }
+            let before = try series(frame, state.device, old.renames, &step.buffer)
+            let after = try series(frame, state.device, new.renames, &step.buffer)
+            try frame.forEachReading { sensor, said in
+                let (was, now) = (old.amended(said, of: before.paths[sensor]), new.amended(said, of: after.paths[sensor]))
+                let (from, to) = (before.place(sensor, was.series), after.place(sensor, now.series))
+                guard from != to || was.reading != now.reading else { return }
+                if Archive.judge(was.reading, receivedAt: receivedAt, state.judgedAt) == .observable { step.buffer.remove(was.reading, from: from) }
+                if Archive.judge(now.reading, receivedAt: receivedAt, state.judgedAt) == .observable { step.buffer.add(now.reading, to: to) }
+            }
+            return max(1, frame.readingCount)
+        }
+        turn.isPassOver = visited.isOver
+        return visited.readings
+    }
+
+    /// Reads extremes and flags of inexact bins again.
+    private func repair(_ turn: inout Turn, limit: Int) throws -> Int {
+        let state = turn.after
+        let amendments = try amendments(of: state.device, through: state.amendedThrough)
+        var bins = try inexactBins(of: state.device)
+        let visited = try visit(state.device, after: state.scanned, through: state.through, limit: limit, isFull: { false }) {
+            id, _, receivedAt, frame in
+            turn.after.scanned = id
+            guard let frame = frame() else { return 1 }
+            let paths = frame.sensors.map { SeriesPath($0, amendments.renames) }
+            let sensors = paths.map { $0.names.map { bins.sensors[$0] } }
+            try frame.forEachReading { sensor, said in
+                let (series, reading) = amendments.amended(said, of: paths[sensor])
+                guard let known = sensors[sensor][series], Archive.judge(reading, receivedAt: receivedAt, state.judgedAt) == .observable else {
+                    return
+                }
+                bins.partial[InexactBins.Key(sensor: known.id, validAt: known.grid.label(of: reading.takenAt))]?.add(reading)
+            }
+            return max(1, frame.readingCount)
+        }
+        turn.isPassOver = visited.isOver
+        turn.repaired = bins.partial
+        return visited.readings
+    }
+
+    private func series(_ frame: BatchFrame, _ device: Int64, _ renames: [SensorRename], _ buffer: inout BinBuffer) throws -> BatchSeries {
+        try BatchSeries(frame, device, renames, &buffer) { try grid(of: $0, device) }
+    }
+
+    /// Whether there are calibrations or new names in a part of the log.
+    private func hasAmendment(_ device: Int64, after first: Int64, through last: Int64) throws -> Bool {
+        for table in ["calibration", "sensor_rename"] {
+            var select = try database.prepare("SELECT 1 FROM \(table) WHERE device = ? AND batch > ? AND batch <= ? LIMIT 1")
+            for (place, value) in [device, first, last].enumerated() { try select.bind(value, at: Int32(place + 1)) }
+            if try select.step() { return true }
+        }
+        return false
+    }
+
+    private enum Judgement { case observable, future, implausible }
+
+    private static func judge(_ reading: Reading, receivedAt: Instant, _ judgedAt: Instant) -> Judgement {
+        guard reading.takenAt >= Instant.earliestPlausible else { return .implausible }
+        return reading.takenAt <= max(receivedAt, judgedAt) + futureTolerance ? .observable : .future
+    }
+
+    // MARK: taking a step over
+
+    /// Writes what a step has read, unless another program has taken one of its turns first.
     /// - Returns: whether there was something to take.
-    package func take(_ derived: Derived) throws -> Bool {
-        guard !derived.isEmpty else { return false }
+    package func take(_ step: DerivationStep) throws -> Bool {
+        guard !step.isEmpty else { return false }
         // What a power cut takes back is derived again: no fsync of its own, which an ingest would wait for.
         try database.setDurable(false)
         defer { try? database.setDurable(true) }
         return try database.transaction {
-            guard try database.integer("SELECT through FROM derived WHERE name = 'observations'") == derived.after else { return true }
-            try write(derived.buffer)
-            try run("UPDATE derived SET through = ? WHERE name = 'observations'", derived.through)
+            for turn in step.turns {
+                // New batches may have come since; all else must be as it was read.
+                guard let now = try derivationState(of: turn.before.device), now.isSamePlace(as: turn.before) else { return true }
+            }
+            try write(step.buffer)
+            for turn in step.turns { try finish(turn) }
             return true
         }
     }
 
-    /// Forgets all observations: they are derived again, by this program or by the server that is running.
-    package func forgetObservations() throws {
-        try database.transaction {
-            try database.execute(
-                """
-                DELETE FROM observation_bin; UPDATE sensor SET observations = 0, last_at_ms = NULL;
-                UPDATE derived SET through = 0 WHERE name = 'observations'
-                """)
-        }
-    }
-
-    /// Batches that wait to be derived.
-    package func underived() throws -> Int64 {
-        try database.integer("SELECT COALESCE(MAX(id), 0) - (SELECT through FROM derived WHERE name = 'observations') FROM batch") ?? 0
-    }
-
-    // MARK: sensors of a batch
-
-    /// The places in a buffer of the series that a batch's readings belong to.
-    private struct SeriesKeys {
-        let names: [SensorName]  // the batch's sensors, then those that they were renamed to
-        var keys: [Int]
-
-        func key(_ place: Int, _ series: SensorName) -> Int { keys[names[place] == series ? place : names.lastIndex(of: series) ?? place] }
-    }
-
-    private func seriesKeys(_ frame: BatchFrame, _ device: Int64, _ renames: [SensorRename], _ buffer: inout BinBuffer) throws -> SeriesKeys {
-        var names = frame.sensors
-        for rename in renames where names.contains(rename.sensor) && !names.contains(rename.name) { names.append(rename.name) }
-        var keys = SeriesKeys(names: names, keys: [])
-        var unknown: [Int] = []
-        for (place, name) in names.enumerated() {
-            if let known = buffer.place(device, name) {
-                keys.keys.append(known)
-            } else if let step = try step(of: name, device) {
-                keys.keys.append(buffer.note(BinBuffer.Sensor(device: device, name: name, grid: TimeGrid(step: step))))
-            } else {
-                keys.keys.append(-1)
-                unknown.append(place)
+    private func finish(_ turn: Turn) throws {
+        var state = turn.after
+        switch state.phase {
+        case .following: break
+        case .clearing:
+            if try !clearSome(state.device) {
+                (state.through, state.amendedThrough, state.phase) = (0, 0, .following)
+                try countPending(state.device)
             }
-        }
-        guard !unknown.isEmpty else { return keys }
-        // One that no record has announced gets the grid of the readings it comes with; one that only has got its name from another, that one's.
-        var times: [Int: [Instant]] = [:]
-        try frame.forEachReading { place, reading in if unknown.contains(place) { times[place, default: []].append(reading.takenAt) } }
-        for place in unknown {
-            let source = renames.last { $0.name == names[place] && names.contains($0.sensor) }.flatMap { names.firstIndex(of: $0.sensor) }
-            guard times[place] != nil || source != nil else { continue }  // without readings, then
-            let like = source.flatMap { keys.keys[$0] < 0 ? times[$0].map { TimeGrid(takenAt: $0) } : buffer.sensors[keys.keys[$0]].grid }
-            let grid = times[place].map { TimeGrid(takenAt: $0) } ?? like ?? .fine
-            keys.keys[place] = buffer.note(BinBuffer.Sensor(device: device, name: names[place], grid: grid))
-        }
-        return keys
-    }
-
-    private func step(of name: SensorName, _ device: Int64) throws -> Duration? {
-        var select = try database.prepare("SELECT step_s FROM sensor WHERE device = ? AND name = ?")
-        try select.bind(device, at: 1)
-        try select.bind(name.name, at: 2)
-        return try select.step() ? .seconds(select.integer(0)) : nil
-    }
-
-    // MARK: corrected times, calibrated values, other names
-
-    /// Of a device, from batches before one, in the order of its log: by epoch as they came, then by sequence.
-    private func amendments(of device: Int64, before batch: Int64) throws -> Amendments {
-        func select(_ columns: String, _ table: String) throws -> Statement {
-            let select = try database.prepare(
-                """
-                SELECT \(columns) FROM \(table) c WHERE c.device = ?1 AND c.batch < ?2
-                ORDER BY (SELECT MIN(o.id) FROM \(table) o WHERE o.device = ?1 AND o.epoch = c.epoch), c.sequence
-                """)
-            try select.bind(device, at: 1)
-            try select.bind(batch, at: 2)
-            return select
-        }
-        var corrections: [ClockCorrection] = []
-        var rows = try select("c.boot, c.from_ms, c.to_ms, c.offset_ms", "clock_correction")
-        while try rows.step() {
-            guard rows.integer(1) <= rows.integer(2) else { continue }
-            corrections.append(
-                ClockCorrection(
-                    boot: UInt32(truncatingIfNeeded: rows.integer(0)), boottimeMs: rows.integer(1)...rows.integer(2),
-                    offset: .milliseconds(rows.integer(3))))
-        }
-        var calibrations: [Calibration] = []
-        rows = try select("c.sensor, c.from_ms, c.said_at_ms, c.gain_ppm, c.offset_mpct", "calibration")
-        while try rows.step() {
-            guard let sensor = SensorName(rows.text(0)) else { continue }
-            calibrations.append(
-                Calibration(
-                    sensor: sensor, from: Instant(ms: rows.integer(1)), saidAt: Instant(ms: rows.integer(2)),
-                    gainPpm: Int32(clamping: rows.integer(3)),
-                    offsetMpct: Int32(clamping: rows.integer(4))))
-        }
-        var renames: [SensorRename] = []
-        rows = try select("c.sensor, c.name, c.until_ms, c.said_at_ms", "sensor_rename")
-        while try rows.step() {
-            guard let sensor = SensorName(rows.text(0)), let name = SensorName(rows.text(1)) else { continue }
-            renames.append(SensorRename(sensor: sensor, name: name, until: Instant(ms: rows.integer(2)), saidAt: Instant(ms: rows.integer(3))))
-        }
-        return Amendments(corrections: corrections, calibrations: calibrations, renames: renames)
-    }
-
-    /// Moves readings of earlier batches whose time, value or sensor is now known to be another.
-    private func move(_ device: Int64, before batch: Int64, from old: Amendments, to new: Amendments, _ buffer: inout BinBuffer) throws {
-        // A calibration or a name is of any start of the host.
-        let boots: ClosedRange<UInt32>
-        if old.calibrations != new.calibrations || old.renames != new.renames {
-            boots = 0...UInt32.max
-        } else {
-            let corrected = Set(new.corrections.map(\.boot))
-            guard let first = corrected.min(), let last = corrected.max() else { return }
-            boots = first...last
-        }
-        var select = try database.prepare(
-            "SELECT id, received_at_ms, body FROM batch WHERE device = ? AND id < ? AND boot_first <= ? AND boot_last >= ? ORDER BY id")
-        try select.bind(device, at: 1)
-        try select.bind(batch, at: 2)
-        try select.bind(Int64(boots.upperBound), at: 3)
-        try select.bind(Int64(boots.lowerBound), at: 4)
-        while try select.step() {
-            let latest = Instant(ms: select.integer(1)) + Archive.futureTolerance
-            guard let frame = try? BatchFrame(select.blob(2)) else { continue }
-            let keys = try seriesKeys(frame, device, new.renames, &buffer)
-            try frame.forEachReading { place, said in
-                let (was, now) = (old.amended(said, of: frame.sensors[place]), new.amended(said, of: frame.sensors[place]))
-                guard was != now else { return }
-                if was.reading.takenAt <= latest { buffer.remove(was.reading, at: was.reading.takenAt, from: keys.key(place, was.series)) }
-                if now.reading.takenAt <= latest { buffer.add(now.reading, at: now.reading.takenAt, to: keys.key(place, now.series)) }
+        case .amending where turn.isPassOver:
+            (state.amendedThrough, state.scanned) = (state.target, 0)
+            state.phase = try hasInexactBins(state.device) ? .repairing : .following
+        case .repairing:
+            try save(turn.repaired, isFinal: turn.isPassOver)
+            if turn.isPassOver {
+                state.scanned = 0
+                state.phase = try hasInexactBins(state.device) ? .repairing : .following
             }
+        case .amending: break
         }
+        if let withheld = turn.withheldFrom { try noteWithheld(withheld, state.device) }
+        try save(state, derived: turn.derived)
     }
 
-    /// Bins that lose some of their readings and keep others get their extremes from the log: sums can be taken back, they cannot. A
-    /// calibration is about all bins of months: one pass over the device's batches for all of them.
-    private func makeExact(_ derived: inout Derived) throws {
-        var keys: [Int64: Set<BinBuffer.Key>] = [:]  // by device
-        for key in derived.buffer.removed.keys {
-            let sensor = derived.buffer.sensors[key.sensor]
-            let stored = try bin(sensor, key.validAt)
-            let left = (stored?.count ?? 0) + (derived.buffer.bins[key]?.count ?? 0) - (derived.buffer.removed[key]?.count ?? 0)
-            if left > 0 { keys[sensor.device, default: []].insert(key) }
-        }
-        for (device, keys) in keys {
-            let amendments = try amendments(of: device, before: derived.through + 1)
-            for key in keys { derived.buffer.exact[key] = Bin(validAt: key.validAt) }
-            var select = try database.prepare("SELECT received_at_ms, body FROM batch WHERE device = ? AND id <= ? ORDER BY id")
-            try select.bind(device, at: 1)
-            try select.bind(derived.through, at: 2)
-            while try select.step() {
-                let latest = Instant(ms: select.integer(0)) + Archive.futureTolerance
-                guard let frame = try? BatchFrame(select.blob(1)) else { continue }
-                try frame.forEachReading { at, said in
-                    let (series, reading) = amendments.amended(said, of: frame.sensors[at])
-                    guard let place = derived.buffer.place(device, series) else { return }
-                    let key = BinBuffer.Key(sensor: place, validAt: derived.buffer.sensors[place].grid.label(of: reading.takenAt))
-                    if reading.takenAt <= latest, keys.contains(key) { derived.buffer.exact[key]?.add(reading) }
-                }
-            }
-        }
+    /// Deletes a part of a device's observations.
+    /// - Returns: false when none are left.
+    private func clearSome(_ device: Int64) throws -> Bool {
+        var delete = try database.prepare(
+            """
+            DELETE FROM observation_bin WHERE (sensor, valid_at_ms) IN (
+                SELECT b.sensor, b.valid_at_ms FROM sensor s JOIN observation_bin b ON b.sensor = s.id WHERE s.device = ?
+                LIMIT \(Archive.binsPerStep))
+            """)
+        try delete.bind(device, at: 1)
+        try delete.run()
+        guard database.changes == 0 else { return true }
+        try run("DELETE FROM inexact_bin WHERE sensor IN (SELECT id FROM sensor WHERE device = ?)", device)
+        try run("UPDATE sensor SET observations = 0, last_at_ms = NULL WHERE device = ?", device)
+        return false
+    }
+
+    private func countPending(_ device: Int64) throws {
+        try run("UPDATE device_log SET pending = (SELECT COUNT(*) FROM batch b WHERE b.device = device_log.device) WHERE device = ?", device)
+    }
+}
+
+extension DerivationState {
+    /// Whether nothing but further batches has changed.
+    fileprivate func isSamePlace(as other: DerivationState) -> Bool {
+        (through, amendedThrough, phase, target, scanned, judgedAt)
+            == (other.through, other.amendedThrough, other.phase, other.target, other.scanned, other.judgedAt)
     }
 }

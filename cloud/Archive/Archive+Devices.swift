@@ -23,9 +23,15 @@ extension Archive {
             let device = try makeDevice(name, now: now)
             try run("DELETE FROM token WHERE device = ?", device)
             try insert(token: token, device, replaces: nil, now: now)
+            try noteAccessChange()
         }
         return token
     }
+
+    /// Rises with each change of what a token opens: what was looked up at the same version still holds.
+    package func accessVersion() throws -> Int64 { try database.integer("SELECT version FROM access_version") ?? 0 }
+
+    private func noteAccessChange() throws { try database.execute("UPDATE access_version SET version = version + 1") }
 
     /// A device of that name, new or as it was; revoked no longer.
     private func makeDevice(_ name: DeviceID, now: Instant) throws -> Int64 {
@@ -51,10 +57,13 @@ extension Archive {
 
     package func revoke(_ name: DeviceID, now: Instant) throws {
         let device = try known(name)
-        var update = try database.prepare("UPDATE device SET revoked_at_ms = ? WHERE id = ? AND revoked_at_ms IS NULL")
-        try update.bind(now.ms, at: 1)
-        try update.bind(device.id, at: 2)
-        try update.run()
+        try database.transaction {
+            var update = try database.prepare("UPDATE device SET revoked_at_ms = ? WHERE id = ? AND revoked_at_ms IS NULL")
+            try update.bind(now.ms, at: 1)
+            try update.bind(device.id, at: 2)
+            try update.run()
+            try noteAccessChange()
+        }
     }
 
     private func known(_ name: DeviceID) throws -> Device {
@@ -75,24 +84,21 @@ extension Archive {
 
     private func devices(_ condition: String, _ value: String?) throws -> [Device] {
         var select = try database.prepare(
-            "SELECT device.id, device.name, device.created_at_ms, revoked_at_ms, last_seen_at_ms FROM device \(condition) ORDER BY device.name")
+            "SELECT \(Archive.deviceColumns) FROM device \(condition) ORDER BY device.name")
         if let value { try select.bind(value, at: 1) }
         var devices: [Device] = []
-        while try select.step() {
-            guard let name = DeviceID(select.text(1)) else { continue }
-            devices.append(
-                Device(
-                    id: select.integer(0), name: name, createdAt: Instant(ms: select.integer(2)),
-                    revokedAt: select.optionalInteger(3).map(Instant.init(ms:)), lastSeenAt: select.optionalInteger(4).map(Instant.init(ms:))))
-        }
+        while try select.step() { if let device = Archive.device(select) { devices.append(device) } }
         return devices
     }
 
-    package func touch(_ device: Int64, now: Instant) throws {
-        var update = try database.prepare("UPDATE device SET last_seen_at_ms = ? WHERE id = ?")
-        try update.bind(now.ms, at: 1)
-        try update.bind(device, at: 2)
-        try update.run()
+    static let deviceColumns = "device.id, device.name, device.created_at_ms, device.revoked_at_ms, device.last_seen_at_ms"
+
+    /// From `deviceColumns`; `nil` where the name is none.
+    static func device(_ row: borrowing Statement) -> Device? {
+        guard let name = DeviceID(row.text(1)) else { return nil }
+        return Device(
+            id: row.integer(0), name: name, createdAt: Instant(ms: row.integer(2)),
+            revokedAt: row.optionalInteger(3).map(Instant.init(ms:)), lastSeenAt: row.optionalInteger(4).map(Instant.init(ms:)))
     }
 
     // MARK: new tokens in place of old
@@ -114,6 +120,7 @@ extension Archive {
             try delete.bind(old, at: 1)
             try delete.run()
             try insert(token: fresh, device, replaces: old, now: now)
+            try noteAccessChange()
         }
         return fresh
     }
@@ -141,6 +148,7 @@ extension Archive {
             try mark.bind(Archive.hash(token), at: 1)
             try mark.run()
             try run("UPDATE device SET rotate_at_ms = NULL WHERE id = ?", device)
+            try noteAccessChange()
         }
     }
 
@@ -178,6 +186,7 @@ extension Archive {
             try delete.bind(hash, at: 1)
             try delete.run()
             try insert(token: token, device, replaces: hash, now: now)
+            try noteAccessChange()
             return (name, token)
         }
     }

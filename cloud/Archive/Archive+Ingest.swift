@@ -1,189 +1,192 @@
 package import Measures
-internal import Observing
 internal import SQLite
 package import Wire
 
 /// Takes batches in. What is acknowledged is on the disk, once; what follows from readings is derived later, beside it.
 extension Archive {
-    /// Stores what is new in all of them in one transaction.
-    /// - Returns: the answer to each; when this returns they may leave.
-    package func ingest(_ arrivals: [Arrival], next: Answer.Next) throws -> [Answer] {
-        try database.transaction {
-            var log = try LogWriter(database)
-            let champion = try releaseName(alias: Archive.champion)
-            var answers: [Answer] = []
-            var seen: [Int64: Arrival] = [:]
-            for arrival in arrivals {
-                var answer = try ingest(arrival, &log)
-                answer.next = next
-                answer.release = champion
-                answers.append(answer)
-                if arrival.frame.report != nil || seen[arrival.device] == nil { seen[arrival.device] = arrival }
+    /// What a device sends to be stored.
+    package enum Submission: Sendable {
+        case batch(Arrival)
+        case plain(PlainArrival)
+
+        package var device: Int64 {
+            switch self {
+            case .batch(let arrival): arrival.device
+            case .plain(let arrival): arrival.device
             }
-            try log.finish()
-            let toRotate = Set(try seen.values.filter { try noteSeen($0) }.map(\.device))
-            for index in answers.indices { answers[index].wantsNewToken = toRotate.contains(arrivals[index].device) }
-            return answers
+        }
+
+        package var receivedAt: Instant {
+            switch self {
+            case .batch(let arrival): arrival.receivedAt
+            case .plain(let arrival): arrival.receivedAt
+            }
         }
     }
 
+    package enum Receipt: Sendable {
+        case batch(Answer)
+        case plain(PlainReceipt)
+    }
+
+    /// Stores what is new in all submissions in one transaction.
+    /// - Returns: the outcome of each, in their order; when this returns they may leave.
+    package func ingest(_ submissions: [Submission], next: Answer.Next) throws -> [Result<Receipt, IngestRefusal>] {
+        do {
+            return try database.transaction { try store(submissions, next: next) }
+        } catch {
+            (admittedNames, amendmentCounts) = ([:], [:])  // what they counted may have been rolled back
+            throw error
+        }
+    }
+
+    private func store(_ submissions: [Submission], next: Answer.Next) throws -> [Result<Receipt, IngestRefusal>] {
+        var log = try LogWriter(database)
+        let champion = try releaseName(alias: Archive.champion)
+        var outcomes: [Result<Receipt, IngestRefusal>] = []
+        var seen: [Int64: Submission] = [:]  // what says most of a device: a report, where there is one
+        for submission in submissions {
+            do {
+                try checkDay(submission.device, adding: log.growth[submission.device]?.bytes ?? 0, at: submission.receivedAt)
+                switch submission {
+                case .batch(let arrival):
+                    var answer = try ingest(arrival, &log)
+                    answer.next = next
+                    answer.release = champion
+                    outcomes.append(.success(.batch(answer)))
+                    if arrival.frame.report != nil { seen[arrival.device] = submission }
+                case .plain(let arrival): outcomes.append(.success(.plain(try ingest(arrival, &log))))
+                }
+                if seen[submission.device] == nil { seen[submission.device] = submission }
+            } catch let refusal as IngestRefusal { outcomes.append(.failure(refusal)) }
+        }
+        if let now = submissions.last?.receivedAt { try log.finish(at: now) }
+        let toRotate = Set(try seen.values.filter { try noteSeen($0) }.map(\.device))
+        return zip(outcomes, submissions).map { outcome, submission in
+            guard case .success(.batch(var answer)) = outcome else { return outcome }
+            answer.wantsNewToken = toRotate.contains(submission.device)
+            return .success(.batch(answer))
+        }
+    }
+
+    /// - Throws: `IngestRefusal` before anything has been written.
     private func ingest(_ arrival: Arrival, _ log: inout LogWriter) throws -> Answer {
         let (device, frame) = (arrival.device, arrival.frame)
-        let before = try heldRanges(device, frame.epoch)
-        var held = before
-        var (conflicts, refused): ([Int64], [Answer.Refused]) = ([], [])
-        if frame.rowCount > 0 {
-            let all = frame.first...frame.last
-            let new = held.missing(in: all)
-            if new == [all], arrival.malformed.isEmpty {
-                let id = try log.append(frame.withoutReport(), arrival, all, readings: frame.readingCount)
-                for (place, record) in frame.records { try derive(record, device, frame.epoch, frame.first + Int64(place), batch: id, &held) }
-            } else {
-                let batch = try Batch(binary: frame.bytes)
-                conflicts = try self.conflicts(device, batch)
-                if !conflicts.isEmpty { conflicts = try unknown(conflicts, of: batch, device) }
-                // What a hole has settled, but no batch holds, may be another copy's: a row of it is stored when it does come.
-                let missing = try unstored(device, frame.epoch, all)
-                refused = arrival.malformed.map { frame.first + Int64($0) }.filter { sequence in missing.contains { $0.contains(sequence) } }
-                    .map { Answer.Refused(sequence: $0, reason: .malformed) }
-                for part in parts(of: missing, without: refused) { try store(batch.part(part), arrival, &held, &log) }
-                try save(refused, device, frame.epoch)
-            }
-            held.insert(all)
+        guard frame.rowCount > 0 else { return answer(try heldRanges(device, frame.epoch), frame.epoch) }
+        let all = frame.first...frame.last
+        let strangers = try unadmitted(frame.names, device)
+        let held = try heldRanges(device, frame.epoch)
+        // In most batches every row is new and may be stored: then they are stored as they came, packed.
+        if held.missing(in: all) == [all], arrival.malformed.isEmpty, strangers.isEmpty {
+            let changes = try heldChanges(arrival, frame.records.map { (frame.first + Int64($0.place), $0.record) })
+            let amends = frame.records.contains { Amendments.amends($0.record) }
+            let id = try log.append(
+                frame.withoutReport(), arrival, all, readings: frame.readingCount, records: frame.records.count, amends: amends)
+            for (place, record) in frame.records { try store(record, device, frame.epoch, frame.first + Int64(place), batch: id) }
+            for change in changes { try save(change, device) }
+            try noteGrowth(arrival)
+            return answer(changes.first?.after ?? held, frame.epoch)
         }
-        try save(held, before, device, frame.epoch)
-        return Answer(
-            epoch: frame.epoch, through: held.through, held: Array(held.above.prefix(Answer.heldLimit)), refused: refused, conflicts: conflicts,
+        return try ingestRowByRow(arrival, strangers, &log)
+    }
+
+    /// A batch of which some rows are held already, malformed, or of sensors beyond the quota.
+    private func ingestRowByRow(_ arrival: Arrival, _ strangers: Set<SensorName>, _ log: inout LogWriter) throws -> Answer {
+        let (device, frame) = (arrival.device, arrival.frame)
+        let all = frame.first...frame.last
+        let batch = try Batch(binary: frame.bytes)
+        var conflicts = try self.conflicts(device, batch)
+        if !conflicts.isEmpty { conflicts = try unknown(conflicts, of: batch, device) }
+        // What a hole has settled, but no batch holds, may be another copy's: a row of it is stored when it does come.
+        let missing = HeldRanges(try unstored(device, frame.epoch, all))
+        let refused = refusals(batch, arrival, strangers).filter { missing.contains($0.sequence) }
+        var toStore = missing
+        for row in refused { toStore.remove(row.sequence...row.sequence) }
+        let parts = toStore.ranges.map { batch.part($0) }
+        let changes = try heldChanges(arrival, parts.flatMap { part in part.records })
+        for part in parts {
+            let records = part.records
+            let id = try log.append(
+                part.binary(), arrival, part.first...part.last, readings: part.rows.count - records.count, records: records.count,
+                amends: records.contains { Amendments.amends($0.record) })
+            for (sequence, record) in records { try store(record, device, part.epoch, sequence, batch: id) }
+        }
+        try save(refused, device, frame.epoch)
+        log.countRefused(refused.count, device: device)
+        for change in changes { try save(change, device) }
+        if !parts.isEmpty { try noteGrowth(arrival) }
+        var answer = answer(changes.first?.after ?? HeldRanges([all]), frame.epoch)
+        (answer.refused, answer.conflicts) = (refused, conflicts)
+        return answer
+    }
+
+    private func answer(_ held: HeldRanges, _ epoch: Epoch) -> Answer {
+        Answer(
+            epoch: epoch, through: held.through, held: Array(held.above.prefix(Answer.heldLimit)), refused: [], conflicts: [],
             next: Answer.Next(afterMs: 0, maxReadings: 0, maxBytes: 0), release: nil)
     }
 
-    /// Sequences that no batch of the log holds and that were not refused.
-    private func unstored(_ device: Int64, _ epoch: Epoch, _ all: ClosedRange<Int64>) throws -> [ClosedRange<Int64>] {
-        var stored = HeldRanges()
-        for sql in [
-            "SELECT first, last FROM batch WHERE device = ? AND epoch = ? AND last >= ? AND first <= ?",
-            "SELECT sequence, sequence FROM refused WHERE device = ? AND epoch = ? AND sequence >= ? AND sequence <= ?",
-        ] {
-            var select = try database.prepare(sql)
-            try select.bind(device, at: 1)
-            try select.bind(Int64(bitPattern: epoch.bits), at: 2)
-            try select.bind(all.lowerBound, at: 3)
-            try select.bind(all.upperBound, at: 4)
-            while try select.step() { stored.insert(select.integer(0)...select.integer(1)) }
-        }
-        return stored.missing(in: all)
-    }
-
-    private func parts(of new: [ClosedRange<Int64>], without refused: [Answer.Refused]) -> [ClosedRange<Int64>] {
-        var rest = HeldRanges(new)
-        for row in refused { rest.remove(row.sequence...row.sequence) }
-        return rest.ranges
-    }
-
-    private func store(_ part: Batch, _ arrival: Arrival, _ held: inout HeldRanges, _ log: inout LogWriter) throws {
-        let readings = part.rows.reduce(0) { if case .reading = $1 { $0 + 1 } else { $0 } }
-        let id = try log.append(part.binary(), arrival, part.first...part.last, readings: readings)
-        for (place, row) in part.rows.enumerated() {
-            guard case .record(let record) = row else { continue }
-            try derive(record, arrival.device, part.epoch, part.first + Int64(place), batch: id, &held)
-        }
-    }
-
-    /// Rows that the cloud holds under the same name with other content.
-    private func conflicts(_ device: Int64, _ batch: Batch) throws -> [Int64] {
-        var select = try database.prepare("SELECT body, first, last FROM batch WHERE device = ? AND epoch = ? AND first <= ? AND last >= ?")
-        try select.bind(device, at: 1)
-        try select.bind(Int64(bitPattern: batch.epoch.bits), at: 2)
-        try select.bind(batch.last, at: 3)
-        try select.bind(batch.first, at: 4)
-        var conflicts: [Int64] = []
-        while try select.step() {
-            let sequences = max(select.integer(1), batch.first)...min(select.integer(2), batch.last)
-            guard let stored = try? Batch(binary: select.blob(0)), stored.first == select.integer(1), stored.last == select.integer(2) else {
-                conflicts += sequences  // damaged here: the device sends them again under another name
-                continue
-            }
-            for sequence in max(stored.first, batch.first)...min(stored.last, batch.last) {
-                let (old, sent) = (stored.rows[Int(sequence - stored.first)], batch.rows[Int(sequence - batch.first)])
-                if !Archive.isSame(old, stored.sensors, sent, batch.sensors) { conflicts.append(sequence) }
+    /// Rows that are not stored for a reason of their own.
+    private func refusals(_ batch: Batch, _ arrival: Arrival, _ strangers: Set<SensorName>) -> [Answer.Refused] {
+        var reasons: [Int: Answer.Refused.Reason] = [:]
+        if !strangers.isEmpty {
+            for (place, row) in batch.rows.enumerated() {
+                switch row {
+                case .reading(let sensor, _) where strangers.contains(batch.sensors[sensor]): reasons[place] = .unknownSensor
+                case .record(let record) where record.newName.map(strangers.contains) == true: reasons[place] = .unknownSensor
+                default: break
+                }
             }
         }
-        return conflicts.sorted()
+        for place in arrival.malformed { reasons[place] = .malformed }
+        return reasons.sorted { $0.key < $1.key }.map { Answer.Refused(sequence: batch.first + Int64($0.key), reason: $0.value) }
     }
 
-    /// Those of the conflicting rows that the cloud does not hold under any other name either.
+    /// Raises an alarm where two epochs of the device grow in turns.
+    private func noteGrowth(_ arrival: Arrival) throws {
+        guard let newest = arrival.newest else { return }
+        if epochTurns.count >= Archive.cachedDevices { epochTurns = [:] }
+        guard epochTurns[arrival.device, default: EpochTurns()].grew(arrival.frame.epoch, newest: newest, at: arrival.receivedAt) else { return }
+        try raiseTwoHosts(arrival.device, at: arrival.receivedAt)
+    }
+
+    /// What a batch settles: its own rows, and the sequences that its holes declare gone, an epoch at a time. The batch's own first.
     ///
-    /// A store that was set back after it had sent rows under a new epoch sends them under the old one again: the same reading, by
-    /// sensor, start of the host and time since then, is the same.
-    private func unknown(_ conflicts: [Int64], of batch: Batch, _ device: Int64) throws -> [Int64] {
-        var unknown: [NamedReading: Int64] = [:]
-        var others: [Int64] = []
-        for sequence in conflicts {
-            if case .reading(let sensor, let reading) = batch.rows[Int(sequence - batch.first)] {
-                unknown[NamedReading(sensor: batch.sensors[sensor], reading: reading)] = sequence
-            } else {
-                others.append(sequence)
+    /// - Parameter records: those that will be stored, with their sequences.
+    /// - Throws: `IngestRefusal` where an epoch would get too many ranges, or the device too many epochs.
+    private func heldChanges(_ arrival: Arrival, _ records: [(sequence: Int64, record: Record)]) throws -> [HeldChange] {
+        let (device, own) = (arrival.device, arrival.frame.epoch)
+        var settled: [Epoch: [ClosedRange<Int64>]] = [own: [arrival.frame.first...arrival.frame.last]]
+        for case (let sequence, .hole(let hole)) in records {
+            guard let gone = hole.sequences else { continue }
+            if let other = hole.epoch, other != own {
+                if other != .server { settled[other, default: []].append(gone) }  // the server makes its own sequences
+            } else if gone.upperBound < sequence {
+                settled[own, default: []].append(gone)
             }
         }
-        guard let first = unknown.keys.map(\.reading.boot).min(), let last = unknown.keys.map(\.reading.boot).max() else { return conflicts }
-        var select = try database.prepare("SELECT body FROM batch WHERE device = ? AND boot_first <= ? AND boot_last >= ?")
+        let new = try newEpochs(device, among: settled.keys)
+        if !new.isEmpty {
+            guard try epochCount(device) + Int64(new.count) <= ArchiveLimits.epochsPerDevice else { throw IngestRefusal.tooManyEpochs }
+        }
+        let changes = try settled.map { try heldChange(device, $0.key, adding: $0.value) }
+        if let over = changes.first(where: \.isOverLimit) { throw IngestRefusal.tooManyRanges(over.epoch) }
+        try note(new, of: device, now: arrival.receivedAt)
+        return changes.filter { $0.epoch == own } + changes.filter { $0.epoch != own }
+    }
+
+    private func checkDay(_ device: Int64, adding bytes: Int64, at now: Instant) throws {
+        let day = now.ms / 86_400_000
+        guard try dayBytes(device, day) + bytes >= limits.bytesPerDay else { return }
+        throw IngestRefusal.dayIsFull(limit: limits.bytesPerDay, untilMidnight: .milliseconds((day + 1) * 86_400_000 - now.ms))
+    }
+
+    /// Bytes that a device has stored on a day, as `ArchiveLimits` counts them.
+    package func dayBytes(_ device: Int64, _ day: Int64) throws -> Int64 {
+        var select = try database.prepare("SELECT day_bytes FROM device_log WHERE device = ? AND day = ?")
         try select.bind(device, at: 1)
-        try select.bind(Int64(last), at: 2)
-        try select.bind(Int64(first), at: 3)
-        while !unknown.isEmpty, try select.step() {
-            guard let frame = try? BatchFrame(select.blob(0)) else { continue }
-            try? frame.forEachReading { place, reading in
-                unknown[NamedReading(sensor: frame.sensors[place], reading: reading)] = nil
-            }
-        }
-        return (others + unknown.values).sorted()
-    }
-
-    private struct NamedReading: Hashable {
-        let sensor: SensorName
-        let reading: Reading
-    }
-
-    private static func isSame(_ a: Batch.Row, _ aSensors: [SensorName], _ b: Batch.Row, _ bSensors: [SensorName]) -> Bool {
-        switch (a, b) {
-        case (.reading(let aSensor, let aReading), .reading(let bSensor, let bReading)):
-            aReading == bReading && aSensors[aSensor] == bSensors[bSensor]
-        case (.record(let aRecord), .record(let bRecord)): aRecord == bRecord
-        default: false
-        }
-    }
-
-    package func heldRanges(_ device: Int64, _ epoch: Epoch) throws -> HeldRanges {
-        var select = try database.prepare("SELECT first, last FROM held WHERE device = ? AND epoch = ? ORDER BY first")
-        try select.bind(device, at: 1)
-        try select.bind(Int64(bitPattern: epoch.bits), at: 2)
-        var ranges: [ClosedRange<Int64>] = []
-        while try select.step() { ranges.append(select.integer(0)...select.integer(1)) }
-        return HeldRanges(ranges)
-    }
-
-    /// Writes the ranges that have changed.
-    func save(_ held: HeldRanges, _ before: HeldRanges, _ device: Int64, _ epoch: Epoch) throws {
-        guard held != before else { return }
-        func bind(_ statement: borrowing Statement, _ first: Int64) throws {
-            try statement.bind(device, at: 1)
-            try statement.bind(Int64(bitPattern: epoch.bits), at: 2)
-            try statement.bind(first, at: 3)
-        }
-        let starts = Set(held.ranges.map(\.lowerBound))
-        for range in before.ranges where !starts.contains(range.lowerBound) {
-            var delete = try database.prepare("DELETE FROM held WHERE device = ? AND epoch = ? AND first = ?")
-            try bind(delete, range.lowerBound)
-            try delete.run()
-        }
-        let unchanged = Set(before.ranges)
-        for range in held.ranges where !unchanged.contains(range) {
-            var upsert = try database.prepare(
-                "INSERT INTO held VALUES (?, ?, ?, ?) ON CONFLICT (device, epoch, first) DO UPDATE SET last = excluded.last")
-            try bind(upsert, range.lowerBound)
-            try upsert.bind(range.upperBound, at: 4)
-            try upsert.run()
-        }
+        try select.bind(day, at: 2)
+        return try select.step() ? select.integer(0) : 0
     }
 
     private func save(_ refused: [Answer.Refused], _ device: Int64, _ epoch: Epoch) throws {
@@ -200,51 +203,24 @@ extension Archive {
 
     /// Keeps when the device was last heard of and what it said of itself.
     /// - Returns: whether it should get a new token.
-    private func noteSeen(_ arrival: Arrival) throws -> Bool {
+    private func noteSeen(_ submission: Submission) throws -> Bool {
+        var report: DeviceReport?
+        if case .batch(let arrival) = submission { report = arrival.frame.report }
         var update = try database.prepare("UPDATE device SET last_seen_at_ms = ?, report = COALESCE(?, report) WHERE id = ? RETURNING rotate_at_ms")
-        try update.bind(arrival.receivedAt.ms, at: 1)
-        try update.bind(arrival.frame.report.map(ReportCoding.bytes), at: 2)
-        try update.bind(arrival.device, at: 3)
+        try update.bind(submission.receivedAt.ms, at: 1)
+        try update.bind(report.map(ReportCoding.bytes), at: 2)
+        try update.bind(submission.device, at: 3)
         guard try update.step(), let rotateAt = update.optionalInteger(0) else { return false }
-        return rotateAt <= arrival.receivedAt.ms
+        return rotateAt <= submission.receivedAt.ms
     }
 }
 
-/// Appends packed batches to the log within one transaction.
-struct LogWriter: ~Copyable {
-    private let database: Connection
-    private var insert: Statement
-    private var total: (batches: Int64, readings: Int64, bytes: Int64) = (0, 0, 0)
-
-    init(_ database: Connection) throws {
-        self.database = database
-        insert = try database.prepare(
-            """
-            INSERT INTO batch (device, epoch, first, last, received_at_ms, readings, body, boot_first, boot_last) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """)
-    }
-
-    /// - Returns: the batch's place in the log.
-    mutating func append(_ body: [UInt8], _ arrival: Archive.Arrival, _ sequences: ClosedRange<Int64>, readings: Int) throws -> Int64 {
-        try insert.bind(arrival.device, at: 1)
-        try insert.bind(Int64(bitPattern: arrival.frame.epoch.bits), at: 2)
-        try insert.bind(sequences.lowerBound, at: 3)
-        try insert.bind(sequences.upperBound, at: 4)
-        try insert.bind(arrival.receivedAt.ms, at: 5)
-        try insert.bind(Int64(readings), at: 6)
-        try insert.bind(body, at: 7)
-        try insert.bind(Int64(arrival.boots.lowerBound), at: 8)
-        try insert.bind(Int64(arrival.boots.upperBound), at: 9)
-        try insert.run()
-        total = (total.batches + 1, total.readings + Int64(readings), total.bytes + Int64(body.count))
-        return database.lastInsertedRow
-    }
-
-    mutating func finish() throws {
-        guard total.batches > 0 else { return }
-        var update = try database.prepare("UPDATE log_total SET batches = batches + ?, readings = readings + ?, bytes = bytes + ?")
-        for (place, value) in [total.batches, total.readings, total.bytes].enumerated() { try update.bind(value, at: Int32(place + 1)) }
-        try update.run()
-        total = (0, 0, 0)
+extension Batch {
+    /// Its records with their sequences.
+    fileprivate var records: [(sequence: Int64, record: Record)] {
+        rows.enumerated().compactMap { place, row in
+            guard case .record(let record) = row else { return nil }
+            return (first + Int64(place), record)
+        }
     }
 }

@@ -16,39 +16,46 @@ extension Archive {
         package let lastAt: Instant?  // of its newest reading
     }
 
-    /// Without those that have been renamed and have nothing left under their old name.
+    /// Without those that have been renamed and have nothing left under their old name, and without rows that no program has written:
+    /// `fleet` names these.
     /// - Parameter device: `nil` for those of all devices, by device and name.
     package func sensors(of device: DeviceID? = nil) throws -> [Sensor] {
         var select = try database.prepare(
-            """
-            SELECT s.id, d.name, s.name, s.kind, s.place, s.step_s, s.observations, s.last_at_ms FROM sensor s JOIN device d ON d.id = s.device
-            WHERE (s.observations > 0 OR NOT EXISTS (SELECT 1 FROM sensor_rename r WHERE r.device = s.device AND r.sensor = s.name))
-                \(device == nil ? "" : "AND d.name = ?") ORDER BY d.name, s.name
-            """)
+            "SELECT \(Archive.sensorColumns) FROM device JOIN sensor s ON s.device = device.id WHERE \(Archive.isShown)"
+                + (device == nil ? "" : " AND device.name = ?") + " ORDER BY device.name, s.name")
         if let device { try select.bind(device.name, at: 1) }
         var sensors: [Sensor] = []
-        while try select.step() {
-            guard let device = DeviceID(select.text(1)), let name = SensorName(select.text(2)) else { continue }
-            sensors.append(
-                Sensor(
-                    id: select.integer(0), device: device, name: name, kind: select.text(3), place: select.text(4),
-                    grid: TimeGrid(step: .seconds(select.integer(5))), observations: select.integer(6),
-                    lastAt: select.optionalInteger(7).map(Instant.init(ms:))))
-        }
+        while try select.step() { if let sensor = try? Archive.sensor(select) { sensors.append(sensor) } }
         return sensors
     }
 
-    /// Beside a sensor's newest observation: its pressure in Pa, and what its readings were flagged with.
-    package func newestBeside(sensor: Int64) throws -> (pressurePa: Int32?, flags: ReadingFlags) {
-        var select = try database.prepare(
-            "SELECT pressure_readings, pressure_sum_pa, flags FROM observation_bin WHERE sensor = ? ORDER BY valid_at_ms DESC LIMIT 1")
-        try select.bind(sensor, at: 1)
-        guard try select.step() else { return (nil, []) }
-        let count = select.integer(0)
-        return (
-            count > 0 ? Int32(clamping: Bin.mean(select.integer(1), count)) : nil,
-            ReadingFlags(rawValue: UInt16(truncatingIfNeeded: select.integer(2)))
-        )
+    /// Of sensors as `s` with their devices.
+    static let isShown =
+        "(s.observations > 0 OR NOT EXISTS (SELECT 1 FROM sensor_rename r WHERE r.device = s.device AND r.sensor = s.name))"
+    static let sensorColumns = "s.id, device.name, s.name, s.kind, s.place, s.step_s, s.observations, s.last_at_ms"
+
+    /// From `sensorColumns`.
+    /// - Throws: `ArchiveFault` that names the row.
+    static func sensor(_ row: borrowing Statement) throws -> Sensor {
+        guard let device = DeviceID(row.text(1)), let name = SensorName(row.text(2)) else {
+            throw ArchiveFault(
+                "sensor \(row.integer(0)): «\(row.text(2))» of «\(row.text(1))» is no sensor's name: the archive was edited or is damaged")
+        }
+        let grid = try grid(stepSeconds: row.integer(5), sensor: row.integer(0), name)
+        let lastAt = row.optionalInteger(7).map(Instant.init(ms:))
+        guard lastAt.map(Instant.valid.contains) ?? true, (0...(1 << 40)).contains(row.integer(6)) else {
+            throw ArchiveFault(
+                "sensor \(row.integer(0)) («\(name)»): last_at_ms is \(row.integer(7)), observations \(row.integer(6)): the archive was edited or is damaged"
+            )
+        }
+        return Sensor(
+            id: row.integer(0), device: device, name: name, kind: row.text(3), place: row.text(4), grid: grid, observations: row.integer(6),
+            lastAt: lastAt)
+    }
+
+    /// Days of observations of the whole fleet: two sensors for a day are two days.
+    package func observedDays() throws -> Double {
+        Double(try database.integer("SELECT COALESCE(SUM(observations * step_s), 0) FROM sensor WHERE observations > 0 AND step_s > 0") ?? 0) / 86_400
     }
 
     /// Observations later than `since`, oldest first, at most `limit`.
@@ -68,6 +75,7 @@ extension Archive {
             bin.humiditySumMpct = select.integer(2)
             bin.temperatureCount = select.integer(3)
             bin.temperatureSumMc = select.integer(4)
+            guard bin.isPlausible else { throw DamagedBin(sensor: sensor, validAt: bin.validAt) }
             if let observation = bin.observation { observations.append(observation) }
         }
         return observations

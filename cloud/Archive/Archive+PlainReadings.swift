@@ -11,36 +11,90 @@ extension Archive {
             self.sensor = sensor
             self.reading = reading
         }
+
+        /// Tells a repeat from another value for the same time (FNV-1a, 64 bits).
+        var content: Int64 {
+            var hash: UInt64 = 14_695_981_039_346_656_037
+            for value in [reading.humidityMpct, reading.temperatureMc, reading.pressurePa] {
+                let bits = value.map { UInt64(UInt32(bitPattern: $0)) } ?? 1 << 32
+                for shift in stride(from: 0, to: 40, by: 8) { hash = (hash ^ (bits >> UInt64(shift) & 0xFF)) &* 1_099_511_628_211 }
+            }
+            return Int64(bitPattern: hash)
+        }
     }
 
-    /// Appends those that are new to the log, under sequences that the server makes (epoch 0).
-    /// - Returns: how many were new.
-    package func ingest(plain readings: [PlainReading], device: Int64, now: Instant) throws -> Int {
-        try database.transaction {
-            var note = try database.prepare("INSERT INTO plain_reading VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
-            var sensors: [SensorName] = []
-            var rows: [Batch.Row] = []
-            for plain in readings {
-                try note.bind(device, at: 1)
-                try note.bind(plain.sensor.name, at: 2)
-                try note.bind(plain.reading.takenAt.ms, at: 3)
-                try note.run()
-                guard database.changes > 0 else { continue }
-                if !sensors.contains(plain.sensor) { sensors.append(plain.sensor) }
-                rows.append(.reading(sensor: sensors.firstIndex(of: plain.sensor) ?? 0, plain.reading))
-            }
-            try touch(device, now: now)
-            guard !rows.isEmpty else { return 0 }
-            let before = try heldRanges(device, .server)
-            let batch = Batch(epoch: .server, first: before.through + 1, sensors: sensors, rows: rows)
-            let arrival = try Arrival(device: device, batch: batch, receivedAt: now)
-            var log = try LogWriter(database)
-            _ = try log.append(arrival.frame.bytes, arrival, batch.first...batch.last, readings: rows.count)
-            try log.finish()
-            var held = before
-            held.insert(batch.first...batch.last)
-            try save(held, before, device, .server)
-            return rows.count
+    package struct PlainArrival: Sendable {
+        package let device: Int64
+        package let readings: [PlainReading]  // of at most `Batch.sensorLimit` sensors
+        package let receivedAt: Instant
+
+        package init(device: Int64, readings: [PlainReading], receivedAt: Instant) {
+            self.device = device
+            self.readings = readings
+            self.receivedAt = receivedAt
         }
+    }
+
+    /// What became of each reading of a plain arrival.
+    package struct PlainReceipt: Sendable, Equatable {
+        package enum Outcome: Sendable, Equatable {
+            case stored, duplicate
+            case conflict  // another value is held for this sensor and time
+            case unknownSensor  // the device has as many sensors as it may
+        }
+        package var outcomes: [Outcome]  // in the order of the readings
+
+        package func count(_ outcome: Outcome) -> Int { outcomes.count { $0 == outcome } }
+    }
+
+    /// Appends the new readings to the log, under sequences that the server makes (epoch 0).
+    func ingest(_ arrival: PlainArrival, _ log: inout LogWriter) throws -> PlainReceipt {
+        let device = arrival.device
+        let strangers = try unadmitted(Set(arrival.readings.map(\.sensor)), device)
+        var insert = try database.prepare(
+            "INSERT INTO plain_reading (device, sensor, taken_at_ms, content) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
+        var receipt = PlainReceipt(outcomes: [])
+        var places: [SensorName: Int] = [:]
+        var sensors: [SensorName] = []
+        var rows: [Batch.Row] = []
+        for plain in arrival.readings {
+            guard !strangers.contains(plain.sensor) else {
+                receipt.outcomes.append(.unknownSensor)
+                continue
+            }
+            try insert.bind(device, at: 1)
+            try insert.bind(plain.sensor.name, at: 2)
+            try insert.bind(plain.reading.takenAt.ms, at: 3)
+            try insert.bind(plain.content, at: 4)
+            try insert.run()
+            guard database.changes > 0 else {
+                receipt.outcomes.append(try isHeld(plain, device) ? .duplicate : .conflict)
+                continue
+            }
+            let place = places[plain.sensor] ?? sensors.count
+            if place == sensors.count {
+                sensors.append(plain.sensor)
+                places[plain.sensor] = place
+            }
+            rows.append(.reading(sensor: place, plain.reading))
+            receipt.outcomes.append(.stored)
+        }
+        guard !rows.isEmpty else { return receipt }
+        let held = try heldRanges(device, .server)
+        let batch = Batch(epoch: .server, first: held.through + 1, sensors: sensors, rows: rows)
+        let packed = try Arrival(device: device, batch: batch, receivedAt: arrival.receivedAt)
+        _ = try log.append(packed.frame.bytes, packed, batch.first...batch.last, readings: rows.count, records: 0, amends: false)
+        try save(HeldChange(epoch: .server, before: held, after: held.union(HeldRanges([batch.first...batch.last]))), device)
+        return receipt
+    }
+
+    /// Whether the same values are held for that sensor and time; for what was stored before values were compared, any.
+    private func isHeld(_ plain: PlainReading, _ device: Int64) throws -> Bool {
+        var select = try database.prepare("SELECT content FROM plain_reading WHERE device = ? AND sensor = ? AND taken_at_ms = ?")
+        try select.bind(device, at: 1)
+        try select.bind(plain.sensor.name, at: 2)
+        try select.bind(plain.reading.takenAt.ms, at: 3)
+        guard try select.step(), let content = select.optionalInteger(0) else { return true }
+        return content == plain.content
     }
 }

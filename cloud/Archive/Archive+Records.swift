@@ -3,28 +3,47 @@ internal import Observing
 internal import SQLite
 internal import Wire
 
-/// What records say: sensors, holes, corrections of the clock. They are few, and taken in with their batch.
+/// What records say: sensors, holes, corrections of the clock. They are stored with their batch.
 extension Archive {
-    func derive(_ record: Record, _ device: Int64, _ epoch: Epoch, _ sequence: Int64, batch: Int64, _ held: inout HeldRanges) throws {
+    func store(_ record: Record, _ device: Int64, _ epoch: Epoch, _ sequence: Int64, batch: Int64) throws {
         switch record {
         case .sensor(let sensor): try upsert(sensor, device)
-        case .clockCorrection(let correction): try insert(correction, device, epoch, sequence, batch: batch)
-        case .calibration(let calibration): try insert(calibration, device, epoch, sequence, batch: batch)
-        case .rename(let rename): try insert(rename, device, epoch, sequence, batch: batch)
-        case .hole(let hole):
-            try insert(hole, device, epoch, sequence)
-            // What will never come is settled, in this epoch or in one before it.
-            guard let gone = hole.sequences else { return }
-            if let other = hole.epoch, other != epoch {
-                guard other != .server else { return }  // the server's own sequences
-                let before = try heldRanges(device, other)
-                var after = before
-                after.insert(gone)
-                try save(after, before, device, other)
-            } else if gone.upperBound < sequence {
-                held.insert(gone)
+        case .clockCorrection(let correction):
+            if try takesAmendment(\.corrections, device, upTo: ArchiveLimits.amendmentsPerDevice) {
+                try insert(correction, device, epoch, sequence, batch: batch)
             }
+        case .calibration(let calibration):
+            if try takesAmendment(\.calibrations, device, upTo: ArchiveLimits.amendmentsPerDevice) {
+                try insert(calibration, device, epoch, sequence, batch: batch)
+            }
+        case .rename(let rename):
+            if try takesAmendment(\.renames, device, upTo: ArchiveLimits.renamesPerDevice) {
+                try insert(rename, device, epoch, sequence, batch: batch)
+            }
+        case .hole(let hole): try insert(hole, device, epoch, sequence)
         }
+    }
+
+    /// How many amendments of each kind a device has. Counted once, then kept: a batch may bring thousands.
+    struct AmendmentCounts {
+        var corrections: Int64
+        var calibrations: Int64
+        var renames: Int64
+    }
+
+    /// - Returns: false beyond the limit: then the record stays in the log and is not applied.
+    private func takesAmendment(_ kind: WritableKeyPath<AmendmentCounts, Int64>, _ device: Int64, upTo limit: Int64) throws -> Bool {
+        var counts =
+            try amendmentCounts[device]
+            ?? AmendmentCounts(
+                corrections: integer("SELECT COUNT(*) FROM clock_correction WHERE device = ?", device) ?? 0,
+                calibrations: integer("SELECT COUNT(*) FROM calibration WHERE device = ?", device) ?? 0,
+                renames: integer("SELECT COUNT(*) FROM sensor_rename WHERE device = ?", device) ?? 0)
+        guard counts[keyPath: kind] < limit else { return false }
+        counts[keyPath: kind] += 1
+        if amendmentCounts.count >= Archive.cachedDevices { amendmentCounts = [:] }
+        amendmentCounts[device] = counts
+        return true
     }
 
     func upsert(_ record: SensorRecord, _ device: Int64) throws {

@@ -25,19 +25,24 @@ extension Archive {
         return ReleaseName(counter: UInt64(bitPattern: select.integer(0)), sha256: sha256)
     }
 
-    package func releases() throws -> [StoredRelease] {
+    package func releases() throws -> [StoredRelease] { try releases("", nil) }
+
+    package func release(counter: UInt64) throws -> StoredRelease? { try releases("WHERE counter = ?", Int64(bitPattern: counter)).first }
+
+    private func releases(_ condition: String, _ counter: Int64?) throws -> [StoredRelease] {
+        var aliases: [Int64: [String]] = [:]
+        var named = try database.prepare("SELECT counter, name FROM alias ORDER BY name")
+        while try named.step() { aliases[named.integer(0), default: []].append(named.text(1)) }
         var select = try database.prepare(
-            """
-            SELECT counter, sha256, model_id, created_at_ms, snapshot, parent, backtest,
-                (SELECT name FROM alias WHERE alias.counter = release.counter) FROM release ORDER BY counter
-            """)
+            "SELECT counter, sha256, model_id, created_at_ms, snapshot, parent, backtest FROM release \(condition) ORDER BY counter")
+        if let counter { try select.bind(counter, at: 1) }
         var releases: [StoredRelease] = []
         while try select.step() {
             releases.append(
                 StoredRelease(
                     name: ReleaseName(counter: UInt64(bitPattern: select.integer(0)), sha256: Hexadecimal.bytes(select.text(1)) ?? []),
                     modelID: select.text(2), createdAt: Instant(ms: select.integer(3)), snapshot: select.text(4), parent: select.text(5),
-                    backtest: select.text(6), aliases: select.optionalText(7).map { [$0] } ?? []))
+                    backtest: select.text(6), aliases: aliases[select.integer(0)] ?? []))
         }
         return releases
     }

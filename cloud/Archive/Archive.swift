@@ -1,3 +1,4 @@
+internal import Measures
 internal import Runtime
 internal import SQLite
 
@@ -11,6 +12,11 @@ package actor Archive {
 
     let database: Connection
     package nonisolated let folder: String
+    let limits: ArchiveLimits
+    var admittedNames: [Int64: Set<SensorName>] = [:]  // by device; what `sensor_name` holds
+    var amendmentCounts: [Int64: AmendmentCounts] = [:]  // by device
+    static let cachedDevices = 20_000  // in each of the caches
+    var epochTurns: [Int64: EpochTurns] = [:]  // by device
 
     package enum Access: Sendable {
         case making  // reads and writes; made when missing
@@ -19,8 +25,9 @@ package actor Archive {
     }
 
     /// - Parameter folder: holds `archive.sqlite` and the signing key.
-    package init(folder: String, access: Access = .making) async throws {
+    package init(folder: String, access: Access = .making, limits: ArchiveLimits = ArchiveLimits()) async throws {
         self.folder = folder
+        self.limits = limits
         Connection.leanMemory()
         database = try Archive.connection(folder, access)
     }
@@ -31,6 +38,7 @@ package actor Archive {
         if access != .making, !Files.exists(path) {
             throw ArchiveFault("there is no archive at \(path): vaho-cloud serve makes one; is VAHO_STORE right?")
         }
+        if access != .readOnly { Files.tighten(path, to: 0o640) }
         let database = try Connection(path: path, access: access == .readOnly ? .readOnly : .readWrite, cacheKiB: 4_096)
         if access != .readOnly { try database.makeDurable() }
         let version = try database.integer("PRAGMA user_version") ?? 0
@@ -48,6 +56,22 @@ package actor Archive {
     }
 
     isolated deinit {}  // the file is closed on the thread that used it
+
+    /// Runs all of a question on the archive's own thread, unless its asker has gone meanwhile: what it computes holds up no other thread.
+    package func perform<Result: Sendable>(_ body: @Sendable (isolated Archive) throws -> Result) throws -> Result {
+        try Task.checkCancellation()
+        return try body(self)
+    }
+
+    /// Another number after each change that somebody else has made to the archive.
+    package func dataVersion() throws -> Int64 { try database.integer("PRAGMA data_version") ?? 0 }
+
+    /// The first column of the first row, where it is a number.
+    func integer(_ sql: String, _ value: Int64) throws -> Int64? {
+        var statement = try database.prepare(sql)
+        try statement.bind(value, at: 1)
+        return try statement.step() ? statement.optionalInteger(0) : nil
+    }
 
     func run(_ sql: String, _ value: Int64) throws {
         var statement = try database.prepare(sql)

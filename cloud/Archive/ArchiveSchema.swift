@@ -2,8 +2,45 @@
 /// derived and can be rebuilt from it.
 enum ArchiveSchema {
     /// Each step leads from the version before it; step 0 makes version 1.
-    static let steps = [first, second, third, fourth]
+    static let steps = [first, second, third, fourth, fifth]
     static var version: Int64 { Int64(steps.count) }
+
+    /// What a device may make grow is counted per device, and observations are derived per device.
+    private static let fifth = """
+        CREATE TABLE device_log (  -- one row a device: how long its log is, how far its observations follow (DerivationState)
+            device INTEGER PRIMARY KEY, last_batch BIGINT NOT NULL DEFAULT 0, last_amendment BIGINT NOT NULL DEFAULT 0,
+            day BIGINT NOT NULL DEFAULT 0, day_bytes BIGINT NOT NULL DEFAULT 0,  -- stored on that day (since 1970, UTC)
+            pending BIGINT NOT NULL DEFAULT 0,  -- batches not yet derived
+            through BIGINT NOT NULL DEFAULT 0, amended_through BIGINT NOT NULL DEFAULT 0, phase INTEGER NOT NULL DEFAULT 0,
+            target BIGINT NOT NULL DEFAULT 0, scanned BIGINT NOT NULL DEFAULT 0,
+            judged_at_ms BIGINT NOT NULL DEFAULT 0, withheld_from_ms BIGINT
+        );
+        CREATE INDEX device_log_pending ON device_log (device) WHERE through < last_batch OR amended_through < last_amendment OR phase <> 0;
+        INSERT INTO device_log (device, last_batch) SELECT device, MAX(id) FROM batch GROUP BY device;
+        UPDATE device_log SET through = MIN(last_batch, (SELECT through FROM derived WHERE name = 'observations'));
+        UPDATE device_log SET pending = (SELECT COUNT(*) FROM batch b WHERE b.device = device_log.device AND b.id > through) WHERE through < last_batch;
+        UPDATE device_log SET last_amendment = MAX(
+            COALESCE((SELECT MAX(batch) FROM clock_correction a WHERE a.device = device_log.device), 0),
+            COALESCE((SELECT MAX(batch) FROM calibration a WHERE a.device = device_log.device), 0),
+            COALESCE((SELECT MAX(batch) FROM sensor_rename a WHERE a.device = device_log.device), 0));
+        UPDATE device_log SET amended_through = MIN(last_amendment, through);
+        DROP TABLE derived;
+        CREATE INDEX batch_by_device ON batch (device);
+        CREATE TABLE inexact_bin (  -- bins that lost readings: their extremes and flags are read again from the log
+            sensor INTEGER NOT NULL, valid_at_ms BIGINT NOT NULL, humidity_min_mpct INTEGER, humidity_max_mpct INTEGER,
+            flags INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (sensor, valid_at_ms)
+        );
+
+        CREATE TABLE sensor_name (device INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (device, name));  -- counted against the quota
+        INSERT INTO sensor_name SELECT device, name FROM sensor;
+        CREATE TABLE epoch (device INTEGER NOT NULL, epoch BIGINT NOT NULL, first_seen_at_ms BIGINT NOT NULL, PRIMARY KEY (device, epoch));
+        INSERT INTO epoch SELECT DISTINCT device, epoch, 0 FROM held;
+        CREATE TABLE access_version (version BIGINT NOT NULL);  -- one row; rises with each change of what a token opens
+        INSERT INTO access_version VALUES (0);
+        CREATE INDEX hole_by_end ON hole (device, to_ms);
+        ALTER TABLE plain_reading ADD COLUMN content BIGINT;  -- a hash of its values; NULL: stored before there was one
+        ALTER TABLE alarm ADD COLUMN last_at_ms BIGINT;  -- of a state that is noticed again and again
+        """
 
     private static let fourth = """
         ALTER TABLE calibration ADD COLUMN said_at_ms BIGINT NOT NULL DEFAULT 0;

@@ -9,6 +9,7 @@ extension Archive {
         package let receivedAt: Instant
         let malformed: [Int]  // places of readings whose time nothing can be done with
         let boots: ClosedRange<UInt32>
+        let newest: Instant?  // of its readings, those from the future left out
 
         /// - Throws: `BatchRefusal` where the readings' columns do not hold what they should.
         package init(device: Int64, frame: BatchFrame, receivedAt: Instant) throws(BatchRefusal) {
@@ -17,6 +18,8 @@ extension Archive {
             self.receivedAt = receivedAt
             var malformed: [Int] = []
             var boots: (first: UInt32, last: UInt32)?
+            var newest: Instant?
+            let latest = receivedAt + Archive.futureTolerance
             var place = 0
             var records = frame.records[...]
             try frame.forEachReading { _, reading in
@@ -25,10 +28,12 @@ extension Archive {
                     place += 1
                 }
                 if !Instant.valid.contains(reading.takenAt) { malformed.append(place) }
+                if reading.takenAt <= latest, newest.map({ $0 < reading.takenAt }) ?? true { newest = reading.takenAt }
                 boots = (min(boots?.first ?? .max, reading.boot), max(boots?.last ?? 0, reading.boot))
                 place += 1
             }
             self.malformed = malformed
+            self.newest = newest
             self.boots = boots.map { $0.first...$0.last } ?? 0...0
         }
 

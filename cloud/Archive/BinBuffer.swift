@@ -18,10 +18,12 @@ struct BinBuffer: Sendable {
     private(set) var sensors: [Sensor] = []
     private(set) var bins: [Key: Bin] = [:]
     private(set) var removed: [Key: Bin] = [:]
-    var exact: [Key: Bin] = [:]  // in place of what is stored and the sums above
     private(set) var newest: [Instant?] = []  // reading, by sensor
     private var places: [Int64: [SensorName: Int]] = [:]
     private var open: [Bin?] = []  // by sensor: readings come in the order of time, most go to the same bin as the last
+
+    /// How many bins there are to write, but for one a sensor.
+    var count: Int { bins.count + removed.count }
 
     /// A sensor's place here, if it has one.
     func place(_ device: Int64, _ name: SensorName) -> Int? { places[device]?[name] }
@@ -34,7 +36,8 @@ struct BinBuffer: Sendable {
         return sensors.count - 1
     }
 
-    mutating func add(_ reading: Reading, at instant: Instant, to sensor: Int) {
+    mutating func add(_ reading: Reading, to sensor: Int) {
+        let instant = reading.takenAt
         let label = sensors[sensor].grid.label(of: instant)
         if open[sensor]?.validAt != label {
             close(sensor)
@@ -53,8 +56,8 @@ struct BinBuffer: Sendable {
     /// All that was added is in `bins` from here on.
     mutating func close() { for sensor in sensors.indices { close(sensor) } }
 
-    mutating func remove(_ reading: Reading, at instant: Instant, from sensor: Int) {
-        let label = sensors[sensor].grid.label(of: instant)
+    mutating func remove(_ reading: Reading, from sensor: Int) {
+        let label = sensors[sensor].grid.label(of: reading.takenAt)
         removed[Key(sensor: sensor, validAt: label), default: Bin(validAt: label)].add(reading)
     }
 }
@@ -65,12 +68,6 @@ extension Archive {
             pressure_readings, pressure_sum_pa, flags
         FROM observation_bin WHERE sensor = ? AND valid_at_ms = ?
         """
-
-    func bin(_ sensor: BinBuffer.Sensor, _ validAt: Instant) throws -> Bin? {
-        guard let id = try knownID(of: sensor) else { return nil }
-        var select = try database.prepare(Archive.selectBin)
-        return try bin(id, validAt, &select)
-    }
 
     private func bin(_ sensor: Int64, _ validAt: Instant, _ select: inout Statement) throws -> Bin? {
         select.reset()
@@ -83,6 +80,7 @@ extension Archive {
         (bin.temperatureCount, bin.temperatureSumMc) = (select.integer(5), select.integer(6))
         (bin.pressureCount, bin.pressureSumPa) = (select.integer(7), select.integer(8))
         bin.flags = ReadingFlags(rawValue: UInt16(truncatingIfNeeded: select.integer(9)))
+        guard bin.isPlausible else { throw DamagedBin(sensor: sensor, validAt: validAt) }
         return bin
     }
 
@@ -92,14 +90,20 @@ extension Archive {
         let ids = try buffer.sensors.map { try id(of: $0) }
         var select = try database.prepare(Archive.selectBin)
         var upsert = try database.prepare(Archive.upsertBin)
-        for key in Set(buffer.bins.keys).union(buffer.removed.keys) {
+        // In the order of the table's key: neighbours lie on one page.
+        let keys = Set(buffer.bins.keys).union(buffer.removed.keys).sorted { ($0.sensor, $0.validAt) < ($1.sensor, $1.validAt) }
+        for key in keys {
             let stored = try bin(ids[key.sensor], key.validAt, &select)
             var bin = stored ?? Bin(validAt: key.validAt)
-            if let exact = buffer.exact[key] {
-                bin = exact
+            let (added, removed) = (buffer.bins[key], buffer.removed[key])
+            if let removed, removed.count == bin.count, removed.failed == bin.failed {
+                bin = added ?? Bin(validAt: key.validAt)  // all that was in it has left
             } else {
-                if let added = buffer.bins[key] { bin.add(added) }
-                if let removed = buffer.removed[key] { bin.remove(removed) }
+                if let added { bin.add(added) }
+                if let removed {
+                    bin.remove(removed)
+                    try noteInexact(ids[key.sensor], key.validAt)
+                }
             }
             try write(bin, ids[key.sensor], &upsert)
             counts[key.sensor, default: 0] += (bin.isEmpty ? 0 : 1) - (stored == nil ? 0 : 1)
@@ -134,6 +138,23 @@ extension Archive {
         try upsert.run()
     }
 
+    /// The grid of a series that is known.
+    func grid(of name: SensorName, _ device: Int64) throws -> TimeGrid? {
+        var select = try database.prepare("SELECT step_s, id FROM sensor WHERE device = ? AND name = ?")
+        try select.bind(device, at: 1)
+        try select.bind(name.name, at: 2)
+        guard try select.step() else { return nil }
+        return try Archive.grid(stepSeconds: select.integer(0), sensor: select.integer(1), name)
+    }
+
+    static func grid(stepSeconds: Int64, sensor: Int64, _ name: SensorName) throws -> TimeGrid {
+        let step: Duration = .seconds(stepSeconds)
+        guard SensorRecord.steps.contains(step) else {
+            throw ArchiveFault("sensor \(sensor) («\(name)»): step_s is \(stepSeconds), expected 600 or 3600: the archive was edited or is damaged")
+        }
+        return TimeGrid(step: step)
+    }
+
     private func knownID(of sensor: BinBuffer.Sensor) throws -> Int64? {
         var select = try database.prepare("SELECT id FROM sensor WHERE device = ? AND name = ?")
         try select.bind(sensor.device, at: 1)
@@ -160,5 +181,22 @@ extension Archive {
             "UPDATE sensor SET last_at_ms = MIN(last_at_ms, (SELECT MAX(valid_at_ms) FROM observation_bin WHERE sensor = ?1)) WHERE id = ?1")
         try cut.bind(id, at: 1)
         try cut.run()
+    }
+}
+
+/// A stored bin has counts or sums that no readings can have.
+package struct DamagedBin: Error, CustomStringConvertible {
+    let sensor: Int64
+    let validAt: Instant
+    package var description: String { "observation_bin: the row of sensor \(sensor) at \(validAt.ms) has values that no readings can have" }
+}
+
+extension Bin {
+    /// Small enough for all arithmetic on it.
+    var isPlausible: Bool {
+        let counts = [count, failed, temperatureCount, pressureCount]
+        let sums = [humiditySumMpct, temperatureSumMc, pressureSumPa]
+        return counts.allSatisfy { (0...(1 << 40)).contains($0) } && sums.allSatisfy { $0.magnitude < 1 << 60 }
+            && (Instant.valid.contains(validAt))
     }
 }

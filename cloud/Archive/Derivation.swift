@@ -1,11 +1,20 @@
 package import Runtime
+internal import SQLite
 
 /// Derives observations from the log as it grows; never in the way of an ingest.
-package struct Derivation: Service {
+///
+/// Devices take turns, so that one whose log is long or full of amendments does not hold up the others.
+package actor Derivation: Service {
     private let archive: Archive
     private let reader: Archive
     private let wake: Inbox<Void>
     private let log: Log
+    private var lastDevice: Int64 = 0  // served last
+    private var pausedUntil: [Int64: ContinuousClock.Instant] = [:]  // devices whose rows are damaged
+    private var reported: Set<Int64> = []  // batches that cannot be read
+
+    private static let pause: Duration = .seconds(600)
+    private static let reportedLimit = 10_000
 
     /// - Parameters:
     ///   - reader: a connection of its own: it reads for as long as it takes.
@@ -19,7 +28,12 @@ package struct Derivation: Service {
 
     package func run() async throws {
         while true {
-            do { while try await step() { try Task.checkCancellation() } } catch is CancellationError { throw CancellationError() } catch {
+            do {
+                // Readings seemed to come from the future while the server's own clock was impossible: now it can be told.
+                let now = LabelClock.wallClock
+                if now > ClockDiscipline.earliest { try await archive.rederiveWithheld(now: now) }
+                while try await step() { try Task.checkCancellation() }
+            } catch is CancellationError { throw CancellationError() } catch {
                 log(.error, "observations not derived, tried again in 10 s", ["error": "\(error)"])
                 try await Task.sleep(for: .seconds(10))
                 continue
@@ -31,8 +45,42 @@ package struct Derivation: Service {
 
     /// - Returns: whether there was something to derive.
     package func step() async throws -> Bool {
-        let derived = try await reader.derivation()
-        for id in derived.unreadable { log(.error, "batch of the log cannot be read", ["id": id]) }
-        return try await archive.take(derived)
+        let now = ContinuousClock.now
+        pausedUntil = pausedUntil.filter { $0.value > now }
+        do {
+            let step = try await reader.derivation(after: lastDevice, except: Set(pausedUntil.keys))
+            report(step.unreadable)
+            lastDevice = step.lastDevice
+            return try await archive.take(step)
+        } catch let error as SQLiteError where error.isRetryable {
+            throw error
+        } catch {
+            return try await stepApart()
+        }
+    }
+
+    /// Each device alone: one of them has rows that are damaged or were edited.
+    private func stepApart() async throws -> Bool {
+        let devices = try await reader.pendingDevices().filter { pausedUntil[$0] == nil }
+        for device in devices {
+            try Task.checkCancellation()
+            do {
+                _ = try await archive.take(reader.derivation(after: device - 1, only: device))
+            } catch let error as DamagedBin {
+                log(.error, "observations of a device are damaged, made again from the log", ["device": device, "error": "\(error)"])
+                try await archive.forgetObservations(of: device, now: LabelClock.wallClock)
+            } catch let error as SQLiteError where error.isRetryable {
+                throw error
+            } catch {
+                log(.error, "observations of a device not derived, tried again in 10 min", ["device": device, "error": "\(error)"])
+                pausedUntil[device] = .now + Derivation.pause
+            }
+        }
+        return !devices.isEmpty
+    }
+
+    private func report(_ unreadable: [Int64]) {
+        if reported.count > Derivation.reportedLimit { reported = [] }
+        for id in unreadable where reported.insert(id).inserted { log(.error, "batch of the log cannot be read", ["id": id]) }
     }
 }

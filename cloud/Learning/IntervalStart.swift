@@ -2,22 +2,25 @@ package import Forecasting
 internal import Measures
 internal import Observing
 
-/// Where a device's intervals begin: where those of the training series ended.
-package enum IntervalStart {
-    /// - Parameter parts: series and the bins of each that count.
-    /// - Returns: [knots × levels]: the median over the series that serve a knot.
-    package static func spreads(of network: Network, on parts: [(series: GriddedSeries, bins: Range<Int>)]) -> [Float] {
-        var found = [[Float]](repeating: [], count: Network.Shape.knots * Network.Shape.levels)
-        for (series, bins) in parts {
-            var forecaster = AdaptiveForecaster(grid: series.grid, network: network)
-            for observation in series.observations {
-                let bin = series.bin(of: observation.validAt)
-                guard bin < bins.upperBound else { break }
-                if bin >= bins.lowerBound { forecaster.observe(observation) }
-            }
-            let inputs = NetworkInputs(binsPerHour: forecaster.history.binsPerHour)
-            for (place, spread) in forecaster.spreads.enumerated() where inputs.isServed[place / Network.Shape.levels] { found[place].append(spread) }
+/// Where a device's intervals begin: where those of the training series ended. Series are added one at a time.
+package struct IntervalStart: Sendable {
+    private let network: Network
+    private var found = [[Float]](repeating: [], count: Network.Shape.knots * Network.Shape.levels)
+
+    package init(of network: Network) { self.network = network }
+
+    /// - Parameter bins: those of the series that count.
+    package mutating func add(_ series: GriddedSeries, in bins: Range<Int>) {
+        var forecaster = AdaptiveForecaster(grid: series.grid, network: network)
+        for observation in series.observations {
+            let bin = series.bin(of: observation.validAt)
+            guard bin < bins.upperBound else { break }
+            if bin >= bins.lowerBound { forecaster.observe(observation) }
         }
-        return found.map { values in values.isEmpty ? 1 : values.sorted()[values.count / 2] }
+        let inputs = NetworkInputs(binsPerHour: forecaster.history.binsPerHour)
+        for (place, spread) in forecaster.spreads.enumerated() where inputs.isServed[place / Network.Shape.levels] { found[place].append(spread) }
     }
+
+    /// [knots × levels]: the median over the series that serve a knot.
+    package var spreads: [Float] { found.map { values in values.isEmpty ? 1 : values.sorted()[values.count / 2] } }
 }

@@ -4,10 +4,14 @@ internal import Measures
 internal import Observing
 package import Psychrometrics
 internal import Releases
+internal import Runtime
 package import Wire
 
 /// Forecasts on demand from the cloud's observations: the same code and the same release as on the edge.
 package actor FleetForecasts {
+    private let executor = BlockingExecutor(label: "fleet-forecasts")  // a series takes half a second: not on Swift's pool
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
     private let reader: Archive
     private let pretrained: Pretrained?
     private var loaded: (name: ReleaseName, network: Network)?
@@ -16,11 +20,13 @@ package actor FleetForecasts {
     /// A sensor's newest forecast: what it has learnt is replayed once for each new observation, not for each question.
     private struct Made {
         let lastAt: Instant
+        let use: Int  // the higher, the later it was asked for
         let release: ReleaseName?
         let forecast: QuantileForecast?
         let mould: MouldIndex?
     }
     private static let mostKept = 1_000
+    private var uses = 0
 
     /// - Parameter pretrained: forecasts while there is no champion.
     package init(reader: Archive, pretrained: Pretrained? = nil) {
@@ -38,14 +44,20 @@ package actor FleetForecasts {
         var forecaster = AdaptiveForecaster(grid: sensor.grid, network: champion?.network ?? pretrained?.network)
         var mould = MouldTracking()
         for observation in try await reader.observations(sensor: sensor.id, since: lastAt - AdaptiveForecaster.memory) {
+            try Task.checkCancellation()
             // The bin of the newest reading is still open, unless that reading ends it: the edge would not forecast from it either.
             guard observation.validAt <= lastAt else { continue }
             forecaster.observe(observation)
             mould.add(observation)
         }
-        if made.count >= FleetForecasts.mostKept { made = [:] }
+        if made.count >= FleetForecasts.mostKept {
+            // The half that was asked for longest ago: to look for the oldest each time would cost more than it keeps.
+            let middle = made.values.map(\.use).sorted()[made.count / 2]
+            made = made.filter { $0.value.use > middle }
+        }
         let forecast = forecaster.forecast()
-        made[sensor.id] = Made(lastAt: lastAt, release: champion?.name, forecast: forecast, mould: mould.index)
+        uses += 1
+        made[sensor.id] = Made(lastAt: lastAt, use: uses, release: champion?.name, forecast: forecast, mould: mould.index)
         return forecast.map { ($0, mould.index, champion?.name) }
     }
 

@@ -43,7 +43,9 @@ package struct OpenTraining: Sendable {
             rows.add(series, in: bins, number: number, sampling: sampling)
         }
         guard let newest, var network = try NetworkTraining(rows, settings).run(progress: progress) else { return nil }
-        network.spreads = IntervalStart.spreads(of: network, on: parts)
+        var intervals = IntervalStart(of: network)
+        for part in parts { intervals.add(part.series, in: part.bins) }
+        network.spreads = intervals.spreads
         return Result(network: network, snapshot: snapshot.finish(), newestAt: newest)
     }
 

@@ -7,17 +7,28 @@ package struct ReleaseSigner {
     private let key: PrivateKey
     package let path: String
 
+    /// - Throws: also where the key of an existing archive is missing: a new one in its place would sign what no device trusts.
     package init(folder: String) throws {
         path = "\(folder)/release-signing.key"
         if !Files.exists(path) {
-            try Files.makeFolder(folder)
-            // The server and a command may come here at once: the key that was there first counts for both.
-            _ = try Files.create(path, with: Array((Hexadecimal.text(PrivateKey.randomSeed()) + "\n").utf8), mode: 0o600)
+            guard !Files.exists("\(folder)/archive.sqlite") else {
+                throw SigningError(
+                    description: "\(path) is missing beside an existing archive: restore it from a backup. Only if it is lost for good, "
+                        + "vaho-cloud keys new makes another one; every device then needs the new release keys")
+            }
+            try ReleaseSigner.makeKey(in: folder)
         }
         guard let seed = Hexadecimal.bytes(try Files.readTrimmed(path)) else {
             throw SigningError(description: "\(path): expected 64 hexadecimal digits; restore it from a copy: edges trust no other key")
         }
         key = try PrivateKey(seed: seed)
+    }
+
+    /// Makes the key of a new archive, or in place of one that is lost. A key that is there stays.
+    package static func makeKey(in folder: String) throws {
+        try Files.makeFolder(folder)
+        // The server and a command may come here at once: the key that was there first counts for both.
+        _ = try Files.create("\(folder)/release-signing.key", with: Array((Hexadecimal.text(PrivateKey.randomSeed()) + "\n").utf8), mode: 0o600)
     }
 
     /// For a backup: without its key a restored cloud could sign nothing that devices trust.

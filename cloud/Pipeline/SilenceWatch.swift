@@ -4,7 +4,8 @@ internal import Measures
 package import Runtime
 internal import Text
 
-/// Raises an alarm when a device falls silent: in the log, and by webhook until it has been taken.
+/// Raises an alarm when a device falls silent, and delivers this and other alarms about devices: to the log, and to a webhook until it has
+/// accepted each.
 package struct SilenceWatch: Service {
     private let archive: Archive
     private let limit: Duration
@@ -50,19 +51,28 @@ package struct SilenceWatch: Service {
             guard (200..<300).contains(response.status) else { throw WebhookRefused(status: response.status) }
         }
         try await archive.told(alarm)
-        if let endedAt = alarm.endedAt {
-            log(
-                .info, "device heard again",
-                ["device": alarm.device, "silent_since": RFC3339.format(ms: alarm.since.ms), "at": RFC3339.format(ms: endedAt.ms)])
-        } else {
-            log(.warning, "device silent", ["device": alarm.device, "since": RFC3339.format(ms: alarm.since.ms)])
+        let since = RFC3339.format(ms: alarm.since.ms)
+        switch (alarm.kind, alarm.endedAt) {
+        case (.silent, nil): log(.warning, "device silent", ["device": alarm.device, "since": since])
+        case (.silent, let endedAt?):
+            log(.info, "device heard again", ["device": alarm.device, "silent_since": since, "at": RFC3339.format(ms: endedAt.ms)])
+        case (.twoHosts, nil): log(.warning, "two hosts send as one device", ["device": alarm.device, "since": since])
+        case (.twoHosts, let endedAt?):
+            log(.info, "one host sends as the device again", ["device": alarm.device, "since": since, "at": RFC3339.format(ms: endedAt.ms)])
         }
     }
 
     private func json(_ alarm: Archive.Alarm) -> [UInt8] {
         var json = JSONWriter()
         json.object { json in
-            json.field("kind", alarm.endedAt == nil ? "device_silent" : "device_heard_again")
+            let kind =
+                switch (alarm.kind, alarm.endedAt) {
+                case (.silent, nil): "device_silent"
+                case (.silent, _): "device_heard_again"
+                case (.twoHosts, nil): "device_of_two_hosts"
+                case (.twoHosts, _): "device_of_one_host_again"
+                }
+            json.field("kind", kind)
             json.field("device", alarm.device.name)
             json.field("since", RFC3339.format(ms: alarm.since.ms))
             json.field("ended", alarm.endedAt.map { RFC3339.format(ms: $0.ms) })

@@ -4,19 +4,22 @@ internal import Learning
 package import Measures
 internal import Observing
 internal import Releases
+internal import Runtime
 internal import Signing
+internal import Synchronization
 package import Wire
 
 /// One training run: observations in, a signed release out if it beats the champion; else the reason why not.
 package struct Training: Sendable {
     package static let codeVersion = "vaho 0.1.0"
     private static let lifetime: Duration = .seconds(180 * 86_400)
-    /// Two weeks: the least that has a fit, a choice, a calibration and a comparison with 5-day targets in each.
+    /// Two weeks of observations: the least that has a fit, a choice, a calibration and a comparison with 5-day targets in each.
     package static let leastDays = 14.0
 
     private let archive: Archive
     private let reader: Archive
     private let pretrained: Pretrained?
+    private let thread = ComputingThread(label: "training")
 
     /// - Parameters:
     ///   - archive: gets the release and the run.
@@ -38,39 +41,37 @@ package struct Training: Sendable {
         package let release: ReleaseName?
     }
 
+    /// Two runs at once could promote two releases against the same champion.
+    package struct InProgress: Error, CustomStringConvertible {
+        package var description: String { "another training run is under way: wait until it has ended" }
+    }
+
     /// - Parameter cause: `manual`, `new data`: for the record.
+    /// - Throws: `InProgress` while another run is under way, in this program or another.
     package func run(cause: String, now: Instant) async throws -> Result {
-        let sensors = try await reader.sensors()
-        var series: [GriddedSeries] = []
-        var snapshot = SnapshotHash()
-        for sensor in sensors {
-            try Task.checkCancellation()
-            let observations = try await reader.observations(sensor: sensor.id)
-            snapshot.add("\(sensor.device)/\(sensor.name)", observations)
-            if let gridded = GriddedSeries(name: "\(sensor.device)/\(sensor.name)", grid: sensor.grid, observations: observations) {
-                series.append(gridded)
-            }
-        }
-        let days = series.reduce(0) { $0 + Double($1.observations.count) * Double($1.grid.step.ms) / 86_400_000 }
-        let hash = snapshot.finish()
+        let lock: FolderLock
+        do { lock = try FolderLock(archive.folder, name: "training.lock") } catch is FolderInUse { throw InProgress() }
+        defer { withExtendedLifetime(lock) {} }
+        let (series, hash, days) = try await eligible()
         func finish(_ outcome: Outcome, _ detail: String, _ release: ReleaseName? = nil) async throws -> Result {
             try await archive.record(
                 Archive.Run(
-                    startedAt: now, endedAt: now, cause: cause, snapshot: hash, deviceDays: days, outcome: outcome.rawValue, detail: detail,
-                    release: release?.counter))
+                    startedAt: now, endedAt: max(now, LabelClock.wallClock), cause: cause, snapshot: hash, deviceDays: days,
+                    outcome: outcome.rawValue,
+                    detail: detail, release: release?.counter))
             return Result(outcome: outcome, detail: detail, release: release)
         }
         if try await archive.runs(limit: 1).first?.snapshot == hash {
             return Result(outcome: .unchanged, detail: "nothing has come since the last run", release: nil)
         }
         let champion = try await champion()
-        guard let candidate = try await Training.fit(series, from: champion?.network ?? pretrained?.network) else {
-            let longest = series.map { Double($0.bins) * Double($0.grid.step.ms) / 86_400_000 }.max() ?? 0
-            return try await finish(.too_little_data, "the longest series has \(Int(longest)) days, about \(Int(Training.leastDays)) are needed")
+        guard let candidate = try await fit(series, from: champion?.network ?? pretrained?.network) else {
+            let longest = try await longestDays()
+            return try await finish(
+                .too_little_data, "the longest series has \(Int(longest)) days, about \(Int(Training.leastDays)) are needed")
         }
         let shipped = try await isShippedReleaseInUse() ? pretrained?.network : nil
-        let opponent = champion?.network ?? shipped
-        let comparison = await Training.compare(series, candidate, opponent)
+        let comparison = try await compare(series, candidate, champion?.network ?? shipped)
         let summary = Training.summary(comparison)
         guard comparison.verdict == .pass else { return try await finish(.champion_kept, "\(comparison.verdict.rawValue): \(summary)") }
         let release = Release(
@@ -84,6 +85,43 @@ package struct Training: Sendable {
         let bytes = try ReleaseSigner(folder: archive.folder).file(release)
         let name = try await archive.promote(bytes, header: release.header, reason: "training run, \(cause): \(summary)", now: now)
         return try await finish(.promoted, summary, name)
+    }
+
+    // MARK: series, one in memory at a time
+
+    /// Sensors with enough observed days to learn from, the hash of what they hold, and those days.
+    private func eligible() async throws -> (sensors: [Archive.Sensor], hash: String, days: Double) {
+        let all = try await reader.sensors().filter { Training.days($0.observations, $0.grid) >= Training.leastDays }
+        // A sample of a large fleet: every so-many-th in the order of names.
+        let stride = max(1, (all.count + Training.mostSeries - 1) / Training.mostSeries)
+        let sensors = all.enumerated().filter { $0.offset % stride == 0 }.map(\.element)
+        var snapshot = SnapshotHash()
+        var days = 0.0
+        for sensor in sensors {
+            try Task.checkCancellation()
+            let observations = try await reader.observations(sensor: sensor.id)
+            snapshot.add("\(sensor.device)/\(sensor.name)", observations)
+            days += Training.days(Int64(observations.count), sensor.grid)
+        }
+        return (sensors, snapshot.finish(), days)
+    }
+
+    private static func days(_ observations: Int64, _ grid: TimeGrid) -> Double { Double(observations) * Double(grid.step.ms) / 86_400_000 }
+
+    private func longestDays() async throws -> Double { try await reader.sensors().map { Training.days($0.observations, $0.grid) }.max() ?? 0 }
+
+    /// Adds up what each series gives, computed on the training's own thread.
+    private func gather<Value: Sendable>(
+        _ start: Value, _ sensors: [Archive.Sensor], _ add: @escaping @Sendable (inout Value, GriddedSeries, _ number: Int) -> Void
+    ) async throws -> Value {
+        let sum = Growing(start)
+        for (number, sensor) in sensors.enumerated() {
+            let observations = try await reader.observations(sensor: sensor.id)
+            let name = "\(sensor.device)/\(sensor.name)"
+            guard let series = GriddedSeries(name: name, grid: sensor.grid, observations: observations) else { continue }
+            try await thread.run { sum.value.withLock { add(&$0, series, number) } }
+        }
+        return sum.value.withLock { $0 }
     }
 
     /// As long as the fleet has no champion, a candidate has to beat what the devices forecast by: the shipped release, unless
@@ -111,16 +149,18 @@ package struct Training: Sendable {
     /// A network fitted to the part of every series that the comparison leaves.
     /// - Parameter start: goes on from its weights; `nil` begins at random.
     /// - Returns: `nil` where the series hold too little.
-    @concurrent package static func fit(_ series: [GriddedSeries], from start: Network?) async throws -> Network? {
-        var rows = TrainingRows()
-        for (number, one) in series.enumerated() {
-            try Task.checkCancellation()
-            guard Double(one.bins) * Double(one.grid.step.ms) >= leastDays * 86_400_000 else { continue }
-            let sampling = TrainingRows.Sampling(rowsPerSeries: min(18_000, max(200, mostRows / series.count)))
-            rows.add(one, in: Comparison.learntBins(of: one), number: number, sampling: sampling)
+    private func fit(_ sensors: [Archive.Sensor], from start: Network?) async throws -> Network? {
+        let sampling = TrainingRows.Sampling(rowsPerSeries: min(18_000, max(200, Training.mostRows / max(1, sensors.count))))
+        let rows = try await gather(TrainingRows(), sensors) { rows, series, number in
+            rows.add(series, in: Comparison.learntBins(of: series), number: number, sampling: sampling)
         }
-        guard rows.count >= leastRows, var network = try NetworkTraining(rows, start == nil ? settings : further).run(from: start) else { return nil }
-        network.spreads = IntervalStart.spreads(of: network, on: series.map { ($0, Comparison.learntBins(of: $0)) })
+        guard rows.count >= Training.leastRows else { return nil }
+        let training = NetworkTraining(rows, start == nil ? Training.settings : Training.further)
+        guard var network = try await thread.run({ try training.run(from: start) }) else { return nil }
+        let intervals = try await gather(IntervalStart(of: network), sensors) { intervals, series, _ in
+            intervals.add(series, in: Comparison.learntBins(of: series))
+        }
+        network.spreads = intervals.spreads
         return network
     }
 
@@ -134,11 +174,12 @@ package struct Training: Sendable {
     }()
     private static let leastRows = 100
     private static let mostRows = 100_000  // of all series: 1.7 kilobytes each
+    private static let mostSeries = 500
 
-    @concurrent private static func compare(_ series: [GriddedSeries], _ candidate: Network, _ champion: Network?) async -> Comparison {
-        var comparison = Comparison()
-        for one in series { comparison.add(one, candidate: candidate, champion: champion) }
-        return comparison
+    private func compare(_ sensors: [Archive.Sensor], _ candidate: Network, _ champion: Network?) async throws -> Comparison {
+        try await gather(Comparison(), sensors) { comparison, series, _ in
+            comparison.add(series, candidate: candidate, champion: champion)
+        }
     }
 
     /// One line: per lead time the mean absolute error, candidate against champion and persistence.
@@ -157,6 +198,12 @@ package struct Training: Sendable {
         let text = "\(settings) " + (NetworkInputs.sharedNames + NetworkInputs.leadNames).joined(separator: " ")
         return Hexadecimal.text(SHA256.digest(Array(text.utf8)))
     }
+}
+
+/// A large value that grows in place, one thread after the other.
+private final class Growing<Value: Sendable>: Sendable {
+    let value: Mutex<Value>
+    init(_ value: Value) { self.value = Mutex(value) }
 }
 
 /// The hash of what a model learns from: every series' name and observations, in order.

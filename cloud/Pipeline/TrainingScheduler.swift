@@ -1,6 +1,4 @@
 package import Archive
-internal import Measures
-internal import Observing
 package import Runtime
 internal import Wire
 
@@ -26,14 +24,16 @@ package struct TrainingScheduler: Service {
     package func run() async throws {
         while true {
             try await Task.sleep(for: checkPeriod)
-            do { try await check() } catch is CancellationError { throw CancellationError() } catch {
+            do { try await check() } catch is CancellationError { throw CancellationError() } catch is Training.InProgress {
+                // By hand: the next look finds what it has left.
+            } catch {
                 log(.error, "training run failed", ["error": "\(error)"])
             }
         }
     }
 
     private func check() async throws {
-        let days = try await reader.sensors().reduce(0) { $0 + Double($1.observations) * Double($1.grid.step.ms) / 86_400_000 }
+        let days = try await reader.observedDays()
         let learnt = try await reader.runs(limit: 1).first?.deviceDays ?? 0
         guard days - learnt >= afterDeviceDays else { return }
         let started = ContinuousClock.now

@@ -30,7 +30,7 @@ extension Program.Command {
         let settings = try CloudSettings.read(arguments)
         let archive = try await Archive(folder: settings.storeFolder, access: .existing)
         let reader = try await Archive(folder: settings.storeFolder, access: .readOnly)
-        try await archive.forgetObservations()
+        try await archive.forgetObservations(now: LabelClock.wallClock)
         let derivation = Derivation(archive: archive, reader: reader, wake: Inbox(limit: 1), log: Log("vaho-cloud"))
         // A server that runs beside it may take steps too: each is taken once.
         while try await derivation.step() {}

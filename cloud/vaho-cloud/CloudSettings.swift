@@ -1,4 +1,6 @@
+internal import Archive
 internal import Console
+internal import HTTPClient
 internal import HTTPServer
 internal import Pipeline
 internal import Runtime
@@ -18,6 +20,9 @@ struct CloudSettings: Sendable {
     let trainCheckPeriod: Duration
     let silentAfter: Duration
     let webhook: String?
+    let limits: ArchiveLimits
+    let freeBytes: Int64  // that stay free on the archive's disk
+    let connections: UInt32
     let logLevel: Log.Level
 
     func pretrained() throws -> Pretrained? { pretrainedFile == "none" ? nil : try Pretrained(path: pretrainedFile) }
@@ -25,7 +30,7 @@ struct CloudSettings: Sendable {
     static func read(_ arguments: Arguments) throws -> CloudSettings {
         var file: [String: String] = [:]
         if let path = arguments.value("config") {
-            file = try Settings.parse(file: String(decoding: Files.read(path, limit: 1 << 16), as: UTF8.self), path: path)
+            file = try Settings.parse(file: Files.read(path, limit: 1 << 16), path: path)
         }
         var environment = ProcessEnvironment.all
         if let store = arguments.value("store") { environment["VAHO_STORE"] = store }
@@ -45,8 +50,14 @@ struct CloudSettings: Sendable {
         silentAfter = .seconds(settings.integer("VAHO_SILENT_AFTER_SECONDS", default: 1_800, in: 5...2_592_000))
         webhook = settings.optional("VAHO_WEBHOOK_URL")
         if let webhook, !webhook.hasPrefix("https://"), !webhook.hasPrefix("http://") {
-            settings.problem("VAHO_WEBHOOK_URL=\(webhook): expected https://… or http://…")
+            settings.problem("VAHO_WEBHOOK_URL=\(URLText.withoutCredentials(webhook)): expected https://… or http://…")
         }
+        var limits = ArchiveLimits()
+        limits.sensorsPerDevice = settings.integer("VAHO_SENSORS_PER_DEVICE", default: limits.sensorsPerDevice, in: 1...10_000)
+        limits.bytesPerDay = 1_000_000 * Int64(settings.integer("VAHO_DEVICE_MB_PER_DAY", default: 1_000, in: 1...1_000_000))
+        self.limits = limits
+        freeBytes = 1_000_000 * Int64(settings.integer("VAHO_STORE_FREE_MB", default: 100, in: 0...1_000_000))
+        connections = UInt32(settings.integer("VAHO_CONNECTIONS", default: 4_000, in: 16...100_000))
         logLevel = settings.choice("VAHO_LOG_LEVEL", default: .info, among: ["error": .error, "warning": .warning, "info": .info, "debug": .debug])
         let certificate = settings.optional("VAHO_TLS_CERT_FILE")
         let key = settings.optional("VAHO_TLS_KEY_FILE")

@@ -24,8 +24,8 @@ extension Program.Command {
     ) { arguments in
         let settings = try CloudSettings.read(arguments)
         let name = try deviceName(arguments)
-        let archive = try await Archive(folder: settings.storeFolder)
         let keys = ReleaseKeyFile.text([try ReleaseSigner(folder: settings.storeFolder).publicKey])
+        let archive = try await Archive(folder: settings.storeFolder)
         guard let folder = arguments.value("out") else {
             let token = try await archive.addDevice(name, now: LabelClock.wallClock)
             StandardOutput.write(
@@ -53,17 +53,22 @@ extension Program.Command {
         let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .readOnly)
         var table = Table([
             .text("device"), .text("created_at"), .text("last_seen_at"), .text("revoked_at"), .number("sensors"), .number("backlog"),
-            .number("release"),
+            .number("release"), .text("alarm"),
         ])
-        for device in try await archive.devices() {
-            func time(_ instant: Instant?) -> String { instant.map { RFC3339.format(ms: $0.ms) } ?? "" }
-            let report = try await archive.report(of: device.id)
-            table.row([
-                device.name.name, time(device.createdAt), time(device.lastSeenAt), time(device.revokedAt),
-                String(try await archive.sensors(of: device.name).count), report.map { String($0.backlog) } ?? "",
-                report?.release.map { String($0.counter) } ?? "",
-            ])
-        }
+        func time(_ instant: Instant?) -> String { instant.map { RFC3339.format(ms: $0.ms) } ?? "" }
+        var page: (devices: [Archive.DeviceView], next: DeviceID?) = ([], nil)
+        repeat {
+            page = try await archive.fleet(after: page.next, limit: 500)
+            for view in page.devices {
+                let device = view.device
+                table.row([
+                    device.name.name, time(device.createdAt), time(device.lastSeenAt), time(device.revokedAt), String(view.sensors.count),
+                    view.report.map { String($0.backlog) } ?? "", view.report?.release.map { String($0.counter) } ?? "",
+                    view.isTwoHosts ? "two hosts" : "",
+                ])
+                for fault in view.faults { StandardError.write("vaho-cloud device list: \(fault)\n") }
+            }
+        } while page.next != nil
         table.write(format)
     }
 
@@ -80,12 +85,17 @@ extension Program.Command {
         func time(_ instant: Instant) -> String { RFC3339.format(ms: instant.ms) }
         var table = Table([.text("what"), .text("sensor"), .text("from"), .text("to"), .number("readings")])
         for alarm in try await archive.alarms(of: device.id) {
-            table.row(["silent", "", time(alarm.since), alarm.endedAt.map(time) ?? "", ""])
+            table.row([alarm.kind == .twoHosts ? "two hosts" : "silent", "", time(alarm.since), alarm.endedAt.map(time) ?? "", ""])
         }
         for hole in try await archive.holes(of: device.id, limit: 1_000) {
             table.row([hole.reason.name, hole.sensor?.name ?? "", time(hole.from), time(hole.to), String(hole.count)])
         }
         table.write(format)
+        guard format == .table else { return }
+        let limit = try CloudSettings.read(arguments).limits.bytesPerDay
+        let stored = try await archive.dayBytes(device.id, LabelClock.wallClock.ms / 86_400_000)
+        let isOver = stored >= limit ? ": it is refused until midnight UTC (VAHO_DEVICE_MB_PER_DAY)" : ""
+        StandardOutput.write("stored today  \(NumberText.bytes(stored)) of \(NumberText.bytes(limit))\(isOver)\n")
     }
 
     static let deviceRevoke = Program.Command(
@@ -122,6 +132,16 @@ extension Program.Command {
         let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .existing)
         try await archive.askToRotate(deviceName(arguments), now: LabelClock.wallClock)
         StandardOutput.write("\(arguments.positional[0]) will fetch a new token at its next sync\n")
+    }
+
+    static let keysNew = Program.Command(
+        "keys new", "make a new signing key where the old one is lost for good; every device then needs the new release keys",
+        options: [.config, .store]
+    ) { arguments in
+        let folder = try CloudSettings.read(arguments).storeFolder
+        guard !Files.exists("\(folder)/release-signing.key") else { throw Failure("\(folder)/release-signing.key is there: nothing was changed") }
+        try ReleaseSigner.makeKey(in: folder)
+        StandardOutput.write(ReleaseKeyFile.text([try ReleaseSigner(folder: folder).publicKey]))
     }
 
     static let keys = Program.Command(

@@ -18,28 +18,31 @@ extension Program.Command {
         // Commands may open the archive beside the server; a second server would train and serve against the first.
         let lock = try FolderLock(settings.storeFolder)
         defer { withExtendedLifetime(lock) {} }
-        let archive = try await Archive(folder: settings.storeFolder)
-        let reader = try await Archive(folder: settings.storeFolder, access: .readOnly)
+        // The key before the archive: an archive without its key is one whose key was lost.
         let signer = try ReleaseSigner(folder: settings.storeFolder)
-        let deriver = try await Archive(folder: settings.storeFolder, access: .readOnly)
+        let archive = try await Archive(folder: settings.storeFolder, limits: settings.limits)
+        func reader() async throws -> Archive { try await Archive(folder: settings.storeFolder, access: .readOnly, limits: settings.limits) }
+        let reading = try await reader()
         let stored = Inbox<Void>(limit: 1)
         _ = stored.put(())  // what an earlier run left
-        let ingest = Ingest(archive: archive, wake: stored, log: log.component("ingest"))
+        let space = StoreSpace(folder: settings.storeFolder, floorBytes: settings.freeBytes)
+        let ingest = Ingest(archive: archive, wake: stored, space: space, log: log.component("ingest"))
         var pretrained: Pretrained?
         do { pretrained = try settings.pretrained() } catch {
             log(.error, "shipped release not usable: training begins without it", ["error": "\(error)"])
         }
         log(.info, "running", ["store": settings.storeFolder, "release_key": signer.publicKey.hexadecimal])
         try await Services.run([
-            stop, ingest, Derivation(archive: archive, reader: deriver, wake: stored, log: log.component("derive")),
+            stop, ingest, Derivation(archive: archive, reader: try await reader(), wake: stored, log: log.component("derive")),
             CloudAPI(
-                archive: archive, reader: reader, ingest: ingest, address: settings.listen.address, port: settings.listen.port, tls: settings.tls,
-                releaseKeys: ReleaseKeyFile.text([signer.publicKey]), pretrained: pretrained, log: log.component("api")),
+                archive: archive, reader: reading, gate: try await reader(), ingest: ingest, space: space, address: settings.listen.address,
+                port: settings.listen.port, tls: settings.tls, connections: OpenFiles.raiseLimit(toFit: settings.connections),
+                releaseKeys: ReleaseKeyFile.text([signer.publicKey]),
+                forecasts: FleetForecasts(reader: try await reader(), pretrained: pretrained), log: log.component("api")),
             SilenceWatch(archive: archive, limit: settings.silentAfter, webhook: settings.webhook, log: log.component("watch")),
             TrainingScheduler(
-                archive: archive, reader: reader, afterDeviceDays: settings.trainAfterDeviceDays, checkPeriod: settings.trainCheckPeriod,
-                pretrained: pretrained,
-                log: log.component("train")),
+                archive: archive, reader: try await reader(), afterDeviceDays: settings.trainAfterDeviceDays, checkPeriod: settings.trainCheckPeriod,
+                pretrained: pretrained, log: log.component("train")),
         ])
         log(.info, "stopped")
     }

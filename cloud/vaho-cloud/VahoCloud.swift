@@ -6,11 +6,12 @@ internal import Runtime
 enum VahoCloud {
     static func main() async {
         BrokenPipe.ignore()
+        FileModes.keepPrivate()
         let program = Program(
             name: "vaho-cloud", version: "0.1.0",
             summary: "vaho-cloud takes in what vaho-edge devices measure, trains their models, signs them and sends them back.",
             commands: [
-                .serve, .deviceAdd, .deviceList, .deviceShow, .deviceRevoke, .deviceCode, .deviceRotate, .keys, .backup, .rebuild, .train,
+                .serve, .deviceAdd, .deviceList, .deviceShow, .deviceRevoke, .deviceCode, .deviceRotate, .keysNew, .keys, .backup, .rebuild, .train,
                 .modelsList,
                 .modelsShow, .runs, .backtest,
             ])

@@ -39,7 +39,8 @@ package struct EdgeDaemon {
         let starts = opened.compactMap { $0.sensor.identity.startsAt }
         let lastHere = (try? await store.newestReading(ofBoot: host.boot)) ?? nil
         // Live, the clock goes on from where it stood in this start of the host, whatever it shows now.
-        let clock = starts.min().map { .replay(from: $0, speed: settings.replaySpeed) } ?? LabelClock.live(after: lastHere)
+        let clock =
+            starts.min().map { .replay(from: $0, speed: settings.replaySpeed, recordings: starts.count) } ?? LabelClock.live(after: lastHere)
 
         let inbox = Inbox<Sampler.Arrival>(limit: 10_000)
         let newest = NewestForecasts()

@@ -1,4 +1,5 @@
 package import Console
+internal import HTTPClient
 package import Measures
 internal import Releases
 package import Runtime
@@ -133,7 +134,7 @@ package struct EdgeSettings: Sendable {
                 guard !sensors.isEmpty else { continue }  // a command that looks only
                 let its = sensors.filter { rule.sensor ?? $0.name == $0.name }
                 if its.isEmpty {
-                    let names = sensors.map(\.name.name).joined(separator: ", ")
+                    let names = WordList.text(sensors.map(\.name.name))
                     settings.problem("VAHO_RULE_\(key)=\(text): there is no sensor \(rule.sensor?.name ?? ""): there are \(names)")
                 } else if rule.needsSurface, its.allSatisfy({ $0.surface == nil }) {
                     settings.problem("VAHO_RULE_\(key)=\(text): no VAHO_SURFACE_… says how cold the surface is")
@@ -191,9 +192,11 @@ package struct EdgeSettings: Sendable {
     package static func problem(ofCloud url: String, isPlainAllowed: Bool) -> String? {
         let isPlain = url.hasPrefix("http://")
         let host = String(url.dropFirst(isPlain ? 7 : 8).prefix { $0 != "/" })
-        if !isPlain, !url.hasPrefix("https://") || host.isEmpty { return "\(url): expected https://HOST[:PORT], or http:// to loopback" }
-        guard isPlain, !isPlainAllowed, !isLoopback(host) else { return nil }
-        return "\(url): without TLS only to loopback; use https://, or set VAHO_PLAIN_HTTP=anywhere"
+        let shown = URLText.withoutCredentials(url)
+        if !isPlain, !url.hasPrefix("https://") || host.isEmpty { return "\(shown): expected https://HOST[:PORT], or http:// to loopback" }
+        let authority = host.lastIndex(of: "@").map { String(host[host.index(after: $0)...]) } ?? host
+        guard isPlain, !isPlainAllowed, !isLoopback(authority) else { return nil }
+        return "\(shown): without TLS only to loopback; use https://, or set VAHO_PLAIN_HTTP=anywhere"
     }
 
     /// Exactly localhost, ::1 or 127.a.b.c, with or without a port: nothing that only begins like it.

@@ -35,11 +35,17 @@ struct LocalAPI: Service {
     private func serve(_ router: Router) async throws {
         let server = try HTTPServer(
             address: endpoint.address, port: endpoint.port,
-            limits: HTTPLimits(bodyBytes: 4_096, connections: 32, idleSeconds: 15, headerBytes: 8_192),
+            limits: HTTPLimits(bodyBytes: 4_096, connections: 32, idleSeconds: 15, headerBytes: 8_192, answerBytes: 4 << 20),
             refused: { FaceResponse.problem($0, $1) }, handler: { await router.answer($0) })
         log(.info, "listening", ["address": Endpoint(address: endpoint.address, port: server.port)])
         try? await Task.sleep(for: .seconds(1 << 40))
         await server.stop()
+    }
+
+    /// The words of store and system name files and statements: they are for the log.
+    private func failed(_ error: any Error) -> HTTPResponse {
+        log(.error, "request failed", ["error": "\(error)"])
+        return FaceResponse.problem(500, "this cannot be answered now: the log of vaho-edge says why")
     }
 
     private var router: Router {
@@ -47,7 +53,7 @@ struct LocalAPI: Service {
             switch error {
             case let error as NotFound: FaceResponse.problem(404, error.detail)
             case let error as BadQuery: FaceResponse.problem(400, error.detail)
-            default: FaceResponse.problem(500, "\(error)")
+            default: failed(error)
             }
         }
         router.on("GET", "/v1/status") { _, _ in FaceResponse.json(try await status()) }
@@ -66,7 +72,7 @@ struct LocalAPI: Service {
         router.on("GET", "/v1/forecast") { request, _ in
             let sensor = try await sensor(request)
             guard let horizon = request.query["horizon"].map({ ISO8601Duration.parse($0) }) ?? ForecastShape.horizon else {
-                throw BadQuery(detail: "horizon=\(request.query["horizon"] ?? ""): expected an ISO 8601 duration such as PT24H")
+                throw BadQuery(detail: "horizon=\(request.query["horizon"]?.prefix(40) ?? ""): expected an ISO 8601 duration such as PT24H")
             }
             let active = intake.active.current?.name
             func document(_ forecast: QuantileForecast, _ issuedAt: Instant, _ counter: UInt64) async throws -> HTTPResponse {
@@ -118,9 +124,7 @@ struct LocalAPI: Service {
         return found
     }
 
-    private func names(_ statuses: [ReadingStore.SensorStatus]) -> String {
-        statuses.isEmpty ? "none" : statuses.map(\.record.sensor.name).joined(separator: ", ")
-    }
+    private func names(_ statuses: [ReadingStore.SensorStatus]) -> String { WordList.text(statuses.map(\.record.sensor.name)) }
 
     private func integer(_ request: HTTPRequest, _ name: String, default fallback: Int, in range: ClosedRange<Int>) throws -> Int {
         guard let text = request.query[name] else { return fallback }

@@ -37,8 +37,11 @@ package actor ModelIntake {
     private let pretrained: String?
     private let store: ReadingStore?
     private let log: Log
+    private let now: @Sendable () -> ContinuousClock.Instant
     private var isLoaded = false
     private var refused: ReleaseName?
+    private var failures = 0  // fetches in a row that ended in no release
+    private var failed: (name: ReleaseName?, again: ContinuousClock.Instant, other: ContinuousClock.Instant)?  // from when on to fetch
     private var activeBytes: [UInt8]?  // the last good file, whatever happens to it on the disk
     package private(set) var refusal: String?  // of the last release offered
 
@@ -48,7 +51,11 @@ package actor ModelIntake {
     /// - Parameters:
     ///   - pretrained: the file of the release that ships; `nil` without one.
     ///   - store: keeps the counter of the last accepted release; `nil` only to look.
-    package init(folder: String, keyFile: String?, pretrained: String? = nil, store: ReadingStore?, log: Log) {
+    package init(
+        folder: String, keyFile: String?, pretrained: String? = nil, store: ReadingStore?, log: Log,
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
+    ) {
+        self.now = now
         self.folder = folder
         self.keyFile = keyFile
         self.pretrained = pretrained
@@ -100,10 +107,25 @@ package actor ModelIntake {
         }
     }
 
-    /// Whether this release is worth fetching: not in use, and not refused before.
+    /// Whether this release is worth fetching now: not in use, not refused before, and not soon after a fetch that gave nothing. An
+    /// answer may name what no file can be: its hash and counter then differ from every file's.
     package func wants(_ name: ReleaseName) -> Bool {
         load()
-        return active.current?.name != name && refused != name
+        guard active.current?.name != name, refused != name else { return false }
+        return failed.map { now() >= ($0.name == name ? $0.again : $0.other) } ?? true
+    }
+
+    /// The same release is fetched again later each time: after 1 min, doubling to 6 h. Another one is not fetched within a minute.
+    package func couldNotFetch(_ name: ReleaseName?) {
+        failures = failed?.name == name ? failures + 1 : 1
+        let pause = min(.seconds(6 * 3_600), .seconds(60) * (1 << min(failures - 1, 10)))
+        failed = (name, now() + pause, now() + .seconds(60))
+    }
+
+    /// A counter that no cloud could have given by now, whatever its clock: were it taken, no later release ever would be.
+    private static let mostAhead: Duration = .seconds(20 * 366 * 86_400)
+    private static func highestCounter(now: Instant) -> UInt64 {
+        UInt64(max(0, (max(now, ClockDiscipline.earliest) + mostAhead).ms / 1_000))
     }
 
     /// Checks a release, and switches to it. Until the last check has passed nothing changes.
@@ -114,8 +136,11 @@ package actor ModelIntake {
             let accepted = try await acceptedBefore()
             // After a crash between counter and switch the same file comes again, and is welcome.
             let isRepeat = accepted?.sha256 == Hexadecimal.text(sha256)
-            let release = try ReleaseIntake.open(
-                bytes, ReleaseIntake.Demand(sha256: offered?.sha256, counterAbove: isRepeat ? nil : accepted?.counter ?? 0), try cryptography())
+            let highest = ModelIntake.highestCounter(now: LabelClock.wallClock)
+            let last = accepted.map { $0.counter <= highest ? $0.counter : 0 } ?? 0
+            var demand = ReleaseIntake.Demand(sha256: offered?.sha256, counterAbove: isRepeat ? nil : last)
+            (demand.counter, demand.counterAtMost) = (offered?.counter, highest)
+            let release = try ReleaseIntake.open(bytes, demand, try cryptography())
             try Files.write(inUse + ".new", bytes, mode: 0o644)
             try await store?.setMeta(ModelIntake.acceptedHash, Hexadecimal.text(sha256))
             try await store?.setMeta(ModelIntake.acceptedCounter, String(release.header.counter))
@@ -125,10 +150,12 @@ package actor ModelIntake {
             active.replace(with: ActiveRelease.Named(name: name, release: release))
             activeBytes = bytes
             refusal = nil
+            failed = nil
             log(.info, "release taken", ["counter": name.counter, "model": release.header.modelID, "sha256": Hexadecimal.text(sha256.prefix(6))])
         } catch {
             // Damage on the way and a full disk may pass; what the file itself is will not.
             if let error = error as? ReleaseRefusal, error.isFinal { refused = offered }
+            couldNotFetch(offered)
             refusal = "\(error)"
             log(
                 .error, "release refused",

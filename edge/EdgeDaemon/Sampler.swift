@@ -27,64 +27,96 @@ struct Sampler: Service {
     private static let longestPause: Duration = .seconds(900)
 
     func run() async throws {
-        var outage = outage
-        var quality = QualityTracking()
-        let asking = PatientReading(sensor)
+        inbox.join()
+        defer { inbox.leave() }
         defer { sensor.stop() }
-        var due = ContinuousClock.now
-        while !Task.isCancelled {
-            var pause = sensor.identity.pace == .asked ? period : .zero
-            do {
-                guard let sample = try await asking.read(within: sensor.identity.patience) else {
-                    log(.info, "recording ended", ["sensor": name])
-                    if let hole = outage.end(name, at: outage.lastAt ?? clock.now) { await put(.hole(hole)) }
-                    return try await Task.sleep(for: .seconds(1 << 40))  // the others go on
-                }
-                if let takenAt = sample.takenAt { try await Task.sleep(for: clock.realTime(until: takenAt)) }
-                var reading = stamped(sample)
-                if let mpct = reading.humidityMpct, reading.flags.isDisjoint(with: [.impossible, .cached]) {
-                    reading.flags.formUnion(quality.flags(of: mpct, at: reading.takenAt))
-                }
-                await take(reading, &outage)
-            } catch is CancellationError {
-                throw CancellationError()
-            } catch {
-                if outage.failed(at: clock.now) {
-                    log(.warning, "sensor cannot be read", ["sensor": name, "error": "\(error)"])
-                    try? await store.setState("failing", of: name)
-                }
-                pause = min(Sampler.longestPause, period * Int(1 << (min(outage.count, 10) - 1)))
-            }
-            guard sensor.identity.pace != .recorded, pause > .zero else { continue }  // these are waited for
-            due = max((sensor.identity.pace == .asked ? due : .now) + pause, .now)
-            try await Task.sleep(until: due)
+        var state = SamplingState(outage: outage)
+        do { try await sample(&state) } catch {
+            // A reading that is held back has been taken: it is stored, whatever comes.
+            for reading in state.spikes.flush() { _ = inbox.put(.reading(ReadingStore.Taken(sensor: name, reading: reading))) }
+            throw error
         }
     }
 
-    private func take(_ reading: Reading, _ outage: inout Outage) async {
+    private func sample(_ state: inout SamplingState) async throws {
+        let asking = PatientReading(sensor)
+        var schedule = SamplingSchedule(period: period, now: .now)
+        while !Task.isCancelled {
+            let askedAt = ContinuousClock.now
+            var failedPause: Duration?
+            do {
+                guard let sample = try await asking.read(within: sensor.identity.patience) else { return try await end(&state) }
+                if let takenAt = sample.takenAt { try await Task.sleep(for: clock.realTime(until: takenAt)) }
+                await take(sample, &state)
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                await failed(error, &state)
+                if (error as? SensorError)?.isFinal == true { return try await end(&state) }
+                failedPause = min(Sampler.longestPause, period * Int(1 << (min(state.outage.count, 10) - 1)))
+            }
+            switch (sensor.identity.pace, failedPause) {
+            case (.recorded, _), (.spoken, nil): continue  // these are waited for
+            case (.spoken, let pause?): try await Task.sleep(for: pause)
+            case (.asked, _): try await Task.sleep(until: schedule.next(askedAt: askedAt, now: .now, failedPause: failedPause))
+            }
+        }
+        throw CancellationError()
+    }
+
+    /// Nothing more comes from this sensor; the others go on.
+    private func end(_ state: inout SamplingState) async throws {
+        for reading in state.spikes.flush() { await put(.reading(ReadingStore.Taken(sensor: name, reading: reading))) }
+        log(.info, "recording ended", ["sensor": name])
+        if let hole = state.outage.end(name, at: state.outage.lastAt ?? clock.now) { await put(.hole(hole)) }
+        if sensor.identity.pace == .recorded { clock.recordingEnded() }
+        try await Task.sleep(for: .seconds(1 << 40))
+    }
+
+    private func failed(_ error: any Error, _ state: inout SamplingState) async {
+        guard state.outage.failed(at: clock.now) else { return }
+        log(.warning, "sensor cannot be read", ["sensor": name, "error": "\(error)"])
+        try? await store.setState("failing", of: name)
+    }
+
+    private func take(_ sample: Sample, _ state: inout SamplingState) async {
+        var reading = stamped(sample)
+        if let mpct = reading.humidityMpct, reading.flags.isDisjoint(with: [.impossible, .cached]) {
+            reading.flags.formUnion(state.quality.flags(of: mpct, at: reading.takenAt))
+        }
         for correction in clock.takeCorrections() { await put(.correction(correction)) }
-        let isFirst = outage.lastAt == nil
-        if let hole = outage.end(name, at: reading.takenAt) {
+        let isFirst = state.outage.lastAt == nil
+        if let hole = state.outage.end(name, at: reading.takenAt) {
             await put(.hole(hole))
             log(.info, "sensor answers again", ["sensor": name, "missed": hole.count])
             try? await store.setState("ok", of: name)
         } else if isFirst {
             try? await store.setState("ok", of: name)  // whatever the last run left
+        } else if sensor.identity.pace == .asked, let hole = state.gap(before: reading, period: period, name) {
+            await put(.hole(hole))
+            log(.warning, "sensor not read for a while: the host was suspended or the program stopped", ["sensor": name, "missed": hole.count])
         }
-        if reading.flags.contains(.impossible) {
+        if state.impossible.begins(reading.flags.contains(.impossible)) {
             log(
-                .warning, "impossible reading stored, not observed",
+                .warning, "sensor says impossible values: stored, not observed",
                 ["sensor": name, "humidity_pct": NumberText.thousandths(Int64(reading.humidityMpct ?? 0))])
         }
-        await put(.reading(ReadingStore.Taken(sensor: name, reading: reading)))
-        outage.lastAt = reading.takenAt
+        if state.remarks.begins(sample.remark != nil) {
+            log(.warning, "sensor's line taken in part", ["sensor": name, "left_out": sample.remark ?? ""])
+        }
+        for decided in state.spikes.take(reading) { await put(.reading(ReadingStore.Taken(sensor: name, reading: decided))) }
+        state.outage.lastAt = reading.takenAt
+        state.lastBoottimeMs = BootTime.nowMs
     }
 
     private func stamped(_ sample: Sample) -> Reading {
         let stamp = clock.read()
+        // A recording brings its own times: this host's clock, and its corrections, are not about them.
+        let isRecorded = sample.takenAt != nil
         return Reading(
             takenAt: sample.takenAt ?? stamp.takenAt, humidityMpct: sample.humidityMpct, temperatureMc: sample.temperatureMc,
-            pressurePa: sample.pressurePa, flags: sample.flags, clock: stamp.quality, boot: boot, boottimeMs: stamp.boottimeMs)
+            pressurePa: sample.pressurePa, flags: sample.flags, clock: stamp.quality, boot: isRecorded ? 0 : boot,
+            boottimeMs: isRecorded ? 0 : stamp.boottimeMs)
     }
 
     /// Waits where the store is behind: a recording is read faster than a disk writes, and nothing it gave may be dropped.
@@ -97,31 +129,35 @@ struct Sampler: Service {
     }
 }
 
-/// A time without readings of one sensor: one hole, from the last reading before it to the first after it.
-struct Outage: Sendable {
-    var lastAt: Instant?  // of the last reading
-    private(set) var count = 0  // failed tries
-    private var since: Instant?
+/// What the sampling of one sensor remembers from reading to reading.
+private struct SamplingState {
+    var outage: Outage
+    var quality = QualityTracking()
+    var spikes = SpikeFilter()
+    var impossible = Spell()
+    var remarks = Spell()
+    var lastBoottimeMs: Int64?  // since the host's start, suspend included
 
-    init() {}
+    init(outage: Outage) { self.outage = outage }
 
-    /// One that was still there when the program stopped, since the newest reading.
-    init(goingOnSince newest: Instant?) {
-        guard let newest else { return }
-        (since, lastAt, count) = (newest, newest, 1)
+    /// The hole that lies before a reading where nobody has asked for several periods.
+    func gap(before reading: Reading, period: Duration, _ sensor: SensorName) -> Hole? {
+        guard let lastBoottimeMs, let lastAt = outage.lastAt else { return nil }
+        let passed = BootTime.nowMs - lastBoottimeMs
+        guard passed > 3 * period.ms else { return nil }
+        return Hole(
+            sensor: sensor, reason: .notSampled, from: min(lastAt, reading.takenAt), to: max(lastAt, reading.takenAt),
+            count: passed / period.ms - 1)
     }
+}
 
-    /// - Returns: whether it begins.
-    mutating func failed(at now: Instant) -> Bool {
-        since = since ?? lastAt ?? now
-        count += 1
-        return count == 1
-    }
+/// A condition that lasts for many readings and is told once.
+struct Spell: Sendable {
+    private var isOn = false
 
-    /// - Returns: the hole, if there was one.
-    mutating func end(_ sensor: SensorName, at end: Instant) -> Hole? {
-        guard let since else { return nil }
-        defer { (self.since, count) = (nil, 0) }
-        return Hole(sensor: sensor, reason: .sensorError, from: min(since, end), to: max(since, end), count: Int64(count))
+    /// - Returns: whether it begins now.
+    mutating func begins(_ isOn: Bool) -> Bool {
+        defer { self.isOn = isOn }
+        return isOn && !self.isOn
     }
 }

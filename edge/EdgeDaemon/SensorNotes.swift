@@ -53,9 +53,7 @@ package struct SensorNotes: Sendable {
 
     init(text: [UInt8], path: String, names: Set<SensorName>?, taken: [SensorRename]) {
         var lines: [Line] = []
-        for (number, bytes) in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
-            // Some editors end lines in two bytes.
-            let words = String(decoding: bytes.last == UInt8(ascii: "\r") ? bytes.dropLast() : bytes, as: UTF8.self)
+        for (number, words) in TextLines.split(text).enumerated() {
             if words.isEmpty { continue }
             if let line = Line(words[...]) { lines.append(line) } else { problem = problem ?? "\(path): line \(number + 1) is not understood" }
         }

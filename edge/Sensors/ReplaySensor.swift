@@ -4,6 +4,8 @@ internal import Runtime
 internal import Text
 
 /// A recorded series, row by row. It has its own times; the sampler waits until the replay's clock shows them.
+///
+/// Rows may be out of order within a window; of rows with the same time the first counts.
 package actor ReplaySensor: Sensor {
     private let executor = BlockingExecutor(label: "replay-sensor")
     package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
@@ -12,58 +14,151 @@ package actor ReplaySensor: Sensor {
     private let lines: LineReader
     private let format: SeriesCSV
     private let startingAfter: Instant?
-    private var newest: Instant?
+    private var newest: Instant?  // of the rows that were given out
+    private var window: [Entry] = []  // rows read ahead, a heap: the earliest first
+    private var isAtEnd = false
+    private var lastAtMs = Int64.min  // of the last row that was read
+    private var repeated: Int?  // a line that was left out because its time had come already
+
+    /// A row, or what is wrong with one: that is told in its place, by the time of the row before it.
+    private struct Entry {
+        let atMs: Int64
+        let line: Int
+        let row: Result<SeriesCSV.Row, SensorError>
+        func comes(before other: Entry) -> Bool { (atMs, line) < (other.atMs, other.line) }
+    }
+
+    /// Rows read ahead, to be sorted: a day of minutes that is out of place, or a file of some weeks that begins with its newest row.
+    private static let windowRows = 4_096
 
     /// - Parameter startingAfter: rows up to then are passed over: a restart goes on where the log ends.
     package init(path: String, startingAfter: Instant?) throws {
         let preview = try ReplaySensor.preview(path)
-        lines = try LineReader(path: path)
-        guard let header = try lines.next() else { throw SensorError("\(path) is empty") }
-        do { format = try SeriesCSV(header: header) } catch { throw SensorError("\(path): \(error)") }
+        (lines, format) = try ReplaySensor.open(path)
         self.startingAfter = startingAfter
         let name = path.split(separator: "/").last.map(String.init) ?? path
         let start = startingAfter.map { max($0, preview.startsAt) } ?? preview.startsAt
         identity = SensorIdentity(kind: "replay", driver: name, spacing: preview.spacing, startsAt: start, pace: .recorded)
     }
 
+    private static func open(_ path: String) throws -> (LineReader, SeriesCSV) {
+        let lines = try LineReader(path: path)
+        guard let header = try lines.next() else { throw SensorError("\(path) is empty") }
+        do { return (lines, try SeriesCSV(header: header)) } catch { throw SensorError("\(path): \(error)") }
+    }
+
     package func read() throws -> Sample? {
-        while let text = try lines.next() {
-            guard !text.isEmpty else { continue }
-            let row: SeriesCSV.Row
-            do { row = try format.row(text, line: lines.line) } catch { throw SensorError("\(lines.path): \(error)") }
+        while let entry = try nextInOrder() {
+            let row = try entry.row.get()
             let takenAt = Instant(ms: row.takenAtMs)
-            guard Instant.valid.contains(takenAt) else { throw SensorError("\(lines.path): line \(lines.line): the time is out of range") }
-            if let startingAfter, takenAt <= startingAfter { continue }
-            if let newest, takenAt <= newest { throw SensorError("\(lines.path): line \(lines.line): the time is not after the line's before") }
+            if let newest, takenAt < newest {
+                throw SensorError(
+                    "\(lines.path): line \(entry.line): the time is before that of rows more than \(ReplaySensor.windowRows) lines earlier: "
+                        + "sort the file by time", isFinal: true)
+            }
+            if takenAt == newest {
+                repeated = repeated ?? entry.line
+                continue
+            }
             newest = takenAt
             guard row.humidityPct != nil || row.temperatureC != nil else { continue }
             let humidity = row.humidityPct.flatMap(Milli.whole)
             guard humidity != nil || row.humidityPct == nil else {
-                throw SensorError("\(lines.path): line \(lines.line): a humidity of \(row.humidityPct ?? 0) % fits nowhere")
+                throw SensorError("\(lines.path): line \(entry.line): a humidity of \(row.humidityPct ?? 0) % fits nowhere")
             }
             var flags: ReadingFlags = .replayed
             if let humidity, QualityControl.isImpossible(humidityMpct: humidity) { flags.insert(.impossible) }
-            return Sample(humidityMpct: humidity, temperatureMc: row.temperatureC.flatMap(Milli.whole), flags: flags, takenAt: takenAt)
+            defer { repeated = nil }
+            return Sample(
+                humidityMpct: humidity, temperatureMc: row.temperatureC.flatMap(Milli.whole), flags: flags, takenAt: takenAt,
+                remark: row.remark ?? repeated.map { "line \($0): the time has come before" })
         }
         return nil
     }
 
-    /// The first time and the median spacing of the first rows.
-    private static func preview(_ path: String) throws -> (startsAt: Instant, spacing: Duration) {
-        let lines = try LineReader(path: path)
-        guard let header = try lines.next() else { throw SensorError("\(path) is empty") }
-        let format: SeriesCSV
-        do { format = try SeriesCSV(header: header) } catch { throw SensorError("\(path): \(error)") }
-        var times: [Instant] = []
-        while times.count < 200 {
-            let text: String?
-            do { text = try lines.next() } catch { continue }  // a line too long: told when it is read
-            guard let text else { break }
-            guard let row = try? format.row(text, line: lines.line) else { continue }
-            let takenAt = Instant(ms: row.takenAtMs)
-            if Instant.valid.contains(takenAt) { times.append(takenAt) }
+    /// The earliest row of those that are left, as far as can be told from the window.
+    private func nextInOrder() throws -> Entry? {
+        while !isAtEnd, window.count < ReplaySensor.windowRows {
+            guard let text = try ReplaySensor.line(of: lines) else {
+                isAtEnd = true
+                break
+            }
+            guard !text.isEmpty else { continue }
+            let row = row(text)
+            if case .success(let read) = row {
+                lastAtMs = read.takenAtMs
+                if let startingAfter, Instant(ms: read.takenAtMs) <= startingAfter { continue }
+            }
+            push(Entry(atMs: lastAtMs, line: lines.line, row: row))
         }
-        guard let first = times.min() else { throw SensorError("\(path) has no row with a time") }
-        return (first, TimeGrid(takenAt: times).step)
+        return pop()
+    }
+
+    private func row(_ text: String) -> Result<SeriesCSV.Row, SensorError> {
+        do throws(SeriesCSV.Malformed) {
+            let row = try format.row(text, line: lines.line)
+            guard Instant.valid.contains(Instant(ms: row.takenAtMs)) else {
+                return .failure(SensorError("\(lines.path): line \(lines.line): the time is out of range"))
+            }
+            return .success(row)
+        } catch { return .failure(SensorError("\(lines.path): \(error)")) }
+    }
+
+    /// - Throws: a final `SensorError` where the file cannot be read on; a line that is too long costs only itself.
+    private static func line(of lines: LineReader) throws -> String? {
+        do throws(FileError) { return try lines.next() } catch {
+            throw SensorError("\(error)", isFinal: !error.isTooLarge)
+        }
+    }
+
+    // MARK: a binary heap
+
+    private func push(_ entry: Entry) {
+        window.append(entry)
+        var place = window.count - 1
+        while place > 0, window[place].comes(before: window[(place - 1) / 2]) {
+            window.swapAt(place, (place - 1) / 2)
+            place = (place - 1) / 2
+        }
+    }
+
+    private func pop() -> Entry? {
+        guard let first = window.first, let last = window.popLast() else { return nil }
+        guard !window.isEmpty else { return first }
+        window[0] = last
+        var place = 0
+        while true {
+            let (left, right) = (2 * place + 1, 2 * place + 2)
+            var least = place
+            if left < window.count, window[left].comes(before: window[least]) { least = left }
+            if right < window.count, window[right].comes(before: window[least]) { least = right }
+            guard least != place else { return first }
+            window.swapAt(place, least)
+            place = least
+        }
+    }
+
+    /// The earliest time of the first window, and the median spacing of its first rows.
+    private static func preview(_ path: String) throws -> (startsAt: Instant, spacing: Duration) {
+        let (lines, format) = try open(path)
+        var times: [Instant] = []
+        var problem: SeriesCSV.Malformed?  // of the first row that cannot be read
+        while times.count < windowRows {
+            let text: String?
+            do throws(FileError) { text = try lines.next() } catch {
+                guard error.isTooLarge else { throw error }
+                continue  // told when it is read
+            }
+            guard let text else { break }
+            guard !text.isEmpty else { continue }
+            do throws(SeriesCSV.Malformed) {
+                let takenAt = Instant(ms: try format.row(text, line: lines.line).takenAtMs)
+                if Instant.valid.contains(takenAt) { times.append(takenAt) }
+            } catch { problem = problem ?? error }
+        }
+        guard let first = times.min() else {
+            throw SensorError(problem.map { "\(path): \($0)" } ?? "\(path) has no row with a time")
+        }
+        return (first, TimeGrid(takenAt: times.prefix(200)).step)
     }
 }

@@ -56,10 +56,13 @@ package struct Sample: Sendable, Equatable {
     package var pressurePa: Int32?
     package var flags: ReadingFlags
     package var takenAt: Instant?  // of a recording; nil: now
+    package var remark: String?  // what stood beside the humidity and could not be taken
 
     package init(
-        humidityMpct: Int32?, temperatureMc: Int32? = nil, pressurePa: Int32? = nil, flags: ReadingFlags = [], takenAt: Instant? = nil
+        humidityMpct: Int32?, temperatureMc: Int32? = nil, pressurePa: Int32? = nil, flags: ReadingFlags = [], takenAt: Instant? = nil,
+        remark: String? = nil
     ) {
+        self.remark = remark
         self.humidityMpct = humidityMpct
         self.temperatureMc = temperatureMc
         self.pressurePa = pressurePa
@@ -72,9 +75,11 @@ package struct Sample: Sendable, Equatable {
 package struct SensorError: Error, Equatable, CustomStringConvertible {
     package let description: String
     package let isPassing: Bool  // normal for the part: the next try may succeed
+    package let isFinal: Bool  // of a recording that cannot be read on: it is not asked again
 
-    package init(_ description: String, isPassing: Bool = false) {
+    package init(_ description: String, isPassing: Bool = false, isFinal: Bool = false) {
         self.description = description
         self.isPassing = isPassing
+        self.isFinal = isFinal
     }
 }

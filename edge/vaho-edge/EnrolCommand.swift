@@ -1,5 +1,6 @@
 internal import Console
 internal import EdgeDaemon
+internal import HTTPClient
 internal import Runtime
 internal import Wire
 
@@ -20,6 +21,8 @@ extension Program.Command {
         let enrolment = try await EnrolmentFile.fetch(trimmed, code: code, certificateAuthorities: authorities)
         try EnrolmentFile.write(
             enrolment, url: trimmed, folder: folder, extra: authorities.map { [("VAHO_CA_FILE", $0)] } ?? [])
-        StandardOutput.write("this device is \(enrolment.device) at \(trimmed); \(EnrolmentFile.path(in: folder)) says so to vaho-edge run\n")
+        StandardOutput.write(
+            "this device is \(enrolment.device) at \(URLText.withoutCredentials(trimmed)); \(EnrolmentFile.path(in: folder)) says so to vaho-edge run\n"
+        )
     }
 }

@@ -21,9 +21,9 @@ private func open(_ arguments: Arguments) async throws -> (EdgeSettings, Reading
     _ = try await store.know((try? await settings.sensorNotes(store).calibrations) ?? [])
     var statuses = try await store.sensorStatuses()
     if let name = arguments.value("sensor") {
-        let known = statuses.map(\.record.sensor.name).joined(separator: ", ")
+        let known = WordList.text(statuses.map(\.record.sensor.name))
         statuses = statuses.filter { $0.record.sensor.name == name }
-        guard !statuses.isEmpty else { throw Failure("there is no sensor «\(name)» in the store: there are \(known.isEmpty ? "none" : known)") }
+        guard !statuses.isEmpty else { throw Failure("there is no sensor «\(name)» in the store: there are \(known)") }
     }
     guard !statuses.isEmpty else { throw Failure("the store holds no sensor yet: start vaho-edge run") }
     return (settings, store, statuses)
@@ -142,14 +142,15 @@ extension Program.Command {
             let ordinal = counts.epochs > 1 ? ", the \(counts.epochs). of this store" : ""
             StandardOutput.write("epoch    \(epoch.name) since \(RFC3339.format(ms: epoch.since.ms)): \(epoch.reason)\(ordinal)\n")
         }
-        if let uplink = counts.uplink { StandardOutput.write("cloud    \(uplink)\n") }
+        if let uplink = counts.uplink { StandardOutput.write("cloud    \(PrintableText.line(uplink))\n") }
         if let written = counts.writtenPerDay { StandardOutput.write("written  \(NumberText.bytes(written)) a day\n") }
         let model = release.map { "\($0.counter), sha256 \(Documents.hexadecimal(Array($0.sha256.prefix(6))))…" } ?? "none: damped anomaly"
         let expired = active?.release.isExpired(at: LabelClock.wallClock) == true ? " (expired: is the cloud reached?)" : ""
         StandardOutput.write("release  \(model)\(expired)\n")
         for alert in view.alerts {
             let value = NumberText.thousandths(alert.valueMilli)
-            StandardOutput.write("alarm    \(alert.sensor) \(alert.rule): \(alert.text), since \(RFC3339.format(ms: alert.since.ms)) (\(value))\n")
+            let text = PrintableText.line(alert.text)
+            StandardOutput.write("alarm    \(alert.sensor) \(alert.rule): \(text), since \(RFC3339.format(ms: alert.since.ms)) (\(value))\n")
         }
         for hole in try await store.holes(limit: 5) {
             StandardOutput.write(

@@ -32,7 +32,7 @@ extension EdgeSettings {
 
     private static func configured(_ arguments: Arguments) throws -> [String: String] {
         guard let path = arguments.value("config") else { return [:] }
-        return try Settings.parse(file: String(decoding: Files.read(path, limit: 1 << 16), as: UTF8.self), path: path)
+        return try Settings.parse(file: Files.read(path, limit: 1 << 16), path: path)
     }
 }
 

@@ -73,7 +73,7 @@ extension Program.Command {
         do { spec = try configured?.spec ?? SensorSpec(name) } catch {
             let names = settings.sensors.map(\.name.name)
             throw WrongUse(
-                "«\(name)»: \(names.isEmpty ? "" : "no sensor of that name is configured (there are \(names.joined(separator: ", "))); ")\(error)")
+                "«\(name)»: \(names.isEmpty ? "" : "no sensor of that name is configured (there are \(WordList.text(names))); ")\(error)")
         }
         let sensor = try spec.open(sysfs: settings.sysfs, startingAfter: nil, period: .seconds(period))
         defer { sensor.stop() }
@@ -103,9 +103,10 @@ private struct Bench: Service {
             do {
                 guard let sample = try await reading.read(within: sensor.identity.patience) else { break }  // a recording's end
                 StandardOutput.write(lines.line(sample, takenAt: sample.takenAt ?? LabelClock.wallClock))
+                if let remark = sample.remark { StandardError.write("vaho-edge read: left out: \(remark)\n") }
             } catch let error as SensorError {
                 failed += 1
-                StandardError.write("vaho-edge read: \(error)\n")
+                StandardError.write("vaho-edge read: \(PrintableText.line("\(error)"))\n")
             }
             guard number < count, sensor.identity.pace == .asked else { continue }
             due += period

@@ -9,6 +9,7 @@ enum VahoEdge {
 
         ProcessMemory.makeLean()
         BrokenPipe.ignore()
+        FileModes.keepPrivate()
         let program = Program(
             name: "vaho-edge", version: EdgeVersion.text,
             summary: "vaho-edge reads humidity sensors, keeps every reading, and forecasts up to five days ahead, online or not.",

@@ -58,12 +58,21 @@ function chosenByHash() {
 
 async function askFleet() {
   if (face === "cloud") {
-    const { now, devices, release } = await get("/v1/devices");
-    return { face, now: view.instant(now), devices, release };
+    const { now, devices, release, ...page } = await get("/v1/devices");
+    let { next } = page;
+    while (next && devices.length < MOST_DEVICES) {
+      const more = await get(`/v1/devices?after=${encodeURIComponent(next)}`);
+      devices.push(...more.devices);
+      next = more.next;
+    }
+    return { face, now: view.instant(now), devices, release, hasMore: Boolean(next) };
   }
   const { now, device, holes } = await get("/v1/status");
   return { face, now: view.instant(now), devices: [device], release: null, holes };
 }
+
+/** A table of more devices than this helps nobody, and costs the server. */
+const MOST_DEVICES = 1000;
 
 const numbers = (list) => (list ?? []).map((value) => value ?? NaN);
 
@@ -154,7 +163,8 @@ function showChosen() {
   view.showMissed(shown.missed);
 
   const some = observed !== null && observed.times.length > 0;
-  const notes = [];
+  const notes = [...(device.faults ?? [])];
+  if (device.two_hosts) notes.push("Two hosts send as this device: give one of them a name and a token of its own.");
   if (!available() && (some || forecast)) notes.push(NO_CHART);
   const refused = (name) => (problems[name] ?? { status: 404 }).status !== 404;
   if (refused("observed")) notes.push(`Observations: ${problems.observed.message}`);

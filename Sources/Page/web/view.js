@@ -83,8 +83,9 @@ function fleetRow() {
   return { link, cells, state, row: element("tr", {}, element("th", { scope: "row" }, link), ...cells, cell(state, "status")) };
 }
 
-export function showFleet({ face, now, devices, release }, selected) {
-  say($("face"), `${face} · ${face === "edge" ? devices[0].id : devices.length === 1 ? "1 device" : `${devices.length} devices`}`);
+export function showFleet({ face, now, devices, release, hasMore }, selected) {
+  const count = devices.length === 1 ? "1 device" : `${hasMore ? "the first " : ""}${devices.length} devices`;
+  say($("face"), `${face} · ${face === "edge" ? devices[0].id : count}`);
   say($("fleet-empty"), devices.length === 0 ? "No device has reported yet: vaho-cloud device add NAME"
     : face === "edge" && devices[0].sensors.length === 0 ? "No sensor has reported yet: vaho-edge sensors" : "");
   $("fleet").hidden = !$("fleet-empty").hidden;
@@ -110,7 +111,7 @@ export function showFleet({ face, now, devices, release }, selected) {
       link.ariaCurrent = chosen ? "true" : null;
       texts.forEach((text, i) => { if (cells[i].textContent !== text) cells[i].textContent = text; });
       const alarm = sensor?.state === "ok" && device.alerts.some((alert) => alert.sensor === sensor.name);
-      state.dataset.state = device.revoked ? "revoked" : alarm ? "alarm" : sensor?.state ?? "waiting";
+      state.dataset.state = device.revoked ? "revoked" : device.two_hosts ? "two hosts" : alarm ? "alarm" : sensor?.state ?? "waiting";
       say(state, state.dataset.state);
       wanted.set(key, row);
     }
@@ -305,8 +306,10 @@ export function showScores(device, forecast) {
 
 const reasons = {
   sensor_error: "sensor gave no reading", evicted_by_age: "dropped for its age", evicted_by_size: "dropped for want of room",
-  store_repaired: "store was damaged",
+  store_repaired: "store was damaged", not_sampled: "host was asleep or stopped",
 };
+
+const alarmNames = { silent: "Silent", two_hosts: "Two hosts sent as this device" };
 
 /** `missed`: holes and alarms of the device, newest first; null while they are not known. */
 export function showMissed(missed) {
@@ -314,9 +317,9 @@ export function showMissed(missed) {
   if (!missed) return;
   const { holes, alarms } = missed;
   $("missed-empty").hidden = holes.length + alarms.length > 0;
-  rebuild($("alarms"), alarms, () => alarms.map(({ since, ended }) => element("li", {}, ended
-    ? `Silent from ${dated(instant(since))} to ${dated(instant(ended))}`
-    : `Silent since ${dated(instant(since))}`)));
+  rebuild($("alarms"), alarms, () => alarms.map(({ kind, since, ended }) => element("li", {}, ended
+    ? `${alarmNames[kind] ?? kind} from ${dated(instant(since))} to ${dated(instant(ended))}`
+    : `${alarmNames[kind] ?? kind} since ${dated(instant(since))}`)));
   $("alarms").hidden = alarms.length === 0;
   $("holes").parentElement.hidden = holes.length === 0;
   rebuild($("holes").tBodies[0], holes, () => holes.map(({ sensor, reason, from, to, count }) => element("tr", {},

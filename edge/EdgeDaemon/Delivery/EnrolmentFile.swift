@@ -15,7 +15,7 @@ package enum EnrolmentFile {
     package static func settings(in folder: String) throws -> [String: String] {
         let path = path(in: folder)
         guard Files.exists(path) else { return [:] }
-        return try Settings.parse(file: String(decoding: Files.read(path, limit: 1 << 16), as: UTF8.self), path: path)
+        return try Settings.parse(file: Files.read(path, limit: 1 << 16), path: path)
     }
 
     /// Asks the cloud at `url` for this device's identity.

@@ -1,5 +1,6 @@
 internal import HTTPClient
 internal import Measures
+internal import Text
 
 /// The cloud answered, but not with what was asked for.
 struct Refused: Error {
@@ -22,8 +23,10 @@ struct Refused: Error {
         retryAfter = response.headers["retry-after"].flatMap { Int64($0) }.map { .seconds(min(86_400, max(0, $0))) }
     }
 
-    /// What the answer says: the detail of a problem (RFC 9457), or else its beginning as it is. For people; nothing depends on it.
-    static func words(_ body: [UInt8]) -> String {
+    /// What the answer says: the detail of a problem (RFC 9457), or else its beginning. One line, for people; nothing depends on it.
+    static func words(_ body: [UInt8]) -> String { PrintableText.line(detail(body)) }
+
+    private static func detail(_ body: [UInt8]) -> String {
         let key = Array("\"detail\":\"".utf8)
         let start = body.indices.first { body[$0...].starts(with: key) }
         guard let start else { return String(decoding: body.prefix(300), as: UTF8.self) }

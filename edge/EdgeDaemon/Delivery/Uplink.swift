@@ -82,10 +82,18 @@ struct Uplink: Service {
         log(.info, "token renewed")
     }
 
-    func fetch(_ offered: ReleaseName) async throws {
-        let response = try await client.send(request("GET", "/release"))
-        guard response.status == 200 else { throw Refused(response) }
-        await intake.take(response.body, as: offered)
+    /// A release that cannot be fetched now keeps no rows from the cloud: it is tried again later.
+    func fetch(_ offered: ReleaseName) async {
+        do {
+            let response = try await client.send(request("GET", "/release"))
+            guard response.status == 200 else { throw Refused(response) }
+            await intake.take(response.body, as: offered)
+        } catch is CancellationError {
+        } catch {
+            await intake.couldNotFetch(offered)
+            let reason = (error as? Refused).map { "\($0.status): \($0.detail)" } ?? "\(error)"
+            log(.warning, "release not fetched", ["counter": offered.counter, "error": reason])
+        }
     }
 
     func request(_ method: String, _ path: String, headers: [(name: String, value: String)] = [], body: [UInt8] = []) -> HTTPClient.Request {

@@ -18,6 +18,8 @@ package struct UplinkPlan: Sendable {
     private let firstBackoff: Duration
     private var pause: Duration
     private var failures = 0
+    private var setbacks = 0  // answers that undid what others had done
+    private var calmAnswers = 0  // since the last of them
     private var limit = UplinkPlan.mostRows
     package private(set) var byteLimit = Batch.byteLimit  // of a batch before it is packed
     package private(set) var packs = false  // this cloud has said that it takes packed bodies
@@ -93,6 +95,8 @@ package struct UplinkPlan: Sendable {
     /// - Parameter backlog: rows still to send.
     package mutating func settled(_ next: Answer.Next, backlog: Int64) {
         failures = 0
+        calmAnswers += 1
+        if calmAnswers >= UplinkPlan.calm { (setbacks, calmAnswers) = (max(0, setbacks - 1), 0) }
         // After a refusal larger batches are tried again step by step.
         limit = max(1, min(UplinkPlan.mostRows, Int(clamping: next.maxReadings), limit * 2))
         byteLimit = min(Batch.byteLimit, Int(clamping: next.maxBytes))
@@ -110,10 +114,24 @@ package struct UplinkPlan: Sendable {
     package mutating func failed(retryAfter: Duration?, chance: Double, isFinal: Bool = false) {
         failures += 1
         hasReported = false
-        let doubled = firstBackoff * (1 << min(failures - 1, 12))
-        pause = max(isFinal ? UplinkPlan.longestBackoff : min(UplinkPlan.longestBackoff, doubled), retryAfter ?? .zero)
-        pause += .milliseconds(Int64(Double(pause.ms) * chance))
+        // However long the cloud asks to wait, it is asked again within a quarter of an hour: nobody else could end the wait.
+        let asked = min(UplinkPlan.longestBackoff, retryAfter ?? .zero)
+        pause = UplinkPlan.spread(max(isFinal ? UplinkPlan.longestBackoff : backoff(failures), asked), chance)
     }
+
+    /// An answer that undid progress: rows need another epoch, or are to be sent again. Right once; a cloud that says so each time must
+    /// not make this device write epochs without end, so it backs off like a failure. Ordinary answers make up for it slowly.
+    package mutating func setBack(chance: Double) {
+        setbacks += 1
+        calmAnswers = 0
+        pause = max(pause, UplinkPlan.spread(backoff(setbacks), chance))
+    }
+
+    private static let calm = 20
+
+    private func backoff(_ times: Int) -> Duration { min(UplinkPlan.longestBackoff, firstBackoff * (1 << min(times - 1, 12))) }
+
+    private static func spread(_ pause: Duration, _ chance: Double) -> Duration { pause + .milliseconds(Int64(Double(pause.ms) * chance)) }
 
     /// - Parameter codings: what an answer's Accept-Encoding said, if anything (RFC 7694).
     package mutating func accepted(_ codings: String?) {

@@ -46,6 +46,9 @@ package struct Rule: Sendable, Equatable {
 
     var needsSurface: Bool { [.now(.surfaceHumidity), .now(.aboveDewPoint)].contains(subject) }
 
+    /// So many values in a row raise the alarm: without a hold a single reading could be a false one. Forecasts are not read.
+    var leastValues: Int { if case .now = subject { hold == .zero ? 2 : 1 } else { 1 } }
+
     /// How far beyond the threshold a value is; negative: on the good side.
     func excess(_ value: Double) -> Double { isAbove ? value - threshold : threshold - value }
 }

@@ -9,6 +9,7 @@ struct RuleState: Sendable, Equatable {
 
     private(set) var raisedSince: Instant?
     private var beyondSince: Instant?
+    private var beyondCount = 0  // values in a row
     private var seenAt: Instant?
     private var spacing: Duration = .zero  // of the last two values
 
@@ -25,12 +26,12 @@ struct RuleState: Sendable, Equatable {
             raisedSince = nil
             return .ended(since: since)
         }
-        guard let since = beyondSince, instant - since >= rule.hold else { return nil }
+        guard let since = beyondSince, instant - since >= rule.hold, beyondCount >= rule.leastValues else { return nil }
         raisedSince = since
         return .raised(since: since)
     }
 
-    /// Takes a value in that was told of before, or never will be: of it only the hold remains.
+    /// Updates the hold without raising an alarm: this value was already reported, or its alarm is suppressed.
     /// - Returns: false when it is the last one again.
     @discardableResult
     mutating func note(_ excess: Double, of rule: Rule, at instant: Instant) -> Bool {
@@ -40,6 +41,7 @@ struct RuleState: Sendable, Equatable {
             let passed = instant - seenAt
             if passed < .zero || passed > longestGap(rule.hold) {
                 beyondSince = nil
+                beyondCount = 0
                 if spacing == .zero { spacing = max(.zero, passed) }
             } else {
                 spacing = passed
@@ -47,6 +49,7 @@ struct RuleState: Sendable, Equatable {
         }
         seenAt = instant
         beyondSince = excess > 0 ? beyondSince ?? instant : nil
+        beyondCount = excess > 0 ? min(beyondCount + 1, 2) : 0
         return true
     }
 }

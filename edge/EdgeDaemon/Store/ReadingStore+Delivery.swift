@@ -169,9 +169,9 @@ extension ReadingStore {
     /// Gives rows whose names are taken in the cloud new names, in a new life.
     private func move(_ sequences: [Int64], of epoch: Epoch) throws {
         try commit {
-            let index = try index(of: epoch)
-            let old = lives[index]
+            let old = lives[try index(of: epoch)]
             try beginLife(reason: "\(sequences.count) rows of \(old.epoch) were in conflict")
+            let index = try index(of: epoch)  // lives without rows may have been dropped
             for sequence in sequences {
                 let key = RowKey(life: old.number, sequence: sequence).value
                 let (names, rows) = try rows(key...key)

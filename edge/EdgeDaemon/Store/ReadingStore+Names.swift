@@ -17,6 +17,39 @@ extension ReadingStore {
         try insert.run()
         try keepCopy("life:\(life.number)", life.epoch.description)
         lives.append(life)
+        try dropEmptyLives()
+    }
+
+    /// A cloud that finds conflicts without end would make lives without end. Of those that hold no rows any more nothing is to be
+    /// sent; only their number stays taken, for the next one is higher.
+    private func dropEmptyLives() throws {
+        var surplus = lives.count - Self.mostLives
+        for life in lives.dropLast() where surplus > 0 {
+            guard life.outstanding.isEmpty, try !hasRows(inLife: life.number) else { continue }
+            for sql in ["DELETE FROM life WHERE number = ?", "DELETE FROM delivery WHERE life = ?"] {
+                var delete = try database.prepare(sql)
+                try delete.bind(life.number, at: 1)
+                try delete.run()
+            }
+            var copy = try database.prepare("DELETE FROM meta WHERE name = ?")
+            try copy.bind("life:\(life.number)", at: 1)
+            try copy.run()
+            lives.removeAll { $0.number == life.number }
+            surplus -= 1
+        }
+    }
+
+    private static let mostLives = 64
+
+    private func hasRows(inLife number: Int64) throws -> Bool {
+        let keys = RowKey.values(life: number, 0...(1 << StoreSchema.sequenceBits - 1))
+        for table in ["reading", "record"] {
+            var select = try database.prepare("SELECT 1 FROM \(table) WHERE key BETWEEN ? AND ? LIMIT 1")
+            try select.bind(keys.lowerBound, at: 1)
+            try select.bind(keys.upperBound, at: 2)
+            if try select.step() { return true }
+        }
+        return false
     }
 
     /// What names rows is kept twice, in different parts of the file: a damaged page may take one of them.

@@ -52,7 +52,7 @@ extension ReadingStore {
             var select = try database.prepare("SELECT \(Self.readingColumns) FROM reading ORDER BY key DESC LIMIT 1")
             guard try select.step() else { return nil }
             let newest = try select.reading().reading
-            return newest.boot == boot ? corrected(newest) : nil
+            return newest.boot == boot && newest.hasHostClock ? corrected(newest) : nil
         }
     }
 

@@ -138,6 +138,7 @@ enum StoreFile {
     // MARK: connections
 
     static func connection(_ path: String, busyTimeoutMs: Int32 = 5_000) throws -> Connection {
+        Files.tighten(path, to: 0o640)
         let database = try Connection(path: path, busyTimeoutMs: busyTimeoutMs)
         try database.execute("PRAGMA page_size = \(StoreSchema.pageSize)")  // of a new file
         try database.makeDurable()

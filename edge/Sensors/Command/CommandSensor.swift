@@ -1,6 +1,7 @@
 internal import Glibc
 internal import Runtime
 internal import Synchronization
+internal import Text
 
 /// A program that prints a line a reading: the bridge to whatever has no driver here. It may go on for ever, at its own pace, or
 /// print one line and end; then it is started again each period. Its standard error goes where this program's goes.
@@ -99,7 +100,7 @@ package actor CommandSensor: Sensor {
     private func ended(_ child: ChildProcess) throws {
         _ = forget()
         let code = child.end()
-        let rest = String(decoding: text.prefix(80), as: UTF8.self)
+        let rest = PrintableText.line(String(decoding: text.prefix(80), as: UTF8.self))
         if code != 0 { throw SensorError("the command ended with code \(code)\(rest.isEmpty ? "" : ", after «\(rest)»")", isPassing: true) }
         if !hasSpoken { throw SensorError("the command ended without a line\(rest.isEmpty ? "" : ": «\(rest)» has no line break")", isPassing: true) }
     }

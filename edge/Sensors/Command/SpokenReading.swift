@@ -7,47 +7,89 @@ internal import Text
 struct SpokenReading {
     static let limit = 256  // bytes
 
+    /// Where a value beside the humidity is no number or out of range, the humidity is taken without it, and the sample says so.
     /// - Throws: `SensorError` that says what was expected.
     static func sample(_ line: some StringProtocol) throws(SensorError) -> Sample {
-        var (humidity, temperature, pressure): (Double?, Double?, Double?)
-        if line.utf8.contains(UInt8(ascii: "=")) {
-            for word in line.split(whereSeparator: { $0 == " " || $0 == "\t" || $0 == "," }) {
-                let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-                guard parts.count == 2 else { continue }
-                switch parts[0] {
-                case "humidity_pct": humidity = try number(parts[1], line)
-                case "temperature_c": temperature = try number(parts[1], line)
-                case "pressure_hpa": pressure = try number(parts[1], line)
-                default: continue
-                }
-            }
-        } else {
-            let parts = line.split(separator: ",", omittingEmptySubsequences: false)
-            guard parts.count <= 3 else { throw SensorError("«\(line.prefix(60))»: expected humidity[,temperature[,pressure]]") }
-            humidity = try number(parts[0], line)
-            if parts.count > 1 { temperature = try number(parts[1], line) }
-            if parts.count > 2 { pressure = try number(parts[2], line) }
+        let shown = PrintableText.line(line, limit: 60)
+        var said = try line.utf8.contains(UInt8(ascii: "=")) ? named(line, shown) : listed(line, shown)
+        guard let humidity = try number(said.humidity ?? "", shown), let mpct = Milli.whole(humidity) else {
+            throw SensorError("«\(shown)» has no humidity: expected humidity[,temperature[,pressure]] or humidity_pct=… temperature_c=…")
         }
-        guard let humidity, let mpct = Milli.whole(humidity) else {
-            throw SensorError("«\(line.prefix(60))» has no humidity: expected humidity[,temperature[,pressure]] or humidity_pct=… temperature_c=…")
+        var leftOut: [String] = []
+        let temperature = beside(&said.temperature, "a temperature", -200...1_000, &leftOut)
+        let pressure = beside(&said.pressure, "a pressure", 0...200_000, &leftOut).flatMap { pressure -> Int32? in
+            if let pascals = pascals(pressure) { return pascals }
+            leftOut.append("a pressure of 300 to 1100 hPa was expected, «\(said.pressure ?? "")» came")
+            return nil
         }
-        if let pressure, !(300...1_100).contains(pressure) { throw SensorError("«\(line.prefix(60))»: a pressure of 300 to 1100 hPa was expected") }
         return Sample(
-            humidityMpct: mpct, temperatureMc: temperature.flatMap(Milli.whole), pressurePa: pressure.map { Int32(($0 * 100).rounded()) },
-            flags: QualityControl.isImpossible(humidityMpct: mpct) ? .impossible : [])
+            humidityMpct: mpct, temperatureMc: temperature.flatMap(Milli.whole), pressurePa: pressure,
+            flags: QualityControl.isImpossible(humidityMpct: mpct) ? .impossible : [],
+            remark: leftOut.isEmpty ? nil : "«\(shown)»: " + leftOut.joined(separator: "; "))
+    }
+
+    private struct Said {
+        var humidity: String?
+        var temperature: String?
+        var pressure: String?
+    }
+
+    private static func named(_ line: some StringProtocol, _ shown: String) throws(SensorError) -> Said {
+        var said = Said()
+        for word in line.split(whereSeparator: { $0 == " " || $0 == "\t" || $0 == "," || $0 == "\r" }) {
+            let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2 else {
+                // 45,2 for 45.2: to pass over the 2 would make the value another one.
+                if NumberText.decimal(word) != nil {
+                    throw SensorError("«\(shown)»: «\(word)» stands between names: numbers need a decimal point, for commas separate")
+                }
+                continue
+            }
+            switch parts[0] {
+            case "humidity_pct": said.humidity = String(parts[1])
+            case "temperature_c": said.temperature = String(parts[1])
+            case "pressure_hpa": said.pressure = String(parts[1])
+            default: continue
+            }
+        }
+        return said
+    }
+
+    private static func listed(_ line: some StringProtocol, _ shown: String) throws(SensorError) -> Said {
+        let parts = String(line).split(separator: ",", omittingEmptySubsequences: false).map { String($0) }
+        guard parts.count <= 3 else { throw SensorError("«\(shown)»: expected humidity[,temperature[,pressure]]") }
+        return Said(humidity: parts[0], temperature: parts.count > 1 ? parts[1] : nil, pressure: parts.count > 2 ? parts[2] : nil)
+    }
+
+    private static func beside(_ text: inout String?, _ name: String, _ range: ClosedRange<Double>, _ leftOut: inout [String]) -> Double? {
+        let trimmed = trimmed(text ?? "")
+        text = PrintableText.line(trimmed, limit: 20)
+        guard !trimmed.isEmpty else { return nil }
+        if let value = NumberText.decimal(trimmed), range.contains(value) { return value }
+        leftOut.append("\(name) was expected, «\(text ?? "")» came")
+        return nil
+    }
+
+    /// Said in hPa, or in pascals where the number can be nothing else.
+    private static func pascals(_ said: Double) -> Int32? {
+        if (300...1_100).contains(said) { return Int32((said * 100).rounded()) }
+        return (30_000...110_000).contains(said) ? Int32(said.rounded()) : nil
+    }
+
+    private static func trimmed(_ text: String) -> String {
+        var text = text[...]
+        while text.first == " " || text.first == "\t" { text.removeFirst() }
+        while text.last == " " || text.last == "\t" || text.last == "\r" { text.removeLast() }
+        return String(text)
     }
 
     /// An empty one is none.
-    private static func number(_ text: Substring, _ line: some StringProtocol) throws(SensorError) -> Double? {
-        var text = text
-        while text.first == " " || text.first == "\t" { text.removeFirst() }
-        while text.last == " " || text.last == "\t" || text.last == "\r" { text.removeLast() }
-        guard !text.isEmpty else { return nil }
-        guard let value = NumberText.decimal(String(text)) else { throw SensorError("«\(line.prefix(60))»: «\(text.prefix(20))» is no number") }
+    private static func number(_ text: String, _ shown: String) throws(SensorError) -> Double? {
+        let trimmed = trimmed(text)
+        guard !trimmed.isEmpty else { return nil }
+        guard let value = NumberText.decimal(trimmed) else {
+            throw SensorError("«\(shown)»: «\(PrintableText.line(trimmed, limit: 20))» is no number")
+        }
         return value
-    }
-
-    private static func number(_ text: some StringProtocol, _ line: some StringProtocol) throws(SensorError) -> Double? {
-        try number(Substring(text), line)
     }
 }

@@ -18,7 +18,9 @@ package actor I2CSensor: Sensor {
     }
 
     package func read() throws -> Sample? {
-        for tried in 1... {
+        var tried = 0
+        while true {
+            tried += 1
             do { return try measure() } catch {
                 // It may have been without power: what prepares it is said again.
                 let device = opened?.device
@@ -29,7 +31,6 @@ package actor I2CSensor: Sensor {
                 if tried == I2CSensor.tries - 1, let device { try? place.chip.measurement().reset(device) }
             }
         }
-        return nil
     }
 
     private func measure() throws(SensorError) -> Sample {

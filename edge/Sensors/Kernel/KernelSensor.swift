@@ -79,7 +79,7 @@ package actor KernelSensor: Sensor {
         let others = Set(
             devices.filter { !$0.name.isEmpty }.map { KernelDeviceName(name: $0.name, address: $0.address).description }.filter { !$0.isEmpty }
         ).sorted()
-        let there = others.isEmpty ? "there is none" : "there are \(others.joined(separator: ", "))"
+        let there = others.isEmpty ? "there is none" : "there are \(WordList.text(others))"
         throw SensorError("no \(interface.rawValue) device named «\(name)» below \(folder): \(there)")
     }
 
@@ -156,7 +156,9 @@ package actor KernelSensor: Sensor {
             guard error.isMissing else { throw SensorError.reading(error) }
             return nil
         }
-        guard let value = NumberText.decimal(text) else { throw SensorError("\(path) says «\(text.prefix(60))», a number was expected") }
+        guard let value = NumberText.decimal(text) else {
+            throw SensorError("\(path) says «\(PrintableText.line(text, limit: 60))», a number was expected")
+        }
         return (value, text)
     }
 }

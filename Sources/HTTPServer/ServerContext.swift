@@ -1,0 +1,119 @@
+internal import CMicroHTTPD
+internal import Synchronization
+
+/// Shared by all connections of a server.
+final class ServerContext: Sendable {
+    let limits: HTTPLimits
+    let handler: HTTPServer.Handler
+    let refused: @Sendable (Int, String) -> HTTPResponse
+    let isKnown: @Sendable ([String: String]) -> Bool
+    let connections: ConnectionTable
+    let budget: BodyBudget
+    let answers: AnswerBudget
+    private let isPlain: Bool  // without TLS
+    private let running = Mutex(Running())
+    private let unsent = Atomic(0)  // responses that are still on their way
+
+    private struct Running {
+        var tasks: [Int: Task<Void, Never>?] = [:]
+        var next = 0
+        var isClosed = false
+        var waiter: CheckedContinuation<Void, Never>?
+    }
+
+    init(
+        limits: HTTPLimits, isPlain: Bool, handler: @escaping HTTPServer.Handler, refused: @escaping @Sendable (Int, String) -> HTTPResponse,
+        isKnown: @escaping @Sendable ([String: String]) -> Bool
+    ) {
+        self.isPlain = isPlain
+        self.isKnown = isKnown
+        connections = ConnectionTable(limits)
+        budget = BodyBudget(limits.budgetBytes)
+        answers = AnswerBudget(limits.answerBytes)
+        self.limits = limits
+        self.handler = handler
+        self.refused = refused
+    }
+
+    func tooLarge() -> HTTPResponse { refused(413, "the body is larger than \(limits.bodyBytes) bytes: send less at a time") }
+
+    func overBudget() -> HTTPResponse { later("too much is being received already: send this again later", seconds: 5) }
+
+    func answersFull() -> HTTPResponse { later("too many answers are on their way to slow readers: ask again later", seconds: 5) }
+
+    private func later(_ detail: String, seconds: Int) -> HTTPResponse {
+        var response = refused(503, detail)
+        response.headers.append(("Retry-After", String(seconds)))
+        return response
+    }
+
+    /// Answers past libmicrohttpd, and cuts the connection.
+    @safe func refuseParameters(of connection: OpaquePointer) {
+        var peer = [CChar](repeating: 0, count: 64)
+        let descriptor = unsafe peer.withUnsafeMutableBufferPointer { unsafe cmhd_peer(connection, $0.baseAddress, UInt32($0.count)) }
+        if isPlain {
+            let response = refused(400, "a request has at most \(limits.queryParameters) query parameters")
+            var text = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: \(response.body.count)\r\n"
+            for (name, value) in response.headers { text += "\(name): \(value)\r\n" }
+            let bytes = Array((text + "\r\n").utf8) + response.body.bytes
+            unsafe bytes.withUnsafeBytes { unsafe cmhd_say(descriptor, $0.baseAddress, $0.count) }
+        }
+        cmhd_cut(descriptor)
+    }
+
+    /// Registers a handler, which then must be started: a stop waits for it from here on.
+    /// - Returns: its number, or `nil` when the server is stopping and no handler may begin.
+    func begin() -> Int? {
+        running.withLock { running in
+            guard !running.isClosed else { return nil }
+            running.next += 1
+            running.tasks[running.next] = .some(nil)
+            return running.next
+        }
+    }
+
+    /// Runs a registered handler in a task of its own.
+    func start(_ number: Int, _ work: @escaping @Sendable () async -> Void) {
+        let task = Task {
+            await work()
+            end(number)
+        }
+        running.withLock { running in if running.tasks[number] != nil { running.tasks[number] = task } }
+    }
+
+    private func end(_ number: Int) {
+        let waiter = running.withLock { running -> CheckedContinuation<Void, Never>? in
+            running.tasks[number] = nil
+            return running.tasks.isEmpty ? running.waiter.take() : nil
+        }
+        waiter?.resume()
+    }
+
+    func willSend() { unsent.add(1, ordering: .relaxed) }
+    func sent() { unsent.subtract(1, ordering: .relaxed) }
+
+    private static let grace: Duration = .milliseconds(500)
+
+    /// Returns when every response has left, or after a while: a client that does not read must not hold up the stop.
+    func flushed() async {
+        let end = ContinuousClock.now + ServerContext.grace
+        while unsent.load(ordering: .relaxed) > 0, .now < end { try? await Task.sleep(for: .milliseconds(20)) }
+    }
+
+    /// Lets no handler begin, and returns when none runs. Those that take longer than the grace are cancelled.
+    func drained() async {
+        let cancelling = Task {
+            try await Task.sleep(for: ServerContext.grace)
+            for task in running.withLock({ Array($0.tasks.values) }) { task?.cancel() }
+        }
+        await withCheckedContinuation { continuation in
+            let isIdle = running.withLock { running in
+                running.isClosed = true
+                if !running.tasks.isEmpty { running.waiter = continuation }
+                return running.tasks.isEmpty
+            }
+            if isIdle { continuation.resume() }
+        }
+        cancelling.cancel()
+    }
+}

@@ -1,0 +1,39 @@
+@testable import Archive
+import Measures
+import Testing
+
+@Suite struct EpochTurnsTests {
+    private let start = Instant(ms: 1_700_000_000_000)
+
+    /// Batches by epoch and the second of their newest reading; whether each shows two hosts.
+    private func found(_ batches: [(epoch: UInt64, newest: Int64)]) -> [Bool] {
+        var turns = EpochTurns()
+        return batches.enumerated().map { place, batch in
+            turns.grew(Epoch(bits: batch.epoch), newest: start + .seconds(batch.newest), at: start + .seconds(Int64(place)))
+        }
+    }
+
+    @Test func `two hosts with one name lead in turns`() {
+        #expect(found([(1, 0), (2, 1), (1, 2), (2, 3)]) == [false, false, false, true])
+        #expect(found([(1, 0), (2, 1), (1, 2), (1, 3), (2, 4), (1, 5)]).last == true)
+    }
+
+    @Test func `a device that gets a new epoch goes over to it once, and its old one may deliver a backlog`() {
+        #expect(found([(1, 0), (2, 100), (1, 10), (1, 20), (2, 200), (1, 90), (2, 300)]).allSatisfy { !$0 })
+    }
+
+    @Test func `a rebuilt store, again and again, is one host`() {
+        #expect(found((0..<20).map { (UInt64($0 + 1), Int64($0)) }).allSatisfy { !$0 })
+    }
+
+    @Test func `one return in a day is no proof`() {
+        var turns = EpochTurns()
+        let (a, b) = (Epoch(bits: 1), Epoch(bits: 2))
+        var day = start
+        for turn in 0..<20 {
+            let isFound = turns.grew(turn % 2 == 0 ? a : b, newest: day, at: day)
+            #expect(!isFound)
+            day = day + .seconds(3 * 86_400)
+        }
+    }
+}

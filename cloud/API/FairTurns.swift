@@ -1,0 +1,124 @@
+internal import Synchronization
+
+/// Lets costly work begin in turns: each key has at most one piece under way, and keys that wait are served one after the other,
+/// however many pieces one of them has sent.
+final class FairTurns<Key: Hashable & Sendable>: Sendable {
+    /// The key, or all keys together, have as much waiting as they may.
+    struct Full: Error {
+        let isOfKey: Bool
+    }
+
+    private struct Waiter {
+        let number: Int
+        let continuation: CheckedContinuation<Int, any Error>
+    }
+
+    private struct State {
+        var freeLanes: [Int]
+        var active: Set<Key> = []
+        var waiting: [Key: [Waiter]] = [:]
+        var order: [Key] = []  // keys that wait, the next one first
+        var count = 0
+        var next = 0
+        var cancelled: Set<Int> = []  // before they waited
+    }
+
+    private let state: Mutex<State>
+    private let perKey: Int
+    private let limit: Int
+
+    /// - Parameters:
+    ///   - lanes: pieces of work under way at once.
+    ///   - perKey: pieces of one key that may wait.
+    ///   - limit: pieces that may wait.
+    init(lanes: Int, perKey: Int, limit: Int) {
+        state = Mutex(State(freeLanes: Array((0..<lanes).reversed())))
+        self.perKey = perKey
+        self.limit = limit
+    }
+
+    /// - Parameter body: gets the number of its lane: no other piece is in it at the same time.
+    /// - Throws: `Full`; `CancellationError` when cancelled while waiting.
+    func turn<Result: Sendable>(of key: Key, _ body: (_ lane: Int) async throws -> Result) async throws -> Result {
+        let lane = try await lane(for: key)
+        defer { done(key, lane) }
+        return try await body(lane)
+    }
+
+    var waitingCount: Int { state.withLock { $0.waiting.values.reduce(0) { $0 + $1.count } } }
+    var underWay: Int { state.withLock { $0.active.count } }
+
+    private func lane(for key: Key) async throws -> Int {
+        let (number, free) = try state.withLock { state throws -> (Int, Int?) in
+            state.next += 1
+            if !state.active.contains(key), state.waiting[key] == nil, let lane = state.freeLanes.popLast() {
+                state.active.insert(key)
+                return (state.next, lane)
+            }
+            guard state.count < limit else { throw Full(isOfKey: false) }
+            guard state.waiting[key]?.count ?? 0 < perKey else { throw Full(isOfKey: true) }
+            state.count += 1
+            return (state.next, nil)
+        }
+        if let free { return free }
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let wait = Waiter(number: number, continuation: continuation)
+                let settled = state.withLock { state -> (waiter: Waiter, lane: Int?)? in
+                    if state.cancelled.remove(number) != nil {
+                        state.count -= 1
+                        return (wait, nil)
+                    }
+                    if state.waiting[key] == nil { state.order.append(key) }
+                    state.waiting[key, default: []].append(wait)
+                    return FairTurns.serve(&state).map { ($0.waiter, $0.lane) }
+                }
+                FairTurns.resume(settled)
+            }
+        } onCancel: {
+            let gone = state.withLock { state -> Waiter? in
+                guard let place = state.waiting[key]?.firstIndex(where: { $0.number == number }) else {
+                    state.cancelled.insert(number)
+                    return nil
+                }
+                state.count -= 1
+                let waiter = state.waiting[key]?.remove(at: place)
+                if state.waiting[key]?.isEmpty == true {
+                    state.waiting[key] = nil
+                    state.order.removeAll { $0 == key }
+                }
+                return waiter
+            }
+            gone?.continuation.resume(throwing: CancellationError())
+        }
+    }
+
+    private func done(_ key: Key, _ lane: Int) {
+        FairTurns.resume(
+            state.withLock { state in
+                state.active.remove(key)
+                state.freeLanes.append(lane)
+                return FairTurns.serve(&state)
+            })
+    }
+
+    /// Gives a free lane to the first key in order that has nothing under way.
+    private static func serve(_ state: inout State) -> (waiter: Waiter, lane: Int?)? {
+        guard !state.freeLanes.isEmpty, let place = state.order.firstIndex(where: { !state.active.contains($0) }) else { return nil }
+        let key = state.order.remove(at: place)
+        guard let waiter = state.waiting[key]?.removeFirst(), let lane = state.freeLanes.popLast() else { return nil }
+        if state.waiting[key]?.isEmpty == true { state.waiting[key] = nil } else { state.order.append(key) }
+        state.count -= 1
+        state.active.insert(key)
+        return (waiter, lane)
+    }
+
+    private static func resume(_ settled: (waiter: Waiter, lane: Int?)?) {
+        guard let settled else { return }
+        if let lane = settled.lane {
+            settled.waiter.continuation.resume(returning: lane)
+        } else {
+            settled.waiter.continuation.resume(throwing: CancellationError())
+        }
+    }
+}

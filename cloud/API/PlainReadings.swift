@@ -1,0 +1,205 @@
+internal import Archive
+internal import FoundationEssentials
+internal import HTTPServer
+internal import Measures
+internal import Text
+internal import Wire
+
+/// Readings as plain JSON, of a device that has nothing but HTTP: what of them can be stored, and what the device is told of the rest.
+struct PlainReadings: Sendable {
+    static let limit = 1_000  // readings a request
+
+    struct Refusal: Sendable {
+        let index: Int
+        let reason: String
+        let detail: String
+        let field: String
+    }
+    /// A value beside the humidity that was left out.
+    struct Ignored: Sendable {
+        let index: Int
+        let detail: String
+    }
+
+    private let isList: Bool
+    private let count: Int
+    private(set) var readings: [(index: Int, reading: Archive.PlainReading)] = []
+    private(set) var refused: [Refusal] = []
+    private(set) var ignored: [Ignored] = []
+    private var (stored, duplicates) = (0, 0)
+
+    /// - Throws: `Problem` where the request as a whole cannot be read.
+    static func parse(_ body: [UInt8], now: Instant) throws -> PlainReadings {
+        do {
+            let sent = try JSONDecoder().decode(Sent.self, from: Data(body))
+            return try PlainReadings(sent, now: now)
+        } catch let error as DecodingError {
+            guard case .malformed(let pointer, let what) = BatchJSON.refusal(error) else { throw error }
+            throw Problem(status: 400, detail: "\(pointer.isEmpty ? "the readings" : pointer): \(what)", pointer: pointer)
+        } catch BatchRefusal.malformed(let pointer, let what) {
+            throw Problem(status: 400, detail: "\(pointer.isEmpty ? "the readings" : pointer): \(what)", pointer: pointer)
+        }
+    }
+
+    private init(_ sent: Sent, now: Instant) throws(Problem) {
+        isList = sent.isList
+        count = sent.readings.count
+        guard count > 0 else { throw Problem(status: 400, detail: "1 to \(PlainReadings.limit) readings a request, none came", pointer: "/readings") }
+        guard Set(sent.readings.map(\.sensor)).count <= Batch.sensorLimit else {
+            throw Problem(status: 400, detail: "/readings: at most \(Batch.sensorLimit) sensors a request", pointer: "/readings")
+        }
+        for (index, one) in sent.readings.enumerated() {
+            do throws(Fault) {
+                let (reading, left) = try one.reading(now: now)
+                readings.append((index, reading))
+                for detail in left { ignored.append(Ignored(index: index, detail: detail)) }
+            } catch {
+                refused.append(Refusal(index: index, reason: error.reason, detail: error.detail, field: error.field))
+            }
+        }
+    }
+
+    /// Takes in what became of the readings.
+    mutating func settle(_ receipt: Archive.PlainReceipt) {
+        for (outcome, sent) in zip(receipt.outcomes, readings) {
+            switch outcome {
+            case .stored: stored += 1
+            case .duplicate: duplicates += 1
+            case .conflict:
+                refused.append(
+                    Refusal(
+                        index: sent.index, reason: "conflict", detail: "another value is held for \(sent.reading.sensor) at this time",
+                        field: "humidity_pct"))
+            case .unknownSensor:
+                refused.append(
+                    Refusal(
+                        index: sent.index, reason: Answer.Refused.Reason.unknownSensor.name,
+                        detail: "this device has as many sensors as it may (VAHO_SENSORS_PER_DEVICE)", field: "sensor"))
+            }
+        }
+        refused.sort { $0.index < $1.index }
+    }
+
+    /// A request of one reading that is refused has failed as a whole.
+    var refusalOfOnlyReading: Problem? {
+        guard count == 1, let only = refused.first else { return nil }
+        let pointer = (isList ? "/readings/0/" : "/") + only.field
+        return Problem(status: 400, detail: "\(only.reason): \(only.detail)", pointer: pointer)
+    }
+
+    var json: [UInt8] {
+        var json = JSONWriter()
+        json.object { json in
+            json.field("stored", stored)
+            json.field("duplicates", duplicates)
+            json.array("refused") { json in
+                for refusal in refused {
+                    json.object { json in
+                        json.field("index", refusal.index)
+                        json.field("reason", refusal.reason)
+                        json.field("detail", refusal.detail)
+                    }
+                }
+            }
+            guard !ignored.isEmpty else { return }
+            json.array("ignored") { json in
+                for value in ignored {
+                    json.object { json in
+                        json.field("index", value.index)
+                        json.field("detail", value.detail)
+                    }
+                }
+            }
+        }
+        return json.bytes
+    }
+
+    struct Fault: Error {
+        let reason: String
+        let field: String
+        let detail: String
+    }
+
+    // MARK: as it was sent
+
+    /// One reading, or a list of them: read in one pass.
+    private struct Sent: Decodable {
+        let readings: [One]
+        let isList: Bool
+
+        private enum Field: String, CodingKey { case readings, sensor }
+
+        init(from decoder: any Decoder) throws {
+            let fields = try decoder.container(keyedBy: Field.self)
+            isList = fields.contains(.readings)
+            guard isList || fields.contains(.sensor) else {
+                throw BatchJSON.fault("", "expected a reading with its sensor, or a list of them as readings")
+            }
+            readings = isList ? try fields.decodeList(of: One.self, forKey: .readings, upTo: PlainReadings.limit) : [try One(from: decoder)]
+        }
+    }
+
+    struct One: Decodable {
+        let sensor: String
+        let taken_at: String?
+        let taken_at_ms: Int64?
+        let humidity_pct: Double?
+        let temperature_c: Double?
+        let pressure_pa: Double?
+    }
+}
+
+extension PlainReadings.One {
+    /// - Returns: the reading, and what of it was left out.
+    func reading(now: Instant) throws(PlainReadings.Fault) -> (Archive.PlainReading, ignored: [String]) {
+        func malformed(_ field: String, _ detail: String) -> PlainReadings.Fault {
+            PlainReadings.Fault(reason: Answer.Refused.Reason.malformed.name, field: field, detail: detail)
+        }
+        guard let name = SensorName(sensor) else { throw malformed("sensor", "sensor: \(SensorName.rule)") }
+        let takenAt = try takenAt(now: now)
+        func whole(_ value: Double, _ factor: Double) -> Int32? {
+            let scaled = (value * factor).rounded()
+            return scaled.isFinite ? Int32(exactly: scaled) : nil
+        }
+        var humidity: Int32?
+        if let humidity_pct {
+            guard let mpct = whole(humidity_pct, 1_000) else { throw malformed("humidity_pct", "humidity_pct: \(humidity_pct) fits nowhere") }
+            humidity = mpct
+        }
+        // What stands beside the humidity must not cost it.
+        var ignored: [String] = []
+        func beside(_ value: Double?, _ factor: Double, _ field: String) -> Int32? {
+            guard let value else { return nil }
+            if let fits = whole(value, factor) { return fits }
+            ignored.append("\(field): \(value) fits nowhere")
+            return nil
+        }
+        let temperature = beside(temperature_c, 1_000, "temperature_c")
+        let pressure = beside(pressure_pa, 1, "pressure_pa")
+        guard humidity != nil || temperature != nil else { throw malformed("humidity_pct", "humidity_pct or temperature_c is needed") }
+        let isTimed = taken_at != nil || taken_at_ms != nil
+        let reading = Reading(
+            takenAt: takenAt, humidityMpct: humidity, temperatureMc: temperature, pressurePa: pressure, clock: isTimed ? .holdover : .synchronised)
+        return (Archive.PlainReading(sensor: name, reading: reading), ignored)
+    }
+
+    private func takenAt(now: Instant) throws(PlainReadings.Fault) -> Instant {
+        let field = taken_at == nil ? "taken_at_ms" : "taken_at"
+        func fault(_ reason: Answer.Refused.Reason, _ detail: String) -> PlainReadings.Fault {
+            PlainReadings.Fault(reason: reason.name, field: field, detail: "\(field): \(detail)")
+        }
+        var takenAt = now  // a device without a clock: the time of arrival
+        if let taken_at {
+            guard let ms = RFC3339.parse(taken_at) else { throw fault(.malformed, "expected RFC 3339, such as 2026-11-21T08:00:00Z") }
+            takenAt = Instant(ms: ms)
+        } else if let taken_at_ms {
+            takenAt = Instant(ms: taken_at_ms)
+        }
+        guard Instant.valid.contains(takenAt) else { throw fault(.malformed, "from 1970 to 2199") }
+        guard takenAt >= Instant.earliestPlausible else {
+            throw fault(.tooOld, "before February 2000: the device's clock was not set; leave the time out to have the server's")
+        }
+        guard takenAt <= now + .seconds(86_400) else { throw fault(.future, "more than a day ahead of the server's clock") }
+        return takenAt
+    }
+}

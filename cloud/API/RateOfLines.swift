@@ -1,0 +1,28 @@
+internal import Synchronization
+
+/// Counts what a device causes again and again, so that it fills no log: a line at once, then one a minute with the sum since.
+final class RateOfLines: Sendable {
+    private struct Entry {
+        var sum: Int
+        var nextAt: ContinuousClock.Instant
+    }
+
+    private static let pause: Duration = .seconds(60)
+    private static let limit = 10_000
+    private let entries = Mutex<[Int64: Entry]>([:])
+
+    /// - Returns: what to log now, or `nil` where it is to wait.
+    func count(_ amount: Int, of device: Int64) -> Int? {
+        entries.withLock { entries in
+            if entries.count >= RateOfLines.limit { entries = [:] }
+            let now = ContinuousClock.now
+            let sum = (entries[device]?.sum ?? 0) + amount
+            guard now >= entries[device]?.nextAt ?? now else {
+                entries[device]?.sum = sum
+                return nil
+            }
+            entries[device] = Entry(sum: 0, nextAt: now + RateOfLines.pause)
+            return sum
+        }
+    }
+}

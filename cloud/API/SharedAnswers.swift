@@ -1,0 +1,78 @@
+internal import HTTPServer
+internal import Page
+internal import Synchronization
+
+/// Makes an answer once for all who ask for it while nothing in the archive changes: a hundred open pages cost what one costs, and their
+/// answers lie in memory once.
+final class SharedAnswers: Sendable {
+    private struct Entry {
+        var made: (body: HTTPBody, at: ContinuousClock.Instant)?
+        var waiting: [CheckedContinuation<HTTPBody, any Error>] = []
+    }
+
+    private static let validity: Duration = .milliseconds(500)
+    private static let limit = 64  // kept at once
+    private let entries = Mutex<[String: Entry]>([:])
+
+    /// - Parameters:
+    ///   - version: of the archive: an answer of another one is not this one's.
+    ///   - make: makes the body of the answer.
+    func answer(to request: HTTPRequest, version: Int64, _ make: @Sendable () async throws -> HTTPBody) async throws -> HTTPResponse {
+        let key = "\(version) \(request.path)?" + request.query.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: "&")
+        enum Part { case ready(HTTPBody), making, waiting }
+        let part = entries.withLock { entries -> Part in
+            guard let entry = entries[key] else {
+                entries = entries.filter { $0.value.made.map { $0.at > .now - SharedAnswers.validity } ?? true }
+                if entries.count < SharedAnswers.limit { entries[key] = Entry() }
+                return .making
+            }
+            guard let made = entry.made else { return .waiting }
+            guard made.at > .now - SharedAnswers.validity else {
+                entries[key] = Entry()
+                return .making
+            }
+            return .ready(made.body)
+        }
+        switch part {
+        case .ready(let body): return SharedAnswers.response(body)
+        case .waiting: return SharedAnswers.response(try await made(key, make))
+        case .making:
+            let result: Result<HTTPBody, any Error>
+            do { result = .success(try await make()) } catch { result = .failure(error) }
+            settle(key, result)
+            return SharedAnswers.response(try result.get())
+        }
+    }
+
+    /// The answer that another request is making; made here if that has come to its end in between.
+    private func made(_ key: String, _ make: @Sendable () async throws -> HTTPBody) async throws -> HTTPBody {
+        do {
+            return try await withCheckedThrowingContinuation { continuation in
+                let ready = entries.withLock { entries -> Result<HTTPBody, any Error>? in
+                    guard let entry = entries[key] else { return .failure(Gone()) }
+                    if let made = entry.made { return .success(made.body) }
+                    entries[key]?.waiting.append(continuation)
+                    return nil
+                }
+                if let ready { continuation.resume(with: ready) }
+            }
+        } catch is Gone {
+            return try await make()
+        }
+    }
+
+    private struct Gone: Error {}
+
+    private func settle(_ key: String, _ result: Result<HTTPBody, any Error>) {
+        let waiting = entries.withLock { entries -> [CheckedContinuation<HTTPBody, any Error>] in
+            guard let entry = entries[key] else { return [] }
+            if case .success(let body) = result { entries[key] = Entry(made: (body, .now)) } else { entries[key] = nil }
+            return entry.waiting
+        }
+        for waiter in waiting { waiter.resume(with: result) }
+    }
+
+    private static func response(_ body: HTTPBody) -> HTTPResponse {
+        HTTPResponse(status: 200, headers: FaceResponse.jsonHeaders, body: body)
+    }
+}

@@ -1,0 +1,104 @@
+internal import Measures
+internal import SQLite
+internal import Wire
+
+/// Rows that the archive holds under the same sequence with other content.
+extension Archive {
+    /// A batch has at most `Batch.rowLimit` rows, so those that overlap begin no further back than that: the search does not grow
+    /// with the log.
+    private static let selectOverlapping = """
+        SELECT body, first, last FROM batch WHERE device = ?1 AND epoch = ?2 AND first BETWEEN ?3 - \(Batch.rowLimit) AND ?4 AND last >= ?3
+        """
+
+    private func overlapping(_ device: Int64, _ epoch: Epoch, _ sequences: ClosedRange<Int64>) throws -> Statement {
+        let select = try database.prepare(Archive.selectOverlapping)
+        try select.bind(device, at: 1)
+        try select.bind(Int64(bitPattern: epoch.bits), at: 2)
+        try select.bind(sequences.lowerBound, at: 3)
+        try select.bind(sequences.upperBound, at: 4)
+        return select
+    }
+
+    /// Sequences that no batch of the log holds and that were not refused.
+    func unstored(_ device: Int64, _ epoch: Epoch, _ all: ClosedRange<Int64>) throws -> [ClosedRange<Int64>] {
+        var stored: [ClosedRange<Int64>] = []
+        var batches = try overlapping(device, epoch, all)
+        while try batches.step() { stored.append(batches.integer(1)...max(batches.integer(1), batches.integer(2))) }
+        var refused = try database.prepare("SELECT sequence FROM refused WHERE device = ? AND epoch = ? AND sequence BETWEEN ? AND ?")
+        try refused.bind(device, at: 1)
+        try refused.bind(Int64(bitPattern: epoch.bits), at: 2)
+        try refused.bind(all.lowerBound, at: 3)
+        try refused.bind(all.upperBound, at: 4)
+        while try refused.step() { stored.append(refused.integer(0)...refused.integer(0)) }
+        return HeldRanges(stored).missing(in: all)
+    }
+
+    func conflicts(_ device: Int64, _ batch: Batch) throws -> [Int64] {
+        let sent = batch.first...batch.last
+        var select = try overlapping(device, batch.epoch, sent)
+        var conflicts: [Int64] = []
+        while try select.step() {
+            guard select.integer(1) <= select.integer(2) else { continue }  // a damaged row: it holds nothing
+            let sequences = max(select.integer(1), batch.first)...min(select.integer(2), batch.last)
+            guard let stored = try? Batch(binary: select.blob(0)), stored.first == select.integer(1), stored.last == select.integer(2) else {
+                conflicts += sequences  // the stored batch is damaged: the device sends these rows again under another epoch
+                continue
+            }
+            for sequence in sequences {
+                let (old, new) = (stored.rows[Int(sequence - stored.first)], batch.rows[Int(sequence - batch.first)])
+                if !Archive.isSame(old, stored.sensors, new, batch.sensors) { conflicts.append(sequence) }
+            }
+        }
+        return conflicts.sorted()
+    }
+
+    private static func isSame(_ a: Batch.Row, _ aSensors: [SensorName], _ b: Batch.Row, _ bSensors: [SensorName]) -> Bool {
+        switch (a, b) {
+        case (.reading(let aSensor, let aReading), .reading(let bSensor, let bReading)):
+            aReading == bReading && aSensors[aSensor] == bSensors[bSensor]
+        case (.record(let aRecord), .record(let bRecord)): aRecord == bRecord
+        default: false
+        }
+    }
+
+    /// How far back the device's other epochs are searched for a conflicting row: this runs inside the transaction that all share.
+    private static let searchedBatches: Int64 = 1_000
+    private static let searchedReadings = 100_000
+
+    /// Those of the conflicting rows that the archive does not hold under another epoch either.
+    ///
+    /// A store that was set back after it had sent rows under a new epoch sends them under the old one again. Such a row is the same
+    /// reading by sensor, start of the host and time since then, and it was sent lately: the newest batches are searched first, and
+    /// only so many. A row that is not found gets a new epoch from its device.
+    func unknown(_ conflicts: [Int64], of batch: Batch, _ device: Int64) throws -> [Int64] {
+        var unknown: [NamedReading: Int64] = [:]
+        var others: [Int64] = []
+        for sequence in conflicts {
+            if case .reading(let sensor, let reading) = batch.rows[Int(sequence - batch.first)] {
+                unknown[NamedReading(sensor: batch.sensors[sensor], reading: reading)] = sequence
+            } else {
+                others.append(sequence)
+            }
+        }
+        guard let first = unknown.keys.map(\.reading.boot).min(), let last = unknown.keys.map(\.reading.boot).max() else { return conflicts }
+        var select = try database.prepare("SELECT epoch, boot_first, boot_last, body FROM batch WHERE device = ? ORDER BY id DESC LIMIT ?")
+        try select.bind(device, at: 1)
+        try select.bind(Archive.searchedBatches, at: 2)
+        var searched = 0
+        while !unknown.isEmpty, searched < Archive.searchedReadings, try select.step() {
+            guard select.integer(0) != Int64(bitPattern: batch.epoch.bits), select.integer(1) <= Int64(last), select.integer(2) >= Int64(first),
+                let frame = try? BatchFrame(select.blob(3))
+            else { continue }
+            searched += frame.readingCount
+            try? frame.forEachReading { place, reading in
+                unknown[NamedReading(sensor: frame.sensors[place], reading: reading)] = nil
+            }
+        }
+        return (others + unknown.values).sorted()
+    }
+
+    private struct NamedReading: Hashable {
+        let sensor: SensorName
+        let reading: Reading
+    }
+}

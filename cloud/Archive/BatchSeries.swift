@@ -1,0 +1,49 @@
+internal import Measures
+internal import Observing
+internal import Wire
+
+/// The series that the readings of one batch belong to, and their places in a buffer of bins.
+struct BatchSeries {
+    let paths: [SeriesPath]  // by the batch's sensors
+    private let places: [[Int]]  // by sensor, then by the names of its path; -1 where no reading can be
+
+    func place(_ sensor: Int, _ series: Int) -> Int { places[sensor][series] }
+
+    /// - Parameters:
+    ///   - frame: whose readings have been checked.
+    ///   - grid: of a series that the archive knows.
+    init(
+        _ frame: BatchFrame, _ device: Int64, _ renames: [SensorRename], _ buffer: inout BinBuffer, grid: (SensorName) throws -> TimeGrid?
+    ) throws {
+        paths = frame.sensors.map { SeriesPath($0, renames) }
+        var times: [[Instant]]?  // by sensor; read only where a series is new
+        var places: [[Int]] = []
+        for (sensor, path) in paths.enumerated() {
+            var known: TimeGrid?  // of the name before: a series that only has got its name from another has that one's grid
+            var row: [Int] = []
+            for name in path.names {
+                if let place = buffer.place(device, name) {
+                    row.append(place)
+                    known = buffer.sensors[place].grid
+                    continue
+                }
+                var found = try grid(name) ?? known
+                if found == nil {
+                    // A sensor that no record has announced gets the grid of the readings that it comes with.
+                    if times == nil { times = try BatchSeries.times(frame) }
+                    if let taken = times?[sensor], !taken.isEmpty { found = TimeGrid(takenAt: taken) }
+                }
+                known = found
+                row.append(found.map { buffer.note(BinBuffer.Sensor(device: device, name: name, grid: $0)) } ?? -1)
+            }
+            places.append(row)
+        }
+        self.places = places
+    }
+
+    private static func times(_ frame: BatchFrame) throws -> [[Instant]] {
+        var times = [[Instant]](repeating: [], count: frame.sensors.count)
+        try frame.forEachReading { sensor, reading in times[sensor].append(reading.takenAt) }
+        return times
+    }
+}

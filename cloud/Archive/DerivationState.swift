@@ -1,0 +1,135 @@
+package import Measures
+internal import SQLite
+
+/// How far a device's observations follow its log. A row of `device_log`; each step of the derivation moves it forward and is
+/// committed with the observations that it made, so that a stop at any moment loses nothing.
+struct DerivationState: Sendable, Equatable {
+    enum Phase: Int64, Sendable {
+        /// Batches are added to the observations in the order of the log.
+        case following = 0
+        /// All observations are deleted, to be made again from the start of the log.
+        case clearing = 1
+        /// Batches that were derived already move from the amendments of before to those known now.
+        case amending = 2
+        /// Extremes and flags of bins that lost readings are read again.
+        case repairing = 3
+    }
+
+    let device: Int64
+    let lastBatch: Int64
+    let lastAmendment: Int64  // the last batch with a clock correction, calibration or rename
+    var through: Int64  // the last batch whose readings are in the observations
+    var amendedThrough: Int64  // amendments up to this batch are applied to all of them
+    var phase: Phase
+    var target: Int64  // amending: becomes `amendedThrough` at the end
+    var scanned: Int64  // amending and repairing: the last batch visited in this pass
+    let judgedAt: Instant  // readings up to a day after it are not from the future, whatever the server's clock showed then
+
+    /// Decides what a step does next: amendments that have come since are applied before further batches, all of them in one pass.
+    mutating func begin() {
+        guard phase == .following, amendedThrough < lastAmendment else { return }
+        if through == 0 {
+            amendedThrough = lastAmendment  // there is nothing that they could change
+        } else {
+            (phase, target, scanned) = (.amending, lastAmendment, 0)
+        }
+    }
+}
+
+extension Archive {
+    static let isPending = "(through < last_batch OR amended_through < last_amendment OR phase <> 0)"
+
+    /// The numbers of all devices with something to derive.
+    package func pendingDevices() throws -> [Int64] {
+        var select = try database.prepare("SELECT device FROM device_log WHERE \(Archive.isPending) ORDER BY device")
+        var devices: [Int64] = []
+        while try select.step() { devices.append(select.integer(0)) }
+        return devices
+    }
+
+    /// Devices with something to derive: in the order of their numbers, those after `device` first.
+    func pendingDevices(after device: Int64, limit: Int, except paused: Set<Int64>) throws -> [DerivationState] {
+        var states: [DerivationState] = []
+        for range in ["device > ?", "device <= ?"] where states.count < limit {
+            var select = try database.prepare(
+                "SELECT \(Archive.stateColumns) FROM device_log WHERE \(Archive.isPending) AND \(range) ORDER BY device")
+            try select.bind(device, at: 1)
+            while states.count < limit, try select.step() {
+                let state = try Archive.state(select)
+                if !paused.contains(state.device) { states.append(state) }
+            }
+        }
+        return states
+    }
+
+    func derivationState(of device: Int64) throws -> DerivationState? {
+        var select = try database.prepare("SELECT \(Archive.stateColumns) FROM device_log WHERE device = ?")
+        try select.bind(device, at: 1)
+        return try select.step() ? try Archive.state(select) : nil
+    }
+
+    private static let stateColumns =
+        "device, last_batch, last_amendment, through, amended_through, phase, target, scanned, judged_at_ms"
+
+    private static func state(_ row: borrowing Statement) throws -> DerivationState {
+        guard let phase = DerivationState.Phase(rawValue: row.integer(5)) else {
+            throw ArchiveFault("device_log: phase \(row.integer(5)) of device \(row.integer(0)) is not known: expected 0 to 3")
+        }
+        return DerivationState(
+            device: row.integer(0), lastBatch: row.integer(1), lastAmendment: row.integer(2), through: row.integer(3),
+            amendedThrough: row.integer(4), phase: phase, target: row.integer(6), scanned: row.integer(7), judgedAt: Instant(ms: row.integer(8)))
+    }
+
+    /// - Parameter derived: batches that are no longer pending.
+    func save(_ state: DerivationState, derived: Int64) throws {
+        var update = try database.prepare(
+            """
+            UPDATE device_log SET through = ?, amended_through = ?, phase = ?, target = ?, scanned = ?,
+                pending = CASE WHEN pending > ?6 THEN pending - ?6 ELSE 0 END WHERE device = ?7
+            """)
+        for (place, value) in [state.through, state.amendedThrough, state.phase.rawValue, state.target, state.scanned, derived, state.device]
+            .enumerated()
+        { try update.bind(value, at: Int32(place + 1)) }
+        try update.run()
+    }
+
+    /// Has all observations of a device, or of all devices, made again from the log. Only marks them: the derivation does the work.
+    ///
+    /// - Parameter now: readings up to a day after it are observed, even where the server's clock was behind when they came.
+    package func forgetObservations(of device: Int64? = nil, now: Instant) throws {
+        try database.transaction {
+            var update = try database.prepare(
+                """
+                UPDATE device_log SET phase = \(DerivationState.Phase.clearing.rawValue), target = 0, scanned = 0, withheld_from_ms = NULL,
+                    judged_at_ms = CASE WHEN judged_at_ms > ?1 THEN judged_at_ms ELSE ?1 END WHERE ?2 IS NULL OR device = ?2
+                """)
+            try update.bind(now.ms, at: 1)
+            try update.bind(device, at: 2)
+            try update.run()
+        }
+    }
+
+    /// Makes the observations again of devices whose readings seemed to come from the future because the server's own clock was
+    /// impossible when they arrived, and do not any more.
+    package func rederiveWithheld(now: Instant) throws {
+        var select = try database.prepare("SELECT device FROM device_log WHERE withheld_from_ms <= ?")
+        try select.bind((now + Archive.futureTolerance).ms, at: 1)
+        var devices: [Int64] = []
+        while try select.step() { devices.append(select.integer(0)) }
+        for device in devices { try forgetObservations(of: device, now: now) }
+    }
+
+    /// Notes the earliest reading that was held back as from the future while the server's clock was impossible.
+    func noteWithheld(_ instant: Instant, _ device: Int64) throws {
+        var update = try database.prepare(
+            "UPDATE device_log SET withheld_from_ms = CASE WHEN withheld_from_ms < ?1 THEN withheld_from_ms ELSE ?1 END WHERE device = ?2")
+        try update.bind(instant.ms, at: 1)
+        try update.bind(device, at: 2)
+        try update.run()
+    }
+
+    /// Batches that wait to be derived.
+    package func underived() throws -> Int64 {
+        try database.integer("SELECT COALESCE(SUM(pending), 0) FROM device_log WHERE \(Archive.isPending)") ?? 0
+    }
+}
