@@ -24,6 +24,8 @@ archive=$(find /usr/lib/gcc -name libstdc++.a 2>/dev/null | sort -V | tail -n 1)
 mkdir -p .build-release/static
 # The names of all characters, half a megabyte, are asked for by nobody: UnicodeNames.swift says that there are none.
 flags+=(-Xlinker --wrap=_swift_stdlib_getScalarName)
+# Swift throws without unwinding the stack, so the index into the unwind tables (0.2 MB) is never read.
+flags+=(-Xlinker --no-eh-frame-hdr)
 # Nobody links against a program: its symbols need no names at run time (a quarter of a megabyte).
 echo '{ local: *; };' >.build-release/static/exports
 flags+=(-Xlinker "--version-script=$PWD/.build-release/static/exports")
