@@ -132,6 +132,25 @@ final class TemporaryArchive {
         #expect(try await archive.observations(sensor: sensor.id).map(\.humidity.percent) == [45.001, 51])
     }
 
+    @Test func `a recording that was replayed is moved by no clock correction of the host that replayed it`() async throws {
+        let archive = try await place.open()
+        let device = try await place.device(archive)
+        var batch = try place.batch(1...3)
+        let at = Instant(ms: 1_500_000_000_000)
+        // As an agent of an earlier version sends them, too: with the host's own start and running time.
+        batch.rows[1] = .reading(sensor: 0, Reading(takenAt: at, humidityMpct: 51_000, flags: .replayed, boot: 9, boottimeMs: 600_000))
+        batch.rows[2] = .reading(sensor: 0, Reading(takenAt: at + .seconds(3_600), humidityMpct: 52_000, boot: 0, boottimeMs: 600_001))
+        _ = try await place.ingest(archive, device, batch)
+        let corrections: [Batch.Row] = [9, 0].map { boot in
+            .record(.clockCorrection(ClockCorrection(boot: boot, boottimeMs: 0...700_000, offset: .milliseconds(1_600_010_000_000))))
+        }
+        _ = try await place.ingest(archive, device, Batch(epoch: batch.epoch, first: 4, sensors: [], rows: corrections))
+        try await place.derive(archive)
+        let sensor = try #require(try await archive.sensors().first)
+        let observed = try await archive.observations(sensor: sensor.id).prefix(2).map(\.validAt.ms)
+        #expect(observed.count == 2 && zip(observed, [at.ms, at.ms + 3_600_000]).allSatisfy { (0...3_600_000).contains($0 - $1) }, "\(observed)")
+    }
+
     @Test func `records make sensors and holes, and what was evicted is never waited for`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)

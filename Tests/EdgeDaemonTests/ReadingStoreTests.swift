@@ -214,6 +214,23 @@ private final class Folder {
         #expect(kept == [45_000, 45_002])
         #expect(try await store.counts().readings == 4)
     }
+
+    @Test func `a cloud that finds conflicts without end makes no epochs without end, and loses nothing`() async throws {
+        let folder = try Folder()
+        let first = try await store("\(folder.path)/readings.sqlite", readings: 4)
+        for _ in 1...200 {
+            let life = await first.current
+            let all = 1...life.last
+            #expect(try await first.settle(answer(life, through: life.last, conflicts: Array(all)), sent: all) == .moved(all.count))
+        }
+        let again = try await store("\(folder.path)/readings.sqlite")
+        for store in [first, again] {
+            let lives = await store.allLives
+            #expect((2...65).contains(lives.count))
+            #expect(lives.reduce(0) { $0 + $1.backlog } == 5)
+            #expect(try await store.counts().readings == 4)
+        }
+    }
 }
 
 @Suite struct LateSensorTests {

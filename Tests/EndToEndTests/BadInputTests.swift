@@ -1,6 +1,7 @@
 import Foundation
 import HTTPClient
 import Measures
+import SQLite
 import Testing
 import Wire
 
@@ -241,6 +242,39 @@ import Wire
         #expect(hole["reason"] as? String == "sensor_error")
         edge.signal(SIGTERM)
         #expect(try await edge.exitCode() == 0)
+        _ = try await cloud.stop()
+    }
+    /// SIGSTOP is what a suspended host does to a program: time goes on, and the program does not.
+    @Test(.timeLimit(.minutes(1)))
+    func `after the program was stopped for a while no sensor is read twice in a period, and the gap is a hole`() async throws {
+        let cloud = Cloud()
+        try await cloud.start()
+        _ = try cloud.add("lab")
+        var environment = cloud.edgeEnvironment("lab")
+        environment["VAHO_SENSOR_ROOM"] = "simulated"
+        environment["VAHO_SAMPLE_PERIOD_SECONDS"] = "1"
+        environment["VAHO_COMMIT_PERIOD_SECONDS"] = "0"
+        let edge = try RunningProgram("vaho-edge", ["run"], environment: environment, folder: cloud.folder)
+        _ = try await edge.port()
+        _ = try await seen("readings") { try await cloud.metric("vaho_readings_total") >= 3 ? true : nil }
+        edge.signal(SIGSTOP)
+        try await ContinuousClock().sleep(for: .seconds(6))
+        edge.signal(SIGCONT)
+        let hole = try await seen("the gap, as a hole in the cloud") { () -> [String: Any]? in
+            (try await cloud.json("/v1/devices/lab")["holes"] as? [[String: Any]])?.first
+        }
+        #expect(hole["sensor"] as? String == "room" && hole["reason"] as? String == "not_sampled")
+        #expect((4...6).contains(try #require(hole["count"] as? Int)))
+        let before = try await cloud.metric("vaho_readings_total")
+        _ = try await seen("readings after it") { try await cloud.metric("vaho_readings_total") >= before + 3 ? true : nil }
+        edge.signal(SIGTERM)
+        #expect(try await edge.exitCode() == 0)
+        let database = try Connection(path: "\(cloud.folder)/lab/state/readings.sqlite", access: .readOnly)
+        var select = try database.prepare("SELECT taken_at_ms FROM reading ORDER BY key")
+        var times: [Int64] = []
+        while try select.step() { times.append(select.integer(0)) }
+        let apart = zip(times.dropFirst(), times).map { $0 - $1 }
+        #expect(apart.allSatisfy { $0 > 800 } && apart.filter { $0 > 4_000 }.count == 1, "\(apart)")
         _ = try await cloud.stop()
     }
 }

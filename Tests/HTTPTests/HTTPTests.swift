@@ -408,3 +408,11 @@ import Testing
         await server.stop()
     }
 }
+
+@Suite struct ShownAddressTests {
+    @Test(arguments: [
+        ("https://user:secret@vaho.example/x?y@z", "https://vaho.example/x?y@z"), ("http://a:b@c:d@host:1/", "http://host:1/"),
+        ("https://vaho.example/a@b", "https://vaho.example/a@b"), ("no address", "no address"), ("https://secret@", "https://"),
+    ])
+    func `user name and password of an address are not shown`(url: String, shown: String) { #expect(URLText.withoutCredentials(url) == shown) }
+}

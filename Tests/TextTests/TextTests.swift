@@ -106,3 +106,24 @@ import Text
         #expect(NearestWord.of("xyzzy", in: ["status", "forecast"]) == nil)
     }
 }
+
+@Suite struct OutsideTextTests {
+    @Test(arguments: [[], TextLines.byteOrderMark] as [[UInt8]], ["\n", "\r\n"])
+    func `lines are the same whichever editor wrote them`(mark: [UInt8], end: String) {
+        let bytes = mark + ["VAHO_A=1", "", "# näher", "VAHO_B=2"].joined(separator: end).utf8
+        #expect(TextLines.split(bytes) == ["VAHO_A=1", "", "# näher", "VAHO_B=2"])
+    }
+
+    @Test func `nothing from outside moves the cursor, begins a line or turns the letters around`() {
+        let line = PrintableText.line("x\u{1B}[2J\u{9B}1m\r\n<0>forged\u{202E}\u{0}\tä€😀")
+        #expect(line == #"x\u{1b}[2J\u{9b}1m\u{d}\n<0>forged\u{202e}\u{0}\tä€😀"#)
+        #expect(PrintableText.text("one\n\ttwo\u{7}") == "one\n\ttwo\\u{7}")
+        #expect(PrintableText.line(String(repeating: "é", count: 700)).count == 601)
+    }
+
+    @Test func `a list that somebody made grow is cut, and says how much is missing`() {
+        #expect(WordList.text([]) == "none")
+        #expect(WordList.text(["a", "b"], most: 2) == "a, b")
+        #expect(WordList.text((1...100_000).map { "s\($0)" }, most: 3) == "s1, s2, s3 and 99997 more")
+    }
+}

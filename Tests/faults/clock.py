@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from . import system
+from . import hostile, system
 from . import verdict as verdicts
 from .programs import Edge
 from .scenario import Scenario, ScenarioFault
@@ -129,7 +129,9 @@ class ClockScenario(Scenario):
     def finish(self) -> None:
         super().finish()
         database = verdicts.open_read_only(self.cloud.archive)
-        refused = database.execute("SELECT reason, COUNT(*) FROM refused GROUP BY reason").fetchall()
+        refused = database.execute(
+            "SELECT reason, COUNT(*) FROM refused WHERE device NOT IN (SELECT id FROM device WHERE name = ?) GROUP BY reason",
+            (hostile.NAME,)).fetchall()
         database.close()
         if refused:
             self.outcome.notes.append("refused by the cloud: " + ", ".join(f"{reason} {count}" for reason, count in refused))

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import recordings
+from . import hostile, recordings
 from . import verdict as verdicts
 from .programs import Cloud, Edge, Program, ProgramFault
 
@@ -48,6 +48,7 @@ class Scenario:
         self.truth: recordings.Truth = {}
         self.edges: list[Edge] = []
         self.cloud: Cloud | None = None
+        self.hostile: Program | None = None
         self.repaired: frozenset[str] = frozenset()
         self.over = threading.Event()  # no more faults
         self.counting = threading.Lock()
@@ -77,9 +78,13 @@ class Scenario:
                 self.cleanup.callback(self.end_programs)
                 self.ends_at = began + self.seconds
                 self.set_up()
+                self.hostile = hostile.beside(self.cloud, self.seed)
+                self.hostile.start()
                 self.ends_at = time.monotonic() + self.seconds
                 self.inject()
                 self.over.set()
+                self.hostile.stop()
+                self.outcome.notes.append(f"a hostile device was answered: {self.hostile.last_words() or 'nothing'}")
                 self.settle()
                 self.drain()
                 self.finish()
@@ -207,7 +212,7 @@ class Scenario:
                 program.start()
 
     def end_programs(self) -> None:
-        for program in [*self.edges, self.cloud]:
+        for program in [*self.edges, self.hostile, self.cloud]:
             if program:
                 program.kill()
 

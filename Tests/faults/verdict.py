@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
-from . import batch_format
+from . import batch_format, hostile
 from .recordings import Truth
 
 Key = tuple[str, str, int]  # device, sensor, taken_at_ms
@@ -32,18 +32,20 @@ def open_read_only(path: Path) -> sqlite3.Connection:
 def count_in_cloud(archive: Path) -> int:
     database = open_read_only(archive)
     try:
-        return database.execute("SELECT COALESCE(SUM(readings), 0) FROM batch").fetchone()[0]
+        return database.execute(
+            "SELECT COALESCE(SUM(b.readings), 0) FROM batch b JOIN device d ON d.id = b.device WHERE d.name <> ?", (hostile.NAME,)).fetchone()[0]
     finally:
         database.close()
 
 
 def logged_batches(archive: Path):
-    """Every batch of the log: device, decoded batch. The row's own words must agree with the packed ones."""
+    """Every batch of the log but the hostile device's: device, decoded batch. The row's own words must agree with the packed ones."""
     database = open_read_only(archive)
     try:
         names = dict(database.execute("SELECT id, name FROM device"))
         for number, device, epoch, first, last, readings, body in database.execute(
-                "SELECT id, device, epoch, first, last, readings, body FROM batch ORDER BY id"):
+                "SELECT id, device, epoch, first, last, readings, body FROM batch WHERE device NOT IN (SELECT id FROM device WHERE name = ?) "
+                "ORDER BY id", (hostile.NAME,)):
             batch = batch_format.decode(body)
             told = (epoch & (1 << 64) - 1, first, last, readings)
             if told != (batch.epoch, batch.first, batch.first + batch.rows - 1, len(batch.readings)):

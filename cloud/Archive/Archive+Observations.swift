@@ -81,11 +81,12 @@ extension Archive {
         return observations
     }
 
-    package func report(of device: Int64) throws -> DeviceReport? {
-        var select = try database.prepare("SELECT report FROM device WHERE id = ?")
-        try select.bind(device, at: 1)
-        guard try select.step(), !select.isNull(0) else { return nil }
-        return try ReportCoding.report(select.blob(0)[...])
+    /// What devices last said of themselves. A damaged report is passed over: the fleet's page names it.
+    package func reports() throws -> [DeviceReport] {
+        var select = try database.prepare("SELECT report FROM device WHERE report IS NOT NULL")
+        var reports: [DeviceReport] = []
+        while try select.step() { if let report = try? ReportCoding.report(select.blob(0)[...]) { reports.append(report) } }
+        return reports
     }
 
     package struct Totals: Sendable {

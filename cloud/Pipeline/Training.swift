@@ -127,8 +127,7 @@ package struct Training: Sendable {
     /// As long as the fleet has no champion, a candidate has to beat what the devices forecast by: the shipped release, unless
     /// all that say so run without one.
     private func isShippedReleaseInUse() async throws -> Bool {
-        var reports: [DeviceReport] = []
-        for device in try await reader.devices() { if let report = try await reader.report(of: device.id) { reports.append(report) } }
+        let reports = try await reader.reports()
         return reports.isEmpty || reports.contains { $0.release != nil }
     }
 

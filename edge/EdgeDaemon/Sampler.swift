@@ -116,7 +116,7 @@ struct Sampler: Service {
         return Reading(
             takenAt: sample.takenAt ?? stamp.takenAt, humidityMpct: sample.humidityMpct, temperatureMc: sample.temperatureMc,
             pressurePa: sample.pressurePa, flags: sample.flags, clock: stamp.quality, boot: isRecorded ? 0 : boot,
-            boottimeMs: isRecorded ? 0 : stamp.boottimeMs)
+            boottimeMs: stamp.boottimeMs)
     }
 
     /// Waits where the store is behind: a recording is read faster than a disk writes, and nothing it gave may be dropped.
