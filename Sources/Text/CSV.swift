@@ -66,10 +66,15 @@ package struct SeriesCSV: Sendable {
         }
         guard let time = names.firstIndex(of: "time"), let humidity = names.firstIndex(of: "humidity_pct") else {
             let found = WordList.text(names.map { "«\(PrintableText.line($0, limit: 40))»" })
-            let hint = names.count == 1 && (header.contains(";") || header.contains("\t")) ? "; fields are separated by commas" : ""
+            let isUTF16 = header.utf8.contains(0)
+            let isOtherSeparator = names.count == 1 && (header.contains(";") || header.contains("\t"))
+            let hint = isUTF16 ? "; the file seems to be UTF-16: save it as UTF-8" : isOtherSeparator ? "; fields are separated by commas" : ""
             throw Malformed(
                 line: 1,
                 problem: "expected a header with time and humidity_pct, such as time,humidity_pct,temperature_c; it has \(found)\(hint)")
+        }
+        for name in ["time", "humidity_pct", "temperature_c"] where names.count(where: { $0 == name }) > 1 {
+            throw Malformed(line: 1, problem: "the header names \(name) twice: which one is meant?")
         }
         self.time = time
         self.humidity = humidity

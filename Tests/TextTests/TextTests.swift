@@ -57,6 +57,14 @@ import Text
         #expect(error?.description.contains(words) == true)
     }
 
+    @Test(arguments: [
+        ("time,humidity_pct,humidity_pct", "humidity_pct twice"), ("t\0i\0m\0e\0", "UTF-16"), ("time;humidity_pct", "separated by commas"),
+    ])
+    func `a header that cannot be meant is refused with what is wrong`(header: String, words: String) {
+        let error = #expect(throws: SeriesCSV.Malformed.self) { try SeriesCSV(header: header) }
+        #expect(error?.description.contains(words) == true, "\(String(describing: error))")
+    }
+
     @Test func `a file without the columns is refused with an example`() {
         let error = #expect(throws: SeriesCSV.Malformed.self) { try SeriesCSV(header: "date,rh") }
         #expect(error?.description.contains("time,humidity_pct,temperature_c") == true)
