@@ -1,7 +1,6 @@
 import Foundation
 import HTTPClient
 import Measures
-import SQLite
 import Testing
 import Wire
 
@@ -269,10 +268,8 @@ import Wire
         _ = try await seen("readings after it") { try await cloud.metric("vaho_readings_total") >= before + 3 ? true : nil }
         edge.signal(SIGTERM)
         #expect(try await edge.exitCode() == 0)
-        let database = try Connection(path: "\(cloud.folder)/lab/state/readings.sqlite", access: .readOnly)
-        var select = try database.prepare("SELECT taken_at_ms FROM reading ORDER BY key")
-        var times: [Int64] = []
-        while try select.step() { times.append(select.integer(0)) }
+        let times = try RunningProgram.sqlite("\(cloud.folder)/lab/state/readings.sqlite", "SELECT taken_at_ms FROM reading ORDER BY key")
+            .split(separator: "\n").compactMap { Int64($0) }
         let apart = zip(times.dropFirst(), times).map { $0 - $1 }
         #expect(apart.allSatisfy { $0 > 800 } && apart.filter { $0 > 4_000 }.count == 1, "\(apart)")
         _ = try await cloud.stop()

@@ -1,0 +1,73 @@
+import Foundation
+import HTTPServer
+import Synchronization
+import Testing
+import Wire
+
+/// A cloud that lies, in place of the real one: it harms neither the edge's store nor the terminal of who looks at it.
+@Suite(.serialized) struct HostileCloudTests {
+    private let folder = FileManager.default.temporaryDirectory.path + "/vaho-liar-\(UInt64.random(in: 0...(.max)))"
+
+    private func server(_ handler: @escaping HTTPServer.Handler) throws -> HTTPServer {
+        let limits = HTTPLimits(bodyBytes: Batch.byteLimit, connections: 16, threads: 1)
+        return try HTTPServer(
+            address: "127.0.0.1", port: 0, limits: limits, refused: { status, _ in HTTPResponse(status: status) }, handler: handler)
+    }
+
+    private func environment(_ server: HTTPServer) throws -> [String: String] {
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try "secret\r\n".write(toFile: folder + "/token", atomically: true, encoding: .utf8)
+        return [
+            "VAHO_DEVICE_ID": "lab", "VAHO_STATE_DIR": folder + "/state", "VAHO_LISTEN": "off", "VAHO_TOKEN_FILE": folder + "/token",
+            "VAHO_CLOUD_URL": "http://127.0.0.1:\(server.port)", "VAHO_SYNC_PERIOD_SECONDS": "1", "VAHO_BACKOFF_SECONDS": "1",
+            "VAHO_SAMPLE_PERIOD_SECONDS": "1", "VAHO_SENSOR_ROOM": "simulated",
+        ]
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `what it says reaches log and terminal as escapes`() async throws {
+        let detail = #"x\u001b[2J\u001b]0;owned\u0007\n<0>kernel: forged\r"#
+        let liar = try server { _ in
+            HTTPResponse(
+                status: 503, headers: [("Content-Type", "application/problem+json")], body: Array(#"{"status":503,"detail":"\#(detail)"}"#.utf8))
+        }
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let environment = try environment(liar)
+        let edge = try RunningProgram("vaho-edge", ["run"], environment: environment, folder: folder)
+        let status = try await seen("the refusal in the status") { () -> String? in
+            let output = try RunningProgram.run("vaho-edge", ["status"], environment: environment).output
+            return output.contains("kernel: forged") ? output : nil
+        }
+        let enrolled = try RunningProgram.run("vaho-edge", ["enrol", "http://127.0.0.1:\(liar.port)", "CODE"], environment: environment)
+        for text in [status, edge.log, enrolled.errors] {
+            #expect(text.contains("kernel: forged") && !text.contains("\u{1B}") && !text.contains("\u{7}"))
+            #expect(!text.split(whereSeparator: \.isNewline).contains { $0.hasPrefix("<0>kernel") })
+        }
+        edge.signal(SIGTERM)
+        #expect(try await edge.exitCode() == 0)
+        await liar.stop()
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a conflict for every batch makes pauses, not epochs without end, and loses nothing`() async throws {
+        let asked = Mutex(0)
+        let liar = try server { request in
+            asked.withLock { $0 += 1 }
+            guard let body = try? request.body(), let frame = try? BatchFrame(body) else { return HTTPResponse(status: 400) }
+            let answer = Answer(
+                epoch: frame.epoch, through: 0, held: [], refused: [], conflicts: Array(frame.first...max(frame.first, frame.last)),
+                next: .init(afterMs: 0, maxReadings: 5_000, maxBytes: 1 << 20), release: nil)
+            return HTTPResponse(type: Answer.mediaType, body: answer.binary())
+        }
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let edge = try RunningProgram("vaho-edge", ["run"], environment: environment(liar), folder: folder)
+        _ = try await seen("three answers") { asked.withLock { $0 } >= 3 ? true : nil }
+        try await ContinuousClock().sleep(for: .seconds(5))
+        // Pauses of 1, 2, 4 s and chance; without them it would ask hundreds of times.
+        #expect(asked.withLock { $0 } <= 12)
+        edge.signal(SIGTERM)
+        #expect(try await edge.exitCode() == 0)
+        let store = folder + "/state/readings.sqlite"
+        #expect(try #require(Int(RunningProgram.sqlite(store, "SELECT count(*) FROM life"))) <= 13)
+        #expect(try #require(Int(RunningProgram.sqlite(store, "SELECT count(*) FROM reading"))) >= 5)
+        await liar.stop()
+    }
+}
