@@ -4,9 +4,22 @@ package enum URLText {
         let bytes = Array(url.utf8)
         var start = 0
         while start + 2 < bytes.count, bytes[start] != 58 || bytes[start + 1] != 47 || bytes[start + 2] != 47 { start += 1 }
-        guard start + 2 < bytes.count else { return url }
-        let authority = bytes[(start + 3)...].prefix { ![47, 63, 35].contains($0) }  // up to / ? #
+        guard start + 2 < bytes.count else {
+            // No address; what stands before an @ may be a password all the same.
+            return bytes.lastIndex(of: 64).map { String(decoding: bytes[($0 + 1)...], as: UTF8.self) } ?? url
+        }
+        let authority = bytes[(start + 3)...].prefix { !endsAuthority($0) }
         guard let at = authority.lastIndex(of: 64) else { return url }
         return String(decoding: bytes[..<(start + 3)] + bytes[(at + 1)...], as: UTF8.self)
     }
+
+    /// Host and port of an address, by which it is judged where a request goes: without user name and password; nil without a host.
+    package static func hostAndPort(_ url: String) -> String? {
+        let shown = Array(withoutCredentials(url).utf8)
+        guard let colon = shown.firstIndex(of: 58), shown[colon...].starts(with: "://".utf8) else { return nil }
+        let authority = shown[(colon + 3)...].prefix { !endsAuthority($0) }
+        return authority.isEmpty ? nil : String(decoding: authority, as: UTF8.self)
+    }
+
+    private static func endsAuthority(_ byte: UInt8) -> Bool { [47, 63, 35, 92].contains(byte) }  // / ? # \
 }

@@ -19,11 +19,19 @@ package struct SpikeFilter: Sendable {
     private var last: Reading?  // that was passed on unflagged
     private var held: [Reading] = []
 
+    package var isHolding: Bool { !held.isEmpty }
+    private static let mostHeld = 8
+
     package init() {}
 
     /// - Returns: the readings that are decided now, in their order.
     package mutating func take(_ reading: Reading) -> [Reading] {
-        guard let mpct = reading.humidityMpct, reading.flags.isDisjoint(with: [.impossible, .cached]) else { return flush() + [reading] }
+        guard let mpct = SpikeFilter.usable(reading) else {
+            // It tells nothing of the one that is held back, which waits on.
+            guard isHolding, held.count < SpikeFilter.mostHeld else { return flush() + [reading] }
+            held.append(reading)
+            return []
+        }
         guard let last, let before = last.humidityMpct, reading.takenAt > last.takenAt,
             reading.takenAt - (held.last ?? last).takenAt <= SpikeFilter.longestSpacing
         else {
@@ -54,15 +62,19 @@ package struct SpikeFilter: Sendable {
     /// Passes on what is held back, as it was.
     package mutating func flush() -> [Reading] {
         defer { held = [] }
-        if let newest = held.last { last = newest }
+        if let newest = held.last(where: { SpikeFilter.usable($0) != nil }) { last = newest }
         return held
     }
 
     private static func step(_ a: Int32, _ b: Int32) -> Int32 { Int32(clamping: abs(Int64(a) - Int64(b))) }
 
+    private static func usable(_ reading: Reading) -> Int32? {
+        reading.flags.isDisjoint(with: [.impossible, .cached]) ? reading.humidityMpct : nil
+    }
+
     private static func flagged(_ reading: Reading) -> Reading {
         var reading = reading
-        reading.flags.insert(.spike)
+        if usable(reading) != nil { reading.flags.insert(.spike) }
         return reading
     }
 }

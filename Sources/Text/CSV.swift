@@ -95,7 +95,7 @@ package struct SeriesCSV: Sendable {
         guard fields.count > max(time, humidity) else {
             throw Malformed(line: line, problem: "expected at least \(max(time, humidity) + 1) fields, \(fields.count) came")
         }
-        guard fields.count <= count else {
+        guard fields.dropFirst(count).allSatisfy(\.isEmpty) else {
             throw Malformed(
                 line: line, problem: "\(fields.count) fields came, the header has \(count): numbers need a decimal point, for commas separate fields")
         }

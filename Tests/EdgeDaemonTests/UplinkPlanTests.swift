@@ -123,19 +123,28 @@ import Wire
         let at = Answer.Next(afterMs: 0, maxReadings: 700, maxBytes: 1 << 20)
         func pause() -> UplinkPlan.Step { plan.next(lives: [life(last: 9)]) }
         var pauses: [UplinkPlan.Step] = []
-        for _ in 0..<10 {
+        for number in 1...10 as ClosedRange<Int64> {
             plan.settled(at, backlog: 1)
-            plan.setBack(chance: 0)
+            plan.setBack(life: number, chance: 0)
             pauses.append(pause())
         }
         #expect(pauses.prefix(4) == [.wait(.seconds(5)), .wait(.seconds(10)), .wait(.seconds(20)), .wait(.seconds(40))])
         #expect(pauses.last == .wait(.seconds(900)))
-        // An ordinary answer between two of them changes little: a cloud that alternates gains nothing.
-        plan.settled(at, backlog: 1)
-        plan.setBack(chance: 0)
-        #expect(pause() == .wait(.seconds(900)))
+        // Ordinary answers between two of them change nothing while there is more to send: a cloud that alternates gains nothing.
         for _ in 0..<300 { plan.settled(at, backlog: 1) }
-        plan.setBack(chance: 0)
+        plan.setBack(life: 11, chance: 0)
+        #expect(pause() == .wait(.seconds(900)))
+        // More rows of the same life: a store that was restored has as many as it has.
+        plan.settled(at, backlog: 1)
+        plan.setBack(life: 11, chance: 0)
+        #expect(pause() == .wait(.seconds(60)))
+        // Nor does a failure right after it shorten the pause.
+        plan.setBack(life: 12, chance: 0)
+        plan.failed(retryAfter: nil, chance: 0)
+        #expect(pause() == .wait(.seconds(900)))
+        for _ in 0..<300 { plan.settled(at, backlog: 0) }
+        _ = pause()
+        plan.setBack(life: 13, chance: 0)
         #expect(pause() == .wait(.seconds(5)))
     }
 

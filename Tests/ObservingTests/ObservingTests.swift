@@ -173,6 +173,18 @@ private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 
         #expect(found.spikes == [])
     }
 
+    @Test func `an impossible value beside a spike tells nothing of it, and keeps its place`() {
+        var filter = SpikeFilter()
+        let said: [(Int32, ReadingFlags)] = [(45_000, []), (0, []), (250_000, .impossible), (45_100, [])]
+        var passed: [Reading] = []
+        for (place, (mpct, flags)) in said.enumerated() {
+            passed += filter.take(Reading(takenAt: Instant(ms: start + Int64(place) * 60_000), humidityMpct: mpct, flags: flags))
+            #expect(filter.isHolding == [1, 2].contains(place))
+        }
+        #expect(passed.map(\.humidityMpct) == said.map(\.0))
+        #expect(passed.map(\.flags) == [[], .spike, .impossible, []])
+    }
+
     @Test func `readings far apart say nothing of each other`() {
         #expect(filtered([50, 90, 50], every: 600).spikes == [])
     }

@@ -36,6 +36,10 @@ import Testing
         #expect(error?.description.contains("decimal point") == true)
     }
 
+    @Test func `a number before the first name is a time or a counter, and is passed over`() throws {
+        #expect(try SpokenReading.sample("1767225600 humidity_pct=45.2 temperature_c=21") == Sample(humidityMpct: 45_200, temperatureMc: 21_000))
+    }
+
     @Test func `an impossible humidity is kept and flagged`() throws {
         #expect(try SpokenReading.sample("250") == Sample(humidityMpct: 250_000, flags: .impossible))
     }

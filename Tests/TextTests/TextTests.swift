@@ -49,6 +49,12 @@ import Text
         #expect(row == SeriesCSV.Row(takenAtMs: 1_795_234_200_000, humidityPct: 45.5, temperatureC: nil))
     }
 
+    @Test func `empty fields after the last column are passed over, others are not`() throws {
+        let format = try SeriesCSV(header: "time,humidity_pct")
+        #expect(try format.row("2026-11-21T04:10:00Z,45.2,,", line: 2).humidityPct == 45.2)
+        #expect(throws: SeriesCSV.Malformed.self) { try format.row("2026-11-21T04:10:00Z,45,2", line: 3) }
+    }
+
     @Test(arguments: [("2026-11-21T04:10:00Z", "2 fields"), ("yesterday,45", "time «yesterday»"), ("2026-11-21T04:10:00Z,nan", "humidity_pct «nan»")])
     func `a malformed line says which line and what was wrong`(line: String, words: String) throws {
         let format = try SeriesCSV(header: "time,humidity_pct")

@@ -163,7 +163,7 @@ extension PlainReadings.One {
         }
         var humidity: Int32?
         if let humidity_pct {
-            guard let mpct = whole(humidity_pct, 1_000) else { throw malformed("humidity_pct", "humidity_pct: \(humidity_pct) fits nowhere") }
+            guard let mpct = whole(humidity_pct, 1_000) else { throw malformed("humidity_pct", "humidity_pct: \(humidity_pct) is out of range") }
             humidity = mpct
         }
         // What stands beside the humidity must not cost it.
@@ -171,7 +171,7 @@ extension PlainReadings.One {
         func beside(_ value: Double?, _ factor: Double, _ field: String) -> Int32? {
             guard let value else { return nil }
             if let fits = whole(value, factor) { return fits }
-            ignored.append("\(field): \(value) fits nowhere")
+            ignored.append("\(field): \(value) is out of range")
             return nil
         }
         let temperature = beside(temperature_c, 1_000, "temperature_c")

@@ -20,6 +20,7 @@ package struct SeriesFolder: Sendable {
             while let line = try lines.next() {
                 guard !line.isEmpty else { continue }
                 let row = try format.row(line, line: lines.line)
+                if let remark = row.remark { throw BacktestFault("\(path): \(remark)") }
                 guard let humidity = row.humidityPct else { continue }
                 if let last = observations.last, last.validAt.ms >= row.takenAtMs {
                     throw BacktestFault("\(path): line \(lines.line): the time is not after the line's before")

@@ -44,6 +44,7 @@ package struct EdgeDaemon {
 
         let inbox = Inbox<Sampler.Arrival>(limit: 10_000)
         let newest = NewestForecasts()
+        let held = HeldReadings()
         var http = HTTPClient.Settings(userAgent: "vaho-edge/\(EdgeVersion.text)")
         http.certificateAuthorities = settings.certificateAuthorities
         var targets: [AlarmDelivery.Target] = []
@@ -55,6 +56,7 @@ package struct EdgeDaemon {
             log: log.component("rules"))
         let forecasts = ForecastService(
             store: store, inbox: inbox, clock: clock, intake: intake, newest: newest, boot: host.boot, commitPeriod: settings.commitPeriod,
+            held: held,
             seen: settings.rules.isEmpty ? nil : rules.inbox,
             log: log.component("forecast"))
         var services: [any Service] = [
@@ -83,7 +85,7 @@ package struct EdgeDaemon {
             services.append(
                 Sampler(
                     name: configured.name, sensor: sensor, period: settings.samplePeriod, clock: clock, boot: host.boot, store: store,
-                    inbox: inbox, outage: wasFailing ? Outage(goingOnSince: newestAt) : Outage(), log: log.component("sampler")))
+                    inbox: inbox, held: held, outage: wasFailing ? Outage(goingOnSince: newestAt) : Outage(), log: log.component("sampler")))
         }
         if let endpoint = settings.listen {
             services.append(

@@ -191,10 +191,10 @@ package struct EdgeSettings: Sendable {
     /// What is wrong with a cloud's address, if anything.
     package static func problem(ofCloud url: String, isPlainAllowed: Bool) -> String? {
         let isPlain = url.hasPrefix("http://")
-        let host = String(url.dropFirst(isPlain ? 7 : 8).prefix { $0 != "/" })
         let shown = URLText.withoutCredentials(url)
-        if !isPlain, !url.hasPrefix("https://") || host.isEmpty { return "\(shown): expected https://HOST[:PORT], or http:// to loopback" }
-        let authority = host.lastIndex(of: "@").map { String(host[host.index(after: $0)...]) } ?? host
+        guard isPlain || url.hasPrefix("https://"), let authority = URLText.hostAndPort(url) else {
+            return "\(shown): expected https://HOST[:PORT], or http:// to loopback"
+        }
         guard isPlain, !isPlainAllowed, !isLoopback(authority) else { return nil }
         return "\(shown): without TLS only to loopback; use https://, or set VAHO_PLAIN_HTTP=anywhere"
     }

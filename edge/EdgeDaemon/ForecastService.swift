@@ -13,6 +13,7 @@ actor ForecastService: Service {
     private let intake: ModelIntake
     private let boot: UInt32
     private let commitPeriod: Duration
+    private let held: HeldReadings
     private let log: Log
     private let newest: NewestForecasts
     private let seen: Inbox<RuleWatch.Seen>?
@@ -40,7 +41,7 @@ actor ForecastService: Service {
 
     init(
         store: ReadingStore, inbox: Inbox<Sampler.Arrival>, clock: LabelClock, intake: ModelIntake, newest: NewestForecasts, boot: UInt32,
-        commitPeriod: Duration, seen: Inbox<RuleWatch.Seen>? = nil, log: Log
+        commitPeriod: Duration, held: HeldReadings = HeldReadings(), seen: Inbox<RuleWatch.Seen>? = nil, log: Log
     ) {
         self.store = store
         self.inbox = inbox
@@ -50,6 +51,7 @@ actor ForecastService: Service {
         self.seen = seen
         self.boot = boot
         self.commitPeriod = commitPeriod
+        self.held = held
         self.log = log
     }
 
@@ -295,7 +297,7 @@ actor ForecastService: Service {
             // In a replay the clock runs ahead of the rows on their way: there the next row closes a bin.
             if beat % 20 == 0, !clock.isReplay {
                 let now = clock.now
-                for sensor in sensors.keys {
+                for sensor in sensors.keys where !held.isHeld(sensor) {
                     if let result = sensors[sensor]?.tick(now, grace: commitPeriod + .seconds(60)) {
                         add(result, of: sensor)
                     }

@@ -115,10 +115,10 @@ package actor ModelIntake {
         return failed.map { now() >= ($0.name == name ? $0.again : $0.other) } ?? true
     }
 
-    /// The same release is fetched again later each time: after 1 min, doubling to 6 h. Another one is not fetched within a minute.
+    /// The same release is fetched again later each time: after 1 min, doubling to 1 h. Another one is not fetched within a minute.
     package func couldNotFetch(_ name: ReleaseName?) {
         failures = failed?.name == name ? failures + 1 : 1
-        let pause = min(.seconds(6 * 3_600), .seconds(60) * (1 << min(failures - 1, 10)))
+        let pause = min(.seconds(3_600), .seconds(60) * (1 << min(failures - 1, 10)))
         failed = (name, now() + pause, now() + .seconds(60))
     }
 

@@ -21,6 +21,7 @@ struct Sampler: Service {
     let boot: UInt32
     let store: ReadingStore
     let inbox: Inbox<Arrival>
+    let held: HeldReadings
     let outage: Outage  // that the last run ended in
     let log: Log
 
@@ -43,6 +44,7 @@ struct Sampler: Service {
         var schedule = SamplingSchedule(period: period, now: .now)
         while !Task.isCancelled {
             let askedAt = ContinuousClock.now
+            state.askedBoottimeMs = BootTime.nowMs
             var failedPause: Duration?
             do {
                 guard let sample = try await asking.read(within: sensor.identity.patience) else { return try await end(&state) }
@@ -66,7 +68,7 @@ struct Sampler: Service {
 
     /// Nothing more comes from this sensor; the others go on.
     private func end(_ state: inout SamplingState) async throws {
-        for reading in state.spikes.flush() { await put(.reading(ReadingStore.Taken(sensor: name, reading: reading))) }
+        await release(&state)
         log(.info, "recording ended", ["sensor": name])
         if let hole = state.outage.end(name, at: state.outage.lastAt ?? clock.now) { await put(.hole(hole)) }
         if sensor.identity.pace == .recorded { clock.recordingEnded() }
@@ -74,8 +76,14 @@ struct Sampler: Service {
     }
 
     private func failed(_ error: any Error, _ state: inout SamplingState) async {
-        guard state.outage.failed(at: clock.now) else { return }
-        log(.warning, "sensor cannot be read", ["sensor": name, "error": "\(error)"])
+        let begins = state.outage.failed(at: clock.now)
+        if (error as? SensorError)?.isFinal == true {
+            log(.error, "sensor is not read any more", ["sensor": name, "error": "\(error)"])
+        } else if begins {
+            log(.warning, "sensor cannot be read", ["sensor": name, "error": "\(error)"])
+        }
+        guard begins else { return }
+        await release(&state)
         try? await store.setState("failing", of: name)
     }
 
@@ -98,15 +106,22 @@ struct Sampler: Service {
         }
         if state.impossible.begins(reading.flags.contains(.impossible)) {
             log(
-                .warning, "sensor says impossible values: stored, not observed",
+                .warning, "impossible humidity: stored, observed only where a calibration corrects it",
                 ["sensor": name, "humidity_pct": NumberText.thousandths(Int64(reading.humidityMpct ?? 0))])
         }
         if state.remarks.begins(sample.remark != nil) {
-            log(.warning, "sensor's line taken in part", ["sensor": name, "left_out": sample.remark ?? ""])
+            log(.warning, "temperature or pressure left out, humidity kept", ["sensor": name, "left_out": sample.remark ?? ""])
         }
         for decided in state.spikes.take(reading) { await put(.reading(ReadingStore.Taken(sensor: name, reading: decided))) }
+        held.set(name, isHeld: state.spikes.isHolding)
         state.outage.lastAt = reading.takenAt
         state.lastBoottimeMs = BootTime.nowMs
+    }
+
+    /// Stores a reading that is held back: no next one will tell whether it is a spike.
+    private func release(_ state: inout SamplingState) async {
+        for reading in state.spikes.flush() { await put(.reading(ReadingStore.Taken(sensor: name, reading: reading))) }
+        held.set(name, isHeld: false)
     }
 
     private func stamped(_ sample: Sample) -> Reading {
@@ -136,14 +151,15 @@ private struct SamplingState {
     var spikes = SpikeFilter()
     var impossible = Spell()
     var remarks = Spell()
-    var lastBoottimeMs: Int64?  // since the host's start, suspend included
+    var askedBoottimeMs: Int64 = 0  // when the sensor was asked: since the host's start, suspend included
+    var lastBoottimeMs: Int64?  // when it had answered before that
 
     init(outage: Outage) { self.outage = outage }
 
     /// The hole that lies before a reading where nobody has asked for several periods.
     func gap(before reading: Reading, period: Duration, _ sensor: SensorName) -> Hole? {
         guard let lastBoottimeMs, let lastAt = outage.lastAt else { return nil }
-        let passed = BootTime.nowMs - lastBoottimeMs
+        let passed = askedBoottimeMs - lastBoottimeMs
         guard passed > 3 * period.ms else { return nil }
         return Hole(
             sensor: sensor, reason: .notSampled, from: min(lastAt, reading.takenAt), to: max(lastAt, reading.takenAt),

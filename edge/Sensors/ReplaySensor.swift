@@ -64,7 +64,7 @@ package actor ReplaySensor: Sensor {
             guard row.humidityPct != nil || row.temperatureC != nil else { continue }
             let humidity = row.humidityPct.flatMap(Milli.whole)
             guard humidity != nil || row.humidityPct == nil else {
-                throw SensorError("\(lines.path): line \(entry.line): a humidity of \(row.humidityPct ?? 0) % fits nowhere")
+                throw SensorError("\(lines.path): line \(entry.line): a humidity of \(row.humidityPct ?? 0) % is out of range")
             }
             var flags: ReadingFlags = .replayed
             if let humidity, QualityControl.isImpossible(humidityMpct: humidity) { flags.insert(.impossible) }
@@ -156,7 +156,8 @@ package actor ReplaySensor: Sensor {
                 if Instant.valid.contains(takenAt) { times.append(takenAt) }
             } catch { problem = problem ?? error }
         }
-        guard let first = times.min() else {
+        // A single row of 1970 among later ones is a logger's reset, not the beginning.
+        guard let first = times.filter({ $0 >= Instant.earliestPlausible }).min() ?? times.min() else {
             throw SensorError(problem.map { "\(path): \($0)" } ?? "\(path) has no row with a time")
         }
         return (first, TimeGrid(takenAt: times.prefix(200)).step)

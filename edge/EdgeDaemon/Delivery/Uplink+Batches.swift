@@ -98,7 +98,7 @@ extension Uplink {
         log(.debug, "batch delivered", ["batch": batch.name, "through": answer.through, "backlog": backlog])
         await note("delivering")
         plan.settled(answer.next, backlog: backlog)
-        if settlement != .settled { plan.setBack(chance: Double.random(in: 0...1)) }
+        if settlement != .settled { plan.setBack(life: life, chance: Double.random(in: 0...1)) }
         if answer.wantsNewToken { try await renewToken() }
         if let release = answer.release, await intake.wants(release) { await fetch(release) }
     }

@@ -18,8 +18,9 @@ package struct UplinkPlan: Sendable {
     private let firstBackoff: Duration
     private var pause: Duration
     private var failures = 0
-    private var setbacks = 0  // answers that undid what others had done
-    private var calmAnswers = 0  // since the last of them
+    private var setbacks = 0  // answers that forced rows to be sent again, not yet made up for
+    private var lifeOfSetback: Int64?  // that the last of them was about
+    private var calmAnswers = 0  // since then, with nothing left to send
     private var limit = UplinkPlan.mostRows
     package private(set) var byteLimit = Batch.byteLimit  // of a batch before it is packed
     package private(set) var packs = false  // this cloud has said that it takes packed bodies
@@ -95,7 +96,7 @@ package struct UplinkPlan: Sendable {
     /// - Parameter backlog: rows still to send.
     package mutating func settled(_ next: Answer.Next, backlog: Int64) {
         failures = 0
-        calmAnswers += 1
+        if backlog == 0 { calmAnswers += 1 }
         if calmAnswers >= UplinkPlan.calm { (setbacks, calmAnswers) = (max(0, setbacks - 1), 0) }
         // After a refusal larger batches are tried again step by step.
         limit = max(1, min(UplinkPlan.mostRows, Int(clamping: next.maxReadings), limit * 2))
@@ -114,20 +115,25 @@ package struct UplinkPlan: Sendable {
     package mutating func failed(retryAfter: Duration?, chance: Double, isFinal: Bool = false) {
         failures += 1
         hasReported = false
-        // However long the cloud asks to wait, it is asked again within a quarter of an hour: nobody else could end the wait.
+        // However long the cloud asks to wait, it is asked again after the longest pause: nobody else could end the wait.
         let asked = min(UplinkPlan.longestBackoff, retryAfter ?? .zero)
-        pause = UplinkPlan.spread(max(isFinal ? UplinkPlan.longestBackoff : backoff(failures), asked), chance)
+        pause = max(pause, UplinkPlan.spread(max(isFinal ? UplinkPlan.longestBackoff : backoff(failures), asked), chance))
     }
 
-    /// An answer that undid progress: rows need another epoch, or are to be sent again. Right once; a cloud that says so each time must
-    /// not make this device write epochs without end, so it backs off like a failure. Ordinary answers make up for it slowly.
-    package mutating func setBack(chance: Double) {
+    /// An answer that forces a new epoch or a resend. One is normal. If they repeat, the device backs off as after failures, so that
+    /// no cloud makes it create epochs without limit; 20 answers with nothing left to send make up for one.
+    ///
+    /// A store that was restored from an older copy has many rows of one life in conflict, a batch after the other: they are as many
+    /// as it has, so the pauses end at a minute.
+    package mutating func setBack(life: Int64, chance: Double) {
         setbacks += 1
         calmAnswers = 0
-        pause = max(pause, UplinkPlan.spread(backoff(setbacks), chance))
+        let longest: Duration = lifeOfSetback == life ? .seconds(60) : UplinkPlan.longestBackoff
+        lifeOfSetback = life
+        pause = max(pause, UplinkPlan.spread(min(longest, backoff(setbacks)), chance))
     }
 
-    private static let calm = 20
+    private static let calm = 20  // answers
 
     private func backoff(_ times: Int) -> Duration { min(UplinkPlan.longestBackoff, firstBackoff * (1 << min(times - 1, 12))) }
 

@@ -20,8 +20,8 @@ extension ReadingStore {
         try dropEmptyLives()
     }
 
-    /// A cloud that finds conflicts without end would make lives without end. Of those that hold no rows any more nothing is to be
-    /// sent; only their number stays taken, for the next one is higher.
+    /// A cloud that always answers `conflict` would make the store create lives without limit. Beyond 64 the oldest ones without rows
+    /// are deleted. Their numbers are not used again: a new life gets a higher number than the newest.
     private func dropEmptyLives() throws {
         var surplus = lives.count - Self.mostLives
         for life in lives.dropLast() where surplus > 0 {
@@ -35,6 +35,10 @@ extension ReadingStore {
             try copy.bind("life:\(life.number)", at: 1)
             try copy.run()
             lives.removeAll { $0.number == life.number }
+            // Totals go on with the newest.
+            lives[lives.count - 1].evicted += life.evicted
+            lives[lives.count - 1].refused += life.refused
+            try save(lives[lives.count - 1])
             surplus -= 1
         }
     }

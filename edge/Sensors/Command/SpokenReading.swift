@@ -36,12 +36,14 @@ struct SpokenReading {
 
     private static func named(_ line: some StringProtocol, _ shown: String) throws(SensorError) -> Said {
         var said = Said()
+        var isFirst = true
         for word in line.split(whereSeparator: { $0 == " " || $0 == "\t" || $0 == "," || $0 == "\r" }) {
             let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            defer { isFirst = false }
             guard parts.count == 2 else {
                 // 45,2 for 45.2: to pass over the 2 would make the value another one.
-                if NumberText.decimal(word) != nil {
-                    throw SensorError("«\(shown)»: «\(word)» stands between names: numbers need a decimal point, for commas separate")
+                if !isFirst, NumberText.decimal(word) != nil {
+                    throw SensorError("«\(shown)»: unexpected number «\(word)»: numbers need a decimal point, a comma separates values")
                 }
                 continue
             }
@@ -66,7 +68,7 @@ struct SpokenReading {
         text = PrintableText.line(trimmed, limit: 20)
         guard !trimmed.isEmpty else { return nil }
         if let value = NumberText.decimal(trimmed), range.contains(value) { return value }
-        leftOut.append("\(name) was expected, «\(text ?? "")» came")
+        leftOut.append("«\(text ?? "")» is not \(name)")
         return nil
     }
 

@@ -98,7 +98,7 @@ package actor KernelSensor: Sensor {
             throw SensorError("\(folder) says 0 % at -50 °C, which is how its driver says that it has none", isPassing: true)
         }
         if hasWrapped(humidity, &device) { flags.insert(.impossible) } else { device.last = humidity }
-        guard let mpct = Milli.whole(humidity / 1_000) else { throw SensorError("\(folder) says a humidity of \(humidity), which fits nowhere") }
+        guard let mpct = Milli.whole(humidity / 1_000) else { throw SensorError("\(folder) says a humidity of \(humidity), which is out of range") }
         let isClamped =
             device.traits.isCut ? mpct == 0 || mpct == 100_000 : device.traits.isLinear && QualityControl.isOverstepped(humidityMpct: mpct)
         if isClamped { flags.insert(.clamped) }
