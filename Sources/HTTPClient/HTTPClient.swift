@@ -14,7 +14,7 @@ package actor HTTPClient {
         package var certificateAuthorities: String?  // a PEM file in place of the system's
         package var connectTimeoutSeconds = 10
         package var stallSeconds = 20  // slower than 1 byte a second for so long: given up
-        /// A transfer may take so long, and a second more for each so many bytes that have gone or come: one that only drips ends.
+        /// A transfer may take so long, and a second more for each `leastBytesPerSecond` bytes that have gone or come; a slower one is ended.
         package var graceSeconds = 30
         package var leastBytesPerSecond = 1_024
         package var responseLimit = 1 << 20

@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// How many bytes of bodies may be in memory at once; those who are not known share a quarter of it.
+/// How many bytes of request bodies may be in memory at once. Clients without a valid token share a quarter of it.
 final class BodyBudget: Sendable {
     private let state = Mutex<(known: Int, unknown: Int)>((0, 0))
     private let limit: Int

@@ -3,8 +3,8 @@ internal import Synchronization
 
 /// Which connections there are, from where, and since when each waits for its peer.
 ///
-/// libmicrohttpd's own limits are on silence and on the number of connections: one byte now and then would keep a connection for
-/// ever, and once all are in use nobody else is let in.
+/// libmicrohttpd limits only silence and the number of connections: a client that sends a byte now and then would stay connected for
+/// ever, and once all connections are in use nobody else is let in.
 final class ConnectionTable: Sendable {
     private struct Entry {
         let descriptor: Int32
@@ -49,8 +49,8 @@ final class ConnectionTable: Sendable {
         }
     }
 
-    /// Cuts a sixteenth of the connections that wait for a request, or for a slow reader: those that have shown least, the longest
-    /// waiting first. Several at once, so that a flood of new connections does not look through all others each time.
+    /// Closes a sixteenth of the connections that wait for their client: those without a complete request first, then those without a
+    /// valid token, each longest wait first. Several at once, so that a flood of new connections does not look through all others each time.
     private func makeRoom(_ byName: inout [UInt: Entry]) {
         let waiting = byName.filter { $0.value.wait != .handler }
         let order = waiting.sorted { ($0.value.rank, $0.value.since) < ($1.value.rank, $1.value.since) }
@@ -106,7 +106,7 @@ final class ConnectionTable: Sendable {
         }
     }
 
-    /// Cuts the connection that has been taking its answer for longest, if that is some seconds: its share of the budget is wanted.
+    /// Closes the connection that has been reading its answer for longest, if that is some seconds, to free memory for other answers.
     func cutSlowestReader() {
         let limit = ContinuousClock.now - ConnectionTable.patience
         entries.withLock { entries in
@@ -115,6 +115,16 @@ final class ConnectionTable: Sendable {
             cmhd_cut(slowest.value.descriptor)
             entries.byName[slowest.key]?.wait = .handler
         }
+    }
+
+    /// Closes all connections, and returns when libmicrohttpd has let go of them, or after a while.
+    ///
+    /// libmicrohttpd 0.9.75 answers a malformed request that it is reading while it is stopped without a response, and crashes on that:
+    /// so it is stopped when nothing is left to read.
+    func close() async {
+        let end = ContinuousClock.now + .milliseconds(500)
+        entries.withLock { entries in for entry in entries.byName.values { cmhd_cut(entry.descriptor) } }
+        while !entries.withLock({ $0.byName.isEmpty }), .now < end { try? await Task.sleep(for: .milliseconds(1)) }
     }
 
     private static let patience: Duration = .seconds(5)

@@ -103,7 +103,7 @@ extension Exchange {
 
     private func unpacked(_ context: ServerContext) throws(BodyRefusal) -> [UInt8] {
         let expanded = try ContentCoding.expanded(body, headers["content-encoding"], context)
-        // What it grew by counts like what came.
+        // The bytes that unpacking added count against the budget too.
         let growth = expanded.count - body.count
         guard growth <= 0 || context.budget.reserve(growth, isKnown: isKnown) else { throw BodyRefusal(response: context.overBudget()) }
         reserved += max(0, growth)
@@ -136,7 +136,7 @@ let acceptRequest: MHD_AccessHandlerCallback = { contextPointer, connection, url
     return unsafe queue(response, of: exchange, on: connection, context)
 }
 
-/// Sees each request line before libmicrohttpd takes it apart: that one leaves a request with hundreds of parameters unanswered.
+/// Checks each request line before libmicrohttpd parses it, for libmicrohttpd never answers a request with hundreds of parameters.
 let requestLine: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<CChar>?, OpaquePointer?) -> UnsafeMutableRawPointer? = {
     contextPointer, uri, connection in
     guard let contextPointer = unsafe contextPointer, let uri = unsafe uri, let connection = unsafe connection else { return nil }

@@ -72,6 +72,7 @@ package struct HTTPServerError: Error, CustomStringConvertible {
         let listening = unsafe MHD_quiesce_daemon(daemon)
         await context.drained()
         await context.flushed()
+        await context.connections.close()
         unsafe MHD_stop_daemon(daemon)
         cmhd_close(listening)
     }

@@ -25,7 +25,7 @@ package struct HTTPRequest: Sendable {
         self.content = content
     }
 
-    /// The body, unpacked now: nobody has spent time on it before it is asked for.
+    /// The body. It is unpacked by the first call, so that a request that is refused by its headers costs nothing.
     /// - Throws: `BodyRefusal` where it is not what its headers say, or too large.
     package func body() throws(BodyRefusal) -> [UInt8] { try content() }
 }
@@ -74,7 +74,7 @@ package struct HTTPResponse: Sendable {
     var pointer: UnsafeRawPointer? { unsafe UnsafeRawPointer(memory.baseAddress) }
 }
 
-/// What the server does before a handler is asked, and what it keeps for those who read slowly.
+/// Limits of a server.
 package struct HTTPLimits: Sendable {
     package var bodyBytes: Int
     package var connections: UInt32  // when they are all in use, those that wait longest for a request give way
@@ -84,7 +84,7 @@ package struct HTTPLimits: Sendable {
     package var budgetBytes: Int  // of all bodies that are being received or handled; beyond it 503
     package var requestSeconds: Int  // for a request to come in whole, idle time before it included
     package var connectionsPerAddress: Int  // from other hosts; a proxy on this one has no limit of its own
-    package var queryParameters = 64  // beyond them 400
+    package var queryParameters = 64  // more give 400
     package var answerBytes: Int  // of all answers that are on their way; beyond it 503
     package var answerSeconds = 30  // for an answer to leave, and a second more for each `answerBytesPerSecond`
     package var answerBytesPerSecond = 16_384

@@ -47,7 +47,7 @@ final class ServerContext: Sendable {
         return response
     }
 
-    /// Answers past libmicrohttpd, and cuts the connection.
+    /// Writes the answer to the socket itself, not through libmicrohttpd, and closes the connection.
     @safe func refuseParameters(of connection: OpaquePointer) {
         var peer = [CChar](repeating: 0, count: 64)
         let descriptor = unsafe peer.withUnsafeMutableBufferPointer { unsafe cmhd_peer(connection, $0.baseAddress, UInt32($0.count)) }

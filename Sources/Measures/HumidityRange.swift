@@ -1,5 +1,5 @@
-/// What a sensor may say of air that has 0 to 100 %, in thousandths of a percent. Beyond it a value is impossible: it is stored, and
-/// never observed.
+/// The values of a sensor that are accepted for air, which has 0 to 100 %; in thousandths of a percent. A value beyond them is
+/// impossible: it is stored, and never observed.
 package enum HumidityRange {
     /// Capacitive parts say up to 104 % for days in saturated air, by their own data sheets; some err a little more.
     package static let plausible: ClosedRange<Int32> = -1_000...110_000

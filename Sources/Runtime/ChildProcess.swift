@@ -91,8 +91,8 @@ package final class ChildProcess: Sendable {
         }
     }
 
-    /// Ends what has left the process group (setsid, a daemon): it still bears the mark. What it starts meanwhile bears it, too: looked for
-    /// again until none is found.
+    /// Ends children that have left the process group (setsid, a daemon), found by the mark in their environment. They may start others
+    /// meanwhile, so the search is repeated until none is found.
     private func killStrays() {
         let line = Array("\(ChildProcess.markName)=\(mark)".utf8)
         for _ in 0..<5 {

@@ -5,9 +5,9 @@ internal import Synchronization
 package enum FileModes {
     private static let inherited = Mutex<mode_t?>(nil)
 
-    /// Others than the user and the group get nothing from here on. Once, at the start.
+    /// From now on new files are closed to all but their user and group. Called once, at the start.
     package static func keepPrivate() { inherited.withLock { $0 = $0 ?? umask(0o027) } }
 
-    /// For commands of the user's, which make their own files: the umask that the program was started with, in octal.
+    /// For commands that the user has configured, which make files of their own: the umask that the program was started with, in octal.
     static var forCommands: String? { inherited.withLock { $0.map { String($0, radix: 8) } } }
 }

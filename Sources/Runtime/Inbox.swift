@@ -5,7 +5,7 @@ package final class Inbox<Element: Sendable>: Sendable {
     private struct State {
         var elements: [Element] = []
         var isClosed = false
-        var producers = 0  // whose last words are waited for
+        var producers = 0  // that have joined and not left
         var waiter: CheckedContinuation<Void, Never>?
         var isOver: Bool { isClosed && producers == 0 }
     }
@@ -15,7 +15,7 @@ package final class Inbox<Element: Sendable>: Sendable {
 
     package init(limit: Int) { self.limit = limit }
 
-    /// - Returns: false when it is full or closed; the element was not taken.
+    /// - Returns: false when it is full, or closed with no producer left; the element was not taken.
     package func put(_ element: Element) -> Bool {
         let (taken, waiter) = state.withLock { state -> (Bool, CheckedContinuation<Void, Never>?) in
             guard !state.isOver, state.elements.count < limit else { return (false, nil) }
@@ -26,7 +26,7 @@ package final class Inbox<Element: Sendable>: Sendable {
         return taken
     }
 
-    /// Announces one that puts elements until it leaves: a closed inbox still takes what it has.
+    /// Registers a producer. A closed inbox takes elements until every registered producer has left.
     package func join() { state.withLock { $0.producers += 1 } }
 
     package func leave() {
@@ -70,7 +70,7 @@ package final class Inbox<Element: Sendable>: Sendable {
         }
     }
 
-    /// Takes nothing more, but from producers that have joined; what is there can still be taken.
+    /// Takes nothing more once no registered producer is left; what is there can still be taken.
     package func close() {
         let waiter = state.withLock { state in
             state.isClosed = true

@@ -206,6 +206,19 @@ import Testing
         await server.stop()
     }
 
+    /// libmicrohttpd crashes when it is stopped while it finds out that a request is malformed.
+    @Test(.timeLimit(.minutes(1))) func `a server that is stopped under a flood of malformed requests ends in order`() async throws {
+        let query = (0..<900).map { "a\($0)=1" }.joined(separator: "&")
+        for _ in 0..<40 {
+            let server = try server { _ in HTTPResponse(status: 200) }
+            let sockets = (0..<20).map { _ in connected(server.port) }
+            for socket in sockets { say("GET /?\(query) HTTP/1.1\r\nHost: x\r\n\r\n", to: socket) }
+            if let first = sockets.first { _ = heard(first) }
+            await server.stop()
+            for socket in sockets { close(socket) }
+        }
+    }
+
     @Test(.timeLimit(.minutes(1))) func `idle connections give way when all are in use, and a client that works keeps its own`() async throws {
         var limits = HTTPLimits(bodyBytes: 1_000, connections: 32)
         limits.connectionsPerAddress = 1

@@ -11,8 +11,8 @@ internal import Wire
 /// The cloud's HTTP face: what devices send, what people see.
 package final class CloudAPI: Service {
     let archive: Archive
-    let reader: Archive  // for people's questions
-    let gate: Archive  // for tokens: devices do not wait for people's questions
+    let reader: Archive  // read-only, for page and API
+    let gate: Archive  // read-only, for tokens: devices do not wait for queries of page and API
     let ingest: Ingest
     let space: StoreSpace
     let forecasts: FleetForecasts
@@ -23,14 +23,14 @@ package final class CloudAPI: Service {
     /// In milliseconds of the server's time: requests differ in cost by a factor of thousands.
     let deviceCost = RateLimit(
         perSecond: 250, burst: 2_000, detail: "this device's requests cost the server too much: it gets at most a quarter of a processor")
-    // Codes are short: they may not be tried out fast, and nobody who tries may lock the others out.
+    // Codes are short, so guesses are limited; by address, so that who guesses does not keep the others out.
     let enrolmentRate = RateLimit(perSecond: 1, burst: 20, detail: "too many enrolments at once from this address: try again in a moment")
     let allEnrolmentsRate = RateLimit(perSecond: 100, burst: 1_000, detail: "too many enrolments at once: try again in a moment")
-    /// One request of a device is under way at a time: what one sends on many connections does not come before the others.
+    /// At most one request of a device is under way, so that many connections do not bring it ahead of the others.
     let deviceTurns = FairTurns<Int64>(lanes: 1_024, perKey: 64, limit: 4_096)
     let decodingTurns = FairTurns<Int64>(lanes: 2, perKey: 64, limit: 4_096)
     let decoding = [ComputingThread(label: "decoding-1"), ComputingThread(label: "decoding-2")]
-    /// By address of who asks.
+    /// By the client's address.
     let readingTurns = FairTurns<String>(lanes: 1, perKey: 256, limit: 1_024)
     let forecastTurns = FairTurns<String>(lanes: 1, perKey: 16, limit: 64)
     let answers = SharedAnswers()
@@ -75,7 +75,7 @@ package final class CloudAPI: Service {
         await server.stop()
     }
 
-    /// What goes wrong, as the client is told.
+    /// The answer to a request that failed.
     private func problem(_ error: any Error) -> HTTPResponse {
         func later(_ status: Int, _ detail: String, _ after: Duration) -> HTTPResponse {
             var response = FaceResponse.problem(status, detail)

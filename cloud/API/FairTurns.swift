@@ -3,7 +3,7 @@ internal import Synchronization
 /// Lets costly work begin in turns: each key has at most one piece under way, and keys that wait are served one after the other,
 /// however many pieces one of them has sent.
 final class FairTurns<Key: Hashable & Sendable>: Sendable {
-    /// The key, or all keys together, have as much waiting as they may.
+    /// The queue of this key, or of all keys together, is full.
     struct Full: Error {
         let isOfKey: Bool
     }
@@ -20,7 +20,7 @@ final class FairTurns<Key: Hashable & Sendable>: Sendable {
         var order: [Key] = []  // keys that wait, the next one first
         var count = 0
         var next = 0
-        var cancelled: Set<Int> = []  // before they waited
+        var cancelled: Set<Int> = []  // before they were queued
     }
 
     private let state: Mutex<State>

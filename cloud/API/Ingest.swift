@@ -47,7 +47,7 @@ package final class Ingest: Service {
             let waiting = await inbox.takeAll()
             guard !waiting.isEmpty else { throw CancellationError() }
             let started = ContinuousClock.now
-            // Bounded transactions: what comes behind a crowd is answered between them.
+            // Transactions are bounded, so that later batches do not wait for all earlier ones.
             for start in stride(from: 0, to: waiting.count, by: Ingest.together) {
                 await store(Array(waiting[start..<min(waiting.count, start + Ingest.together)]))
             }
@@ -64,7 +64,7 @@ package final class Ingest: Service {
             for (waiting, outcome) in zip(waiting, outcomes) { waiting.receipt.resume(with: outcome.mapError { $0 as any Error }) }
         } catch {
             // Nothing of them was stored. One of them may be the fault: each gets a transaction of its own.
-            log(.error, "batches not stored together", ["count": waiting.count, "error": "\(error)"])
+            log(.error, "group commit failed: each batch is tried by itself", ["count": waiting.count, "error": "\(error)"])
             for waiting in waiting { await storeAlone(waiting) }
         }
     }

@@ -2,7 +2,7 @@ package import Measures
 package import Wire
 
 /// Decides when a device with a backlog may send its next batch, so that devices which all come back at once share what the
-/// server can take. A value: what it was told of batches and their cost is all it knows.
+/// server can take. A value: it depends on nothing but the batches and costs it was told of.
 package struct IngestPace: Sendable {
     package static let batchReadings: Int64 = 5_000
     private static let share = 0.5  // of the server's time for backlogs

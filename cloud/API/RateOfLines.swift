@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Counts what a device causes again and again, so that it fills no log: a line at once, then one a minute with the sum since.
+/// Limits repeated log lines of a device: the first at once, then at most one a minute with the sum since.
 final class RateOfLines: Sendable {
     private struct Entry {
         var sum: Int

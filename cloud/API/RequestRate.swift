@@ -1,7 +1,7 @@
 package import Measures
 internal import Synchronization
 
-/// How much one may ask: so much at once, then a steady rate. A device that asks without end is refused; the others are not.
+/// A token bucket for each device or address: a burst, then a steady rate.
 package struct RequestRate: Sendable {
     private let perSecond: Double
     private let burst: Double
@@ -27,7 +27,7 @@ package struct RequestRate: Sendable {
         return isFree
     }
 
-    /// Counts a cost that is known only afterwards: what is left may fall below nothing.
+    /// Charges a cost that is known only afterwards; the balance may become negative.
     package mutating func charge(_ who: Int64, _ cost: Double, at now: Instant) {
         if buckets.count >= sweepAt {
             buckets = buckets.filter { left($0.key, at: now) < burst }
@@ -36,10 +36,10 @@ package struct RequestRate: Sendable {
         buckets[who] = (left(who, at: now) - cost, now)
     }
 
-    /// Until something may be asked again.
+    /// Time until the next request is allowed.
     package func wait(_ who: Int64, at now: Instant) -> Duration { until(1, who, now) }
 
-    /// How long a client should pause so that none of its requests is refused: until half of what it may ask at once is free again.
+    /// How long a client should pause so that none of its requests is refused: until half of the burst is available again.
     package func pause(_ who: Int64, at now: Instant) -> Duration { until(burst / 2, who, now) }
 
     private func until(_ wanted: Double, _ who: Int64, _ now: Instant) -> Duration {
@@ -57,7 +57,7 @@ final class RateLimit: Sendable {
     private let rate: Mutex<RequestRate>
     private let detail: String
 
-    /// - Parameter detail: what a client is told that asks too often.
+    /// - Parameter detail: the error text for a client over the limit.
     init(perSecond: Double, burst: Double, detail: String) {
         rate = Mutex(RequestRate(perSecond: perSecond, burst: burst))
         self.detail = detail

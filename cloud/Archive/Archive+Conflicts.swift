@@ -67,9 +67,9 @@ extension Archive {
 
     /// Those of the conflicting rows that the archive does not hold under another epoch either.
     ///
-    /// A store that was set back after it had sent rows under a new epoch sends them under the old one again. Such a row is the same
-    /// reading by sensor, start of the host and time since then, and it was sent lately: the newest batches are searched first, and
-    /// only so many. A row that is not found gets a new epoch from its device.
+    /// A device that was restored from an older copy may send rows under an old epoch that are stored under a newer one. They are the
+    /// same reading if sensor, boot and boot time are equal. They were sent lately, so a limited number of the newest batches is
+    /// searched. For a row that is not found the device begins a new epoch.
     func unknown(_ conflicts: [Int64], of batch: Batch, _ device: Int64) throws -> [Int64] {
         var unknown: [NamedReading: Int64] = [:]
         var others: [Int64] = []

@@ -7,8 +7,8 @@ internal import Wire
 
 /// Observations follow from the log, device by device: late data, corrected times, calibrations and new names included.
 ///
-/// A connection that only reads unpacks and sums a bounded part; one short transaction of the writer takes the sums over together
-/// with the state that they lead to. What the observations are is decided by the log alone: deriving all of it again gives the same.
+/// A read-only connection unpacks and sums a bounded part of the log; one short write transaction then saves the sums together with
+/// the new state of the derivation. What the observations are is decided by the log alone: deriving all of it again gives the same.
 extension Archive {
     /// What one step adds to the observations of some devices.
     package struct DerivationStep: Sendable {
@@ -139,7 +139,8 @@ extension Archive {
         return visited.readings
     }
 
-    /// Moves readings of batches that were derived already from what they were under the amendments of before to what they are now.
+    /// Derives readings again that were derived already: subtracts them as they were under the old amendments, and adds them as they are
+    /// under the present ones.
     private func amend(_ turn: inout Turn, limit: Int, _ step: inout DerivationStep) throws -> Int {
         let state = turn.after
         let old = try amendments(of: state.device, through: state.amendedThrough)

@@ -30,7 +30,7 @@ extension Archive {
     }
 
     /// Stores what is new in all submissions in one transaction.
-    /// - Returns: the outcome of each, in their order; when this returns they may leave.
+    /// - Returns: the outcome of each, in their order. They are on the disk: the answers may be sent.
     package func ingest(_ submissions: [Submission], next: Answer.Next) throws -> [Result<Receipt, IngestRefusal>] {
         do {
             return try database.transaction { try store(submissions, next: next) }
@@ -44,7 +44,7 @@ extension Archive {
         var log = try LogWriter(database)
         let champion = try releaseName(alias: Archive.champion)
         var outcomes: [Result<Receipt, IngestRefusal>] = []
-        var seen: [Int64: Submission] = [:]  // what says most of a device: a report, where there is one
+        var seen: [Int64: Submission] = [:]  // by device, what its row is updated from: the newest with a report, else the first
         for submission in submissions {
             do {
                 try checkDay(submission.device, adding: log.growth[submission.device]?.bytes ?? 0, at: submission.receivedAt)
@@ -97,7 +97,7 @@ extension Archive {
         let batch = try Batch(binary: frame.bytes)
         var conflicts = try self.conflicts(device, batch)
         if !conflicts.isEmpty { conflicts = try unknown(conflicts, of: batch, device) }
-        // What a hole has settled, but no batch holds, may be another copy's: a row of it is stored when it does come.
+        // A hole may have declared a row lost that another copy of the device's store still has: if it comes, it is stored.
         let missing = HeldRanges(try unstored(device, frame.epoch, all))
         let refused = refusals(batch, arrival, strangers).filter { missing.contains($0.sequence) }
         var toStore = missing

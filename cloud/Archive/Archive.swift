@@ -57,13 +57,13 @@ package actor Archive {
 
     isolated deinit {}  // the file is closed on the thread that used it
 
-    /// Runs all of a question on the archive's own thread, unless its asker has gone meanwhile: what it computes holds up no other thread.
+    /// Runs a whole query on the archive's own thread. Throws `CancellationError` if the request was cancelled before it began.
     package func perform<Result: Sendable>(_ body: @Sendable (isolated Archive) throws -> Result) throws -> Result {
         try Task.checkCancellation()
         return try body(self)
     }
 
-    /// Another number after each change that somebody else has made to the archive.
+    /// Changes whenever another connection has changed the archive.
     package func dataVersion() throws -> Int64 { try database.integer("PRAGMA data_version") ?? 0 }
 
     /// The first column of the first row, where it is a number.

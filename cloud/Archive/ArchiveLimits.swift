@@ -1,6 +1,6 @@
 package import Measures
 
-/// What one device may make the archive keep. Checked before anything is stored, so that one device cannot grow what all share.
+/// Limits on what one device can make the archive store, checked before anything is stored.
 package struct ArchiveLimits: Sendable {
     /// Names of sensors. Rows of further sensors are refused one by one.
     package var sensorsPerDevice = 256
@@ -16,7 +16,8 @@ package struct ArchiveLimits: Sendable {
 
     package init() {}
 
-    /// What a stored batch counts: columns of equal values pack to almost nothing, yet each reading costs work and an observation.
+    /// Bytes that a batch counts against the day's limit. Columns of equal values pack to almost nothing, yet each reading costs work
+    /// and part of an observation; hence the least.
     static func cost(bytes: Int, readings: Int, records: Int) -> Int64 { Int64(max(bytes, 16 * readings + 64 * records)) }
 }
 

@@ -19,7 +19,7 @@ struct BatchSeries {
         var times: [[Instant]]?  // by sensor; read only where a series is new
         var places: [[Int]] = []
         for (sensor, path) in paths.enumerated() {
-            var known: TimeGrid?  // of the name before: a series that only has got its name from another has that one's grid
+            var known: TimeGrid?  // of the name before: a renamed series keeps the grid of its old name
             var row: [Int] = []
             for name in path.names {
                 if let place = buffer.place(device, name) {

@@ -97,7 +97,7 @@ extension Archive {
             var bin = stored ?? Bin(validAt: key.validAt)
             let (added, removed) = (buffer.bins[key], buffer.removed[key])
             if let removed, removed.count == bin.count, removed.failed == bin.failed {
-                bin = added ?? Bin(validAt: key.validAt)  // all that was in it has left
+                bin = added ?? Bin(validAt: key.validAt)  // every reading was taken out of it
             } else {
                 if let added { bin.add(added) }
                 if let removed {

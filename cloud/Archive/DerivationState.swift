@@ -9,7 +9,7 @@ struct DerivationState: Sendable, Equatable {
         case following = 0
         /// All observations are deleted, to be made again from the start of the log.
         case clearing = 1
-        /// Batches that were derived already move from the amendments of before to those known now.
+        /// Batches that were derived under older amendments are brought up to the present ones.
         case amending = 2
         /// Extremes and flags of bins that lost readings are read again.
         case repairing = 3
@@ -19,7 +19,7 @@ struct DerivationState: Sendable, Equatable {
     let lastBatch: Int64
     let lastAmendment: Int64  // the last batch with a clock correction, calibration or rename
     var through: Int64  // the last batch whose readings are in the observations
-    var amendedThrough: Int64  // amendments up to this batch are applied to all of them
+    var amendedThrough: Int64  // amendments up to this batch are applied to every derived batch
     var phase: Phase
     var target: Int64  // amending: becomes `amendedThrough` at the end
     var scanned: Int64  // amending and repairing: the last batch visited in this pass
@@ -29,7 +29,7 @@ struct DerivationState: Sendable, Equatable {
     mutating func begin() {
         guard phase == .following, amendedThrough < lastAmendment else { return }
         if through == 0 {
-            amendedThrough = lastAmendment  // there is nothing that they could change
+            amendedThrough = lastAmendment  // nothing is derived yet that they could change
         } else {
             (phase, target, scanned) = (.amending, lastAmendment, 0)
         }
@@ -109,8 +109,8 @@ extension Archive {
         }
     }
 
-    /// Makes the observations again of devices whose readings seemed to come from the future because the server's own clock was
-    /// impossible when they arrived, and do not any more.
+    /// Derives devices again whose readings were held back as being from the future because the server's clock was wrong, once that
+    /// clock is right.
     package func rederiveWithheld(now: Instant) throws {
         var select = try database.prepare("SELECT device FROM device_log WHERE withheld_from_ms <= ?")
         try select.bind((now + Archive.futureTolerance).ms, at: 1)

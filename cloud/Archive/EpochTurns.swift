@@ -4,9 +4,9 @@ internal import Measures
 ///
 /// A device that gets a new epoch (a copied card, a rebuilt store) goes over to it once; its old epoch may still deliver a backlog,
 /// but nothing newer than the new epoch has. An epoch that leads, is overtaken, and then leads again belongs to a second host. A
-/// value: what it was told of batches is all it knows.
+/// value: it depends on nothing but the batches it was told of.
 struct EpochTurns: Sendable {
-    /// So many returns within a day are no coincidence of clocks.
+    /// Returns within a day that raise the alarm: a single one may be a clock that was set.
     static let returns = 2
     private static let memory: Duration = .seconds(86_400)
     private static let rememberedEpochs = 8

@@ -2,8 +2,8 @@ internal import Measures
 internal import Observing
 internal import SQLite
 
-/// Bins that lost some of their readings: sums can be taken back, extremes and flags cannot. They are read again from the log in a
-/// pass of its own, a bounded number at a time.
+/// Bins from which readings were taken out. Counts and sums can be subtracted; extremes and flags cannot: they are read again from the
+/// log, in a pass of its own with a bounded number of bins at a time.
 struct InexactBins {
     struct Key: Sendable, Hashable {
         let sensor: Int64

@@ -107,8 +107,8 @@ package actor ModelIntake {
         }
     }
 
-    /// Whether this release is worth fetching now: not in use, not refused before, and not soon after a fetch that gave nothing. An
-    /// answer may name what no file can be: its hash and counter then differ from every file's.
+    /// Whether this release is worth fetching now: not in use, not refused before, and not soon after a fetch that gave nothing. A
+    /// cloud may announce a hash and a counter that no file has; then every fetch fails.
     package func wants(_ name: ReleaseName) -> Bool {
         load()
         guard active.current?.name != name, refused != name else { return false }

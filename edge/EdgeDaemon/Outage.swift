@@ -8,7 +8,7 @@ struct Outage: Sendable {
 
     init() {}
 
-    /// One that was still there when the program stopped, since the newest reading.
+    /// An outage that was not over when the program stopped; it began at the newest stored reading.
     init(goingOnSince newest: Instant?) {
         guard let newest else { return }
         (since, lastAt, count) = (newest, newest, 1)

@@ -167,7 +167,7 @@ private struct SamplingState {
     }
 }
 
-/// A condition that lasts for many readings and is told once.
+/// A condition that may last for many readings and is logged once, when it begins.
 struct Spell: Sendable {
     private var isOn = false
 

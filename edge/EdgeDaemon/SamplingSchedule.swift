@@ -1,7 +1,7 @@
 /// When a sensor is asked next. A value: the instants come in.
 ///
-/// Small delays do not add up, for the beats stay where they were. After a long one (a suspended host, a stopped program) the beats
-/// begin anew, so that no sensor is asked twice within a period.
+/// Small delays do not add up: due times keep their phase. After a delay of half a period or more (a suspended host, a stopped program)
+/// the phase begins anew, and what was missed is not made up for, so that no sensor is asked twice within a period.
 struct SamplingSchedule: Sendable {
     private let period: Duration
     private var due: ContinuousClock.Instant

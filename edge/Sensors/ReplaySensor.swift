@@ -20,7 +20,7 @@ package actor ReplaySensor: Sensor {
     private var lastAtMs = Int64.min  // of the last row that was read
     private var repeated: Int?  // a line that was left out because its time had come already
 
-    /// A row, or what is wrong with one: that is told in its place, by the time of the row before it.
+    /// A row, or the error of one. An error has no time of its own: it is sorted by the time of the row before it.
     private struct Entry {
         let atMs: Int64
         let line: Int
