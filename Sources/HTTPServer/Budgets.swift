@@ -1,26 +1,55 @@
 internal import Synchronization
 
-/// How many bytes of request bodies may be in memory at once. Clients without a valid token share a quarter of it.
+/// How many bytes of request bodies may be in memory at once. One sender gets an eighth of it, or what two bodies need; clients without
+/// a valid token share a quarter, and one address gets a quarter of that, or what one body needs.
 final class BodyBudget: Sendable {
-    private let state = Mutex<(known: Int, unknown: Int)>((0, 0))
-    private let limit: Int
-
-    init(_ limit: Int) { self.limit = limit }
-
-    func hasRoom(for bytes: Int, isKnown: Bool) -> Bool {
-        state.withLock { isKnown ? $0.known + $0.unknown + bytes <= limit : $0.unknown + bytes <= limit / 4 }
+    /// Whose body it is: a token, or the address of a client that has none.
+    struct Sender: Sendable, Hashable {
+        var name: String
+        var isKnown: Bool
     }
 
-    func reserve(_ bytes: Int, isKnown: Bool) -> Bool {
+    private struct State {
+        var known = 0
+        var unknown = 0
+        var shares: [Sender: Int] = [:]
+    }
+
+    private let state = Mutex(State())
+    private let limit: Int
+    private let share: Int
+    private let unknownShare: Int
+
+    init(_ limits: HTTPLimits) {
+        limit = limits.budgetBytes
+        share = max(limit / 8, 2 * limits.bodyBytes)
+        unknownShare = max(limit / 16, limits.bodyBytes)
+    }
+
+    private func hasRoom(_ bytes: Int, _ sender: Sender, _ state: State) -> Bool {
+        let own = state.shares[sender, default: 0] + bytes
+        return sender.isKnown
+            ? own <= share && state.known + state.unknown + bytes <= limit : own <= unknownShare && state.unknown + bytes <= limit / 4
+    }
+
+    func hasRoom(for bytes: Int, of sender: Sender) -> Bool { state.withLock { hasRoom(bytes, sender, $0) } }
+
+    func reserve(_ bytes: Int, of sender: Sender) -> Bool {
         state.withLock { state in
-            guard isKnown ? state.known + state.unknown + bytes <= limit : state.unknown + bytes <= limit / 4 else { return false }
-            if isKnown { state.known += bytes } else { state.unknown += bytes }
+            guard hasRoom(bytes, sender, state) else { return false }
+            state.shares[sender, default: 0] += bytes
+            if sender.isKnown { state.known += bytes } else { state.unknown += bytes }
             return true
         }
     }
 
-    func release(_ bytes: Int, isKnown: Bool) {
-        state.withLock { if isKnown { $0.known -= bytes } else { $0.unknown -= bytes } }
+    func release(_ bytes: Int, of sender: Sender) {
+        guard bytes > 0 else { return }
+        state.withLock { state in
+            let left = state.shares[sender, default: 0] - bytes
+            state.shares[sender] = left > 0 ? left : nil
+            if sender.isKnown { state.known -= bytes } else { state.unknown -= bytes }
+        }
     }
 }
 

@@ -70,8 +70,9 @@ final class ConnectionTable: Sendable {
 
     func isHandling(_ name: UInt, isKnown: Bool) {
         entries.withLock { entries in
+            guard let rank = entries.byName[name]?.rank else { return }
             entries.byName[name]?.wait = .handler
-            entries.byName[name]?.rank = isKnown ? .known : .served
+            entries.byName[name]?.rank = max(rank, isKnown ? .known : .served)
         }
     }
 

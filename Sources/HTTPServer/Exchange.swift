@@ -14,7 +14,7 @@ final class Exchange: @unchecked Sendable {
     private var isTooLarge = false
     private var isOverBudget = false
     private var reserved = 0
-    private var isKnown = false
+    private var sender: BodyBudget.Sender
     private var hasBegun = false
     private var answering: HTTPBody?
     private let response = Mutex<HTTPResponse?>(nil)
@@ -23,6 +23,7 @@ final class Exchange: @unchecked Sendable {
         self.method = method
         self.path = path
         self.peer = peer
+        sender = BodyBudget.Sender(name: peer, isKnown: false)
     }
 
     func query(_ name: String, _ value: String) { query[name] = value }
@@ -31,16 +32,16 @@ final class Exchange: @unchecked Sendable {
 
     /// All headers are there. A body that cannot be taken is answered before it is read; libmicrohttpd then closes the connection.
     func begin(_ context: ServerContext) -> HTTPResponse? {
+        if context.isKnown(headers) { sender = BodyBudget.Sender(name: headers["authorization"] ?? peer, isKnown: true) }
         guard let length = declaredLength else { return nil }
         if length > context.limits.bodyBytes { return context.tooLarge() }
-        isKnown = context.isKnown(headers)
-        return length > 0 && !context.budget.hasRoom(for: length, isKnown: isKnown) ? context.overBudget() : nil
+        return length > 0 && !context.budget.hasRoom(for: length, of: sender) ? context.overBudget() : nil
     }
 
     func append(_ bytes: UnsafeRawBufferPointer, _ context: ServerContext) {
         guard !isTooLarge, !isOverBudget else { return }
         isTooLarge = body.count + bytes.count > context.limits.bodyBytes
-        isOverBudget = !isTooLarge && !context.budget.reserve(bytes.count, isKnown: isKnown)
+        isOverBudget = !isTooLarge && !context.budget.reserve(bytes.count, of: sender)
         guard !isTooLarge, !isOverBudget else { return body = [] }
         reserved += bytes.count
         unsafe body.append(contentsOf: bytes)
@@ -48,7 +49,7 @@ final class Exchange: @unchecked Sendable {
 
     /// The connection is done with it, answered or not.
     func completed(_ context: ServerContext) {
-        context.budget.release(reserved, isKnown: isKnown)
+        context.budget.release(reserved, of: sender)
         reserved = 0
         if let answering { context.answers.release(answering) }
         answering = nil
@@ -76,7 +77,7 @@ final class Exchange: @unchecked Sendable {
         guard let number = context.begin() else { return context.refused(503, "the server is stopping: try again") }
         hasBegun = true
         context.willSend()
-        context.connections.isHandling(UInt(bitPattern: connection), isKnown: isKnown)
+        context.connections.isHandling(UInt(bitPattern: connection), isKnown: sender.isKnown)
         unsafe MHD_suspend_connection(connection)
         nonisolated(unsafe) let suspended = unsafe connection  // resumed exactly once, below; it lives until then
         context.start(number) {
@@ -105,7 +106,7 @@ extension Exchange {
         let expanded = try ContentCoding.expanded(body, headers["content-encoding"], context)
         // The bytes that unpacking added count against the budget too.
         let growth = expanded.count - body.count
-        guard growth <= 0 || context.budget.reserve(growth, isKnown: isKnown) else { throw BodyRefusal(response: context.overBudget()) }
+        guard growth <= 0 || context.budget.reserve(growth, of: sender) else { throw BodyRefusal(response: context.overBudget()) }
         reserved += max(0, growth)
         return expanded
     }

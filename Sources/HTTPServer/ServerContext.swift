@@ -28,7 +28,7 @@ final class ServerContext: Sendable {
         self.isPlain = isPlain
         self.isKnown = isKnown
         connections = ConnectionTable(limits)
-        budget = BodyBudget(limits.budgetBytes)
+        budget = BodyBudget(limits)
         answers = AnswerBudget(limits.answerBytes)
         self.limits = limits
         self.handler = handler

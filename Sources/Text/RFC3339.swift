@@ -1,6 +1,7 @@
 /// Instants as text, in UTC: `2026-11-21T04:10:00Z`, with `.123` only where there are milliseconds.
 package enum RFC3339 {
     package static func format(ms: Int64) -> String {
+        let ms = min(max(ms, -62_167_219_200_000), 253_402_300_799_999)  // the years 0000 to 9999: a damaged row holds anything
         let days = floorDivide(ms, 86_400_000)
         var rest = ms - days * 86_400_000
         let date = civil(fromDays: days)

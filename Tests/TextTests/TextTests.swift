@@ -11,6 +11,11 @@ import Text
         #expect(RFC3339.format(ms: ms) == text)
     }
 
+    @Test func `a time that no text can say is shown as the nearest that one can`() {
+        #expect(RFC3339.format(ms: .min) == "0000-01-01T00:00:00Z")
+        #expect(RFC3339.format(ms: .max) == "9999-12-31T23:59:59.999Z")
+    }
+
     @Test func `an offset, a space and long fractions are understood`() {
         #expect(RFC3339.parse("2026-11-21 05:10:00+01:00") == 1_795_234_200_000)
         #expect(RFC3339.parse("2026-11-21T04:10:00.9999Z") == 1_795_234_200_999)

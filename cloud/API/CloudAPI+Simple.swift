@@ -46,6 +46,7 @@ extension CloudAPI {
     /// `POST /v1/devices/{id}/token`: a new token in place of the one it is asked with.
     func newToken(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
         let device = try await authenticated(request, id)
+        try renewalRate.take(device.id, at: LabelClock.wallClock)
         let token = try await archive.rotate(TokenCache.bearer(request.headers) ?? "", of: device.id, now: LabelClock.wallClock)
         log(.info, "token renewed", ["device": device.name])
         return answer(request, Enrolment(device: device.name, token: token, releaseKeys: ""))

@@ -26,6 +26,7 @@ package final class CloudAPI: Service {
     // Codes are short, so guesses are limited; by address, so that who guesses does not keep the others out.
     let enrolmentRate = RateLimit(perSecond: 1, burst: 20, detail: "too many enrolments at once from this address: try again in a moment")
     let allEnrolmentsRate = RateLimit(perSecond: 100, burst: 1_000, detail: "too many enrolments at once: try again in a moment")
+    let renewalRate = RateLimit(perSecond: 1.0 / 60, burst: 20, detail: "this device renews its token too often: try again in a minute")
     /// At most one request of a device is under way, so that many connections do not bring it ahead of the others.
     let deviceTurns = FairTurns<Int64>(lanes: 1_024, perKey: 64, limit: 4_096)
     let decodingTurns = FairTurns<Int64>(lanes: 2, perKey: 64, limit: 4_096)

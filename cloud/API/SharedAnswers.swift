@@ -18,7 +18,9 @@ final class SharedAnswers: Sendable {
     ///   - version: of the archive: an answer of another one is not this one's.
     ///   - make: makes the body of the answer.
     func answer(to request: HTTPRequest, version: Int64, _ make: @Sendable () async throws -> HTTPBody) async throws -> HTTPResponse {
-        let key = "\(version) \(request.path)?" + request.query.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: "&")
+        let key =
+            "\(version) \(request.path)?"
+            + request.query.sorted { $0.key < $1.key }.map { "\($0.key.utf8.count):\($0.key)=\($0.value.utf8.count):\($0.value)" }.joined()
         enum Part { case ready(HTTPBody), making, waiting }
         let part = entries.withLock { entries -> Part in
             guard let entry = entries[key] else {

@@ -29,9 +29,8 @@ extension Archive {
     /// - Returns: by name, and the last one's name if there are more.
     package func fleet(after device: DeviceID?, limit: Int) throws -> (devices: [DeviceView], next: DeviceID?) {
         var select = try database.prepare(
-            "SELECT \(Archive.deviceColumns), report FROM device WHERE name > ? ORDER BY name LIMIT ?")
+            "SELECT \(Archive.deviceColumns), report FROM device WHERE name > ? ORDER BY name")
         try select.bind(device?.name ?? "", at: 1)
-        try select.bind(Int64(limit + 1), at: 2)
         let twoHosts = try devicesOfTwoHosts()
         var views: [DeviceView] = []
         var sensors = 0
@@ -67,7 +66,8 @@ extension Archive {
                 n.pressure_readings, n.pressure_sum_pa, n.flags
             FROM device JOIN sensor s ON s.device = device.id
             LEFT JOIN observation_bin o ON o.sensor = s.id AND o.valid_at_ms = (
-                SELECT valid_at_ms FROM observation_bin WHERE sensor = s.id AND readings > 0 ORDER BY valid_at_ms DESC LIMIT 1)
+                SELECT valid_at_ms FROM (SELECT valid_at_ms, readings FROM observation_bin WHERE sensor = s.id ORDER BY valid_at_ms DESC LIMIT 1000)
+                WHERE readings > 0 ORDER BY valid_at_ms DESC LIMIT 1)
             LEFT JOIN observation_bin n ON n.sensor = s.id AND n.valid_at_ms = (
                 SELECT valid_at_ms FROM observation_bin WHERE sensor = s.id ORDER BY valid_at_ms DESC LIMIT 1)
             WHERE device.id = ? AND \(Archive.isShown) ORDER BY s.name

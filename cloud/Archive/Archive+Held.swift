@@ -69,6 +69,8 @@ extension Archive {
         }
     }
 
+    func rangeCount(_ device: Int64) throws -> Int64 { try integer("SELECT COUNT(*) FROM held WHERE device = ?", device) ?? 0 }
+
     func epochCount(_ device: Int64) throws -> Int64 { try integer("SELECT COUNT(*) FROM epoch WHERE device = ?", device) ?? 0 }
 
     func note(_ epochs: [Epoch], of device: Int64, now: Instant) throws {

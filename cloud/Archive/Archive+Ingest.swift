@@ -58,7 +58,11 @@ extension Archive {
                 case .plain(let arrival): outcomes.append(.success(.plain(try ingest(arrival, &log))))
                 }
                 if seen[submission.device] == nil { seen[submission.device] = submission }
-            } catch let refusal as IngestRefusal { outcomes.append(.failure(refusal)) }
+            } catch let refusal as IngestRefusal {
+                outcomes.append(.failure(refusal))
+                // It is not silent, whatever is not stored of it.
+                if seen[submission.device] == nil { seen[submission.device] = submission }
+            }
         }
         if let now = submissions.last?.receivedAt { try log.finish(at: now) }
         let toRotate = Set(try seen.values.filter { try noteSeen($0) }.map(\.device))
@@ -171,6 +175,8 @@ extension Archive {
         }
         let changes = try settled.map { try heldChange(device, $0.key, adding: $0.value) }
         if let over = changes.first(where: \.isOverLimit) { throw IngestRefusal.tooManyRanges(over.epoch) }
+        let more = changes.reduce(0) { $0 + $1.after.ranges.count - $1.before.ranges.count }
+        if more > 0, try rangeCount(device) + Int64(more) > ArchiveLimits.rangesPerDevice { throw IngestRefusal.tooManyRangesOfDevice }
         try note(new, of: device, now: arrival.receivedAt)
         return changes.filter { $0.epoch == own } + changes.filter { $0.epoch != own }
     }

@@ -9,6 +9,8 @@ package struct ArchiveLimits: Sendable {
 
     /// Ranges of held sequences in one epoch: a device fills its gaps, so it needs few.
     static let rangesPerEpoch = 16_384
+    /// Of all epochs: a batch of holes may name each of them.
+    static let rangesPerDevice: Int64 = 65_536
     static let epochsPerDevice = 1_024
     /// Clock corrections, and calibrations, of one device. Later ones stay in the log and are not applied.
     static let amendmentsPerDevice: Int64 = 10_000
@@ -24,6 +26,7 @@ package struct ArchiveLimits: Sendable {
 /// A batch that cannot be stored because of a limit. Nothing of it is stored; the device sends it again later.
 package enum IngestRefusal: Error, Equatable, CustomStringConvertible {
     case tooManyRanges(Epoch)
+    case tooManyRangesOfDevice
     case tooManyEpochs
     case dayIsFull(limit: Int64, untilMidnight: Duration)
 
@@ -31,6 +34,8 @@ package enum IngestRefusal: Error, Equatable, CustomStringConvertible {
         switch self {
         case .tooManyRanges(let epoch):
             "epoch \(epoch) would have more than \(ArchiveLimits.rangesPerEpoch) separate ranges: send its lowest missing sequences first"
+        case .tooManyRangesOfDevice:
+            "this device would have more than \(ArchiveLimits.rangesPerDevice) separate ranges: send the lowest missing sequences first"
         case .tooManyEpochs:
             "this device has sent rows of \(ArchiveLimits.epochsPerDevice) epochs, which is the limit: add it anew under another name"
         case .dayIsFull(let limit, _):
@@ -40,7 +45,7 @@ package enum IngestRefusal: Error, Equatable, CustomStringConvertible {
 
     package var retryAfter: Duration {
         switch self {
-        case .tooManyRanges, .tooManyEpochs: .seconds(60)
+        case .tooManyRanges, .tooManyRangesOfDevice, .tooManyEpochs: .seconds(60)
         case .dayIsFull(_, let untilMidnight): untilMidnight
         }
     }

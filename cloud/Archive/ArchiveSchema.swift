@@ -24,7 +24,11 @@ enum ArchiveSchema {
             COALESCE((SELECT MAX(batch) FROM calibration a WHERE a.device = device_log.device), 0),
             COALESCE((SELECT MAX(batch) FROM sensor_rename a WHERE a.device = device_log.device), 0));
         UPDATE device_log SET amended_through = MIN(last_amendment, through);
+        UPDATE device_log SET phase = 1;  -- the rules of what is observed have changed: all is derived anew
         DROP TABLE derived;
+        CREATE INDEX device_log_withheld ON device_log (withheld_from_ms) WHERE withheld_from_ms IS NOT NULL;
+        CREATE INDEX token_by_device ON token (device);
+        CREATE INDEX token_by_replaced ON token (replaces) WHERE replaces IS NOT NULL;
         CREATE INDEX batch_by_device ON batch (device);
         CREATE TABLE inexact_bin (  -- bins that lost readings: their extremes and flags are read again from the log
             sensor INTEGER NOT NULL, valid_at_ms BIGINT NOT NULL, humidity_min_mpct INTEGER, humidity_max_mpct INTEGER,

@@ -98,25 +98,29 @@ extension Archive {
     /// - Parameter now: readings up to a day after it are observed, even where the server's clock was behind when they came.
     package func forgetObservations(of device: Int64? = nil, now: Instant) throws {
         try database.transaction {
-            var update = try database.prepare(
-                """
-                UPDATE device_log SET phase = \(DerivationState.Phase.clearing.rawValue), target = 0, scanned = 0, withheld_from_ms = NULL,
-                    judged_at_ms = CASE WHEN judged_at_ms > ?1 THEN judged_at_ms ELSE ?1 END WHERE ?2 IS NULL OR device = ?2
-                """)
+            var update = try database.prepare(device == nil ? Archive.forget : "\(Archive.forget) WHERE device = ?2")
             try update.bind(now.ms, at: 1)
-            try update.bind(device, at: 2)
+            if let device { try update.bind(device, at: 2) }
             try update.run()
         }
     }
 
+    private static let forget = """
+        UPDATE device_log SET phase = \(DerivationState.Phase.clearing.rawValue), target = 0, scanned = 0, withheld_from_ms = NULL,
+            judged_at_ms = CASE WHEN judged_at_ms > ?1 THEN judged_at_ms ELSE ?1 END
+        """
+
     /// Derives devices again whose readings were held back as being from the future because the server's clock was wrong, once that
     /// clock is right.
     package func rederiveWithheld(now: Instant) throws {
-        var select = try database.prepare("SELECT device FROM device_log WHERE withheld_from_ms <= ?")
-        try select.bind((now + Archive.futureTolerance).ms, at: 1)
-        var devices: [Int64] = []
-        while try select.step() { devices.append(select.integer(0)) }
-        for device in devices { try forgetObservations(of: device, now: now) }
+        let through = (now + Archive.futureTolerance).ms
+        guard try integer("SELECT 1 FROM device_log WHERE withheld_from_ms <= ? LIMIT 1", through) != nil else { return }
+        try database.transaction {
+            var update = try database.prepare("\(Archive.forget) WHERE withheld_from_ms <= ?2")
+            try update.bind(now.ms, at: 1)
+            try update.bind(through, at: 2)
+            try update.run()
+        }
     }
 
     /// Notes the earliest reading that was held back as from the future while the server's clock was impossible.

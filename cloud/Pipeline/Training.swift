@@ -52,7 +52,8 @@ package struct Training: Sendable {
         let lock: FolderLock
         do { lock = try FolderLock(archive.folder, name: "training.lock") } catch is FolderInUse { throw InProgress() }
         defer { withExtendedLifetime(lock) {} }
-        let (series, hash, days) = try await eligible()
+        let (series, hash) = try await eligible()
+        let days = try await reader.observedDays()  // of all sensors: the scheduler asks how many have come since
         func finish(_ outcome: Outcome, _ detail: String, _ release: ReleaseName? = nil) async throws -> Result {
             try await archive.record(
                 Archive.Run(
@@ -89,21 +90,18 @@ package struct Training: Sendable {
 
     // MARK: series, one in memory at a time
 
-    /// Sensors with enough observed days to learn from, the hash of what they hold, and those days.
-    private func eligible() async throws -> (sensors: [Archive.Sensor], hash: String, days: Double) {
+    /// Sensors with enough observed days to learn from, and the hash of what they hold.
+    private func eligible() async throws -> (sensors: [Archive.Sensor], hash: String) {
         let all = try await reader.sensors().filter { Training.days($0.observations, $0.grid) >= Training.leastDays }
         // A sample of a large fleet: every so-many-th in the order of names.
         let stride = max(1, (all.count + Training.mostSeries - 1) / Training.mostSeries)
         let sensors = all.enumerated().filter { $0.offset % stride == 0 }.map(\.element)
         var snapshot = SnapshotHash()
-        var days = 0.0
         for sensor in sensors {
             try Task.checkCancellation()
-            let observations = try await reader.observations(sensor: sensor.id)
-            snapshot.add("\(sensor.device)/\(sensor.name)", observations)
-            days += Training.days(Int64(observations.count), sensor.grid)
+            snapshot.add("\(sensor.device)/\(sensor.name)", try await reader.observations(sensor: sensor.id))
         }
-        return (sensors, snapshot.finish(), days)
+        return (sensors, snapshot.finish())
     }
 
     private static func days(_ observations: Int64, _ grid: TimeGrid) -> Double { Double(observations) * Double(grid.step.ms) / 86_400_000 }
