@@ -30,10 +30,20 @@ package struct Batch: Sendable, Equatable {
     package var last: Int64 { first + Int64(rows.count) - 1 }
     package var name: String { "\(epoch)/\(first)–\(last)" }
 
-    /// The rows of a part of its sequences, with the same sensors and without the report.
+    /// The rows of a part of its sequences, with the sensors that they need and without the report.
     package func part(_ sequences: ClosedRange<Int64>) -> Batch {
-        let rows = rows[Int(sequences.lowerBound - first)...Int(sequences.upperBound - first)]
-        return Batch(epoch: epoch, first: sequences.lowerBound, sensors: sensors, rows: Array(rows))
+        var rows = Array(rows[Int(sequences.lowerBound - first)...Int(sequences.upperBound - first)])
+        var places: [Int: Int] = [:]  // of the sensors, from here to there
+        var needed: [SensorName] = []
+        for (index, row) in rows.enumerated() {
+            guard case .reading(let sensor, let reading) = row else { continue }
+            if places[sensor] == nil {
+                places[sensor] = needed.count
+                needed.append(sensors[sensor])
+            }
+            rows[index] = .reading(sensor: places[sensor] ?? 0, reading)
+        }
+        return Batch(epoch: epoch, first: sequences.lowerBound, sensors: needed, rows: rows)
     }
 }
 

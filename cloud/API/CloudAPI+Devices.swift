@@ -14,6 +14,7 @@ extension CloudAPI {
             let arrival = try await decoded(device) { try CloudAPI.arrival(request, type, device, at: LabelClock.wallClock) }
             guard case .batch(var answer) = try await ingest.take(.batch(arrival)) else { throw Ingest.Overloaded() }
             charge(device, readings: arrival.frame.readingCount, records: arrival.frame.records.count)
+            if !answer.conflicts.isEmpty { deviceCost.charge(device.id, CloudAPI.costOfSearch, at: LabelClock.wallClock) }
             let pause = max(deviceRate.pause(device.id, at: arrival.receivedAt), deviceCost.pause(device.id, at: arrival.receivedAt))
             answer.next.afterMs = max(answer.next.afterMs, pause.ms)
             let unstored = answer.refused.count + answer.conflicts.count
@@ -54,6 +55,9 @@ extension CloudAPI {
         deviceCost.charge(device.id, Double(cost.components.attoseconds) / 1e15 + Double(cost.components.seconds) * 1_000, at: LabelClock.wallClock)
         return try result.get()
     }
+
+    /// Of the search for conflicting rows under the device's other epochs, in milliseconds.
+    private static let costOfSearch = 50.0
 
     /// What storing rows and making observations of them costs later, in milliseconds: measured on two cores of a shared server.
     func charge(_ device: Archive.Device, readings: Int, records: Int) {

@@ -63,7 +63,7 @@ extension Archive {
 
     /// How far back the device's other epochs are searched for a conflicting row: this runs inside the transaction that all share.
     private static let searchedBatches: Int64 = 1_000
-    private static let searchedReadings = 100_000
+    private static let searchedBytes = 2_000_000
 
     /// Those of the conflicting rows that the archive does not hold under another epoch either.
     ///
@@ -85,11 +85,12 @@ extension Archive {
         try select.bind(device, at: 1)
         try select.bind(Archive.searchedBatches, at: 2)
         var searched = 0
-        while !unknown.isEmpty, searched < Archive.searchedReadings, try select.step() {
+        while !unknown.isEmpty, searched < Archive.searchedBytes, try select.step() {
             guard select.integer(0) != Int64(bitPattern: batch.epoch.bits), select.integer(1) <= Int64(last), select.integer(2) >= Int64(first),
-                let frame = try? BatchFrame(select.blob(3))
+                case let body = select.blob(3)
             else { continue }
-            searched += frame.readingCount
+            searched += body.count
+            guard let frame = try? BatchFrame(body) else { continue }
             try? frame.forEachReading { place, reading in
                 unknown[NamedReading(sensor: frame.sensors[place], reading: reading)] = nil
             }

@@ -84,8 +84,10 @@ extension Archive {
         if held.missing(in: all) == [all], arrival.malformed.isEmpty, strangers.isEmpty {
             let changes = try heldChanges(arrival, frame.records.map { (frame.first + Int64($0.place), $0.record) })
             let amends = frame.records.contains { Amendments.amends($0.record) }
+            // Names that no row needs are not kept: many small batches of many names would be costly to compare.
+            let body = frame.sensors.count > frame.rowCount ? try Batch(binary: frame.bytes).part(all).binary() : frame.withoutReport()
             let id = try log.append(
-                frame.withoutReport(), arrival, all, readings: frame.readingCount, records: frame.records.count, amends: amends)
+                body, arrival, all, readings: frame.readingCount, records: frame.records.count, amends: amends)
             for (place, record) in frame.records { try store(record, device, frame.epoch, frame.first + Int64(place), batch: id) }
             for change in changes { try save(change, device) }
             try noteGrowth(arrival)
