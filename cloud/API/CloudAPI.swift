@@ -65,6 +65,7 @@ package final class CloudAPI: Service {
     package func run() async throws {
         let router = router
         let tokens = tokens
+        try await tokens.preload(gate)
         let limits = HTTPLimits(
             bodyBytes: Batch.byteLimit, connections: connections, threads: 2, budgetBytes: 16 << 20, connectionsPerAddress: 256,
             answerBytes: 24 << 20)

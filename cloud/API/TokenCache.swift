@@ -51,6 +51,15 @@ final class TokenCache: Sendable {
         }
     }
 
+    /// After a start devices are known from the first request on: else strangers could take the memory for bodies from them.
+    func preload(_ archive: Archive) async throws {
+        let version = try await archive.accessVersion()
+        let tokens = try await archive.tokens(limit: TokenCache.limit / 2)
+        state.withLock { state in
+            for token in tokens { state.entries[token.sha256] = Entry(device: token.device, version: version, at: .now) }
+        }
+    }
+
     func forget(_ token: String) {
         let hash = TokenCache.hash(token)
         state.withLock { $0.entries[hash] = nil }

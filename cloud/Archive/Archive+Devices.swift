@@ -82,6 +82,22 @@ extension Archive {
         return (device, try select.step() && !select.isNull(0))
     }
 
+    /// Hashes of tokens in use, with their devices: those heard of last first.
+    package func tokens(limit: Int) throws -> [(sha256: [UInt8], device: Device)] {
+        var select = try database.prepare(
+            """
+            SELECT \(Archive.deviceColumns), t.sha256 FROM token t JOIN device ON device.id = t.device
+            WHERE t.replaces IS NULL AND device.revoked_at_ms IS NULL ORDER BY device.last_seen_at_ms DESC LIMIT ?
+            """)
+        try select.bind(Int64(limit), at: 1)
+        var tokens: [(sha256: [UInt8], device: Device)] = []
+        while try select.step() {
+            guard let device = Archive.device(select), let hash = Hexadecimal.bytes(select.text(5)) else { continue }
+            tokens.append((hash, device))
+        }
+        return tokens
+    }
+
     private func devices(_ condition: String, _ value: String?) throws -> [Device] {
         var select = try database.prepare(
             "SELECT \(Archive.deviceColumns) FROM device \(condition) ORDER BY device.name")
