@@ -1,17 +1,22 @@
 internal import Synchronization
 
 /// How many bytes of request bodies may be in memory at once. One sender gets an eighth of it, or what two bodies need; clients without
-/// a valid token share a quarter, and one address gets a quarter of that, or what one body needs.
+/// a valid token share a quarter, and one address gets a quarter of that, or what one body needs. Their small bodies have as much room
+/// again for themselves, so that a new device's first batch is not kept out by uploads that never end.
 final class BodyBudget: Sendable {
     /// Whose body it is: a token, or the address of a client that has none.
     struct Sender: Sendable, Hashable {
         var name: String
         var isKnown: Bool
+        var isSmall = false  // at most `smallBody` bytes are announced
     }
+
+    static let smallBody = 16_384
 
     private struct State {
         var known = 0
         var unknown = 0
+        var small = 0  // of unknown senders
         var shares: [Sender: Int] = [:]
     }
 
@@ -27,6 +32,7 @@ final class BodyBudget: Sendable {
     }
 
     private func hasRoom(_ bytes: Int, _ sender: Sender, _ state: State) -> Bool {
+        if !sender.isKnown, sender.isSmall { return state.small + bytes <= limit / 4 }
         let own = state.shares[sender, default: 0] + bytes
         return sender.isKnown
             ? own <= share && state.known + state.unknown + bytes <= limit : own <= unknownShare && state.unknown + bytes <= limit / 4
@@ -38,7 +44,7 @@ final class BodyBudget: Sendable {
         state.withLock { state in
             guard hasRoom(bytes, sender, state) else { return false }
             state.shares[sender, default: 0] += bytes
-            if sender.isKnown { state.known += bytes } else { state.unknown += bytes }
+            count(bytes, of: sender, in: &state)
             return true
         }
     }
@@ -48,8 +54,12 @@ final class BodyBudget: Sendable {
         state.withLock { state in
             let left = state.shares[sender, default: 0] - bytes
             state.shares[sender] = left > 0 ? left : nil
-            if sender.isKnown { state.known -= bytes } else { state.unknown -= bytes }
+            count(-bytes, of: sender, in: &state)
         }
+    }
+
+    private func count(_ bytes: Int, of sender: Sender, in state: inout State) {
+        if sender.isKnown { state.known += bytes } else if sender.isSmall { state.small += bytes } else { state.unknown += bytes }
     }
 }
 

@@ -34,6 +34,7 @@ final class Exchange: @unchecked Sendable {
     func begin(_ context: ServerContext) -> HTTPResponse? {
         if context.isKnown(headers) { sender = BodyBudget.Sender(name: headers["authorization"] ?? peer, isKnown: true) }
         guard let length = declaredLength else { return nil }
+        sender.isSmall = length <= BodyBudget.smallBody && !sender.isKnown && context.limits.budgetBytes >= 16 * BodyBudget.smallBody
         if length > context.limits.bodyBytes { return context.tooLarge() }
         return length > 0 && !context.budget.hasRoom(for: length, of: sender) ? context.overBudget() : nil
     }

@@ -435,6 +435,8 @@ import Testing
         // Strangers: a quarter for all, a quarter of that for one address.
         #expect((0..<9).count { _ in budget.reserve(999, of: sender("10.0.0.1", known: false)) } == 1)
         #expect(budget.reserve(500, of: sender("10.0.0.2", known: false)))
+        // A small body has room of its own.
+        #expect(budget.reserve(500, of: BodyBudget.Sender(name: "10.0.0.1", isKnown: false, isSmall: true)))
         budget.release(999, of: sender("10.0.0.1", known: false))
         #expect(budget.reserve(1_000, of: sender("10.0.0.1", known: false)))
     }
