@@ -24,7 +24,7 @@ final class ConnectionTable: Sendable {
     private enum Rank: Int, Comparable {
         case silent = 0  // has not sent a whole request yet
         case served = 1
-        case known = 2  // has shown a token that opens
+        case known = 2  // has sent a request with a valid token
         static func < (a: Rank, b: Rank) -> Bool { a.rawValue < b.rawValue }
     }
 

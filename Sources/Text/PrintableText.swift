@@ -21,7 +21,7 @@ package enum PrintableText {
         return shown
     }
 
-    /// Control characters but line feed and tab, and marks of writing direction.
+    /// Control characters other than line feed and tab, and characters that change the writing direction.
     package static func isHidden(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 9, 10: false

@@ -128,7 +128,7 @@ import Wire
             _ = try await place.ingest(archive, bad, calibration(sequence, Int32(sequence % 100)))
         }
         _ = try await place.ingest(archive, good, place.batch(1...20))
-        // Two steps of a bounded size are enough for the good device, whatever the other has waiting.
+        // The good device needs two steps, however many batches of the other one are pending.
         for _ in 0..<2 { _ = try await archive.take(archive.derivation(limit: 10_000)) }
         #expect(try await archive.sensors().first { $0.device.name == "good" }?.observations == 2)
         // All amendments together are one pass over the log: ten steps visit it, twenty come to the end.

@@ -23,7 +23,7 @@ package final class CloudAPI: Service {
     /// In milliseconds of the server's time: requests differ in cost by a factor of thousands.
     let deviceCost = RateLimit(
         perSecond: 250, burst: 2_000, detail: "this device's requests cost the server too much: it gets at most a quarter of a processor")
-    // Codes are short, so guesses are limited; by address, so that who guesses does not keep the others out.
+    // Enrolment codes are short, so attempts are limited: per address first, so that one address cannot use up the limit for all.
     let enrolmentRate = RateLimit(perSecond: 1, burst: 20, detail: "too many enrolments at once from this address: try again in a moment")
     let allEnrolmentsRate = RateLimit(perSecond: 100, burst: 1_000, detail: "too many enrolments at once: try again in a moment")
     let renewalRate = RateLimit(perSecond: 1.0 / 60, burst: 20, detail: "this device renews its token too often: try again in a minute")

@@ -28,9 +28,9 @@ final class FairTurns<Key: Hashable & Sendable>: Sendable {
     private let limit: Int
 
     /// - Parameters:
-    ///   - lanes: pieces of work under way at once.
-    ///   - perKey: pieces of one key that may wait.
-    ///   - limit: pieces that may wait.
+    ///   - lanes: most pieces of work under way at once.
+    ///   - perKey: most pieces of one key in the queue.
+    ///   - limit: most pieces in all queues together.
     init(lanes: Int, perKey: Int, limit: Int) {
         state = Mutex(State(freeLanes: Array((0..<lanes).reversed())))
         self.perKey = perKey

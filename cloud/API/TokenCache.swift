@@ -19,7 +19,7 @@ final class TokenCache: Sendable {
         var versionAt: ContinuousClock.Instant?
     }
 
-    private static let versionValidity: Duration = .milliseconds(500)  // a revocation is felt after at most that
+    private static let versionValidity: Duration = .milliseconds(500)  // a revoked token may be accepted for this long
     private static let memory: Duration = .seconds(86_400)
     private static let limit = 50_000
     private let state = Mutex(State())

@@ -2,7 +2,7 @@ package import Measures
 internal import SQLite
 package import Wire
 
-/// Which sequences of a device's epochs are settled.
+/// The sequences of each epoch that are stored, refused or declared lost: the device need not send them again.
 extension Archive {
     package func heldRanges(_ device: Int64, _ epoch: Epoch) throws -> HeldRanges {
         var select = try database.prepare("SELECT first, last FROM held WHERE device = ? AND epoch = ? ORDER BY first")

@@ -16,8 +16,8 @@ extension Archive {
         package let lastAt: Instant?  // of its newest reading
     }
 
-    /// Without those that have been renamed and have nothing left under their old name, and without rows that no program has written:
-    /// `fleet` names these.
+    /// The sensors that can be shown. Left out are old names of renamed sensors without observations of their own, and damaged rows,
+    /// which `fleet` reports.
     /// - Parameter device: `nil` for those of all devices, by device and name.
     package func sensors(of device: DeviceID? = nil) throws -> [Sensor] {
         var select = try database.prepare(

@@ -15,7 +15,7 @@ package actor Archive {
     let limits: ArchiveLimits
     var admittedNames: [Int64: Set<SensorName>] = [:]  // by device; what `sensor_name` holds
     var amendmentCounts: [Int64: AmendmentCounts] = [:]  // by device
-    static let cachedDevices = 20_000  // in each of the caches
+    static let cachedDevices = 20_000  // entries of each cache that is kept by device
     var epochTurns: [Int64: EpochTurns] = [:]  // by device
 
     package enum Access: Sendable {

@@ -4,8 +4,8 @@ internal import Measures
 package import Runtime
 internal import Text
 
-/// Raises an alarm when a device falls silent, and delivers this and other alarms about devices: to the log, and to a webhook until it has
-/// accepted each.
+/// Raises an alarm when a device falls silent, and delivers all alarms about devices: once to the log, and to the webhook, again and
+/// again until it accepts the alarm.
 package struct SilenceWatch: Service {
     private let archive: Archive
     private let limit: Duration

@@ -85,7 +85,7 @@ struct SpokenReading {
         return String(text)
     }
 
-    /// An empty one is none.
+    /// The number, or `nil` where the text is empty.
     private static func number(_ text: String, _ shown: String) throws(SensorError) -> Double? {
         let trimmed = trimmed(text)
         guard !trimmed.isEmpty else { return nil }
