@@ -176,6 +176,24 @@ final class TemporaryArchive {
         #expect(try await archive.totals().readings == 16)
     }
 
+    @Test func `rows that were sent again long ago are found, however many batches of later boots came since`() async throws {
+        let archive = try await place.open()
+        let device = try await place.device(archive)
+        _ = try await place.ingest(archive, device, place.batch(1...4))
+        let mine = try place.batch(1...4, value: 50_000)
+        _ = try await place.ingest(archive, device, Batch(epoch: Epoch(bits: 77), first: 1, sensors: mine.sensors, rows: mine.rows))
+        for start in stride(from: 5, to: 2_005, by: 500) as StrideTo<Int64> {
+            let later = try (start..<(start + 500)).map { number in
+                let reading = Reading(takenAt: place.now, humidityMpct: 40_000, boot: 1_000, boottimeMs: number)
+                let batch = Batch(epoch: Epoch(bits: 77), first: number, sensors: mine.sensors, rows: [.reading(sensor: 0, reading)])
+                return Archive.Submission.batch(try Archive.Arrival(device: device, batch: batch, receivedAt: place.now))
+            }
+            _ = try await place.submit(archive, later)
+        }
+        #expect(try await place.ingest(archive, device, mine).first?.conflicts == [])
+        #expect(try await archive.totals().readings == 2_008)
+    }
+
     @Test func `a row that a copy's hole had settled is stored when it does come`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)

@@ -61,15 +61,16 @@ extension Archive {
         }
     }
 
-    /// How far back the device's other epochs are searched for a conflicting row: this runs inside the transaction that all share.
-    private static let searchedBatches: Int64 = 1_000
+    /// How much of the device's other epochs is searched for conflicting rows: this runs inside the transaction that all share. Three
+    /// sensors read once a minute fill it in about 90 days.
     private static let searchedBytes = 2_000_000
+    private static let costOfBatch = 64  // bytes that finding one counts
 
     /// Those of the conflicting rows that the archive does not hold under another epoch either.
     ///
     /// A device that was restored from an older copy may send rows under an old epoch that are stored under a newer one. They are the
-    /// same reading if sensor, boot and boot time are equal. They were sent lately, so a limited number of the newest batches is
-    /// searched. For a row that is not found the device begins a new epoch.
+    /// same reading if sensor, boot and boot time are equal. They were sent lately, so the newest batches of these boots are searched,
+    /// up to a limit. For a row that is not found the device begins a new epoch.
     func unknown(_ conflicts: [Int64], of batch: Batch, _ device: Int64) throws -> [Int64] {
         var unknown: [NamedReading: Int64] = [:]
         var others: [Int64] = []
@@ -81,15 +82,21 @@ extension Archive {
             }
         }
         guard let first = unknown.keys.map(\.reading.boot).min(), let last = unknown.keys.map(\.reading.boot).max() else { return conflicts }
-        var select = try database.prepare("SELECT epoch, boot_first, boot_last, body FROM batch WHERE device = ? ORDER BY id DESC LIMIT ?")
+        var select = try database.prepare(
+            """
+            SELECT body FROM batch WHERE id IN (
+                SELECT id FROM batch WHERE device = ? AND boot_last >= ? AND boot_first <= ? AND epoch <> ? ORDER BY id DESC LIMIT ?)
+            ORDER BY id DESC
+            """)
         try select.bind(device, at: 1)
-        try select.bind(Archive.searchedBatches, at: 2)
+        try select.bind(Int64(first), at: 2)
+        try select.bind(Int64(last), at: 3)
+        try select.bind(Int64(bitPattern: batch.epoch.bits), at: 4)
+        try select.bind(Int64(Archive.searchedBytes / Archive.costOfBatch), at: 5)
         var searched = 0
         while !unknown.isEmpty, searched < Archive.searchedBytes, try select.step() {
-            guard select.integer(0) != Int64(bitPattern: batch.epoch.bits), select.integer(1) <= Int64(last), select.integer(2) >= Int64(first),
-                case let body = select.blob(3)
-            else { continue }
-            searched += body.count
+            let body = select.blob(0)
+            searched += body.count + Archive.costOfBatch
             guard let frame = try? BatchFrame(body) else { continue }
             try? frame.forEachReading { place, reading in
                 unknown[NamedReading(sensor: frame.sensors[place], reading: reading)] = nil

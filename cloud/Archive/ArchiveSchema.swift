@@ -30,6 +30,7 @@ enum ArchiveSchema {
         CREATE INDEX token_by_device ON token (device);
         CREATE INDEX token_by_replaced ON token (replaces) WHERE replaces IS NOT NULL;
         CREATE INDEX batch_by_device ON batch (device);
+        CREATE INDEX batch_by_boot ON batch (device, boot_last, boot_first, epoch);
         CREATE TABLE inexact_bin (  -- bins that lost readings: their extremes and flags are read again from the log
             sensor INTEGER NOT NULL, valid_at_ms BIGINT NOT NULL, humidity_min_mpct INTEGER, humidity_max_mpct INTEGER,
             flags INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (sensor, valid_at_ms)
