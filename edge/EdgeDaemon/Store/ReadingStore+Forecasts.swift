@@ -155,13 +155,13 @@ extension ReadingStore {
         return observations
     }
 
-    func forEachObservation(of sensor: Int64, since: Instant, _ body: (Observation) -> Void) throws {
+    func forEachObservation(of sensor: Int64, since: Instant, _ body: (Observation) throws -> Void) throws {
         var select = try database.prepare(
             "SELECT valid_at_ms, humidity_mpct, temperature_mc FROM observation WHERE sensor = ? AND valid_at_ms > ? ORDER BY valid_at_ms")
         try select.bind(sensor, at: 1)
         try select.bind(since.ms, at: 2)
         while try select.step() {
-            body(
+            try body(
                 Observation(
                     validAt: Instant(ms: select.integer(0)), humidity: RelativeHumidity(percent: Double(select.integer(1)) / 1_000),
                     temperature: select.optionalInteger(2).map { Temperature(celsius: Double($0) / 1_000) }))
@@ -172,7 +172,10 @@ extension ReadingStore {
     func forecaster(sensor: Int64, grid: TimeGrid, network: Network?) throws -> AdaptiveForecaster {
         var forecaster = AdaptiveForecaster(grid: grid, network: network)
         let newest = try newestObservation(sensor: sensor)?.at ?? Instant(ms: 0)
-        try forEachObservation(of: sensor, since: newest - AdaptiveForecaster.memory) { forecaster.observe($0) }
+        try forEachObservation(of: sensor, since: newest - AdaptiveForecaster.memory) { observation in
+            try Task.checkCancellation()  // months take seconds on a slow host: a stop does not wait for them
+            forecaster.observe(observation)
+        }
         return forecaster
     }
 
