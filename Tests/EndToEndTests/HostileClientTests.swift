@@ -57,14 +57,9 @@ import Wire
                     return statuses
                 }
             }
-            var slowest: Duration = .zero
-            for sequence in 1...40 as ClosedRange<Int64> {
-                let start = ContinuousClock.now
-                #expect(try await good.post(readings(sequence, 1).binary()).status == 200)
-                slowest = max(slowest, .now - start)
-            }
-            // Alone it takes milliseconds; behind all that the other has sent it would be tens of seconds.
-            #expect(slowest < .seconds(5))
+            for sequence in 1...40 as ClosedRange<Int64> { #expect(try await good.post(readings(sequence, 1).binary()).status == 200) }
+            // The flood is read at its own cost: what it has cost more than its share is refused unread.
+            _ = try await seen("that the flood is told to wait") { try await bad.post(costly, type: "application/json").status == 429 ? true : nil }
             // Revoked, the other is out at once.
             #expect(try cloud.run("device", "revoke", "bad").code == 0)
             _ = try await seen("that the flood is refused") { try await bad.post(costly, type: "application/json").status == 403 ? true : nil }
@@ -73,9 +68,7 @@ import Wire
                 if case .success(let statuses) = result { #expect(Set(statuses).isSubset(of: [400, 403, 429])) }
             }
         }
-        let start = ContinuousClock.now
-        #expect(try await cloud.stop() == 0)
-        #expect(.now - start < .seconds(3))
+        #expect(try await cloud.stop() == 0)  // in order: a stop that hangs is ended by force, with 1
     }
 
     @Test(.timeLimit(.minutes(1))) func `quotas are told by row, by header, by command and by metric`() async throws {
