@@ -25,6 +25,11 @@ extern int pipe2(int ends[2], int flags);
 #include <string.h>
 #include <sys/ioctl.h>
 
+// Columns of the terminal behind a descriptor; 0 where it is none.
+static inline int clinux_terminal_columns(int descriptor) {
+    struct winsize size;
+    return ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
 static inline int clinux_i2c_functions(int descriptor, unsigned long *functions) { return ioctl(descriptor, I2C_FUNCS, functions); }
 static inline int clinux_i2c_select(int descriptor, unsigned long address) { return ioctl(descriptor, I2C_SLAVE, address); }
 // A write, then a read after a repeated start; either may be empty.

@@ -8,50 +8,50 @@ package enum OutputFormat: String, CaseIterable, Sendable {
     package static let option = Arguments.Option("format", value: "FORMAT", "table (default), json or csv")
 }
 
-/// Rows for people: columns aligned, numbers to the right; or the same rows as CSV.
+/// Rows for people: columns aligned, numbers to the right, within the terminal's width; or the same rows whole as CSV or JSON.
 package struct Table {
     package struct Column {
         let title: String
+        let heading: String  // in a table for people
         let isNumber: Bool
-        package static func text(_ title: String) -> Column { Column(title: title, isNumber: false) }
-        package static func number(_ title: String) -> Column { Column(title: title, isNumber: true) }
+        let isDetail: Bool
+        let shown: @Sendable (String) -> String
+
+        /// - Parameters:
+        ///   - isDetail: whether a table leaves the column out where its lines would be too long.
+        ///   - shown: a cell as a table shows it.
+        package static func text(
+            _ title: String, heading: String? = nil, isDetail: Bool = false, shown: @escaping @Sendable (String) -> String = { $0 }
+        ) -> Column {
+            Column(title: title, heading: heading ?? title, isNumber: false, isDetail: isDetail, shown: shown)
+        }
+
+        package static func number(
+            _ title: String, heading: String? = nil, isDetail: Bool = false, shown: @escaping @Sendable (String) -> String = { $0 }
+        ) -> Column {
+            Column(title: title, heading: heading ?? title, isNumber: true, isDetail: isDetail, shown: shown)
+        }
     }
 
-    private let columns: [Column]
-    private var rows: [[String]] = []
+    let columns: [Column]
+    private(set) var rows: [[String]] = []
 
     package init(_ columns: [Column]) { self.columns = columns }
+
+    package var isEmpty: Bool { rows.isEmpty }
 
     /// - Parameter cells: may hold text from outside; on a terminal it stays within its line.
     package mutating func row(_ cells: [String]) { rows.append(cells) }
 
     package func write(_ format: OutputFormat) {
         switch format {
-        case .table: StandardOutput.write(text)
+        case .table: StandardOutput.write(text(width: StandardOutput.width))
         case .csv: StandardOutput.write(csv)
         case .json: StandardOutput.write(json)
         }
     }
 
-    /// A terminal's lines; a cell's width is its count of characters.
-    package var text: String {
-        let rows = rows.map { $0.map { PrintableText.line($0, limit: 1_000) } }
-        let widths = columns.indices.map { index in
-            rows.reduce(columns[index].title.count) { max($0, $1[index].count) }
-        }
-        func line(_ cells: [String]) -> String {
-            var line = ""
-            for (index, cell) in cells.enumerated() {
-                let pad = String(repeating: " ", count: widths[index] - cell.count)
-                line += (index == 0 ? "" : "  ") + (columns[index].isNumber ? pad + cell : cell + pad)
-            }
-            while line.last == " " { line.removeLast() }
-            return line + "\n"
-        }
-        return line(columns.map(\.title)) + rows.map(line).joined()
-    }
-
-    /// An array of objects; a number column's cells are numbers, an empty one null.
+    /// An array of objects; a number column's cells are numbers, an empty cell is null.
     package var json: String {
         var json = JSONWriter()
         json.array { json in
@@ -61,7 +61,7 @@ package struct Table {
                         if column.isNumber, cell.isEmpty || NumberText.decimal(cell) != nil {
                             json.field(column.title, NumberText.decimal(cell), places: 6)
                         } else {
-                            json.field(column.title, cell)
+                            json.field(column.title, cell.isEmpty ? nil : cell)
                         }
                     }
                 }

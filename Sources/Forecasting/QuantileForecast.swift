@@ -40,6 +40,9 @@ package struct QuantileForecast: Sendable, Equatable {
         self.method = method
     }
 
+    /// Whether the forecast is of now: its origin is at most three steps old.
+    package func isFresh(at now: Instant, step: Duration) -> Bool { now - origin <= step * SensorState.stalePeriods }
+
     package var skillEnd: SkillEnd { SkillEnd(leadTimes: leadTimes, skill: skill) }
     package func humidity(lead: Int, level: Int) -> Double { humidity[lead * ForecastShape.levels.count + level] }
     /// The median temperature at an instant, of the nearest lead time within an hour.

@@ -46,10 +46,11 @@ package struct ReadingFlags: OptionSet, Sendable, Hashable {
     package static let jumped = ReadingFlags(rawValue: 1 << 7)  // further than air goes in that time
     package static let flat = ReadingFlags(rawValue: 1 << 8)  // unchanged for longer than this resolution stays
     package static let spike = ReadingFlags(rawValue: 1 << 9)  // jumped away and came straight back: not observed
+    package static let heated = ReadingFlags(rawValue: 1 << 10)  // the part's heater was on: warmer and drier than the air, not observed
 
     private static let named: [(flag: ReadingFlags, name: String)] = [
         (.impossible, "impossible"), (.clamped, "clamped"), (.cached, "cached"), (.unchecked, "unchecked"), (.simulated, "simulated"),
-        (.replayed, "replayed"), (.saturated, "saturated"), (.jumped, "jumped"), (.flat, "flat"), (.spike, "spike"),
+        (.replayed, "replayed"), (.saturated, "saturated"), (.jumped, "jumped"), (.flat, "flat"), (.spike, "spike"), (.heated, "heated"),
     ]
     /// For people and for JSON.
     package var names: [String] { ReadingFlags.named.filter { contains($0.flag) }.map(\.name) }

@@ -11,12 +11,14 @@ package enum QualityControl {
         case missing = 1  // no humidity in the reading
         case range = 2  // beyond `HumidityRange`
         case spike = 3  // a false reading between good ones
+        case heated = 4  // the part's heater was on
 
         package var name: String {
             switch self {
             case .missing: "missing"
             case .range: "range"
             case .spike: "spike"
+            case .heated: "heated"
             }
         }
     }
@@ -26,6 +28,7 @@ package enum QualityControl {
         guard let humidity = reading.humidityMpct else { return .failed(.missing) }
         guard HumidityRange.of(reading.flags).contains(humidity), !reading.flags.contains(.impossible) else { return .failed(.range) }
         guard !reading.flags.contains(.spike) else { return .failed(.spike) }
+        guard !reading.flags.contains(.heated) else { return .failed(.heated) }
         let percent = min(100, max(0, Double(humidity) / 1_000))
         // -90 to 90 °C: beyond what any air sensor measures, the temperature alone is dropped.
         let temperature = reading.temperatureMc.flatMap { (-90_000...90_000).contains($0) ? Temperature(celsius: Double($0) / 1_000) : nil }

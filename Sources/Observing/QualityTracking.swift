@@ -18,6 +18,15 @@ package struct QualityTracking: Sendable {
 
     package init() {}
 
+    /// Resumes after a restart.
+    /// - Parameters:
+    ///   - mpct: the last value, as the sensor said it.
+    ///   - flatSince: since when it has been that value.
+    package init(last mpct: Int32, at instant: Instant, flatSince: Instant) {
+        last = (mpct, instant)
+        (self.flatSince, flatCount) = (flatSince, Self.leastFlat)
+    }
+
     /// How long a sensor of this resolution may stand still: one that shows noise flickers within the hour, one of whole percent
     /// stays for days in a still room.
     static func longestFlat(resolution: Int32?) -> Duration {

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// Writes one logfmt line an event to standard error, in one `write`, behind the severity mark that the journal reads.
@@ -23,9 +24,23 @@ package struct Log: Sendable {
     /// - Parameter event: a fixed phrase; all that varies is a field.
     package func callAsFunction(_ level: Level, _ event: String, _ fields: KeyValuePairs<String, any CustomStringConvertible> = [:]) {
         guard level <= least else { return }
-        var line = "<\(level.rawValue)>\(component): \(event)"
+        var line = StandardError.isTerminal ? Log.terminalHead(level) : "<\(level.rawValue)>"
+        line += "\(component): \(event)"
         for (key, value) in fields { line += " \(key)=\(Log.quoted(value.description))" }
         StandardError.write(line + "\n")
+    }
+
+    /// The local time and, above info, the level in words: on a terminal there is no journal that adds both.
+    private static func terminalHead(_ level: Level) -> String {
+        var (now, local) = (time(nil), unsafe tm())
+        unsafe localtime_r(&now, &local)
+        func two(_ number: Int32) -> String { (number < 10 ? "0" : "") + String(number) }
+        let clock = unsafe "\(two(local.tm_hour)):\(two(local.tm_min)):\(two(local.tm_sec)) "
+        return switch level {
+        case .error: clock + "error "
+        case .warning: clock + "warning "
+        case .info, .debug: clock
+        }
     }
 
     /// What would move a terminal's cursor, change its colours or turn the order of letters around.
@@ -56,6 +71,7 @@ package struct Log: Sendable {
 }
 
 package enum StandardError {
+    package static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
     package static func write(_ text: String) { Descriptor.write(text, to: STDERR_FILENO) }
 }
 
@@ -64,6 +80,13 @@ package enum StandardOutput {
     @discardableResult
     package static func write(_ text: String) -> Bool { Descriptor.write(text, to: STDOUT_FILENO) }
     package static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
+    /// Columns that lines for people should fit into: the terminal's, else what COLUMNS says, else 80.
+    package static var width: Int {
+        let columns = Int(clinux_terminal_columns(STDOUT_FILENO))
+        let said = unsafe getenv("COLUMNS").flatMap { unsafe Int(String(cString: $0)) }
+        return max(40, min(1_000, columns > 0 ? columns : said ?? 80))
+    }
 }
 
 private enum Descriptor {

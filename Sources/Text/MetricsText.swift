@@ -11,6 +11,9 @@ package struct MetricsText {
         add(name, help, "counter", value, labels)
     }
 
+    /// A metric that is always 1: its labels say something.
+    package mutating func info(_ name: String, _ help: String, _ labels: [(String, String)]) { add(name, help, "gauge", 1, labels) }
+
     private mutating func add(_ name: String, _ help: String, _ type: String, _ value: Double, _ labels: [(String, String)]) {
         let inner = labels.map { "\($0.0)=\"\($0.1.filter { $0 != "\"" && $0 != "\\" && $0 != "\n" })\"" }.joined(separator: ",")
         let sample = name + (labels.isEmpty ? "" : "{\(inner)}") + " \(value)"

@@ -20,7 +20,7 @@ extension Batch {
                     for (sequence, record) in records { json.object { json in Batch.write(sequence, record, to: &json) } }
                 }
             }
-            if let report { json.object("report") { json in Batch.write(report, to: &json) } }
+            if let report { json.object("report") { json in report.write(to: &json) } }
         }
         return json.bytes
     }
@@ -96,40 +96,6 @@ extension Batch {
             json.field("name", rename.name.name)
             json.field("to_ms", rename.until.ms)
             json.field("said_at_ms", rename.saidAt.ms)
-        }
-    }
-
-    private static func write(_ report: DeviceReport, to json: inout JSONWriter) {
-        Documents.release("release", report.release, to: &json)
-        json.field("backlog", report.backlog)
-        json.field("evicted", report.evicted)
-        json.field("refused", report.refused)
-        json.field("clock", report.clock.rawValue)
-        json.array("scores") { json in
-            for score in report.scores {
-                json.object { json in
-                    json.field("release_counter", score.releaseCounter)
-                    json.field("lead_time_s", score.leadTimeSeconds)
-                    json.field("count", score.count)
-                    json.field("absolute_error_mpct", score.absoluteErrorMpct)
-                    json.field("persistence_error_mpct", score.persistenceErrorMpct)
-                    json.field("climatology_error_mpct", score.climatologyErrorMpct)
-                    json.field("covered_ppm", score.coveredPpm)
-                }
-            }
-        }
-        json.field("refusal", report.refusal)
-        guard !report.alerts.isEmpty else { return }
-        json.array("alerts") { json in
-            for alert in report.alerts {
-                json.object { json in
-                    json.field("rule", alert.rule)
-                    json.field("text", alert.text)
-                    json.field("sensor", alert.sensor.name)
-                    json.field("since_ms", alert.since.ms)
-                    json.field("value_milli", alert.valueMilli)
-                }
-            }
         }
     }
 }

@@ -1,3 +1,4 @@
+package import Forecasting
 package import Measures
 
 /// Consecutive rows of one device's log, sent as one. Named device/epoch/first–last.
@@ -63,6 +64,7 @@ package struct DeviceReport: Sendable, Hashable {
     package static let scoreLimit = 256
     package static let refusalLimit = 800  // bytes
     package static let alertLimit = 32
+    package static let thresholdLimit = 32
 
     package var release: ReleaseName?  // nil: it forecasts by the damped anomaly
     package var backlog: Int64  // rows not yet acknowledged
@@ -72,11 +74,15 @@ package struct DeviceReport: Sendable, Hashable {
     package var scores: [LiveScore]
     package private(set) var refusal: String?  // why the last offered release was not taken
     package private(set) var alerts: [ThresholdAlert]  // that are on; beyond the limit the first
+    package private(set) var sensors: [SensorReport]  // empty: an earlier program, which reports none
+    package private(set) var thresholds: [HumidityThreshold]  // that the device's rules set
 
     package init(
         release: ReleaseName?, backlog: Int64, evicted: Int64, refused: Int64, clock: ClockQuality, scores: [LiveScore], refusal: String? = nil,
-        alerts: [ThresholdAlert] = []
+        alerts: [ThresholdAlert] = [], sensors: [SensorReport] = [], thresholds: [HumidityThreshold] = []
     ) {
+        self.sensors = Array(sensors.prefix(Batch.sensorLimit))
+        self.thresholds = Array(thresholds.prefix(Self.thresholdLimit))
         self.alerts = Array(alerts.prefix(Self.alertLimit))
         self.release = release
         self.backlog = backlog

@@ -1,132 +1,10 @@
 package import Forecasting
 package import Measures
-package import Psychrometrics
+internal import Psychrometrics
 package import Text
 
-/// The JSON documents of both programs' HTTP APIs, written in one place so that one page reads both.
+/// The JSON documents of both programs' HTTP APIs, written in one place so that one page reads both: observations, forecasts, problems.
 package enum Documents {
-    package struct Device: Sendable {
-        package var id: DeviceID
-        package var lastSeenAt: Instant?
-        package var isRevoked = false
-        package var backlog: Int64
-        package var clock: ClockQuality
-        package var release: ReleaseName?
-        package var refusal: String?
-        package var sensors: [Sensor]
-        package var scores: [LiveScore]
-        package var alerts: [ThresholdAlert] = []  // that are on
-        package var isTwoHosts = false  // two hosts send as this device
-        package var faults: [String] = []  // rows of the archive that cannot be read
-
-        package init(
-            id: DeviceID, lastSeenAt: Instant?, backlog: Int64, clock: ClockQuality, release: ReleaseName?, refusal: String? = nil,
-            sensors: [Sensor], scores: [LiveScore]
-        ) {
-            self.id = id
-            self.lastSeenAt = lastSeenAt
-            self.backlog = backlog
-            self.clock = clock
-            self.release = release
-            self.refusal = refusal
-            self.sensors = sensors
-            self.scores = scores
-        }
-    }
-
-    package struct Sensor: Sendable {
-        package enum State: String, Sendable { case ok, failing, silent }
-        package var name: SensorName
-        package var kind: String
-        package var place: String
-        package var step: Duration
-        package var state: State
-        package var last: Observation?
-        package var pressurePa: Int32?
-        package var flags: ReadingFlags = []  // beside the last
-        package var mould: MouldIndex?
-
-        package var surface: Temperature?  // of a wall or pane beside the air
-
-        /// Of the last air where it is cooled to the surface: above 100 % water condenses there.
-        package var humidityAtSurface: RelativeHumidity? {
-            guard let surface, let last, let air = last.temperature else { return nil }
-            return MoistAir.humidity(at: surface, of: air, at: last.humidity)
-        }
-
-        package init(name: SensorName, kind: String, place: String, step: Duration, state: State, last: Observation?) {
-            self.name = name
-            self.kind = kind
-            self.place = place
-            self.step = step
-            self.state = state
-            self.last = last
-        }
-    }
-
-    /// - Parameter now: by the device's own clock: a replay's is not the host's.
-    package static func device(_ device: Device, now: Instant, to json: inout JSONWriter) {
-        json.field("id", device.id.name)
-        json.field("now", RFC3339.format(ms: now.ms))
-        json.field("last_seen_at", device.lastSeenAt.map { RFC3339.format(ms: $0.ms) })
-        json.field("revoked", device.isRevoked)
-        json.field("two_hosts", device.isTwoHosts)
-        if !device.faults.isEmpty { json.array("faults") { json in for fault in device.faults { json.string(fault) } } }
-        json.field("backlog", device.backlog)
-        json.field("clock", device.clock.name)
-        release("release", device.release, to: &json)
-        json.field("release_refused", device.refusal)
-        json.array("sensors") { json in
-            for sensor in device.sensors {
-                json.object { json in
-                    json.field("name", sensor.name.name)
-                    json.field("kind", sensor.kind)
-                    json.field("place", sensor.place.isEmpty ? nil : sensor.place)
-                    json.field("step_s", sensor.step.wholeSeconds)
-                    json.field("state", sensor.state.rawValue)
-                    guard let last = sensor.last else { return json.null("last") }
-                    json.object("last") { json in
-                        json.field("time", RFC3339.format(ms: last.validAt.ms))
-                        json.field("humidity_pct", last.humidity.percent, places: 3)
-                        json.field("temperature_c", last.temperature?.celsius, places: 3)
-                        json.array("flags") { json in for name in sensor.flags.names { json.string(name) } }
-                        derived(last, sensor, to: &json)
-                    }
-                }
-            }
-        }
-        json.array("alerts") { json in for alert in device.alerts { json.object { json in alert.write(to: &json) } } }
-        json.array("scores") { json in
-            for score in device.scores { json.object { json in Documents.score(score, to: &json) } }
-        }
-    }
-
-    /// What follows from humidity and temperature together; `null` without a temperature.
-    private static func derived(_ last: Observation, _ sensor: Sensor, to json: inout JSONWriter) {
-        let water = last.temperature.flatMap { WaterInAir($0, last.humidity) }
-        json.field("dew_point_c", water?.dewPoint.celsius, places: 2)
-        json.field("vapour_pressure_pa", water?.vapourPressure, places: 0)
-        json.field("absolute_humidity_g_m3", water?.absoluteHumidity, places: 2)
-        json.field("pressure_hpa", sensor.pressurePa.map { Double($0) / 100 }, places: 2)
-        if let surface = sensor.surface, let humidity = sensor.humidityAtSurface, let air = last.temperature,
-            let condensation = MoistAir.condensationPoint(of: air, at: last.humidity)
-        {
-            json.object("surface") { json in
-                json.field("temperature_c", surface.celsius, places: 2)
-                json.field("humidity_pct", humidity.percent, places: 1)
-                json.field("above_dew_point_k", surface.celsius - condensation.celsius, places: 2)
-            }
-        }
-        if let mould = sensor.mould, let room = last.temperature {
-            let (air, humidity) = sensor.surface.map { MoistAir.air(at: $0, of: room, at: last.humidity) } ?? (room, last.humidity)
-            json.object("mould") { json in
-                json.field("index", mould.value, places: 2)
-                json.field("critical_humidity_pct", MouldIndex.criticalHumidity(at: air)?.percent, places: 1)
-                json.field("growing", MouldIndex.grows(in: air, at: humidity))
-            }
-        }
-    }
-
     package static func hole(_ hole: Hole, to json: inout JSONWriter) {
         json.field("sensor", hole.sensor?.name)
         json.field("reason", hole.reason.name)
@@ -135,7 +13,7 @@ package enum Documents {
         json.field("count", hole.count)
     }
 
-    private static func score(_ score: LiveScore, to json: inout JSONWriter) {
+    static func score(_ score: LiveScore, to json: inout JSONWriter) {
         json.field("release", score.releaseCounter)
         json.field("lead_time_s", score.leadTimeSeconds)
         json.field("count", score.count)
@@ -166,9 +44,12 @@ package enum Documents {
         return json.bytes
     }
 
-    /// - Parameter horizon: lead times beyond it are left out.
+    /// - Parameters:
+    ///   - horizon: lead times beyond it are left out.
+    ///   - reader: who asks, for the outlook.
     package static func forecast(
-        sensor: SensorName, _ forecast: QuantileForecast, _ moisture: MoistureAhead, issuedAt: Instant, release: ReleaseName?, horizon: Duration
+        sensor: SensorName, _ forecast: QuantileForecast, _ moisture: MoistureAhead, issuedAt: Instant, release: ReleaseName?, horizon: Duration,
+        reader: OutlookReader
     ) -> [UInt8] {
         let leads = forecast.leadTimes.indices.filter { forecast.leadTimes[$0] <= horizon }
         var json = JSONWriter()
@@ -178,6 +59,7 @@ package enum Documents {
             json.field("issued_at", RFC3339.format(ms: issuedAt.ms))
             json.field("method", forecast.method.name)
             Documents.release("release", release, to: &json)
+            json.object("outlook") { json in reader.write(forecast, of: sensor, to: &json) }
             json.array("levels") { json in for level in ForecastShape.levels { json.number(level, places: 4) } }
             json.array("lead_time_s") { json in for lead in leads { json.integer(forecast.leadTimes[lead].wholeSeconds) } }
             json.array("time") { json in

@@ -236,7 +236,7 @@ import Wire
         }
         try await place.derive(archive)
         try await archive.edit(sql)
-        let (devices, _) = try await archive.fleet(after: nil, limit: 9)
+        let (devices, _) = try await archive.fleet(after: nil, limit: 9, now: Instant(ms: 0))
         #expect(devices.map(\.device.name.name) == ["church", "tower"])
         #expect(devices[0].faults.count == 1 && devices[0].faults.first?.contains(fault) == true, "\(devices[0].faults)")
         #expect(devices[1].faults.isEmpty && devices[1].sensors.first?.last != nil)

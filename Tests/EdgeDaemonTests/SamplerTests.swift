@@ -1,5 +1,6 @@
 @testable import EdgeDaemon
 import Measures
+import Observing
 import Runtime
 import Sensors
 import Testing
@@ -28,7 +29,7 @@ private actor ScriptedSensor: Sensor {
         let sampler = Sampler(
             name: air, sensor: ScriptedSensor([50, 51, 90]), period: .milliseconds(300), clock: LabelClock.live(), boot: 1,
             store: try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log), inbox: inbox,
-            held: held, outage: Outage(), log: log)
+            held: held, recent: NewestReadings(), outage: Outage(), quality: QualityTracking(), log: log)
         let running = Task { try await sampler.run() }
         while !held.isHeld(air) { try await Task.sleep(for: .milliseconds(1)) }
         var taken: [Int32?] = []

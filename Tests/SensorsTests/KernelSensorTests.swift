@@ -175,7 +175,7 @@ import Testing
         #expect(error?.description.contains("iio:dht11@11, iio:dht11@4") == true)
         // What is offered is what is understood.
         for offer in SensorOffer.all(sysfs: sysfs.root) {
-            guard case .sensor(let spec, _) = offer else { continue }
+            guard case .sensor(let spec, _, _) = offer else { continue }
             #expect(try await read("\(spec)") != nil)
         }
     }
@@ -352,7 +352,7 @@ import Testing
         }
         try sysfs.write("class/i2c-dev/i2c-211/dev", "89:211")
         let offers = SensorOffer.all(sysfs: sysfs.root)
-        let specs = offers.compactMap { if case .sensor(let spec, let name) = $0 { "\(name)=\(spec)" } else { nil } }
+        let specs = offers.compactMap { if case .sensor(let spec, let name, _) = $0 { "\(name)=\(spec)" } else { nil } }
         #expect(specs == ["BME280_1_0076=iio:bme280@1-0076", "BME280_1_0077=iio:bme280@1-0077", "SHT4X=hwmon:sht4x"])
         guard case .bus(211, let problem) = offers.last else { return #expect(Bool(false), "no bus in \(offers)") }
         #expect(problem?.contains("modprobe i2c-dev") == true)

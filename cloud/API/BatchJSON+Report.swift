@@ -1,3 +1,4 @@
+internal import Forecasting
 internal import Measures
 internal import Wire
 
@@ -12,8 +13,10 @@ extension BatchJSON {
         let scores: [ScoreJSON]
         let refusal: String?
         let alerts: [AlertJSON]
+        let sensors: [SensorJSON]
+        let thresholds: [ThresholdJSON]
 
-        private enum Field: String, CodingKey { case release, backlog, evicted, refused, clock, scores, refusal, alerts }
+        private enum Field: String, CodingKey { case release, backlog, evicted, refused, clock, scores, refusal, alerts, sensors, thresholds }
 
         init(from decoder: any Decoder) throws {
             let fields = try decoder.container(keyedBy: Field.self)
@@ -29,6 +32,8 @@ extension BatchJSON {
             }
             scores = try list(ScoreJSON.self, .scores, DeviceReport.scoreLimit)
             alerts = try list(AlertJSON.self, .alerts, DeviceReport.alertLimit)
+            sensors = try list(SensorJSON.self, .sensors, Batch.sensorLimit)
+            thresholds = try list(ThresholdJSON.self, .thresholds, DeviceReport.thresholdLimit)
         }
 
         struct ReleaseJSON: Decodable {
@@ -52,6 +57,22 @@ extension BatchJSON {
             let sensor: String
             let since_ms: Int64
             let value_milli: Int64
+        }
+
+        struct SensorJSON: Decodable {
+            let sensor: String
+            let state: String
+            let since_ms: Int64?
+            let detail: String?
+            let newest_at_ms: Int64?
+            let rejected_mpct: Int32?
+        }
+
+        struct ThresholdJSON: Decodable {
+            let rule: String
+            let sensor: String?
+            let direction: String
+            let humidity_mpct: Int64
         }
 
         func report() throws(BatchRefusal) -> DeviceReport {
@@ -82,7 +103,41 @@ extension BatchJSON {
                         releaseCounter: score.release_counter, leadTimeSeconds: score.lead_time_s, count: score.count,
                         absoluteErrorMpct: score.absolute_error_mpct, persistenceErrorMpct: score.persistence_error_mpct,
                         climatologyErrorMpct: score.climatology_error_mpct, coveredPpm: score.covered_ppm)
-                }, refusal: refusal, alerts: known)
+                }, refusal: refusal, alerts: known, sensors: try sensorReports(), thresholds: try humidityThresholds())
+        }
+
+        private func sensorReports() throws(BatchRefusal) -> [SensorReport] {
+            try sensors.enumerated().map { (place, sensor) throws(BatchRefusal) in
+                func wrong(_ field: String, _ what: String) -> BatchRefusal { BatchJSON.fault("/report/sensors/\(place)/\(field)", what) }
+                guard let name = SensorName(sensor.sensor) else { throw wrong("sensor", "a sensor's name is \(SensorName.rule)") }
+                guard let state = SensorState(name: sensor.state) else {
+                    throw wrong("state", "one of \(SensorState.allCases.map(\.name).joined(separator: ", "))")
+                }
+                guard (sensor.detail ?? "").utf8.count <= SensorCondition.detailLimit else {
+                    throw wrong("detail", "at most \(SensorCondition.detailLimit) bytes")
+                }
+                func instant(_ ms: Int64?, _ field: String) throws(BatchRefusal) -> Instant? {
+                    guard let instant = ms.map(Instant.init(ms:)) else { return nil }
+                    guard Instant.valid.contains(instant) else { throw wrong(field, "milliseconds since 1970, up to the year 2199") }
+                    return instant
+                }
+                return SensorReport(
+                    sensor: name, condition: SensorCondition(state, since: try instant(sensor.since_ms, "since_ms"), detail: sensor.detail),
+                    newestAt: try instant(sensor.newest_at_ms, "newest_at_ms"), rejectedMpct: sensor.rejected_mpct)
+            }
+        }
+
+        private func humidityThresholds() throws(BatchRefusal) -> [HumidityThreshold] {
+            try thresholds.enumerated().map { (place, threshold) throws(BatchRefusal) in
+                func wrong(_ field: String, _ what: String) -> BatchRefusal { BatchJSON.fault("/report/thresholds/\(place)/\(field)", what) }
+                let sensor = threshold.sensor.flatMap(SensorName.init)
+                guard sensor != nil || threshold.sensor == nil else { throw wrong("sensor", "a sensor's name is \(SensorName.rule)") }
+                guard threshold.rule.utf8.count <= 64 else { throw wrong("rule", "at most 64 bytes") }
+                guard ["above", "below"].contains(threshold.direction) else { throw wrong("direction", "above or below") }
+                guard (0...100_000).contains(threshold.humidity_mpct) else { throw wrong("humidity_mpct", "0 to 100000") }
+                return HumidityThreshold(
+                    rule: threshold.rule, sensor: sensor, isAbove: threshold.direction == "above", percent: Double(threshold.humidity_mpct) / 1_000)
+            }
         }
     }
 }

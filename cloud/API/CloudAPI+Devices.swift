@@ -86,6 +86,7 @@ extension CloudAPI {
     func authenticated(_ request: HTTPRequest, _ id: String) async throws -> Archive.Device {
         let challenge = [(name: "WWW-Authenticate", value: "Bearer")]
         guard let token = TokenCache.bearer(request.headers) else {
+            await noteRefusal(of: id, "401: it sends no token")
             throw Problem(status: 401, detail: "a device's token is needed: Authorization: Bearer TOKEN", headers: challenge)
         }
         let device: Archive.Device
@@ -95,6 +96,7 @@ extension CloudAPI {
         } else {
             guard let found = try await gate.device(withToken: token) else {
                 tokens.forget(token)
+                await noteRefusal(of: id, "401: it sends a token that is not known")
                 throw Problem(status: 401, detail: "this token is not known: vaho-cloud device add makes one", headers: challenge)
             }
             if found.isNew { try await archive.used(token, now: LabelClock.wallClock) }
@@ -102,10 +104,21 @@ extension CloudAPI {
             tokens.keep(token, device, version: version)
         }
         guard device.revokedAt == nil else { throw Problem(status: 403, detail: "the device \(device.name) has been revoked") }
-        guard device.name.name == id else { throw Problem(status: 403, detail: "this token is not that of the device \(id.prefix(64))") }
+        guard device.name.name == id else {
+            await noteRefusal(of: id, "403: it sends the token of another device")
+            throw Problem(status: 403, detail: "this token is not that of the device \(id.prefix(64))")
+        }
         try deviceRate.take(device.id, at: LabelClock.wallClock)
         try deviceCost.check(device.id, at: LabelClock.wallClock)
         return device
+    }
+
+    /// Keeps that someone was refused in a device's name: at most once a minute for each name, and ten times a second in all.
+    private func noteRefusal(of id: String, _ detail: String) async {
+        guard let name = DeviceID(id), refusals.isDue(name, at: .now) else { return }
+        do { try await archive.noteRefusal(of: name, detail: detail, now: LabelClock.wallClock) } catch {
+            log(.warning, "refusal not noted", ["device": name, "error": "\(error)"])
+        }
     }
 
     /// Asked of the archive at most twice a second, whatever comes.

@@ -10,7 +10,8 @@ internal import Wire
 
 /// Which part of the fleet is asked for.
 struct FleetPage: Sendable {
-    let after: DeviceID?
+    let order: Archive.FleetOrder
+    let after: Archive.FleetCursor?
     let limit: Int
 
     static let longest = 1_000
@@ -21,9 +22,17 @@ struct FleetPage: Sendable {
             throw Problem(status: 400, detail: "limit=\(text.prefix(40)): expected a whole number from 1 to \(FleetPage.longest)")
         }
         self.limit = limit
-        after = try request.query["after"].map { (name) throws(Problem) in
-            guard let device = DeviceID(name) else { throw Problem(status: 400, detail: "after=\(name.prefix(64)): expected a device's name") }
-            return device
+        switch request.query["order"] ?? "state" {
+        case "state": order = .worstFirst
+        case "name": order = .name
+        case let other: throw Problem(status: 400, detail: "order=\(other.prefix(40)): expected state (worst first) or name")
+        }
+        let order = order
+        after = try request.query["after"].map { (text) throws(Problem) in
+            guard let cursor = Archive.FleetCursor(text, order) else {
+                throw Problem(status: 400, detail: "after=\(text.prefix(80)): expected what the page before has in next")
+            }
+            return cursor
         }
     }
 }
@@ -33,28 +42,39 @@ extension Archive {
     func fleetDocument(_ page: FleetPage) throws -> [UInt8] {
         let release = try releaseName(alias: Archive.champion)
         let createdAt = try release.flatMap { try self.release(counter: $0.counter)?.createdAt }
-        let (devices, next) = try fleet(after: page.after, limit: page.limit)
+        let now = LabelClock.wallClock
+        let (devices, next) = try fleet(page.order, after: page.after, limit: page.limit, now: now)
+        let counts = try stateCounts()
         var json = JSONWriter()
         json.object { json in
-            json.field("now", RFC3339.format(ms: LabelClock.wallClock.ms))
+            json.field("now", RFC3339.format(ms: now.ms))
+            json.object("counts") { json in
+                json.object("devices") { json in
+                    for state in DeviceState.allCases { json.field(state.name, counts.devices[state] ?? 0) }
+                }
+                json.object("sensors") { json in
+                    for state in SensorState.allCases { json.field(state.name, counts.sensors[state] ?? 0) }
+                }
+            }
             Documents.release("release", release, createdAt: createdAt, to: &json)
             json.array("devices") { json in
-                for view in devices { json.object { json in view.write(to: &json) } }
+                for view in devices { json.object { json in view.document.write(now: view.now(at: now), to: &json) } }
             }
-            json.field("next", next?.name)
+            json.field("next", next?.description)
         }
         return json.bytes
     }
 
     func deviceDocument(_ id: String) throws -> [UInt8] {
-        guard let name = DeviceID(id), let view = try view(named: name) else { throw Problem.noDevice(id) }
+        guard let name = DeviceID(id), let view = try view(named: name, now: LabelClock.wallClock) else { throw Problem.noDevice(id) }
+        let now = LabelClock.wallClock
         let holes = try holes(of: view.device.id, limit: 50)
         let alarms = try alarms(of: view.device.id)
         let day = LabelClock.wallClock.ms / 86_400_000
         let storedToday = try dayBytes(view.device.id, day)
         var json = JSONWriter()
         json.object { json in
-            view.write(to: &json)
+            view.document.write(now: view.now(at: now), to: &json)
             json.field("stored_today_bytes", storedToday)
             json.array("holes") { json in
                 for hole in holes {
@@ -88,6 +108,19 @@ extension Archive {
             throw Problem(status: 404, detail: "the device \(id) has no sensor «\(name.prefix(64))»: there are \(names)")
         }
         return sensor
+    }
+
+    /// What the device sets as thresholds, and how the sensor is.
+    func outlookReader(of sensor: Sensor, offset: Duration) throws -> OutlookReader {
+        let wall = LabelClock.wallClock
+        let view = try view(named: sensor.device, now: wall)
+        var condition = view?.sensors.first { $0.sensor.id == sensor.id }?.condition ?? .ok
+        if let device = view?.condition, [.silent, .refused].contains(device.state), condition.state.isPresent, sensor.kind != "replay" {
+            condition = SensorCondition(.stale, since: device.since, detail: device.detail)
+        }
+        return OutlookReader(
+            thresholds: view?.report?.thresholds ?? [], condition: condition, step: sensor.grid.step, now: view?.now(at: wall) ?? wall,
+            offset: offset)
     }
 
     func observationsDocument(_ id: String, sensor name: String?, hours: Int64) throws -> [UInt8] {
@@ -140,27 +173,6 @@ extension Archive {
         }
         return json.bytes
     }
-
-    /// - Parameter free: bytes left on the archive's disk.
-    func metrics(free: Int64?) throws -> String {
-        let totals = try totals()
-        var metrics = MetricsText()
-        metrics.gauge("vaho_devices", "Devices that are not revoked.", Double(totals.devices))
-        metrics.counter("vaho_batches_total", "Batches in the log.", Double(totals.batches))
-        metrics.counter("vaho_readings_total", "Readings in the log.", Double(totals.readings))
-        metrics.gauge("vaho_devices_silent", "Devices that have fallen silent.", Double(try silentDevices()))
-        metrics.gauge("vaho_underived_batches", "Batches whose observations are not derived yet.", Double(try underived()))
-        metrics.gauge("vaho_log_bytes", "Size of the log of batches.", Double(totals.logBytes))
-        metrics.gauge(
-            "vaho_devices_of_two_hosts", "Devices as which two hosts send.", Double(try devicesOfTwoHosts().count))
-        metrics.gauge(
-            "vaho_devices_over_quota", "Devices that have stored as much today as they may.", Double(try devicesOverQuota(now: LabelClock.wallClock)))
-        if let free { metrics.gauge("vaho_store_free_bytes", "Bytes left on the disk of the archive.", Double(free)) }
-        if let release = try releaseName(alias: Archive.champion) {
-            metrics.gauge("vaho_release_counter", "Counter of the release that is served.", Double(release.counter))
-        }
-        return metrics.text
-    }
 }
 
 extension CloudAPI {
@@ -176,6 +188,10 @@ extension CloudAPI {
         guard let horizon = request.query["horizon"].map({ ISO8601Duration.parse($0) }) ?? ForecastShape.horizon else {
             throw Problem(status: 400, detail: "horizon=\(request.query["horizon"]?.prefix(40) ?? ""): expected an ISO 8601 duration such as PT24H")
         }
+        let offset = request.query["utc_offset_s"] ?? "0"
+        guard let seconds = Int64(offset), OutlookReader.offsets.contains(seconds) else {
+            throw Problem(status: 400, detail: "utc_offset_s=\(offset.prefix(40)): expected whole seconds from -86400 to 86400")
+        }
         let name = request.query["sensor"]
         return try await forecastTurns.turn(of: request.peer) { _ in
             let sensor = try await reader.perform { try $0.sensor(name, of: id) }
@@ -183,8 +199,10 @@ extension CloudAPI {
                 throw Problem(status: 404, detail: "there is no observation of \(sensor.name) yet")
             }
             let moisture = MoistureAhead(made.forecast, mould: made.mould)
+            let outlook = try await reader.perform { try $0.outlookReader(of: sensor, offset: .seconds(seconds)) }
             return Documents.forecast(
-                sensor: sensor.name, made.forecast, moisture, issuedAt: LabelClock.wallClock, release: made.release, horizon: horizon)
+                sensor: sensor.name, made.forecast, moisture, issuedAt: LabelClock.wallClock, release: made.release, horizon: horizon,
+                reader: outlook)
         }
     }
 }
@@ -200,29 +218,5 @@ extension Archive.Alarm.Kind {
         case .silent: "nothing has been heard from this device"
         case .twoHosts: "two hosts send as this device: give one of them a name and a token of its own"
         }
-    }
-}
-
-extension Archive.DeviceView {
-    fileprivate func write(to json: inout JSONWriter) {
-        var shown = Documents.Device(
-            id: device.name, lastSeenAt: device.lastSeenAt, backlog: report?.backlog ?? 0, clock: report?.clock ?? .unknown, release: report?.release,
-            refusal: report?.refusal,
-            sensors: sensors.map { view in
-                var sensor = Documents.Sensor(
-                    name: view.sensor.name, kind: view.sensor.kind, place: view.sensor.place, step: view.sensor.grid.step, state: .ok, last: view.last
-                )
-                (sensor.pressurePa, sensor.flags) = (view.pressurePa, view.flags)
-                return sensor
-            }, scores: report?.scores ?? [])
-        shown.alerts = report?.alerts ?? []
-        shown.isRevoked = device.revokedAt != nil
-        shown.isTwoHosts = isTwoHosts
-        shown.faults = faults
-        // A replayed recording has a clock of its own: then the newest observation tells the device's time.
-        let newest = sensors.compactMap { $0.last?.validAt }.max()
-        let wall = LabelClock.wallClock
-        let isReplay = sensors.contains { $0.sensor.kind == "replay" }
-        Documents.device(shown, now: isReplay ? newest ?? wall : wall, to: &json)
     }
 }

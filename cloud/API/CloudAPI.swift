@@ -36,17 +36,19 @@ package final class CloudAPI: Service {
     let forecastTurns = FairTurns<String>(lanes: 1, perKey: 16, limit: 64)
     let answers = SharedAnswers()
     let unstoredRows = RateOfLines()
+    let refusals = RefusalPace()
     private let address: String
     private let port: UInt16
     private let tls: HTTPServer.TLS?
     private let connections: UInt32
+    private let version: String
 
     /// - Parameters:
     ///   - gate: a connection of its own, only for reading.
     ///   - connections: open at once.
     package init(
         archive: Archive, reader: Archive, gate: Archive, ingest: Ingest, space: StoreSpace, address: String, port: UInt16, tls: HTTPServer.TLS?,
-        connections: UInt32, releaseKeys: String, forecasts: FleetForecasts, log: Log
+        connections: UInt32, releaseKeys: String, forecasts: FleetForecasts, version: String, log: Log
     ) {
         self.archive = archive
         self.reader = reader
@@ -58,6 +60,7 @@ package final class CloudAPI: Service {
         self.port = port
         self.tls = tls
         self.connections = connections
+        self.version = version
         self.releaseKeys = releaseKeys
         self.log = log
     }
@@ -137,8 +140,8 @@ package final class CloudAPI: Service {
         router.on("GET", "/v1/runs") { request, _ in try await self.read(request) { try $0.runsDocument() } }
         router.on("GET", "/openapi.json") { _, _ in FaceResponse.json(OpenAPI.document) }
         router.on("GET", "/metrics") { request, _ in
-            let space = self.space
-            var response = try await self.read(request) { Array(try $0.metrics(free: space.freeBytes).utf8) }
+            let (space, version) = (self.space, self.version)
+            var response = try await self.read(request) { Array(try $0.metrics(free: space.freeBytes, version: version).utf8) }
             response.headers = [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")]
             return response
         }

@@ -31,6 +31,7 @@ extension Archive {
             try raise.bind(upSince.ms, at: 2)
             try raise.bind((now - limit).ms, at: 3)
             try raise.run()
+            var changes = database.changes
             var end = try database.prepare(
                 """
                 UPDATE alarm SET ended_at_ms = ?1 WHERE ended_at_ms IS NULL AND kind = 'silent' AND EXISTS (
@@ -38,11 +39,17 @@ extension Archive {
                 """)
             try end.bind(now.ms, at: 1)
             try end.run()
+            changes += database.changes
             var over = try database.prepare(
                 "UPDATE alarm SET ended_at_ms = ?1 WHERE ended_at_ms IS NULL AND kind = 'two_hosts' AND COALESCE(last_at_ms, since_ms) < ?2")
             try over.bind(now.ms, at: 1)
             try over.bind((now - Archive.twoHostsMemory).ms, at: 2)
             try over.run()
+            guard changes + database.changes > 0 else { return }
+            var changed = try database.prepare(
+                "UPDATE device SET judge_due = 1 WHERE id IN (SELECT device FROM alarm WHERE raised_at_ms = ?1 OR ended_at_ms = ?1)")
+            try changed.bind(now.ms, at: 1)
+            try changed.run()
         }
     }
 
@@ -61,6 +68,7 @@ extension Archive {
         try insert.bind(device, at: 1)
         try insert.bind(now.ms, at: 2)
         try insert.run()
+        try run("UPDATE device SET judge_due = 1 WHERE id = ?", device)
     }
 
     /// Alarms whose beginning or end has not been told yet, oldest first.

@@ -36,7 +36,7 @@ extension Archive {
     /// A device of that name, new or as it was; revoked no longer.
     private func makeDevice(_ name: DeviceID, now: Instant) throws -> Int64 {
         if let known = try device(named: name) {
-            try run("UPDATE device SET revoked_at_ms = NULL WHERE id = ?", known.id)
+            try run("UPDATE device SET revoked_at_ms = NULL, judge_due = 1 WHERE id = ?", known.id)
             return known.id
         }
         var insert = try database.prepare("INSERT INTO device (name, created_at_ms) VALUES (?, ?)")
@@ -58,7 +58,7 @@ extension Archive {
     package func revoke(_ name: DeviceID, now: Instant) throws {
         let device = try known(name)
         try database.transaction {
-            var update = try database.prepare("UPDATE device SET revoked_at_ms = ? WHERE id = ? AND revoked_at_ms IS NULL")
+            var update = try database.prepare("UPDATE device SET revoked_at_ms = ?, judge_due = 1 WHERE id = ? AND revoked_at_ms IS NULL")
             try update.bind(now.ms, at: 1)
             try update.bind(device.id, at: 2)
             try update.run()

@@ -10,6 +10,7 @@ extension Archive {
         package let device: Device
         package var report: DeviceReport?
         package var sensors: [SensorView] = []
+        package let condition: DeviceCondition
         package var isTwoHosts = false  // two hosts send as this device
         package var faults: [String] = []  // rows that no program has written, by name
     }
@@ -19,51 +20,84 @@ extension Archive {
         package let last: Observation?
         package let pressurePa: Int32?  // of the newest bin, like the flags
         package let flags: ReadingFlags
+        package var condition: SensorCondition
+        package var rejected: (at: Instant, humidityMpct: Int32?)?  // the newest reading, where it is none of air
+    }
+
+    /// The order of a fleet's pages.
+    package enum FleetOrder: Sendable { case worstFirst, name }
+
+    /// The end of a page: the next one begins after it.
+    package struct FleetCursor: Sendable, Equatable {
+        let place: Int64  // by `Severity`; -1 where the order is by name
+        let name: String
+
+        /// - Parameter text: as `description` gives it.
+        package init?(_ text: String, _ order: FleetOrder) {
+            guard order == .worstFirst else {
+                guard DeviceID(text) != nil else { return nil }
+                (place, name) = (-1, text)
+                return
+            }
+            let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
+            guard parts.count == 2, let place = Int64(parts[0]), DeviceID(parts[1]) != nil else { return nil }
+            (self.place, name) = (place, parts[1])
+        }
+
+        init(place: Int64, name: String) { (self.place, self.name) = (place, name) }
     }
 
     private static let sensorsPerPage = 5_000
 
     /// - Parameters:
-    ///   - device: the page begins after it.
+    ///   - cursor: of the page before; `nil` for the first.
     ///   - limit: devices; fewer where they have very many sensors.
-    /// - Returns: by name, and the last one's name if there are more.
-    package func fleet(after device: DeviceID?, limit: Int) throws -> (devices: [DeviceView], next: DeviceID?) {
+    /// - Returns: the devices, and the cursor of the next page if there are more.
+    package func fleet(_ order: FleetOrder = .worstFirst, after cursor: FleetCursor?, limit: Int, now: Instant) throws -> (
+        devices: [DeviceView], next: FleetCursor?
+    ) {
+        let isByName = order == .name
         var select = try database.prepare(
-            "SELECT \(Archive.deviceColumns), report FROM device WHERE name > ? ORDER BY name")
-        try select.bind(device?.name ?? "", at: 1)
-        let twoHosts = try devicesOfTwoHosts()
+            "SELECT \(Archive.deviceColumns), report, place FROM device WHERE "
+                + (isByName ? "name > ?2 ORDER BY name" : "(place, name) > (?1, ?2) ORDER BY place, name"))
+        if !isByName { try select.bind(cursor?.place ?? -1, at: 1) }
+        try select.bind(cursor?.name ?? "", at: 2)
         var views: [DeviceView] = []
-        var sensors = 0
+        var (sensors, last) = (0, FleetCursor(place: -1, name: ""))
         while try select.step() {
             guard let device = Archive.device(select) else { continue }
-            if views.count == limit || sensors > Archive.sensorsPerPage { return (views, views.last?.device.name) }
-            let view = try view(device, report: select.isNull(5) ? nil : select.blob(5), isTwoHosts: twoHosts.contains(device.id))
+            if views.count == limit || sensors > Archive.sensorsPerPage { return (views, last) }
+            let view = try view(device, report: select.isNull(5) ? nil : select.blob(5), now: now)
             sensors += view.sensors.count
             views.append(view)
+            last = FleetCursor(place: isByName ? -1 : select.integer(6), name: device.name.name)
         }
         return (views, nil)
     }
 
-    package func view(named name: DeviceID) throws -> DeviceView? {
+    package func view(named name: DeviceID, now: Instant) throws -> DeviceView? {
         guard let device = try device(named: name) else { return nil }
         var select = try database.prepare("SELECT report FROM device WHERE id = ?")
         try select.bind(device.id, at: 1)
         let report = try select.step() && !select.isNull(0) ? select.blob(0) : nil
-        return try view(device, report: report, isTwoHosts: devicesOfTwoHosts().contains(device.id))
+        return try view(device, report: report, now: now)
     }
 
-    private func view(_ device: Device, report: [UInt8]?, isTwoHosts: Bool) throws -> DeviceView {
-        var view = DeviceView(device: device)
-        view.isTwoHosts = isTwoHosts
-        if let report {
-            do { view.report = try ReportCoding.report(report[...]) } catch {
-                view.faults.append("device \(device.id) («\(device.name)»): its report cannot be read: \(error)")
+    private func view(_ device: Device, report bytes: [UInt8]?, now: Instant) throws -> DeviceView {
+        var faults: [String] = []
+        var report: DeviceReport?
+        if let bytes {
+            do { report = try ReportCoding.report(bytes[...]) } catch {
+                faults.append("device \(device.id) («\(device.name)»): its report cannot be read: \(error)")
             }
         }
+        let facts = try facts(device, report: report, now: now)
+        var view = DeviceView(device: device, report: report, condition: Archive.condition(facts, now: now))
+        (view.isTwoHosts, view.faults) = (facts.twoHostsSince != nil, faults)
         var select = try database.prepare(
             """
             SELECT \(Archive.sensorColumns), o.valid_at_ms, o.readings, o.humidity_sum_mpct, o.temperature_readings, o.temperature_sum_mc,
-                n.pressure_readings, n.pressure_sum_pa, n.flags
+                n.pressure_readings, n.pressure_sum_pa, n.flags, \(Archive.sensorState)
             FROM device JOIN sensor s ON s.device = device.id
             LEFT JOIN observation_bin o ON o.sensor = s.id AND o.valid_at_ms = (
                 SELECT valid_at_ms FROM (SELECT valid_at_ms, readings FROM observation_bin WHERE sensor = s.id ORDER BY valid_at_ms DESC LIMIT 1000)
@@ -74,12 +108,12 @@ extension Archive {
             """)
         try select.bind(device.id, at: 1)
         while try select.step() {
-            do { view.sensors.append(try Archive.sensorView(select)) } catch { view.faults.append("\(error)") }
+            do { view.sensors.append(try Archive.sensorView(select, report, now)) } catch { view.faults.append("\(error)") }
         }
         return view
     }
 
-    private static func sensorView(_ row: borrowing Statement) throws -> SensorView {
+    private static func sensorView(_ row: borrowing Statement, _ report: DeviceReport?, _ now: Instant) throws -> SensorView {
         let sensor = try sensor(row)
         var bin = Bin(validAt: Instant(ms: row.integer(8)))
         (bin.count, bin.humiditySumMpct) = (row.integer(9), row.integer(10))
@@ -90,10 +124,21 @@ extension Archive {
         let last = bin.observation.map {
             Observation(validAt: min($0.validAt, sensor.lastAt ?? $0.validAt), humidity: $0.humidity, temperature: $0.temperature)
         }
+        let reported = report?.sensors.first { $0.sensor == sensor.name }
+        var condition = reported?.condition ?? SensorCondition(SensorState(rawValue: UInt8(truncatingIfNeeded: row.integer(16))) ?? .ok)
+        if reported == nil, condition.state == .failing {
+            condition = SensorCondition(.failing, since: sensor.lastAt, detail: "its newest readings are impossible for air: not used")
+        }
+        // A recording has times of its own.
+        if sensor.kind != "replay" { condition = condition.aged(newestAt: sensor.lastAt, now: now, spacing: sensor.grid.step) }
         return SensorView(
             sensor: sensor, last: last,
             pressurePa: bin.pressureCount > 0 ? Int32(clamping: Bin.mean(bin.pressureSumPa, bin.pressureCount)) : nil,
-            flags: ReadingFlags(rawValue: UInt16(truncatingIfNeeded: row.integer(15))))
+            flags: ReadingFlags(rawValue: UInt16(truncatingIfNeeded: row.integer(15))), condition: condition,
+            rejected: reported.flatMap { report in
+                guard report.condition.state == .failing, let at = report.newestAt, report.rejectedMpct != nil else { return nil }
+                return (at, report.rejectedMpct)
+            })
     }
 
     /// Devices whose day's quota is used up.
@@ -103,4 +148,8 @@ extension Archive {
         try select.bind(limits.bytesPerDay, at: 2)
         return try select.step() ? select.integer(0) : 0
     }
+}
+
+extension Archive.FleetCursor: CustomStringConvertible {
+    package var description: String { place < 0 ? name : "\(place):\(name)" }
 }

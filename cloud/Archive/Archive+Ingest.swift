@@ -214,10 +214,18 @@ extension Archive {
     private func noteSeen(_ submission: Submission) throws -> Bool {
         var report: DeviceReport?
         if case .batch(let arrival) = submission { report = arrival.frame.report }
-        var update = try database.prepare("UPDATE device SET last_seen_at_ms = ?, report = COALESCE(?, report) WHERE id = ? RETURNING rotate_at_ms")
+        if let report { try note(report, of: submission.device) }
+        // A device that was not well, or whose report says something else now, is judged again.
+        var update = try database.prepare(
+            """
+            UPDATE device SET last_seen_at_ms = ?1, report = COALESCE(?2, report), report_place = COALESCE(?3, report_place),
+                judge_due = CASE WHEN state <> 0 OR report_place <> COALESCE(?3, report_place) THEN 1 ELSE judge_due END
+            WHERE id = ?4 RETURNING rotate_at_ms
+            """)
         try update.bind(submission.receivedAt.ms, at: 1)
         try update.bind(report.map(ReportCoding.bytes), at: 2)
-        try update.bind(submission.device, at: 3)
+        try update.bind(report.map { Int64(Archive.place(of: $0)) }, at: 3)
+        try update.bind(submission.device, at: 4)
         guard try update.step(), let rotateAt = update.optionalInteger(0) else { return false }
         return rotateAt <= submission.receivedAt.ms
     }

@@ -2,8 +2,25 @@
 /// derived and can be rebuilt from it.
 enum ArchiveSchema {
     /// Each step leads from the version before it; step 0 makes version 1.
-    static let steps = [first, second, third, fourth, fifth]
+    static let steps = [first, second, third, fourth, fifth, sixth]
     static var version: Int64 { Int64(steps.count) }
+
+    /// How devices and sensors are, for lists that show the worst first and for counts.
+    private static let sixth = """
+        ALTER TABLE sensor ADD COLUMN reported INTEGER;  -- a SensorState, as the device says; NULL: it says none
+        ALTER TABLE sensor ADD COLUMN observed INTEGER NOT NULL DEFAULT 0;  -- a SensorState, by the newest bin
+        ALTER TABLE sensor ADD COLUMN quiet INTEGER NOT NULL DEFAULT 0;  -- 1: no reading for three steps
+        CREATE INDEX sensor_by_time ON sensor (quiet, last_at_ms) WHERE kind <> 'replay';
+        ALTER TABLE device ADD COLUMN state INTEGER NOT NULL DEFAULT 0;  -- a DeviceState, as it was last judged
+        ALTER TABLE device ADD COLUMN place INTEGER NOT NULL DEFAULT 9;  -- by the worst of the device and its sensors: see Severity
+        ALTER TABLE device ADD COLUMN report_place INTEGER NOT NULL DEFAULT 9;  -- the same of its last report alone
+        ALTER TABLE device ADD COLUMN judge_due INTEGER NOT NULL DEFAULT 1;  -- 1: something about it has changed
+        ALTER TABLE device ADD COLUMN refused_at_ms BIGINT;  -- of the last refused request in its name
+        ALTER TABLE device ADD COLUMN refused_detail TEXT NOT NULL DEFAULT '';
+        CREATE INDEX device_by_place ON device (place, name);
+        CREATE INDEX device_to_judge ON device (id) WHERE judge_due = 1;
+        CREATE INDEX alarm_by_device ON alarm (device);
+        """
 
     /// What a device may make grow is counted per device, and observations are derived per device.
     private static let fifth = """

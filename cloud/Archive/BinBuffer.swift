@@ -87,6 +87,7 @@ extension Archive {
     /// Adds the sums to what is stored: late data joins its bin.
     func write(_ buffer: BinBuffer) throws {
         var counts: [Int: Int64] = [:]  // bins that are new, by sensor
+        var newest: [Int: Bin] = [:]  // by sensor
         let ids = try buffer.sensors.map { try id(of: $0) }
         var select = try database.prepare(Archive.selectBin)
         var upsert = try database.prepare(Archive.upsertBin)
@@ -106,9 +107,12 @@ extension Archive {
                 }
             }
             try write(bin, ids[key.sensor], &upsert)
+            newest[key.sensor] = bin  // keys come in order of time
             counts[key.sensor, default: 0] += (bin.isEmpty ? 0 : 1) - (stored == nil ? 0 : 1)
         }
-        for (sensor, count) in counts { try note(ids[sensor], count, newest: buffer.newest[sensor], mayHaveLost: !buffer.removed.isEmpty) }
+        for (sensor, count) in counts {
+            try note(ids[sensor], count, newest: buffer.newest[sensor], bin: newest[sensor], mayHaveLost: !buffer.removed.isEmpty)
+        }
     }
 
     private static let upsertBin = """
@@ -168,9 +172,14 @@ extension Archive {
         return database.lastInsertedRow
     }
 
-    private func note(_ id: Int64, _ count: Int64, newest: Instant?, mayHaveLost: Bool) throws {
+    private func note(_ id: Int64, _ count: Int64, newest: Instant?, bin: Bin?, mayHaveLost: Bool) throws {
         var update = try database.prepare(
-            "UPDATE sensor SET observations = observations + ?, last_at_ms = MAX(COALESCE(last_at_ms, ?2), COALESCE(?2, last_at_ms)) WHERE id = ?3")
+            """
+            UPDATE sensor SET observations = observations + ?1, last_at_ms = MAX(COALESCE(last_at_ms, ?2), COALESCE(?2, last_at_ms)),
+                observed = CASE WHEN ?2 >= COALESCE(last_at_ms, ?2) THEN ?4 ELSE observed END
+            WHERE id = ?3
+            """)
+        try update.bind(Int64((bin?.state ?? .ok).rawValue), at: 4)
         try update.bind(count, at: 1)
         try update.bind(newest?.ms, at: 2)
         try update.bind(id, at: 3)
@@ -192,6 +201,12 @@ package struct DamagedBin: Error, CustomStringConvertible {
 }
 
 extension Bin {
+    /// What the bin tells of its sensor, where the device itself says nothing.
+    fileprivate var state: SensorState {
+        if count == 0 { return failed > 0 ? .failing : .ok }
+        return humidityMinMpct >= 100_000 || humidityMaxMpct <= 0 ? .saturated : .ok
+    }
+
     /// Small enough for all arithmetic on it.
     var isPlausible: Bool {
         let counts = [count, failed, temperatureCount, pressureCount]

@@ -1,5 +1,6 @@
 internal import Console
 internal import Pipeline
+internal import Runtime
 internal import Text
 
 /// A backtest's report on a terminal.
@@ -16,7 +17,7 @@ enum BacktestTables {
                 }
                 table.row([name] + cells)
             }
-            return table.text
+            return table.text(width: StandardOutput.width)
         }
         let ratios = report.series.map { series in (series.name, leadTimes.map { series.scores[$0]?.ratio }) }
         let all = ("all", leadTimes.map { report.geometricMean(at: $0, \.ratio) })

@@ -1,3 +1,4 @@
+internal import API
 internal import Archive
 internal import Console
 internal import Measures
@@ -47,28 +48,37 @@ extension Program.Command {
     }
 
     static let deviceList = Program.Command(
-        "device list", "the devices and when they were last seen", usage: "[--format FORMAT]", options: [.config, .store, OutputFormat.option]
+        "device list", "the devices, the worst first: how they and their sensors are", usage: "[--format FORMAT]",
+        options: [.config, .store, OutputFormat.option]
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
-        let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .readOnly)
+        let settings = try CloudSettings.read(arguments)
+        let archive = try await Archive(folder: settings.storeFolder, access: .readOnly, limits: settings.limits)
         var table = Table([
-            .text("device"), .text("created_at"), .text("last_seen_at"), .text("revoked_at"), .number("sensors"), .number("backlog"),
-            .number("release"), .text("alarm"),
+            .text("device"), .text("state"), .text("state_since", heading: "since"), .text("created_at", isDetail: true), .text("last_seen_at"),
+            .number("sensors"), .text("sensors_not_ok", heading: "sensors not ok"), .number("backlog", isDetail: true),
+            .number("release", isDetail: true), .text("detail", isDetail: true),
         ])
         func time(_ instant: Instant?) -> String { instant.map { RFC3339.format(ms: $0.ms) } ?? "" }
-        var page: (devices: [Archive.DeviceView], next: DeviceID?) = ([], nil)
+        var rows: [(place: Int, name: String, cells: [String])] = []
+        // By name, for that order does not change meanwhile: no device is left out, and none is listed twice.
+        var page: (devices: [Archive.DeviceView], next: Archive.FleetCursor?) = ([], nil)
         repeat {
-            page = try await archive.fleet(after: page.next, limit: 500)
+            page = try await archive.fleet(.name, after: page.next, limit: 500, now: LabelClock.wallClock)
             for view in page.devices {
-                let device = view.device
-                table.row([
-                    device.name.name, time(device.createdAt), time(device.lastSeenAt), time(device.revokedAt), String(view.sensors.count),
+                let (device, shown) = (view.device, view.document)
+                let unwell = shown.sensors.filter { $0.condition.state != .ok }
+                let cells = [
+                    device.name.name, shown.condition.state.words, time(shown.condition.since), time(device.createdAt), time(device.lastSeenAt),
+                    String(view.sensors.count), unwell.map { "\($0.name) \($0.condition.state.name)" }.joined(separator: ", "),
                     view.report.map { String($0.backlog) } ?? "", view.report?.release.map { String($0.counter) } ?? "",
-                    view.isTwoHosts ? "two hosts" : "",
-                ])
+                    shown.condition.detail ?? "",
+                ]
+                rows.append((shown.place, device.name.name, cells))
                 for fault in view.faults { StandardError.write("vaho-cloud device list: \(fault)\n") }
             }
         } while page.next != nil
+        for row in rows.sorted(by: { ($0.place, $0.name) < ($1.place, $1.name) }) { table.row(row.cells) }
         table.write(format)
     }
 

@@ -38,7 +38,8 @@ extension Program.Command {
                 archive: archive, reader: reading, gate: try await reader(), ingest: ingest, space: space, address: settings.listen.address,
                 port: settings.listen.port, tls: settings.tls, connections: OpenFiles.raiseLimit(toFit: settings.connections),
                 releaseKeys: ReleaseKeyFile.text([signer.publicKey]),
-                forecasts: FleetForecasts(reader: try await reader(), pretrained: pretrained), log: log.component("api")),
+                forecasts: FleetForecasts(reader: try await reader(), pretrained: pretrained), version: CloudVersion.text,
+                log: log.component("api")),
             SilenceWatch(archive: archive, limit: settings.silentAfter, webhook: settings.webhook, log: log.component("watch")),
             TrainingScheduler(
                 archive: archive, reader: try await reader(), afterDeviceDays: settings.trainAfterDeviceDays, checkPeriod: settings.trainCheckPeriod,

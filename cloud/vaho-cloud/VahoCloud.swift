@@ -2,13 +2,17 @@ internal import Console
 internal import Glibc
 internal import Runtime
 
+enum CloudVersion {
+    static let text = "0.1.0"
+}
+
 @main
 enum VahoCloud {
     static func main() async {
         BrokenPipe.ignore()
         FileModes.keepPrivate()
         let program = Program(
-            name: "vaho-cloud", version: "0.1.0",
+            name: "vaho-cloud", version: CloudVersion.text,
             summary: "vaho-cloud takes in what vaho-edge devices measure, trains their models, signs them and sends them back.",
             commands: [
                 .serve, .deviceAdd, .deviceList, .deviceShow, .deviceRevoke, .deviceCode, .deviceRotate, .keysNew, .keys, .backup, .rebuild, .train,

@@ -7,43 +7,65 @@ package import Wire
 
 /// The device as its API, its page and its status command show it; from the store alone.
 package enum DeviceView {
+    /// - Parameters:
+    ///   - statuses: of the sensors, aged.
+    ///   - uplink: how the last exchange with the cloud ended.
     package static func document(
-        _ device: DeviceID, store: ReadingStore, surfaces: [SensorName: EdgeSettings.Surface], release: ReleaseName?, refusal: String?,
+        _ settings: EdgeSettings, store: ReadingStore, statuses: [SensorStatus], uplink: UplinkState?, release: ReleaseName?, refusal: String?,
         clock: ClockQuality
-    ) async throws -> Documents.Device {
+    ) async throws -> DeviceDocument {
         let counts = try await store.counts()
-        let statuses = try await store.sensorStatuses()
-        var sensors: [Documents.Sensor] = []
-        for status in statuses {
-            var sensor = Documents.Sensor(
-                name: status.record.sensor, kind: status.record.kind, place: status.record.place, step: status.record.step,
-                state: Documents.Sensor.State(rawValue: status.state) ?? .ok, last: status.last)
-            (sensor.pressurePa, sensor.flags) = (status.pressurePa, status.flags)
-            if let last = status.last {
-                sensor.mould = try await store.mouldIndex(sensor: status.id, beside: surfaces[status.record.sensor], at: last.validAt)
-                switch surfaces[status.record.sensor] {
-                case .at(let temperature): sensor.surface = temperature
-                case .measured(let other):
-                    // One that has fallen silent says nothing of now.
-                    let there = statuses.first { $0.record.sensor == other }?.last
-                    if let there, let temperature = there.temperature, abs((there.validAt - last.validAt).ms) <= 3_600_000 {
-                        sensor.surface = temperature
-                    }
-                case nil: break
-                }
-            }
-            sensors.append(sensor)
-        }
-        var view = Documents.Device(
-            id: device, lastSeenAt: sensors.compactMap { $0.last?.validAt }.max(), backlog: counts.backlog, clock: clock, release: release,
-            refusal: refusal, sensors: sensors, scores: try await store.liveScores())
+        var sensors: [DeviceDocument.Sensor] = []
+        for status in statuses { sensors.append(try await sensor(status, among: statuses, settings.surfaces, store)) }
+        var view = DeviceDocument(
+            id: settings.device, condition: condition(uplink, clock), lastSeenAt: statuses.compactMap { $0.newest?.takenAt }.max(),
+            backlog: counts.backlog, clock: clock, release: release, refusal: refusal, sensors: sensors, scores: try await store.liveScores())
         view.alerts = try await store.alerts()
+        view.thresholds = settings.rules.compactMap(\.humidityThreshold)
         return view
+    }
+
+    private static func condition(_ uplink: UplinkState?, _ clock: ClockQuality) -> DeviceCondition {
+        if let refused = uplink?.condition, refused.state != .ok { return refused }
+        return clock == .unknown
+            ? DeviceCondition(.clockUnset, detail: "the clock has not been set since the host started: times of readings are guesses") : .ok
+    }
+
+    private static func sensor(
+        _ status: SensorStatus, among all: [SensorStatus], _ surfaces: [SensorName: EdgeSettings.Surface], _ store: ReadingStore
+    ) async throws -> DeviceDocument.Sensor {
+        let name = status.record.sensor
+        var sensor = DeviceDocument.Sensor(
+            name: name, kind: status.record.kind, place: status.record.place, step: status.record.step, condition: status.condition,
+            last: status.last)
+        (sensor.pressurePa, sensor.flags) = (status.good?.pressurePa, status.good?.flags ?? [])
+        sensor.rejected = status.rejected.map { DeviceDocument.Sensor.Rejected(at: $0.takenAt, humidityMpct: $0.humidityMpct) }
+        sensor.hasForecast = try await store.newestObservation(sensor: status.id) != nil
+        guard let present = sensor.present else { return sensor }
+        sensor.mould = try await store.mouldIndex(sensor: status.id, beside: surfaces[name], at: present.validAt)
+        switch surfaces[name] {
+        case .at(let temperature): sensor.surface = temperature
+        case .measured(let other):
+            // A sensor on the wall that has fallen silent says nothing of now.
+            guard let there = all.first(where: { $0.record.sensor == other }), there.condition.state.isPresent, let last = there.last else { break }
+            if abs((last.validAt - present.validAt).ms) <= 3_600_000 { sensor.surface = last.temperature }
+        case nil: break
+        }
+        return sensor
+    }
+
+    /// The sentence that answers "must I act?", in UTC.
+    package static func outlook(of sensor: SensorStatus, _ forecast: QuantileForecast?, _ thresholds: [HumidityThreshold], now: Instant) -> String {
+        let name = sensor.record.sensor
+        // A recording's time ends with its last forecast.
+        let now = sensor.record.kind == "replay" ? forecast?.origin ?? now : now
+        return OutlookText.text(
+            forecast, thresholds, sensor: name, sensor.condition, step: sensor.record.step, now: now, offset: .zero, zone: " UTC")
     }
 
     /// What a forecast says of the water in the air, at the surface beside it and of mould.
     package static func moisture(
-        ahead forecast: QuantileForecast, of sensor: ReadingStore.SensorStatus, store: ReadingStore, surfaces: [SensorName: EdgeSettings.Surface]
+        ahead forecast: QuantileForecast, of sensor: SensorStatus, store: ReadingStore, surfaces: [SensorName: EdgeSettings.Surface]
     ) async throws -> MoistureAhead {
         let mould =
             forecast.temperature == nil
@@ -60,11 +82,11 @@ package enum DeviceView {
     }
 
     /// `/v1/status`, and `vaho-edge status --format json`.
-    package static func json(_ device: Documents.Device, counts: ReadingStore.Counts, holes: [Hole], now: Instant) -> [UInt8] {
+    package static func json(_ device: DeviceDocument, counts: ReadingStore.Counts, uplink: UplinkState?, holes: [Hole], now: Instant) -> [UInt8] {
         var json = JSONWriter()
         json.object { json in
             json.field("now", RFC3339.format(ms: now.ms))
-            json.object("device") { json in Documents.device(device, now: now, to: &json) }
+            json.object("device") { json in device.write(now: now, to: &json) }
             json.object("store") { json in
                 json.field("readings", counts.readings)
                 json.field("bytes", counts.bytes)
@@ -75,8 +97,17 @@ package enum DeviceView {
                 json.field("epoch_reason", counts.epoch?.reason)
                 json.field("epochs", counts.epochs)
                 json.field("written_bytes_per_day", counts.writtenPerDay)
-                json.field("uplink", counts.uplink)
                 json.field("only_in_memory", counts.refuge)
+            }
+            if let uplink {
+                json.object("uplink") { json in
+                    json.field("state", uplink.kind.rawValue)
+                    json.field("status", uplink.status)
+                    json.field("detail", uplink.detail.isEmpty ? nil : uplink.detail)
+                    json.field("since", RFC3339.format(ms: uplink.since.ms))
+                }
+            } else {
+                json.null("uplink")
             }
             json.array("holes") { json in
                 for hole in holes {

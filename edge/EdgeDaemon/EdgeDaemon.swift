@@ -45,6 +45,8 @@ package struct EdgeDaemon {
         let inbox = Inbox<Sampler.Arrival>(limit: 10_000)
         let newest = NewestForecasts()
         let held = HeldReadings()
+        let recent = NewestReadings()
+        let uplink = UplinkStatus(last: settings.cloud == nil ? nil : try? await store.counts().uplink)
         var http = HTTPClient.Settings(userAgent: "vaho-edge/\(EdgeVersion.text)")
         http.certificateAuthorities = settings.certificateAuthorities
         var targets: [AlarmDelivery.Target] = []
@@ -56,7 +58,7 @@ package struct EdgeDaemon {
             log: log.component("rules"))
         let forecasts = ForecastService(
             store: store, inbox: inbox, clock: clock, intake: intake, newest: newest, boot: host.boot, commitPeriod: settings.commitPeriod,
-            held: held,
+            held: held, recent: recent,
             seen: settings.rules.isEmpty ? nil : rules.inbox,
             log: log.component("forecast"))
         var services: [any Service] = [
@@ -80,19 +82,20 @@ package struct EdgeDaemon {
             await forecasts.expect(
                 configured.name, grid: grid, calibrations: await store.calibrations, renames: await store.renames,
                 isAgain: renamed.contains(configured.name))
-            let wasFailing = (try? await store.sensorStatuses())?.first { $0.record.sensor == configured.name }?.state == "failing"
+            let last = (try? await store.sensorStatuses())?.first { $0.record.sensor == configured.name }
             let newestAt = (try? await store.newestInstant(sensor: configured.name)) ?? nil
+            let outage = last?.isUnreadable == true ? Outage(goingOnSince: newestAt) : Outage()
             services.append(
                 Sampler(
                     name: configured.name, sensor: sensor, period: settings.samplePeriod, clock: clock, boot: host.boot, store: store,
-                    inbox: inbox, held: held, outage: wasFailing ? Outage(goingOnSince: newestAt) : Outage(), log: log.component("sampler")))
+                    inbox: inbox, held: held, recent: recent, outage: outage, quality: await quality(of: configured.name, store),
+                    log: log.component("sampler")))
         }
         if let endpoint = settings.listen {
             services.append(
                 LocalAPI(
-                    device: settings.device, surfaces: settings.surfaces, endpoint: endpoint, store: store, newest: newest, intake: intake,
-                    clock: clock, log: log.component("api")
-                ))
+                    settings: settings, endpoint: endpoint, store: store, forecasting: forecasts, newest: newest, recent: recent, uplink: uplink,
+                    intake: intake, clock: clock, log: log.component("api")))
         }
         if let cloud = settings.cloud {
             services.append(
@@ -100,7 +103,8 @@ package struct EdgeDaemon {
                     device: settings.device, url: cloud.url, token: DeviceToken(cloud.token, path: cloud.tokenFile), period: cloud.syncPeriod,
                     firstBackoff: cloud.firstBackoff,
                     client: HTTPClient(settings: http),
-                    store: store, intake: intake, clock: clock, log: log.component("uplink")))
+                    store: store, intake: intake, clock: clock, status: uplink, recent: recent,
+                    thresholds: settings.rules.compactMap(\.humidityThreshold), samplePeriod: settings.samplePeriod, log: log.component("uplink")))
         }
         services.append(
             ServiceManager(
@@ -139,6 +143,12 @@ package struct EdgeDaemon {
             log(.error, "sensor's new name not taken yet", ["error": "\(error)"])
         }
         return taken
+    }
+
+    /// What a sensor's earlier readings tell of a flat line that has not ended.
+    private func quality(of sensor: SensorName, _ store: ReadingStore) async -> QualityTracking {
+        guard let found = (try? await store.flatLine(of: sensor)) ?? nil else { return QualityTracking() }
+        return QualityTracking(last: found.mpct, at: found.at, flatSince: found.since)
     }
 
     /// Keeps a second daemon out. On a disk that takes no lock there is nothing that two could spoil.

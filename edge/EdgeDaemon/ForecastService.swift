@@ -14,6 +14,7 @@ actor ForecastService: Service {
     private let boot: UInt32
     private let commitPeriod: Duration
     private let held: HeldReadings
+    private let recent: NewestReadings
     private let log: Log
     private let newest: NewestForecasts
     private let seen: Inbox<RuleWatch.Seen>?
@@ -41,7 +42,8 @@ actor ForecastService: Service {
 
     init(
         store: ReadingStore, inbox: Inbox<Sampler.Arrival>, clock: LabelClock, intake: ModelIntake, newest: NewestForecasts, boot: UInt32,
-        commitPeriod: Duration, held: HeldReadings = HeldReadings(), seen: Inbox<RuleWatch.Seen>? = nil, log: Log
+        commitPeriod: Duration, held: HeldReadings = HeldReadings(), recent: NewestReadings = NewestReadings(), seen: Inbox<RuleWatch.Seen>? = nil,
+        log: Log
     ) {
         self.store = store
         self.inbox = inbox
@@ -52,6 +54,7 @@ actor ForecastService: Service {
         self.boot = boot
         self.commitPeriod = commitPeriod
         self.held = held
+        self.recent = recent
         self.log = log
     }
 
@@ -146,6 +149,9 @@ actor ForecastService: Service {
         return []
     }
 
+    /// Readings of a sensor that are not committed yet, oldest first.
+    func waitingReadings(of sensor: SensorName) -> [Reading] { waiting.readings(of: sensor).map(\.1) }
+
     /// Returns as long as readings can be taken in.
     func pulse() {}
 
@@ -196,6 +202,7 @@ actor ForecastService: Service {
         case .reading(let taken):
             let number = waiting.add(.reading(taken))
             let reading = calibrations.corrected(taken.reading, of: taken.sensor)
+            recent.put(taken.reading, corrected: reading, of: taken.sensor)
             show(.reading(taken.sensor, reading))
             for result in sensors[taken.sensor]?.take(reading, number: number) ?? [] {
                 add(result, of: taken.sensor)

@@ -9,11 +9,13 @@ internal import Wire
 
 /// The device's own face: readings, forecasts, status, metrics and the page, with or without a network.
 struct LocalAPI: Service {
-    let device: DeviceID
-    let surfaces: [SensorName: EdgeSettings.Surface]
+    let settings: EdgeSettings
     let endpoint: Endpoint
     let store: ReadingStore
+    let forecasting: ForecastService
     let newest: NewestForecasts
+    let recent: NewestReadings
+    let uplink: UplinkStatus
     let intake: ModelIntake
     let clock: LabelClock
     let log: Log
@@ -59,8 +61,12 @@ struct LocalAPI: Service {
         router.on("GET", "/v1/status") { _, _ in FaceResponse.json(try await status()) }
         router.on("GET", "/v1/readings") { request, _ in
             let sensor = try await sensor(request)
-            let readings = try await store.rawReadings(sensor: sensor.id, limit: try integer(request, "limit", default: 500, in: 1...10_000))
-            return FaceResponse.json(DeviceView.readings(sensor.record.sensor, readings))
+            let limit = try integer(request, "limit", default: 500, in: 1...10_000)
+            // First those that wait for their commit: one that is committed in between is then left out, and not said twice.
+            let waiting = await forecasting.waitingReadings(of: sensor.record.sensor)
+            let stored = try await store.rawReadings(sensor: sensor.id, limit: limit)
+            let readings = (stored + waiting.filter { $0.takenAt > stored.last?.takenAt ?? Instant(ms: .min) }).suffix(limit)
+            return FaceResponse.json(DeviceView.readings(sensor.record.sensor, Array(readings)))
         }
         router.on("GET", "/v1/observations") { request, _ in
             let sensor = try await sensor(request)
@@ -74,13 +80,18 @@ struct LocalAPI: Service {
             guard let horizon = request.query["horizon"].map({ ISO8601Duration.parse($0) }) ?? ForecastShape.horizon else {
                 throw BadQuery(detail: "horizon=\(request.query["horizon"]?.prefix(40) ?? ""): expected an ISO 8601 duration such as PT24H")
             }
+            let offset = try integer(
+                request, "utc_offset_s", default: 0, in: Int(OutlookReader.offsets.lowerBound)...Int(OutlookReader.offsets.upperBound))
+            let reader = OutlookReader(
+                thresholds: settings.rules.compactMap(\.humidityThreshold), condition: sensor.condition, step: sensor.record.step, now: clock.now,
+                offset: .seconds(offset))
             let active = intake.active.current?.name
             func document(_ forecast: QuantileForecast, _ issuedAt: Instant, _ counter: UInt64) async throws -> HTTPResponse {
                 FaceResponse.json(
                     Documents.forecast(
                         sensor: sensor.record.sensor, forecast,
-                        try await DeviceView.moisture(ahead: forecast, of: sensor, store: store, surfaces: surfaces),
-                        issuedAt: issuedAt, release: active?.counter == counter ? active : nil, horizon: horizon))
+                        try await DeviceView.moisture(ahead: forecast, of: sensor, store: store, surfaces: settings.surfaces),
+                        issuedAt: issuedAt, release: active?.counter == counter ? active : nil, horizon: horizon, reader: reader))
             }
             // Of this run from memory: there while the disk takes nothing.
             if let made = newest.of(sensor.record.sensor), let forecast = made.forecast {
@@ -97,23 +108,35 @@ struct LocalAPI: Service {
         router.on("GET", "/livez") { _, _ in FaceResponse.text("ok\n") }
         router.on("GET", "/readyz") { _, _ in
             _ = try await store.counts()
+            // Offline is as it should be; refused, nothing that this device measures arrives until someone acts.
+            if let state = uplink.current, state.kind == .refused {
+                return FaceResponse.problem(503, "the cloud refuses this device: \(state.words)")
+            }
             return FaceResponse.text("ok\n")
         }
         PageFiles.addRoutes(to: &router, face: .edge)
         return router
     }
 
-    private func status() async throws -> [UInt8] {
+    private func statuses() async throws -> [SensorStatus] {
         let now = clock.now
-        let quality = clock.quality
-        let view = try await DeviceView.document(
-            device, store: store, surfaces: surfaces, release: intake.active.current?.name, refusal: await intake.refusal, clock: quality)
-        return DeviceView.json(
-            view, counts: try await store.counts(), holes: try await store.holes(limit: 20), now: now)
+        return try await store.sensorStatuses(recent).map { $0.aged(at: now, period: settings.samplePeriod) }
     }
 
-    private func sensor(_ request: HTTPRequest) async throws -> ReadingStore.SensorStatus {
-        let statuses = try await store.sensorStatuses()
+    private func document(_ statuses: [SensorStatus]) async throws -> DeviceDocument {
+        try await DeviceView.document(
+            settings, store: store, statuses: statuses, uplink: uplink.current, release: intake.active.current?.name,
+            refusal: await intake.refusal, clock: clock.quality)
+    }
+
+    private func status() async throws -> [UInt8] {
+        let view = try await document(try await statuses())
+        return DeviceView.json(
+            view, counts: try await store.counts(), uplink: uplink.current, holes: try await store.holes(limit: 20), now: clock.now)
+    }
+
+    private func sensor(_ request: HTTPRequest) async throws -> SensorStatus {
+        let statuses = try await statuses()
         guard let name = request.query["sensor"] else {
             guard let only = statuses.first, statuses.count == 1 else { throw BadQuery(detail: "sensor is missing: there are \(names(statuses))") }
             return only
@@ -124,7 +147,7 @@ struct LocalAPI: Service {
         return found
     }
 
-    private func names(_ statuses: [ReadingStore.SensorStatus]) -> String { WordList.text(statuses.map(\.record.sensor.name)) }
+    private func names(_ statuses: [SensorStatus]) -> String { WordList.text(statuses.map(\.record.sensor.name)) }
 
     private func integer(_ request: HTTPRequest, _ name: String, default fallback: Int, in range: ClosedRange<Int>) throws -> Int {
         guard let text = request.query[name] else { return fallback }
@@ -135,25 +158,16 @@ struct LocalAPI: Service {
     }
 
     private func metrics() async throws -> String {
-        var metrics = MetricsText()
-        for status in try await store.sensorStatuses() {
-            guard let last = status.last else { continue }
-            let labels = [("sensor", status.record.sensor.name)]
-            metrics.gauge("vaho_relative_humidity_ratio", "Relative humidity of the last reading, 0 to 1.", last.humidity.percent / 100, labels)
-            if let temperature = last.temperature {
-                metrics.gauge("vaho_temperature_celsius", "Temperature of the last reading.", temperature.celsius, labels)
-            }
+        let (statuses, now) = (try await statuses(), clock.now)
+        let view = try await document(statuses)
+        var metrics = EdgeMetrics(version: EdgeVersion.text)
+        for sensor in view.sensors {
+            let status = statuses.first { $0.record.sensor == sensor.name }
+            metrics.add(sensor, newestAt: status?.newest?.takenAt)
+            if let forecast = newest.of(sensor.name)?.forecast { metrics.add(forecast, of: sensor.name, step: sensor.step, now: now) }
         }
-        let counts = try await store.counts()
-        metrics.gauge("vaho_store_readings", "Readings in the store.", Double(counts.readings))
-        metrics.gauge("vaho_store_bytes", "Size of the store.", Double(counts.bytes))
-        metrics.gauge("vaho_backlog_rows", "Rows not yet acknowledged by the cloud.", Double(counts.backlog))
-        metrics.counter("vaho_evicted_readings_total", "Readings dropped before they were delivered.", Double(counts.evicted))
-        metrics.counter("vaho_refused_rows_total", "Rows that the cloud refused.", Double(counts.refused))
-        if let name = intake.active.current?.name {
-            metrics.gauge("vaho_release_counter", "Counter of the release in use.", Double(name.counter))
-        }
+        metrics.add(view, try await store.counts())
+        metrics.add(uplink)
         return metrics.text
     }
-
 }

@@ -4,7 +4,7 @@ internal import Measures
 struct Outage: Sendable {
     var lastAt: Instant?  // of the last reading
     private(set) var count = 0  // failed tries
-    private var since: Instant?
+    private(set) var since: Instant?
 
     init() {}
 

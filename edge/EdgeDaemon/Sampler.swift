@@ -22,7 +22,9 @@ struct Sampler: Service {
     let store: ReadingStore
     let inbox: Inbox<Arrival>
     let held: HeldReadings
+    let recent: NewestReadings
     let outage: Outage  // that the last run ended in
+    let quality: QualityTracking  // that the last run ended with
     let log: Log
 
     private static let longestPause: Duration = .seconds(900)
@@ -31,7 +33,7 @@ struct Sampler: Service {
         inbox.join()
         defer { inbox.leave() }
         defer { sensor.stop() }
-        var state = SamplingState(outage: outage)
+        var state = SamplingState(outage: outage, quality: quality)
         do { try await sample(&state) } catch {
             // A reading that is held back has been taken: it is stored, whatever comes.
             for reading in state.spikes.flush() { _ = inbox.put(.reading(ReadingStore.Taken(sensor: name, reading: reading))) }
@@ -82,13 +84,16 @@ struct Sampler: Service {
         } else if begins {
             log(.warning, "sensor cannot be read", ["sensor": name, "error": "\(error)"])
         }
+        let condition = SensorCondition(.failing, since: state.outage.since, detail: PrintableText.line("\(error)"))
+        recent.failed(name, condition)
         guard begins else { return }
         await release(&state)
-        try? await store.setState("failing", of: name)
+        try? await store.setCondition(condition, of: name)
     }
 
     private func take(_ sample: Sample, _ state: inout SamplingState) async {
         var reading = stamped(sample)
+        if sensor.identity.pace != .asked, state.bursts.isRepeat(reading) { reading.flags.insert(.cached) }
         if let mpct = reading.humidityMpct, reading.flags.isDisjoint(with: [.impossible, .cached]) {
             reading.flags.formUnion(state.quality.flags(of: mpct, at: reading.takenAt))
         }
@@ -97,9 +102,10 @@ struct Sampler: Service {
         if let hole = state.outage.end(name, at: reading.takenAt) {
             await put(.hole(hole))
             log(.info, "sensor answers again", ["sensor": name, "missed": hole.count])
-            try? await store.setState("ok", of: name)
+            recent.recovered(name)
+            try? await store.setCondition(.ok, of: name)
         } else if isFirst {
-            try? await store.setState("ok", of: name)  // whatever the last run left
+            try? await store.setCondition(.ok, of: name)  // whatever the last run left
         } else if sensor.identity.pace == .asked, let hole = state.gap(before: reading, period: period, name) {
             await put(.hole(hole))
             log(.warning, "sensor not read for a while: the host was suspended or the program stopped", ["sensor": name, "missed": hole.count])
@@ -108,6 +114,11 @@ struct Sampler: Service {
             log(
                 .warning, "impossible humidity: stored, observed only where a calibration corrects it",
                 ["sensor": name, "humidity_pct": NumberText.thousandths(Int64(reading.humidityMpct ?? 0))])
+        }
+        if state.heated.begins(reading.flags.contains(.heated)) {
+            log(
+                .warning, "the sensor's heater is on: readings are stored, and not observed",
+                ["sensor": name, "remedy": "write 0 into heater_enable"])
         }
         if state.remarks.begins(sample.remark != nil) {
             log(.warning, "temperature or pressure left out, humidity kept", ["sensor": name, "left_out": sample.remark ?? ""])
@@ -147,14 +158,16 @@ struct Sampler: Service {
 /// What the sampling of one sensor remembers from reading to reading.
 private struct SamplingState {
     var outage: Outage
-    var quality = QualityTracking()
+    var quality: QualityTracking
+    var bursts = BurstFilter()
     var spikes = SpikeFilter()
     var impossible = Spell()
+    var heated = Spell()
     var remarks = Spell()
     var askedBoottimeMs: Int64 = 0  // when the sensor was asked: since the host's start, suspend included
     var lastBoottimeMs: Int64?  // when it had answered before that
 
-    init(outage: Outage) { self.outage = outage }
+    init(outage: Outage, quality: QualityTracking) { (self.outage, self.quality) = (outage, quality) }
 
     /// The hole that lies before a reading where nobody has asked for several periods.
     func gap(before reading: Reading, period: Duration, _ sensor: SensorName) -> Hole? {

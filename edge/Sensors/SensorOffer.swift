@@ -4,19 +4,24 @@ internal import Runtime
 /// What a host has to read humidity from, as far as it can be told without writing to anything.
 package enum SensorOffer: Sendable, Equatable {
     /// - name: for the configuration, in capital letters.
-    case sensor(SensorSpec, name: String)
+    /// - twins: the same chip by other kernel interfaces.
+    case sensor(SensorSpec, name: String, twins: [SensorSpec])
     /// An I2C bus, whose chips are not asked; and why it cannot be used, if it cannot.
     case bus(Int, problem: String?)
 
     package static func all(sysfs: String) -> [SensorOffer] {
+        let devices = KernelDevice.Interface.allCases.flatMap { interface in
+            ((try? KernelDevice.all(interface, sysfs: sysfs)) ?? []).filter { $0.hasHumidity && !$0.name.isEmpty }
+        }
+        func spec(_ device: KernelDevice) -> (spec: SensorSpec, name: String) {
+            let isOne = devices.count { $0.interface == device.interface && $0.names.contains(device.name) } == 1
+            let name = KernelDeviceName(name: device.name, address: isOne ? nil : device.address)
+            return (.kernel(device.interface, name), variable(name.description))
+        }
         var offers: [SensorOffer] = []
-        for interface in KernelDevice.Interface.allCases {
-            let devices = ((try? KernelDevice.all(interface, sysfs: sysfs)) ?? []).filter { $0.hasHumidity && !$0.name.isEmpty }
-            for device in devices {
-                let isOne = devices.count { $0.names.contains(device.name) } == 1
-                let name = KernelDeviceName(name: device.name, address: isOne ? nil : device.address)
-                offers.append(.sensor(.kernel(interface, name), name: variable(name.description)))
-            }
+        for (place, device) in devices.enumerated() where !devices[..<place].contains(where: { $0.isSameChip(as: device) }) {
+            let (its, name) = spec(device)
+            offers.append(.sensor(its, name: name, twins: devices[(place + 1)...].filter { $0.isSameChip(as: device) }.map { spec($0).spec }))
         }
         let buses = ((try? Files.list("\(sysfs)/class/i2c-dev")) ?? []).compactMap { $0.hasPrefix("i2c-") ? Int($0.dropFirst(4)) : nil }
         return offers + buses.sorted().map { .bus($0, problem: problem(ofBus: $0)) }

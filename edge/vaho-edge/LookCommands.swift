@@ -14,12 +14,15 @@ internal import Wire
 func thousandths(_ value: Int32?) -> String { value.map { NumberText.thousandths(Int64($0)) } ?? "" }
 func fixed(_ value: Double?, _ places: Int) -> String { value.flatMap { NumberText.fixed($0, places: places) } ?? "" }
 
-/// The store, and one of its sensors: the one named, or the only one.
-private func open(_ arguments: Arguments) async throws -> (EdgeSettings, ReadingStore, [ReadingStore.SensorStatus]) {
+/// The store, and its sensors as they are by their stored readings: the one named, or all.
+func open(_ arguments: Arguments) async throws -> (EdgeSettings, ReadingStore, [SensorStatus]) {
     let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
     let store = try await ReadingStore(lookingInto: settings.storePath, log: Log("vaho-edge"))
     _ = try await store.know((try? await settings.sensorNotes(store).calibrations) ?? [])
-    var statuses = try await store.sensorStatuses()
+    let now = LabelClock.wallClock
+    // Readings that wait for their commit are not in the store yet.
+    let spacing = settings.samplePeriod + settings.commitPeriod
+    var statuses = try await store.sensorStatuses().map { $0.aged(at: now, period: spacing) }
     if let name = arguments.value("sensor") {
         let known = WordList.text(statuses.map(\.record.sensor.name))
         statuses = statuses.filter { $0.record.sensor.name == name }
@@ -45,11 +48,15 @@ extension Program.Command {
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
         let horizon = try arguments.duration("horizon") ?? ForecastShape.horizon
+        guard horizon <= ForecastShape.horizon else { throw WrongUse("--horizon \(DurationText.short(horizon)): a forecast reaches 5 days (5d)") }
         let (settings, store, statuses) = try await open(arguments)
         var table = Table([
-            .text("sensor"), .text("time"), .number("lead_time"), .number("p05"), .number("p10"), .number("p25"), .number("humidity_pct"),
-            .number("p75"), .number("p90"), .number("p95"), .number("temperature_c"), .number("dew_point_c"), .number("wall_pct"),
-            .number("mould_index"), .number("skill"),
+            .text("sensor"), .text("time", shown: { String($0.dropLast(4)) + "Z" }),
+            .number("lead_time_s", heading: "lead time", shown: { DurationText.short(.seconds(Int64($0) ?? 0)) }),
+            .number("p05", isDetail: true), .number("p10"), .number("p25", isDetail: true), .number("humidity_pct", heading: "median"),
+            .number("p75", isDetail: true), .number("p90"), .number("p95", isDetail: true), .number("temperature_c", heading: "°C"),
+            .number("dew_point_c", heading: "dew °C", isDetail: true), .number("wall_pct", isDetail: true),
+            .number("mould_index", heading: "mould", isDetail: true), .number("skill"),
         ])
         for status in statuses {
             guard let issued = try await store.forecast(sensor: status.id) else { continue }
@@ -60,13 +67,15 @@ extension Program.Command {
                 StandardOutput.write("\(status.record.sensor) from \(RFC3339.format(ms: forecast.origin.ms)) (\(method))\n")
                 let shown = forecast.leadTimes.indices.filter { forecast.leadTimes[$0] <= horizon }
                 StandardOutput.write("  \(Sparkline.text(shown.map { forecast.median(lead: $0) }, width: 60))\n")
-                StandardOutput.write("  \(words(forecast.skillEnd))\n")
+                Paragraph.write(words(forecast.skillEnd), indent: 2)
+                let thresholds = settings.rules.compactMap(\.humidityThreshold)
+                Paragraph.write(DeviceView.outlook(of: status, forecast, thresholds, now: LabelClock.wallClock), indent: 2)
             }
             for (lead, leadTime) in forecast.leadTimes.enumerated() where leadTime <= horizon {
                 // A terminal wants an overview; the other formats have every lead time.
                 if format == .table, !ForecastShape.scored.contains(leadTime), horizon > .seconds(6 * 3_600) { continue }
                 table.row(
-                    [status.record.sensor.name, RFC3339.format(ms: (forecast.origin + leadTime).ms), DurationText.short(leadTime)]
+                    [status.record.sensor.name, RFC3339.format(ms: (forecast.origin + leadTime).ms), String(leadTime.wholeSeconds)]
                         + ForecastShape.levels.indices.map { fixed(forecast.humidity(lead: lead, level: $0), 1) }
                         + [
                             fixed(forecast.temperature?[lead], 1), fixed(moisture.water[lead]?.dewPoint.celsius, 1),
@@ -99,77 +108,5 @@ extension Program.Command {
             }
         }
         table.write(format)
-    }
-
-    static let status = Program.Command(
-        "status", "sensors, delivery, the release in use and its live errors", usage: "[--format FORMAT]", options: [.config, OutputFormat.option]
-    ) { arguments in
-        let format = try arguments.choice("format", default: OutputFormat.table)
-        let (settings, store, statuses) = try await open(arguments)
-        let intake = ModelIntake(
-            folder: settings.stateFolder, keyFile: settings.releaseKeyFile, pretrained: settings.pretrainedFile, store: nil,
-            log: Log("vaho-edge", least: .error))
-        await intake.load()
-        let active = intake.active.current
-        let release = active?.name
-        let counts = try await store.counts()
-        let view = try await DeviceView.document(
-            settings.device, store: store, surfaces: settings.surfaces, release: release, refusal: nil, clock: LabelClock.live().quality)
-        if format == .json {
-            let bytes = DeviceView.json(
-                view, counts: counts, holes: try await store.holes(limit: 20), now: LabelClock.wallClock)
-            StandardOutput.write(String(decoding: bytes, as: UTF8.self) + "\n")
-            return
-        }
-        var sensors = Table([
-            .text("sensor"), .text("kind"), .text("state"), .text("last"), .number("humidity_pct"), .number("temperature_c"), .number("dew_point_c"),
-            .number("g_m3"), .number("hpa"), .number("wall_pct"), .number("mould_index"),
-        ])
-        for (status, shown) in zip(statuses, statuses.map { status in view.sensors.first { $0.name == status.record.sensor } }) {
-            let water = status.last.flatMap { last in last.temperature.flatMap { WaterInAir($0, last.humidity) } }
-            sensors.row([
-                status.record.sensor.name, status.record.kind, status.state, status.last.map { RFC3339.format(ms: $0.validAt.ms) } ?? "",
-                fixed(status.last?.humidity.percent, 1), fixed(status.last?.temperature?.celsius, 1), fixed(water?.dewPoint.celsius, 1),
-                fixed(water?.absoluteHumidity, 1), fixed(status.pressurePa.map { Double($0) / 100 }, 1),
-                fixed(shown?.humidityAtSurface?.percent, 0), fixed(shown?.mould?.value, 2),
-            ])
-        }
-        sensors.write(format)
-        guard format == .table else { return }
-        StandardOutput.write("\nstore    \(counts.readings) readings, \(NumberText.bytes(counts.bytes)); \(counts.backlog) rows not yet delivered")
-        StandardOutput.write(counts.evicted + counts.refused > 0 ? ", \(counts.evicted) evicted, \(counts.refused) refused\n" : "\n")
-        if let epoch = counts.epoch {
-            let ordinal = counts.epochs > 1 ? ", the \(counts.epochs). of this store" : ""
-            StandardOutput.write("epoch    \(epoch.name) since \(RFC3339.format(ms: epoch.since.ms)): \(epoch.reason)\(ordinal)\n")
-        }
-        if let uplink = counts.uplink { StandardOutput.write("cloud    \(PrintableText.line(uplink))\n") }
-        if let written = counts.writtenPerDay { StandardOutput.write("written  \(NumberText.bytes(written)) a day\n") }
-        let model = release.map { "\($0.counter), sha256 \(Documents.hexadecimal(Array($0.sha256.prefix(6))))…" } ?? "none: damped anomaly"
-        let expired = active?.release.isExpired(at: LabelClock.wallClock) == true ? " (expired: is the cloud reached?)" : ""
-        StandardOutput.write("release  \(model)\(expired)\n")
-        for alert in view.alerts {
-            let value = NumberText.thousandths(alert.valueMilli)
-            let text = PrintableText.line(alert.text)
-            StandardOutput.write("alarm    \(alert.sensor) \(alert.rule): \(text), since \(RFC3339.format(ms: alert.since.ms)) (\(value))\n")
-        }
-        for hole in try await store.holes(limit: 5) {
-            StandardOutput.write(
-                "hole     \(hole.sensor?.name ?? "device") \(hole.reason.name) \(RFC3339.format(ms: hole.from.ms)) to \(RFC3339.format(ms: hole.to.ms)), \(hole.count)\n"
-            )
-        }
-        let scores = try await store.liveScores()
-        guard !scores.isEmpty else { return }
-        var table = Table([
-            .number("release"), .number("lead_time"), .number("count"), .number("mae_pct"), .number("persistence"), .number("climatology"),
-            .number("coverage_80"),
-        ])
-        for score in scores {
-            table.row([
-                String(score.releaseCounter), DurationText.short(.seconds(score.leadTimeSeconds)), String(score.count),
-                fixed(Double(score.absoluteErrorMpct) / 1_000, 2), fixed(Double(score.persistenceErrorMpct) / 1_000, 2),
-                fixed(Double(score.climatologyErrorMpct) / 1_000, 2), fixed(Double(score.coveredPpm) / 1_000_000, 2),
-            ])
-        }
-        StandardOutput.write("\nlive error (mean absolute, %RH)\n" + table.text)
     }
 }

@@ -17,7 +17,8 @@ extension Program.Command {
         let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
         let format = try arguments.choice("format", default: OutputFormat.table)
         var table = Table([
-            .text("configuration"), .text("is"), .number("humidity_pct"), .number("temperature_c"), .text("problem"),
+            .text("configuration"), .text("is"), .number("humidity_pct", heading: "RH %"), .number("temperature_c", heading: "°C"),
+            .text("flags", isDetail: true), .text("problem"),
         ])
         var failed = 0
         for configured in settings.sensors {
@@ -27,12 +28,18 @@ extension Program.Command {
         let offers = SensorOffer.all(sysfs: settings.sysfs)
         for offer in offers {
             switch offer {
-            case .sensor(let spec, let name):
-                guard !settings.sensors.contains(where: { $0.spec == spec }) else { continue }
-                _ = await ask(spec, settings.sysfs, "VAHO_SENSOR_\(name)=\(spec)", "offered", &table)
+            case .sensor(let spec, let name, let twins):
+                let configured = settings.sensors.filter { ([spec] + twins).contains($0.spec) }
+                if configured.count > 1 {
+                    let names = configured.map(\.name.name).joined(separator: " and ")
+                    table.row(["", "twice", "", "", "", "\(names) are one chip by two kernel interfaces: take one of them out"])
+                }
+                guard configured.isEmpty else { continue }
+                let note = twins.isEmpty ? "" : "the same chip as \(twins.map(\.description).joined(separator: ", "))"
+                _ = await ask(spec, settings.sysfs, "VAHO_SENSOR_\(name)=\(spec)", "offered", note: note, &table)
             case .bus(let number, let problem):
                 let hint = problem ?? "write the chip and its address: nothing is probed, for a command meant for one chip can harm another"
-                table.row(["VAHO_SENSOR_NAME=i2c:CHIP@\(number):ADDRESS", "bus", "", "", hint])
+                table.row(["VAHO_SENSOR_NAME=i2c:CHIP@\(number):ADDRESS", "bus", "", "", "", hint])
             }
         }
         table.write(format)
@@ -43,15 +50,22 @@ extension Program.Command {
     }
 
     /// - Returns: whether it answered.
-    private static func ask(_ spec: SensorSpec, _ sysfs: String, _ line: String, _ state: String, _ table: inout Table) async -> Bool {
+    private static func ask(_ spec: SensorSpec, _ sysfs: String, _ line: String, _ state: String, note: String = "", _ table: inout Table) async
+        -> Bool
+    {
         do {
             let sensor = try spec.open(sysfs: sysfs, startingAfter: nil, period: .seconds(60))
             defer { sensor.stop() }
             let sample = try await PatientReading(sensor).read(within: min(sensor.identity.patience, .seconds(10)))
-            table.row([line, state, thousandths(sample?.humidityMpct), thousandths(sample?.temperatureMc), ""])
+            let flags = sample?.flags ?? []
+            let heated = flags.contains(.heated) ? ["the part's heater is on: write 0 into heater_enable; readings are not used meanwhile"] : []
+            table.row([
+                line, state, thousandths(sample?.humidityMpct), thousandths(sample?.temperatureMc), flags.names.joined(separator: " "),
+                (heated + [note]).filter { !$0.isEmpty }.joined(separator: "; "),
+            ])
             return true
         } catch {
-            table.row([line, state, "", "", "\(error)"])
+            table.row([line, state, "", "", "", "\(error)"])
             return false
         }
     }
@@ -122,6 +136,8 @@ struct ReadingLines {
     let surface: Temperature?  // of a wall or pane beside the sensor
     let format: OutputFormat
 
+    /// Of a table, which has room for no more; the other formats have all.
+    private static let tableColumns = [0, 1, 2, 3, 9]
     private static let columns = [
         "taken_at", "humidity_pct", "temperature_c", "dew_point_c", "vapour_pressure_pa", "absolute_humidity_g_m3", "surface_humidity_pct",
         "mould_from_pct", "pressure_hpa", "flags",
@@ -172,6 +188,8 @@ struct ReadingLines {
     }
 
     private func table(_ cells: [String]) -> String {
-        zip(cells, ReadingLines.widths).map { String(repeating: " ", count: max(0, $1 - $0.utf8.count)) + $0 }.joined(separator: "  ") + "\n"
+        ReadingLines.tableColumns.map { column in
+            String(repeating: " ", count: max(0, ReadingLines.widths[column] - cells[column].utf8.count)) + cells[column]
+        }.joined(separator: "  ") + "\n"
     }
 }

@@ -9,6 +9,14 @@ struct Refused: Error {
     let retryAfter: Duration?
     let isOfContent: Bool  // the cloud itself, and no proxy before it, says that it will not take these bytes
     var isFinal: Bool { status == 401 || status == 403 }
+    /// Whether someone must act: the next try will end the same way. A busy server is none, unless it asks to wait for long.
+    var isRefusal: Bool {
+        switch status {
+        case 408, 425: false
+        case 429: retryAfter ?? .zero > .seconds(900)
+        default: (400..<500).contains(status)
+        }
+    }
 
     init(_ response: HTTPClient.Response) {
         status = response.status

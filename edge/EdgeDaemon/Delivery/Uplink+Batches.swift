@@ -96,7 +96,7 @@ extension Uplink {
             throw Unsettled(batch: batch.name)
         }
         log(.debug, "batch delivered", ["batch": batch.name, "through": answer.through, "backlog": backlog])
-        await note("delivering")
+        await note(.delivering)
         plan.settled(answer.next, backlog: backlog)
         if settlement != .settled { plan.setBack(life: life, chance: Double.random(in: 0...1)) }
         if answer.wantsNewToken { try await renewToken() }

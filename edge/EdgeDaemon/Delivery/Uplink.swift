@@ -1,8 +1,10 @@
 internal import Deflate
+internal import Forecasting
 internal import HTTPClient
 internal import Measures
 internal import Releases
 internal import Runtime
+internal import Text
 internal import Wire
 
 /// Carries the log to the cloud, batch by batch, and releases back.
@@ -16,6 +18,10 @@ struct Uplink: Service {
     let store: ReadingStore
     let intake: ModelIntake
     let clock: LabelClock
+    let status: UplinkStatus
+    let recent: NewestReadings
+    let thresholds: [HumidityThreshold]
+    let samplePeriod: Duration
     let log: Log
 
     func run() async throws {
@@ -56,21 +62,24 @@ struct Uplink: Service {
         } catch is CancellationError {
         } catch let refusal as Refused {
             plan.failed(retryAfter: refusal.retryAfter, chance: Double.random(in: 0...1), isFinal: refusal.isFinal)
-            log(refusal.status == 503 ? .warning : .error, "cloud refused", ["status": refusal.status, "detail": refusal.detail])
-            await note("refused with \(refusal.status): \(refusal.detail)")
+            log(refusal.isRefusal ? .error : .warning, "cloud refused", ["status": refusal.status, "detail": refusal.detail])
+            await note(refusal.isRefusal ? .refused : .failing, status: refusal.status, refusal.detail)
         } catch let error as CurlError {
             plan.failed(retryAfter: nil, chance: Double.random(in: 0...1))
             log(.warning, "cloud not reached", ["error": "\(error)"])
-            await note("not reached")
+            await note(.unreachable, PrintableText.line("\(error)"))
         } catch {
             plan.failed(retryAfter: nil, chance: Double.random(in: 0...1))
             log(.warning, "not delivered", ["error": "\(error)"])
-            await note("failing: \(error)")
+            await note(.failing, PrintableText.line("\(error)"))
         }
     }
 
     /// Kept for the status command; written only when it changes.
-    func note(_ state: String) async { try? await store.setMeta("uplink", state) }
+    func note(_ kind: UplinkState.Kind, status code: Int? = nil, _ detail: String = "") async {
+        let state = status.set(kind, status: code, detail: detail, at: LabelClock.wallClock)
+        try? await store.setMeta("uplink", state.stored)
+    }
 
     /// The old token opens until the new one is first used: a crash in between costs nothing.
     func renewToken() async throws {
@@ -104,9 +113,11 @@ struct Uplink: Service {
     func report() async throws -> DeviceReport {
         await intake.load()
         let counts = try await store.counts()
+        let now = clock.now
+        let statuses = try await store.sensorStatuses(recent).map { $0.aged(at: now, period: samplePeriod) }
         return DeviceReport(
             release: intake.active.current?.name, backlog: counts.backlog, evicted: counts.evicted, refused: counts.refused,
             clock: clock.quality, scores: try await store.liveScores(), refusal: await intake.refusal,
-            alerts: try await store.alerts())
+            alerts: try await store.alerts(), sensors: statuses.map(\.report), thresholds: thresholds)
     }
 }

@@ -1,5 +1,5 @@
 package import Measures
-internal import Forecasting
+package import Forecasting
 internal import Text
 
 /// A threshold that somebody wants to be told of, in words:
@@ -48,6 +48,14 @@ package struct Rule: Sendable, Equatable {
 
     /// So many values in a row raise the alarm: without a hold a single reading could be a false one. Forecasts are not read.
     var leastValues: Int { if case .now = subject { hold == .zero ? 2 : 1 } else { 1 } }
+
+    /// The limit of relative humidity that the rule sets, for chart and outlook; `nil` for other quantities.
+    package var humidityThreshold: HumidityThreshold? {
+        switch subject {
+        case .now(.humidity), .forecast: HumidityThreshold(rule: name, sensor: sensor, isAbove: isAbove, percent: threshold)
+        case .now: nil
+        }
+    }
 
     /// How far beyond the threshold a value is; negative: on the good side.
     func excess(_ value: Double) -> Double { isAbove ? value - threshold : threshold - value }

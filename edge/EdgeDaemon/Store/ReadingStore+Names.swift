@@ -110,8 +110,8 @@ extension ReadingStore {
         }
         self.sensors = sensors
         readingCount = try database.integer("SELECT COUNT(*) FROM reading") ?? 0
-        newestReadings = [:]
-        for id in sensors.values where !given.contains(id) { newestReadings[id] = try newestReading(sensor: id) }
+        (newestReadings, goodReadings, spells) = ([:], [:], [:])
+        for id in sensors.values where !given.contains(id) { try readNewest(of: id) }
     }
 
     package func sensor(named name: SensorName) -> Int64? { sensors[name] }
@@ -170,7 +170,9 @@ extension ReadingStore {
         return try upsert(name, RecordCoding.bytes(.sensor(record)))
     }
 
-    package func setState(_ state: String, of sensor: SensorName) throws {
+    /// Keeps what the sampler says of a sensor, for the status command and for the next start.
+    package func setCondition(_ condition: SensorCondition, of sensor: SensorName) throws {
+        let state = condition.stored
         try guarded(writes: true) {
             var update = try database.prepare("UPDATE sensor SET state = ? WHERE name = ? AND state <> ?")
             try update.bind(state, at: 1)

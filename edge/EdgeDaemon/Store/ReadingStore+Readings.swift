@@ -1,4 +1,5 @@
 package import Measures
+internal import Observing
 internal import SQLite
 internal import Wire
 
@@ -26,9 +27,27 @@ extension ReadingStore {
     /// The first reading of a sensor that is there.
     func firstReading(sensor: Int64) throws -> Reading? { try rows(of: sensor, "ORDER BY key", limit: 1).first?.reading }
 
-    /// The newest reading of a sensor that has a humidity.
-    func newestReading(sensor: Int64) throws -> Reading? {
-        try rows(of: sensor, "AND humidity_mpct IS NOT NULL ORDER BY key DESC", limit: 1).first?.reading
+    /// The newest reading of a sensor.
+    func newestReading(sensor: Int64) throws -> Reading? { try rows(of: sensor, "ORDER BY key DESC", limit: 1).first?.reading }
+
+    /// Finds the newest reading of a sensor, and the newest that passed quality control.
+    func readNewest(of sensor: Int64) throws {
+        let name = name(of: sensor)
+        let newest = try newestReading(sensor: sensor)
+        newestReadings[sensor] = newest
+        func isGood(_ reading: Reading) -> Bool {
+            let corrected = name.map { calibrations.corrected(reading, of: $0) } ?? reading
+            return if case .passed = QualityControl.judge(corrected) { true } else { false }
+        }
+        goodReadings[sensor] = nil
+        if let newest, isGood(newest) {
+            goodReadings[sensor] = newest
+        } else if let recent = try rows(of: sensor, "ORDER BY key DESC", limit: 1_000).map(\.reading).first(where: isGood) {
+            goodReadings[sensor] = recent
+        } else if let through = try newestObservation(sensor: sensor)?.through {
+            // A sensor that has said nothing usable for long: its last observation tells where to look.
+            goodReadings[sensor] = try rows(of: sensor, "AND key <= \(through) ORDER BY key DESC", limit: 200).map(\.reading).first(where: isGood)
+        }
     }
 
     /// The time of a sensor's newest reading as its recording gives it, with a humidity or without.

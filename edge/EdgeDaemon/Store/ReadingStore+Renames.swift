@@ -47,7 +47,7 @@ extension ReadingStore {
         let old = sensors[sensor]
         let until = max(now, try old.map { try end(of: $0) } ?? now)
         let rename = SensorRename(sensor: sensor, name: name, until: until, saidAt: saidAt)
-        let before = (sensors, renames, newestReadings)
+        let before = (sensors, renames, newestReadings, goodReadings)
         do {
             try commit {
                 renames = (renames + [rename]).ordered()
@@ -62,10 +62,11 @@ extension ReadingStore {
                 try update.bind(old, at: 1)
                 try update.run()
                 newestReadings[old] = nil
-                newestReadings[new] = try newestReading(sensor: new)
+                goodReadings[old] = nil
+                try readNewest(of: new)
             }
         } catch {
-            (sensors, renames, newestReadings) = before
+            (sensors, renames, newestReadings, goodReadings) = before
             throw error
         }
         (moulds, thinnedThrough) = ([:], [:])

@@ -6,34 +6,6 @@ package import Wire
 
 /// What the store says of the device: for the status command, the page and the report to the cloud.
 extension ReadingStore {
-    package struct SensorStatus: Sendable {
-        package let id: Int64
-        package let record: SensorRecord
-        package let state: String
-        package let last: Observation?
-        package let pressurePa: Int32?
-        package let flags: ReadingFlags
-    }
-
-    package func sensorStatuses() throws -> [SensorStatus] {
-        var select = try database.prepare("SELECT id, record, state FROM sensor WHERE state <> '\(Self.renamedState)' ORDER BY name")
-        var statuses: [SensorStatus] = []
-        while try select.step() {
-            guard case .sensor(let record) = try RecordCoding.record(select.blob(1)) else { continue }
-            let newest = newestReadings[select.integer(0)].map { said in
-                let reading = calibrations.corrected(said, of: record.sensor)
-                return Observation(
-                    validAt: reading.takenAt, humidity: RelativeHumidity(percent: Double(reading.humidityMpct ?? 0) / 1_000),
-                    temperature: reading.temperatureMc.map { Temperature(celsius: Double($0) / 1_000) })
-            }
-            statuses.append(
-                SensorStatus(
-                    id: select.integer(0), record: record, state: select.text(2), last: newest,
-                    pressurePa: newestReadings[select.integer(0)]?.pressurePa, flags: newestReadings[select.integer(0)]?.flags ?? []))
-        }
-        return statuses
-    }
-
     /// The mould index that the last months' observations with a temperature make; `nil` without any. What was summed before is kept.
     func mouldIndex(sensor: Int64, beside surface: EdgeSettings.Surface?, at now: Instant) throws -> MouldIndex? {
         var tracking = moulds[sensor] ?? MouldTracking()
@@ -73,7 +45,7 @@ extension ReadingStore {
         package var writtenPerDay: Int64?
         package var epoch: (name: Epoch, since: Instant, reason: String)?  // the one that rows get now
         package var epochs = 0
-        package var uplink: String?  // how the last word with the cloud ended
+        package var uplink: UplinkState?  // how the last exchange with the cloud ended
         package var refuge: String?  // why rows are kept in memory only
     }
 
@@ -91,7 +63,7 @@ extension ReadingStore {
         if try newest.step() {
             counts.epoch = (Epoch(bits: UInt64(bitPattern: newest.integer(0))), Instant(ms: newest.integer(1)), newest.text(2))
         }
-        counts.uplink = try meta("uplink")
+        counts.uplink = try meta("uplink").flatMap(UplinkState.init(stored:))
         counts.writtenPerDay = try writtenPerDay()
         counts.refuge = refuge
         return counts

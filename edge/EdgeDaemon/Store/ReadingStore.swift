@@ -1,6 +1,7 @@
 internal import Glibc
 package import Measures
 package import Runtime
+internal import Observing
 internal import Psychrometrics
 internal import SQLite
 internal import Text
@@ -37,6 +38,8 @@ package actor ReadingStore {
     var moulds: [Int64: MouldTracking] = [:]  // how far it has come, by sensor
     var newestAlarm: Int64 = 0  // the highest number given since the start
     var newestReadings: [Int64: Reading] = [:]  // by sensor
+    var goodReadings: [Int64: Reading] = [:]  // by sensor: the newest that passed quality control
+    var spells: [Int64: (state: SensorState, since: Instant)] = [:]  // by sensor: since when it has been flat or saturated
     var thinnedThrough: [Int64: Int64] = [:]  // forecasts, by sensor: the highest key looked at
 
     /// - Parameters:
@@ -118,13 +121,18 @@ package actor ReadingStore {
             switch row {
             case .reading(let taken):
                 readingCount += 1
-                if taken.reading.humidityMpct != nil, let id = sensors[taken.sensor] { newestReadings[id] = taken.reading }
+                if let id = sensors[taken.sensor] { noteNewest(taken.reading, of: id, named: taken.sensor) }
             case .record(.clockCorrection(let correction)): corrections.append(correction)
             case .record(.calibration(let calibration)): calibrations.append(renames.renamed(calibration))
             case .record: break
             }
         }
         return keys
+    }
+
+    private func noteNewest(_ reading: Reading, of id: Int64, named name: SensorName) {
+        newestReadings[id] = reading
+        if case .passed = QualityControl.judge(calibrations.corrected(reading, of: name)) { goodReadings[id] = reading }
     }
 
     @discardableResult

@@ -16,6 +16,7 @@ package struct KernelDevice: Sendable, Equatable {
     /// behind it (dht11 by device tree: dht11@4).
     package let names: [String]
     package let address: String?  // on its bus: 1-0076, spi0.0, or what the device tree has behind the @
+    private let chip: String?  // the chip's own folder below sysfs; nil where no link leads to one
 
     /// What the configuration calls it.
     package var name: String { names.first { !KernelDevice.isAddress($0) && !$0.utf8.contains(UInt8(ascii: "@")) } ?? names.first ?? "" }
@@ -48,6 +49,7 @@ package struct KernelDevice: Sendable, Equatable {
         }
         add((try? Files.readTrimmed("\(folder)/name", limit: 256)) ?? "")
         var address: String?
+        self.chip = chip.flatMap { $0.hasSuffix(interface.folder) ? nil : $0 }
         if let chip {
             add((try? Files.readTrimmed("\(chip)/name", limit: 256)) ?? "")
             let modalias = (try? Files.readTrimmed("\(chip)/modalias", limit: 1_024)) ?? ""
@@ -61,6 +63,13 @@ package struct KernelDevice: Sendable, Equatable {
         }
         self.names = names
         self.address = address ?? names.first { KernelDevice.isAddress($0) }
+    }
+
+    /// Whether another interface's device is the same chip: by the chip's folder, or by name where one of them has no link to it.
+    package func isSameChip(as other: KernelDevice) -> Bool {
+        guard interface != other.interface else { return false }
+        if let chip, let there = other.chip { return chip == there }
+        return !Set(names).isDisjoint(with: other.names)
     }
 
     /// Whether it says a humidity.

@@ -92,6 +92,7 @@ package actor KernelSensor: Sensor {
         // What stands beside the humidity must not cost it.
         let temperature = try? interface == .hwmon ? attribute("\(folder)/temp1_input")?.value : channel(folder, "in_temp")?.value
         let pressure = interface == .iio ? try? channel(folder, "in_pressure")?.value : nil
+        if isHeated(folder) { flags.insert(.heated) }
         // Drivers date a conversion by its end, which is before now.
         if !flags.contains(.cached) { device.freshAt = now() }
         if device.traits.saysZeroForNone, humidity == 0, temperature == -50_000 {
@@ -106,6 +107,17 @@ package actor KernelSensor: Sensor {
         return Sample(
             humidityMpct: mpct, temperatureMc: temperature.flatMap { Milli.whole($0 / 1_000) }, pressurePa: pressure.flatMap(Self.pascals),
             flags: flags)
+    }
+
+    /// Files that switch a part's heater, in the order in which they are asked: a switch says more than a power that is set.
+    /// Source: Documentation/hwmon/sht3x and sht4x of Linux, Documentation/ABI/testing/sysfs-bus-iio-humidity.
+    private static let heaterFiles = ["heater_enable", "heater1_enable", "heater_en", "out_current_heater_raw", "out_current0_heater_raw"]
+
+    private func isHeated(_ folder: String) -> Bool {
+        for file in KernelSensor.heaterFiles {
+            if let said = try? attribute("\(folder)/\(file)")?.value { return said != 0 }
+        }
+        return false
     }
 
     /// From dry air to 100 % at once is no air's way; when it is said for the fourth time it is believed.

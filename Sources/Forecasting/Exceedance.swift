@@ -1,0 +1,60 @@
+package import Measures
+
+/// A limit of relative humidity that somebody has set.
+package struct HumidityThreshold: Sendable, Hashable {
+    package let rule: String
+    package let sensor: SensorName?  // nil: of every sensor
+    package let isAbove: Bool  // whether to be above it is what matters, or below
+    package let percent: Double
+
+    package init(rule: String, sensor: SensorName?, isAbove: Bool, percent: Double) {
+        self.rule = rule
+        self.sensor = sensor
+        self.isAbove = isAbove
+        self.percent = percent
+    }
+
+    package func isBeyond(_ percent: Double) -> Bool { isAbove ? percent > self.percent : percent < self.percent }
+}
+
+/// How probable it is, by a forecast's quantiles, that a value lies beyond a threshold.
+package struct Exceedance: Sendable, Hashable {
+    /// 0 to 1: linear between the quantiles beside the threshold. Beyond the outermost quantile nothing is known but that it is beyond it:
+    /// then this is that quantile's level, and `bound` tells on which side the truth lies.
+    package let probability: Double
+    package let bound: Bound
+
+    package enum Bound: Sendable { case exact, atLeast, atMost }
+
+    /// - Parameters:
+    ///   - values: quantiles in %; none is below the one before it.
+    ///   - levels: their levels, strictly increasing, in (0, 1); as many as `values`, at least one.
+    package init(of threshold: HumidityThreshold, values: some RandomAccessCollection<Double>, levels: [Double]) {
+        let values = Array(values)
+        let below = Exceedance.distribution(threshold.percent, values, levels, isStrict: !threshold.isAbove)
+        guard threshold.isAbove else {
+            (probability, bound) = below
+            return
+        }
+        probability = 1 - below.probability
+        bound =
+            switch below.bound {
+            case .exact: .exact
+            case .atLeast: .atMost
+            case .atMost: .atLeast
+            }
+    }
+
+    /// The probability of a value below `percent`; `isStrict`: and not at it. Where quantiles coincide the side that claims less is taken.
+    private static func distribution(_ percent: Double, _ values: [Double], _ levels: [Double], isStrict: Bool) -> (probability: Double, bound: Bound)
+    {
+        let last = values.count - 1
+        func isUnder(_ value: Double) -> Bool { isStrict ? value < percent : value <= percent }
+        guard isUnder(values[0]) else { return (levels[0], .atMost) }
+        guard let above = values.indices.first(where: { !isUnder(values[$0]) }) else { return (levels[last], .atLeast) }
+        let (low, high) = (values[above - 1], values[above])
+        guard high > low else { return (levels[above - 1], .exact) }
+        let share = (percent - low) / (high - low)
+        return (levels[above - 1] + share * (levels[above] - levels[above - 1]), .exact)
+    }
+}

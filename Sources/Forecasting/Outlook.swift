@@ -1,0 +1,99 @@
+package import Measures
+
+/// Whether somebody must act within the next day: what the forecast's quantiles say of thresholds, and no more.
+package struct Outlook: Sendable, Equatable {
+    package static let window: Duration = .seconds(24 * 3_600)
+
+    /// How a threshold fares within the window.
+    package struct Prospect: Sendable, Equatable {
+        package enum Verdict: Sendable, Equatable {
+            case likely  // at some lead time with a probability of at least one half
+            case possible  // with at least the outermost quantile's
+            case unlikely  // at no lead time with more than that
+        }
+
+        package let threshold: HumidityThreshold
+        package let verdict: Verdict
+        package let isBeyondNow: Bool  // the last observation is beyond the threshold
+        /// The first lead time of the spell beyond the threshold, or now; a spell is of lead times with the same verdict. `nil` where it is
+        /// unlikely.
+        package let from: Instant?
+        /// The first lead time after that spell; `nil` where the spell lasts to the end of the window, or there is none.
+        package let until: Instant?
+        /// The highest at a lead time of the spell: beyond the threshold at some time in it is at least as probable as this.
+        package let highest: Exceedance
+    }
+
+    package let now: Instant
+    package let prospects: [Prospect]  // likely ones first, then by their beginning
+    private let leads: [(at: Instant, low: Double, high: Double)]
+
+    /// - Parameter forecast: made of observations up to about `now`.
+    package init(_ forecast: QuantileForecast, thresholds: [HumidityThreshold], of sensor: SensorName, now: Instant) {
+        self.now = now
+        let ahead = forecast.leadTimes.indices.filter { lead in
+            let at = forecast.origin + forecast.leadTimes[lead]
+            return at > now && at <= now + Outlook.window
+        }
+        leads = ahead.map { lead in
+            (
+                forecast.origin + forecast.leadTimes[lead], forecast.humidity(lead: lead, level: ForecastShape.lowLevel),
+                forecast.humidity(lead: lead, level: ForecastShape.highLevel)
+            )
+        }
+        let its = thresholds.filter { $0.sensor ?? sensor == sensor }
+        prospects = its.compactMap { Outlook.prospect($0, forecast, ahead, now) }
+            .sorted { ($0.verdict.rank, $0.from ?? now) < ($1.verdict.rank, $1.from ?? now) }
+    }
+
+    package static func == (a: Outlook, b: Outlook) -> Bool {
+        a.now == b.now && a.prospects == b.prospects && a.leads.elementsEqual(b.leads, by: ==)
+    }
+
+    /// The lowest lower and the highest upper end of the 80 % intervals in a span of time, in %. `nil` where no lead time is in it.
+    package func range(from: Instant, until: Instant) -> ClosedRange<Double>? {
+        let within = leads.filter { $0.at > from && $0.at <= until }
+        guard let low = within.map(\.low).min(), let high = within.map(\.high).max() else { return nil }
+        return low...max(low, high)
+    }
+
+    private static func prospect(_ threshold: HumidityThreshold, _ forecast: QuantileForecast, _ ahead: [Int], _ now: Instant) -> Prospect? {
+        let all = ahead.map { lead in
+            let row = lead * ForecastShape.levels.count
+            return Exceedance(of: threshold, values: forecast.humidity[row..<(row + ForecastShape.levels.count)], levels: ForecastShape.levels)
+        }
+        guard let greatest = all.max(by: { $0.probability < $1.probability }) else { return nil }
+        let isBeyondNow = threshold.isBeyond(forecast.now.percent)
+        let verdict: Prospect.Verdict = greatest.probability >= 0.5 ? .likely : greatest.bound != .atMost ? .possible : .unlikely
+        func isIn(_ exceedance: Exceedance) -> Bool { verdict == .likely ? exceedance.probability >= 0.5 : exceedance.bound != .atMost }
+        // Of a likely crossing the first spell matters, of a possible one the most probable.
+        guard verdict != .unlikely, let inside = verdict == .likely ? all.firstIndex(where: isIn) : all.firstIndex(of: greatest) else {
+            return Prospect(threshold: threshold, verdict: .unlikely, isBeyondNow: isBeyondNow, from: nil, until: nil, highest: greatest)
+        }
+        let first = all[..<inside].lastIndex { !isIn($0) }.map { $0 + 1 } ?? 0
+        let end = all[inside...].firstIndex { !isIn($0) }
+        let spell = all[first..<(end ?? all.endIndex)]
+        func at(_ index: Int) -> Instant { forecast.origin + forecast.leadTimes[ahead[index]] }
+        return Prospect(
+            threshold: threshold, verdict: verdict, isBeyondNow: isBeyondNow, from: isBeyondNow && first == 0 ? now : at(first),
+            until: end.map(at), highest: spell.max { $0.probability < $1.probability } ?? greatest)
+    }
+}
+
+extension Outlook.Prospect.Verdict {
+    package var name: String {
+        switch self {
+        case .likely: "likely"
+        case .possible: "possible"
+        case .unlikely: "unlikely"
+        }
+    }
+
+    fileprivate var rank: Int {
+        switch self {
+        case .likely: 0
+        case .possible: 1
+        case .unlikely: 2
+        }
+    }
+}

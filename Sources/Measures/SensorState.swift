@@ -1,0 +1,65 @@
+/// How a sensor is. One definition for edge, cloud, page, API, commands and metrics. A greater state is worse.
+///
+/// Raw values are part of the wire format: never reuse one.
+package enum SensorState: UInt8, Sendable, CaseIterable, Comparable {
+    case ok = 0
+    case saturated = 1  // at an end of 0 to 100 %
+    case flat = 2  // the same value for longer than its resolution explains
+    case stale = 3  // no reading for three periods, or no observation for three steps
+    case failing = 4  // it cannot be read, or its newest reading is no possible value of air
+
+    package var name: String {
+        switch self {
+        case .ok: "ok"
+        case .saturated: "saturated"
+        case .flat: "flat"
+        case .stale: "stale"
+        case .failing: "failing"
+        }
+    }
+
+    package init?(name: String) {
+        guard let state = SensorState.allCases.first(where: { $0.name == name }) else { return nil }
+        self = state
+    }
+
+    /// Whether the last good value is the present one. Nothing is derived from a value that is not.
+    package var isPresent: Bool { self < .stale }
+
+    package static func < (a: SensorState, b: SensorState) -> Bool { a.rawValue < b.rawValue }
+
+    /// A sensor is stale when its last reading or observation is more than this many periods or steps old.
+    package static let stalePeriods = 3
+}
+
+/// A sensor's state, since when, and why.
+package struct SensorCondition: Sendable, Hashable {
+    package static let detailLimit = 200  // bytes
+
+    package var state: SensorState
+    package var since: Instant?  // nil: not known, or ok
+    package private(set) var detail: String?  // for people: what went wrong
+
+    package static let ok = SensorCondition(.ok)
+
+    package init(_ state: SensorState, since: Instant? = nil, detail: String? = nil) {
+        self.state = state
+        self.since = since
+        var detail = detail ?? ""
+        while detail.utf8.count > SensorCondition.detailLimit { detail.removeLast() }
+        self.detail = detail.isEmpty ? nil : detail
+    }
+
+    /// This condition, or `stale` where it is better than that and the last reading is too old.
+    /// - Parameters:
+    ///   - newestAt: of the last reading, or of the last observation.
+    ///   - spacing: the sensor's period, or the step of its observations.
+    package func aged(newestAt: Instant?, now: Instant, spacing: Duration) -> SensorCondition {
+        guard state < .stale else { return self }
+        guard let newestAt else { return SensorCondition(.stale, detail: "no reading yet") }
+        // Readings of fast sensors may be a few seconds on their way.
+        let longest = max(spacing * SensorState.stalePeriods, .seconds(5))
+        guard now - newestAt > longest else { return self }
+        return SensorCondition(.stale, since: newestAt, detail: "no reading since then")
+    }
+}

@@ -1,0 +1,24 @@
+/// One order of device and sensor states, for lists that show the worst first: 0 is the worst.
+package enum Severity {
+    package static let least = 9  // all is well
+
+    package static func place(_ state: DeviceState) -> Int {
+        switch state {
+        case .refused: 0
+        case .silent: 1
+        case .duplicate: 4
+        case .clockUnset: 5
+        case .ok, .revoked: least
+        }
+    }
+
+    package static func place(_ state: SensorState) -> Int {
+        switch state {
+        case .failing: 2
+        case .stale: 3
+        case .flat: 6
+        case .saturated: 7
+        case .ok: least
+        }
+    }
+}

@@ -1,0 +1,23 @@
+package import Measures
+
+/// Finds repeats within a burst: radio sensors send each measurement several times, and loggers write it as often.
+///
+/// A repeat is stored with the flag `cached`: it counts neither in a mean nor towards a flat line. A value; constant time and memory.
+package struct BurstFilter: Sendable {
+    /// A burst lasts this long at most: an equal reading after it is a measurement of its own.
+    package static let longest: Duration = .seconds(2)
+
+    private var first: Reading?  // of the newest burst
+
+    package init() {}
+
+    package mutating func isRepeat(_ reading: Reading) -> Bool {
+        if let first, reading.humidityMpct == first.humidityMpct, reading.temperatureMc == first.temperatureMc,
+            reading.pressurePa == first.pressurePa, reading.takenAt >= first.takenAt, reading.takenAt - first.takenAt <= BurstFilter.longest
+        {
+            return true
+        }
+        first = reading
+        return false
+    }
+}

@@ -1,0 +1,68 @@
+internal import Forecasting
+internal import Measures
+internal import Text
+
+extension DeviceReport {
+    func write(to json: inout JSONWriter) {
+        Documents.release("release", release, to: &json)
+        json.field("backlog", backlog)
+        json.field("evicted", evicted)
+        json.field("refused", refused)
+        json.field("clock", clock.rawValue)
+        json.array("scores") { json in
+            for score in scores {
+                json.object { json in
+                    json.field("release_counter", score.releaseCounter)
+                    json.field("lead_time_s", score.leadTimeSeconds)
+                    json.field("count", score.count)
+                    json.field("absolute_error_mpct", score.absoluteErrorMpct)
+                    json.field("persistence_error_mpct", score.persistenceErrorMpct)
+                    json.field("climatology_error_mpct", score.climatologyErrorMpct)
+                    json.field("covered_ppm", score.coveredPpm)
+                }
+            }
+        }
+        json.field("refusal", refusal)
+        writeConditions(to: &json)
+        guard !alerts.isEmpty else { return }
+        json.array("alerts") { json in
+            for alert in alerts {
+                json.object { json in
+                    json.field("rule", alert.rule)
+                    json.field("text", alert.text)
+                    json.field("sensor", alert.sensor.name)
+                    json.field("since_ms", alert.since.ms)
+                    json.field("value_milli", alert.valueMilli)
+                }
+            }
+        }
+    }
+
+    private func writeConditions(to json: inout JSONWriter) {
+        if !sensors.isEmpty {
+            json.array("sensors") { json in
+                for sensor in sensors {
+                    json.object { json in
+                        json.field("sensor", sensor.sensor.name)
+                        json.field("state", sensor.condition.state.name)
+                        json.field("since_ms", sensor.condition.since?.ms)
+                        json.field("detail", sensor.condition.detail)
+                        json.field("newest_at_ms", sensor.newestAt?.ms)
+                        json.field("rejected_mpct", sensor.rejectedMpct)
+                    }
+                }
+            }
+        }
+        guard !thresholds.isEmpty else { return }
+        json.array("thresholds") { json in
+            for threshold in thresholds {
+                json.object { json in
+                    json.field("rule", threshold.rule)
+                    json.field("sensor", threshold.sensor?.name)
+                    json.field("direction", threshold.isAbove ? "above" : "below")
+                    json.field("humidity_mpct", Int64(threshold.percent * 1_000 + 0.5))
+                }
+            }
+        }
+    }
+}

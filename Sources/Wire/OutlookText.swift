@@ -1,0 +1,105 @@
+package import Forecasting
+package import Measures
+internal import Text
+
+/// The sentence that answers "must I act?".
+package enum OutlookText {
+    /// - Parameters:
+    ///   - forecast: the newest of the sensor, if there is any.
+    ///   - thresholds: all of the device's.
+    ///   - condition: of the sensor: what cannot be measured is not foretold.
+    ///   - offset: of the reader's clock to UTC.
+    ///   - zone: what follows a time of day, "" where the reader knows it.
+    package static func text(
+        _ forecast: QuantileForecast?, _ thresholds: [HumidityThreshold], sensor: SensorName, _ condition: SensorCondition, step: Duration,
+        now: Instant, offset: Duration, zone: String = ""
+    ) -> String {
+        guard condition.state.isPresent, let forecast, forecast.isFresh(at: now, step: step) else {
+            return text(without: condition, newest: forecast?.origin, offset: offset, zone: zone)
+        }
+        return text(Outlook(forecast, thresholds: thresholds, of: sensor, now: now), offset: offset, zone: zone)
+    }
+
+    static func text(_ outlook: Outlook, offset: Duration, zone: String = "") -> String {
+        var sentences: [String] = []
+        let period = period(at: outlook.now, offset)
+        if let range = outlook.range(from: period.from, until: period.until) {
+            sentences.append("\(period.name) \(whole(range.lowerBound)) to \(whole(range.upperBound)) %.")
+        }
+        func clock(_ instant: Instant) -> String { time(instant, offset) + zone }
+        let matter = outlook.prospects.filter { $0.verdict != .unlikely || $0.isBeyondNow }
+        for prospect in matter.prefix(3) { sentences.append(sentence(prospect, outlook.now, clock)) }
+        if outlook.prospects.isEmpty {
+            sentences.append("No threshold is set.")
+        } else if matter.isEmpty {
+            sentences.append("No threshold will be crossed in the next 24 h (less than 5 % likely at any time).")
+        }
+        return sentences.joined(separator: " ")
+    }
+
+    /// The sentence of a sensor whose forecast says nothing of now.
+    private static func text(without condition: SensorCondition, newest: Instant?, offset: Duration, zone: String = "") -> String {
+        let since = condition.since.map { " since \(day($0, offset)) \(time($0, offset))\(zone)" } ?? ""
+        switch condition.state {
+        case .failing, .stale: return "No statement: the sensor is \(condition.state.name)\(since)."
+        case .flat, .saturated, .ok:
+            guard let newest else { return "No forecast yet: the first one is made with the first observation." }
+            return "No statement: the newest forecast is of \(day(newest, offset)) \(time(newest, offset))\(zone)."
+        }
+    }
+
+    private static func sentence(_ prospect: Outlook.Prospect, _ now: Instant, _ clock: (Instant) -> String) -> String {
+        let side = "\(prospect.threshold.isAbove ? "Above" : "Below") \(number(prospect.threshold.percent)) %"
+        let odds = odds(prospect.highest)
+        guard let from = prospect.from else { return "\(side) now, likely to end soon." }
+        guard from > now else {
+            guard prospect.verdict == .likely else { return "\(side) now, possible for longer (\(odds))." }
+            return prospect.until.map { "\(side) now, likely until \(clock($0)) (\(odds))." } ?? "\(side) now, likely for the next 24 h (\(odds))."
+        }
+        let now = prospect.isBeyondNow ? "\(side) now, and again" : "\(side) is"
+        let span = prospect.until.map { "for \(duration($0 - from))" } ?? "for the rest of the next 24 h"
+        return "\(now) \(prospect.verdict.name) from \(clock(from)) \(span) (\(odds))."
+    }
+
+    /// Rounded down to 5 %, so that nothing is said to be more probable than it is.
+    private static func odds(_ exceedance: Exceedance) -> String {
+        let percent = Int(exceedance.probability * 100 + 1e-9)
+        switch exceedance.bound {
+        case .exact: return "\(percent < 10 ? percent : percent / 5 * 5) %"
+        case .atLeast: return "over \(percent) %"
+        case .atMost: return "less than \(percent) %"
+        }
+    }
+
+    private static func duration(_ span: Duration) -> String {
+        let minutes = (span.ms + 30_000) / 60_000
+        if minutes < 60 { return "\(minutes) min" }
+        return minutes % 60 == 0 ? "\(minutes / 60) h" : "\(minutes / 60) h \(minutes % 60) min"
+    }
+
+    private static func whole(_ percent: Double) -> String { NumberText.fixed(percent, places: 0) ?? "" }
+    private static func number(_ percent: Double) -> String {
+        let text = NumberText.fixed(percent, places: 1) ?? ""
+        return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+    }
+
+    /// The part of the day that people ask for: until 15 h what is left of the day, later the night until 6 h.
+    static func period(at now: Instant, _ offset: Duration) -> (name: String, from: Instant, until: Instant) {
+        let hour: Int64 = 3_600_000
+        let local = now.ms + offset.ms
+        let midnight = now.ms - local % (24 * hour)
+        switch local % (24 * hour) / hour {
+        case 0..<4: return ("Tonight", now, Instant(ms: midnight + 6 * hour))
+        case 4..<15: return ("Today", now, Instant(ms: midnight + 18 * hour))
+        default: return ("Tonight", max(now, Instant(ms: midnight + 18 * hour)), Instant(ms: midnight + 30 * hour))
+        }
+    }
+
+    private static func time(_ instant: Instant, _ offset: Duration) -> String {
+        String(decoding: RFC3339.format(ms: (instant + offset).ms).utf8.dropFirst(11).prefix(5), as: UTF8.self)
+    }
+
+    private static func day(_ instant: Instant, _ offset: Duration) -> String {
+        String(decoding: RFC3339.format(ms: (instant + offset).ms).utf8.prefix(10), as: UTF8.self)
+    }
+}

@@ -1,0 +1,75 @@
+internal import Archive
+internal import Measures
+internal import Runtime
+internal import Text
+internal import Wire
+
+/// `/metrics`: names and base units by Prometheus's conventions. A value is there only while it is the present one.
+extension Archive {
+    /// Sensors with series of their own: beyond it the fleet is too large for one scrape, and only its counts are given.
+    private static let sensorsInMetrics = 1_000
+
+    /// - Parameter free: bytes left on the archive's disk.
+    func metrics(free: Int64?, version: String) throws -> String {
+        let now = LabelClock.wallClock
+        let (totals, counts) = (try totals(), try stateCounts())
+        var metrics = MetricsText()
+        metrics.info("vaho_build_info", "The program's version.", [("version", version)])
+        metrics.gauge("vaho_devices", "Devices that are not revoked.", Double(totals.devices))
+        for state in DeviceState.allCases {
+            metrics.gauge("vaho_devices_in_state", "Devices by state.", Double(counts.devices[state] ?? 0), [("state", state.name)])
+        }
+        for state in SensorState.allCases {
+            metrics.gauge("vaho_sensors_in_state", "Sensors by state.", Double(counts.sensors[state] ?? 0), [("state", state.name)])
+        }
+        metrics.counter("vaho_batches_total", "Batches in the log.", Double(totals.batches))
+        metrics.counter("vaho_readings_total", "Readings in the log.", Double(totals.readings))
+        metrics.gauge("vaho_devices_silent", "Devices that have fallen silent.", Double(try silentDevices()))
+        metrics.gauge("vaho_underived_batches", "Batches whose observations are not derived yet.", Double(try underived()))
+        metrics.gauge("vaho_log_bytes", "Size of the log of batches.", Double(totals.logBytes))
+        metrics.gauge("vaho_devices_of_two_hosts", "Devices as which two hosts send.", Double(try devicesOfTwoHosts().count))
+        metrics.gauge("vaho_devices_over_quota", "Devices that have stored as much today as they may.", Double(try devicesOverQuota(now: now)))
+        if let free { metrics.gauge("vaho_store_free_bytes", "Bytes left on the disk of the archive.", Double(free)) }
+        if let release = try releaseName(alias: Archive.champion) {
+            metrics.gauge("vaho_release", "Number of the release that is served.", Double(release.counter))
+        }
+        let sensors = counts.sensors.values.reduce(0, +)
+        metrics.gauge(
+            "vaho_sensors_left_out", "Sensors without series of their own, for there are too many.",
+            sensors > Archive.sensorsInMetrics ? Double(sensors) : 0)
+        if sensors <= Archive.sensorsInMetrics { try addSensors(&metrics, now) }
+        return metrics.text
+    }
+
+    private func addSensors(_ metrics: inout MetricsText, _ now: Instant) throws {
+        var page: (devices: [DeviceView], next: FleetCursor?) = ([], nil)
+        repeat {
+            page = try fleet(.name, after: page.next, limit: 200, now: now)
+            for view in page.devices where view.device.revokedAt == nil {
+                let device = view.document
+                for alert in device.alerts {
+                    metrics.gauge(
+                        "vaho_alarm", "1 for each alarm that is on.", 1,
+                        [("device", device.id.name), ("sensor", alert.sensor.name), ("rule", alert.rule)])
+                }
+                let isHeard = [.ok, .duplicate, .clockUnset].contains(device.condition.state)
+                for (sensor, its) in zip(device.sensors, device.sensors.map { sensor in view.sensors.first { $0.sensor.name == sensor.name } }) {
+                    add(sensor, of: device.id, isUp: isHeard && sensor.condition.state.isPresent, lastAt: its?.sensor.lastAt, &metrics)
+                }
+            }
+        } while page.next != nil
+    }
+
+    private func add(_ sensor: DeviceDocument.Sensor, of device: DeviceID, isUp: Bool, lastAt: Instant?, _ metrics: inout MetricsText) {
+        let labels = [("device", device.name), ("sensor", sensor.name.name)]
+        metrics.gauge("vaho_sensor_up", "Whether the sensor gives usable readings now.", isUp ? 1 : 0, labels)
+        if let lastAt {
+            metrics.gauge("vaho_sensor_last_reading_timestamp_seconds", "When the newest reading was taken.", Double(lastAt.ms) / 1_000, labels)
+        }
+        guard isUp, let present = sensor.present else { return }
+        metrics.gauge(
+            "vaho_relative_humidity_ratio", "Relative humidity, 0 to 1; only while it is the present one.", present.humidity.percent / 100, labels)
+        guard let temperature = present.temperature else { return }
+        metrics.gauge("vaho_temperature_celsius", "Temperature; only while it is the present one.", temperature.celsius, labels)
+    }
+}

@@ -1,0 +1,35 @@
+package import Archive
+package import Measures
+internal import Observing
+package import Wire
+
+extension Archive.DeviceView {
+    /// As status pages of both programs show it.
+    package var document: DeviceDocument {
+        var shown = DeviceDocument(
+            id: device.name, condition: condition, lastSeenAt: device.lastSeenAt, backlog: report?.backlog ?? 0, clock: report?.clock ?? .unknown,
+            release: report?.release, refusal: report?.refusal, sensors: sensors.map(\.document), scores: report?.scores ?? [])
+        shown.alerts = report?.alerts ?? []
+        shown.thresholds = report?.thresholds ?? []
+        shown.isRevoked = device.revokedAt != nil
+        shown.isTwoHosts = isTwoHosts
+        shown.faults = faults
+        return shown
+    }
+
+    /// A replayed recording has a clock of its own: then the newest observation tells the device's time.
+    package func now(at wall: Instant) -> Instant {
+        let isReplay = sensors.contains { $0.sensor.kind == "replay" }
+        return isReplay ? sensors.compactMap { $0.last?.validAt }.max() ?? wall : wall
+    }
+}
+
+extension Archive.SensorView {
+    fileprivate var document: DeviceDocument.Sensor {
+        var shown = DeviceDocument.Sensor(
+            name: sensor.name, kind: sensor.kind, place: sensor.place, step: sensor.grid.step, condition: condition, last: last)
+        (shown.pressurePa, shown.flags, shown.hasForecast) = (pressurePa, flags, last != nil)
+        shown.rejected = rejected.map { DeviceDocument.Sensor.Rejected(at: $0.at, humidityMpct: $0.humidityMpct) }
+        return shown
+    }
+}

@@ -1,0 +1,31 @@
+internal import Measures
+internal import Synchronization
+
+/// How often refused requests are noted: anybody can send them, in any name.
+final class RefusalPace: Sendable {
+    private struct State {
+        var noted: [DeviceID: ContinuousClock.Instant] = [:]
+        var allowance = 10.0  // notes that may be made at once
+        var at = ContinuousClock.now
+    }
+
+    private static let perSecond = 10.0
+    private static let spacing: Duration = .seconds(60)  // of two notes of one name
+    private static let limit = 4_096  // names remembered
+    private let state = Mutex(State())
+
+    func isDue(_ name: DeviceID, at now: ContinuousClock.Instant) -> Bool {
+        state.withLock { state in
+            if let noted = state.noted[name], now - noted < RefusalPace.spacing { return false }
+            let passed = Double((now - state.at).ms) / 1_000
+            state.allowance = min(RefusalPace.perSecond, state.allowance + passed * RefusalPace.perSecond)
+            state.at = now
+            guard state.allowance >= 1 else { return false }
+            state.allowance -= 1
+            if state.noted.count >= RefusalPace.limit { state.noted = state.noted.filter { now - $0.value < RefusalPace.spacing } }
+            if state.noted.count >= RefusalPace.limit { state.noted = [:] }
+            state.noted[name] = now
+            return true
+        }
+    }
+}

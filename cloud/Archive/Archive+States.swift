@@ -1,0 +1,174 @@
+package import Measures
+internal import SQLite
+internal import Wire
+
+/// How devices and sensors are: judged when something about them changes, so that lists and counts of a large fleet need not judge all.
+extension Archive {
+    /// A device's row as far as its state depends on it.
+    struct DeviceFacts {
+        var device: Device
+        var report: DeviceReport?
+        var refusal: (at: Instant, detail: String)?
+        var silentSince: Instant?  // an alarm is on
+        var twoHostsSince: Instant?
+        var isOverQuota: Bool
+    }
+
+    /// How long a refusal counts after the last refused request: longer than the longest pause between two tries of a device.
+    private static let refusalMemory: Duration = .seconds(2 * 900 + 60)
+    private static let judgedAtOnce = 1_000  // devices in one transaction
+    static let refusalDetailLimit = 200  // bytes
+
+    static func condition(_ facts: DeviceFacts, now: Instant) -> DeviceCondition {
+        let (device, seenAt) = (facts.device, facts.device.lastSeenAt)
+        if let revokedAt = device.revokedAt { return DeviceCondition(.revoked, since: revokedAt) }
+        if let refusal = facts.refusal, now - refusal.at <= refusalMemory, refusal.at > seenAt ?? Instant(ms: .min) {
+            return DeviceCondition(.refused, since: seenAt, detail: refusal.detail)
+        }
+        if facts.isOverQuota { return DeviceCondition(.refused, since: seenAt, detail: "it has stored as much today as it may") }
+        guard seenAt != nil else { return DeviceCondition(.silent, since: device.createdAt, detail: "it has never been heard from") }
+        if let since = facts.silentSince { return DeviceCondition(.silent, since: since, detail: "nothing has been heard from it since then") }
+        if let since = facts.twoHostsSince {
+            return DeviceCondition(.duplicate, since: since, detail: "two hosts send as this device: give one a name and a token of its own")
+        }
+        if facts.report?.clock == .unknown {
+            return DeviceCondition(.clockUnset, detail: "its clock has not been set since it started: times of its readings are guesses")
+        }
+        return .ok
+    }
+
+    func facts(_ device: Device, report: DeviceReport?, now: Instant) throws -> DeviceFacts {
+        var facts = DeviceFacts(device: device, report: report, isOverQuota: try dayBytes(device.id, now.ms / 86_400_000) >= limits.bytesPerDay)
+        var select = try database.prepare("SELECT refused_at_ms, refused_detail FROM device WHERE id = ?")
+        try select.bind(device.id, at: 1)
+        if try select.step(), let at = select.optionalInteger(0) { facts.refusal = (Instant(ms: at), select.text(1)) }
+        var alarms = try database.prepare("SELECT kind, since_ms FROM alarm WHERE device = ? AND ended_at_ms IS NULL")
+        try alarms.bind(device.id, at: 1)
+        while try alarms.step() {
+            switch Alarm.Kind(rawValue: alarms.text(0)) {
+            case .silent: facts.silentSince = Instant(ms: alarms.integer(1))
+            case .twoHosts: facts.twoHostsSince = Instant(ms: alarms.integer(1))
+            case nil: break
+            }
+        }
+        return facts
+    }
+
+    /// Keeps that a request in a device's name was refused. Anybody can send such a request: the state of a device that is heard from stays
+    /// what it is.
+    package func noteRefusal(of name: DeviceID, detail: String, now: Instant) throws {
+        var detail = detail
+        while detail.utf8.count > Archive.refusalDetailLimit { detail.removeLast() }
+        var update = try database.prepare("UPDATE device SET refused_at_ms = ?, refused_detail = ?, judge_due = 1 WHERE name = ?")
+        try update.bind(now.ms, at: 1)
+        try update.bind(detail, at: 2)
+        try update.bind(name.name, at: 3)
+        try update.run()
+    }
+
+    /// Keeps what a device reports of its sensors.
+    func note(_ report: DeviceReport, of device: Int64) throws {
+        var update = try database.prepare(
+            "UPDATE sensor SET reported = ?1 WHERE device = ?2 AND name = ?3 AND (reported IS NULL OR reported <> ?1)")
+        for sensor in report.sensors {
+            try update.bind(Int64(sensor.condition.state.rawValue), at: 1)
+            try update.bind(device, at: 2)
+            try update.bind(sensor.sensor.name, at: 3)
+            try update.run()
+        }
+    }
+
+    /// Of a report alone: changes of it are what a device is judged again for.
+    static func place(of report: DeviceReport) -> Int {
+        let clock = report.clock == .unknown ? Severity.place(DeviceState.clockUnset) : Severity.least
+        return report.sensors.reduce(clock) { min($0, Severity.place($1.condition.state)) }
+    }
+
+    // MARK: the watch
+
+    /// Finds sensors that have fallen quiet or speak again, and judges all devices about which something has changed.
+    package func watchStates(now: Instant) throws {
+        try database.transaction {
+            for (isQuiet, comparison) in [(Int64(1), "<"), (0, ">=")] {
+                // A recording has times of its own. A bound index range first: hourly sensors may be quiet for longer.
+                var change = try database.prepare(
+                    """
+                    UPDATE sensor SET quiet = ?1 WHERE id IN (
+                        SELECT id FROM sensor WHERE quiet = \(1 - isQuiet) AND kind <> 'replay' AND last_at_ms \(comparison) ?2
+                            AND last_at_ms \(comparison) ?3 - \(SensorState.stalePeriods * 1_000) * step_s LIMIT \(Archive.judgedAtOnce))
+                    RETURNING device
+                    """)
+                try change.bind(isQuiet, at: 1)
+                let steps: Int64 = Int64(SensorState.stalePeriods) * (isQuiet == 1 ? 600 : 3_600) * 1_000
+                try change.bind(now.ms - steps, at: 2)
+                try change.bind(now.ms, at: 3)
+                var devices: Set<Int64> = []
+                while try change.step() { devices.insert(change.integer(0)) }
+                for device in devices { try run("UPDATE device SET judge_due = 1 WHERE id = ?", device) }
+            }
+            var select = try database.prepare(
+                """
+                SELECT id FROM device WHERE judge_due = 1
+                UNION SELECT id FROM device WHERE place = \(Severity.place(DeviceState.refused)) LIMIT \(Archive.judgedAtOnce)
+                """)
+            var due: [Int64] = []
+            while try select.step() { due.append(select.integer(0)) }
+            for device in due { try judge(device, now: now) }
+        }
+    }
+
+    private func judge(_ id: Int64, now: Instant) throws {
+        var select = try database.prepare("SELECT \(Archive.deviceColumns), report FROM device WHERE id = ?")
+        try select.bind(id, at: 1)
+        guard try select.step(), let device = Archive.device(select) else {
+            return try run("UPDATE device SET judge_due = 0 WHERE id = ?", id)  // a name that no program has written
+        }
+        let report = select.isNull(5) ? nil : try? ReportCoding.report(select.blob(5)[...])
+        let state = Archive.condition(try facts(device, report: report, now: now), now: now).state
+        var place = Severity.place(state)
+        if state != .revoked {
+            var sensors = try database.prepare(
+                "SELECT DISTINCT \(Archive.sensorState) FROM sensor s WHERE s.device = ? AND \(Archive.isShown)")
+            try sensors.bind(id, at: 1)
+            while try sensors.step() {
+                place = min(place, Severity.place(SensorState(rawValue: UInt8(truncatingIfNeeded: sensors.integer(0))) ?? .ok))
+            }
+        }
+        var update = try database.prepare("UPDATE device SET state = ?, place = ?, judge_due = 0 WHERE id = ?")
+        try update.bind(Int64(state.rawValue), at: 1)
+        try update.bind(Int64(place), at: 2)
+        try update.bind(id, at: 3)
+        try update.run()
+    }
+
+    /// A sensor's state in SQL: what the device reports, else what its observations tell; `stale` where it is quiet.
+    static let sensorState =
+        "(CASE WHEN s.quiet = 1 AND COALESCE(s.reported, s.observed) < \(SensorState.stale.rawValue) THEN \(SensorState.stale.rawValue) "
+        + "ELSE COALESCE(s.reported, s.observed) END)"
+
+    // MARK: counts
+
+    package struct StateCounts: Sendable {
+        package var devices: [DeviceState: Int64] = [:]
+        package var sensors: [SensorState: Int64] = [:]
+    }
+
+    package func stateCounts() throws -> StateCounts {
+        var counts = StateCounts()
+        var devices = try database.prepare("SELECT state, COUNT(*) FROM device GROUP BY state")
+        while try devices.step() {
+            if let state = DeviceState(rawValue: Int(devices.integer(0))) { counts.devices[state] = devices.integer(1) }
+        }
+        var sensors = try database.prepare(
+            """
+            SELECT \(Archive.sensorState), COUNT(*) FROM sensor s JOIN device d ON d.id = s.device
+            WHERE d.revoked_at_ms IS NULL AND \(Archive.isShown) GROUP BY 1
+            """)
+        while try sensors.step() {
+            if let state = SensorState(rawValue: UInt8(truncatingIfNeeded: sensors.integer(0))) {
+                counts.sensors[state, default: 0] += sensors.integer(1)
+            }
+        }
+        return counts
+    }
+}

@@ -1,0 +1,85 @@
+internal import Console
+internal import EdgeDaemon
+internal import Measures
+internal import Psychrometrics
+internal import Releases
+internal import Runtime
+internal import Text
+internal import Wire
+
+extension Program.Command {
+    static let status = Program.Command(
+        "status", "sensors, alarms, delivery, the release in use and its live errors", usage: "[--format FORMAT]",
+        options: [.config, OutputFormat.option]
+    ) { arguments in
+        let format = try arguments.choice("format", default: OutputFormat.table)
+        let (settings, store, statuses) = try await open(arguments)
+        let intake = ModelIntake(
+            folder: settings.stateFolder, keyFile: settings.releaseKeyFile, pretrained: settings.pretrainedFile, store: nil,
+            log: Log("vaho-edge", least: .error))
+        await intake.load()
+        let counts = try await store.counts()
+        // What an earlier configuration left says nothing of a device that stays local.
+        let uplink = settings.cloud == nil ? nil : counts.uplink
+        let view = try await DeviceView.document(
+            settings, store: store, statuses: statuses, uplink: uplink, release: intake.active.current?.name, refusal: nil,
+            clock: LabelClock.live().quality)
+        if format == .json {
+            let bytes = DeviceView.json(view, counts: counts, uplink: uplink, holes: try await store.holes(limit: 20), now: LabelClock.wallClock)
+            StandardOutput.write(String(decoding: bytes, as: UTF8.self) + "\n")
+            return
+        }
+        sensorTable(view).write(format)
+        guard format == .table else { return }
+        let text = StatusText(width: StandardOutput.width)
+        StandardOutput.write("\n")
+        for sensor in view.sensors { text.sensor(sensor, now: LabelClock.wallClock) }
+        let thresholds = settings.rules.compactMap(\.humidityThreshold)
+        for status in statuses {
+            let forecast = try await store.forecast(sensor: status.id)?.forecast
+            text.line("outlook", "\(status.record.sensor): \(DeviceView.outlook(of: status, forecast, thresholds, now: LabelClock.wallClock))")
+        }
+        for alert in view.alerts { text.alert(alert) }
+        text.delivery(view, counts, uplink, isLocal: settings.cloud == nil)
+        let release = view.release.map { "\($0.counter), sha256 \(Documents.hexadecimal(Array($0.sha256.prefix(6))))…" } ?? "none: damped anomaly"
+        let isExpired = intake.active.current?.release.isExpired(at: LabelClock.wallClock) == true
+        text.line("release", release + (isExpired ? " (expired: is the cloud reached?)" : ""))
+        for hole in try await store.holes(limit: 5) { text.hole(hole) }
+        scores(try await store.liveScores())
+    }
+
+    private static func sensorTable(_ view: DeviceDocument) -> Table {
+        var table = Table([
+            .text("sensor"), .text("kind", isDetail: true), .text("state"), .text("last"), .number("humidity_pct", heading: "RH %"),
+            .number("temperature_c", heading: "°C"), .number("dew_point_c", heading: "dew °C"), .number("g_m3", heading: "g/m³"),
+            .number("hpa", isDetail: true), .number("wall_pct", heading: "wall %"), .number("mould_index", heading: "mould"),
+        ])
+        for sensor in view.sensors {
+            let present = sensor.present  // a value that is not is in a line of its own
+            let water = present.flatMap { air in air.temperature.flatMap { WaterInAir($0, air.humidity) } }
+            table.row([
+                sensor.name.name, sensor.kind, sensor.condition.state.name, sensor.last.map { RFC3339.format(ms: $0.validAt.ms) } ?? "",
+                fixed(present?.humidity.percent, 1), fixed(present?.temperature?.celsius, 1), fixed(water?.dewPoint.celsius, 1),
+                fixed(water?.absoluteHumidity, 1), fixed(present == nil ? nil : sensor.pressurePa.map { Double($0) / 100 }, 1),
+                fixed(sensor.humidityAtSurface?.percent, 0), fixed(sensor.mould?.value, 2),
+            ])
+        }
+        return table
+    }
+
+    private static func scores(_ scores: [LiveScore]) {
+        guard !scores.isEmpty else { return }
+        var table = Table([
+            .number("release"), .number("lead_time"), .number("count"), .number("mae_pct"), .number("persistence"), .number("climatology"),
+            .number("coverage_80"),
+        ])
+        for score in scores {
+            table.row([
+                String(score.releaseCounter), DurationText.short(.seconds(score.leadTimeSeconds)), String(score.count),
+                fixed(Double(score.absoluteErrorMpct) / 1_000, 2), fixed(Double(score.persistenceErrorMpct) / 1_000, 2),
+                fixed(Double(score.climatologyErrorMpct) / 1_000, 2), fixed(Double(score.coveredPpm) / 1_000_000, 2),
+            ])
+        }
+        StandardOutput.write("\nlive error (mean absolute, %RH)\n" + table.text(width: StandardOutput.width))
+    }
+}
