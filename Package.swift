@@ -109,7 +109,7 @@ let package = Package(
         tests("LearningTests", ["Measures", "Observing", "Forecasting", "Learning"]),
         tests("SimulationTests", ["Measures", "Simulation"]),
         tests("ReleasesTests", ["Examples", "Measures", "Bytes", "Observing", "Forecasting", "Releases", "Signing"]),
-        tests("WireTests", ["Deflate", "Examples", "Measures", "Wire"]),
+        tests("WireTests", ["Deflate", "Examples", "Measures", "Observing", "Forecasting", "Text", "Wire"]),
         tests("RuntimeTests", ["Measures", "Runtime"]),
         tests("ConsoleTests", ["Console"]),
         tests("SQLiteTests", ["SQLite"]),

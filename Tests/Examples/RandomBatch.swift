@@ -1,3 +1,4 @@
+internal import Forecasting
 package import Measures
 package import Wire
 
@@ -78,4 +79,15 @@ private let report = DeviceReport(
     ], refusal: "hash",
     alerts: SensorName("crypt").map {
         [ThresholdAlert(rule: "damp", text: "humidity above 65 % for 6 h", sensor: $0, since: Instant(ms: 1_790_000_000_000), valueMilli: 66_125)]
-    } ?? [])
+    } ?? [],
+    sensors: [
+        SensorReport(
+            sensor: sensorName("crypt"),
+            condition: SensorCondition(.failing, since: Instant(ms: 1_790_000_000_000), detail: "«250 %» is impossible"),
+            newestAt: Instant(ms: 1_790_000_060_000), rejectedMpct: 250_000),
+        SensorReport(sensor: sensorName("hall"), condition: .ok, newestAt: nil, rejectedMpct: nil),
+    ],
+    thresholds: [
+        HumidityThreshold(rule: "damp", sensor: nil, isAbove: true, percent: 65),
+        HumidityThreshold(rule: "dry", sensor: sensorName("hall"), isAbove: false, percent: 40.5),
+    ])

@@ -1,0 +1,48 @@
+import Measures
+import Observing
+import Testing
+
+@Suite struct SensorJudgementTests {
+    private let at = Instant(ms: 1_800_000_000_000)
+
+    private static let newest: [(Int32?, ReadingFlags, SensorState)] = [
+        (45_000, [], .ok), (45_000, .flat, .flat), (100_000, .saturated, .saturated),
+        (100_000, [.saturated, .flat], .flat), (250_000, .impossible, .failing), (nil, [], .failing), (40_000, .heated, .failing),
+        (45_000, .jumped, .ok), (45_000, .cached, .ok), (121_000, .clamped, .ok),
+    ]
+
+    @Test(arguments: SensorJudgementTests.newest)
+    func `the newest reading tells the state`(mpct: Int32?, flags: ReadingFlags, state: SensorState) {
+        let start = at - .seconds(90_000)
+        let condition = SensorJudgement.condition(newest: Reading(takenAt: at, humidityMpct: mpct, flags: flags), spellStart: start)
+        #expect(condition.state == state)
+        if state == .flat || state == .saturated { #expect(condition.since == start) }
+        if state == .failing { #expect(condition.since == at && condition.detail != nil) }
+    }
+
+    @Test func `a reading of a heated part is no observation`() {
+        var bin = Bin(validAt: at)
+        bin.add(Reading(takenAt: at, humidityMpct: 40_000, flags: .heated))
+        #expect(bin.observation == nil && bin.failed == 1)
+    }
+
+    @Test func `an equal reading within two seconds is a repeat, a later or another one is not`() {
+        var bursts = BurstFilter()
+        func isRepeat(_ mpct: Int32, _ ms: Int64, celsius: Int32 = 20) -> Bool {
+            bursts.isRepeat(Reading(takenAt: at + .milliseconds(ms), humidityMpct: mpct, temperatureMc: celsius * 1_000))
+        }
+        #expect(!isRepeat(45_000, 0))
+        #expect(isRepeat(45_000, 300))
+        #expect(isRepeat(45_000, 2_000))
+        #expect(!isRepeat(45_000, 2_001))  // the burst is over: a measurement of its own
+        #expect(!isRepeat(45_100, 2_100))
+        #expect(!isRepeat(45_100, 2_200, celsius: 21))
+        #expect(isRepeat(45_100, 2_300, celsius: 21))
+    }
+
+    @Test func `a flat line goes on over a restart`() {
+        var tracking = QualityTracking(last: 99_900, at: at, flatSince: at - .seconds(2 * 86_400))
+        #expect(tracking.flags(of: 99_900, at: at + .seconds(60)).contains(.flat))
+        #expect(!tracking.flags(of: 99_800, at: at + .seconds(120)).contains(.flat))
+    }
+}
