@@ -24,8 +24,11 @@ archive=$(find /usr/lib/gcc -name libstdc++.a 2>/dev/null | sort -V | tail -n 1)
 mkdir -p .build-release/static
 # The names of all characters, half a megabyte, are asked for by nobody: UnicodeNames.swift says that there are none.
 flags+=(-Xlinker --wrap=_swift_stdlib_getScalarName)
-# Swift throws without unwinding the stack, so the index into the unwind tables (0.2 MB) is never read.
+# Swift throws without unwinding the stack, so the unwind tables (1 MB) and their index (0.2 MB) are never read. A crash is still traced, by
+# frame pointers.
 flags+=(-Xlinker --no-eh-frame-hdr)
+echo 'SECTIONS { /DISCARD/ : { *(.eh_frame) *(.eh_frame.*) } } INSERT AFTER .rodata;' >.build-release/static/sections
+flags+=(-Xlinker -T -Xlinker "$PWD/.build-release/static/sections")
 # Nobody links against a program: its symbols need no names at run time (a quarter of a megabyte).
 echo '{ local: *; };' >.build-release/static/exports
 flags+=(-Xlinker "--version-script=$PWD/.build-release/static/exports")
