@@ -71,6 +71,15 @@ package struct Settings {
         return endpoint
     }
 
+    /// The names by which a server may be called, beside loopback names and numeric addresses: see `HostNames`.
+    package mutating func hostNames(_ key: String) -> [String] {
+        let names = (optional(key) ?? "").split(separator: ",").map { Settings.trim(String($0)) }.filter { !$0.isEmpty }
+        for name in names where name.utf8.contains(where: { $0 <= 32 || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "/") || $0 >= 127 }) {
+            problem("\(key)=\(name): expected host names without port, separated by commas, such as vaho.example.org")
+        }
+        return names
+    }
+
     /// Those that begin with `prefix`, without it.
     package mutating func group(_ prefix: String) -> [(name: String, value: String)] {
         let keys = values.keys.filter { $0.hasPrefix(prefix) && $0.utf8.count > prefix.utf8.count }.sorted()
@@ -81,8 +90,9 @@ package struct Settings {
     package mutating func problem(_ text: String) { problems.append(text) }
 
     /// Ends the reading: what was not asked for is reported with the nearest right name.
-    package mutating func finish(prefixes: [String] = []) throws(WrongUse) {
-        for key in values.keys.sorted() where !known.contains(key) {
+    /// - Parameter other: the program whose settings are ignored.
+    package mutating func finish(ignoring other: ProgramSettings? = nil) throws(WrongUse) {
+        for key in values.keys.sorted() where !known.contains(key) && other?.contains(key) != true {
             let nearest = NearestWord.of(key, in: known.sorted()).map { ": did you mean \($0)?" } ?? ""
             problem("\(key) is not a setting\(nearest)")
         }

@@ -8,10 +8,17 @@ package enum Deflate {
         case tooLong
     }
 
-    /// - Returns: the bytes in zlib's frame, HTTP's `deflate`; `nil` where that is not shorter.
-    package static func compressed(_ bytes: [UInt8]) -> [UInt8]? {
+    package enum Frame: Sendable {
+        case zlib  // HTTP's `deflate`; as short as it gets
+        case gzip  // quickly made
+    }
+
+    /// - Returns: the bytes in that frame; `nil` where that is not shorter.
+    package static func compressed(_ bytes: [UInt8], as frame: Frame = .zlib) -> [UInt8]? {
         var stream = unsafe z_stream()
-        guard !bytes.isEmpty, unsafe czlib_deflate_init(&stream) == Z_OK else { return nil }
+        guard !bytes.isEmpty else { return nil }
+        let begun = frame == .zlib ? unsafe czlib_deflate_init(&stream) : unsafe czlib_gzip_init(&stream)
+        guard begun == Z_OK else { return nil }
         defer { unsafe deflateEnd(&stream) }
         var result = [UInt8](repeating: 0, count: bytes.count)
         // zlib does not write through next_in; its type only lacks the const.

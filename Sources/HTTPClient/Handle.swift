@@ -17,6 +17,7 @@ internal import CCurl
         try set(CURLOPT_LOW_SPEED_LIMIT, 1)
         try set(CURLOPT_LOW_SPEED_TIME, settings.stallSeconds)
         try set(CURLOPT_FOLLOWLOCATION, 0)
+        try set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
         try set(CURLOPT_TCP_KEEPALIVE, 1)
         try set(CURLOPT_MAXCONNECTS, 1)
         try set(CURLOPT_BUFFERSIZE, 16_384)

@@ -9,7 +9,8 @@ final class Exchange: @unchecked Sendable {
     private let path: String
     private let peer: String
     private var query: [String: String] = [:]
-    private var headers: [String: String] = [:]
+    private var head = RequestHead()
+    private var headers: [String: String] { head.headers }
     private var body: [UInt8] = []
     private var isTooLarge = false
     private var isOverBudget = false
@@ -27,11 +28,20 @@ final class Exchange: @unchecked Sendable {
     }
 
     func query(_ name: String, _ value: String) { query[name] = value }
-    func header(_ name: String, _ value: String) { if headers.count < 100 { headers[name.lowercased()] = value } }
+    func header(_ name: String, _ value: String) { head.add(name, value) }
     private var declaredLength: Int? { headers["content-length"].flatMap(Int.init) }
 
     /// All headers are there. A body that cannot be taken is answered before it is read; libmicrohttpd then closes the connection.
     func begin(_ context: ServerContext) -> HTTPResponse? {
+        if let ambiguity = head.ambiguity {
+            var response = context.refused(400, ambiguity)
+            response.headers.append(("Connection", "close"))  // what follows may be a part of this request, or another one
+            return response
+        }
+        // Whoever shows a token is no page of another site.
+        guard headers["authorization"] != nil || context.hosts.allows(headers["host"]) else {
+            return context.refused(421, "this server is not called \(headers["host"]?.prefix(100) ?? ""): VAHO_ALLOWED_HOSTS names what it is called")
+        }
         if context.isKnown(headers) { sender = BodyBudget.Sender(name: headers["authorization"] ?? peer, isKnown: true) }
         guard let length = declaredLength else { return nil }
         sender.isSmall = length <= BodyBudget.smallBody && !sender.isKnown && context.limits.budgetBytes >= 16 * BodyBudget.smallBody
@@ -97,7 +107,7 @@ extension Exchange {
         let request = HTTPRequest(method: method, path: path, query: query, headers: headers, peer: peer) { () throws(BodyRefusal) in
             try self.unpacked(context)
         }
-        var response = await context.handler(request)
+        var response = ContentNegotiation.finished(await context.handler(request), to: request)
         body = []
         if hasBody { response.headers.append(ContentCoding.accepted) }
         return response

@@ -31,14 +31,15 @@ package struct HTTPServerError: Error, CustomStringConvertible {
     /// - Parameters:
     ///   - address: numeric, IPv4 or IPv6.
     ///   - port: 0 lets the system choose; see `port`.
+    ///   - hosts: by which names it answers.
     ///   - refused: what to answer where no handler is asked (413 for a body beyond the limit).
     ///   - isKnown: whether the sender of a request is known by its headers alone; others share a quarter of the budget for bodies.
     package init(
-        address: String, port: UInt16, limits: HTTPLimits, tls: TLS? = nil,
+        address: String, port: UInt16, limits: HTTPLimits, tls: TLS? = nil, hosts: HostNames = .any,
         refused: @escaping @Sendable (_ status: Int, _ detail: String) -> HTTPResponse,
         isKnown: @escaping @Sendable (_ headers: [String: String]) -> Bool = { _ in true }, handler: @escaping Handler
     ) throws(HTTPServerError) {
-        let context = ServerContext(limits: limits, isPlain: tls == nil, handler: handler, refused: refused, isKnown: isKnown)
+        let context = ServerContext(limits: limits, isPlain: tls == nil, hosts: hosts, handler: handler, refused: refused, isKnown: isKnown)
         self.context = context
         let started = unsafe cmhd_start(
             address, port, limits.threads, limits.connections + ConnectionTable.headroom, limits.idleSeconds, limits.headerBytes,

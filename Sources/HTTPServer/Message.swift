@@ -38,7 +38,7 @@ package struct BodyRefusal: Error {
 package struct HTTPResponse: Sendable {
     package var status: Int
     package var headers: [(name: String, value: String)]
-    package let body: HTTPBody
+    package internal(set) var body: HTTPBody
 
     package init(status: Int, headers: [(name: String, value: String)] = [], body: HTTPBody = .empty) {
         self.status = status
@@ -53,25 +53,6 @@ package struct HTTPResponse: Sendable {
     package init(status: Int = 200, type: String, body: some Collection<UInt8>) {
         self.init(status: status, headers: [("Content-Type", type)], body: HTTPBody(Array(body)))
     }
-}
-
-/// What a response carries. Many responses may carry the same one: it is in memory once, however slowly its readers read.
-@safe package final class HTTPBody: Sendable {
-    nonisolated(unsafe) private let memory: UnsafeMutableRawBufferPointer  // written in `init` only, freed in `deinit`
-
-    package static let empty = HTTPBody([])
-
-    package init(_ bytes: [UInt8]) {
-        unsafe memory = .allocate(byteCount: bytes.count, alignment: 1)
-        unsafe memory.copyBytes(from: bytes)
-    }
-
-    deinit { unsafe memory.deallocate() }
-
-    package var count: Int { unsafe memory.count }
-    package var bytes: [UInt8] { unsafe Array(memory) }
-    /// Valid as long as the body lives.
-    var pointer: UnsafeRawPointer? { unsafe UnsafeRawPointer(memory.baseAddress) }
 }
 
 /// Limits of a server.

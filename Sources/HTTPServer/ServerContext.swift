@@ -7,6 +7,7 @@ final class ServerContext: Sendable {
     let handler: HTTPServer.Handler
     let refused: @Sendable (Int, String) -> HTTPResponse
     let isKnown: @Sendable ([String: String]) -> Bool
+    let hosts: HostNames
     let connections: ConnectionTable
     let budget: BodyBudget
     let answers: AnswerBudget
@@ -22,10 +23,11 @@ final class ServerContext: Sendable {
     }
 
     init(
-        limits: HTTPLimits, isPlain: Bool, handler: @escaping HTTPServer.Handler, refused: @escaping @Sendable (Int, String) -> HTTPResponse,
+        limits: HTTPLimits, isPlain: Bool, hosts: HostNames, handler: @escaping HTTPServer.Handler, refused: @escaping @Sendable (Int, String) -> HTTPResponse,
         isKnown: @escaping @Sendable ([String: String]) -> Bool
     ) {
         self.isPlain = isPlain
+        self.hosts = hosts
         self.isKnown = isKnown
         connections = ConnectionTable(limits)
         budget = BodyBudget(limits)

@@ -104,7 +104,7 @@ class Hostile:
         """Asks for the fleet and never reads the answer."""
         asks = socket.create_connection((self.host, int(self.port)), timeout=10)
         asks.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
-        asks.sendall(b"GET /v1/devices?limit=1000 HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
+        asks.sendall(b"GET /v1/devices?limit=1000 HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
         self.slow.append(asks)
         if len(self.slow) > 100:
             self.slow.pop(0).close()

@@ -201,7 +201,7 @@ extension CloudAPI {
             let moisture = MoistureAhead(made.forecast, mould: made.mould)
             let outlook = try await reader.perform { try $0.outlookReader(of: sensor, offset: .seconds(seconds)) }
             return Documents.forecast(
-                sensor: sensor.name, made.forecast, moisture, issuedAt: LabelClock.wallClock, release: made.release, horizon: horizon,
+                sensor: sensor.name, made.forecast, moisture, issuedAt: made.issuedAt, release: made.release, horizon: horizon,
                 reader: outlook)
         }
     }

@@ -39,6 +39,7 @@ package final class CloudAPI: Service {
     let refusals = RefusalPace()
     private let address: String
     private let port: UInt16
+    private let hosts: HostNames
     private let tls: HTTPServer.TLS?
     private let connections: UInt32
     private let version: String
@@ -47,7 +48,8 @@ package final class CloudAPI: Service {
     ///   - gate: a connection of its own, only for reading.
     ///   - connections: open at once.
     package init(
-        archive: Archive, reader: Archive, gate: Archive, ingest: Ingest, space: StoreSpace, address: String, port: UInt16, tls: HTTPServer.TLS?,
+        archive: Archive, reader: Archive, gate: Archive, ingest: Ingest, space: StoreSpace, address: String, port: UInt16, hosts: HostNames,
+        tls: HTTPServer.TLS?,
         connections: UInt32, releaseKeys: String, forecasts: FleetForecasts, version: String, log: Log
     ) {
         self.archive = archive
@@ -58,6 +60,7 @@ package final class CloudAPI: Service {
         self.forecasts = forecasts
         self.address = address
         self.port = port
+        self.hosts = hosts
         self.tls = tls
         self.connections = connections
         self.version = version
@@ -73,7 +76,7 @@ package final class CloudAPI: Service {
             bodyBytes: Batch.byteLimit, connections: connections, threads: 2, budgetBytes: 16 << 20, connectionsPerAddress: 256,
             answerBytes: 24 << 20)
         let server = try HTTPServer(
-            address: address, port: port, limits: limits, tls: tls, refused: { FaceResponse.problem($0, $1) }, isKnown: { tokens.knows($0) },
+            address: address, port: port, limits: limits, tls: tls, hosts: hosts, refused: { FaceResponse.problem($0, $1) }, isKnown: { tokens.knows($0) },
             handler: { await router.answer($0) })
         log(.info, "listening", ["address": address.contains(":") ? "[\(address)]:\(server.port)" : "\(address):\(server.port)"])
         try? await Task.sleep(for: .seconds(1 << 40))

@@ -1,6 +1,6 @@
 package import Archive
 package import Forecasting
-internal import Measures
+package import Measures
 internal import Observing
 package import Psychrometrics
 internal import Releases
@@ -20,11 +20,22 @@ package actor FleetForecasts {
     /// A sensor's newest forecast: what it has learnt is replayed once for each new observation, not for each question.
     private struct Made {
         let lastAt: Instant
+        let issuedAt: Instant
         let use: Int  // the higher, the later it was asked for
         let release: ReleaseName?
         let forecast: QuantileForecast?
         let mould: MouldIndex?
+
+        var answer: Answer? { forecast.map { Answer(forecast: $0, mould: mould, release: release, issuedAt: issuedAt) } }
     }
+
+    package struct Answer: Sendable {
+        package let forecast: QuantileForecast
+        package let mould: MouldIndex?
+        package let release: ReleaseName?
+        package let issuedAt: Instant
+    }
+
     private static let mostKept = 1_000
     private var uses = 0
 
@@ -35,11 +46,11 @@ package actor FleetForecasts {
     }
 
     /// - Returns: `nil` when the sensor has no observation.
-    package func forecast(_ sensor: Archive.Sensor) async throws -> (forecast: QuantileForecast, mould: MouldIndex?, release: ReleaseName?)? {
+    package func forecast(_ sensor: Archive.Sensor) async throws -> Answer? {
         guard let lastAt = sensor.lastAt else { return nil }
         let champion = try await champion()
         if let made = made[sensor.id], made.lastAt == lastAt, made.release == champion?.name {
-            return made.forecast.map { ($0, made.mould, made.release) }
+            return made.answer
         }
         var forecaster = AdaptiveForecaster(grid: sensor.grid, network: champion?.network ?? pretrained?.network)
         var mould = MouldTracking()
@@ -57,8 +68,10 @@ package actor FleetForecasts {
         }
         let forecast = forecaster.forecast()
         uses += 1
-        made[sensor.id] = Made(lastAt: lastAt, use: uses, release: champion?.name, forecast: forecast, mould: mould.index)
-        return forecast.map { ($0, mould.index, champion?.name) }
+        let new = Made(
+            lastAt: lastAt, issuedAt: LabelClock.wallClock, use: uses, release: champion?.name, forecast: forecast, mould: mould.index)
+        made[sensor.id] = new
+        return new.answer
     }
 
     private func champion() async throws -> (name: ReleaseName, network: Network)? {

@@ -14,6 +14,7 @@ extension Arguments.Option {
 struct CloudSettings: Sendable {
     let storeFolder: String
     let listen: Endpoint
+    let allowedHosts: [String]
     let tls: HTTPServer.TLS?
     private let pretrainedFile: String?  // the shipped release, where it is not beside the program; `none`: as if there were none
     let trainAfterDeviceDays: Double
@@ -44,6 +45,7 @@ struct CloudSettings: Sendable {
         storeFolder = String(store.dropFirst(7))
         if !store.hasPrefix("sqlite:") || storeFolder.isEmpty { settings.problem("VAHO_STORE=\(store): expected sqlite:DIR") }
         listen = settings.endpoint("VAHO_LISTEN", default: Endpoint(address: "127.0.0.1", port: 8080))
+        allowedHosts = settings.hostNames("VAHO_ALLOWED_HOSTS")
         pretrainedFile = settings.optional("VAHO_PRETRAINED_FILE")
         trainAfterDeviceDays = Double(settings.integer("VAHO_TRAIN_AFTER_DEVICE_DAYS", default: 28, in: 1...1_000_000))
         trainCheckPeriod = .seconds(settings.integer("VAHO_TRAIN_CHECK_SECONDS", default: 600, in: 1...86_400))
@@ -72,6 +74,6 @@ struct CloudSettings: Sendable {
             settings.problem("VAHO_TLS_CERT_FILE and VAHO_TLS_KEY_FILE: set both, or neither where a proxy does TLS")
         }
         self.tls = tls
-        try settings.finish()
+        try settings.finish(ignoring: .edge)
     }
 }

@@ -1,6 +1,7 @@
 internal import API
 internal import Archive
 internal import Console
+internal import HTTPServer
 internal import Pipeline
 internal import Runtime
 internal import SQLite
@@ -36,7 +37,8 @@ extension Program.Command {
             stop, ingest, Derivation(archive: archive, reader: try await reader(), wake: stored, log: log.component("derive")),
             CloudAPI(
                 archive: archive, reader: reading, gate: try await reader(), ingest: ingest, space: space, address: settings.listen.address,
-                port: settings.listen.port, tls: settings.tls, connections: OpenFiles.raiseLimit(toFit: settings.connections),
+                port: settings.listen.port,
+                hosts: HostNames(isLoopback: settings.listen.isLoopback, allowed: settings.allowedHosts), tls: settings.tls, connections: OpenFiles.raiseLimit(toFit: settings.connections),
                 releaseKeys: ReleaseKeyFile.text([signer.publicKey]),
                 forecasts: FleetForecasts(reader: try await reader(), pretrained: pretrained), version: CloudVersion.text,
                 log: log.component("api")),

@@ -18,6 +18,7 @@ package struct EdgeSettings: Sendable {
     package var releaseKeyFile: String?
     package var pretrainedFile: String?  // the shipped release, where it is not beside the program
     package var listen: Endpoint?
+    package var allowedHosts: [String]
     package var retention: ReadingStore.Retention
     package var rules: [Rule]
     package var alarmCommand: String?
@@ -73,6 +74,7 @@ package struct EdgeSettings: Sendable {
         if settings.text("VAHO_LISTEN", default: "") != "off" {
             listen = settings.endpoint("VAHO_LISTEN", default: Endpoint(address: "127.0.0.1", port: 8470))
         }
+        allowedHosts = settings.hostNames("VAHO_ALLOWED_HOSTS")
         releaseKeyFile = settings.optional("VAHO_RELEASE_KEY_FILE")
         pretrainedFile = settings.optional("VAHO_PRETRAINED_FILE") ?? Files.shipped(ShippedRelease.fileName)
         if pretrainedFile == "none" { pretrainedFile = nil }
@@ -91,7 +93,7 @@ package struct EdgeSettings: Sendable {
         sensors = EdgeSettings.sensors(&settings, sensorsNeeded: sensorsNeeded)
         rules = EdgeSettings.rules(&settings, of: sensors)
         cloud = EdgeSettings.cloud(&settings, isPlainAllowed: isPlainAllowed)
-        try settings.finish()
+        try settings.finish(ignoring: .cloud)
         guard let valid else { throw WrongUse("VAHO_DEVICE_ID=\(name): expected \(DeviceID.rule)") }
         device = valid
         if sensors.contains(where: { $0.spec.isReplay }) { commitPeriod = min(commitPeriod, .milliseconds(500)) }

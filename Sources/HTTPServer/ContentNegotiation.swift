@@ -1,0 +1,51 @@
+/// What a handler's answer becomes on its way: unchanged since the client last had it, or compressed (RFC 9110, sections 12.5.3 and 13).
+enum ContentNegotiation {
+    private static let leastCompressed = 400  // bytes: below it a packet is a packet
+
+    static func finished(_ response: HTTPResponse, to request: HTTPRequest) -> HTTPResponse {
+        var response = response
+        if !response.has("X-Content-Type-Options") { response.headers.append(("X-Content-Type-Options", "nosniff")) }
+        guard response.status == 200, ["GET", "HEAD"].contains(request.method), !response.has("Content-Encoding"), response.body.count > 0 else {
+            return response
+        }
+        // An answer with a tag of its own is a file that is also asked for by ranges: it stays as it is.
+        guard !response.has("ETag") else { return response }
+        let tag = response.body.tag
+        response.headers += [("ETag", tag), ("Vary", "Accept-Encoding")]
+        if let known = request.headers["if-none-match"], matches(known, tag) {
+            response.status = 304
+            response.headers.removeAll { $0.name == "Content-Type" }
+            response.body = .empty
+            return response
+        }
+        guard response.body.count >= leastCompressed, isText(response), accepts(request.headers["accept-encoding"]), let gzip = response.body.gzip
+        else { return response }
+        response.headers.append(("Content-Encoding", "gzip"))
+        response.body = gzip
+        return response
+    }
+
+    private static func matches(_ header: String, _ tag: String) -> Bool {
+        header == "*" || header.split(separator: ",").contains { $0.drop { $0 == " " }.prefix { $0 != " " } == tag }
+    }
+
+    private static func isText(_ response: HTTPResponse) -> Bool {
+        guard let type = response.headers.first(where: { $0.name == "Content-Type" })?.value else { return false }
+        return type.hasPrefix("text/") || ["application/json", "application/problem+json", "image/svg+xml"].contains { type.hasPrefix($0) }
+    }
+
+    /// Whether gzip is among the codings that the client takes.
+    static func accepts(_ header: String?) -> Bool {
+        guard let header else { return false }
+        return header.split(separator: ",").contains { coding in
+            let parts = coding.split(separator: ";").map { $0.filter { $0 != " " }.lowercased() }
+            guard parts.first == "gzip" || parts.first == "*" else { return false }
+            guard let weight = parts.dropFirst().first(where: { $0.hasPrefix("q=") }) else { return true }
+            return Double(weight.dropFirst(2)).map { $0 > 0 } ?? false
+        }
+    }
+}
+
+extension HTTPResponse {
+    fileprivate func has(_ name: String) -> Bool { headers.contains { $0.name == name } }
+}

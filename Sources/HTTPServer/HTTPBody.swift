@@ -1,0 +1,51 @@
+internal import Deflate
+internal import Synchronization
+
+/// What a response carries. Many responses may carry the same one: it is in memory once, however slowly its readers read.
+@safe package final class HTTPBody: Sendable {
+    nonisolated(unsafe) private let memory: UnsafeMutableRawBufferPointer  // written in `init` only, freed in `deinit`
+
+    package static let empty = HTTPBody([])
+
+    package init(_ bytes: [UInt8]) {
+        unsafe memory = .allocate(byteCount: bytes.count, alignment: 1)
+        unsafe memory.copyBytes(from: bytes)
+    }
+
+    deinit { unsafe memory.deallocate() }
+
+    private struct Variants {
+        var tag: String?
+        var gzip: HTTPBody?
+        var isIncompressible = false
+    }
+    private let variants = Mutex(Variants())
+
+    /// A weak entity tag: bodies of one tag are the same. Made when it is first asked for.
+    var tag: String {
+        variants.withLock { variants in
+            if let tag = variants.tag { return tag }
+            // FNV-1a and the length: what two answers of one address have in common by chance is nobody's attack.
+            var hash: UInt64 = 14_695_981_039_346_656_037
+            for unsafe byte in unsafe memory { hash = (hash ^ UInt64(byte)) &* 1_099_511_628_211 }
+            let tag = "W/\"\(String(hash, radix: 36))-\(String(count, radix: 36))\""
+            variants.tag = tag
+            return tag
+        }
+    }
+
+    /// The body in gzip's frame; `nil` where that is not shorter. Made when it is first asked for, and once.
+    var gzip: HTTPBody? {
+        variants.withLock { variants in
+            guard variants.gzip == nil, !variants.isIncompressible else { return variants.gzip }
+            variants.gzip = Deflate.compressed(bytes, as: .gzip).map { HTTPBody($0) }
+            variants.isIncompressible = variants.gzip == nil
+            return variants.gzip
+        }
+    }
+
+    package var count: Int { unsafe memory.count }
+    package var bytes: [UInt8] { unsafe Array(memory) }
+    /// Valid as long as the body lives.
+    var pointer: UnsafeRawPointer? { unsafe UnsafeRawPointer(memory.baseAddress) }
+}

@@ -1,0 +1,41 @@
+/// The names by which a server may be called.
+///
+/// A page of another site can have its own name resolve to 127.0.0.1 and then read what a server there answers (DNS rebinding). The browser
+/// says that name as the host: a server on a loopback address answers to loopback names, numeric addresses and the names it is given only.
+package struct HostNames: Sendable {
+    private let allowed: Set<String>
+    private let isChecked: Bool
+
+    /// Any name.
+    package static let any = HostNames(allowed: [], isChecked: false)
+
+    private init(allowed: Set<String>, isChecked: Bool) {
+        self.allowed = allowed
+        self.isChecked = isChecked
+    }
+
+    /// - Parameters:
+    ///   - isLoopback: whether the server listens on a loopback address.
+    ///   - allowed: further names, as a proxy before the server says them; where there are any, they are checked on every address.
+    package init(isLoopback: Bool, allowed: [String]) {
+        self.init(allowed: Set(allowed.map { $0.lowercased() }), isChecked: isLoopback || !allowed.isEmpty)
+    }
+
+    /// - Parameter header: `Host`, perhaps with a port; a client that says none is no browser.
+    package func allows(_ header: String?) -> Bool {
+        guard isChecked, let header = header?.lowercased(), !header.isEmpty else { return true }
+        let name = HostNames.name(header)
+        return name == "localhost" || name.hasSuffix(".localhost") || HostNames.isNumeric(name) || allowed.contains(name)
+    }
+
+    private static func name(_ header: String) -> String {
+        if header.hasPrefix("[") { return String(header.prefix { $0 != "]" }) + "]" }
+        return String(header.prefix { $0 != ":" })
+    }
+
+    private static func isNumeric(_ name: String) -> Bool {
+        if name.hasPrefix("[") { return true }
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 4 && parts.allSatisfy { UInt8($0) != nil }
+    }
+}
