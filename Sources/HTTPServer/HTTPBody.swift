@@ -27,7 +27,7 @@ internal import Synchronization
             if let tag = variants.tag { return tag }
             // FNV-1a and the length: what two answers of one address have in common by chance is nobody's attack.
             var hash: UInt64 = 14_695_981_039_346_656_037
-            for unsafe byte in unsafe memory { hash = (hash ^ UInt64(byte)) &* 1_099_511_628_211 }
+            for place in 0..<count { hash = unsafe (hash ^ UInt64(memory[place])) &* 1_099_511_628_211 }
             let tag = "W/\"\(String(hash, radix: 36))-\(String(count, radix: 36))\""
             variants.tag = tag
             return tag

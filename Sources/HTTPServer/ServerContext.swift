@@ -23,7 +23,8 @@ final class ServerContext: Sendable {
     }
 
     init(
-        limits: HTTPLimits, isPlain: Bool, hosts: HostNames, handler: @escaping HTTPServer.Handler, refused: @escaping @Sendable (Int, String) -> HTTPResponse,
+        limits: HTTPLimits, isPlain: Bool, hosts: HostNames, handler: @escaping HTTPServer.Handler,
+        refused: @escaping @Sendable (Int, String) -> HTTPResponse,
         isKnown: @escaping @Sendable ([String: String]) -> Bool
     ) {
         self.isPlain = isPlain

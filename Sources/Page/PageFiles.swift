@@ -10,12 +10,16 @@ package enum PageFiles {
     package static let chartFiles = ["/dygraph.min.js": "dygraph.min.js", "/dygraph.min.css": "dygraph.min.css"]
 
     /// What a browser may load, only from here; and that no other page may show this one in a frame.
-    package static let contentSecurityPolicy = "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    package static let contentSecurityPolicy =
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
     /// Which program serves the page: it decides where the page asks for data.
     package enum Face: String, Sendable { case edge, cloud }
 
-    package static let paths = ["/", "/index.html", "/app.css", "/app.js", "/api.js", "/chart.js", "/view.js", "/face.js", "/icon.svg"]
+    package static let paths = [
+        "/", "/index.html", "/app.css", "/app.js", "/api.js", "/chart.js", "/dom.js", "/fleet.js", "/model.js", "/sensor.js", "/words.js", "/face.js",
+        "/icon.svg",
+    ]
 
     package static func file(at path: String, face: Face) -> File? {
         switch path {
@@ -24,7 +28,11 @@ package enum PageFiles {
         case "/app.js": File(type: javascript, bytes: PackageResources.app_js)
         case "/api.js": File(type: javascript, bytes: PackageResources.api_js)
         case "/chart.js": File(type: javascript, bytes: PackageResources.chart_js)
-        case "/view.js": File(type: javascript, bytes: PackageResources.view_js)
+        case "/dom.js": File(type: javascript, bytes: PackageResources.dom_js)
+        case "/fleet.js": File(type: javascript, bytes: PackageResources.fleet_js)
+        case "/model.js": File(type: javascript, bytes: PackageResources.model_js)
+        case "/sensor.js": File(type: javascript, bytes: PackageResources.sensor_js)
+        case "/words.js": File(type: javascript, bytes: PackageResources.words_js)
         case "/face.js": File(type: javascript, bytes: Array("export const face = \"\(face.rawValue)\";\n".utf8))
         case "/icon.svg": File(type: "image/svg+xml", bytes: PackageResources.icon_svg)
         default: nil

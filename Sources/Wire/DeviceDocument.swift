@@ -48,6 +48,7 @@ package struct DeviceDocument: Sendable {
         package var mould: MouldIndex?
         package var surface: Temperature?  // of a wall or pane beside the air
         package var hasForecast = false
+        package var scores: [LiveScore] = []  // of its own forecasts
 
         /// A value that is shown as what it is: wrong.
         package struct Rejected: Sendable {
@@ -127,6 +128,7 @@ extension DeviceDocument.Sensor {
         json.field("state_since", condition.since.map { RFC3339.format(ms: $0.ms) })
         json.field("state_detail", condition.detail)
         json.field("has_forecast", hasForecast)
+        json.array("scores") { json in for score in scores { json.object { json in Documents.score(score, to: &json) } } }
         if let rejected {
             json.object("rejected") { json in
                 json.field("time", RFC3339.format(ms: rejected.at.ms))

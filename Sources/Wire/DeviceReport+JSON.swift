@@ -9,19 +9,7 @@ extension DeviceReport {
         json.field("evicted", evicted)
         json.field("refused", refused)
         json.field("clock", clock.rawValue)
-        json.array("scores") { json in
-            for score in scores {
-                json.object { json in
-                    json.field("release_counter", score.releaseCounter)
-                    json.field("lead_time_s", score.leadTimeSeconds)
-                    json.field("count", score.count)
-                    json.field("absolute_error_mpct", score.absoluteErrorMpct)
-                    json.field("persistence_error_mpct", score.persistenceErrorMpct)
-                    json.field("climatology_error_mpct", score.climatologyErrorMpct)
-                    json.field("covered_ppm", score.coveredPpm)
-                }
-            }
-        }
+        DeviceReport.write(scores, to: &json)
         json.field("refusal", refusal)
         writeConditions(to: &json)
         guard !alerts.isEmpty else { return }
@@ -38,6 +26,22 @@ extension DeviceReport {
         }
     }
 
+    private static func write(_ scores: [LiveScore], to json: inout JSONWriter) {
+        json.array("scores") { json in
+            for score in scores {
+                json.object { json in
+                    json.field("release_counter", score.releaseCounter)
+                    json.field("lead_time_s", score.leadTimeSeconds)
+                    json.field("count", score.count)
+                    json.field("absolute_error_mpct", score.absoluteErrorMpct)
+                    json.field("persistence_error_mpct", score.persistenceErrorMpct)
+                    json.field("climatology_error_mpct", score.climatologyErrorMpct)
+                    json.field("covered_ppm", score.coveredPpm)
+                }
+            }
+        }
+    }
+
     private func writeConditions(to json: inout JSONWriter) {
         if !sensors.isEmpty {
             json.array("sensors") { json in
@@ -49,6 +53,7 @@ extension DeviceReport {
                         json.field("detail", sensor.condition.detail)
                         json.field("newest_at_ms", sensor.newestAt?.ms)
                         json.field("rejected_mpct", sensor.rejectedMpct)
+                        DeviceReport.write(sensor.scores, to: &json)
                     }
                 }
             }

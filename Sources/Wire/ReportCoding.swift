@@ -16,13 +16,7 @@ package enum ReportCoding {
         writer.zigzag(report.refused)
         writer.byte(report.clock.rawValue)
         writer.text(report.refusal ?? "")
-        writer.varint(UInt64(report.scores.count))
-        for score in report.scores {
-            writer.varint(score.releaseCounter)
-            for value in [
-                score.leadTimeSeconds, score.count, score.absoluteErrorMpct, score.persistenceErrorMpct, score.climatologyErrorMpct, score.coveredPpm,
-            ] { writer.zigzag(value) }
-        }
+        write(report.scores, to: &writer)
         writer.varint(UInt64(report.alerts.count))
         for alert in report.alerts {
             for text in [alert.rule, alert.text, alert.sensor.name] { writer.text(text) }
@@ -49,6 +43,29 @@ package enum ReportCoding {
         writer.zigzag(sensor.newestAt?.ms ?? 0)
         writer.byte(sensor.rejectedMpct == nil ? 0 : 1)
         if let rejected = sensor.rejectedMpct { writer.zigzag(Int64(rejected)) }
+        write(sensor.scores, to: &writer)
+    }
+
+    private static func write(_ scores: [LiveScore], to writer: inout ByteWriter) {
+        writer.varint(UInt64(scores.count))
+        for score in scores {
+            writer.varint(score.releaseCounter)
+            for value in [
+                score.leadTimeSeconds, score.count, score.absoluteErrorMpct, score.persistenceErrorMpct, score.climatologyErrorMpct, score.coveredPpm,
+            ] { writer.zigzag(value) }
+        }
+    }
+
+    private static func scores(_ reader: inout ByteReader, upTo limit: Int) throws(MalformedBytes) -> [LiveScore] {
+        var scores: [LiveScore] = []
+        for _ in 0..<(try reader.count(upTo: limit)) {
+            scores.append(
+                LiveScore(
+                    releaseCounter: try reader.varint(), leadTimeSeconds: try reader.zigzag(), count: try reader.zigzag(),
+                    absoluteErrorMpct: try reader.zigzag(), persistenceErrorMpct: try reader.zigzag(), climatologyErrorMpct: try reader.zigzag(),
+                    coveredPpm: try reader.zigzag()))
+        }
+        return scores
     }
 
     package static func report(_ bytes: ArraySlice<UInt8>) throws(MalformedBytes) -> DeviceReport {
@@ -58,14 +75,7 @@ package enum ReportCoding {
         let counts = [try reader.zigzag(), try reader.zigzag(), try reader.zigzag()]
         guard let clock = ClockQuality(rawValue: try reader.byte()) else { throw MalformedBytes(at: reader.offset, "a clock's quality is 0 to 2") }
         let refusal = try reader.text(limit: DeviceReport.refusalLimit)
-        var scores: [LiveScore] = []
-        for _ in 0..<(try reader.count(upTo: DeviceReport.scoreLimit)) {
-            scores.append(
-                LiveScore(
-                    releaseCounter: try reader.varint(), leadTimeSeconds: try reader.zigzag(), count: try reader.zigzag(),
-                    absoluteErrorMpct: try reader.zigzag(), persistenceErrorMpct: try reader.zigzag(), climatologyErrorMpct: try reader.zigzag(),
-                    coveredPpm: try reader.zigzag()))
-        }
+        let scores = try scores(&reader, upTo: DeviceReport.scoreLimit)
         return DeviceReport(
             release: release, backlog: counts[0], evicted: counts[1], refused: counts[2], clock: clock, scores: scores,
             refusal: refusal, alerts: try alerts(&reader), sensors: try sensors(&reader), thresholds: try thresholds(&reader))
@@ -82,7 +92,10 @@ package enum ReportCoding {
             let condition = SensorCondition(state, since: try instant(&reader), detail: try reader.text(limit: SensorCondition.detailLimit))
             let newestAt = try instant(&reader)
             let rejected: Int32? = try reader.byte() == 1 ? try reader.integer() : nil
-            sensors.append(SensorReport(sensor: name, condition: condition, newestAt: newestAt, rejectedMpct: rejected))
+            sensors.append(
+                SensorReport(
+                    sensor: name, condition: condition, newestAt: newestAt, rejectedMpct: rejected,
+                    scores: try scores(&reader, upTo: SensorReport.scoreLimit)))
         }
         return sensors
     }

@@ -84,7 +84,12 @@ private let report = DeviceReport(
         SensorReport(
             sensor: sensorName("crypt"),
             condition: SensorCondition(.failing, since: Instant(ms: 1_790_000_000_000), detail: "«250 %» is impossible"),
-            newestAt: Instant(ms: 1_790_000_060_000), rejectedMpct: 250_000),
+            newestAt: Instant(ms: 1_790_000_060_000), rejectedMpct: 250_000,
+            scores: [
+                LiveScore(
+                    releaseCounter: 17, leadTimeSeconds: 21_600, count: 9, absoluteErrorMpct: 1_100, persistenceErrorMpct: 1_400,
+                    climatologyErrorMpct: 2_000, coveredPpm: 777_000)
+            ]),
         SensorReport(sensor: sensorName("hall"), condition: .ok, newestAt: nil, rejectedMpct: nil),
     ],
     thresholds: [

@@ -76,7 +76,7 @@ def main():
         browser.wait("four devices", "['airport','attic','bathroom','tower'].every(name => document.body.innerText.includes(name))")
         print("ok the cloud lists four devices")
         # The recording is long enough for a release; its counter shows on the page.
-        browser.wait("a release in use", "/release\\s+\\d{9,}/i.test(document.body.innerText)", 120)
+        browser.wait("a release in use", "/Model \\d{9,}/.test(document.getElementById('use').textContent)", 120)
         print("ok a release is in use")
         browser.go(cloud + "/#tower/air")
         browser.wait("a chart", "document.querySelectorAll('canvas').length > 0")
@@ -85,8 +85,8 @@ def main():
             if (seen.size >= 3) return seen.size; } return 0; })()"""
         browser.wait("bands and lines on the canvas", painted)
         print("ok observations and bands are drawn")
-        words = browser.run("return document.body.innerText")
-        check("80" in words and "persistence" in words.lower(), "intervals and persistence are named")
+        browser.wait("intervals, and errors beside persistence", "/80/.test(document.body.innerText) && /persistence/i.test(document.getElementById('scores').innerText)")
+        print("ok intervals and persistence are named")
         browser.wait("where skill ends", "document.getElementById('about').innerText.startsWith('tower') && /skill\\s+(to |none|lasts)/i.test(document.getElementById('figures').innerText)"
                      " && /no better than|end of five days/.test(document.getElementById('figures').innerText)", 180)
         print("ok it says where skill ends")
@@ -116,7 +116,8 @@ def main():
             if name == "edge":
                 browser.wait("wall, mould and alarm on the edge's page", f"{damp} && /At the wall/i.test({moisture}) && /grow/.test({moisture})")
                 print("ok the edge shows wall, mould and its alarms")
-            check(not browser.errors(), f"no error in the console of the {name}'s page")
+            errors = browser.errors()
+            check(not errors, f"no error in the console of the {name}'s page {errors or ''}")
         if picture:
             browser.go(cloud + "/#tower/air")
             browser.wait("a chart", painted)

@@ -30,8 +30,9 @@ start tower attic 30000 VAHO_SURFACE_AIR=10 VAHO_RULE_DAMP="humidity above 1 %"
 edge=$(listening "$work/tower.log")
 # A fifth is heard of once, says what it lacks, and falls silent.
 VAHO_STORE=sqlite:$work/cloud "$bin/vaho-cloud" device add quiet --out "$work/quiet" >/dev/null
+now=$(date +%s)000
 curl -sf -o /dev/null -H "Authorization: Bearer $(cat "$work/quiet/token")" -H "Content-Type: application/json" \
     "http://127.0.0.1:$cloud/v1/devices/quiet/batches" -d '{"version":1,"epoch":"00000000000000aa","first":1,"sensors":["air"],"sensor":[0],
-    "taken_at_ms":[1795234200000],"humidity_mpct":[61250],"temperature_mc":[11900],"pressure_pa":[100150],"flags":[256],"records":[{"sequence":2,"kind":"hole","sensor":"air","reason":"sensor_error",
+    "taken_at_ms":['"$now"'],"humidity_mpct":[61250],"temperature_mc":[11900],"pressure_pa":[100150],"flags":[256],"records":[{"sequence":2,"kind":"hole","sensor":"air","reason":"sensor_error",
     "from_ms":1795234200000,"to_ms":1795237800000,"count":59}]}'
 python3 "$here/page.py" "http://127.0.0.1:$cloud" "http://127.0.0.1:$edge" $picture

@@ -49,6 +49,12 @@ extension BatchJSON {
             let persistence_error_mpct: Int64
             let climatology_error_mpct: Int64
             let covered_ppm: Int64
+
+            var score: LiveScore {
+                LiveScore(
+                    releaseCounter: release_counter, leadTimeSeconds: lead_time_s, count: count, absoluteErrorMpct: absolute_error_mpct,
+                    persistenceErrorMpct: persistence_error_mpct, climatologyErrorMpct: climatology_error_mpct, coveredPpm: covered_ppm)
+            }
         }
 
         struct AlertJSON: Decodable {
@@ -66,6 +72,21 @@ extension BatchJSON {
             let detail: String?
             let newest_at_ms: Int64?
             let rejected_mpct: Int32?
+            let scores: [ScoreJSON]
+
+            private enum Field: String, CodingKey { case sensor, state, since_ms, detail, newest_at_ms, rejected_mpct, scores }
+
+            init(from decoder: any Decoder) throws {
+                let fields = try decoder.container(keyedBy: Field.self)
+                sensor = try fields.decode(String.self, forKey: .sensor)
+                state = try fields.decode(String.self, forKey: .state)
+                since_ms = try fields.decodeIfPresent(Int64.self, forKey: .since_ms)
+                detail = try fields.decodeIfPresent(String.self, forKey: .detail)
+                newest_at_ms = try fields.decodeIfPresent(Int64.self, forKey: .newest_at_ms)
+                rejected_mpct = try fields.decodeIfPresent(Int32.self, forKey: .rejected_mpct)
+                let hasScores = try fields.contains(.scores) && !fields.decodeNil(forKey: .scores)
+                scores = hasScores ? try fields.decodeList(of: ScoreJSON.self, forKey: .scores, upTo: SensorReport.scoreLimit) : []
+            }
         }
 
         struct ThresholdJSON: Decodable {
@@ -98,12 +119,7 @@ extension BatchJSON {
             }
             return DeviceReport(
                 release: name, backlog: backlog ?? 0, evicted: evicted ?? 0, refused: refused ?? 0, clock: clock,
-                scores: scores.map { score in
-                    LiveScore(
-                        releaseCounter: score.release_counter, leadTimeSeconds: score.lead_time_s, count: score.count,
-                        absoluteErrorMpct: score.absolute_error_mpct, persistenceErrorMpct: score.persistence_error_mpct,
-                        climatologyErrorMpct: score.climatology_error_mpct, coveredPpm: score.covered_ppm)
-                }, refusal: refusal, alerts: known, sensors: try sensorReports(), thresholds: try humidityThresholds())
+                scores: scores.map(\.score), refusal: refusal, alerts: known, sensors: try sensorReports(), thresholds: try humidityThresholds())
         }
 
         private func sensorReports() throws(BatchRefusal) -> [SensorReport] {
@@ -123,7 +139,8 @@ extension BatchJSON {
                 }
                 return SensorReport(
                     sensor: name, condition: SensorCondition(state, since: try instant(sensor.since_ms, "since_ms"), detail: sensor.detail),
-                    newestAt: try instant(sensor.newest_at_ms, "newest_at_ms"), rejectedMpct: sensor.rejected_mpct)
+                    newestAt: try instant(sensor.newest_at_ms, "newest_at_ms"), rejectedMpct: sensor.rejected_mpct,
+                    scores: sensor.scores.map(\.score))
             }
         }
 

@@ -76,7 +76,8 @@ package final class CloudAPI: Service {
             bodyBytes: Batch.byteLimit, connections: connections, threads: 2, budgetBytes: 16 << 20, connectionsPerAddress: 256,
             answerBytes: 24 << 20)
         let server = try HTTPServer(
-            address: address, port: port, limits: limits, tls: tls, hosts: hosts, refused: { FaceResponse.problem($0, $1) }, isKnown: { tokens.knows($0) },
+            address: address, port: port, limits: limits, tls: tls, hosts: hosts, refused: { FaceResponse.problem($0, $1) },
+            isKnown: { tokens.knows($0) },
             handler: { await router.answer($0) })
         log(.info, "listening", ["address": address.contains(":") ? "[\(address)]:\(server.port)" : "\(address):\(server.port)"])
         try? await Task.sleep(for: .seconds(1 << 40))

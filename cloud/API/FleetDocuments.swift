@@ -8,7 +8,11 @@ extension Archive.DeviceView {
     package var document: DeviceDocument {
         var shown = DeviceDocument(
             id: device.name, condition: condition, lastSeenAt: device.lastSeenAt, backlog: report?.backlog ?? 0, clock: report?.clock ?? .unknown,
-            release: report?.release, refusal: report?.refusal, sensors: sensors.map(\.document), scores: report?.scores ?? [])
+            release: report?.release, refusal: report?.refusal,
+            sensors: sensors.map { view in
+                view.document(scores: report?.sensors.first { $0.sensor == view.sensor.name }?.scores ?? [])
+            },
+            scores: report?.scores ?? [])
         shown.alerts = report?.alerts ?? []
         shown.thresholds = report?.thresholds ?? []
         shown.isRevoked = device.revokedAt != nil
@@ -25,10 +29,10 @@ extension Archive.DeviceView {
 }
 
 extension Archive.SensorView {
-    fileprivate var document: DeviceDocument.Sensor {
+    fileprivate func document(scores: [LiveScore]) -> DeviceDocument.Sensor {
         var shown = DeviceDocument.Sensor(
             name: sensor.name, kind: sensor.kind, place: sensor.place, step: sensor.grid.step, condition: condition, last: last)
-        (shown.pressurePa, shown.flags, shown.hasForecast) = (pressurePa, flags, last != nil)
+        (shown.pressurePa, shown.flags, shown.hasForecast, shown.scores) = (pressurePa, flags, isObserved, scores)
         shown.rejected = rejected.map { DeviceDocument.Sensor.Rejected(at: $0.at, humidityMpct: $0.humidityMpct) }
         return shown
     }

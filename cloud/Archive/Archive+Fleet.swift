@@ -21,6 +21,7 @@ extension Archive {
         package let pressurePa: Int32?  // of the newest bin, like the flags
         package let flags: ReadingFlags
         package var condition: SensorCondition
+        package let isObserved: Bool  // a bin has ended: there is what a forecast begins with
         package var rejected: (at: Instant, humidityMpct: Int32?)?  // the newest reading, where it is none of air
     }
 
@@ -135,6 +136,7 @@ extension Archive {
             sensor: sensor, last: last,
             pressurePa: bin.pressureCount > 0 ? Int32(clamping: Bin.mean(bin.pressureSumPa, bin.pressureCount)) : nil,
             flags: ReadingFlags(rawValue: UInt16(truncatingIfNeeded: row.integer(15))), condition: condition,
+            isObserved: last != nil && (sensor.observations > 1 || bin.validAt <= sensor.lastAt ?? Instant(ms: .min)),
             rejected: reported.flatMap { report in
                 guard report.condition.state == .failing, let at = report.newestAt, report.rejectedMpct != nil else { return nil }
                 return (at, report.rejectedMpct)

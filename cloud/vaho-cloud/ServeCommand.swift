@@ -38,7 +38,8 @@ extension Program.Command {
             CloudAPI(
                 archive: archive, reader: reading, gate: try await reader(), ingest: ingest, space: space, address: settings.listen.address,
                 port: settings.listen.port,
-                hosts: HostNames(isLoopback: settings.listen.isLoopback, allowed: settings.allowedHosts), tls: settings.tls, connections: OpenFiles.raiseLimit(toFit: settings.connections),
+                hosts: HostNames(isLoopback: settings.listen.isLoopback, allowed: settings.allowedHosts), tls: settings.tls,
+                connections: OpenFiles.raiseLimit(toFit: settings.connections),
                 releaseKeys: ReleaseKeyFile.text([signer.publicKey]),
                 forecasts: FleetForecasts(reader: try await reader(), pretrained: pretrained), version: CloudVersion.text,
                 log: log.component("api")),

@@ -40,6 +40,7 @@ package enum DeviceView {
             last: status.last)
         (sensor.pressurePa, sensor.flags) = (status.good?.pressurePa, status.good?.flags ?? [])
         sensor.rejected = status.rejected.map { DeviceDocument.Sensor.Rejected(at: $0.takenAt, humidityMpct: $0.humidityMpct) }
+        sensor.scores = try await store.liveScores(sensor: status.id)
         sensor.hasForecast = try await store.newestObservation(sensor: status.id) != nil
         guard let present = sensor.present else { return sensor }
         sensor.mould = try await store.mouldIndex(sensor: status.id, beside: surfaces[name], at: present.validAt)

@@ -38,7 +38,8 @@ struct LocalAPI: Service {
         let server = try HTTPServer(
             address: endpoint.address, port: endpoint.port,
             limits: HTTPLimits(bodyBytes: 4_096, connections: 32, idleSeconds: 15, headerBytes: 8_192, answerBytes: 4 << 20),
-            hosts: HostNames(isLoopback: endpoint.isLoopback, allowed: settings.allowedHosts), refused: { FaceResponse.problem($0, $1) }, handler: { await router.answer($0) })
+            hosts: HostNames(isLoopback: endpoint.isLoopback, allowed: settings.allowedHosts), refused: { FaceResponse.problem($0, $1) },
+            handler: { await router.answer($0) })
         log(.info, "listening", ["address": Endpoint(address: endpoint.address, port: server.port)])
         try? await Task.sleep(for: .seconds(1 << 40))
         await server.stop()

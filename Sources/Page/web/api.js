@@ -10,7 +10,7 @@ export class Problem extends Error {
   }
 }
 
-/** The JSON at `path`. Throws `Problem`, or an `AbortError` when `signal` said so. */
+/** The JSON at `path`, which is relative to the page: it may be served below a prefix. Throws `Problem`, or an `AbortError` when `signal` said so. */
 export async function get(path, signal) {
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   try {

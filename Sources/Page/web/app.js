@@ -1,14 +1,19 @@
-import { face } from "/face.js";
 // What is chosen, what is known, and when to ask for more.
 
-import { get, Problem, repeat } from "/api.js";
-import { available, FanChart } from "/chart.js";
-import * as view from "/view.js";
+import { get, Problem, repeat } from "./api.js";
+import { available, FanChart } from "./chart.js";
+import { $, say } from "./dom.js";
+import { face } from "./face.js";
+import { address, showConnection, showFleet } from "./fleet.js";
+import { showDetails, showMissed, showScores } from "./model.js";
+import {
+  showFigures, showKey, showMissing, showMoisture, showNumbers, showOutlook, showReadout, showSensor, troubles,
+} from "./sensor.js";
+import { clock, instant, span, utcOffset } from "./words.js";
 
 const POLL_MS = 2000;
 const REFRESH_ROUNDS = 15; // about 30 s: late data may change the past
 const NO_CHART = "No chart: dygraphs was not found. Remedy: install libjs-dygraphs. The numbers are below.";
-const $ = (id) => document.getElementById(id);
 
 let fleet = null; // the last list of devices
 let answeredAt = null; // by the browser's clock: it is about the line, not about data
@@ -58,17 +63,17 @@ function chosenByHash() {
 
 async function askFleet() {
   if (face === "cloud") {
-    const { now, devices, release, ...page } = await get("/v1/devices");
+    const { now, counts, devices, release, ...page } = await get("v1/devices");
     let { next } = page;
     while (next && devices.length < MOST_DEVICES) {
-      const more = await get(`/v1/devices?after=${encodeURIComponent(next)}`);
+      const more = await get(`v1/devices?after=${encodeURIComponent(next)}`);
       devices.push(...more.devices);
       next = more.next;
     }
-    return { face, now: view.instant(now), devices, release, hasMore: Boolean(next) };
+    return { face, now: instant(now), counts, devices, release, hasMore: Boolean(next) };
   }
-  const { now, device, holes } = await get("/v1/status");
-  return { face, now: view.instant(now), devices: [device], release: null, holes };
+  const { now, device, holes } = await get("v1/status");
+  return { face, now: instant(now), devices: [device], release: null, holes };
 }
 
 /** A table of more devices than this helps nobody, and costs the server. */
@@ -77,33 +82,44 @@ const MOST_DEVICES = 1000;
 const numbers = (list) => (list ?? []).map((value) => value ?? NaN);
 
 function askOf(what, query) {
-  const base = face === "edge" ? "/v1" : `/v1/devices/${encodeURIComponent(chosen.device)}`;
+  const base = face === "edge" ? "v1" : `v1/devices/${encodeURIComponent(chosen.device)}`;
   return get(`${base}/${what}?sensor=${encodeURIComponent(chosen.sensor)}&${query}`, shown.abort.signal);
 }
 
 async function askObservations(days) {
   const { time, humidity_pct, temperature_c } = await askOf("observations", `hours=${days * 24}`);
-  return { times: time.map(view.instant), humidity: numbers(humidity_pct), temperature: numbers(temperature_c) };
+  // In its first minutes a sensor has readings, and no observation yet.
+  if (time.length < 2 && face === "edge") return askReadings();
+  return { times: time.map(instant), humidity: numbers(humidity_pct), temperature: numbers(temperature_c) };
+}
+
+const UNUSABLE = 1 | 512 | 1024; // flags: impossible, spike, heated
+
+async function askReadings() {
+  const { time, humidity_pct, temperature_c, flags } = await askOf("readings", "limit=500");
+  const usable = time.map((_, i) => i).filter((i) => humidity_pct[i] !== null && (flags[i] & UNUSABLE) === 0);
+  const pick = (list) => usable.map((i) => list[i]);
+  return { times: pick(time).map(instant), humidity: pick(humidity_pct), temperature: numbers(pick(temperature_c)), areReadings: true };
 }
 
 async function askForecast(hours) {
-  const answer = await askOf("forecast", `horizon=PT${hours}H`);
+  const answer = await askOf("forecast", `horizon=PT${hours}H&utc_offset_s=${utcOffset()}`);
   const { time, lead_time_s, humidity_pct, temperature_c, dew_point_c, skill_vs_climatology, skill_end = { state: "unknown" }, method, release, levels,
-    surface_humidity_pct, mould_index } = answer;
+    surface_humidity_pct, mould_index, outlook } = answer;
   const leads = time.map((t, i) => ({
-    t: view.instant(t), lead: lead_time_s[i], values: humidity_pct[i],
+    t: instant(t), lead: lead_time_s[i], values: humidity_pct[i],
     temperature: temperature_c?.[i] ?? NaN, dewPoint: dew_point_c?.[i] ?? NaN, skill: skill_vs_climatology?.[i] ?? NaN,
     surface: surface_humidity_pct?.[i] ?? NaN, mould: mould_index?.[i] ?? NaN,
   }));
-  const origin = view.instant(answer.origin);
+  const origin = instant(answer.origin);
   const skillEnd = skill_end.state === "after" ? origin + skill_end.lead_time_s * 1000 : NaN;
-  return { origin, issuedAt: view.instant(answer.issued_at), method, release, levels, leads, skill: skill_end, skillEnd };
+  return { origin, issuedAt: instant(answer.issued_at), outlook, method, release, levels, leads, skill: skill_end, skillEnd };
 }
 
 /** Holes and alarms. An edge says them with its status, and cannot tell when it was silent. */
 async function askMissed() {
   if (face === "edge") return { holes: fleet.holes, alarms: [] };
-  const { holes, alarms } = await get(`/v1/devices/${encodeURIComponent(chosen.device)}`, shown.abort.signal);
+  const { holes, alarms } = await get(`v1/devices/${encodeURIComponent(chosen.device)}`, shown.abort.signal);
   return { holes, alarms };
 }
 
@@ -123,24 +139,27 @@ async function askSeries(sensor) {
   const series = shown, { asked } = series, { days, hours } = choice;
   const refresh = series.rounds++ % REFRESH_ROUNDS === 0;
   if (refresh) await keep(series, "missed", askMissed());
-  const last = view.instant(sensor.last?.time);
+  const last = instant(sensor.last?.time);
   const newest = () => series.observed?.times.at(-1) ?? -Infinity;
   // Only when there is something to gain: seven days are 35 KB, and an edge has better things to do.
-  if (refresh || asked.days !== days || (last !== asked.last && last - newest() >= sensor.step_s * 1000)) {
+  const spacing = series.observed?.areReadings ? 1 : sensor.step_s * 1000;
+  if (refresh || asked.days !== days || (last !== asked.last && last - newest() >= spacing)) {
     await keep(series, "observed", askObservations(days));
     Object.assign(asked, { days, last });
   }
-  const behind = series.forecast ? series.forecast.origin < newest() : asked.newest !== newest();
-  if (refresh || asked.hours !== hours || behind) {
+  if (!sensor.has_forecast) return;
+  const behind = series.forecast ? series.forecast.origin < newest() && !series.observed?.areReadings : true;
+  // What the outlook says depends on the sensor's state, too.
+  if (refresh || asked.hours !== hours || asked.state !== sensor.state || behind) {
     await keep(series, "forecast", askForecast(hours));
-    Object.assign(asked, { hours, newest: newest() });
+    Object.assign(asked, { hours, state: sensor.state });
   }
 }
 
 // Showing
 
 const chart = new FanChart($("chart"),
-  (point) => view.showReadout(point, drawn.observed, drawn.forecast),
+  (point) => showReadout(point, drawn.observed, drawn.forecast),
   (zoomed) => { $("unzoom").hidden = !zoomed; });
 
 function find() {
@@ -148,51 +167,58 @@ function find() {
   return { device, sensor: device?.sensors.find(({ name }) => name === chosen.sensor) };
 }
 
+/** What stands in the way of a full page, a line each. */
+function notes(device, sensor, some) {
+  const { forecast, problems } = shown;
+  const list = [...(device.faults ?? []), ...troubles(device, sensor)];
+  if (!available() && (some || forecast)) list.push(NO_CHART);
+  const refused = (name) => (problems[name] ?? { status: 404 }).status !== 404;
+  if (refused("observed")) list.push(`Observations: ${problems.observed.message}`);
+  else if (!some) list.push(sensor.last ? `The first mean of ${span(sensor.step_s)} is on its way.` : "No reading yet.");
+  else if (shown.observed.areReadings) list.push(`Readings so far; the forecast begins with the first mean of ${span(sensor.step_s)}.`);
+  if (refused("forecast")) list.push(`Forecast: ${problems.forecast.message}`);
+  return list;
+}
+
 function showChosen() {
   const { device, sensor } = find();
   $("detail").removeAttribute("aria-busy");
   if (!sensor) {
-    view.showMissing(chosen ? `There is no sensor ${chosen.sensor} of a device ${chosen.device} here. Choose one above.` : "");
+    showMissing(chosen ? `There is no sensor ${chosen.sensor} of a device ${chosen.device} here. Choose one above.` : "");
     return;
   }
-  const { observed, forecast, problems } = shown;
-  view.showSensor(device, sensor);
-  view.showMoisture(sensor, forecast);
-  view.showRelease(device, forecast);
-  view.showScores(device, forecast);
-  view.showMissed(shown.missed);
-
+  const { observed, forecast } = shown;
+  const thresholds = device.thresholds.filter((threshold) => (threshold.sensor ?? sensor.name) === sensor.name);
   const some = observed !== null && observed.times.length > 0;
-  const notes = [...(device.faults ?? [])];
-  if (device.two_hosts) notes.push("Two hosts send as this device: give one of them a name and a token of its own.");
-  if (!available() && (some || forecast)) notes.push(NO_CHART);
-  const refused = (name) => (problems[name] ?? { status: 404 }).status !== 404;
-  if (refused("observed")) notes.push(`Observations: ${problems.observed.message}`);
-  else if (!some) notes.push("No observation yet: the first comes at the end of the sensor’s first step.");
-  if (refused("forecast")) notes.push(`Forecast: ${problems.forecast.message}`);
-  else if (!forecast) notes.push("No forecast yet: one is made with each new observation.");
-  view.showProblem(notes.join("\n"));
+  showSensor(device, sensor);
+  showOutlook(device, sensor, forecast);
+  showFigures(device, sensor, forecast);
+  showMoisture(sensor, forecast);
+  showDetails(device, sensor, forecast);
+  showScores(device, sensor, forecast);
+  showMissed(shown.missed);
+  say($("problem"), notes(device, sensor, some).join("\n"));
 
-  if (drawn.series === shown && drawn.observed === observed && drawn.forecast === forecast) return;
+  const limits = JSON.stringify(thresholds);
+  if (drawn.series === shown && drawn.observed === observed && drawn.forecast === forecast && drawn.limits === limits) return;
   if (drawn.series !== shown) chart.unzoom();
-  drawn = { series: shown, observed, forecast };
-  view.showFigures(some ? observed : null, forecast);
-  view.showNumbers(observed, forecast);
-  view.showKey(forecast?.levels);
+  drawn = { series: shown, observed, forecast, limits };
+  showNumbers(observed, forecast);
+  showKey(forecast?.levels, thresholds);
   const plot = available() && (some || forecast);
   $("plot").hidden = !plot;
   $("numbers").hidden = !some && !forecast;
   if (!available()) $("numbers").open = true;
-  if (plot) chart.show(observed ?? { times: [], humidity: [] }, forecast);
+  if (plot) chart.show(observed ?? { times: [], humidity: [] }, forecast, thresholds);
 }
 
 function connection(error) {
   if (!error) {
     answeredAt = Date.now();
-    view.showConnection("ok", "live");
-  } else if (error.status === 0) view.showConnection("silent", answeredAt ? `no answer since ${view.clock(answeredAt)}` : "no answer");
+    showConnection("ok", "live");
+  } else if (error.status === 0) showConnection("silent", answeredAt ? `no answer since ${clock(answeredAt)}` : "no answer");
   else {
-    view.showConnection("failing", error.message);
+    showConnection("failing", error.message);
     if (!(error instanceof Problem)) console.error(error); // an answer of another shape, or our fault
   }
 }
@@ -200,12 +226,12 @@ function connection(error) {
 const ask = repeat(POLL_MS, async () => {
   try {
     fleet = await askFleet();
-    const first = fleet.devices.find(({ sensors }) => sensors.length > 0);
+    const first = fleet.devices.find(({ sensors }) => sensors.length > 0); // the worst one
     if (!chosen && first) {
       chosen = { device: first.id, sensor: first.sensors[0].name };
-      history.replaceState(null, "", view.address(chosen.device, chosen.sensor));
+      history.replaceState(null, "", address(chosen.device, chosen.sensor));
     }
-    view.showFleet(fleet, chosen);
+    showFleet(fleet, chosen);
     const { sensor } = find();
     if (sensor) await askSeries(sensor);
     showChosen();
@@ -221,15 +247,15 @@ function choose() {
   shown.abort.abort();
   shown = nothingYet();
   $("detail").setAttribute("aria-busy", "true");
-  if (fleet) view.showFleet(fleet, chosen);
+  if (fleet) showFleet(fleet, chosen);
   ask();
 }
 
 chosen = chosenByHash();
 picker("history", "days", [[1, "1 day"], [3, "3 days"], [7, "7 days"]]);
 picker("horizon", "hours", [[1, "1 h"], [3, "3 h"], [6, "6 h"], [12, "12 h"], [24, "24 h"], [48, "48 h"], [120, "5 days"]]);
-view.showZone();
-view.showReadout(null);
+say($("zone"), `Times are in ${Intl.DateTimeFormat().resolvedOptions().timeZone}.`);
+showReadout(null);
 window.addEventListener("hashchange", choose);
 $("unzoom").addEventListener("click", () => { chart.unzoom(); $("chart").focus(); });
 $("fleet").addEventListener("click", (event) => {

@@ -37,7 +37,7 @@ function rowsOf(observed, forecast) {
 }
 
 export class FanChart {
-  #host; #hover; #zoom; #graph = null; #rows = []; #forecast = null; #times = new Map(); #at = null; #colours;
+  #host; #hover; #zoom; #graph = null; #rows = []; #forecast = null; #thresholds = []; #times = new Map(); #at = null; #colours;
 
   /** Calls `hover` with { time, observation, lead } (indices or undefined) or null, `zoom` with whether it is zoomed. */
   constructor(host, hover, zoom) {
@@ -55,8 +55,12 @@ export class FanChart {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#graph?.updateOptions(this.#look()));
   }
 
-  /** `observed` is { times, humidity }; `forecast` is { origin, levels, leads: [{ t, values }], skillEnd } or null. */
-  show(observed, forecast) {
+  /**
+   * `observed` is { times, humidity }; `forecast` is { origin, levels, leads: [{ t, values }], skillEnd } or null; `thresholds` are
+   * { direction, humidity_pct }.
+   */
+  show(observed, forecast, thresholds) {
+    this.#thresholds = thresholds;
     // The fan opens at the last observation, so that it hangs together with what it continues.
     const origin = observed.times.indexOf(forecast?.origin);
     const start = origin < 0 ? [] : [{ t: forecast.origin, values: forecast.levels.map(() => observed.humidity[origin]) }];
@@ -67,7 +71,7 @@ export class FanChart {
     forecast?.leads.forEach(({ t }, i) => this.#times.set(t, { ...this.#times.get(t), time: t, lead: i }));
 
     if (!this.#graph) this.#graph = this.#make();
-    else this.#graph.updateOptions({ file: this.#rows }); // keeps the zoom
+    else this.#graph.updateOptions({ file: this.#rows, valueRange: this.#valueRange() }); // keeps the zoom
     if (this.#at === null || this.#rows.length === 0) return;
     // What was read stays read: the same instant, or the nearest if lead times moved on.
     const distance = ([date]) => Math.abs(date - this.#at);
@@ -79,6 +83,17 @@ export class FanChart {
     this.#zoom(false);
   }
 
+  /** Thresholds near the values are within the chart; a far one would flatten them, and is told at the chart's edge. */
+  #valueRange() {
+    const values = this.#rows.flatMap((row) => row.slice(1)).filter((value) => value !== null && Number.isFinite(value));
+    if (values.length === 0) return [null, null];
+    const [low, high] = [Math.min(...values), Math.max(...values)];
+    const reach = Math.max(10, high - low);
+    const near = this.#thresholds.map(({ humidity_pct }) => humidity_pct).filter((value) => value > low - reach && value < high + reach);
+    const pad = Math.max(1, (high - low) * 0.06);
+    return [Math.min(low, ...near) - pad, Math.max(high, ...near) + pad];
+  }
+
   #make() {
     const { mousedown, willDestroyContextMyself, dblclick } = window.Dygraph.defaultInteractionModel;
     const edge = { strokeWidth: 0, highlightCircleSize: 2 };
@@ -88,7 +103,7 @@ export class FanChart {
       connectSeparatedPoints: true,
       interactionModel: { mousedown, willDestroyContextMyself, dblclick },
       highlightCircleSize: 4,
-      yRangePad: 14,
+      valueRange: this.#valueRange(),
       xRangePad: 4,
       gridLineWidth: 1,
       axes: {
@@ -111,19 +126,25 @@ export class FanChart {
   #look() {
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue(`--${name}`).trim();
-    this.#colours = { bands: { 90: colour("band-90"), 80: colour("band-80"), 50: colour("band-50") }, mark: colour("muted") };
+    this.#colours = { threshold: colour("warn"), bands: { 90: colour("band-90"), 80: colour("band-80"), 50: colour("band-50") }, mark: colour("muted") };
     const edge = colour("band-edge");
     return { colors: [colour("observed"), colour("median"), edge, edge], gridLineColor: colour("grid"), axisLineColor: colour("line") };
   }
 
   // Bands are drawn by hand, for dygraphs knows one band a series. Its context is scaled for the screen already.
   #underlay(context, area, graph) {
-    if (!this.#forecast) return;
-    const { fan, levels, origin, skillEnd } = this.#forecast;
     context.save();
     context.beginPath();
     context.rect(area.x, area.y, area.w, area.h);
     context.clip();
+    context.font = `12px ${getComputedStyle(this.#host).fontFamily}`;
+    if (this.#forecast) this.#fan(context, area, graph);
+    for (const threshold of this.#thresholds) this.#threshold(context, area, graph, threshold);
+    context.restore();
+  }
+
+  #fan(context, area, graph) {
+    const { fan, levels, origin, skillEnd } = this.#forecast;
     for (const { percent, low, high } of intervals(levels)) {
       context.beginPath();
       for (const { t, values } of fan) context.lineTo(graph.toDomXCoord(t), graph.toDomYCoord(values[high]));
@@ -131,12 +152,32 @@ export class FanChart {
       context.fillStyle = this.#colours.bands[percent] ?? this.#colours.bands[90];
       context.fill();
     }
-    context.font = `12px ${getComputedStyle(this.#host).fontFamily}`;
-    this.#mark(context, area, graph.toDomXCoord(origin), `origin ${HOUR.format(origin)}`, area.y + 4);
+    this.#mark(context, area, graph.toDomXCoord(origin), `forecast from ${HOUR.format(origin)}`, area.y + 4);
     if (Number.isFinite(skillEnd) && skillEnd < fan.at(-1)?.t) {
       this.#mark(context, area, graph.toDomXCoord(skillEnd), "skill ends", area.y + 20);
     }
-    context.restore();
+  }
+
+  /** A line from side to side; where it lies beyond the chart, an arrow at that edge. */
+  #threshold(context, area, graph, { direction, humidity_pct: value }) {
+    const at = graph.toDomYCoord(value);
+    const [top, bottom] = [area.y, area.y + area.h];
+    const label = `${direction} ${+value.toFixed(1)}\u202f%`;
+    context.strokeStyle = context.fillStyle = this.#colours.threshold;
+    context.textAlign = "left";
+    if (at < top || at > bottom) {
+      context.textBaseline = at < top ? "top" : "bottom";
+      context.fillText(`${label} ${at < top ? "↑" : "↓"}`, area.x + 6, at < top ? top + 4 : bottom - 4);
+      return;
+    }
+    const y = Math.round(at) + 0.5;
+    context.setLineDash([6, 3]);
+    context.beginPath();
+    context.moveTo(area.x, y);
+    context.lineTo(area.x + area.w, y);
+    context.stroke();
+    context.textBaseline = y - top < 16 ? "top" : "bottom";
+    context.fillText(label, area.x + 6, y - top < 16 ? y + 3 : y - 3);
   }
 
   /** A dashed line from top to bottom, its label to the left where there is room. */

@@ -115,9 +115,15 @@ struct Uplink: Service {
         let counts = try await store.counts()
         let now = clock.now
         let statuses = try await store.sensorStatuses(recent).map { $0.aged(at: now, period: samplePeriod) }
+        let release = intake.active.current?.name
+        var sensors: [SensorReport] = []
+        for status in statuses {
+            let scores = try await store.liveScores(sensor: status.id).filter { $0.releaseCounter == release?.counter ?? 0 }
+            sensors.append(status.report(scores: scores))
+        }
         return DeviceReport(
-            release: intake.active.current?.name, backlog: counts.backlog, evicted: counts.evicted, refused: counts.refused,
+            release: release, backlog: counts.backlog, evicted: counts.evicted, refused: counts.refused,
             clock: clock.quality, scores: try await store.liveScores(), refusal: await intake.refusal,
-            alerts: try await store.alerts(), sensors: statuses.map(\.report), thresholds: thresholds)
+            alerts: try await store.alerts(), sensors: sensors, thresholds: thresholds)
     }
 }

@@ -101,6 +101,7 @@ extension ReadingStore {
     }
 
     private func score(_ outcome: Outcome, _ sensor: Int64) throws {
+        scoreSums = nil
         let validAt = outcome.observation.validAt
         for leadTime in ForecastShape.scored {
             // One that cannot be read is not scored: it must not keep readings from being stored.

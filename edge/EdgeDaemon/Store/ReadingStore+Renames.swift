@@ -69,7 +69,7 @@ extension ReadingStore {
             (sensors, renames, newestReadings, goodReadings) = before
             throw error
         }
-        (moulds, thinnedThrough) = ([:], [:])
+        (moulds, thinnedThrough, scoreSums) = ([:], [:], nil)
     }
 
     static let renamedState = "renamed"

@@ -2,7 +2,7 @@ package import Measures
 internal import Observing
 internal import Psychrometrics
 internal import SQLite
-package import Wire
+internal import Wire
 
 /// What the store says of the device: for the status command, the page and the report to the cloud.
 extension ReadingStore {
@@ -67,29 +67,6 @@ extension ReadingStore {
         counts.writtenPerDay = try writtenPerDay()
         counts.refuge = refuge
         return counts
-    }
-
-    /// Live errors by release and lead time over all sensors, the last four releases.
-    package func liveScores() throws -> [LiveScore] {
-        var select = try database.prepare(
-            """
-            SELECT release, lead_time_s, TOTAL(count), SUM(absolute_error), SUM(persistence_error), SUM(climatology_error), TOTAL(covered)
-            FROM score WHERE release IN (SELECT DISTINCT release FROM score ORDER BY release DESC LIMIT 4)
-            GROUP BY release, lead_time_s ORDER BY release, lead_time_s
-            """)
-        var scores: [LiveScore] = []
-        while try select.step() {
-            // Sums have no checksum: a flipped bit may make any number of one.
-            func whole(_ value: Double, upTo limit: Double) -> Int64 { Int64(max(0, min(limit, value)).rounded()) }
-            let count = max(1, select.double(2))
-            func mean(_ column: Int32) -> Int64 { whole(select.double(column) / count * 1_000, upTo: 100_000) }
-            scores.append(
-                LiveScore(
-                    releaseCounter: UInt64(bitPattern: select.integer(0)), leadTimeSeconds: select.integer(1), count: whole(count, upTo: 1e15),
-                    absoluteErrorMpct: mean(3), persistenceErrorMpct: mean(4), climatologyErrorMpct: mean(5),
-                    coveredPpm: whole(select.double(6) / count * 1e6, upTo: 1e6)))
-        }
-        return scores
     }
 
     /// The newest holes, newest last.

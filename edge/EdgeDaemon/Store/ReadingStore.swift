@@ -36,6 +36,7 @@ package actor ReadingStore {
     /// Counted once, then kept: a page that asks every two seconds must not scan the log.
     var readingCount: Int64 = 0
     var moulds: [Int64: MouldTracking] = [:]  // how far it has come, by sensor
+    var scoreSums: [ScoreSum]?  // nil: read again
     var newestAlarm: Int64 = 0  // the highest number given since the start
     var newestReadings: [Int64: Reading] = [:]  // by sensor
     var goodReadings: [Int64: Reading] = [:]  // by sensor: the newest that passed quality control
@@ -75,6 +76,7 @@ package actor ReadingStore {
         try readRenames(records)
         try readSensors()
         thinnedThrough = [:]
+        scoreSums = nil
         deliveryIsUnsaved = false
     }
 

@@ -36,9 +36,9 @@ package struct SensorStatus: Sendable {
         return with(condition.aged(newestAt: newest?.takenAt, now: now, spacing: max(period, spacing ?? .zero)))
     }
 
-    var report: SensorReport {
+    func report(scores: [LiveScore]) -> SensorReport {
         SensorReport(
-            sensor: record.sensor, condition: condition, newestAt: newest?.takenAt, rejectedMpct: rejected?.humidityMpct)
+            sensor: record.sensor, condition: condition, newestAt: newest?.takenAt, rejectedMpct: rejected?.humidityMpct, scores: scores)
     }
 
     func with(_ condition: SensorCondition) -> SensorStatus {
