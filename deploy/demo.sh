@@ -41,7 +41,10 @@ trap stop EXIT
 trap 'exit 130' INT TERM
 
 started=$SECONDS
-step() { printf '\n\033[1m%3d s  %s\033[0m\n' $((SECONDS - started)) "$1"; }
+# A terminal gets bold steps and a line that counts; a pipe gets each step once.
+if [ -t 1 ]; then bold=$'\033[1m' plain=$'\033[0m'; else bold='' plain=''; fi
+counts() { [ $check = 0 ] && [ -t 1 ]; }
+step() { printf '\n%s%3d s  %s%s\n' "$bold" $((SECONDS - started)) "$1" "$plain"; }
 # until 'what is awaited' COMMAND…: polls until the command succeeds
 until_seen() {
     local what=$1; shift
@@ -54,10 +57,10 @@ until_seen() {
             tail -n 5 "$work"/*.log >&2
             exit 1
         fi
-        [ $check = 1 ] || printf '\r       %s … %d s ' "$what" $((SECONDS - started))
+        ! counts || printf '\r       %s … %d s ' "$what" $((SECONDS - started))
         sleep 0.5
     done
-    [ $check = 1 ] || printf '\r\033[K'
+    ! counts || printf '\r\033[K'
 }
 listening() { grep -o 'listening address=[^ ]*' "$work/$1.log" | tail -1 | sed 's/.*://'; }
 cloud_json() { curl -sf -m 5 "http://127.0.0.1:${port[cloud]}$1"; }

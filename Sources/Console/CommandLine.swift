@@ -17,10 +17,24 @@ package struct Arguments: Sendable {
         }
     }
 
+    /// The first word that a usage names and that has not come.
+    private static func missing(_ usage: String, after count: Int) -> String {
+        var depth = 0
+        let outside = usage.filter { letter in
+            if letter == "[" { depth += 1 }
+            defer { if letter == "]" { depth -= 1 } }
+            return depth == 0
+        }
+        let alternative = outside.split(separator: "|", maxSplits: 1).first ?? ""
+        let words = alternative.split(separator: " ").filter { $0.utf8.allSatisfy { (65...90).contains($0) } }
+        return count < words.count ? String(words[count]) : "a word"
+    }
+
     /// - Parameters:
     ///   - options: those the command knows; `--name value` and `--name=value` are the same.
     ///   - positional: how many words it takes besides.
-    package init(_ words: ArraySlice<String>, options: [Option], positional allowed: ClosedRange<Int>) throws(WrongUse) {
+    ///   - usage: names those words, in capital letters outside brackets.
+    package init(_ words: ArraySlice<String>, options: [Option], positional allowed: ClosedRange<Int>, usage: String = "") throws(WrongUse) {
         var rest = words
         while let word = rest.popFirst() {
             guard word.hasPrefix("--"), word != "--" else {
@@ -48,7 +62,7 @@ package struct Arguments: Sendable {
             throw WrongUse(
                 positional.count > allowed.upperBound
                     ? "«\(positional[allowed.upperBound])» is one word too many"
-                    : "a word is missing: \(allowed.lowerBound) expected, \(positional.count) came")
+                    : "\(Arguments.missing(usage, after: positional.count)) is missing: \(usage)")
         }
     }
 

@@ -54,6 +54,7 @@ package struct Program: Sendable {
         // A command's name may be two words, `device add`.
         let pair = words.prefix(2).joined(separator: " ")
         guard let command = commands.first(where: { $0.name == pair }) ?? commands.first(where: { $0.name == first }) else {
+            if let code = group(first, asked: words.dropFirst().first) { return code }
             let nearest = NearestWord.of(pair, in: commands.map(\.name)) ?? NearestWord.of(first, in: commands.map(\.name))
             StandardError.write(
                 "\(name): «\(PrintableText.line(first, limit: 80))» is not a command\(nearest.map { ": did you mean «\($0)»?" } ?? ""); \(name) --help lists them\n"
@@ -61,12 +62,12 @@ package struct Program: Sendable {
             return 2
         }
         let rest = words.dropFirst(command.name == pair ? 2 : 1)
-        if rest.contains("--help") {
+        if rest.prefix(while: { $0 != "--" }).contains(where: { $0 == "--help" || $0 == "-h" }) {
             StandardOutput.write(help(command))
             return 0
         }
         do {
-            try await command.run(Arguments(rest, options: command.options, positional: command.positional))
+            try await command.run(Arguments(rest, options: command.options, positional: command.positional, usage: command.usage))
             return 0
         } catch let error as WrongUse {
             StandardError.write("\(name) \(command.name): \(PrintableText.text("\(error)"))\n")
@@ -79,19 +80,43 @@ package struct Program: Sendable {
         }
     }
 
+    /// Answers the first word of commands of two, where the second one is missing or asks for help.
+    private func group(_ first: String, asked second: String?) -> Int32? {
+        let members = commands.filter { $0.name.hasPrefix(first + " ") }
+        guard !members.isEmpty, second == nil || ["--help", "-h", "help"].contains(second) else { return nil }
+        let words = WordList.text(members.map { String($0.name.dropFirst(first.count + 1)) })
+        guard second != nil else {
+            StandardError.write("\(name) \(first): a word is missing: \(words)\n")
+            return 2
+        }
+        var text = "usage: \(name) \(first) WORD [OPTION…]\n\n"
+        let width = members.map { $0.name.count }.max() ?? 0
+        for member in members { text += Paragraph.text(member.summary, label: "  \(member.name)", indent: width + 4, width: StandardOutput.width) }
+        StandardOutput.write(text)
+        return 0
+    }
+
     private var help: String {
-        var text = "\(summary)\n\nusage: \(name) COMMAND [OPTION…]\n\n"
-        let width = commands.map { $0.name.count }.max() ?? 0
-        for command in commands { text += "  \(command.name)\(String(repeating: " ", count: width - command.name.count + 2))\(command.summary)\n" }
+        let width = StandardOutput.width
+        var text = Paragraph.text(summary, width: width) + "\nusage: \(name) COMMAND [OPTION…]\n\n"
+        let indent = (commands.map { $0.name.count }.max() ?? 0) + 4
+        for command in commands { text += Paragraph.text(command.summary, label: "  \(command.name)", indent: indent, width: width) }
         return text + "\n\(name) COMMAND --help tells more of one.\n"
     }
 
     private func help(_ command: Command) -> String {
-        var text = "\(command.summary)\n\nusage: \(name) \(command.name)\(command.usage.isEmpty ? "" : " " + command.usage)\n"
+        let width = StandardOutput.width
+        let usage = command.usage.isEmpty ? "" : " " + command.usage
+        var text = Paragraph.text(command.summary, width: width) + "\n"
+        text += Paragraph.text("\(name) \(command.name)\(usage)", label: "usage: ", indent: 7, width: width)
         if !command.options.isEmpty { text += "\n" }
-        let lines = command.options.map { (head: "--\($0.name)\($0.value.map { " " + $0 } ?? "")", help: $0.help) }
-        let width = lines.map { $0.head.count }.max() ?? 0
-        for line in lines { text += "  \(line.head)\(String(repeating: " ", count: width - line.head.count + 2))\(line.help)\n" }
+        let lines = command.options.map { (head: "  --\($0.name)\($0.value.map { " " + $0 } ?? "")", help: $0.help) }
+        let indent = min(28, (lines.map { $0.head.count }.max() ?? 0) + 2)
+        for line in lines {
+            let fits = line.head.count < indent  // else its help begins on the next line
+            text += fits ? "" : line.head + "\n"
+            text += Paragraph.text(line.help, label: fits ? line.head : "", indent: indent, width: width)
+        }
         return text
     }
 }

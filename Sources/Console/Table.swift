@@ -26,6 +26,11 @@ package struct Table {
             Column(title: title, heading: heading ?? title, isNumber: false, isDetail: isDetail, shown: shown)
         }
 
+        /// An instant in RFC 3339, shown to the minute.
+        package static func time(_ title: String, heading: String? = nil, isDetail: Bool = false) -> Column {
+            text(title, heading: heading, isDetail: isDetail) { $0.utf8.count < 20 ? $0 : "\($0.prefix(10)) \($0.dropFirst(11).prefix(5))Z" }
+        }
+
         package static func number(
             _ title: String, heading: String? = nil, isDetail: Bool = false, shown: @escaping @Sendable (String) -> String = { $0 }
         ) -> Column {

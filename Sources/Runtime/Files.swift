@@ -159,6 +159,13 @@ package enum Files {
         guard unsafe unlink(path) == 0 else { throw FileError("remove", path, errno) }
     }
 
+    /// Which file a path leads to: another stamp means that it has been replaced. `nil` where there is none.
+    package static func stamp(_ path: String) -> String? {
+        var found = stat()
+        guard unsafe stat(path, &found) == 0 else { return nil }
+        return "\(found.st_ino) \(found.st_mtim.tv_sec) \(found.st_mtim.tv_nsec)"
+    }
+
     package static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
     /// The path without links and dots; `nil` where there is nothing.

@@ -113,7 +113,7 @@ import Wire
     @Test(.timeLimit(.minutes(1))) func `a forecast beyond the threshold raises an alarm with its time, one beyond the reach does not`() async throws
     {
         let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
-        let delivery = AlarmDelivery(.command("true"), device: try #require(DeviceID("d")), store: store, log: log)
+        let delivery = AlarmDelivery(.command("true"), device: DeviceIdentity(try #require(DeviceID("d"))), store: store, log: log)
         let rules = [
             try Rule(name: "day", text: "forecast median above 70 % within 24 h"),
             try Rule(name: "near", text: "forecast median above 70 % within 12 h"),
@@ -154,7 +154,7 @@ import Wire
             let since = start
             try await store.keep(Alarm(rule: rule, sensor: roof, .raised(since: since), at: since, value: 70, validAt: nil), targets: [])
         }
-        let delivery = AlarmDelivery(.command("true"), device: try #require(DeviceID("d")), store: store, log: log)
+        let delivery = AlarmDelivery(.command("true"), device: DeviceIdentity(try #require(DeviceID("d"))), store: store, log: log)
         let watch = RuleWatch(rules: [rule], sensors: [roof], surfaces: [:], store: store, deliveries: [delivery], log: log)
         let now = start + .seconds((below + 320) * 60)
         #expect(watch.inbox.put(.reading(roof, Reading(takenAt: now, humidityMpct: 70_000))))
@@ -174,7 +174,7 @@ import Wire
             let alarm = Alarm(rule: rule, sensor: sensor, .raised(since: Instant(ms: 5)), at: Instant(ms: 5), value: 70, validAt: nil)
             try await store.keep(alarm, targets: [])
         }
-        let delivery = AlarmDelivery(.command("true"), device: try #require(DeviceID("d")), store: store, log: log)
+        let delivery = AlarmDelivery(.command("true"), device: DeviceIdentity(try #require(DeviceID("d"))), store: store, log: log)
         let watch = RuleWatch(rules: [rule], sensors: [crypt], surfaces: [:], store: store, deliveries: [delivery], log: log)
         watch.inbox.close()
         _ = try? await watch.run()

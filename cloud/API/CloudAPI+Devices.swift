@@ -97,13 +97,19 @@ extension CloudAPI {
             guard let found = try await gate.device(withToken: token) else {
                 tokens.forget(token)
                 await noteRefusal(of: id, "401: it sends a token that is not known")
-                throw Problem(status: 401, detail: "this token is not known: vaho-cloud device add makes one", headers: challenge)
+                throw Problem(
+                    status: 401,
+                    detail:
+                        "this token is not known: vaho-cloud device code \(DeviceID(id)?.name ?? "NAME") makes a code, and vaho-edge enrol fetches a token with it",
+                    headers: challenge)
             }
             if found.isNew { try await archive.used(token, now: LabelClock.wallClock) }
             device = found.device
             tokens.keep(token, device, version: version)
         }
-        guard device.revokedAt == nil else { throw Problem(status: 403, detail: "the device \(device.name) has been revoked") }
+        guard device.revokedAt == nil else {
+            throw Problem(status: 403, detail: "the device \(device.name) has been revoked: vaho-cloud device code \(device.name) lets it in again")
+        }
         guard device.name.name == id else {
             await noteRefusal(of: id, "403: it sends the token of another device")
             throw Problem(status: 403, detail: "this token is not that of the device \(id.prefix(64))")

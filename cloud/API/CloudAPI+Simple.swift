@@ -37,9 +37,20 @@ extension CloudAPI {
             throw Problem(status: 400, detail: "expected {\"code\": \"ABCDE-FGHJK\"}", pointer: "/code")
         }
         guard let made = try await archive.enrol(code: body.code, now: now) else {
-            throw Problem(status: 403, detail: "this code is not known, spent or expired: vaho-cloud device code NAME makes a new one")
+            let device = try await gate.device(ofSpentCode: body.code)
+            if let count = refusedCodes.count(1, of: 0) {
+                log(
+                    .warning, device == nil ? "enrolment refused: unknown code" : "enrolment refused: code used before or expired",
+                    ["device": device?.name ?? "", "from": request.peer, "count": count])
+            }
+            let what = device == nil ? "this code is not known" : "this code has been used, or has expired"
+            throw Problem(status: 403, detail: "\(what): vaho-cloud device code \(device?.name ?? "NAME") makes a new one")
         }
-        log(.info, "device enrolled", ["device": made.device])
+        if made.isAgain {
+            log(.warning, "enrolment code used twice: the token of the first time is void", ["device": made.device, "from": request.peer])
+        } else {
+            log(.info, "device enrolled", ["device": made.device])
+        }
         return answer(request, Enrolment(device: made.device, token: made.token, releaseKeys: releaseKeys))
     }
 

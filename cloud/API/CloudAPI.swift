@@ -36,6 +36,7 @@ package final class CloudAPI: Service {
     let forecastTurns = FairTurns<String>(lanes: 1, perKey: 16, limit: 64)
     let answers = SharedAnswers()
     let unstoredRows = RateOfLines()
+    let refusedCodes = RateOfLines()
     let refusals = RefusalPace()
     private let address: String
     private let port: UInt16

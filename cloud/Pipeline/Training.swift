@@ -46,13 +46,15 @@ package struct Training: Sendable {
         package var description: String { "another training run is under way: wait until it has ended" }
     }
 
-    /// - Parameter cause: `manual`, `new data`: for the record.
+    /// - Parameters:
+    ///   - cause: `manual`, `new data`: for the record.
+    ///   - progress: told how far the run is.
     /// - Throws: `InProgress` while another run is under way, in this program or another.
-    package func run(cause: String, now: Instant) async throws -> Result {
+    package func run(cause: String, now: Instant, progress: @escaping @Sendable (TrainingProgress) -> Void = { _ in }) async throws -> Result {
         let lock: FolderLock
         do { lock = try FolderLock(archive.folder, name: "training.lock") } catch is FolderInUse { throw InProgress() }
         defer { withExtendedLifetime(lock) {} }
-        let (series, hash) = try await eligible()
+        let (series, hash) = try await eligible(progress)
         let days = try await reader.observedDays()  // of all sensors: the scheduler asks how many have come since
         func finish(_ outcome: Outcome, _ detail: String, _ release: ReleaseName? = nil) async throws -> Result {
             try await archive.record(
@@ -66,13 +68,13 @@ package struct Training: Sendable {
             return Result(outcome: .unchanged, detail: "nothing has come since the last run", release: nil)
         }
         let champion = try await champion()
-        guard let candidate = try await fit(series, from: champion?.network ?? pretrained?.network) else {
+        guard let candidate = try await fit(series, from: champion?.network ?? pretrained?.network, progress) else {
             let longest = try await longestDays()
             return try await finish(
                 .too_little_data, "the longest series has \(Int(longest)) days, about \(Int(Training.leastDays)) are needed")
         }
         let shipped = try await isShippedReleaseInUse() ? pretrained?.network : nil
-        let comparison = try await compare(series, candidate, champion?.network ?? shipped)
+        let comparison = try await compare(series, candidate, champion?.network ?? shipped, progress)
         let summary = Training.summary(comparison)
         guard comparison.verdict == .pass else { return try await finish(.champion_kept, "\(comparison.verdict.rawValue): \(summary)") }
         let release = Release(
@@ -91,14 +93,15 @@ package struct Training: Sendable {
     // MARK: series, one in memory at a time
 
     /// Sensors with enough observed days to learn from, and the hash of what they hold.
-    private func eligible() async throws -> (sensors: [Archive.Sensor], hash: String) {
+    private func eligible(_ progress: @Sendable (TrainingProgress) -> Void) async throws -> (sensors: [Archive.Sensor], hash: String) {
         let all = try await reader.sensors().filter { Training.days($0.observations, $0.grid) >= Training.leastDays }
         // A sample of a large fleet: every so-many-th in the order of names.
         let stride = max(1, (all.count + Training.mostSeries - 1) / Training.mostSeries)
         let sensors = all.enumerated().filter { $0.offset % stride == 0 }.map(\.element)
         var snapshot = SnapshotHash()
-        for sensor in sensors {
+        for (place, sensor) in sensors.enumerated() {
             try Task.checkCancellation()
+            progress(.reading(place + 1, of: sensors.count))
             snapshot.add("\(sensor.device)/\(sensor.name)", try await reader.observations(sensor: sensor.id))
         }
         return (sensors, snapshot.finish())
@@ -146,14 +149,21 @@ package struct Training: Sendable {
     /// A network fitted to the part of every series that the comparison leaves.
     /// - Parameter start: goes on from its weights; `nil` begins at random.
     /// - Returns: `nil` where the series hold too little.
-    private func fit(_ sensors: [Archive.Sensor], from start: Network?) async throws -> Network? {
+    private func fit(
+        _ sensors: [Archive.Sensor], from start: Network?, _ progress: @escaping @Sendable (TrainingProgress) -> Void
+    ) async throws -> Network? {
         let sampling = TrainingRows.Sampling(rowsPerSeries: min(18_000, max(200, Training.mostRows / max(1, sensors.count))))
         let rows = try await gather(TrainingRows(), sensors) { rows, series, number in
             rows.add(series, in: Comparison.learntBins(of: series), number: number, sampling: sampling)
         }
         guard rows.count >= Training.leastRows else { return nil }
-        let training = NetworkTraining(rows, start == nil ? Training.settings : Training.further)
-        guard var network = try await thread.run({ try training.run(from: start) }) else { return nil }
+        let settings = start == nil ? Training.settings : Training.further
+        let training = NetworkTraining(rows, settings)
+        guard
+            var network = try await thread.run({
+                try training.run(from: start, progress: { epoch, loss in progress(.fitting(epoch + 1, of: settings.epochs, loss: loss)) })
+            })
+        else { return nil }
         let intervals = try await gather(IntervalStart(of: network), sensors) { intervals, series, _ in
             intervals.add(series, in: Comparison.learntBins(of: series))
         }
@@ -173,8 +183,11 @@ package struct Training: Sendable {
     private static let mostRows = 100_000  // of all series: 1.7 kilobytes each
     private static let mostSeries = 500
 
-    private func compare(_ sensors: [Archive.Sensor], _ candidate: Network, _ champion: Network?) async throws -> Comparison {
-        try await gather(Comparison(), sensors) { comparison, series, _ in
+    private func compare(
+        _ sensors: [Archive.Sensor], _ candidate: Network, _ champion: Network?, _ progress: @escaping @Sendable (TrainingProgress) -> Void
+    ) async throws -> Comparison {
+        try await gather(Comparison(), sensors) { comparison, series, number in
+            progress(.comparing(number + 1, of: sensors.count))
             comparison.add(series, candidate: candidate, champion: champion)
         }
     }

@@ -37,14 +37,15 @@ extension Program.Command {
         var missing = 0
         let names = backtest.seriesNames
         let started = ContinuousClock.now
+        let progress = Progress()
         for (index, name) in names.enumerated() {
-            if StandardOutput.isTerminal { StandardError.write("\r\(index + 1)/\(names.count) \(name)\u{1B}[K") }
+            progress.tell("\(index + 1)/\(names.count) \(name)", stage: name)
             let replayed = try await backtest.replay(name)
             if out != nil { text += backtest.lines(of: replayed) }
             report.add(replayed)
             missing += replayed.missing
         }
-        if StandardOutput.isTerminal { StandardError.write("\r\u{1B}[K") }
+        progress.end()
         if let out { try Files.replace(out, with: Array(text.utf8)) }
         if let html {
             let young = history.map { ", each origin with a history of \(DurationText.short($0))" } ?? ""

@@ -55,8 +55,9 @@ extension Program.Command {
         let settings = try CloudSettings.read(arguments)
         let archive = try await Archive(folder: settings.storeFolder, access: .readOnly, limits: settings.limits)
         var table = Table([
-            .text("device"), .text("state"), .text("state_since", heading: "since"), .text("created_at", isDetail: true), .text("last_seen_at"),
-            .number("sensors"), .text("sensors_not_ok", heading: "sensors not ok"), .number("backlog", isDetail: true),
+            .text("device"), .text("state"), .time("state_since", heading: "since"), .time("created_at", isDetail: true),
+            .time("last_seen_at", heading: "last seen"),
+            .number("sensors"), .text("sensors_not_ok", heading: "not ok"), .number("backlog", isDetail: true),
             .number("release", isDetail: true), .text("detail", isDetail: true),
         ])
         func time(_ instant: Instant?) -> String { instant.map { RFC3339.format(ms: $0.ms) } ?? "" }
@@ -93,7 +94,7 @@ extension Program.Command {
             throw WrongUse("there is no device \(name): vaho-cloud device list shows those there are")
         }
         func time(_ instant: Instant) -> String { RFC3339.format(ms: instant.ms) }
-        var table = Table([.text("what"), .text("sensor"), .text("from"), .text("to"), .number("readings")])
+        var table = Table([.text("what"), .text("sensor"), .time("from"), .time("to"), .number("readings")])
         for alarm in try await archive.alarms(of: device.id) {
             table.row([alarm.kind == .twoHosts ? "two hosts" : "silent", "", time(alarm.since), alarm.endedAt.map(time) ?? "", ""])
         }

@@ -30,8 +30,10 @@ extension Program.Command {
         }
         let settings = try CloudSettings.read(arguments)
         let archive = try await Archive(folder: settings.storeFolder)
+        let progress = Progress()
         let result = try await Training(archive: archive, reader: archive, pretrained: settings.pretrained()).run(
-            cause: "manual", now: LabelClock.wallClock)
+            cause: "manual", now: LabelClock.wallClock, progress: { progress.tell($0.words, stage: $0.stage) })
+        progress.end()
         let release = result.release.map { " release \($0.counter)" } ?? ""
         StandardOutput.write("\(result.outcome.rawValue)\(release): \(result.detail)\n")
     }
@@ -41,7 +43,10 @@ extension Program.Command {
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
         let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .readOnly)
-        var table = Table([.number("counter"), .text("model"), .text("created_at"), .text("sha256"), .text("alias")])
+        var table = Table([
+            .number("counter"), .text("model", isDetail: true), .time("created_at"), .text("sha256", shown: { String($0.prefix(12)) + "…" }),
+            .text("alias"),
+        ])
         for release in try await archive.releases() {
             table.row([
                 String(release.name.counter), release.modelID, RFC3339.format(ms: release.createdAt.ms), Documents.hexadecimal(release.name.sha256),
@@ -83,7 +88,10 @@ extension Program.Command {
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
         let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .readOnly)
-        var table = Table([.text("started_at"), .text("cause"), .number("device_days"), .text("outcome"), .number("release"), .text("detail")])
+        var table = Table([
+            .time("started_at"), .text("cause", isDetail: true), .number("device_days", isDetail: true),
+            .text("outcome"), .number("release"), .text("detail"),
+        ])
         for run in try await archive.runs(limit: 50) {
             table.row([
                 RFC3339.format(ms: run.startedAt.ms), run.cause, String(Int(run.deviceDays)), run.outcome, run.release.map { String($0) } ?? "",

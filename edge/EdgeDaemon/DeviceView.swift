@@ -11,14 +11,15 @@ package enum DeviceView {
     ///   - statuses: of the sensors, aged.
     ///   - uplink: how the last exchange with the cloud ended.
     package static func document(
-        _ settings: EdgeSettings, store: ReadingStore, statuses: [SensorStatus], uplink: UplinkState?, release: ReleaseName?, refusal: String?,
+        _ settings: EdgeSettings, named device: DeviceID, store: ReadingStore, statuses: [SensorStatus], uplink: UplinkState?, release: ReleaseName?,
+        refusal: String?,
         clock: ClockQuality
     ) async throws -> DeviceDocument {
         let counts = try await store.counts()
         var sensors: [DeviceDocument.Sensor] = []
         for status in statuses { sensors.append(try await sensor(status, among: statuses, settings.surfaces, store)) }
         var view = DeviceDocument(
-            id: settings.device, condition: condition(uplink, clock), lastSeenAt: statuses.compactMap { $0.newest?.takenAt }.max(),
+            id: device, condition: condition(uplink, clock), lastSeenAt: statuses.compactMap { $0.newest?.takenAt }.max(),
             backlog: counts.backlog, clock: clock, release: release, refusal: refusal, sensors: sensors, scores: try await store.liveScores())
         view.alerts = try await store.alerts()
         view.thresholds = settings.rules.compactMap(\.humidityThreshold)

@@ -46,13 +46,14 @@ package struct EdgeDaemon {
         let newest = NewestForecasts()
         let held = HeldReadings()
         let recent = NewestReadings()
+        let identity = DeviceIdentity(settings.device)
         let uplink = UplinkStatus(last: settings.cloud == nil ? nil : try? await store.counts().uplink)
         var http = HTTPClient.Settings(userAgent: "vaho-edge/\(EdgeVersion.text)")
         http.certificateAuthorities = settings.certificateAuthorities
         var targets: [AlarmDelivery.Target] = []
         if let command = settings.alarmCommand { targets.append(.command(command)) }
         if let webhook = settings.alarmWebhook { targets.append(.webhook(webhook, HTTPClient(settings: http))) }
-        let alarms = targets.map { AlarmDelivery($0, device: settings.device, store: store, log: log.component("alarm")) }
+        let alarms = targets.map { AlarmDelivery($0, device: identity, store: store, log: log.component("alarm")) }
         let rules = RuleWatch(
             rules: settings.rules, sensors: settings.sensors.map(\.name), surfaces: settings.surfaces, store: store, deliveries: alarms,
             log: log.component("rules"))
@@ -94,17 +95,15 @@ package struct EdgeDaemon {
         if let endpoint = settings.listen {
             services.append(
                 LocalAPI(
-                    settings: settings, endpoint: endpoint, store: store, forecasting: forecasts, newest: newest, recent: recent, uplink: uplink,
+                    settings: settings, identity: identity, endpoint: endpoint, store: store, forecasting: forecasts, newest: newest, recent: recent,
+                    uplink: uplink,
                     intake: intake, clock: clock, log: log.component("api")))
         }
-        if let cloud = settings.cloud {
+        if settings.cloud != nil || settings.followsEnrolment {
             services.append(
-                Uplink(
-                    device: settings.device, url: cloud.url, token: DeviceToken(cloud.token, path: cloud.tokenFile), period: cloud.syncPeriod,
-                    firstBackoff: cloud.firstBackoff,
-                    client: HTTPClient(settings: http),
-                    store: store, intake: intake, clock: clock, status: uplink, recent: recent,
-                    thresholds: settings.rules.compactMap(\.humidityThreshold), samplePeriod: settings.samplePeriod, log: log.component("uplink")))
+                CloudLink(
+                    settings: settings, identity: identity, store: store, intake: intake, clock: clock, status: uplink, recent: recent,
+                    log: log.component("uplink")))
         }
         services.append(
             ServiceManager(

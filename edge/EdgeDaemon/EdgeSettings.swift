@@ -15,6 +15,11 @@ package struct EdgeSettings: Sendable {
     package var samplePeriod: Duration
     package var commitPeriod: Duration
     package var cloud: Cloud?
+    /// Whether cloud, token and name come from an enrolment where there is one, also from one that comes while the daemon runs.
+    package var followsEnrolment = false
+    package var isDeviceNamed: Bool  // by the configuration: then an enrolment does not name it
+    package var syncPeriod: Duration
+    package var firstBackoff: Duration
     package var releaseKeyFile: String?
     package var pretrainedFile: String?  // the shipped release, where it is not beside the program
     package var listen: Endpoint?
@@ -48,8 +53,14 @@ package struct EdgeSettings: Sendable {
         package let url: String
         package let token: String
         package let tokenFile: String
-        package let syncPeriod: Duration
-        package let firstBackoff: Duration
+
+        /// - Throws: what is wrong with the token's file.
+        init(url: String, tokenFile: String) throws {
+            self.url = url
+            self.tokenFile = tokenFile
+            token = try Files.readTrimmed(tokenFile)
+            guard !token.isEmpty, token.utf8.allSatisfy({ $0 > 32 && $0 < 127 }) else { throw EnrolmentFault("expected one token on one line") }
+        }
     }
 
     package static let defaultStateFolder = "/var/lib/vaho"
@@ -59,6 +70,7 @@ package struct EdgeSettings: Sendable {
     package init(_ settings: inout Settings, sensorsNeeded: Bool) throws {
         stateFolder = settings.text("VAHO_STATE_DIR", default: EdgeSettings.defaultStateFolder)
         sysfs = settings.text("VAHO_SYSFS_ROOT", default: "/sys")
+        isDeviceNamed = settings.optional("VAHO_DEVICE_ID") != nil
         let name = settings.text("VAHO_DEVICE_ID", default: EdgeSettings.hostName())
         let valid = DeviceID(name)
         if valid == nil { settings.problem("VAHO_DEVICE_ID=\(name): expected \(DeviceID.rule)") }
@@ -92,6 +104,8 @@ package struct EdgeSettings: Sendable {
         certificateAuthorities = settings.optional("VAHO_CA_FILE")
         sensors = EdgeSettings.sensors(&settings, sensorsNeeded: sensorsNeeded)
         rules = EdgeSettings.rules(&settings, of: sensors)
+        syncPeriod = .seconds(settings.integer("VAHO_SYNC_PERIOD_SECONDS", default: 300, in: 1...86_400))
+        firstBackoff = .seconds(settings.integer("VAHO_BACKOFF_SECONDS", default: 5, in: 1...900))
         cloud = EdgeSettings.cloud(&settings, isPlainAllowed: isPlainAllowed)
         try settings.finish(ignoring: .cloud)
         guard let valid else { throw WrongUse("VAHO_DEVICE_ID=\(name): expected \(DeviceID.rule)") }
@@ -164,8 +178,6 @@ package struct EdgeSettings: Sendable {
 
     private static func cloud(_ settings: inout Settings, isPlainAllowed: Bool) -> Cloud? {
         let tokenFile = settings.optional("VAHO_TOKEN_FILE")
-        let period = settings.integer("VAHO_SYNC_PERIOD_SECONDS", default: 300, in: 1...86_400)
-        let backoff = settings.integer("VAHO_BACKOFF_SECONDS", default: 5, in: 1...900)
         guard var url = settings.optional("VAHO_CLOUD_URL") else {
             if tokenFile != nil { settings.problem("VAHO_TOKEN_FILE is set, VAHO_CLOUD_URL is not: set both, or neither to stay offline") }
             return nil
@@ -176,15 +188,7 @@ package struct EdgeSettings: Sendable {
             settings.problem("VAHO_TOKEN_FILE is missing: the file of the token that vaho-cloud device add printed")
             return nil
         }
-        do {
-            let token = try Files.readTrimmed(tokenFile)
-            if token.isEmpty || token.utf8.contains(where: { $0 <= 32 || $0 >= 127 }) {
-                settings.problem("VAHO_TOKEN_FILE=\(tokenFile): expected one token on one line")
-            }
-            return Cloud(
-                url: url, token: token, tokenFile: tokenFile, syncPeriod: .seconds(period),
-                firstBackoff: .seconds(backoff))
-        } catch {
+        do { return try Cloud(url: url, tokenFile: tokenFile) } catch {
             settings.problem("VAHO_TOKEN_FILE=\(tokenFile): \(error)")
             return nil
         }

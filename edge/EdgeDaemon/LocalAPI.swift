@@ -10,6 +10,7 @@ internal import Wire
 /// The device's own face: readings, forecasts, status, metrics and the page, with or without a network.
 struct LocalAPI: Service {
     let settings: EdgeSettings
+    let identity: DeviceIdentity
     let endpoint: Endpoint
     let store: ReadingStore
     let forecasting: ForecastService
@@ -126,7 +127,7 @@ struct LocalAPI: Service {
 
     private func document(_ statuses: [SensorStatus]) async throws -> DeviceDocument {
         try await DeviceView.document(
-            settings, store: store, statuses: statuses, uplink: uplink.current, release: intake.active.current?.name,
+            settings, named: identity.current, store: store, statuses: statuses, uplink: uplink.current, release: intake.active.current?.name,
             refusal: await intake.refusal, clock: clock.quality)
     }
 

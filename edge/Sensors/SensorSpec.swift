@@ -12,6 +12,7 @@ package enum SensorSpec: Sendable, Equatable, CustomStringConvertible {
 
     package static let kinds = [
         "iio:NAME", "hwmon:NAME", "i2c:CHIP@BUS:ADDRESS", "simulated", "simulated:room,seed=7", "simulated:outdoor", "replay:FILE.csv",
+        "command:PROGRAM",
     ]
 
     /// - Throws: `SensorError` that says what is expected.

@@ -51,7 +51,7 @@ extension Program.Command {
         guard horizon <= ForecastShape.horizon else { throw WrongUse("--horizon \(DurationText.short(horizon)): a forecast reaches 5 days (5d)") }
         let (settings, store, statuses) = try await open(arguments)
         var table = Table([
-            .text("sensor"), .text("time", shown: { String($0.dropLast(4)) + "Z" }),
+            .text("sensor"), .time("time"),
             .number("lead_time_s", heading: "lead time", shown: { DurationText.short(.seconds(Int64($0) ?? 0)) }),
             .number("p05", isDetail: true), .number("p10"), .number("p25", isDetail: true), .number("humidity_pct", heading: "median"),
             .number("p75", isDetail: true), .number("p90"), .number("p95", isDetail: true), .number("temperature_c", heading: "°C"),

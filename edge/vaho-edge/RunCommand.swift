@@ -16,11 +16,15 @@ extension EdgeSettings {
         var file = try configured(arguments)
         let folder = environment["VAHO_STATE_DIR"] ?? file["VAHO_STATE_DIR"] ?? EdgeSettings.defaultStateFolder
         let names = ["VAHO_CLOUD_URL", "VAHO_TOKEN_FILE"]
-        if names.allSatisfy({ environment[$0] == nil && file[$0] == nil }) {
+        let isDeviceNamed = environment["VAHO_DEVICE_ID"] != nil || file["VAHO_DEVICE_ID"] != nil
+        let followsEnrolment = names.allSatisfy { environment[$0] == nil && file[$0] == nil }
+        if followsEnrolment {
             file.merge(try EnrolmentFile.settings(in: folder)) { configured, _ in configured }
         }
         var settings = Settings(environment: environment, file: file)
-        return try EdgeSettings(&settings, sensorsNeeded: sensorsNeeded)
+        var read = try EdgeSettings(&settings, sensorsNeeded: sensorsNeeded)
+        (read.followsEnrolment, read.isDeviceNamed) = (followsEnrolment, isDeviceNamed)
+        return read
     }
 
     /// What enrolling needs: the state folder, certificate authorities, and what is wrong with the address.

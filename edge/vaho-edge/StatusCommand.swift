@@ -22,7 +22,7 @@ extension Program.Command {
         // What an earlier configuration left says nothing of a device that stays local.
         let uplink = settings.cloud == nil ? nil : counts.uplink
         let view = try await DeviceView.document(
-            settings, store: store, statuses: statuses, uplink: uplink, release: intake.active.current?.name, refusal: nil,
+            settings, named: settings.device, store: store, statuses: statuses, uplink: uplink, release: intake.active.current?.name, refusal: nil,
             clock: LabelClock.live().quality)
         if format == .json {
             let bytes = DeviceView.json(view, counts: counts, uplink: uplink, holes: try await store.holes(limit: 20), now: LabelClock.wallClock)
@@ -50,7 +50,7 @@ extension Program.Command {
 
     private static func sensorTable(_ view: DeviceDocument) -> Table {
         var table = Table([
-            .text("sensor"), .text("kind", isDetail: true), .text("state"), .text("last"), .number("humidity_pct", heading: "RH %"),
+            .text("sensor"), .text("kind", isDetail: true), .text("state"), .time("last"), .number("humidity_pct", heading: "RH %"),
             .number("temperature_c", heading: "°C"), .number("dew_point_c", heading: "dew °C"), .number("g_m3", heading: "g/m³"),
             .number("hpa", isDetail: true), .number("wall_pct", heading: "wall %"), .number("mould_index", heading: "mould"),
         ])

@@ -25,7 +25,7 @@ struct Refused: Error {
         detail =
             switch response.status {
             case 401: "the token is not known: is VAHO_TOKEN_FILE that of this device? \(words)"
-            case 403: "this device has been revoked: readings are kept and forecast on; vaho-cloud device add makes a new token. \(words)"
+            case 403: "this device may not send: readings are kept and forecast on. \(words)"
             default: words
             }
         retryAfter = response.headers["retry-after"].flatMap { Int64($0) }.map { .seconds(min(86_400, max(0, $0))) }

@@ -20,7 +20,7 @@ actor AlarmDelivery: Service {
     private struct Refused: Error, CustomStringConvertible { let description: String }
 
     nonisolated let target: Target
-    private let device: DeviceID
+    private let device: DeviceIdentity
     private let store: ReadingStore
     private let firstPause: Duration
     private let log: Log
@@ -32,7 +32,7 @@ actor AlarmDelivery: Service {
     private static let longestPause: Duration = .seconds(900)
     private static let unstoredLimit = 100
 
-    init(_ target: Target, device: DeviceID, store: ReadingStore, firstPause: Duration = .seconds(5), log: Log) {
+    init(_ target: Target, device: DeviceIdentity, store: ReadingStore, firstPause: Duration = .seconds(5), log: Log) {
         self.target = target
         self.device = device
         self.store = store
@@ -91,7 +91,8 @@ actor AlarmDelivery: Service {
             guard code == 0 else { throw Refused(description: "the command ended with code \(code)") }
         case .webhook(let url, let client):
             let response = try await client.send(
-                HTTPClient.Request(method: "POST", url: url, headers: [("Content-Type", "application/json")], body: alarm.json(device: device)))
+                HTTPClient.Request(
+                    method: "POST", url: url, headers: [("Content-Type", "application/json")], body: alarm.json(device: device.current)))
             guard (200..<300).contains(response.status) else { throw Refused(description: "the webhook answered \(response.status)") }
         }
     }

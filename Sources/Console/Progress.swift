@@ -1,0 +1,33 @@
+internal import Runtime
+internal import Synchronization
+
+/// Says on standard error how far long work is: on a terminal one line that changes, elsewhere a line a stage.
+package final class Progress: Sendable {
+    private let last = Mutex<(stage: String, isOpen: Bool)>(("", false))
+
+    package init() {}
+
+    /// - Parameters:
+    ///   - text: a few words, without a line's end.
+    ///   - stage: what they are about: elsewhere than on a terminal only the first text of a stage is written.
+    package func tell(_ text: String, stage: String) {
+        last.withLock { last in
+            let isNew = stage != last.stage
+            if StandardError.isTerminal {
+                StandardError.write("\r\(text)\u{1B}[K")
+                last = (stage, true)
+            } else if isNew {
+                StandardError.write(text + "\n")
+                last = (stage, false)
+            }
+        }
+    }
+
+    /// Clears the line.
+    package func end() {
+        last.withLock { last in
+            if last.isOpen { StandardError.write("\r\u{1B}[K") }
+            last = ("", false)
+        }
+    }
+}

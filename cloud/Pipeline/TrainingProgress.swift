@@ -1,0 +1,22 @@
+/// How far a training run is.
+package enum TrainingProgress: Sendable {
+    case reading(Int, of: Int)  // series
+    case fitting(Int, of: Int, loss: Double)  // passes over the rows
+    case comparing(Int, of: Int)  // series
+
+    package var stage: String {
+        switch self {
+        case .reading: "reading"
+        case .fitting: "fitting"
+        case .comparing: "comparing"
+        }
+    }
+
+    package var words: String {
+        switch self {
+        case .reading(let count, let all): "reading series \(count) of \(all)"
+        case .fitting(let count, let all, let loss): "fitting, pass \(count) of \(all): mean loss \(Double(Int(loss * 1_000)) / 1_000)"
+        case .comparing(let count, let all): "comparing with the champion, series \(count) of \(all)"
+        }
+    }
+}

@@ -1,0 +1,63 @@
+internal import Console
+internal import HTTPClient
+internal import Measures
+internal import Runtime
+
+/// Runs the uplink to the cloud that the settings or an enrolment name. An enrolment while the daemon runs is taken up without a restart.
+struct CloudLink: Service {
+    let settings: EdgeSettings
+    let identity: DeviceIdentity
+    let store: ReadingStore
+    let intake: ModelIntake
+    let clock: LabelClock
+    let status: UplinkStatus
+    let recent: NewestReadings
+    let log: Log
+
+    private static let look: Duration = .seconds(2)
+    private var file: String { EnrolmentFile.path(in: settings.stateFolder) }
+
+    func run() async throws {
+        var uplink = settings.cloud.map { self.uplink(to: $0, authorities: settings.certificateAuthorities) }
+        while true {
+            let stamp = settings.followsEnrolment ? Files.stamp(file) : nil
+            try await run(uplink, until: stamp)
+            do {
+                uplink = try enrolled()
+                log(.info, "enrolment taken up", ["device": identity.current])
+            } catch { log(.error, "enrolment not taken up", ["file": file, "error": "\(error)"]) }
+        }
+    }
+
+    /// Returns when the enrolment's file is another one.
+    private func run(_ uplink: Uplink?, until stamp: String?) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            if let uplink { group.addTask { try await uplink.run() } }
+            group.addTask {
+                while !settings.followsEnrolment || Files.stamp(file) == stamp || !Files.exists(file) { try await Task.sleep(for: CloudLink.look) }
+            }
+            try await group.next()
+            group.cancelAll()
+            while let result = await group.nextResult() { if case .failure(let error) = result, !(error is CancellationError) { throw error } }
+        }
+    }
+
+    private func enrolled() throws -> Uplink? {
+        let found = try EnrolmentFile.settings(in: settings.stateFolder)
+        guard let url = found["VAHO_CLOUD_URL"], let tokenFile = found["VAHO_TOKEN_FILE"] else {
+            throw EnrolmentFault("VAHO_CLOUD_URL or VAHO_TOKEN_FILE is missing")
+        }
+        if !settings.isDeviceNamed, let name = found["VAHO_DEVICE_ID"].flatMap(DeviceID.init) { identity.set(name) }
+        let cloud = try EdgeSettings.Cloud(url: url, tokenFile: tokenFile)
+        return uplink(to: cloud, authorities: settings.certificateAuthorities ?? found["VAHO_CA_FILE"])
+    }
+
+    private func uplink(to cloud: EdgeSettings.Cloud, authorities: String?) -> Uplink {
+        var http = HTTPClient.Settings(userAgent: "vaho-edge/\(EdgeVersion.text)")
+        http.certificateAuthorities = authorities
+        return Uplink(
+            device: identity.current, url: cloud.url, token: DeviceToken(cloud.token, path: cloud.tokenFile), period: settings.syncPeriod,
+            firstBackoff: settings.firstBackoff, client: HTTPClient(settings: http), store: store, intake: intake, clock: clock, status: status,
+            recent: recent, thresholds: settings.rules.compactMap(\.humidityThreshold), samplePeriod: settings.samplePeriod, log: log)
+    }
+}
