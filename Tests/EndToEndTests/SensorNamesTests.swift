@@ -117,7 +117,7 @@ import Testing
     @Test(arguments: [
         (["rename", "air", "hall"], "first give the sensor its new name in the configuration: VAHO_SENSOR_HALL"),
         (["rename", "air", "air"], "is what it is called already"), (["rename", "a ir", "crypt"], "is no sensor's name"),
-        (["rename", "air"], "a word is missing"), (["replace", "hall"], "there is no sensor «hall» in the configuration: there are crypt"),
+        (["rename", "air"], "NEW is missing"), (["replace", "hall"], "there is no sensor «hall» in the configuration: there are crypt"),
         (["replace", "crypt", "--serial", "A B"], "without blanks"),
         (["replace", "crypt", "--since", "2199-01-01T00:00:00Z"], "expected a time in the past"),
     ])

@@ -158,7 +158,7 @@ import Testing
         #expect(counts["devices"]?["ok"] == 1)
         let list = try cloud.run("device", "list").output
         #expect(
-            list.split(separator: "\n").dropFirst().map { $0.split(separator: " ").prefix(2).joined(separator: " ") } == [
+            list.split(separator: "\n").dropFirst().prefix(3).map { $0.split(separator: " ").prefix(2).joined(separator: " ") } == [
                 "beta refused", "gamma silent", "alpha ok",
             ])
 
