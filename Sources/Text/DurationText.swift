@@ -12,9 +12,10 @@ package enum DurationText {
         }
     }
 
-    /// `30 min`, `2 h`, `1.5 h`, `2 d` for whole days from two on.
+    /// `20 s`, `30 min`, `2 h`, `1.5 h`, `2 d` for whole days from two on.
     package static func short(_ duration: Duration) -> String {
         let seconds = duration.components.seconds
+        if seconds < 60 { return "\(seconds) s" }
         if seconds < 3_600 { return "\(seconds / 60) min" }
         if seconds >= 172_800, seconds % 86_400 == 0 { return "\(seconds / 86_400) d" }
         return seconds % 3_600 == 0 ? "\(seconds / 3_600) h" : "\(seconds / 3_600).\(seconds % 3_600 * 10 / 3_600) h"

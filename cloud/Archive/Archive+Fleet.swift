@@ -131,7 +131,9 @@ extension Archive {
             condition = SensorCondition(.failing, since: sensor.lastAt, detail: "its newest readings are impossible for air: not used")
         }
         // A recording has times of its own.
-        if sensor.kind != "replay" { condition = condition.aged(newestAt: sensor.lastAt, now: now, spacing: sensor.grid.step) }
+        if sensor.kind != "replay" {
+            condition = condition.aged(newestAt: [sensor.lastAt, reported?.newestAt].compactMap(\.self).max(), now: now, spacing: sensor.grid.step)
+        }
         return SensorView(
             sensor: sensor, last: last,
             pressurePa: bin.pressureCount > 0 ? Int32(clamping: Bin.mean(bin.pressureSumPa, bin.pressureCount)) : nil,

@@ -169,10 +169,10 @@ actor ForecastService: Service {
             let arrivals = await inbox.takeAll()
             for arrival in arrivals { take(arrival) }
             if arrivals.isEmpty { break }  // closed and drained
-            if pause == .zero {
-                try? await Task.sleep(until: nextCommit)  // cancelled: take what is left, then end
-                await commit()
-            }
+            guard pause == .zero else { continue }
+            // A recording is read faster than a disk writes: its rows wait where their number has a limit.
+            if waiting.readings >= ForecastService.page { try? await Task.sleep(until: nextCommit) }
+            if .now >= nextCommit { await commit() }
         }
         while isCommitting { await withCheckedContinuation { waiters.append($0) } }
         await commit()
@@ -249,7 +249,7 @@ actor ForecastService: Service {
 
     private func commit() async {
         guard !isCommitting else { return }
-        for arrival in inbox.takePresent() { take(arrival) }  // what came while this was waited for shares it
+        for arrival in inbox.takePresent() { take(arrival) }  // readings that arrive before a commit are part of it
         guard !waiting.isEmpty else { return }
         isCommitting = true
         defer { isCommitting = false }

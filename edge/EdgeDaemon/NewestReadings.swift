@@ -16,15 +16,17 @@ package final class NewestReadings: Sendable {
     package init() {}
 
     /// - Parameters:
-    ///   - said: the reading as it is stored.
-    ///   - corrected: the same, calibrated.
-    func put(_ said: Reading, corrected: Reading, of sensor: SensorName) {
-        let isGood = if case .passed = QualityControl.judge(corrected) { true } else { false }
+    ///   - said: the reading as it is stored; one that is older than the newest is left out.
+    ///   - corrected: the same, calibrated, where calibrations are known.
+    func put(_ said: Reading, corrected: Reading? = nil, of sensor: SensorName) {
+        let isGood = if case .passed = QualityControl.judge(corrected ?? said) { true } else { false }
         entries.withLock { entries in
             var entry = entries[sensor] ?? Entry()
-            entry.previousAt = entry.newest?.takenAt
-            entry.newest = said
-            if isGood { entry.good = said }
+            if entry.newest.map({ $0.takenAt < said.takenAt }) ?? true {
+                entry.previousAt = entry.newest?.takenAt
+                entry.newest = said
+            }
+            if isGood, entry.good.map({ $0.takenAt < said.takenAt }) ?? true { entry.good = said }
             entries[sensor] = entry
         }
     }

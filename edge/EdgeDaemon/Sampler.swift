@@ -123,7 +123,10 @@ struct Sampler: Service {
         if state.remarks.begins(sample.remark != nil) {
             log(.warning, "temperature or pressure left out, humidity kept", ["sensor": name, "left_out": sample.remark ?? ""])
         }
-        for decided in state.spikes.take(reading) { await put(.reading(ReadingStore.Taken(sensor: name, reading: decided))) }
+        for decided in state.spikes.take(reading) {
+            recent.put(decided, of: name)  // before its commit, which may be half a minute away
+            await put(.reading(ReadingStore.Taken(sensor: name, reading: decided)))
+        }
         held.set(name, isHeld: state.spikes.isHolding)
         state.outage.lastAt = reading.takenAt
         state.lastBoottimeMs = BootTime.nowMs

@@ -97,12 +97,17 @@ function skillWords({ state, lead_time_s: lead }, shown) {
   return lead === 0 ? ["none", "no better than climatology"] : [`to ${span(lead)}`, "beyond, no better than climatology"];
 }
 
+const ago = (device, time) => {
+  const text = age(instant(device.now), time);
+  return text === "now" ? "seconds ago" : `${text} ago`;
+};
+
 /** The present value, or the last good one with its age. */
 function nowFigure(device, { last }, digits) {
   if (!last) return ["now", NONE, "no good value yet"];
   const time = instant(last.time);
   if (last.present) return ["now", percent(last.humidity_pct, digits), [celsius(last.temperature_c), when(time)].filter((text) => text !== NONE).join(" · ")];
-  return ["now", NONE, `last good value ${percent(last.humidity_pct)}, ${age(instant(device.now), time)} ago`];
+  return ["now", NONE, `last good value ${percent(last.humidity_pct)}, ${ago(device, time)}`];
 }
 
 /** The figures in words, and the same as one sentence for who cannot see the chart. */

@@ -81,6 +81,7 @@ extension ReadingStore {
         } else {
             spells[id] = nil
         }
+        if condition.state == .failing, let lastGood = good?.takenAt { condition.since = lastGood }
         // What the sampler says of the sensor now; in a store that is only looked into, what it said last.
         let failure = recent == nil && stored.state == .failing ? stored : recent?.failure
         if let failure { condition = failure }
