@@ -12,7 +12,7 @@ import urllib.request
 
 
 class Browser:
-    def __init__(self, width, height, dark=False):
+    def __init__(self, width, height, dark=False, phone=False):
         self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True)
         port = None
         for line in self.driver.stdout:
@@ -24,6 +24,8 @@ class Browser:
         if dark:
             arguments.append("--force-dark-mode")
         options = {"args": arguments}
+        if phone:  # a window cannot be as narrow as a phone
+            options["mobileEmulation"] = {"deviceMetrics": {"width": width, "height": height, "pixelRatio": 2}}
         answer = self.call("POST", "/session", {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}}})
         self.session = "/session/" + answer["sessionId"]
 
@@ -125,7 +127,7 @@ def main():
             browser.screenshot(picture)
     finally:
         browser.close()
-    phone = Browser(500, 900)
+    phone = Browser(360, 740, phone=True)
     try:
         phone.go(cloud + "/#tower/air")
         phone.wait("a chart on a phone", "document.querySelectorAll('canvas').length > 0")

@@ -94,8 +94,12 @@ struct Sampler: Service {
     private func take(_ sample: Sample, _ state: inout SamplingState) async {
         var reading = stamped(sample)
         if sensor.identity.pace != .asked, state.bursts.isRepeat(reading) { reading.flags.insert(.cached) }
-        if let mpct = reading.humidityMpct, reading.flags.isDisjoint(with: [.impossible, .cached]) {
-            reading.flags.formUnion(state.quality.flags(of: mpct, at: reading.takenAt))
+        if reading.flags.contains(.cached) {
+            reading.flags.formUnion(state.standing)  // the last measurement once more, with what it was
+        } else if let mpct = reading.humidityMpct, !reading.flags.contains(.impossible) {
+            let found = state.quality.flags(of: mpct, at: reading.takenAt)
+            reading.flags.formUnion(found)
+            state.standing = found.intersection([.flat, .saturated])
         }
         for correction in clock.takeCorrections() { await put(.correction(correction)) }
         let isFirst = state.outage.lastAt == nil
@@ -162,6 +166,7 @@ struct Sampler: Service {
 private struct SamplingState {
     var outage: Outage
     var quality: QualityTracking
+    var standing: ReadingFlags = []  // flat or saturated, as the last measurement was
     var bursts = BurstFilter()
     var spikes = SpikeFilter()
     var impossible = Spell()

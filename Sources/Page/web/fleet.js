@@ -14,7 +14,7 @@ const rows = new Map();
 
 function fleetRow() {
   const link = element("a", {}, element("span", { class: "device" }), " ", element("span", { class: "sensor" }));
-  const cells = ["wide", "num strong", "num", "num"].map((kind) => cell("", kind));
+  const cells = ["wide", "num strong", "num roomy", "num"].map((kind) => cell("", kind));
   const state = element("span", { class: "state" });
   return { link, cells, state, row: element("tr", {}, element("th", { scope: "row" }, link), ...cells, cell(state, "status")) };
 }

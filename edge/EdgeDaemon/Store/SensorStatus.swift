@@ -97,7 +97,8 @@ extension ReadingStore {
     /// Since when the sensor's observations have been as its newest reading is: looked for once a spell.
     private func spellStart(sensor: Int64, newest: Reading, _ state: SensorState) throws -> Instant {
         if let known = spells[sensor], known.state == state { return known.since }
-        let since = try steadySince(sensor: sensor, mpct: newest.humidityMpct ?? 0) ?? newest.takenAt
+        // In a replay readings run ahead of their observations: then the spell is looked for again.
+        guard let since = try steadySince(sensor: sensor, mpct: newest.humidityMpct ?? 0) else { return newest.takenAt }
         spells[sensor] = (state, since)
         return since
     }
