@@ -1,3 +1,4 @@
+internal import Forecasting
 internal import Measures
 internal import Text
 
@@ -13,25 +14,52 @@ struct Alarm: Sendable, Equatable {
     var at: Instant
     var value: Double  // what decided
     var validAt: Instant?  // of a forecast that decided: its target
+    var expected: Expectation?  // of a threshold of humidity: what the newest forecast says of it
+
+    /// When a threshold is crossed, for how long and how probably: see `Outlook.Prospect`.
+    struct Expectation: Sendable, Equatable {
+        var from: Instant
+        var until: Instant?  // nil: for the next 24 h at least
+        var percent: Int  // at least that probable at one of its lead times
+
+        init?(_ prospect: Outlook.Prospect) {
+            guard prospect.verdict != .unlikely, let from = prospect.from else { return nil }
+            self.from = from
+            until = prospect.until
+            percent = Int(prospect.highest.probability * 100 + 1e-9)
+        }
+
+        fileprivate init?(stored fields: ArraySlice<String>) {
+            let fields = Array(fields)
+            guard fields.count == 3, let from = Int64(fields[0]), let percent = Int(fields[2]) else { return nil }
+            self.from = Instant(ms: from)
+            until = Int64(fields[1]).map(Instant.init(ms:))
+            self.percent = percent
+        }
+
+        fileprivate var stored: [String] { [String(from.ms), until.map { String($0.ms) } ?? "", String(percent)] }
+    }
 
     private static let separator = Character("\u{1F}")
 
     /// As the store keeps it.
     var stored: String {
-        [
+        let fields = [
             rule, text, sensor.name, state.rawValue, String(since.ms), String(at.ms), NumberText.fixed(value, places: 3) ?? "",
             validAt.map { String($0.ms) } ?? "",
-        ].joined(separator: String(Alarm.separator))
+        ]
+        return (fields + (expected?.stored ?? [])).joined(separator: String(Alarm.separator))
     }
 
     init?(stored: String) {
         let fields = stored.split(separator: Alarm.separator, omittingEmptySubsequences: false).map(String.init)
-        guard fields.count == 8, let sensor = SensorName(fields[2]), let state = State(rawValue: fields[3]), let since = Int64(fields[4]),
+        guard fields.count >= 8, let sensor = SensorName(fields[2]), let state = State(rawValue: fields[3]), let since = Int64(fields[4]),
             let at = Int64(fields[5]), let value = NumberText.decimal(fields[6])
         else { return nil }
         (rule, text, self.sensor, self.state, self.value) = (fields[0], fields[1], sensor, state, value)
         (self.since, self.at) = (Instant(ms: since), Instant(ms: at))
         validAt = Int64(fields[7]).map(Instant.init(ms:))
+        expected = Expectation(stored: fields[8...])
     }
 
     init(rule: Rule, sensor: SensorName, _ change: RuleState.Change, at: Instant, value: Double, validAt: Instant?) {
@@ -55,6 +83,9 @@ struct Alarm: Sendable, Equatable {
             json.field("at", RFC3339.format(ms: at.ms))
             json.field("value", value, places: 3)
             json.field("valid_at", validAt.map { RFC3339.format(ms: $0.ms) })
+            json.field("expected_from", expected.map { RFC3339.format(ms: $0.from.ms) })
+            json.field("expected_until", expected?.until.map { RFC3339.format(ms: $0.ms) })
+            json.field("probability_pct", expected?.percent)
         }
         return json.bytes
     }
@@ -65,6 +96,9 @@ struct Alarm: Sendable, Equatable {
             "VAHO_ALARM_RULE": rule, "VAHO_ALARM_TEXT": text, "VAHO_ALARM_SENSOR": sensor.name, "VAHO_ALARM_STATE": state.rawValue,
             "VAHO_ALARM_SINCE": RFC3339.format(ms: since.ms), "VAHO_ALARM_AT": RFC3339.format(ms: at.ms),
             "VAHO_ALARM_VALUE": NumberText.fixed(value, places: 3) ?? "",
+            "VAHO_ALARM_EXPECTED_FROM": expected.map { RFC3339.format(ms: $0.from.ms) } ?? "",
+            "VAHO_ALARM_EXPECTED_UNTIL": expected?.until.map { RFC3339.format(ms: $0.ms) } ?? "",
+            "VAHO_ALARM_PROBABILITY_PCT": expected.map { String($0.percent) } ?? "",
         ]
     }
 }

@@ -26,6 +26,7 @@ actor RuleWatch: Service {
     private let sensors: [SensorName]
     private let log: Log
     private var states: [Key: RuleState] = [:]
+    private var forecasts: [SensorName: QuantileForecast] = [:]  // the newest
     private var warmth: [SensorName: (celsius: Double, at: Instant)] = [:]
 
     /// - Parameter sensors: those that are configured.
@@ -113,6 +114,7 @@ actor RuleWatch: Service {
     }
 
     private func see(_ forecast: QuantileForecast, of sensor: SensorName) async {
+        forecasts[sensor] = forecast
         for rule in rules where rule.sensor ?? sensor == sensor {
             guard case .forecast(let level, let within) = rule.subject else { continue }
             var worst: (value: Double, lead: Int)?
@@ -155,7 +157,18 @@ actor RuleWatch: Service {
         guard var state = await state(of: rule, sensor) else { return }
         let change = state.see(rule.excess(value), of: rule, at: instant)
         states[Key(rule: rule.name, sensor: sensor)] = state
-        if let change { await announce(Alarm(rule: rule, sensor: sensor, change, at: instant, value: value, validAt: validAt)) }
+        guard let change else { return }
+        var alarm = Alarm(rule: rule, sensor: sensor, change, at: instant, value: value, validAt: validAt)
+        if alarm.state == .raised { alarm.expected = expectation(of: rule, sensor, at: instant) }
+        await announce(alarm)
+    }
+
+    /// What the newest forecast says of the rule's threshold.
+    private func expectation(of rule: Rule, _ sensor: SensorName, at now: Instant) -> Alarm.Expectation? {
+        guard let forecast = forecasts[sensor], let threshold = rule.humidityThreshold, forecast.isFresh(at: now, step: .seconds(3_600)) else {
+            return nil
+        }
+        return Outlook(forecast, thresholds: [threshold], of: sensor, now: now).prospects.first.flatMap(Alarm.Expectation.init)
     }
 
     private func state(of rule: Rule, _ sensor: SensorName) async -> RuleState? {
@@ -166,7 +179,11 @@ actor RuleWatch: Service {
     private func announce(_ alarm: Alarm) async {
         log(
             alarm.state == .raised ? .warning : .info, alarm.state == .raised ? "alarm raised" : "alarm ended",
-            ["rule": alarm.rule, "sensor": alarm.sensor, "value": alarm.environment["VAHO_ALARM_VALUE"] ?? "", "text": alarm.text])
+            [
+                "rule": alarm.rule, "sensor": alarm.sensor, "value": alarm.environment["VAHO_ALARM_VALUE"] ?? "", "text": alarm.text,
+                "expected_until": alarm.environment["VAHO_ALARM_EXPECTED_UNTIL"] ?? "",
+                "probability_pct": alarm.environment["VAHO_ALARM_PROBABILITY_PCT"] ?? "",
+            ])
         do {
             try await store.keep(alarm, targets: deliveries.map(\.target.name))
             for delivery in deliveries { await delivery.wake() }
