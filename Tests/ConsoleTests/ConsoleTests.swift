@@ -22,6 +22,16 @@ import Testing
         #expect(error?.description.contains(message) == true)
     }
 
+    @Test(arguments: [
+        ("NAME [--out FOLDER]", 0, "NAME is missing"), ("OLD NEW", 1, "NEW is missing"), ("URL CODE [--config FILE]", 1, "CODE is missing"),
+        ("SENSOR [--two-point A:B | --gain F] | SENSOR --undo", 0, "SENSOR is missing"),
+    ])
+    func `a missing word is named`(usage: String, given: Int, message: String) {
+        let words = ["a", "b", "c"].prefix(given)
+        let error = #expect(throws: WrongUse.self) { try Arguments(Array(words)[...], options: options, positional: 2...2, usage: usage) }
+        #expect(error?.description.hasPrefix(message) == true, "\(error?.description ?? "")")
+    }
+
     @Test func `a duration and a number have to be right`() throws {
         let arguments = try Arguments(["--horizon", "soon"], options: options, positional: 0...0)
         #expect(throws: WrongUse.self) { try arguments.duration("horizon") }
@@ -39,6 +49,23 @@ import Testing
         #expect(await program.run(["stop"]) == 2)
         #expect(await program.run([]) == 2)
     }
+
+    @Test(
+        .timeLimit(.minutes(1)),
+        arguments: [
+            ("device add -h", 0), ("device add --help", 0), ("device -h", 0), ("device help", 0), ("device", 2), ("go -h", 0), ("go -- -h", 2),
+            ("device ad", 2),
+        ] as [(String, Int32)])
+    func `help is there after every command and group`(line: String, code: Int32) async {
+        struct Ran: Error {}
+        let program = Program(
+            name: "p", version: "1", summary: "",
+            commands: [
+                Program.Command("go", "") { _ in throw Ran() }, Program.Command("device add", "make one") { _ in throw Ran() },
+                Program.Command("device list", "list them") { _ in throw Ran() },
+            ])
+        #expect(await program.run(line.split(separator: " ").map(String.init)) == code)
+    }
 }
 
 @Suite struct SettingsTests {
@@ -52,6 +79,23 @@ import Testing
         #expect(text.contains("VAHO_A=lots: expected a whole number from 1 to 10"))
         #expect(text.contains("VAHO_LISTEN=here"))
         #expect(text.contains("VAHO_LISTNE is not a setting: did you mean VAHO_LISTEN?"))
+    }
+
+    @Test func `settings of the other program are ignored, a mistyped name is not`() throws {
+        let both = [
+            "VAHO_STORE": "sqlite:/a", "VAHO_SILENT_AFTER_SECONDS": "9", "VAHO_SENSOR_AIR": "simulated", "VAHO_RULE_DAMP": "x",
+            "VAHO_CLOUD_URL": "https://a",
+        ]
+        var cloud = Settings(environment: both)
+        for key in ["VAHO_STORE", "VAHO_SILENT_AFTER_SECONDS"] { _ = cloud.optional(key) }
+        try cloud.finish(ignoring: .edge)
+        var edge = Settings(environment: both)
+        _ = edge.group("VAHO_SENSOR_")
+        _ = edge.group("VAHO_RULE_")
+        _ = edge.optional("VAHO_CLOUD_URL")
+        try edge.finish(ignoring: .cloud)
+        var mistyped = Settings(environment: ["VAHO_STOER": "sqlite:/a"])
+        #expect(throws: WrongUse.self) { try mistyped.finish(ignoring: .edge) }
     }
 
     @Test func `the environment wins over the file, quotes and comments are understood`() throws {
@@ -80,6 +124,26 @@ import Testing
     @Test func `columns line up, numbers to the right`() {
         #expect(table.text(width: 80) == "sensor      humidity_pct\ncellar              45.1\nroof, west\n")
     }
+    @Test func `a table that is too wide leaves details out, then wraps text, then gives each cell a line`() {
+        var table = Table([.text("name"), .number("size", isDetail: true), .text("detail")])
+        table.row(["cellar", "12", "a sensor that has been failing since yesterday"])
+        #expect(table.text(width: 80).hasPrefix("name    size  detail\ncellar    12  a sensor"))
+        let narrow = table.text(width: 40)
+        #expect(narrow.hasPrefix("name    detail\ncellar  a sensor that has been failing\n        since yesterday\n"))
+        #expect(narrow.contains("(no room for size: --format csv or json") && !narrow.contains("12"))
+        #expect(narrow.split(separator: "\n").allSatisfy { $0.count <= 40 })
+        let blocks = table.text(width: 20)
+        #expect(blocks.hasPrefix("name    cellar\nsize    12\ndetail  a sensor"))
+        #expect(table.csv.contains("cellar,12,a sensor"))
+    }
+
+    @Test func `empty cells are null in JSON, and an instant is shown to the minute`() {
+        var table = Table([.text("state"), .time("since")])
+        table.row(["", "2026-11-28T19:22:47.701Z"])
+        #expect(table.json == "[{\"state\":null,\"since\":\"2026-11-28T19:22:47.701Z\"}]\n")
+        #expect(table.text(width: 80) == "state  since\n       2026-11-28 19:22Z\n")
+    }
+
     @Test func `the same as CSV and as JSON`() {
         #expect(table.csv == "sensor,humidity_pct\ncellar,45.1\n\"roof, west\",\n")
         #expect(table.json == "[{\"sensor\":\"cellar\",\"humidity_pct\":45.1},{\"sensor\":\"roof, west\",\"humidity_pct\":null}]\n")

@@ -130,6 +130,11 @@ import Wire
         #expect(raised.first?.valueMilli == 71_000)
         let untold = try #require(try await store.untoldAlarms("command").first)
         #expect(untold.alarm.validAt == origin + .seconds(86_400) && untold.alarm.at == origin)
+        // 71 % at the median: the quantiles 70 and 72.5 % at .4 and .6 lie around the threshold.
+        #expect(untold.alarm.expected?.from == origin + .seconds(86_400) && untold.alarm.expected?.until == nil)
+        #expect(untold.alarm.expected?.percent == 60)
+        let json = String(decoding: untold.alarm.json(device: try #require(DeviceID("d"))), as: UTF8.self)
+        #expect(json.contains("\"probability_pct\":60") && json.contains("\"expected_until\":null"))
     }
 
     /// Ten-minute observations below and then above 65 %, the last five hours before the restart.

@@ -200,6 +200,13 @@ import Testing
             "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", certificate, "-days", "2",
             "-subj", "/CN=vaho", "-addext", "subjectAltName=IP:127.0.0.1")
         try await cloud.start(["VAHO_TLS_CERT_FILE": certificate, "VAHO_TLS_KEY_FILE": key])
+        // TLS 1.2 and newer only; the client's own level must let it try what the server refuses.
+        for (version, isTaken) in [("-tls1", false), ("-tls1_1", false), ("-tls1_2", true), ("-tls1_3", true)] {
+            let tried = try RunningProgram.run(
+                program: "/bin/sh",
+                ["-c", "openssl s_client \(version) -cipher ALL:@SECLEVEL=0 -connect 127.0.0.1:\(cloud.port) </dev/null"], environment: [:])
+            #expect(tried.output.contains("BEGIN CERTIFICATE") == isTaken, "\(version)")
+        }
         _ = try cloud.add("vault")
         var environment = cloud.edgeEnvironment("vault")
         environment["VAHO_SENSOR_AIR"] = "simulated"
