@@ -8,12 +8,14 @@ build=(--scratch-path .build-test --explicit-target-dependency-import-check erro
 
 heading "packages"
 deploy/install-deps.sh --build --test
+Tests/promtool.sh "$PWD/.build-test/tools"
+export PATH=$PWD/.build-test/tools:$PATH
 
 heading "format"
 swift format lint --strict --recursive --parallel Package.swift Sources edge cloud Tests Benchmarks
 
 heading "shell scripts"
-shellcheck -S warning deploy/*.sh Tests/*.sh Benchmarks/*.sh .ci/run
+shellcheck -S warning deploy/*.sh Tests/*.sh Tests/browser/*.sh Benchmarks/*.sh .ci/run
 
 heading "build"
 swift build "${build[@]}" --build-tests
@@ -42,6 +44,9 @@ deploy/demo.sh --check --stay-offline --binaries "$bin"
 
 heading "the page in a browser"
 Tests/browser/run.sh "$bin"
+
+heading "every state of sensors and devices in a browser"
+Tests/browser/states.sh "$bin"
 
 heading "faults: killed, cut off, full, flipped, jumping clocks, power cuts"
 Tests/faults.sh --seed 1 --minutes 2 --binaries "$bin"
