@@ -17,7 +17,7 @@ package struct Arguments: Sendable {
         }
     }
 
-    /// The first word that a usage names and that has not come.
+    /// The first positional word of the usage that the user did not give.
     private static func missing(_ usage: String, after count: Int) -> String {
         var depth = 0
         let outside = usage.filter { letter in
@@ -62,7 +62,7 @@ package struct Arguments: Sendable {
             throw WrongUse(
                 positional.count > allowed.upperBound
                     ? "«\(positional[allowed.upperBound])» is one word too many"
-                    : "\(Arguments.missing(usage, after: positional.count)) is missing: \(usage)")
+                    : "\(Arguments.missing(usage, after: positional.count)) is missing; usage: \(usage)")
         }
     }
 

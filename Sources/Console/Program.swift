@@ -80,16 +80,17 @@ package struct Program: Sendable {
         }
     }
 
-    /// Answers the first word of commands of two, where the second one is missing or asks for help.
+    /// Handles «device» and «device --help», where the subcommand is missing.
+    /// - Returns: the exit code; `nil` if `first` is no group of commands.
     private func group(_ first: String, asked second: String?) -> Int32? {
         let members = commands.filter { $0.name.hasPrefix(first + " ") }
         guard !members.isEmpty, second == nil || ["--help", "-h", "help"].contains(second) else { return nil }
         let words = WordList.text(members.map { String($0.name.dropFirst(first.count + 1)) })
         guard second != nil else {
-            StandardError.write("\(name) \(first): a word is missing: \(words)\n")
+            StandardError.write("\(name) \(first): a subcommand is missing: \(words)\n")
             return 2
         }
-        var text = "usage: \(name) \(first) WORD [OPTION…]\n\n"
+        var text = "usage: \(name) \(first) COMMAND [OPTION…]\n\n"
         let width = members.map { $0.name.count }.max() ?? 0
         for member in members { text += Paragraph.text(member.summary, label: "  \(member.name)", indent: width + 4, width: StandardOutput.width) }
         StandardOutput.write(text)

@@ -1,4 +1,5 @@
-/// The names of a program's settings, as the other program must know them: both may find them in one environment.
+/// Setting names of the edge only and of the cloud only. Each program ignores the other's, because both may share one environment. Settings
+/// that both have are not listed.
 package enum ProgramSettings: Sendable {
     case edge, cloud
 

@@ -1,7 +1,7 @@
 internal import Runtime
 internal import Synchronization
 
-/// Says on standard error how far long work is: on a terminal one line that changes, elsewhere a line a stage.
+/// Shows the progress of long work on standard error: one updating line on a terminal, else one line per stage.
 package final class Progress: Sendable {
     private let last = Mutex<(stage: String, isOpen: Bool)>(("", false))
 
@@ -9,7 +9,7 @@ package final class Progress: Sendable {
 
     /// - Parameters:
     ///   - text: a few words, without a line's end.
-    ///   - stage: what they are about: elsewhere than on a terminal only the first text of a stage is written.
+    ///   - stage: without a terminal, only the first text of each stage is written.
     package func tell(_ text: String, stage: String) {
         last.withLock { last in
             let isNew = stage != last.stage

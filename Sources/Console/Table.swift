@@ -8,7 +8,7 @@ package enum OutputFormat: String, CaseIterable, Sendable {
     package static let option = Arguments.Option("format", value: "FORMAT", "table (default), json or csv")
 }
 
-/// Rows for people: columns aligned, numbers to the right, within the terminal's width; or the same rows whole as CSV or JSON.
+/// A table for people, fitted to the terminal's width, or all columns as CSV or JSON.
 package struct Table {
     package struct Column {
         let title: String
@@ -19,7 +19,7 @@ package struct Table {
 
         /// - Parameters:
         ///   - isDetail: whether a table leaves the column out where its lines would be too long.
-        ///   - shown: a cell as a table shows it.
+        ///   - shown: formats a cell for the table; CSV and JSON keep the raw cell.
         package static func text(
             _ title: String, heading: String? = nil, isDetail: Bool = false, shown: @escaping @Sendable (String) -> String = { $0 }
         ) -> Column {

@@ -19,8 +19,9 @@ package struct HumidityThreshold: Sendable, Hashable {
 
 /// How probable it is, by a forecast's quantiles, that a value lies beyond a threshold.
 package struct Exceedance: Sendable, Hashable {
-    /// 0 to 1: linear between the quantiles beside the threshold. Beyond the outermost quantile nothing is known but that it is beyond it:
-    /// then this is that quantile's level, and `bound` tells on which side the truth lies.
+    /// The probability, 0 to 1, interpolated linearly between the two quantiles around the threshold. If the threshold lies outside all
+    /// quantiles, this is the lowest or highest probability that the quantiles can show, and `bound` says whether the real one is at least or
+    /// at most this.
     package let probability: Double
     package let bound: Bound
 
@@ -45,7 +46,7 @@ package struct Exceedance: Sendable, Hashable {
             }
     }
 
-    /// The probability of a value below `percent`; `isStrict`: and not at it. Where quantiles coincide the side that claims less is taken.
+    /// The probability of a value below `percent`; `isStrict`: and not at it. Where quantiles coincide, the lower claim is taken.
     private static func distribution(_ percent: Double, _ values: [Double], _ levels: [Double], isStrict: Bool) -> (probability: Double, bound: Bound)
     {
         let last = values.count - 1

@@ -1,15 +1,15 @@
 package import Measures
 
-/// Whether somebody must act within the next day: what the forecast's quantiles say of thresholds, and no more.
+/// For each threshold: whether, when and how probably the forecast crosses it within the next 24 h.
 package struct Outlook: Sendable, Equatable {
     package static let window: Duration = .seconds(24 * 3_600)
 
-    /// How a threshold fares within the window.
+    /// One threshold's forecast within the window.
     package struct Prospect: Sendable, Equatable {
         package enum Verdict: Sendable, Equatable {
-            case likely  // at some lead time with a probability of at least one half
-            case possible  // with at least the outermost quantile's
-            case unlikely  // at no lead time with more than that
+            case likely  // at least 0.5 at some lead time
+            case possible  // at least 0.05 (the outermost quantile) at some lead time
+            case unlikely  // below 0.05 at every lead time
         }
 
         package let threshold: HumidityThreshold
@@ -20,12 +20,12 @@ package struct Outlook: Sendable, Equatable {
         package let from: Instant?
         /// The first lead time after that spell; `nil` where the spell lasts to the end of the window, or there is none.
         package let until: Instant?
-        /// The highest at a lead time of the spell: beyond the threshold at some time in it is at least as probable as this.
+        /// The highest probability at one lead time of the spell; if unlikely, at any lead time of the window.
         package let highest: Exceedance
     }
 
     package let now: Instant
-    package let prospects: [Prospect]  // likely ones first, then by their beginning
+    package let prospects: [Prospect]  // sorted by verdict (likely first), then by `from`
     private let leads: [(at: Instant, low: Double, high: Double)]
 
     /// - Parameter forecast: made of observations up to about `now`.
@@ -41,8 +41,8 @@ package struct Outlook: Sendable, Equatable {
                 forecast.humidity(lead: lead, level: ForecastShape.highLevel)
             )
         }
-        let its = thresholds.filter { $0.sensor ?? sensor == sensor }
-        prospects = its.compactMap { Outlook.prospect($0, forecast, ahead, now) }
+        let applicable = thresholds.filter { $0.sensor ?? sensor == sensor }
+        prospects = applicable.compactMap { Outlook.prospect($0, forecast, ahead, now) }
             .sorted { ($0.verdict.rank, $0.from ?? now) < ($1.verdict.rank, $1.from ?? now) }
     }
 

@@ -1,6 +1,6 @@
-/// What a handler's answer becomes on its way: unchanged since the client last had it, or compressed (RFC 9110, sections 12.5.3 and 13).
+/// Completes a response: 304 if the client's copy is current, else gzip if the client accepts it (RFC 9110, sections 12.5.3 and 13).
 enum ContentNegotiation {
-    private static let leastCompressed = 400  // bytes: below it a packet is a packet
+    private static let leastCompressed = 400  // bytes; a smaller body fits in one packet anyway
 
     static func finished(_ response: HTTPResponse, to request: HTTPRequest) -> HTTPResponse {
         var response = response
@@ -8,7 +8,7 @@ enum ContentNegotiation {
         guard response.status == 200, ["GET", "HEAD"].contains(request.method), !response.has("Content-Encoding"), response.body.count > 0 else {
             return response
         }
-        // An answer with a tag of its own is a file that is also asked for by ranges: it stays as it is.
+        // A response with its own ETag is a file that supports range requests: do not compress it.
         guard !response.has("ETag") else { return response }
         let tag = response.body.tag
         response.headers += [("ETag", tag), ("Vary", "Accept-Encoding")]

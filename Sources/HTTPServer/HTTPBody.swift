@@ -21,11 +21,11 @@ internal import Synchronization
     }
     private let variants = Mutex(Variants())
 
-    /// A weak entity tag: bodies of one tag are the same. Made when it is first asked for.
+    /// A weak entity tag: FNV-1a hash and length, computed on first use.
     var tag: String {
         variants.withLock { variants in
             if let tag = variants.tag { return tag }
-            // FNV-1a and the length: what two answers of one address have in common by chance is nobody's attack.
+            // FNV-1a is not collision-resistant. It need not be: only this server makes the bodies at one URL.
             var hash: UInt64 = 14_695_981_039_346_656_037
             for place in 0..<count { hash = unsafe (hash ^ UInt64(memory[place])) &* 1_099_511_628_211 }
             let tag = "W/\"\(String(hash, radix: 36))-\(String(count, radix: 36))\""

@@ -21,7 +21,7 @@ package struct HostNames: Sendable {
         self.init(allowed: Set(allowed.map { $0.lowercased() }), isChecked: isLoopback || !allowed.isEmpty)
     }
 
-    /// - Parameter header: `Host`, perhaps with a port; a client that says none is no browser.
+    /// - Parameter header: the Host header, with or without port. A missing header is allowed: browsers always send one.
     package func allows(_ header: String?) -> Bool {
         guard isChecked, let header = header?.lowercased(), !header.isEmpty else { return true }
         let name = HostNames.name(header)

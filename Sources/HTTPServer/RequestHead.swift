@@ -1,4 +1,4 @@
-/// The headers of a request, and what makes it one that two programs could read differently.
+/// The headers of a request, and a check for request smuggling.
 struct RequestHead {
     private(set) var headers: [String: String] = [:]  // names in lower case
     private var doubled: String?
@@ -7,16 +7,18 @@ struct RequestHead {
     private static let single = ["content-length", "transfer-encoding", "host"]
 
     mutating func add(_ name: String, _ value: String) {
-        guard headers.count < RequestHead.limit else { return }
         let name = name.lowercased()
-        if headers.updateValue(value, forKey: name) != nil, RequestHead.single.contains(name) { doubled = name }
+        let isSingle = RequestHead.single.contains(name)
+        if isSingle, headers[name] != nil { doubled = name }
+        // Headers beyond the limit are ignored, except those that the check below needs.
+        if isSingle || headers.count < RequestHead.limit { headers[name] = value }
     }
 
-    /// Why the request cannot be taken: a proxy before this server might have seen another one in the same bytes (RFC 9112, section 6.3).
+    /// Why the request is refused; `nil` if it is unambiguous. A proxy could read the same bytes as a different request (RFC 9112, section 6.3).
     var ambiguity: String? {
-        if let doubled { return "a request has one \(doubled) header" }
+        if let doubled { return "the request has more than one \(doubled) header" }
         guard let coding = headers["transfer-encoding"] else { return nil }
-        if headers["content-length"] != nil { return "a request has a length or chunks, not both" }
-        return coding.lowercased() == "chunked" ? nil : "Transfer-Encoding: \(coding.prefix(40)) is not known here: chunked"
+        if headers["content-length"] != nil { return "the request has both Content-Length and Transfer-Encoding" }
+        return coding.lowercased() == "chunked" ? nil : "Transfer-Encoding \(coding.prefix(40)) is not supported, only chunked"
     }
 }

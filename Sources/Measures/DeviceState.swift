@@ -1,5 +1,7 @@
-/// How a device is. One definition for edge, cloud, page, API, commands and metrics. A greater state is worse.
-package enum DeviceState: Int, Sendable, CaseIterable, Comparable {
+/// How a device is. One definition for edge, cloud, page, API, commands and metrics.
+///
+/// Raw values are stored in the archive (`device.state`): append new cases, never renumber. Lists are ordered by `Severity`, not by raw value.
+package enum DeviceState: Int, Sendable, CaseIterable {
     case ok
     case revoked  // by its owner: nothing is expected from it
     case clockUnset  // its clock was never set since the host started
@@ -26,8 +28,6 @@ package enum DeviceState: Int, Sendable, CaseIterable, Comparable {
         default: name
         }
     }
-
-    package static func < (a: DeviceState, b: DeviceState) -> Bool { a.rawValue < b.rawValue }
 }
 
 /// A device's state, since when, and why.

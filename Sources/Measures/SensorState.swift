@@ -23,7 +23,7 @@ package enum SensorState: UInt8, Sendable, CaseIterable, Comparable {
         self = state
     }
 
-    /// Whether the last good value is the present one. Nothing is derived from a value that is not.
+    /// Whether the last good value counts as the present value. Nothing is derived from an outdated value.
     package var isPresent: Bool { self < .stale }
 
     package static func < (a: SensorState, b: SensorState) -> Bool { a.rawValue < b.rawValue }
@@ -60,6 +60,6 @@ package struct SensorCondition: Sendable, Hashable {
         // Readings of fast sensors may be a few seconds on their way.
         let longest = max(spacing * SensorState.stalePeriods, .seconds(5))
         guard now - newestAt > longest else { return self }
-        return SensorCondition(.stale, since: newestAt, detail: "no reading since then")
+        return SensorCondition(.stale, since: newestAt, detail: "no new reading")
     }
 }

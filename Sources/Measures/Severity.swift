@@ -1,8 +1,8 @@
-/// One order of device and sensor states, for lists that show the worst first: 0 is the worst.
+/// Ranks of device and sensor states, for lists that show the worst first: 0 is the worst.
 package enum Severity {
     package static let least = 9  // all is well
 
-    package static func place(_ state: DeviceState) -> Int {
+    package static func rank(_ state: DeviceState) -> Int {
         switch state {
         case .refused: 0
         case .silent: 1
@@ -12,7 +12,7 @@ package enum Severity {
         }
     }
 
-    package static func place(_ state: SensorState) -> Int {
+    package static func rank(_ state: SensorState) -> Int {
         switch state {
         case .failing: 2
         case .stale: 3

@@ -1,6 +1,6 @@
 package import Measures
 
-/// Finds repeats within a burst: radio sensors send each measurement several times, and loggers write it as often.
+/// Detects repeats within a burst: radio sensors transmit each measurement several times, and a logger records every copy.
 ///
 /// A repeat is stored with the flag `cached`: it counts neither in a mean nor towards a flat line. A value; constant time and memory.
 package struct BurstFilter: Sendable {

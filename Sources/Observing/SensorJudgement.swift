@@ -10,13 +10,13 @@ package enum SensorJudgement {
         switch QualityControl.judge(newest) {
         case .failed(.missing): return SensorCondition(.failing, since: newest.takenAt, detail: "the newest reading has no humidity")
         case .failed(.range):
-            return SensorCondition(.failing, since: newest.takenAt, detail: "the newest reading is impossible for air: not used")
+            return SensorCondition(.failing, since: newest.takenAt, detail: "the newest reading is impossible for air")
         case .failed(.heated):
-            return SensorCondition(.failing, since: newest.takenAt, detail: "the part's heater is on: switch it off, its readings are not used")
+            return SensorCondition(.failing, since: newest.takenAt, detail: "the part's heater is on: its readings are not used until it is off")
         case .failed(.spike), .passed:
-            if newest.flags.contains(.flat) { return SensorCondition(.flat, since: spellStart, detail: "the same value since then") }
+            if newest.flags.contains(.flat) { return SensorCondition(.flat, since: spellStart, detail: "the value has not changed since then") }
             if newest.flags.contains(.saturated) {
-                return SensorCondition(.saturated, since: spellStart, detail: "at an end of the sensor's range since then")
+                return SensorCondition(.saturated, since: spellStart, detail: "the value is at 0 or 100 %")
             }
             return .ok
         }

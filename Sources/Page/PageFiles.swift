@@ -9,7 +9,7 @@ package enum PageFiles {
     package static let chartFolder = "/usr/share/javascript/dygraphs"
     package static let chartFiles = ["/dygraph.min.js": "dygraph.min.js", "/dygraph.min.css": "dygraph.min.css"]
 
-    /// What a browser may load, only from here; and that no other page may show this one in a frame.
+    /// Resources load only from this server, and no other page may embed this one in a frame.
     package static let contentSecurityPolicy =
         "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 

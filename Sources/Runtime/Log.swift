@@ -30,7 +30,7 @@ package struct Log: Sendable {
         StandardError.write(line + "\n")
     }
 
-    /// The local time and, above info, the level in words: on a terminal there is no journal that adds both.
+    /// Local time, and the level for warnings and errors: a terminal has no journal that adds them.
     private static func terminalHead(_ level: Level) -> String {
         var (now, local) = (time(nil), unsafe tm())
         unsafe localtime_r(&now, &local)
@@ -81,7 +81,7 @@ package enum StandardOutput {
     package static func write(_ text: String) -> Bool { Descriptor.write(text, to: STDOUT_FILENO) }
     package static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
-    /// Columns that lines for people should fit into: the terminal's, else what COLUMNS says, else 80.
+    /// Line width for people: the terminal's, else COLUMNS, else 80; limited to 40 to 1,000.
     package static var width: Int {
         let columns = Int(clinux_terminal_columns(STDOUT_FILENO))
         let said = unsafe getenv("COLUMNS").flatMap { unsafe Int(String(cString: $0)) }

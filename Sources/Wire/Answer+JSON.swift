@@ -30,6 +30,7 @@ extension Answer {
                 json.field("max_bytes", next.maxBytes)
             }
             Documents.release("release", release, to: &json)
+            json.field("two_hosts", isOfTwoHosts)
         }
         return json.bytes
     }

@@ -13,6 +13,7 @@ package struct Answer: Sendable, Equatable {
     package var next: Next
     package var release: ReleaseName?  // the one to run
     package var wantsNewToken = false  // the device should fetch a new token
+    package var isOfTwoHosts = false  // two hosts send as this device; told to devices that report their sensors' states
 
     package struct Refused: Sendable, Hashable {
         package enum Reason: UInt8, Sendable, CaseIterable {

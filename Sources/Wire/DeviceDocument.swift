@@ -42,7 +42,7 @@ package struct DeviceDocument: Sendable {
         package var step: Duration
         package var condition: SensorCondition
         package var last: Observation?  // the last good value, present or not: `condition` tells
-        package var rejected: Rejected?  // the newest reading, where it is none of air
+        package var rejected: Rejected?  // the newest reading, if its value is impossible for air
         package var pressurePa: Int32?
         package var flags: ReadingFlags = []  // beside the last
         package var mould: MouldIndex?
@@ -50,7 +50,7 @@ package struct DeviceDocument: Sendable {
         package var hasForecast = false
         package var scores: [LiveScore] = []  // of its own forecasts
 
-        /// A value that is shown as what it is: wrong.
+        /// An impossible reading: it is shown as rejected and never used.
         package struct Rejected: Sendable {
             package var at: Instant
             package var humidityMpct: Int32?
@@ -80,10 +80,10 @@ package struct DeviceDocument: Sendable {
         }
     }
 
-    /// Among others in a list that shows the worst first: see `Severity`.
-    package var place: Int {
+    /// Order in lists that show the worst first: the worse of the device's own severity and its sensors'. See `Severity`.
+    package var severityRank: Int {
         if isRevoked { return Severity.least }
-        return sensors.reduce(Severity.place(condition.state)) { min($0, Severity.place($1.condition.state)) }
+        return sensors.reduce(Severity.rank(condition.state)) { min($0, Severity.rank($1.condition.state)) }
     }
 
     /// - Parameter now: by the device's own clock: a replay's is not the host's.

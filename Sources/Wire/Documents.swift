@@ -46,7 +46,7 @@ package enum Documents {
 
     /// - Parameters:
     ///   - horizon: lead times beyond it are left out.
-    ///   - reader: who asks, for the outlook.
+    ///   - reader: context for the outlook.
     package static func forecast(
         sensor: SensorName, _ forecast: QuantileForecast, _ moisture: MoistureAhead, issuedAt: Instant, release: ReleaseName?, horizon: Duration,
         reader: OutlookReader

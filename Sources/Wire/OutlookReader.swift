@@ -2,7 +2,8 @@ package import Forecasting
 package import Measures
 internal import Text
 
-/// For whom an outlook is made, and about which sensor in which condition.
+/// What an outlook needs besides the forecast: the device's thresholds, the sensor's condition and step, the device's time, and the UTC offset
+/// for times of day.
 package struct OutlookReader: Sendable {
     package var thresholds: [HumidityThreshold]  // of the device
     package var condition: SensorCondition

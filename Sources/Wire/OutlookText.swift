@@ -37,14 +37,14 @@ package enum OutlookText {
         return sentences.joined(separator: " ")
     }
 
-    /// The sentence of a sensor whose forecast says nothing of now.
+    /// The sentence for a sensor without a current forecast.
     private static func text(without condition: SensorCondition, newest: Instant?, offset: Duration, zone: String = "") -> String {
         let since = condition.since.map { " since \(day($0, offset)) \(time($0, offset))\(zone)" } ?? ""
         switch condition.state {
-        case .failing, .stale: return "No statement: the sensor is \(condition.state.name)\(since)."
+        case .failing, .stale: return "No outlook: the sensor is \(condition.state.name)\(since)."
         case .flat, .saturated, .ok:
-            guard let newest else { return "No forecast yet: the first one is made with the first observation." }
-            return "No statement: the newest forecast is of \(day(newest, offset)) \(time(newest, offset))\(zone)."
+            guard let newest else { return "No forecast yet. The first one follows the first observation." }
+            return "No outlook: the newest forecast is too old, of \(day(newest, offset)) \(time(newest, offset))\(zone)."
         }
     }
 
@@ -53,7 +53,7 @@ package enum OutlookText {
         let odds = odds(prospect.highest)
         guard let from = prospect.from else { return "\(side) now, likely to end soon." }
         guard from > now else {
-            guard prospect.verdict == .likely else { return "\(side) now, possible for longer (\(odds))." }
+            guard prospect.verdict == .likely else { return "\(side) now, and possibly for longer (\(odds))." }
             return prospect.until.map { "\(side) now, likely until \(clock($0)) (\(odds))." } ?? "\(side) now, likely for the next 24 h (\(odds))."
         }
         let now = prospect.isBeyondNow ? "\(side) now, and again" : "\(side) is"
@@ -61,7 +61,7 @@ package enum OutlookText {
         return "\(now) \(prospect.verdict.name) from \(clock(from)) \(span) (\(odds))."
     }
 
-    /// Rounded down to 5 %, so that nothing is said to be more probable than it is.
+    /// The probability as text, rounded down: to 1 % below 10 %, else to 5 %. A bound keeps its exact percentage.
     private static func odds(_ exceedance: Exceedance) -> String {
         let percent = Int(exceedance.probability * 100 + 1e-9)
         switch exceedance.bound {
@@ -83,7 +83,8 @@ package enum OutlookText {
         return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
     }
 
-    /// The part of the day that people ask for: until 15 h what is left of the day, later the night until 6 h.
+    /// The period that the first sentence covers, in local time. 04:00 to 15:00: "Today", now to 18:00. 15:00 to 24:00: "Tonight", 18:00 (or
+    /// now) to 06:00. 00:00 to 04:00: "Tonight", now to 06:00.
     static func period(at now: Instant, _ offset: Duration) -> (name: String, from: Instant, until: Instant) {
         let hour: Int64 = 3_600_000
         let local = now.ms + offset.ms

@@ -74,7 +74,7 @@ import Testing
         #expect(line.mpct == 99_900 && line.since == start + .seconds(30 * 60))
     }
 
-    @Test(.timeLimit(.minutes(1))) func `what the sampler last said is kept for the next start, and ages`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a stored condition survives a restart and becomes stale`() async throws {
         let store = try await store()
         let sensor = try #require(air)
         try await append(store, [(0, 45_000, [])])
@@ -90,7 +90,7 @@ import Testing
         #expect(SensorCondition(stored: "failing").state == .failing && SensorCondition(stored: "ok") == .ok)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a reading that waits for its commit counts`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `an uncommitted reading counts in the sensor's status`() async throws {
         let store = try await store()
         let sensor = try #require(air)
         try await append(store, [(0, 45_000, [])])

@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct AlarmTests {
     /// A sensor that says what a file says, a webhook that takes nothing at first, a command that writes down what it was told.
-    @Test(.timeLimit(.minutes(2))) func `an alarm is told to a command and a webhook, kept until it has been, and raised once`() async throws {
+    @Test(.timeLimit(.minutes(2))) func `an alarm is raised once and delivered to command and webhook, with retries`() async throws {
         let folder = FileManager.default.temporaryDirectory.path + "/vaho-e2e-\(UInt64.random(in: 0...(.max)))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }

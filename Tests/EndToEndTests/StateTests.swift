@@ -37,7 +37,7 @@ import Testing
     private func sensor(_ name: String, of device: [String: Any]) -> [String: Any] { sensors(device).first { $0["name"] as? String == name } ?? [:] }
 
     @Test(.timeLimit(.minutes(3)))
-    func `failing, stale, impossible and heated sensors are told by page's API, metrics, commands and the cloud`() async throws {
+    func `failing, stale, impossible and heated sensors appear in API, metrics, commands and cloud`() async throws {
         let cloud = Cloud()
         try await cloud.start()
         _ = try cloud.add("house")
@@ -162,7 +162,7 @@ import Testing
                 "beta refused", "gamma silent", "alpha ok",
             ])
 
-        // Anybody can send in a device's name: one that is heard from stays what it is.
+        // Anybody can send a request under a device's name: a device that the cloud hears from stays ok.
         let strange = try await cloud.request("POST", "/v1/devices/alpha/batches", headers: [("Authorization", "Bearer wrong")], body: [1])
         #expect(strange.status == 401)
         try await ContinuousClock().sleep(for: .seconds(2))
@@ -182,7 +182,7 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(2)))
-    func `an enrolment is taken up by the running daemon, and a code that is used twice is told`() async throws {
+    func `a running daemon applies an enrolment, and a reused code is refused and logged`() async throws {
         let cloud = Cloud()
         try await cloud.start()
         let url = "http://127.0.0.1:\(cloud.port)"
@@ -197,7 +197,7 @@ import Testing
         #expect(try RunningProgram.run("vaho-edge", ["enrol", url, code], environment: environment).code == 0)
         _ = try await seen("rows of the new device in the cloud") { try await cloud.device("loft")["last_seen_at"] is String ? true : nil }
         #expect(try await device(port)["id"] as? String == "loft")
-        #expect(edge.log.contains("enrolment taken up device=loft"))
+        #expect(edge.log.contains("enrolment applied device=loft"))
         let again = try RunningProgram.run("vaho-edge", ["enrol", url, code], environment: ["VAHO_STATE_DIR": "\(state)-2"])
         #expect(again.code == 1 && again.errors.contains("vaho-cloud device code loft makes a new one"), "\(again.errors)")
         #expect(cloud.program?.log.contains("<4>api: enrolment refused: code used before or expired device=loft") == true)

@@ -24,7 +24,7 @@ import Testing
         try await client.send(HTTPClient.Request(method: "GET", url: "http://127.0.0.1:\(server.port)\(path)", headers: headers))
     }
 
-    @Test(.timeLimit(.minutes(1))) func `an answer is compressed for who takes gzip, and only then`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a response is compressed only if the client accepts gzip`() async throws {
         let server = try server()
         let packed = try await get(server, "/", [("Accept-Encoding", "br, gzip;q=0.8")])
         #expect(packed.headers["content-encoding"] == "gzip" && packed.headers["vary"] == "Accept-Encoding")
@@ -41,7 +41,7 @@ import Testing
         await images.stop()
     }
 
-    @Test(.timeLimit(.minutes(1))) func `an answer that the client has is not sent again`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a matching If-None-Match gets 304`() async throws {
         let server = try server()
         let tag = try #require(try await get(server).headers["etag"])
         for known in [tag, "\"other\", \(tag)", "*"] {

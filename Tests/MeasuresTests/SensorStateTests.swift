@@ -23,14 +23,14 @@ import Testing
         #expect(SensorCondition.ok.aged(newestAt: now - .seconds(6), now: now, spacing: .seconds(1)).state == .stale)
     }
 
-    @Test func `the worst comes first, and only what is present counts as present`() {
+    @Test func `states sort from ok to failing; stale and failing values are not present`() {
         #expect(SensorState.allCases.sorted().map(\.name) == ["ok", "saturated", "flat", "stale", "failing"])
         #expect(SensorState.allCases.filter(\.isPresent) == [.ok, .saturated, .flat])
         for state in SensorState.allCases { #expect(SensorState(name: state.name) == state) }
         let devices: [DeviceState] = [.refused, .silent, .duplicate, .clockUnset, .ok]
-        #expect(devices.map { Severity.place($0) } == devices.map { Severity.place($0) }.sorted())
-        #expect(Severity.place(SensorState.failing) < Severity.place(DeviceState.duplicate))
-        #expect(Severity.place(DeviceState.silent) < Severity.place(SensorState.failing))
+        #expect(devices.map { Severity.rank($0) } == devices.map { Severity.rank($0) }.sorted())
+        #expect(Severity.rank(SensorState.failing) < Severity.rank(DeviceState.duplicate))
+        #expect(Severity.rank(DeviceState.silent) < Severity.rank(SensorState.failing))
     }
 
     @Test func `a long detail is cut at a whole character`() {

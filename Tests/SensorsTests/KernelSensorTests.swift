@@ -357,7 +357,7 @@ import Testing
         #expect(try await sensor.read()?.flags.contains(.heated) == isHeated)
     }
 
-    @Test func `a switch that is off says more than a power that is set`() async throws {
+    @Test func `a heater switch that is off overrides a configured heater power`() async throws {
         for (file, value) in [("name", "si7020"), ("in_humidityrelative_input", "45000"), ("heater_en", "0"), ("out_current_heater_raw", "3")] {
             try sysfs.write("bus/iio/devices/iio:device0/\(file)", value)
         }

@@ -64,7 +64,7 @@ private func threshold(_ percent: Double, isAbove: Bool = true) -> HumidityThres
         #expect(try text(made, [threshold(53.5)], now: evening, offset: .seconds(3_600)).contains("likely from 00:00 for 3 h"))
     }
 
-    @Test func `what the outermost quantiles exclude will not be crossed`() throws {
+    @Test func `a threshold outside all quantiles is reported as not crossed`() throws {
         let calm = forecast(medians: [Double](repeating: 50, count: 24), origin: morning)
         #expect(
             try text(calm, [threshold(60)], now: morning)
@@ -73,7 +73,7 @@ private func threshold(_ percent: Double, isAbove: Bool = true) -> HumidityThres
         #expect(try text(calm, [threshold(55)], now: morning).contains("Above 55 % is possible from 09:00 for the rest of the next 24 h (7 %)"))
     }
 
-    @Test func `what is beyond now is said to be, and how long`() throws {
+    @Test func `a threshold that is crossed now is reported with its expected end`() throws {
         let falling = forecast(medians: [62, 61, 58, 55] + [Double](repeating: 50, count: 20), now: 63, origin: evening)
         #expect(try text(falling, [threshold(60)], now: evening).hasSuffix("Above 60 % now, likely until 23:00 (75 %)."))
         let ending = forecast(medians: [Double](repeating: 40, count: 24), now: 63, origin: evening)
@@ -83,19 +83,19 @@ private func threshold(_ percent: Double, isAbove: Bool = true) -> HumidityThres
             try text(staying, [threshold(40, isAbove: false)], now: evening).hasSuffix("Below 40 % now, likely for the next 24 h (over 95 %)."))
     }
 
-    @Test func `a sensor that gives nothing, and a forecast that is old, are no ground for a statement`() throws {
+    @Test func `a failing sensor or an old forecast gives no outlook`() throws {
         let made = forecast(medians: [Double](repeating: 50, count: 24), origin: morning)
         let name = try #require(air)
         let failing = SensorCondition(.failing, since: morning)
         let words = OutlookText.text(made, [threshold(60)], sensor: name, failing, step: .seconds(600), now: morning, offset: .zero, zone: " UTC")
-        #expect(words == "No statement: the sensor is failing since 2027-01-15 08:00 UTC.")
+        #expect(words == "No outlook: the sensor is failing since 2027-01-15 08:00 UTC.")
         let late = OutlookText.text(made, [threshold(60)], sensor: name, .ok, step: .seconds(600), now: morning + .seconds(1_801), offset: .zero)
-        #expect(late == "No statement: the newest forecast is of 2027-01-15 08:00.")
+        #expect(late == "No outlook: the newest forecast is too old, of 2027-01-15 08:00.")
         let none = OutlookText.text(nil, [], sensor: name, .ok, step: .seconds(600), now: morning, offset: .zero)
-        #expect(none == "No forecast yet: the first one is made with the first observation.")
+        #expect(none == "No forecast yet. The first one follows the first observation.")
     }
 
-    @Test func `another sensor's threshold says nothing`() throws {
+    @Test func `another sensor's threshold is ignored`() throws {
         let made = forecast(medians: [Double](repeating: 50, count: 24), origin: morning)
         let other = HumidityThreshold(rule: "limit", sensor: SensorName("attic"), isAbove: true, percent: 10)
         #expect(try text(made, [other], now: morning).hasSuffix("No threshold is set."))

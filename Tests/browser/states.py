@@ -13,18 +13,18 @@ from page import Browser, check
 # What each sensor of the house and each device is, and words that its page must have.
 SENSORS = {
     "house/gallery": ("ok", ["north wall"]),
-    "house/archive": ("failing", ["This sensor is failing since", "no hwmon device named «sht4x»", "last good value 45.0"]),
+    "house/archive": ("failing", ["Sensor failing since", "no hwmon device named «sht4x»", "last good value 45.0"]),
     "house/depot": ("failing", ["the part's heater is on", "no good value yet"]),
-    "house/vault": ("stale", ["This sensor is stale since", "last good value 48.1"]),
+    "house/vault": ("stale", ["Sensor stale since", "last good value 48.1"]),
     "house/crypt": ("failing", ["impossible for air", "250.0 %", "is not used", "last good value 55.6"]),
-    "house/spring": ("saturated", ["This sensor is saturated"]),
-    "tower/belfry": ("flat", ["This sensor is flat since", "the same value since then"]),
+    "house/spring": ("saturated", ["Sensor saturated"]),
+    "tower/belfry": ("flat", ["Sensor flat since", "the value has not changed"]),
 }
 DEVICES = {
     "barn": ("refused", None),
-    "attic/air": ("silent", ["This device is silent since"]),
-    "twin/air": ("duplicate name", ["This device is duplicate name since", "two hosts send as this device"]),
-    "loft/air": ("clock unset", ["This device is clock unset", "times of its readings are guesses"]),
+    "attic/air": ("silent", ["Device silent since"]),
+    "twin/air": ("duplicate name", ["Device duplicate name since", "two hosts send as this device"]),
+    "loft/air": ("clock unset", ["Device clock unset", "times of its readings are guesses"]),
 }
 
 WIDE = """return [...document.querySelectorAll('.scroll, main, header, table')].filter(node => node.offsetParent &&
@@ -82,7 +82,7 @@ def main():
         look(browser, cloud, DEVICES, folder)
         look(browser, cloud, {place: case for place, case in SENSORS.items() if place.startswith("house/")}, None, "cloud")
         browser.go(barn + "/")
-        browser.wait("the refusal on the device's own page", "/This device is refused since .*401/.test(document.getElementById('summary').innerText)")
+        browser.wait("the refusal on the device's own page", "/Device refused since .*401/.test(document.getElementById('summary').innerText)")
         picture(browser, folder, "refused")
         print("ok the refused device says so on its own page")
         browser.go(cloud + "/")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Puts sensors and devices into every state that there is, and looks at the pages of edge and cloud in a real browser.
+# Brings sensors and devices into every state except "revoked", and looks at the pages of edge and cloud in a real browser.
 # usage: Tests/browser/states.sh BINARIES [FOLDER]     FOLDER: gets a picture of each state
 set -euo pipefail
 bin=${1:?a folder with vaho-edge and vaho-cloud} pictures=${2:-}

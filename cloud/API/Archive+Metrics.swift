@@ -35,7 +35,7 @@ extension Archive {
         }
         let sensors = counts.sensors.values.reduce(0, +)
         metrics.gauge(
-            "vaho_sensors_left_out", "Sensors without series of their own, for there are too many.",
+            "vaho_sensors_left_out", "Sensors without series of their own: all of them in a fleet of more than 1000 sensors, else 0.",
             sensors > Archive.sensorsInMetrics ? Double(sensors) : 0)
         if sensors <= Archive.sensorsInMetrics { try addSensors(&metrics, now) }
         return metrics.text

@@ -108,22 +108,22 @@ extension CloudAPI {
             tokens.keep(token, device, version: version)
         }
         guard device.revokedAt == nil else {
-            throw Problem(status: 403, detail: "the device \(device.name) has been revoked: vaho-cloud device code \(device.name) lets it in again")
+            throw Problem(status: 403, detail: "the device \(device.name) has been revoked: to admit it again, run vaho-cloud device code \(device.name), then vaho-edge enrol on the device")
         }
         guard device.name.name == id else {
             await noteRefusal(of: id, "403: it sends the token of another device")
-            throw Problem(status: 403, detail: "this token is not that of the device \(id.prefix(64))")
+            throw Problem(status: 403, detail: "this token belongs to another device, not to \(id.prefix(64))")
         }
         try deviceRate.take(device.id, at: LabelClock.wallClock)
         try deviceCost.check(device.id, at: LabelClock.wallClock)
         return device
     }
 
-    /// Keeps that someone was refused in a device's name: at most once a minute for each name, and ten times a second in all.
+    /// Records that a request under a device's name was refused: at most once a minute for each name, and ten times a second in all.
     private func noteRefusal(of id: String, _ detail: String) async {
-        guard let name = DeviceID(id), refusals.isDue(name, at: .now) else { return }
+        guard let name = DeviceID(id), refusals.takeTurn(for: name, at: .now) else { return }
         do { try await archive.noteRefusal(of: name, detail: detail, now: LabelClock.wallClock) } catch {
-            log(.warning, "refusal not noted", ["device": name, "error": "\(error)"])
+            log(.warning, "refused request not recorded", ["device": name, "error": "\(error)"])
         }
     }
 

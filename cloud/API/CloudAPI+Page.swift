@@ -30,7 +30,7 @@ struct FleetPage: Sendable {
         let order = order
         after = try request.query["after"].map { (text) throws(Problem) in
             guard let cursor = Archive.FleetCursor(text, order) else {
-                throw Problem(status: 400, detail: "after=\(text.prefix(80)): expected what the page before has in next")
+                throw Problem(status: 400, detail: "after=\(text.prefix(80)): expected the value of «next» from the previous page")
             }
             return cursor
         }
@@ -188,6 +188,7 @@ extension CloudAPI {
         guard let horizon = request.query["horizon"].map({ ISO8601Duration.parse($0) }) ?? ForecastShape.horizon else {
             throw Problem(status: 400, detail: "horizon=\(request.query["horizon"]?.prefix(40) ?? ""): expected an ISO 8601 duration such as PT24H")
         }
+        guard horizon <= ForecastShape.horizon else { throw Problem(status: 400, detail: "horizon: a forecast reaches 5 days, P5D") }
         let offset = request.query["utc_offset_s"] ?? "0"
         guard let seconds = Int64(offset), OutlookReader.offsets.contains(seconds) else {
             throw Problem(status: 400, detail: "utc_offset_s=\(offset.prefix(40)): expected whole seconds from -86400 to 86400")

@@ -37,7 +37,7 @@ extension CloudAPI {
             throw Problem(status: 400, detail: "expected {\"code\": \"ABCDE-FGHJK\"}", pointer: "/code")
         }
         guard let made = try await archive.enrol(code: body.code, now: now) else {
-            let device = try await gate.device(ofSpentCode: body.code)
+            let device = try await gate.device(ofCode: body.code)
             if let count = refusedCodes.count(1, of: 0) {
                 log(
                     .warning, device == nil ? "enrolment refused: unknown code" : "enrolment refused: code used before or expired",
@@ -46,8 +46,8 @@ extension CloudAPI {
             let what = device == nil ? "this code is not known" : "this code has been used, or has expired"
             throw Problem(status: 403, detail: "\(what): vaho-cloud device code \(device?.name ?? "NAME") makes a new one")
         }
-        if made.isAgain {
-            log(.warning, "enrolment code used twice: the token of the first time is void", ["device": made.device, "from": request.peer])
+        if made.isReissue {
+            log(.warning, "enrolment code used again: the token issued before is revoked", ["device": made.device, "from": request.peer])
         } else {
             log(.info, "device enrolled", ["device": made.device])
         }

@@ -32,7 +32,7 @@ extension Archive.SensorView {
     fileprivate func document(scores: [LiveScore]) -> DeviceDocument.Sensor {
         var shown = DeviceDocument.Sensor(
             name: sensor.name, kind: sensor.kind, place: sensor.place, step: sensor.grid.step, condition: condition, last: last)
-        (shown.pressurePa, shown.flags, shown.hasForecast, shown.scores) = (pressurePa, flags, isObserved, scores)
+        (shown.pressurePa, shown.flags, shown.hasForecast, shown.scores) = (pressurePa, flags, hasObservation, scores)
         shown.rejected = rejected.map { DeviceDocument.Sensor.Rejected(at: $0.at, humidityMpct: $0.humidityMpct) }
         return shown
     }

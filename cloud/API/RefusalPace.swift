@@ -1,20 +1,21 @@
 internal import Measures
 internal import Synchronization
 
-/// How often refused requests are noted: anybody can send them, in any name.
+/// Limits how often refused requests are recorded: once a minute per device name, ten a second in total. A full table of names is cleared.
 final class RefusalPace: Sendable {
     private struct State {
         var noted: [DeviceID: ContinuousClock.Instant] = [:]
-        var allowance = 10.0  // notes that may be made at once
+        var allowance = 10.0  // records that may be made at once
         var at = ContinuousClock.now
     }
 
     private static let perSecond = 10.0
-    private static let spacing: Duration = .seconds(60)  // of two notes of one name
+    private static let spacing: Duration = .seconds(60)  // of two records of one name
     private static let limit = 4_096  // names remembered
     private let state = Mutex(State())
 
-    func isDue(_ name: DeviceID, at now: ContinuousClock.Instant) -> Bool {
+    /// - Returns: whether to record a refusal of this name now.
+    func takeTurn(for name: DeviceID, at now: ContinuousClock.Instant) -> Bool {
         state.withLock { state in
             if let noted = state.noted[name], now - noted < RefusalPace.spacing { return false }
             let passed = Double((now - state.at).ms) / 1_000

@@ -92,6 +92,10 @@ extension Archive {
         return devices
     }
 
+    func isOfTwoHosts(_ device: Int64) throws -> Bool {
+        try integer("SELECT COUNT(*) FROM alarm WHERE device = ? AND kind = 'two_hosts' AND ended_at_ms IS NULL", device) ?? 0 > 0
+    }
+
     package func told(_ alarm: Alarm) throws {
         var update = try database.prepare("UPDATE alarm SET told = ? WHERE id = ?")
         try update.bind(alarm.endedAt == nil ? Int64(1) : 2, at: 1)

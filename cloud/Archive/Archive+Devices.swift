@@ -186,8 +186,8 @@ extension Archive {
 
     /// Turns a code into a device and its token. Where the answer gets lost the code can be used again: it is spent when the
     /// token is first used.
-    /// - Returns: `nil` for a code that is unknown, spent or expired; `isAgain` where the code has made a token before, which is void now.
-    package func enrol(code: String, now: Instant) throws -> (device: DeviceID, token: String, isAgain: Bool)? {
+    /// - Returns: `nil` for a code that is unknown, spent or expired; `isReissue` if the code has issued a token before, which is now invalid.
+    package func enrol(code: String, now: Instant) throws -> (device: DeviceID, token: String, isReissue: Bool)? {
         let hash = Archive.hash(Archive.plain(code))
         return try database.transaction {
             var select = try database.prepare("SELECT device FROM enrolment_code WHERE sha256 = ? AND used_at_ms IS NULL AND expires_at_ms > ?")
@@ -201,15 +201,15 @@ extension Archive {
             var delete = try database.prepare("DELETE FROM token WHERE replaces = ?")
             try delete.bind(hash, at: 1)
             try delete.run()
-            let isAgain = database.changes > 0
+            let isReissue = database.changes > 0
             try insert(token: token, device, replaces: hash, now: now)
             try noteAccessChange()
-            return (name, token, isAgain)
+            return (name, token, isReissue)
         }
     }
 
-    /// The device that a code was made for, spent or expired as it may be.
-    package func device(ofSpentCode code: String) throws -> DeviceID? {
+    /// The device that a code was issued for, even if the code is used or expired; `nil`: the code is unknown.
+    package func device(ofCode code: String) throws -> DeviceID? {
         var select = try database.prepare("SELECT device FROM enrolment_code WHERE sha256 = ?")
         try select.bind(Archive.hash(Archive.plain(code)), at: 1)
         return try select.step() ? DeviceID(select.text(0)) : nil

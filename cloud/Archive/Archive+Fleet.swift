@@ -21,8 +21,8 @@ extension Archive {
         package let pressurePa: Int32?  // of the newest bin, like the flags
         package let flags: ReadingFlags
         package var condition: SensorCondition
-        package let isObserved: Bool  // a bin has ended: there is what a forecast begins with
-        package var rejected: (at: Instant, humidityMpct: Int32?)?  // the newest reading, where it is none of air
+        package let hasObservation: Bool  // at least one bin is complete, so a forecast can be made
+        package var rejected: (at: Instant, humidityMpct: Int32?)?  // the newest reading, if its value is impossible for air
     }
 
     /// The order of a fleet's pages.
@@ -30,22 +30,22 @@ extension Archive {
 
     /// The end of a page: the next one begins after it.
     package struct FleetCursor: Sendable, Equatable {
-        let place: Int64  // by `Severity`; -1 where the order is by name
+        let rank: Int64  // of `Severity`; -1 where the order is by name
         let name: String
 
         /// - Parameter text: as `description` gives it.
         package init?(_ text: String, _ order: FleetOrder) {
             guard order == .worstFirst else {
                 guard DeviceID(text) != nil else { return nil }
-                (place, name) = (-1, text)
+                (rank, name) = (-1, text)
                 return
             }
             let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
-            guard parts.count == 2, let place = Int64(parts[0]), DeviceID(parts[1]) != nil else { return nil }
-            (self.place, name) = (place, parts[1])
+            guard parts.count == 2, let rank = Int64(parts[0]), DeviceID(parts[1]) != nil else { return nil }
+            (self.rank, name) = (rank, parts[1])
         }
 
-        init(place: Int64, name: String) { (self.place, self.name) = (place, name) }
+        init(rank: Int64, name: String) { (self.rank, self.name) = (rank, name) }
     }
 
     private static let sensorsPerPage = 5_000
@@ -59,19 +59,19 @@ extension Archive {
     ) {
         let isByName = order == .name
         var select = try database.prepare(
-            "SELECT \(Archive.deviceColumns), report, place FROM device WHERE "
-                + (isByName ? "name > ?2 ORDER BY name" : "(place, name) > (?1, ?2) ORDER BY place, name"))
-        if !isByName { try select.bind(cursor?.place ?? -1, at: 1) }
+            "SELECT \(Archive.deviceColumns), report, severity_rank FROM device WHERE "
+                + (isByName ? "name > ?2 ORDER BY name" : "(severity_rank, name) > (?1, ?2) ORDER BY severity_rank, name"))
+        if !isByName { try select.bind(cursor?.rank ?? -1, at: 1) }
         try select.bind(cursor?.name ?? "", at: 2)
         var views: [DeviceView] = []
-        var (sensors, last) = (0, FleetCursor(place: -1, name: ""))
+        var (sensors, last) = (0, FleetCursor(rank: -1, name: ""))
         while try select.step() {
             guard let device = Archive.device(select) else { continue }
             if views.count == limit || sensors > Archive.sensorsPerPage { return (views, last) }
             let view = try view(device, report: select.isNull(5) ? nil : select.blob(5), now: now)
             sensors += view.sensors.count
             views.append(view)
-            last = FleetCursor(place: isByName ? -1 : select.integer(6), name: device.name.name)
+            last = FleetCursor(rank: isByName ? -1 : select.integer(6), name: device.name.name)
         }
         return (views, nil)
     }
@@ -138,7 +138,7 @@ extension Archive {
             sensor: sensor, last: last,
             pressurePa: bin.pressureCount > 0 ? Int32(clamping: Bin.mean(bin.pressureSumPa, bin.pressureCount)) : nil,
             flags: ReadingFlags(rawValue: UInt16(truncatingIfNeeded: row.integer(15))), condition: condition,
-            isObserved: last != nil && (sensor.observations > 1 || bin.validAt <= sensor.lastAt ?? Instant(ms: .min)),
+            hasObservation: last != nil && (sensor.observations > 1 || bin.validAt <= sensor.lastAt ?? Instant(ms: .min)),
             rejected: reported.flatMap { report in
                 guard report.condition.state == .failing, let at = report.newestAt, report.rejectedMpct != nil else { return nil }
                 return (at, report.rejectedMpct)
@@ -155,5 +155,5 @@ extension Archive {
 }
 
 extension Archive.FleetCursor: CustomStringConvertible {
-    package var description: String { place < 0 ? name : "\(place):\(name)" }
+    package var description: String { rank < 0 ? name : "\(rank):\(name)" }
 }

@@ -53,6 +53,8 @@ extension Archive {
                     var answer = try ingest(arrival, &log)
                     answer.next = next
                     answer.release = champion
+                    // An earlier program would not take an answer that says so.
+                    if arrival.frame.report?.sensors.isEmpty == false { answer.isOfTwoHosts = try isOfTwoHosts(arrival.device) }
                     outcomes.append(.success(.batch(answer)))
                     if arrival.frame.report != nil { seen[arrival.device] = submission }
                 case .plain(let arrival): outcomes.append(.success(.plain(try ingest(arrival, &log))))
@@ -218,13 +220,13 @@ extension Archive {
         // A device that was not well, or whose report says something else now, is judged again.
         var update = try database.prepare(
             """
-            UPDATE device SET last_seen_at_ms = ?1, report = COALESCE(?2, report), report_place = COALESCE(?3, report_place),
-                judge_due = CASE WHEN state <> 0 OR report_place <> COALESCE(?3, report_place) THEN 1 ELSE judge_due END
+            UPDATE device SET last_seen_at_ms = ?1, report = COALESCE(?2, report), report_rank = COALESCE(?3, report_rank),
+                judge_due = CASE WHEN state <> 0 OR report_rank <> COALESCE(?3, report_rank) THEN 1 ELSE judge_due END
             WHERE id = ?4 RETURNING rotate_at_ms
             """)
         try update.bind(submission.receivedAt.ms, at: 1)
         try update.bind(report.map(ReportCoding.bytes), at: 2)
-        try update.bind(report.map { Int64(Archive.place(of: $0)) }, at: 3)
+        try update.bind(report.map { Int64(Archive.rank(of: $0)) }, at: 3)
         try update.bind(submission.device, at: 4)
         guard try update.step(), let rotateAt = update.optionalInteger(0) else { return false }
         return rotateAt <= submission.receivedAt.ms

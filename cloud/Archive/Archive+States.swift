@@ -22,12 +22,13 @@ extension Archive {
     static func condition(_ facts: DeviceFacts, now: Instant) -> DeviceCondition {
         let (device, seenAt) = (facts.device, facts.device.lastSeenAt)
         if let revokedAt = device.revokedAt { return DeviceCondition(.revoked, since: revokedAt) }
-        if let refusal = facts.refusal, now - refusal.at <= refusalMemory, refusal.at > seenAt ?? Instant(ms: .min) {
+        let isUnheard = seenAt == nil || facts.silentSince != nil
+        if isUnheard, let refusal = facts.refusal, now - refusal.at <= refusalMemory, refusal.at > seenAt ?? Instant(ms: .min) {
             return DeviceCondition(.refused, since: seenAt, detail: refusal.detail)
         }
         if facts.isOverQuota { return DeviceCondition(.refused, since: seenAt, detail: "it has stored as much today as it may") }
         guard seenAt != nil else { return DeviceCondition(.silent, since: device.createdAt, detail: "it has never been heard from") }
-        if let since = facts.silentSince { return DeviceCondition(.silent, since: since, detail: "nothing has been heard from it since then") }
+        if let since = facts.silentSince { return DeviceCondition(.silent, since: since, detail: "no contact since then") }
         if let since = facts.twoHostsSince {
             return DeviceCondition(.duplicate, since: since, detail: "two hosts send as this device: give one a name and a token of its own")
         }
@@ -54,8 +55,8 @@ extension Archive {
         return facts
     }
 
-    /// Keeps that a request in a device's name was refused. Anybody can send such a request: the state of a device that is heard from stays
-    /// what it is.
+    /// Records that a request under this device name was refused. Anybody can send such a request, so the device counts as refused only if
+    /// nothing is heard from the device itself.
     package func noteRefusal(of name: DeviceID, detail: String, now: Instant) throws {
         var detail = detail
         while detail.utf8.count > Archive.refusalDetailLimit { detail.removeLast() }
@@ -66,7 +67,7 @@ extension Archive {
         try update.run()
     }
 
-    /// Keeps what a device reports of its sensors.
+    /// Stores the sensor states that a device reports.
     func note(_ report: DeviceReport, of device: Int64) throws {
         var update = try database.prepare(
             "UPDATE sensor SET reported = ?1 WHERE device = ?2 AND name = ?3 AND (reported IS NULL OR reported <> ?1)")
@@ -78,10 +79,10 @@ extension Archive {
         }
     }
 
-    /// Of a report alone: changes of it are what a device is judged again for.
-    static func place(of report: DeviceReport) -> Int {
-        let clock = report.clock == .unknown ? Severity.place(DeviceState.clockUnset) : Severity.least
-        return report.sensors.reduce(clock) { min($0, Severity.place($1.condition.state)) }
+    /// Severity from the report alone. If it changes, the device is judged again.
+    static func rank(of report: DeviceReport) -> Int {
+        let clock = report.clock == .unknown ? Severity.rank(DeviceState.clockUnset) : Severity.least
+        return report.sensors.reduce(clock) { min($0, Severity.rank($1.condition.state)) }
     }
 
     // MARK: the watch
@@ -90,7 +91,8 @@ extension Archive {
     package func watchStates(now: Instant) throws {
         try database.transaction {
             for (isQuiet, comparison) in [(Int64(1), "<"), (0, ">=")] {
-                // A recording has times of its own. A bound index range first: hourly sensors may be quiet for longer.
+                // Replays are excluded: their times are not wall-clock times. The first condition is a constant bound that uses the index; the
+                // second applies the sensor's own step (10 minutes or an hour).
                 var change = try database.prepare(
                     """
                     UPDATE sensor SET quiet = ?1 WHERE id IN (
@@ -109,7 +111,7 @@ extension Archive {
             var select = try database.prepare(
                 """
                 SELECT id FROM device WHERE judge_due = 1
-                UNION SELECT id FROM device WHERE place = \(Severity.place(DeviceState.refused)) LIMIT \(Archive.judgedAtOnce)
+                UNION SELECT id FROM device WHERE severity_rank = \(Severity.rank(DeviceState.refused)) LIMIT \(Archive.judgedAtOnce)
                 """)
             var due: [Int64] = []
             while try select.step() { due.append(select.integer(0)) }
@@ -125,18 +127,18 @@ extension Archive {
         }
         let report = select.isNull(5) ? nil : try? ReportCoding.report(select.blob(5)[...])
         let state = Archive.condition(try facts(device, report: report, now: now), now: now).state
-        var place = Severity.place(state)
+        var rank = Severity.rank(state)
         if state != .revoked {
             var sensors = try database.prepare(
                 "SELECT DISTINCT \(Archive.sensorState) FROM sensor s WHERE s.device = ? AND \(Archive.isShown)")
             try sensors.bind(id, at: 1)
             while try sensors.step() {
-                place = min(place, Severity.place(SensorState(rawValue: UInt8(truncatingIfNeeded: sensors.integer(0))) ?? .ok))
+                rank = min(rank, Severity.rank(SensorState(rawValue: UInt8(truncatingIfNeeded: sensors.integer(0))) ?? .ok))
             }
         }
-        var update = try database.prepare("UPDATE device SET state = ?, place = ?, judge_due = 0 WHERE id = ?")
+        var update = try database.prepare("UPDATE device SET state = ?, severity_rank = ?, judge_due = 0 WHERE id = ?")
         try update.bind(Int64(state.rawValue), at: 1)
-        try update.bind(Int64(place), at: 2)
+        try update.bind(Int64(rank), at: 2)
         try update.bind(id, at: 3)
         try update.run()
     }

@@ -3,9 +3,9 @@ internal import Measures
 /// Notices two hosts that send as one device: two epochs whose newest reading gets newer in turns.
 ///
 /// A device that gets a new epoch (a copied card, a rebuilt store) goes over to it once; its old epoch may still deliver a backlog,
-/// but nothing newer than the new epoch has. An epoch that leads, is overtaken, and then leads again belongs to a second host. So does one
-/// that never leads, and yet gets newer in turns with the leader, with readings from after the leader's first: its host sends a moment
-/// later. A value: it depends on nothing but the batches it was told of.
+/// but nothing newer than the new epoch has. An epoch that leads, is overtaken, and then leads again belongs to a second host. So does
+/// an epoch that stays behind the leader but keeps getting new readings, alternating with the leader: its host sends a little later. A value:
+/// it depends on nothing but the batches that it was given.
 struct EpochTurns: Sendable {
     /// Returns within a day that raise the alarm: a single one may be a clock that was set.
     static let returns = 2
@@ -14,7 +14,7 @@ struct EpochTurns: Sendable {
 
     private var leader: (epoch: Epoch, since: Instant, newest: Instant)?  // since: its newest reading when it took the lead
     private var follower: (epoch: Epoch, newest: Instant)?  // has readings of the leader's time
-    private var hasLeaderGrown = false  // after the follower
+    private var hasLeaderGrown = false  // the leader has a newer reading since the follower last grew
     private var former: [Epoch] = []  // that have led, the latest last
     private var returnedAt: [Instant] = []
 
@@ -30,13 +30,13 @@ struct EpochTurns: Sendable {
             self.leader?.newest = max(newest, leader.newest)
             return false
         }
-        guard newest > leader.newest else { return follows(epoch, newest, leader.since) && isReturn(at: now) }
+        guard newest > leader.newest else { return follows(epoch, newest, leader.since) && recordReturn(at: now) }
         let isReturn = former.contains(epoch)
         former.removeAll { $0 == epoch }
         former = former.suffix(EpochTurns.rememberedEpochs - 1) + [leader.epoch]
         self.leader = (epoch, newest, newest)
         follower = nil
-        return isReturn && self.isReturn(at: now)
+        return isReturn && recordReturn(at: now)
     }
 
     /// Whether an epoch behind the leader has grown in its turn.
@@ -47,9 +47,9 @@ struct EpochTurns: Sendable {
         return isInTurn
     }
 
-    /// Notes a sign of a second host.
-    /// - Returns: whether there have been enough.
-    private mutating func isReturn(at now: Instant) -> Bool {
+    /// Records one sign of a second host.
+    /// - Returns: whether the signs within a day reach the limit.
+    private mutating func recordReturn(at now: Instant) -> Bool {
         returnedAt = returnedAt.filter { $0 > now - EpochTurns.memory }.suffix(EpochTurns.returns) + [now]
         return returnedAt.count >= EpochTurns.returns
     }

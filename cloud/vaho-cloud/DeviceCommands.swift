@@ -61,7 +61,7 @@ extension Program.Command {
             .number("release", isDetail: true), .text("detail", isDetail: true),
         ])
         func time(_ instant: Instant?) -> String { instant.map { RFC3339.format(ms: $0.ms) } ?? "" }
-        var rows: [(place: Int, name: String, cells: [String])] = []
+        var rows: [(rank: Int, name: String, cells: [String])] = []
         // By name, for that order does not change meanwhile: no device is left out, and none is listed twice.
         var page: (devices: [Archive.DeviceView], next: Archive.FleetCursor?) = ([], nil)
         repeat {
@@ -75,11 +75,11 @@ extension Program.Command {
                     view.report.map { String($0.backlog) } ?? "", view.report?.release.map { String($0.counter) } ?? "",
                     shown.condition.detail ?? "",
                 ]
-                rows.append((shown.place, device.name.name, cells))
+                rows.append((shown.severityRank, device.name.name, cells))
                 for fault in view.faults { StandardError.write("vaho-cloud device list: \(fault)\n") }
             }
         } while page.next != nil
-        for row in rows.sorted(by: { ($0.place, $0.name) < ($1.place, $1.name) }) { table.row(row.cells) }
+        for row in rows.sorted(by: { ($0.rank, $0.name) < ($1.rank, $1.name) }) { table.row(row.cells) }
         table.write(format)
     }
 

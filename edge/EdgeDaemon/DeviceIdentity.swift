@@ -1,7 +1,7 @@
 internal import Measures
 internal import Synchronization
 
-/// The device's name: an enrolment may give another while the daemon runs.
+/// The device's name. An enrolment can change it while the daemon runs.
 final class DeviceIdentity: Sendable {
     private let name: Mutex<DeviceID>
     init(_ name: DeviceID) { self.name = Mutex(name) }

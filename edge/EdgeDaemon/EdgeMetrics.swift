@@ -65,11 +65,11 @@ struct EdgeMetrics {
 
     mutating func add(_ uplink: UplinkStatus) {
         if let state = uplink.current {
-            metrics.gauge("vaho_uplink_up", "Whether the last exchange with the cloud delivered.", state.kind == .delivering ? 1 : 0)
+            metrics.gauge("vaho_uplink_up", "Whether the last exchange with the cloud delivered.", state.isDelivering ? 1 : 0)
         }
-        for kind in UplinkState.Kind.allCases where kind != .delivering {
+        for kind in UplinkState.Kind.allCases where ![.delivering, .duplicate].contains(kind) {
             metrics.counter(
-                "vaho_uplink_errors_total", "Exchanges with the cloud that ended badly, since the start.", Double(uplink.errors[kind] ?? 0),
+                "vaho_uplink_errors_total", "Failed exchanges with the cloud since the program started, by kind.", Double(uplink.errors[kind] ?? 0),
                 [("kind", kind.rawValue)])
         }
     }

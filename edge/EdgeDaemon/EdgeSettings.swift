@@ -15,9 +15,9 @@ package struct EdgeSettings: Sendable {
     package var samplePeriod: Duration
     package var commitPeriod: Duration
     package var cloud: Cloud?
-    /// Whether cloud, token and name come from an enrolment where there is one, also from one that comes while the daemon runs.
+    /// Whether an enrolment supplies the cloud, the token and the name, now or later while the daemon runs.
     package var followsEnrolment = false
-    package var isDeviceNamed: Bool  // by the configuration: then an enrolment does not name it
+    package var isDeviceNamed: Bool  // the configuration sets the name; an enrolment does not change it
     package var syncPeriod: Duration
     package var firstBackoff: Duration
     package var releaseKeyFile: String?

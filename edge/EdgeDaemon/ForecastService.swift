@@ -170,7 +170,7 @@ actor ForecastService: Service {
             for arrival in arrivals { take(arrival) }
             if arrivals.isEmpty { break }  // closed and drained
             guard pause == .zero else { continue }
-            // A recording is read faster than a disk writes: its rows wait where their number has a limit.
+            // A replay produces rows faster than the disk commits them. When a page of rows waits, take no more until the next commit.
             if waiting.readings >= ForecastService.page { try? await Task.sleep(until: nextCommit) }
             if .now >= nextCommit { await commit() }
         }

@@ -64,7 +64,7 @@ struct LocalAPI: Service {
         router.on("GET", "/v1/readings") { request, _ in
             let sensor = try await sensor(request)
             let limit = try integer(request, "limit", default: 500, in: 1...10_000)
-            // First those that wait for their commit: one that is committed in between is then left out, and not said twice.
+            // Read the waiting readings before the stored ones: a reading that is committed in between is in both, and the filter drops the copy.
             let waiting = await forecasting.waitingReadings(of: sensor.record.sensor)
             let stored = try await store.rawReadings(sensor: sensor.id, limit: limit)
             let readings = (stored + waiting.filter { $0.takenAt > stored.last?.takenAt ?? Instant(ms: .min) }).suffix(limit)
@@ -82,6 +82,7 @@ struct LocalAPI: Service {
             guard let horizon = request.query["horizon"].map({ ISO8601Duration.parse($0) }) ?? ForecastShape.horizon else {
                 throw BadQuery(detail: "horizon=\(request.query["horizon"]?.prefix(40) ?? ""): expected an ISO 8601 duration such as PT24H")
             }
+            guard horizon <= ForecastShape.horizon else { throw BadQuery(detail: "horizon: a forecast reaches 5 days, P5D") }
             let offset = try integer(
                 request, "utc_offset_s", default: 0, in: Int(OutlookReader.offsets.lowerBound)...Int(OutlookReader.offsets.upperBound))
             let reader = OutlookReader(
@@ -110,7 +111,7 @@ struct LocalAPI: Service {
         router.on("GET", "/livez") { _, _ in FaceResponse.text("ok\n") }
         router.on("GET", "/readyz") { _, _ in
             _ = try await store.counts()
-            // Offline is as it should be; refused, nothing that this device measures arrives until someone acts.
+            // An offline device is ready. A refused device is not: nothing it measures arrives until someone acts.
             if let state = uplink.current, state.kind == .refused {
                 return FaceResponse.problem(503, "the cloud refuses this device: \(state.words)")
             }

@@ -16,8 +16,8 @@ package final class NewestReadings: Sendable {
     package init() {}
 
     /// - Parameters:
-    ///   - said: the reading as it is stored; one that is older than the newest is left out.
-    ///   - corrected: the same, calibrated, where calibrations are known.
+    ///   - said: the reading as stored, before calibration. An older reading does not replace a newer one.
+    ///   - corrected: the calibrated reading, for quality control only; `nil`: quality control judges `said`.
     func put(_ said: Reading, corrected: Reading? = nil, of sensor: SensorName) {
         let isGood = if case .passed = QualityControl.judge(corrected ?? said) { true } else { false }
         entries.withLock { entries in

@@ -95,11 +95,11 @@ struct Sampler: Service {
         var reading = stamped(sample)
         if sensor.identity.pace != .asked, state.bursts.isRepeat(reading) { reading.flags.insert(.cached) }
         if reading.flags.contains(.cached) {
-            reading.flags.formUnion(state.standing)  // the last measurement once more, with what it was
+            reading.flags.formUnion(state.lastSpellFlags)  // a cached reading repeats the last measurement, so it gets the same flags
         } else if let mpct = reading.humidityMpct, !reading.flags.contains(.impossible) {
             let found = state.quality.flags(of: mpct, at: reading.takenAt)
             reading.flags.formUnion(found)
-            state.standing = found.intersection([.flat, .saturated])
+            state.lastSpellFlags = found.intersection([.flat, .saturated])
         }
         for correction in clock.takeCorrections() { await put(.correction(correction)) }
         let isFirst = state.outage.lastAt == nil
@@ -121,8 +121,8 @@ struct Sampler: Service {
         }
         if state.heated.begins(reading.flags.contains(.heated)) {
             log(
-                .warning, "the sensor's heater is on: readings are stored, and not observed",
-                ["sensor": name, "remedy": "write 0 into heater_enable"])
+                .warning, "sensor heater is on: readings are stored but not used",
+                ["sensor": name, "remedy": "switch it off: heater_enable in sysfs"])
         }
         if state.remarks.begins(sample.remark != nil) {
             log(.warning, "temperature or pressure left out, humidity kept", ["sensor": name, "left_out": sample.remark ?? ""])
@@ -166,7 +166,7 @@ struct Sampler: Service {
 private struct SamplingState {
     var outage: Outage
     var quality: QualityTracking
-    var standing: ReadingFlags = []  // flat or saturated, as the last measurement was
+    var lastSpellFlags: ReadingFlags = []  // `flat` and `saturated` of the last measurement
     var bursts = BurstFilter()
     var spikes = SpikeFilter()
     var impossible = Spell()

@@ -22,7 +22,7 @@ extension Program.Command {
         try EnrolmentFile.write(
             enrolment, url: trimmed, folder: folder, extra: authorities.map { [("VAHO_CA_FILE", $0)] } ?? [])
         StandardOutput.write(
-            "this device is \(enrolment.device) at \(URLText.withoutCredentials(trimmed)); \(EnrolmentFile.path(in: folder)) says so to vaho-edge run, which takes it up within seconds where it runs already\n"
+            "enrolled as \(enrolment.device) at \(URLText.withoutCredentials(trimmed)); \(EnrolmentFile.path(in: folder)) holds the settings. A running vaho-edge applies them within seconds\n"
         )
     }
 }

@@ -19,7 +19,7 @@ extension Program.Command {
             log: Log("vaho-edge", least: .error))
         await intake.load()
         let counts = try await store.counts()
-        // What an earlier configuration left says nothing of a device that stays local.
+        // Without a configured cloud, ignore the uplink state that an earlier configuration stored.
         let uplink = settings.cloud == nil ? nil : counts.uplink
         let view = try await DeviceView.document(
             settings, named: settings.device, store: store, statuses: statuses, uplink: uplink, release: intake.active.current?.name, refusal: nil,
@@ -55,7 +55,7 @@ extension Program.Command {
             .number("hpa", isDetail: true), .number("wall_pct", heading: "wall %"), .number("mould_index", heading: "mould"),
         ])
         for sensor in view.sensors {
-            let present = sensor.present  // a value that is not is in a line of its own
+            let present = sensor.present  // an outdated value is printed below the table
             let water = present.flatMap { air in air.temperature.flatMap { WaterInAir($0, air.humidity) } }
             table.row([
                 sensor.name.name, sensor.kind, sensor.condition.state.name, sensor.last.map { RFC3339.format(ms: $0.validAt.ms) } ?? "",

@@ -25,7 +25,7 @@ struct StatusText {
             line("", "\(value) at \(RFC3339.format(ms: rejected.at.ms)), not used")
         }
         guard sensor.present == nil else { return }
-        guard let last = sensor.last else { return line("", "there is no good value before it") }
+        guard let last = sensor.last else { return line("", "no good value yet") }
         let age = DurationText.short(now - last.validAt)
         line("", "last good value \(fixed(last.humidity.percent, 1)) %, \(age) ago")
     }
@@ -39,7 +39,7 @@ struct StatusText {
         let lost = counts.evicted + counts.refused > 0 ? ", \(counts.evicted) evicted, \(counts.refused) refused" : ""
         line("store", "\(counts.readings) readings, \(NumberText.bytes(counts.bytes)); \(counts.backlog) rows not yet delivered\(lost)")
         if let epoch = counts.epoch {
-            let ordinal = counts.epochs > 1 ? ", number \(counts.epochs) of this store" : ""
+            let ordinal = counts.epochs > 1 ? ", epoch \(counts.epochs) of this store" : ""
             line("epoch", "\(epoch.name) since \(RFC3339.format(ms: epoch.since.ms)): \(epoch.reason)\(ordinal)")
         }
         if view.condition.state == .clockUnset { line("device", "clock unset: \(view.condition.detail ?? "")") }

@@ -174,8 +174,8 @@ function notes(device, sensor, some) {
   if (!available() && (some || forecast)) list.push(NO_CHART);
   const refused = (name) => (problems[name] ?? { status: 404 }).status !== 404;
   if (refused("observed")) list.push(`Observations: ${problems.observed.message}`);
-  else if (!some) list.push(sensor.last ? `The first mean of ${span(sensor.step_s)} is on its way.` : "No reading yet.");
-  else if (shown.observed.areReadings) list.push(`Readings so far; the forecast begins with the first mean of ${span(sensor.step_s)}.`);
+  else if (!some) list.push(sensor.last ? `The first ${span(sensor.step_s)} average is not complete yet.` : "No reading yet.");
+  else if (shown.observed.areReadings) list.push(`The chart shows single readings. The first forecast follows the first ${span(sensor.step_s)} average.`);
   if (refused("forecast")) list.push(`Forecast: ${problems.forecast.message}`);
   return list;
 }

@@ -59,7 +59,7 @@ export function showFleet(fleet, selected) {
       const { link, cells, state, row } = rows.get(key);
       const last = sensor?.last, present = last?.present;
       const texts = [
-        sensor?.place ?? "", present ? percent(last.humidity_pct) : last ? `(${percent(last.humidity_pct)})` : percent(NaN),
+        sensor ? sensor.place ?? "" : device.state_detail ?? "", present ? percent(last.humidity_pct) : last ? `(${percent(last.humidity_pct)})` : percent(NaN),
         present ? celsius(last.temperature_c) : celsius(NaN), age(instant(device.now) || now, instant(last?.time)),
       ];
       cells[1].classList.toggle("old", Boolean(last) && !present);

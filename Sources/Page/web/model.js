@@ -1,4 +1,4 @@
-// How good the forecasts of a sensor were, what is missing of a device, and the details for who looks after the program.
+// Forecast errors of a sensor, missing data of a device, and technical details for operators.
 
 import { $, cell, element, pairs, rebuild, rowHead } from "./dom.js";
 import { dated, instant, number, percent, span, THIN } from "./words.js";
@@ -6,12 +6,12 @@ import { dated, instant, number, percent, span, THIN } from "./words.js";
 const modelName = (counter) => (counter === 0 ? "The model that ships with the program" : `Model ${counter}`);
 const CLOCKS = { synchronised: "synchronised", holdover: "running free since it was last set", unknown: "never set since the start" };
 
-/** Words of the workshop have their place here. */
+/** Technical details of the device and its model. */
 export function showDetails(device, sensor, forecast) {
   const release = forecast ? forecast.release : device.release;
   const list = [
     ["Device", device.id], ["Sensor kind", sensor.kind], ["Time step", span(sensor.step_s)], ["Clock", CLOCKS[device.clock] ?? device.clock],
-    ["Last heard of", dated(instant(device.last_seen_at))], ["Rows waiting to be sent", String(device.backlog)],
+    ["Last heard from", dated(instant(device.last_seen_at))], ["Rows waiting to be sent", String(device.backlog)],
     ["Model", modelName(release?.counter ?? 0)],
   ];
   if (release) list.push(["Its SHA-256", element("code", { title: release.sha256 }, release.sha256.slice(0, 12))]);

@@ -20,12 +20,12 @@ export function showSensor(device, sensor) {
   document.title = `${sensor.name}, ${device.id} – Vaho`;
 }
 
-/** What is wrong with a device or sensor, in sentences; the newest value where it is none of air. */
+/** What is wrong with a device or sensor, in sentences, with the newest value if it is impossible for air. */
 export function troubles(device, sensor) {
   const list = [];
   const since = (text) => (text ? ` since ${when(instant(text))}` : "");
-  if (device.state !== "ok") list.push(`This device is ${stateWords(device.state)}${since(device.state_since)}${device.state_detail ? `: ${device.state_detail}` : ""}.`);
-  if (sensor.state !== "ok") list.push(`This sensor is ${sensor.state}${since(sensor.state_since)}${sensor.state_detail ? `: ${sensor.state_detail}` : ""}.`);
+  if (device.state !== "ok") list.push(`Device ${stateWords(device.state)}${since(device.state_since)}${device.state_detail ? `: ${device.state_detail}` : ""}.`);
+  if (sensor.state !== "ok") list.push(`Sensor ${sensor.state}${since(sensor.state_since)}${sensor.state_detail ? `: ${sensor.state_detail}` : ""}.`);
   if (sensor.rejected) {
     const value = Number.isFinite(sensor.rejected.humidity_pct) ? percent(sensor.rejected.humidity_pct) : "no humidity";
     list.push(`Its newest reading, ${value} at ${when(instant(sensor.rejected.time))}, is not used.`);
@@ -34,7 +34,8 @@ export function troubles(device, sensor) {
 }
 
 const odds = ({ probability, probability_is }) => {
-  const text = `${Math.floor(probability * 100 + 1e-9)}${THIN}%`;
+  const whole = Math.floor(probability * 100 + 1e-9);
+  const text = `${probability_is !== "exact" || whole < 10 ? whole : whole - whole % 5}${THIN}%`; // as in the outlook's sentence
   return probability_is === "at_least" ? `over ${text}` : probability_is === "at_most" ? `less than ${text}` : text;
 };
 
@@ -48,7 +49,7 @@ function prospectWords(prospect) {
 
 /** The sentence that answers whether to act, and the alarms that are on. */
 export function showOutlook(device, sensor, forecast) {
-  const text = forecast?.outlook?.text ?? (sensor.has_forecast || sensor.last ? "" : "No forecast yet: the first one comes with the first observation.");
+  const text = forecast?.outlook?.text ?? (sensor.has_forecast || sensor.last ? "" : "No forecast yet. The first one follows the first observation.");
   say($("outlook"), text.replaceAll(" %", `${THIN}%`)); // a number and its unit stay in one line
   const matter = forecast?.outlook?.thresholds?.some(({ verdict, beyond_now }) => verdict === "likely" || beyond_now);
   $("outlook").dataset.state = matter ? "alarm" : "ok";

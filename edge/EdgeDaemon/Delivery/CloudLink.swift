@@ -3,7 +3,7 @@ internal import HTTPClient
 internal import Measures
 internal import Runtime
 
-/// Runs the uplink to the cloud that the settings or an enrolment name. An enrolment while the daemon runs is taken up without a restart.
+/// Runs the uplink to the cloud that the settings or an enrolment name. An enrolment while the daemon runs is applied without a restart.
 struct CloudLink: Service {
     let settings: EdgeSettings
     let identity: DeviceIdentity
@@ -14,7 +14,7 @@ struct CloudLink: Service {
     let recent: NewestReadings
     let log: Log
 
-    private static let look: Duration = .seconds(2)
+    private static let pollPeriod: Duration = .seconds(2)
     private var file: String { EnrolmentFile.path(in: settings.stateFolder) }
 
     func run() async throws {
@@ -24,17 +24,17 @@ struct CloudLink: Service {
             try await run(uplink, until: stamp)
             do {
                 uplink = try enrolled()
-                log(.info, "enrolment taken up", ["device": identity.current])
-            } catch { log(.error, "enrolment not taken up", ["file": file, "error": "\(error)"]) }
+                log(.info, "enrolment applied", ["device": identity.current])
+            } catch { log(.error, "enrolment not applied, waiting for the file to change", ["file": file, "error": "\(error)"]) }
         }
     }
 
-    /// Returns when the enrolment's file is another one.
+    /// Runs the uplink until the enrolment file is replaced.
     private func run(_ uplink: Uplink?, until stamp: String?) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             if let uplink { group.addTask { try await uplink.run() } }
             group.addTask {
-                while !settings.followsEnrolment || Files.stamp(file) == stamp || !Files.exists(file) { try await Task.sleep(for: CloudLink.look) }
+                while !settings.followsEnrolment || Files.stamp(file) == stamp || !Files.exists(file) { try await Task.sleep(for: CloudLink.pollPeriod) }
             }
             try await group.next()
             group.cancelAll()

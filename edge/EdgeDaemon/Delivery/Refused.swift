@@ -9,8 +9,8 @@ struct Refused: Error {
     let retryAfter: Duration?
     let isOfContent: Bool  // the cloud itself, and no proxy before it, says that it will not take these bytes
     var isFinal: Bool { status == 401 || status == 403 }
-    /// Whether someone must act: the next try will end the same way. A busy server is none, unless it asks to wait for long.
-    var isRefusal: Bool {
+    /// Whether someone must act, because a retry will fail again. 408, 425 and a 429 with Retry-After up to 15 min are temporary.
+    var needsAction: Bool {
         switch status {
         case 408, 425: false
         case 429: retryAfter ?? .zero > .seconds(900)
@@ -25,7 +25,7 @@ struct Refused: Error {
         detail =
             switch response.status {
             case 401: "the token is not known: is VAHO_TOKEN_FILE that of this device? \(words)"
-            case 403: "this device may not send: readings are kept and forecast on. \(words)"
+            case 403: "the cloud does not accept data from this device; sampling and forecasting go on. \(words)"
             default: words
             }
         retryAfter = response.headers["retry-after"].flatMap { Int64($0) }.map { .seconds(min(86_400, max(0, $0))) }

@@ -96,11 +96,16 @@ extension Uplink {
             throw Unsettled(batch: batch.name)
         }
         log(.debug, "batch delivered", ["batch": batch.name, "through": answer.through, "backlog": backlog])
-        await note(.delivering)
+        await note(twoHosts(batch, answer) ? .duplicate : .delivering)
         plan.settled(answer.next, backlog: backlog)
         if settlement != .settled { plan.setBack(life: life, chance: Double.random(in: 0...1)) }
         if answer.wantsNewToken { try await renewToken() }
         if let release = answer.release, await intake.wants(release) { await fetch(release) }
+    }
+
+    /// Whether two hosts send as this device. An answer to a batch without a report says nothing of that: what was known stays.
+    private func twoHosts(_ batch: Batch, _ answer: Answer) -> Bool {
+        batch.report == nil ? status.current?.kind == .duplicate : answer.isOfTwoHosts
     }
 
     /// Whether the cloud holds none of these rows.

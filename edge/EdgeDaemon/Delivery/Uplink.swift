@@ -62,8 +62,8 @@ struct Uplink: Service {
         } catch is CancellationError {
         } catch let refusal as Refused {
             plan.failed(retryAfter: refusal.retryAfter, chance: Double.random(in: 0...1), isFinal: refusal.isFinal)
-            log(refusal.isRefusal ? .error : .warning, "cloud refused", ["status": refusal.status, "detail": refusal.detail])
-            await note(refusal.isRefusal ? .refused : .failing, status: refusal.status, refusal.detail)
+            log(refusal.needsAction ? .error : .warning, "cloud refused", ["status": refusal.status, "detail": refusal.detail])
+            await note(refusal.needsAction ? .refused : .failing, status: refusal.status, refusal.detail)
         } catch let error as CurlError {
             plan.failed(retryAfter: nil, chance: Double.random(in: 0...1))
             log(.warning, "cloud not reached", ["error": "\(error)"])

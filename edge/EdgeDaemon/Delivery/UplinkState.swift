@@ -5,9 +5,10 @@ internal import Synchronization
 package struct UplinkState: Sendable, Equatable {
     package enum Kind: String, Sendable, CaseIterable {
         case delivering
+        case duplicate  // delivering, while another host sends under the same name
         case refused  // the cloud does not take what this device sends: someone must act
         case unreachable  // no answer: no network, no such host, no trust in its certificate
-        case failing  // an answer that settles nothing now: the server is busy, or says something unexpected
+        case failing  // answered, but temporarily unusable: the server is busy, or the answer is unexpected
     }
 
     package var kind: Kind
@@ -26,6 +27,7 @@ package struct UplinkState: Sendable, Equatable {
     package var words: String {
         switch kind {
         case .delivering: "delivering"
+        case .duplicate: "delivering, but another host sends as this device, too: give one of them a name and a token of its own"
         case .refused: "refused with \(status ?? 0): \(detail)"
         case .unreachable: "not reached: \(detail)"
         case .failing: "failing: \(detail)"
@@ -45,24 +47,31 @@ package struct UplinkState: Sendable, Equatable {
 
     /// The device's condition as far as the cloud's answers tell it.
     package var condition: DeviceCondition {
-        kind == .refused ? DeviceCondition(.refused, since: since, detail: "\(status ?? 0): \(detail)") : .ok
+        switch kind {
+        case .refused: DeviceCondition(.refused, since: since, detail: "\(status ?? 0): \(detail)")
+        case .duplicate:
+            DeviceCondition(.duplicate, since: since, detail: "two hosts send as this device: give one a name and a token of its own")
+        case .delivering, .unreachable, .failing: .ok
+        }
     }
+
+    package var isDelivering: Bool { kind == .delivering || kind == .duplicate }
 }
 
-/// The uplink's state and its count of errors in this run; what is shown while the disk takes nothing.
+/// The uplink's state and error counts of this run, kept in memory so that they are shown even if the disk cannot be written.
 package final class UplinkStatus: Sendable {
     private let state = Mutex<(current: UplinkState?, errors: [UplinkState.Kind: Int])>((nil, [:]))
 
-    /// - Parameter last: of the run before: until the first exchange of this one nothing else is known.
+    /// - Parameter last: the state stored by the previous run, shown until the first exchange.
     package init(last: UplinkState? = nil) { state.withLock { $0.current = last } }
 
     package var current: UplinkState? { state.withLock { $0.current } }
     package var errors: [UplinkState.Kind: Int] { state.withLock { $0.errors } }
 
-    /// - Returns: the state with its beginning: that of the state before where it is the same.
+    /// - Returns: the new state. `since` is kept if kind and HTTP status did not change.
     func set(_ kind: UplinkState.Kind, status: Int? = nil, detail: String = "", at now: Instant) -> UplinkState {
         state.withLock { state in
-            if kind != .delivering { state.errors[kind, default: 0] += 1 }
+            if ![.delivering, .duplicate].contains(kind) { state.errors[kind, default: 0] += 1 }
             let isSame = state.current.map { $0.kind == kind && $0.status == status } ?? false
             let next = UplinkState(kind, status: status, detail: detail, since: isSame ? state.current?.since ?? now : now)
             state.current = next

@@ -14,13 +14,13 @@ struct Alarm: Sendable, Equatable {
     var at: Instant
     var value: Double  // what decided
     var validAt: Instant?  // of a forecast that decided: its target
-    var expected: Expectation?  // of a threshold of humidity: what the newest forecast says of it
+    var expected: Expectation?  // for a humidity threshold: when the newest forecast crosses it
 
     /// When a threshold is crossed, for how long and how probably: see `Outlook.Prospect`.
     struct Expectation: Sendable, Equatable {
         var from: Instant
         var until: Instant?  // nil: for the next 24 h at least
-        var percent: Int  // at least that probable at one of its lead times
+        var percent: Int  // highest probability at one lead time, rounded down
 
         init?(_ prospect: Outlook.Prospect) {
             guard prospect.verdict != .unlikely, let from = prospect.from else { return nil }

@@ -163,7 +163,8 @@ actor RuleWatch: Service {
         await announce(alarm)
     }
 
-    /// What the newest forecast says of the rule's threshold.
+    /// When the newest forecast crosses the rule's threshold; `nil` if the rule is not about humidity, a crossing is unlikely, or the forecast is
+    /// older than three hours (three hourly steps, for sensors of either step).
     private func expectation(of rule: Rule, _ sensor: SensorName, at now: Instant) -> Alarm.Expectation? {
         guard let forecast = forecasts[sensor], let threshold = rule.humidityThreshold, forecast.isFresh(at: now, step: .seconds(3_600)) else {
             return nil

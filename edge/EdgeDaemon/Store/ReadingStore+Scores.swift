@@ -2,7 +2,7 @@ internal import Glibc
 internal import SQLite
 package import Wire
 
-/// Live errors: sums over forecasts whose time has come, as they are shown and reported.
+/// Live errors: sums over forecasts whose target time has passed.
 extension ReadingStore {
     /// The sums of one release, sensor and lead time over all days.
     struct ScoreSum {
@@ -10,7 +10,7 @@ extension ReadingStore {
         let sensor: Int64
         let leadTimeSeconds: Int64
         var count: Double
-        var errors: [Double]  // absolute: of the forecast, of persistence, of climatology
+        var errors: [Double]  // sums of absolute errors in %RH: forecast, persistence, climatology
         var covered: Double
 
         mutating func add(_ other: ScoreSum) {
@@ -20,7 +20,7 @@ extension ReadingStore {
         }
 
         var score: LiveScore {
-            // Sums have no checksum: a flipped bit may make any number of one.
+            // The sums have no checksum, so a corrupt row can hold any number: clamp.
             func whole(_ value: Double, upTo limit: Double) -> Int64 { Int64(max(0, min(limit, value)).rounded()) }
             let number = max(1, count)
             let means = errors.map { whole($0 / number * 1_000, upTo: 100_000) }

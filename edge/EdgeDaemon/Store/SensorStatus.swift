@@ -8,7 +8,7 @@ internal import Wire
 package struct SensorStatus: Sendable {
     package let id: Int64
     package let record: SensorRecord
-    package let condition: SensorCondition  // without regard to its age, but for what `aged` gave it
+    package let condition: SensorCondition  // does not consider age until `aged` is called
     package let newest: Reading?  // calibrated
     package let good: Reading?  // the newest that passed quality control, calibrated
     package let isUnreadable: Bool  // the last try to read it failed
@@ -17,7 +17,7 @@ package struct SensorStatus: Sendable {
     /// The last good value. Old or not: `condition` tells.
     package var last: Observation? { good.flatMap(SensorStatus.observation) }
 
-    /// The newest reading where it is not the last good one.
+    /// The newest reading, if the sensor is failing and the reading is newer than the last good one. It is shown but not used.
     package var rejected: Reading? {
         guard let newest, condition.state == .failing, newest.takenAt > good?.takenAt ?? Instant(ms: .min) else { return nil }
         return newest
@@ -31,7 +31,7 @@ package struct SensorStatus: Sendable {
     /// This status with `stale` where the sensor has been quiet for too long.
     /// - Parameter now: of the clock that dates the sensor's readings.
     package func aged(at now: Instant, period: Duration) -> SensorStatus {
-        // A recording has a time of its own, which ends with it.
+        // A replay has its own clock: its sensors never become stale.
         if record.kind == "replay" { return self }
         return with(condition.aged(newestAt: newest?.takenAt, now: now, spacing: max(period, spacing ?? .zero)))
     }
@@ -82,7 +82,7 @@ extension ReadingStore {
             spells[id] = nil
         }
         if condition.state == .failing, let lastGood = good?.takenAt { condition.since = lastGood }
-        // What the sampler says of the sensor now; in a store that is only looked into, what it said last.
+        // With `recent`: the sampler's current failure. Without (commands that only read): the failure stored last.
         let failure = recent == nil && stored.state == .failing ? stored : recent?.failure
         if let failure { condition = failure }
         var spacing: Duration?
@@ -94,10 +94,10 @@ extension ReadingStore {
             id: id, record: record, condition: condition, newest: newest, good: good, isUnreadable: failure != nil, spacing: spacing)
     }
 
-    /// Since when the sensor's observations have been as its newest reading is: looked for once a spell.
+    /// The start of the current flat or saturated spell, cached until the spell ends.
     private func spellStart(sensor: Int64, newest: Reading, _ state: SensorState) throws -> Instant {
         if let known = spells[sensor], known.state == state { return known.since }
-        // In a replay readings run ahead of their observations: then the spell is looked for again.
+        // In a replay the newest reading can be ahead of its observation: do not cache, look again next time.
         guard let since = try steadySince(sensor: sensor, mpct: newest.humidityMpct ?? 0) else { return newest.takenAt }
         spells[sensor] = (state, since)
         return since
@@ -105,7 +105,7 @@ extension ReadingStore {
 
     /// Since when a sensor's observations have had one value.
     /// - Parameter mpct: that value, calibrated, in thousandths of a percent.
-    /// - Returns: the begin of the first bin that has it without interruption; `nil` where the newest bin has another.
+    /// - Returns: the start of the first bin of the unbroken run of this value; `nil` if the newest bin has another value.
     func steadySince(sensor: Int64, mpct: Int32) throws -> Instant? {
         let value = Int64(max(0, min(100_000, mpct)))
         var select = try database.prepare("SELECT valid_at_ms, humidity_mpct FROM observation WHERE sensor = ? ORDER BY valid_at_ms DESC")
@@ -116,7 +116,7 @@ extension ReadingStore {
         return first - record.step
     }
 
-    /// The sensor's last value as it was said, where its observations have stood still at it.
+    /// The newest raw value and the start of its unbroken run of equal observations.
     func flatLine(of name: SensorName) throws -> (mpct: Int32, at: Instant, since: Instant)? {
         guard let id = sensors[name], let newest = newestReadings[id], let said = newest.humidityMpct,
             let value = calibrations.corrected(newest, of: name).humidityMpct, let since = try steadySince(sensor: id, mpct: value)

@@ -109,7 +109,7 @@ package actor KernelSensor: Sensor {
             flags: flags)
     }
 
-    /// Files that switch a part's heater, in the order in which they are asked: a switch says more than a power that is set.
+    /// Files that switch a part's heater, in the order in which they are read: a switch overrides a configured power.
     /// Source: Documentation/hwmon/sht3x and sht4x of Linux, Documentation/ABI/testing/sysfs-bus-iio-humidity.
     private static let heaterFiles = ["heater_enable", "heater1_enable", "heater_en", "out_current_heater_raw", "out_current0_heater_raw"]
 
