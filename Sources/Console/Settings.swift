@@ -5,11 +5,13 @@ internal import Text
 /// The `VAHO_…` variables of the environment and of a `KEY=VALUE` file, taken one by one; all problems are kept for one report.
 package struct Settings {
     private let values: [String: String]
+    private let inFile: Set<String>
     private var known: Set<String> = []
     package private(set) var problems: [String] = []
 
     /// - Parameter environment: wins over `file`.
     package init(environment: [String: String], file: [String: String] = [:]) {
+        inFile = Set(file.keys)
         values = file.merging(environment.filter { $0.key.hasPrefix("VAHO_") }) { _, environment in environment }
     }
 
@@ -90,9 +92,9 @@ package struct Settings {
     package mutating func problem(_ text: String) { problems.append(text) }
 
     /// Ends the reading: what was not asked for is reported with the nearest right name.
-    /// - Parameter other: the program whose settings are ignored.
+    /// - Parameter other: the program whose variables are ignored in the environment; in this program's own file they are a mistake.
     package mutating func finish(ignoring other: ProgramSettings? = nil) throws(WrongUse) {
-        for key in values.keys.sorted() where !known.contains(key) && other?.contains(key) != true {
+        for key in values.keys.sorted() where !known.contains(key) && (inFile.contains(key) || other?.contains(key) != true) {
             let nearest = NearestWord.of(key, in: known.sorted()).map { ": did you mean \($0)?" } ?? ""
             problem("\(key) is not a setting\(nearest)")
         }

@@ -28,8 +28,12 @@ package struct Outlook: Sendable, Equatable {
     package let prospects: [Prospect]  // sorted by verdict (likely first), then by `from`
     private let leads: [(at: Instant, low: Double, high: Double)]
 
-    /// - Parameter forecast: made of observations up to about `now`.
-    package init(_ forecast: QuantileForecast, thresholds: [HumidityThreshold], of sensor: SensorName, now: Instant) {
+    /// - Parameters:
+    ///   - forecast: made of observations up to about `now`.
+    ///   - present: the newest value; `nil`: the forecast's last observation.
+    package init(
+        _ forecast: QuantileForecast, thresholds: [HumidityThreshold], of sensor: SensorName, present: RelativeHumidity? = nil, now: Instant
+    ) {
         self.now = now
         let ahead = forecast.leadTimes.indices.filter { lead in
             let at = forecast.origin + forecast.leadTimes[lead]
@@ -42,13 +46,16 @@ package struct Outlook: Sendable, Equatable {
             )
         }
         let applicable = thresholds.filter { $0.sensor ?? sensor == sensor }
-        prospects = applicable.compactMap { Outlook.prospect($0, forecast, ahead, now) }
+        prospects = applicable.compactMap { Outlook.prospect($0, forecast, ahead, present ?? forecast.now, now) }
             .sorted { ($0.verdict.rank, $0.from ?? now) < ($1.verdict.rank, $1.from ?? now) }
     }
 
     package static func == (a: Outlook, b: Outlook) -> Bool {
         a.now == b.now && a.prospects == b.prospects && a.leads.elementsEqual(b.leads, by: ==)
     }
+
+    /// How far ahead the forecast tells: less than the window where its origin is some steps old.
+    package var covered: Duration { leads.last.map { $0.at - now } ?? .zero }
 
     /// The lowest lower and the highest upper end of the 80 % intervals in a span of time, in %. `nil` where no lead time is in it.
     package func range(from: Instant, until: Instant) -> ClosedRange<Double>? {
@@ -57,13 +64,17 @@ package struct Outlook: Sendable, Equatable {
         return low...max(low, high)
     }
 
-    private static func prospect(_ threshold: HumidityThreshold, _ forecast: QuantileForecast, _ ahead: [Int], _ now: Instant) -> Prospect? {
+    private static func prospect(
+        _ threshold: HumidityThreshold, _ forecast: QuantileForecast, _ ahead: [Int], _ present: RelativeHumidity, _ now: Instant
+    )
+        -> Prospect?
+    {
         let all = ahead.map { lead in
             let row = lead * ForecastShape.levels.count
             return Exceedance(of: threshold, values: forecast.humidity[row..<(row + ForecastShape.levels.count)], levels: ForecastShape.levels)
         }
         guard let greatest = all.max(by: { $0.probability < $1.probability }) else { return nil }
-        let isBeyondNow = threshold.isBeyond(forecast.now.percent)
+        let isBeyondNow = threshold.isBeyond(present.percent)
         let verdict: Prospect.Verdict = greatest.probability >= 0.5 ? .likely : greatest.bound != .atMost ? .possible : .unlikely
         func isIn(_ exceedance: Exceedance) -> Bool { verdict == .likely ? exceedance.probability >= 0.5 : exceedance.bound != .atMost }
         // Of a likely crossing the first spell matters, of a possible one the most probable.

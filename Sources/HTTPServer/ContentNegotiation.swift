@@ -25,8 +25,10 @@ enum ContentNegotiation {
         return response
     }
 
+    /// Weak comparison: a tag with or without `W/`.
     private static func matches(_ header: String, _ tag: String) -> Bool {
-        header == "*" || header.split(separator: ",").contains { $0.drop { $0 == " " }.prefix { $0 != " " } == tag }
+        func plain(_ tag: some StringProtocol) -> String { String(tag.hasPrefix("W/") ? tag.dropFirst(2) : tag[...]) }
+        return header == "*" || header.split(separator: ",").contains { plain($0.drop { $0 == " " }.prefix { $0 != " " }) == plain(tag) }
     }
 
     private static func isText(_ response: HTTPResponse) -> Bool {
@@ -34,15 +36,16 @@ enum ContentNegotiation {
         return type.hasPrefix("text/") || ["application/json", "application/problem+json", "image/svg+xml"].contains { type.hasPrefix($0) }
     }
 
-    /// Whether gzip is among the codings that the client takes.
+    /// Whether gzip is among the codings that the client takes; what is said of gzip counts before what is said of all.
     static func accepts(_ header: String?) -> Bool {
-        guard let header else { return false }
-        return header.split(separator: ",").contains { coding in
+        var weights: [String: Double] = [:]
+        for coding in (header ?? "").split(separator: ",") {
             let parts = coding.split(separator: ";").map { $0.filter { $0 != " " }.lowercased() }
-            guard parts.first == "gzip" || parts.first == "*" else { return false }
-            guard let weight = parts.dropFirst().first(where: { $0.hasPrefix("q=") }) else { return true }
-            return Double(weight.dropFirst(2)).map { $0 > 0 } ?? false
+            guard let name = parts.first else { continue }
+            let weight = parts.dropFirst().first { $0.hasPrefix("q=") }
+            weights[name] = weight.map { Double($0.dropFirst(2)) ?? 0 } ?? 1
         }
+        return weights["gzip"] ?? weights["*"] ?? 0 > 0
     }
 }
 

@@ -38,9 +38,10 @@ final class Exchange: @unchecked Sendable {
             response.headers.append(("Connection", "close"))  // what follows may be a part of this request, or another one
             return response
         }
-        // No host check with an Authorization header: a rebinding page cannot know the token.
-        guard headers["authorization"] != nil || context.hosts.allows(headers["host"]) else {
-            return context.refused(421, "this server does not accept the host name \(headers["host"]?.prefix(100) ?? ""): if the name is right, add it to VAHO_ALLOWED_HOSTS")
+        guard context.hosts.allows(headers["host"]) else {
+            return context.refused(
+                421,
+                "this server does not accept the host name \(headers["host"]?.prefix(100) ?? ""): if the name is right, add it to VAHO_ALLOWED_HOSTS")
         }
         if context.isKnown(headers) { sender = BodyBudget.Sender(name: headers["authorization"] ?? peer, isKnown: true) }
         guard let length = declaredLength else { return nil }

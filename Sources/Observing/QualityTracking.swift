@@ -9,6 +9,7 @@ package struct QualityTracking: Sendable {
     private var last: (mpct: Int32, at: Instant)?
     private var flatSince: Instant?
     private var flatCount = 0
+    private var isFlatResumed = false  // the last value before the restart was flagged
     private var resolution: Int32?  // the least step seen, in thousandths of a percent
 
     /// A jump is more than this at once, and so much for each second since the reading before.
@@ -22,7 +23,9 @@ package struct QualityTracking: Sendable {
     /// - Parameters:
     ///   - mpct: the last value, as the sensor said it.
     ///   - flatSince: since when it has been that value.
-    package init(last mpct: Int32, at instant: Instant, flatSince: Instant) {
+    ///   - isFlagged: whether it was flagged as flat: then it stays so until the value changes.
+    package init(last mpct: Int32, at instant: Instant, flatSince: Instant, isFlagged: Bool) {
+        isFlatResumed = isFlagged
         last = (mpct, instant)
         (self.flatSince, flatCount) = (flatSince, Self.leastFlat)
     }
@@ -46,9 +49,10 @@ package struct QualityTracking: Sendable {
         if step == 0 {
             flatSince = flatSince ?? last.at
             flatCount += 1
+            if isFlatResumed { flags.insert(.flat) }
             if let flatSince, flatCount >= Self.leastFlat, instant - flatSince >= Self.longestFlat(resolution: resolution) { flags.insert(.flat) }
         } else {
-            (flatSince, flatCount) = (nil, 0)
+            (flatSince, flatCount, isFlatResumed) = (nil, 0, false)
             resolution = min(resolution ?? .max, Int32(clamping: step))
         }
         return flags

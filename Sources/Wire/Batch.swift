@@ -82,7 +82,8 @@ package struct DeviceReport: Sendable, Hashable {
         alerts: [ThresholdAlert] = [], sensors: [SensorReport] = [], thresholds: [HumidityThreshold] = []
     ) {
         self.sensors = Array(sensors.prefix(Batch.sensorLimit))
-        self.thresholds = Array(thresholds.prefix(Self.thresholdLimit))
+        // A longer name of a rule would make the whole report one that the cloud refuses.
+        self.thresholds = Array(thresholds.filter { $0.rule.utf8.count <= 64 }.prefix(Self.thresholdLimit))
         self.alerts = Array(alerts.prefix(Self.alertLimit))
         self.release = release
         self.backlog = backlog

@@ -8,12 +8,16 @@ package struct OutlookReader: Sendable {
     package var thresholds: [HumidityThreshold]  // of the device
     package var condition: SensorCondition
     package var step: Duration
+    package var present: RelativeHumidity?  // the newest value
     package var now: Instant  // by the device's own clock
     package var offset: Duration  // of the reader's clock to UTC
 
     package static let offsets: ClosedRange<Int64> = -86_400...86_400  // seconds
 
-    package init(thresholds: [HumidityThreshold], condition: SensorCondition, step: Duration, now: Instant, offset: Duration) {
+    package init(
+        thresholds: [HumidityThreshold], condition: SensorCondition, step: Duration, present: RelativeHumidity?, now: Instant, offset: Duration
+    ) {
+        self.present = present
         self.thresholds = thresholds
         self.condition = condition
         self.step = step
@@ -23,12 +27,12 @@ package struct OutlookReader: Sendable {
 
     func write(_ forecast: QuantileForecast, of sensor: SensorName, to json: inout JSONWriter) {
         json.field(
-            "text", OutlookText.text(forecast, thresholds, sensor: sensor, condition, step: step, now: now, offset: offset))
+            "text", OutlookText.text(forecast, thresholds, sensor: sensor, condition, step: step, present: present, now: now, offset: offset))
         let isOfNow = condition.state.isPresent && forecast.isFresh(at: now, step: step)
         json.field("of_now", isOfNow)
         json.array("thresholds") { json in
             guard isOfNow else { return }
-            for prospect in Outlook(forecast, thresholds: thresholds, of: sensor, now: now).prospects {
+            for prospect in Outlook(forecast, thresholds: thresholds, of: sensor, present: present, now: now).prospects {
                 json.object { json in OutlookReader.write(prospect, to: &json) }
             }
         }

@@ -12,27 +12,30 @@ package enum OutlookText {
     ///   - zone: what follows a time of day, "" where the reader knows it.
     package static func text(
         _ forecast: QuantileForecast?, _ thresholds: [HumidityThreshold], sensor: SensorName, _ condition: SensorCondition, step: Duration,
-        now: Instant, offset: Duration, zone: String = ""
+        present: RelativeHumidity? = nil, now: Instant, offset: Duration, zone: String = ""
     ) -> String {
         guard condition.state.isPresent, let forecast, forecast.isFresh(at: now, step: step) else {
             return text(without: condition, newest: forecast?.origin, offset: offset, zone: zone)
         }
-        return text(Outlook(forecast, thresholds: thresholds, of: sensor, now: now), offset: offset, zone: zone)
+        return text(Outlook(forecast, thresholds: thresholds, of: sensor, present: present, now: now), offset: offset, zone: zone)
     }
 
     static func text(_ outlook: Outlook, offset: Duration, zone: String = "") -> String {
         var sentences: [String] = []
         let period = period(at: outlook.now, offset)
         if let range = outlook.range(from: period.from, until: period.until) {
-            sentences.append("\(period.name) \(whole(range.lowerBound)) to \(whole(range.upperBound)) %.")
+            sentences.append("\(period.name) \(whole(range.lowerBound.rounded(.down))) to \(whole(range.upperBound.rounded(.up))) %.")
         }
         func clock(_ instant: Instant) -> String { time(instant, offset) + zone }
-        let matter = outlook.prospects.filter { $0.verdict != .unlikely || $0.isBeyondNow }
-        for prospect in matter.prefix(3) { sentences.append(sentence(prospect, outlook.now, clock)) }
+        let hours = (outlook.covered.wholeSeconds + 1_800) / 3_600  // leads are up to an hour apart
+        let relevant = outlook.prospects.filter { $0.verdict != .unlikely || $0.isBeyondNow }
+        let matter = relevant.filter(\.isBeyondNow) + relevant.filter { !$0.isBeyondNow }
+        for prospect in matter.prefix(3) { sentences.append(sentence(prospect, outlook.now, hours, clock)) }
+        if matter.count > 3 { sentences.append("\(matter.count - 3) more thresholds are near.") }
         if outlook.prospects.isEmpty {
             sentences.append("No threshold is set.")
         } else if matter.isEmpty {
-            sentences.append("No threshold will be crossed in the next 24 h (less than 5 % likely at any time).")
+            sentences.append("No threshold will be crossed in the next \(hours) h (less than 5 % likely at any time).")
         }
         return sentences.joined(separator: " ")
     }
@@ -48,16 +51,17 @@ package enum OutlookText {
         }
     }
 
-    private static func sentence(_ prospect: Outlook.Prospect, _ now: Instant, _ clock: (Instant) -> String) -> String {
+    private static func sentence(_ prospect: Outlook.Prospect, _ now: Instant, _ hours: Int64, _ clock: (Instant) -> String) -> String {
         let side = "\(prospect.threshold.isAbove ? "Above" : "Below") \(number(prospect.threshold.percent)) %"
         let odds = odds(prospect.highest)
         guard let from = prospect.from else { return "\(side) now, likely to end soon." }
         guard from > now else {
             guard prospect.verdict == .likely else { return "\(side) now, and possibly for longer (\(odds))." }
-            return prospect.until.map { "\(side) now, likely until \(clock($0)) (\(odds))." } ?? "\(side) now, likely for the next 24 h (\(odds))."
+            return prospect.until.map { "\(side) now, likely until \(clock($0)) (\(odds))." }
+                ?? "\(side) now, likely for the next \(hours) h (\(odds))."
         }
         let now = prospect.isBeyondNow ? "\(side) now, and again" : "\(side) is"
-        let span = prospect.until.map { "for \(duration($0 - from))" } ?? "for the rest of the next 24 h"
+        let span = prospect.until.map { "for \(duration($0 - from))" } ?? "for the rest of the next \(hours) h"
         return "\(now) \(prospect.verdict.name) from \(clock(from)) \(span) (\(odds))."
     }
 

@@ -95,8 +95,8 @@ import Testing
         let sensor = try #require(air)
         try await append(store, [(0, 45_000, [])])
         let recent = NewestReadings()
-        recent.put(Reading(takenAt: start + .seconds(600), humidityMpct: 46_000), of: sensor)
-        recent.put(Reading(takenAt: start + .seconds(300), humidityMpct: 40_000), of: sensor)  // late: nothing changes
+        recent.put(Reading(takenAt: start + .seconds(600), humidityMpct: 47_000), of: sensor)
+        recent.put(Reading(takenAt: start + .seconds(300), humidityMpct: 46_000), of: sensor)  // the clock was set back
         let status = try #require(try await store.sensorStatuses(recent).first)
         #expect(status.last?.humidity.percent == 46)
         recent.failed(sensor, SensorCondition(.failing, since: start, detail: "gone"))

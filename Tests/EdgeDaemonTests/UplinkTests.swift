@@ -68,7 +68,7 @@ import Wire
             device: try #require(DeviceID("attic")), url: "http://127.0.0.1:\(server.port)", token: DeviceToken("secret", path: "/nonexistent"),
             period: .milliseconds(1), firstBackoff: firstBackoff, client: HTTPClient(settings: HTTPClient.Settings(userAgent: "test")),
             store: store, intake: ModelIntake(folder: "/nonexistent", keyFile: nil, store: nil, log: Log("test", least: .error)),
-            clock: LabelClock.live(), status: UplinkStatus(), recent: NewestReadings(), thresholds: [], samplePeriod: .seconds(60),
+            clock: LabelClock.live(), status: UplinkStatus(), recent: NewestReadings(), thresholds: [], samplePeriod: .seconds(60), sensors: [],
             log: Log("test", least: .error))
         let running = Task { try await uplink.run() }
         for await _ in progress {

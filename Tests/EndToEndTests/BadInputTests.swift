@@ -42,7 +42,7 @@ import Wire
         let good = try Self.batch().binary()
         try await expectRefused(try await post(good, token: nil), 401, "token is needed")
         try await expectRefused(try await post(good, token: "wrong"), 401, "not known")
-        try await expectRefused(try await post(good, token: other), 403, "not that of the device church")
+        try await expectRefused(try await post(good, token: other), 403, "belongs to another device, not to church")
         try await expectRefused(try await post(Array(good.prefix(40))), 400, "CRC-32C")
         try await expectRefused(try await post([UInt8](repeating: 65, count: Batch.byteLimit + 1)), 413, "larger than \(Batch.byteLimit) bytes")
         try await expectRefused(try await post(Array("{\"version\":".utf8), type: "application/json"), 400, "not JSON")

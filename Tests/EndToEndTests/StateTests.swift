@@ -7,13 +7,14 @@ import Testing
     /// What a Prometheus server's own checker says of metrics; empty where nothing is wrong.
     private func promtool(_ metrics: String) throws -> String {
         let process = Process()
-        let (input, output) = (Pipe(), Pipe())
+        let output = Pipe()
+        let file = FileManager.default.temporaryDirectory.path + "/vaho-metrics-\(UInt64.random(in: 0...(.max)))"
+        try metrics.write(toFile: file, atomically: true, encoding: .utf8)
+        defer { try? FileManager.default.removeItem(atPath: file) }
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = ["promtool", "check", "metrics"]
-        (process.standardInput, process.standardOutput, process.standardError) = (input, output, output)
+        (process.standardInput, process.standardOutput, process.standardError) = (FileHandle(forReadingAtPath: file), output, output)
         try process.run()
-        input.fileHandleForWriting.write(Data(metrics.utf8))
-        try input.fileHandleForWriting.close()
         let said = output.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
         return String(decoding: said, as: UTF8.self) + (process.terminationStatus == 0 ? "" : " ended with \(process.terminationStatus)")

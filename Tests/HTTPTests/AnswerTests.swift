@@ -30,7 +30,7 @@ import Testing
         #expect(packed.headers["content-encoding"] == "gzip" && packed.headers["vary"] == "Accept-Encoding")
         let expanded = try Deflate.expanded(packed.body, limit: 10_000)
         #expect(packed.body.count < 200 && String(decoding: expanded, as: UTF8.self) == text)
-        for header in ["identity", "gzip;q=0", "br"] {
+        for header in ["identity", "gzip;q=0", "gzip;q=0, *", "br"] {
             let plain = try await get(server, "/", [("Accept-Encoding", header)])
             #expect(plain.headers["content-encoding"] == nil && String(decoding: plain.body, as: UTF8.self) == text, "\(header)")
         }
@@ -44,7 +44,7 @@ import Testing
     @Test(.timeLimit(.minutes(1))) func `a matching If-None-Match gets 304`() async throws {
         let server = try server()
         let tag = try #require(try await get(server).headers["etag"])
-        for known in [tag, "\"other\", \(tag)", "*"] {
+        for known in [tag, String(tag.dropFirst(2)), "\"other\", \(tag)", "*"] {
             let again = try await get(server, "/", [("If-None-Match", known), ("Accept-Encoding", "gzip")])
             #expect(again.status == 304 && again.body.isEmpty && again.headers["etag"] == tag, "\(known)")
         }
@@ -87,11 +87,11 @@ import Testing
         #expect(!HostNames(isLoopback: false, allowed: ["cloud.example.org"]).allows("evil.example"))
     }
 
-    @Test(.timeLimit(.minutes(1))) func `another site's name gets 421, unless the client shows a token`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `another site's name gets 421, with a token too`() async throws {
         let server = try server(hosts: HostNames(isLoopback: true, allowed: []))
         let strange = try await get(server, "/", [("Host", "evil.example")])
         #expect(strange.status == 421 && String(decoding: strange.body, as: UTF8.self).contains("VAHO_ALLOWED_HOSTS"))
-        #expect(try await get(server, "/", [("Host", "cloud.example.org"), ("Authorization", "Bearer x")]).status == 200)
+        #expect(try await get(server, "/", [("Host", "cloud.example.org"), ("Authorization", "Bearer x")]).status == 421)
         #expect(try await get(server, "/", [("Host", "localhost:1")]).status == 200)
         await server.stop()
     }

@@ -41,7 +41,9 @@ import Testing
     }
 
     @Test func `a flat line goes on over a restart`() {
-        var tracking = QualityTracking(last: 99_900, at: at, flatSince: at - .seconds(2 * 86_400))
+        var fresh = QualityTracking(last: 99_900, at: at, flatSince: at - .seconds(4 * 3_600), isFlagged: false)
+        #expect(!fresh.flags(of: 99_900, at: at + .seconds(60)).contains(.flat))  // its resolution is not known: 24 h
+        var tracking = QualityTracking(last: 99_900, at: at, flatSince: at - .seconds(4 * 3_600), isFlagged: true)
         #expect(tracking.flags(of: 99_900, at: at + .seconds(60)).contains(.flat))
         #expect(!tracking.flags(of: 99_800, at: at + .seconds(120)).contains(.flat))
     }

@@ -108,7 +108,11 @@ extension CloudAPI {
             tokens.keep(token, device, version: version)
         }
         guard device.revokedAt == nil else {
-            throw Problem(status: 403, detail: "the device \(device.name) has been revoked: to admit it again, run vaho-cloud device code \(device.name), then vaho-edge enrol on the device")
+            throw Problem(
+                status: 403,
+                detail:
+                    "the device \(device.name) has been revoked: to admit it again, run vaho-cloud device code \(device.name), then vaho-edge enrol on the device"
+            )
         }
         guard device.name.name == id else {
             await noteRefusal(of: id, "403: it sends the token of another device")
@@ -121,9 +125,12 @@ extension CloudAPI {
 
     /// Records that a request under a device's name was refused: at most once a minute for each name, and ten times a second in all.
     private func noteRefusal(of id: String, _ detail: String) async {
-        guard let name = DeviceID(id), refusals.takeTurn(for: name, at: .now) else { return }
-        do { try await archive.noteRefusal(of: name, detail: detail, now: LabelClock.wallClock) } catch {
-            log(.warning, "refused request not recorded", ["device": name, "error": "\(error)"])
+        do {
+            // Invented names take no turn from real ones.
+            guard let name = DeviceID(id), try await gate.device(named: name) != nil, refusals.takeTurn(for: name, at: .now) else { return }
+            try await archive.noteRefusal(of: name, detail: detail, now: LabelClock.wallClock)
+        } catch {
+            log(.warning, "refused request not recorded", ["device": id, "error": "\(error)"])
         }
     }
 

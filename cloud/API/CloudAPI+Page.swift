@@ -22,7 +22,9 @@ struct FleetPage: Sendable {
             throw Problem(status: 400, detail: "limit=\(text.prefix(40)): expected a whole number from 1 to \(FleetPage.longest)")
         }
         self.limit = limit
-        switch request.query["order"] ?? "state" {
+        // A cursor without a severity comes from a page in the order of names.
+        let isByName = request.query["after"].map { !$0.utf8.contains(UInt8(ascii: ":")) } ?? false
+        switch request.query["order"] ?? (isByName ? "name" : "state") {
         case "state": order = .worstFirst
         case "name": order = .name
         case let other: throw Problem(status: 400, detail: "order=\(other.prefix(40)): expected state (worst first) or name")
@@ -114,12 +116,14 @@ extension Archive {
     func outlookReader(of sensor: Sensor, offset: Duration) throws -> OutlookReader {
         let wall = LabelClock.wallClock
         let view = try view(named: sensor.device, now: wall)
-        var condition = view?.sensors.first { $0.sensor.id == sensor.id }?.condition ?? .ok
+        let shown = view?.sensors.first { $0.sensor.id == sensor.id }
+        var condition = shown?.condition ?? .ok
         if let device = view?.condition, [.silent, .refused].contains(device.state), condition.state.isPresent, sensor.kind != "replay" {
             condition = SensorCondition(.stale, since: device.since, detail: device.detail)
         }
         return OutlookReader(
-            thresholds: view?.report?.thresholds ?? [], condition: condition, step: sensor.grid.step, now: view?.now(at: wall) ?? wall,
+            thresholds: view?.report?.thresholds ?? [], condition: condition, step: sensor.grid.step, present: shown?.last?.humidity,
+            now: view?.now(at: wall) ?? wall,
             offset: offset)
     }
 

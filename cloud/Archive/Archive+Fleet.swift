@@ -132,7 +132,8 @@ extension Archive {
         }
         // A recording has times of its own.
         if sensor.kind != "replay" {
-            condition = condition.aged(newestAt: [sensor.lastAt, reported?.newestAt].compactMap(\.self).max(), now: now, spacing: sensor.grid.step)
+            // By the age of the value that is shown: it may be old while the device's report is new.
+            condition = condition.aged(newestAt: last?.validAt ?? reported?.newestAt, now: now, spacing: sensor.grid.step)
         }
         return SensorView(
             sensor: sensor, last: last,

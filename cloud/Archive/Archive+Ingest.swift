@@ -62,6 +62,7 @@ extension Archive {
                 if seen[submission.device] == nil { seen[submission.device] = submission }
             } catch let refusal as IngestRefusal {
                 outcomes.append(.failure(refusal))
+                try run("UPDATE device SET judge_due = 1 WHERE id = ?", submission.device)
                 // It is not silent, whatever is not stored of it.
                 if seen[submission.device] == nil { seen[submission.device] = submission }
             }
@@ -216,17 +217,18 @@ extension Archive {
     private func noteSeen(_ submission: Submission) throws -> Bool {
         var report: DeviceReport?
         if case .batch(let arrival) = submission { report = arrival.frame.report }
-        if let report { try note(report, of: submission.device) }
+        let isChanged = try report.map { try note($0, of: submission.device) } ?? false
         // A device that was not well, or whose report says something else now, is judged again.
         var update = try database.prepare(
             """
-            UPDATE device SET last_seen_at_ms = ?1, report = COALESCE(?2, report), report_rank = COALESCE(?3, report_rank),
-                judge_due = CASE WHEN state <> 0 OR report_rank <> COALESCE(?3, report_rank) THEN 1 ELSE judge_due END
+            UPDATE device SET last_seen_at_ms = ?1, report = COALESCE(?2, report), reported_clock = COALESCE(?3, reported_clock),
+                judge_due = CASE WHEN ?5 = 1 OR state <> 0 OR reported_clock <> COALESCE(?3, reported_clock) THEN 1 ELSE judge_due END
             WHERE id = ?4 RETURNING rotate_at_ms
             """)
         try update.bind(submission.receivedAt.ms, at: 1)
         try update.bind(report.map(ReportCoding.bytes), at: 2)
-        try update.bind(report.map { Int64(Archive.rank(of: $0)) }, at: 3)
+        try update.bind(report.map { Int64($0.clock.rawValue) }, at: 3)
+        try update.bind(isChanged ? Int64(1) : 0, at: 5)
         try update.bind(submission.device, at: 4)
         guard try update.step(), let rotateAt = update.optionalInteger(0) else { return false }
         return rotateAt <= submission.receivedAt.ms

@@ -67,22 +67,26 @@ extension Archive {
         try update.run()
     }
 
-    /// Stores the sensor states that a device reports.
-    func note(_ report: DeviceReport, of device: Int64) throws {
-        var update = try database.prepare(
-            "UPDATE sensor SET reported = ?1 WHERE device = ?2 AND name = ?3 AND (reported IS NULL OR reported <> ?1)")
-        for sensor in report.sensors {
-            try update.bind(Int64(sensor.condition.state.rawValue), at: 1)
-            try update.bind(device, at: 2)
-            try update.bind(sensor.sensor.name, at: 3)
+    /// Stores the sensor states that a device reports; a sensor that it does not name has none.
+    /// - Returns: whether any of them has changed.
+    func note(_ report: DeviceReport, of device: Int64) throws -> Bool {
+        var states: [String: Int64] = [:]
+        for sensor in report.sensors { states[sensor.sensor.name] = Int64(sensor.condition.state.rawValue) }
+        var select = try database.prepare("SELECT id, name, reported FROM sensor WHERE device = ?")
+        try select.bind(device, at: 1)
+        var changed: [(id: Int64, state: Int64?)] = []
+        while try select.step() {
+            let state = states[select.text(1)]
+            if state != select.optionalInteger(2) { changed.append((select.integer(0), state)) }
+        }
+        guard !changed.isEmpty else { return false }
+        var update = try database.prepare("UPDATE sensor SET reported = ? WHERE id = ?")
+        for sensor in changed {
+            try update.bind(sensor.state, at: 1)
+            try update.bind(sensor.id, at: 2)
             try update.run()
         }
-    }
-
-    /// Severity from the report alone. If it changes, the device is judged again.
-    static func rank(of report: DeviceReport) -> Int {
-        let clock = report.clock == .unknown ? Severity.rank(DeviceState.clockUnset) : Severity.least
-        return report.sensors.reduce(clock) { min($0, Severity.rank($1.condition.state)) }
+        return true
     }
 
     // MARK: the watch
@@ -108,15 +112,23 @@ extension Archive {
                 while try change.step() { devices.insert(change.integer(0)) }
                 for device in devices { try run("UPDATE device SET judge_due = 1 WHERE id = ?", device) }
             }
-            var select = try database.prepare(
+            for device in try ids("SELECT id FROM device WHERE judge_due = 1 LIMIT \(Archive.judgedAtOnce)") { try judge(device, now: now) }
+            // A refusal ends by itself. Where very many are refused, a part of them at a time.
+            let refused = try ids(
                 """
-                SELECT id FROM device WHERE judge_due = 1
-                UNION SELECT id FROM device WHERE severity_rank = \(Severity.rank(DeviceState.refused)) LIMIT \(Archive.judgedAtOnce)
+                SELECT id FROM device WHERE severity_rank = \(Severity.rank(DeviceState.refused)) AND id > \(lastRefusedJudged)
+                ORDER BY id LIMIT \(Archive.judgedAtOnce)
                 """)
-            var due: [Int64] = []
-            while try select.step() { due.append(select.integer(0)) }
-            for device in due { try judge(device, now: now) }
+            for device in refused { try judge(device, now: now) }
+            lastRefusedJudged = refused.count == Archive.judgedAtOnce ? refused.last ?? 0 : 0
         }
+    }
+
+    private func ids(_ sql: String) throws -> [Int64] {
+        var select = try database.prepare(sql)
+        var ids: [Int64] = []
+        while try select.step() { ids.append(select.integer(0)) }
+        return ids
     }
 
     private func judge(_ id: Int64, now: Instant) throws {
@@ -145,7 +157,7 @@ extension Archive {
 
     /// A sensor's state in SQL: what the device reports, else what its observations tell; `stale` where it is quiet.
     static let sensorState =
-        "(CASE WHEN s.quiet = 1 AND COALESCE(s.reported, s.observed) < \(SensorState.stale.rawValue) THEN \(SensorState.stale.rawValue) "
+        "(CASE WHEN (s.quiet = 1 OR (s.last_at_ms IS NULL AND s.reported IS NULL)) AND COALESCE(s.reported, s.observed) < \(SensorState.stale.rawValue) THEN \(SensorState.stale.rawValue) "
         + "ELSE COALESCE(s.reported, s.observed) END)"
 
     // MARK: counts
@@ -155,7 +167,15 @@ extension Archive {
         package var sensors: [SensorState: Int64] = [:]
     }
 
+    /// As they were at most two seconds ago: every open page asks for them.
     package func stateCounts() throws -> StateCounts {
+        if let known = knownCounts, known.at > .now - .seconds(2) { return known.counts }
+        let counts = try countStates()
+        knownCounts = (counts, .now)
+        return counts
+    }
+
+    private func countStates() throws -> StateCounts {
         var counts = StateCounts()
         var devices = try database.prepare("SELECT state, COUNT(*) FROM device GROUP BY state")
         while try devices.step() {

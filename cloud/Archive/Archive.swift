@@ -17,6 +17,8 @@ package actor Archive {
     var amendmentCounts: [Int64: AmendmentCounts] = [:]  // by device
     static let cachedDevices = 20_000  // entries of each cache that is kept by device
     var epochTurns: [Int64: EpochTurns] = [:]  // by device
+    var lastRefusedJudged: Int64 = 0  // the refused devices up to this one have been judged again
+    var knownCounts: (counts: StateCounts, at: ContinuousClock.Instant)?
 
     package enum Access: Sendable {
         case making  // reads and writes; made when missing

@@ -13,7 +13,7 @@ enum ArchiveSchema {
         CREATE INDEX sensor_by_time ON sensor (quiet, last_at_ms) WHERE kind <> 'replay';
         ALTER TABLE device ADD COLUMN state INTEGER NOT NULL DEFAULT 0;  -- a DeviceState, as it was last judged
         ALTER TABLE device ADD COLUMN severity_rank INTEGER NOT NULL DEFAULT 9;  -- of the worst of the device and its sensors: see Severity
-        ALTER TABLE device ADD COLUMN report_rank INTEGER NOT NULL DEFAULT 9;  -- the same of its last report alone
+        ALTER TABLE device ADD COLUMN reported_clock INTEGER NOT NULL DEFAULT 0;  -- a ClockQuality, of its last report
         ALTER TABLE device ADD COLUMN judge_due INTEGER NOT NULL DEFAULT 1;  -- 1: something about it has changed
         ALTER TABLE device ADD COLUMN refused_at_ms BIGINT;  -- of the last refused request in its name
         ALTER TABLE device ADD COLUMN refused_detail TEXT NOT NULL DEFAULT '';

@@ -173,13 +173,23 @@ extension Archive {
     }
 
     private func note(_ id: Int64, _ count: Int64, newest: Instant?, bin: Bin?, mayHaveLost: Bool) throws {
+        let observed = Int64((bin?.state ?? .ok).rawValue)
+        // A device that reports no states is judged by what is observed of it.
+        var judge = try database.prepare(
+            """
+            UPDATE device SET judge_due = 1 WHERE id = (
+                SELECT device FROM sensor WHERE id = ?1 AND reported IS NULL AND (observed <> ?2 OR last_at_ms IS NULL))
+            """)
+        try judge.bind(id, at: 1)
+        try judge.bind(observed, at: 2)
+        try judge.run()
         var update = try database.prepare(
             """
             UPDATE sensor SET observations = observations + ?1, last_at_ms = MAX(COALESCE(last_at_ms, ?2), COALESCE(?2, last_at_ms)),
                 observed = CASE WHEN ?2 >= COALESCE(last_at_ms, ?2) THEN ?4 ELSE observed END
             WHERE id = ?3
             """)
-        try update.bind(Int64((bin?.state ?? .ok).rawValue), at: 4)
+        try update.bind(observed, at: 4)
         try update.bind(count, at: 1)
         try update.bind(newest?.ms, at: 2)
         try update.bind(id, at: 3)

@@ -31,7 +31,6 @@ package struct SilenceWatch: Service {
             try await Task.sleep(for: pause)
             do {
                 try await archive.watchSilence(limit, upSince: upSince, now: LabelClock.wallClock)
-                try await archive.watchStates(now: LabelClock.wallClock)
                 var failure: (any Error)?
                 for alarm in try await archive.untoldAlarms() {
                     do { try await tell(alarm) } catch let error where !(error is CancellationError) { failure = error }  // the others are told

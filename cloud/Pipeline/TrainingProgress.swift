@@ -1,3 +1,5 @@
+internal import Text
+
 /// How far a training run is.
 package enum TrainingProgress: Sendable {
     case reading(Int, of: Int)  // series
@@ -15,7 +17,8 @@ package enum TrainingProgress: Sendable {
     package var words: String {
         switch self {
         case .reading(let count, let all): "reading series \(count) of \(all)"
-        case .fitting(let count, let all, let loss): "fitting, pass \(count) of \(all): mean loss \(Double(Int(loss * 1_000)) / 1_000)"
+        case .fitting(let count, let all, let loss):
+            "fitting, pass \(count) of \(all): mean loss \(NumberText.fixed(loss, places: 3) ?? "not finite")"
         case .comparing(let count, let all): "comparing with the champion, series \(count) of \(all)"
         }
     }

@@ -44,6 +44,7 @@ extension Program.Command {
                 forecasts: FleetForecasts(reader: try await reader(), pretrained: pretrained), version: CloudVersion.text,
                 log: log.component("api")),
             SilenceWatch(archive: archive, limit: settings.silentAfter, webhook: settings.webhook, log: log.component("watch")),
+            StateWatch(archive: archive, log: log.component("watch")),
             TrainingScheduler(
                 archive: archive, reader: try await reader(), afterDeviceDays: settings.trainAfterDeviceDays, checkPeriod: settings.trainCheckPeriod,
                 pretrained: pretrained, log: log.component("train")),

@@ -62,7 +62,8 @@ package enum DeviceView {
         // A recording's time ends with its last forecast.
         let now = sensor.record.kind == "replay" ? forecast?.origin ?? now : now
         return OutlookText.text(
-            forecast, thresholds, sensor: name, sensor.condition, step: sensor.record.step, now: now, offset: .zero, zone: " UTC")
+            forecast, thresholds, sensor: name, sensor.condition, step: sensor.record.step, present: sensor.last?.humidity, now: now, offset: .zero,
+            zone: " UTC")
     }
 
     /// What a forecast says of the water in the air, at the surface beside it and of mould.

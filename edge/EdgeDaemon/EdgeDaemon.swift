@@ -59,7 +59,7 @@ package struct EdgeDaemon {
             log: log.component("rules"))
         let forecasts = ForecastService(
             store: store, inbox: inbox, clock: clock, intake: intake, newest: newest, boot: host.boot, commitPeriod: settings.commitPeriod,
-            held: held, recent: recent,
+            held: held,
             seen: settings.rules.isEmpty ? nil : rules.inbox,
             log: log.component("forecast"))
         var services: [any Service] = [
@@ -147,7 +147,7 @@ package struct EdgeDaemon {
     /// What a sensor's earlier readings tell of a flat line that has not ended.
     private func quality(of sensor: SensorName, _ store: ReadingStore) async -> QualityTracking {
         guard let found = (try? await store.flatLine(of: sensor)) ?? nil else { return QualityTracking() }
-        return QualityTracking(last: found.mpct, at: found.at, flatSince: found.since)
+        return QualityTracking(last: found.mpct, at: found.at, flatSince: found.since, isFlagged: found.isFlagged)
     }
 
     /// Keeps a second daemon out. On a disk that takes no lock there is nothing that two could spoil.

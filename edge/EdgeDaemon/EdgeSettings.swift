@@ -17,6 +17,9 @@ package struct EdgeSettings: Sendable {
     package var cloud: Cloud?
     /// Whether an enrolment supplies the cloud, the token and the name, now or later while the daemon runs.
     package var followsEnrolment = false
+    package var enrolmentStamp: String?  // of the enrolment file that these settings were read from
+    package var isAuthorityConfigured = true  // else certificate authorities come from the enrolment
+    package var allowsPlainHTTP: Bool
     package var isDeviceNamed: Bool  // the configuration sets the name; an enrolment does not change it
     package var syncPeriod: Duration
     package var firstBackoff: Duration
@@ -97,6 +100,7 @@ package struct EdgeSettings: Sendable {
         }
         alarmCommand = settings.optional("VAHO_ALARM_COMMAND")
         let isPlainAllowed = settings.choice("VAHO_PLAIN_HTTP", default: false, among: ["anywhere": true, "loopback": false])
+        allowsPlainHTTP = isPlainAllowed
         alarmWebhook = settings.optional("VAHO_ALARM_WEBHOOK_URL")
         if let alarmWebhook, let problem = EdgeSettings.problem(ofCloud: alarmWebhook, isPlainAllowed: isPlainAllowed) {
             settings.problem("VAHO_ALARM_WEBHOOK_URL=\(problem)")

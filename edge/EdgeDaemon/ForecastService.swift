@@ -14,7 +14,6 @@ actor ForecastService: Service {
     private let boot: UInt32
     private let commitPeriod: Duration
     private let held: HeldReadings
-    private let recent: NewestReadings
     private let log: Log
     private let newest: NewestForecasts
     private let seen: Inbox<RuleWatch.Seen>?
@@ -42,7 +41,7 @@ actor ForecastService: Service {
 
     init(
         store: ReadingStore, inbox: Inbox<Sampler.Arrival>, clock: LabelClock, intake: ModelIntake, newest: NewestForecasts, boot: UInt32,
-        commitPeriod: Duration, held: HeldReadings = HeldReadings(), recent: NewestReadings = NewestReadings(), seen: Inbox<RuleWatch.Seen>? = nil,
+        commitPeriod: Duration, held: HeldReadings = HeldReadings(), seen: Inbox<RuleWatch.Seen>? = nil,
         log: Log
     ) {
         self.store = store
@@ -54,7 +53,6 @@ actor ForecastService: Service {
         self.boot = boot
         self.commitPeriod = commitPeriod
         self.held = held
-        self.recent = recent
         self.log = log
     }
 
@@ -202,7 +200,6 @@ actor ForecastService: Service {
         case .reading(let taken):
             let number = waiting.add(.reading(taken))
             let reading = calibrations.corrected(taken.reading, of: taken.sensor)
-            recent.put(taken.reading, corrected: reading, of: taken.sensor)
             show(.reading(taken.sensor, reading))
             for result in sensors[taken.sensor]?.take(reading, number: number) ?? [] {
                 add(result, of: taken.sensor)

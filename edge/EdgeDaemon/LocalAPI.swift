@@ -86,7 +86,8 @@ struct LocalAPI: Service {
             let offset = try integer(
                 request, "utc_offset_s", default: 0, in: Int(OutlookReader.offsets.lowerBound)...Int(OutlookReader.offsets.upperBound))
             let reader = OutlookReader(
-                thresholds: settings.rules.compactMap(\.humidityThreshold), condition: sensor.condition, step: sensor.record.step, now: clock.now,
+                thresholds: settings.rules.compactMap(\.humidityThreshold), condition: sensor.condition, step: sensor.record.step,
+                present: sensor.last?.humidity, now: clock.now,
                 offset: .seconds(offset))
             let active = intake.active.current?.name
             func document(_ forecast: QuantileForecast, _ issuedAt: Instant, _ counter: UInt64) async throws -> HTTPResponse {
@@ -126,6 +127,11 @@ struct LocalAPI: Service {
         return try await store.sensorStatuses(recent).map { $0.aged(at: now, period: settings.samplePeriod) }
     }
 
+    /// Sensors that were taken out of the configuration keep their history, and are expected to say nothing.
+    private func configured(_ statuses: [SensorStatus]) -> [SensorStatus] {
+        statuses.filter { status in settings.sensors.contains { $0.name == status.record.sensor } }
+    }
+
     private func document(_ statuses: [SensorStatus]) async throws -> DeviceDocument {
         try await DeviceView.document(
             settings, named: identity.current, store: store, statuses: statuses, uplink: uplink.current, release: intake.active.current?.name,
@@ -133,7 +139,7 @@ struct LocalAPI: Service {
     }
 
     private func status() async throws -> [UInt8] {
-        let view = try await document(try await statuses())
+        let view = try await document(configured(try await statuses()))
         return DeviceView.json(
             view, counts: try await store.counts(), uplink: uplink.current, holes: try await store.holes(limit: 20), now: clock.now)
     }
@@ -161,7 +167,7 @@ struct LocalAPI: Service {
     }
 
     private func metrics() async throws -> String {
-        let (statuses, now) = (try await statuses(), clock.now)
+        let (statuses, now) = (configured(try await statuses()), clock.now)
         let view = try await document(statuses)
         var metrics = EdgeMetrics(version: EdgeVersion.text)
         for sensor in view.sensors {

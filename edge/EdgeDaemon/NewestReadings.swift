@@ -7,7 +7,8 @@ package final class NewestReadings: Sendable {
     package struct Entry: Sendable {
         package var newest: Reading?  // as the sensor said it
         package var good: Reading?  // the newest that passed quality control
-        package var previousAt: Instant?  // of the reading before the newest
+        package var measuredAt: Instant?  // of the newest reading that is no repeat
+        package var previousAt: Instant?  // of the one before that
         package var failure: SensorCondition?
     }
 
@@ -15,18 +16,17 @@ package final class NewestReadings: Sendable {
 
     package init() {}
 
-    /// - Parameters:
-    ///   - said: the reading as stored, before calibration. An older reading does not replace a newer one.
-    ///   - corrected: the calibrated reading, for quality control only; `nil`: quality control judges `said`.
-    func put(_ said: Reading, corrected: Reading? = nil, of sensor: SensorName) {
-        let isGood = if case .passed = QualityControl.judge(corrected ?? said) { true } else { false }
+    /// Takes readings in the order of their arrival, which a clock that is set back does not change.
+    /// - Parameter said: the reading as stored, before calibration; quality control judges the good one again when it is shown.
+    func put(_ said: Reading, of sensor: SensorName) {
+        let isGood = if case .passed = QualityControl.judge(said) { true } else { false }
         entries.withLock { entries in
             var entry = entries[sensor] ?? Entry()
-            if entry.newest.map({ $0.takenAt < said.takenAt }) ?? true {
-                entry.previousAt = entry.newest?.takenAt
-                entry.newest = said
-            }
-            if isGood, entry.good.map({ $0.takenAt < said.takenAt }) ?? true { entry.good = said }
+            // A repeat within a burst tells nothing of the sensor's pace.
+            if !said.flags.contains(.cached) { entry.previousAt = entry.measuredAt }
+            if !said.flags.contains(.cached) { entry.measuredAt = said.takenAt }
+            entry.newest = said
+            if isGood { entry.good = said }
             entries[sensor] = entry
         }
     }

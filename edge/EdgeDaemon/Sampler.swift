@@ -127,6 +127,8 @@ struct Sampler: Service {
         if state.remarks.begins(sample.remark != nil) {
             log(.warning, "temperature or pressure left out, humidity kept", ["sensor": name, "left_out": sample.remark ?? ""])
         }
+        // What no air can have is told at once, though it may wait until a jump before it has been judged.
+        if case .failed = QualityControl.judge(reading) { recent.put(reading, of: name) }
         for decided in state.spikes.take(reading) {
             recent.put(decided, of: name)  // before its commit, which may be half a minute away
             await put(.reading(ReadingStore.Taken(sensor: name, reading: decided)))

@@ -18,12 +18,15 @@ extension EdgeSettings {
         let names = ["VAHO_CLOUD_URL", "VAHO_TOKEN_FILE"]
         let isDeviceNamed = environment["VAHO_DEVICE_ID"] != nil || file["VAHO_DEVICE_ID"] != nil
         let followsEnrolment = names.allSatisfy { environment[$0] == nil && file[$0] == nil }
+        let stamp = followsEnrolment ? Files.stamp(EnrolmentFile.path(in: folder)) : nil  // before the file is read
+        let isAuthorityConfigured = environment["VAHO_CA_FILE"] != nil || file["VAHO_CA_FILE"] != nil
         if followsEnrolment {
             file.merge(try EnrolmentFile.settings(in: folder)) { configured, _ in configured }
         }
         var settings = Settings(environment: environment, file: file)
         var read = try EdgeSettings(&settings, sensorsNeeded: sensorsNeeded)
         (read.followsEnrolment, read.isDeviceNamed) = (followsEnrolment, isDeviceNamed)
+        (read.enrolmentStamp, read.isAuthorityConfigured) = (stamp, isAuthorityConfigured)
         return read
     }
 

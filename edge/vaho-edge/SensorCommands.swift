@@ -32,7 +32,9 @@ extension Program.Command {
                 let configured = settings.sensors.filter { ([spec] + twins).contains($0.spec) }
                 if configured.count > 1 {
                     let names = configured.map(\.name.name).joined(separator: " and ")
-                    table.row(["", "duplicate", "", "", "", "\(names) are the same chip, seen through hwmon and IIO: remove one from the configuration"])
+                    table.row([
+                        "", "duplicate", "", "", "", "\(names) are the same chip, seen through hwmon and IIO: remove one from the configuration",
+                    ])
                 }
                 guard configured.isEmpty else { continue }
                 let note = twins.isEmpty ? "" : "the same chip as \(twins.map(\.description).joined(separator: ", "))"
@@ -58,7 +60,9 @@ extension Program.Command {
             defer { sensor.stop() }
             let sample = try await PatientReading(sensor).read(within: min(sensor.identity.patience, .seconds(10)))
             let flags = sample?.flags ?? []
-            let heated = flags.contains(.heated) ? ["the part's heater is on: its readings are not used until it is off (heater_enable or out_current_heater_raw in sysfs)"] : []
+            let heated =
+                flags.contains(.heated)
+                ? ["the part's heater is on: its readings are not used until it is off (heater_enable or out_current_heater_raw in sysfs)"] : []
             table.row([
                 line, state, thousandths(sample?.humidityMpct), thousandths(sample?.temperatureMc), flags.names.joined(separator: " "),
                 (heated + [note]).filter { !$0.isEmpty }.joined(separator: "; "),

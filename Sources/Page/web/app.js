@@ -12,6 +12,7 @@ import {
 import { clock, instant, span, utcOffset } from "./words.js";
 
 const POLL_MS = 2000;
+const LOST_MS = 15000; // without an answer the values count as old
 const REFRESH_ROUNDS = 15; // about 30 s: late data may change the past
 const NO_CHART = "No chart: dygraphs was not found. Remedy: install libjs-dygraphs. The numbers are below.";
 
@@ -192,8 +193,10 @@ function showChosen() {
   const some = observed !== null && observed.times.length > 0;
   showSensor(device, sensor);
   showOutlook(device, sensor, forecast);
-  showFigures(device, sensor, forecast);
-  showMoisture(sensor, forecast);
+  // An old forecast stays in the chart, with its date; no figure is taken from it.
+  const current = forecast?.outlook?.of_now === false ? null : forecast;
+  showFigures(device, sensor, current);
+  showMoisture(sensor, current);
   showDetails(device, sensor, forecast);
   showScores(device, sensor, forecast);
   showMissed(shown.missed);
@@ -215,9 +218,13 @@ function showChosen() {
 function connection(error) {
   if (!error) {
     answeredAt = Date.now();
+    document.body.classList.remove("lost");
     showConnection("ok", "live");
-  } else if (error.status === 0) showConnection("silent", answeredAt ? `no answer since ${clock(answeredAt)}` : "no answer");
-  else {
+  } else if (error.status === 0) {
+    // What is on the screen ages unseen.
+    document.body.classList.toggle("lost", Date.now() - (answeredAt ?? 0) > LOST_MS);
+    showConnection("silent", answeredAt ? `no answer since ${clock(answeredAt)}` : "no answer");
+  } else {
     showConnection("failing", error.message);
     if (!(error instanceof Problem)) console.error(error); // an answer of another shape, or our fault
   }

@@ -152,7 +152,7 @@ export class FanChart {
       context.fillStyle = this.#colours.bands[percent] ?? this.#colours.bands[90];
       context.fill();
     }
-    this.#mark(context, area, graph.toDomXCoord(origin), `forecast from ${HOUR.format(origin)}`, area.y + 4);
+    this.#mark(context, area, graph.toDomXCoord(origin), `forecast from ${Date.now() - origin > 24 * 3_600_000 ? DAY.format(origin) + " " : ""}${HOUR.format(origin)}`, area.y + 4);
     if (Number.isFinite(skillEnd) && skillEnd < fan.at(-1)?.t) {
       this.#mark(context, area, graph.toDomXCoord(skillEnd), "skill ends", area.y + 20);
     }

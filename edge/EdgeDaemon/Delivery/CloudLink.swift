@@ -19,9 +19,10 @@ struct CloudLink: Service {
 
     func run() async throws {
         var uplink = settings.cloud.map { self.uplink(to: $0, authorities: settings.certificateAuthorities) }
+        var stamp = settings.enrolmentStamp
         while true {
-            let stamp = settings.followsEnrolment ? Files.stamp(file) : nil
             try await run(uplink, until: stamp)
+            stamp = Files.stamp(file)  // before the file is read: another one after it is another enrolment
             do {
                 uplink = try enrolled()
                 log(.info, "enrolment applied", ["device": identity.current])
@@ -34,7 +35,9 @@ struct CloudLink: Service {
         try await withThrowingTaskGroup(of: Void.self) { group in
             if let uplink { group.addTask { try await uplink.run() } }
             group.addTask {
-                while !settings.followsEnrolment || Files.stamp(file) == stamp || !Files.exists(file) { try await Task.sleep(for: CloudLink.pollPeriod) }
+                while !settings.followsEnrolment || Files.stamp(file) == stamp || !Files.exists(file) {
+                    try await Task.sleep(for: CloudLink.pollPeriod)
+                }
             }
             try await group.next()
             group.cancelAll()
@@ -47,9 +50,10 @@ struct CloudLink: Service {
         guard let url = found["VAHO_CLOUD_URL"], let tokenFile = found["VAHO_TOKEN_FILE"] else {
             throw EnrolmentFault("VAHO_CLOUD_URL or VAHO_TOKEN_FILE is missing")
         }
+        if let problem = EdgeSettings.problem(ofCloud: url, isPlainAllowed: settings.allowsPlainHTTP) { throw EnrolmentFault(problem) }
         if !settings.isDeviceNamed, let name = found["VAHO_DEVICE_ID"].flatMap(DeviceID.init) { identity.set(name) }
         let cloud = try EdgeSettings.Cloud(url: url, tokenFile: tokenFile)
-        return uplink(to: cloud, authorities: settings.certificateAuthorities ?? found["VAHO_CA_FILE"])
+        return uplink(to: cloud, authorities: settings.isAuthorityConfigured ? settings.certificateAuthorities : found["VAHO_CA_FILE"])
     }
 
     private func uplink(to cloud: EdgeSettings.Cloud, authorities: String?) -> Uplink {
@@ -58,6 +62,7 @@ struct CloudLink: Service {
         return Uplink(
             device: identity.current, url: cloud.url, token: DeviceToken(cloud.token, path: cloud.tokenFile), period: settings.syncPeriod,
             firstBackoff: settings.firstBackoff, client: HTTPClient(settings: http), store: store, intake: intake, clock: clock, status: status,
-            recent: recent, thresholds: settings.rules.compactMap(\.humidityThreshold), samplePeriod: settings.samplePeriod, log: log)
+            recent: recent, thresholds: settings.rules.compactMap(\.humidityThreshold), samplePeriod: settings.samplePeriod,
+            sensors: Set(settings.sensors.map(\.name)), log: log)
     }
 }

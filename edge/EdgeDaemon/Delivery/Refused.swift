@@ -7,6 +7,7 @@ struct Refused: Error {
     let status: Int
     let detail: String
     let retryAfter: Duration?
+    private let isOfCloud: Bool  // the cloud itself says so, and no proxy or captive portal before it
     let isOfContent: Bool  // the cloud itself, and no proxy before it, says that it will not take these bytes
     var isFinal: Bool { status == 401 || status == 403 }
     /// Whether someone must act, because a retry will fail again. 408, 425 and a 429 with Retry-After up to 15 min are temporary.
@@ -14,13 +15,14 @@ struct Refused: Error {
         switch status {
         case 408, 425: false
         case 429: retryAfter ?? .zero > .seconds(900)
-        default: (400..<500).contains(status)
+        default: (400..<500).contains(status) && isOfCloud
         }
     }
 
     init(_ response: HTTPClient.Response) {
         status = response.status
-        isOfContent = [400, 413, 422].contains(status) && response.headers["content-type"] == "application/problem+json"
+        isOfCloud = response.headers["content-type"] == "application/problem+json"
+        isOfContent = [400, 413, 422].contains(status) && isOfCloud
         let words = Refused.words(response.body)
         detail =
             switch response.status {

@@ -22,7 +22,10 @@ struct Uplink: Service {
     let recent: NewestReadings
     let thresholds: [HumidityThreshold]
     let samplePeriod: Duration
+    let sensors: Set<SensorName>  // that are configured
     let log: Log
+
+    private static let sensorsWithScores = 64  // in a report, which has 64 KB at most
 
     func run() async throws {
         var plan = UplinkPlan(period: period, phase: phase, firstBackoff: firstBackoff)
@@ -114,16 +117,17 @@ struct Uplink: Service {
         await intake.load()
         let counts = try await store.counts()
         let now = clock.now
-        let statuses = try await store.sensorStatuses(recent).map { $0.aged(at: now, period: samplePeriod) }
+        let statuses = try await store.sensorStatuses(recent).filter { sensors.contains($0.record.sensor) }
+            .map { $0.aged(at: now, period: samplePeriod) }
         let release = intake.active.current?.name
-        var sensors: [SensorReport] = []
+        var reports: [SensorReport] = []
         for status in statuses {
             let scores = try await store.liveScores(sensor: status.id).filter { $0.releaseCounter == release?.counter ?? 0 }
-            sensors.append(status.report(scores: scores))
+            reports.append(status.report(scores: reports.count < Uplink.sensorsWithScores ? scores : []))
         }
         return DeviceReport(
             release: release, backlog: counts.backlog, evicted: counts.evicted, refused: counts.refused,
             clock: clock.quality, scores: try await store.liveScores(), refusal: await intake.refusal,
-            alerts: try await store.alerts(), sensors: sensors, thresholds: thresholds)
+            alerts: try await store.alerts(), sensors: reports, thresholds: thresholds)
     }
 }

@@ -23,7 +23,7 @@ package struct SensorStatus: Sendable {
         return newest
     }
 
-    private static func observation(_ reading: Reading) -> Observation? {
+    fileprivate static func observation(_ reading: Reading) -> Observation? {
         guard case .passed(let humidity, let temperature) = QualityControl.judge(reading) else { return nil }
         return Observation(validAt: reading.takenAt, humidity: humidity, temperature: temperature)
     }
@@ -72,9 +72,10 @@ extension ReadingStore {
 
     private func status(_ id: Int64, _ record: SensorRecord, _ stored: SensorCondition, _ recent: NewestReadings.Entry?) throws -> SensorStatus {
         func calibrated(_ reading: Reading?) -> Reading? { reading.map { calibrations.corrected($0, of: record.sensor) } }
-        func newer(_ a: Reading?, _ b: Reading?) -> Reading? { [a, b].compactMap(\.self).max { $0.takenAt < $1.takenAt } }
-        let newest = calibrated(newer(newestReadings[id], recent?.newest))
-        let good = calibrated(newer(goodReadings[id], recent?.good))
+        // What came in this run is newer than what is stored.
+        let newest = calibrated(recent?.newest ?? newestReadings[id])
+        // A calibration may bring back what the sensor said beyond the range, or take a value out of it.
+        let good = [newest, calibrated(recent?.good ?? goodReadings[id])].compactMap(\.self).first { SensorStatus.observation($0) != nil }
         var condition = newest.map { SensorJudgement.condition(newest: $0, spellStart: nil) } ?? .ok
         if [.flat, .saturated].contains(condition.state), let newest {
             condition.since = try spellStart(sensor: id, newest: newest, condition.state)
@@ -88,7 +89,7 @@ extension ReadingStore {
         var spacing: Duration?
         if record.kind == "command", let newest {
             let before = try recent?.previousAt ?? rawReadings(sensor: id, limit: 2).first?.takenAt
-            spacing = before.map { newest.takenAt - $0 }
+            spacing = before.map { min(record.step, newest.takenAt - $0) }
         }
         return SensorStatus(
             id: id, record: record, condition: condition, newest: newest, good: good, isUnreadable: failure != nil, spacing: spacing)
@@ -117,11 +118,11 @@ extension ReadingStore {
     }
 
     /// The newest raw value and the start of its unbroken run of equal observations.
-    func flatLine(of name: SensorName) throws -> (mpct: Int32, at: Instant, since: Instant)? {
+    func flatLine(of name: SensorName) throws -> (mpct: Int32, at: Instant, since: Instant, isFlagged: Bool)? {
         guard let id = sensors[name], let newest = newestReadings[id], let said = newest.humidityMpct,
             let value = calibrations.corrected(newest, of: name).humidityMpct, let since = try steadySince(sensor: id, mpct: value)
         else { return nil }
-        return (said, newest.takenAt, since)
+        return (said, newest.takenAt, since, newest.flags.contains(.flat))
     }
 
     private func record(ofSensor id: Int64) throws -> Record? {
