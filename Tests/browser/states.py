@@ -3,10 +3,13 @@
 usage: states.py CLOUD-URL HOUSE-URL BARN-URL [FOLDER]     FOLDER: gets a picture of each state
 """
 import base64
+import http.server
 import json
 import os
 import sys
+import threading
 import time
+import urllib.request
 
 from page import Browser, check
 
@@ -72,6 +75,38 @@ def look(browser, url, wanted, folder, prefix=""):
         print("ok", prefix, place, "is", state)
 
 
+class Prefix(http.server.BaseHTTPRequestHandler):
+    """A proxy that serves a page below /vaho/, as people put it behind one."""
+
+    target = ""
+
+    def do_GET(self):
+        if not self.path.startswith("/vaho/"):
+            self.send_error(404)
+            return
+        with urllib.request.urlopen(self.target + self.path[len("/vaho"):], timeout=10) as answer:
+            body = answer.read()
+            self.send_response(answer.status)
+            self.send_header("Content-Type", answer.headers["Content-Type"])
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def look_behind_prefix(browser, house):
+    Prefix.target = house
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Prefix)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    browser.go(f"http://127.0.0.1:{server.server_address[1]}/vaho/#house/gallery")
+    browser.wait("the page below a path", "document.getElementById('connection').innerText === 'live' && document.getElementById('name').innerText === 'gallery'")
+    browser.wait("its chart", "document.querySelectorAll('canvas').length > 0")
+    check(not [error for error in browser.errors() if "favicon" not in error], "the page works below a path, without an error in the console")
+    server.shutdown()
+
+
 def main():
     cloud, house, barn = sys.argv[1:4]
     folder = sys.argv[4] if len(sys.argv) > 4 else None
@@ -92,6 +127,7 @@ def main():
                      f" && /1 clock unset/.test({counted}) && /3 failing/.test({counted}) && /1 flat/.test({counted}) && /1 saturated/.test({counted})", 60)
         print("ok the header counts", browser.run("return " + counted))
         check(not [error for error in browser.errors() if "favicon" not in error], "no error in the console")
+        look_behind_prefix(browser, house)
     finally:
         browser.close()
     for dark in (False, True):

@@ -175,7 +175,7 @@ extension Archive {
         return counts
     }
 
-    private func countStates() throws -> StateCounts {
+    func countStates() throws -> StateCounts {
         var counts = StateCounts()
         var devices = try database.prepare("SELECT state, COUNT(*) FROM device GROUP BY state")
         while try devices.step() {
