@@ -1,6 +1,7 @@
 internal import Console
 internal import EdgeDaemon
 internal import Measures
+internal import Observing
 internal import Psychrometrics
 internal import Runtime
 internal import Sensors
@@ -65,7 +66,8 @@ extension Program.Command {
                 ? ["the part's heater is on: its readings are not used until it is off (heater_enable or out_current_heater_raw in sysfs)"] : []
             table.row([
                 line, state, thousandths(sample?.humidityMpct), thousandths(sample?.temperatureMc), flags.names.joined(separator: " "),
-                (heated + [note]).filter { !$0.isEmpty }.joined(separator: "; "),
+                (heated + (flags.contains(.impossible) ? ["impossible for air: such readings are not used"] : []) + [note]).filter { !$0.isEmpty }
+                    .joined(separator: "; "),
             ])
             return true
         } catch {
@@ -159,12 +161,14 @@ struct ReadingLines {
     func line(_ sample: Sample, takenAt: Instant) -> String {
         let humidity = sample.humidityMpct.map { RelativeHumidity(percent: Double($0) / 1_000) }
         let temperature = sample.temperatureMc.map { Temperature(celsius: Double($0) / 1_000) }
-        let water = humidity.flatMap { humidity in temperature.flatMap { WaterInAir($0, humidity) } }
+        // What is impossible for air is shown as it was said, and nothing is derived from it.
+        let reading = Reading(takenAt: takenAt, humidityMpct: sample.humidityMpct, temperatureMc: sample.temperatureMc, flags: sample.flags)
+        var usable: (humidity: RelativeHumidity, temperature: Temperature)?
+        if case .passed(let humidity, let temperature?) = QualityControl.judge(reading) { usable = (humidity, temperature) }
+        let water = usable.flatMap { WaterInAir($0.temperature, $0.humidity) }
         let pressure = sample.pressurePa.map { Double($0) / 100 }
-        let wall = surface.flatMap { surface in
-            humidity.flatMap { humidity in temperature.map { MoistAir.humidity(at: surface, of: $0, at: humidity) } }
-        }
-        let mouldFrom = temperature.flatMap { MouldIndex.criticalHumidity(at: $0) }
+        let wall = surface.flatMap { surface in usable.map { MoistAir.humidity(at: surface, of: $0.temperature, at: $0.humidity) } }
+        let mouldFrom = usable.flatMap { MouldIndex.criticalHumidity(at: $0.temperature) }
         guard format == .json else {
             let cells = [
                 RFC3339.format(ms: takenAt.ms), thousandths(sample.humidityMpct), thousandths(sample.temperatureMc),
