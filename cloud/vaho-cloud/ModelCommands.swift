@@ -35,7 +35,7 @@ extension Program.Command {
             cause: "manual", now: LabelClock.wallClock, progress: { progress.tell($0.words, stage: $0.stage) })
         progress.end()
         let release = result.release.map { " release \($0.counter)" } ?? ""
-        StandardOutput.write("\(result.outcome.rawValue)\(release): \(result.detail)\n")
+        Paragraph.write("\(result.outcome.rawValue)\(release): \(result.detail)")
     }
 
     static let modelsList = Program.Command(

@@ -31,7 +31,7 @@ extension Program.Command {
             try SensorNotes.add(.calibrated(try asked(arguments, sensor)), in: settings.stateFolder)
         }
         history(try await settings.sensorNotes().inForce.filter { $0.sensor == sensor }, .table)
-        StandardOutput.write("the daemon takes it with its next commit; readings stay as they were said, observations since then are made again\n")
+        Paragraph.write("the daemon applies it with its next commit; readings stay as they were said, observations since then are made again")
     }
 
     private static func asked(_ arguments: Arguments, _ sensor: SensorName) throws -> Calibration {
