@@ -85,7 +85,9 @@ package enum DeviceView {
     }
 
     /// `/v1/status`, and `vaho-edge status --format json`.
-    package static func json(_ device: DeviceDocument, counts: ReadingStore.Counts, uplink: UplinkState?, holes: [Hole], now: Instant) -> [UInt8] {
+    package static func json(
+        _ device: DeviceDocument, counts: ReadingStore.Counts, unstored: Int = 0, uplink: UplinkState?, holes: [Hole], now: Instant
+    ) -> [UInt8] {
         var json = JSONWriter()
         json.object { json in
             json.field("now", RFC3339.format(ms: now.ms))
@@ -101,6 +103,7 @@ package enum DeviceView {
                 json.field("epochs", counts.epochs)
                 json.field("written_bytes_per_day", counts.writtenPerDay)
                 json.field("only_in_memory", counts.refuge)
+                json.field("unstored_readings", unstored)
             }
             if let uplink {
                 json.object("uplink") { json in

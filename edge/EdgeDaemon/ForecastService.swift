@@ -150,6 +150,9 @@ actor ForecastService: Service {
     /// Readings of a sensor that are not committed yet, oldest first.
     func waitingReadings(of sensor: SensorName) -> [Reading] { waiting.readings(of: sensor).map(\.1) }
 
+    /// Readings that the store did not take: they are in memory only. 0 while the store takes them.
+    var unstoredReadings: Int { pause > .zero ? waiting.readings : 0 }
+
     /// Returns as long as readings can be taken in.
     func pulse() {}
 

@@ -141,7 +141,8 @@ struct LocalAPI: Service {
     private func status() async throws -> [UInt8] {
         let view = try await document(configured(try await statuses()))
         return DeviceView.json(
-            view, counts: try await store.counts(), uplink: uplink.current, holes: try await store.holes(limit: 20), now: clock.now)
+            view, counts: try await store.counts(), unstored: await forecasting.unstoredReadings, uplink: uplink.current,
+            holes: try await store.holes(limit: 20), now: clock.now)
     }
 
     private func sensor(_ request: HTTPRequest) async throws -> SensorStatus {

@@ -73,8 +73,8 @@ async function askFleet() {
     }
     return { face, now: instant(now), counts, devices, release, hasMore: Boolean(next) };
   }
-  const { now, device, holes } = await get("v1/status");
-  return { face, now: instant(now), devices: [device], release: null, holes };
+  const { now, device, store, holes } = await get("v1/status");
+  return { face, now: instant(now), devices: [device], release: null, store, holes };
 }
 
 /** A table of more devices than this helps nobody, and costs the server. */
@@ -172,6 +172,9 @@ function find() {
 function notes(device, sensor, some) {
   const { forecast, problems } = shown;
   const list = [...(device.faults ?? []), ...troubles(device, sensor)];
+  const { unstored_readings: unstored = 0, only_in_memory: refuge } = fleet.store ?? {};
+  if (unstored > 0) list.push(`${unstored} readings are in memory only: the disk does not take them. Is it full?`);
+  if (refuge) list.push(`Readings are kept in memory only: ${refuge}.`);
   if (!available() && (some || forecast)) list.push(NO_CHART);
   const refused = (name) => (problems[name] ?? { status: 404 }).status !== 404;
   if (refused("observed")) list.push(`Observations: ${problems.observed.message}`);
