@@ -1,10 +1,10 @@
-/// How a sensor is. One definition for edge, cloud, page, API, commands and metrics. A greater state is worse.
+/// The state of a sensor. One definition for edge, cloud, page, API, commands and metrics. A greater state is worse.
 ///
 /// Raw values are part of the wire format: never reuse one.
 package enum SensorState: UInt8, Sendable, CaseIterable, Comparable {
     case ok = 0
     case saturated = 1  // at an end of 0 to 100 %
-    case flat = 2  // the same value for longer than its resolution explains
+    case flat = 2  // unchanged for longer than a working sensor of this resolution stays
     case stale = 3  // no reading for three periods, or no observation for three steps
     case failing = 4  // it cannot be read, or its newest reading is no possible value of air
 
@@ -34,7 +34,7 @@ package enum SensorState: UInt8, Sendable, CaseIterable, Comparable {
 
 /// A sensor's state, since when, and why.
 package struct SensorCondition: Sendable, Hashable {
-    package static let detailLimit = 200  // bytes
+    package static let detailLimit = 200  // bytes of UTF-8
 
     package var state: SensorState
     package var since: Instant?  // nil: not known, or ok
@@ -45,9 +45,7 @@ package struct SensorCondition: Sendable, Hashable {
     package init(_ state: SensorState, since: Instant? = nil, detail: String? = nil) {
         self.state = state
         self.since = since
-        var detail = detail ?? ""
-        while detail.utf8.count > SensorCondition.detailLimit { detail.removeLast() }
-        self.detail = detail.isEmpty ? nil : detail
+        self.detail = detail.flatMap { $0.isEmpty ? nil : $0.cut(toBytes: SensorCondition.detailLimit) }
     }
 
     /// This condition, or `stale` where it is better than that and the last reading is too old.

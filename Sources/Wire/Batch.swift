@@ -91,9 +91,7 @@ package struct DeviceReport: Sendable, Hashable {
         self.refused = refused
         self.clock = clock
         self.scores = scores
-        var refusal = refusal ?? ""
-        while refusal.utf8.count > DeviceReport.refusalLimit { refusal.removeLast() }
-        self.refusal = refusal.isEmpty ? nil : refusal
+        self.refusal = refusal.flatMap { $0.isEmpty ? nil : $0.cut(toBytes: DeviceReport.refusalLimit) }
     }
 }
 

@@ -12,13 +12,8 @@ package struct ThresholdAlert: Sendable, Hashable {
     package let valueMilli: Int64  // when it was raised, in thousandths of the rule's unit
 
     package init(rule: String, text: String, sensor: SensorName, since: Instant, valueMilli: Int64) {
-        func cut(_ text: String, _ limit: Int) -> String {
-            var text = text
-            while text.utf8.count > limit { text.removeLast() }
-            return text
-        }
-        self.rule = cut(rule, 64)
-        self.text = cut(text, Self.textLimit)
+        self.rule = rule.cut(toBytes: 64)
+        self.text = text.cut(toBytes: Self.textLimit)
         self.sensor = sensor
         self.since = since
         self.valueMilli = valueMilli

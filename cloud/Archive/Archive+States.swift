@@ -2,9 +2,10 @@ package import Measures
 internal import SQLite
 internal import Wire
 
-/// How devices and sensors are: judged when something about them changes, so that lists and counts of a large fleet need not judge all.
+/// The states of devices and sensors. A device is judged only when something about it changes, so that lists and counts of a large fleet do
+/// not judge every device.
 extension Archive {
-    /// A device's row as far as its state depends on it.
+    /// Everything that a device's state depends on.
     struct DeviceFacts {
         var device: Device
         var report: DeviceReport?
@@ -16,8 +17,8 @@ extension Archive {
 
     /// How long a refusal counts after the last refused request: longer than the longest pause between two tries of a device.
     private static let refusalMemory: Duration = .seconds(2 * 900 + 60)
-    private static let judgedAtOnce = 1_000  // devices in one transaction
-    static let refusalDetailLimit = 200  // bytes
+    private static let judgedAtOnce = 1_000  // most devices that one transaction judges
+    static let refusalDetailLimit = 200  // bytes of UTF-8
 
     static func condition(_ facts: DeviceFacts, now: Instant) -> DeviceCondition {
         let (device, seenAt) = (facts.device, facts.device.lastSeenAt)
@@ -58,11 +59,9 @@ extension Archive {
     /// Records that a request under this device name was refused. Anybody can send such a request, so the device counts as refused only if
     /// nothing is heard from the device itself.
     package func noteRefusal(of name: DeviceID, detail: String, now: Instant) throws {
-        var detail = detail
-        while detail.utf8.count > Archive.refusalDetailLimit { detail.removeLast() }
         var update = try database.prepare("UPDATE device SET refused_at_ms = ?, refused_detail = ?, judge_due = 1 WHERE name = ?")
         try update.bind(now.ms, at: 1)
-        try update.bind(detail, at: 2)
+        try update.bind(detail.cut(toBytes: Archive.refusalDetailLimit), at: 2)
         try update.bind(name.name, at: 3)
         try update.run()
     }
