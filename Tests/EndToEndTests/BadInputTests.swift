@@ -243,6 +243,18 @@ import Wire
         #expect(try await edge.exitCode() == 0)
         _ = try await cloud.stop()
     }
+    @Test(.timeLimit(.minutes(1))) func `a log on a terminal has the time and no severity mark, in a file it is the other way round`() throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/vaho-e2e-\(UInt64.random(in: 0...(.max)))"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let environment = ["VAHO_STATE_DIR": folder, "VAHO_SENSOR_AIR": "simulated", "VAHO_LISTEN": "off"]
+        let command = "timeout 2 \(RunningProgram.binaries)/vaho-edge run"
+        let terminal = try RunningProgram.run(program: "/usr/bin/script", ["-qec", command, "/dev/null"], environment: environment).output
+        let line = try #require(terminal.split(whereSeparator: \.isNewline).first { $0.contains("vaho-edge: running") })
+        #expect(line.range(of: "^[0-2][0-9]:[0-5][0-9]:[0-5][0-9] vaho-edge: running ", options: .regularExpression) != nil, "\(line)")
+        let file = try RunningProgram.run(program: "/bin/sh", ["-c", command], environment: environment).errors
+        #expect(file.contains("<6>vaho-edge: running "), "\(file)")
+    }
+
     /// SIGSTOP is what a suspended host does to a program: time goes on, and the program does not.
     @Test(.timeLimit(.minutes(1)))
     func `after the program was stopped for a while no sensor is read twice in a period, and the gap is a hole`() async throws {
