@@ -17,7 +17,7 @@ package struct HumidityThreshold: Sendable, Hashable {
     package func isBeyond(_ percent: Double) -> Bool { isAbove ? percent > self.percent : percent < self.percent }
 }
 
-/// How probable it is, by a forecast's quantiles, that a value lies beyond a threshold.
+/// The probability that a forecast value lies beyond a threshold, from the forecast's quantiles.
 package struct Exceedance: Sendable, Hashable {
     /// The probability, 0 to 1, interpolated linearly between the two quantiles around the threshold. If the threshold lies outside all
     /// quantiles, this is the lowest or highest probability that the quantiles can show, and `bound` says whether the real one is at least or

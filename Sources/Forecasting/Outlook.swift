@@ -20,7 +20,7 @@ package struct Outlook: Sendable, Equatable {
         package let from: Instant?
         /// The first lead time after that spell; `nil` where the spell lasts to the end of the window, or there is none.
         package let until: Instant?
-        /// The highest probability at one lead time of the spell; if unlikely, at any lead time of the window.
+        /// The highest probability at any single lead time of the spell. If the crossing is unlikely there is no spell: then of the whole window.
         package let highest: Exceedance
     }
 
@@ -54,7 +54,7 @@ package struct Outlook: Sendable, Equatable {
         a.now == b.now && a.prospects == b.prospects && a.leads.elementsEqual(b.leads, by: ==)
     }
 
-    /// How far ahead the forecast tells: less than the window where its origin is some steps old.
+    /// The time from now to the last lead time in the window. It is shorter than the window if the forecast's origin is some steps old.
     package var covered: Duration { leads.last.map { $0.at - now } ?? .zero }
 
     /// The lowest lower and the highest upper end of the 80 % intervals in a span of time, in %. `nil` where no lead time is in it.

@@ -2,7 +2,7 @@ internal import Synchronization
 
 /// How many bytes of request bodies may be in memory at once. One sender gets an eighth of it, or what two bodies need; clients without
 /// a valid token share a quarter, and one address gets a quarter of that, or what one body needs. Their small bodies have as much room
-/// again for themselves, so that a new device's first batch is not kept out by uploads that never end.
+/// again for themselves: uploads that never end cannot keep out a new device's first batch.
 final class BodyBudget: Sendable {
     /// Whose body it is: a token, or the address of a client that has none.
     struct Sender: Sendable, Hashable {

@@ -67,7 +67,7 @@ package struct HTTPLimits: Sendable {
     package var connectionsPerAddress: Int  // from other hosts; a proxy on this one has no limit of its own
     package var queryParameters = 64  // more give 400
     package var answerBytes: Int  // of all answers that are on their way; beyond it 503
-    package var answerSeconds = 30  // to send an answer, plus one second per `answerBytesPerSecond` bytes
+    package var answerSeconds = 30  // most time to send an answer; one second more per `answerBytesPerSecond` bytes
     package var answerBytesPerSecond = 16_384
 
     package init(

@@ -1,4 +1,4 @@
-/// How a device is. One definition for edge, cloud, page, API, commands and metrics.
+/// The state of a device. One definition for edge, cloud, page, API, commands and metrics.
 ///
 /// Raw values are stored in the archive (`device.state`): append new cases, never renumber. Lists are ordered by `Severity`, not by raw value.
 package enum DeviceState: Int, Sendable, CaseIterable {

@@ -2,7 +2,7 @@ package import Measures
 
 /// Detects repeats within a burst: radio sensors transmit each measurement several times, and a logger records every copy.
 ///
-/// A repeat is stored with the flag `cached`: it counts neither in a mean nor towards a flat line. A value; constant time and memory.
+/// A repeat is stored with the flag `cached`. Means and the search for flat lines skip it. The filter is a value with constant time and memory.
 package struct BurstFilter: Sendable {
     /// A burst lasts this long at most: an equal reading after it is a measurement of its own.
     package static let longest: Duration = .seconds(2)

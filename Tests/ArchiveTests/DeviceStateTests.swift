@@ -3,7 +3,7 @@ import Measures
 import Testing
 import Wire
 
-/// How devices and sensors are, for lists and counts.
+/// The states of devices and sensors in the archive.
 @Suite struct DeviceStateTests {
     private let place = TemporaryArchive()
 

@@ -3,7 +3,7 @@ import Measures
 import Runtime
 import Testing
 
-/// How a sensor is by what its store holds.
+/// A sensor's state, read from the store.
 @Suite struct SensorStatusTests {
     private let air = SensorName("air")
     private let start = Instant(ms: 1_790_000_400_000)

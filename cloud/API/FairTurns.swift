@@ -30,7 +30,7 @@ final class FairTurns<Key: Hashable & Sendable>: Sendable {
     /// - Parameters:
     ///   - lanes: most pieces of work under way at once.
     ///   - perKey: most pieces of one key in the queue.
-    ///   - limit: most pieces in all queues together.
+    ///   - limit: most pieces of work that wait in all queues together.
     init(lanes: Int, perKey: Int, limit: Int) {
         state = Mutex(State(freeLanes: Array((0..<lanes).reversed())))
         self.perKey = perKey

@@ -5,7 +5,7 @@ enum ArchiveSchema {
     static let steps = [first, second, third, fourth, fifth, sixth]
     static var version: Int64 { Int64(steps.count) }
 
-    /// How devices and sensors are, for lists that show the worst first and for counts.
+    /// The states of devices and sensors. Lists that show the worst first, and counts, read them from here.
     private static let sixth = """
         ALTER TABLE sensor ADD COLUMN reported INTEGER;  -- a SensorState, as the device says; NULL: it says none
         ALTER TABLE sensor ADD COLUMN observed INTEGER NOT NULL DEFAULT 0;  -- a SensorState, by the newest bin

@@ -48,7 +48,7 @@ package struct Training: Sendable {
 
     /// - Parameters:
     ///   - cause: `manual`, `new data`: for the record.
-    ///   - progress: told how far the run is.
+    ///   - progress: called at each step of the run.
     /// - Throws: `InProgress` while another run is under way, in this program or another.
     package func run(cause: String, now: Instant, progress: @escaping @Sendable (TrainingProgress) -> Void = { _ in }) async throws -> Result {
         let lock: FolderLock

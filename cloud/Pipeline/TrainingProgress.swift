@@ -1,6 +1,6 @@
 internal import Text
 
-/// How far a training run is.
+/// The progress of a training run, reported step by step.
 package enum TrainingProgress: Sendable {
     case reading(Int, of: Int)  // series
     case fitting(Int, of: Int, loss: Double)  // passes over the rows

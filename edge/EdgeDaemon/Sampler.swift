@@ -109,7 +109,7 @@ struct Sampler: Service {
             recent.recovered(name)
             try? await store.setCondition(.ok, of: name)
         } else if isFirst {
-            try? await store.setCondition(.ok, of: name)  // whatever the last run left
+            try? await store.setCondition(.ok, of: name)  // replaces the condition that the last run stored
         } else if sensor.identity.pace == .asked, let hole = state.gap(before: reading, period: period, name) {
             await put(.hole(hole))
             log(.warning, "sensor not read for a while: the host was suspended or the program stopped", ["sensor": name, "missed": hole.count])

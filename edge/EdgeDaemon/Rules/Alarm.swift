@@ -14,7 +14,7 @@ struct Alarm: Sendable, Equatable {
     var at: Instant
     var value: Double  // what decided
     var validAt: Instant?  // of a forecast that decided: its target
-    var expected: Expectation?  // for a humidity threshold: when the newest forecast crosses it
+    var expected: Expectation?  // of a humidity rule: when the newest forecast expects the threshold to be crossed
 
     /// When a threshold is crossed, for how long and how probably: see `Outlook.Prospect`.
     struct Expectation: Sendable, Equatable {
