@@ -39,9 +39,11 @@ final class RunningProgram {
 
     func signal(_ number: Int32) { kill(process.processIdentifier, number) }
 
-    /// Waits for its end.
+    /// Waits for its end. The last lines of the log of one that failed are printed, to say why.
     func exitCode() async throws -> Int32 {
-        try await seen("\(name) ends") { process.isRunning ? nil : process.terminationStatus }
+        let status = try await seen("\(name) ends") { process.isRunning ? nil : process.terminationStatus }
+        if status != 0 { print("\(name) ended with \(status):", log.split(separator: "\n").suffix(8).joined(separator: "\n"), separator: "\n") }
+        return status
     }
 
     /// Runs a command to its end and gives what it printed.
