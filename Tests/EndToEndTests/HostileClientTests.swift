@@ -48,12 +48,19 @@ import Wire
         let costly = Array(
             #"{"version":1,"epoch":"00000000000000aa","first":1,"sensors":["a"],"sensor":[],"taken_at_ms":[],"humidity_mpct":[],"records":[\#(records)]}"#
                 .utf8)
+        // Each batch of 5,000 records counts as 83 ms of work, however slow this host is: a few a second are too many.
+        let air = try #require(SensorName("air"))
+        let hole = Hole(sensor: air, reason: .sensorError, from: Instant(ms: now - 2_000), to: Instant(ms: now - 1_000), count: 1)
+        let long = Batch(epoch: Epoch(bits: 9), first: 1, sensors: [air], rows: Array(repeating: .record(.hole(hole)), count: 5_000)).binary()
         try await withThrowingTaskGroup(of: [Int].self) { group in
             for _ in 0..<16 {
                 group.addTask {
                     let sender = Sender(port: bad.port, device: "bad", token: bad.token)
                     var statuses: [Int] = []
-                    while !Task.isCancelled { statuses.append(try await sender.post(costly, type: "application/json").status) }
+                    while !Task.isCancelled {
+                        statuses.append(try await sender.post(costly, type: "application/json").status)
+                        statuses.append(try await sender.post(long).status)
+                    }
                     return statuses
                 }
             }
@@ -65,7 +72,7 @@ import Wire
             _ = try await seen("that the flood is refused") { try await bad.post(costly, type: "application/json").status == 403 ? true : nil }
             group.cancelAll()
             while let result = await group.nextResult() {
-                if case .success(let statuses) = result { #expect(Set(statuses).isSubset(of: [400, 403, 429])) }
+                if case .success(let statuses) = result { #expect(Set(statuses).isSubset(of: [200, 400, 403, 429])) }
             }
         }
         #expect(try await cloud.stop() == 0)  // in order: a stop that hangs is ended by force, with 1
