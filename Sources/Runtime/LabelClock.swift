@@ -30,7 +30,10 @@ package struct LabelClock: Sendable {
     package var quality: ClockQuality { read().quality }
 
     /// What was learned about readings taken before the clock was set, once.
-    package func takeCorrections() -> [ClockDiscipline.Correction] { host.takeCorrections() }
+    /// - Parameter boot: which start of the host this is.
+    package func takeCorrections(boot: UInt32) -> [ClockCorrection] {
+        host.takeCorrections().map { ClockCorrection(boot: boot, boottimeMs: $0.boottimeMs, offset: $0.offset) }
+    }
 
     /// How long in real time until this clock shows `instant`; zero when it has passed.
     package func realTime(until instant: Instant) -> Duration {

@@ -19,11 +19,7 @@ import Testing
                 for (sensor, humidity, celsius) in [(room, 60.0, 20.0), (wall, 90, 11)] {
                     let observation = Observation(
                         validAt: last, humidity: RelativeHumidity(percent: humidity), temperature: Temperature(celsius: celsius))
-                    try await store.append(
-                        [],
-                        outcomes: [
-                            .init(sensor: sensor, observation: observation, through: .key(0), forecast: nil, releaseCounter: 0, issuedAt: last)
-                        ])
+                    try await store.append([], derived: [DerivedRow(sensor, observation, through: 0)])
                     if isAskedOften, sensor == room { _ = try await store.mouldIndex(sensor: id, beside: .measured(wall), at: last) }
                 }
             }

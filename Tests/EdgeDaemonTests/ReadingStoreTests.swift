@@ -29,11 +29,11 @@ private func store(_ path: String = ":memory:", readings count: Int) async throw
     return store
 }
 
-private func readings(_ count: Int, from minute: Int = 0, of sensor: String = "air") throws -> [ReadingStore.NewRow] {
+private func readings(_ count: Int, from minute: Int = 0, of sensor: String = "air") throws -> [NewRow] {
     let name = try #require(SensorName(sensor))
     return (0..<count).map {
         .reading(
-            ReadingStore.Taken(
+            SensorReading(
                 sensor: name,
                 reading: Reading(
                     takenAt: Instant(ms: Int64(minute + $0 + 1) * 60_000), humidityMpct: Int32(45_000 + $0), temperatureMc: 20_000, boot: 1,
@@ -99,14 +99,20 @@ private final class Folder {
         #expect(lives[0].last == 3 && lives[1].last == 0)
     }
 
-    @Test func `a full disk refuses the commit, gives its sequences back, and goes on when there is room`() async throws {
+    @Test func `rows that a full disk refuses wait with their keys, and are committed when there is room`() async throws {
         let store = try await store(readings: 0)
         try await store.limitPages(to: 20)
-        await #expect(throws: SQLiteError.self) { _ = try await store.append(readings(5_000)) as [Int64] }
+        let keys = await store.enqueue(try readings(5_000)).map(\.key)
+        await #expect(throws: SQLiteError.self) { try await store.commitPending() }
         #expect(await store.current.last == 1)
+        #expect(await store.unstoredReadings == 5_000)
         try await store.limitPages(to: 100_000)
-        try await store.append(readings(5_000))
-        #expect(await store.current.last == 5_001)
+        try await store.append(readings(2, from: 5_000))
+        #expect(await store.current.last == 5_003)
+        #expect(await store.unstoredReadings == 0)
+        let air = try #require(SensorName("air"))
+        let id = try #require(await store.sensor(named: air))
+        #expect(try await store.storedKeys(sensor: id).prefix(5_000) == keys[...])
     }
 
     @Test func `above the byte limit the oldest go, and a hole says how many and which`() async throws {
@@ -160,6 +166,22 @@ private final class Folder {
         #expect(await store.current.epoch != old.epoch)
         #expect(lives[0].outstanding == [4...5])
         #expect(lives.dropFirst().reduce(0) { $0 + $1.backlog } == 1)
+    }
+
+    @Test func `rows that wait when a new epoch begins are stored in it, and what was derived from them follows`() async throws {
+        let store = try await store(readings: 4)
+        let old = await store.current
+        let keys = await store.enqueue(try readings(3, from: 4)).map(\.key)
+        #expect(keys.map { RowKey($0).sequence } == [6, 7, 8])
+        let air = try #require(SensorName("air"))
+        let observation = Observation(validAt: Instant(ms: 600_000), humidity: RelativeHumidity(percent: 45), temperature: nil)
+        await store.enqueue([DerivedRow(air, observation, through: keys[1])])
+        #expect(try await store.settle(answer(old, through: 99), sent: 1...5) == .storeIsBehind(cloudHolds: 99, storeGave: 5))
+        let lives = await store.allLives
+        #expect(lives.map(\.last) == [5, 3] && lives[1].epoch != old.epoch)
+        let id = try #require(await store.sensor(named: air))
+        #expect(try await store.newestObservation(sensor: id)?.through == RowKey(life: lives[1].number, sequence: 2).value)
+        #expect(await store.enqueue(try readings(1, from: 7)).map { RowKey($0.key).sequence } == [4])
     }
 
     @Test func `what the cloud holds under names that were not sent is not believed to be ours`() async throws {
@@ -239,15 +261,17 @@ private final class Folder {
         try await store.limitPages(to: 1)  // no more than there are
         var filled = 0
         while true { do { try await store.append(readings(1, from: filled)) } catch { break }; filled += 1 }
+        let waiting = await store.pendingReadings
         await #expect(throws: SQLiteError.self) { for number in 1...100 { try await sensor(store, "late\(number)") } }
         let known = try await store.sensorStatuses().count
         let late = try #require(SensorName("late\(known)"))  // the one that was refused
         await #expect(throws: (any Error).self) { try await store.append(readings(1, from: 900, of: late.name)) }
         #expect(await store.sensor(named: late) == nil)
         try await store.limitPages(to: 1 << 20)
-        try await store.append(readings(2, from: 900, of: late.name))
+        try await store.append(readings(1, from: 901, of: late.name))
         let id = try #require(await store.sensor(named: late))
         #expect(try await store.rawReadings(sensor: id, limit: 9).count == 2)
+        #expect(waiting == 1)
         // Its record goes before them.
         let life = await store.current
         let rows = try #require(try await store.batch(of: life.epoch, from: life.last - 2, through: life.last, limit: 9)).rows
@@ -257,6 +281,14 @@ private final class Folder {
 }
 
 extension ReadingStore {
+    func storedKeys(sensor: Int64) throws -> [Int64] {
+        var select = try database.prepare("SELECT key FROM reading WHERE sensor = ? ORDER BY key")
+        try select.bind(sensor, at: 1)
+        var keys: [Int64] = []
+        while try select.step() { keys.append(select.integer(0)) }
+        return keys
+    }
+
     func limitPages(to count: Int) throws { _ = try database.integer("PRAGMA max_page_count = \(count)") }
 }
 
@@ -270,26 +302,24 @@ extension ReadingStore {
         let id = try await sensor(store)
         let air = try #require(SensorName("air"))
         var forecaster = AdaptiveForecaster(grid: .fine, network: nil)
-        var outcomes: [ReadingStore.Outcome] = []
+        var outcomes: [DerivedRow] = []
         for bin in 1...40 as ClosedRange<Int64> {
             let now = observation(bin, 50 + Double(bin % 7))
             forecaster.observe(now)
             outcomes.append(
-                ReadingStore.Outcome(
-                    sensor: air, observation: now, through: .key(bin), forecast: forecaster.forecast(), releaseCounter: 7,
-                    issuedAt: now.validAt))
+                DerivedRow(air, now, through: bin, forecast: forecaster.forecast(), releaseCounter: 7))
         }
-        try await store.append([], outcomes: outcomes)
+        try await store.append([], derived: outcomes)
         let scores = try await store.liveScores()
         #expect(scores.map(\.leadTimeSeconds) == [3_600, 10_800, 21_600])
         #expect(scores.map(\.count) == [34, 22, 4])
         #expect(scores.allSatisfy { $0.releaseCounter == 7 && $0.absoluteErrorMpct > 0 })
-        try await store.append([], outcomes: outcomes)
+        try await store.append([], derived: outcomes)
         #expect(try await store.liveScores() == scores)
 
         let newest = try #require(try await store.forecast(sensor: id))
         #expect(newest.forecast.origin.ms == 40 * 600_000)
-        let made = try #require(outcomes.last?.forecast)
+        let made = try #require(outcomes.last?.forecast?.forecast)
         for lead in made.leadTimes.indices { #expect(abs(newest.forecast.median(lead: lead) - made.median(lead: lead)) < 0.0051) }
         #expect(try await store.observations(sensor: id, since: Instant(ms: 38 * 600_000)) == [observation(39, 54), observation(40, 55)])
     }
@@ -326,20 +356,21 @@ extension ReadingStore {
 
     @Test func `a restart takes in the readings after the last observation, as if it had not stopped`() async throws {
         let taken = (1...25).map { Reading(takenAt: Instant(ms: 1_599_998_400_000 + Int64($0) * 60_000), humidityMpct: Int32(40_000 + $0 * 10)) }
-        func run(_ state: inout SensorForecasting, _ readings: ArraySlice<Reading>) -> [SensorForecasting.Result] {
-            zip(readings.indices, readings).flatMap { state.take($0.1, number: Int64($0.0)) }
+        let air = try #require(SensorName("air"))
+        func run(_ pipeline: inout SensorPipeline, _ readings: ArraySlice<Reading>) -> [DerivedRow] {
+            zip(readings.indices, readings).flatMap { pipeline.add($0.1, key: Int64($0.0), now: Instant(ms: 0)) }
         }
-        func sensorForecasting(_ observations: [Observation], through: Int64) -> SensorForecasting {
+        func pipeline(_ observations: [Observation], through: Int64) -> SensorPipeline {
             var forecaster = AdaptiveForecaster(grid: .fine, network: nil)
             for observation in observations { forecaster.observe(observation) }
-            return SensorForecasting(forecaster: forecaster, releaseCounter: 0, through: through)
+            return SensorPipeline(sensor: air, forecaster: forecaster, releaseCounter: 0, through: through)
         }
-        var whole = sensorForecasting([], through: -1)
+        var whole = pipeline([], through: -1)
         let unbroken = run(&whole, taken[...])
-        var first = sensorForecasting([], through: -1)
+        var first = pipeline([], through: -1)
         let before = run(&first, taken[..<14])
         let through = try #require(before.last?.through)
-        var second = sensorForecasting(before.map(\.observation), through: through)
+        var second = pipeline(before.map(\.observation), through: through)
         let after = run(&second, taken[(Int(through) + 1)...])
         #expect((before + after).map(\.observation) == unbroken.map(\.observation))
         #expect((before + after).map(\.forecast) == unbroken.map(\.forecast))
@@ -351,7 +382,7 @@ extension ReadingStore {
         let store = try await store()
         let id = try await sensor(store)
         let other = try await sensor(store, "other")
-        var outcomes: [ReadingStore.Outcome] = []
+        var outcomes: [DerivedRow] = []
         for sensor in ["air", "other"] {
             let sensor = try #require(SensorName(sensor))
             var forecaster = AdaptiveForecaster(grid: .fine, network: nil)
@@ -359,12 +390,10 @@ extension ReadingStore {
                 let now = Observation(validAt: Instant(ms: bin * 600_000), humidity: RelativeHumidity(percent: 50), temperature: nil)
                 forecaster.observe(now)
                 outcomes.append(
-                    ReadingStore.Outcome(
-                        sensor: sensor, observation: now, through: .key(bin), forecast: forecaster.forecast(), releaseCounter: 1,
-                        issuedAt: now.validAt))
+                    DerivedRow(sensor, now, through: bin, forecast: forecaster.forecast(), releaseCounter: 1))
             }
         }
-        try await store.append([], outcomes: outcomes)
+        try await store.append([], derived: outcomes)
         try await store.enforce(ReadingStore.Retention(), now: Instant(ms: 7 * 86_400_000))
         for sensor in [id, other] {
             #expect(try await store.forecast(sensor: sensor, origin: Instant(ms: 600_000))?.forecast.leadTimes == ForecastShape.scored)

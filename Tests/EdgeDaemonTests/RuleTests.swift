@@ -147,12 +147,9 @@ import Wire
         let minutes = stride(from: 0, through: below + 310, by: 10)
         for minute in minutes {
             let at = start + .seconds(minute * 60)
-            let outcome = ReadingStore.Outcome(
-                sensor: roof,
-                observation: Observation(validAt: at, humidity: RelativeHumidity(percent: minute < below ? 50 : 70), temperature: nil),
-                through: .key(0),
-                forecast: nil, releaseCounter: 0, issuedAt: at)
-            _ = try await store.append([], outcomes: [outcome])
+            let outcome = DerivedRow(
+                roof, Observation(validAt: at, humidity: RelativeHumidity(percent: minute < below ? 50 : 70), temperature: nil), through: 0)
+            _ = try await store.append([], derived: [outcome])
         }
         let rule = try Rule(name: "damp", text: "humidity above 65 % for 320 min")
         if isRaised {

@@ -24,7 +24,7 @@ private actor ScriptedSensor: Sensor {
     {
         let log = Log("test", least: .error)
         let air = try #require(SensorName("air"))
-        let inbox = Inbox<Sampler.Arrival>(limit: 100)
+        let inbox = Inbox<ReadingFlow.Input>(limit: 100)
         let held = HeldReadings()
         let sampler = Sampler(
             name: air, sensor: ScriptedSensor([50, 51, 90]), period: .milliseconds(300), clock: LabelClock.live(), boot: 1,
@@ -34,7 +34,7 @@ private actor ScriptedSensor: Sensor {
         while !held.isHeld(air) { try await Task.sleep(for: .milliseconds(1)) }
         var taken: [Int32?] = []
         while taken.count < 3 {
-            for case .reading(let reading) in await inbox.takeAll() { taken.append(reading.reading.humidityMpct) }
+            for case .row(.reading(let reading)) in await inbox.takeAll() { taken.append(reading.reading.humidityMpct) }
         }
         #expect(taken == [50_000, 51_000, 90_000])
         #expect(held.isHeld(air))  // for a moment more, until it is stored

@@ -23,7 +23,7 @@ import Testing
         let keys = try await store.append(
             readings.map { reading in
                 .reading(
-                    ReadingStore.Taken(
+                    SensorReading(
                         sensor: sensor,
                         reading: Reading(
                             takenAt: start + .seconds(reading.minute * 60), humidityMpct: reading.mpct, flags: reading.flags, boot: 1,
@@ -35,13 +35,13 @@ import Testing
     private func observe(_ store: ReadingStore, _ values: [(minute: Int64, percent: Double)], through key: Int64 = 0) async throws {
         let sensor = try #require(air)
         let outcomes = values.map { value in
-            ReadingStore.Outcome(
-                sensor: sensor,
-                observation: Observation(
+            DerivedRow(
+                sensor,
+                Observation(
                     validAt: start + .seconds(value.minute * 60), humidity: RelativeHumidity(percent: value.percent), temperature: nil),
-                through: .key(key), forecast: nil, releaseCounter: 0, issuedAt: start)
+                through: key)
         }
-        _ = try await store.append([], outcomes: outcomes)
+        _ = try await store.append([], derived: outcomes)
     }
 
     @Test(.timeLimit(.minutes(1))) func `the last good value stays beside an impossible one, over a restart and after thousands of them`()

@@ -63,11 +63,11 @@ final class StoreFolder {
     }
 }
 
-func minutes(_ count: Int, from minute: Int = 0) throws -> [ReadingStore.NewRow] {
+func minutes(_ count: Int, from minute: Int = 0) throws -> [NewRow] {
     let air = try #require(air)
     return (0..<count).map {
         .reading(
-            ReadingStore.Taken(
+            SensorReading(
                 sensor: air,
                 reading: Reading(
                     takenAt: Instant(ms: Int64(minute + $0 + 1) * 60_000), humidityMpct: Int32(45_000 + $0 % 9_000), temperatureMc: 20_000, boot: 1,

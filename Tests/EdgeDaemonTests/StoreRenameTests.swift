@@ -17,25 +17,23 @@ import Wire
         try await store.register(SensorRecord(sensor: name, kind: "simulated", step: .seconds(600)))
     }
 
-    private func outcome(_ sensor: SensorName, minute: Int64) -> ReadingStore.Outcome {
-        ReadingStore.Outcome(
-            sensor: sensor, observation: .init(validAt: Instant(ms: minute * 60_000), humidity: RelativeHumidity(percent: 45), temperature: nil),
-            through: .key(0), forecast: nil, releaseCounter: 0, issuedAt: Instant(ms: minute * 60_000))
+    private func outcome(_ sensor: SensorName, minute: Int64) -> DerivedRow {
+        DerivedRow(
+            sensor, Observation(validAt: Instant(ms: minute * 60_000), humidity: RelativeHumidity(percent: 45), temperature: nil), through: 0)
     }
 
     /// Minutes of the readings of a sensor's series.
     private func minutes(_ name: SensorName, _ store: ReadingStore) async throws -> [Int64] {
-        let id = try #require(await store.sensor(named: name))
-        return try await store.readings(sensor: id, after: -1, limit: 1_000).map { $0.reading.takenAt.ms / 60_000 }
+        return try await store.log(of: name, after: -1, limit: 1_000).map { $0.reading.takenAt.ms / 60_000 }
     }
 
     @Test func `a series goes on under another name, and another sensor may take the old one`() async throws {
         var store = try await folder.open()
         try await register(air, store)
-        try await store.append(EdgeDaemonTests.minutes(30), outcomes: [outcome(air, minute: 10), outcome(air, minute: 20)])
+        try await store.append(EdgeDaemonTests.minutes(30), derived: [outcome(air, minute: 10), outcome(air, minute: 20)])
         // It was called hall for a while before anybody said that it is the same.
         try await register(hall, store)
-        try await store.append(named(hall, EdgeDaemonTests.minutes(10, from: 30)), outcomes: [outcome(hall, minute: 40)])
+        try await store.append(named(hall, EdgeDaemonTests.minutes(10, from: 30)), derived: [outcome(hall, minute: 40)])
         try await store.rename(air, to: hall, saidAt: Instant(ms: 7), now: Instant(ms: 31 * 60_000))
         try await register(hall, store)
         try await register(air, store)
@@ -100,7 +98,7 @@ import Wire
         for (one, other) in [(air, hall), (hall, air)] { #expect(try await store.overlap(one, other)) }
     }
 
-    private func named(_ name: SensorName, _ rows: [ReadingStore.NewRow]) -> [ReadingStore.NewRow] {
+    private func named(_ name: SensorName, _ rows: [NewRow]) -> [NewRow] {
         rows.map { if case .reading(let taken) = $0 { .reading(.init(sensor: name, reading: taken.reading)) } else { $0 } }
     }
 }

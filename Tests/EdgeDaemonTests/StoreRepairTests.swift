@@ -244,17 +244,15 @@ private struct Random {
         try await folder.fill(3)
         let air = try #require(air)
         let store = try await folder.open()
-        func outcome(_ bin: Int64) -> ReadingStore.Outcome {
+        func outcome(_ bin: Int64) -> DerivedRow {
             let now = Observation(validAt: Instant(ms: bin * 600_000), humidity: RelativeHumidity(percent: 50), temperature: nil)
             var forecaster = AdaptiveForecaster(grid: .fine, network: nil)
             forecaster.observe(now)
-            return ReadingStore.Outcome(
-                sensor: air, observation: now, through: .row(0), forecast: forecaster.forecast(), releaseCounter: 0,
-                issuedAt: now.validAt)
+            return DerivedRow(air, now, through: 0, forecast: forecaster.forecast())
         }
-        try await store.append(minutes(1, from: 100), outcomes: [outcome(100)])
+        try await store.append(minutes(1, from: 100), derived: [outcome(100)])
         try await store.run("UPDATE forecast SET body = x'ff'")
-        try await store.append(minutes(1, from: 200), outcomes: [outcome(106)])
+        try await store.append(minutes(1, from: 200), derived: [outcome(106)])
         #expect(try await store.sendable().count == 5)
         try await store.enforce(ReadingStore.Retention(), now: Instant(ms: 30 * 86_400_000))
     }
@@ -277,7 +275,8 @@ private struct Random {
         try other.execute("UPDATE reading SET humidity_mpct = humidity_mpct + 1 WHERE key & 1023 = 20")
         try other.checkpoint()  // else the row as it was may still stand in the file, behind the log, and is saved from there
         let store = try await folder.open()
-        #expect(try await store.readings(sensor: 1, after: 0, limit: 100).count == 19)
+        let air = try #require(air)
+        #expect(try await store.log(of: air, after: 0, limit: 100).count == 19)
         #expect(try await store.holes(limit: 1).first?.count == 1)
     }
 
@@ -287,25 +286,5 @@ private struct Random {
         try Connection(path: folder.store).execute("UPDATE life SET last = last + 1099511000")
         let store = try await folder.open()
         #expect(await store.allLives[0].backlog == 21)
-    }
-}
-
-@Suite struct WaitingRowsTests {
-    @Test func `above the limit the oldest readings give way to one hole that counts them, again and again`() throws {
-        var waiting = WaitingRows(limit: 1_000)
-        for minute in 0..<20_000 {
-            for row in try minutes(1, from: minute) { waiting.add(row) }
-            if minute % 50 == 49 {
-                let taken = waiting.take()
-                _ = waiting.putBack(taken)
-            }
-        }
-        #expect(waiting.readings <= 1_050 && waiting.rows.count == waiting.readings + 1)
-        guard case .record(.hole(let hole)) = waiting.rows[0] else {
-            Issue.record("the hole is not at the front")
-            return
-        }
-        #expect(hole.count + Int64(waiting.readings) == 20_000)
-        #expect(hole.reason == .evictedBySize && hole.from.ms == 60_000)
     }
 }

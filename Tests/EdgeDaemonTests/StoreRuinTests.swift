@@ -51,7 +51,7 @@ extension ReadingStore {
         #expect(error?.isRetryable == true)
         #expect(try await store.sendable().count == 302)
         try other.execute("COMMIT")
-        try await store.append(minutes(1, from: 3_000))
+        try await store.commitPending()
         #expect(try await store.sendable().count == 303)
     }
 

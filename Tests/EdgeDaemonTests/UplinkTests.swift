@@ -58,7 +58,7 @@ import Wire
         try await store.append(
             (1...2_500).map { minute in
                 .reading(
-                    ReadingStore.Taken(
+                    SensorReading(
                         sensor: air,
                         reading: Reading(
                             takenAt: Instant(ms: minute * 60_000), humidityMpct: Int32(45_000 + 1_000 * (minute * minute % 17) + minute % 3), boot: 1,

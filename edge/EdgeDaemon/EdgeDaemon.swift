@@ -42,7 +42,7 @@ package struct EdgeDaemon {
         let clock =
             starts.min().map { .replay(from: $0, speed: settings.replaySpeed, recordings: starts.count) } ?? LabelClock.live(after: lastHere)
 
-        let inbox = Inbox<Sampler.Arrival>(limit: 10_000)
+        let inbox = Inbox<ReadingFlow.Input>(limit: 10_000)
         let newest = NewestForecasts()
         let held = HeldReadings()
         let recent = NewestReadings()
@@ -57,13 +57,12 @@ package struct EdgeDaemon {
         let rules = RuleWatch(
             rules: settings.rules, sensors: settings.sensors.map(\.name), surfaces: settings.surfaces, store: store, deliveries: alarms,
             log: log.component("rules"))
-        let forecasts = ForecastService(
-            store: store, inbox: inbox, clock: clock, intake: intake, newest: newest, boot: host.boot, commitPeriod: settings.commitPeriod,
-            held: held,
-            seen: settings.rules.isEmpty ? nil : rules.inbox,
+        let feed = LiveFeed(forecasts: newest, rules: settings.rules.isEmpty ? nil : rules.inbox, log: log.component("rules"))
+        let flow = ReadingFlow(
+            store: store, inbox: inbox, clock: clock, intake: intake, feed: feed, commitPeriod: settings.commitPeriod, held: held,
             log: log.component("forecast"))
         var services: [any Service] = [
-            stop, forecasts, rules,
+            stop, flow, rules,
             Housekeeping(store: store, retention: settings.retention, clock: clock, log: log.component("store")),
         ]
         services += alarms
@@ -80,9 +79,7 @@ package struct EdgeDaemon {
             do { try await store.register(record) } catch {
                 log(.error, "sensor's record not stored yet", ["sensor": configured.name, "error": "\(error)"])
             }
-            await forecasts.expect(
-                configured.name, grid: grid, calibrations: await store.calibrations, renames: await store.renames,
-                isAgain: renamed.contains(configured.name))
+            await flow.add(configured.name, grid: grid, isReobservation: renamed.contains(configured.name))
             let last = (try? await store.sensorStatuses())?.first { $0.record.sensor == configured.name }
             let newestAt = (try? await store.newestInstant(sensor: configured.name)) ?? nil
             let outage = last?.isUnreadable == true ? Outage(goingOnSince: newestAt) : Outage()
@@ -95,7 +92,7 @@ package struct EdgeDaemon {
         if let endpoint = settings.listen {
             services.append(
                 LocalAPI(
-                    settings: settings, identity: identity, endpoint: endpoint, store: store, forecasting: forecasts, newest: newest, recent: recent,
+                    settings: settings, identity: identity, endpoint: endpoint, store: store, newest: newest, recent: recent,
                     uplink: uplink,
                     intake: intake, clock: clock, log: log.component("api")))
         }
@@ -108,7 +105,7 @@ package struct EdgeDaemon {
         services.append(
             ServiceManager(
                 environment: ProcessEnvironment.all, status: "\(opened.count) \(opened.count == 1 ? "sensor" : "sensors"), device \(settings.device)",
-                log: log, pulse: { await forecasts.pulse() }))
+                log: log, pulse: { await flow.pulse() }))
         log(.info, "running", ["device": settings.device, "sensors": opened.count, "epoch": await store.current.epoch, "version": EdgeVersion.text])
         try await Services.run(services)
         do { try await store.saveDelivery() } catch {

@@ -13,7 +13,6 @@ struct LocalAPI: Service {
     let identity: DeviceIdentity
     let endpoint: Endpoint
     let store: ReadingStore
-    let forecasting: ForecastService
     let newest: NewestForecasts
     let recent: NewestReadings
     let uplink: UplinkStatus
@@ -64,11 +63,7 @@ struct LocalAPI: Service {
         router.on("GET", "/v1/readings") { request, _ in
             let sensor = try await sensor(request)
             let limit = try integer(request, "limit", default: 500, in: 1...10_000)
-            // Read the waiting readings before the stored ones: a reading that is committed in between is in both, and the filter drops the copy.
-            let waiting = await forecasting.waitingReadings(of: sensor.record.sensor)
-            let stored = try await store.rawReadings(sensor: sensor.id, limit: limit)
-            let readings = (stored + waiting.filter { $0.takenAt > stored.last?.takenAt ?? Instant(ms: .min) }).suffix(limit)
-            return FaceResponse.json(DeviceView.readings(sensor.record.sensor, Array(readings)))
+            return FaceResponse.json(DeviceView.readings(sensor.record.sensor, try await store.rawReadings(sensor: sensor.id, limit: limit)))
         }
         router.on("GET", "/v1/observations") { request, _ in
             let sensor = try await sensor(request)
@@ -90,21 +85,20 @@ struct LocalAPI: Service {
                 present: sensor.last?.humidity, now: clock.now,
                 offset: .seconds(offset))
             let active = intake.active.current?.name
-            func document(_ forecast: QuantileForecast, _ issuedAt: Instant, _ counter: UInt64) async throws -> HTTPResponse {
+            func document(_ issued: IssuedForecast) async throws -> HTTPResponse {
                 FaceResponse.json(
                     Documents.forecast(
-                        sensor: sensor.record.sensor, forecast,
-                        try await DeviceView.moisture(ahead: forecast, of: sensor, store: store, surfaces: settings.surfaces),
-                        issuedAt: issuedAt, release: active?.counter == counter ? active : nil, horizon: horizon, reader: reader))
+                        sensor: sensor.record.sensor, issued.forecast,
+                        try await DeviceView.moisture(ahead: issued.forecast, of: sensor, store: store, surfaces: settings.surfaces),
+                        issuedAt: issued.issuedAt, release: active?.counter == issued.releaseCounter ? active : nil, horizon: horizon, reader: reader)
+                )
             }
             // Of this run from memory: there while the disk takes nothing.
-            if let made = newest.of(sensor.record.sensor), let forecast = made.forecast {
-                return try await document(forecast, made.issuedAt, made.releaseCounter)
-            }
+            if let issued = newest.of(sensor.record.sensor) { return try await document(issued) }
             guard let issued = try await store.forecast(sensor: sensor.id) else {
                 throw NotFound(detail: "there is no forecast of \(sensor.record.sensor) yet: one is made with the first observation")
             }
-            return try await document(issued.forecast, issued.issuedAt, issued.releaseCounter)
+            return try await document(issued)
         }
         router.on("GET", "/metrics") { _, _ in
             HTTPResponse(type: "text/plain; version=0.0.4; charset=utf-8", body: Array(try await metrics().utf8))
@@ -141,7 +135,7 @@ struct LocalAPI: Service {
     private func status() async throws -> [UInt8] {
         let view = try await document(configured(try await statuses()))
         return DeviceView.json(
-            view, counts: try await store.counts(), unstored: await forecasting.unstoredReadings, uplink: uplink.current,
+            view, counts: try await store.counts(), unstored: await store.unstoredReadings, uplink: uplink.current,
             holes: try await store.holes(limit: 20), now: clock.now)
     }
 

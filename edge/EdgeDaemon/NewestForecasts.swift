@@ -1,10 +1,11 @@
+package import Forecasting
 package import Measures
 internal import Synchronization
 
-/// The newest forecast of each sensor, committed or not: what is shown while the disk takes nothing.
+/// The newest forecast of each sensor, committed or not: what is shown while the disk takes no rows.
 package final class NewestForecasts: Sendable {
-    private let state = Mutex<[SensorName: ReadingStore.Outcome]>([:])
+    private let state = Mutex<[SensorName: IssuedForecast]>([:])
     package init() {}
-    func put(_ outcome: ReadingStore.Outcome) { state.withLock { $0[outcome.sensor] = outcome } }
-    package func of(_ sensor: SensorName) -> ReadingStore.Outcome? { state.withLock { $0[sensor] } }
+    func put(_ row: DerivedRow) { state.withLock { $0[row.sensor] = row.forecast } }
+    package func of(_ sensor: SensorName) -> IssuedForecast? { state.withLock { $0[sensor] } }
 }

@@ -7,20 +7,13 @@ internal import Text
 /// Asks one sensor for readings as long as the program runs. A sensor that fails is tried again later, and the time
 /// without readings becomes one hole, from its start to its end.
 struct Sampler: Service {
-    enum Arrival: Sendable {
-        case reading(ReadingStore.Taken)
-        case hole(Hole)
-        case correction(ClockDiscipline.Correction)
-        case calibration(Calibration)
-    }
-
     let name: SensorName
     let sensor: any Sensor
     let period: Duration
     let clock: LabelClock
     let boot: UInt32
     let store: ReadingStore
-    let inbox: Inbox<Arrival>
+    let inbox: Inbox<ReadingFlow.Input>
     let held: HeldReadings
     let recent: NewestReadings
     let outage: Outage  // that the last run ended in
@@ -36,7 +29,7 @@ struct Sampler: Service {
         var state = SamplingState(outage: outage, quality: quality)
         do { try await sample(&state) } catch {
             // A reading that is held back has been taken: it is stored, whatever comes.
-            for reading in state.spikes.flush() { _ = inbox.put(.reading(ReadingStore.Taken(sensor: name, reading: reading))) }
+            for reading in state.spikes.flush() { _ = inbox.put(.row(.reading(SensorReading(sensor: name, reading: reading)))) }
             throw error
         }
     }
@@ -72,7 +65,7 @@ struct Sampler: Service {
     private func end(_ state: inout SamplingState) async throws {
         await release(&state)
         log(.info, "recording ended", ["sensor": name])
-        if let hole = state.outage.end(name, at: state.outage.lastAt ?? clock.now) { await put(.hole(hole)) }
+        if let hole = state.outage.end(name, at: state.outage.lastAt ?? clock.now) { await put(.record(.hole(hole))) }
         if sensor.identity.pace == .recorded { clock.recordingEnded() }
         try await Task.sleep(for: .seconds(1 << 40))
     }
@@ -101,17 +94,17 @@ struct Sampler: Service {
             reading.flags.formUnion(found)
             state.lastSpellFlags = found.intersection([.flat, .saturated])
         }
-        for correction in clock.takeCorrections() { await put(.correction(correction)) }
+        for correction in clock.takeCorrections(boot: boot) { await put(.record(.clockCorrection(correction))) }
         let isFirst = state.outage.lastAt == nil
         if let hole = state.outage.end(name, at: reading.takenAt) {
-            await put(.hole(hole))
+            await put(.record(.hole(hole)))
             log(.info, "sensor answers again", ["sensor": name, "missed": hole.count])
             recent.recovered(name)
             try? await store.setCondition(.ok, of: name)
         } else if isFirst {
             try? await store.setCondition(.ok, of: name)  // replaces the condition that the last run stored
         } else if sensor.identity.pace == .asked, let hole = state.gap(before: reading, period: period, name) {
-            await put(.hole(hole))
+            await put(.record(.hole(hole)))
             log(.warning, "sensor not read for a while: the host was suspended or the program stopped", ["sensor": name, "missed": hole.count])
         }
         if state.impossible.begins(reading.flags.contains(.impossible)) {
@@ -131,7 +124,7 @@ struct Sampler: Service {
         if case .failed = QualityControl.judge(reading) { recent.put(reading, of: name) }
         for decided in state.spikes.take(reading) {
             recent.put(decided, of: name)  // before its commit, which may be half a minute away
-            await put(.reading(ReadingStore.Taken(sensor: name, reading: decided)))
+            await put(.reading(SensorReading(sensor: name, reading: decided)))
         }
         held.set(name, isHeld: state.spikes.isHolding)
         state.outage.lastAt = reading.takenAt
@@ -140,7 +133,7 @@ struct Sampler: Service {
 
     /// Stores a reading that is held back: no next one will tell whether it is a spike.
     private func release(_ state: inout SamplingState) async {
-        for reading in state.spikes.flush() { await put(.reading(ReadingStore.Taken(sensor: name, reading: reading))) }
+        for reading in state.spikes.flush() { await put(.reading(SensorReading(sensor: name, reading: reading))) }
         held.set(name, isHeld: false)
     }
 
@@ -155,8 +148,8 @@ struct Sampler: Service {
     }
 
     /// Waits where the store is behind: a recording is read faster than a disk writes, and nothing it gave may be dropped.
-    private func put(_ arrival: Arrival) async {
-        while !inbox.put(arrival) {
+    private func put(_ row: NewRow) async {
+        while !inbox.put(.row(row)) {
             do { try await Task.sleep(for: .milliseconds(20)) } catch {
                 return log(.error, "reading not taken: stopped while the store was behind", ["sensor": name])
             }

@@ -7,7 +7,7 @@ struct SensorNotesWatch: Service {
     let folder: String
     let renames: [SensorRename]  // that have been taken
     let known: Instant  // up to which the log has what was said; long ago where the notes could not be read
-    let inbox: Inbox<Sampler.Arrival>
+    let inbox: Inbox<ReadingFlow.Input>
     let log: Log
 
     func run() async throws {
@@ -24,7 +24,7 @@ struct SensorNotesWatch: Service {
                     if notes.problem != told, let problem = notes.problem { log(.error, "sensor note passed over", ["error": problem]) }
                     told = notes.problem
                     for calibration in notes.calibrations where calibration.saidAt > through {
-                        while !inbox.put(.calibration(calibration)) { try await Task.sleep(for: .milliseconds(20)) }
+                        while !inbox.put(.row(.record(.calibration(calibration)))) { try await Task.sleep(for: .milliseconds(20)) }
                         through = calibration.saidAt
                     }
                     let all = notes.renames.count + notes.strays.count

@@ -1,5 +1,6 @@
 internal import Console
 internal import EdgeDaemon
+internal import Forecasting
 internal import Measures
 internal import Psychrometrics
 internal import Releases

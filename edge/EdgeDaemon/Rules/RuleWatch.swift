@@ -4,21 +4,22 @@ internal import Observing
 internal import Psychrometrics
 internal import Runtime
 
+/// What rules are checked against.
+enum RuleInput: Sendable {
+    case reading(SensorName, Reading)
+    case forecast(SensorName, QuantileForecast)
+}
+
 /// Holds readings and forecasts against the rules, as they come. Alarms go into the store before they are told, so that neither a
 /// restart nor an absent network loses or repeats one.
 actor RuleWatch: Service {
-    enum Seen: Sendable {
-        case reading(SensorName, Reading)
-        case forecast(SensorName, QuantileForecast)
-    }
-
     private struct Key: Hashable {
         let rule: String
         let sensor: SensorName
     }
 
     /// What has been seen and not yet been held against the rules.
-    nonisolated let inbox = Inbox<Seen>(limit: 20_000)
+    nonisolated let inbox = Inbox<RuleInput>(limit: 20_000)
     private let rules: [Rule]
     private let surfaces: [SensorName: EdgeSettings.Surface]
     private let store: ReadingStore

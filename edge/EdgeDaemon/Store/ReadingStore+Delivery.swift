@@ -166,6 +166,13 @@ extension ReadingStore {
         if deliveryIsUnsaved { try commit {} }
     }
 
+    private func insert(_ reading: Reading, of sensor: SensorName) throws {
+        guard let id = sensors[sensor] else { throw StoreFault("the sensor \(sensor) is not registered") }
+        var insert = try database.prepare("INSERT INTO reading VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        try insert.bindReading(key: nextKey().value, sensor: id, reading)
+        try insert.run()
+    }
+
     /// Gives rows whose names are taken in the cloud new names, in a new life.
     private func move(_ sequences: [Int64], of epoch: Epoch) throws {
         try commit {
@@ -176,7 +183,7 @@ extension ReadingStore {
                 let key = RowKey(life: old.number, sequence: sequence).value
                 let (names, rows) = try rows(key...key)
                 switch rows.first?.row {
-                case .reading(let place, let reading): try insert([.reading(Taken(sensor: names[place], reading: reading))])
+                case .reading(let place, let reading): try insert(reading, of: names[place])
                 case .record(let record): try insert(record)
                 case nil: break
                 }

@@ -3,75 +3,43 @@ package import Measures
 internal import Observing
 internal import SQLite
 
-/// Observations, forecasts and their scores.
+/// Observations, forecasts and their scores: what is derived from readings.
 extension ReadingStore {
-    /// One more observation of a sensor, and the forecast made from it.
-    package struct Outcome: Sendable {
-        package let sensor: SensorName
-        package let observation: Observation
-        package let through: Through
-        package let forecast: QuantileForecast?
-        package let releaseCounter: UInt64  // 0: none
-        package let issuedAt: Instant
-        var isAgain = false  // the observation was there before, with another time or value, and has been scored
-
-        package init(
-            sensor: SensorName, observation: Observation, through: Through, forecast: QuantileForecast?, releaseCounter: UInt64, issuedAt: Instant
-        ) {
-            self.sensor = sensor
-            self.observation = observation
-            self.through = through
-            self.forecast = forecast
-            self.releaseCounter = releaseCounter
-            self.issuedAt = issuedAt
-        }
-    }
-
-    /// The last reading that the grid had taken in.
-    package enum Through: Sendable, Hashable {
-        case key(Int64)  // in the store
-        case row(Int)  // among the rows it is committed with
-    }
-
-    /// Stores them, and scores the forecasts whose time has come by them. Storing again changes nothing. Only inside a transaction.
-    func save(_ outcomes: [Outcome], after keys: [Int64]) throws {
-        for outcome in outcomes {
-            guard let sensor = sensors[outcome.sensor] else { throw StoreFault("the sensor \(outcome.sensor) is not registered") }
-            let through =
-                switch outcome.through {
-                case .key(let key): key
-                case .row(let place): keys.indices.contains(place) ? keys[place] : keys.last ?? 0
-                }
+    /// Stores derived rows, and scores the forecasts whose target time has come. Rows that are stored already change nothing. Only inside
+    /// a transaction.
+    func save(_ rows: [DerivedRow]) throws {
+        for row in rows {
+            guard let sensor = sensors[row.sensor] else { throw StoreFault("the sensor \(row.sensor) is not registered") }
             var insert = try database.prepare("INSERT INTO observation VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
             try insert.bind(sensor, at: 1)
-            try insert.bind(outcome.observation.validAt.ms, at: 2)
-            try insert.bind(Milli.whole(outcome.observation.humidity.percent), at: 3)
-            try insert.bind(outcome.observation.temperature.flatMap { Milli.whole($0.celsius) }, at: 4)
-            try insert.bind(through, at: 5)
+            try insert.bind(row.observation.validAt.ms, at: 2)
+            try insert.bind(Milli.whole(row.observation.humidity.percent), at: 3)
+            try insert.bind(row.observation.temperature.flatMap { Milli.whole($0.celsius) }, at: 4)
+            try insert.bind(row.through, at: 5)
             try insert.run()
             guard database.changes > 0 else { continue }
-            if !outcome.isAgain { try score(outcome, sensor) }
-            guard let forecast = outcome.forecast else { continue }
+            if !row.isReobservation { try score(row.observation, sensor) }
+            guard let issued = row.forecast else { continue }
             var store = try database.prepare("INSERT INTO forecast VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
-            try store.bind(ForecastKey.value(sensor: sensor, origin: forecast.origin), at: 1)
-            try store.bind(outcome.issuedAt.ms, at: 2)
-            try store.bind(Int64(bitPattern: outcome.releaseCounter), at: 3)
-            try store.bind(StoredForecast.bytes(forecast), at: 4)
+            try store.bind(ForecastKey.value(sensor: sensor, origin: issued.forecast.origin), at: 1)
+            try store.bind(issued.issuedAt.ms, at: 2)
+            try store.bind(Int64(bitPattern: issued.releaseCounter), at: 3)
+            try store.bind(StoredForecast.bytes(issued.forecast), at: 4)
             try store.run()
         }
     }
 
     /// Forgets what the grid made of readings that a record gives another time or value; it is made again from the readings. Only
     /// inside a transaction: the record and what it takes back are one.
-    func forgetOutcomes(of record: Record) throws {
+    func forgetDerived(of record: Record) throws {
         switch record {
         case .hole, .sensor, .rename: return
         case .clockCorrection(let correction):
             guard let key = try firstKey(of: correction) else { return }
-            for sensor in sensors.values.sorted() { try forgetOutcomes(of: sensor, "through >= ?", key) }
+            for sensor in sensors.values.sorted() { try forgetDerived(of: sensor, "through >= ?", key) }
         case .calibration(let calibration):
             guard let sensor = sensors[renames.renamed(calibration).sensor], let cut = try cutByRetention(sensor) else { return }
-            try forgetOutcomes(of: sensor, "valid_at_ms > ?", max(calibration.from, cut).ms)
+            try forgetDerived(of: sensor, "valid_at_ms > ?", max(calibration.from, cut).ms)
         }
         moulds = [:]
     }
@@ -91,7 +59,7 @@ extension ReadingStore {
         return bins.optionalInteger(1).map(Instant.init(ms:))
     }
 
-    private func forgetOutcomes(of sensor: Int64, _ condition: String, _ value: Int64) throws {
+    private func forgetDerived(of sensor: Int64, _ condition: String, _ value: Int64) throws {
         var delete = try database.prepare("DELETE FROM observation WHERE sensor = ? AND \(condition)")
         try delete.bind(sensor, at: 1)
         try delete.bind(value, at: 2)
@@ -100,16 +68,16 @@ extension ReadingStore {
         try dropForecasts(ForecastKey.value(sensor: sensor, origin: newest) + 1..<(sensor + 1) << 40)
     }
 
-    private func score(_ outcome: Outcome, _ sensor: Int64) throws {
+    private func score(_ observation: Observation, _ sensor: Int64) throws {
         scoreSums = nil
-        let validAt = outcome.observation.validAt
+        let validAt = observation.validAt
         for leadTime in ForecastShape.scored {
             // One that cannot be read is not scored: it must not keep readings from being stored.
             guard let due = try? forecast(sensor: sensor, origin: validAt - leadTime),
                 let lead = due.forecast.leadTimes.firstIndex(of: leadTime)
             else { continue }
             var score = Score()
-            score.add(due.forecast, lead: lead, actual: outcome.observation.humidity.percent)
+            score.add(due.forecast, lead: lead, actual: observation.humidity.percent)
             var upsert = try database.prepare(
                 """
                 INSERT INTO score VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
@@ -132,52 +100,36 @@ extension ReadingStore {
         }
     }
 
-    package struct Issued: Sendable {
-        package let forecast: QuantileForecast
-        package let issuedAt: Instant
-        package let releaseCounter: UInt64
-    }
-
     /// - Parameter origin: `nil` for the newest.
-    package func forecast(sensor: Int64, origin: Instant? = nil) throws -> Issued? {
+    package func forecast(sensor: Int64, origin: Instant? = nil) throws -> IssuedForecast? {
         var select = try database.prepare("SELECT key, issued_at_ms, release, body FROM forecast WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1")
         try select.bind(ForecastKey.value(sensor: sensor, origin: origin ?? Instant(ms: 0)), at: 1)
         try select.bind(ForecastKey.value(sensor: sensor, origin: origin ?? Instant.valid.upperBound), at: 2)
         guard try select.step() else { return nil }
-        return Issued(
+        return IssuedForecast(
             forecast: try StoredForecast.forecast(select.blob(3), origin: ForecastKey.origin(select.integer(0))),
             issuedAt: Instant(ms: select.integer(1)), releaseCounter: UInt64(bitPattern: select.integer(2)))
     }
 
-    /// The newest observations of a sensor since an instant, oldest first.
-    package func observations(sensor: Int64, since: Instant) throws -> [Observation] {
+    /// The first observations of a sensor after an instant, oldest first.
+    package func observations(sensor: Int64, since: Instant, limit: Int = .max) throws -> [Observation] {
         var observations: [Observation] = []
-        try forEachObservation(of: sensor, since: since) { observations.append($0) }
+        try forEachObservation(of: sensor, since: since, limit: limit) { observations.append($0) }
         return observations
     }
 
-    func forEachObservation(of sensor: Int64, since: Instant, _ body: (Observation) throws -> Void) throws {
+    func forEachObservation(of sensor: Int64, since: Instant, limit: Int = .max, _ body: (Observation) throws -> Void) throws {
         var select = try database.prepare(
-            "SELECT valid_at_ms, humidity_mpct, temperature_mc FROM observation WHERE sensor = ? AND valid_at_ms > ? ORDER BY valid_at_ms")
+            "SELECT valid_at_ms, humidity_mpct, temperature_mc FROM observation WHERE sensor = ? AND valid_at_ms > ? ORDER BY valid_at_ms LIMIT ?")
         try select.bind(sensor, at: 1)
         try select.bind(since.ms, at: 2)
+        try select.bind(Int64(limit), at: 3)
         while try select.step() {
             try body(
                 Observation(
                     validAt: Instant(ms: select.integer(0)), humidity: RelativeHumidity(percent: Double(select.integer(1)) / 1_000),
                     temperature: select.optionalInteger(2).map { Temperature(celsius: Double($0) / 1_000) }))
         }
-    }
-
-    /// A forecaster that has seen a sensor's stored observations, as far back as it remembers.
-    func forecaster(sensor: Int64, grid: TimeGrid, network: Network?) throws -> AdaptiveForecaster {
-        var forecaster = AdaptiveForecaster(grid: grid, network: network)
-        let newest = try newestObservation(sensor: sensor)?.at ?? Instant(ms: 0)
-        try forEachObservation(of: sensor, since: newest - AdaptiveForecaster.memory) { observation in
-            try Task.checkCancellation()  // months take seconds on a slow host: a stop does not wait for them
-            forecaster.observe(observation)
-        }
-        return forecaster
     }
 
     package func newestObservation(sensor: Int64) throws -> (at: Instant, through: Int64)? {

@@ -17,6 +17,7 @@ extension ReadingStore {
         try insert.run()
         try keepCopy("life:\(life.number)", life.epoch.description)
         lives.append(life)
+        alignKeys()
         try dropEmptyLives()
     }
 
@@ -116,17 +117,6 @@ extension ReadingStore {
 
     package func sensor(named name: SensorName) -> Int64? { sensors[name] }
 
-    /// Of a sensor whose row is being stored: a record that the disk did not take when the sensor was opened goes before it. Only inside
-    /// a transaction.
-    func id(of sensor: SensorName) throws -> Int64 {
-        if let id = sensors[sensor] { return id }
-        guard let record = registered[sensor] else { throw StoreFault("the sensor \(sensor) is not registered") }
-        let id = try upsert(sensor, RecordCoding.bytes(.sensor(record)))
-        try insert(.sensor(record))
-        sensors[sensor] = id
-        return id
-    }
-
     /// The sensor's number here. A record that differs from the last one goes into the log.
     @discardableResult
     package func register(_ record: SensorRecord) throws -> Int64 {
@@ -137,11 +127,17 @@ extension ReadingStore {
             try select.bind(id, at: 1)
             guard try select.step(), select.blob(0) != body else { return id }
         }
-        let id = try commit {
-            let id = try upsert(record.sensor, body)
+        return try commit {
+            let id = try upsert(record)
             try insert(.sensor(record))
             return id
         }
+    }
+
+    /// Stores what a sensor is. Only inside a transaction.
+    @discardableResult
+    func upsert(_ record: SensorRecord) throws -> Int64 {
+        let id = try upsert(record.sensor, RecordCoding.bytes(.sensor(record)))
         sensors[record.sensor] = id
         return id
     }

@@ -7,20 +7,24 @@ internal import Wire
 extension ReadingStore {
     static let readingColumns = "key, sensor, taken_at_ms, humidity_mpct, temperature_mc, pressure_pa, flags, clock, boot, boottime_ms, checksum"
 
-    /// The newest readings of a sensor, oldest first.
+    /// The newest readings of a sensor, committed or not, as the sensor said them, oldest first.
     package func rawReadings(sensor: Int64, limit: Int) throws -> [Reading] {
         try guarded {
-            return try rows(of: sensor, "ORDER BY key DESC", limit: limit).map(\.reading).reversed()
+            let waiting = name(of: sensor).map { pending.readings(of: $0, after: 0).map(\.reading) } ?? []
+            let stored = try rows(of: sensor, "ORDER BY key DESC", limit: max(0, limit - waiting.count)).map(\.reading).reversed()
+            return (stored + waiting).suffix(limit)
         }
     }
 
-    /// Readings of a sensor after a row, calibrated, oldest first: what the open bin is made of after a restart.
-    package func readings(sensor: Int64, after key: Int64, limit: Int) throws -> [(key: Int64, reading: Reading)] {
+    /// The first readings of a sensor after a key, committed or not, calibrated, oldest first.
+    package func log(of sensor: SensorName, after key: Int64, limit: Int) throws -> [LoggedReading] {
         try guarded {
-            let name = name(of: sensor)
-            return try rows(of: sensor, "AND key > \(key) ORDER BY key", limit: limit).map { row in
-                (row.key, name.map { calibrations.corrected(row.reading, of: $0) } ?? row.reading)
+            var found: [(key: Int64, reading: Reading)] = []
+            if let id = sensors[sensor] { found = try rows(of: id, "AND key > \(key) ORDER BY key", limit: limit) }
+            if found.count < limit {
+                found += pending.readings(of: sensor, after: key).prefix(limit - found.count).map { ($0.key, corrected($0.reading)) }
             }
+            return found.map { LoggedReading(key: $0.key, sensor: sensor, reading: calibrations.corrected($0.reading, of: sensor)) }
         }
     }
 

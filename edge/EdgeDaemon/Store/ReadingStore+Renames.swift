@@ -56,8 +56,8 @@ extension ReadingStore {
                 guard let old else { return }
                 let new = try sensors[name] ?? addSensor(named: name, like: old)
                 sensors[name] = new
-                try moveOutcomes(from: old, to: new)
-                if let calibratedSince { try forgetOutcomes(of: .calibration(Calibration(sensor: name, from: calibratedSince, saidAt: saidAt))) }
+                try moveDerived(from: old, to: new)
+                if let calibratedSince { try forgetDerived(of: .calibration(Calibration(sensor: name, from: calibratedSince, saidAt: saidAt))) }
                 var update = try database.prepare("UPDATE sensor SET state = '\(Self.renamedState)' WHERE id = ?")
                 try update.bind(old, at: 1)
                 try update.run()
@@ -83,7 +83,7 @@ extension ReadingStore {
     }
 
     /// Where both have something, that of the new name stays.
-    private func moveOutcomes(from old: Int64, to new: Int64) throws {
+    private func moveDerived(from old: Int64, to new: Int64) throws {
         let distance = (new - old) << 40
         try database.execute(
             """

@@ -69,7 +69,7 @@ extension ReadingStore {
     ///   - reason: of a new life; `nil`: the last one goes on, unless something turns out to be missing.
     ///   - aside: what the old file is called then; `nil` deletes it, and damage is an error.
     private func rebuild(reason: String?, aside: String?, takingRows: Bool = true) throws {
-        let (old, known, isDamaged) = (database, lives, aside == "damaged")
+        let (old, known, waiting, isDamaged) = (database, lives, pending, aside == "damaged")
         (isDistrusted, isRepairing) = (false, true)
         defer { isRepairing = false }
         do {
@@ -92,6 +92,7 @@ extension ReadingStore {
             target = nil
             database = try StoreFile.memory()  // closes the file before it is renamed
         } catch {
+            pending = waiting  // some may have been stored in the file that was not completed
             guard aside != nil || (error as? SQLiteError)?.isRetryable == true else {
                 database = old
                 throw error

@@ -38,7 +38,7 @@ extension ReadingStore {
             for range in life.held.ranges {
                 let keys = RowKey.values(life: life.number, range)
                 guard try holdsStale(keys, limit) else { continue }
-                try commit {
+                try commit(storesPending: false) {  // on a full disk this makes room for them
                     // What the cloud holds goes to the disk with the deletes, and the last sequence with it: neither may be older.
                     deliveryIsUnsaved = true
                     var records = try database.prepare(

@@ -25,6 +25,12 @@ package actor ReadingStore {
     var ruin: (database: Connection, lives: [Life])?  // what was open when its disk went; its rows are taken over when there is one
     var isDistrusted = false  // a write has failed: what the kernel shows of the log may not be on the disk
     var lives: [Life] = []  // oldest first; the last one grows
+    var pending = PendingRows(limit: ReadingStore.pendingLimit)
+    private static let pendingLimit = 20_000
+    private var pendingIsRefused = false  // since the last try to commit
+    private var lastKey = RowKey(life: 0, sequence: 0)  // the last one given
+    private var lastEpoch = Epoch(bits: 0)  // of that life
+    private var late: Set<SensorName> = []  // sensors whose record waits with their readings
     var deliveryIsUnsaved = false  // held and gone: saved with the next commit. Losing them only means sending again
     var sensors: [SensorName: Int64] = [:]
     var registered: [SensorName: SensorRecord] = [:]  // by this run: known again after a repair
@@ -72,7 +78,8 @@ package actor ReadingStore {
     func readAll() throws {
         try readLives()
         let records = try records()
-        corrections = records.compactMap { if case .clockCorrection(let correction) = $0 { correction } else { nil } }
+        let logged = records + pending.rows.compactMap { if case .record(let record) = $0.row { record } else { nil } }
+        corrections = logged.compactMap { if case .clockCorrection(let correction) = $0 { correction } else { nil } }
         try readRenames(records)
         try readSensors()
         thinnedThrough = [:]
@@ -92,44 +99,149 @@ package actor ReadingStore {
 
     // MARK: the log
 
-    /// A reading and the sensor that gave it.
-    package struct Taken: Sendable {
-        package let sensor: SensorName
-        package let reading: Reading
-        package init(sensor: SensorName, reading: Reading) {
-            self.sensor = sensor
-            self.reading = reading
-        }
-    }
-
-    package enum NewRow: Sendable {
-        case reading(Taken)
-        case record(Record)
-    }
-
-    /// Commits rows under the next sequences, and what the grid has made of them; when this returns they are on the disk.
-    /// - Returns: the key of each row, in order.
-    @discardableResult
-    package func append(_ rows: [NewRow], outcomes: [Outcome] = []) throws -> [Int64] {
-        let keys = try commit {
-            let keys = try insert(rows)
-            try save(outcomes, after: keys)
-            for case .record(let record) in rows { try forgetOutcomes(of: record) }
-            let saidAt = rows.compactMap { if case .record(.calibration(let calibration)) = $0 { calibration.saidAt } else { nil } }.max()
-            if let saidAt { try setMeta(Self.calibrationsThrough, String(saidAt.ms)) }
-            return keys
-        }
+    /// Gives rows their keys. From here on they belong to the log; the next commit stores them.
+    ///
+    /// While the disk takes no rows, they wait in memory up to a limit; beyond it the oldest readings are discarded and counted.
+    /// - Returns: the readings among them.
+    package func enqueue(_ rows: [NewRow]) -> [LoggedReading] {
+        alignKeys()
+        var readings: [LoggedReading] = []
+        readings.reserveCapacity(rows.count)
         for row in rows {
             switch row {
-            case .reading(let taken):
-                readingCount += 1
-                if let id = sensors[taken.sensor] { noteNewest(taken.reading, of: id, named: taken.sensor) }
-            case .record(.clockCorrection(let correction)): corrections.append(correction)
-            case .record(.calibration(let calibration)): calibrations.append(renames.renamed(calibration))
-            case .record: break
+            case .reading(let said):
+                // A sensor's record that the disk did not take when the sensor was opened goes before its first reading.
+                if sensors[said.sensor] == nil, let record = registered[said.sensor], late.insert(said.sensor).inserted {
+                    pending.add(.record(.sensor(record)), key: nextKey().value)
+                }
+                let key = nextKey().value
+                pending.add(row, key: key)
+                readings.append(LoggedReading(key: key, sensor: said.sensor, reading: calibrations.corrected(said.reading, of: said.sensor)))
+            case .record(let record):
+                pending.add(row, key: nextKey().value)
+                apply(record)
             }
         }
-        return keys
+        let discarded = pending.discardSurplus()
+        if discarded > 0 { log(.error, "readings lost: the store could not be written for too long", ["count": discarded]) }
+        return readings
+    }
+
+    /// Adds derived rows to the next commit. Rows that are stored already change nothing.
+    package func enqueue(_ derived: [DerivedRow]) { for row in derived { pending.add(row) } }
+
+    /// Commits everything that waits; when this returns it is on the disk. After an error it goes on waiting.
+    package func commitPending() throws {
+        guard !pending.isEmpty else { return }
+        pendingIsRefused = true
+        do { try commit {} } catch let error where !pending.derived.isEmpty && (error as? SQLiteError)?.isRetryable != true {
+            // Readings come first.
+            log(.error, "observations and forecasts not stored", ["count": pending.derived.count, "error": "\(error)"])
+            pending.discardDerived()
+            try commit {}
+        }
+    }
+
+    package var hasPendingRows: Bool { !pending.isEmpty }
+    package var pendingReadings: Int { pending.readingCount }
+    /// Readings that are in memory only because the last commit failed.
+    package var unstoredReadings: Int { pendingIsRefused ? pending.readingCount : 0 }
+
+    /// What a record changes from now on: the time or the value of readings.
+    private func apply(_ record: Record) {
+        switch record {
+        case .clockCorrection(let correction):
+            corrections.append(correction)
+            pending.discardDerived()
+        case .calibration(let calibration):
+            let calibration = renames.renamed(calibration)
+            calibrations.append(calibration)
+            pending.discardDerived(of: calibration.sensor)
+        case .hole, .sensor, .rename: break
+        }
+    }
+
+    /// The sensor that a calibration is about, by its present name.
+    package func series(of calibration: Calibration) -> SensorName { renames.renamed(calibration).sensor }
+
+    /// One transaction: what `body` changes, then all rows that wait. If it fails nothing has changed, and the rows go on waiting.
+    /// - Parameter storesPending: `false` for a body that adds no rows and must not fail where rows cannot be stored.
+    func commit<Result>(storesPending: Bool = true, _ body: () throws -> Result) throws -> Result {
+        try guarded(writes: true) {
+            alignKeys()
+            let before = (lives: lives, sensors: sensors, pending: pending, lastKey: lastKey)
+            do {
+                let result = try database.transaction {
+                    let result = try body()
+                    if storesPending { try storePending() }
+                    try saveLives(changedSince: before.lives)
+                    return result
+                }
+                if storesPending { pendingIsStored() }
+                return result
+            } catch {
+                (lives, sensors, pending, lastKey) = before
+                throw error
+            }
+        }
+    }
+
+    private func storePending() throws {
+        try storeMissingSensors()
+        for discarded in pending.discarded { try insert(discarded) }
+        var statement = try database.prepare("INSERT INTO reading VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        var saidAt: Instant?
+        for row in pending.rows {
+            switch row.row {
+            case .reading(let said):
+                guard let sensor = sensors[said.sensor] else { throw StoreFault("the sensor \(said.sensor) is not registered") }
+                try statement.bindReading(key: row.key, sensor: sensor, said.reading)
+                try statement.run()
+            case .record(let record):
+                if case .sensor(let sensor) = record { try upsert(sensor) }
+                if case .calibration(let calibration) = record { saidAt = max(saidAt ?? calibration.saidAt, calibration.saidAt) }
+                try insert(record, key: row.key)
+            }
+        }
+        try save(pending.derived)
+        for case .record(let record) in pending.rows.lazy.map(\.row) { try forgetDerived(of: record) }
+        if let saidAt { try setMeta(Self.calibrationsThrough, String(saidAt.ms)) }
+        lives[lives.count - 1].last = lastKey.sequence
+    }
+
+    /// Records of sensors that the file does not know: it may be another one than when they were registered. Their rows come after them.
+    private func storeMissingSensors() throws {
+        var isMissing = false
+        for sensor in pending.sensors where sensors[sensor] == nil && !late.contains(sensor) {
+            guard let record = registered[sensor] else { continue }
+            try upsert(record)
+            try insert(.sensor(record))
+            isMissing = true
+        }
+        if isMissing { pending.renumber { nextKey().value } }
+    }
+
+    private func pendingIsStored() {
+        for case .reading(let said) in pending.rows.lazy.map(\.row) {
+            readingCount += 1
+            if let id = sensors[said.sensor] { noteNewest(said.reading, of: id, named: said.sensor) }
+        }
+        pending = PendingRows(limit: Self.pendingLimit)
+        (late, pendingIsRefused) = ([], false)
+    }
+
+    /// Readings that were discarded before their commit: a hole says so, and their sequences will never be sent.
+    private func insert(_ discarded: PendingRows.Discarded) throws {
+        let sequences = discarded.keys.map { RowKey($0.lowerBound).sequence...RowKey($0.upperBound).sequence }
+        try insert(
+            .hole(
+                Hole(
+                    sensor: nil, reason: .evictedBySize, from: discarded.from, to: discarded.to, count: discarded.count, sequences: sequences,
+                    epoch: current.epoch)))
+        guard let sequences else { return }
+        lives[lives.count - 1].gone.insert(sequences)
+        lives[lives.count - 1].evicted += discarded.count
+        deliveryIsUnsaved = true
     }
 
     private func noteNewest(_ reading: Reading, of id: Int64, named name: SensorName) {
@@ -137,52 +249,32 @@ package actor ReadingStore {
         if case .passed = QualityControl.judge(calibrations.corrected(reading, of: name)) { goodReadings[id] = reading }
     }
 
-    @discardableResult
-    func insert(_ rows: [NewRow]) throws -> [Int64] {
-        guard !rows.isEmpty else { return [] }
-        var insert = try database.prepare("INSERT INTO reading VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-        return try rows.map { row in
-            switch row {
-            case .record(let record): return try self.insert(record)
-            case .reading(let taken):
-                let sensor = try id(of: taken.sensor)
-                let key = nextKey().value
-                try insert.bindReading(key: key, sensor: sensor, taken.reading)
-                try insert.run()
-                return key
-            }
-        }
-    }
-
+    /// Adds a record to the log. Only inside a transaction.
     @discardableResult
     func insert(_ record: Record) throws -> Int64 {
         let key = nextKey().value
-        var statement = try database.prepare("INSERT INTO record VALUES (?, ?, ?)")
-        try statement.bindRecord(key: key, RecordCoding.bytes(record))
-        try statement.run()
+        try insert(record, key: key)
         return key
     }
 
-    /// One transaction that gives out sequences; what it gave is taken back when it fails.
-    func commit<Result>(_ body: () throws -> Result) throws -> Result {
-        try guarded(writes: true) {
-            let before = (lives: lives, sensors: sensors)
-            do {
-                return try database.transaction {
-                    let result = try body()
-                    try saveLives(changedSince: before.lives)
-                    return result
-                }
-            } catch {
-                (lives, sensors) = before
-                throw error
-            }
-        }
+    private func insert(_ record: Record, key: Int64) throws {
+        var statement = try database.prepare("INSERT INTO record VALUES (?, ?, ?)")
+        try statement.bindRecord(key: key, RecordCoding.bytes(record))
+        try statement.run()
     }
 
-    private func nextKey() -> RowKey {
-        lives[lives.count - 1].last += 1
-        return RowKey(life: current.number, sequence: current.last)
+    func nextKey() -> RowKey {
+        lastKey = RowKey(life: current.number, sequence: max(lastKey.sequence, current.last) + 1)
+        return lastKey
+    }
+
+    /// Rows that wait get new keys where a new life has begun, or where the store's file has been replaced.
+    func alignKeys() {
+        guard let current = lives.last else { return }
+        let isCurrent = lastKey.life == current.number && lastEpoch == current.epoch && lastKey.sequence >= current.last
+        guard !isCurrent else { return }
+        (lastKey, lastEpoch) = (RowKey(life: current.number, sequence: current.last), current.epoch)
+        pending.renumber { nextKey().value }
     }
 
     /// `last` follows from the rows; it is written only with other changes, or when rows are deleted: a commit then costs one page.

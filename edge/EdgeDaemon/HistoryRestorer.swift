@@ -1,0 +1,78 @@
+internal import Forecasting
+internal import Measures
+internal import Observing
+internal import Runtime
+
+/// Rebuilds a sensor's pipeline from the store: the forecaster from the observations that it remembers, then the readings since.
+struct HistoryRestorer: Sendable {
+    private static let page = 500  // rows read at a time, so that commits wait for milliseconds only
+
+    let store: ReadingStore
+    let clock: LabelClock
+
+    /// A restored pipeline, and the newest rows derived on the way that the store did not take.
+    struct Restored: Sendable {
+        var pipeline: SensorPipeline
+        var through: Int64  // key of the newest reading in the pipeline
+        var newest: DerivedRow?
+    }
+
+    /// A forecaster that has seen a sensor's stored observations as far back as it remembers.
+    func forecaster(of sensor: SensorName, grid: TimeGrid, network: Network?) async throws -> AdaptiveForecaster {
+        var forecaster = AdaptiveForecaster(grid: grid, network: network)
+        guard let id = await store.sensor(named: sensor), let newest = try await store.newestObservation(sensor: id)?.at else { return forecaster }
+        var since = newest - AdaptiveForecaster.memory
+        while true {
+            let observations = try await store.observations(sensor: id, since: since, limit: Self.page)
+            guard let last = observations.last else { return forecaster }
+            forecaster = try await Self.observing(observations, forecaster)
+            since = last.validAt
+        }
+    }
+
+    @concurrent private static func observing(_ observations: [Observation], _ forecaster: AdaptiveForecaster) async throws -> AdaptiveForecaster {
+        try Task.checkCancellation()  // months take seconds on a slow host: a stop does not wait for them
+        var forecaster = forecaster
+        for observation in observations { forecaster.observe(observation) }
+        return forecaster
+    }
+
+    /// A pipeline that has seen the stored observations, and no reading after them yet.
+    func start(_ sensor: SensorName, grid: TimeGrid, network: (weights: Network?, counter: UInt64)) async throws -> Restored {
+        let forecaster = try await forecaster(of: sensor, grid: grid, network: network.weights)
+        var through: Int64 = 0
+        if let id = await store.sensor(named: sensor) { through = try await store.newestObservation(sensor: id)?.through ?? 0 }
+        return Restored(
+            pipeline: SensorPipeline(sensor: sensor, forecaster: forecaster, releaseCounter: network.counter, through: through), through: through)
+    }
+
+    /// Adds the next page of readings.
+    ///
+    /// What they derive is stored at once. Of the forecasts only the newest is kept: nobody has seen the others, so they must not be scored.
+    /// - Parameter isReobservation: whether the observations existed before, with another time or value.
+    /// - Returns: whether there was a reading; if not, all readings that the log has by now are in the pipeline.
+    func addPage(of sensor: SensorName, to restored: inout Restored, isReobservation: Bool) async throws -> Bool {
+        let readings = try await store.log(of: sensor, after: restored.through, limit: Self.page)
+        guard let last = readings.last else { return false }
+        let (pipeline, rows) = try await Self.adding(readings, restored.pipeline, now: clock.now)
+        restored.pipeline = pipeline
+        restored.through = last.key
+        var derived = ([restored.newest].compactMap(\.self) + rows)
+        for index in derived.indices { derived[index].isReobservation = isReobservation }
+        restored.newest = derived.popLast()
+        for index in derived.indices { derived[index].forecast = nil }
+        await store.enqueue(derived)
+        // Rows that cannot be stored now wait for the next commit.
+        try? await store.commitPending()
+        return true
+    }
+
+    @concurrent private static func adding(_ readings: [LoggedReading], _ pipeline: SensorPipeline, now: Instant) async throws -> (
+        SensorPipeline, [DerivedRow]
+    ) {
+        try Task.checkCancellation()
+        var pipeline = pipeline
+        let rows = readings.flatMap { pipeline.add($0.reading, key: $0.key, now: now) }
+        return (pipeline, rows)
+    }
+}

@@ -1,0 +1,34 @@
+internal import Forecasting
+internal import Measures
+internal import Runtime
+internal import Synchronization
+
+/// Passes readings and forecasts on as they come, before their commit: to the rules and to the local API.
+final class LiveFeed: Sendable {
+    let forecasts: NewestForecasts
+    private let rules: Inbox<RuleInput>?
+    private let log: Log
+    private let isBehind = Mutex(false)
+
+    /// - Parameter rules: `nil` where no rule is configured.
+    init(forecasts: NewestForecasts, rules: Inbox<RuleInput>?, log: Log) {
+        (self.forecasts, self.rules, self.log) = (forecasts, rules, log)
+    }
+
+    func publish(_ reading: LoggedReading) { send(.reading(reading.sensor, reading.reading)) }
+
+    func publish(_ row: DerivedRow) {
+        forecasts.put(row)
+        if let issued = row.forecast { send(.forecast(row.sensor, issued.forecast)) }
+    }
+
+    /// Rules are faster than any sensor; only a replayed recording can outrun them.
+    private func send(_ input: RuleInput) {
+        guard let rules, !rules.put(input) else { return }
+        let isFirst = isBehind.withLock { isBehind in
+            defer { isBehind = true }
+            return !isBehind
+        }
+        if isFirst { log(.warning, "rules cannot keep up: some readings and forecasts are not checked") }
+    }
+}

@@ -1,0 +1,242 @@
+internal import Forecasting
+internal import Measures
+internal import Observing
+internal import Runtime
+internal import SQLite
+
+/// The way of a reading: from the samplers into the store's log, through its sensor's pipeline, and into one commit with the
+/// observations and forecasts made from it.
+///
+/// Nothing here waits for the network. A disk that takes no rows stops neither observing nor forecasting: rows wait in the store's memory.
+actor ReadingFlow: Service {
+    /// What the flow works on, one at a time and in order.
+    enum Input: Sendable {
+        case row(NewRow)
+        case beat  // once a second
+    }
+
+    private struct Sensor {
+        let grid: TimeGrid
+        var pipeline: SensorPipeline?  // nil: not restored yet, or the next to be restored
+        var isReobservation: Bool  // the history to restore was observed before, with other times, values or names
+        var hasMissedReadings = false  // readings came while there was no pipeline
+        var revision = 0  // counts changes of the history
+    }
+
+    private static let page = 1_000  // readings that may wait for a commit before a replay has to wait
+
+    private let store: ReadingStore
+    private let inbox: Inbox<Input>
+    private let clock: LabelClock
+    private let intake: ModelIntake
+    private let restorer: HistoryRestorer
+    private let held: HeldReadings
+    private let feed: LiveFeed
+    private let commitPeriod: Duration
+    private let log: Log
+    private var schedule: CommitSchedule
+    private var sensors: [SensorName: Sensor] = [:]
+    private var changedHistories: Set<SensorName> = []  // by records that wait for their commit
+    private let restorations = Inbox<SensorName>(limit: 10_000)  // sensors without a pipeline, or with one of another release
+    private var restoredMeanwhile: [SensorName: Int64] = [:]  // while rows were being enqueued: the newest key in the pipeline
+
+    init(
+        store: ReadingStore, inbox: Inbox<Input>, clock: LabelClock, intake: ModelIntake, feed: LiveFeed, commitPeriod: Duration,
+        held: HeldReadings = HeldReadings(), log: Log
+    ) {
+        self.store = store
+        self.inbox = inbox
+        self.clock = clock
+        self.intake = intake
+        self.feed = feed
+        self.commitPeriod = commitPeriod
+        self.held = held
+        self.log = log
+        restorer = HistoryRestorer(store: store, clock: clock)
+        schedule = CommitSchedule(period: commitPeriod, now: .now)
+    }
+
+    /// Adds a sensor. Its readings are stored from the first one on; its history is restored after that commit, for months of
+    /// observations take a while.
+    /// - Parameter isReobservation: whether its observations have been made before.
+    func add(_ sensor: SensorName, grid: TimeGrid, isReobservation: Bool = false) {
+        sensors[sensor] = Sensor(grid: grid, isReobservation: isReobservation)
+    }
+
+    /// The release that a sensor is forecast by, 0 without one; `nil` while its history is not restored.
+    func releaseCounter(of sensor: SensorName) -> UInt64? { sensors[sensor]?.pipeline?.releaseCounter }
+
+    /// Returns as long as rows are taken in: for the service manager's watchdog.
+    func pulse() {}
+
+    func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.takeRows() }
+            group.addTask { try await self.beat() }
+            group.addTask { try await self.restoreHistories() }
+            try await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func beat() async throws {
+        while true {
+            try await Task.sleep(for: .seconds(1))
+            _ = inbox.put(.beat)  // a full inbox needs none
+        }
+    }
+
+    // MARK: rows
+
+    private func takeRows() async throws {
+        var beats = 0
+        while true {
+            let inputs = await inbox.takeAll()
+            if inputs.isEmpty { break }  // closed and drained
+            await take(inputs)
+            for case .beat in inputs {
+                beats += 1
+                if beats % 20 == 0 { await closeBins() }
+                requestRestorations()
+            }
+            // A replay produces rows faster than the disk commits them.
+            if !schedule.isBackingOff, await store.pendingReadings >= Self.page { try? await Task.sleep(until: schedule.nextAt) }
+            if schedule.isDue(at: .now) { await commit() }
+        }
+        await commit()
+        let lost = await store.pendingReadings
+        if lost > 0 { log(.error, "readings lost: stopped while the store could not be written", ["count": lost]) }
+    }
+
+    private func take(_ inputs: [Input]) async {
+        let rows = inputs.compactMap { if case .row(let row) = $0 { row } else { nil } }
+        guard !rows.isEmpty else { return }
+        restoredMeanwhile = [:]
+        let readings = await store.enqueue(rows)
+        var derived: [DerivedRow] = []
+        for reading in readings {
+            feed.publish(reading)
+            if let key = restoredMeanwhile[reading.sensor], reading.key <= key { continue }  // in the pipeline already
+            if sensors[reading.sensor]?.pipeline == nil { sensors[reading.sensor]?.hasMissedReadings = true }
+            derived += sensors[reading.sensor]?.pipeline?.add(reading.reading, key: reading.key, now: clock.now) ?? []
+        }
+        for case .record(let record) in rows { await note(record) }
+        await enqueue(derived)
+    }
+
+    private func enqueue(_ derived: [DerivedRow]) async {
+        for row in derived { feed.publish(row) }
+        if !derived.isEmpty { await store.enqueue(derived) }
+    }
+
+    /// Some records change the time or the value of earlier readings: their observations are made again after the record's commit.
+    private func note(_ record: Record) async {
+        switch record {
+        case .clockCorrection(let correction):
+            changedHistories.formUnion(sensors.keys)
+            log(.warning, "clock set: earlier readings since the host's start get their true time", ["offset_ms": correction.offset.ms])
+        case .calibration(let calibration):
+            let sensor = await store.series(of: calibration)
+            changedHistories.insert(sensor)
+            log(
+                .info, "calibration applied",
+                [
+                    "sensor": sensor, "gain_ppm": calibration.gainPpm, "offset_mpct": calibration.offsetMpct, "from_ms": calibration.from.ms,
+                ])
+        case .hole, .sensor, .rename: break
+        }
+    }
+
+    /// Completes observations whose time has passed without a later reading. In a replay the clock runs ahead of the rows on their way,
+    /// so there the next row completes them.
+    private func closeBins() async {
+        guard !clock.isReplay else { return }
+        let now = clock.now
+        var derived: [DerivedRow] = []
+        for sensor in sensors.keys where !held.isHeld(sensor) {
+            if let row = sensors[sensor]?.pipeline?.closeBin(now: now, grace: commitPeriod + .seconds(60)) { derived.append(row) }
+        }
+        await enqueue(derived)
+    }
+
+    private func commit() async {
+        await take(inbox.takePresent())  // readings that arrive before a commit are part of it
+        let isPending = await store.hasPendingRows
+        guard isPending || !changedHistories.isEmpty else { return }
+        let count = await store.pendingReadings
+        do {
+            try await store.commitPending()
+            if schedule.isBackingOff { log(.info, "store takes readings again", ["count": count]) }
+            if isPending { schedule.committed(at: .now) }
+            for sensor in changedHistories {
+                sensors[sensor]?.pipeline = nil
+                sensors[sensor]?.isReobservation = true
+                sensors[sensor]?.revision += 1
+            }
+            changedHistories = []
+            requestRestorations()
+        } catch {
+            if !schedule.isBackingOff { log(.error, "readings cannot be stored, kept in memory for now", ["error": "\(error)", "count": count]) }
+            schedule.failed(at: .now)
+        }
+    }
+
+    // MARK: histories
+
+    private func requestRestorations() {
+        let counter = intake.active.network.counter
+        for (sensor, state) in sensors where state.pipeline.map({ $0.releaseCounter != counter }) ?? true { _ = restorations.put(sensor) }
+    }
+
+    private func restoreHistories() async throws {
+        while true {
+            let requested = await restorations.takeAll()
+            if requested.isEmpty { return }
+            for sensor in Set(requested).sorted(by: { $0.name < $1.name }) {
+                try Task.checkCancellation()
+                await intake.load()
+                do {
+                    if sensors[sensor]?.pipeline == nil { try await restore(sensor) } else { try await switchRelease(of: sensor) }
+                } catch let error as SQLiteError where error.isRetryable {
+                    log(.warning, "history not read, retrying", ["sensor": sensor, "error": "\(error)"])
+                } catch let error where !(error is CancellationError) {
+                    log(.error, "history cannot be read: forecasts start without it", ["sensor": sensor, "error": "\(error)"])
+                    startWithoutHistory(sensor)
+                }
+            }
+        }
+    }
+
+    /// Gives a sensor its pipeline. Rows that arrive meanwhile are enqueued and committed as ever; the last pages contain them.
+    func restore(_ sensor: SensorName) async throws {
+        guard let state = sensors[sensor] else { return }
+        var restored = try await restorer.start(sensor, grid: state.grid, network: intake.active.network)
+        repeat {
+            sensors[sensor]?.hasMissedReadings = false
+            while try await restorer.addPage(of: sensor, to: &restored, isReobservation: state.isReobservation) {}
+        } while sensors[sensor]?.hasMissedReadings == true
+        guard sensors[sensor]?.revision == state.revision else { return }  // the next request restores the changed history
+        sensors[sensor]?.pipeline = restored.pipeline
+        sensors[sensor]?.isReobservation = false
+        restoredMeanwhile[sensor] = restored.through
+        if let newest = restored.newest { await enqueue([newest]) }
+    }
+
+    private func startWithoutHistory(_ sensor: SensorName) {
+        guard let grid = sensors[sensor]?.grid else { return }
+        let network = intake.active.network
+        let forecaster = AdaptiveForecaster(grid: grid, network: network.weights)
+        sensors[sensor]?.pipeline = SensorPipeline(sensor: sensor, forecaster: forecaster, releaseCounter: network.counter, through: 0)
+    }
+
+    /// What a forecaster has learnt belongs to one release: for another it learns from the stored observations again. Where an observation
+    /// is not committed yet the sensor keeps its release until after the next commit.
+    private func switchRelease(of sensor: SensorName) async throws {
+        let network = intake.active.network
+        guard let state = sensors[sensor], state.pipeline?.releaseCounter != network.counter else { return }
+        let forecaster = try await restorer.forecaster(of: sensor, grid: state.grid, network: network.weights)
+        if sensors[sensor]?.pipeline?.switch(to: forecaster, releaseCounter: network.counter) == true {
+            log(.info, "forecasts by another release", ["sensor": sensor, "counter": network.counter])
+        }
+    }
+}

@@ -1,0 +1,31 @@
+package import Forecasting
+package import Measures
+
+/// A row for the log that has no key yet.
+package enum NewRow: Sendable {
+    case reading(SensorReading)
+    case record(Record)
+}
+
+/// A reading in the log, committed or not.
+package struct LoggedReading: Sendable, Equatable {
+    package let key: Int64  // see `RowKey`
+    package let sensor: SensorName
+    package let reading: Reading  // at its true time, calibrated
+}
+
+/// An observation, and the forecast made from it.
+package struct DerivedRow: Sendable {
+    package let sensor: SensorName
+    package let observation: Observation
+    package var through: Int64  // key of the newest reading that the time grid had taken in
+    package var forecast: IssuedForecast?
+    package var isReobservation = false  // made a second time after a correction: its forecasts have been scored
+
+    package init(sensor: SensorName, observation: Observation, through: Int64, forecast: IssuedForecast?) {
+        self.sensor = sensor
+        self.observation = observation
+        self.through = through
+        self.forecast = forecast
+    }
+}
