@@ -76,11 +76,15 @@ let package = Package(
         // The edge.
         library("Sensors", path: "edge/Sensors", ["Measures", "Observing", "Simulation", "Text", "Runtime", "CLinux"]),
         library(
+            "EdgeStore", path: "edge/EdgeStore",
+            ["Measures", "Text", "Bytes", "Observing", "Forecasting", "Wire", "Runtime", "SQLite", "Signing"], settings: small),
+        library(
             "EdgeDaemon", path: "edge/EdgeDaemon",
-            core + ["Sensors", "Simulation", "Runtime", "Console", "SQLite", "Deflate", "HTTPClient", "HTTPServer", "Signing", "Page"],
+            core + ["Sensors", "EdgeStore", "Runtime", "Console", "SQLite", "Deflate", "HTTPClient", "HTTPServer", "Signing", "Page"],
             settings: small),
         .executableTarget(
-            name: "vaho-edge", dependencies: core + ["Sensors", "EdgeDaemon", "Runtime", "Console", "Signing", "HTTPClient"], path: "edge/vaho-edge",
+            name: "vaho-edge", dependencies: core + ["Sensors", "EdgeStore", "EdgeDaemon", "Runtime", "Console", "Signing", "HTTPClient"],
+            path: "edge/vaho-edge",
             swiftSettings: small),
 
         // The cloud.
@@ -99,6 +103,9 @@ let package = Package(
             name: "vaho-bench", dependencies: ["Measures", "Observing", "Forecasting", "Wire", "HTTPClient", "Pipeline"],
             path: "Benchmarks/vaho-bench", swiftSettings: features),
 
+        .target(
+            name: "StoreExamples", dependencies: ["EdgeStore", "Forecasting", "Measures", "Runtime", "SQLite", "Wire"], path: "Tests/StoreExamples",
+            swiftSettings: features),
         .target(name: "Examples", dependencies: ["Forecasting", "Measures", "Wire"], path: "Tests/Examples", swiftSettings: features),
         tests("MeasuresTests", ["Measures"]),
         tests("TextTests", ["Text"]),
@@ -117,9 +124,13 @@ let package = Package(
         tests("DeflateTests", ["Deflate"]),
         tests("HTTPTests", ["Deflate", "HTTPClient", "HTTPServer"]),
         tests(
+            "EdgeStoreTests",
+            ["Bytes", "Measures", "Observing", "Forecasting", "Runtime", "SQLite", "Wire", "StoreExamples", "EdgeStore"]),
+        tests(
             "EdgeDaemonTests",
             [
-                "Examples", "Bytes", "Measures", "Observing", "Forecasting", "Releases", "Wire", "Runtime", "Console", "SQLite", "Deflate",
+                "Examples", "StoreExamples", "EdgeStore", "Bytes", "Measures", "Observing", "Forecasting", "Releases", "Wire", "Runtime", "Console",
+                "SQLite", "Deflate",
                 "HTTPClient",
                 "HTTPServer",
                 "Signing", "Sensors", "Simulation", "EdgeDaemon",
@@ -129,7 +140,10 @@ let package = Package(
         tests("APITests", ["Examples", "Measures", "Wire", "API"]),
         tests(
             "EndToEndTests",
-            ["Measures", "Wire", "HTTPClient", "HTTPServer", "SQLite", "Signing", "EdgeDaemon", "API", "vaho-edge", "vaho-cloud", "vaho-bench"]),
+            [
+                "Measures", "Wire", "HTTPClient", "HTTPServer", "SQLite", "Signing", "EdgeStore", "EdgeDaemon", "API", "vaho-edge", "vaho-cloud",
+                "vaho-bench",
+            ]),
         tests("SensorsTests", ["Measures", "Simulation", "Sensors"]),
     ],
     swiftLanguageModes: [.v6]

@@ -5,8 +5,13 @@ package import Measures
 ///
 /// The tests are those of QARTOD (U.S. IOOS, Manual for Real-Time Quality Control of In-situ Temperature and Salinity Data): rate
 /// of change, flat line, and the ends of the range. A value; constant time and memory.
-package struct QualityTracking: Sendable {
-    private var last: (mpct: Int32, at: Instant)?
+package struct QualityTracking: Sendable, Equatable {
+    private struct Last: Equatable {
+        let mpct: Int32
+        let at: Instant
+    }
+
+    private var last: Last?
     private var flatSince: Instant?
     private var flatCount = 0
     private var isFlatResumed = false  // the last value before the restart was flagged
@@ -26,7 +31,7 @@ package struct QualityTracking: Sendable {
     ///   - isFlagged: whether it was flagged as flat: then it stays so until the value changes.
     package init(last mpct: Int32, at instant: Instant, flatSince: Instant, isFlagged: Bool) {
         isFlatResumed = isFlagged
-        last = (mpct, instant)
+        last = Last(mpct: mpct, at: instant)
         (self.flatSince, flatCount) = (flatSince, Self.leastFlat)
     }
 
@@ -41,7 +46,7 @@ package struct QualityTracking: Sendable {
     package mutating func flags(of mpct: Int32, at instant: Instant) -> ReadingFlags {
         var flags: ReadingFlags = []
         if mpct <= 0 || mpct >= 100_000 { flags.insert(.saturated) }
-        defer { last = (mpct, instant) }
+        defer { last = Last(mpct: mpct, at: instant) }
         guard let last, instant > last.at else { return flags }
         let step = (Int64(mpct) - Int64(last.mpct)).magnitude
         let seconds = Int64((instant - last.at).ms / 1_000)

@@ -1,4 +1,6 @@
 @testable import EdgeDaemon
+import EdgeStore
+import StoreExamples
 import Measures
 @testable import Runtime
 import Testing

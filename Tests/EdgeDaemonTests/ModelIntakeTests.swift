@@ -1,4 +1,6 @@
 @testable import EdgeDaemon
+import EdgeStore
+import StoreExamples
 import Examples
 import Forecasting
 import Foundation
@@ -163,8 +165,7 @@ import Wire
         let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
         let intake = try intake(store)
         let good = try file(counter: 5, key: key(1))
-        try await store.setMeta("release_sha256", Hexadecimal.text(SHA256.digest(good)))
-        try await store.setMeta("release_counter", "5")
+        try await store.write { try $0.facts.acceptRelease(counter: 5, sha256: Hexadecimal.text(SHA256.digest(good))) }
         await intake.take(good, as: name(5, good))
         #expect(intake.active.current?.name == name(5, good))
     }

@@ -1,4 +1,6 @@
 @testable import EdgeDaemon
+import EdgeStore
+import StoreExamples
 import Measures
 import Psychrometrics
 import Testing
@@ -11,7 +13,8 @@ import Testing
         for isAskedOften in [true, false] {
             let folder = try StoreFolder()
             let store = try await folder.open()
-            let id = try await store.register(SensorRecord(sensor: room, kind: "simulated", step: .seconds(3_600)))
+            let moulds = MouldIndexes(store: store)
+            try await store.register(SensorRecord(sensor: room, kind: "simulated", step: .seconds(3_600)))
             try await store.register(SensorRecord(sensor: wall, kind: "simulated", step: .seconds(3_600)))
             var last = Instant(ms: 0)
             for hour in 1...(60 * 24) as ClosedRange<Int64> {
@@ -20,12 +23,12 @@ import Testing
                     let observation = Observation(
                         validAt: last, humidity: RelativeHumidity(percent: humidity), temperature: Temperature(celsius: celsius))
                     try await store.append([], derived: [DerivedRow(sensor, observation, through: 0)])
-                    if isAskedOften, sensor == room { _ = try await store.mouldIndex(sensor: id, beside: .measured(wall), at: last) }
+                    if isAskedOften, sensor == room { _ = try await moulds.index(of: room, beside: .measured(wall), at: last) }
                 }
             }
-            indices.append(try #require(try await store.mouldIndex(sensor: id, beside: .measured(wall), at: last)).value)
-            let alone = try await folder.open()  // nothing known yet
-            #expect(try await alone.mouldIndex(sensor: id, beside: nil, at: last)?.value == 0)
+            indices.append(try #require(try await moulds.index(of: room, beside: .measured(wall), at: last)).value)
+            let alone = MouldIndexes(store: try await folder.open())  // nothing summed yet
+            #expect(try await alone.index(of: room, beside: nil, at: last)?.value == 0)
         }
         #expect(indices[0] == indices[1] && indices[0] > 1)
     }

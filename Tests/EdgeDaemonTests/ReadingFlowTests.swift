@@ -1,4 +1,6 @@
 @testable import EdgeDaemon
+import EdgeStore
+import StoreExamples
 import Examples
 import Forecasting
 import Measures
@@ -31,7 +33,7 @@ import Wire
                 store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
             }
             air = try #require(SensorName("air"))
-            id = try await store.register(SensorRecord(sensor: air, kind: "simulated", step: .seconds(600)))
+            id = try await store.register(air)
             intake = ModelIntake(folder: "/var/empty/vaho", keyFile: nil, store: nil, log: log)  // without a release
             flow = ReadingFlow(
                 store: store, inbox: inbox, clock: clock, intake: intake, feed: LiveFeed(forecasts: NewestForecasts(), rules: nil, log: log),
@@ -49,11 +51,11 @@ import Wire
             try await store.commitPending()
         }
 
-        func observations() async throws -> [Observation] { try await store.observations(sensor: id, since: Instant(ms: 0)) }
+        func observations() async throws -> [Observation] { try await store.observations(of: air, after: Instant(ms: 0)) }
     }
 
-    private func run(_ rows: [NewRow]) async throws -> (store: ReadingStore, observations: [Observation]) {
-        let bench = try await Bench()
+    private func run(_ rows: [NewRow], in store: ReadingStore? = nil) async throws -> (store: ReadingStore, observations: [Observation]) {
+        let bench = try await Bench(store: store)
         try await bench.flow.restore(bench.air)
         bench.put(rows)
         try await bench.runToEnd()
@@ -106,30 +108,27 @@ import Wire
         }
         #expect(zip(found.observations.map(\.humidity.percent), expected).allSatisfy { abs($0 - $1) < 0.0011 })
         #expect(found.observations.count == 8)
-        let id = try #require(await found.store.sensor(named: air))
-        #expect(try await found.store.rawReadings(sensor: id, limit: 1).first?.humidityMpct == 40_080)
-        #expect(try await found.store.sensorStatuses().first?.last?.humidity.percent == 41.072)
+        #expect(try await found.store.rawReadings(of: air, limit: 1).first?.humidityMpct == 40_080)
+        #expect(try await SensorStatuses(store: found.store).all().first?.last?.humidity.percent == 41.072)
         let life = await found.store.current
         let batch = try #require(try await found.store.batch(of: life.epoch, from: 1, through: life.last, limit: 1_000))
         #expect(batch.rows.contains(.record(.calibration(right))))
-        // A start knows those that the log has had, and logs the others.
-        let next = Calibration(sensor: air, from: since + .seconds(60))
-        #expect(try await found.store.know([wrong, right, next]) == since)
-        #expect(await found.store.calibrations == [wrong, right])
+        #expect(await found.store.corrections.calibrations == [wrong, right])
     }
 
     @Test(.timeLimit(.minutes(1))) func `observations whose readings retention has taken stay as they are`() async throws {
         let start: Int64 = 1_700_000_400_000
         let air = try #require(SensorName("air"))
-        let found = try await run(readings(1...80, labelled: start, clock: .synchronised))
-        let id = try #require(await found.store.sensor(named: air))
-        try await found.store.deleteOldest(34)  // the fourth bin is cut
+        let folder = try StoreFolder()
+        let found = try await run(readings(1...80, labelled: start, clock: .synchronised), in: folder.open())
+        // As retention does; the fourth bin is cut.
+        try Connection(path: folder.store).execute("DELETE FROM reading WHERE key IN (SELECT key FROM reading ORDER BY key LIMIT 34)")
         try await found.store.append([.record(.calibration(Calibration(sensor: air, from: Instant(ms: start), offsetMpct: 9_000)))])
-        let left = try await found.store.observations(sensor: id, since: Instant(ms: 0))
+        let left = try await found.store.observations(of: air, after: Instant(ms: 0))
         #expect(left == Array(found.observations.prefix(4)))
         let bench = try await Bench(store: found.store, isReobservation: true)
         try await bench.runToEnd()
-        let again = try await found.store.observations(sensor: id, since: Instant(ms: 0)).map(\.humidity.percent)
+        let again = try await found.store.observations(of: air, after: Instant(ms: 0)).map(\.humidity.percent)
         #expect(again == found.observations.enumerated().map { $0 < 4 ? $1.humidity.percent : $1.humidity.percent + 9 })
     }
 
@@ -138,13 +137,13 @@ import Wire
         let rows = try readings(1...3, labelled: 1_700_000_400_000, clock: .synchronised)
         async let running: Void = bench.flow.run()
         bench.put(rows.prefix(1))
-        try await eventually { await bench.store.readingCount == 1 }  // the first is committed at once
+        try await eventually { try await bench.store.counts().readings == 1 }  // the first is committed at once
         bench.put(rows.dropFirst())
         try await eventually { await bench.store.pendingReadings == 2 }  // the others wait for the period, or for the end
-        #expect(await bench.store.readingCount == 1)
+        #expect(try await bench.store.counts().readings == 1)
         bench.inbox.close()
         try await running
-        #expect(await bench.store.readingCount == 3)
+        #expect(try await bench.store.counts().readings == 3)
     }
 
     @Test(.timeLimit(.minutes(1))) func `a release that arrives forecasts after a commit, with what its network would have learnt`() async throws {
@@ -152,8 +151,8 @@ import Wire
         let rows = try readings(1...3_000, labelled: 1_700_000_400_000, clock: .synchronised)
         async let running: Void = bench.flow.run()
         bench.put(rows[..<2_900])
-        try await eventually { await bench.store.newestForecast(bench.id)?.forecast.method == .dampedAnomaly }
-        try await eventually { await bench.store.readingCount == 2_900 }
+        try await eventually { try await bench.store.forecast(of: bench.air)?.forecast.method == .dampedAnomaly }
+        try await eventually { try await bench.store.counts().readings == 2_900 }
         let network = anyNetwork(size: 0.01)
         let provenance = Provenance(snapshot: "", codeVersion: "", seed: 0, configuration: "", parent: "", backtest: "")
         let header = ReleaseHeader(counter: 9, modelID: "m", createdAt: Instant(ms: 1), expiresAt: Instant(ms: 2), provenance: provenance)
@@ -164,7 +163,7 @@ import Wire
         bench.put(rows[2_901...])
         bench.inbox.close()
         try await running
-        let found = try #require(await bench.store.newestForecast(bench.id))
+        let found = try #require(try await bench.store.forecast(of: bench.air))
         #expect(found.releaseCounter == 9 && found.forecast.method == .network)
         let restorer = HistoryRestorer(store: bench.store, clock: .live())
         let expected = try #require(try await restorer.forecaster(of: bench.air, grid: .fine, network: network).forecast())
@@ -190,8 +189,8 @@ import Wire
         second.inbox.close()
         try await running
         #expect(try await second.observations() == straight.observations)
-        let made = try #require(await second.store.newestForecast(second.id)?.forecast)
-        let expected = try #require(await straight.store.newestForecast(second.id)?.forecast)
+        let made = try #require(try await second.store.forecast(of: second.air)?.forecast)
+        let expected = try #require(try await straight.store.forecast(of: second.air)?.forecast)
         #expect(made == expected)
     }
 
@@ -201,7 +200,7 @@ import Wire
         let running = Task { try await bench.flow.run() }
         running.cancel()
         _ = await running.result
-        #expect(await bench.store.readingCount == 25)
+        #expect(try await bench.store.counts().readings == 25)
         #expect(await bench.flow.releaseCounter(of: bench.air) == nil)
         // The next start observes them.
         let next = try await Bench(store: bench.store)
@@ -221,14 +220,5 @@ import Wire
         let correction = ClockCorrection(boot: 7, boottimeMs: 0...99 * 60_000, offset: .milliseconds(truth + 86_400_000))
         let found = try await run(other + [.record(.clockCorrection(correction))])
         #expect(found.observations.map(\.validAt.ms) == [truth + 600_000, truth + 1_200_000])
-    }
-}
-
-extension ReadingStore {
-    fileprivate func newestForecast(_ sensor: Int64) -> IssuedForecast? { try? forecast(sensor: sensor) }
-
-    /// As retention does.
-    fileprivate func deleteOldest(_ count: Int) throws {
-        try database.execute("DELETE FROM reading WHERE key IN (SELECT key FROM reading ORDER BY key LIMIT \(count))")
     }
 }

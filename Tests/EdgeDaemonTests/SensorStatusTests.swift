@@ -1,5 +1,8 @@
 @testable import EdgeDaemon
+import EdgeStore
+import StoreExamples
 import Measures
+import Observing
 import Runtime
 import Testing
 
@@ -54,7 +57,7 @@ import Testing
         try await append(store, bad)
         try await observe(store, [(10, 55.6)], through: key)
         for _ in 0..<2 {
-            let status = try #require(try await store.sensorStatuses().first)
+            let status = try #require(try await SensorStatuses(store: store).all().first)
             #expect(status.condition.state == .failing && status.condition.since == start)
             #expect(status.last?.humidity.percent == 55.6 && status.last?.validAt == start)
             #expect(status.rejected?.humidityMpct == 250_000)
@@ -67,11 +70,11 @@ import Testing
         let store = try await store()
         try await observe(store, [(10, 70), (20, 99.9), (30, 99.8), (40, 99.9), (50, 99.9), (60, 99.9)])
         try await append(store, [(61, 99_900, [.flat])])
-        let status = try #require(try await store.sensorStatuses().first)
+        let status = try #require(try await SensorStatuses(store: store).all().first)
         #expect(status.condition.state == .flat && status.condition.since == start + .seconds(30 * 60))
         let sensor = try #require(air)
-        let line = try #require(try await store.flatLine(of: sensor))
-        #expect(line.mpct == 99_900 && line.since == start + .seconds(30 * 60))
+        let spell = QualityTracking(last: 99_900, at: start + .seconds(61 * 60), flatSince: start + .seconds(30 * 60), isFlagged: true)
+        #expect(try await store.openSpell(of: sensor) == spell)
     }
 
     @Test(.timeLimit(.minutes(1))) func `a stored condition survives a restart and becomes stale`() async throws {
@@ -80,9 +83,9 @@ import Testing
         try await append(store, [(0, 45_000, [])])
         let failing = SensorCondition(.failing, since: start, detail: "the chip did not answer: try again")
         try await store.setCondition(failing, of: sensor)
-        #expect(try await store.sensorStatuses().first?.condition == failing)
+        #expect(try await SensorStatuses(store: store).all().first?.condition == failing)
         try await store.setCondition(.ok, of: sensor)
-        let status = try #require(try await store.sensorStatuses().first)
+        let status = try #require(try await SensorStatuses(store: store).all().first)
         #expect(status.condition == .ok)
         #expect(status.aged(at: start + .seconds(181), period: .seconds(60)).condition.state == .stale)
         #expect(status.aged(at: start + .seconds(180), period: .seconds(60)).condition.state == .ok)
@@ -97,12 +100,12 @@ import Testing
         let recent = NewestReadings()
         recent.put(Reading(takenAt: start + .seconds(600), humidityMpct: 47_000), of: sensor)
         recent.put(Reading(takenAt: start + .seconds(300), humidityMpct: 46_000), of: sensor)  // the clock was set back
-        let status = try #require(try await store.sensorStatuses(recent).first)
+        let status = try #require(try await SensorStatuses(store: store, recent: recent).all().first)
         #expect(status.last?.humidity.percent == 46)
         recent.failed(sensor, SensorCondition(.failing, since: start, detail: "gone"))
-        #expect(try await store.sensorStatuses(recent).first?.condition.detail == "gone")
+        #expect(try await SensorStatuses(store: store, recent: recent).all().first?.condition.detail == "gone")
         recent.recovered(sensor)
-        #expect(try await store.sensorStatuses(recent).first?.condition.state == .ok)
+        #expect(try await SensorStatuses(store: store, recent: recent).all().first?.condition.state == .ok)
     }
 
     @Test func `the uplink's state keeps its beginning, and reads as it was written`() {

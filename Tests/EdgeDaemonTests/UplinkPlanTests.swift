@@ -1,4 +1,6 @@
 @testable import EdgeDaemon
+import EdgeStore
+import StoreExamples
 import Measures
 import Testing
 import Wire

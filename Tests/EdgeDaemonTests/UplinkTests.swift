@@ -1,4 +1,6 @@
 @testable import EdgeDaemon
+import EdgeStore
+import StoreExamples
 import Foundation
 import HTTPClient
 import HTTPServer
@@ -54,7 +56,7 @@ import Wire
         let store = try await ReadingStore(
             path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: Log("test", least: .error))
         let air = try #require(SensorName("air"))
-        try await store.register(SensorRecord(sensor: air, kind: "simulated", step: .seconds(600)))
+        try await store.register(air)
         try await store.append(
             (1...2_500).map { minute in
                 .reading(
@@ -68,7 +70,8 @@ import Wire
             device: try #require(DeviceID("attic")), url: "http://127.0.0.1:\(server.port)", token: DeviceToken("secret", path: "/nonexistent"),
             period: .milliseconds(1), firstBackoff: firstBackoff, client: HTTPClient(settings: HTTPClient.Settings(userAgent: "test")),
             store: store, intake: ModelIntake(folder: "/nonexistent", keyFile: nil, store: nil, log: Log("test", least: .error)),
-            clock: LabelClock.live(), status: UplinkStatus(), recent: NewestReadings(), thresholds: [], samplePeriod: .seconds(60), sensors: [],
+            clock: LabelClock.live(), status: UplinkStatus(), statuses: SensorStatuses(store: store), thresholds: [], samplePeriod: .seconds(60),
+            sensors: [],
             log: Log("test", least: .error))
         let running = Task { try await uplink.run() }
         for await _ in progress {
@@ -80,7 +83,7 @@ import Wire
         return (cloud, await store.current)
     }
 
-    private static func isDelivered(_ cloud: Cloud, _ store: ReadingStore) async -> Bool { await store.allLives.allSatisfy { $0.backlog == 0 } }
+    private static func isDelivered(_ cloud: Cloud, _ store: ReadingStore) async -> Bool { await store.lives.allSatisfy { $0.backlog == 0 } }
 
     @Test(.timeLimit(.minutes(1))) func `batches are packed once an answer has said that they may be, and hold the same`() async throws {
         let (cloud, life) = try await run(until: UplinkTests.isDelivered) { cloud, batch, _ in

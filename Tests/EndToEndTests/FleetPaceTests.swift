@@ -1,3 +1,4 @@
+import EdgeStore
 import Measures
 import Testing
 import Wire

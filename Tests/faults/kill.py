@@ -1,9 +1,11 @@
-"""SIGKILL of edges and of the cloud, half at random moments, half just when one of them is writing."""
+"""SIGKILL of edges and of the cloud, half at random moments, half just when one of them is writing. Some edges find a store of the
+version before at their next start, and are killed while they migrate it."""
 import os
 import random
 import time
 from pathlib import Path
 
+from . import former_store
 from .programs import Program
 from .scenario import Scenario
 
@@ -31,7 +33,17 @@ class KillScenario(Scenario):
             self.look_after(program)
             program.kill()
             self.fault(f"{'cloud' if program is self.cloud else 'edge'} {kind}")
+            if program is not self.cloud and chance.random() < 0.15:
+                self.kill_while_migrating(program, chance)
             program.start()
+
+    def kill_while_migrating(self, edge: Program, chance: random.Random) -> None:
+        former_store.turn_back(edge.store)
+        for _ in range(3):
+            edge.start()
+            time.sleep(chance.uniform(0, 0.1))
+            edge.kill()
+            self.fault("edge migration")
 
     def span(self, program: Program, chance: random.Random) -> float:
         # Every now and then long enough for a sync, whose first one comes up to a second after the start.

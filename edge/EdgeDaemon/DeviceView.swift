@@ -1,3 +1,4 @@
+package import EdgeStore
 package import Forecasting
 package import Measures
 internal import Observing
@@ -11,16 +12,16 @@ package enum DeviceView {
     ///   - statuses: of the sensors, aged.
     ///   - uplink: how the last exchange with the cloud ended.
     package static func document(
-        _ settings: EdgeSettings, named device: DeviceID, store: ReadingStore, statuses: [SensorStatus], uplink: UplinkState?, release: ReleaseName?,
-        refusal: String?,
-        clock: ClockQuality
+        _ settings: EdgeSettings, named device: DeviceID, store: ReadingStore, moulds: MouldIndexes, statuses: [SensorStatus], uplink: UplinkState?,
+        release: ReleaseName?, refusal: String?, clock: ClockQuality
     ) async throws -> DeviceDocument {
         let counts = try await store.counts()
         var sensors: [DeviceDocument.Sensor] = []
-        for status in statuses { sensors.append(try await sensor(status, among: statuses, settings.surfaces, store)) }
+        for status in statuses { sensors.append(try await sensor(status, among: statuses, settings.surfaces, store, moulds)) }
         var view = DeviceDocument(
             id: device, condition: condition(uplink, clock), lastSeenAt: statuses.compactMap { $0.newest?.takenAt }.max(),
-            backlog: counts.backlog, clock: clock, release: release, refusal: refusal, sensors: sensors, scores: try await store.liveScores())
+            backlog: counts.backlog, clock: clock, release: release, refusal: refusal, sensors: sensors,
+            scores: try await store.read { try $0.scores.live() })
         view.alerts = try await store.alerts()
         view.thresholds = settings.rules.compactMap(\.humidityThreshold)
         return view
@@ -33,7 +34,8 @@ package enum DeviceView {
     }
 
     private static func sensor(
-        _ status: SensorStatus, among all: [SensorStatus], _ surfaces: [SensorName: EdgeSettings.Surface], _ store: ReadingStore
+        _ status: SensorStatus, among all: [SensorStatus], _ surfaces: [SensorName: EdgeSettings.Surface], _ store: ReadingStore,
+        _ moulds: MouldIndexes
     ) async throws -> DeviceDocument.Sensor {
         let name = status.record.sensor
         var sensor = DeviceDocument.Sensor(
@@ -41,10 +43,10 @@ package enum DeviceView {
             last: status.last)
         (sensor.pressurePa, sensor.flags) = (status.good?.pressurePa, status.good?.flags ?? [])
         sensor.rejected = status.rejected.map { DeviceDocument.Sensor.Rejected(at: $0.takenAt, humidityMpct: $0.humidityMpct) }
-        sensor.scores = try await store.liveScores(sensor: status.id)
-        sensor.hasForecast = try await store.newestObservation(sensor: status.id) != nil
+        sensor.scores = try await store.read { try $0.scores.live(sensor: status.id) }
+        sensor.hasForecast = try await store.newestObservation(of: name) != nil
         guard let present = sensor.present else { return sensor }
-        sensor.mould = try await store.mouldIndex(sensor: status.id, beside: surfaces[name], at: present.validAt)
+        sensor.mould = try await moulds.index(of: name, beside: surfaces[name], at: present.validAt)
         switch surfaces[name] {
         case .at(let temperature): sensor.surface = temperature
         case .measured(let other):
@@ -68,16 +70,15 @@ package enum DeviceView {
 
     /// What a forecast says of the water in the air, at the surface beside it and of mould.
     package static func moisture(
-        ahead forecast: QuantileForecast, of sensor: SensorStatus, store: ReadingStore, surfaces: [SensorName: EdgeSettings.Surface]
+        ahead forecast: QuantileForecast, of sensor: SensorName, store: ReadingStore, moulds: MouldIndexes,
+        surfaces: [SensorName: EdgeSettings.Surface]
     ) async throws -> MoistureAhead {
-        let mould =
-            forecast.temperature == nil
-            ? nil : try await store.mouldIndex(sensor: sensor.id, beside: surfaces[sensor.record.sensor], at: forecast.origin)
-        switch surfaces[sensor.record.sensor] {
+        let mould = forecast.temperature == nil ? nil : try await moulds.index(of: sensor, beside: surfaces[sensor], at: forecast.origin)
+        switch surfaces[sensor] {
         case .at(let temperature): return MoistureAhead(forecast, mould: mould) { _ in temperature }
         case .measured(let other):
             // What is forecast of that sensor; one that has none, or an old one, says nothing of what comes.
-            guard let id = await store.sensor(named: other), let there = try await store.forecast(sensor: id)?.forecast else { break }
+            guard let there = try await store.forecast(of: other)?.forecast else { break }
             return MoistureAhead(forecast, mould: mould) { there.temperature(at: $0) }
         case nil: break
         }
@@ -86,7 +87,7 @@ package enum DeviceView {
 
     /// `/v1/status`, and `vaho-edge status --format json`.
     package static func json(
-        _ device: DeviceDocument, counts: ReadingStore.Counts, unstored: Int = 0, uplink: UplinkState?, holes: [Hole], now: Instant
+        _ device: DeviceDocument, counts: StoreCounts, writtenPerDay: Int64?, uplink: UplinkState?, holes: [Hole], now: Instant
     ) -> [UInt8] {
         var json = JSONWriter()
         json.object { json in
@@ -101,9 +102,9 @@ package enum DeviceView {
                 json.field("epoch", counts.epoch?.name.description)
                 json.field("epoch_reason", counts.epoch?.reason)
                 json.field("epochs", counts.epochs)
-                json.field("written_bytes_per_day", counts.writtenPerDay)
-                json.field("only_in_memory", counts.refuge)
-                json.field("unstored_readings", unstored)
+                json.field("written_bytes_per_day", writtenPerDay)
+                json.field("only_in_memory", counts.memoryOnly)
+                json.field("unstored_readings", counts.unstored)
             }
             if let uplink {
                 json.object("uplink") { json in

@@ -1,3 +1,4 @@
+internal import EdgeStore
 internal import Forecasting
 internal import Measures
 internal import Observing
@@ -44,7 +45,7 @@ struct EdgeMetrics {
             [("sensor", sensor.name)])
     }
 
-    mutating func add(_ device: DeviceDocument, _ counts: ReadingStore.Counts) {
+    mutating func add(_ device: DeviceDocument, _ counts: StoreCounts) {
         for state in DeviceState.allCases where ![.silent, .revoked].contains(state) {
             metrics.gauge(
                 "vaho_device_state", "1 for the state that the device is in.", state == device.condition.state ? 1 : 0, [("state", state.name)])
@@ -56,7 +57,7 @@ struct EdgeMetrics {
         }
         metrics.gauge("vaho_store_readings", "Readings in the store.", Double(counts.readings))
         metrics.gauge("vaho_store_bytes", "Size of the store.", Double(counts.bytes))
-        metrics.gauge("vaho_store_only_in_memory", "Whether readings are kept in memory only.", counts.refuge == nil ? 0 : 1)
+        metrics.gauge("vaho_store_only_in_memory", "Whether readings are kept in memory only.", counts.memoryOnly == nil ? 0 : 1)
         metrics.gauge("vaho_backlog_rows", "Rows not yet acknowledged by the cloud.", Double(counts.backlog))
         metrics.counter("vaho_evicted_readings_total", "Readings dropped before they were delivered.", Double(counts.evicted))
         metrics.counter("vaho_refused_rows_total", "Rows that the cloud refused.", Double(counts.refused))

@@ -1,4 +1,5 @@
 package import Console
+package import EdgeStore
 internal import HTTPClient
 package import Measures
 internal import Releases
@@ -27,7 +28,7 @@ package struct EdgeSettings: Sendable {
     package var pretrainedFile: String?  // the shipped release, where it is not beside the program
     package var listen: Endpoint?
     package var allowedHosts: [String]
-    package var retention: ReadingStore.Retention
+    package var retention: Retention
     package var rules: [Rule]
     package var alarmCommand: String?
     package var alarmWebhook: String?
@@ -82,7 +83,7 @@ package struct EdgeSettings: Sendable {
         samplePeriod = .seconds(period)
         commitPeriod = .seconds(settings.integer("VAHO_COMMIT_PERIOD_SECONDS", default: period >= 60 ? 0 : 30, in: 0...3_600))
         replaySpeed = Double(settings.integer("VAHO_REPLAY_SPEED", default: 1, in: 1...1_000_000))
-        retention = ReadingStore.Retention()
+        retention = Retention()
         retention.readings = .seconds(86_400 * settings.integer("VAHO_RETENTION_DAYS", default: 90, in: 1...3_650))
         retention.byteLimit = 1_000_000 * Int64(settings.integer("VAHO_STORE_LIMIT_MB", default: 64, in: 4...100_000))
         listen = nil

@@ -1,3 +1,4 @@
+internal import EdgeStore
 internal import Forecasting
 internal import Measures
 internal import Observing
@@ -20,10 +21,10 @@ struct HistoryRestorer: Sendable {
     /// A forecaster that has seen a sensor's stored observations as far back as it remembers.
     func forecaster(of sensor: SensorName, grid: TimeGrid, network: Network?) async throws -> AdaptiveForecaster {
         var forecaster = AdaptiveForecaster(grid: grid, network: network)
-        guard let id = await store.sensor(named: sensor), let newest = try await store.newestObservation(sensor: id)?.at else { return forecaster }
+        guard let newest = try await store.newestObservation(of: sensor) else { return forecaster }
         var since = newest - AdaptiveForecaster.memory
         while true {
-            let observations = try await store.observations(sensor: id, since: since, limit: Self.page)
+            let observations = try await store.observations(of: sensor, after: since, limit: Self.page)
             guard let last = observations.last else { return forecaster }
             forecaster = try await Self.observing(observations, forecaster)
             since = last.validAt
@@ -40,8 +41,9 @@ struct HistoryRestorer: Sendable {
     /// A pipeline that has seen the stored observations, and no reading after them yet.
     func start(_ sensor: SensorName, grid: TimeGrid, network: (weights: Network?, counter: UInt64)) async throws -> Restored {
         let forecaster = try await forecaster(of: sensor, grid: grid, network: network.weights)
-        var through: Int64 = 0
-        if let id = await store.sensor(named: sensor) { through = try await store.newestObservation(sensor: id)?.through ?? 0 }
+        let through = try await store.read { tables in
+            try tables.sensors.ids[sensor].flatMap { try tables.observations.newest(of: $0)?.through } ?? 0
+        }
         return Restored(
             pipeline: SensorPipeline(sensor: sensor, forecaster: forecaster, releaseCounter: network.counter, through: through), through: through)
     }

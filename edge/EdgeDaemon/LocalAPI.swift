@@ -1,4 +1,5 @@
 internal import Console
+internal import EdgeStore
 internal import Forecasting
 internal import HTTPServer
 internal import Measures
@@ -14,7 +15,8 @@ struct LocalAPI: Service {
     let endpoint: Endpoint
     let store: ReadingStore
     let newest: NewestForecasts
-    let recent: NewestReadings
+    let statuses: SensorStatuses
+    let moulds: MouldIndexes
     let uplink: UplinkStatus
     let intake: ModelIntake
     let clock: LabelClock
@@ -63,13 +65,13 @@ struct LocalAPI: Service {
         router.on("GET", "/v1/readings") { request, _ in
             let sensor = try await sensor(request)
             let limit = try integer(request, "limit", default: 500, in: 1...10_000)
-            return FaceResponse.json(DeviceView.readings(sensor.record.sensor, try await store.rawReadings(sensor: sensor.id, limit: limit)))
+            return FaceResponse.json(DeviceView.readings(sensor.record.sensor, try await store.rawReadings(of: sensor.record.sensor, limit: limit)))
         }
         router.on("GET", "/v1/observations") { request, _ in
             let sensor = try await sensor(request)
             let hours = try integer(request, "hours", default: 72, in: 1...9_600)
-            let newest = try await store.newestObservation(sensor: sensor.id)?.at ?? clock.now
-            let observations = try await store.observations(sensor: sensor.id, since: newest - .seconds(hours * 3_600))
+            let newest = try await store.newestObservation(of: sensor.record.sensor) ?? clock.now
+            let observations = try await store.observations(of: sensor.record.sensor, after: newest - .seconds(hours * 3_600))
             return FaceResponse.json(Documents.observations(sensor: sensor.record.sensor, step: sensor.record.step, observations))
         }
         router.on("GET", "/v1/forecast") { request, _ in
@@ -89,13 +91,14 @@ struct LocalAPI: Service {
                 FaceResponse.json(
                     Documents.forecast(
                         sensor: sensor.record.sensor, issued.forecast,
-                        try await DeviceView.moisture(ahead: issued.forecast, of: sensor, store: store, surfaces: settings.surfaces),
+                        try await DeviceView.moisture(
+                            ahead: issued.forecast, of: sensor.record.sensor, store: store, moulds: moulds, surfaces: settings.surfaces),
                         issuedAt: issued.issuedAt, release: active?.counter == issued.releaseCounter ? active : nil, horizon: horizon, reader: reader)
                 )
             }
             // Of this run from memory: there while the disk takes nothing.
             if let issued = newest.of(sensor.record.sensor) { return try await document(issued) }
-            guard let issued = try await store.forecast(sensor: sensor.id) else {
+            guard let issued = try await store.forecast(of: sensor.record.sensor) else {
                 throw NotFound(detail: "there is no forecast of \(sensor.record.sensor) yet: one is made with the first observation")
             }
             return try await document(issued)
@@ -116,9 +119,9 @@ struct LocalAPI: Service {
         return router
     }
 
-    private func statuses() async throws -> [SensorStatus] {
+    private func agedStatuses() async throws -> [SensorStatus] {
         let now = clock.now
-        return try await store.sensorStatuses(recent).map { $0.aged(at: now, period: settings.samplePeriod) }
+        return try await statuses.all().map { $0.aged(at: now, period: settings.samplePeriod) }
     }
 
     /// Sensors that were taken out of the configuration keep their history, and are expected to say nothing.
@@ -128,19 +131,20 @@ struct LocalAPI: Service {
 
     private func document(_ statuses: [SensorStatus]) async throws -> DeviceDocument {
         try await DeviceView.document(
-            settings, named: identity.current, store: store, statuses: statuses, uplink: uplink.current, release: intake.active.current?.name,
+            settings, named: identity.current, store: store, moulds: moulds, statuses: statuses, uplink: uplink.current,
+            release: intake.active.current?.name,
             refusal: await intake.refusal, clock: clock.quality)
     }
 
     private func status() async throws -> [UInt8] {
-        let view = try await document(configured(try await statuses()))
+        let view = try await document(configured(try await agedStatuses()))
         return DeviceView.json(
-            view, counts: try await store.counts(), unstored: await store.unstoredReadings, uplink: uplink.current,
-            holes: try await store.holes(limit: 20), now: clock.now)
+            view, counts: try await store.counts(), writtenPerDay: try await store.writtenPerDay(), uplink: uplink.current,
+            holes: try await store.read { try $0.log.holes(limit: 20) }, now: clock.now)
     }
 
     private func sensor(_ request: HTTPRequest) async throws -> SensorStatus {
-        let statuses = try await statuses()
+        let statuses = try await agedStatuses()
         guard let name = request.query["sensor"] else {
             guard let only = statuses.first, statuses.count == 1 else { throw BadQuery(detail: "sensor is missing: there are \(names(statuses))") }
             return only
@@ -162,7 +166,7 @@ struct LocalAPI: Service {
     }
 
     private func metrics() async throws -> String {
-        let (statuses, now) = (configured(try await statuses()), clock.now)
+        let (statuses, now) = (configured(try await agedStatuses()), clock.now)
         let view = try await document(statuses)
         var metrics = EdgeMetrics(version: EdgeVersion.text)
         for sensor in view.sensors {

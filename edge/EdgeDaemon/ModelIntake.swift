@@ -1,3 +1,4 @@
+package import EdgeStore
 internal import Forecasting
 internal import Measures
 package import Releases
@@ -44,9 +45,6 @@ package actor ModelIntake {
     private var failed: (name: ReleaseName?, again: ContinuousClock.Instant, other: ContinuousClock.Instant)?  // from when on to fetch
     private var activeBytes: [UInt8]?  // the last good file, whatever happens to it on the disk
     package private(set) var refusal: String?  // of the last release offered
-
-    private static let acceptedCounter = "release_counter"
-    private static let acceptedHash = "release_sha256"
 
     /// - Parameters:
     ///   - pretrained: the file of the release that ships; `nil` without one.
@@ -133,17 +131,17 @@ package actor ModelIntake {
         load()
         let sha256 = SHA256.digest(bytes)
         do {
-            let accepted = try await acceptedBefore()
+            let accepted = try await store?.read { try $0.facts.acceptedRelease() }
             // After a crash between counter and switch the same file comes again, and is welcome.
-            let isRepeat = accepted?.sha256 == Hexadecimal.text(sha256)
+            let isRepeat = accepted.map { $0.sha256 == Hexadecimal.text(sha256) } ?? false
             let highest = ModelIntake.highestCounter(now: LabelClock.wallClock)
             let last = accepted.map { $0.counter <= highest ? $0.counter : 0 } ?? 0
             var demand = ReleaseIntake.Demand(sha256: offered?.sha256, counterAbove: isRepeat ? nil : last)
             (demand.counter, demand.counterAtMost) = (offered?.counter, highest)
             let release = try ReleaseIntake.open(bytes, demand, try cryptography())
             try Files.write(inUse + ".new", bytes, mode: 0o644)
-            try await store?.setMeta(ModelIntake.acceptedHash, Hexadecimal.text(sha256))
-            try await store?.setMeta(ModelIntake.acceptedCounter, String(release.header.counter))
+            let counter = release.header.counter
+            try await store?.write { try $0.facts.acceptRelease(counter: counter, sha256: Hexadecimal.text(sha256)) }
             if let good = activeBytes { try Files.replace(previous, with: good) }
             try Files.rename(inUse + ".new", to: inUse)
             let name = ReleaseName(counter: release.header.counter, sha256: sha256)
@@ -161,11 +159,6 @@ package actor ModelIntake {
                 .error, "release refused",
                 ["counter": offered?.counter ?? 0, "reason": (error as? ReleaseRefusal)?.reason ?? "io", "error": "\(error)"])
         }
-    }
-
-    private func acceptedBefore() async throws -> (counter: UInt64, sha256: String)? {
-        guard let text = try await store?.meta(ModelIntake.acceptedCounter), let counter = UInt64(text) else { return nil }
-        return (counter, try await store?.meta(ModelIntake.acceptedHash) ?? "")
     }
 
     private func cryptography() throws -> Cryptography {

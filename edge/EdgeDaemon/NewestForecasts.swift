@@ -1,3 +1,4 @@
+internal import EdgeStore
 package import Forecasting
 package import Measures
 internal import Synchronization

@@ -1,3 +1,4 @@
+internal import EdgeStore
 internal import Forecasting
 internal import Measures
 internal import Observing
@@ -136,7 +137,7 @@ actor ReadingFlow: Service {
             changedHistories.formUnion(sensors.keys)
             log(.warning, "clock set: earlier readings since the host's start get their true time", ["offset_ms": correction.offset.ms])
         case .calibration(let calibration):
-            let sensor = await store.series(of: calibration)
+            let sensor = await store.corrections.sensor(of: calibration)
             changedHistories.insert(sensor)
             log(
                 .info, "calibration applied",

@@ -1,3 +1,4 @@
+internal import EdgeStore
 internal import Measures
 internal import Observing
 internal import Runtime

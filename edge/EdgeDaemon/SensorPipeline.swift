@@ -1,3 +1,4 @@
+internal import EdgeStore
 internal import Forecasting
 internal import Measures
 internal import Observing

@@ -1,5 +1,6 @@
 internal import Console
 internal import EdgeDaemon
+internal import EdgeStore
 internal import Forecasting
 internal import Measures
 internal import Observing
@@ -18,11 +19,10 @@ func fixed(_ value: Double?, _ places: Int) -> String { value.flatMap { NumberTe
 func open(_ arguments: Arguments) async throws -> (EdgeSettings, ReadingStore, [SensorStatus]) {
     let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
     let store = try await ReadingStore(lookingInto: settings.storePath, log: Log("vaho-edge"))
-    _ = try await store.know((try? await settings.sensorNotes(store).calibrations) ?? [])
     let now = LabelClock.wallClock
     // Readings that wait for their commit are not in the store yet.
     let spacing = settings.samplePeriod + settings.commitPeriod
-    var statuses = try await store.sensorStatuses().map { $0.aged(at: now, period: spacing) }
+    var statuses = try await SensorStatuses(store: store).all().map { $0.aged(at: now, period: spacing) }
     if let name = arguments.value("sensor") {
         let known = WordList.text(statuses.map(\.record.sensor.name))
         statuses = statuses.filter { $0.record.sensor.name == name }
@@ -50,6 +50,7 @@ extension Program.Command {
         let horizon = try arguments.duration("horizon") ?? ForecastShape.horizon
         guard horizon <= ForecastShape.horizon else { throw WrongUse("--horizon \(DurationText.short(horizon)): a forecast reaches 5 days (5d)") }
         let (settings, store, statuses) = try await open(arguments)
+        let moulds = MouldIndexes(store: store)
         var table = Table([
             .text("sensor"), .time("time"),
             .number("lead_time_s", heading: "lead time", shown: { DurationText.short(.seconds(Int64($0) ?? 0)) }),
@@ -59,9 +60,10 @@ extension Program.Command {
             .number("mould_index", heading: "mould", isDetail: true), .number("skill"),
         ])
         for status in statuses {
-            guard let issued = try await store.forecast(sensor: status.id) else { continue }
+            guard let issued = try await store.forecast(of: status.record.sensor) else { continue }
             let forecast = issued.forecast
-            let moisture = try await DeviceView.moisture(ahead: forecast, of: status, store: store, surfaces: settings.surfaces)
+            let moisture = try await DeviceView.moisture(
+                ahead: forecast, of: status.record.sensor, store: store, moulds: moulds, surfaces: settings.surfaces)
             if format == .table {
                 let method = issued.releaseCounter == 0 ? forecast.method.name : "\(forecast.method.name), release \(issued.releaseCounter)"
                 StandardOutput.write("\(status.record.sensor) from \(RFC3339.format(ms: forecast.origin.ms)) (\(method))\n")
@@ -96,8 +98,8 @@ extension Program.Command {
         let (_, store, statuses) = try await open(arguments)
         var table = Table([.text("sensor"), .text("time"), .number("humidity_pct"), .number("temperature_c")])
         for status in statuses {
-            let newest = try await store.newestObservation(sensor: status.id)?.at ?? Instant(ms: 0)
-            let observations = try await store.observations(sensor: status.id, since: newest - last)
+            let newest = try await store.newestObservation(of: status.record.sensor) ?? Instant(ms: 0)
+            let observations = try await store.observations(of: status.record.sensor, after: newest - last)
             if format == .table, !observations.isEmpty {
                 StandardOutput.write("\(status.record.sensor)  \(Sparkline.text(observations.map { $0.humidity.percent }, width: 60))\n")
             }

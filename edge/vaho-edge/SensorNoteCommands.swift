@@ -1,5 +1,6 @@
 internal import Console
 internal import EdgeDaemon
+internal import EdgeStore
 internal import Measures
 internal import Runtime
 internal import Text
@@ -18,15 +19,15 @@ extension Program.Command {
             throw WrongUse("first give the sensor its new name in the configuration: VAHO_SENSOR_\(new.name.uppercased())=…")
         }
         let store = try await ReadingStore(lookingInto: settings.storePath, log: Log("vaho-edge"))
-        let known = try await store.sensorStatuses().map(\.record.sensor)
-        var waiting: [SensorNotes.Rename] = []
-        for rename in try SensorNotes(in: settings.stateFolder).renames where await !store.knows(rename) { waiting.append(rename) }
+        let known = try await store.read { try $0.sensors.all() }.map(\.record.sensor)
+        let applied = await store.corrections
+        let waiting = try SensorNotes(in: settings.stateFolder).renames.filter { !applied.contains($0) }
         guard known.contains(old) || waiting.contains(where: { $0.name == old }) else {
             throw WrongUse("the store has no series «\(old)»: there are \(known.isEmpty ? "none" : known.map(\.name).joined(separator: ", "))")
         }
         // The daemon looks again, in the order of the notes.
         let isGivenUp = waiting.contains { $0.sensor == new }
-        if !isGivenUp, try await store.overlap(old, new) {
+        if !isGivenUp, try await store.read({ try $0.overlap(old, new) }) {
             throw WrongUse("\(old) and \(new) have readings of the same time: they are two sensors, and cannot become one series")
         }
         try SensorNotes.add(.renamed(old, to: new), in: settings.stateFolder)
@@ -65,7 +66,8 @@ extension EdgeSettings {
     /// - Parameter store: one that is open already.
     func sensorNotes(_ store: ReadingStore? = nil) async throws -> SensorNotes {
         let store = if let store { store } else { try? await ReadingStore(lookingInto: storePath, log: Log("vaho-edge", least: .error)) }
-        return try SensorNotes(in: stateFolder, names: sensors.isEmpty ? nil : Set(sensors.map(\.name)), taken: await store?.renames ?? [])
+        return try SensorNotes(
+            in: stateFolder, names: sensors.isEmpty ? nil : Set(sensors.map(\.name)), taken: await store?.corrections.renames ?? [])
     }
 
     /// A sensor by its name; where the configuration has sensors, one of them.

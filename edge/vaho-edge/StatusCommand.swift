@@ -1,5 +1,6 @@
 internal import Console
 internal import EdgeDaemon
+internal import EdgeStore
 internal import Forecasting
 internal import Measures
 internal import Psychrometrics
@@ -21,12 +22,14 @@ extension Program.Command {
         await intake.load()
         let counts = try await store.counts()
         // Without a configured cloud, ignore the uplink state that an earlier configuration stored.
-        let uplink = settings.cloud == nil ? nil : counts.uplink
+        let uplink = settings.cloud == nil ? nil : try await store.uplinkState()
         let view = try await DeviceView.document(
-            settings, named: settings.device, store: store, statuses: statuses, uplink: uplink, release: intake.active.current?.name, refusal: nil,
-            clock: LabelClock.live().quality)
+            settings, named: settings.device, store: store, moulds: MouldIndexes(store: store), statuses: statuses, uplink: uplink,
+            release: intake.active.current?.name, refusal: nil, clock: LabelClock.live().quality)
         if format == .json {
-            let bytes = DeviceView.json(view, counts: counts, uplink: uplink, holes: try await store.holes(limit: 20), now: LabelClock.wallClock)
+            let bytes = DeviceView.json(
+                view, counts: counts, writtenPerDay: try await store.writtenPerDay(), uplink: uplink, holes: try await holes(store, 20),
+                now: LabelClock.wallClock)
             StandardOutput.write(String(decoding: bytes, as: UTF8.self) + "\n")
             return
         }
@@ -37,17 +40,19 @@ extension Program.Command {
         for sensor in view.sensors { text.sensor(sensor, now: LabelClock.wallClock) }
         let thresholds = settings.rules.compactMap(\.humidityThreshold)
         for status in statuses {
-            let forecast = try await store.forecast(sensor: status.id)?.forecast
+            let forecast = try await store.forecast(of: status.record.sensor)?.forecast
             text.line("outlook", "\(status.record.sensor): \(DeviceView.outlook(of: status, forecast, thresholds, now: LabelClock.wallClock))")
         }
         for alert in view.alerts { text.alert(alert) }
-        text.delivery(view, counts, uplink, isLocal: settings.cloud == nil)
+        text.delivery(view, counts, writtenPerDay: try await store.writtenPerDay(), uplink, isLocal: settings.cloud == nil)
         let release = view.release.map { "\($0.counter), sha256 \(Documents.hexadecimal(Array($0.sha256.prefix(6))))…" } ?? "none: damped anomaly"
         let isExpired = intake.active.current?.release.isExpired(at: LabelClock.wallClock) == true
         text.line("release", release + (isExpired ? " (expired: is the cloud reached?)" : ""))
-        for hole in try await store.holes(limit: 5) { text.hole(hole) }
-        scores(try await store.liveScores())
+        for hole in try await holes(store, 5) { text.hole(hole) }
+        scores(try await store.read { try $0.scores.live() })
     }
+
+    private static func holes(_ store: ReadingStore, _ limit: Int) async throws -> [Hole] { try await store.read { try $0.log.holes(limit: limit) } }
 
     private static func sensorTable(_ view: DeviceDocument) -> Table {
         var table = Table([

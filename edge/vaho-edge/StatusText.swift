@@ -1,5 +1,6 @@
 internal import Console
 internal import EdgeDaemon
+internal import EdgeStore
 internal import Measures
 internal import Runtime
 internal import Text
@@ -35,7 +36,7 @@ struct StatusText {
         line("alarm", "\(alert.sensor) \(alert.rule): \(alert.text), since \(RFC3339.format(ms: alert.since.ms)) (\(value))")
     }
 
-    func delivery(_ view: DeviceDocument, _ counts: ReadingStore.Counts, _ uplink: UplinkState?, isLocal: Bool) {
+    func delivery(_ view: DeviceDocument, _ counts: StoreCounts, writtenPerDay: Int64?, _ uplink: UplinkState?, isLocal: Bool) {
         let lost = counts.evicted + counts.refused > 0 ? ", \(counts.evicted) evicted, \(counts.refused) refused" : ""
         line("store", "\(counts.readings) readings, \(NumberText.bytes(counts.bytes)); \(counts.backlog) rows not yet delivered\(lost)")
         if let epoch = counts.epoch {
@@ -48,7 +49,7 @@ struct StatusText {
         } else {
             line("cloud", isLocal ? "none is configured: this device stays local" : "no exchange yet")
         }
-        if let written = counts.writtenPerDay { line("written", "\(NumberText.bytes(written)) a day") }
+        if let written = writtenPerDay { line("written", "\(NumberText.bytes(written)) a day") }
     }
 
     func hole(_ hole: Hole) {

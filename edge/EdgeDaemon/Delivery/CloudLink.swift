@@ -1,4 +1,5 @@
 internal import Console
+internal import EdgeStore
 internal import HTTPClient
 internal import Measures
 internal import Runtime
@@ -11,7 +12,7 @@ struct CloudLink: Service {
     let intake: ModelIntake
     let clock: LabelClock
     let status: UplinkStatus
-    let recent: NewestReadings
+    let statuses: SensorStatuses
     let log: Log
 
     private static let pollPeriod: Duration = .seconds(2)
@@ -62,7 +63,7 @@ struct CloudLink: Service {
         return Uplink(
             device: identity.current, url: cloud.url, token: DeviceToken(cloud.token, path: cloud.tokenFile), period: settings.syncPeriod,
             firstBackoff: settings.firstBackoff, client: HTTPClient(settings: http), store: store, intake: intake, clock: clock, status: status,
-            recent: recent, thresholds: settings.rules.compactMap(\.humidityThreshold), samplePeriod: settings.samplePeriod,
+            statuses: statuses, thresholds: settings.rules.compactMap(\.humidityThreshold), samplePeriod: settings.samplePeriod,
             sensors: Set(settings.sensors.map(\.name)), log: log)
     }
 }

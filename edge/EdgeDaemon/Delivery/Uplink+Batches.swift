@@ -1,4 +1,5 @@
 internal import Deflate
+internal import EdgeStore
 internal import HTTPClient
 internal import Releases
 internal import Runtime
@@ -9,9 +10,9 @@ extension Uplink {
     private static let leastWorthPacking = 200  // bytes
 
     func send(_ life: Int64, _ first: Int64, _ last: Int64, _ limit: Int, _ plan: inout UplinkPlan) async throws {
-        guard let epoch = await store.allLives.first(where: { $0.number == life })?.epoch else { return }
+        guard let epoch = await store.lives.first(where: { $0.number == life })?.epoch else { return }
         guard let batch = try await store.batch(of: epoch, from: first, through: last, limit: limit), batch.first == first else {
-            let gone = try await store.declareGone(epoch, from: first, through: last)
+            let gone = try await store.write { try $0.declareGone(epoch, from: first, through: last) }
             return log(.warning, "rows asked for that are no more", ["first": first, "last": gone?.upperBound ?? first])
         }
         try await deliver(batch, life: life, &plan)
@@ -77,7 +78,7 @@ extension Uplink {
         case .settled: break
         case .cloudIsBehind(let rows):
             log(.warning, "cloud has lost rows it had acknowledged: sent again", ["rows": rows, "epoch": batch.epoch])
-            plan.cloudIsBehind(lives: await store.allLives)
+            plan.cloudIsBehind(lives: await store.lives)
         case .moved(let count):
             log(
                 .warning, "rows that the cloud knows otherwise: a copy of this store sends too. They get a new epoch",
@@ -90,7 +91,7 @@ extension Uplink {
         }
         plan.verified(life)
         for row in answer.refused.prefix(10) { log(.warning, "row refused", ["sequence": row.sequence, "reason": row.reason.name]) }
-        let backlog = await store.allLives.reduce(0) { $0 + $1.backlog }
+        let backlog = await store.lives.reduce(0) { $0 + $1.backlog }
         if settlement == .settled, !batch.rows.isEmpty, await isUnsettled(batch, life) {
             // Without this an answer that settles nothing would be asked for again at once, for ever.
             throw Unsettled(batch: batch.name)
@@ -111,7 +112,7 @@ extension Uplink {
     /// Whether the cloud holds none of these rows.
     private func isUnsettled(_ batch: Batch, _ life: Int64) async -> Bool {
         let sent = batch.first...batch.last
-        return await store.allLives.first { $0.number == life }?.held.missing(in: sent) == [sent]
+        return await store.lives.first { $0.number == life }?.held.missing(in: sent) == [sent]
     }
 }
 

@@ -1,3 +1,4 @@
+internal import EdgeStore
 internal import Deflate
 internal import Forecasting
 internal import HTTPClient
@@ -19,7 +20,7 @@ struct Uplink: Service {
     let intake: ModelIntake
     let clock: LabelClock
     let status: UplinkStatus
-    let recent: NewestReadings
+    let statuses: SensorStatuses
     let thresholds: [HumidityThreshold]
     let samplePeriod: Duration
     let sensors: Set<SensorName>  // that are configured
@@ -31,13 +32,13 @@ struct Uplink: Service {
         var plan = UplinkPlan(period: period, phase: phase, firstBackoff: firstBackoff)
         while true {
             try Task.checkCancellation()  // a transfer that was cut off by the stop is no failure to try again
-            switch plan.next(lives: await store.allLives) {
+            switch plan.next(lives: await store.lives) {
             case .wait(let pause): try await Task.sleep(for: pause)
             case .report:
                 await attempt(&plan) { plan in try await report(as: await store.current, &plan) }
             case .verify(let number):
                 await attempt(&plan) { plan in
-                    guard let life = await store.allLives.first(where: { $0.number == number }) else { return plan.verified(number) }
+                    guard let life = await store.lives.first(where: { $0.number == number }) else { return plan.verified(number) }
                     try await report(as: life, &plan)
                 }
             case .send(let life, let first, let last, let limit):
@@ -81,7 +82,7 @@ struct Uplink: Service {
     /// Kept for the status command; written only when it changes.
     func note(_ kind: UplinkState.Kind, status code: Int? = nil, _ detail: String = "") async {
         let state = status.set(kind, status: code, detail: detail, at: LabelClock.wallClock)
-        try? await store.setMeta("uplink", state.stored)
+        try? await store.setUplinkState(state)
     }
 
     /// The old token opens until the new one is first used: a crash in between costs nothing.
@@ -117,17 +118,17 @@ struct Uplink: Service {
         await intake.load()
         let counts = try await store.counts()
         let now = clock.now
-        let statuses = try await store.sensorStatuses(recent).filter { sensors.contains($0.record.sensor) }
+        let statuses = try await self.statuses.all().filter { sensors.contains($0.record.sensor) }
             .map { $0.aged(at: now, period: samplePeriod) }
         let release = intake.active.current?.name
         var reports: [SensorReport] = []
         for status in statuses {
-            let scores = try await store.liveScores(sensor: status.id).filter { $0.releaseCounter == release?.counter ?? 0 }
+            let scores = try await store.read({ try $0.scores.live(sensor: status.id) }).filter { $0.releaseCounter == release?.counter ?? 0 }
             reports.append(status.report(scores: reports.count < Uplink.sensorsWithScores ? scores : []))
         }
         return DeviceReport(
             release: release, backlog: counts.backlog, evicted: counts.evicted, refused: counts.refused,
-            clock: clock.quality, scores: try await store.liveScores(), refusal: await intake.refusal,
+            clock: clock.quality, scores: try await store.read { try $0.scores.live() }, refusal: await intake.refusal,
             alerts: try await store.alerts(), sensors: reports, thresholds: thresholds)
     }
 }

@@ -1,3 +1,4 @@
+package import EdgeStore
 internal import Measures
 package import Wire
 

@@ -1,3 +1,4 @@
+internal import EdgeStore
 internal import HTTPClient
 internal import Measures
 internal import Runtime
@@ -27,7 +28,7 @@ actor AlarmDelivery: Service {
     private let woken = Inbox<Void>(limit: 1)
     private let shell = AlarmCommand()
     private var unstored: [Alarm] = []  // that the store did not take
-    private var settled: Set<String> = []  // told, where the store could not note it
+    private var settled: Set<Int64> = []  // told, where the store could not note it
 
     private static let longestPause: Duration = .seconds(900)
     private static let unstoredLimit = 100
@@ -38,6 +39,13 @@ actor AlarmDelivery: Service {
         self.store = store
         self.firstPause = firstPause
         self.log = log
+    }
+
+    /// The configured targets.
+    static func targets(_ settings: EdgeSettings) -> [Target] {
+        var http = HTTPClient.Settings(userAgent: "vaho-edge/\(EdgeVersion.text)")
+        http.certificateAuthorities = settings.certificateAuthorities
+        return [settings.alarmCommand.map { .command($0) }, settings.alarmWebhook.map { .webhook($0, HTTPClient(settings: http)) }].compactMap(\.self)
     }
 
     /// - Parameter unstored: an alarm that the store could not keep.
@@ -67,14 +75,15 @@ actor AlarmDelivery: Service {
 
     private func tellAll() async throws {
         var trouble: (any Error)?  // of the store: it keeps no later alarm from being told
-        for (name, alarm) in try await store.untoldAlarms(target.name) {
-            if !settled.contains(name) {
+        let name = target.name
+        for (number, alarm) in try await store.read({ try $0.alarms.waiting(for: name) }) {
+            if !settled.contains(number) {
                 try await tell(alarm)
-                settled.insert(name)
+                settled.insert(number)
             }
             do {
-                try await store.told(name)
-                settled.remove(name)
+                try await store.write { try $0.alarms.delivered(number) }
+                settled.remove(number)
             } catch { trouble = error }
         }
         while let alarm = unstored.first {

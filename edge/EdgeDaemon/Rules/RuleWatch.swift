@@ -1,3 +1,4 @@
+internal import EdgeStore
 internal import Forecasting
 internal import Measures
 internal import Observing
@@ -23,6 +24,7 @@ actor RuleWatch: Service {
     private let rules: [Rule]
     private let surfaces: [SensorName: EdgeSettings.Surface]
     private let store: ReadingStore
+    private let moulds: MouldIndexes
     private let deliveries: [AlarmDelivery]
     private let sensors: [SensorName]
     private let log: Log
@@ -32,12 +34,14 @@ actor RuleWatch: Service {
 
     /// - Parameter sensors: those that are configured.
     init(
-        rules: [Rule], sensors: [SensorName], surfaces: [SensorName: EdgeSettings.Surface], store: ReadingStore, deliveries: [AlarmDelivery], log: Log
+        rules: [Rule], sensors: [SensorName], surfaces: [SensorName: EdgeSettings.Surface], store: ReadingStore, moulds: MouldIndexes,
+        deliveries: [AlarmDelivery], log: Log
     ) {
         self.sensors = sensors
         self.rules = rules
         self.surfaces = surfaces
         self.store = store
+        self.moulds = moulds
         self.deliveries = deliveries
         self.log = log
     }
@@ -61,7 +65,7 @@ actor RuleWatch: Service {
 
     /// What is on for a rule or a sensor that is no more, ends.
     private func endFormer() async throws {
-        for alarm in try await store.alarmsThatAreOn() {
+        for alarm in try await store.read({ try $0.alarms.raised() }) {
             let isThere = rules.contains { $0.name == alarm.rule && $0.text == alarm.text && ($0.sensor ?? alarm.sensor) == alarm.sensor }
             if isThere, sensors.contains(alarm.sensor) { continue }
             var ended = alarm
@@ -73,9 +77,8 @@ actor RuleWatch: Service {
     /// A hold goes on over a restart: what was observed within the longest of them is seen again.
     private func lookBack(_ sensor: SensorName) async throws {
         let holds = rules.compactMap { rule -> Duration? in if case .now = rule.subject { rule.hold } else { nil } }
-        guard let longest = holds.max(), longest > .zero, let id = await store.sensor(named: sensor) else { return }
-        guard let newest = try await store.newestObservation(sensor: id)?.at else { return }
-        for observation in try await store.observations(sensor: id, since: newest - longest * 2) {
+        guard let longest = holds.max(), longest > .zero, let newest = try await store.newestObservation(of: sensor) else { return }
+        for observation in try await store.observations(of: sensor, after: newest - longest * 2) {
             if let temperature = observation.temperature { warmth[sensor] = (temperature.celsius, observation.validAt) }
             for (rule, value) in values(observation.humidity, observation.temperature, of: sensor, at: observation.validAt) where rule.hold > .zero {
                 guard var state = await state(of: rule, sensor) else { continue }
@@ -97,11 +100,7 @@ actor RuleWatch: Service {
     /// Of the observations up to now: it changes with each of them.
     private func seeMould(of sensor: SensorName, at instant: Instant) async {
         for rule in rules where rule.subject == .now(.mouldIndex) && rule.sensor ?? sensor == sensor {
-            guard let id = await store.sensor(named: sensor),
-                let index = try? await store.mouldIndex(sensor: id, beside: surfaces[sensor], at: instant)
-            else {
-                continue
-            }
+            guard let index = try? await moulds.index(of: sensor, beside: surfaces[sensor], at: instant) else { continue }
             await see(index.value, of: rule, sensor, at: instant)
         }
     }
@@ -175,7 +174,9 @@ actor RuleWatch: Service {
 
     private func state(of rule: Rule, _ sensor: SensorName) async -> RuleState? {
         if let known = states[Key(rule: rule.name, sensor: sensor)] { return known }
-        do { return RuleState(raisedSince: try await store.raisedSince(rule, sensor)) } catch { return nil }
+        do {
+            return RuleState(raisedSince: try await store.read { try $0.alarms.raisedSince(rule: rule.name, text: rule.text, sensor: sensor) })
+        } catch { return nil }
     }
 
     private func announce(_ alarm: Alarm) async {
@@ -187,7 +188,8 @@ actor RuleWatch: Service {
                 "probability_pct": alarm.environment["VAHO_ALARM_PROBABILITY_PCT"] ?? "",
             ])
         do {
-            try await store.keep(alarm, targets: deliveries.map(\.target.name))
+            let targets = deliveries.map(\.target.name)
+            try await store.write { try $0.alarms.keep(alarm, targets: targets) }
             for delivery in deliveries { await delivery.wake() }
         } catch {
             log(.error, "alarm not stored: a restart may tell it again or not at all", ["rule": alarm.rule, "error": "\(error)"])

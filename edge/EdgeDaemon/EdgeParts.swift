@@ -1,0 +1,109 @@
+internal import Console
+internal import EdgeStore
+internal import HTTPServer
+internal import Measures
+internal import Observing
+internal import Runtime
+
+/// What the daemon's services share, and the services themselves.
+struct EdgeParts {
+    let settings: EdgeSettings
+    let boot: UInt32
+    let store: ReadingStore
+    let clock: LabelClock
+    let log: Log
+    let inbox = Inbox<ReadingFlow.Input>(limit: 10_000)
+    let held = HeldReadings()
+    let recent = NewestReadings()
+    let forecasts = NewestForecasts()
+    let identity: DeviceIdentity
+    let uplink: UplinkStatus
+    let intake: ModelIntake
+    let moulds: MouldIndexes
+    let statuses: SensorStatuses
+    let alarms: [AlarmDelivery]
+    let rules: RuleWatch
+    let flow: ReadingFlow
+
+    init(settings: EdgeSettings, boot: UInt32, store: ReadingStore, clock: LabelClock, log: Log) async {
+        self.settings = settings
+        self.boot = boot
+        self.store = store
+        self.clock = clock
+        self.log = log
+        identity = DeviceIdentity(settings.device)
+        uplink = UplinkStatus(last: settings.cloud == nil ? nil : try? await store.uplinkState())
+        intake = ModelIntake(
+            folder: settings.stateFolder, keyFile: settings.releaseKeyFile, pretrained: settings.pretrainedFile, store: store,
+            log: log.component("model"))
+        moulds = MouldIndexes(store: store)
+        statuses = SensorStatuses(store: store, recent: recent)
+        alarms = AlarmDelivery.targets(settings).map { [identity] in
+            AlarmDelivery($0, device: identity, store: store, log: log.component("alarm"))
+        }
+        rules = RuleWatch(
+            rules: settings.rules, sensors: settings.sensors.map(\.name), surfaces: settings.surfaces, store: store, moulds: moulds,
+            deliveries: alarms, log: log.component("rules"))
+        let feed = LiveFeed(forecasts: forecasts, rules: settings.rules.isEmpty ? nil : rules.inbox, log: log.component("rules"))
+        flow = ReadingFlow(
+            store: store, inbox: inbox, clock: clock, intake: intake, feed: feed, commitPeriod: settings.commitPeriod, held: held,
+            log: log.component("forecast"))
+    }
+
+    func services(_ sensors: [OpenSensor]) async -> [any Service] {
+        var services: [any Service] = [flow, rules, housekeeping, notes, serviceManager]
+        services += alarms
+        for sensor in sensors {
+            await register(sensor)
+            services.append(await sampler(sensor))
+        }
+        if let endpoint = settings.listen { services.append(api(endpoint)) }
+        if settings.cloud != nil || settings.followsEnrolment { services.append(cloudLink) }
+        return services
+    }
+
+    private var housekeeping: Housekeeping {
+        Housekeeping(store: store, retention: settings.retention, clock: clock, log: log.component("store"))
+    }
+
+    private var notes: SensorNotesWatch {
+        SensorNotesWatch(folder: settings.stateFolder, store: store, inbox: inbox, log: log.component("sensors"))
+    }
+
+    private var serviceManager: ServiceManager {
+        let count = settings.sensors.count
+        return ServiceManager(
+            environment: ProcessEnvironment.all, status: "\(count) \(count == 1 ? "sensor" : "sensors"), device \(settings.device)", log: log,
+            pulse: { [flow] in await flow.pulse() })
+    }
+
+    private func api(_ endpoint: Endpoint) -> LocalAPI {
+        LocalAPI(
+            settings: settings, identity: identity, endpoint: endpoint, store: store, newest: forecasts, statuses: statuses, moulds: moulds,
+            uplink: uplink, intake: intake, clock: clock, log: log.component("api"))
+    }
+
+    private var cloudLink: CloudLink {
+        CloudLink(
+            settings: settings, identity: identity, store: store, intake: intake, clock: clock, status: uplink, statuses: statuses,
+            log: log.component("uplink"))
+    }
+
+    /// A disk that is full right now must not keep the sensor from being read: its record is stored with its first reading then.
+    private func register(_ sensor: OpenSensor) async {
+        let notes = try? SensorNotes(in: settings.stateFolder, names: [], taken: await store.corrections.renames)
+        do { try await store.register(sensor.record(serial: notes?.serial(of: sensor.name))) } catch {
+            log(.error, "sensor's record not stored yet", ["sensor": sensor.name, "error": "\(error)"])
+        }
+    }
+
+    /// The sampler goes on from the outage and the spell of equal values in which the last run ended.
+    private func sampler(_ sensor: OpenSensor) async -> Sampler {
+        let last = (try? await SensorStatuses(store: store).all())?.first { $0.record.sensor == sensor.name }
+        let newestAt = (try? await store.newestInstant(of: sensor.name)) ?? nil
+        return Sampler(
+            name: sensor.name, sensor: sensor.sensor, period: settings.samplePeriod, clock: clock, boot: boot, store: store, inbox: inbox,
+            held: held, recent: recent, outage: last?.isUnreadable == true ? Outage(goingOnSince: newestAt) : Outage(),
+            quality: (try? await store.openSpell(of: sensor.name)) ?? QualityTracking(), log: log.component("sampler"))
+    }
+}

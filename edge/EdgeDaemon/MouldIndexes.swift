@@ -1,0 +1,61 @@
+package import EdgeStore
+package import Measures
+internal import Observing
+package import Psychrometrics
+
+/// The mould index at each sensor, or at the surface beside it: sums over months of observations that go on with each new one.
+package actor MouldIndexes {
+    private static let page = 1_000
+
+    private struct Sums {
+        var tracking = MouldTracking()
+        var revision = 0  // of the observations in the store
+    }
+
+    private let store: ReadingStore
+    private var sums: [SensorName: Sums] = [:]
+
+    package init(store: ReadingStore) { self.store = store }
+
+    /// - Parameter now: decides how far back it looks the first time.
+    /// - Returns: `nil` without observations that have a temperature.
+    package func index(of sensor: SensorName, beside surface: EdgeSettings.Surface?, at now: Instant) async throws -> MouldIndex? {
+        let before = sums[sensor] ?? Sums()
+        let after = try await store.read { tables in
+            var sums = before.revision == tables.derivedRevision ? before : Sums(revision: tables.derivedRevision)
+            guard let id = tables.sensors.ids[sensor] else { return sums }
+            var since = sums.tracking.through ?? now - MouldTracking.memory
+            while true {
+                let observations = try tables.observations.after(since, of: id, limit: Self.page)
+                guard let last = observations.last else { return sums }
+                try Self.add(observations, beside: surface, to: &sums.tracking, tables)
+                since = last.validAt
+            }
+        }
+        sums[sensor] = after
+        return after.tracking.index
+    }
+
+    private static func add(
+        _ observations: [Observation], beside surface: EdgeSettings.Surface?, to tracking: inout MouldTracking, _ tables: StoreTables
+    ) throws {
+        switch surface {
+        case nil: for observation in observations { tracking.add(observation) }
+        case .at(let temperature): for observation in observations { tracking.add(observation, surface: temperature) }
+        case .measured(let other):
+            var walls: [Instant: Temperature] = [:]
+            var newest = Instant(ms: 0)
+            if let id = tables.sensors.ids[other], let first = observations.first {
+                for wall in try tables.observations.after(first.validAt - .milliseconds(1), of: id, limit: 8 * observations.count) {  // its step may be a sixth
+                    walls[wall.validAt] = wall.temperature
+                }
+                newest = try tables.observations.newest(of: id)?.at ?? newest
+            }
+            for observation in observations {
+                // The surface's observation of this time may still come, unless that sensor has fallen silent.
+                let ahead = observation.validAt - newest
+                if ahead <= .zero || ahead > .seconds(3_600) { tracking.add(observation, surface: walls[observation.validAt]) }
+            }
+        }
+    }
+}

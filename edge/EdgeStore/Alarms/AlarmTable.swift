@@ -1,0 +1,95 @@
+package import Measures
+internal import Runtime
+internal import SQLite
+
+/// Which alarms are on, and which have not been delivered to a target yet.
+package struct AlarmTable {
+    /// Of each target, beyond which the oldest are dropped: after months without a network the newest matter.
+    package static let waitingLimit: Int64 = 1_000
+    /// What both tables hold of an alarm.
+    static let columns = """
+        rule, sensor, text, state, since_ms, at_ms, value, valid_at_ms, expected_from_ms, expected_until_ms, probability_pct
+        """
+
+    private let database: Connection
+    private var newestNumber: Int64 = 0  // the highest given since the start
+
+    init(_ database: Connection) { self.database = database }
+
+    /// Since when a rule's alarm is on; `nil` where it is not, and where the rule had other words then.
+    package func raisedSince(rule: String, text: String, sensor: SensorName) throws -> Instant? {
+        var select = try database.prepare(
+            "SELECT since_ms FROM raised_alarm WHERE rule = ? AND sensor = ? AND text = ?", rule, sensor.name, text)
+        return try select.step() ? Instant(ms: select.integer(0)) : nil
+    }
+
+    /// All alarms that are on.
+    package func raised() throws -> [Alarm] {
+        var select = try database.prepare("SELECT 0, \(Self.columns) FROM raised_alarm ORDER BY rule, sensor")
+        var alarms: [Alarm] = []
+        while try select.step() { if let alarm = select.alarm() { alarms.append(alarm) } }
+        return alarms
+    }
+
+    /// Notes that an alarm was raised or has ended, and that it waits for each of the targets. Only inside a transaction.
+    package mutating func keep(_ alarm: Alarm, targets: [String]) throws {
+        try database.run("DELETE FROM raised_alarm WHERE rule = ? AND sensor = ?", alarm.rule, alarm.sensor.name)
+        if alarm.state == .raised { try Self.insertRaised(alarm, into: database) }
+        for target in targets {
+            // Never a number that was before, and in their order: a store that has been made anew goes on from the clock.
+            let last = try database.integer("SELECT MAX(number) FROM waiting_alarm") ?? 0
+            newestNumber = max(last + 1, LabelClock.wallClock.ms, newestNumber + 1)
+            try Self.insertWaiting(alarm, number: newestNumber, target: target, into: database)
+            try database.run(
+                """
+                DELETE FROM waiting_alarm WHERE target = ?1
+                    AND number <= (SELECT number FROM waiting_alarm WHERE target = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)
+                """, target, Self.waitingLimit)
+        }
+    }
+
+    static func insertRaised(_ alarm: Alarm, into database: Connection) throws {
+        try insert(alarm, "INSERT OR IGNORE INTO raised_alarm (\(columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [], into: database)
+    }
+
+    static func insertWaiting(_ alarm: Alarm, number: Int64, target: String, into database: Connection) throws {
+        let sql = "INSERT OR IGNORE INTO waiting_alarm (\(columns), number, target) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        try insert(alarm, sql, [number, target], into: database)
+    }
+
+    private static func insert(_ alarm: Alarm, _ sql: String, _ others: [any SQLValue], into database: Connection) throws {
+        let values: [any SQLValue] = [
+            alarm.rule, alarm.sensor.name, alarm.text, alarm.state.rawValue, alarm.since.ms, alarm.at.ms, alarm.value, alarm.validAt?.ms,
+            alarm.expected?.from.ms, alarm.expected?.until?.ms, alarm.expected.map { Int64($0.percent) },
+        ]
+        var statement = try database.prepare(sql)
+        try statement.bind(values + others)
+        try statement.run()
+    }
+
+    /// Alarms that wait for a target, the oldest first.
+    package func waiting(for target: String) throws -> [(number: Int64, alarm: Alarm)] {
+        var select = try database.prepare("SELECT number, \(Self.columns) FROM waiting_alarm WHERE target = ? ORDER BY number", target)
+        var alarms: [(number: Int64, alarm: Alarm)] = []
+        while try select.step() { if let alarm = select.alarm() { alarms.append((select.integer(0), alarm)) } }
+        return alarms
+    }
+
+    /// An alarm has been delivered to its target.
+    package func delivered(_ number: Int64) throws { try database.run("DELETE FROM waiting_alarm WHERE number = ?", number) }
+}
+
+extension Statement {
+    /// From a first column of any kind and `AlarmTable.columns`; `nil` for one that is damaged.
+    borrowing func alarm() -> Alarm? {
+        guard let sensor = SensorName(text(2)), let state = Alarm.State(rawValue: text(4)) else { return nil }
+        var alarm = Alarm(
+            rule: text(1), text: text(3), sensor: sensor, state: state, since: Instant(ms: integer(5)), at: Instant(ms: integer(6)),
+            value: double(7), validAt: optionalInteger(8).map(Instant.init(ms:)))
+        if let from = optionalInteger(9), let percent = optionalInteger(11) {
+            alarm.expected = Alarm.Expectation(
+                from: Instant(ms: from), until: optionalInteger(10).map(Instant.init(ms:)), percent: Int(max(0, min(100, percent))))
+        }
+        return alarm
+    }
+}

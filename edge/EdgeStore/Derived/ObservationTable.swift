@@ -1,0 +1,71 @@
+package import Measures
+internal import SQLite
+
+/// Observations: what the time grid made of readings.
+package struct ObservationTable {
+    private let database: Connection
+
+    init(_ database: Connection) { self.database = database }
+
+    /// - Returns: whether it is new. One that is stored already stays as it is.
+    func insert(_ observation: Observation, of sensor: Int64, through: Int64) throws -> Bool {
+        try database.run(
+            "INSERT INTO observation VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", sensor, observation.validAt.ms,
+            Milli.whole(observation.humidity.percent), observation.temperature.flatMap { Milli.whole($0.celsius) }, through)
+        return database.changes > 0
+    }
+
+    package func newest(of sensor: Int64) throws -> (at: Instant, through: Int64)? {
+        var select = try database.prepare(
+            "SELECT valid_at_ms, through FROM observation WHERE sensor = ? ORDER BY valid_at_ms DESC LIMIT 1", sensor)
+        return try select.step() ? (Instant(ms: select.integer(0)), select.integer(1)) : nil
+    }
+
+    /// The first observations of a sensor after an instant, oldest first.
+    package func after(_ since: Instant, of sensor: Int64, limit: Int = .max) throws -> [Observation] {
+        var select = try database.prepare(
+            "SELECT valid_at_ms, humidity_mpct, temperature_mc FROM observation WHERE sensor = ? AND valid_at_ms > ? ORDER BY valid_at_ms LIMIT ?",
+            sensor, since.ms, Int64(limit))
+        var observations: [Observation] = []
+        while try select.step() {
+            observations.append(
+                Observation(
+                    validAt: Instant(ms: select.integer(0)), humidity: RelativeHumidity(percent: Double(select.integer(1)) / 1_000),
+                    temperature: select.optionalInteger(2).map { Temperature(celsius: Double($0) / 1_000) }))
+        }
+        return observations
+    }
+
+    /// Since when a sensor's observations have had one value.
+    /// - Parameter mpct: that value, calibrated, in thousandths of a percent.
+    /// - Returns: the time of the first observation of the unbroken run of this value; `nil` if the newest one has another value.
+    package func steadySince(_ mpct: Int32, of sensor: Int64) throws -> Instant? {
+        let value = Int64(max(0, min(100_000, mpct)))
+        var select = try database.prepare("SELECT valid_at_ms, humidity_mpct FROM observation WHERE sensor = ? ORDER BY valid_at_ms DESC", sensor)
+        var first: Instant?
+        while try select.step(), select.integer(1) == value { first = Instant(ms: select.integer(0)) }
+        return first
+    }
+
+    /// The end of the last bin of which retention has deleted readings: up to there observations could not be made again.
+    /// - Parameters:
+    ///   - oldest: key of the sensor's oldest reading.
+    /// - Returns: `nil` where that is so of all of them.
+    func cutByRetention(_ sensor: Int64, oldest: Int64) throws -> Instant? {
+        var bins = try database.prepare(
+            "SELECT MIN(CASE WHEN through < ?2 THEN 1 ELSE 2 END), MIN(CASE WHEN through >= ?2 THEN valid_at_ms END) FROM observation WHERE sensor = ?1",
+            sensor, oldest)
+        guard try bins.step(), bins.integer(0) == 1 else { return Instant(ms: 0) }
+        return bins.optionalInteger(1).map(Instant.init(ms:))
+    }
+
+    func delete(of sensor: Int64, before limit: Instant) throws {
+        try database.run("DELETE FROM observation WHERE sensor = ? AND valid_at_ms < ?", sensor, limit.ms)
+    }
+    func delete(of sensor: Int64, after instant: Instant) throws {
+        try database.run("DELETE FROM observation WHERE sensor = ? AND valid_at_ms > ?", sensor, instant.ms)
+    }
+    func delete(of sensor: Int64, fromKey key: Int64) throws {
+        try database.run("DELETE FROM observation WHERE sensor = ? AND through >= ?", sensor, key)
+    }
+}

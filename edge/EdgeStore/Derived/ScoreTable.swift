@@ -1,0 +1,102 @@
+internal import Forecasting
+internal import Glibc
+internal import Measures
+internal import SQLite
+package import Wire
+
+/// Live errors: sums over forecasts whose target time has passed.
+package struct ScoreTable {
+    static let onConflict = """
+        ON CONFLICT DO UPDATE SET count = count + excluded.count, absolute_error = absolute_error + excluded.absolute_error,
+            persistence_error = persistence_error + excluded.persistence_error,
+            climatology_error = climatology_error + excluded.climatology_error, pinball = pinball + excluded.pinball,
+            covered = covered + excluded.covered
+        """
+
+    private let database: Connection
+    /// Read once after each change: every batch brings a report, and a year of scores is thousands of rows.
+    private var cached: [ScoreSum]?
+
+    init(_ database: Connection) { self.database = database }
+
+    /// Scores the forecasts whose target is this observation.
+    mutating func add(_ observation: Observation, of sensor: Int64, _ forecasts: ForecastTable) throws {
+        cached = nil
+        let validAt = observation.validAt
+        for leadTime in ForecastShape.scored {
+            // One that cannot be read is not scored: it must not keep readings from being stored.
+            guard let due = try? forecasts.forecast(of: sensor, origin: validAt - leadTime),
+                let lead = due.forecast.leadTimes.firstIndex(of: leadTime)
+            else { continue }
+            var score = Score()
+            score.add(due.forecast, lead: lead, actual: observation.humidity.percent)
+            try database.run(
+                "INSERT INTO score VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \(Self.onConflict)", validAt.ms / 86_400_000,
+                Int64(bitPattern: due.releaseCounter), sensor, leadTime.wholeSeconds, score.count, score.absoluteError, score.persistenceError,
+                score.climatologyError, score.pinball, score.covered)
+        }
+    }
+
+    mutating func forgetCached() { cached = nil }
+
+    /// Live errors by release and lead time, the last four releases.
+    /// - Parameter sensor: `nil` for all of them together.
+    package mutating func live(sensor: Int64? = nil) throws -> [LiveScore] {
+        var scores: [ScoreSum] = []
+        for sum in try sums() where sensor == nil || sum.sensor == sensor {
+            if let last = scores.indices.last, scores[last].release == sum.release, scores[last].leadTimeSeconds == sum.leadTimeSeconds {
+                scores[last].add(sum)
+            } else {
+                scores.append(sum)
+            }
+        }
+        return scores.map(\.score)
+    }
+
+    /// By release, lead time and sensor.
+    private mutating func sums() throws -> [ScoreSum] {
+        if let cached { return cached }
+        var select = try database.prepare(
+            """
+            SELECT release, lead_time_s, sensor, TOTAL(count), TOTAL(absolute_error), TOTAL(persistence_error), TOTAL(climatology_error),
+                TOTAL(covered)
+            FROM score WHERE release IN (SELECT DISTINCT release FROM score ORDER BY release DESC LIMIT 4)
+            GROUP BY release, lead_time_s, sensor ORDER BY release, lead_time_s, sensor
+            """)
+        var sums: [ScoreSum] = []
+        while try select.step() {
+            sums.append(
+                ScoreSum(
+                    release: UInt64(bitPattern: select.integer(0)), sensor: select.integer(2), leadTimeSeconds: select.integer(1),
+                    count: select.double(3), errors: [select.double(4), select.double(5), select.double(6)], covered: select.double(7)))
+        }
+        cached = sums
+        return sums
+    }
+}
+
+/// The sums of one release, sensor and lead time over all days.
+private struct ScoreSum {
+    let release: UInt64
+    let sensor: Int64
+    let leadTimeSeconds: Int64
+    var count: Double
+    var errors: [Double]  // sums of absolute errors in %RH: forecast, persistence, climatology
+    var covered: Double
+
+    mutating func add(_ other: ScoreSum) {
+        count += other.count
+        covered += other.covered
+        for place in errors.indices { errors[place] += other.errors[place] }
+    }
+
+    var score: LiveScore {
+        // The sums have no checksum, so a corrupt row can hold any number: clamp.
+        func whole(_ value: Double, upTo limit: Double) -> Int64 { Int64(max(0, min(limit, value)).rounded()) }
+        let number = max(1, count)
+        let means = errors.map { whole($0 / number * 1_000, upTo: 100_000) }
+        return LiveScore(
+            releaseCounter: release, leadTimeSeconds: leadTimeSeconds, count: whole(number, upTo: 1e15), absoluteErrorMpct: means[0],
+            persistenceErrorMpct: means[1], climatologyErrorMpct: means[2], coveredPpm: whole(covered / number * 1e6, upTo: 1e6))
+    }
+}

@@ -1,0 +1,156 @@
+package import Measures
+internal import Runtime
+internal import SQLite
+internal import Wire
+
+/// The lives of the store: what names its rows, and what the cloud holds of them.
+package struct LifeTable {
+    private static let most = 64
+
+    private let database: Connection
+    private var saved: [Life]  // as they are in the file
+    private var lastGiven: RowKey  // may wait for its commit
+    /// What the cloud holds, and what will never be sent, is saved with the next commit. Losing it only means sending rows again.
+    private(set) var deliveryIsUnsaved = false
+    package private(set) var all: [Life]  // oldest first; the last one grows
+
+    package var current: Life { all[all.count - 1] }
+    package var backlog: Int64 { all.reduce(0) { $0 + $1.backlog } }
+
+    /// Reads the file.
+    init(_ database: Connection) throws {
+        self.database = database
+        all = try Self.read(database)
+        saved = all
+        lastGiven = RowKey(life: all.last?.number ?? 0, sequence: all.last?.last ?? 0)
+    }
+
+    // MARK: keys
+
+    /// The next key of the current life.
+    mutating func nextKey() -> Int64 {
+        lastGiven = RowKey(life: current.number, sequence: lastGiven.sequence + 1)
+        return lastGiven.value
+    }
+
+    /// Goes on after rows that wait.
+    /// - Returns: `false` where they need new keys, because a life has begun or the file has been replaced since they got theirs.
+    mutating func resume(after rows: (epoch: Epoch, keys: ClosedRange<Int64>)) -> Bool {
+        let (first, last) = (RowKey(rows.keys.lowerBound), RowKey(rows.keys.upperBound))
+        guard rows.epoch == current.epoch, first.life == current.number, first.sequence > current.last else { return false }
+        lastGiven = max(lastGiven, last)
+        return true
+    }
+
+    /// All keys that were given are in the file with this transaction.
+    mutating func rowsAreStored() { all[all.count - 1].last = lastGiven.sequence }
+
+    // MARK: changes, inside a transaction
+
+    /// From here on rows get a new epoch.
+    mutating func begin(reason: String, hasLostCommits: Bool = false) throws {
+        let number = Life.number(after: all.last?.number, isCertain: !hasLostCommits)
+        let life = Life(number: number, epoch: Epoch(bits: UInt64.random(in: 1...(.max))))
+        try Self.insert(life, beganAt: LabelClock.wallClock, reason: reason, into: database)
+        all.append(life)
+        saved.append(life)
+        lastGiven = RowKey(life: life.number, sequence: 0)
+        try dropEmpty()
+    }
+
+    /// What names rows is kept twice, in different parts of the file: a damaged page may take one of them.
+    static func insert(_ life: Life, beganAt: Instant, reason: String, into database: Connection) throws {
+        let epoch = Int64(bitPattern: life.epoch.bits)
+        try database.run(
+            "INSERT INTO life VALUES (?, ?, ?, ?, ?, ?, ?, ?)", life.number, epoch, beganAt.ms, reason, life.last, life.evicted, life.refused,
+            RowChecksum.of(life))
+        try database.run("INSERT OR REPLACE INTO life_copy VALUES (?, ?)", life.number, epoch)
+    }
+
+    /// Changes a life; the commit saves it.
+    mutating func update(_ epoch: Epoch, _ change: (inout Life) -> Void) throws {
+        let index = try index(of: epoch)
+        let before = all[index]
+        change(&all[index])
+        if all[index].held != before.held || all[index].gone != before.gone { deliveryIsUnsaved = true }
+    }
+
+    /// Where a life is now: a repair may have happened since it was last looked at.
+    private func index(of epoch: Epoch) throws -> Int {
+        guard let index = all.firstIndex(where: { $0.epoch == epoch }) else { throw StoreFault("epoch \(epoch) is not in the store now") }
+        return index
+    }
+
+    package func life(_ epoch: Epoch) throws -> Life { all[try index(of: epoch)] }
+
+    /// Saves what the cloud holds with the next commit though nothing has changed: rows are deleted on the strength of it.
+    mutating func saveDelivery() { deliveryIsUnsaved = true }
+
+    /// Writes what has changed. `last` follows from the rows and is written only with other changes: a commit then costs one page.
+    mutating func save() throws {
+        for life in all {
+            let old = saved.first { $0.number == life.number }
+            if life.evicted != old?.evicted || life.refused != old?.refused || deliveryIsUnsaved { try save(life) }
+            if deliveryIsUnsaved { try DeliveryCoding.save(life, in: database) }
+        }
+        (saved, deliveryIsUnsaved) = (all, false)
+    }
+
+    private func save(_ life: Life) throws {
+        try database.run(
+            "UPDATE life SET last = ?, evicted = ?, refused = ?, checksum = ? WHERE number = ?", life.last, life.evicted, life.refused,
+            RowChecksum.of(life), life.number)
+    }
+
+    /// A cloud that always answers `conflict` would make the store create lives without limit. Beyond 64 the oldest ones without rows
+    /// are deleted. Their numbers are not used again: a new life gets a higher number than the newest.
+    private mutating func dropEmpty() throws {
+        var surplus = all.count - Self.most
+        for life in all.dropLast() where surplus > 0 {
+            guard life.outstanding.isEmpty, try !hasRows(life.number) else { continue }
+            for sql in ["life WHERE number", "delivery WHERE life", "life_copy WHERE number"] {
+                try database.run("DELETE FROM \(sql) = ?", life.number)
+            }
+            all.removeAll { $0.number == life.number }
+            // Its totals go to the newest.
+            all[all.count - 1].evicted += life.evicted
+            all[all.count - 1].refused += life.refused
+            surplus -= 1
+        }
+    }
+
+    private func hasRows(_ number: Int64) throws -> Bool {
+        let keys = RowKey.all(life: number)
+        return try ["reading", "record"].contains { table in
+            var select = try database.prepare("SELECT 1 FROM \(table) WHERE key BETWEEN ? AND ? LIMIT 1", keys.lowerBound, keys.upperBound)
+            return try select.step()
+        }
+    }
+
+    // MARK: reading
+
+    private static func read(_ database: Connection) throws -> [Life] {
+        var lives: [Life] = []
+        var select = try database.prepare("SELECT number, epoch, last, evicted, refused, checksum FROM life ORDER BY number")
+        while try select.step() {
+            var life = Life(number: select.integer(0), epoch: Epoch(bits: UInt64(bitPattern: select.integer(1))), last: select.integer(2))
+            guard select.integer(5) == RowChecksum.of(life) else { throw DamagedRow(key: life.number) }
+            (life.evicted, life.refused) = (select.integer(3), select.integer(4))
+            let keys = RowKey.all(life: life.number)
+            for table in ["reading", "record"] {
+                var newest = try database.prepare("SELECT MAX(key) FROM \(table) WHERE key BETWEEN ? AND ?", keys.lowerBound, keys.upperBound)
+                if try newest.step(), let key = newest.optionalInteger(0) { life.last = max(life.last, RowKey(key).sequence) }
+            }
+            // Damaged: forgotten. The rows are sent again, and the cloud compares them with its own.
+            if let known = try DeliveryCoding.read(life.number, in: database) { (life.held, life.gone) = known }
+            lives.append(life)
+        }
+        return lives
+    }
+
+    /// When the current life began, and why.
+    package func beginning() throws -> (since: Instant, reason: String)? {
+        var newest = try database.prepare("SELECT began_at_ms, reason FROM life ORDER BY number DESC LIMIT 1")
+        return try newest.step() ? (Instant(ms: newest.integer(0)), newest.text(1)) : nil
+    }
+}

@@ -1,0 +1,111 @@
+package import Measures
+internal import SQLite
+package import Wire
+
+/// What an answer of the cloud means for the store's rows.
+package enum Settlement: Sendable, Equatable {
+    case settled
+    case moved(Int)  // rows in conflict, now at the end of a new life
+    case storeIsBehind(cloudHolds: Int64, storeGave: Int64)
+    case cloudIsBehind(rows: Int64)  // that it had acknowledged and no longer holds; they are sent again
+    case strangeEpoch
+}
+
+extension LifeTable {
+    /// Notes what the cloud holds; it is saved with the next commit.
+    ///
+    /// Only rows that were sent with this exchange have been compared: what else the cloud holds under their names may be another copy's.
+    /// - Returns: `nil` where the epoch is not in the store; else what the store had before, the highest sequence that the cloud holds, and
+    ///   how many rows it has lost.
+    mutating func note(_ answer: Answer, sent: ClosedRange<Int64>?) throws -> (before: Life, highest: Int64, lost: Int64)? {
+        guard let before = all.first(where: { $0.epoch == answer.epoch }) else { return nil }
+        let said = answer.holdings
+        // A list of the greatest length may go on: beyond its end nothing is known.
+        let known = answer.held.count < Answer.heldLimit ? before.last : min(before.last, answer.held.last?.upperBound ?? 0)
+        var lost: Int64 = 0
+        try update(answer.epoch) { life in
+            if let sent { for range in said.held(in: sent) { life.held.insert(range) } }
+            life.refused += Int64(answer.refused.count)
+            guard known > 0 else { return }
+            for held in life.held.held(in: 1...known) {
+                for range in said.missing(in: held) {
+                    life.held.remove(range)
+                    lost += Int64(range.count)
+                }
+            }
+        }
+        return (before, said.ranges.last?.upperBound ?? 0, lost)
+    }
+}
+
+extension ReadingStore {
+    /// Applies what the cloud said of the rows `sent` of a life.
+    package func settle(_ answer: Answer, sent: ClosedRange<Int64>?) throws -> Settlement {
+        guard let (before, highest, lost) = try tables.lives.note(answer, sent: sent) else { return .strangeEpoch }
+        let isBehind = highest > before.last
+        if isBehind, tables.lives.current.epoch == answer.epoch {
+            try commit { try $0.begin(reason: "the cloud holds \(highest), the store had given \(before.last)") }
+        }
+        let conflicts = answer.conflicts.filter { sent?.contains($0) == true }
+        if !conflicts.isEmpty { try commit { try $0.move(conflicts, of: answer.epoch) } }
+        if isBehind { return .storeIsBehind(cloudHolds: highest, storeGave: before.last) }
+        if lost > 0 { return .cloudIsBehind(rows: lost) }
+        return conflicts.isEmpty ? .settled : .moved(conflicts.count)
+    }
+
+    /// A row that the cloud will never take: it is counted, and no longer in the way.
+    package func setAside(_ epoch: Epoch, _ sequence: Int64) throws {
+        try commit { tables in
+            try tables.lives.update(epoch) { life in
+                life.gone.insert(sequence...sequence)
+                life.refused += 1
+            }
+        }
+    }
+
+    /// Writes what the cloud holds though no row is written: at the end.
+    package func saveDelivery() throws {
+        if tables.lives.deliveryIsUnsaved { try commit { _ in } }
+    }
+}
+
+extension StoreTables {
+    /// Gives rows whose names another copy of the store has used new names, in a new life.
+    mutating func move(_ sequences: [Int64], of epoch: Epoch) throws {
+        let old = try lives.life(epoch)
+        try begin(reason: "\(sequences.count) rows of \(old.epoch) were in conflict")
+        for sequence in sequences {
+            let key = RowKey(life: old.number, sequence: sequence).value
+            let (names, rows) = try log.rows(key...key, sensors: sensors)
+            switch rows.first?.row {
+            case .reading(let place, let reading): try log.insert(reading, of: try sensors.id(names[place]), key: lives.nextKey())
+            case .record(let record): try log.insert(record, key: lives.nextKey())
+            case nil: break
+            }
+            for table in ["reading", "record"] { try database.run("DELETE FROM \(table) WHERE key = ?", key) }
+            try lives.update(epoch) { $0.gone.insert(sequence...sequence) }
+        }
+    }
+
+    /// Sequences that should be sent but have no row, from `first` to the next row, at most to `last`: a hole says so in their place.
+    ///
+    /// They were delivered and deleted when old, and a cloud restored from a copy asks for them again; or they were damaged.
+    /// - Returns: the sequences that the hole covers.
+    @discardableResult
+    package mutating func declareGone(_ epoch: Epoch, from first: Int64, through last: Int64) throws -> ClosedRange<Int64>? {
+        let number = try lives.life(epoch).number
+        let next = try log.nextRow(inLife: number, from: first) ?? (last + 1)
+        guard next > first else { return nil }
+        let sequences = first...min(last, next - 1)
+        let oldest = try log.oldestReading(inLife: number)
+        let isOld = oldest.map { sequences.upperBound < $0.sequence } ?? true
+        let at = oldest?.at ?? log.newest.values.map(\.takenAt).min() ?? Instant(ms: 0)
+        try insert(
+            .hole(
+                Hole(
+                    sensor: nil, reason: isOld ? .evictedByAge : .storeRepaired, from: at, to: at, count: Int64(sequences.count),
+                    sequences: sequences, epoch: epoch)))
+        try lives.update(epoch) { $0.gone.insert(sequences) }
+        return sequences
+    }
+}

@@ -1,0 +1,119 @@
+internal import Measures
+
+/// Rows that have their keys and wait for their commit, with what was derived from them.
+///
+/// While the disk takes no rows, readings beyond `limit` are discarded, the oldest first, and one hole counts them.
+struct PendingRows: Sendable {
+    struct Row: Sendable {
+        var key: Int64
+        let row: NewRow
+    }
+
+    /// Readings without a gap between their sequences that were discarded before they were committed.
+    struct Discarded: Sendable, Equatable {
+        var keys: ClosedRange<Int64>?  // nil: given in an earlier life, where no row ever had them
+        var count: Int64
+        var from: Instant
+        var to: Instant
+    }
+
+    private(set) var rows: [Row] = []
+    private(set) var derived: [DerivedRow] = []
+    private(set) var discarded: [Discarded] = []
+    private(set) var readingCount = 0
+    private var epoch: Epoch?  // of the keys
+    private var recorded: Set<SensorName> = []  // sensors whose record is among the rows
+    private let limit: Int
+    private static let limit = 20_000
+    /// Derived rows beyond this keep their observation only: a forecast takes 4 KB of memory.
+    private static let forecastLimit = 1_000
+
+    /// - Parameter limit: of readings, and of derived rows.
+    init(limit: Int = PendingRows.limit) { self.limit = limit }
+
+    var isEmpty: Bool { rows.isEmpty && derived.isEmpty && discarded.isEmpty }
+
+    /// The keys of the rows, discarded ones included, and their epoch; `nil` without rows.
+    var given: (epoch: Epoch, keys: ClosedRange<Int64>)? {
+        guard let epoch, let last = rows.last?.key else { return nil }
+        return (epoch, (discarded.first?.keys?.lowerBound ?? rows[0].key)...last)
+    }
+
+    var records: [Record] { rows.compactMap { if case .record(let record) = $0.row { record } else { nil } } }
+
+    func hasRecord(of sensor: SensorName) -> Bool { recorded.contains(sensor) }
+
+    mutating func add(_ row: NewRow, key: Int64, _ epoch: Epoch) {
+        rows.append(Row(key: key, row: row))
+        self.epoch = epoch
+        if case .reading = row { readingCount += 1 }
+        if case .record(.sensor(let record)) = row { recorded.insert(record.sensor) }
+    }
+
+    mutating func add(_ row: DerivedRow) {
+        derived.append(row)
+        if derived.count > Self.forecastLimit { derived[derived.count - Self.forecastLimit - 1].forecast = nil }
+        if derived.count > limit { derived.removeFirst(limit / 10) }  // a tenth at a time: removing moves all others
+    }
+
+    /// Sensors that rows refer to.
+    var sensors: Set<SensorName> {
+        var sensors = Set(derived.map(\.sensor))
+        for case .reading(let said) in rows.lazy.map(\.row) { sensors.insert(said.sensor) }
+        return sensors
+    }
+
+    mutating func discardDerived() { derived = [] }
+    mutating func discardDerived(of sensor: SensorName) { derived.removeAll { $0.sensor == sensor } }
+
+    /// A sensor's readings after a key, oldest first.
+    func readings(of sensor: SensorName, after key: Int64) -> [(key: Int64, reading: Reading)] {
+        rows.compactMap { row in
+            guard row.key > key, case .reading(let said) = row.row, said.sensor == sensor else { return nil }
+            return (row.key, said.reading)
+        }
+    }
+
+    /// Gives all rows new keys, in their order: those they had belong to a life that has ended.
+    mutating func renumber(_ epoch: Epoch, _ nextKey: () -> Int64) {
+        self.epoch = epoch
+        var new: [Int64: Int64] = [:]
+        for index in rows.indices {
+            let key = nextKey()
+            new[rows[index].key] = key
+            rows[index].key = key
+        }
+        for index in derived.indices { derived[index].through = new[derived[index].through] ?? derived[index].through }
+        for index in discarded.indices { discarded[index].keys = nil }
+    }
+
+    /// Discards the oldest readings where more than `limit` wait, a tenth of them at a time. Records stay.
+    /// - Returns: how many readings.
+    mutating func discardSurplus() -> Int {
+        guard readingCount > limit else { return 0 }
+        let surplus = readingCount - limit + limit / 10
+        var dropped = 0
+        var kept: [Row] = []
+        for row in rows {
+            guard dropped < surplus, case .reading(let said) = row.row else {
+                kept.append(row)
+                continue
+            }
+            note(said.reading.takenAt, key: row.key)
+            dropped += 1
+        }
+        rows = kept
+        readingCount -= dropped
+        return dropped
+    }
+
+    private mutating func note(_ takenAt: Instant, key: Int64) {
+        guard let last = discarded.indices.last, let keys = discarded[last].keys, keys.upperBound + 1 == key else {
+            return discarded.append(Discarded(keys: key...key, count: 1, from: takenAt, to: takenAt))
+        }
+        discarded[last].keys = keys.lowerBound...key
+        discarded[last].count += 1
+        discarded[last].from = min(discarded[last].from, takenAt)
+        discarded[last].to = max(discarded[last].to, takenAt)
+    }
+}

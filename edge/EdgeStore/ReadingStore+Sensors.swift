@@ -1,0 +1,22 @@
+package import Forecasting
+package import Measures
+
+/// Questions about one sensor, by its name. A sensor that the store does not know has no rows.
+extension ReadingStore {
+    package func newestObservation(of sensor: SensorName) throws -> Instant? {
+        try read { tables in try tables.sensors.ids[sensor].flatMap { try tables.observations.newest(of: $0)?.at } }
+    }
+
+    /// The first observations after an instant, oldest first.
+    package func observations(of sensor: SensorName, after since: Instant, limit: Int = .max) throws -> [Observation] {
+        try read { tables in try tables.sensors.ids[sensor].map { try tables.observations.after(since, of: $0, limit: limit) } ?? [] }
+    }
+
+    /// - Parameter origin: `nil` for the newest.
+    package func forecast(of sensor: SensorName, origin: Instant? = nil) throws -> IssuedForecast? {
+        try read { tables in try tables.sensors.ids[sensor].flatMap { try tables.forecasts.forecast(of: $0, origin: origin) } }
+    }
+
+    /// The time of the newest reading as its recording gives it, with a humidity or without.
+    package func newestInstant(of sensor: SensorName) throws -> Instant? { try rawReadings(of: sensor, limit: 1).first?.takenAt }
+}

@@ -1,0 +1,186 @@
+internal import Measures
+internal import SQLite
+
+/// Gathers from the pages of a damaged store what `StoreMerge` takes over: readings and records whose checksum is right, and
+/// what names them.
+enum PageSalvage {
+    /// - Returns: a store of its own, beside the damaged one.
+    static func gather(from path: String, into place: String) throws -> Connection {
+        let found = try Connection(path: place)
+        // It lives for a moment: a crash begins anew.
+        try found.execute("PRAGMA journal_mode = OFF")
+        try found.execute("PRAGMA synchronous = OFF")
+        try StoreSchema.create(in: found)
+        try found.transaction {
+            // Rows never change, so that the first image is as good as any. Of a life the highest sequence counts, of the other
+            // things that change the last image.
+            var inserts = Inserts(
+                reading: try found.prepare("INSERT OR IGNORE INTO reading VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+                record: try found.prepare("INSERT OR IGNORE INTO record VALUES (?, ?, ?)"),
+                life: try found.prepare(
+                    """
+                    INSERT INTO life VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number) DO UPDATE
+                    SET last = excluded.last, evicted = excluded.evicted, refused = excluded.refused, checksum = excluded.checksum
+                    WHERE excluded.epoch = epoch AND excluded.last > last
+                    """),
+                delivery: try found.prepare(
+                    "INSERT INTO delivery VALUES (?1, ?2, ?3) ON CONFLICT (life) DO UPDATE SET body = ?2, checksum = ?3 WHERE ?4 = 0"),
+                sensor: try found.prepare(
+                    """
+                    INSERT INTO sensor VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO UPDATE SET record = ?3, state = ?4 WHERE ?6 = 0 AND name = ?2
+                    ON CONFLICT (name) DO NOTHING
+                    """),
+                // Of a store up to version 3: counters only ever rise.
+                meta: try found.prepare(
+                    """
+                    INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+                    WHERE name = 'release_counter' AND CAST(excluded.value AS INTEGER) > CAST(value AS INTEGER)
+                    """), target: found)
+            try PageScan(pageSize: StoreSchema.pageSize).forEach(in: path) { try inserts.take($0) }
+        }
+        // A row that was given a new name is still there under the old one, in an older image of its page.
+        try found.execute(
+            """
+            DELETE FROM reading WHERE key NOT IN
+                (SELECT MAX(key) FROM reading GROUP BY sensor, taken_at_ms, boot, boottime_ms, humidity_mpct, temperature_mc);
+            DELETE FROM record WHERE key NOT IN (SELECT MAX(key) FROM record GROUP BY body);
+            """)
+        return found
+    }
+
+    /// Tells tables apart by the shape of their rows.
+    private struct Inserts: ~Copyable {
+        var reading: Statement
+        var record: Statement
+        var life: Statement
+        var delivery: Statement
+        var sensor: Statement
+        var meta: Statement
+        let target: Connection  // for what is rare
+
+        mutating func take(_ row: PageScan.Row) throws {
+            let values = row.values
+            guard let key = row.key else {
+                guard values.count == 2, let name = values[0].text, let value = values[1].text else { return }
+                try meta.bind(name, at: 1)
+                try meta.bind(value, at: 2)
+                return try meta.run()
+            }
+            guard values.first?.isNull == true else { return }
+            switch values.count {
+            case 2: try takeCopy(key, values)
+            case 3: if values[1].blob != nil { try takeBody(key, values, row.isStale) } else { try takeRelease(values) }
+            case 5: if values[2].blob != nil { try takeSensor(key, values, row.isStale) } else { try takeRename(values) }
+            case 6: try takeCalibration(values)
+            case 8: try takeLife(key, values)
+            case 11: try takeReading(key, values)
+            case 12: try takeAlarm(values.dropFirst(), number: nil, target: nil)
+            case 13: try takeAlarm(values.dropFirst(2), number: key, target: values[1].text)
+            default: break
+            }
+        }
+
+        /// The second copy of what names rows.
+        private func takeCopy(_ key: Int64, _ values: [PageScan.Value]) throws {
+            if let epoch = values[1].integer { try target.run("INSERT OR IGNORE INTO life_copy VALUES (?, ?)", key, epoch) }
+            if let name = values[1].text { try target.run("INSERT OR IGNORE INTO sensor_copy VALUES (?, ?)", key, name) }
+        }
+
+        /// Counters only ever rise.
+        private func takeRelease(_ values: [PageScan.Value]) throws {
+            guard let counter = values[1].integer, let sha256 = values[2].text else { return }
+            try target.run(
+                """
+                INSERT INTO accepted_release VALUES (1, ?, ?) ON CONFLICT (only) DO UPDATE SET counter = excluded.counter, sha256 = excluded.sha256
+                WHERE excluded.counter > counter
+                """, counter, sha256)
+        }
+
+        private func takeRename(_ values: [PageScan.Value]) throws {
+            guard let sensor = values[1].text.flatMap(SensorName.init), let name = values[2].text.flatMap(SensorName.init),
+                let until = values[3].integer, let saidAt = values[4].integer
+            else { return }
+            let rename = SensorRename(sensor: sensor, name: name, until: Instant(ms: until), saidAt: Instant(ms: saidAt))
+            if rename.isValid { try CorrectionTable.save(.rename(rename), in: target) }
+        }
+
+        private func takeCalibration(_ values: [PageScan.Value]) throws {
+            guard let sensor = values[1].text.flatMap(SensorName.init), let from = values[2].integer, let saidAt = values[3].integer,
+                let gain = values[4].integer, let offset = values[5].integer
+            else { return }
+            let calibration = Calibration(
+                sensor: sensor, from: Instant(ms: from), saidAt: Instant(ms: saidAt), gainPpm: Int32(clamping: gain),
+                offsetMpct: Int32(clamping: offset))
+            if calibration.isValid { try CorrectionTable.save(.calibration(calibration), in: target) }
+        }
+
+        /// - Parameter values: those of `AlarmTable.columns`.
+        private func takeAlarm(_ values: ArraySlice<PageScan.Value>, number: Int64?, target name: String?) throws {
+            let values = Array(values)
+            guard let rule = values[0].text, let sensor = values[1].text.flatMap(SensorName.init), let text = values[2].text,
+                let state = values[3].text.flatMap(Alarm.State.init), let since = values[4].integer, let at = values[5].integer
+            else { return }
+            var alarm = Alarm(
+                rule: rule, text: text, sensor: sensor, state: state, since: Instant(ms: since), at: Instant(ms: at), value: values[6].real ?? 0,
+                validAt: values[7].integer.map(Instant.init(ms:)))
+            if let from = values[8].integer, let percent = values[10].integer {
+                alarm.expected = Alarm.Expectation(
+                    from: Instant(ms: from), until: values[9].integer.map(Instant.init(ms:)), percent: Int(max(0, min(100, percent))))
+            }
+            if let number, let name {
+                try AlarmTable.insertWaiting(alarm, number: number, target: name, into: target)
+            } else if number == nil {
+                try AlarmTable.insertRaised(alarm, into: target)
+            }
+        }
+
+        private mutating func takeReading(_ key: Int64, _ values: [PageScan.Value]) throws {
+            func small(_ value: PageScan.Value) -> Int32? { value.integer.flatMap(Int32.init(exactly:)) }
+            guard let sensor = values[1].integer, let takenAtMs = values[2].integer, let flags = values[6].integer.flatMap(UInt16.init(exactly:)),
+                let clock = values[7].integer.flatMap(UInt8.init(exactly:)).flatMap(ClockQuality.init),
+                let boot = values[8].integer.flatMap(UInt32.init(exactly:)), let boottimeMs = values[9].integer
+            else { return }
+            let found = Reading(
+                takenAt: Instant(ms: takenAtMs), humidityMpct: small(values[3]), temperatureMc: small(values[4]), pressurePa: small(values[5]),
+                flags: ReadingFlags(rawValue: flags), clock: clock, boot: boot, boottimeMs: boottimeMs)
+            guard values[10].integer == RowChecksum.of(key: key, sensor: sensor, found) else { return }
+            try reading.bindReading(key: key, sensor: sensor, found)
+            try reading.run()
+        }
+
+        /// A record, or, by the number of a life, what the cloud holds of it.
+        private mutating func takeBody(_ key: Int64, _ values: [PageScan.Value], _ isStale: Bool) throws {
+            guard let body = values[1].blob, values[2].integer == RowChecksum.of(key: key, body: body) else { return }
+            if key >= 1 << RowKey.sequenceBits {
+                try record.bindRecord(key: key, body)
+                try record.run()
+            } else {
+                try delivery.bindRecord(key: key, body)
+                try delivery.bind(isStale ? Int64(1) : 0, at: 4)
+                try delivery.run()
+            }
+        }
+
+        private mutating func takeLife(_ number: Int64, _ values: [PageScan.Value]) throws {
+            guard let epoch = values[1].integer, let last = values[4].integer, let reason = values[3].text else { return }
+            guard values[7].integer == RowChecksum.of(Life(number: number, epoch: Epoch(bits: UInt64(bitPattern: epoch)), last: last)) else { return }
+            for (place, value) in [number, epoch, values[2].integer ?? 0].enumerated() { try life.bind(value, at: Int32(place + 1)) }
+            try life.bind(reason, at: 4)
+            for place in 4...7 { try life.bind(values[place].integer ?? 0, at: Int32(place + 1)) }
+            try life.run()
+        }
+
+        private mutating func takeSensor(_ id: Int64, _ values: [PageScan.Value], _ isStale: Bool) throws {
+            guard let name = values[1].text, let record = values[2].blob, let state = values[3].text,
+                let checksum = values[4].integer, checksum == RowChecksum.of(key: id, name: name)
+            else { return }
+            try sensor.bind(id, at: 1)
+            try sensor.bind(name, at: 2)
+            try sensor.bind(record, at: 3)
+            try sensor.bind(state, at: 4)
+            try sensor.bind(checksum, at: 5)
+            try sensor.bind(isStale ? Int64(1) : 0, at: 6)
+            try sensor.run()
+        }
+    }
+}

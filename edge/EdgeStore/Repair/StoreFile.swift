@@ -1,0 +1,161 @@
+internal import Glibc
+internal import Measures
+internal import Runtime
+internal import SQLite
+
+/// The store's file: finds it in whatever state it is, and puts a repaired one in its place.
+///
+/// A repaired store is written beside the old one (`….repaired`) and, once whole, takes its place; the old file stays in the
+/// folder under a name that says why. A crash in between is finished at the next start.
+enum StoreFile {
+    enum Finding {
+        case ready(Connection, hasLostCommits: Bool)
+        case older(Connection)
+        case newer(version: Int64, Connection?)  // open where its rows can be read all the same
+        case damaged(Connection?, why: String)
+        case trouble(String)  // the disk's fault, not the file's: it may be well again later
+    }
+
+    private static let keptAside = 3  // damaged files; more would fill the disk
+    private static let suffixes = ["", "-wal", "-shm"]
+
+    static func find(_ path: String) -> Finding {
+        do {
+            guard path != ":memory:" else { return .ready(try memory(), hasLostCommits: false) }
+            try finishRepair(of: path)
+            let isCut = WriteAheadLog.hasLostCommits(path + "-wal")
+            if isCut, let damaged = try? Files.read(path + "-wal", limit: 64 << 20) {
+                try Files.write("\(stem(path)).damaged-\(LabelClock.wallClock.ms / 1_000).wal", damaged, mode: 0o640)
+            }
+            let database = try connection(path)
+            switch try database.integer("PRAGMA user_version") ?? 0 {
+            case 0:
+                guard try database.integer("SELECT COUNT(*) FROM sqlite_master") == 0 else {
+                    return .damaged(database, why: "it has tables, but no version")
+                }
+                try StoreSchema.create(in: database)
+                return .ready(database, hasLostCommits: isCut)
+            case StoreSchema.version:
+                guard try StoreSchema.isIntact(in: database) else { return .damaged(database, why: "its tables are not as they were made") }
+                return .ready(database, hasLostCommits: isCut)
+            case let version where version < StoreSchema.version: return .older(database)
+            case let version: return .newer(version: version, isReadable(database) ? database : nil)
+            }
+        } catch {
+            if isDamage(error) { return .damaged(try? Connection(path: path, access: .readOnly), why: "\(error)") }
+            return .trouble("\(error)")
+        }
+    }
+
+    /// Whether rows look as this version writes them: a flipped bit makes a newer version too.
+    private static func isReadable(_ database: Connection) -> Bool {
+        let tables = [
+            "number, epoch, last, evicted, refused, checksum FROM life", "\(LogTable.readingColumns) FROM reading",
+            "key, body, checksum FROM record",
+        ]
+        return tables.allSatisfy { (try? database.prepare("SELECT \($0) LIMIT 1")) != nil }
+    }
+
+    static func isDamage(_ error: any Error) -> Bool { error is DamagedRow || (error as? SQLiteError)?.isCorrupt == true }
+
+    // MARK: repair
+
+    static func beginRepair(of path: String) throws -> Connection {
+        // One that is whole and was not put into its place yet may be all that there is.
+        if Files.exists(path + ".repaired"), try nameAside(in: path + ".repaired") != nil {
+            throw StoreFault("\(path).repaired is whole and waits to be put into its place")
+        }
+        drop(path + ".repaired")
+        let target = try connection(path + ".repaired")
+        try StoreSchema.create(in: target)
+        return target
+    }
+
+    /// What the pages of a damaged store hold, whatever has become of its trees.
+    static func salvage(of path: String) throws -> Connection {
+        drop(path + ".salvaged")
+        return try PageSalvage.gather(from: path, into: path + ".salvaged")
+    }
+
+    /// What a file that is no more has left beside the one that lies in its place now: that must not be read with a foreign log.
+    /// A log that is not empty may be its own, for only a disk that was away has one; the index is made anew from it.
+    static func dropForeignLog(of path: String) {
+        if (try? Files.read(path + "-wal", limit: 0)) != nil { unsafe unlink(path + "-wal") }
+        unsafe unlink(path + "-shm")
+    }
+
+    static func dropSalvage(of path: String) { drop(path + ".salvaged") }
+
+    /// From here on the repaired store counts, whatever happens.
+    /// - Parameter aside: what to call the old file; `nil` deletes it.
+    static func completeRepair(_ target: Connection, of path: String, aside: String?) throws {
+        var stamp = LabelClock.wallClock.ms / 1_000
+        while aside.map({ Files.exists("\(stem(path)).\($0)-\(stamp).sqlite") }) == true { stamp += 1 }
+        let name = aside.map { "\(stem(path)).\($0)-\(stamp).sqlite" } ?? ""
+        try target.run("INSERT OR REPLACE INTO meta VALUES ('set_aside', ?)", name)
+        try target.checkpoint()
+    }
+
+    /// Puts a whole repaired store into its place; removes one that was cut off. Neither file is open meanwhile: SQLite
+    /// deletes a write-ahead log by its name when a connection is closed.
+    static func finishRepair(of path: String) throws {
+        dropSalvage(of: path)
+        let repaired = path + ".repaired"
+        guard Files.exists(repaired) else { return }
+        guard let aside = try nameAside(in: repaired) else { return drop(repaired) }
+        for suffix in suffixes where Files.exists(path + suffix) {
+            if aside.isEmpty { unsafe unlink(path + suffix) } else { try Files.rename(path + suffix, to: aside + suffix) }
+        }
+        try Files.rename(repaired, to: path)
+        dropOldest(besides: path)
+    }
+
+    private static func stem(_ path: String) -> String { path.hasSuffix(".sqlite") ? String(path.dropLast(7)) : path }
+
+    /// - Returns: `nil` for one that was cut off. One that cannot be looked at now throws: it may be all that there is.
+    private static func nameAside(in repaired: String) throws -> String? {
+        let database = try Connection(path: repaired)
+        guard try database.integer("SELECT COUNT(*) FROM sqlite_master WHERE name = 'meta'") == 1 else { return nil }
+        var select = try database.prepare("SELECT value FROM meta WHERE name = 'set_aside'")
+        return try select.step() ? select.text(0) : nil
+    }
+
+    private static func drop(_ path: String) { for suffix in suffixes { unsafe unlink(path + suffix) } }
+
+    private static func dropOldest(besides path: String) {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        let folder = parts.dropLast().joined(separator: "/")
+        let name = "\(parts.last?.split(separator: ".").first ?? "")."
+        let files = ((try? Files.list(folder)) ?? []).filter { $0.hasPrefix(name) }
+        for kind in ["damaged-", "replaced-", "newer-"] {
+            let aside = files.filter { $0.dropFirst(name.utf8.count).hasPrefix(kind) && ($0.hasSuffix(".sqlite") || $0.hasSuffix(".wal")) }
+            for name in aside.dropLast(keptAside) { drop("\(folder)/\(name)") }
+        }
+    }
+
+    // MARK: connections
+
+    static func connection(_ path: String, busyTimeoutMs: Int32 = 5_000) throws -> Connection {
+        Files.tighten(path, to: 0o640)
+        let database = try Connection(path: path, busyTimeoutMs: busyTimeoutMs)
+        try database.execute("PRAGMA page_size = \(StoreSchema.pageSize)")  // of a new file
+        try database.makeDurable()
+        try database.execute("PRAGMA journal_size_limit = 1048576")
+        return database
+    }
+
+    static func memory() throws -> Connection {
+        let database = try Connection(path: ":memory:")
+        try StoreSchema.create(in: database)
+        return database
+    }
+
+    static func connection(lookingInto path: String) throws -> Connection {
+        guard Files.exists(path) else { throw StoreFault("there is no store at \(path): is VAHO_STATE_DIR that of the daemon?") }
+        let database = try Connection(path: path, access: .readOnly)
+        guard try database.integer("PRAGMA user_version") == StoreSchema.version else {
+            throw StoreFault("\(path) is not a store of this version of vaho-edge; its daemon opens it")
+        }
+        return database
+    }
+}

@@ -1,0 +1,62 @@
+internal import Measures
+internal import SQLite
+internal import Wire
+
+/// What could not be read.
+extension StoreMerge {
+    /// Sequences that were given, are in no row, and are neither held by the cloud nor known to be gone.
+    func lost(_ report: Report) throws -> [Report.Lost] {
+        let lives = report.lives
+        var all: [Report.Lost] = []
+        for old in lives.number.keys.sorted() {
+            guard let number = lives.number[old], let epoch = lives.epoch[old] else { continue }
+            let present = try present(inLife: number)
+            let last = max(lives.last[old] ?? 0, report.lasts[epoch] ?? 0, present.ranges.ranges.last?.upperBound ?? 0)
+            guard last > 0 else { continue }
+            let settled = try settled(ofLife: number)
+            for gap in present.ranges.missing(in: 1...last) {
+                for lost in settled.missing(in: gap) {
+                    let before = present.times.last { $0.sequence < lost.lowerBound }?.at
+                    let after = present.times.first { $0.sequence > lost.upperBound }?.at
+                    let from = before ?? after ?? Instant(ms: 0)
+                    all.append(Report.Lost(epoch: epoch, sequences: lost, from: from, to: max(from, after ?? from)))
+                }
+            }
+        }
+        return all
+    }
+
+    /// Which sequences have a row here, and when the readings at the ends of their runs were taken.
+    private func present(inLife number: Int64) throws -> (ranges: HeldRanges, times: [(sequence: Int64, at: Instant)]) {
+        let keys = RowKey.all(life: number)
+        var select = try target.prepare(
+            """
+            SELECT key, taken_at_ms FROM reading WHERE key BETWEEN ?1 AND ?2 UNION ALL SELECT key, NULL FROM record WHERE key BETWEEN ?1 AND ?2
+            ORDER BY key
+            """, keys.lowerBound, keys.upperBound)
+        var ranges = HeldRanges()
+        var times: [(sequence: Int64, at: Instant)] = []
+        var run: ClosedRange<Int64>?
+        var timed = 0  // readings in the run
+        while try select.step() {
+            let sequence = RowKey(select.integer(0)).sequence
+            let isNext = run.map { $0.upperBound + 1 == sequence } ?? false
+            if !isNext {
+                if let run { ranges.insert(run) }
+                timed = 0
+            }
+            run = isNext ? (run?.lowerBound ?? sequence)...sequence : sequence...sequence
+            guard let takenAtMs = select.optionalInteger(1) else { continue }
+            if timed >= 2 { times.removeLast() }  // the first stays, the last moves on
+            times.append((sequence, Instant(ms: takenAtMs)))
+            timed += 1
+        }
+        if let run { ranges.insert(run) }
+        return (ranges, times)
+    }
+
+    private func settled(ofLife number: Int64) throws -> HeldRanges {
+        guard let known = try DeliveryCoding.read(number, in: target) else { return HeldRanges() }
+        return known.held.union(known.gone)
+    }
+}

@@ -1,0 +1,108 @@
+package import Measures
+internal import Runtime
+internal import SQLite
+internal import Wire
+
+/// How long rows stay.
+package struct Retention: Sendable, Equatable {
+    package var readings: Duration = .seconds(90 * 86_400)  // delivered ones
+    package var observations: Duration = .seconds(400 * 86_400)
+    package var byteLimit: Int64 = 64_000_000
+    package init() {}
+}
+
+extension ReadingStore {
+    private static let wholeForecasts: Duration = .seconds(6 * 86_400)
+
+    /// Drops what is past its time; above the byte limit the oldest goes first, delivered or not, and a hole says so.
+    package func enforce(_ retention: Retention, now: Instant) throws {
+        try guarded(writes: true) {
+            try dropDelivered(before: now - retention.readings)
+            try dropDerived(observationsBefore: now - retention.observations, thinBefore: now - Self.wholeForecasts)
+            while try usedBytes() > retention.byteLimit {
+                if try tables.forecasts.isTooLarge(retention.byteLimit) {
+                    for sensor in tables.sensors.ids.values.sorted() { try tables.forecasts.deleteOldestDay(of: sensor) }
+                } else {
+                    guard try evictOldest() else { return }
+                }
+            }
+        }
+    }
+
+    private func usedBytes() throws -> Int64 {
+        let pages = (try database.integer("PRAGMA page_count") ?? 0) - (try database.integer("PRAGMA freelist_count") ?? 0)
+        return pages * (try database.integer("PRAGMA page_size") ?? 4_096)
+    }
+
+    /// Deletes delivered readings of before `limit`, and the records among them.
+    private func dropDelivered(before limit: Instant) throws {
+        for life in lives {
+            for range in life.held.ranges {
+                let keys = RowKey.values(life: life.number, range)
+                var look = try database.prepare(
+                    "SELECT 1 FROM reading WHERE key BETWEEN ? AND ? AND taken_at_ms < ? LIMIT 1", keys.lowerBound, keys.upperBound, limit.ms)
+                guard try look.step() else { continue }
+                look.reset()
+                // On a full disk this makes room for the rows that wait.
+                try commit(storesPending: false) { tables in
+                    // What the cloud holds goes to the disk with the deletes, and the last sequence with it: neither may be older.
+                    tables.lives.saveDelivery()
+                    try tables.log.deleteRecords(keys, beforeReadingsOf: limit)
+                    try tables.log.deleteReadings(keys, before: limit)
+                }
+            }
+        }
+    }
+
+    private func dropDerived(observationsBefore limit: Instant, thinBefore thin: Instant) throws {
+        for sensor in tables.sensors.ids.values.sorted() {
+            try tables.observations.delete(of: sensor, before: limit)
+            try tables.forecasts.delete(of: sensor, before: limit)
+            try tables.forecasts.thin(sensor, before: thin)
+        }
+    }
+
+    // MARK: above the byte limit
+
+    /// - Returns: false when there is no reading left to evict.
+    private func evictOldest() throws -> Bool {
+        guard let (first, last) = try oldestNeighbours() else { return false }
+        var undelivered: [ClosedRange<Int64>] = []
+        try commit { tables in
+            guard let life = tables.lives.all.first(where: { $0.number == first.key.life }) else { return }
+            undelivered = life.held.union(life.gone).missing(in: first.key.sequence...last.key.sequence)
+            tables.lives.saveDelivery()
+            try tables.log.deleteReadings(first.key.value...last.key.value)
+            for range in undelivered {
+                try tables.insert(
+                    .hole(
+                        Hole(
+                            sensor: nil, reason: .evictedBySize, from: min(first.at, last.at), to: max(first.at, last.at), count: Int64(range.count),
+                            sequences: range, epoch: life.epoch)))
+                try tables.lives.update(life.epoch) { life in
+                    life.evicted += Int64(range.count)
+                    life.gone.insert(range)
+                }
+            }
+        }
+        if let count = undelivered.first.map({ _ in undelivered.reduce(0) { $0 + $1.count } }) {
+            log(.warning, "readings evicted before delivery: the store is full", ["count": count])
+        }
+        return true
+    }
+
+    /// The oldest readings without a record between them, which stays and is still delivered.
+    private func oldestNeighbours() throws -> (first: (key: RowKey, at: Instant), last: (key: RowKey, at: Instant))? {
+        var select = try database.prepare("SELECT key, taken_at_ms FROM reading ORDER BY key LIMIT 5000")
+        var first: (key: RowKey, at: Instant)?
+        var last: (key: RowKey, at: Instant)?
+        while try select.step() {
+            let row = (key: RowKey(select.integer(0)), at: Instant(ms: select.integer(1)))
+            if let last, row.key.value != last.key.value + 1 { break }
+            first = first ?? row
+            last = row
+        }
+        guard let first, let last else { return nil }
+        return (first, last)
+    }
+}

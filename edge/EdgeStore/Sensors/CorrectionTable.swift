@@ -1,0 +1,52 @@
+internal import Measures
+internal import SQLite
+
+/// Calibrations and renames have tables of their own: their records leave the log when they are delivered and old.
+enum CorrectionTable {
+    /// - Parameter log: all records of the log, and those that wait.
+    static func read(_ database: Connection, log: [Record]) throws -> Corrections {
+        var calibrations = try readCalibrations(database)
+        for case .calibration(let calibration) in log where !calibrations.contains(calibration) { calibrations.append(calibration) }
+        let clock = log.compactMap { if case .clockCorrection(let correction) = $0 { correction } else { nil } }
+        return Corrections(clock: clock, calibrations: calibrations, renames: try readRenames(database))
+    }
+
+    private static func readRenames(_ database: Connection) throws -> [SensorRename] {
+        var renames: [SensorRename] = []
+        var select = try database.prepare("SELECT sensor, name, until_ms, said_at_ms FROM sensor_rename")
+        while try select.step() {
+            guard let sensor = SensorName(select.text(0)), let name = SensorName(select.text(1)) else { continue }
+            renames.append(
+                SensorRename(sensor: sensor, name: name, until: Instant(ms: select.integer(2)), saidAt: Instant(ms: select.integer(3))))
+        }
+        return renames
+    }
+
+    private static func readCalibrations(_ database: Connection) throws -> [Calibration] {
+        var calibrations: [Calibration] = []
+        var select = try database.prepare("SELECT sensor, from_ms, said_at_ms, gain_ppm, offset_mpct FROM calibration ORDER BY id")
+        while try select.step() {
+            guard let sensor = SensorName(select.text(0)) else { continue }
+            let calibration = Calibration(
+                sensor: sensor, from: Instant(ms: select.integer(1)), saidAt: Instant(ms: select.integer(2)),
+                gainPpm: Int32(clamping: select.integer(3)), offsetMpct: Int32(clamping: select.integer(4)))
+            if calibration.isValid { calibrations.append(calibration) }
+        }
+        return calibrations
+    }
+
+    /// Stores what a record says for longer than the log. Only inside a transaction.
+    static func save(_ record: Record, in database: Connection) throws {
+        switch record {
+        case .calibration(let said):
+            try database.run(
+                "INSERT OR IGNORE INTO calibration (sensor, from_ms, said_at_ms, gain_ppm, offset_mpct) VALUES (?, ?, ?, ?, ?)", said.sensor.name,
+                said.from.ms, said.saidAt.ms, Int64(said.gainPpm), Int64(said.offsetMpct))
+        case .rename(let said):
+            try database.run(
+                "INSERT OR IGNORE INTO sensor_rename (sensor, name, until_ms, said_at_ms) VALUES (?, ?, ?, ?)", said.sensor.name, said.name.name,
+                said.until.ms, said.saidAt.ms)
+        case .clockCorrection, .hole, .sensor: break
+        }
+    }
+}

@@ -1,0 +1,57 @@
+package import Measures
+internal import Observing
+
+/// All that changes readings after they were taken: corrections of the clock, calibrations, new names of sensors. Readings in the log
+/// stay as the sensor said them.
+package struct Corrections: Sendable {
+    package private(set) var clock: [ClockCorrection] = []  // in the order of the log
+    package private(set) var calibrations: [Calibration] = []  // ordered, by the sensors' present names
+    package private(set) var renames: [SensorRename] = []  // ordered
+
+    init(clock: [ClockCorrection], calibrations: [Calibration], renames: [SensorRename]) {
+        self.clock = clock
+        self.renames = renames.ordered()
+        self.calibrations = calibrations.map { [renames = self.renames] in renames.renamed($0) }.ordered()
+    }
+
+    /// A record takes effect as soon as it is in the log, committed or not.
+    mutating func apply(_ record: Record) {
+        switch record {
+        case .clockCorrection(let correction): clock.append(correction)
+        case .calibration(let calibration): calibrations = (calibrations + [renames.renamed(calibration)]).ordered()
+        case .rename(let rename): renames = (renames + [rename]).ordered()
+        case .hole, .sensor: break
+        }
+    }
+
+    package func atTrueTime(_ reading: Reading) -> Reading {
+        guard !clock.isEmpty else { return reading }
+        var reading = reading
+        reading.takenAt = clock.takenAt(reading)
+        return reading
+    }
+
+    package func calibrated(_ reading: Reading, of sensor: SensorName) -> Reading { calibrations.corrected(reading, of: sensor) }
+
+    /// Whether a reading passes quality control once it is calibrated.
+    func isGood(_ reading: Reading, of sensor: SensorName) -> Bool {
+        if case .passed = QualityControl.judge(calibrated(reading, of: sensor)) { true } else { false }
+    }
+
+    /// The sensor that a calibration is about, by its present name.
+    package func sensor(of calibration: Calibration) -> SensorName { renames.renamed(calibration).sensor }
+
+    package func contains(_ calibration: Calibration) -> Bool { calibrations.contains(renames.renamed(calibration)) }
+
+    package func containsRename(of sensor: SensorName, to name: SensorName, saidAt: Instant) -> Bool {
+        renames.contains { $0.sensor == sensor && $0.name == name && $0.saidAt == saidAt }
+    }
+
+    /// The numbers under which a sensor's readings may be stored, its own and those of its earlier names, with those names.
+    func sources(of sensor: Int64, _ sensors: SensorTable) -> [Int64: SensorName] {
+        guard let name = sensors.name(of: sensor) else { return [:] }
+        var names: Set<SensorName> = [name]
+        for rename in renames.reversed() where names.contains(rename.name) { names.insert(rename.sensor) }
+        return Dictionary(names.compactMap { name in sensors.ids[name].map { ($0, name) } }) { first, _ in first }
+    }
+}

@@ -1,0 +1,78 @@
+package import Measures
+internal import Runtime
+internal import SQLite
+internal import Wire
+
+/// New names of sensors. Readings keep the name they were given under, for they may have been sent; what was derived from them moves to
+/// the new name.
+extension StoreTables {
+    /// Whether both names have readings of the same time: then they are two sensors, and cannot become one.
+    package func overlap(_ sensor: SensorName, _ name: SensorName) throws -> Bool {
+        guard let old = try sensors.ids[sensor].flatMap({ try span(of: $0) }), let new = try sensors.ids[name].flatMap({ try span(of: $0) }) else {
+            return false
+        }
+        return old.overlaps(new)
+    }
+
+    private func span(of sensor: Int64) throws -> ClosedRange<Instant>? {
+        func takenAt(_ order: String) throws -> Instant? {
+            try log.readings(of: sensor, order, limit: 1, corrections, sensors).first?.reading.takenAt
+        }
+        guard let first = try takenAt("ORDER BY key"), let last = try takenAt("ORDER BY key DESC") else { return nil }
+        return min(first, last)...max(first, last)
+    }
+
+    /// From here on the series of a sensor goes on under another name, together with what that name has already. Only inside a transaction.
+    ///
+    /// The rename is logged even if this store does not know the old name: the cloud may.
+    /// - Parameter calibratedSince: what was observed later is made again: calibrations of either name are of both now.
+    package mutating func rename(
+        _ sensor: SensorName, to name: SensorName, saidAt: Instant, calibratedSince: Instant? = nil, now: Instant = LabelClock.wallClock
+    ) throws {
+        let old = sensors.ids[sensor]
+        let until = max(now, try old.map { try end(of: $0) } ?? now)
+        let rename = Record.rename(SensorRename(sensor: sensor, name: name, until: until, saidAt: saidAt))
+        try insert(rename)
+        try CorrectionTable.save(rename, in: database)
+        corrections = try CorrectionTable.read(database, log: try log.records() + pending.records)
+        guard let old else { return }
+        let new: Int64
+        if let known = sensors.ids[name] {
+            new = known
+        } else {
+            // It has the old one's record until it is registered with its own.
+            guard var record = try sensors.record(of: old) else { throw StoreFault("sensor \(sensor) has no record") }
+            record.sensor = name
+            new = try sensors.upsert(record)
+        }
+        try moveDerived(from: old, to: new)
+        if let calibratedSince { try forgetDerived(of: .calibration(Calibration(sensor: name, from: calibratedSince, saidAt: saidAt))) }
+        try sensors.markRenamed(old)
+        log.forgetNewest(old)
+        try log.readNewest(new, corrections, sensors, through: observations.newest(of: new)?.through)
+        forgetCaches()
+    }
+
+    /// After all that there is of a sensor.
+    private func end(of sensor: Int64) throws -> Instant {
+        var select = try database.prepare("SELECT MAX(taken_at_ms) FROM reading WHERE sensor = ?", sensor)
+        let newest = try select.step() ? select.optionalInteger(0) ?? 0 : 0
+        return Instant(ms: max(newest, try observations.newest(of: sensor)?.at.ms ?? 0) + 1)
+    }
+
+    /// Where both have something, that of the new name stays.
+    private func moveDerived(from old: Int64, to new: Int64) throws {
+        let distance = ForecastKey.first(of: new) - ForecastKey.first(of: old)
+        let (first, beyond) = (ForecastKey.first(of: old), ForecastKey.first(of: old + 1))
+        try database.execute(
+            """
+            INSERT OR IGNORE INTO observation SELECT \(new), valid_at_ms, humidity_mpct, temperature_mc, through FROM observation WHERE sensor = \(old);
+            DELETE FROM observation WHERE sensor = \(old);
+            UPDATE OR IGNORE forecast SET key = key + \(distance) WHERE key >= \(first) AND key < \(beyond);
+            DELETE FROM forecast WHERE key >= \(first) AND key < \(beyond);
+            INSERT INTO score SELECT day, release, \(new), lead_time_s, count, absolute_error, persistence_error, climatology_error, pinball, covered
+                FROM score WHERE sensor = \(old) \(ScoreTable.onConflict);
+            DELETE FROM score WHERE sensor = \(old);
+            """)
+    }
+}
