@@ -63,6 +63,7 @@ struct HistoryRestorer: Sendable {
         for index in derived.indices { derived[index].isReobservation = isReobservation }
         restored.newest = derived.popLast()
         for index in derived.indices { derived[index].forecast = nil }
+        guard !derived.isEmpty else { return true }
         await store.enqueue(derived)
         // Rows that cannot be stored now wait for the next commit.
         try? await store.commitPending()

@@ -25,7 +25,7 @@ final class LiveFeed: Sendable {
 
     /// Rules are faster than any sensor; only a replayed recording can outrun them.
     private func send(_ input: RuleInput) {
-        guard let rules, !rules.put(input) else { return }
+        guard let rules, !rules.put(input), !Task.isCancelled else { return }
         let isFirst = isBehind.withLock { isBehind in
             defer { isBehind = true }
             return !isBehind

@@ -46,7 +46,8 @@ package actor MouldIndexes {
             var walls: [Instant: Temperature] = [:]
             var newest = Instant(ms: 0)
             if let id = tables.sensors.ids[other], let first = observations.first {
-                for wall in try tables.observations.after(first.validAt - .milliseconds(1), of: id, limit: 8 * observations.count) {  // its step may be a sixth
+                // The surface's sensor may observe six times as often.
+                for wall in try tables.observations.after(first.validAt - .milliseconds(1), of: id, limit: 8 * observations.count) {
                     walls[wall.validAt] = wall.temperature
                 }
                 newest = try tables.observations.newest(of: id)?.at ?? newest

@@ -24,7 +24,8 @@ actor ReadingFlow: Service {
         var revision = 0  // counts changes of the history
     }
 
-    private static let page = 1_000  // readings that may wait for a commit before a replay has to wait
+    private static let page = 250  // rows between two looks at the schedule of commits
+    private static let waitingLimit = 1_000  // readings that may wait for a commit before a replay has to wait
 
     private let store: ReadingStore
     private let inbox: Inbox<Input>
@@ -39,6 +40,7 @@ actor ReadingFlow: Service {
     private var sensors: [SensorName: Sensor] = [:]
     private var changedHistories: Set<SensorName> = []  // by records that wait for their commit
     private let restorations = Inbox<SensorName>(limit: 10_000)  // sensors without a pipeline, or with one of another release
+    private var beats = 0
     private var restoredMeanwhile: [SensorName: Int64] = [:]  // while rows were being enqueued: the newest key in the pipeline
 
     init(
@@ -90,26 +92,40 @@ actor ReadingFlow: Service {
     // MARK: rows
 
     private func takeRows() async throws {
-        var beats = 0
+        var inputs: ArraySlice<Input> = []
         while true {
-            let inputs = await inbox.takeAll()
+            if inputs.isEmpty { inputs = await inbox.takeAll()[...] }
             if inputs.isEmpty { break }  // closed and drained
-            await take(inputs)
-            for case .beat in inputs {
-                beats += 1
-                if beats % 20 == 0 { await closeBins() }
-                requestRestorations()
-            }
+            await takePage(&inputs)
             // A replay produces rows faster than the disk commits them.
-            if !schedule.isBackingOff, await store.pendingReadings >= Self.page { try? await Task.sleep(until: schedule.nextAt) }
-            if schedule.isDue(at: .now) { await commit() }
+            if !schedule.isBackingOff, await store.pendingReadings >= Self.waitingLimit { try? await Task.sleep(until: schedule.nextAt) }
+            guard schedule.isDue(at: .now) else { continue }
+            if inputs.isEmpty {
+                inputs = inbox.takePresent()[...]  // readings that arrive before a commit are part of it
+                await takePage(&inputs)
+            }
+            await commit()
         }
         await commit()
         let lost = await store.pendingReadings
         if lost > 0 { log(.error, "readings lost: stopped while the store could not be written", ["count": lost]) }
     }
 
-    private func take(_ inputs: [Input]) async {
+    /// A replay brings rows by the thousand: by pages, so that a commit takes long nowhere, not even at the end.
+    private func takePage(_ inputs: inout ArraySlice<Input>) async {
+        let page = inputs.prefix(Self.page)
+        inputs = inputs.dropFirst(Self.page)
+        await take(page)
+        for case .beat in page { await tick() }
+    }
+
+    private func tick() async {
+        beats += 1
+        if beats % 20 == 0 { await closeBins() }
+        requestRestorations()
+    }
+
+    private func take(_ inputs: some Sequence<Input>) async {
         let rows = inputs.compactMap { if case .row(let row) = $0 { row } else { nil } }
         guard !rows.isEmpty else { return }
         restoredMeanwhile = [:]
@@ -161,7 +177,6 @@ actor ReadingFlow: Service {
     }
 
     private func commit() async {
-        await take(inbox.takePresent())  // readings that arrive before a commit are part of it
         let isPending = await store.hasPendingRows
         guard isPending || !changedHistories.isEmpty else { return }
         let count = await store.pendingReadings

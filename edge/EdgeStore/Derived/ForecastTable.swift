@@ -16,15 +16,17 @@ package struct ForecastTable {
             issued.issuedAt.ms, Int64(bitPattern: issued.releaseCounter), StoredForecast.bytes(issued.forecast))
     }
 
-    /// - Parameter origin: `nil` for the newest.
-    package func forecast(of sensor: Int64, origin: Instant? = nil) throws -> IssuedForecast? {
+    /// - Parameters:
+    ///   - origin: `nil` for the newest.
+    ///   - leadTime: the only one to read; `nil` for all.
+    package func forecast(of sensor: Int64, origin: Instant? = nil, leadTime: Duration? = nil) throws -> IssuedForecast? {
         var select = try database.prepare(
             "SELECT key, issued_at_ms, release, body FROM forecast WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1",
             ForecastKey.value(sensor: sensor, origin: origin ?? Instant(ms: 0)),
             ForecastKey.value(sensor: sensor, origin: origin ?? Instant.valid.upperBound))
         guard try select.step() else { return nil }
         return IssuedForecast(
-            forecast: try StoredForecast.forecast(select.blob(3), origin: ForecastKey.origin(select.integer(0))),
+            forecast: try StoredForecast.forecast(select.blob(3), origin: ForecastKey.origin(select.integer(0)), only: leadTime),
             issuedAt: Instant(ms: select.integer(1)), releaseCounter: UInt64(bitPattern: select.integer(2)))
     }
 

@@ -25,7 +25,7 @@ package struct ScoreTable {
         let validAt = observation.validAt
         for leadTime in ForecastShape.scored {
             // One that cannot be read is not scored: it must not keep readings from being stored.
-            guard let due = try? forecasts.forecast(of: sensor, origin: validAt - leadTime),
+            guard let due = try? forecasts.forecast(of: sensor, origin: validAt - leadTime, leadTime: leadTime),
                 let lead = due.forecast.leadTimes.firstIndex(of: leadTime)
             else { continue }
             var score = Score()

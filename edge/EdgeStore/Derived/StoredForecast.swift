@@ -31,7 +31,8 @@ package enum StoredForecast {
     /// Whether it has more lead times than a thinned one.
     static func isWhole(_ bytes: [UInt8]) -> Bool { bytes.count > 5 && Int(bytes[5]) > ForecastShape.scored.count }
 
-    package static func forecast(_ bytes: [UInt8], origin: Instant) throws -> QuantileForecast {
+    /// - Parameter only: the one lead time to read; the others are checked for their length alone.
+    package static func forecast(_ bytes: [UInt8], origin: Instant, only: Duration? = nil) throws -> QuantileForecast {
         var reader = ByteReader(bytes)
         let version = try reader.byte()
         guard version == 1 || version == Self.version, let method = QuantileForecast.Method(rawValue: try reader.byte()) else {
@@ -44,8 +45,14 @@ package enum StoredForecast {
         var temperature: [Double] = []
         var climatology: [Double] = []
         var skill: [Double?] = []
+        let size = 2 * ForecastShape.levels.count + 2 + (version == 1 ? 0 : 1) + (hasTemperature ? 2 : 0)  // of a lead time's values
         for _ in 0..<(try reader.byte()) {
-            leadTimes.append(.seconds(600 * (try reader.count(upTo: 1_440))))
+            let leadTime: Duration = .seconds(600 * (try reader.count(upTo: 1_440)))
+            if let only, leadTime != only {
+                _ = try reader.raw(size)
+                continue
+            }
+            leadTimes.append(leadTime)
             for _ in ForecastShape.levels { humidity.append(value(try reader.fixed())) }
             climatology.append(value(try reader.fixed()))
             let percent = version == 1 ? noSkill : Int8(bitPattern: try reader.byte())
