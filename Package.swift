@@ -30,7 +30,8 @@ func system(_ name: String, pkgConfig: String, apt: String) -> Target {
     .systemLibrary(name: name, path: "Sources/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
 
-let core: [Target.Dependency] = ["Measures", "Text", "Bytes", "Psychrometrics", "Observing", "Forecasting", "Releases", "Wire"]
+/// What the edge, the archive and the pipeline have in common.
+let core: [Target.Dependency] = ["Measures", "Text", "Observing", "Wire"]
 
 let package = Package(
     name: "vaho",
@@ -49,7 +50,7 @@ let package = Package(
         library("Forecasting", ["Measures", "Psychrometrics", "Observing"], settings: strict + [quickInTests]),
         library("Simulation", ["Measures"]),
         library("Releases", ["Measures", "Bytes", "Observing", "Forecasting"]),
-        library("Wire", ["Measures", "Bytes", "Psychrometrics", "Forecasting", "Observing", "Text"], exclude: ["FORMAT.md"]),
+        library("Wire", ["Measures", "Bytes", "Text"], exclude: ["FORMAT.md"]),
 
         // The shell both programs share.
         library("Runtime", ["Measures", "CLinux"]),
@@ -62,13 +63,14 @@ let package = Package(
         system("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
         system("CMicroHTTPD", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
         system("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
-        library("SQLite", ["CSQLite", "Runtime"]),
+        library("SQLite", ["CSQLite"]),
         library("HTTPClient", ["CCurl", "Runtime"]),
         system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
         library("Deflate", ["CZlib"]),
-        library("HTTPServer", ["CMicroHTTPD", "Deflate", "Runtime"]),
-        library("Signing", ["CCrypto", "Runtime"]),
-        library("Page", ["HTTPServer", "Runtime", "Wire"], settings: small, resources: [.embedInCode("web")]),
+        library("HTTPServer", ["CMicroHTTPD", "Deflate"]),
+        library("Signing", ["CCrypto", "Text"]),
+        library("APIDocuments", ["Measures", "Text", "Psychrometrics", "Forecasting", "Wire", "HTTPServer"], settings: small),
+        library("Page", ["APIDocuments", "HTTPServer", "Runtime"], settings: small, resources: [.embedInCode("web")]),
 
         // Learning: what only the cloud does with the core.
         library("Learning", path: "cloud/Learning", ["Measures", "Observing", "Forecasting"], settings: arithmetic),
@@ -80,24 +82,32 @@ let package = Package(
             ["Measures", "Text", "Bytes", "Observing", "Forecasting", "Wire", "Runtime", "SQLite", "Signing"], settings: small),
         library(
             "EdgeDaemon", path: "edge/EdgeDaemon",
-            core + ["Sensors", "EdgeStore", "Runtime", "Console", "SQLite", "Deflate", "HTTPClient", "HTTPServer", "Signing", "Page"],
-            settings: small),
+            core + [
+                "Psychrometrics", "Forecasting", "Releases", "Sensors", "EdgeStore", "APIDocuments", "Runtime", "Console", "SQLite", "Deflate",
+                "HTTPClient", "HTTPServer", "Signing", "Page",
+            ], settings: small),
         .executableTarget(
-            name: "vaho-edge", dependencies: core + ["Sensors", "EdgeStore", "EdgeDaemon", "Runtime", "Console", "Signing", "HTTPClient"],
-            path: "edge/vaho-edge",
-            swiftSettings: small),
+            name: "vaho-edge",
+            dependencies: core + [
+                "Psychrometrics", "Forecasting", "Releases", "Sensors", "EdgeStore", "EdgeDaemon", "APIDocuments", "Runtime", "Console", "Signing",
+                "HTTPClient",
+            ], path: "edge/vaho-edge", swiftSettings: small),
 
         // The cloud.
-        library("Archive", path: "cloud/Archive", core + ["Runtime", "SQLite", "Signing"], settings: features),
-        library("Pipeline", path: "cloud/Pipeline", core + ["Archive", "Learning", "Runtime", "Signing", "HTTPClient"], settings: features),
+        library("Archive", path: "cloud/Archive", core + ["Bytes", "Releases", "Runtime", "SQLite", "Signing"], settings: features),
+        library(
+            "Pipeline", path: "cloud/Pipeline",
+            core + ["Psychrometrics", "Forecasting", "Releases", "Archive", "Learning", "Runtime", "Signing", "HTTPClient"], settings: features),
         .target(
-            name: "API", dependencies: core + ["Archive", "Pipeline", "HTTPServer", "Page", "Runtime", "Signing"], path: "cloud",
-            exclude: ["Archive", "Learning", "Pipeline", "vaho-cloud"], sources: ["API"], resources: [.embedInCode("openapi.json")],
-            swiftSettings: features),
+            name: "API",
+            dependencies: core + [
+                "Forecasting", "Archive", "Pipeline", "HTTPServer", "APIDocuments", "Page", "Runtime", "Signing",
+            ], path: "cloud/API", resources: [.embedInCode("openapi.json")], swiftSettings: features),
         .executableTarget(
             name: "vaho-cloud",
-            dependencies: core + ["API", "Archive", "Learning", "Pipeline", "Runtime", "Console", "Signing", "HTTPServer", "HTTPClient"],
-            path: "cloud/vaho-cloud", swiftSettings: features),
+            dependencies: core + [
+                "Forecasting", "Releases", "API", "APIDocuments", "Archive", "Pipeline", "Runtime", "Console", "Signing", "HTTPServer", "HTTPClient",
+            ], path: "cloud/vaho-cloud", swiftSettings: features),
 
         .executableTarget(
             name: "vaho-bench", dependencies: ["Measures", "Observing", "Forecasting", "Wire", "HTTPClient", "Pipeline"],
@@ -115,12 +125,13 @@ let package = Package(
         tests("ForecastingTests", ["Examples", "Measures", "Psychrometrics", "Observing", "Forecasting"]),
         tests("LearningTests", ["Measures", "Observing", "Forecasting", "Learning"]),
         tests("SimulationTests", ["Measures", "Simulation"]),
-        tests("ReleasesTests", ["Examples", "Measures", "Bytes", "Observing", "Forecasting", "Releases", "Signing"]),
-        tests("WireTests", ["Deflate", "Examples", "Measures", "Observing", "Forecasting", "Text", "Wire"]),
+        tests("ReleasesTests", ["Examples", "Text", "Measures", "Bytes", "Observing", "Forecasting", "Releases", "Signing"]),
+        tests("APIDocumentsTests", ["Measures", "Observing", "Forecasting", "Text", "Wire", "APIDocuments"]),
+        tests("WireTests", ["Deflate", "Examples", "Measures", "Wire"]),
         tests("RuntimeTests", ["Measures", "Runtime"]),
         tests("ConsoleTests", ["Console"]),
         tests("SQLiteTests", ["SQLite"]),
-        tests("SigningTests", ["Signing"]),
+        tests("SigningTests", ["Signing", "Text"]),
         tests("DeflateTests", ["Deflate"]),
         tests("HTTPTests", ["Deflate", "HTTPClient", "HTTPServer"]),
         tests(
@@ -129,11 +140,8 @@ let package = Package(
         tests(
             "EdgeDaemonTests",
             [
-                "Examples", "StoreExamples", "EdgeStore", "Bytes", "Measures", "Observing", "Forecasting", "Releases", "Wire", "Runtime", "Console",
-                "SQLite", "Deflate",
-                "HTTPClient",
-                "HTTPServer",
-                "Signing", "Sensors", "Simulation", "EdgeDaemon",
+                "Examples", "StoreExamples", "Measures", "Text", "Psychrometrics", "Observing", "Forecasting", "Releases", "Wire", "Runtime",
+                "Console", "SQLite", "HTTPClient", "HTTPServer", "Signing", "Sensors", "Simulation", "EdgeStore", "EdgeDaemon",
             ]),
         tests("ArchiveTests", ["Measures", "Observing", "Runtime", "Wire", "SQLite", "Archive"]),
         tests("PipelineTests", ["Examples", "Measures", "Text", "Observing", "Forecasting", "Releases", "Wire", "Signing", "Archive", "Pipeline"]),
@@ -141,10 +149,11 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "Measures", "Wire", "HTTPClient", "HTTPServer", "SQLite", "Signing", "EdgeStore", "EdgeDaemon", "API", "vaho-edge", "vaho-cloud",
+                "Measures", "Wire", "HTTPClient", "HTTPServer", "SQLite", "Signing", "Text", "EdgeStore", "EdgeDaemon", "API", "vaho-edge",
+                "vaho-cloud",
                 "vaho-bench",
             ]),
-        tests("SensorsTests", ["Measures", "Simulation", "Sensors"]),
+        tests("SensorsTests", ["Measures", "Simulation", "Runtime", "Sensors"]),
     ],
     swiftLanguageModes: [.v6]
 )

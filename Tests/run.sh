@@ -17,6 +17,9 @@ swift format lint --strict --recursive --parallel Package.swift Sources edge clo
 heading "shell scripts"
 shellcheck -S warning deploy/*.sh Tests/*.sh Tests/browser/*.sh Benchmarks/*.sh .ci/run
 
+heading "imports"
+Tests/check-imports.py
+
 heading "build"
 swift build "${build[@]}" --build-tests
 

@@ -1,22 +1,5 @@
 package import Measures
 
-/// A limit of relative humidity that somebody has set.
-package struct HumidityThreshold: Sendable, Hashable {
-    package let rule: String
-    package let sensor: SensorName?  // nil: of every sensor
-    package let isAbove: Bool  // whether to be above it is what matters, or below
-    package let percent: Double
-
-    package init(rule: String, sensor: SensorName?, isAbove: Bool, percent: Double) {
-        self.rule = rule
-        self.sensor = sensor
-        self.isAbove = isAbove
-        self.percent = percent
-    }
-
-    package func isBeyond(_ percent: Double) -> Bool { isAbove ? percent > self.percent : percent < self.percent }
-}
-
 /// The probability that a forecast value lies beyond a threshold, from the forecast's quantiles.
 package struct Exceedance: Sendable, Hashable {
     /// The probability, 0 to 1, interpolated linearly between the two quantiles around the threshold. If the threshold lies outside all

@@ -1,4 +1,5 @@
 internal import CCrypto
+internal import Text
 
 /// Ed25519 (RFC 8032) by libcrypto: keys of 32 bytes, signatures of 64.
 package struct SigningError: Error, CustomStringConvertible {

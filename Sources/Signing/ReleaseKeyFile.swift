@@ -1,3 +1,5 @@
+internal import Text
+
 /// The file of public keys whose releases an edge takes: one key of 64 hexadecimal digits a line, `#` begins a comment.
 package enum ReleaseKeyFile {
     package static func keys(_ text: String, path: String) throws(SigningError) -> [PublicKey] {

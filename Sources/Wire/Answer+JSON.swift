@@ -29,7 +29,7 @@ extension Answer {
                 json.field("max_readings", next.maxReadings)
                 json.field("max_bytes", next.maxBytes)
             }
-            Documents.release("release", release, to: &json)
+            json.field("release", release)
             json.field("two_hosts", isOfTwoHosts)
         }
         return json.bytes

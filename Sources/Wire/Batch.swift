@@ -1,4 +1,3 @@
-package import Forecasting
 package import Measures
 
 /// Consecutive rows of one device's log, sent as one. Named device/epoch/first–last.

@@ -1,10 +1,9 @@
-internal import Forecasting
 internal import Measures
 internal import Text
 
 extension DeviceReport {
     func write(to json: inout JSONWriter) {
-        Documents.release("release", release, to: &json)
+        json.field("release", release)
         json.field("backlog", backlog)
         json.field("evicted", evicted)
         json.field("refused", refused)

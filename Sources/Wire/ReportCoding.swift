@@ -1,5 +1,4 @@
 package import Bytes
-internal import Forecasting
 internal import Measures
 
 /// A device's report as bytes, length-prefixed in a batch: fields added later go to the end and are skipped by older readers.

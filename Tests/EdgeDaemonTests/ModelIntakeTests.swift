@@ -11,6 +11,7 @@ import Runtime
 import Signing
 import Synchronization
 import Testing
+import Text
 import Wire
 
 /// Releases offered to a device, one after another: only a good one is ever used.

@@ -2,6 +2,7 @@ import Foundation
 import HTTPClient
 import Signing
 import Testing
+import Text
 
 /// Both programs as processes on loopback.
 @Suite(.serialized) struct MainLoopTests {

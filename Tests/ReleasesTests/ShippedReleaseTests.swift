@@ -4,6 +4,7 @@ import Foundation
 import Releases
 import Signing
 import Testing
+import Text
 
 /// The file in the repository is the one the programs trust, computes here what it computed where it was made, and fits.
 @Suite struct ShippedReleaseTests {

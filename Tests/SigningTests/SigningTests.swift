@@ -1,5 +1,6 @@
 import Signing
 import Testing
+import Text
 
 @Suite struct SigningTests {
     // RFC 8032, section 7.1, test 2.

@@ -1,5 +1,6 @@
 internal import Forecasting
 internal import Measures
+internal import Text
 internal import Wire
 
 extension BatchJSON {
@@ -99,7 +100,7 @@ extension BatchJSON {
         func report() throws(BatchRefusal) -> DeviceReport {
             func wrong(_ field: String, _ what: String) -> BatchRefusal { BatchJSON.fault("/report/\(field)", what) }
             let name = try release.map { (release) throws(BatchRefusal) in
-                guard let hash = Documents.bytes(hexadecimal: release.sha256), hash.count == 32 else {
+                guard let hash = Hexadecimal.bytes(release.sha256), hash.count == 32 else {
                     throw wrong("release/sha256", "expected 64 hexadecimal digits")
                 }
                 return ReleaseName(counter: release.counter, sha256: hash)

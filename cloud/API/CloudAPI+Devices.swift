@@ -1,8 +1,10 @@
+internal import APIDocuments
 internal import Archive
 internal import HTTPServer
 internal import Measures
 internal import Page
 internal import Runtime
+internal import Text
 internal import Wire
 
 /// What devices ask: to take a batch, to get the release.
@@ -24,7 +26,7 @@ extension CloudAPI {
                     ["device": device.name, "rows": count, "batch": arrival.frame.name, "reason": answer.refused.first?.reason.name ?? "conflict"])
             }
             let wantsBinary = request.headers["accept"].map { $0.hasPrefix(Answer.mediaType) } ?? false
-            return wantsBinary ? HTTPResponse(type: Answer.mediaType, body: answer.binary()) : FaceResponse.json(answer.json())
+            return wantsBinary ? HTTPResponse(type: Answer.mediaType, body: answer.binary()) : APIResponse.json(answer.json())
         }
     }
 
@@ -67,7 +69,7 @@ extension CloudAPI {
     func release(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
         _ = try await authenticated(request, id)
         guard let name = try await gate.releaseName(alias: Archive.champion) else { throw Problem.noRelease }
-        let tag = "\"\(Documents.hexadecimal(name.sha256))\""
+        let tag = "\"\(Hexadecimal.text(name.sha256))\""
         let headers = [("ETag", tag), ("Cache-Control", "no-cache"), ("Vaho-Release-Counter", String(name.counter)), ("Accept-Ranges", "bytes")]
         if request.headers["if-none-match"]?.contains(tag) == true { return HTTPResponse(status: 304, headers: headers) }
         guard let bytes = try await gate.releaseBytes(counter: name.counter) else { throw Problem.noRelease }

@@ -1,3 +1,4 @@
+internal import APIDocuments
 package import Archive
 internal import Forecasting
 package import HTTPServer
@@ -77,7 +78,7 @@ package final class CloudAPI: Service {
             bodyBytes: Batch.byteLimit, connections: connections, threads: 2, budgetBytes: 16 << 20, connectionsPerAddress: 256,
             answerBytes: 24 << 20)
         let server = try HTTPServer(
-            address: address, port: port, limits: limits, tls: tls, hosts: hosts, refused: { FaceResponse.problem($0, $1) },
+            address: address, port: port, limits: limits, tls: tls, hosts: hosts, refused: { APIResponse.problem($0, $1) },
             isKnown: { tokens.knows($0) },
             handler: { await router.answer($0) })
         log(.info, "listening", ["address": address.contains(":") ? "[\(address)]:\(server.port)" : "\(address):\(server.port)"])
@@ -88,7 +89,7 @@ package final class CloudAPI: Service {
     /// The answer to a request that failed.
     private func problem(_ error: any Error) -> HTTPResponse {
         func later(_ status: Int, _ detail: String, _ after: Duration) -> HTTPResponse {
-            var response = FaceResponse.problem(status, detail)
+            var response = APIResponse.problem(status, detail)
             response.headers.append(("Retry-After", String(max(1, (after.ms + 999) / 1_000))))
             return response
         }
@@ -104,7 +105,7 @@ package final class CloudAPI: Service {
         case is Ingest.Overloaded: return later(503, "too many batches wait: send this one again later", .seconds(10))
         case let error as DamagedBin:
             log(.error, "damaged row", ["error": "\(error)"])
-            return FaceResponse.problem(500, "\(error): vaho-cloud rebuild makes it again from the log")
+            return APIResponse.problem(500, "\(error): vaho-cloud rebuild makes it again from the log")
         default:
             log(.error, "request failed", ["error": "\(error)"])
             return later(503, "the store cannot be used now: try again later", .seconds(30))
@@ -120,7 +121,7 @@ package final class CloudAPI: Service {
     }
 
     private var router: Router {
-        var router = Router(problem: { FaceResponse.problem($0, $1) }) { self.problem($0) }
+        var router = Router(problem: { APIResponse.problem($0, $1) }) { self.problem($0) }
         router.on("POST", "/v1/devices/{id}/batches") { request, parameters in try await self.batch(request, parameters["id"] ?? "") }
         router.on("GET", "/v1/devices/{id}/release") { request, parameters in try await self.release(request, parameters["id"] ?? "") }
         router.on("POST", "/v1/devices/{id}/readings") { request, parameters in try await self.plainReadings(request, parameters["id"] ?? "") }
@@ -139,22 +140,22 @@ package final class CloudAPI: Service {
             return try await self.read(request) { try $0.observationsDocument(id, sensor: sensor, hours: hours) }
         }
         router.on("GET", "/v1/devices/{id}/forecast") { request, parameters in
-            FaceResponse.json(try await self.forecast(request, parameters["id"] ?? ""))
+            APIResponse.json(try await self.forecast(request, parameters["id"] ?? ""))
         }
         router.on("GET", "/v1/models") { request, _ in try await self.read(request) { try $0.modelsDocument() } }
         router.on("GET", "/v1/runs") { request, _ in try await self.read(request) { try $0.runsDocument() } }
-        router.on("GET", "/openapi.json") { _, _ in FaceResponse.json(OpenAPI.document) }
+        router.on("GET", "/openapi.json") { _, _ in APIResponse.json(OpenAPI.document) }
         router.on("GET", "/metrics") { request, _ in
             let (space, version) = (self.space, self.version)
             var response = try await self.read(request) { Array(try $0.metrics(free: space.freeBytes, version: version).utf8) }
             response.headers = [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")]
             return response
         }
-        router.on("GET", "/livez") { _, _ in FaceResponse.text("ok\n") }
+        router.on("GET", "/livez") { _, _ in APIResponse.text("ok\n") }
         router.on("GET", "/readyz") { _, _ in
             try self.space.check()
             _ = try await self.gate.accessVersion()
-            return FaceResponse.text("ok\n")
+            return APIResponse.text("ok\n")
         }
         PageFiles.addRoutes(to: &router, face: .cloud)
         return router
@@ -169,7 +170,7 @@ struct Problem: Error, Sendable {
     var headers: [(name: String, value: String)] = []
 
     var response: HTTPResponse {
-        var response = FaceResponse.problem(status, detail, pointer: pointer)
+        var response = APIResponse.problem(status, detail, pointer: pointer)
         response.headers += headers
         return response
     }

@@ -1,7 +1,8 @@
+package import APIDocuments
 package import Archive
 package import Measures
 internal import Observing
-package import Wire
+internal import Wire
 
 extension Archive.DeviceView {
     /// As status pages of both programs show it.

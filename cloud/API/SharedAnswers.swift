@@ -1,3 +1,4 @@
+internal import APIDocuments
 internal import HTTPServer
 internal import Page
 internal import Synchronization
@@ -75,6 +76,6 @@ final class SharedAnswers: Sendable {
     }
 
     private static func response(_ body: HTTPBody) -> HTTPResponse {
-        HTTPResponse(status: 200, headers: FaceResponse.jsonHeaders, body: body)
+        HTTPResponse(status: 200, headers: APIResponse.jsonHeaders, body: body)
     }
 }

@@ -1,6 +1,7 @@
 package import Measures
 internal import SQLite
 internal import Signing
+internal import Text
 
 /// Devices and what opens the door to them. Only hashes of tokens and codes are kept.
 extension Archive {

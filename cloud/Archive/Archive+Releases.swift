@@ -2,6 +2,7 @@ package import Measures
 package import Releases
 internal import Signing
 internal import SQLite
+internal import Text
 package import Wire
 
 /// Releases are immutable; aliases say which one runs, and their history is only added to.

@@ -4,6 +4,7 @@ package import Measures
 internal import Observing
 internal import Releases
 internal import Signing
+internal import Text
 
 /// Trains a network on the first part of recorded series: what ships, and what a backtest of the method itself needs.
 package struct OpenTraining: Sendable {

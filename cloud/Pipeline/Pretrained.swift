@@ -2,6 +2,7 @@ package import Forecasting
 internal import Releases
 internal import Runtime
 internal import Signing
+internal import Text
 
 /// The release that ships beside the program: where the fleet's first own model begins, and what it must beat.
 package struct Pretrained: Sendable {

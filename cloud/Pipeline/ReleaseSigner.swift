@@ -1,6 +1,7 @@
 package import Releases
 internal import Runtime
 package import Signing
+internal import Text
 
 /// The fleet's signing key: made at the first start, kept in the store's folder for its owner alone.
 package struct ReleaseSigner {

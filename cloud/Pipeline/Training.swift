@@ -7,6 +7,7 @@ internal import Releases
 internal import Runtime
 internal import Signing
 internal import Synchronization
+internal import Text
 package import Wire
 
 /// One training run: observations in, a signed release out if it beats the champion; else the reason why not.

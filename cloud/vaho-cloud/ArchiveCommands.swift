@@ -2,7 +2,6 @@ internal import Archive
 internal import Console
 internal import Pipeline
 internal import Runtime
-internal import SQLite
 
 extension Program.Command {
     static let backup = Program.Command(

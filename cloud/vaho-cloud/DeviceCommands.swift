@@ -1,10 +1,10 @@
 internal import API
+internal import APIDocuments
 internal import Archive
 internal import Console
 internal import Measures
 internal import Pipeline
 internal import Runtime
-internal import SQLite
 internal import Signing
 internal import Text
 internal import Wire

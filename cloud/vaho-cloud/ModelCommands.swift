@@ -3,7 +3,6 @@ internal import Console
 internal import Measures
 internal import Pipeline
 internal import Runtime
-internal import SQLite
 internal import Text
 internal import Wire
 
@@ -49,7 +48,7 @@ extension Program.Command {
         ])
         for release in try await archive.releases() {
             table.row([
-                String(release.name.counter), release.modelID, RFC3339.format(ms: release.createdAt.ms), Documents.hexadecimal(release.name.sha256),
+                String(release.name.counter), release.modelID, RFC3339.format(ms: release.createdAt.ms), Hexadecimal.text(release.name.sha256),
                 release.aliases.joined(separator: " "),
             ])
         }
@@ -73,7 +72,7 @@ extension Program.Command {
         }
         var table = Table([.text("field"), .text("value")])
         for (field, value) in [
-            ("counter", String(release.name.counter)), ("model", release.modelID), ("sha256", Documents.hexadecimal(release.name.sha256)),
+            ("counter", String(release.name.counter)), ("model", release.modelID), ("sha256", Hexadecimal.text(release.name.sha256)),
             ("created_at", RFC3339.format(ms: release.createdAt.ms)), ("alias", release.aliases.joined(separator: " ")),
             ("snapshot", release.snapshot), ("parent", release.parent), ("backtest", release.backtest),
         ] { table.row([field, value]) }

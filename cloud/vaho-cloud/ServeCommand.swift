@@ -4,7 +4,6 @@ internal import Console
 internal import HTTPServer
 internal import Pipeline
 internal import Runtime
-internal import SQLite
 internal import Signing
 
 extension Program.Command {

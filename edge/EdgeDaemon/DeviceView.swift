@@ -1,3 +1,4 @@
+package import APIDocuments
 package import EdgeStore
 package import Forecasting
 package import Measures

@@ -1,3 +1,4 @@
+internal import APIDocuments
 internal import EdgeStore
 internal import Forecasting
 internal import Measures

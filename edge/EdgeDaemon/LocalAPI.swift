@@ -1,3 +1,4 @@
+internal import APIDocuments
 internal import Console
 internal import EdgeStore
 internal import Forecasting
@@ -40,7 +41,7 @@ struct LocalAPI: Service {
         let server = try HTTPServer(
             address: endpoint.address, port: endpoint.port,
             limits: HTTPLimits(bodyBytes: 4_096, connections: 32, idleSeconds: 15, headerBytes: 8_192, answerBytes: 4 << 20),
-            hosts: HostNames(isLoopback: endpoint.isLoopback, allowed: settings.allowedHosts), refused: { FaceResponse.problem($0, $1) },
+            hosts: HostNames(isLoopback: endpoint.isLoopback, allowed: settings.allowedHosts), refused: { APIResponse.problem($0, $1) },
             handler: { await router.answer($0) })
         log(.info, "listening", ["address": Endpoint(address: endpoint.address, port: server.port)])
         try? await Task.sleep(for: .seconds(1 << 40))
@@ -50,29 +51,29 @@ struct LocalAPI: Service {
     /// The words of store and system name files and statements: they are for the log.
     private func failed(_ error: any Error) -> HTTPResponse {
         log(.error, "request failed", ["error": "\(error)"])
-        return FaceResponse.problem(500, "this cannot be answered now: the log of vaho-edge says why")
+        return APIResponse.problem(500, "this cannot be answered now: the log of vaho-edge says why")
     }
 
     private var router: Router {
-        var router = Router(problem: { FaceResponse.problem($0, $1) }) { error in
+        var router = Router(problem: { APIResponse.problem($0, $1) }) { error in
             switch error {
-            case let error as NotFound: FaceResponse.problem(404, error.detail)
-            case let error as BadQuery: FaceResponse.problem(400, error.detail)
+            case let error as NotFound: APIResponse.problem(404, error.detail)
+            case let error as BadQuery: APIResponse.problem(400, error.detail)
             default: failed(error)
             }
         }
-        router.on("GET", "/v1/status") { _, _ in FaceResponse.json(try await status()) }
+        router.on("GET", "/v1/status") { _, _ in APIResponse.json(try await status()) }
         router.on("GET", "/v1/readings") { request, _ in
             let sensor = try await sensor(request)
             let limit = try integer(request, "limit", default: 500, in: 1...10_000)
-            return FaceResponse.json(DeviceView.readings(sensor.record.sensor, try await store.rawReadings(of: sensor.record.sensor, limit: limit)))
+            return APIResponse.json(DeviceView.readings(sensor.record.sensor, try await store.rawReadings(of: sensor.record.sensor, limit: limit)))
         }
         router.on("GET", "/v1/observations") { request, _ in
             let sensor = try await sensor(request)
             let hours = try integer(request, "hours", default: 72, in: 1...9_600)
             let newest = try await store.newestObservation(of: sensor.record.sensor) ?? clock.now
             let observations = try await store.observations(of: sensor.record.sensor, after: newest - .seconds(hours * 3_600))
-            return FaceResponse.json(Documents.observations(sensor: sensor.record.sensor, step: sensor.record.step, observations))
+            return APIResponse.json(Documents.observations(sensor: sensor.record.sensor, step: sensor.record.step, observations))
         }
         router.on("GET", "/v1/forecast") { request, _ in
             let sensor = try await sensor(request)
@@ -88,7 +89,7 @@ struct LocalAPI: Service {
                 offset: .seconds(offset))
             let active = intake.active.current?.name
             func document(_ issued: IssuedForecast) async throws -> HTTPResponse {
-                FaceResponse.json(
+                APIResponse.json(
                     Documents.forecast(
                         sensor: sensor.record.sensor, issued.forecast,
                         try await DeviceView.moisture(
@@ -106,14 +107,14 @@ struct LocalAPI: Service {
         router.on("GET", "/metrics") { _, _ in
             HTTPResponse(type: "text/plain; version=0.0.4; charset=utf-8", body: Array(try await metrics().utf8))
         }
-        router.on("GET", "/livez") { _, _ in FaceResponse.text("ok\n") }
+        router.on("GET", "/livez") { _, _ in APIResponse.text("ok\n") }
         router.on("GET", "/readyz") { _, _ in
             _ = try await store.counts()
             // An offline device is ready. A refused device is not: nothing it measures arrives until someone acts.
             if let state = uplink.current, state.kind == .refused {
-                return FaceResponse.problem(503, "the cloud refuses this device: \(state.words)")
+                return APIResponse.problem(503, "the cloud refuses this device: \(state.words)")
             }
-            return FaceResponse.text("ok\n")
+            return APIResponse.text("ok\n")
         }
         PageFiles.addRoutes(to: &router, face: .edge)
         return router

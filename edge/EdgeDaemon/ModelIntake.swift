@@ -5,6 +5,7 @@ package import Releases
 package import Runtime
 package import Signing
 internal import Synchronization
+internal import Text
 package import Wire
 
 /// The release in use, for whoever forecasts.

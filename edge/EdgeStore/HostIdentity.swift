@@ -1,5 +1,6 @@
 internal import Runtime
 internal import Signing
+internal import Text
 
 /// Which machine this is, and which of its starts.
 package struct HostIdentity: Sendable, Equatable {

@@ -25,7 +25,7 @@ extension Program.Command {
         let header = active.release.header
         var table = Table([.text("field"), .text("value")])
         for (field, value) in [
-            ("model", header.modelID), ("counter", String(header.counter)), ("sha256", Documents.hexadecimal(active.name.sha256)),
+            ("model", header.modelID), ("counter", String(header.counter)), ("sha256", Hexadecimal.text(active.name.sha256)),
             ("created", RFC3339.format(ms: header.createdAt.ms)), ("expires", RFC3339.format(ms: header.expiresAt.ms)),
             ("hidden units", "\(active.release.network.shape.first), \(active.release.network.shape.second)"),
             ("snapshot", header.provenance.snapshot), ("code", header.provenance.codeVersion), ("parent", header.provenance.parent),

@@ -1,3 +1,4 @@
+internal import APIDocuments
 internal import Console
 internal import EdgeDaemon
 internal import EdgeStore
@@ -45,7 +46,7 @@ extension Program.Command {
         }
         for alert in view.alerts { text.alert(alert) }
         text.delivery(view, counts, writtenPerDay: try await store.writtenPerDay(), uplink, isLocal: settings.cloud == nil)
-        let release = view.release.map { "\($0.counter), sha256 \(Documents.hexadecimal(Array($0.sha256.prefix(6))))…" } ?? "none: damped anomaly"
+        let release = view.release.map { "\($0.counter), sha256 \(Hexadecimal.text(Array($0.sha256.prefix(6))))…" } ?? "none: damped anomaly"
         let isExpired = intake.active.current?.release.isExpired(at: LabelClock.wallClock) == true
         text.line("release", release + (isExpired ? " (expired: is the cloud reached?)" : ""))
         for hole in try await holes(store, 5) { text.hole(hole) }

@@ -1,3 +1,4 @@
+internal import APIDocuments
 internal import Console
 internal import EdgeDaemon
 internal import EdgeStore

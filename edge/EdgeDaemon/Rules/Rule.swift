@@ -1,5 +1,5 @@
 package import Measures
-package import Forecasting
+internal import Forecasting
 internal import Text
 
 /// A threshold that somebody wants to be told of, in words:

@@ -2,8 +2,9 @@ package import Forecasting
 package import Measures
 internal import Psychrometrics
 package import Text
+package import Wire
 
-/// The JSON documents of both programs' HTTP APIs, written in one place so that one page reads both: observations, forecasts, problems.
+/// The JSON documents of both programs' HTTP APIs, written in one place so that one page reads both: observations, forecasts, holes, scores.
 package enum Documents {
     package static func hole(_ hole: Hole, to json: inout JSONWriter) {
         json.field("sensor", hole.sensor?.name)
@@ -21,15 +22,6 @@ package enum Documents {
         json.field("persistence_mae_pct", Double(score.persistenceErrorMpct) / 1_000, places: 3)
         json.field("climatology_mae_pct", Double(score.climatologyErrorMpct) / 1_000, places: 3)
         json.field("coverage_80", Double(score.coveredPpm) / 1_000_000, places: 4)
-    }
-
-    package static func release(_ key: String, _ release: ReleaseName?, createdAt: Instant? = nil, to json: inout JSONWriter) {
-        guard let release else { return json.null(key) }
-        json.object(key) { json in
-            json.field("counter", release.counter)
-            json.field("sha256", hexadecimal(release.sha256))
-            if let createdAt { json.field("created_at", RFC3339.format(ms: createdAt.ms)) }
-        }
     }
 
     package static func observations(sensor: SensorName, step: Duration, _ observations: [Observation]) -> [UInt8] {
@@ -58,7 +50,7 @@ package enum Documents {
             json.field("origin", RFC3339.format(ms: forecast.origin.ms))
             json.field("issued_at", RFC3339.format(ms: issuedAt.ms))
             json.field("method", forecast.method.name)
-            Documents.release("release", release, to: &json)
+            json.field("release", release)
             json.object("outlook") { json in reader.write(forecast, of: sensor, to: &json) }
             json.array("levels") { json in for level in ForecastShape.levels { json.number(level, places: 4) } }
             json.array("lead_time_s") { json in for lead in leads { json.integer(forecast.leadTimes[lead].wholeSeconds) } }
@@ -98,36 +90,5 @@ package enum Documents {
             json.field("state", "after")
             json.field("lead_time_s", leadTime.wholeSeconds)
         }
-    }
-
-    /// RFC 9457 problem details.
-    package static func problem(status: Int, title: String, detail: String, pointer: String? = nil) -> [UInt8] {
-        var json = JSONWriter()
-        json.object { json in
-            json.field("type", "about:blank")
-            json.field("title", title)
-            json.field("status", status)
-            json.field("detail", detail)
-            if let pointer {
-                json.array("errors") { json in
-                    json.object { json in
-                        json.field("pointer", pointer)
-                        json.field("detail", detail)
-                    }
-                }
-            }
-        }
-        return json.bytes
-    }
-
-    package static func hexadecimal(_ bytes: [UInt8]) -> String {
-        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    }
-
-    /// - Returns: `nil` where the text is not pairs of hexadecimal digits.
-    package static func bytes(hexadecimal text: String) -> [UInt8]? {
-        let digits = text.utf8.map { Character(UnicodeScalar($0)).hexDigitValue }
-        guard digits.count % 2 == 0, !digits.contains(nil) else { return nil }
-        return stride(from: 0, to: digits.count, by: 2).map { UInt8((digits[$0] ?? 0) << 4 | (digits[$0 + 1] ?? 0)) }
     }
 }

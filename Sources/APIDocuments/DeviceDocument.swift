@@ -1,7 +1,8 @@
-package import Forecasting
+internal import Forecasting
 package import Measures
 package import Psychrometrics
 package import Text
+package import Wire
 
 /// A device and its sensors as status pages and APIs of both programs show them.
 package struct DeviceDocument: Sendable {
@@ -100,7 +101,7 @@ package struct DeviceDocument: Sendable {
         if !faults.isEmpty { json.array("faults") { json in for fault in faults { json.string(fault) } } }
         json.field("backlog", backlog)
         json.field("clock", clock.name)
-        Documents.release("release", release, to: &json)
+        json.field("release", release)
         json.field("release_refused", refusal)
         json.array("sensors") { json in for sensor in sensors { json.object { json in sensor.write(now: now, to: &json) } } }
         json.array("alerts") { json in for alert in alerts { json.object { json in alert.write(to: &json) } } }

@@ -1,3 +1,4 @@
+internal import APIDocuments
 internal import Archive
 internal import FoundationEssentials
 internal import HTTPServer
@@ -23,7 +24,7 @@ extension CloudAPI {
                 parsed.settle(receipt)
             }
             if let only = parsed.refusalOfOnlyReading { throw only }
-            return FaceResponse.json(parsed.json)
+            return APIResponse.json(parsed.json)
         }
     }
 
@@ -73,6 +74,6 @@ extension CloudAPI {
             json.field("token", enrolment.token)
             json.field("release_keys", enrolment.releaseKeys)
         }
-        return FaceResponse.json(json.bytes)
+        return APIResponse.json(json.bytes)
     }
 }

@@ -1,4 +1,4 @@
-package import Forecasting
+internal import Forecasting
 package import Measures
 internal import Text
 

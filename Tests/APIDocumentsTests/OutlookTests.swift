@@ -5,7 +5,8 @@ import Observing
 import Testing
 import Text
 
-@testable import Wire
+@testable import APIDocuments
+import Wire
 
 /// A forecast whose quantiles are as the test says: each lead time's median, and how far each level lies from it.
 private func forecast(

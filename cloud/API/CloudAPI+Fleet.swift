@@ -1,3 +1,4 @@
+internal import APIDocuments
 internal import Archive
 internal import Forecasting
 internal import HTTPServer
@@ -58,7 +59,7 @@ extension Archive {
                     for state in SensorState.allCases { json.field(state.name, counts.sensors[state] ?? 0) }
                 }
             }
-            Documents.release("release", release, createdAt: createdAt, to: &json)
+            json.field("release", release, createdAt: createdAt)
             json.array("devices") { json in
                 for view in devices { json.object { json in view.document.write(now: view.now(at: now), to: &json) } }
             }
@@ -142,7 +143,7 @@ extension Archive {
                 for release in releases.reversed() {
                     json.object { json in
                         json.field("counter", release.name.counter)
-                        json.field("sha256", Documents.hexadecimal(release.name.sha256))
+                        json.field("sha256", Hexadecimal.text(release.name.sha256))
                         json.field("model_id", release.modelID)
                         json.field("created_at", RFC3339.format(ms: release.createdAt.ms))
                         json.field("snapshot", release.snapshot)
