@@ -4,19 +4,15 @@ The edges write to ext4 on a loop device, whose image lies on XFS. A clone of th
 what had reached the device: file data that nobody had synced is still in memory, and missing in it. The edges go on from the clone.
 SIGKILL alone loses nothing of the page cache, so it is no power cut.
 """
-import json
 import os
 import signal
 import shutil
 import sqlite3
-import urllib.request
-from datetime import datetime, timedelta
 from pathlib import Path
 
 from . import system
 from .programs import Edge
-from .recordings import EPOCH
-from .scenario import SENSORS, Scenario
+from .scenario import Scenario
 
 IMAGE_MB = 64
 
@@ -56,7 +52,7 @@ class PowerScenario(Scenario):
 
     def cut(self) -> None:
         self.look_after_edges()
-        # What an edge shows it has committed, asked before the cut: later rows may be there too.
+        # Looked at before the cut: later rows may be there too.
         promised = {edge.name: committed(edge) for edge in self.edges}
         # The programs stand still first: rows that they would send after the cut came from no disk.
         for edge in self.edges:
@@ -89,20 +85,22 @@ class PowerScenario(Scenario):
 
 
 def committed(edge: Edge) -> set[tuple[str, int]]:
-    """The newest readings by the edge's own face; none where it has not come up yet."""
-    found = set()
-    for sensor in SENSORS:
-        try:
-            url = f"http://127.0.0.1:{edge.port(5)}/v1/readings?sensor={sensor}&limit=50"
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                found |= {(sensor, at) for at in times(json.load(answer))}
-        except OSError:
-            continue
-    return found
-
-
-def times(document: dict) -> list[int]:
-    return [(datetime.fromisoformat(text) - EPOCH) // timedelta(milliseconds=1) for text in document["time"]]
+    """The newest readings that another process sees in the store: SQLite shows a commit after its fsync. The edge's own interface shows
+    readings that wait for their commit, too."""
+    try:
+        database = sqlite3.connect(f"file:{edge.store}?mode=ro", uri=True, timeout=5)
+    except sqlite3.OperationalError:
+        return set()  # there is none yet
+    try:
+        return set(
+            database.execute(
+                "SELECT s.name, r.taken_at_ms FROM (SELECT * FROM reading ORDER BY key DESC LIMIT 100) r JOIN sensor s ON s.id = r.sensor"
+            )
+        )
+    except sqlite3.OperationalError:
+        return set()
+    finally:
+        database.close()
 
 
 def rows_of_copy(store: Path, folder: Path) -> set[tuple[str, int]]:
