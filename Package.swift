@@ -52,6 +52,8 @@ let package = Package(
         library("Releases", ["Measures", "Bytes", "Observing", "Forecasting"]),
         library("Wire", ["Measures", "Bytes", "Text"], exclude: ["FORMAT.md"]),
 
+        library("TrustedReleases", ["Releases", "Signing", "Text"]),
+
         // The shell both programs share.
         library("Runtime", ["Measures", "CLinux"]),
         library("Console", ["Runtime", "Text"]),
@@ -83,7 +85,9 @@ let package = Package(
         library(
             "EdgeDaemon", path: "edge/EdgeDaemon",
             core + [
-                "Psychrometrics", "Forecasting", "Releases", "Sensors", "EdgeStore", "APIDocuments", "Runtime", "Console", "SQLite", "Deflate",
+                "Psychrometrics", "Forecasting", "Releases", "TrustedReleases", "Sensors", "EdgeStore", "APIDocuments", "Runtime", "Console",
+                "SQLite",
+                "Deflate",
                 "HTTPClient", "HTTPServer", "Signing", "Page",
             ], settings: small),
         .executableTarget(
@@ -97,7 +101,8 @@ let package = Package(
         library("Archive", path: "cloud/Archive", core + ["Bytes", "Releases", "Runtime", "SQLite", "Signing"], settings: features),
         library(
             "Pipeline", path: "cloud/Pipeline",
-            core + ["Psychrometrics", "Forecasting", "Releases", "Archive", "Learning", "Runtime", "Signing", "HTTPClient"], settings: features),
+            core + ["Psychrometrics", "Forecasting", "Releases", "TrustedReleases", "Archive", "Learning", "Runtime", "Signing", "HTTPClient"],
+            settings: features),
         .target(
             name: "API",
             dependencies: core + [
@@ -106,7 +111,8 @@ let package = Package(
         .executableTarget(
             name: "vaho-cloud",
             dependencies: core + [
-                "Forecasting", "Releases", "API", "APIDocuments", "Archive", "Pipeline", "Runtime", "Console", "Signing", "HTTPServer", "HTTPClient",
+                "Forecasting", "Releases", "TrustedReleases", "API", "APIDocuments", "Archive", "Pipeline", "Runtime", "Console", "Signing",
+                "HTTPServer", "HTTPClient",
             ], path: "cloud/vaho-cloud", swiftSettings: features),
 
         .executableTarget(
@@ -144,7 +150,9 @@ let package = Package(
                 "Console", "SQLite", "HTTPClient", "HTTPServer", "Signing", "Sensors", "Simulation", "EdgeStore", "EdgeDaemon",
             ]),
         tests("ArchiveTests", ["Measures", "Observing", "Runtime", "Wire", "SQLite", "Archive"]),
-        tests("PipelineTests", ["Examples", "Measures", "Text", "Observing", "Forecasting", "Releases", "Wire", "Signing", "Archive", "Pipeline"]),
+        tests(
+            "PipelineTests",
+            ["Examples", "Measures", "Text", "Observing", "Forecasting", "Releases", "TrustedReleases", "Wire", "Signing", "Archive", "Pipeline"]),
         tests("APITests", ["Examples", "Measures", "Wire", "API"]),
         tests(
             "EndToEndTests",

@@ -14,7 +14,7 @@ package enum ReleaseIntake {
         package var counter: UInt64?  // of the file, as announced
         package var counterAtMost: UInt64?  // a higher one would keep out all releases that are to come
 
-        package init(length: Int? = nil, sha256: [UInt8]? = nil, counterAbove: UInt64?, isSignatureNeeded: Bool = true) {
+        package init(length: Int? = nil, sha256: [UInt8]? = nil, counterAbove: UInt64? = nil, isSignatureNeeded: Bool = true) {
             self.length = length
             self.sha256 = sha256
             self.counterAbove = counterAbove

@@ -10,6 +10,7 @@ import Releases
 import Signing
 import Testing
 import Text
+internal import TrustedReleases
 import Wire
 
 @Suite struct TrainingTests {
@@ -62,8 +63,8 @@ import Wire
 
         let bytes = try #require(try await archive.releaseBytes(counter: name.counter))
         let signer = try ReleaseSigner(folder: folder)
-        let release = try ReleaseIntake.open(
-            bytes, ReleaseIntake.Demand(sha256: name.sha256, counterAbove: 0), ReleaseSigner.cryptography(trusting: [signer.publicKey]))
+        let trust = ReleaseTrust.signed(by: [signer.publicKey])
+        let release = try trust.open(bytes, ReleaseIntake.Demand(sha256: name.sha256, counterAbove: 0))
         #expect(release.header.provenance.backtest == result.detail)
         let mode = try FileManager.default.attributesOfItem(atPath: signer.path)[.posixPermissions] as? Int
         #expect(mode == 0o600)

@@ -3,6 +3,7 @@ internal import Releases
 internal import Runtime
 internal import Signing
 internal import Text
+internal import TrustedReleases
 
 /// The release that ships beside the program: where the fleet's first own model begins, and what it must beat.
 package struct Pretrained: Sendable {
@@ -16,7 +17,7 @@ package struct Pretrained: Sendable {
         guard let path = path ?? Files.shipped(ShippedRelease.fileName) else { return nil }
         let bytes = try Files.read(path, limit: ReleaseFile.limit)
         sha256 = Hexadecimal.text(SHA256.digest(bytes))
-        do { network = try ShippedRelease.open(bytes, hash: sha256, ReleaseSigner.cryptography(trusting: [])).network } catch {
+        do { network = try ReleaseTrust.shipped.open(bytes).network } catch {
             throw BacktestFault("\(path): \(error)")
         }
     }

@@ -2,6 +2,7 @@ package import Releases
 internal import Runtime
 package import Signing
 internal import Text
+internal import TrustedReleases
 
 /// The fleet's signing key: made at the first start, kept in the store's folder for its owner alone.
 package struct ReleaseSigner {
@@ -46,14 +47,7 @@ package struct ReleaseSigner {
         let bytes = try ReleaseFile.bytes(of: release, sha256: { SHA256.digest($0) }) { message in
             [ReleaseFile.Signature(keyID: key.publicKey.id, signature: try key.signature(of: message))]
         }
-        let publicKey = key.publicKey
-        _ = try ReleaseIntake.open(bytes, ReleaseIntake.Demand(counterAbove: nil), ReleaseSigner.cryptography(trusting: [publicKey]))
+        _ = try ReleaseTrust.signed(by: [key.publicKey]).open(bytes)
         return bytes
-    }
-
-    package static func cryptography(trusting keys: [PublicKey]) -> Cryptography {
-        Cryptography(
-            sha256: { SHA256.digest($0) },
-            isSigned: { message, id, signature in keys.contains { $0.id == id && $0.isValid(signature, of: message) } })
     }
 }

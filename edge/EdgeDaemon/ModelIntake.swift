@@ -6,6 +6,7 @@ package import Runtime
 package import Signing
 internal import Synchronization
 internal import Text
+internal import TrustedReleases
 package import Wire
 
 /// The release in use, for whoever forecasts.
@@ -75,7 +76,7 @@ package actor ModelIntake {
         for path in [inUse, previous] where Files.exists(path) {
             do {
                 let bytes = try Files.read(path, limit: ReleaseFile.limit)
-                let release = try ReleaseIntake.open(bytes, ReleaseIntake.Demand(counterAbove: nil), try cryptography())
+                let release = try trust().open(bytes)
                 let name = ReleaseName(counter: release.header.counter, sha256: SHA256.digest(bytes))
                 active.replace(with: ActiveRelease.Named(name: name, release: release))
                 activeBytes = bytes
@@ -97,8 +98,7 @@ package actor ModelIntake {
         do {
             let bytes = try Files.read(pretrained, limit: ReleaseFile.limit)
             let sha256 = SHA256.digest(bytes)
-            let hashing = Cryptography(sha256: { SHA256.digest($0) }, isSigned: { _, _, _ in false })
-            let release = try ShippedRelease.open(bytes, hash: Hexadecimal.text(sha256), hashing)
+            let release = try ReleaseTrust.shipped.open(bytes)
             active.replace(with: ActiveRelease.Named(name: ReleaseName(counter: release.header.counter, sha256: sha256), release: release))
             log(.info, "shipped release in use", ["model": release.header.modelID])
         } catch {
@@ -139,7 +139,7 @@ package actor ModelIntake {
             let last = accepted.map { $0.counter <= highest ? $0.counter : 0 } ?? 0
             var demand = ReleaseIntake.Demand(sha256: offered?.sha256, counterAbove: isRepeat ? nil : last)
             (demand.counter, demand.counterAtMost) = (offered?.counter, highest)
-            let release = try ReleaseIntake.open(bytes, demand, try cryptography())
+            let release = try trust().open(bytes, demand)
             try Files.write(inUse + ".new", bytes, mode: 0o644)
             let counter = release.header.counter
             try await store?.write { try $0.facts.acceptRelease(counter: counter, sha256: Hexadecimal.text(sha256)) }
@@ -162,12 +162,7 @@ package actor ModelIntake {
         }
     }
 
-    private func cryptography() throws -> Cryptography {
-        let keys = try ModelIntake.trustedKeys(keyFile: keyFile, folder: folder)
-        return Cryptography(
-            sha256: { SHA256.digest($0) },
-            isSigned: { message, id, signature in keys.contains { $0.id == id && $0.isValid(signature, of: message) } })
-    }
+    private func trust() throws -> ReleaseTrust { .signed(by: try ModelIntake.trustedKeys(keyFile: keyFile, folder: folder)) }
 
     /// The keys named by the configuration and those given by hand.
     package static func trustedKeys(keyFile: String?, folder: String) throws -> [PublicKey] {

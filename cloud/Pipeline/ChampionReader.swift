@@ -1,0 +1,24 @@
+internal import Archive
+internal import Forecasting
+internal import Releases
+internal import Signing
+internal import TrustedReleases
+internal import Wire
+
+/// Reads the champion's network from the archive.
+struct ChampionReader {
+    let reader: Archive
+    let trust: ReleaseTrust
+
+    /// - Returns: `nil` without a champion, and where the champion is a file that this program's version cannot use: devices do not use it
+    ///   either.
+    func champion() async throws -> (name: ReleaseName, network: Network)? {
+        guard let name = try await reader.releaseName(alias: Archive.champion) else { return nil }
+        return try await network(name).map { (name, $0) }
+    }
+
+    func network(_ name: ReleaseName) async throws -> Network? {
+        guard let bytes = try await reader.releaseBytes(counter: name.counter) else { return nil }
+        do { return try trust.open(bytes, ReleaseIntake.Demand(sha256: name.sha256)).network } catch let error where error.isFinal { return nil }
+    }
+}

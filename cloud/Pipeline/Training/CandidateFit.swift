@@ -1,0 +1,52 @@
+internal import Forecasting
+internal import Learning
+internal import Observing
+internal import Releases
+internal import Runtime
+internal import Signing
+internal import Text
+
+/// Fits a network to the part of every series that the comparison does not use.
+struct CandidateFit: Sendable {
+    static let settings = NetworkTraining.Settings()
+    /// From a champion on: fewer and smaller steps, so that the network keeps what it has learned from other series.
+    private static let further: NetworkTraining.Settings = {
+        var settings = NetworkTraining.Settings()
+        settings.epochs = 4
+        settings.rate = 0.001
+        return settings
+    }()
+    private static let leastRows = 100
+    private static let mostRows = 100_000  // of all series: 1.7 kilobytes each
+
+    let data: TrainingData
+    let progress: @Sendable (TrainingProgress) -> Void
+
+    /// - Parameter start: the network whose weights the fit starts from; `nil` starts from random weights.
+    /// - Returns: `nil` where the series have too few rows.
+    func network(from start: Network?) async throws -> Network? {
+        let rowsPerSeries = min(18_000, max(200, Self.mostRows / max(1, data.sensors.count)))
+        let sampling = TrainingRows.Sampling(rowsPerSeries: rowsPerSeries)
+        let rows = try await data.reduce(into: TrainingRows()) { rows, series, number in
+            rows.add(series, in: Comparison.learntBins(of: series), number: number, sampling: sampling)
+        }
+        guard rows.count >= Self.leastRows else { return nil }
+        let settings = start == nil ? Self.settings : Self.further
+        let training = NetworkTraining(rows, settings)
+        let fitted = try await data.thread.run { [progress] in
+            try training.run(from: start) { epoch, loss in progress(.fitting(epoch + 1, of: settings.epochs, loss: loss)) }
+        }
+        guard var network = fitted else { return nil }
+        let intervals = try await data.reduce(into: IntervalStart(of: network)) { intervals, series, _ in
+            intervals.add(series, in: Comparison.learntBins(of: series))
+        }
+        network.spreads = intervals.spreads
+        return network
+    }
+
+    /// Of the settings and the names of the inputs.
+    static func configurationHash() -> String {
+        let text = "\(settings) " + (NetworkInputs.sharedNames + NetworkInputs.leadNames).joined(separator: " ")
+        return Hexadecimal.text(SHA256.digest(Array(text.utf8)))
+    }
+}

@@ -1,0 +1,135 @@
+package import Archive
+internal import Forecasting
+internal import Learning
+package import Measures
+internal import Releases
+internal import Runtime
+internal import Signing
+internal import Text
+internal import TrustedReleases
+package import Wire
+
+/// One training run: selects the data, fits a candidate, compares the candidate with the champion, and publishes a signed release if the
+/// candidate is better.
+package struct Training: Sendable {
+    package static let codeVersion = "vaho 0.1.0"
+    private static let lifetime: Duration = .seconds(180 * 86_400)
+
+    private let archive: Archive
+    private let reader: Archive
+    private let pretrained: Pretrained?
+    private let thread = ComputingThread(label: "training")
+
+    /// - Parameters:
+    ///   - archive: stores the release and the run.
+    ///   - reader: reads the observations; may be the same archive.
+    ///   - pretrained: the network that the fleet's first model starts from.
+    package init(archive: Archive, reader: Archive, pretrained: Pretrained? = nil) {
+        self.archive = archive
+        self.reader = reader
+        self.pretrained = pretrained
+    }
+
+    package enum Outcome: String, Sendable {
+        case promoted, champion_kept, unchanged, too_little_data
+    }
+
+    package struct Result: Sendable {
+        package let outcome: Outcome
+        package let detail: String
+        package let release: ReleaseName?
+    }
+
+    /// Two runs at once could promote two releases against the same champion.
+    package struct InProgress: Error, CustomStringConvertible {
+        package var description: String { "another training run is in progress: wait until it has ended" }
+    }
+
+    /// - Parameters:
+    ///   - cause: `manual`, `new data`: for the record.
+    ///   - progress: called at each step of the run.
+    /// - Throws: `InProgress` while another run is in progress, in this program or another.
+    package func run(cause: String, now: Instant, progress: @escaping @Sendable (TrainingProgress) -> Void = { _ in }) async throws -> Result {
+        let lock: FolderLock
+        do { lock = try FolderLock(archive.folder, name: "training.lock") } catch is FolderInUse { throw InProgress() }
+        defer { withExtendedLifetime(lock) {} }
+
+        let data = try await TrainingData.select(from: reader, on: thread, progress)
+        if try await archive.runs(limit: 1).first?.snapshot == data.hash {
+            return Result(outcome: .unchanged, detail: "no observation has arrived since the last run", release: nil)
+        }
+        let result = try await outcome(of: data, cause: cause, now: now, progress)
+        try await archive.record(
+            Archive.Run(
+                startedAt: now, endedAt: max(now, LabelClock.wallClock), cause: cause, snapshot: data.hash, deviceDays: data.deviceDays,
+                outcome: result.outcome.rawValue, detail: result.detail, release: result.release?.counter))
+        return result
+    }
+
+    private func outcome(
+        of data: TrainingData, cause: String, now: Instant, _ progress: @escaping @Sendable (TrainingProgress) -> Void
+    ) async throws -> Result {
+        let signer = try ReleaseSigner(folder: archive.folder)
+        let champion = try await ChampionReader(reader: reader, trust: .signed(by: [signer.publicKey])).champion()
+        let fit = CandidateFit(data: data, progress: progress)
+        guard let candidate = try await fit.network(from: champion?.network ?? pretrained?.network) else {
+            let days = Int(try await data.longestDays())
+            return Result(
+                outcome: .too_little_data, detail: "the longest series has \(days) days, about \(Int(TrainingData.leastDays)) are needed",
+                release: nil)
+        }
+        let inUse = if let champion { champion.network as Network? } else { try await shippedNetworkInUse() }
+        let comparison = try await compare(data, candidate, inUse, progress)
+        guard comparison.verdict == .pass else {
+            return Result(outcome: .champion_kept, detail: "\(comparison.verdict.rawValue): \(comparison.summary)", release: nil)
+        }
+        let provenance = Provenance(
+            snapshot: data.hash, codeVersion: Training.codeVersion, seed: CandidateFit.settings.seed,
+            configuration: CandidateFit.configurationHash(),
+            parent: champion.map { Hexadecimal.text($0.name.sha256) } ?? pretrained?.sha256 ?? "", backtest: comparison.summary)
+        let name = try await publish(candidate, provenance, signer, reason: "training run, \(cause): \(comparison.summary)", now: now)
+        return Result(outcome: .promoted, detail: comparison.summary, release: name)
+    }
+
+    /// As long as the fleet has no champion, a candidate has to beat what the devices forecast by: the shipped release, unless all devices
+    /// report that they run without one.
+    private func shippedNetworkInUse() async throws -> Network? {
+        let reports = try await reader.reports()
+        return reports.isEmpty || reports.contains { $0.release != nil } ? pretrained?.network : nil
+    }
+
+    private func compare(
+        _ data: TrainingData, _ candidate: Network, _ champion: Network?, _ progress: @escaping @Sendable (TrainingProgress) -> Void
+    ) async throws -> Comparison {
+        let count = data.sensors.count
+        return try await data.reduce(into: Comparison()) { comparison, series, number in
+            progress(.comparing(number + 1, of: count))
+            comparison.add(series, candidate: candidate, champion: champion)
+        }
+    }
+
+    /// Signs the network as a release with the next counter, and makes it the champion.
+    private func publish(
+        _ network: Network, _ provenance: Provenance, _ signer: ReleaseSigner, reason: String, now: Instant
+    ) async throws -> ReleaseName {
+        let header = ReleaseHeader(
+            counter: try await archive.nextCounter(now: now), modelID: "network-\(provenance.snapshot.prefix(8))", createdAt: now,
+            expiresAt: now + Training.lifetime, provenance: provenance)
+        let bytes = try signer.file(Release(header: header, network: network))
+        return try await archive.promote(bytes, header: header, reason: reason, now: now)
+    }
+}
+
+extension Comparison {
+    /// One line: the mean absolute error at each lead time, of the candidate, the champion and persistence.
+    package var summary: String {
+        func number(_ value: Double?) -> String { value.map { String(Double(Int(($0 * 100).rounded())) / 100) } ?? "–" }
+        let parts = leadTimes.indices.compactMap { index -> String? in
+            guard candidate[index].count > 0 else { return nil }
+            let (new, old) = (candidate[index], champion[index])
+            let others = "champion \(number(old.meanAbsoluteError)), persistence \(number(new.meanPersistenceError))"
+            return "\(leadTimes[index].wholeSeconds / 3_600) h \(number(new.meanAbsoluteError)) (\(others))"
+        }
+        return "loss \(number(ratio)) of the champion's; mean absolute error in %RH: " + parts.joined(separator: ", ")
+    }
+}

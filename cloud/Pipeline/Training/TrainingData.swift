@@ -1,0 +1,62 @@
+internal import Archive
+internal import Forecasting
+internal import Learning
+internal import Measures
+internal import Observing
+internal import Runtime
+internal import Synchronization
+
+/// The sensors that a training run learns from. Their observations are read from the archive one series at a time.
+struct TrainingData: Sendable {
+    /// Two weeks of observations: the least that has a fit, a choice, a calibration and a comparison with 5-day targets in each.
+    static let leastDays = 14.0
+    private static let mostSeries = 500
+
+    let reader: Archive
+    let thread: ComputingThread
+    let sensors: [Archive.Sensor]
+    let hash: String  // of the names and observations of all series
+    let deviceDays: Double  // observed days of all sensors of the fleet, also of those that are not learned from
+
+    /// Selects sensors with enough observed days. Of a large fleet a sample: every n-th sensor in the order of names.
+    static func select(
+        from reader: Archive, on thread: ComputingThread, _ progress: @Sendable (TrainingProgress) -> Void
+    ) async throws -> TrainingData {
+        let all = try await reader.sensors().filter { days($0) >= leastDays }
+        let stride = max(1, (all.count + mostSeries - 1) / mostSeries)
+        let sensors = all.enumerated().filter { $0.offset % stride == 0 }.map(\.element)
+        var snapshot = SnapshotHash()
+        for (place, sensor) in sensors.enumerated() {
+            try Task.checkCancellation()
+            progress(.reading(place + 1, of: sensors.count))
+            snapshot.add("\(sensor.device)/\(sensor.name)", try await reader.observations(sensor: sensor.id))
+        }
+        return TrainingData(
+            reader: reader, thread: thread, sensors: sensors, hash: snapshot.finish(), deviceDays: try await reader.observedDays())
+    }
+
+    private static func days(_ sensor: Archive.Sensor) -> Double { Double(sensor.observations) * Double(sensor.grid.step.ms) / 86_400_000 }
+
+    /// Days of the longest series of the fleet.
+    func longestDays() async throws -> Double { try await reader.sensors().map(Self.days).max() ?? 0 }
+
+    /// Folds all series into one value, on the training's own thread.
+    func reduce<Value: Sendable>(
+        into start: Value, _ add: @escaping @Sendable (inout Value, GriddedSeries, _ number: Int) -> Void
+    ) async throws -> Value {
+        let sum = Accumulator(start)
+        for (number, sensor) in sensors.enumerated() {
+            let observations = try await reader.observations(sensor: sensor.id)
+            let name = "\(sensor.device)/\(sensor.name)"
+            guard let series = GriddedSeries(name: name, grid: sensor.grid, observations: observations) else { continue }
+            try await thread.run { sum.value.withLock { add(&$0, series, number) } }
+        }
+        return sum.value.withLock { $0 }
+    }
+}
+
+/// A large value that is changed in place: passing it between threads as an argument would copy it.
+private final class Accumulator<Value: Sendable>: Sendable {
+    let value: Mutex<Value>
+    init(_ value: Value) { self.value = Mutex(value) }
+}
