@@ -69,7 +69,7 @@ let package = Package(
         library("HTTPClient", ["CCurl", "Runtime"]),
         system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
         library("Deflate", ["CZlib"]),
-        library("HTTPServer", ["CMicroHTTPD", "Deflate"]),
+        library("HTTPServer", ["CMicroHTTPD", "Deflate", "Text"]),
         library("Signing", ["CCrypto", "Text"]),
         library("APIDocuments", ["Measures", "Text", "Psychrometrics", "Forecasting", "Wire", "HTTPServer"], settings: small),
         library("Page", ["APIDocuments", "HTTPServer", "Runtime"], settings: small, resources: [.embedInCode("web")]),

@@ -21,9 +21,9 @@ package struct Settings {
         var values: [String: String] = [:]
         var problems: [String] = []
         for (index, line) in TextLines.split(bytes).enumerated() {
-            let trimmed = trim(line)
+            let trimmed = line.trimmingBlanks()
             guard !trimmed.isEmpty, trimmed.utf8.first != 35 else { continue }
-            let parts = trimmed.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map { trim(String($0)) }
+            let parts = trimmed.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map { $0.trimmingBlanks() }
             guard parts.count == 2, parts[0].hasPrefix("VAHO_") else {
                 problems.append("\(path):\(index + 1): expected VAHO_NAME=value, «\(PrintableText.line(trimmed, limit: 80))» stands there")
                 continue
@@ -75,7 +75,7 @@ package struct Settings {
 
     /// The names by which a server may be called, beside loopback names and numeric addresses: see `HostNames`.
     package mutating func hostNames(_ key: String) -> [String] {
-        let names = (optional(key) ?? "").split(separator: ",").map { Settings.trim(String($0)) }.filter { !$0.isEmpty }
+        let names = (optional(key) ?? "").split(separator: ",").map { $0.trimmingBlanks() }.filter { !$0.isEmpty }
         for name in names where name.utf8.contains(where: { $0 <= 32 || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "/") || $0 >= 127 }) {
             problem("\(key)=\(name): expected host names without port, separated by commas, such as vaho.example.org")
         }
@@ -102,13 +102,6 @@ package struct Settings {
             throw WrongUse(problems.count == 1 ? problems[0] : "\(problems.count) settings are wrong:\n  " + problems.joined(separator: "\n  "))
         }
     }
-
-    package static func trim(_ text: String) -> String {
-        let bytes = Array(text.utf8)
-        func isBlank(_ byte: UInt8) -> Bool { byte == 32 || (9...13).contains(byte) }
-        guard let first = bytes.firstIndex(where: { !isBlank($0) }), let last = bytes.lastIndex(where: { !isBlank($0) }) else { return "" }
-        return String(decoding: bytes[first...last], as: UTF8.self)
-    }
 }
 
 /// A numeric address and a port.
@@ -132,7 +125,7 @@ package struct Endpoint: Sendable, Equatable, CustomStringConvertible {
         self.init(address: address, port: port)
     }
 
-    package var isLoopback: Bool { address.hasPrefix("127.") || address == "::1" }
+    package var isLoopback: Bool { LoopbackAddress.contains(address) }
     package var description: String { address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)" }
 }
 

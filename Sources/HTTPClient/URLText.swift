@@ -21,5 +21,12 @@ package enum URLText {
         return authority.isEmpty ? nil : String(decoding: authority, as: UTF8.self)
     }
 
+    /// Host of an address without its port, an IPv6 address in brackets; nil without a host.
+    package static func host(_ url: String) -> String? {
+        guard let authority = hostAndPort(url) else { return nil }
+        if authority.hasPrefix("["), let end = authority.lastIndex(of: "]") { return String(authority[...end]) }
+        return authority.lastIndex(of: ":").map { String(authority[..<$0]) } ?? authority
+    }
+
     private static func endsAuthority(_ byte: UInt8) -> Bool { [47, 63, 35, 92].contains(byte) }  // / ? # \
 }

@@ -1,5 +1,6 @@
 internal import CMicroHTTPD
 internal import Synchronization
+internal import Text
 
 /// Which connections there are, from where, and since when each waits for its peer.
 ///
@@ -45,7 +46,7 @@ final class ConnectionTable: Sendable {
             if entries.byName.count >= Int(limits.connections) { makeRoom(&entries.byName) }
             entries.byName[name] = Entry(descriptor: descriptor, peer: peer, wait: .request, since: .now)
             entries.byPeer[peer, default: 0] += 1
-            if entries.byPeer[peer, default: 0] > limits.connectionsPerAddress, !ConnectionTable.isLocal(peer) { cmhd_cut(descriptor) }
+            if entries.byPeer[peer, default: 0] > limits.connectionsPerAddress, !LoopbackAddress.contains(peer) { cmhd_cut(descriptor) }
         }
     }
 
@@ -129,6 +130,4 @@ final class ConnectionTable: Sendable {
     }
 
     private static let patience: Duration = .seconds(5)
-
-    private static func isLocal(_ peer: String) -> Bool { peer.hasPrefix("127.") || peer == "::1" || peer.hasPrefix("::ffff:127.") }
 }

@@ -62,7 +62,7 @@ package struct SeriesCSV: Sendable {
     /// - Parameter header: the first line of the file. A byte order mark before it, and blanks around names, are passed over.
     package init(header: some StringProtocol) throws(Malformed) {
         let names = CSV.fields(of: header).enumerated().map { place, name in
-            SeriesCSV.trimmed(place == 0 && name.utf8.starts(with: TextLines.byteOrderMark) ? name.dropFirst() : name[...])
+            (place == 0 && name.utf8.starts(with: TextLines.byteOrderMark) ? name.dropFirst() : name[...]).trimmingBlanks()
         }
         guard let time = names.firstIndex(of: "time"), let humidity = names.firstIndex(of: "humidity_pct") else {
             let found = WordList.text(names.map { "«\(PrintableText.line($0, limit: 40))»" })
@@ -82,16 +82,9 @@ package struct SeriesCSV: Sendable {
         count = names.count
     }
 
-    private static func trimmed(_ text: Substring) -> String {
-        var text = text
-        while text.first == " " || text.first == "\t" { text.removeFirst() }
-        while text.last == " " || text.last == "\t" { text.removeLast() }
-        return String(text)
-    }
-
     /// - Parameter line: its number in the file, for the error; the header is line 1.
     package func row(_ text: some StringProtocol, line: Int) throws(Malformed) -> Row {
-        let fields = CSV.fields(of: text).map { SeriesCSV.trimmed($0[...]) }
+        let fields = CSV.fields(of: text).map { $0.trimmingBlanks() }
         guard fields.count > max(time, humidity) else {
             throw Malformed(line: line, problem: "expected at least \(max(time, humidity) + 1) fields, \(fields.count) came")
         }

@@ -203,20 +203,11 @@ package struct EdgeSettings: Sendable {
     package static func problem(ofCloud url: String, isPlainAllowed: Bool) -> String? {
         let isPlain = url.hasPrefix("http://")
         let shown = URLText.withoutCredentials(url)
-        guard isPlain || url.hasPrefix("https://"), let authority = URLText.hostAndPort(url) else {
+        guard isPlain || url.hasPrefix("https://"), let host = URLText.host(url) else {
             return "\(shown): expected https://HOST[:PORT], or http:// to loopback"
         }
-        guard isPlain, !isPlainAllowed, !isLoopback(authority) else { return nil }
+        guard isPlain, !isPlainAllowed, !LoopbackAddress.contains(host) else { return nil }
         return "\(shown): without TLS only to loopback; use https://, or set VAHO_PLAIN_HTTP=anywhere"
-    }
-
-    /// Exactly localhost, ::1 or 127.a.b.c, with or without a port: nothing that only begins like it.
-    private static func isLoopback(_ authority: String) -> Bool {
-        if authority == "[::1]" || authority.hasPrefix("[::1]:") { return true }
-        let parts = authority.split(separator: ":", omittingEmptySubsequences: false)
-        guard parts.count <= 2 else { return false }
-        let numbers = parts[0].split(separator: ".", omittingEmptySubsequences: false)
-        return parts[0] == "localhost" || (numbers.count == 4 && numbers[0] == "127" && numbers.allSatisfy { UInt8($0) != nil })
     }
 
     /// The host's name as far as it can be a device's.

@@ -64,7 +64,7 @@ struct SpokenReading {
     }
 
     private static func beside(_ text: inout String?, _ name: String, _ range: ClosedRange<Double>, _ leftOut: inout [String]) -> Double? {
-        let trimmed = trimmed(text ?? "")
+        let trimmed = (text ?? "").trimmingBlanks()
         text = PrintableText.line(trimmed, limit: 20)
         guard !trimmed.isEmpty else { return nil }
         if let value = NumberText.decimal(trimmed), range.contains(value) { return value }
@@ -78,16 +78,9 @@ struct SpokenReading {
         return (30_000...110_000).contains(said) ? Int32(said.rounded()) : nil
     }
 
-    private static func trimmed(_ text: String) -> String {
-        var text = text[...]
-        while text.first == " " || text.first == "\t" { text.removeFirst() }
-        while text.last == " " || text.last == "\t" || text.last == "\r" { text.removeLast() }
-        return String(text)
-    }
-
     /// The number, or `nil` where the text is empty.
     private static func number(_ text: String, _ shown: String) throws(SensorError) -> Double? {
-        let trimmed = trimmed(text)
+        let trimmed = text.trimmingBlanks()
         guard !trimmed.isEmpty else { return nil }
         guard let value = NumberText.decimal(trimmed) else {
             throw SensorError("«\(shown)»: «\(PrintableText.line(trimmed, limit: 20))» is no number")
