@@ -153,7 +153,7 @@ let package = Package(
         tests(
             "PipelineTests",
             ["Examples", "Measures", "Text", "Observing", "Forecasting", "Releases", "TrustedReleases", "Wire", "Signing", "Archive", "Pipeline"]),
-        tests("APITests", ["Examples", "Measures", "Wire", "API"]),
+        tests("APITests", ["Examples", "Measures", "Runtime", "Wire", "HTTPServer", "Archive", "Pipeline", "API"]),
         tests(
             "EndToEndTests",
             [

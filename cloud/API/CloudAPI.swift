@@ -9,30 +9,30 @@ package import Runtime
 internal import Text
 internal import Wire
 
-/// The cloud's HTTP face: what devices send, what people see.
+/// The cloud's HTTP server: endpoints for devices, the API and the page.
 package final class CloudAPI: Service {
     let archive: Archive
     let reader: Archive  // read-only, for page and API
-    let gate: Archive  // read-only, for tokens: devices do not wait for queries of page and API
+    let gate: Archive  // read-only, for tokens: devices then do not wait for queries of page and API
     let ingest: Ingest
     let space: StoreSpace
     let forecasts: FleetForecasts
     let log: Log
     let tokens = TokenCache()
     let releaseKeys: String
-    let deviceRate = RateLimit(perSecond: 100, burst: 400, detail: "this device asks too often: at most 100 requests a second")
-    /// In milliseconds of the server's time: requests differ in cost by a factor of thousands.
+    let deviceRate = RateLimit(perSecond: 100, burst: 400, detail: "this device sends requests too often: at most 100 a second")
+    /// Limits the server time that a device uses, in milliseconds: the costs of requests differ by a factor of thousands.
     let deviceCost = RateLimit(
-        perSecond: 250, burst: 2_000, detail: "this device's requests cost the server too much: it gets at most a quarter of a processor")
+        perSecond: 250, burst: 2_000, detail: "this device's requests use too much server time: at most a quarter of a processor")
     // Enrolment codes are short, so attempts are limited: per address first, so that one address cannot use up the limit for all.
     let enrolmentRate = RateLimit(perSecond: 1, burst: 20, detail: "too many enrolments at once from this address: try again in a moment")
     let allEnrolmentsRate = RateLimit(perSecond: 100, burst: 1_000, detail: "too many enrolments at once: try again in a moment")
     let renewalRate = RateLimit(perSecond: 1.0 / 60, burst: 20, detail: "this device renews its token too often: try again in a minute")
-    /// At most one request of a device is under way, so that many connections do not bring it ahead of the others.
+    /// At most one request per device is in progress, so that a device with many connections has no advantage over other devices.
     let deviceTurns = FairTurns<Int64>(lanes: 1_024, perKey: 64, limit: 4_096)
     let decodingTurns = FairTurns<Int64>(lanes: 2, perKey: 64, limit: 4_096)
     let decoding = [ComputingThread(label: "decoding-1"), ComputingThread(label: "decoding-2")]
-    /// By the client's address.
+    /// `readingTurns` and `forecastTurns` are keyed by the client's address.
     let readingTurns = FairTurns<String>(lanes: 1, perKey: 256, limit: 1_024)
     let forecastTurns = FairTurns<String>(lanes: 1, perKey: 16, limit: 64)
     let answers = SharedAnswers()
@@ -47,8 +47,8 @@ package final class CloudAPI: Service {
     private let version: String
 
     /// - Parameters:
-    ///   - gate: a connection of its own, only for reading.
-    ///   - connections: open at once.
+    ///   - gate: a separate read-only connection.
+    ///   - connections: the most connections open at once.
     package init(
         archive: Archive, reader: Archive, gate: Archive, ingest: Ingest, space: StoreSpace, address: String, port: UInt16, hosts: HostNames,
         tls: HTTPServer.TLS?,
@@ -99,20 +99,21 @@ package final class CloudAPI: Service {
         case let error as IngestRefusal: return later(429, error.description, error.retryAfter)
         case let error as StoreSpace.Low: return later(503, error.description, .seconds(60))
         case let error as FairTurns<Int64>.Full where error.isOfKey:
-            return later(429, "this device has many requests waiting already: send one after the other", .seconds(2))
-        case is FairTurns<Int64>.Full, is FairTurns<String>.Full: return later(503, "too many requests wait: ask again later", .seconds(5))
-        case is CancellationError: return later(503, "the server is stopping: send this again", .seconds(2))
-        case is Ingest.Overloaded: return later(503, "too many batches wait: send this one again later", .seconds(10))
+            return later(429, "too many requests from this device are waiting: send one request after another", .seconds(2))
+        case is FairTurns<Int64>.Full, is FairTurns<String>.Full: return later(503, "too many requests are waiting: retry later", .seconds(5))
+        case is CancellationError: return later(503, "the server is stopping: send this request again", .seconds(2))
+        case is Ingest.Overloaded: return later(503, "too many batches are waiting: send this batch again later", .seconds(10))
         case let error as DamagedBin:
             log(.error, "damaged row", ["error": "\(error)"])
-            return APIResponse.problem(500, "\(error): vaho-cloud rebuild makes it again from the log")
+            return APIResponse.problem(500, "\(error): vaho-cloud rebuild derives all rows again from the log")
         default:
             log(.error, "request failed", ["error": "\(error)"])
-            return later(503, "the store cannot be used now: try again later", .seconds(30))
+            return later(503, "the store is unavailable: retry later", .seconds(30))
         }
     }
 
-    /// Answers a question of people's: in turn by address, on the reader's thread, and once for all who ask it at the same time.
+    /// Answers a read request of the page or the API. Clients take turns by address, queries run on the reader's thread, and identical requests
+    /// share one answer.
     private func read(_ request: HTTPRequest, _ body: @escaping @Sendable (isolated Archive) throws -> [UInt8]) async throws -> HTTPResponse {
         let reader = reader
         return try await answers.answer(to: request, version: try await reader.dataVersion()) {
@@ -120,7 +121,7 @@ package final class CloudAPI: Service {
         }
     }
 
-    private var router: Router {
+    var router: Router {
         var router = Router(problem: { APIResponse.problem($0, $1) }) { self.problem($0) }
         router.on("POST", "/v1/devices/{id}/batches") { request, parameters in try await self.batch(request, parameters["id"] ?? "") }
         router.on("GET", "/v1/devices/{id}/release") { request, parameters in try await self.release(request, parameters["id"] ?? "") }
@@ -162,7 +163,7 @@ package final class CloudAPI: Service {
     }
 }
 
-/// A request that is not answered with what it asked for.
+/// An error response. `pointer` is a JSON pointer to the fault in the request's body.
 struct Problem: Error, Sendable {
     let status: Int
     let detail: String
