@@ -10,7 +10,7 @@ package enum APIResponse {
     package static func text(_ text: String) -> HTTPResponse { HTTPResponse(type: "text/plain; charset=utf-8", body: Array(text.utf8)) }
 
     /// RFC 9457 problem details.
-    /// - Parameter pointer: to what is wrong in a JSON body (RFC 6901).
+    /// - Parameter pointer: JSON pointer to the error in a JSON body (RFC 6901).
     package static func problem(_ status: Int, _ detail: String, pointer: String? = nil) -> HTTPResponse {
         var json = JSONWriter()
         json.object { json in

@@ -13,13 +13,13 @@ package struct DeviceDocument: Sendable {
     package var backlog: Int64
     package var clock: ClockQuality
     package var release: ReleaseName?
-    package var refusal: String?  // why the last offered release was not taken
+    package var refusal: String?  // why the device refused the last offered release
     package var sensors: [Sensor]  // worst first, then by name
     package var scores: [LiveScore]
-    package var alerts: [ThresholdAlert] = []  // that are on
+    package var alerts: [ThresholdAlert] = []  // the active alerts
     package var thresholds: [HumidityThreshold] = []
     package var isTwoHosts = false  // two hosts send as this device
-    package var faults: [String] = []  // rows of the archive that cannot be read
+    package var faults: [String] = []  // archive rows that cannot be read
 
     package init(
         id: DeviceID, condition: DeviceCondition, lastSeenAt: Instant?, backlog: Int64, clock: ClockQuality, release: ReleaseName?,
@@ -42,14 +42,14 @@ package struct DeviceDocument: Sendable {
         package var place: String
         package var step: Duration
         package var condition: SensorCondition
-        package var last: Observation?  // the last good value, present or not: `condition` tells
+        package var last: Observation?  // the last good value; `condition` says whether it is the present value
         package var rejected: Rejected?  // the newest reading, if its value is impossible for air
         package var pressurePa: Int32?
-        package var flags: ReadingFlags = []  // beside the last
+        package var flags: ReadingFlags = []  // the flags of `last`
         package var mould: MouldIndex?
-        package var surface: Temperature?  // of a wall or pane beside the air
+        package var surface: Temperature?  // of a wall or window pane beside the air
         package var hasForecast = false
-        package var scores: [LiveScore] = []  // of its own forecasts
+        package var scores: [LiveScore] = []  // of this sensor's forecasts
 
         /// An impossible reading: it is shown as rejected and never used.
         package struct Rejected: Sendable {
@@ -71,10 +71,10 @@ package struct DeviceDocument: Sendable {
             self.last = last
         }
 
-        /// The last good value where it is the present one: all that is derived is derived from it.
+        /// The last good value if it is the present value, else `nil`. Derived values use only the present value.
         package var present: Observation? { condition.state.isPresent ? last : nil }
 
-        /// Of the present air where it is cooled to the surface: above 100 % water condenses there.
+        /// The humidity of the present air after cooling to the surface's temperature: above 100 % water condenses on the surface.
         package var humidityAtSurface: RelativeHumidity? {
             guard let surface, let present, let air = present.temperature else { return nil }
             return MoistAir.humidity(at: surface, of: air, at: present.humidity)
@@ -87,7 +87,7 @@ package struct DeviceDocument: Sendable {
         return sensors.reduce(Severity.rank(condition.state)) { min($0, Severity.rank($1.condition.state)) }
     }
 
-    /// - Parameter now: by the device's own clock: a replay's is not the host's.
+    /// - Parameter now: by the device's own clock; a replay's clock differs from the host's.
     package func write(now: Instant, to json: inout JSONWriter) {
         func time(_ instant: Instant?) -> String? { instant.map { RFC3339.format(ms: $0.ms) } }
         json.field("id", id.name)
@@ -150,7 +150,7 @@ extension DeviceDocument.Sensor {
         }
     }
 
-    /// What follows from humidity and temperature together; `null` without a temperature, and where the value is not the present one.
+    /// Writes the values derived from humidity and temperature; `null` without a temperature, or if `last` is not the present value.
     private func writeDerived(to json: inout JSONWriter) {
         let water = present.flatMap { air in air.temperature.flatMap { WaterInAir($0, air.humidity) } }
         json.field("dew_point_c", water?.dewPoint.celsius, places: 2)

@@ -4,7 +4,7 @@ internal import Psychrometrics
 package import Text
 package import Wire
 
-/// The JSON documents of both programs' HTTP APIs, written in one place so that one page reads both: observations, forecasts, holes, scores.
+/// The JSON documents of both programs' HTTP APIs, defined once so that one page can read both: observations, forecasts, holes, scores.
 package enum Documents {
     package static func hole(_ hole: Hole, to json: inout JSONWriter) {
         json.field("sensor", hole.sensor?.name)
@@ -37,7 +37,7 @@ package enum Documents {
     }
 
     /// - Parameters:
-    ///   - horizon: lead times beyond it are left out.
+    ///   - horizon: longer lead times are omitted.
     ///   - reader: context for the outlook.
     package static func forecast(
         sensor: SensorName, _ forecast: QuantileForecast, _ moisture: MoistureAhead, issuedAt: Instant, release: ReleaseName?, horizon: Duration,

@@ -2,15 +2,15 @@ internal import Forecasting
 package import Measures
 internal import Text
 
-/// What an outlook needs besides the forecast: the device's thresholds, the sensor's condition and step, the device's time, and the UTC offset
-/// for times of day.
+/// The context of an outlook besides the forecast: the device's thresholds, the sensor's condition and step, the device's time, and the UTC
+/// offset for times of day.
 package struct OutlookReader: Sendable {
     package var thresholds: [HumidityThreshold]  // of the device
     package var condition: SensorCondition
     package var step: Duration
     package var present: RelativeHumidity?  // the newest value
     package var now: Instant  // by the device's own clock
-    package var offset: Duration  // of the reader's clock to UTC
+    package var offset: Duration  // UTC offset of the reader's clock
 
     package static let offsets: ClosedRange<Int64> = -86_400...86_400  // seconds
 

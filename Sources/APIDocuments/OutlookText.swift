@@ -2,14 +2,14 @@ package import Forecasting
 package import Measures
 internal import Text
 
-/// The sentence that answers "must I act?".
+/// The outlook as text, which tells a user whether to act.
 package enum OutlookText {
     /// - Parameters:
-    ///   - forecast: the newest of the sensor, if there is any.
-    ///   - thresholds: all of the device's.
-    ///   - condition: of the sensor: what cannot be measured is not foretold.
-    ///   - offset: of the reader's clock to UTC.
-    ///   - zone: what follows a time of day, "" where the reader knows it.
+    ///   - forecast: the sensor's newest forecast, if any.
+    ///   - thresholds: all thresholds of the device.
+    ///   - condition: the sensor's condition; a sensor without a present value gets no outlook.
+    ///   - offset: UTC offset of the reader's clock.
+    ///   - zone: text after a time of day; "" if the reader knows the time zone.
     package static func text(
         _ forecast: QuantileForecast?, _ thresholds: [HumidityThreshold], sensor: SensorName, _ condition: SensorCondition, step: Duration,
         present: RelativeHumidity? = nil, now: Instant, offset: Duration, zone: String = ""
@@ -27,7 +27,7 @@ package enum OutlookText {
             sentences.append("\(period.name) \(whole(range.lowerBound.rounded(.down))) to \(whole(range.upperBound.rounded(.up))) %.")
         }
         func clock(_ instant: Instant) -> String { time(instant, offset) + zone }
-        let hours = (outlook.covered.wholeSeconds + 1_800) / 3_600  // leads are up to an hour apart
+        let hours = (outlook.covered.wholeSeconds + 1_800) / 3_600  // lead times are up to an hour apart
         let relevant = outlook.prospects.filter { $0.verdict != .unlikely || $0.isBeyondNow }
         let matter = relevant.filter(\.isBeyondNow) + relevant.filter { !$0.isBeyondNow }
         for prospect in matter.prefix(3) { sentences.append(sentence(prospect, outlook.now, hours, clock)) }
@@ -87,8 +87,8 @@ package enum OutlookText {
         return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
     }
 
-    /// The period that the first sentence covers, in local time. 04:00 to 15:00: "Today", now to 18:00. 15:00 to 24:00: "Tonight", 18:00 (or
-    /// now) to 06:00. 00:00 to 04:00: "Tonight", now to 06:00.
+    /// The period that the first sentence covers, in local time. 04:00 to 15:00: "Today", now to 18:00. 15:00 to 24:00: "Tonight", 18:00 (or now)
+    /// to 06:00. 00:00 to 04:00: "Tonight", now to 06:00.
     static func period(at now: Instant, _ offset: Duration) -> (name: String, from: Instant, until: Instant) {
         let hour: Int64 = 3_600_000
         let local = now.ms + offset.ms

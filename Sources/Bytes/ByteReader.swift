@@ -1,4 +1,4 @@
-/// Reads bytes that come from outside: every length is checked before use.
+/// Reads bytes from outside; every length is checked before use.
 package struct ByteReader {
     private let bytes: ArraySlice<UInt8>
     package private(set) var offset: Int
@@ -12,7 +12,7 @@ package struct ByteReader {
     package var remaining: Int { bytes.endIndex - offset }
 
     package mutating func byte() throws(MalformedBytes) -> UInt8 {
-        guard offset < bytes.endIndex else { throw MalformedBytes(at: offset, "1 byte expected, the end came") }
+        guard offset < bytes.endIndex else { throw MalformedBytes(at: offset, "1 byte expected, 0 left") }
         defer { offset += 1 }
         return bytes[offset]
     }
@@ -58,7 +58,7 @@ package struct ByteReader {
         return Int(value)
     }
 
-    /// A whole number in `range`, zigzag coded.
+    /// A zigzag-coded whole number; an error if the value does not fit the type.
     package mutating func integer<Integer: FixedWidthInteger>(_: Integer.Type = Integer.self) throws(MalformedBytes) -> Integer {
         let start = offset
         let value = try zigzag()
@@ -70,7 +70,7 @@ package struct ByteReader {
         let start = offset
         let bytes = try raw(count(upTo: limit))
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw MalformedBytes(at: start, "text that is not UTF-8")
+            throw MalformedBytes(at: start, "the text is not UTF-8")
         }
         return text
     }
@@ -82,7 +82,7 @@ package struct ByteReader {
     }
 }
 
-/// Bytes that do not follow their format: where, and what was expected.
+/// Bytes that do not follow their format: the offset, and the expected content.
 package struct MalformedBytes: Error, Equatable, CustomStringConvertible {
     package let offset: Int
     package let expected: String

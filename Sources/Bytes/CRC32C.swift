@@ -18,7 +18,7 @@ package enum CRC32C {
         return state ^ 0xFFFF_FFFF
     }
 
-    /// A checksum that grows byte by byte.
+    /// A checksum that is updated byte by byte.
     package struct Running: Sendable {
         private var state: UInt32 = 0xFFFF_FFFF
         private let table = CRC32C.table
@@ -26,7 +26,7 @@ package enum CRC32C {
         package var value: UInt32 { state ^ 0xFFFF_FFFF }
 
         package mutating func add(_ byte: UInt8) { state = (state >> 8) ^ table[Int((state ^ UInt32(byte)) & 0xFF)] }
-        /// Its eight bytes, little-endian.
+        /// Adds the eight bytes of the value, little-endian.
         package mutating func add(_ value: Int64) {
             for place in 0..<8 { add(UInt8(truncatingIfNeeded: value >> (8 * Int64(place)))) }
         }

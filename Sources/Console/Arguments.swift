@@ -1,6 +1,6 @@
 internal import Text
 
-/// The words after a program's name, checked against what a command takes.
+/// A command's arguments, checked against the options and positional arguments that the command accepts.
 package struct Arguments: Sendable {
     package private(set) var positional: [String] = []
     private var values: [String: String] = [:]
@@ -8,7 +8,7 @@ package struct Arguments: Sendable {
 
     package struct Option: Sendable {
         package let name: String  // without the dashes
-        package let value: String?  // what stands for its value in the help; nil: a flag
+        package let value: String?  // placeholder of the value in the help; nil: a flag without a value
         package let help: String
         package init(_ name: String, value: String? = nil, _ help: String) {
             self.name = name
@@ -17,7 +17,7 @@ package struct Arguments: Sendable {
         }
     }
 
-    /// The first positional word of the usage that the user did not give.
+    /// The first positional argument of the usage text that the user did not give.
     private static func missing(_ usage: String, after count: Int) -> String {
         var depth = 0
         let outside = usage.filter { letter in
@@ -31,9 +31,9 @@ package struct Arguments: Sendable {
     }
 
     /// - Parameters:
-    ///   - options: those the command knows; `--name value` and `--name=value` are the same.
-    ///   - positional: how many words it takes besides.
-    ///   - usage: names those words, in capital letters outside brackets.
+    ///   - options: the options of the command; `--name value` and `--name=value` are equivalent.
+    ///   - positional: the allowed number of positional arguments.
+    ///   - usage: names the positional arguments, in capital letters outside brackets.
     package init(_ words: ArraySlice<String>, options: [Option], positional allowed: ClosedRange<Int>, usage: String = "") throws(WrongUse) {
         var rest = words
         while let word = rest.popFirst() {
@@ -85,7 +85,7 @@ package struct Arguments: Sendable {
         return value
     }
 
-    /// `10m`, `24h`, `5d`, `90s`.
+    /// A duration such as `10m`, `24h`, `5d` or `90s`.
     package func duration(_ name: String) throws(WrongUse) -> Duration? {
         guard let text = values[name] else { return nil }
         guard let duration = DurationText.parse(text) else { throw WrongUse("--\(name)=\(text): expected a duration such as 90s, 30m, 24h or 5d") }
@@ -93,13 +93,13 @@ package struct Arguments: Sendable {
     }
 }
 
-/// The person used the program wrongly: exit code 2.
+/// The user gave wrong arguments or settings: exit code 2.
 package struct WrongUse: Error, CustomStringConvertible {
     package let description: String
     package init(_ description: String) { self.description = description }
 }
 
-/// The command could not do its work: exit code 1.
+/// The command failed: exit code 1.
 package struct Failure: Error, CustomStringConvertible {
     package let description: String
     package init(_ description: String) { self.description = description }

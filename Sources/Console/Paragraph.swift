@@ -1,6 +1,6 @@
 internal import Runtime
 
-/// Text for people, wrapped between words.
+/// Wraps text for users between words.
 package enum Paragraph {
     /// Writes text to standard output, wrapped at the terminal's width.
     package static func write(_ text: String, label: String = "", indent: Int = 0) {
@@ -8,8 +8,8 @@ package enum Paragraph {
     }
 
     /// - Parameters:
-    ///   - label: before the first line.
-    ///   - indent: where the text begins in each line.
+    ///   - label: text before the first line.
+    ///   - indent: the column at which the text of each line begins.
     package static func text(_ text: String, label: String = "", indent: Int = 0, width: Int) -> String {
         let lines = wrapped(text, width: max(16, width - indent))
         return lines.enumerated().map { number, line in
@@ -18,7 +18,7 @@ package enum Paragraph {
         }.joined()
     }
 
-    /// Lines of at most `width` characters; a longer word is cut.
+    /// Lines of at most `width` characters; a longer word is split.
     static func wrapped(_ text: String, width: Int) -> [String] {
         guard text.count > width else { return [text] }
         var lines: [String] = []

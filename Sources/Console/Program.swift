@@ -2,12 +2,12 @@ internal import Glibc
 internal import Runtime
 internal import Text
 
-/// A program with commands: finds the one asked for, runs it, turns what it throws into an exit code.
+/// A program with commands: finds the requested command, runs it, and converts errors to an exit code.
 package struct Program: Sendable {
     package struct Command: Sendable {
         let name: String
         let summary: String
-        let usage: String  // what follows the name
+        let usage: String  // the usage text after the command's name
         let options: [Arguments.Option]
         let positional: ClosedRange<Int>
         let run: @Sendable (Arguments) async throws -> Void
@@ -37,7 +37,7 @@ package struct Program: Sendable {
         self.commands = commands
     }
 
-    /// - Returns: 0 good, 1 failed, 2 wrong use.
+    /// - Returns: the exit code: 0 success, 1 failure, 2 wrong arguments.
     package func run(_ words: [String]) async -> Int32 {
         guard let first = words.first else {
             StandardError.write(help)
@@ -51,7 +51,7 @@ package struct Program: Sendable {
             StandardOutput.write("\(name) \(version)\n")
             return 0
         }
-        // A command's name may be two words, `device add`.
+        // A command's name can have two words, such as `device add`.
         let pair = words.prefix(2).joined(separator: " ")
         guard let command = commands.first(where: { $0.name == pair }) ?? commands.first(where: { $0.name == first }) else {
             if let code = group(first, asked: words.dropFirst().first) { return code }
@@ -81,7 +81,7 @@ package struct Program: Sendable {
     }
 
     /// Handles «device» and «device --help», where the subcommand is missing.
-    /// - Returns: the exit code; `nil` if `first` is no group of commands.
+    /// - Returns: the exit code; `nil` if `first` is not a group of commands.
     private func group(_ first: String, asked second: String?) -> Int32? {
         let members = commands.filter { $0.name.hasPrefix(first + " ") }
         guard !members.isEmpty, second == nil || ["--help", "-h", "help"].contains(second) else { return nil }
@@ -102,7 +102,7 @@ package struct Program: Sendable {
         var text = Paragraph.text(summary, width: width) + "\nusage: \(name) COMMAND [OPTION…]\n\n"
         let indent = (commands.map { $0.name.count }.max() ?? 0) + 4
         for command in commands { text += Paragraph.text(command.summary, label: "  \(command.name)", indent: indent, width: width) }
-        return text + "\n\(name) COMMAND --help tells more of one.\n"
+        return text + "\n\(name) COMMAND --help shows the options of a command.\n"
     }
 
     private func help(_ command: Command) -> String {
@@ -114,7 +114,7 @@ package struct Program: Sendable {
         let lines = command.options.map { (head: "  --\($0.name)\($0.value.map { " " + $0 } ?? "")", help: $0.help) }
         let indent = min(28, (lines.map { $0.head.count }.max() ?? 0) + 2)
         for line in lines {
-            let fits = line.head.count < indent  // else its help begins on the next line
+            let fits = line.head.count < indent  // otherwise the help begins on the next line
             text += fits ? "" : line.head + "\n"
             text += Paragraph.text(line.help, label: fits ? line.head : "", indent: indent, width: width)
         }

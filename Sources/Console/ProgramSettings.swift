@@ -1,5 +1,5 @@
-/// Setting names of the edge only and of the cloud only. Each program ignores the other's, because both may share one environment. Settings
-/// that both have are not listed.
+/// The settings of only the edge, and of only the cloud. Each program ignores the other program's settings, because both may share one
+/// environment. Settings of both programs are not listed.
 package enum ProgramSettings: Sendable {
     case edge, cloud
 

@@ -8,7 +8,7 @@ package final class Progress: Sendable {
     package init() {}
 
     /// - Parameters:
-    ///   - text: a few words, without a line's end.
+    ///   - text: a few words without a line break.
     ///   - stage: without a terminal, only the first text of each stage is written.
     package func tell(_ text: String, stage: String) {
         last.withLock { last in
@@ -23,7 +23,7 @@ package final class Progress: Sendable {
         }
     }
 
-    /// Clears the line.
+    /// Clears the progress line.
     package func end() {
         last.withLock { last in
             if last.isOpen { StandardError.write("\r\u{1B}[K") }

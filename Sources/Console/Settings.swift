@@ -2,21 +2,21 @@ internal import Glibc
 internal import Runtime
 internal import Text
 
-/// The `VAHO_…` variables of the environment and of a `KEY=VALUE` file, taken one by one; all problems are kept for one report.
+/// Reads the `VAHO_…` variables of the environment and of a `KEY=VALUE` file, and collects all problems for one report.
 package struct Settings {
     private let values: [String: String]
     private let inFile: Set<String>
     private var known: Set<String> = []
     package private(set) var problems: [String] = []
 
-    /// - Parameter environment: wins over `file`.
+    /// - Parameter environment: overrides `file`.
     package init(environment: [String: String], file: [String: String] = [:]) {
         inFile = Set(file.keys)
         values = file.merging(environment.filter { $0.key.hasPrefix("VAHO_") }) { _, environment in environment }
     }
 
-    /// Lines `KEY=VALUE`; blank ones and those beginning with `#` are skipped. A key that comes twice is an error: one of the two would
-    /// be passed over in silence.
+    /// Parses lines `KEY=VALUE`; skips blank lines and lines that begin with `#`. A duplicate key is an error: otherwise one of the two values
+    /// would be ignored without notice.
     package static func parse(file bytes: [UInt8], path: String) throws(WrongUse) -> [String: String] {
         var values: [String: String] = [:]
         var problems: [String] = []
@@ -25,7 +25,7 @@ package struct Settings {
             guard !trimmed.isEmpty, trimmed.utf8.first != 35 else { continue }
             let parts = trimmed.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map { $0.trimmingBlanks() }
             guard parts.count == 2, parts[0].hasPrefix("VAHO_") else {
-                problems.append("\(path):\(index + 1): expected VAHO_NAME=value, «\(PrintableText.line(trimmed, limit: 80))» stands there")
+                problems.append("\(path):\(index + 1): expected VAHO_NAME=value, found «\(PrintableText.line(trimmed, limit: 80))»")
                 continue
             }
             var value = parts[1]
@@ -63,7 +63,7 @@ package struct Settings {
         return value
     }
 
-    /// `ADDRESS:PORT`, an IPv6 address in brackets.
+    /// A setting `ADDRESS:PORT`, with an IPv6 address in brackets.
     package mutating func endpoint(_ key: String, default fallback: Endpoint) -> Endpoint {
         guard let text = optional(key) else { return fallback }
         guard let endpoint = Endpoint(text) else {
@@ -73,7 +73,7 @@ package struct Settings {
         return endpoint
     }
 
-    /// The names by which a server may be called, beside loopback names and numeric addresses: see `HostNames`.
+    /// The host names under which a server is reachable, in addition to loopback names and numeric addresses: see `HostNames`.
     package mutating func hostNames(_ key: String) -> [String] {
         let names = (optional(key) ?? "").split(separator: ",").map { $0.trimmingBlanks() }.filter { !$0.isEmpty }
         for name in names where name.utf8.contains(where: { $0 <= 32 || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "/") || $0 >= 127 }) {
@@ -82,7 +82,7 @@ package struct Settings {
         return names
     }
 
-    /// Those that begin with `prefix`, without it.
+    /// The settings whose names begin with `prefix`, without the prefix.
     package mutating func group(_ prefix: String) -> [(name: String, value: String)] {
         let keys = values.keys.filter { $0.hasPrefix(prefix) && $0.utf8.count > prefix.utf8.count }.sorted()
         known.formUnion(keys)
@@ -91,8 +91,8 @@ package struct Settings {
 
     package mutating func problem(_ text: String) { problems.append(text) }
 
-    /// Ends the reading: what was not asked for is reported with the nearest right name.
-    /// - Parameter other: the program whose variables are ignored in the environment; in this program's own file they are a mistake.
+    /// Reports unknown settings, with the most similar known name, and throws if there are problems. Call after reading all settings.
+    /// - Parameter other: the program whose variables are ignored in the environment; in this program's own file they are an error.
     package mutating func finish(ignoring other: ProgramSettings? = nil) throws(WrongUse) {
         for key in values.keys.sorted() where !known.contains(key) && (inFile.contains(key) || other?.contains(key) != true) {
             let nearest = NearestWord.of(key, in: known.sorted()).map { ": did you mean \($0)?" } ?? ""
@@ -130,7 +130,7 @@ package struct Endpoint: Sendable, Equatable, CustomStringConvertible {
 }
 
 package enum ProcessEnvironment {
-    /// The variables of this process; the later of two of one name counts.
+    /// The environment variables of this process; if a name occurs twice, the later value applies.
     package static var all: [String: String] {
         var variables: [String: String] = [:]
         var entry = unsafe environ

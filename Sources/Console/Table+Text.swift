@@ -1,11 +1,11 @@
 internal import Text
 
-/// Tables for a terminal. Lines that would be too long lose their detail columns, then wrap their widest text, and as a last resort each
-/// row becomes lines of its own.
+/// Formats a table for a terminal. If the lines are too long, detail columns are omitted, then the widest text is wrapped, and as a last resort
+/// each cell gets its own line.
 extension Table {
-    private static let leastText = 16  // columns that a wrapped text needs at least
+    private static let leastText = 16  // the smallest width of a wrapped text, in characters
 
-    /// - Parameter width: of the terminal, in characters; a cell's width is its count of characters.
+    /// - Parameter width: the terminal's width in characters; a cell's width is its number of characters.
     package func text(width limit: Int) -> String {
         let shown = rows.map { row in zip(columns, row).map { PrintableText.line($0.shown($1), limit: 1_000) } }
         var visible = Array(columns.indices)
@@ -25,7 +25,7 @@ extension Table {
             + (note.isEmpty ? "" : Paragraph.text("(no room for \(note): --format csv or json shows them)", width: limit))
     }
 
-    /// The lines of a row: one, or several where a text is wrapped.
+    /// The lines of a row: several if a text is wrapped.
     private func lines(_ cells: [String], _ visible: [Int], _ widths: [Int]) -> String {
         let parts = visible.map { Paragraph.wrapped(cells[$0], width: widths[$0]) }
         let height = parts.map(\.count).max() ?? 1
@@ -41,7 +41,7 @@ extension Table {
         }.joined()
     }
 
-    /// A line for each cell that is not empty, a blank line between rows.
+    /// One line for each non-empty cell, with a blank line between rows.
     private func blocks(_ shown: [[String]], _ limit: Int) -> String {
         let indent = (columns.map(\.heading.count).max() ?? 0) + 2
         return shown.map { row in

@@ -1,24 +1,24 @@
 internal import Runtime
 internal import Text
 
-/// How a command prints what it found.
+/// The output format of a command.
 package enum OutputFormat: String, CaseIterable, Sendable {
     case table, json, csv
 
     package static let option = Arguments.Option("format", value: "FORMAT", "table (default), json or csv")
 }
 
-/// A table for people, fitted to the terminal's width, or all columns as CSV or JSON.
+/// A table for users, fitted to the terminal's width, or all columns as CSV or JSON.
 package struct Table {
     package struct Column {
         let title: String
-        let heading: String  // in a table for people
+        let heading: String  // the column's title in a table for users
         let isNumber: Bool
         let isDetail: Bool
         let shown: @Sendable (String) -> String
 
         /// - Parameters:
-        ///   - isDetail: whether a table leaves the column out where its lines would be too long.
+        ///   - isDetail: whether a table omits the column if its lines would be too long.
         ///   - shown: formats a cell for the table; CSV and JSON keep the raw cell.
         package static func text(
             _ title: String, heading: String? = nil, isDetail: Bool = false, shown: @escaping @Sendable (String) -> String = { $0 }
@@ -45,7 +45,7 @@ package struct Table {
 
     package var isEmpty: Bool { rows.isEmpty }
 
-    /// - Parameter cells: may hold text from outside; on a terminal it stays within its line.
+    /// - Parameter cells: may contain text from outside; control characters are escaped in terminal output.
     package mutating func row(_ cells: [String]) { rows.append(cells) }
 
     package func write(_ format: OutputFormat) {
@@ -84,7 +84,7 @@ package struct Table {
 package enum Sparkline {
     private static let bars = Array("▁▂▃▄▅▆▇█")
 
-    /// One bar a value, between the least and the greatest of them; a gap where there is none.
+    /// One bar per value or mean of several values, scaled between the smallest and the largest; a space where there is no value.
     package static func text(_ values: [Double?], width: Int) -> String {
         let step = max(1, (values.count + width - 1) / width)
         let means = stride(from: 0, to: values.count, by: step).map { start -> Double? in

@@ -1,19 +1,19 @@
 internal import CZlib
 
-/// zlib (RFC 1950) and gzip (RFC 1952), whole bodies at once.
+/// Compression and decompression of whole bodies: zlib (RFC 1950) and gzip (RFC 1952).
 package enum Deflate {
-    /// What came is not what `Content-Encoding` promised, or longer than allowed.
+    /// The data is malformed, or longer than allowed after decompression.
     package enum Fault: Error, Equatable {
         case malformed
         case tooLong
     }
 
     package enum Frame: Sendable {
-        case zlib  // HTTP's `deflate`; as short as it gets
-        case gzip  // quickly made
+        case zlib  // HTTP's `deflate`; strongest compression
+        case gzip  // fast compression
     }
 
-    /// - Returns: the bytes in that frame; `nil` where that is not shorter.
+    /// - Returns: the compressed bytes; `nil` if they are not shorter.
     package static func compressed(_ bytes: [UInt8], as frame: Frame = .zlib) -> [UInt8]? {
         var stream = unsafe z_stream()
         guard !bytes.isEmpty else { return nil }
@@ -31,13 +31,13 @@ package enum Deflate {
                 return unsafe deflate(&stream, Z_FINISH)
             }
         }
-        guard code == Z_STREAM_END else { return nil }  // the room for what is not shorter ran out
+        guard code == Z_STREAM_END else { return nil }  // the output buffer was full: the result is not shorter
         unsafe result.removeLast(Int(stream.avail_out))
         return result.count < bytes.count ? result : nil
     }
 
-    /// - Parameter bytes: in zlib's or gzip's frame, with nothing behind it.
-    /// - Parameter limit: of the result, in bytes; no more than that is ever in memory, whatever the frame says of itself.
+    /// - Parameter bytes: zlib or gzip data, without bytes after the end.
+    /// - Parameter limit: the largest allowed result, in bytes. Memory use never exceeds this by much, whatever size the data claims.
     package static func expanded(_ bytes: [UInt8], limit: Int) throws(Fault) -> [UInt8] {
         var stream = unsafe z_stream()
         guard unsafe czlib_inflate_init(&stream) == Z_OK else { throw .malformed }
@@ -48,7 +48,7 @@ package enum Deflate {
         while code == Z_OK {
             let filled = result.count
             guard filled <= limit else { throw .tooLong }
-            // A batch rarely shrinks below a third: mostly one step is enough.
+            // A batch rarely shrinks below a third: usually one step is enough.
             let room = min(limit + 1 - filled, max(4_096, filled, 3 * bytes.count))
             result.append(contentsOf: repeatElement(0, count: room))
             code = unsafe bytes.withUnsafeBufferPointer { input in
@@ -62,7 +62,7 @@ package enum Deflate {
             }
             taken = unsafe bytes.count - Int(stream.avail_in)
             unsafe result.removeLast(Int(stream.avail_out))
-            // There was room, and yet the end has not come: the input is cut off.
+            // The output has free space, but the end is missing: the input is truncated.
             if code == Z_OK, result.count < filled + room { throw .malformed }
         }
         guard code == Z_STREAM_END, taken == bytes.count else { throw .malformed }

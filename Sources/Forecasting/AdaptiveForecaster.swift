@@ -1,20 +1,20 @@
 package import Measures
 package import Observing
 
-/// One sensor's forecaster: its history, the release's network, and what the device has learnt of its own air.
+/// One sensor's forecaster: its history, the release's network, and the state learnt on the device.
 ///
-/// For each knot of lead time: the network's departure from now, a residual ridge on top, a gate that may say "no change",
-/// and tracked intervals. Between knots what is added to the damped anomaly is interpolated. Without a network the damped
-/// anomaly stands in its place. A value: the same observations in the same order make the same state, to the last bit.
+/// The forecast at each knot of lead time is the network's departure from now, plus the correction of a residual ridge, then passed through a
+/// gate that can reduce it to "no change", with tracked intervals. Between knots, the difference from the damped anomaly is interpolated. Without
+/// a network the damped anomaly takes its place. A value type: the same observations in the same order produce the same state, bit for bit.
 package struct AdaptiveForecaster: Sendable {
-    /// How much of the past is replayed to make it anew: what is older has faded to less than a fifth.
+    /// How much history is replayed to rebuild the state: the weight of older observations has faded to less than a fifth.
     package static let memory: Duration = .seconds(120 * 86_400)
 
-    /// What the newest origin gives at a knot.
+    /// The forecast from the newest origin at one knot.
     private struct KnotForecast {
-        var departure: Float = 0  // the median's, in deviations
-        var beyondUsual: Float = 0  // its part that the damped anomaly does not have
-        var distances = SIMD8<Float>()  // of the levels from the median
+        var departure: Float = 0  // the median's departure from now, in deviations
+        var beyondUsual: Float = 0  // the departure minus the damped anomaly's departure
+        var distances = SIMD8<Float>()  // the distances of the levels from the median
         var skill = Float.nan
     }
 
@@ -51,8 +51,8 @@ package struct AdaptiveForecaster: Sendable {
         stepMs = grid.step.ms
     }
 
-    /// Takes the next observation in: settles what was forecast for it, learns from it, and prepares the next forecast.
-    /// - Returns: whether it was taken.
+    /// Adds the next observation: settles the forecasts for it, learns from their errors, and prepares the next forecast.
+    /// - Returns: whether the observation was added; false if it is not newer than the last one.
     @discardableResult
     package mutating func observe(_ observation: Observation) -> Bool {
         guard history.append(observation) else { return false }
@@ -63,7 +63,7 @@ package struct AdaptiveForecaster: Sendable {
         if let network { network.run(inputs, &pass) }
         ridgeInputs.remember(inputs.shared, bin: bin)
         for knot in leads.indices where inputs.isServed[knot] { prepare(knot, bin) }
-        // Daily, a knot an hour: the work is spread over the day.
+        // Each knot is solved once a day, each in another hour: this spreads the work over the day.
         let hour = bin / history.binsPerHour
         for knot in leads.indices where inputs.isServed[knot] { leads[knot].solve(day: (hour + knot) / 24) }
         return true
@@ -88,8 +88,8 @@ package struct AdaptiveForecaster: Sendable {
         issued.own = SIMD8(
             lead[NetworkInputs.latest], lead[NetworkInputs.month], lead[NetworkInputs.mean], lead[NetworkInputs.meanTemperature],
             lead[NetworkInputs.latestTemperature], memory.0, memory.1, memory.2)
-        // A day of history, or less after an outage, hides how the air moves: what is made of it leans to persistence, and is no
-        // surer than usual.
+        // With less than a day of history, or after an outage, the air's usual movement is unknown: the departure is reduced towards persistence,
+        // and the intervals are not narrower than usual.
         let length = Float(history.humidity.week.count) / Float(history.binsPerDay)
         issued.network = AdaptiveForecaster.bounded(network?.median(knot, inputs, pass) ?? usual(knot)) * min(1, length)
         ridgeInputs.fill(issued)
@@ -113,7 +113,7 @@ package struct AdaptiveForecaster: Sendable {
         if bin >= 0, bin % leads[knot].stride == 0 { leads[knot].issue(issued) }
     }
 
-    /// A release is signed, not proved: whatever its weights, a departure is a number, and none is larger than air can make.
+    /// A signature does not prove that a release's weights are sensible: this limits any departure to a finite number that air can reach.
     private static func bounded(_ departure: Float) -> Float { departure == departure ? max(-20, min(20, departure)) : 0 }
 
     /// The damped anomaly's departure at a knot, in deviations.
@@ -122,16 +122,16 @@ package struct AdaptiveForecaster: Sendable {
     }
     private static let sameHourNow = NetworkInputs.sharedNames.firstIndex(of: "humidity.same_hour_now") ?? 0
 
-    /// How far the tracked intervals are from what the network says, by knot and level: [knots × levels]; 1 where not served.
+    /// The tracked interval factors by knot and level: [knots × levels]; 1 for knots that are not served.
     package var spreads: [Float] { leads.flatMap { lead in (0..<Network.Shape.levels).map { lead.intervals.factors[$0] } } }
 
-    /// What it holds of its own, beside the network that all sensors share.
+    /// The size of the state in bytes, without the network, which all sensors share.
     package var stateBytes: Int {
         history.humidity.stateBytes + history.temperature.stateBytes + leads.reduce(0) { $0 + $1.stateBytes }
             + ridgeInputs.stateBytes
     }
 
-    /// From the newest observation. `nil` when nothing has been observed.
+    /// The forecast from the newest observation. `nil` if nothing has been observed.
     package func forecast() -> QuantileForecast? {
         guard isCurrent, let origin = history.origin else { return nil }
         let usualNow = inputs.shared[AdaptiveForecaster.sameHourNow]
@@ -148,14 +148,14 @@ package struct AdaptiveForecaster: Sendable {
             let (low, high, share) = (newest[plan.low], newest[plan.high], plan.share)
             let usual = history.humidity.climatology(lead: plan.bins) / 1_000
             var median = low.departure
-            // No change on both sides is none between.
+            // If both neighbouring knots forecast no change, so does this lead time.
             if plan.low != plan.high, low.departure != 0 || high.departure != 0 {
                 let then = max(-5, min(5, (usual - inputs.now) / inputs.deviation))
                 median = plan.humidity.departure(then: then, now: usualNow) + low.beyondUsual + share * (high.beyondUsual - low.beyondUsual)
             }
             let distances = low.distances + share * (high.distances - low.distances)
             let values = inputs.now + inputs.deviation * (median + distances)
-            var least: Float = 0  // what air can have, and never crossing
+            var least: Float = 0  // limits the values to 0 to 100 %, in increasing order
             for level in 0..<Network.Shape.levels {
                 least = values[level] > least ? (values[level] < 100 ? values[level] : 100) : least
                 quantiles[place * Network.Shape.levels + level] = Double(least)
@@ -171,7 +171,7 @@ package struct AdaptiveForecaster: Sendable {
             method: network == nil ? .dampedAnomaly : .network)
     }
 
-    /// The median temperature in °C: the damped anomaly's, which leans to now while less than four days are known.
+    /// The median temperature in °C, from the damped anomaly. With less than four days of history it is closer to the present temperature.
     private func warmth(_ plan: LeadPlan, usualNow: Float) -> Double {
         let now = Float(history.temperature[0])
         let trust = min(1, Float(history.temperature.week.count) / Float(4 * history.binsPerDay))

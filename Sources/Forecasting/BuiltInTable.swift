@@ -1,4 +1,4 @@
-/// The damped anomaly's weights, measured once (see `DampedAnomaly`).
+/// The damped anomaly's weights, measured once; `DampedAnomaly` describes how.
 enum BuiltInTable {
     struct Knot {
         let hours: Double
@@ -7,7 +7,8 @@ enum BuiltInTable {
         let quantiles: [Double]
     }
 
-    // hours; course and anomaly of humidity, of temperature; quantiles of the error in deviations at .05 .1 .25 .5 .75 .9 .95
+    // Columns: hours; course and anomaly of humidity; course and anomaly of temperature; quantiles of the error in deviations at the levels .05
+    // .1 .25 .5 .75 .9 .95.
     static let knots: [Knot] = [
         knot(0.1667, (0.060, 0.998), (0.045, 1.002), [-0.15, -0.09, -0.04, 0.00, 0.02, 0.07, 0.12]),
         knot(0.5, (0.190, 0.968), (0.254, 1.020), [-0.39, -0.24, -0.10, -0.01, 0.08, 0.18, 0.31]),

@@ -1,7 +1,7 @@
 internal import Measures
 internal import Observing
 
-/// Candidate against champion on the same origins: the last part of every series, which neither table was filled from.
+/// Compares a candidate with the champion on the same origins: the last part of every series, from which neither has learnt.
 package struct Comparison: Sendable {
     package let leadTimes: [Duration]
     package private(set) var candidate: [Score]
@@ -13,19 +13,19 @@ package struct Comparison: Sendable {
         champion = candidate
     }
 
-    /// The last 15 % of a series: what neither has learnt from.
+    /// The bins of the last 15 % of a series' observations: neither network has learnt from these.
     package static func bins(of series: GriddedSeries) -> Range<Int> { learntBins(of: series).upperBound..<series.bins }
-    /// What a candidate may learn from. The share is one of the observations, not of the time they span.
+    /// The bins that a candidate may learn from: the first 85 % of the observations, not of the time span.
     package static func learntBins(of series: GriddedSeries) -> Range<Int> {
         let first = series.observations[min(series.observations.count - 1, series.observations.count * 85 / 100)]
         return 0..<series.bin(of: first.validAt)
     }
 
-    /// Both with what a device would have learnt on the way.
-    /// - Parameter champion: `nil` for the damped anomaly of devices without a release.
+    /// Adds the scores of one series. Both forecasters adapt to the series as on a device.
+    /// - Parameter champion: `nil`: the damped anomaly, which devices without a release use.
     package mutating func add(_ series: GriddedSeries, candidate: Network, champion: Network?) {
         let bins = Comparison.bins(of: series)
-        let stride = max(1, Int(3_600_000 / series.grid.step.ms))  // an origin an hour
+        let stride = max(1, Int(3_600_000 / series.grid.step.ms))  // one origin per hour
         let reach = Int(ForecastShape.horizon.ms / series.grid.step.ms)
         var new = AdaptiveForecaster(grid: series.grid, network: candidate)
         var old = AdaptiveForecaster(grid: series.grid, network: champion)
@@ -48,13 +48,13 @@ package struct Comparison: Sendable {
 
     package enum Verdict: String, Sendable { case pass, fail, inconclusive }
 
-    /// Mean over the lead times of log pinball loss, candidate against champion: below −0.5 % passes, above fails at +0.5 %.
+    /// From the geometric mean over the lead times of pinball loss, candidate / champion: pass below 0.995, fail above 1.005, else inconclusive.
     package var verdict: Verdict {
         guard let ratio else { return .inconclusive }
         return ratio < 0.995 ? .pass : ratio > 1.005 ? .fail : .inconclusive
     }
 
-    /// The geometric mean over the lead times of the pinball loss, candidate over champion; `nil` without targets.
+    /// The geometric mean over the lead times of pinball loss, candidate / champion; `nil` without targets.
     package var ratio: Double? {
         var product = 1.0
         var count = 0
@@ -64,7 +64,7 @@ package struct Comparison: Sendable {
             count += 1
         }
         guard count > 0 else { return nil }
-        // The n-th root by Newton's method, from 1: a ratio near 1 is there in a few steps.
+        // The n-th root by Newton's method, starting from 1: for a ratio near 1 a few steps are enough.
         var root = 1.0
         for _ in 0..<60 {
             var power = 1.0

@@ -1,14 +1,14 @@
 internal import Measures
 
-/// The forecaster of a device without a release: now, part of the usual day's course, and what is left of today's anomaly.
+/// The forecaster of a device without a release: the present value, plus part of the usual daily course, minus part of the present anomaly.
 ///
-/// Forecast = now + course · (climatology(target) − climatology(origin)) − (1 − anomaly) · (now − climatology(origin)),
-/// where climatology is the mean of the last 7 days at that time of day. With course 0 and anomaly 1 it is persistence,
-/// with 1 and 0 climatology. With less than four days of history it leans to persistence. Intervals are fixed quantiles of
-/// the error over the 7-day standard deviation.
+/// Forecast = now + course · (climatology(target) − climatology(origin)) − (1 − anomaly) · (now − climatology(origin)), where climatology is the
+/// mean of the last 7 days at that time of day. Course 0 and anomaly 1 give persistence; course 1 and anomaly 0 give climatology. With less than
+/// four days of history the forecast is closer to persistence. The intervals are fixed quantiles of the error divided by the 7-day standard
+/// deviation.
 ///
-/// Both weights and the quantiles were measured on the first 70 % of 17 open series (7 outdoor, 8 indoor, 2 attics), by
-/// least squares over the scaled differences, each series with the same weight.
+/// The weights and the quantiles were measured on the first 70 % of 17 open series (7 outdoor, 8 indoor, 2 attics), by least squares on the
+/// scaled differences, with equal weight for each series.
 package enum DampedAnomaly {
     package struct Damping: Sendable {
         package let course: Double
@@ -18,7 +18,7 @@ package enum DampedAnomaly {
             Damping(course: course + (other.course - course) * share, anomaly: anomaly + (other.anomaly - anomaly) * share)
         }
 
-        /// The departure from now, where the usual values then and now are departures from now, too.
+        /// The departure from now. `then` and `now` are climatology at the target and at the origin, each minus the present value.
         func departure(then: Float, now: Float) -> Float { Float(course) * (then - now) + (1 - Float(anomaly)) * now }
     }
 
@@ -28,7 +28,7 @@ package enum DampedAnomaly {
         package let quantiles: [Double]
     }
 
-    /// Straight lines between the knots of the table.
+    /// The weights at a lead time, interpolated linearly between the knots of the table.
     package static func weights(for leadTime: Duration) -> Weights {
         let (low, high, share) = place(of: leadTime)
         return Weights(
@@ -36,7 +36,7 @@ package enum DampedAnomaly {
             quantiles: zip(low.quantiles, high.quantiles).map { $0 + ($1 - $0) * share })
     }
 
-    /// Of humidity alone, without the quantiles.
+    /// The weights of humidity only, without the quantiles.
     package static func damping(for leadTime: Duration) -> Damping {
         let (low, high, share) = place(of: leadTime)
         return low.humidity.mixed(with: high.humidity, share)

@@ -29,7 +29,7 @@ package struct Exceedance: Sendable, Hashable {
             }
     }
 
-    /// The probability of a value below `percent`; `isStrict`: and not at it. Where quantiles coincide, the lower claim is taken.
+    /// The probability of a value below `percent` (`isStrict`) or at most `percent`. If quantiles coincide, the lower probability applies.
     private static func distribution(_ percent: Double, _ values: [Double], _ levels: [Double], isStrict: Bool) -> (probability: Double, bound: Bound)
     {
         let last = values.count - 1

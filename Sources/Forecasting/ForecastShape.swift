@@ -1,9 +1,10 @@
 internal import Measures
 package import Observing
 
-/// The lead times and levels every forecast has.
+/// The lead times and levels of every forecast.
 package enum ForecastShape {
-    /// 10–60 min by 10, 1.5–6 h by 0.5, 7–24 h by 1, 27–48 h by 3, 54–120 h by 6; for hourly sensors those that are whole hours.
+    /// 10–60 min in steps of 10, 1.5–6 h in steps of 0.5, 7–24 h in steps of 1, 27–48 h in steps of 3, 54–120 h in steps of 6. For hourly
+    /// sensors, only whole hours.
     package static func leadTimes(on grid: TimeGrid) -> [Duration] {
         let minutes =
             Array(stride(from: 10, through: 60, by: 10)) + Array(stride(from: 90, through: 360, by: 30))
@@ -12,15 +13,15 @@ package enum ForecastShape {
         return minutes.map { .seconds($0 * 60) }.filter { isServed($0, on: grid) }
     }
 
-    /// 90, 150, … minutes fall between the bins of an hourly sensor.
+    /// Whether the lead time is a whole number of bins: 90, 150, … minutes are not on an hourly grid.
     package static func isServed(_ leadTime: Duration, on grid: TimeGrid) -> Bool { leadTime.ms % grid.step.ms == 0 }
 
     package static let levels: [Double] = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95]
     package static let medianLevel = 3
-    package static let lowLevel = 1  // of the 80 % interval
+    package static let lowLevel = 1  // lower end of the 80 % interval
     package static let highLevel = 5
 
-    /// The lead times that are scored live and kept for longer than 6 days.
+    /// The lead times whose forecasts are scored live and stored for more than 6 days.
     package static let scored: [Duration] = [1, 3, 6, 12, 24, 48, 120].map { .seconds($0 * 3_600) }
     package static let horizon: Duration = .seconds(120 * 3_600)
 }

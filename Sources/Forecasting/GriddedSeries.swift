@@ -1,28 +1,28 @@
 package import Measures
 package import Observing
 
-/// A whole series on its grid, for training: bin by bin, `nan` where nothing was observed.
+/// A whole series on its grid, for training: one value per bin, `nan` where nothing was observed.
 ///
-/// Its memory follows its observations and not the time they span: one reading of 1976 beside those of today costs nothing.
+/// Memory grows with the observations, not with the time span: one reading of 1976 beside present readings costs almost nothing.
 package struct GriddedSeries: Sendable {
     package let name: String
     package let grid: TimeGrid
     package let observations: [Observation]  // strictly increasing
     package let start: Instant
     package let bins: Int  // from the first observation to the last
-    private let pieces: [Piece]  // in order
+    private let pieces: [Piece]  // by time
 
-    /// Consecutive bins without a long gap.
+    /// Consecutive bins without a gap longer than `longestGap`.
     private struct Piece: Sendable {
         let first: Int
         var humidity: [Float]
     }
 
-    /// A longer gap begins a new piece: empty bins are at most so many times the observations.
+    /// A gap of more bins than this begins a new piece. This limits the empty bins to `longestGap` times the observations.
     private static let longestGap = 16
 
-    /// - Parameter observations: in any order; of two for one bin the first counts.
-    /// - Returns: `nil` for none.
+    /// - Parameter observations: in any order; of several for one bin the first applies.
+    /// - Returns: `nil` if there are no observations.
     package init?(name: String, grid: TimeGrid, observations: [Observation]) {
         var ordered: [Observation] = []
         ordered.reserveCapacity(observations.count)
@@ -51,9 +51,9 @@ package struct GriddedSeries: Sendable {
 
     package func bin(of instant: Instant) -> Int { Int((instant - start).ms / grid.step.ms) }
 
-    /// In %, `nan` where nothing was observed or beyond the ends.
+    /// In %; `nan` where nothing was observed and outside the series.
     package func humidity(bin: Int) -> Double {
-        // Most series are one piece.
+        // Most series have one piece and need no search.
         var place = 0
         if pieces.count > 1 {
             var (low, high) = (0, pieces.count)
@@ -67,7 +67,7 @@ package struct GriddedSeries: Sendable {
         return pieces[place].humidity.indices.contains(index) ? Double(pieces[place].humidity[index]) : .nan
     }
 
-    /// The last one observed at a bin or before it, else the first there is: in %.
+    /// The last humidity observed at or before a bin, or the first observed if there is none; in %.
     package func lastHumidity(notAfter bin: Int) -> Double {
         var (low, high) = (0, observations.count)
         while low < high {

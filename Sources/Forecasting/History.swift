@@ -1,14 +1,14 @@
 package import Measures
 package import Observing
 
-/// The last month of one sensor on its grid: all that a forecast is made from.
+/// The last month of one sensor on its grid: the only input of a forecast.
 ///
-/// A ring of fixed size; one more observation costs constant time. Not a number (`nan`) stands where nothing was observed.
+/// A ring buffer of fixed size; adding an observation takes constant time. `nan` stands where nothing was observed.
 package struct History: Sendable {
     package static let days = RecentValues.days
 
     package let grid: TimeGrid
-    package private(set) var origin: Instant?  // of the newest observation
+    package private(set) var origin: Instant?  // the time of the newest observation
     package private(set) var humidity: RecentValues  // thousandths of a percent
     package private(set) var temperature: RecentValues  // thousandths of a degree Celsius
     package let binsPerHour: Int
@@ -27,16 +27,16 @@ package struct History: Sendable {
     package var length: Int { humidity.length }
     package var binsPerDay: Int { 24 * binsPerHour }
 
-    /// Takes the next observation. One that is not newer than the last is left out.
+    /// Adds the next observation. An observation that is not newer than the last one is discarded.
     ///
-    /// On a grid finer than an hour an empty bin holds the last value for at most 60 minutes; a longer gap stays empty.
-    /// - Returns: whether it was taken.
+    /// On a grid finer than an hour, empty bins repeat the last value for at most 60 minutes; the rest of a longer gap stays empty.
+    /// - Returns: whether the observation was added.
     @discardableResult
     package mutating func append(_ observation: Observation) -> Bool {
         if let origin {
             let gap = Int((observation.validAt - origin).ms / stepMs)
             guard gap > 0 else { return false }
-            if gap >= capacity {  // nothing of before counts any more
+            if gap >= capacity {  // all earlier values are too old
                 self = History(grid: grid)
             } else {
                 let held = (humidity[0], temperature[0])
@@ -67,7 +67,7 @@ package struct History: Sendable {
         return Int32((min(high, max(low, value)) * 1_000).rounded())
     }
 
-    /// - Parameter lag: bins before the newest, 0 to `capacity` − 1; `nan` beyond and where nothing was observed.
+    /// - Parameter lag: bins before the newest bin, 0 to `capacity` − 1; outside this range, and where nothing was observed, the result is `nan`.
     package func humidity(lag: Int) -> Double { History.unit(humidity[lag]) }
     package func temperature(lag: Int) -> Double { History.unit(temperature[lag]) }
 

@@ -1,15 +1,16 @@
 internal import Measures
 internal import Observing
 
-/// What is the same for a lead time in every forecast of a sensor: the knots it lies between, and the damped anomaly's weights.
+/// The constants of one lead time in all forecasts of a sensor: its neighbouring knots and the damped anomaly's weights.
 struct LeadPlan: Sendable {
     let bins: Int
-    let low: Int, high: Int  // knots at or before and at or after it; the same on a knot, and before the first
-    let share: Float  // of the way from low to high
+    /// The nearest knots at or before, and at or after, the lead time. Both are equal on a knot and before the first knot.
+    let low: Int, high: Int
+    let share: Float  // position between `low` (0) and `high` (1)
     let humidity: DampedAnomaly.Damping
     let temperature: DampedAnomaly.Damping
 
-    /// - Parameter served: the knots that the grid has, in order.
+    /// - Parameter served: indices of the knots that the grid serves, in increasing order.
     static func all(on grid: TimeGrid, served: [Int]) -> [LeadPlan] {
         ForecastShape.leadTimes(on: grid).map { leadTime in
             let above = served.firstIndex { NetworkInputs.knots[$0] >= leadTime } ?? served.count - 1

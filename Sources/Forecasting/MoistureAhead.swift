@@ -1,15 +1,16 @@
 package import Measures
 package import Psychrometrics
 
-/// What a forecast's medians say of the water in the air, lead time by lead time: that of the median air, not the median of what may come.
+/// The moisture of the air at each lead time, computed from the medians of a forecast. The values describe the median air; they are not medians
+/// of moisture.
 package struct MoistureAhead: Sendable {
     package let water: [WaterInAir?]  // [leadTimes.count]; nil without a temperature
-    package let surfaceHumidity: [RelativeHumidity?]?  // [leadTimes.count]; nil where no surface is known
-    package let mould: [MouldIndex]?  // [leadTimes.count]; nil without a temperature, or an index to begin with
+    package let surfaceHumidity: [RelativeHumidity?]?  // nil if no surface is known
+    package let mould: [MouldIndex]?  // nil without a temperature or without an initial index
 
     /// - Parameters:
-    ///   - surface: how cold a wall or pane beside the air will be at an instant.
-    ///   - mould: at the forecast's origin.
+    ///   - surface: the temperature of a wall or window pane beside the air at an instant.
+    ///   - mould: the index at the forecast's origin.
     package init(_ forecast: QuantileForecast, mould: MouldIndex? = nil, surface: ((Instant) -> Temperature?)? = nil) {
         let air = forecast.leadTimes.indices.map { lead in
             forecast.temperature.map { (Temperature(celsius: $0[lead]), RelativeHumidity(percent: forecast.median(lead: lead))) }

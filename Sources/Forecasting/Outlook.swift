@@ -15,12 +15,13 @@ package struct Outlook: Sendable, Equatable {
         package let threshold: HumidityThreshold
         package let verdict: Verdict
         package let isBeyondNow: Bool  // the last observation is beyond the threshold
-        /// The first lead time of the spell beyond the threshold, or now; a spell is of lead times with the same verdict. `nil` where it is
-        /// unlikely.
+        /// The first lead time of the spell beyond the threshold, or now. A spell is consecutive lead times with the same verdict. `nil` if the
+        /// crossing is unlikely.
         package let from: Instant?
-        /// The first lead time after that spell; `nil` where the spell lasts to the end of the window, or there is none.
+        /// The first lead time after that spell. `nil` if the spell lasts to the end of the window, or if there is no spell.
         package let until: Instant?
-        /// The highest probability at any single lead time of the spell. If the crossing is unlikely there is no spell: then of the whole window.
+        /// The highest probability at any single lead time of the spell. If the crossing is unlikely, there is no spell: the highest of the whole
+        /// window.
         package let highest: Exceedance
     }
 
@@ -29,8 +30,8 @@ package struct Outlook: Sendable, Equatable {
     private let leads: [(at: Instant, low: Double, high: Double)]
 
     /// - Parameters:
-    ///   - forecast: made of observations up to about `now`.
-    ///   - present: the newest value; `nil`: the forecast's last observation.
+    ///   - forecast: made from observations up to about `now`.
+    ///   - present: the newest value; `nil`: the forecast's last observation is used.
     package init(
         _ forecast: QuantileForecast, thresholds: [HumidityThreshold], of sensor: SensorName, present: RelativeHumidity? = nil, now: Instant
     ) {
@@ -57,7 +58,7 @@ package struct Outlook: Sendable, Equatable {
     /// The time from now to the last lead time in the window. It is shorter than the window if the forecast's origin is some steps old.
     package var covered: Duration { leads.last.map { $0.at - now } ?? .zero }
 
-    /// The lowest lower and the highest upper end of the 80 % intervals in a span of time, in %. `nil` where no lead time is in it.
+    /// The lowest lower end and the highest upper end of the 80 % intervals in a span of time, in %. `nil` if the span contains no lead time.
     package func range(from: Instant, until: Instant) -> ClosedRange<Double>? {
         let within = leads.filter { $0.at > from && $0.at <= until }
         guard let low = within.map(\.low).min(), let high = within.map(\.high).max() else { return nil }
@@ -77,7 +78,7 @@ package struct Outlook: Sendable, Equatable {
         let isBeyondNow = threshold.isBeyond(present.percent)
         let verdict: Prospect.Verdict = greatest.probability >= 0.5 ? .likely : greatest.bound != .atMost ? .possible : .unlikely
         func isIn(_ exceedance: Exceedance) -> Bool { verdict == .likely ? exceedance.probability >= 0.5 : exceedance.bound != .atMost }
-        // Of a likely crossing the first spell matters, of a possible one the most probable.
+        // A likely crossing reports its first spell; a possible crossing reports its most probable spell.
         guard verdict != .unlikely, let inside = verdict == .likely ? all.firstIndex(where: isIn) : all.firstIndex(of: greatest) else {
             return Prospect(threshold: threshold, verdict: .unlikely, isBeyondNow: isBeyondNow, from: nil, until: nil, highest: greatest)
         }

@@ -3,18 +3,19 @@ internal import Observing
 
 /// All forecasts of one sensor from one origin.
 package struct QuantileForecast: Sendable, Equatable {
-    package let origin: Instant  // of the last observation the model saw
+    package let origin: Instant  // the time of the last observation the model saw
     package let leadTimes: [Duration]  // strictly increasing
     package let humidity: [Double]  // [leadTimes.count × levels.count] in %, 0 to 100; no row decreases
-    package let temperature: [Double]?  // [leadTimes.count] median in °C; nil where the sensor has none
-    package let climatology: [Double]  // [leadTimes.count] in %: what it is scored against, beside persistence
-    package let skill: [Double?]  // [leadTimes.count] expected, against climatology, from its own scored past: see `SkillTracking`; nil while unknown
-    package let now: RelativeHumidity  // at the origin: persistence
+    package let temperature: [Double]?  // nil if the sensor has no temperature
+    package let climatology: [Double]  // in %; scores compare the forecast with climatology and persistence
+    /// [leadTimes.count] expected skill against climatology, from this forecaster's past scores: see `SkillTracking`; nil while unknown.
+    package let skill: [Double?]
+    package let now: RelativeHumidity  // the humidity at the origin: the forecast of persistence
     package let method: Method
 
     package enum Method: UInt8, Sendable {
         case dampedAnomaly = 1
-        case ridge = 2  // of earlier releases, in stores
+        case ridge = 2  // no longer issued; stored forecasts of earlier releases have it
         case network = 3
 
         package var name: String {
@@ -40,12 +41,12 @@ package struct QuantileForecast: Sendable, Equatable {
         self.method = method
     }
 
-    /// Whether the forecast is of now: its origin is at most three steps old.
+    /// Whether the forecast is recent: its origin is at most three steps old.
     package func isFresh(at now: Instant, step: Duration) -> Bool { now - origin <= step * SensorState.stalePeriods }
 
     package var skillEnd: SkillEnd { SkillEnd(leadTimes: leadTimes, skill: skill) }
     package func humidity(lead: Int, level: Int) -> Double { humidity[lead * ForecastShape.levels.count + level] }
-    /// The median temperature at an instant, of the nearest lead time within an hour.
+    /// The median temperature at the lead time nearest to an instant; `nil` if none is within an hour.
     package func temperature(at instant: Instant) -> Temperature? {
         guard let temperature else { return nil }
         var nearest: (distance: Int64, lead: Int)?

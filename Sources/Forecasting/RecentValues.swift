@@ -1,16 +1,16 @@
-/// The last month of one quantity in thousandths of its unit, and the sums of its last day, three days, week, two weeks and month.
+/// The last month of one quantity in thousandths of its unit, with the sums of the last day, three days, week, two weeks and month.
 ///
-/// A ring of fixed size. All sums are whole numbers, updated in constant time: they drift never, and a state built from any
-/// earlier start is the same to the last bit.
+/// A ring buffer of fixed size. All sums are whole numbers, updated in constant time: they have no rounding error, and a state built from any
+/// earlier start is the same, bit for bit.
 package struct RecentValues: Sendable {
     static let missing = Int32.min
-    /// A change within an hour below this, in thousandths, is none: half the step of a sensor that tells tenths.
+    /// A change within an hour below this, in thousandths, counts as no change: half the resolution of a sensor that reports tenths.
     static let still = 50
 
     package struct Sums: Sendable, Equatable {
         package var count: Int64 = 0
         package var sum: Int64 = 0
-        package var squares: Int64 = 0  // at most 3 · 10⁵ squared, a thousand times: 10¹⁴
+        package var squares: Int64 = 0  // at most (3 · 10⁵)² per value: about 10¹⁴ for a thousand values
 
         mutating func add(_ value: Int32) {
             guard value != RecentValues.missing else { return }
@@ -32,7 +32,7 @@ package struct RecentValues: Sendable {
         }
     }
 
-    /// Of the changes within an hour: how many, their sizes, how many are none.
+    /// Sums of the changes within an hour: their count, their sizes, and the count of changes below `RecentValues.still`.
     package struct Changes: Sendable, Equatable {
         package var count: Int64 = 0
         package var sizes: Int64 = 0
@@ -52,13 +52,13 @@ package struct RecentValues: Sendable {
     private let perHour: Int
     private let perDay: Int
     private var values: [Int32]
-    private var head = 0  // where the newest value is
-    private var phase = 0  // its bin of the day
-    // [perDay] by phase: the half hours on either side of it, on each of the last 7, and 30, days.
+    private var head = 0  // index of the newest value
+    private var phase = 0  // the newest value's bin of the day
+    // [perDay] by phase: the half hours before and after that bin of the day, over the last 7 and the last 30 days.
     private var sameHourWeek: [Sums]
     private var sameHourMonth: [Sums]
-    private var phaseWeek: [Sums]  // of that bin of the day alone
-    private var phaseMeans: [Double]  // of those; nan where nothing was observed
+    private var phaseWeek: [Sums]  // of that bin of the day only
+    private var phaseMeans: [Double]  // the means of `phaseWeek`; nan where nothing was observed
     package private(set) var length = 0  // bins since the first value, at most the ring's size
     package private(set) var day = Sums()
     package private(set) var threeDays = Sums()
@@ -87,13 +87,13 @@ package struct RecentValues: Sendable {
             + perDay * MemoryLayout<Double>.stride
     }
 
-    /// In thousandths, `missing` beyond the ring and where nothing was observed.
+    /// In thousandths; `missing` outside the ring and where nothing was observed.
     subscript(lag: Int) -> Int32 {
         guard lag >= 0, lag < length else { return RecentValues.missing }
         return values[head >= lag ? head - lag : head - lag + values.count]
     }
 
-    /// - Parameter phase: the bin of the day of the first value to come.
+    /// - Parameter phase: the bin of the day of the next value.
     mutating func begin(phase: Int) { self.phase = (phase + perDay - 1) % perDay }
 
     mutating func push(_ value: Int32) {
@@ -131,14 +131,14 @@ package struct RecentValues: Sendable {
         weekChanges.add(left, self[7 * perDay - perHour], -1)
     }
 
-    /// The mean of the hour that ended so many bins ago; `nan` where nothing was observed.
+    /// The mean of the hour that ended `lag` bins ago; `nan` where nothing was observed.
     package func hourMean(lag: Int) -> Float {
         var sums = Sums()
         for bin in lag..<(lag + perHour) { sums.add(self[bin]) }
         return sums.mean
     }
 
-    /// The mean of the half hours on either side of a bin, none of it newer than now; `nan` where nothing was observed.
+    /// The mean of the half hours before and after a bin, without bins newer than now; `nan` where nothing was observed.
     package func around(lag: Int) -> Float {
         guard perHour > 1 else { return self[lag] == RecentValues.missing ? .nan : Float(self[lag]) }
         var sums = Sums()
@@ -146,23 +146,23 @@ package struct RecentValues: Sendable {
         return sums.mean
     }
 
-    /// The mean of the last 7 days at the time of day that is so many bins after now; `nan` where nothing was observed.
+    /// The mean of the last 7 days at the time of day `bins` after now; `nan` where nothing was observed.
     package func sameHourMean(lead bins: Int) -> Float { sameHourWeek[place(after: bins)].mean }
-    /// The same, or without one the week's mean: climatology.
+    /// Climatology: `sameHourMean`, or the week's mean if nothing was observed at that time of day.
     package func climatology(lead bins: Int) -> Float {
         let mean = sameHourMean(lead: bins)
         return mean == mean ? mean : week.mean
     }
-    /// Likewise of the last 30 days.
+    /// The mean of the last 30 days at the time of day `bins` after now; `nan` where nothing was observed.
     package func sameHourMonthMean(lead bins: Int) -> Float { sameHourMonth[place(after: bins)].mean }
 
     private func place(after bins: Int) -> Int {
-        var place = phase + bins  // at most five days on: cheaper than a division
+        var place = phase + bins  // at most five days ahead: the loop is cheaper than a division
         while place >= perDay { place -= perDay }
         return place
     }
 
-    /// How far the means of the times of day spread around their own mean.
+    /// The standard deviation of the means of the times of day.
     package var dailySpread: Float {
         var (count, sum, squares) = (0.0, 0.0, 0.0)
         let overall = Double(week.sum) / Double(week.count)

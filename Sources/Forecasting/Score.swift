@@ -1,13 +1,13 @@
 internal import Measures
 
-/// Sums of errors of one forecaster at one lead time, beside persistence and climatology on the same targets.
+/// Sums of one forecaster's errors at one lead time, and the errors of persistence and climatology on the same targets.
 package struct Score: Sendable, Hashable {
     package var count: Int64 = 0
     package var absoluteError: Double = 0  // sums, in %RH
     package var persistenceError: Double = 0
     package var climatologyError: Double = 0
     package var pinball: Double = 0  // mean over the levels
-    package var covered: Int64 = 0  // by the 80 % interval
+    package var covered: Int64 = 0  // targets within the 80 % interval
 
     package init() {}
 
@@ -37,7 +37,7 @@ package struct Score: Sendable, Hashable {
         a.covered += b.covered
     }
 
-    /// Mean absolute error in %RH; `nil` without targets. Likewise below.
+    /// Mean absolute error in %RH; `nil` without targets. The properties below are also `nil` without targets.
     package var meanAbsoluteError: Double? { mean(absoluteError) }
     package var meanPersistenceError: Double? { mean(persistenceError) }
     package var meanClimatologyError: Double? { mean(climatologyError) }

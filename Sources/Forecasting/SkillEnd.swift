@@ -1,17 +1,17 @@
 internal import Measures
 
-/// Where a forecast stops being better than climatology, as far as its own scored past tells.
+/// The lead time up to which a forecast is better than climatology, according to its past scores.
 package enum SkillEnd: Sendable, Hashable {
-    case unknown  // too little of its past has been scored
-    case after(Duration)  // the largest lead time with skill; zero: none has
+    case unknown  // too few past forecasts have been scored
+    case after(Duration)  // the largest lead time with skill; zero: no lead time has skill
     case beyondHorizon
 
-    /// Less is none: it is within what a month of scores can tell.
+    /// The smallest skill that counts: a month of scores cannot distinguish a smaller value from none.
     package static let least = 0.05
 
     /// - Parameters:
     ///   - leadTimes: strictly increasing.
-    ///   - skill: at each; `nil` where it is not known.
+    ///   - skill: the skill at each lead time; `nil` if unknown.
     package init(leadTimes: [Duration], skill: [Double?]) {
         let last = skill.lastIndex { $0.map { $0 >= SkillEnd.least } ?? false }
         if skill[(last.map { $0 + 1 } ?? 0)...].contains(nil) || skill.isEmpty {

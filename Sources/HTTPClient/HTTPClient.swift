@@ -2,19 +2,19 @@ internal import CCurl
 internal import Runtime
 internal import Synchronization
 
-/// One libcurl handle on a thread of its own: the connection is reused, a transfer can be cut off at once.
+/// An HTTP client: one libcurl handle on its own thread. The connection is reused, and a transfer can be cancelled at any time.
 package actor HTTPClient {
     private let executor = BlockingExecutor(label: "http-client")
     package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     private let settings: Settings
-    private var handle: Handle?  // made with the first request: its libraries cost memory
+    private var handle: Handle?  // created at the first request, because curl's libraries use memory
 
     package struct Settings: Sendable {
-        package var certificateAuthorities: String?  // a PEM file in place of the system's
+        package var certificateAuthorities: String?  // a PEM file that replaces the system's
         package var connectTimeoutSeconds = 10
-        package var stallSeconds = 20  // slower than 1 byte a second for so long: given up
-        /// A transfer may take so long, and a second more for each `leastBytesPerSecond` bytes that have gone or come; a slower one is ended.
+        package var stallSeconds = 20  // a transfer slower than 1 byte per second for this time is aborted
+        /// The time limit of a transfer is `graceSeconds` plus one second for each `leastBytesPerSecond` bytes sent or received.
         package var graceSeconds = 30
         package var leastBytesPerSecond = 1_024
         package var responseLimit = 1 << 20
@@ -43,7 +43,7 @@ package actor HTTPClient {
 
     package init(settings: Settings) { self.settings = settings }
 
-    isolated deinit {}  // the handle dies on the thread that used it
+    isolated deinit {}  // the handle is freed on the thread that used it
 
     package func send(_ request: Request) async throws -> Response {
         let abort = AbortFlag()
@@ -58,14 +58,14 @@ package actor HTTPClient {
     }
 }
 
-/// Raised from any thread; curl's progress callback reads it several times a second.
+/// A flag to cancel a transfer, set from any thread; curl's progress callback reads the flag several times per second.
 final class AbortFlag: Sendable {
     private let raised = Atomic(false)
     func raise() { raised.store(true, ordering: .relaxed) }
     var isRaised: Bool { raised.load(ordering: .relaxed) }
 }
 
-/// A transfer failed before an answer came: curl's code, its words, the address without user name and password.
+/// A transfer failed before a response arrived: curl's code, its message, the URL without user name and password.
 package struct CurlError: Error, CustomStringConvertible {
     package let code: UInt32
     package let message: String

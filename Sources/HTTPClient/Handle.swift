@@ -1,6 +1,6 @@
 internal import CCurl
 
-/// The easy handle. Its owner, an actor, keeps all calls on one thread.
+/// A curl easy handle. Its owner, an actor, makes all calls on one thread.
 @safe final class Handle {
     private let curl: UnsafeMutableRawPointer
 
@@ -9,7 +9,7 @@ internal import CCurl
 
     init(_ settings: HTTPClient.Settings) throws(CurlError) {
         guard Handle.globally == CURLE_OK, let curl = unsafe curl_easy_init() else {
-            throw CurlError(code: CURLE_FAILED_INIT.rawValue, message: "libcurl could not be started", url: "")
+            throw CurlError(code: CURLE_FAILED_INIT.rawValue, message: "libcurl initialization failed", url: "")
         }
         unsafe self.curl = curl
         try set(CURLOPT_NOSIGNAL, 1)
@@ -33,7 +33,7 @@ internal import CCurl
         try set(CURLOPT_URL, request.url)
         var list: UnsafeMutablePointer<curl_slist>?
         defer { unsafe curl_slist_free_all(list) }
-        // An empty Expect: curl would else wait a second for leave to send a large body.
+        // An empty Expect header: otherwise curl waits up to a second for permission to send a large body.
         for line in ["Expect:"] + request.headers.map({ "\($0.name): \($0.value)" }) {
             guard let longer = unsafe curl_slist_append(list, line) else { throw failure(CURLE_OUT_OF_MEMORY, request.url, "") }
             unsafe list = longer
@@ -72,7 +72,7 @@ internal import CCurl
             let reason =
                 received.isTooLarge
                 ? "the answer is larger than \(settings.responseLimit) bytes"
-                : received.isTooSlow ? "slower than \(settings.leastBytesPerSecond) bytes a second: given up" : text
+                : received.isTooSlow ? "transfer aborted: slower than \(settings.leastBytesPerSecond) bytes per second" : text
             throw failure(code, request.url, reason)
         }
         var status = 0
@@ -94,7 +94,7 @@ internal import CCurl
     }
 }
 
-/// What comes in during one transfer. Used by curl's callbacks inside `perform` only, on its thread.
+/// The response received during one transfer. Only curl's callbacks inside `perform` use this object, on the same thread.
 private final class Received {
     var body: [UInt8] = []
     var headers: [String: String] = [:]
@@ -112,7 +112,7 @@ private final class Received {
         self.abort = abort
     }
 
-    /// - Parameter bytes: that have gone and come so far.
+    /// - Parameter bytes: sent and received so far.
     private func isToEnd(after bytes: Int64) -> Bool {
         isTooSlow = ContinuousClock.now - startedAt > .seconds(Int64(grace) + bytes / Int64(leastBytesPerSecond))
         return isTooSlow || abort.isRaised
@@ -133,7 +133,7 @@ private final class Received {
         guard let bytes = unsafe bytes, let context = unsafe context else { return 0 }
         let received = unsafe Unmanaged<Received>.fromOpaque(context).takeUnretainedValue()
         let line = unsafe Array(UnsafeRawBufferPointer(start: bytes, count: size * count))
-        if line.starts(with: Array("HTTP/".utf8)) { received.headers = [:] }  // of the last answer only
+        if line.starts(with: Array("HTTP/".utf8)) { received.headers = [:] }  // keep only the headers of the last response
         guard let colon = line.firstIndex(of: 58), received.headers.count < 100 else { return size * count }
         let name = String(decoding: line[..<colon], as: UTF8.self).lowercased()
         let value = line[(colon + 1)...].drop { $0 == 32 || $0 == 9 }

@@ -1,11 +1,11 @@
-/// An address as it may be shown: user name and password stay out of logs and terminals.
+/// URLs for logs and terminals, without user name and password, and parts of URLs.
 package enum URLText {
     package static func withoutCredentials(_ url: String) -> String {
         let bytes = Array(url.utf8)
         var start = 0
         while start + 2 < bytes.count, bytes[start] != 58 || bytes[start + 1] != 47 || bytes[start + 2] != 47 { start += 1 }
         guard start + 2 < bytes.count else {
-            // No address; what stands before an @ may be a password all the same.
+            // Not a URL, but the text before an @ may still be a password.
             return bytes.lastIndex(of: 64).map { String(decoding: bytes[($0 + 1)...], as: UTF8.self) } ?? url
         }
         let authority = bytes[(start + 3)...].prefix { !endsAuthority($0) }
@@ -13,7 +13,7 @@ package enum URLText {
         return String(decoding: bytes[..<(start + 3)] + bytes[(at + 1)...], as: UTF8.self)
     }
 
-    /// Host and port of an address, by which it is judged where a request goes: without user name and password; nil without a host.
+    /// Host and port of a URL, without user name and password, for checks of a request's destination; nil without a host.
     package static func hostAndPort(_ url: String) -> String? {
         let shown = Array(withoutCredentials(url).utf8)
         guard let colon = shown.firstIndex(of: 58), shown[colon...].starts(with: "://".utf8) else { return nil }
@@ -21,7 +21,7 @@ package enum URLText {
         return authority.isEmpty ? nil : String(decoding: authority, as: UTF8.self)
     }
 
-    /// Host of an address without its port, an IPv6 address in brackets; nil without a host.
+    /// Host of a URL without the port, an IPv6 address in brackets; nil without a host.
     package static func host(_ url: String) -> String? {
         guard let authority = hostAndPort(url) else { return nil }
         if authority.hasPrefix("["), let end = authority.lastIndex(of: "]") { return String(authority[...end]) }

@@ -1,14 +1,16 @@
 internal import Synchronization
 
-/// How many bytes of request bodies may be in memory at once. One sender gets an eighth of it, or what two bodies need; clients without
-/// a valid token share a quarter, and one address gets a quarter of that, or what one body needs. Their small bodies have as much room
-/// again for themselves: uploads that never end cannot keep out a new device's first batch.
+/// Limits the bytes of request bodies in memory.
+///
+/// One sender with a valid token gets an eighth of the limit, or the size of two bodies if that is more. All clients without a valid token share
+/// a quarter of the limit; one address among them gets a sixteenth of the limit, or the size of one body if that is more. Small bodies of clients
+/// without a token have a separate quarter: endless uploads cannot block the first batch of a new device.
 final class BodyBudget: Sendable {
-    /// Whose body it is: a token, or the address of a client that has none.
+    /// The sender of a body: a token, or the address of a client without a valid token.
     struct Sender: Sendable, Hashable {
         var name: String
         var isKnown: Bool
-        var isSmall = false  // at most `smallBody` bytes are announced
+        var isSmall = false  // Content-Length is at most `smallBody`
     }
 
     static let smallBody = 16_384
@@ -16,7 +18,7 @@ final class BodyBudget: Sendable {
     private struct State {
         var known = 0
         var unknown = 0
-        var small = 0  // of unknown senders
+        var small = 0  // small bodies of unknown senders
         var shares: [Sender: Int] = [:]
     }
 
@@ -63,7 +65,7 @@ final class BodyBudget: Sendable {
     }
 }
 
-/// How many bytes of answers may be on their way to clients. An answer that several clients read counts once.
+/// Limits the bytes of responses that are being sent. A body shared by several responses counts once.
 final class AnswerBudget: Sendable {
     private struct State {
         var total = 0
@@ -72,7 +74,7 @@ final class AnswerBudget: Sendable {
 
     private let state = Mutex(State())
     private let limit: Int
-    /// Answers up to this size have room of their own: a slow reader of large ones must not keep devices from theirs.
+    /// For bodies up to this size the limit is doubled: slow readers of large responses do not block small responses to devices.
     private static let small = 65_536
 
     init(_ limit: Int) { self.limit = limit }

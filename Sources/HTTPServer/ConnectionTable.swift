@@ -2,10 +2,10 @@ internal import CMicroHTTPD
 internal import Synchronization
 internal import Text
 
-/// Which connections there are, from where, and since when each waits for its peer.
+/// The open connections: their peers, and since when each waits for its peer.
 ///
-/// libmicrohttpd limits only silence and the number of connections: a client that sends a byte now and then would stay connected for
-/// ever, and once all connections are in use nobody else is let in.
+/// libmicrohttpd limits only idle time and the number of connections. A client that sends one byte now and then would stay connected forever, and
+/// when all connections are in use, no other client can connect.
 final class ConnectionTable: Sendable {
     private struct Entry {
         let descriptor: Int32
@@ -16,14 +16,14 @@ final class ConnectionTable: Sendable {
     }
 
     private enum Wait: Equatable {
-        case request  // for the rest of a request, or the next one
+        case request  // waits for the rest of a request, or for the next request
         case handler
-        case reader(until: ContinuousClock.Instant)  // for the client to take its answer
+        case reader(until: ContinuousClock.Instant)  // waits for the client to read the response
     }
 
-    /// Who gives way first when all connections are in use.
+    /// The order in which connections are closed when all are in use; the lowest rank first.
     private enum Rank: Int, Comparable {
-        case silent = 0  // has not sent a whole request yet
+        case silent = 0  // has not sent a complete request yet
         case served = 1
         case known = 2  // has sent a request with a valid token
         static func < (a: Rank, b: Rank) -> Bool { a.rawValue < b.rawValue }
@@ -32,7 +32,7 @@ final class ConnectionTable: Sendable {
     private let entries = Mutex<(byName: [UInt: Entry], byPeer: [String: Int])>(([:], [:]))
     private let limits: HTTPLimits
     private let requestTime: Duration
-    /// Connections beyond the limit that libmicrohttpd must still let in, for others to give way to them.
+    /// Connections above the limit that libmicrohttpd must accept, so that `makeRoom` can close older ones for them.
     static let headroom: UInt32 = 64
 
     init(_ limits: HTTPLimits) {
@@ -40,7 +40,7 @@ final class ConnectionTable: Sendable {
         requestTime = .seconds(limits.requestSeconds)
     }
 
-    /// - Parameter name: the connection's address in memory, its own as long as it lives.
+    /// - Parameter name: the connection's address in memory, unique while the connection exists.
     func began(_ name: UInt, descriptor: Int32, peer: String) {
         entries.withLock { entries in
             if entries.byName.count >= Int(limits.connections) { makeRoom(&entries.byName) }
@@ -50,14 +50,15 @@ final class ConnectionTable: Sendable {
         }
     }
 
-    /// Closes a sixteenth of the connections that wait for their client: those without a complete request first, then those without a
-    /// valid token, each longest wait first. Several at once, so that a flood of new connections does not look through all others each time.
+    /// Closes a sixteenth of the connections that wait for their client: first connections without a complete request, then connections without a
+    /// valid token; within each group, the longest wait first. It closes several at once, so that a flood of new connections does not search all
+    /// connections each time.
     private func makeRoom(_ byName: inout [UInt: Entry]) {
         let waiting = byName.filter { $0.value.wait != .handler }
         let order = waiting.sorted { ($0.value.rank, $0.value.since) < ($1.value.rank, $1.value.since) }
         for (name, entry) in order.prefix(max(1, Int(limits.connections) / 16)) {
             cmhd_cut(entry.descriptor)
-            byName[name]?.wait = .handler  // it is on its way out: not cut twice
+            byName[name]?.wait = .handler  // already closing: do not close again
         }
     }
 
@@ -79,7 +80,7 @@ final class ConnectionTable: Sendable {
 
     func isReading(_ name: UInt) { set(name, .request) }
 
-    /// An answer of so many bytes is on its way to the client.
+    /// Marks that a response of `bytes` bytes is being sent.
     func isAnswering(_ name: UInt, bytes: Int) {
         set(name, .reader(until: .now + .seconds(limits.answerSeconds + bytes / limits.answerBytesPerSecond)))
     }
@@ -93,8 +94,8 @@ final class ConnectionTable: Sendable {
         }
     }
 
-    /// Ends connections whose request takes too long to come, or whose answer too long to leave. Under the lock: no socket in the
-    /// table has been closed yet.
+    /// Closes connections that are too slow in sending a request or in reading a response. Runs under the lock, so that all sockets in the table
+    /// are still open.
     func cutSlow() {
         let now = ContinuousClock.now
         entries.withLock { entries in
@@ -108,7 +109,7 @@ final class ConnectionTable: Sendable {
         }
     }
 
-    /// Closes the connection that has been reading its answer for longest, if that is some seconds, to free memory for other answers.
+    /// Closes the connection that has been reading its response for the longest time, if longer than 5 s, to free memory for other responses.
     func cutSlowestReader() {
         let limit = ContinuousClock.now - ConnectionTable.patience
         entries.withLock { entries in
@@ -119,10 +120,10 @@ final class ConnectionTable: Sendable {
         }
     }
 
-    /// Closes all connections, and returns when libmicrohttpd has let go of them, or after a while.
+    /// Closes all connections, and waits until libmicrohttpd has released them, at most 0.5 s.
     ///
-    /// libmicrohttpd 0.9.75 answers a malformed request that it is reading while it is stopped without a response, and crashes on that:
-    /// so it is stopped when nothing is left to read.
+    /// If libmicrohttpd 0.9.75 is stopped while it reads a malformed request, it queues no response and crashes. Therefore all connections are
+    /// closed before the stop.
     func close() async {
         let end = ContinuousClock.now + .milliseconds(500)
         entries.withLock { entries in for entry in entries.byName.values { cmhd_cut(entry.descriptor) } }

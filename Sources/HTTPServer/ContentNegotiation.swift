@@ -36,7 +36,7 @@ enum ContentNegotiation {
         return type.hasPrefix("text/") || ["application/json", "application/problem+json", "image/svg+xml"].contains { type.hasPrefix($0) }
     }
 
-    /// Whether gzip is among the codings that the client takes; what is said of gzip counts before what is said of all.
+    /// Whether the client accepts gzip; a weight for gzip takes precedence over a weight for `*`.
     static func accepts(_ header: String?) -> Bool {
         var weights: [String: Double] = [:]
         for coding in (header ?? "").split(separator: ",") {

@@ -1,9 +1,9 @@
 internal import CMicroHTTPD
 internal import Synchronization
 
-/// One request on its way: headers at once, the body piece by piece, then the handler, then its response.
+/// One request and its response: receives the headers, then the body in pieces, runs the handler, and sends the handler's response.
 ///
-/// libmicrohttpd calls with one exchange from one thread at a time; the handler's task hands the response over under the lock.
+/// libmicrohttpd calls each exchange from one thread at a time. The handler's task passes the response under the lock `response`.
 final class Exchange: @unchecked Sendable {
     private let method: String
     private let path: String
@@ -31,11 +31,11 @@ final class Exchange: @unchecked Sendable {
     func header(_ name: String, _ value: String) { head.add(name, value) }
     private var declaredLength: Int? { headers["content-length"].flatMap(Int.init) }
 
-    /// All headers are there. A body that cannot be taken is answered before it is read; libmicrohttpd then closes the connection.
+    /// Checks the complete headers. A body that must be refused is answered before it is read; libmicrohttpd then closes the connection.
     func begin(_ context: ServerContext) -> HTTPResponse? {
         if let ambiguity = head.ambiguity {
             var response = context.refused(400, ambiguity)
-            response.headers.append(("Connection", "close"))  // what follows may be a part of this request, or another one
+            response.headers.append(("Connection", "close"))  // the following bytes may belong to this request or to another
             return response
         }
         guard context.hosts.allows(headers["host"]) else {
@@ -59,7 +59,7 @@ final class Exchange: @unchecked Sendable {
         unsafe body.append(contentsOf: bytes)
     }
 
-    /// The connection is done with it, answered or not.
+    /// Releases the budgets: the connection has finished this request, with or without a response.
     func completed(_ context: ServerContext) {
         context.budget.release(reserved, of: sender)
         reserved = 0
@@ -68,8 +68,8 @@ final class Exchange: @unchecked Sendable {
         if hasBegun { context.sent() }
     }
 
-    /// Takes a share of the budget for answers until `completed`.
-    /// - Returns: the response, or a small one where there is no room for it now.
+    /// Reserves a part of the response budget until `completed`.
+    /// - Returns: the response, or a 503 response if the budget is used up.
     func admitted(_ response: HTTPResponse, _ context: ServerContext) -> HTTPResponse {
         guard answering == nil else { return response }
         guard context.answers.reserve(response.body) else {
@@ -80,18 +80,18 @@ final class Exchange: @unchecked Sendable {
         return response
     }
 
-    /// - Returns: the response, or `nil` when the connection has been suspended until there is one.
+    /// - Returns: the response, or `nil` if the connection is suspended until the handler has a response.
     @safe func finish(_ connection: OpaquePointer, _ context: ServerContext) -> HTTPResponse? {
         if let response = response.withLock({ $0 }) { return response }
         if isTooLarge { return context.tooLarge() }
         if isOverBudget { return context.overBudget() }
         guard !hasBegun else { return nil }
-        guard let number = context.begin() else { return context.refused(503, "the server is stopping: try again") }
+        guard let number = context.begin() else { return context.refused(503, "the server is stopping: retry later") }
         hasBegun = true
         context.willSend()
         context.connections.isHandling(UInt(bitPattern: connection), isKnown: sender.isKnown)
         unsafe MHD_suspend_connection(connection)
-        nonisolated(unsafe) let suspended = unsafe connection  // resumed exactly once, below; it lives until then
+        nonisolated(unsafe) let suspended = unsafe connection  // resumed exactly once, below; stays alive until then
         context.start(number) {
             let answer = await self.handle(context)
             self.response.withLock { $0 = answer }
@@ -102,7 +102,7 @@ final class Exchange: @unchecked Sendable {
 }
 
 extension Exchange {
-    /// Runs in the handler's task; libmicrohttpd leaves the exchange alone until that has answered.
+    /// Runs in the handler's task; libmicrohttpd does not use the exchange until the connection is resumed.
     private func handle(_ context: ServerContext) async -> HTTPResponse {
         let hasBody = !body.isEmpty
         let request = HTTPRequest(method: method, path: path, query: query, headers: headers, peer: peer) { () throws(BodyRefusal) in
@@ -116,7 +116,7 @@ extension Exchange {
 
     private func unpacked(_ context: ServerContext) throws(BodyRefusal) -> [UInt8] {
         let expanded = try ContentCoding.expanded(body, headers["content-encoding"], context)
-        // The bytes that unpacking added count against the budget too.
+        // The additional bytes after decoding also count against the budget.
         let growth = expanded.count - body.count
         guard growth <= 0 || context.budget.reserve(growth, of: sender) else { throw BodyRefusal(response: context.overBudget()) }
         reserved += max(0, growth)
@@ -149,7 +149,7 @@ let acceptRequest: MHD_AccessHandlerCallback = { contextPointer, connection, url
     return unsafe queue(response, of: exchange, on: connection, context)
 }
 
-/// Checks each request line before libmicrohttpd parses it, for libmicrohttpd never answers a request with hundreds of parameters.
+/// Checks each request line before libmicrohttpd parses it, because libmicrohttpd never answers a request with hundreds of parameters.
 let requestLine: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<CChar>?, OpaquePointer?) -> UnsafeMutableRawPointer? = {
     contextPointer, uri, connection in
     guard let contextPointer = unsafe contextPointer, let uri = unsafe uri, let connection = unsafe connection else { return nil }
@@ -194,7 +194,7 @@ private let takeQuery: MHD_KeyValueIterator = { pointer, _, name, value in
 
 private func queue(_ wanted: HTTPResponse, of exchange: Exchange, on connection: OpaquePointer, _ context: ServerContext) -> MHD_Result {
     let response = exchange.admitted(wanted, context)
-    let owner = unsafe Unmanaged.passRetained(response.body)  // released when the response has been sent, or could not be made
+    let owner = unsafe Unmanaged.passRetained(response.body)  // released when the response has been sent, or below if creating it fails
     let made = unsafe cmhd_response(
         response.body.pointer, response.body.count, { unsafe $0.map { unsafe Unmanaged<HTTPBody>.fromOpaque($0).release() } }, owner.toOpaque())
     guard let made = unsafe made else {

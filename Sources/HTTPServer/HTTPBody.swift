@@ -1,7 +1,7 @@
 internal import Deflate
 internal import Synchronization
 
-/// What a response carries. Many responses may carry the same one: it is in memory once, however slowly its readers read.
+/// The body of a response. Many responses can share one body, which is in memory only once, even while slow clients read it.
 @safe package final class HTTPBody: Sendable {
     nonisolated(unsafe) private let memory: UnsafeMutableRawBufferPointer  // written in `init` only, freed in `deinit`
 
@@ -25,7 +25,7 @@ internal import Synchronization
     var tag: String {
         variants.withLock { variants in
             if let tag = variants.tag { return tag }
-            // FNV-1a is not collision-resistant. It need not be: only this server makes the bodies at one URL.
+            // FNV-1a is not collision-resistant. It need not be: only this server creates the bodies at one URL.
             var hash: UInt64 = 14_695_981_039_346_656_037
             for place in 0..<count { hash = unsafe (hash ^ UInt64(memory[place])) &* 1_099_511_628_211 }
             let tag = "W/\"\(String(hash, radix: 36))-\(String(count, radix: 36))\""
@@ -34,7 +34,7 @@ internal import Synchronization
         }
     }
 
-    /// The body in gzip's frame; `nil` where that is not shorter. Made when it is first asked for, and once.
+    /// The body compressed with gzip; `nil` if that is not shorter. Compressed once, at the first use.
     var gzip: HTTPBody? {
         variants.withLock { variants in
             guard variants.gzip == nil, !variants.isIncompressible else { return variants.gzip }

@@ -7,7 +7,7 @@ package struct HTTPServerError: Error, CustomStringConvertible {
     package let description: String
 }
 
-/// libmicrohttpd behind an asynchronous handler: a connection is suspended while its handler runs.
+/// An HTTP server: libmicrohttpd with asynchronous handlers. A connection is suspended while its handler runs.
 @safe package final class HTTPServer: Sendable {
     package typealias Handler = @Sendable (HTTPRequest) async -> HTTPResponse
 
@@ -22,7 +22,7 @@ package struct HTTPServerError: Error, CustomStringConvertible {
 
     package let port: UInt16
 
-    // The calls of daemon and timer are thread-safe; both are stopped once, in `stop`.
+    // The calls on the daemon and on the timer are thread-safe; `stop` stops both once.
     nonisolated(unsafe) private let daemon: OpaquePointer
     private let context: ServerContext
     nonisolated(unsafe) private let sweeper: any DispatchSourceTimer
@@ -31,9 +31,9 @@ package struct HTTPServerError: Error, CustomStringConvertible {
     /// - Parameters:
     ///   - address: numeric, IPv4 or IPv6.
     ///   - port: 0 lets the system choose; see `port`.
-    ///   - hosts: by which names it answers.
-    ///   - refused: what to answer where no handler is asked (413 for a body beyond the limit).
-    ///   - isKnown: whether the sender of a request is known by its headers alone; others share a quarter of the budget for bodies.
+    ///   - hosts: the host names that requests may use.
+    ///   - refused: creates the response if no handler runs (413 for a body above the limit).
+    ///   - isKnown: whether the headers identify a known sender; all others share a quarter of the budget for bodies.
     package init(
         address: String, port: UInt16, limits: HTTPLimits, tls: TLS? = nil, hosts: HostNames = .any,
         refused: @escaping @Sendable (_ status: Int, _ detail: String) -> HTTPResponse,
@@ -65,11 +65,12 @@ package struct HTTPServerError: Error, CustomStringConvertible {
         unsafe sweeper.activate()
     }
 
-    /// Takes no more connections, gives the running handlers half a second, cancels those that are left, then closes all. Idempotent.
+    /// Stops accepting connections, waits half a second for running handlers, cancels the remaining handlers, then closes all connections.
+    /// Idempotent.
     package func stop() async {
         guard !isStopped.exchange(true, ordering: .relaxed) else { return }
         unsafe sweeper.cancel()
-        // libmicrohttpd aborts the process when it is stopped with a suspended connection.
+        // libmicrohttpd aborts the process if it is stopped while a connection is suspended.
         let listening = unsafe MHD_quiesce_daemon(daemon)
         await context.drained()
         await context.flushed()

@@ -1,12 +1,13 @@
-/// The names by which a server may be called.
+/// The host names that a server accepts in requests.
 ///
-/// A page of another site can have its own name resolve to 127.0.0.1 and then read what a server there answers (DNS rebinding). The browser
-/// says that name as the host: a server on a loopback address answers to loopback names, numeric addresses and the names it is given only.
+/// A page of another site can make its own host name resolve to 127.0.0.1, and then read the responses of a server there (DNS rebinding). The
+/// browser sends that name in the Host header. A server on a loopback address therefore accepts only loopback names, numeric addresses and the
+/// configured names.
 package struct HostNames: Sendable {
     private let allowed: Set<String>
     private let isChecked: Bool
 
-    /// Any name.
+    /// Accepts any name.
     package static let any = HostNames(allowed: [], isChecked: false)
 
     private init(allowed: Set<String>, isChecked: Bool) {
@@ -16,7 +17,7 @@ package struct HostNames: Sendable {
 
     /// - Parameters:
     ///   - isLoopback: whether the server listens on a loopback address.
-    ///   - allowed: further names, as a proxy before the server says them; where there are any, they are checked on every address.
+    ///   - allowed: additional names, for example the name that a proxy uses. If there are any, names are checked on every address.
     package init(isLoopback: Bool, allowed: [String]) {
         self.init(allowed: Set(allowed.map { $0.lowercased() }), isChecked: isLoopback || !allowed.isEmpty)
     }

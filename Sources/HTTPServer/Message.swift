@@ -5,7 +5,7 @@ package struct HTTPRequest: Sendable {
     package let path: String  // percent-decoded
     package let query: [String: String]
     package let headers: [String: String]  // names in lower case
-    package let peer: String  // the address it came from; empty where that cannot be told
+    package let peer: String  // the client's address; empty if unknown
     private let content: @Sendable () throws(BodyRefusal) -> [UInt8]
 
     package init(method: String, path: String, query: [String: String] = [:], headers: [String: String] = [:], peer: String = "", body: [UInt8] = [])
@@ -25,12 +25,12 @@ package struct HTTPRequest: Sendable {
         self.content = content
     }
 
-    /// The body. It is unpacked by the first call, so that a request that is refused by its headers costs nothing.
-    /// - Throws: `BodyRefusal` where it is not what its headers say, or too large.
+    /// The body. The first call decodes the body, so that refusing a request by its headers costs no decoding.
+    /// - Throws: `BodyRefusal` if the body does not match its headers, or is too large.
     package func body() throws(BodyRefusal) -> [UInt8] { try content() }
 }
 
-/// A body cannot be taken; the response says why.
+/// A body is refused; the response contains the reason.
 package struct BodyRefusal: Error {
     package let response: HTTPResponse
 }
@@ -58,16 +58,16 @@ package struct HTTPResponse: Sendable {
 /// Limits of a server.
 package struct HTTPLimits: Sendable {
     package var bodyBytes: Int
-    package var connections: UInt32  // when they are all in use, those that wait longest for a request give way
+    package var connections: UInt32  // if all are in use, the longest-waiting ones are closed
     package var idleSeconds: UInt32
     package var headerBytes: Int  // per connection: request line and headers
     package var threads: UInt32
-    package var budgetBytes: Int  // of all bodies that are being received or handled; beyond it 503
-    package var requestSeconds: Int  // for a request to come in whole, idle time before it included
-    package var connectionsPerAddress: Int  // from other hosts; a proxy on this one has no limit of its own
-    package var queryParameters = 64  // more give 400
-    package var answerBytes: Int  // of all answers that are on their way; beyond it 503
-    package var answerSeconds = 30  // most time to send an answer; one second more per `answerBytesPerSecond` bytes
+    package var budgetBytes: Int  // of all bodies being received or handled; above the limit: 503
+    package var requestSeconds: Int  // the time to receive a whole request, including the idle time before it
+    package var connectionsPerAddress: Int  // for clients on other hosts; loopback addresses have no such limit
+    package var queryParameters = 64  // a request with more gets 400
+    package var answerBytes: Int  // of all responses being sent; above the limit: 503
+    package var answerSeconds = 30  // the time limit to send a response, plus one second per `answerBytesPerSecond` bytes
     package var answerBytesPerSecond = 16_384
 
     package init(

@@ -3,18 +3,19 @@ struct RequestHead {
     private(set) var headers: [String: String] = [:]  // names in lower case
     private var doubled: String?
     private static let limit = 100
-    /// Headers of which a second one would change where the request ends, or whom it is for.
+    /// Headers that must not occur twice: a second one would change where the request ends, or which host it is for.
     private static let single = ["content-length", "transfer-encoding", "host"]
 
     mutating func add(_ name: String, _ value: String) {
         let name = name.lowercased()
         let isSingle = RequestHead.single.contains(name)
         if isSingle, headers[name] != nil { doubled = name }
-        // Headers beyond the limit are ignored, except those that the check below needs.
+        // Headers above the limit are ignored, except the ones needed by the check below.
         if isSingle || headers.count < RequestHead.limit { headers[name] = value }
     }
 
-    /// Why the request is refused; `nil` if it is unambiguous. A proxy could read the same bytes as a different request (RFC 9112, section 6.3).
+    /// The reason to refuse the request; `nil` if it is unambiguous. A proxy could read the same bytes as a different request (RFC 9112, section
+    /// 6.3).
     var ambiguity: String? {
         if let doubled { return "the request has more than one \(doubled) header" }
         guard let coding = headers["transfer-encoding"] else { return nil }

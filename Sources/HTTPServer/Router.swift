@@ -1,4 +1,4 @@
-/// Finds what answers a path, by its segments: `/v1/devices/{id}/forecast`.
+/// Finds the handler of a path by its segments: `/v1/devices/{id}/forecast`.
 package struct Router: Sendable {
     package typealias Answer = @Sendable (HTTPRequest, _ parameters: [String: String]) async throws -> HTTPResponse
 
@@ -13,8 +13,8 @@ package struct Router: Sendable {
     private let failed: @Sendable (any Error) -> HTTPResponse
 
     /// - Parameters:
-    ///   - problem: makes the answer where no route fits.
-    ///   - failed: makes the answer where a route throws.
+    ///   - problem: creates the response if no route matches.
+    ///   - failed: creates the response if a handler throws.
     package init(
         problem: @escaping @Sendable (_ status: Int, _ detail: String) -> HTTPResponse, failed: @escaping @Sendable (any Error) -> HTTPResponse
     ) {
@@ -40,7 +40,7 @@ package struct Router: Sendable {
             }
         }
         guard !allowed.isEmpty else { return problem(404, "there is nothing at \(request.path.prefix(200))") }
-        var response = problem(405, "\(request.method) is not for \(request.path.prefix(200)): use \(allowed.joined(separator: " or "))")
+        var response = problem(405, "\(request.method) is not allowed for \(request.path.prefix(200)): use \(allowed.joined(separator: " or "))")
         response.headers.append(("Allow", allowed.joined(separator: ", ")))
         return response
     }

@@ -1,7 +1,7 @@
 internal import CMicroHTTPD
 internal import Synchronization
 
-/// Shared by all connections of a server.
+/// The state shared by all connections of a server.
 final class ServerContext: Sendable {
     let limits: HTTPLimits
     let handler: HTTPServer.Handler
@@ -13,7 +13,7 @@ final class ServerContext: Sendable {
     let answers: AnswerBudget
     private let isPlain: Bool  // without TLS
     private let running = Mutex(Running())
-    private let unsent = Atomic(0)  // responses that are still on their way
+    private let unsent = Atomic(0)  // responses not completely sent
 
     private struct Running {
         var tasks: [Int: Task<Void, Never>?] = [:]
@@ -40,9 +40,9 @@ final class ServerContext: Sendable {
 
     func tooLarge() -> HTTPResponse { refused(413, "the body is larger than \(limits.bodyBytes) bytes: send less at a time") }
 
-    func overBudget() -> HTTPResponse { later("too much is being received already: send this again later", seconds: 5) }
+    func overBudget() -> HTTPResponse { later("the server is receiving too many bytes: retry later", seconds: 5) }
 
-    func answersFull() -> HTTPResponse { later("too many answers are on their way to slow readers: ask again later", seconds: 5) }
+    func answersFull() -> HTTPResponse { later("the server is sending too many responses to slow clients: retry later", seconds: 5) }
 
     private func later(_ detail: String, seconds: Int) -> HTTPResponse {
         var response = refused(503, detail)
@@ -50,7 +50,7 @@ final class ServerContext: Sendable {
         return response
     }
 
-    /// Writes the answer to the socket itself, not through libmicrohttpd, and closes the connection.
+    /// Writes the response directly to the socket, not through libmicrohttpd, and closes the connection.
     @safe func refuseParameters(of connection: OpaquePointer) {
         var peer = [CChar](repeating: 0, count: 64)
         let descriptor = unsafe peer.withUnsafeMutableBufferPointer { unsafe cmhd_peer(connection, $0.baseAddress, UInt32($0.count)) }
@@ -64,8 +64,8 @@ final class ServerContext: Sendable {
         cmhd_cut(descriptor)
     }
 
-    /// Registers a handler, which then must be started: a stop waits for it from here on.
-    /// - Returns: its number, or `nil` when the server is stopping and no handler may begin.
+    /// Registers a handler, which must then be started; `drained` waits for registered handlers.
+    /// - Returns: the handler's number, or `nil` if the server is stopping.
     func begin() -> Int? {
         running.withLock { running in
             guard !running.isClosed else { return nil }
@@ -75,7 +75,7 @@ final class ServerContext: Sendable {
         }
     }
 
-    /// Runs a registered handler in a task of its own.
+    /// Runs a registered handler in a new task.
     func start(_ number: Int, _ work: @escaping @Sendable () async -> Void) {
         let task = Task {
             await work()
@@ -97,13 +97,13 @@ final class ServerContext: Sendable {
 
     private static let grace: Duration = .milliseconds(500)
 
-    /// Returns when every response has left, or after a while: a client that does not read must not hold up the stop.
+    /// Waits until every response is sent, at most 0.5 s: a client that does not read cannot delay the stop.
     func flushed() async {
         let end = ContinuousClock.now + ServerContext.grace
         while unsent.load(ordering: .relaxed) > 0, .now < end { try? await Task.sleep(for: .milliseconds(20)) }
     }
 
-    /// Lets no handler begin, and returns when none runs. Those that take longer than the grace are cancelled.
+    /// Stops accepting handlers and waits for the running ones; cancels handlers that run longer than 0.5 s.
     func drained() async {
         let cancelling = Task {
             try await Task.sleep(for: ServerContext.grace)

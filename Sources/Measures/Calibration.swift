@@ -1,8 +1,12 @@
-/// How the humidity that a sensor says is corrected, for its readings taken since an instant. Readings are kept as they were said;
-/// of several calibrations that cover a reading the one said last counts, so that a wrong one is undone by another.
+/// A linear correction of one sensor's measured humidity, for readings taken at or after an instant.
+///
+/// Readings are stored uncorrected. If several calibrations cover a reading, the one entered last applies: a new calibration replaces a wrong
+/// one.
 package struct Calibration: Sendable, Hashable {
-    package static let gains: ClosedRange<Int32> = 500_000...2_000_000  // millionths
-    package static let offsets: ClosedRange<Int32> = -50_000...50_000  // thousandths of a percent
+    /// The allowed gains, in millionths.
+    package static let gains: ClosedRange<Int32> = 500_000...2_000_000
+    /// The allowed offsets, in thousandths of a percent.
+    package static let offsets: ClosedRange<Int32> = -50_000...50_000
 
     package var sensor: SensorName
     package var from: Instant
@@ -10,7 +14,7 @@ package struct Calibration: Sendable, Hashable {
     package var gainPpm: Int32
     package var offsetMpct: Int32
 
-    /// - Parameter saidAt: `nil` where it is said as it begins.
+    /// - Parameter saidAt: when the calibration was entered; `nil`: at `from`.
     package init(sensor: SensorName, from: Instant, saidAt: Instant? = nil, gainPpm: Int32 = 1_000_000, offsetMpct: Int32 = 0) {
         self.sensor = sensor
         self.from = from
@@ -23,7 +27,8 @@ package struct Calibration: Sendable, Hashable {
         Self.gains.contains(gainPpm) && Self.offsets.contains(offsetMpct) && Instant.valid.contains(from) && Instant.valid.contains(saidAt)
     }
 
-    /// said · gain + offset, to the nearest thousandth, cut to 0 to 100 %. What no air has stays as it is.
+    /// measured · gain + offset, rounded to the nearest thousandth and limited to 0 to 100 %. A value outside `HumidityRange.linear` stays
+    /// unchanged.
     package func corrected(_ mpct: Int32) -> Int32 {
         guard HumidityRange.linear.contains(mpct) else { return mpct }
         return max(0, min(100_000, scaled(mpct)))
@@ -35,8 +40,8 @@ package struct Calibration: Sendable, Hashable {
         return Int32(clamping: (scaled + half) / 1_000_000 + Int64(offsetMpct))
     }
 
-    /// Through two references: what the sensor said there, and what was true, in %.
-    /// - Returns: `nil` where they are too near to each other, or what comes out is no calibration.
+    /// The calibration from two reference points: the measured and the true humidity at each, in %.
+    /// - Returns: `nil` if the two measured values differ by less than 10 %, or if the gain or the offset is out of range.
     package static func through(_ first: (said: Double, truth: Double), _ second: (said: Double, truth: Double), sensor: SensorName, from: Instant)
         -> Calibration?
     {
@@ -51,11 +56,12 @@ package struct Calibration: Sendable, Hashable {
 }
 
 extension Calibration {
-    /// Whether a value is impossible is judged after the calibration: it may bring back what a drifting sensor says beyond 110 %.
+    /// The reading with corrected humidity. The flag `impossible` depends on the corrected value: a calibration can make a value above 110 % from
+    /// a drifting sensor possible again.
     package func corrected(_ reading: Reading) -> Reading {
         guard let said = reading.humidityMpct else { return reading }
         let range = HumidityRange.of(reading.flags)
-        // A value within the range that the driver calls impossible is none, whatever its number.
+        // The driver itself flagged a value within the range as impossible. The value is not a measurement, and no calibration applies to it.
         if reading.flags.contains(.impossible), range.contains(said) { return reading }
         var reading = reading
         let corrected = scaled(said)
@@ -71,10 +77,11 @@ extension Calibration {
 }
 
 extension [Calibration] {
-    /// In the order in which they were said: rows of another epoch may come in another one. What was said at once stays as it was.
+    /// Sorted by `saidAt`; calibrations with equal `saidAt` keep their order. Rows of different epochs can arrive in another order.
     package func ordered() -> Self { enumerated().sorted { ($0.element.saidAt, $0.offset) < ($1.element.saidAt, $1.offset) }.map(\.element) }
 
-    /// - Parameter self: ordered.
+    /// The reading with the last calibration in `self` that covers its sensor and time, or the unchanged reading if there is none.
+    /// - Parameter self: sorted by `ordered()`.
     package func corrected(_ reading: Reading, of sensor: SensorName) -> Reading {
         last { $0.sensor == sensor && $0.from <= reading.takenAt }?.corrected(reading) ?? reading
     }

@@ -3,11 +3,11 @@
 /// Raw values are stored in the archive (`device.state`): append new cases, never renumber. Lists are ordered by `Severity`, not by raw value.
 package enum DeviceState: Int, Sendable, CaseIterable {
     case ok
-    case revoked  // by its owner: nothing is expected from it
+    case revoked  // by its owner: the cloud expects no data from it
     case clockUnset  // its clock was never set since the host started
-    case duplicate  // two hosts send under its name
+    case duplicate  // two hosts send under one device name
     case silent  // the cloud has not heard from it for longer than VAHO_SILENT_AFTER_SECONDS
-    case refused  // the cloud does not take what it sends
+    case refused  // the cloud rejects the device's requests
 
     package var name: String {
         switch self {
@@ -20,7 +20,7 @@ package enum DeviceState: Int, Sendable, CaseIterable {
         }
     }
 
-    /// For people.
+    /// The name as shown to users.
     package var words: String {
         switch self {
         case .clockUnset: "clock unset"

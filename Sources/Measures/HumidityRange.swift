@@ -1,9 +1,10 @@
-/// The values of a sensor that are accepted for air, which has 0 to 100 %; in thousandths of a percent. A value beyond them is
-/// impossible: it is stored, and never observed.
+/// The sensor values that are accepted as air humidity, in thousandths of a percent.
+///
+/// Air has 0 to 100 %. A value outside the range is impossible: the store keeps it, and no observation includes it.
 package enum HumidityRange {
-    /// Capacitive parts say up to 104 % for days in saturated air, by their own data sheets; some err a little more.
+    /// Capacitive sensors report up to 104 % for days in saturated air, according to their data sheets. Some have a slightly larger error.
     package static let plausible: ClosedRange<Int32> = -1_000...110_000
-    /// A part with a linear output oversteps by up to a sixth, and its data sheet says to cut that.
+    /// A sensor with a linear output exceeds 0 to 100 % by up to a sixth. Its data sheet says to limit the value to 0 to 100 %.
     package static let linear: ClosedRange<Int32> = -10_000...125_000
 
     package static func of(_ flags: ReadingFlags) -> ClosedRange<Int32> { flags.contains(.clamped) ? linear : plausible }

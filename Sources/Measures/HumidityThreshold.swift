@@ -1,8 +1,8 @@
-/// A limit of relative humidity that somebody has set.
+/// A relative humidity limit that a user has configured.
 package struct HumidityThreshold: Sendable, Hashable {
     package let rule: String
-    package let sensor: SensorName?  // nil: of every sensor
-    package let isAbove: Bool  // whether to be above it is what matters, or below
+    package let sensor: SensorName?  // nil: every sensor
+    package let isAbove: Bool  // true: values above `percent` break the rule; false: values below
     package let percent: Double
 
     package init(rule: String, sensor: SensorName?, isAbove: Bool, percent: Double) {

@@ -29,12 +29,12 @@ private enum Name {
     }
 }
 
-/// One life of a device's store: 64 random bits, written as 16 hexadecimal digits.
+/// The identity of one lifetime of a device's store: 64 random bits, written as 16 hexadecimal digits.
 package struct Epoch: Sendable, Hashable, CustomStringConvertible {
     package let bits: UInt64
     package init(bits: UInt64) { self.bits = bits }
 
-    /// The epoch of devices that only post plain readings; their sequences are made by the server.
+    /// The epoch of devices that only post plain readings; the server assigns the sequences of these readings.
     package static let server = Epoch(bits: 0)
 
     package init?(hex: String) {

@@ -9,11 +9,11 @@ package struct Instant: Sendable, Hashable, Comparable {
     package static func - (a: Instant, b: Duration) -> Instant { Instant(ms: a.ms &- b.ms) }
     package static func - (a: Instant, b: Instant) -> Duration { .milliseconds(a.ms &- b.ms) }
 
-    /// What a device may claim: from 1970 to the end of 2199. Outside it a time is a mistake, and sums cannot overflow inside.
+    /// The range accepted from devices: from 1970 to the end of 2199. A time outside is an error. Sums of times inside cannot overflow.
     package static let valid = Instant(ms: 0)...Instant(ms: 7_258_118_400_000)
 
-    /// 2000-02-01. Clocks that were never set count from 1970, 1980 or the first day of 2000: a reading from before was taken at a
-    /// time that nobody knows. It is stored, and not observed unless a clock correction gives its true time.
+    /// 2000-02-01. Clocks that were never set start at 1970, 1980 or the first day of 2000: the true time of an earlier reading is unknown. The
+    /// store keeps such a reading, but no observation includes it unless a clock correction supplies its true time.
     package static let earliestPlausible = Instant(ms: 949_363_200_000)
 }
 

@@ -1,4 +1,4 @@
-/// The mean of the passed readings of one bin of the time grid: all that models see.
+/// The mean of the readings in one bin of the time grid that passed quality control. Models see only observations.
 package struct Observation: Sendable, Hashable {
     package let validAt: Instant  // the end of the bin (validAt - step, validAt]
     package let humidity: RelativeHumidity  // 0 to 100 %

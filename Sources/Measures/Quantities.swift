@@ -11,7 +11,7 @@ package struct Temperature: Sendable, Hashable, Comparable {
     package static func < (a: Self, b: Self) -> Bool { a.celsius < b.celsius }
 }
 
-/// A whole number of thousandths, as readings are kept: milli-percent, milli-°C.
+/// Conversion to whole thousandths, the stored form of readings: milli-percent, milli-°C.
 package enum Milli {
     /// Rounded to nearest, ties away from zero. `nil` when the value is not finite or does not fit.
     package static func whole(_ value: Double) -> Int32? {

@@ -1,4 +1,4 @@
-/// A row of a device's log that is no reading. It has a sequence of its own and is delivered like one.
+/// A row of a device's log that is not a reading. A record has its own sequence and is delivered like a reading.
 package enum Record: Sendable, Hashable {
     case hole(Hole)
     case clockCorrection(ClockCorrection)
@@ -14,7 +14,7 @@ package struct Hole: Sendable, Hashable {
         case evictedByAge = 2
         case evictedBySize = 3
         case storeRepaired = 4
-        case notSampled = 5  // the host was suspended, or the program stopped by a signal
+        case notSampled = 5  // the host was suspended, or a signal stopped the program
 
         package var name: String {
             switch self {
@@ -31,13 +31,13 @@ package struct Hole: Sendable, Hashable {
         }
     }
 
-    package var sensor: SensorName?  // nil: of the whole device
+    package var sensor: SensorName?  // nil: the whole device
     package var reason: Reason
     package var from: Instant
     package var to: Instant
     package var count: Int64  // readings missed or evicted
-    package var sequences: ClosedRange<Int64>?  // what will never be sent
-    package var epoch: Epoch?  // that of the sequences; nil: the hole's own
+    package var sequences: ClosedRange<Int64>?  // the rows that the device will never send
+    package var epoch: Epoch?  // the epoch of `sequences`; nil: the epoch of the hole itself
 
     package init(
         sensor: SensorName?, reason: Reason, from: Instant, to: Instant, count: Int64,
@@ -53,11 +53,12 @@ package struct Hole: Sendable, Hashable {
     }
 }
 
-/// When readings really were taken whose clock was wrong: those of one start of the host, by the time since that start, which
-/// never jumps. Of several corrections of a reading the last one in the log counts.
+/// The true time of readings taken with a wrong clock: all readings of one start of the host in a range of boot times.
+///
+/// The boot time never jumps. If several corrections cover a reading, the last one in the log applies.
 package struct ClockCorrection: Sendable, Hashable {
     package var boot: UInt32
-    package var boottimeMs: ClosedRange<Int64>  // of the readings it is about
+    package var boottimeMs: ClosedRange<Int64>  // the readings that this correction covers
     package var offset: Duration  // true time = boot time + offset
 
     package init(boot: UInt32, boottimeMs: ClosedRange<Int64>, offset: Duration) {
@@ -66,7 +67,7 @@ package struct ClockCorrection: Sendable, Hashable {
         self.offset = offset
     }
 
-    /// `nil` where the reading is not one of those that it corrects.
+    /// - Returns: `nil` if this correction does not cover the reading.
     package func trueTime(of reading: Reading) -> Instant? {
         guard reading.hasHostClock, reading.boot == boot, boottimeMs.contains(reading.boottimeMs) else { return nil }
         return Instant(ms: reading.boottimeMs + offset.ms)
@@ -74,6 +75,7 @@ package struct ClockCorrection: Sendable, Hashable {
 }
 
 extension [ClockCorrection] {
+    /// The reading's corrected time, or its own time if no correction covers it.
     /// - Parameter self: in the order of the log.
     package func takenAt(_ reading: Reading) -> Instant {
         for correction in reversed() { if let instant = correction.trueTime(of: reading) { return instant } }
@@ -81,19 +83,19 @@ extension [ClockCorrection] {
     }
 }
 
-/// What a sensor is from here on in the log; a later record of the same sensor replaces it.
+/// A sensor's description from this row of the log on; a later record of the same sensor replaces it.
 package struct SensorRecord: Sendable, Hashable {
-    /// Of the two time grids there are.
+    /// The steps of the two time grids.
     package static let steps: [Duration] = [.seconds(600), .seconds(3_600)]
-    package static let textLimit = 128  // bytes of kind, driver and serial; a place may have 256
+    package static let textLimit = 128  // bytes of kind, driver and serial; `place` has twice this limit
 
     package var sensor: SensorName
     package var kind: String  // hwmon, iio, replay, simulated, …
-    package var driver: String  // what the kernel or the recording calls it; empty when unknown
+    package var driver: String  // the name from the kernel or the recording; empty if unknown
     package var serial: String
     package var place: String
     package var step: Duration  // of its time grid
-    package var offsetMpct: Int32  // of the format's first version, 0 and a million: calibrations are records of their own
+    package var offsetMpct: Int32  // used by version 1 of the format only; always 0 and 1,000,000 now: calibrations are separate records
     package var gainPpm: Int32
 
     package init(
@@ -110,7 +112,7 @@ package struct SensorRecord: Sendable, Hashable {
         self.gainPpm = gainPpm
     }
 
-    /// At most so many bytes, whole characters.
+    /// The longest prefix of whole characters with at most `limit` bytes.
     private static func cut(_ text: String, _ limit: Int) -> String {
         var text = text
         while text.utf8.count > limit { text.removeLast() }

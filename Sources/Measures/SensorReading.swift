@@ -1,4 +1,4 @@
-/// A reading and the sensor that it came from.
+/// A reading together with the name of its sensor.
 package struct SensorReading: Sendable, Hashable {
     package let sensor: SensorName
     package let reading: Reading

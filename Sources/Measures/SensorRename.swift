@@ -1,10 +1,11 @@
-/// A sensor that goes by another name: what it said under the old one before an instant belongs to the series of the new one. Later
-/// readings under the old name are another sensor's.
+/// A change of a sensor's name: readings taken under the old name before `until` belong to the series of the new name.
+///
+/// Later readings under the old name belong to another sensor.
 package struct SensorRename: Sendable, Hashable {
-    package var sensor: SensorName  // as it was called
-    package var name: SensorName  // as it is called
-    package var until: Instant  // of the readings under the old name, exclusive
-    package var saidAt: Instant  // what was said of the old name before is about the new one too
+    package var sensor: SensorName  // the old name
+    package var name: SensorName  // the new name
+    package var until: Instant  // the end of the readings under the old name, exclusive
+    package var saidAt: Instant  // when the rename was entered; earlier calibrations of the old name apply to the new name too
 
     package init(sensor: SensorName, name: SensorName, until: Instant, saidAt: Instant) {
         self.sensor = sensor
@@ -17,8 +18,8 @@ package struct SensorRename: Sendable, Hashable {
 }
 
 extension [SensorRename] {
-    /// In the order in which they were said, each once: rows of another epoch may come in another one. Of one that was said again the
-    /// first counts.
+    /// Sorted by `saidAt`, without duplicates. Rows of different epochs can arrive in another order. Of renames that differ only in `until`, the
+    /// earliest `until` applies.
     package func ordered() -> Self {
         var known: Set<SensorRename> = []
         return sorted { ($0.saidAt, $0.until) < ($1.saidAt, $1.until) }.filter { rename in
@@ -29,13 +30,13 @@ extension [SensorRename] {
     }
 
     /// The series that a reading belongs to.
-    /// - Parameter self: ordered.
+    /// - Parameter self: sorted by `ordered()`.
     package func series(of sensor: SensorName, at takenAt: Instant) -> SensorName {
         reduce(sensor) { $0 == $1.sensor && takenAt < $1.until ? $1.name : $0 }
     }
 
-    /// The same calibration, of the series that its sensor's readings belong to now.
-    /// - Parameter self: ordered.
+    /// The calibration under the current name of its sensor's series.
+    /// - Parameter self: sorted by `ordered()`.
     package func renamed(_ calibration: Calibration) -> Calibration {
         var calibration = calibration
         for rename in self where rename.sensor == calibration.sensor && rename.saidAt > calibration.saidAt { calibration.sensor = rename.name }

@@ -3,10 +3,10 @@
 /// Raw values are part of the wire format: never reuse one.
 package enum SensorState: UInt8, Sendable, CaseIterable, Comparable {
     case ok = 0
-    case saturated = 1  // at an end of 0 to 100 %
+    case saturated = 1  // the value is at 0 or 100 %
     case flat = 2  // unchanged for longer than a working sensor of this resolution stays
     case stale = 3  // no reading for three periods, or no observation for three steps
-    case failing = 4  // it cannot be read, or its newest reading is no possible value of air
+    case failing = 4  // reading the sensor fails, or its newest value is impossible for air
 
     package var name: String {
         switch self {
@@ -38,7 +38,7 @@ package struct SensorCondition: Sendable, Hashable {
 
     package var state: SensorState
     package var since: Instant?  // nil: not known, or ok
-    package private(set) var detail: String?  // for people: what went wrong
+    package private(set) var detail: String?  // the cause, for users
 
     package static let ok = SensorCondition(.ok)
 
@@ -48,14 +48,14 @@ package struct SensorCondition: Sendable, Hashable {
         self.detail = detail.flatMap { $0.isEmpty ? nil : $0.cut(toBytes: SensorCondition.detailLimit) }
     }
 
-    /// This condition, or `stale` where it is better than that and the last reading is too old.
+    /// This condition, or `stale` if this condition is better than `stale` and the last reading is too old.
     /// - Parameters:
-    ///   - newestAt: of the last reading, or of the last observation.
+    ///   - newestAt: the time of the last reading, or of the last observation.
     ///   - spacing: the sensor's period, or the step of its observations.
     package func aged(newestAt: Instant?, now: Instant, spacing: Duration) -> SensorCondition {
         guard state < .stale else { return self }
         guard let newestAt else { return SensorCondition(.stale, detail: "no reading yet") }
-        // Readings of fast sensors may be a few seconds on their way.
+        // Readings of fast sensors can need a few seconds to arrive.
         let longest = max(spacing * SensorState.stalePeriods, .seconds(5))
         guard now - newestAt > longest else { return self }
         return SensorCondition(.stale, since: newestAt, detail: "no new reading")

@@ -1,6 +1,6 @@
 /// Ranks of device and sensor states, for lists that show the worst first: 0 is the worst.
 package enum Severity {
-    package static let least = 9  // all is well
+    package static let least = 9  // no problem
 
     package static func rank(_ state: DeviceState) -> Int {
         switch state {

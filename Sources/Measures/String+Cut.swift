@@ -1,5 +1,5 @@
 extension String {
-    /// The beginning that has at most `limit` bytes of UTF-8, cut at a whole character.
+    /// The longest prefix of whole characters with at most `limit` bytes of UTF-8.
     package func cut(toBytes limit: Int) -> String {
         var text = self
         while text.utf8.count > limit { text.removeLast() }

@@ -1,9 +1,9 @@
 package import Measures
 
-/// The sums of one bin of the grid; whole numbers, so that the order of readings does not matter.
+/// The sums of one bin of the time grid. Sums are whole numbers: the order of readings does not change them.
 package struct Bin: Sendable, Hashable {
     package let validAt: Instant
-    package var count: Int64 = 0  // passed readings
+    package var count: Int64 = 0  // readings that passed quality control
     package var failed: Int64 = 0
     package var humiditySumMpct: Int64 = 0
     package var humidityMinMpct: Int64 = .max
@@ -12,13 +12,13 @@ package struct Bin: Sendable, Hashable {
     package var temperatureSumMc: Int64 = 0
     package var pressureCount: Int64 = 0
     package var pressureSumPa: Int64 = 0
-    package var flags: ReadingFlags = []  // of any reading, passed or not
+    package var flags: ReadingFlags = []  // of all readings, passed or failed
 
     package init(validAt: Instant) { self.validAt = validAt }
 
     package mutating func add(_ reading: Reading) {
         flags.formUnion(reading.flags)
-        if reading.flags.contains(.cached) { return }  // the one before it, once more
+        if reading.flags.contains(.cached) { return }  // a copy of the previous reading
         guard case .passed(let humidity, let temperature) = QualityControl.judge(reading) else {
             failed += 1
             return
@@ -40,7 +40,7 @@ package struct Bin: Sendable, Hashable {
 
     package var isEmpty: Bool { count == 0 && failed == 0 }
 
-    /// Takes the readings of another part of this bin in.
+    /// Adds the readings of another part of this bin.
     package mutating func add(_ other: Bin) {
         count += other.count
         failed += other.failed
@@ -54,7 +54,7 @@ package struct Bin: Sendable, Hashable {
         flags.formUnion(other.flags)
     }
 
-    /// Takes readings out that were in; what extremes and flags are then is not known any more.
+    /// Subtracts readings that were added before. Minimum, maximum and flags are no longer valid afterwards.
     package mutating func remove(_ other: Bin) {
         count -= other.count
         failed -= other.failed
@@ -65,7 +65,7 @@ package struct Bin: Sendable, Hashable {
         pressureSumPa -= other.pressureSumPa
     }
 
-    /// `nil` while no reading has passed. Means are rounded to thousandths, as they are stored.
+    /// `nil` if no reading has passed. Means are rounded to thousandths, the stored precision.
     package var observation: Observation? {
         guard count > 0 else { return nil }
         return Observation(

@@ -1,9 +1,9 @@
 package import Measures
 
-/// Turns the readings of one sensor, as they come, into observations.
+/// Converts a stream of one sensor's readings into observations.
 ///
-/// A bin closes with a reading at its very end, when one of a later bin comes, or when `close(before:)` says that its time
-/// is over. What comes for a closed bin is counted as late and left out: the log still has it, and the cloud's bins take it in.
+/// A bin closes when a reading arrives at its exact end, when a reading of a later bin arrives, or when `close(before:)` is called after its end.
+/// A reading for a closed bin is counted in `late` and not observed: the log keeps the reading, and the cloud's bins include it.
 package struct Binning: Sendable {
     package let grid: TimeGrid
     package private(set) var open: Bin?
@@ -15,10 +15,10 @@ package struct Binning: Sendable {
         self.closedThrough = closedThrough
     }
 
-    /// - Returns: the observations that this reading completes, oldest first: none, one, or with a reading that ends the
-    ///   next bin at once, two.
+    /// - Returns: the observations that this reading completes, oldest first: none, one, or two. Two if the reading closes the open bin and lies
+    ///   at the exact end of its own bin.
     package mutating func add(_ reading: Reading) -> [Observation] {
-        // From a clock that was never set: a clock correction will give its true time.
+        // The clock was never set: a clock correction will supply the true time.
         guard reading.takenAt >= Instant.earliestPlausible else { return [] }
         let label = grid.label(of: reading.takenAt)
         if let closedThrough, label <= closedThrough {

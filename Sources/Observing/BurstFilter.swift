@@ -4,10 +4,10 @@ package import Measures
 ///
 /// A repeat is stored with the flag `cached`. Means and the search for flat lines skip it. The filter is a value with constant time and memory.
 package struct BurstFilter: Sendable {
-    /// A burst lasts this long at most: an equal reading after it is a measurement of its own.
+    /// The longest duration of a burst: an equal reading after it is a new measurement.
     package static let longest: Duration = .seconds(2)
 
-    private var first: Reading?  // of the newest burst
+    private var first: Reading?  // the first reading of the newest burst
 
     package init() {}
 

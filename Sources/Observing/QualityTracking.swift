@@ -1,10 +1,11 @@
 package import Measures
 
-/// What is suspicious in a sensor's readings beside those before: kept beside the value as flags, for people and for the cloud's
-/// watch. A suspicious reading is still observed: ventilation is as sudden as a loose wire, and fog as flat as a dead chip.
+/// Finds suspicious readings by comparison with earlier readings, and flags them for users and for the cloud's monitoring.
 ///
-/// The tests are those of QARTOD (U.S. IOOS, Manual for Real-Time Quality Control of In-situ Temperature and Salinity Data): rate
-/// of change, flat line, and the ends of the range. A value; constant time and memory.
+/// A suspicious reading is still observed: ventilation changes humidity as suddenly as a loose wire, and fog is as constant as a dead chip.
+///
+/// The tests are those of QARTOD (U.S. IOOS, Manual for Real-Time Quality Control of In-situ Temperature and Salinity Data): rate of change, flat
+/// line, and the ends of the range. A value type; constant time and memory.
 package struct QualityTracking: Sendable, Equatable {
     private struct Last: Equatable {
         let mpct: Int32
@@ -14,10 +15,10 @@ package struct QualityTracking: Sendable, Equatable {
     private var last: Last?
     private var flatSince: Instant?
     private var flatCount = 0
-    private var isFlatResumed = false  // the last value before the restart was flagged
-    private var resolution: Int32?  // the least step seen, in thousandths of a percent
+    private var isFlatResumed = false  // the last value before the restart had the flag `flat`
+    private var resolution: Int32?  // the smallest change seen, in thousandths of a percent
 
-    /// A jump is more than this at once, and so much for each second since the reading before.
+    /// A jump is a change of more than `jump` plus `jumpPerSecond` for each second since the previous reading; in thousandths of a percent.
     static let jump: Int32 = 10_000
     static let jumpPerSecond: Int32 = 500
     static let leastFlat = 12  // readings
@@ -26,23 +27,23 @@ package struct QualityTracking: Sendable, Equatable {
 
     /// Resumes after a restart.
     /// - Parameters:
-    ///   - mpct: the last value, as the sensor said it.
-    ///   - flatSince: since when it has been that value.
-    ///   - isFlagged: whether it was flagged as flat: then it stays so until the value changes.
+    ///   - mpct: the last value, as reported by the sensor.
+    ///   - flatSince: since when the value has not changed.
+    ///   - isFlagged: whether the last value had the flag `flat`: if so, equal values get the flag until the value changes.
     package init(last mpct: Int32, at instant: Instant, flatSince: Instant, isFlagged: Bool) {
         isFlatResumed = isFlagged
         last = Last(mpct: mpct, at: instant)
         (self.flatSince, flatCount) = (flatSince, Self.leastFlat)
     }
 
-    /// How long a sensor of this resolution may stand still: one that shows noise flickers within the hour, one of whole percent
-    /// stays for days in a still room.
+    /// How long the value of a sensor with this resolution can stay constant: a sensor that shows noise changes within the hour, a sensor with a
+    /// resolution of whole percent stays constant for days in a still room.
     static func longestFlat(resolution: Int32?) -> Duration {
         guard let resolution else { return .seconds(24 * 3_600) }
         return .seconds(resolution <= 100 ? 3 * 3_600 : resolution < 1_000 ? 24 * 3_600 : 72 * 3_600)
     }
 
-    /// - Returns: the flags that this reading adds to what its driver said.
+    /// - Returns: the flags to add to the driver's flags of this reading.
     package mutating func flags(of mpct: Int32, at instant: Instant) -> ReadingFlags {
         var flags: ReadingFlags = []
         if mpct <= 0 || mpct >= 100_000 { flags.insert(.saturated) }

@@ -1,11 +1,11 @@
 package import Measures
 
-/// Tells a sensor's condition from its newest reading, in words that name what to do.
+/// Derives a sensor's condition from its newest reading, with a detail text that names the cause.
 package enum SensorJudgement {
     /// - Parameters:
     ///   - newest: the sensor's newest reading, calibrated.
-    ///   - spellStart: since when the newest value has not changed, or has been at an end of the range.
-    /// - Returns: without regard to the reading's age: see `SensorCondition.aged`.
+    ///   - spellStart: since when the newest value has not changed, or has been at 0 or 100 %.
+    /// - Returns: the condition without regard to the reading's age: see `SensorCondition.aged`.
     package static func condition(newest: Reading, spellStart: Instant?) -> SensorCondition {
         switch QualityControl.judge(newest) {
         case .failed(.missing): return SensorCondition(.failing, since: newest.takenAt, detail: "the newest reading has no humidity")

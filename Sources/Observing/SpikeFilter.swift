@@ -1,22 +1,24 @@
 package import Measures
 
-/// Finds false readings between good ones: a failed conversion that is given out as a value, once, or as a few zeros for "none".
+/// Finds false readings between correct ones: a failed conversion that a driver reports as a value once, or up to three zeros that mean "no
+/// value".
 ///
-/// A reading that jumps away is held back until the next shows whether it came straight back: then it was false, and is flagged.
-/// Where it did not, the air has changed, and both are passed on as they were. A value; constant time and memory.
+/// A reading that jumps is held until the next reading arrives. If the next reading returns to the old value, the held reading was false and gets
+/// the flag `spike`. Otherwise the air has changed, and both are passed on without the flag. A value type; constant time and memory.
 ///
 /// The test is the spike test of QARTOD (U.S. IOOS, Manual for Real-Time Quality Control of In-situ Temperature and Salinity Data).
 package struct SpikeFilter: Sendable {
-    /// A smaller step is no spike, in thousandths of a percent.
+    /// A smaller change is not a spike; in thousandths of a percent.
     static let leastStep: Int32 = 10_000
-    /// How near to the reading before the next one must come, at least; a quarter of the step where that is more.
+    /// After a spike, the next reading must lie within this distance of the reading before the spike, or within a quarter of the spike's height
+    /// if that is more; in thousandths of a percent.
     static let leastReturn: Int32 = 2_000
-    /// Readings further apart say nothing of each other: so much happens in a room.
+    /// Readings further apart are not compared: the air in a room changes this much in that time.
     static let longestSpacing: Duration = .seconds(300)
-    /// Zeros in a row that may mean "none".
+    /// The largest number of consecutive zeros that can mean "no value".
     static let mostZeros = 3
 
-    private var last: Reading?  // that was passed on unflagged
+    private var last: Reading?  // the last reading passed on without the flag `spike`
     private var held: [Reading] = []
 
     package var isHolding: Bool { !held.isEmpty }
@@ -24,10 +26,10 @@ package struct SpikeFilter: Sendable {
 
     package init() {}
 
-    /// - Returns: the readings that are decided now, in their order.
+    /// - Returns: the readings whose flags are now final, in their order.
     package mutating func take(_ reading: Reading) -> [Reading] {
         guard let mpct = SpikeFilter.usable(reading) else {
-            // It tells nothing of the one that is held back, which waits on.
+            // This reading has no usable value: the held readings stay undecided.
             guard isHolding, held.count < SpikeFilter.mostHeld else { return flush() + [reading] }
             held.append(reading)
             return []
@@ -54,12 +56,12 @@ package struct SpikeFilter: Sendable {
             held.append(reading)
             return []
         }
-        // The air has changed; this reading is judged against the changed air.
+        // The air has changed: compare this reading with the changed air.
         let passed = flush()
         return passed + take(reading)
     }
 
-    /// Passes on what is held back, as it was.
+    /// Returns the held readings without the flag `spike`.
     package mutating func flush() -> [Reading] {
         defer { held = [] }
         if let newest = held.last(where: { SpikeFilter.usable($0) != nil }) { last = newest }

@@ -1,11 +1,11 @@
-/// The web page: its own files from the binary, the chart library from where the system's package puts it.
+/// The files of the web page. The page's own files are in the binary; the chart library comes from a system package.
 package enum PageFiles {
     package struct File: Sendable {
         package let type: String
         package let bytes: [UInt8]
     }
 
-    /// Where the chart library's files are on Debian (libjs-dygraphs).
+    /// The folder of the chart library's files on Debian (package libjs-dygraphs).
     package static let chartFolder = "/usr/share/javascript/dygraphs"
     package static let chartFiles = ["/dygraph.min.js": "dygraph.min.js", "/dygraph.min.css": "dygraph.min.css"]
 
@@ -13,7 +13,7 @@ package enum PageFiles {
     package static let contentSecurityPolicy =
         "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
-    /// Which program serves the page: it decides where the page asks for data.
+    /// The program that serves the page; the page requests its data accordingly.
     package enum Face: String, Sendable { case edge, cloud }
 
     package static let paths = [

@@ -33,7 +33,7 @@ extension PageFiles {
     }
 }
 
-/// The page's files as answers: each is made, tagged and compressed once.
+/// The page's files as response bodies; each body is created, tagged and compressed once.
 private final class PageBodies: Sendable {
     private let bodies = Mutex<[String: HTTPBody]>([:])
 

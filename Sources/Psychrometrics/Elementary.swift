@@ -1,9 +1,9 @@
-/// Exponential and logarithm from + − × ÷ alone, so that a result is the same to the last bit on every machine of one
-/// architecture: glibc's own choose a variant by what the processor has.
+/// Exponential and logarithm computed only with + − × ÷. The result is the same, bit for bit, on every machine of one architecture; glibc's
+/// functions use different variants for different processors.
 package enum Elementary {
     private static let ln2 = 0.693_147_180_559_945_3
 
-    /// Relative error below 1e-13 for |x| up to 700; 0 below, infinity above.
+    /// Relative error below 1e-13 for |x| up to 700; 0 for smaller x, infinity for larger x.
     package static func exp(_ x: Double) -> Double {
         guard x == x else { return x }
         guard x < 700 else { return .infinity }
@@ -19,7 +19,7 @@ package enum Elementary {
         return Double(sign: .plus, exponent: Int(k), significand: 1) * sum
     }
 
-    /// Natural logarithm; absolute error below 1e-13. Not above 0, or not a number: NaN.
+    /// Natural logarithm; absolute error below 1e-13. NaN if x is not above 0.
     package static func log(_ x: Double) -> Double {
         guard x > 0 else { return .nan }
         guard x < .infinity else { return .infinity }

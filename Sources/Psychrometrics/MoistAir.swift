@@ -1,12 +1,12 @@
 package import Measures
 
-/// The water in air of one temperature and humidity, as it is shown.
+/// The water in air of one temperature and humidity, in the units shown to users.
 package struct WaterInAir: Sendable, Equatable {
     package let dewPoint: Temperature
     package let vapourPressure: Double  // Pa
     package let absoluteHumidity: Double  // g/m³
 
-    /// `nil` where there is no dew point.
+    /// `nil` if there is no dew point.
     package init?(_ air: Temperature, _ humidity: RelativeHumidity) {
         guard let dewPoint = MoistAir.dewPoint(of: air, at: humidity) else { return nil }
         self.dewPoint = dewPoint
@@ -15,7 +15,7 @@ package struct WaterInAir: Sendable, Equatable {
     }
 }
 
-/// What temperature and relative humidity say of the water in the air.
+/// Computes the water in the air from temperature and relative humidity.
 package enum MoistAir {
     // Magnus form over liquid water: saturation pressure within 0.4 % from -40 to 50 °C.
     // Source: Alduchov and Eskridge, J. Appl. Meteor. 35 (1996), 601-609.
@@ -23,14 +23,13 @@ package enum MoistAir {
     private static let b = 243.04  // °C
     private static let c = 610.94  // Pa
 
-    /// Saturation vapour pressure over ice, in pascals; for 0 °C and below. Same source, within 0.5 % from -80 °C.
+    /// Saturation vapour pressure over ice, in pascals; for 0 °C and below. Source as above; within 0.5 % from -80 °C.
     package static func saturationPressure(overIceAt air: Temperature) -> Double {
         611.21 * Elementary.exp(22.587 * air.celsius / (273.86 + air.celsius))
     }
 
-    /// The temperature below which water comes out of the air onto a surface: the dew point, below 0 °C the frost point, which is
-    /// higher.
-    /// - Returns: `nil` where there is no dew point.
+    /// The temperature at which water condenses on a surface: the dew point, or below 0 °C the frost point, which is higher.
+    /// - Returns: `nil` if there is no dew point.
     package static func condensationPoint(of air: Temperature, at humidity: RelativeHumidity) -> Temperature? {
         guard let dewPoint = dewPoint(of: air, at: humidity) else { return nil }
         guard dewPoint.celsius < 0 else { return dewPoint }
@@ -38,7 +37,7 @@ package enum MoistAir {
         return Temperature(celsius: min(0, 273.86 * gamma / (22.587 - gamma)))
     }
 
-    /// The air right at a surface, no damper than saturated.
+    /// The air directly at a surface; its humidity is at most 100 %.
     package static func air(at surface: Temperature, of air: Temperature, at humidity: RelativeHumidity) -> (Temperature, RelativeHumidity) {
         (surface, RelativeHumidity(percent: min(100, MoistAir.humidity(at: surface, of: air, at: humidity).percent)))
     }
@@ -53,16 +52,16 @@ package enum MoistAir {
         humidity.percent / 100 * saturationPressure(at: air)
     }
 
-    /// Relative humidity of the same air where it is cooled or warmed to a surface's temperature: the vapour pressure stays.
-    /// - Returns: above 100 % where water condenses on the surface.
+    /// Relative humidity of the same air after cooling or warming to a surface's temperature at constant vapour pressure.
+    /// - Returns: more than 100 % if water condenses on the surface.
     package static func humidity(at surface: Temperature, of air: Temperature, at humidity: RelativeHumidity) -> RelativeHumidity {
         RelativeHumidity(percent: 100 * vapourPressure(of: air, at: humidity) / saturationPressure(at: surface))
     }
 
     /// The temperature at which air of this temperature and humidity becomes saturated; never above `air`.
     ///
-    /// Magnus form as above.
-    /// - Returns: `nil` where there is none: humidity not above 0 %, or not a number.
+    /// Computed with the Magnus form; source as above.
+    /// - Returns: `nil` if there is none: humidity is not above 0 %, or not a number.
     package static func dewPoint(of air: Temperature, at humidity: RelativeHumidity) -> Temperature? {
         guard humidity.percent > 0, air.celsius > -200 else { return nil }
         let gamma = Elementary.log(min(humidity.percent, 100) / 100) + a * air.celsius / (b + air.celsius)

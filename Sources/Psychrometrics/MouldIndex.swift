@@ -1,19 +1,19 @@
 package import Measures
 
-/// The mould index of Hukka and Viitanen for pine sapwood, 0 (none) to 6 (all covered); 1 is first growth under the microscope, 3
-/// what the eye sees.
+/// The mould index of Hukka and Viitanen for pine sapwood, 0 (none) to 6 (fully covered); 1 is first growth visible under the microscope, 3 is
+/// growth visible to the eye.
 ///
-/// Source: A. Hukka, H. A. Viitanen, A mathematical model of mould growth on wooden material, Wood Science and Technology 33 (1999),
-/// 475–485, equations 1 to 7. It is of resawn pine at 0 to 50 °C, for the air right at the wood: plaster, paint and stone are less
-/// kind to mould, a cold wall is moister than the room. An aid to see trends by, no finding.
+/// Source: A. Hukka, H. A. Viitanen, A mathematical model of mould growth on wooden material, Wood Science and Technology 33 (1999), 475–485,
+/// equations 1 to 7. The model covers resawn pine at 0 to 50 °C in the air directly at the wood. Mould grows less on plaster, paint and stone;
+/// the air at a cold wall is moister than the air of the room. The index shows trends; it does not prove that mould exists.
 package struct MouldIndex: Sendable, Equatable {
     package private(set) var value = 0.0
     private var dryHours = 0.0  // since growth was last possible
-    private static let longest = 24.0  // hours of one step: beyond it nobody knows what the air was
+    private static let longest = 24.0  // hours: the largest step; the air in a longer gap is unknown
 
     package init() {}
 
-    /// Below it nothing grows, in %; `nil` where the model says nothing: frost, and above 50 °C.
+    /// The humidity below which mould does not grow, in %; `nil` outside the model's range: frost, and above 50 °C.
     package static func criticalHumidity(at air: Temperature) -> RelativeHumidity? {
         let t = air.celsius
         guard t > 0, t <= 50 else { return nil }
@@ -25,17 +25,17 @@ package struct MouldIndex: Sendable, Equatable {
         criticalHumidity(at: air).map { humidity.percent >= $0.percent } ?? false
     }
 
-    /// Weeks at constant air until the index is 1, and until growth is visible (equations 2 and 3, pine, resawn).
+    /// Weeks at constant conditions until the index is 1, and until growth is visible (equations 2 and 3, pine, resawn).
     package static func weeks(at air: Temperature, _ humidity: RelativeHumidity) -> (first: Double, visible: Double) {
         let (t, h) = (Elementary.log(air.celsius), Elementary.log(min(100, humidity.percent)))
         return (Elementary.exp(-0.68 * t - 13.9 * h + 66.02), Elementary.exp(-0.74 * t - 12.72 * h + 61.50))
     }
 
-    /// - Parameter span: that the air was like this; what is longer than a day is taken for a day.
+    /// - Parameter span: how long the air had these values; more than a day counts as a day.
     package mutating func advance(_ air: Temperature, _ humidity: RelativeHumidity, for span: Duration) {
         let hours = min(MouldIndex.longest, Double(span.ms) / 3_600_000)
         guard hours > 0, humidity.percent == humidity.percent, air.celsius == air.celsius else { return }
-        guard let critical = MouldIndex.criticalHumidity(at: air) else { return }  // frost and heat: the model says nothing
+        guard let critical = MouldIndex.criticalHumidity(at: air) else { return }  // frost or heat: outside the model's range
         guard humidity.percent >= critical.percent else { return decline(hours) }
         dryHours = 0
         let percent = min(100, humidity.percent)
@@ -47,7 +47,7 @@ package struct MouldIndex: Sendable, Equatable {
         value = min(6, value + hours / 24 * k1 * k2 / (7 * first))
     }
 
-    /// Drying kills slowly: for six hours, then not until a day has passed, then at half the pace (equation 7).
+    /// Dry air reduces the index: at full rate for the first six hours, not at all until 24 hours, then at half rate (equation 7).
     private mutating func decline(_ hours: Double) {
         func dried(_ from: Double, _ to: Double, within: ClosedRange<Double>) -> Double {
             max(0, min(to, within.upperBound) - max(from, within.lowerBound))

@@ -1,18 +1,18 @@
 package import Measures
 
-/// The mould index along a sensor's observations, as they come: of the air at the wall or pane beside it where that is known, else of the
-/// room's.
+/// The mould index, updated with each observation of a sensor. It describes the air at the wall or window pane beside the sensor if that
+/// temperature is known, else the air of the room.
 package struct MouldTracking: Sendable, Equatable {
-    /// How far back observations are worth looking at.
+    /// How much history to replay: older observations no longer matter.
     package static let memory: Duration = .seconds(120 * 86_400)
 
     package private(set) var index: MouldIndex?  // nil: no observation with a temperature yet
-    package private(set) var through: Instant?  // of the last observation
-    private var lastAt: Instant?  // of the last of them with a temperature
+    package private(set) var through: Instant?  // the time of the last observation
+    private var lastAt: Instant?  // the time of the last observation with a temperature
 
     package init() {}
 
-    /// - Parameter surface: how cold it was then.
+    /// - Parameter surface: the temperature of the surface at the observation's time.
     package mutating func add(_ observation: Observation, surface: Temperature? = nil) {
         through = observation.validAt
         guard let air = observation.temperature else { return }

@@ -2,13 +2,14 @@ package import Forecasting
 internal import Measures
 internal import Observing
 
-/// An input every machine can make for itself, and what the model forecast from it where it was made.
+/// A test vector of a release: a reproducible input, and the forecast of the model on the machine that made the release.
 ///
-/// The history comes from a seed by whole-number arithmetic alone; so the whole path is tested, features included.
+/// The input history is generated from a seed with whole-number arithmetic, so that the test covers the whole path, including the network's
+/// inputs.
 package struct GoldenVector: Sendable, Equatable {
     package let seed: UInt64
     package let stepSeconds: Int
-    package let expected: [Float]  // per lead time the low, median and high humidity in %
+    package let expected: [Float]  // humidity in %: low, median and high for each lead time
 
     package static let tolerance: Float = 0.001  // %RH
     package static let perStep = 8
@@ -24,7 +25,7 @@ package struct GoldenVector: Sendable, Equatable {
         }
     }
 
-    /// - Returns: what is wrong, or `nil` when the network computes what it should.
+    /// - Returns: a description of the difference, or `nil` if the network's output matches.
     package func fault(in network: Network) -> String? {
         guard let grid = GoldenVector.grids.first(where: { Int($0.step.wholeSeconds) == stepSeconds }) else {
             return "no grid of \(stepSeconds) s"
@@ -32,8 +33,8 @@ package struct GoldenVector: Sendable, Equatable {
         let outputs = GoldenVector.outputs(of: network, seed: seed, on: grid)
         guard outputs.count == expected.count else { return "\(outputs.count) values, \(expected.count) expected" }
         for (place, (output, wanted)) in zip(outputs, expected).enumerated() {
-            guard (output - wanted).magnitude <= GoldenVector.tolerance else {  // also refuses NaN
-                return "vector \(seed) of the \(stepSeconds) s grid: \(output) % at place \(place), \(wanted) % expected"
+            guard (output - wanted).magnitude <= GoldenVector.tolerance else {  // also false for NaN
+                return "vector \(seed) of the \(stepSeconds) s grid: \(output) % at index \(place), \(wanted) % expected"
             }
         }
         return nil
@@ -48,7 +49,8 @@ package struct GoldenVector: Sendable, Equatable {
         }
     }
 
-    /// Twelve days, so that what is learnt on the device is tested, too: a daily triangle, a slow walk and noise in milli-percent and milli-°C, with a gap; seed 1 has no temperature.
+    /// Twelve days of observations, so that the test covers on-device learning: a daily triangle, a slow random walk and noise in milli-percent
+    /// and milli-°C, with gaps. Seed 1 has no temperature.
     static func observations(seed: UInt64, on grid: TimeGrid) -> [Observation] {
         var observations: [Observation] = []
         var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1

@@ -1,7 +1,7 @@
 package import Forecasting
 package import Measures
 
-/// A model and what must be known of it before it may run.
+/// A model with the metadata that is needed before it may run.
 package struct Release: Sendable, Equatable {
     package var header: ReleaseHeader
     package var network: Network
@@ -11,15 +11,15 @@ package struct Release: Sendable, Equatable {
         self.network = network
     }
 
-    /// An expired release forecasts on: an old model is better than none, but somebody should look.
+    /// An expired release still forecasts: an old model is better than none. The expiry asks an operator to check.
     package func isExpired(at now: Instant) -> Bool { header.expiresAt < now }
 }
 
 package struct ReleaseHeader: Sendable, Equatable {
-    package var counter: UInt64  // above every earlier release's, or an edge refuses it
+    package var counter: UInt64  // an edge refuses a release whose counter is not above all earlier ones
     package var modelID: String
     package var createdAt: Instant
-    package var expiresAt: Instant  // after it the model forecasts on, and says so
+    package var expiresAt: Instant  // an expired model still forecasts, and the device reports the expiry
     package var provenance: Provenance
 
     package init(counter: UInt64, modelID: String, createdAt: Instant, expiresAt: Instant, provenance: Provenance) {
@@ -31,13 +31,13 @@ package struct ReleaseHeader: Sendable, Equatable {
     }
 }
 
-/// Where a model comes from: enough to make it again.
+/// The origin of a model: all that is needed to train it again.
 package struct Provenance: Sendable, Equatable {
-    package var snapshot: String  // the hash of what it learnt from
+    package var snapshot: String  // the hash of the training snapshot
     package var codeVersion: String
     package var seed: UInt64
-    package var configuration: String  // the hash of how it was trained
-    package var parent: String  // the release it followed; empty for the first
+    package var configuration: String  // the hash of the training configuration
+    package var parent: String  // the previous release; empty for the first
     package var backtest: String  // the summary of its comparison with the champion
 
     package init(snapshot: String, codeVersion: String, seed: UInt64, configuration: String, parent: String, backtest: String) {
@@ -50,10 +50,10 @@ package struct Provenance: Sendable, Equatable {
     }
 }
 
-/// What libcrypto does for this module, which knows no C library.
+/// The cryptographic functions that this module needs, passed in because the module imports no C library.
 package struct Cryptography: Sendable {
     package let sha256: @Sendable ([UInt8]) -> [UInt8]
-    /// Whether `signature` of `message` is by the trusted key with this id.
+    /// Whether `signature` is a valid signature of `message` by the trusted key with this id.
     package let isSigned: @Sendable (_ message: [UInt8], _ keyID: [UInt8], _ signature: [UInt8]) -> Bool
 
     package init(
@@ -65,7 +65,7 @@ package struct Cryptography: Sendable {
     }
 }
 
-/// Why a release file is not taken. Each case is one step of the intake, in its order.
+/// The reasons to refuse a release file. The cases are in the order of the checks.
 package enum ReleaseRefusal: Error, Equatable, CustomStringConvertible {
     case length(String)
     case format(String)
@@ -77,8 +77,8 @@ package enum ReleaseRefusal: Error, Equatable, CustomStringConvertible {
     case contract(String)
     case golden(String)
 
-    /// Whether the same file would be refused again. Damage on the way may pass; a signature may be trusted tomorrow, and the host's
-    /// clock set.
+    /// Whether a later attempt with the same file would also be refused. Not final: transfer damage; an untrusted signature, which a new key can
+    /// make valid; a counter out of bounds because of a wrong host clock.
     package var isFinal: Bool {
         switch self {
         case .length, .hash, .signature, .announced, .implausible: false
@@ -102,13 +102,13 @@ package enum ReleaseRefusal: Error, Equatable, CustomStringConvertible {
         switch self {
         case .length(let what): "the release's length is wrong: \(what)"
         case .format(let what): "the release's format is wrong: \(what)"
-        case .hash: "the release does not match its SHA-256: it was damaged on the way"
-        case .signature: "the release is not signed by a trusted key: take the fleet's key file with vaho-edge model trust FILE"
+        case .hash: "the release does not match its SHA-256: it was damaged in transfer"
+        case .signature: "the release is not signed by a trusted key: run vaho-edge model trust FILE with the fleet's key file"
         case .counter(let offered, let accepted): "the release's counter \(offered) is not above \(accepted), the last accepted"
         case .announced(let counter, let announced): "the release's counter is \(counter), the cloud's answer says \(announced)"
         case .implausible(let counter, let most):
-            "the release's counter \(counter) is above \(most), more than a cloud can have given by now: no later release could follow it"
-        case .contract(let what): "this program cannot build what the release asks for: \(what)"
+            "the release's counter \(counter) is above \(most), the highest plausible counter: no later release could follow it"
+        case .contract(let what): "this program does not support the release's contract: \(what)"
         case .golden(let what): "the release computes something else here than where it was made: \(what)"
         }
     }

@@ -7,11 +7,11 @@ internal import Measures
 ///     0   8  magic 89 56 41 48 4F 0D 0A 1A
 ///     8   2  format version 1     10  2  minor version
 ///     12  4  content length       16  4  number of sections    20  4  zero
-///     24     a table of 16 bytes a section: tag, flags (1: required), offset, length
-///            the sections, in the table's order, without a gap, each padded with zeros to a multiple of 8
-///            32  SHA-256 of all before it (the content)
+///     24     a table of 16 bytes per section: tag, flags (1: required), offset, length
+///            the sections, in the order of the table, without gaps, each padded with zeros to a multiple of 8
+///            32  SHA-256 of all bytes before (the content)
 ///            1   number of signatures, 7 zeros
-///            2 × (8 key id, 64 Ed25519 signature of "vaho release 1\0" and the SHA-256); an unused place is zero
+///            2 × (8 key id, 64 Ed25519 signature of "vaho release 1\0" and the SHA-256); an unused slot is zero
 package struct ReleaseFile: Sendable, Equatable {
     package static let limit = 128 * 1024
     static let magic: [UInt8] = [0x89, 0x56, 0x41, 0x48, 0x4F, 0x0D, 0x0A, 0x1A]
@@ -41,22 +41,22 @@ package struct ReleaseFile: Sendable, Equatable {
     package let signatures: [Signature]
     let sections: [Tag: ArraySlice<UInt8>]
 
-    /// What a key signs.
+    /// The message that a key signs.
     package static func signedMessage(digest: [UInt8]) -> [UInt8] { signedPrefix + digest }
 
-    /// Reads the frame: lengths, table, trailer. Nothing is trusted yet.
+    /// Parses lengths, section table and trailer. Verifies neither the hash nor the signatures.
     package init(_ bytes: [UInt8]) throws(ReleaseRefusal) {
         guard bytes.count <= ReleaseFile.limit else { throw .length("\(bytes.count) bytes, the limit is \(ReleaseFile.limit)") }
-        guard bytes.count >= 24 + ReleaseFile.trailerLength else { throw .length("\(bytes.count) bytes are fewer than any release has") }
+        guard bytes.count >= 24 + ReleaseFile.trailerLength else { throw .length("\(bytes.count) bytes, fewer than the smallest possible release") }
         do {
             var reader = ByteReader(bytes)
-            guard try reader.raw(8).elementsEqual(ReleaseFile.magic) else { throw ReleaseRefusal.format("this is no release file") }
+            guard try reader.raw(8).elementsEqual(ReleaseFile.magic) else { throw ReleaseRefusal.format("not a release file") }
             let version: UInt16 = try reader.fixed()
             let _: UInt16 = try reader.fixed()
             guard version == ReleaseFile.version else { throw ReleaseRefusal.format("version \(version), this program reads \(ReleaseFile.version)") }
             let contentLength = Int(try reader.fixed(UInt32.self))
             guard contentLength + ReleaseFile.trailerLength == bytes.count else {
-                throw ReleaseRefusal.length("\(contentLength + ReleaseFile.trailerLength) bytes announced, \(bytes.count) came")
+                throw ReleaseRefusal.length("\(contentLength + ReleaseFile.trailerLength) bytes announced, \(bytes.count) received")
             }
             let count = Int(try reader.fixed(UInt32.self))
             let _: UInt32 = try reader.fixed()
@@ -69,11 +69,11 @@ package struct ReleaseFile: Sendable, Equatable {
                 let offset = Int(try reader.fixed(UInt32.self))
                 let length = Int(try reader.fixed(UInt32.self))
                 guard offset == next, length % 8 == 0, length <= contentLength - offset else {
-                    throw ReleaseRefusal.format("the sections leave a gap, overlap or end too late")
+                    throw ReleaseRefusal.format("the sections have a gap, overlap or exceed the content")
                 }
                 next += length
                 if let known = Tag(rawValue: tag) {
-                    guard sections[known] == nil else { throw ReleaseRefusal.format("a section comes twice") }
+                    guard sections[known] == nil else { throw ReleaseRefusal.format("a section is duplicated") }
                     sections[known] = bytes[offset..<next]
                 } else if flags & 1 == 1 {
                     throw ReleaseRefusal.format("an unknown section is required (tag \(tag))")
@@ -102,9 +102,9 @@ package struct ReleaseFile: Sendable, Equatable {
         }
     }
 
-    /// Lays out a release and signs it.
+    /// Encodes and signs a release.
     ///
-    /// - Parameter sign: by each key, given the message.
+    /// - Parameter sign: returns the signature of the message by each key.
     package static func bytes(
         of release: Release, sha256: ([UInt8]) -> [UInt8], sign: ([UInt8]) throws -> [Signature]
     ) throws -> [UInt8] {

@@ -2,17 +2,18 @@ internal import Forecasting
 internal import Measures
 internal import Observing
 
-/// The checks between bytes that came from outside and a model that may run. In this order: length, hash, signature,
-/// counter, feature contract, golden vectors.
+/// Checks a release file from outside before its model may run. The checks, in order: length, hash, signature, counter, feature contract, golden
+/// vectors.
 package enum ReleaseIntake {
-    /// What a file must be, beside well made.
+    /// Requirements on a file besides a valid format.
     package struct Demand: Sendable {
-        package var length: Int?  // as announced by who sent it
-        package var sha256: [UInt8]?  // of the whole file, likewise
-        package var counterAbove: UInt64?  // nil: a release taken before may be taken again (a restart, a file given by hand)
+        package var length: Int?  // as announced by the sender
+        package var sha256: [UInt8]?  // of the whole file, as announced by the sender
+        /// `nil` allows an already accepted release again (after a restart, or a file given by hand).
+        package var counterAbove: UInt64?
         package var isSignatureNeeded: Bool
-        package var counter: UInt64?  // of the file, as announced
-        package var counterAtMost: UInt64?  // a higher one would keep out all releases that are to come
+        package var counter: UInt64?  // the counter announced by the sender
+        package var counterAtMost: UInt64?  // accepting a higher counter would block all later releases
 
         package init(length: Int? = nil, sha256: [UInt8]? = nil, counterAbove: UInt64? = nil, isSignatureNeeded: Bool = true) {
             self.length = length
@@ -23,7 +24,7 @@ package enum ReleaseIntake {
     }
 
     package static func open(_ bytes: [UInt8], _ demand: Demand, _ cryptography: Cryptography) throws(ReleaseRefusal) -> Release {
-        if let length = demand.length, length != bytes.count { throw .length("\(length) bytes announced, \(bytes.count) came") }
+        if let length = demand.length, length != bytes.count { throw .length("\(length) bytes announced, \(bytes.count) received") }
         let file = try ReleaseFile(bytes)
         guard cryptography.sha256(file.content) == file.digest, demand.sha256 == nil || demand.sha256 == cryptography.sha256(bytes) else {
             throw .hash
@@ -72,7 +73,7 @@ package enum ReleaseIntake {
         }
         let parameters = try values("network", [shape.blocks, 16])
         let spreads = try values("spreads", [Network.Shape.knots, Network.Shape.levels])
-        guard spreads.allSatisfy({ (0.1...10).contains($0) }) else { throw ReleaseRefusal.format("the tensor «spreads» leaves 0.1 to 10") }
+        guard spreads.allSatisfy({ (0.1...10).contains($0) }) else { throw ReleaseRefusal.format("the tensor «spreads» is not within 0.1 to 10") }
         return Network(
             shape: shape, parameters: (0..<shape.blocks).map { SIMD16(parameters[($0 * 16)..<($0 * 16 + 16)]) }, spreads: spreads)
     }

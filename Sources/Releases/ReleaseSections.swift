@@ -3,7 +3,7 @@ internal import Forecasting
 internal import Measures
 internal import Observing
 
-/// The sections of a release file, each written and read here.
+/// Encoding and decoding of the sections of a release file.
 enum ReleaseSections {
     // MARK: header
 
@@ -59,17 +59,17 @@ enum ReleaseSections {
         for (what, expected) in [("grids", GoldenVector.grids.map(\.step)), ("knots of lead time", NetworkInputs.knots)] {
             var found: [Duration] = []
             for _ in 0..<(try reader.count(upTo: 64)) { found.append(.seconds(try reader.count(upTo: 864_000))) }
-            guard found == expected else { throw ReleaseRefusal.contract("other \(what) than this program's") }
+            guard found == expected else { throw ReleaseRefusal.contract("the \(what) differ from this program's") }
         }
         var levels: [Double] = []
         for _ in 0..<(try reader.count(upTo: 64)) { levels.append(Double(bitPattern: try reader.fixed())) }
-        guard levels == ForecastShape.levels else { throw ReleaseRefusal.contract("other levels than this program's") }
+        guard levels == ForecastShape.levels else { throw ReleaseRefusal.contract("the levels differ from this program's") }
         for expected in [NetworkInputs.sharedNames, NetworkInputs.leadNames] {
             var names: [String] = []
             for _ in 0..<(try reader.count(upTo: 256)) { names.append(try reader.text(limit: 64)) }
             guard names == expected else {
                 let other = zip(names, expected).first { $0 != $1 }?.0 ?? "\(names.count) of them"
-                throw ReleaseRefusal.contract("the inputs of its network: «\(other)»")
+                throw ReleaseRefusal.contract("the network's inputs differ from this program's: «\(other)»")
             }
         }
         let (first, second) = (try reader.count(upTo: 256), try reader.count(upTo: 256))
@@ -117,7 +117,7 @@ enum ReleaseSections {
         for _ in 0..<(try reader.count(upTo: 64)) {
             let name = try reader.text(limit: 64)
             let type = try reader.byte()
-            guard type == float32 else { throw ReleaseRefusal.contract("numbers of type \(type)") }
+            guard type == float32 else { throw ReleaseRefusal.contract("tensor type \(type) is not supported") }
             var shape: [Int] = []
             var count = 1
             for _ in 0..<(try reader.count(upTo: 4)) {
@@ -169,7 +169,7 @@ enum ReleaseSections {
     private static func expectPadding(_ reader: ByteReader) throws {
         var rest = reader
         guard rest.remaining < 8, try rest.raw(rest.remaining).allSatisfy({ $0 == 0 }) else {
-            throw ReleaseRefusal.format("a section has bytes too many")
+            throw ReleaseRefusal.format("a section has extra bytes at its end")
         }
     }
 }

@@ -1,8 +1,8 @@
 internal import Dispatch
 
-/// A serial executor with a thread of its own when it has work: for an actor whose calls block.
+/// A serial executor for an actor whose calls block. It uses its own thread while it has jobs.
 ///
-/// Swift's pool has one thread a core, so a blocking call in it holds up all that is asynchronous.
+/// Swift's thread pool has one thread per core: a blocking call on the pool delays all other asynchronous work.
 package final class BlockingExecutor: SerialExecutor {
     private let queue: DispatchQueue
 

@@ -2,15 +2,15 @@ internal import CLinux
 internal import Glibc
 internal import Synchronization
 
-/// A shell command whose output is read, in a process group of its own, so that all it starts can be ended with it.
+/// A shell command whose output is read. The command has its own process group, so that all processes it starts can be ended together.
 package final class ChildProcess: Sendable {
-    package let output: Int32  // the reading end of its standard output, which does not block
+    package let output: Int32  // the non-blocking read end of the command's standard output
     private let group: pid_t
-    private let mark: String  // in the environment of all that it starts
+    private let mark: String  // environment variable value that identifies all processes of this command
     private static let markName = "VAHO_COMMAND_MARK"
-    private let status = Mutex<Int32?>(nil)  // once it has ended
+    private let status = Mutex<Int32?>(nil)  // the exit code, after the command has ended
 
-    /// - Parameter environment: beside this program's own.
+    /// - Parameter environment: variables added to this program's environment.
     package init(_ command: String, environment: [String: String] = [:]) throws(FileError) {
         var ends: [Int32] = [-1, -1]
         guard unsafe pipe2(&ends, O_CLOEXEC) == 0 else { throw FileError("make a pipe for", command, errno) }
@@ -22,7 +22,7 @@ package final class ChildProcess: Sendable {
         var attributes = posix_spawnattr_t()
         unsafe posix_spawnattr_init(&attributes)
         defer { unsafe posix_spawnattr_destroy(&attributes) }
-        // What this program ignores or holds back, the command shall not.
+        // The command does not inherit ignored or blocked signals.
         var (all, none) = (sigset_t(), sigset_t())
         unsafe sigfillset(&all)
         unsafe sigemptyset(&none)
@@ -52,10 +52,10 @@ package final class ChildProcess: Sendable {
         close(output)
     }
 
-    /// Asks it to end, without waiting; from anywhere.
+    /// Sends SIGTERM to the process group and does not wait. May be called from any thread.
     package func stop() { status.withLock { if $0 == nil { Glibc.kill(-group, SIGTERM) } } }
 
-    /// Whether it has ended by itself. It stays there to be collected by `end`, so that its group's number is nobody else's.
+    /// Whether the command has exited. The exited process stays a zombie until `end`, so that no other process gets its group number.
     package var hasEnded: Bool {
         status.withLock { status in
             var info = unsafe siginfo_t()
@@ -63,8 +63,8 @@ package final class ChildProcess: Sendable {
         }
     }
 
-    /// Ends it and all it started; it has two tenths of a second to end by itself, and a second when asked.
-    /// - Returns: its exit code; 128 and more for a signal; 255 where nobody can know.
+    /// Ends the command and all processes it started: waits 0.2 s for a normal exit, sends SIGTERM, waits 1 s, then kills.
+    /// - Returns: the exit code; 128 or more for a signal; 255 if unknown.
     package func end() -> Int32 {
         for tried in 0..<120 where !hasEnded {
             if tried == 20 { stop() }
@@ -72,7 +72,7 @@ package final class ChildProcess: Sendable {
         }
         return status.withLock { status in
             if let status { return status }
-            Glibc.kill(-group, SIGKILL)  // it, and what it has left behind
+            Glibc.kill(-group, SIGKILL)  // the command and the processes left in its group
             killStrays()
             var raw: Int32 = 0
             var code: Int32 = 255
@@ -82,7 +82,7 @@ package final class ChildProcess: Sendable {
         }
     }
 
-    /// Ends it and all it started, at once.
+    /// Kills the command and all processes it started, without waiting.
     package func kill() {
         status.withLock { status in
             guard status == nil else { return }
@@ -91,8 +91,8 @@ package final class ChildProcess: Sendable {
         }
     }
 
-    /// Ends children that have left the process group (setsid, a daemon), found by the mark in their environment. They may start others
-    /// meanwhile, so the search is repeated until none is found.
+    /// Kills child processes that left the process group (setsid, a daemon). The mark in their environment identifies them. They can start others
+    /// during the search, so the search repeats until it finds none, at most five times.
     private func killStrays() {
         let line = Array("\(ChildProcess.markName)=\(mark)".utf8)
         for _ in 0..<5 {
@@ -120,7 +120,7 @@ package final class ChildProcess: Sendable {
     }
 }
 
-/// An array of C strings that ends in a null pointer; freed by hand.
+/// An array of C strings that ends with a null pointer; the owner must call `free`.
 @unsafe private struct CStrings {
     var pointers: [UnsafeMutablePointer<CChar>?]
     init(_ texts: [String]) { unsafe pointers = texts.map { unsafe strdup($0) } + [nil] }

@@ -1,23 +1,23 @@
 package import Measures
 
-/// Decides what time it is when the host's clock cannot always be believed. A value: what it is shown is all it knows.
+/// Computes the present time when the host's clock may be wrong. A value type: the result depends only on the arguments.
 ///
-/// Within one start of the host the time since that start never jumps; the offset of the wall clock from it tells true jumps
-/// from passing time. A clock that the kernel calls synchronised is believed. One that is not, and jumps, is believed when it
-/// has kept to its new time for a while: till then time goes on as if it had not jumped.
+/// Within one start of the host, boot time never jumps: a change of the offset between wall clock and boot time is a jump of the wall clock. A
+/// clock that the kernel reports as synchronised is trusted. An unsynchronised clock that jumps is trusted after it has kept its new offset for
+/// 10 minutes; until then, time continues as if the clock had not jumped.
 package struct ClockDiscipline: Sendable {
-    /// Before this program was written: a board without a battery starts in 1970.
+    /// Earlier than any run of this program: a board without a battery starts in 1970.
     package static let earliest = Instant(ms: 1_767_225_600_000)  // 2026-01-01
 
-    private static let toleranceMs: Int64 = 2_000  // less is drift, not a jump
-    private static let proofMs: Int64 = 600_000  // how long a new time must last
+    private static let toleranceMs: Int64 = 2_000  // a smaller change is drift, not a jump
+    private static let proofMs: Int64 = 600_000  // how long a new offset must last
 
-    private var offsetMs: Int64?  // of the time given out from the time since the start
-    private var unprovenSinceMs: Int64?  // since when readings may have to be corrected; nil: synchronised
+    private var offsetMs: Int64?  // returned time minus boot time
+    private var unprovenSinceMs: Int64?  // boot time since which readings may need a correction; nil: synchronised
     private var hasBeenSynchronised = false
     private var proposal: (offsetMs: Int64, sinceMs: Int64)?
 
-    /// - Parameter last: a reading of this start of the host, whose time goes on from there.
+    /// - Parameter last: a reading of this start of the host; time continues from its offset.
     package init(after last: Reading? = nil) {
         guard let last else { return }
         offsetMs = last.takenAt.ms - last.boottimeMs
@@ -28,7 +28,7 @@ package struct ClockDiscipline: Sendable {
     package struct Verdict: Sendable, Equatable {
         package var now: Instant
         package var quality: ClockQuality
-        /// True time for what was taken before: boot times, and what to add to them.
+        /// The true time of earlier readings: a range of boot times, and the offset to add to them.
         package var correction: Correction?
     }
 
@@ -38,9 +38,9 @@ package struct ClockDiscipline: Sendable {
     }
 
     /// - Parameters:
-    ///   - wall: what the host's clock shows.
-    ///   - boottimeMs: since the host's start.
-    ///   - isSynchronised: by the kernel's account.
+    ///   - wall: the host's clock.
+    ///   - boottimeMs: milliseconds since the host's start.
+    ///   - isSynchronised: as reported by the kernel.
     package mutating func judge(wall: Instant, boottimeMs: Int64, isSynchronised: Bool) -> Verdict {
         let shown = wall.ms - boottimeMs
         let isBelievable = wall > ClockDiscipline.earliest && wall <= Instant.valid.upperBound
@@ -71,7 +71,7 @@ package struct ClockDiscipline: Sendable {
         proposal = nil
     }
 
-    /// A time that nobody vouches for: at once where the one before was impossible, else when it has lasted.
+    /// Whether an unsynchronised time is trusted: immediately if the previous time was impossible, else after it has lasted.
     private mutating func isProven(_ shown: Int64, at boottimeMs: Int64, against offsetMs: Int64) -> Bool {
         if !hasBeenSynchronised, boottimeMs + offsetMs <= ClockDiscipline.earliest.ms { return true }
         guard let proposal, abs(proposal.offsetMs - shown) <= ClockDiscipline.toleranceMs else {

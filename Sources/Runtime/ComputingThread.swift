@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// A thread for work that computes for long: neither Swift's pool nor a database waits for it.
+/// A thread for long computations, so that they block neither Swift's thread pool nor a database.
 package actor ComputingThread {
     private let executor: BlockingExecutor
     package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
@@ -12,14 +12,14 @@ package actor ComputingThread {
         return try work()
     }
 
-    /// - Returns: what the work gave, and the processor time that it took.
+    /// - Returns: the result of the work, and the processor time used.
     package func measure<Value: Sendable>(_ work: @Sendable () throws -> Value) -> (result: Result<Value, any Error>, cost: Duration) {
         let start = ComputingThread.processorTime
         let result = Result { try run(work) }
         return (result, ComputingThread.processorTime - start)
     }
 
-    /// Of this thread.
+    /// The processor time used by this thread.
     private static var processorTime: Duration {
         var time = timespec()
         unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)

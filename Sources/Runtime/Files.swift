@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// A file could not be read or written: which, why, by the system's own words.
+/// A file operation failed: the path, the operation and the system's error code.
 package struct FileError: Error, CustomStringConvertible {
     package let path: String
     package let doing: String
@@ -12,10 +12,10 @@ package struct FileError: Error, CustomStringConvertible {
         self.code = code
     }
 
-    /// Larger than the caller allows.
+    /// Whether the file is larger than the caller allows.
     package var isTooLarge: Bool { code == EFBIG }
     package var isMissing: Bool { code == ENOENT || code == ENOTDIR }
-    /// Full, read-only or failing now; it may be well again later.
+    /// Whether the disk is full, read-only or failing now. The disk may recover later.
     package var isDiskTrouble: Bool { [ENOSPC, EDQUOT, EROFS, EIO].contains(code) }
 
     package var description: String { "cannot \(doing) \(path): \(FileError.words(code))" }
@@ -27,7 +27,7 @@ package struct FileError: Error, CustomStringConvertible {
 }
 
 package enum Files {
-    /// All of a file of at most `limit` bytes.
+    /// The content of a file; an error if it has more than `limit` bytes.
     package static func read(_ path: String, limit: Int) throws(FileError) -> [UInt8] {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw FileError("read", path, errno) }
@@ -47,7 +47,7 @@ package enum Files {
         }
     }
 
-    /// Where a file that ships with the programs is: beside this one, or below share/vaho of the same prefix.
+    /// The path of a file installed with the programs: beside the executable, or in share/vaho of the same prefix.
     package static func shipped(_ name: String) -> String? {
         var path = [CChar](repeating: 0, count: 4_096)
         let count = unsafe readlink("/proc/self/exe", &path, path.count)
@@ -58,7 +58,7 @@ package enum Files {
         return ["\(folder)/\(name)", "\(folder)/../share/vaho/\(name)"].first { exists($0) }
     }
 
-    /// Blocks of a file from an offset on, in turn. One that the disk cannot read is passed over, a last one that is not whole left out.
+    /// Calls `body` for each block of a file from an offset on. Skips blocks that the disk cannot read, and a last incomplete block.
     package static func forEachBlock(of path: String, from offset: Int, size: Int, _ body: (ArraySlice<UInt8>) throws -> Void) throws {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw FileError("read", path, errno) }
@@ -73,19 +73,19 @@ package enum Files {
             case size...:
                 for block in 0..<(count / size) { try body(chunk[(block * size)..<((block + 1) * size)]) }
                 place += count / size * size
-            case 0: return  // it has become shorter
+            case 0: return  // the file has become shorter
             default:
                 if count < 0 {
                     if code == EINTR { continue }
                     guard code == EIO else { throw FileError("read", path, code) }
                 }
-                // What lies before a bad place comes alone: from here on block by block.
+                // Read block by block from here on, to get the good blocks before the bad one.
                 if chunk.count > size { chunk.removeLast(chunk.count - size) } else { place += size }
             }
         }
     }
 
-    /// The text of a small file without the spaces and line breaks around it.
+    /// The text of a small file without surrounding white space.
     package static func readTrimmed(_ path: String, limit: Int = 4_096) throws(FileError) -> String {
         var bytes = try read(path, limit: limit)
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.removeFirst(3) }  // a byte order mark
@@ -94,20 +94,21 @@ package enum Files {
         return String(decoding: bytes[first...last], as: UTF8.self)
     }
 
-    /// Replaces a file so that after any crash it is whole, old or new: a temporary one, fsync, rename, fsync of the folder.
+    /// Replaces a file atomically: after a crash the file has either the old or the new content. Writes a temporary file, fsync, rename, fsync of
+    /// the folder.
     package static func replace(_ path: String, with bytes: [UInt8], mode: UInt32 = 0o644) throws(FileError) {
         let temporary = path + ".new"
         do throws(FileError) {
             try write(temporary, bytes, mode: mode)
             try rename(temporary, to: path)
         } catch {
-            _ = unsafe unlink(temporary)  // a part of it would only fill a full disk
+            _ = unsafe unlink(temporary)  // a partial file would use space on a full disk
             throw error
         }
     }
 
-    /// Makes a file that was not there, whole or not at all; of several that try at once, one succeeds.
-    /// - Returns: false when there is one already.
+    /// Creates a file atomically if it does not exist. Of several concurrent attempts, one succeeds.
+    /// - Returns: false if the file exists.
     package static func create(_ path: String, with bytes: [UInt8], mode: UInt32) throws(FileError) -> Bool {
         let temporary = "\(path).\(getpid())-\(UInt32.random(in: 0...(.max)))"
         try write(temporary, bytes, mode: mode)
@@ -121,7 +122,7 @@ package enum Files {
         return true
     }
 
-    /// Makes a file anew: what was there under this name, a link that somebody else has put there included, is removed and not followed.
+    /// Writes a new file. An existing file or symbolic link with this name is removed first and not followed.
     package static func write(_ path: String, _ bytes: [UInt8], mode: UInt32) throws(FileError) {
         if unsafe unlink(path) != 0, errno != ENOENT { throw FileError("replace", path, errno) }
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)
@@ -143,7 +144,7 @@ package enum Files {
         guard fsync(descriptor) == 0 else { throw FileError("write", path, errno) }
     }
 
-    /// Takes from a file of this user what a mode does not allow, where it is there.
+    /// Removes permissions that `mode` does not contain from a file, if the file exists and belongs to this user.
     package static func tighten(_ path: String, to mode: UInt32) {
         var status = stat()
         guard unsafe stat(path, &status) == 0, status.st_uid == geteuid(), status.st_mode & 0o777 & ~mode != 0 else { return }
@@ -159,7 +160,7 @@ package enum Files {
         guard unsafe unlink(path) == 0 else { throw FileError("remove", path, errno) }
     }
 
-    /// Which file a path leads to: another stamp means that it has been replaced. `nil` where there is none.
+    /// Identifies the file at a path: a different stamp means that the file was replaced. `nil` if there is no file.
     package static func stamp(_ path: String) -> String? {
         var found = stat()
         guard unsafe stat(path, &found) == 0 else { return nil }
@@ -168,14 +169,14 @@ package enum Files {
 
     package static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
-    /// The path without links and dots; `nil` where there is nothing.
+    /// The path without links and dots; `nil` if nothing exists there.
     package static func resolved(_ path: String) -> String? {
         guard let found = unsafe realpath(path, nil) else { return nil }
         defer { unsafe free(found) }
         return unsafe String(cString: found)
     }
 
-    /// Makes the folder and those above it.
+    /// Creates the folder and its parent folders.
     package static func makeFolder(_ path: String, mode: UInt32 = 0o750) throws(FileError) {
         var made = path.utf8.first == 47 ? "/" : ""
         for part in path.split(separator: "/") {

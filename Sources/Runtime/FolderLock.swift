@@ -1,10 +1,10 @@
 internal import Glibc
 
-/// Keeps a second program out of a folder as long as it lives; the system lets go of it however the program ends.
+/// An exclusive lock on a folder for one process. The system releases the lock when the process ends in any way.
 @safe package final class FolderLock {
     private let descriptor: Int32
 
-    /// - Throws: `FolderInUse` unless it is waited for, or `FileError` where the lock file cannot be made.
+    /// - Throws: `FolderInUse` if the folder is locked and `isWaitedFor` is false; `FileError` if the lock file cannot be created.
     package init(_ folder: String, name: String = "lock", isWaitedFor: Bool = false) throws {
         let path = "\(folder)/\(name)"
         descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)

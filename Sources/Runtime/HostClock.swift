@@ -2,7 +2,7 @@ internal import CLinux
 package import Measures
 internal import Synchronization
 
-/// The host's clock as far as it can be believed, and the corrections that follow when it is set.
+/// The host's clock, filtered by `ClockDiscipline`, and the corrections of earlier readings that follow when the clock is set.
 package final class HostClock: Sendable {
     private struct State {
         var discipline = ClockDiscipline()
@@ -28,7 +28,7 @@ package final class HostClock: Sendable {
         }
     }
 
-    /// Those that have come up since they were last taken, in order.
+    /// The corrections since the last call, in order.
     package func takeCorrections() -> [ClockDiscipline.Correction] {
         state.withLock { state in
             defer { state.corrections = [] }

@@ -1,11 +1,11 @@
 internal import Synchronization
 
-/// Many put, one takes all that is there: what comes while the taker works waits for its next turn, up to a limit.
+/// A bounded queue with many producers and one consumer, which takes all waiting elements at once.
 package final class Inbox<Element: Sendable>: Sendable {
     private struct State {
         var elements: [Element] = []
         var isClosed = false
-        var producers = 0  // that have joined and not left
+        var producers = 0  // registered producers
         var waiter: CheckedContinuation<Void, Never>?
         var isOver: Bool { isClosed && producers == 0 }
     }
@@ -15,7 +15,7 @@ package final class Inbox<Element: Sendable>: Sendable {
 
     package init(limit: Int) { self.limit = limit }
 
-    /// - Returns: false when it is full, or closed with no producer left; the element was not taken.
+    /// - Returns: false if the queue is full, or closed without producers; the element is then not enqueued.
     package func put(_ element: Element) -> Bool {
         let (taken, waiter) = state.withLock { state -> (Bool, CheckedContinuation<Void, Never>?) in
             guard !state.isOver, state.elements.count < limit else { return (false, nil) }
@@ -26,7 +26,7 @@ package final class Inbox<Element: Sendable>: Sendable {
         return taken
     }
 
-    /// Registers a producer. A closed inbox takes elements until every registered producer has left.
+    /// Registers a producer. A closed inbox accepts elements until every registered producer has left.
     package func join() { state.withLock { $0.producers += 1 } }
 
     package func leave() {
@@ -37,7 +37,7 @@ package final class Inbox<Element: Sendable>: Sendable {
         waiter?.resume()
     }
 
-    /// Everything that has come, at least one; empty when closed and drained, or when the task is cancelled.
+    /// Waits for elements and returns all of them, at least one; empty if the inbox is closed and drained, or if the task is cancelled.
     package func takeAll() async -> [Element] {
         while true {
             await withTaskCancellationHandler {
@@ -55,14 +55,14 @@ package final class Inbox<Element: Sendable>: Sendable {
                 defer { state.elements = [] }
                 return (state.elements, state.isOver)
             }
-            // Another may have taken what this was woken for: nothing is the end only when it is closed and all producers have left.
+            // Another call may already have taken the elements: an empty result is final only if the inbox is closed and all producers have left.
             if !elements.isEmpty || isOver { return elements }
         }
     }
 
     var isEmpty: Bool { state.withLock { $0.elements.isEmpty } }
 
-    /// What is there now, perhaps nothing.
+    /// The elements waiting now; may be empty.
     package func takePresent() -> [Element] {
         state.withLock { state in
             defer { state.elements = [] }
@@ -70,7 +70,7 @@ package final class Inbox<Element: Sendable>: Sendable {
         }
     }
 
-    /// Takes nothing more once no registered producer is left; what is there can still be taken.
+    /// Stops accepting elements after all registered producers have left; waiting elements can still be taken.
     package func close() {
         let waiter = state.withLock { state in
             state.isClosed = true

@@ -2,19 +2,21 @@ internal import Glibc
 package import Measures
 internal import Synchronization
 
-/// Gives readings their time: the host's clock, or a recording's, `speed` times as fast as life.
+/// The clock that sets the time of readings: the host's clock, or in a replay the recording's time, which runs `speed` times as fast as real
+/// time.
 ///
-/// Labels, grid, retention, expiry and scoring go by it; commits, sync and backoff go by real time.
+/// Labels, time grid, retention, expiry and scoring use this clock; commits, sync and backoff use real time.
 package struct LabelClock: Sendable {
     private let host: HostClock
     private let replay: ReplayClock?
 
-    /// - Parameter last: the newest reading of this start of the host, if any: a restart of the program believes no more than it did.
+    /// - Parameter last: the newest reading of this start of the host, if any, so that after a restart the program trusts the clock no more than
+    ///   before.
     package static func live(after last: Reading? = nil) -> LabelClock { LabelClock(host: HostClock(after: last), replay: nil) }
 
     /// - Parameters:
     ///   - speed: above 0.
-    ///   - recordings: that are replayed; when all have ended the clock stands still.
+    ///   - recordings: the number of replayed recordings; when all have ended, the clock stops.
     package static func replay(from: Instant, speed: Double, recordings: Int = 1) -> LabelClock {
         LabelClock(host: HostClock(after: nil), replay: ReplayClock(from: from, speed: speed, recordings: recordings))
     }
@@ -29,23 +31,22 @@ package struct LabelClock: Sendable {
     package var now: Instant { read().takenAt }
     package var quality: ClockQuality { read().quality }
 
-    /// What was learned about readings taken before the clock was set, once.
-    /// - Parameter boot: which start of the host this is.
+    /// The corrections of readings taken before the clock was set; each is returned once.
     package func takeCorrections(boot: UInt32) -> [ClockCorrection] {
         host.takeCorrections().map { ClockCorrection(boot: boot, boottimeMs: $0.boottimeMs, offset: $0.offset) }
     }
 
-    /// How long in real time until this clock shows `instant`; zero when it has passed.
+    /// The real time until this clock shows `instant`; zero if `instant` has passed.
     package func realTime(until instant: Instant) -> Duration {
         let gap = instant.ms - now.ms
         guard gap > 0 else { return .zero }
         return .milliseconds(replay.map { Int64(Double(gap) / $0.speed) } ?? gap)
     }
 
-    /// A recording has no more rows. After the last one nothing happens any more: a clock that ran on would age what was replayed.
+    /// Reports that a recording has no more rows. After the last one the clock stops: otherwise the replayed data would appear outdated.
     package func recordingEnded() { replay?.recordingEnded() }
 
-    /// The host's own clock, whatever is replayed.
+    /// The host's clock, also during a replay.
     package static var wallClock: Instant {
         var time = timespec()
         unsafe clock_gettime(CLOCK_REALTIME, &time)
@@ -53,7 +54,7 @@ package struct LabelClock: Sendable {
     }
 }
 
-/// A recording's time, as long as any recording goes on.
+/// The time of the recordings; stops when all recordings have ended.
 private final class ReplayClock: Sendable {
     let speed: Double
     private let from: Instant

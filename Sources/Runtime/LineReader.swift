@@ -1,9 +1,9 @@
 internal import Glibc
 
-/// Reads a text file line by line in constant memory; a line longer than `limit` bytes is an error, and the next call goes on after it.
+/// Reads a text file line by line in constant memory. A line longer than `limit` bytes is an error; the next call continues after that line.
 @safe package final class LineReader {
     package let path: String
-    package private(set) var line = 0  // of the line last given, from 1
+    package private(set) var line = 0  // number of the last returned line, from 1
     private let descriptor: Int32
     private let limit: Int
     private var buffer: [UInt8] = []
@@ -44,13 +44,13 @@ internal import Glibc
     private func take(_ range: Range<Int>) -> String {
         line += 1
         var range = range
-        // A byte order mark, which table programs write, is no part of the first line.
+        // Spreadsheet programs write a byte order mark, which is not part of the first line.
         if line == 1, buffer[range].starts(with: [0xEF, 0xBB, 0xBF]) { range = (range.lowerBound + 3)..<range.upperBound }
         let end = !range.isEmpty && buffer[range.upperBound - 1] == 13 ? range.upperBound - 1 : range.upperBound
         return String(decoding: buffer[range.lowerBound..<end], as: UTF8.self)
     }
 
-    /// Passes over the rest of a line that is too long, without keeping it.
+    /// Skips the rest of a line that is too long, in constant memory.
     private func skipLine() throws(FileError) {
         line += 1
         while !isAtEnd {

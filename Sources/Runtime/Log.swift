@@ -1,7 +1,7 @@
 internal import CLinux
 internal import Glibc
 
-/// Writes one logfmt line an event to standard error, in one `write`, behind the severity mark that the journal reads.
+/// Writes one logfmt line per event to standard error, in one `write`, after the severity prefix that the journal reads.
 package struct Log: Sendable {
     package enum Level: Int, Sendable, Comparable, CaseIterable {
         case error = 3
@@ -21,7 +21,7 @@ package struct Log: Sendable {
 
     package func component(_ name: String) -> Log { Log(name, least: least) }
 
-    /// - Parameter event: a fixed phrase; all that varies is a field.
+    /// - Parameter event: a fixed phrase; variable parts are fields.
     package func callAsFunction(_ level: Level, _ event: String, _ fields: KeyValuePairs<String, any CustomStringConvertible> = [:]) {
         guard level <= least else { return }
         var line = StandardError.isTerminal ? Log.terminalHead(level) : "<\(level.rawValue)>"
@@ -30,7 +30,7 @@ package struct Log: Sendable {
         StandardError.write(line + "\n")
     }
 
-    /// Local time, and the level for warnings and errors: a terminal has no journal that adds them.
+    /// Local time, and the level for warnings and errors: a terminal does not add them as the journal does.
     private static func terminalHead(_ level: Level) -> String {
         var (now, local) = (time(nil), unsafe tm())
         unsafe localtime_r(&now, &local)
@@ -43,7 +43,7 @@ package struct Log: Sendable {
         }
     }
 
-    /// What would move a terminal's cursor, change its colours or turn the order of letters around.
+    /// Characters that move a terminal's cursor, change its colours or reverse the direction of text.
     private static func isHidden(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0..<32, 127..<160, 0x061C, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069, 0xFEFF: true
@@ -51,7 +51,7 @@ package struct Log: Sendable {
         }
     }
 
-    /// Bare where it is one plain word; else quoted, with control characters escaped, so that a line stays a line.
+    /// The value without quotes if it is one plain word; else in quotes, with control characters escaped, so that an event stays on one line.
     private static func quoted(_ text: String) -> String {
         let limit = 600
         let isPlain = !text.isEmpty && text.utf8.allSatisfy { $0 > 32 && $0 != 34 && $0 != 61 && $0 < 127 }
@@ -76,12 +76,12 @@ package enum StandardError {
 }
 
 package enum StandardOutput {
-    /// - Returns: false when the reader is gone.
+    /// - Returns: false if the reader has closed the pipe.
     @discardableResult
     package static func write(_ text: String) -> Bool { Descriptor.write(text, to: STDOUT_FILENO) }
     package static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
-    /// Line width for people: the terminal's, else COLUMNS, else 80; limited to 40 to 1,000.
+    /// Line width of output for users: the terminal's, else COLUMNS, else 80; limited to 40 to 1,000.
     package static var width: Int {
         let columns = Int(clinux_terminal_columns(STDOUT_FILENO))
         let said = unsafe getenv("COLUMNS").flatMap { unsafe Int(String(cString: $0)) }

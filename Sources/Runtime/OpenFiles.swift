@@ -1,10 +1,10 @@
 internal import Glibc
 
 package enum OpenFiles {
-    private static let others: UInt64 = 128  // database, log, sensors, connections out
+    private static let others: UInt64 = 128  // files reserved for database, log, sensors, outgoing connections
 
-    /// Raises the process's limit of open files as far as it may go.
-    /// - Returns: connections that it leaves room for, at most those wanted.
+    /// Raises the process's limit of open files if needed, up to the hard limit.
+    /// - Returns: the number of connections that fit the limit, at most `connections`.
     package static func raiseLimit(toFit connections: UInt32) -> UInt32 {
         var limit = rlimit()
         guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return connections }

@@ -1,15 +1,15 @@
 internal import CLinux
 internal import Glibc
 
-/// For a program that wants to be small.
+/// Reduces the memory use of the process.
 package enum ProcessMemory {
-    /// Once, at the very start: one arena, and freed memory given back.
+    /// Uses one malloc arena and returns freed memory to the system. Call once, first in the program.
     package static func makeLean() { clinux_lean_memory() }
 
-    /// Lets go of the code that is mapped but was needed only at the start: of the program and of the libraries behind curl
-    /// and the HTTP server. What is still needed comes back from the page cache at its next use.
+    /// Releases mapped code that was needed only at the start: code of the program, and of the libraries behind curl and the HTTP server. The
+    /// kernel reloads code from the page cache at its next use.
     ///
-    /// Only executable, private, file-backed ranges: their pages are never written, so nothing can be lost.
+    /// Affects only executable, private, file-backed ranges: their pages are never written, so no data can be lost.
     package static func releaseUnusedCode() {
         guard let maps = try? Files.read("/proc/self/maps", limit: 1 << 20) else { return }
         for line in String(decoding: maps, as: UTF8.self).split(separator: "\n") {

@@ -1,10 +1,10 @@
-/// Something that runs as long as its program: it ends when cancelled, or throws when it cannot go on.
+/// A part of the program that runs until it is cancelled, or throws an error that it cannot recover from.
 package protocol Service: Sendable {
     func run() async throws
 }
 
 package enum Services {
-    /// Runs all of them until the first ends, then cancels and awaits the rest.
+    /// Runs all services until the first ends, then cancels and awaits the others.
     package static func run(_ services: [any Service]) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for service in services { group.addTask { try await service.run() } }

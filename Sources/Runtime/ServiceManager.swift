@@ -1,10 +1,10 @@
 internal import CLinux
 internal import Glibc
 
-/// Tells systemd, or whoever set `NOTIFY_SOCKET`, that the program is ready, that it lives, and that it stops (the protocol of
-/// sd_notify(3)). Without a manager it does nothing.
+/// Notifies systemd, or another service manager that set `NOTIFY_SOCKET`, that the program is ready, alive or stopping (the protocol of
+/// sd_notify(3)). Does nothing without a service manager.
 ///
-/// The watchdog is fed only while the pulse answers: what is wedged is started anew.
+/// The watchdog message is sent only while `pulse` returns: systemd restarts a program that hangs.
 package struct ServiceManager: Service {
     private let socket: String?
     private let watchdog: Duration?
@@ -13,8 +13,8 @@ package struct ServiceManager: Service {
     private let log: Log
 
     /// - Parameters:
-    ///   - status: one line for people, as `systemctl status` shows it.
-    ///   - pulse: returns when what matters still answers.
+    ///   - status: one line for `systemctl status`.
+    ///   - pulse: returns if the essential parts of the program respond.
     package init(environment: [String: String], status: String, log: Log, pulse: @escaping @Sendable () async -> Void) {
         socket = environment["NOTIFY_SOCKET"].flatMap { $0.hasPrefix("/") || $0.hasPrefix("@") ? $0 : nil }
         let isMine = environment["WATCHDOG_PID"].map { Int32($0) == getpid() } ?? true

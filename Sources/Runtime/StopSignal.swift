@@ -1,25 +1,26 @@
 internal import Dispatch
 internal import Glibc
 
-/// Ends when SIGTERM or SIGINT comes, and by that ends the program's other services. Heard from when it is made, so that a
-/// signal which comes while the program still starts ends it in order too.
+/// A service that ends at SIGTERM or SIGINT, which ends the program's other services.
+///
+/// The initializer installs the signal handlers, so that a signal during the program's start also leads to a clean stop.
 package final class StopSignal: Service {
     private let signals: AsyncStream<Int32>
-    nonisolated(unsafe) private let sources: [any DispatchSourceSignal]  // made here, cancelled at the end, touched nowhere else
+    nonisolated(unsafe) private let sources: [any DispatchSourceSignal]  // created in `init`, cancelled in `deinit`, not used elsewhere
 
     package init(log: Log) {
         let (signals, received) = AsyncStream.makeStream(of: Int32.self)
         self.signals = signals
         unsafe sources = [SIGTERM, SIGINT].map { number in
-            signal(number, SIG_IGN)  // else it ends the process before the source hears of it
+            signal(number, SIG_IGN)  // otherwise the signal ends the process before the source receives it
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler {
                 log(.info, "stopping", ["signal": number == SIGTERM ? "SIGTERM" : "SIGINT"])
                 received.yield(number)
-                // A read of a sensor that hangs in the kernel cannot be ended; what is committed is safe.
+                // A sensor read that hangs in the kernel cannot be interrupted; committed data is safe.
                 DispatchQueue.global().asyncAfter(deadline: .now() + 4) {
                     log(.error, "ended by force: something did not stop")
-                    _exit(1)  // not a clean stop: whoever started the program is to see it
+                    _exit(1)  // not a clean stop: the exit code tells the service manager
                 }
             }
             source.activate()

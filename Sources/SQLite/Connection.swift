@@ -9,15 +9,15 @@ internal import CSQLite
     private let statements = StatementCache()
 
     /// - Parameters:
-    ///   - path: a file, made when missing (read-write), or `:memory:`.
-    ///   - cacheKiB: the page cache's limit.
-    ///   - busyTimeoutMs: how long a lock of another process is waited for.
+    ///   - path: a file, created if missing (read-write), or `:memory:`.
+    ///   - cacheKiB: the largest size of the page cache.
+    ///   - busyTimeoutMs: how long to wait for a lock held by another process.
     package init(path: String, access: Access = .readWrite, cacheKiB: Int = 256, busyTimeoutMs: Int32 = 5_000) throws(SQLiteError) {
         var opened: OpaquePointer?
         let mode = access == .readWrite ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY
         let code = unsafe sqlite3_open_v2(path, &opened, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
         guard code == SQLITE_OK, let opened = unsafe opened else {
-            let message = unsafe String(cString: sqlite3_errmsg(opened))  // its words for a null handle are "out of memory"
+            let message = unsafe String(cString: sqlite3_errmsg(opened))  // for a null handle, SQLite returns "out of memory"
             unsafe sqlite3_close_v2(opened)
             throw SQLiteError(code: code, message: "cannot open \(path): \(message)", sql: "")
         }
@@ -26,7 +26,7 @@ internal import CSQLite
         unsafe sqlite3_busy_timeout(handle, busyTimeoutMs)
         try execute("PRAGMA cache_size = -\(cacheKiB)")
         try execute("PRAGMA foreign_keys = ON")
-        if access == .readWrite, unsafe sqlite3_db_readonly(handle, "main") == 1 {  // SQLite's silent second best
+        if access == .readWrite, unsafe sqlite3_db_readonly(handle, "main") == 1 {  // SQLite opens an unwritable file read-only without an error
             throw SQLiteError(code: SQLITE_READONLY, message: "\(path) cannot be written now", sql: "")
         }
     }
@@ -36,16 +36,17 @@ internal import CSQLite
         unsafe sqlite3_close_v2(handle)
     }
 
-    /// Whether a commit waits until it is on the disk. Without it a power cut may take the last commits back, whole.
+    /// Sets whether a commit waits for the disk. If not, a power cut can undo the last commits; each commit is undone completely or not at all.
     package func setDurable(_ isDurable: Bool) throws(SQLiteError) { try execute("PRAGMA synchronous = \(isDurable ? "FULL" : "NORMAL")") }
 
-    /// Write-ahead log, and an fsync at each commit: what is committed survives a power cut.
+    /// Uses a write-ahead log and an fsync at each commit: committed data survives a power cut.
     package func makeDurable() throws(SQLiteError) {
         try execute("PRAGMA journal_mode = WAL")
         try execute("PRAGMA synchronous = FULL")
     }
 
-    /// Moves all that the write-ahead log holds into the file, and empties the log.
+    /// Copies the write-ahead log into the database file and empties the log.
+    /// - Throws: `SQLITE_BUSY` if another connection uses the log.
     package func checkpoint() throws(SQLiteError) {
         var checkpoint = try prepare("PRAGMA wal_checkpoint(TRUNCATE)")
         guard try checkpoint.step(), checkpoint.integer(0) == 0 else {
@@ -60,9 +61,9 @@ internal import CSQLite
         return code == SQLITE_OK && moved != 0
     }
 
-    /// Copies the whole database as it is now into a file. In one step: its read transaction holds up no writer of a
-    /// write-ahead log, and smaller steps would begin anew with each commit of another process.
-    /// - Parameter path: a file that is not there yet.
+    /// Copies the present state of the whole database into a file, in one step: in write-ahead mode the read transaction blocks no writer, and a
+    /// copy in smaller steps would restart at each commit of another process.
+    /// - Parameter path: a file that does not exist yet.
     package func backUp(to path: String) throws(SQLiteError) {
         let copy = try Connection(path: path)
         guard let backup = unsafe sqlite3_backup_init(copy.handle, "main", handle, "main") else { throw copy.error(SQLITE_ERROR, "backup") }
@@ -75,7 +76,7 @@ internal import CSQLite
         guard code == SQLITE_DONE, end == SQLITE_OK else { throw copy.error(code == SQLITE_DONE ? end : code, "backup") }
     }
 
-    /// One or more statements without parameters or results.
+    /// Runs one or more statements without parameters or results.
     package func execute(_ sql: String) throws(SQLiteError) {
         let code = unsafe sqlite3_exec(handle, sql, nil, nil, nil)
         guard code == SQLITE_OK else { throw error(code, sql) }
@@ -83,7 +84,7 @@ internal import CSQLite
 
     package func prepare(_ sql: String) throws(SQLiteError) -> Statement { try unsafe Statement(handle, sql, statements) }
 
-    /// All or nothing. There is no `await` in `body`, so no other work of the actor slips in.
+    /// Runs `body` in a transaction, which is rolled back if `body` throws. `body` has no `await`, so the actor runs no other work in between.
     package func transaction<Result>(_ body: () throws -> Result) throws -> Result {
         try execute("BEGIN IMMEDIATE")
         do {
@@ -91,12 +92,12 @@ internal import CSQLite
             try execute("COMMIT")
             return result
         } catch {
-            try? execute("ROLLBACK")  // fails where SQLite has rolled back by itself
+            try? execute("ROLLBACK")  // fails if SQLite has already rolled back
             throw error
         }
     }
 
-    /// The first column of the first row, where it is a number.
+    /// The first column of the first row as a number; `nil` without rows.
     package func integer(_ sql: String) throws(SQLiteError) -> Int64? {
         var statement = try prepare(sql)
         return try statement.step() ? statement.integer(0) : nil
@@ -109,6 +110,6 @@ internal import CSQLite
         unsafe SQLiteError(code: code, message: String(cString: sqlite3_errmsg(handle)), sql: sql)
     }
 
-    /// For a process that keeps small databases: no statistics of memory. Once, before the first connection.
+    /// Turns off SQLite's memory statistics, for a process with small databases. Call once, before the first connection.
     package static func leanMemory() { _ = csqlite_lean_memory() }
 }

@@ -1,4 +1,4 @@
-/// What a statement's parameters take.
+/// A value that can be bound to a statement's parameter.
 package protocol SQLValue {
     func bind(to statement: borrowing Statement, at index: Int32) throws(SQLiteError)
 }
@@ -25,7 +25,7 @@ extension Optional: SQLValue where Wrapped: SQLValue {
 }
 
 extension Statement {
-    /// Binds values to the parameters from the first on.
+    /// Binds values to the parameters, starting with the first.
     package borrowing func bind(_ values: [any SQLValue]) throws(SQLiteError) {
         var index: Int32 = 0
         for value in values {
@@ -36,14 +36,14 @@ extension Statement {
 }
 
 extension Connection {
-    /// A statement with its parameters bound, from the first on.
+    /// A statement with values bound to its parameters, starting with the first.
     package func prepare(_ sql: String, _ values: any SQLValue...) throws(SQLiteError) -> Statement {
         let statement = try prepare(sql)
         try statement.bind(values)
         return statement
     }
 
-    /// Runs a statement that gives no rows.
+    /// Runs a statement that returns no rows.
     package func run(_ sql: String, _ values: any SQLValue...) throws(SQLiteError) {
         var statement = try prepare(sql)
         try statement.bind(values)

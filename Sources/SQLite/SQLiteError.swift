@@ -1,6 +1,6 @@
 internal import CSQLite
 
-/// A call of SQLite failed: the extended code, the library's words, the statement.
+/// A failed call of SQLite: the extended result code, SQLite's message, the statement.
 package struct SQLiteError: Error, Sendable, CustomStringConvertible {
     package let code: Int32
     package let message: String
@@ -12,9 +12,9 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
     package var isFull: Bool { primary == SQLITE_FULL }
     package var isBusy: Bool { primary == SQLITE_BUSY || primary == SQLITE_LOCKED }
     package var isCorrupt: Bool { primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB }
-    /// The disk failed, or the file was opened when it could not be written: a new connection may see it otherwise.
+    /// Whether reopening may help: the disk failed, or the file was not writable when it was opened.
     package var wantsReopening: Bool { primary == SQLITE_IOERR || primary == SQLITE_READONLY }
-    /// May succeed when tried again: busy, or a disk that is full, read-only or failing now.
+    /// Whether a retry may succeed: the database is busy, or the disk is full, read-only or failing now.
     package var isRetryable: Bool {
         [SQLITE_BUSY, SQLITE_LOCKED, SQLITE_FULL, SQLITE_IOERR, SQLITE_READONLY, SQLITE_CANTOPEN].contains(primary)
     }

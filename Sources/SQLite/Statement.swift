@@ -1,6 +1,6 @@
 internal import CSQLite
 
-/// A prepared statement. Bind by position from 1, then `step()` while it gives rows.
+/// A prepared statement. Bind parameters by position from 1, then call `step()` while it returns true.
 @safe package struct Statement: ~Copyable {
     private let handle: OpaquePointer
     private let connection: OpaquePointer
@@ -27,7 +27,7 @@ internal import CSQLite
         if let value { try check(unsafe sqlite3_bind_int64(handle, index, value)) } else { try bindNull(at: index) }
     }
     package func bind(_ value: Int32?, at index: Int32) throws(SQLiteError) { try bind(value.map(Int64.init), at: index) }
-    /// NaN would be stored as NULL.
+    /// SQLite stores NaN as NULL.
     package func bind(_ value: Double?, at index: Int32) throws(SQLiteError) {
         if let value { try check(unsafe sqlite3_bind_double(handle, index, value)) } else { try bindNull(at: index) }
     }
@@ -43,7 +43,7 @@ internal import CSQLite
     }
     private func bindNull(at index: Int32) throws(SQLiteError) { try check(unsafe sqlite3_bind_null(handle, index)) }
 
-    /// - Returns: whether there is a row to read.
+    /// - Returns: whether a row is available.
     package mutating func step() throws(SQLiteError) -> Bool {
         switch unsafe sqlite3_step(handle) {
         case SQLITE_ROW: return true
@@ -52,7 +52,7 @@ internal import CSQLite
         }
     }
 
-    /// Runs a statement that gives no rows, and makes it ready for the next.
+    /// Runs a statement that returns no rows, and resets the statement for the next run.
     package mutating func run() throws(SQLiteError) {
         let code = unsafe sqlite3_step(handle)
         let error = code == SQLITE_DONE || code == SQLITE_ROW ? nil : failure(code)

@@ -1,16 +1,16 @@
 internal import CSQLite
 
-/// Prepared statements by their SQL, for the next use: parsing costs more than most statements do.
+/// Idle prepared statements by SQL text, for reuse: parsing takes longer than most statements run.
 @safe final class StatementCache {
     private var idle: [String: OpaquePointer] = unsafe [:]
     private var isClosed = false
     private static let limit = 64
 
-    /// A statement that is reset and bound to nothing, if there is one.
+    /// A reset statement without bound values, if the cache has one.
     func take(_ sql: String) -> OpaquePointer? { unsafe idle.removeValue(forKey: sql) }
 
     func put(_ handle: OpaquePointer, _ sql: String) {
-        // One of a kind is enough: where it is in use, its second was for a moment.
+        // Keep one statement per SQL text: a second statement is only needed while the first is in use.
         guard !isClosed, unsafe idle.count < StatementCache.limit, unsafe idle[sql] == nil else {
             unsafe sqlite3_finalize(handle)
             return
@@ -20,7 +20,7 @@ internal import CSQLite
         unsafe idle[sql] = handle
     }
 
-    /// Before the connection is closed.
+    /// Call before the connection is closed.
     func close() {
         isClosed = true
         unsafe idle.values.forEach { unsafe sqlite3_finalize($0) }

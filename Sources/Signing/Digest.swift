@@ -12,7 +12,7 @@ package enum SHA256 {
                 unsafe EVP_Digest(input.baseAddress, input.count, output.baseAddress, nil, EVP_sha256(), nil)
             }
         }
-        // It fails only when memory is out; a wrong digest must never pass for one.
+        // Fails only without free memory. A wrong digest must never be used.
         precondition(done == 1, "libcrypto could not compute a SHA-256")
         return digest
     }

@@ -1,7 +1,7 @@
 internal import CCrypto
 internal import Text
 
-/// Ed25519 (RFC 8032) by libcrypto: keys of 32 bytes, signatures of 64.
+/// An error of libcrypto, or a malformed key. Ed25519 (RFC 8032) keys have 32 bytes, signatures 64.
 package struct SigningError: Error, CustomStringConvertible {
     package let description: String
     package init(description: String) { self.description = description }
@@ -13,7 +13,7 @@ package struct SigningError: Error, CustomStringConvertible {
 
     /// - Parameter seed: 32 secret random bytes.
     package init(seed: [UInt8]) throws(SigningError) {
-        guard seed.count == 32 else { throw SigningError(description: "an Ed25519 key has 32 bytes, \(seed.count) came") }
+        guard seed.count == 32 else { throw SigningError(description: "an Ed25519 key has 32 bytes, \(seed.count) received") }
         let made = unsafe seed.withUnsafeBufferPointer {
             unsafe EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nil, $0.baseAddress, $0.count)
         }
@@ -23,7 +23,7 @@ package struct SigningError: Error, CustomStringConvertible {
         let done = unsafe raw.withUnsafeMutableBufferPointer { unsafe EVP_PKEY_get_raw_public_key(made, $0.baseAddress, &length) }
         guard done == 1, length == 32, let publicKey = PublicKey(bytes: raw) else {
             unsafe EVP_PKEY_free(made)
-            throw SigningError(description: "libcrypto gave no public key")
+            throw SigningError(description: "libcrypto returned no public key")
         }
         unsafe key = made
         self.publicKey = publicKey
@@ -37,7 +37,7 @@ package struct SigningError: Error, CustomStringConvertible {
         var signature = [UInt8](repeating: 0, count: 64)
         var length = signature.count
         guard unsafe EVP_DigestSignInit(context, nil, nil, nil, key) == 1 else {
-            throw SigningError(description: "libcrypto could not begin to sign")
+            throw SigningError(description: "libcrypto could not initialize the signature")
         }
         let done = unsafe message.withUnsafeBufferPointer { input in
             unsafe signature.withUnsafeMutableBufferPointer { output in
@@ -48,7 +48,7 @@ package struct SigningError: Error, CustomStringConvertible {
         return signature
     }
 
-    /// 32 bytes from libcrypto's generator.
+    /// 32 random bytes from libcrypto's generator.
     package static func randomSeed() throws(SigningError) -> [UInt8] { try SecureRandom.bytes(32) }
 }
 
@@ -56,7 +56,7 @@ package enum SecureRandom {
     package static func bytes(_ count: Int) throws(SigningError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         let done = unsafe bytes.withUnsafeMutableBufferPointer { unsafe RAND_bytes($0.baseAddress, Int32($0.count)) }
-        guard done == 1 else { throw SigningError(description: "libcrypto has no random bytes") }
+        guard done == 1 else { throw SigningError(description: "libcrypto could not generate random bytes") }
         return bytes
     }
 }
@@ -71,7 +71,7 @@ package struct PublicKey: Sendable, Hashable {
 
     package var hexadecimal: String { Hexadecimal.text(bytes) }
 
-    /// The first 8 bytes of the key's SHA-256: how a signature names its key.
+    /// The first 8 bytes of the key's SHA-256. A signature refers to its key by this id.
     package var id: [UInt8] { Array(SHA256.digest(bytes).prefix(8)) }
 
     package func isValid(_ signature: some Collection<UInt8>, of message: [UInt8]) -> Bool {

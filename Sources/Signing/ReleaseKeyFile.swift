@@ -1,10 +1,10 @@
 internal import Text
 
-/// The file of public keys whose releases an edge takes: one key of 64 hexadecimal digits a line, `#` begins a comment.
+/// A file of public keys; an edge accepts releases signed by one of them. One key of 64 hexadecimal digits per line; `#` begins a comment.
 package enum ReleaseKeyFile {
     package static func keys(_ text: String, path: String) throws(SigningError) -> [PublicKey] {
         var keys: [PublicKey] = []
-        // By scalars: a carriage return with a line feed is one character, and no line would end there.
+        // Splits Unicode scalars: Swift treats a carriage return with a line feed as one character, which is not equal to a line feed.
         let scalars = text.unicodeScalars.drop { $0 == "\u{FEFF}" }
         for (index, line) in scalars.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             let words = line.prefix { $0 != "#" }.split { $0 == " " || $0 == "\t" || $0 == "\r" }.map { Substring($0) }
@@ -14,7 +14,7 @@ package enum ReleaseKeyFile {
             }
             keys.append(key)
         }
-        guard !keys.isEmpty else { throw SigningError(description: "\(path) holds no key: vaho-cloud keys prints the fleet's") }
+        guard !keys.isEmpty else { throw SigningError(description: "\(path) contains no key: vaho-cloud keys prints the fleet's keys") }
         return keys
     }
 

@@ -1,17 +1,17 @@
 package import Measures
 
-/// Air that never was, the same for the same seed: a room or outdoors, with the day, slow weather and noise.
+/// Simulated air of a room or outdoors, with daily course, slow weather and noise; the same seed gives the same air.
 ///
-/// A pure function of seed and instant: it needs no state, and a restart goes on where it was.
+/// A pure function of seed and instant without state: after a restart the air continues without a jump.
 package struct SimulatedAir: Sendable {
     package enum Setting: String, Sendable, CaseIterable { case room, outdoor }
 
-    /// What a sensor in this air does wrong, where that is asked for.
+    /// The simulated faults of a sensor.
     package enum Fault: Sendable, CaseIterable {
-        case silent  // no answer
+        case silent  // no response
         case impossible  // 250 %
-        case stuck  // what it said when the fault began
-        case jumping  // forty percent off
+        case stuck  // the value at the start of the fault
+        case jumping  // 40 % away from the true value
     }
 
     private let seed: UInt64
@@ -25,7 +25,7 @@ package struct SimulatedAir: Sendable {
     package func air(at instant: Instant) -> (humidity: RelativeHumidity, temperature: Temperature) {
         let hours = Double(instant.ms) / 3_600_000
         let day = wave(hours / 24 + 0.15)  // warmest in the afternoon, UTC
-        let weather = noise(hours / 31, stream: 1) + 0.5 * noise(hours / 9, stream: 2)  // fronts, then showers
+        let weather = noise(hours / 31, stream: 1) + 0.5 * noise(hours / 9, stream: 2)  // first term: fronts; second term: showers
         let flicker = noise(hours * 12, stream: 3)
         switch setting {
         case .outdoor:
@@ -36,8 +36,8 @@ package struct SimulatedAir: Sendable {
         }
     }
 
-    /// Faults last ten minutes.
-    /// - Parameter percent: of the time.
+    /// The fault of a sensor at an instant, if any; a fault lasts ten minutes.
+    /// - Parameter percent: the share of time with faults.
     package func fault(at instant: Instant, percent: Double) -> (fault: Fault, since: Instant)? {
         let span = instant.ms / 600_000
         guard (random(span, 5) + 1) * 50 < percent else { return nil }
@@ -49,7 +49,7 @@ package struct SimulatedAir: Sendable {
         (RelativeHumidity(percent: max(3, min(100, percent))), Temperature(celsius: celsius))
     }
 
-    /// A smooth wave of period 1 between −1 and 1: a parabola through each half.
+    /// A smooth wave of period 1 between −1 and 1, with a parabola for each half.
     private func wave(_ x: Double) -> Double {
         let phase = x - x.rounded(.down)
         let half = phase < 0.5 ? phase : phase - 0.5

@@ -1,4 +1,4 @@
-/// One line of a CSV file: RFC 4180 fields, quoted or not. A line break inside quotes is not supported.
+/// Fields of one line of a CSV file, quoted or unquoted (RFC 4180). A line break inside quotes is not supported.
 package enum CSV {
     package static func fields(of line: some StringProtocol) -> [String] {
         var fields: [String] = []
@@ -24,7 +24,7 @@ package enum CSV {
         return fields
     }
 
-    /// A field, quoted where it has to be.
+    /// A field, in quotes if necessary.
     package static func field(_ text: String) -> String {
         guard text.utf8.contains(where: { $0 == 34 || $0 == 44 || $0 == 10 || $0 == 13 }) else { return text }
         var quoted = "\""
@@ -33,13 +33,13 @@ package enum CSV {
     }
 }
 
-/// A recorded series: `time,humidity_pct,temperature_c[,…]`, one reading a line, an empty field where nothing was measured.
+/// A recorded series: `time,humidity_pct,temperature_c[,…]`, one reading per line, an empty field if nothing was measured.
 package struct SeriesCSV: Sendable {
     package struct Row: Sendable, Equatable {
         package let takenAtMs: Int64
         package let humidityPct: Double?
         package let temperatureC: Double?
-        package var remark: String?  // what stood beside the humidity and is no number
+        package var remark: String?  // the problem, if the temperature field is not a number
 
         package init(takenAtMs: Int64, humidityPct: Double?, temperatureC: Double?) {
             self.takenAtMs = takenAtMs
@@ -59,7 +59,7 @@ package struct SeriesCSV: Sendable {
     private let temperature: Int?
     private let count: Int
 
-    /// - Parameter header: the first line of the file. A byte order mark before it, and blanks around names, are passed over.
+    /// - Parameter header: the first line of the file. A byte order mark before it, and blanks around names, are ignored.
     package init(header: some StringProtocol) throws(Malformed) {
         let names = CSV.fields(of: header).enumerated().map { place, name in
             (place == 0 && name.utf8.starts(with: TextLines.byteOrderMark) ? name.dropFirst() : name[...]).trimmingBlanks()
@@ -74,7 +74,7 @@ package struct SeriesCSV: Sendable {
                 problem: "expected a header with time and humidity_pct, such as time,humidity_pct,temperature_c; it has \(found)\(hint)")
         }
         for name in ["time", "humidity_pct", "temperature_c"] where names.count(where: { $0 == name }) > 1 {
-            throw Malformed(line: 1, problem: "the header names \(name) twice: which one is meant?")
+            throw Malformed(line: 1, problem: "the header names \(name) twice: remove or rename one of them")
         }
         self.time = time
         self.humidity = humidity
@@ -82,11 +82,11 @@ package struct SeriesCSV: Sendable {
         count = names.count
     }
 
-    /// - Parameter line: its number in the file, for the error; the header is line 1.
+    /// - Parameter line: the number of the line in the file, for errors; the header is line 1.
     package func row(_ text: some StringProtocol, line: Int) throws(Malformed) -> Row {
         let fields = CSV.fields(of: text).map { $0.trimmingBlanks() }
         guard fields.count > max(time, humidity) else {
-            throw Malformed(line: line, problem: "expected at least \(max(time, humidity) + 1) fields, \(fields.count) came")
+            throw Malformed(line: line, problem: "expected at least \(max(time, humidity) + 1) fields, found \(fields.count)")
         }
         guard fields.dropFirst(count).allSatisfy(\.isEmpty) else {
             throw Malformed(
@@ -96,7 +96,7 @@ package struct SeriesCSV: Sendable {
         let percent = try number(fields[humidity], "humidity_pct", line)
         var row = Row(takenAtMs: at, humidityPct: percent, temperatureC: nil)
         if let temperature, temperature < fields.count {
-            // What stands beside the humidity must not cost it.
+            // An invalid temperature must not discard the humidity.
             do throws(Malformed) {
                 row = Row(takenAtMs: at, humidityPct: percent, temperatureC: try number(fields[temperature], "temperature_c", line))
             } catch { row.remark = "\(error)" }
@@ -117,6 +117,6 @@ package struct SeriesCSV: Sendable {
         for completed in [text + "Z", text + ":00Z", text + "T00:00:00Z"] where RFC3339.parse(completed) != nil {
             return "time «\(shown)» has no zone: write it as 2026-11-21T04:10:00Z for UTC, or with its offset, 2026-11-21T05:10:00+01:00"
         }
-        return "time «\(shown)» is not like 2026-11-21T04:10:00Z"
+        return "time «\(shown)» does not have the form 2026-11-21T04:10:00Z"
     }
 }

@@ -1,6 +1,6 @@
-/// Durations as people write them.
+/// Durations in the form that users write.
 package enum DurationText {
-    /// A whole number and a unit, `90s`, `30m`, `24h`, `5d`; `nil` for another text or none above zero.
+    /// A whole number above zero and a unit, `90s`, `30m`, `24h`, `5d`; `nil` for any other text.
     package static func parse(_ text: String) -> Duration? {
         guard let unit = text.last, let count = Int64(text.dropLast()), count > 0, count <= 1_000_000 else { return nil }
         switch unit {
@@ -12,7 +12,7 @@ package enum DurationText {
         }
     }
 
-    /// `20 s`, `30 min`, `2 h`, `1.5 h`, `2 d` for whole days from two on.
+    /// `20 s`, `30 min`, `2 h`, `1.5 h`; from two days on, whole days as `2 d`.
     package static func short(_ duration: Duration) -> String {
         let seconds = duration.components.seconds
         if seconds < 60 { return "\(seconds) s" }

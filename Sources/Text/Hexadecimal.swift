@@ -7,7 +7,7 @@ package enum Hexadecimal {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// - Returns: `nil` where the text is not pairs of hexadecimal digits.
+    /// - Returns: `nil` if the text does not consist of pairs of hexadecimal digits.
     package static func bytes(_ text: some StringProtocol) -> [UInt8]? {
         let digits = Array(text.utf8)
         guard digits.count % 2 == 0 else { return nil }

@@ -1,6 +1,6 @@
 /// `PT30M`, `PT24H`, `P5D`, `P1DT12H`: days, hours, minutes and seconds.
 package enum ISO8601Duration {
-    /// - Returns: `nil` when the text is none, or longer than ten years.
+    /// - Returns: `nil` if the text is not a duration above zero, or is longer than ten years.
     package static func parse(_ text: String) -> Duration? {
         guard text.utf8.first == 80, text.utf8.count > 2 else { return nil }
         var seconds: Int64 = 0

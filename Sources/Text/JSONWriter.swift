@@ -1,4 +1,4 @@
-/// Writes JSON (RFC 8259) straight into bytes. The caller keeps keys and values in order; commas are set here.
+/// Writes JSON (RFC 8259) directly as bytes. The caller writes keys and values in the right order; the writer adds commas.
 ///
 ///     var json = JSONWriter()
 ///     json.object { json in
@@ -34,7 +34,7 @@ package struct JSONWriter {
         separate()
         literal(value ? "true" : "false")
     }
-    /// A number with at most `places` digits after the point; not finite: `null`.
+    /// A number with at most `places` digits after the point; `null` if not finite.
     package mutating func number(_ value: Double?, places: Int) {
         separate()
         guard let value, var text = NumberText.fixed(value, places: places) else { return literal("null") }

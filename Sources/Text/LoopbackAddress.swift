@@ -1,7 +1,7 @@
-/// Whether an address is of this machine alone.
+/// Checks for loopback addresses, which belong to this machine only.
 package enum LoopbackAddress {
-    /// Exactly localhost, ::1, 127.a.b.c, or 127.a.b.c as an IPv6 address; a name that only begins like one is none.
-    /// - Parameter host: without port; an IPv6 address with or without brackets.
+    /// True only for localhost, ::1, 127.a.b.c, or 127.a.b.c as an IPv6 address; false for a name that only begins like one.
+    /// - Parameter host: a host without port; an IPv6 address with or without brackets.
     package static func contains(_ host: some StringProtocol) -> Bool {
         var host = host.lowercased()
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }

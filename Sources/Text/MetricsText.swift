@@ -1,4 +1,4 @@
-/// The Prometheus text format, version 0.0.4. Samples of one metric must follow one another; this keeps them together.
+/// The Prometheus text format, version 0.0.4. The format requires the samples of one metric to be consecutive; this type groups them.
 package struct MetricsText {
     private var metrics: [(name: String, help: String, type: String, samples: [String])] = []
     private var written: Set<String> = []
@@ -12,13 +12,13 @@ package struct MetricsText {
         add(name, help, "counter", value, labels)
     }
 
-    /// A metric that is always 1: its labels say something.
+    /// A metric with the constant value 1; its labels carry the information.
     package mutating func info(_ name: String, _ help: String, _ labels: [(String, String)]) { add(name, help, "gauge", 1, labels) }
 
     private mutating func add(_ name: String, _ help: String, _ type: String, _ value: Double, _ labels: [(String, String)]) {
         let inner = labels.map { "\($0.0)=\"\(MetricsText.escaped($0.1))\"" }.joined(separator: ",")
         let series = name + (labels.isEmpty ? "" : "{\(inner)}")
-        guard written.insert(series).inserted else { return }  // a second sample of one series would void the scrape
+        guard written.insert(series).inserted else { return }  // Prometheus rejects a scrape that has the same series twice
         let sample = name + (labels.isEmpty ? "" : "{\(inner)}") + " \(value)"
         if let index = metrics.firstIndex(where: { $0.name == name }) {
             metrics[index].samples.append(sample)
@@ -27,7 +27,8 @@ package struct MetricsText {
         }
     }
 
-    /// By Unicode scalars: a letter with a mark on it, or a carriage return before a newline, would hide what must be escaped.
+    /// Compares Unicode scalars, not characters: a character with a combining mark, or CR LF as one character, would hide a scalar that must be
+    /// escaped.
     private static func escaped(_ text: String) -> String {
         var escaped = ""
         for scalar in text.unicodeScalars {

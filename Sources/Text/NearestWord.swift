@@ -1,13 +1,13 @@
-/// Finds what a mistyped word was meant to be.
+/// Finds the known word that is most similar to a mistyped word.
 package enum NearestWord {
-    /// The candidate with the fewest edits, if that is at most a third of its length (and at least one edit is allowed).
+    /// The candidate with the fewest edits, if these are at most a third of the candidate's length, or one.
     package static func of(_ word: String, in candidates: [String]) -> String? {
         let ranked = candidates.map { (edits: edits(Array(word.utf8), Array($0.utf8)), word: $0) }
         guard let best = ranked.min(by: { ($0.edits, $0.word) < ($1.edits, $1.word) }) else { return nil }
         return best.edits <= max(1, best.word.utf8.count / 3) ? best.word : nil
     }
 
-    /// Levenshtein's distance, a swap of neighbours counted as one edit.
+    /// Levenshtein distance in which a swap of neighbouring bytes counts as one edit.
     private static func edits(_ a: [UInt8], _ b: [UInt8]) -> Int {
         var rows = [Array(0...b.count)]
         for i in a.indices {

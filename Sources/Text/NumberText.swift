@@ -1,6 +1,6 @@
 /// Numbers as text, without a locale.
 package enum NumberText {
-    /// With exactly `places` (0 to 9) digits after the point, ties away from zero. Not finite or above 9·10¹² in size: `nil`.
+    /// A number with exactly `places` (0 to 9) digits after the point, ties away from zero. `nil` if not finite or above 9·10¹² in magnitude.
     package static func fixed(_ value: Double, places: Int) -> String? {
         guard value.magnitude <= 9e12, (0...9).contains(places) else { return nil }
         var unit: Int64 = 1
@@ -24,7 +24,7 @@ package enum NumberText {
         return (value < 0 && whole == 0 ? "-0" : String(whole)) + "." + fraction
     }
 
-    /// A decimal number with a point, finite, without spaces or signs beyond one `-` or `+`.
+    /// Parses a finite decimal number with a point, without spaces, with at most one sign `-` or `+`.
     package static func decimal(_ text: some StringProtocol) -> Double? {
         guard text.utf8.allSatisfy({ (43...46).contains($0) || (48...57).contains($0) || $0 == 69 || $0 == 101 }),
             let value = Double(text), value.isFinite
@@ -32,7 +32,7 @@ package enum NumberText {
         return value
     }
 
-    /// 12.3 KB, 4.0 MB: powers of 1000, one place.
+    /// A size such as 12.3 KB or 4.0 MB: powers of 1000, one digit after the point.
     package static func bytes(_ count: Int64) -> String {
         let units = ["B", "KB", "MB", "GB", "TB"]
         var value = Double(count)

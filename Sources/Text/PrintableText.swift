@@ -1,5 +1,5 @@
-/// Text from outside as it may be shown: what would move a terminal's cursor, change its colours, begin a line of its own or turn the
-/// order of letters around is written out as an escape.
+/// Makes text from outside safe to show: characters that move a terminal's cursor, change its colours, begin a new line or reverse the direction
+/// of text are replaced by escapes.
 package enum PrintableText {
     /// One line, at most `limit` characters.
     package static func line(_ text: some StringProtocol, limit: Int = 600) -> String {
@@ -13,7 +13,7 @@ package enum PrintableText {
         return line
     }
 
-    /// Whole text with its line breaks and tabs.
+    /// The whole text, including line breaks and tabs.
     package static func text(_ text: String) -> String {
         guard text.unicodeScalars.contains(where: isHidden) else { return text }
         var shown = ""

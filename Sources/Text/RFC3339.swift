@@ -1,7 +1,7 @@
-/// Instants as text, in UTC: `2026-11-21T04:10:00Z`, with `.123` only where there are milliseconds.
+/// Instants as text in UTC: `2026-11-21T04:10:00Z`, with `.123` only if the milliseconds are not 0.
 package enum RFC3339 {
     package static func format(ms: Int64) -> String {
-        let ms = min(max(ms, -62_167_219_200_000), 253_402_300_799_999)  // the years 0000 to 9999: a damaged row holds anything
+        let ms = min(max(ms, -62_167_219_200_000), 253_402_300_799_999)  // limited to the years 0000 to 9999: a damaged row can hold any number
         let days = floorDivide(ms, 86_400_000)
         var rest = ms - days * 86_400_000
         let date = civil(fromDays: days)
@@ -13,9 +13,9 @@ package enum RFC3339 {
         return text + "Z"
     }
 
-    /// Milliseconds since 1970, or `nil` when the text is no RFC 3339 time of the years 0000 to 9999.
+    /// Milliseconds since 1970, or `nil` if the text is not an RFC 3339 time of the years 0000 to 9999.
     ///
-    /// `T` may be a space, digits beyond the millisecond are cut, and an offset (`+01:00`) is applied.
+    /// A space may replace `T`, digits after the milliseconds are ignored, and an offset (`+01:00`) is applied.
     package static func parse(_ text: some StringProtocol) -> Int64? {
         let bytes = Array(text.utf8)
         guard bytes.count >= 20,

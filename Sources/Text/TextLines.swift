@@ -1,9 +1,9 @@
-/// The lines of a small text file, whichever editor wrote it.
+/// Splits a small text file from any editor into lines.
 package enum TextLines {
     package static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
 
-    /// Split at line feeds, in bytes: to Swift, a carriage return with a line feed is one character that is neither. The carriage return
-    /// and a byte order mark before the first line are dropped.
+    /// Splits at line feed bytes: to Swift, a carriage return with a line feed is one character that equals neither. Removes the carriage return,
+    /// and a byte order mark before the first line.
     package static func split(_ bytes: [UInt8]) -> [String] {
         let text = bytes.starts(with: byteOrderMark) ? bytes.dropFirst(byteOrderMark.count) : bytes[...]
         return text.split(separator: 10, omittingEmptySubsequences: false).map { line in

@@ -1,5 +1,5 @@
 package enum WordList {
-    /// The first words of a list as text, and how many more there are: a list that somebody else made grow does not fill an error.
+    /// The first words of a list as text, and the number of the others, so that a list from outside cannot make an error text long.
     package static func text(_ words: some Collection<String>, most: Int = 12) -> String {
         if words.isEmpty { return "none" }
         let shown = words.prefix(most).joined(separator: ", ")

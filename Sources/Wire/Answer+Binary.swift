@@ -1,7 +1,7 @@
 package import Bytes
 internal import Measures
 
-/// `application/vnd.vaho.answer`, version 1: magic, version, fields as varints in the order of the type, CRC-32C.
+/// `application/vnd.vaho.answer`, version 1: magic, version, fields as varints in the order of the properties, CRC-32C.
 extension Answer {
     private static let magic = Array("VAHA".utf8)
     private static let version: UInt8 = 1
@@ -55,22 +55,22 @@ extension Answer {
         refused = []
         for _ in 0..<(try reader.count(upTo: Batch.rowLimit)) {
             let sequence = try Answer.sequence(&reader, from: 1)
-            guard let reason = Refused.Reason(rawValue: try reader.byte()) else { throw MalformedBytes(at: reader.offset, "a reason is not known") }
+            guard let reason = Refused.Reason(rawValue: try reader.byte()) else { throw MalformedBytes(at: reader.offset, "a reason is unknown") }
             refused.append(Refused(sequence: sequence, reason: reason))
         }
         conflicts = []
         for _ in 0..<(try reader.count(upTo: Batch.rowLimit)) { conflicts.append(try Answer.sequence(&reader, from: 1)) }
         next = Next(afterMs: try reader.zigzag(), maxReadings: try reader.zigzag(), maxBytes: try reader.zigzag())
         release = nil
-        let further = try reader.byte()  // bit 0: a release follows, bit 1: a new token is wanted, bit 2: two hosts send as this device
-        guard further < 8 else { throw MalformedBytes(at: reader.offset, "a bit that is not known") }
+        let further = try reader.byte()  // bit 0: a release follows, bit 1: a new token is requested, bit 2: two hosts send as this device
+        guard further < 8 else { throw MalformedBytes(at: reader.offset, "an unknown bit is set") }
         wantsNewToken = further & 2 != 0
         isOfTwoHosts = further & 4 != 0
         if further & 1 != 0 { release = ReleaseName(counter: try reader.varint(), sha256: Array(try reader.raw(32))) }
         try reader.expectEnd()
     }
 
-    /// Below 2^53, so that no sum of sequences overflows.
+    /// A sequence of at most 2^53, so that no sum of sequences overflows.
     private static func sequence(_ reader: inout ByteReader, from least: Int64) throws(MalformedBytes) -> Int64 {
         let start = reader.offset
         let sequence = try reader.zigzag()

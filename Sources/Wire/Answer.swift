@@ -1,19 +1,21 @@
 package import Measures
 
-/// What the cloud says of a batch. Every sequence of the batch is stored, was stored before, refused, or in conflict.
+/// The cloud's answer to a batch. Every sequence of the batch is newly stored, already stored, refused, or in conflict.
 package struct Answer: Sendable, Equatable {
     package static let mediaType = "application/vnd.vaho.answer"
     package static let heldLimit = 64
 
     package var epoch: Epoch
-    package var through: Int64  // the highest sequence up to which nothing is missing; 0 for none
+    package var through: Int64  // the highest sequence up to which the cloud holds all rows; 0 if none
     package var held: [ClosedRange<Int64>]  // the lowest ranges above `through` that the cloud holds, at most 64
     package var refused: [Refused]
-    package var conflicts: [Int64]  // same key, other content: nothing stored, to be sent again under a new epoch
+    /// Sequences that the cloud holds with other content. The new rows are not stored: the device must send them again under a new epoch.
+    package var conflicts: [Int64]
     package var next: Next
-    package var release: ReleaseName?  // the one to run
-    package var wantsNewToken = false  // the device should fetch a new token
-    package var isOfTwoHosts = false  // two hosts send as this device; told to devices that report their sensors' states
+    package var release: ReleaseName?  // the release that the device should run
+    package var wantsNewToken = false  // the device must fetch a new token
+    /// Two hosts send as this device. The cloud only tells devices that report their sensors' states.
+    package var isOfTwoHosts = false
 
     package struct Refused: Sendable, Hashable {
         package enum Reason: UInt8, Sendable, CaseIterable {
@@ -41,7 +43,7 @@ package struct Answer: Sendable, Equatable {
 
     /// How the server paces the device.
     package struct Next: Sendable, Hashable {
-        package var afterMs: Int64  // when to send again though there is no backlog; with one, how long to wait before the next batch
+        package var afterMs: Int64  // without a backlog: time to the next batch; with a backlog: pause before the next batch
         package var maxReadings: Int64
         package var maxBytes: Int64
         package init(afterMs: Int64, maxReadings: Int64, maxBytes: Int64) {
@@ -51,7 +53,7 @@ package struct Answer: Sendable, Equatable {
         }
     }
 
-    /// All that it says the cloud holds.
+    /// All sequences that the cloud holds according to this answer.
     package var holdings: HeldRanges {
         var holdings = HeldRanges(held)
         if through > 0 { holdings.insert(1...through) }

@@ -1,9 +1,9 @@
 internal import Bytes
 internal import Measures
 
-/// `application/vnd.vaho.batch`, version 1; README, "The formats", has the same for readers.
+/// `application/vnd.vaho.batch`, version 1; README, "The formats", describes the format.
 ///
-/// A reading's columns are differences to the last reading of the same sensor; times are differences of differences.
+/// Columns hold differences from the previous reading of the same sensor; times are differences of differences.
 extension Batch {
     static let magic = Array("VAHB".utf8)
 
@@ -45,7 +45,7 @@ extension Batch {
         return writer.bytes
     }
 
-    /// - Throws: `BatchRefusal`, whatever the bytes are.
+    /// - Throws: `BatchRefusal` for any invalid bytes.
     package init(binary bytes: [UInt8]) throws(BatchRefusal) {
         let frame = try BatchFrame(bytes)
         var rows: [Row] = []

@@ -1,7 +1,7 @@
 internal import Measures
 internal import Text
 
-/// The batch as `application/json`: the same value as the binary form. A column that says nothing is left out.
+/// The batch as `application/json`, equivalent to the binary form. Columns without values are omitted.
 extension Batch {
     package func json() -> [UInt8] {
         var json = JSONWriter()
@@ -34,7 +34,7 @@ extension Batch {
             guard isNeeded || readings.contains(where: { value($0.reading).map { $0 != 0 } ?? false }) else { return }
             json.array(name) { json in for (_, reading) in readings { json.integer(value(reading)) } }
         }
-        /// A value of 0 is one, and differs from none.
+        /// Unlike `column`, a value of 0 counts as a value here.
         func measured(_ name: String, isNeeded: Bool = false, _ value: (Reading) -> Int32?) {
             guard isNeeded || readings.contains(where: { value($0.reading) != nil }) else { return }
             json.array(name) { json in for (_, reading) in readings { json.integer(value(reading)) } }

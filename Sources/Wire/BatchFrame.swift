@@ -1,32 +1,32 @@
 internal import Bytes
 package import Measures
 
-/// A batch in its binary form, checked, its readings still packed: what a server needs to store it without unpacking it.
+/// A checked binary batch whose readings are still packed. A server can store the batch without unpacking the readings.
 package struct BatchFrame: Sendable {
     package let bytes: [UInt8]
     package let epoch: Epoch
     package let first: Int64
     package let rowCount: Int
     package let sensors: [SensorName]
-    package let records: [(place: Int, record: Record)]  // places among the rows, in order
+    package let records: [(place: Int, record: Record)]  // `place`: index among the rows, increasing
     package let report: DeviceReport?
-    private let readings: ArraySlice<UInt8>  // their columns
+    private let readings: ArraySlice<UInt8>  // the packed columns
     private let reportStart: Int
 
     package var readingCount: Int { rowCount - records.count }
     package var last: Int64 { first + Int64(rowCount) - 1 }
     package var name: String { "\(epoch)/\(first)–\(last)" }
 
-    /// Checks everything but the readings' columns, which `forEachReading` checks as it goes.
-    /// - Throws: `BatchRefusal`, whatever the bytes are.
+    /// Checks everything except the columns of the readings; `forEachReading` checks these.
+    /// - Throws: `BatchRefusal` for any invalid bytes.
     package init(_ bytes: [UInt8]) throws(BatchRefusal) {
         do throws(MalformedBytes) {
             var start = ByteReader(bytes)
             guard try start.raw(4).elementsEqual(Batch.magic) else { throw MalformedBytes(at: 0, "a batch begins with VAHB") }
             let version = Int(try start.byte())
-            // The version first: what follows, the checksum included, may differ in another one.
+            // Checked first: all that follows, including the checksum, may differ in another version.
             if version != Batch.version { throw MalformedBytes(at: -version - 1, "") }
-            guard bytes.count >= 9 else { throw MalformedBytes(at: bytes.count, "the end came too early") }
+            guard bytes.count >= 9 else { throw MalformedBytes(at: bytes.count, "the batch ends too early") }
             var checksum = ByteReader(bytes[(bytes.count - 4)...])
             guard try checksum.fixed(UInt32.self) == CRC32C.checksum(bytes[..<(bytes.count - 4)]) else { throw MalformedBytes(at: Int.max, "") }
             try self.init(bytes, ByteReader(bytes[5..<(bytes.count - 4)]))
@@ -71,7 +71,7 @@ package struct BatchFrame: Sendable {
         guard rowCount > 0 || report != nil else { throw MalformedBytes(at: reader.offset, "a batch has a row or a report") }
     }
 
-    /// - Throws: `BatchRefusal` where the columns do not hold what they should; the body may have been called by then.
+    /// - Throws: `BatchRefusal` if the columns are invalid, possibly after some calls of `body`.
     package func forEachReading(_ body: (_ sensor: Int, Reading) -> Void) throws(BatchRefusal) {
         do throws(MalformedBytes) {
             var reader = ByteReader(readings)
@@ -82,7 +82,7 @@ package struct BatchFrame: Sendable {
         }
     }
 
-    /// The same batch without its report: what the log keeps.
+    /// The same batch without its report, for storage in the log.
     package func withoutReport() -> [UInt8] {
         guard report != nil else { return bytes }
         var writer = ByteWriter(reserving: reportStart + 5)

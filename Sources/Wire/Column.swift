@@ -1,8 +1,8 @@
 internal import Bytes
 
-/// A column of whole numbers: divided by their common divisor, zigzag varints, and runs of zeros as one pair.
+/// A column of whole numbers: divided by their greatest common divisor, written as zigzag varints, with runs of zeros as pairs.
 ///
-/// A zero is followed by how many more zeros come after it. So a column that never changes costs three bytes in all.
+/// A zero is followed by the number of further zeros. A column that never changes takes three bytes in total.
 enum Column {
     static func write(_ values: [Int64], to writer: inout ByteWriter) {
         var divisor: UInt64 = 0
@@ -10,7 +10,7 @@ enum Column {
             divisor = greatestCommonDivisor(divisor, value.magnitude)
             if divisor == 1 { break }
         }
-        // Int64.min has no counterpart; no difference of valid values reaches it.
+        // The magnitude of Int64.min does not fit Int64; no difference of valid values reaches it.
         let unit = Int64(clamping: max(1, divisor))
         writer.varint(UInt64(unit))
         var index = 0
@@ -51,7 +51,8 @@ enum Column {
     }
 }
 
-/// Guesses which sensor comes next: the one that followed the last one the last time. Sensors sampled in turn cost nothing.
+/// Predicts the sensor of the next reading: the sensor that followed the current sensor last time. Sensors sampled in a fixed order cost almost
+/// no bytes.
 struct SensorOrder {
     private var follower: [Int]
     private var last: Int

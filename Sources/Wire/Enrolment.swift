@@ -1,8 +1,8 @@
 package import Bytes
 package import Measures
 
-/// What a device gets for its one-time code: who it is, its token, the keys that sign releases. With a new token in place of an
-/// old one the keys are empty.
+/// What a device receives for its one-time code: its id, its token, and the keys that sign releases. When only the token is renewed, the keys are
+/// empty.
 ///
 /// `application/vnd.vaho.enrolment`, version 1: magic, version, three length-prefixed texts, CRC-32C.
 package struct Enrolment: Sendable, Equatable {
@@ -38,7 +38,7 @@ package struct Enrolment: Sendable, Equatable {
         guard try reader.raw(4).elementsEqual(Enrolment.magic), try reader.byte() == 1 else {
             throw MalformedBytes(at: 0, "an enrolment of version 1 begins with VAHE")
         }
-        guard let device = DeviceID(try reader.text(limit: 64)) else { throw MalformedBytes(at: 5, "a device is \(DeviceID.rule)") }
+        guard let device = DeviceID(try reader.text(limit: 64)) else { throw MalformedBytes(at: 5, "a device's name is \(DeviceID.rule)") }
         self.device = device
         token = try reader.text(limit: 512)
         releaseKeys = try reader.text(limit: 65_536)

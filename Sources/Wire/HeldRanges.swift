@@ -1,7 +1,7 @@
-/// A set of sequences of one epoch, kept as disjoint ranges in order, merged where they touch.
+/// A set of sequences of one epoch, stored as sorted, disjoint ranges; adjacent ranges are merged.
 ///
-/// Looking a sequence up takes the logarithm of the number of ranges; building and uniting sets is linear after one sort. A client
-/// can choose which sequences it sends, so none of these costs may be quadratic.
+/// A lookup takes logarithmic time in the number of ranges; building and uniting sets takes linear time after one sort. A client chooses the
+/// sequences, so no operation may take quadratic time.
 package struct HeldRanges: Sendable, Hashable {
     package private(set) var ranges: [ClosedRange<Int64>]
 
@@ -22,7 +22,7 @@ package struct HeldRanges: Sendable, Hashable {
         ranges[ranges.count - 1] = last.lowerBound...max(last.upperBound, range.upperBound)
     }
 
-    /// The highest sequence up to which nothing is missing; 0 when the first is.
+    /// The highest sequence up to which the set has no gap; 0 if the set does not contain 1.
     package var through: Int64 { ranges.first.flatMap { $0.lowerBound == 1 ? $0.upperBound : nil } ?? 0 }
 
     /// The ranges above `through`.
@@ -88,7 +88,7 @@ package struct HeldRanges: Sendable, Hashable {
         return gaps
     }
 
-    /// The place of the first range that does not end before a sequence; `ranges.count` when all do.
+    /// The index of the first range that does not end before a sequence; `ranges.count` if all ranges end before it.
     private func firstRange(endingAtOrAfter sequence: Int64) -> Int {
         var (low, high) = (0, ranges.count)
         while low < high {

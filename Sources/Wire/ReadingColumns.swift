@@ -1,14 +1,13 @@
 internal import Bytes
 internal import Measures
 
-/// The readings of a batch, column by column: sensor, present values, time, humidity, temperature, pressure, flags, clock,
-/// boot, boot time.
+/// The readings of a batch in columns: sensor, present values, time, humidity, temperature, pressure, flags, clock, boot, boot time.
 struct ReadingColumns {
     private enum Name: Int, CaseIterable {
         case sensor, present, time, humidity, temperature, pressure, flags, clock, boot, boottime
     }
 
-    /// What the next reading of a sensor is told against.
+    /// The previous values of a sensor; columns hold the differences from these.
     private struct Last {
         var time: Int64 = 0
         var spacing: Int64 = 0
@@ -18,7 +17,7 @@ struct ReadingColumns {
         var present: Int64 = 3
         var flags: Int64 = 0
         var boot: Int64 = 0
-        var boottimeOffset: Int64 = 0  // boot time − time: constant while the clock is not set
+        var boottimeOffset: Int64 = 0  // boot time − time: constant unless the clock is set
         var clock: Int64 = 0
     }
 
@@ -37,7 +36,7 @@ struct ReadingColumns {
         order.came(sensor)
         var now = last[sensor]
         now.time = reading.takenAt.ms
-        now.spacing = now.time &- last[sensor].time  // a hostile JSON batch may overflow; what is read then differs, and is refused
+        now.spacing = now.time &- last[sensor].time  // wraps for a hostile JSON batch; the decoder then refuses the result
         put(.time, now.spacing &- last[sensor].spacing)
         var present: Int64 = 0
         func put(_ name: Name, _ value: Int32?, _ last: inout Int64, bit: Int64) {
@@ -66,7 +65,7 @@ struct ReadingColumns {
         for name in Name.allCases { Column.write(columns[name.rawValue], to: &writer) }
     }
 
-    /// Gives the readings one by one, as they were added.
+    /// Calls `body` for each reading, in the order in which the readings were added.
     static func forEach(
         _ count: Int, sensors: Int, from reader: inout ByteReader, _ body: (_ sensor: Int, Reading) -> Void
     ) throws(MalformedBytes) {
@@ -79,7 +78,7 @@ struct ReadingColumns {
         }
         let sensorColumn = try Column.read(count, from: &reader)
         let presentColumn = try Column.read(count, from: &reader)
-        // Which sensor and which values each reading has decides how long the value columns are.
+        // The length of each value column follows from the sensors and the present values of all readings.
         var order = SensorOrder(sensors: sensors)
         var last = Array(repeating: Last(), count: sensors)
         var places: [Int] = []

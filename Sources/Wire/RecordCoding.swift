@@ -1,7 +1,7 @@
 package import Bytes
 package import Measures
 
-/// Records as bytes: a kind, then the length of what follows. The same in batches and in the edge's store.
+/// Records as bytes: kind, length, content. Batches and the edge's store use the same encoding.
 package enum RecordCoding {
     private static let hole: UInt8 = 1
     private static let clockCorrection: UInt8 = 2
@@ -76,7 +76,7 @@ package enum RecordCoding {
             let boot = try body.count(upTo: Int(UInt32.max))
             let offset = try body.zigzag()
             let (from, to) = (try body.zigzag(), try body.zigzag())
-            // A boot time is below 2^53 ms, so that no sum overflows.
+            // A boot time is at most 2^53 ms, so that no sum overflows.
             guard offset.magnitude <= Instant.valid.upperBound.ms.magnitude, from >= 0, to >= from, to <= 1 << 53 else {
                 throw MalformedBytes(at: start, "a correction's times are out of range")
             }
@@ -93,7 +93,7 @@ package enum RecordCoding {
         case calibration:
             var found = Calibration(
                 sensor: try sensorName(&body), from: try instant(&body), gainPpm: try body.integer(), offsetMpct: try body.integer())
-            if body.remaining > 0 { found.saidAt = try instant(&body) }  // the first ones had none
+            if body.remaining > 0 { found.saidAt = try instant(&body) }  // calibrations from early versions have no `saidAt`
             guard found.isValid else { throw MalformedBytes(at: start, "a gain is 0.5 to 2, an offset -50 to 50 %") }
             record = .calibration(found)
         case rename:

@@ -2,7 +2,7 @@ package import Measures
 package import Text
 
 extension JSONWriter {
-    /// - Parameter createdAt: `nil` where it is not told.
+    /// - Parameter createdAt: `nil` omits the field.
     package mutating func field(_ key: String, _ release: ReleaseName?, createdAt: Instant? = nil) {
         guard let release else { return null(key) }
         object(key) { json in

@@ -1,7 +1,7 @@
 package import Bytes
 internal import Measures
 
-/// A device's report as bytes, length-prefixed in a batch: fields added later go to the end and are skipped by older readers.
+/// A device's report as bytes, with a length prefix in a batch. New fields are added at the end; older readers skip them.
 package enum ReportCoding {
     package static func bytes(_ report: DeviceReport) -> [UInt8] {
         var writer = ByteWriter()
@@ -36,7 +36,7 @@ package enum ReportCoding {
     private static func write(_ sensor: SensorReport, to writer: inout ByteWriter) {
         writer.text(sensor.sensor.name)
         writer.byte(sensor.condition.state.rawValue)
-        // Instants are after 1970: 0 stands for none. The value comes with a mark before it.
+        // Instants are after 1970: 0 means none. A byte before the rejected value says whether it is present.
         writer.zigzag(sensor.condition.since?.ms ?? 0)
         writer.text(sensor.condition.detail ?? "")
         writer.zigzag(sensor.newestAt?.ms ?? 0)
@@ -80,7 +80,7 @@ package enum ReportCoding {
             refusal: refusal, alerts: try alerts(&reader), sensors: try sensors(&reader), thresholds: try thresholds(&reader))
     }
 
-    /// Earlier devices reported none.
+    /// Early program versions do not send sensors.
     private static func sensors(_ reader: inout ByteReader) throws(MalformedBytes) -> [SensorReport] {
         guard reader.remaining > 0 else { return [] }
         var sensors: [SensorReport] = []
@@ -130,7 +130,7 @@ package enum ReportCoding {
         return name
     }
 
-    /// The first devices reported none.
+    /// The first program versions do not send alerts.
     private static func alerts(_ reader: inout ByteReader) throws(MalformedBytes) -> [ThresholdAlert] {
         guard reader.remaining > 0 else { return [] }
         var alerts: [ThresholdAlert] = []

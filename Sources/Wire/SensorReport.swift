@@ -1,12 +1,12 @@
 package import Measures
 
-/// What a device says of one of its sensors.
+/// A device's report about one of its sensors.
 package struct SensorReport: Sendable, Hashable {
     package var sensor: SensorName
     package var condition: SensorCondition
-    package var newestAt: Instant?  // of the newest reading, good or not
-    package var rejectedMpct: Int32?  // the newest reading's humidity, where it is no possible value
-    package private(set) var scores: [LiveScore]  // of its own forecasts, by the release in use; at most `scoreLimit`
+    package var newestAt: Instant?  // the time of the newest reading, valid or not
+    package var rejectedMpct: Int32?  // the newest reading's humidity, if it is impossible for air
+    package private(set) var scores: [LiveScore]  // of this sensor's forecasts with the release in use; at most `scoreLimit`
 
     package static let scoreLimit = 16
 

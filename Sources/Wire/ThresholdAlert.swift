@@ -1,15 +1,15 @@
 package import Measures
 package import Text
 
-/// An alarm of a rule that is on: as the device reports it and the page shows it.
+/// An active alarm of a rule, as the device reports it and the page shows it.
 package struct ThresholdAlert: Sendable, Hashable {
-    package static let textLimit = 256  // bytes, of the rule's words; its name has at most 64
+    package static let textLimit = 256  // bytes of the rule's text; the rule's name has at most 64
 
     package let rule: String
     package let text: String
     package let sensor: SensorName
     package let since: Instant
-    package let valueMilli: Int64  // when it was raised, in thousandths of the rule's unit
+    package let valueMilli: Int64  // the value that raised the alarm, in thousandths of the rule's unit
 
     package init(rule: String, text: String, sensor: SensorName, since: Instant, valueMilli: Int64) {
         self.rule = rule.cut(toBytes: 64)

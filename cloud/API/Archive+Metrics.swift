@@ -5,12 +5,12 @@ internal import Runtime
 internal import Text
 internal import Wire
 
-/// `/metrics`: names and base units by Prometheus's conventions. A value is there only while it is the present one.
+/// The document at `/metrics`. Names and base units follow Prometheus's conventions. A measured value is present only while the value is current.
 extension Archive {
-    /// Sensors with series of their own: beyond it the fleet is too large for one scrape, and only its counts are given.
+    /// The most sensors for which per-sensor series are exported. A larger fleet is too large for one scrape: only its counts are exported.
     private static let sensorsInMetrics = 1_000
 
-    /// - Parameter free: bytes left on the archive's disk.
+    /// - Parameter free: free bytes on the archive's disk; `nil` if unknown.
     func metrics(free: Int64?, version: String) throws -> String {
         let now = LabelClock.wallClock
         let (totals, counts) = (try totals(), try stateCounts())

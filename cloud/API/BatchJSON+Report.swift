@@ -4,7 +4,7 @@ internal import Text
 internal import Wire
 
 extension BatchJSON {
-    /// What a device says of itself.
+    /// A device's report about itself: model, backlog, clock, scores, alarms, sensor states and thresholds.
     struct ReportJSON: Decodable {
         let release: ReleaseJSON?
         let backlog: Int64?
@@ -114,7 +114,7 @@ extension BatchJSON {
                 guard let sensor = SensorName(alert.sensor) else { throw wrong("alerts/\(place)/sensor", "a sensor's name is \(SensorName.rule)") }
                 guard Instant.valid.contains(since) else { throw wrong("alerts/\(place)/since_ms", "milliseconds since 1970, up to the year 2199") }
                 guard alert.rule.utf8.count <= 64, alert.text.utf8.count <= ThresholdAlert.textLimit else {
-                    throw wrong("alerts/\(place)", "rule has at most 64 bytes, text \(ThresholdAlert.textLimit)")
+                    throw wrong("alerts/\(place)", "rule has at most 64 bytes, text at most \(ThresholdAlert.textLimit)")
                 }
                 return ThresholdAlert(rule: alert.rule, text: alert.text, sensor: sensor, since: since, valueMilli: alert.value_milli)
             }

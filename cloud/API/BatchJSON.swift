@@ -2,7 +2,7 @@ internal import FoundationEssentials
 internal import Measures
 internal import Wire
 
-/// A batch as JSON, for people and scripts: the columns of the binary form by name.
+/// A batch as JSON, for people and scripts. Each column of the binary form is a field.
 struct BatchJSON: Decodable {
     let version: Int
     let epoch: String
@@ -25,7 +25,7 @@ struct BatchJSON: Decodable {
         case records, report
     }
 
-    /// The version first: another one may have other fields. Lists end where the batch would be refused for their length.
+    /// Decodes the version first, because another version may have other fields. Decoding stops at the first list that is longer than its limit.
     init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: Field.self)
         version = try fields.decode(Int.self, forKey: .version)
@@ -64,8 +64,8 @@ struct BatchJSON: Decodable {
         case .typeMismatch(let type, let context): return .malformed(pointer: pointer(context.codingPath), "expected \(type)")
         case .valueNotFound(_, let context): return .malformed(pointer: pointer(context.codingPath), "null is not allowed here")
         case .dataCorrupted(let context):
-            return .malformed(pointer: pointer(context.codingPath), "this is not JSON, or a number does not fit: \(context.debugDescription)")
-        @unknown default: return .malformed(pointer: "", "this is not a batch")
+            return .malformed(pointer: pointer(context.codingPath), "this is not JSON, or a number is out of range: \(context.debugDescription)")
+        @unknown default: return .malformed(pointer: "", "the body is not a batch")
         }
     }
 
@@ -73,7 +73,7 @@ struct BatchJSON: Decodable {
 
     private func batch() throws(BatchRefusal) -> Batch {
         guard let epoch = Epoch(hex: epoch) else { throw BatchJSON.fault("/epoch", "expected 16 hexadecimal digits") }
-        guard (1...(1 << 53)).contains(first) else { throw BatchJSON.fault("/first", "the first sequence is 1 or more") }
+        guard (1...(1 << 53)).contains(first) else { throw BatchJSON.fault("/first", "the first sequence must be from 1 to 2^53") }
         var names: [SensorName] = []
         for (index, name) in sensors.enumerated() {
             guard let valid = SensorName(name) else { throw BatchJSON.fault("/sensors/\(index)", "a sensor's name is \(SensorName.rule)") }
@@ -84,9 +84,9 @@ struct BatchJSON: Decodable {
         let records = records.sorted { $0.sequence < $1.sequence }
         let total = sensor.count + records.count
         guard total <= Batch.rowLimit, total > 0 || report != nil else {
-            throw BatchJSON.fault("", "1 to \(Batch.rowLimit) rows a batch, or a report: \(total) rows came")
+            throw BatchJSON.fault("", "expected 1 to \(Batch.rowLimit) rows, or a report: the batch has \(total) rows")
         }
-        guard first + Int64(max(0, total - 1)) <= 1 << 53 else { throw BatchJSON.fault("/first", "sequences end at 2^53") }
+        guard first + Int64(max(0, total - 1)) <= 1 << 53 else { throw BatchJSON.fault("/first", "the last sequence is larger than 2^53") }
         return Batch(epoch: epoch, first: first, sensors: names, rows: try rows(total, records), report: report)
     }
 
@@ -96,7 +96,7 @@ struct BatchJSON: Decodable {
             ("flags", flags), ("clock", clock), ("boot", boot), ("boottime_ms", boottime_ms),
         ] {
             guard let column, column.count != sensor.count else { continue }
-            throw BatchJSON.fault("/\(name)", "\(column.count) values, the column sensor has \(sensor.count)")
+            throw BatchJSON.fault("/\(name)", "\(column.count) values, but the column sensor has \(sensor.count)")
         }
     }
 
@@ -111,7 +111,7 @@ struct BatchJSON: Decodable {
                 rows.append(.record(try record.record()))
                 waiting = waiting.dropFirst()
             } else {
-                guard index < sensor.count else { throw BatchJSON.fault("/records", "a record's sequence is outside the batch, or comes twice") }
+                guard index < sensor.count else { throw BatchJSON.fault("/records", "a record's sequence is outside the batch, or used twice") }
                 rows.append(.reading(sensor: try place(index), try reading(index)))
                 index += 1
             }
@@ -121,13 +121,13 @@ struct BatchJSON: Decodable {
 
     private func place(_ index: Int) throws(BatchRefusal) -> Int {
         let place = try sensor.number(index, "sensor", as: Int.self)
-        guard sensors.indices.contains(place) else { throw BatchJSON.fault("/sensor/\(index)", "there is no sensor \(place) in this batch") }
+        guard sensors.indices.contains(place) else { throw BatchJSON.fault("/sensor/\(index)", "this batch has no sensor \(place)") }
         return place
     }
 
     private func reading(_ index: Int) throws(BatchRefusal) -> Reading {
         let takenAtMs = try taken_at_ms.number(index, "taken_at_ms", as: Int64.self)
-        // Beyond this differences of differences would overflow. What is no time of this world is refused alone, later.
+        // Larger values overflow in differences of differences. A time outside `Instant.valid` is refused later, for this reading only.
         guard takenAtMs.magnitude <= 1 << 53 else { throw BatchJSON.fault("/taken_at_ms/\(index)", "milliseconds since 1970, at most 2^53") }
         let clock = try clock?.number(index, "clock", as: UInt8.self) ?? 0
         guard let quality = ClockQuality(rawValue: clock) else { throw BatchJSON.fault("/clock/\(index)", "0, 1 or 2") }
@@ -143,7 +143,7 @@ struct BatchJSON: Decodable {
 }
 
 extension KeyedDecodingContainer {
-    /// A list that is decoded only up to its limit: what lies behind it costs nothing.
+    /// Decodes at most `limit` elements. Throws if the list has more elements, without decoding the rest.
     func decodeList<Element: Decodable>(of type: Element.Type, forKey key: Key, upTo limit: Int) throws -> [Element] {
         var list = try nestedUnkeyedContainer(forKey: key)
         var elements: [Element] = []

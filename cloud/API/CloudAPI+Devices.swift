@@ -7,7 +7,7 @@ internal import Runtime
 internal import Text
 internal import Wire
 
-/// What devices ask: to take a batch, to get the release.
+/// Requests from devices that run the agent: to store a batch, to get the release.
 extension CloudAPI {
     func batch(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
         let device = try await authenticated(request, id)
@@ -36,14 +36,14 @@ extension CloudAPI {
             switch type {
             case Batch.mediaType: arrival = try Archive.Arrival(device: device.id, frame: BatchFrame(request.body()), receivedAt: now)
             case "application/json": arrival = try Archive.Arrival(device: device.id, batch: BatchJSON.batch(request.body()), receivedAt: now)
-            default: throw Problem(status: 415, detail: "a batch comes as application/json or \(Batch.mediaType), not as «\(type.prefix(80))»")
+            default: throw Problem(status: 415, detail: "send a batch as application/json or \(Batch.mediaType), not as «\(type.prefix(80))»")
             }
             guard arrival.frame.epoch != .server else {
-                throw Problem(status: 400, detail: "/epoch: 0000000000000000 is the server's own", pointer: "/epoch")
+                throw Problem(status: 400, detail: "/epoch: 0000000000000000 is reserved for the server", pointer: "/epoch")
             }
             return arrival
         } catch BatchRefusal.version(let version) {
-            throw Problem(status: 415, detail: "batch version \(version) is not supported: this server speaks version \(Batch.version)")
+            throw Problem(status: 415, detail: "batch version \(version) is not supported: this server accepts version \(Batch.version)")
         } catch BatchRefusal.malformed(let pointer, let what) {
             throw Problem(status: 400, detail: "\(pointer.isEmpty ? "the batch" : pointer): \(what)", pointer: pointer)
         } catch let error as BatchRefusal {
@@ -51,17 +51,18 @@ extension CloudAPI {
         }
     }
 
-    /// Unpacks and reads what a device has sent, in its turn, and charges it for the time that took.
+    /// Decodes a device's request body when it is the device's turn, and charges the device for the decoding time.
     func decoded<Value: Sendable>(_ device: Archive.Device, _ work: @Sendable () throws -> Value) async throws -> Value {
         let (result, cost) = try await decodingTurns.turn(of: device.id) { lane in await decoding[lane].measure(work) }
         deviceCost.charge(device.id, Double(cost.components.attoseconds) / 1e15 + Double(cost.components.seconds) * 1_000, at: LabelClock.wallClock)
         return try result.get()
     }
 
-    /// Of the search for conflicting rows under the device's other epochs, in milliseconds.
+    /// The cost, in milliseconds, of a search for conflicting rows under the device's other epochs.
     private static let costOfSearch = 50.0
 
-    /// What storing rows and making observations of them costs later, in milliseconds: measured on two cores of a shared server.
+    /// Charges the device for the later work of storing rows and deriving observations. The cost is in milliseconds, measured on two cores of a
+    /// shared server.
     func charge(_ device: Archive.Device, readings: Int, records: Int) {
         deviceCost.charge(device.id, 0.1 + Double(readings) / 2_000 + Double(records) / 60, at: LabelClock.wallClock)
     }
@@ -84,12 +85,13 @@ extension CloudAPI {
             status: 206, headers: whole + [("Content-Range", "bytes \(part.lowerBound)-\(part.upperBound)/\(bytes.count)")], body: Array(bytes[part]))
     }
 
-    /// The device that the token belongs to, if it is the one that the path names.
+    /// The device that owns the request's token. The path must name the same device.
+    /// - Throws: `Problem` with status 401 or 403; `RateLimit.Exceeded`.
     func authenticated(_ request: HTTPRequest, _ id: String) async throws -> Archive.Device {
         let challenge = [(name: "WWW-Authenticate", value: "Bearer")]
         guard let token = TokenCache.bearer(request.headers) else {
-            await noteRefusal(of: id, "401: it sends no token")
-            throw Problem(status: 401, detail: "a device's token is needed: Authorization: Bearer TOKEN", headers: challenge)
+            await noteRefusal(of: id, "401: the request has no token")
+            throw Problem(status: 401, detail: "a device token is needed: send the header Authorization: Bearer TOKEN", headers: challenge)
         }
         let device: Archive.Device
         let version = try await accessVersion()
@@ -98,11 +100,11 @@ extension CloudAPI {
         } else {
             guard let found = try await gate.device(withToken: token) else {
                 tokens.forget(token)
-                await noteRefusal(of: id, "401: it sends a token that is not known")
+                await noteRefusal(of: id, "401: the token is not known")
                 throw Problem(
                     status: 401,
                     detail:
-                        "this token is not known: vaho-cloud device code \(DeviceID(id)?.name ?? "NAME") makes a code, and vaho-edge enrol fetches a token with it",
+                        "this token is not known: run vaho-cloud device code \(DeviceID(id)?.name ?? "NAME"), then vaho-edge enrol on the device",
                     headers: challenge)
             }
             if found.isNew { try await archive.used(token, now: LabelClock.wallClock) }
@@ -113,11 +115,11 @@ extension CloudAPI {
             throw Problem(
                 status: 403,
                 detail:
-                    "the device \(device.name) has been revoked: to admit it again, run vaho-cloud device code \(device.name), then vaho-edge enrol on the device"
+                    "the device \(device.name) has been revoked: undo with vaho-cloud device code \(device.name), then vaho-edge enrol on the device"
             )
         }
         guard device.name.name == id else {
-            await noteRefusal(of: id, "403: it sends the token of another device")
+            await noteRefusal(of: id, "403: the token belongs to another device")
             throw Problem(status: 403, detail: "this token belongs to another device, not to \(id.prefix(64))")
         }
         try deviceRate.take(device.id, at: LabelClock.wallClock)
@@ -128,7 +130,7 @@ extension CloudAPI {
     /// Records that a request under a device's name was refused: at most once a minute for each name, and ten times a second in all.
     private func noteRefusal(of id: String, _ detail: String) async {
         do {
-            // Invented names take no turn from real ones.
+            // Only names of existing devices are recorded, so that invented names do not use up the limit.
             guard let name = DeviceID(id), try await gate.device(named: name) != nil, refusals.takeTurn(for: name, at: .now) else { return }
             try await archive.noteRefusal(of: name, detail: detail, now: LabelClock.wallClock)
         } catch {
@@ -136,7 +138,7 @@ extension CloudAPI {
         }
     }
 
-    /// Asked of the archive at most twice a second, whatever comes.
+    /// The archive's access version. It is read from the archive at most twice a second, however many requests arrive.
     private func accessVersion() async throws -> Int64 {
         if let known = tokens.version { return known }
         let version = try await gate.accessVersion()
@@ -146,10 +148,10 @@ extension CloudAPI {
 }
 
 extension Problem {
-    fileprivate static let noRelease = Problem(status: 404, detail: "there is no release yet: one is trained when enough data has come")
+    fileprivate static let noRelease = Problem(status: 404, detail: "there is no release yet: the first one is trained when there is enough data")
 }
 
-/// `bytes=A-B`, `bytes=A-`, `bytes=-N`: one range.
+/// Parses a Range header with one range: `bytes=A-B`, `bytes=A-` or `bytes=-N`.
 enum ByteRange {
     static func parse(_ header: String, length: Int) -> ClosedRange<Int>? {
         guard header.hasPrefix("bytes="), length > 0 else { return nil }

@@ -9,7 +9,7 @@ internal import Runtime
 internal import Text
 internal import Wire
 
-/// Which part of the fleet is asked for.
+/// The page of the fleet that a request selects: order, cursor and size.
 struct FleetPage: Sendable {
     let order: Archive.FleetOrder
     let after: Archive.FleetCursor?
@@ -23,7 +23,7 @@ struct FleetPage: Sendable {
             throw Problem(status: 400, detail: "limit=\(text.prefix(40)): expected a whole number from 1 to \(FleetPage.longest)")
         }
         self.limit = limit
-        // A cursor without a severity comes from a page in the order of names.
+        // A cursor without «:» has no severity: it comes from a page ordered by name.
         let isByName = request.query["after"].map { !$0.utf8.contains(UInt8(ascii: ":")) } ?? false
         switch request.query["order"] ?? (isByName ? "name" : "state") {
         case "state": order = .worstFirst
@@ -40,7 +40,7 @@ struct FleetPage: Sendable {
     }
 }
 
-/// What people ask. Each document is made on the archive's own thread.
+/// JSON documents for the page and the API. Each document is built on the archive's own thread.
 extension Archive {
     func fleetDocument(_ page: FleetPage) throws -> [UInt8] {
         let release = try releaseName(alias: Archive.champion)
@@ -98,22 +98,24 @@ extension Archive {
         return json.bytes
     }
 
-    /// The sensor of that name, or the only one.
+    /// The device's sensor with this name. Without a name: the device's only sensor.
     func sensor(_ name: String?, of id: String) throws -> Sensor {
         guard let device = DeviceID(id), try self.device(named: device) != nil else { throw Problem.noDevice(id) }
         let sensors = try sensors(of: device)
         let names = WordList.text(sensors.map(\.name.name))
         guard let name else {
-            guard let only = sensors.first, sensors.count == 1 else { throw Problem(status: 400, detail: "sensor is missing: there are \(names)") }
+            guard let only = sensors.first, sensors.count == 1 else {
+                throw Problem(status: 400, detail: "the parameter sensor is missing: the device's sensors are \(names)")
+            }
             return only
         }
         guard let sensor = sensors.first(where: { $0.name.name == name }) else {
-            throw Problem(status: 404, detail: "the device \(id) has no sensor «\(name.prefix(64))»: there are \(names)")
+            throw Problem(status: 404, detail: "the device \(id) has no sensor «\(name.prefix(64))»: its sensors are \(names)")
         }
         return sensor
     }
 
-    /// What the device sets as thresholds, and how the sensor is.
+    /// Collects the inputs of a forecast's outlook: the device's thresholds, the sensor's condition and the newest humidity.
     func outlookReader(of sensor: Sensor, offset: Duration) throws -> OutlookReader {
         let wall = LabelClock.wallClock
         let view = try view(named: sensor.device, now: wall)
@@ -193,7 +195,7 @@ extension CloudAPI {
         guard let horizon = request.query["horizon"].map({ ISO8601Duration.parse($0) }) ?? ForecastShape.horizon else {
             throw Problem(status: 400, detail: "horizon=\(request.query["horizon"]?.prefix(40) ?? ""): expected an ISO 8601 duration such as PT24H")
         }
-        guard horizon <= ForecastShape.horizon else { throw Problem(status: 400, detail: "horizon: a forecast reaches 5 days, P5D") }
+        guard horizon <= ForecastShape.horizon else { throw Problem(status: 400, detail: "horizon: the longest forecast is 5 days, P5D") }
         let offset = request.query["utc_offset_s"] ?? "0"
         guard let seconds = Int64(offset), OutlookReader.offsets.contains(seconds) else {
             throw Problem(status: 400, detail: "utc_offset_s=\(offset.prefix(40)): expected whole seconds from -86400 to 86400")
@@ -218,7 +220,7 @@ extension Problem {
 }
 
 extension Archive.Alarm.Kind {
-    /// For people.
+    /// A sentence for people.
     package var text: String {
         switch self {
         case .silent: "nothing has been heard from this device"

@@ -9,7 +9,7 @@ internal import Signing
 internal import Text
 internal import Wire
 
-/// What devices ask that cannot run the agent, or do not have a token yet.
+/// Plain readings from devices that cannot run the agent, enrolment of devices without a token, and token renewal.
 extension CloudAPI {
     /// `POST /v1/devices/{id}/readings`: one reading, or `{"readings": […]}`.
     func plainReadings(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
@@ -28,7 +28,7 @@ extension CloudAPI {
         }
     }
 
-    /// `POST /v1/enrol`: a one-time code becomes a device, its token and the release keys.
+    /// `POST /v1/enrol`: exchanges a one-time code for a device name, a token and the release keys.
     func enrol(_ request: HTTPRequest) async throws -> HTTPResponse {
         let now = LabelClock.wallClock
         try enrolmentRate.take(Int64(truncatingIfNeeded: request.peer.hashValue), at: now)
@@ -44,7 +44,7 @@ extension CloudAPI {
                     .warning, device == nil ? "enrolment refused: unknown code" : "enrolment refused: code used before or expired",
                     ["device": device?.name ?? "", "from": request.peer, "count": count])
             }
-            let what = device == nil ? "this code is not known" : "this code has been used, or has expired"
+            let what = device == nil ? "this code is not known" : "this code is already used or has expired"
             throw Problem(status: 403, detail: "\(what): vaho-cloud device code \(device?.name ?? "NAME") makes a new one")
         }
         if made.isReissue {
@@ -55,7 +55,7 @@ extension CloudAPI {
         return answer(request, Enrolment(device: made.device, token: made.token, releaseKeys: releaseKeys))
     }
 
-    /// `POST /v1/devices/{id}/token`: a new token in place of the one it is asked with.
+    /// `POST /v1/devices/{id}/token`: issues a token that replaces the request's own token.
     func newToken(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
         let device = try await authenticated(request, id)
         try renewalRate.take(device.id, at: LabelClock.wallClock)

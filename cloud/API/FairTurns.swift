@@ -1,7 +1,7 @@
 internal import Synchronization
 
-/// Lets costly work begin in turns: each key has at most one piece under way, and keys that wait are served one after the other,
-/// however many pieces one of them has sent.
+/// Shares costly work fairly among keys. Each key has at most one piece of work in progress. Waiting keys are served in turn, one piece each,
+/// however many pieces a key has in its queue.
 final class FairTurns<Key: Hashable & Sendable>: Sendable {
     /// The queue of this key, or of all keys together, is full.
     struct Full: Error {
@@ -17,10 +17,10 @@ final class FairTurns<Key: Hashable & Sendable>: Sendable {
         var freeLanes: [Int]
         var active: Set<Key> = []
         var waiting: [Key: [Waiter]] = [:]
-        var order: [Key] = []  // keys that wait, the next one first
+        var order: [Key] = []  // waiting keys, the next one first
         var count = 0
         var next = 0
-        var cancelled: Set<Int> = []  // before they were queued
+        var cancelled: Set<Int> = []  // numbers of waiters that were cancelled before they were queued
     }
 
     private let state: Mutex<State>
@@ -28,16 +28,17 @@ final class FairTurns<Key: Hashable & Sendable>: Sendable {
     private let limit: Int
 
     /// - Parameters:
-    ///   - lanes: most pieces of work under way at once.
-    ///   - perKey: most pieces of one key in the queue.
-    ///   - limit: most pieces of work that wait in all queues together.
+    ///   - lanes: the most pieces of work in progress at once.
+    ///   - perKey: the most waiting pieces of one key.
+    ///   - limit: the most waiting pieces of all keys together.
     init(lanes: Int, perKey: Int, limit: Int) {
         state = Mutex(State(freeLanes: Array((0..<lanes).reversed())))
         self.perKey = perKey
         self.limit = limit
     }
 
-    /// - Parameter body: gets the number of its lane: no other piece is in it at the same time.
+    /// Waits until it is the key's turn, then runs `body`.
+    /// - Parameter body: receives a lane number. No two pieces have the same lane at the same time.
     /// - Throws: `Full`; `CancellationError` when cancelled while waiting.
     func turn<Result: Sendable>(of key: Key, _ body: (_ lane: Int) async throws -> Result) async throws -> Result {
         let lane = try await lane(for: key)
@@ -102,7 +103,7 @@ final class FairTurns<Key: Hashable & Sendable>: Sendable {
             })
     }
 
-    /// Gives a free lane to the first key in order that has nothing under way.
+    /// Gives a free lane to the first waiting key that has no work in progress.
     private static func serve(_ state: inout State) -> (waiter: Waiter, lane: Int?)? {
         guard !state.freeLanes.isEmpty, let place = state.order.firstIndex(where: { !state.active.contains($0) }) else { return nil }
         let key = state.order.remove(at: place)

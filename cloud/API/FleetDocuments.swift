@@ -5,7 +5,7 @@ internal import Observing
 internal import Wire
 
 extension Archive.DeviceView {
-    /// As status pages of both programs show it.
+    /// The device as the status pages of edge and cloud show it.
     package var document: DeviceDocument {
         var shown = DeviceDocument(
             id: device.name, condition: condition, lastSeenAt: device.lastSeenAt, backlog: report?.backlog ?? 0, clock: report?.clock ?? .unknown,
@@ -22,7 +22,7 @@ extension Archive.DeviceView {
         return shown
     }
 
-    /// A replayed recording has a clock of its own: then the newest observation tells the device's time.
+    /// The device's current time. A replayed recording has its own clock: the time of the newest observation.
     package func now(at wall: Instant) -> Instant {
         let isReplay = sensors.contains { $0.sensor.kind == "replay" }
         return isReplay ? sensors.compactMap { $0.last?.validAt }.max() ?? wall : wall

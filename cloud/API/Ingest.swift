@@ -4,7 +4,7 @@ package import Runtime
 internal import Synchronization
 internal import Wire
 
-/// Gathers what devices send so that one transaction, and one fsync, serves all that is there.
+/// Collects submissions from devices and stores up to 256 waiting submissions in one transaction, with one fsync.
 package final class Ingest: Service {
     private struct Waiting: Sendable {
         let submission: Archive.Submission
@@ -15,10 +15,10 @@ package final class Ingest: Service {
     private let wake: Inbox<Void>
     private let space: StoreSpace
     private let log: Log
-    private let inbox = Inbox<Waiting>(limit: 2_000)  // their bodies are bounded by the server's budget
+    private let inbox = Inbox<Waiting>(limit: 2_000)  // the server's memory budget bounds the bodies
     private let pace = Mutex(IngestPace())
 
-    /// - Parameter wake: told when something has been stored.
+    /// - Parameter wake: receives an element after rows are stored.
     package init(archive: Archive, wake: Inbox<Void>, space: StoreSpace, log: Log) {
         self.archive = archive
         self.wake = wake
@@ -26,11 +26,11 @@ package final class Ingest: Service {
         self.log = log
     }
 
-    /// Too many batches wait already.
+    /// Too many batches are waiting.
     package struct Overloaded: Error {}
 
-    /// - Returns: the receipt, after what was new is on the disk.
-    /// - Throws: `IngestRefusal`, `StoreSpace.Low`, `Overloaded`, or what the store said.
+    /// - Returns: the receipt, after all new rows are on the disk.
+    /// - Throws: `IngestRefusal`, `StoreSpace.Low`, `Overloaded`, or the store's error.
     func take(_ submission: Archive.Submission) async throws -> Archive.Receipt {
         try space.check()
         if case .batch(let arrival) = submission {
@@ -47,7 +47,7 @@ package final class Ingest: Service {
             let waiting = await inbox.takeAll()
             guard !waiting.isEmpty else { throw CancellationError() }
             let started = ContinuousClock.now
-            // Transactions are bounded, so that later batches do not wait for all earlier ones.
+            // The size of a transaction is limited, so that a batch does not wait for all earlier batches.
             for start in stride(from: 0, to: waiting.count, by: Ingest.together) {
                 await store(Array(waiting[start..<min(waiting.count, start + Ingest.together)]))
             }
@@ -63,8 +63,8 @@ package final class Ingest: Service {
             let outcomes = try await archive.ingest(waiting.map(\.submission), next: pace.withLock { $0.next })
             for (waiting, outcome) in zip(waiting, outcomes) { waiting.receipt.resume(with: outcome.mapError { $0 as any Error }) }
         } catch {
-            // Nothing of them was stored. One of them may be the fault: each gets a transaction of its own.
-            log(.error, "group commit failed: each batch is tried by itself", ["count": waiting.count, "error": "\(error)"])
+            // The transaction is rolled back. One batch may be the cause, so each batch gets its own transaction.
+            log(.error, "group commit failed, storing each batch separately", ["count": waiting.count, "error": "\(error)"])
             for waiting in waiting { await storeAlone(waiting) }
         }
     }
@@ -74,7 +74,7 @@ package final class Ingest: Service {
             let outcomes = try await archive.ingest([waiting.submission], next: pace.withLock { $0.next })
             for outcome in outcomes { waiting.receipt.resume(with: outcome.mapError { $0 as any Error }) }
         } catch {
-            // The device keeps its batch and sends it again.
+            // The device keeps the batch and retries.
             log(.error, "batch not stored", ["device": waiting.submission.device, "error": "\(error)"])
             waiting.receipt.resume(throwing: error)
         }

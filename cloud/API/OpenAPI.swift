@@ -1,4 +1,4 @@
-/// The API's own description, as served at `/openapi.json`.
+/// The OpenAPI document that is served at `/openapi.json`.
 enum OpenAPI {
     static var document: [UInt8] { PackageResources.openapi_json }
 }

@@ -5,7 +5,7 @@ internal import Measures
 internal import Text
 internal import Wire
 
-/// Readings as plain JSON, of a device that has nothing but HTTP: what of them can be stored, and what the device is told of the rest.
+/// Readings as plain JSON, from a device that has only HTTP: the readings that can be stored, and the response about all others.
 struct PlainReadings: Sendable {
     static let limit = 1_000  // readings a request
 
@@ -15,7 +15,7 @@ struct PlainReadings: Sendable {
         let detail: String
         let field: String
     }
-    /// A value beside the humidity that was left out.
+    /// A temperature or pressure that is out of range and is not stored.
     struct Ignored: Sendable {
         let index: Int
         let detail: String
@@ -28,7 +28,7 @@ struct PlainReadings: Sendable {
     private(set) var ignored: [Ignored] = []
     private var (stored, duplicates) = (0, 0)
 
-    /// - Throws: `Problem` where the request as a whole cannot be read.
+    /// - Throws: `Problem` if the whole request is invalid.
     static func parse(_ body: [UInt8], now: Instant) throws -> PlainReadings {
         do {
             let sent = try JSONDecoder().decode(Sent.self, from: Data(body))
@@ -44,7 +44,9 @@ struct PlainReadings: Sendable {
     private init(_ sent: Sent, now: Instant) throws(Problem) {
         isList = sent.isList
         count = sent.readings.count
-        guard count > 0 else { throw Problem(status: 400, detail: "1 to \(PlainReadings.limit) readings a request, none came", pointer: "/readings") }
+        guard count > 0 else {
+            throw Problem(status: 400, detail: "expected 1 to \(PlainReadings.limit) readings, the request has none", pointer: "/readings")
+        }
         guard Set(sent.readings.map(\.sensor)).count <= Batch.sensorLimit else {
             throw Problem(status: 400, detail: "/readings: at most \(Batch.sensorLimit) sensors a request", pointer: "/readings")
         }
@@ -59,7 +61,7 @@ struct PlainReadings: Sendable {
         }
     }
 
-    /// Takes in what became of the readings.
+    /// Adds the outcome of each stored reading to the response.
     mutating func settle(_ receipt: Archive.PlainReceipt) {
         for (outcome, sent) in zip(receipt.outcomes, readings) {
             switch outcome {
@@ -68,19 +70,19 @@ struct PlainReadings: Sendable {
             case .conflict:
                 refused.append(
                     Refusal(
-                        index: sent.index, reason: "conflict", detail: "another value is held for \(sent.reading.sensor) at this time",
+                        index: sent.index, reason: "conflict", detail: "another value is stored for \(sent.reading.sensor) at this time",
                         field: "humidity_pct"))
             case .unknownSensor:
                 refused.append(
                     Refusal(
                         index: sent.index, reason: Answer.Refused.Reason.unknownSensor.name,
-                        detail: "this device has as many sensors as it may (VAHO_SENSORS_PER_DEVICE)", field: "sensor"))
+                        detail: "this device has reached its limit of sensors (VAHO_SENSORS_PER_DEVICE)", field: "sensor"))
             }
         }
         refused.sort { $0.index < $1.index }
     }
 
-    /// A request of one reading that is refused has failed as a whole.
+    /// The error response if the request has one reading and this reading is refused.
     var refusalOfOnlyReading: Problem? {
         guard count == 1, let only = refused.first else { return nil }
         let pointer = (isList ? "/readings/0/" : "/") + only.field
@@ -120,9 +122,9 @@ struct PlainReadings: Sendable {
         let detail: String
     }
 
-    // MARK: as it was sent
+    // MARK: the request's JSON
 
-    /// One reading, or a list of them: read in one pass.
+    /// The request's body: one reading or a list of readings, decoded in one pass.
     private struct Sent: Decodable {
         let readings: [One]
         let isList: Bool
@@ -133,7 +135,7 @@ struct PlainReadings: Sendable {
             let fields = try decoder.container(keyedBy: Field.self)
             isList = fields.contains(.readings)
             guard isList || fields.contains(.sensor) else {
-                throw BatchJSON.fault("", "expected a reading with its sensor, or a list of them as readings")
+                throw BatchJSON.fault("", "expected one reading with the field sensor, or a list in the field readings")
             }
             readings = isList ? try fields.decodeList(of: One.self, forKey: .readings, upTo: PlainReadings.limit) : [try One(from: decoder)]
         }
@@ -150,7 +152,7 @@ struct PlainReadings: Sendable {
 }
 
 extension PlainReadings.One {
-    /// - Returns: the reading, and what of it was left out.
+    /// - Returns: the reading, and a message for each value that is not stored.
     func reading(now: Instant) throws(PlainReadings.Fault) -> (Archive.PlainReading, ignored: [String]) {
         func malformed(_ field: String, _ detail: String) -> PlainReadings.Fault {
             PlainReadings.Fault(reason: Answer.Refused.Reason.malformed.name, field: field, detail: detail)
@@ -166,7 +168,7 @@ extension PlainReadings.One {
             guard let mpct = whole(humidity_pct, 1_000) else { throw malformed("humidity_pct", "humidity_pct: \(humidity_pct) is out of range") }
             humidity = mpct
         }
-        // What stands beside the humidity must not cost it.
+        // An invalid temperature or pressure must not discard the humidity.
         var ignored: [String] = []
         func beside(_ value: Double?, _ factor: Double, _ field: String) -> Int32? {
             guard let value else { return nil }
@@ -176,7 +178,7 @@ extension PlainReadings.One {
         }
         let temperature = beside(temperature_c, 1_000, "temperature_c")
         let pressure = beside(pressure_pa, 1, "pressure_pa")
-        guard humidity != nil || temperature != nil else { throw malformed("humidity_pct", "humidity_pct or temperature_c is needed") }
+        guard humidity != nil || temperature != nil else { throw malformed("humidity_pct", "humidity_pct or temperature_c is required") }
         let isTimed = taken_at != nil || taken_at_ms != nil
         let reading = Reading(
             takenAt: takenAt, humidityMpct: humidity, temperatureMc: temperature, pressurePa: pressure, clock: isTimed ? .holdover : .synchronised)
@@ -195,9 +197,9 @@ extension PlainReadings.One {
         } else if let taken_at_ms {
             takenAt = Instant(ms: taken_at_ms)
         }
-        guard Instant.valid.contains(takenAt) else { throw fault(.malformed, "from 1970 to 2199") }
+        guard Instant.valid.contains(takenAt) else { throw fault(.malformed, "must be from 1970 to 2199") }
         guard takenAt >= Instant.earliestPlausible else {
-            throw fault(.tooOld, "before February 2000: the device's clock was not set; leave the time out to have the server's")
+            throw fault(.tooOld, "before February 2000: the device's clock was not set; omit the time to use the server's time")
         }
         guard takenAt <= now + .seconds(86_400) else { throw fault(.future, "more than a day ahead of the server's clock") }
         return takenAt

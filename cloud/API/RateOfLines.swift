@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Limits repeated log lines of a device: the first at once, then at most one a minute with the sum since.
+/// Limits repeated log lines of a device: the first line is logged at once, then at most one line a minute with the sum since the last line.
 final class RateOfLines: Sendable {
     private struct Entry {
         var sum: Int
@@ -11,7 +11,7 @@ final class RateOfLines: Sendable {
     private static let limit = 10_000
     private let entries = Mutex<[Int64: Entry]>([:])
 
-    /// - Returns: what to log now, or `nil` where it is to wait.
+    /// - Returns: the sum to log now, or `nil` if no line is due.
     func count(_ amount: Int, of device: Int64) -> Int? {
         entries.withLock { entries in
             if entries.count >= RateOfLines.limit { entries = [:] }

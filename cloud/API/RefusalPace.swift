@@ -10,7 +10,7 @@ final class RefusalPace: Sendable {
     }
 
     private static let perSecond = 10.0
-    private static let spacing: Duration = .seconds(60)  // of two records of one name
+    private static let spacing: Duration = .seconds(60)  // between two records for one name
     private static let limit = 4_096  // names remembered
     private let state = Mutex(State())
 

@@ -22,7 +22,7 @@ package struct RequestRate: Sendable {
 
     /// - Returns: whether the request may be taken.
     package mutating func take(_ who: Int64, at now: Instant) -> Bool {
-        let isFree = left(who, at: now) > 1 - 1e-9  // sums of fractions
+        let isFree = left(who, at: now) > 1 - 1e-9  // tolerance for rounding errors in sums of fractions
         charge(who, isFree ? 1 : 0, at: now)
         return isFree
     }
@@ -31,7 +31,7 @@ package struct RequestRate: Sendable {
     package mutating func charge(_ who: Int64, _ cost: Double, at now: Instant) {
         if buckets.count >= sweepAt {
             buckets = buckets.filter { left($0.key, at: now) < burst }
-            sweepAt = max(1_000, 2 * buckets.count)  // so that sweeping costs each request a constant
+            sweepAt = max(1_000, 2 * buckets.count)  // so that the average cost of sweeping per request is constant
         }
         buckets[who] = (left(who, at: now) - cost, now)
     }
@@ -68,7 +68,7 @@ final class RateLimit: Sendable {
         if let wait { throw Exceeded(detail: detail, retryAfter: wait) }
     }
 
-    /// Refuses where earlier costs have used up what there is.
+    /// Throws if earlier charges have used up the allowance.
     func check(_ who: Int64, at now: Instant) throws(Exceeded) {
         let wait = rate.withLock { $0.wait(who, at: now) }
         if wait > .zero { throw Exceeded(detail: detail, retryAfter: wait) }

@@ -3,8 +3,8 @@ internal import HTTPServer
 internal import Page
 internal import Synchronization
 
-/// Makes an answer once for all who ask for it while nothing in the archive changes: a hundred open pages cost what one costs, and their
-/// answers lie in memory once.
+/// Computes an answer once for identical requests while the archive does not change: a hundred open pages cost as much as one page, and their
+/// answer is in memory once.
 final class SharedAnswers: Sendable {
     private struct Entry {
         var made: (body: HTTPBody, at: ContinuousClock.Instant)?
@@ -16,8 +16,8 @@ final class SharedAnswers: Sendable {
     private let entries = Mutex<[String: Entry]>([:])
 
     /// - Parameters:
-    ///   - version: of the archive: an answer of another one is not this one's.
-    ///   - make: makes the body of the answer.
+    ///   - version: the archive's data version. Answers are shared only within one version.
+    ///   - make: computes the body of the answer.
     func answer(to request: HTTPRequest, version: Int64, _ make: @Sendable () async throws -> HTTPBody) async throws -> HTTPResponse {
         let key =
             "\(version) \(request.path)?"
@@ -47,7 +47,7 @@ final class SharedAnswers: Sendable {
         }
     }
 
-    /// The answer that another request is making; made here if that has come to its end in between.
+    /// Waits for the answer that another request is computing. Computes the answer here if the other request has already failed.
     private func made(_ key: String, _ make: @Sendable () async throws -> HTTPBody) async throws -> HTTPBody {
         do {
             return try await withCheckedThrowingContinuation { continuation in

@@ -1,16 +1,16 @@
 internal import Glibc
 internal import Synchronization
 
-/// Keeps a floor of free disk below the archive: a full disk would stop more than this program, and not only the one device that
-/// filled it.
+/// Refuses new data while the archive's disk has less free space than a limit. A full disk would stop other programs and all devices, not only
+/// the device that filled the disk.
 package final class StoreSpace: Sendable {
-    /// The disk has less room than the floor. Nothing is taken until there is more.
+    /// The disk has less free space than the limit. New data is refused until more space is free.
     package struct Low: Error, CustomStringConvertible {
         let freeBytes: Int64
         let floorBytes: Int64
         package var description: String {
-            "the disk of the archive has \(freeBytes / 1_000_000) MB left, less than the \(floorBytes / 1_000_000) MB that stay free"
-                + " (VAHO_STORE_FREE_MB): nothing is taken until there is room"
+            "the archive's disk has \(freeBytes / 1_000_000) MB of free space, less than the limit of \(floorBytes / 1_000_000) MB"
+                + " (VAHO_STORE_FREE_MB): new data is refused until more space is free"
         }
     }
 
@@ -18,13 +18,13 @@ package final class StoreSpace: Sendable {
     private let floorBytes: Int64
     private let state = Mutex<(free: Int64?, at: ContinuousClock.Instant)>((nil, .now))
 
-    /// - Parameter floorBytes: 0 for none.
+    /// - Parameter floorBytes: the least free space; 0 disables the check.
     package init(folder: String, floorBytes: Int64) {
         self.folder = folder
         self.floorBytes = floorBytes
     }
 
-    /// Asked of the system at most once a second; `nil` where it cannot tell.
+    /// The free space, measured at most once a second; `nil` if the measurement fails.
     package var freeBytes: Int64? {
         state.withLock { state in
             if state.free == nil || state.at < .now - .seconds(1) { state = (StoreSpace.measured(folder), .now) }

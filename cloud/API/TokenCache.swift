@@ -2,10 +2,10 @@ internal import Archive
 internal import Signing
 internal import Synchronization
 
-/// Tokens that have opened lately: a batch a minute from each of ten thousand devices must not ask the database each time,
-/// and whose body may be taken in is decided by the headers alone.
+/// Tokens that were accepted lately. The cache exists because a batch a minute from each of ten thousand devices must not query the database each
+/// time, and because the server decides by the headers alone whether to read a request's body.
 ///
-/// An entry holds as long as the archive's access version is the one that it was looked up at.
+/// An entry is valid while the archive's access version is the version at which the entry was looked up.
 final class TokenCache: Sendable {
     private struct Entry {
         let device: Archive.Device
@@ -24,7 +24,7 @@ final class TokenCache: Sendable {
     private static let limit = 50_000
     private let state = Mutex(State())
 
-    /// What is known of the archive's access version; `nil` when it is to be asked for again.
+    /// The archive's access version as last read; `nil` if the version must be read again.
     var version: Int64? {
         state.withLock { state in state.versionAt.flatMap { $0 > .now - TokenCache.versionValidity ? state.version : nil } }
     }
@@ -51,7 +51,8 @@ final class TokenCache: Sendable {
         }
     }
 
-    /// After a start devices are known from the first request on: else strangers could take the memory for bodies from them.
+    /// Loads the tokens of known devices, so that devices are recognised from their first request after a start. Otherwise unknown clients could use
+    /// up the memory for request bodies.
     func preload(_ archive: Archive) async throws {
         let version = try await archive.accessVersion()
         let tokens = try await archive.tokens(limit: TokenCache.limit / 2)
@@ -65,7 +66,7 @@ final class TokenCache: Sendable {
         state.withLock { $0.entries[hash] = nil }
     }
 
-    /// Whether the sender of these headers was let in within the last day.
+    /// Whether these headers contain a token that was accepted within the last day.
     func knows(_ headers: [String: String]) -> Bool {
         guard let token = TokenCache.bearer(headers) else { return false }
         let hash = TokenCache.hash(token)

@@ -1,21 +1,21 @@
 internal import Measures
 internal import Wire
 
-/// What a device has said later of its earlier readings: their true times, how its sensors err, what they are called now.
+/// A device's later changes to its earlier readings: clock corrections, calibrations and renames of sensors.
 ///
-/// Made once for many readings: each reading then costs a binary search, however many amendments there are.
+/// Built once for many readings: each reading then costs a binary search, however many amendments there are.
 struct Amendments: Sendable {
-    private let corrections: [UInt32: [CorrectedSpan]]  // by boot, in the order of boot times, not overlapping
-    private let calibrations: [SensorName: [Calibration]]  // by series, by the time from which each counts
-    let renames: [SensorRename]  // in the order in which they were said
-    let boots: ClosedRange<UInt32>?  // that corrections are about
+    private let corrections: [UInt32: [CorrectedSpan]]  // by boot; sorted by boot time, not overlapping
+    private let calibrations: [SensorName: [Calibration]]  // by series; sorted by the time from which each applies
+    let renames: [SensorRename]  // in the order in which the device issued them
+    let boots: ClosedRange<UInt32>?  // the boots that have clock corrections
 
     private struct CorrectedSpan {
         let boottimeMs: ClosedRange<Int64>
         let offsetMs: Int64
     }
 
-    /// - Parameters: in the order of the log.
+    /// - Parameters: the amendments in the order of the log.
     init(corrections: [ClockCorrection], calibrations: [Calibration], renames: [SensorRename]) {
         let renames = renames.ordered()
         self.renames = renames
@@ -32,7 +32,7 @@ struct Amendments: Sendable {
         }
     }
 
-    /// Of several corrections of one boot time the last one counts.
+    /// If several corrections cover one boot time, the last correction applies.
     private static func spans(_ corrections: [ClockCorrection]) -> [UInt32: [CorrectedSpan]] {
         var covered: [UInt32: HeldRanges] = [:]
         var spans: [UInt32: [CorrectedSpan]] = [:]
@@ -45,7 +45,7 @@ struct Amendments: Sendable {
         return spans.mapValues { $0.sorted { $0.boottimeMs.lowerBound < $1.boottimeMs.lowerBound } }
     }
 
-    /// Of several calibrations that cover a reading the one said last counts: one said earlier counts up to where a later one begins.
+    /// If several calibrations cover a reading, the calibration issued last applies: an earlier calibration ends at the start of a later one.
     private static func inForce(_ ordered: [Calibration]) -> [SensorName: [Calibration]] {
         var inForce: [SensorName: [Calibration]] = [:]
         for calibration in ordered.reversed() {
@@ -55,8 +55,8 @@ struct Amendments: Sendable {
         return inForce.mapValues { $0.reversed() }
     }
 
-    /// The reading as it is known to have been, and the series that it belongs to.
-    /// - Parameter path: of the sensor's name.
+    /// The reading with all amendments applied, and the series that the reading belongs to, as an index into `path.names`.
+    /// - Parameter path: the path of the sensor's name.
     func amended(_ reading: Reading, of path: SeriesPath) -> (series: Int, reading: Reading) {
         var reading = reading
         if let trueTime = trueTime(of: reading) { reading.takenAt = trueTime }
@@ -76,10 +76,10 @@ struct Amendments: Sendable {
     }
 }
 
-/// The names that a sensor's readings may belong to: its own, and those it was renamed to in turn.
+/// The series that a sensor's readings may belong to: the sensor's own name, and each name that it was renamed to later.
 struct SeriesPath: Sendable {
     let names: [SensorName]
-    private let steps: [(from: Int, to: Int, until: Instant)]  // in the order in which the renames were said
+    private let steps: [(from: Int, to: Int, until: Instant)]  // in the order in which the renames were issued
 
     init(_ sensor: SensorName, _ renames: [SensorRename]) {
         var names = [sensor]
@@ -97,7 +97,7 @@ struct SeriesPath: Sendable {
         (self.names, self.steps) = (names, steps)
     }
 
-    /// The place among `names` of the series that a reading of that time belongs to.
+    /// The index into `names` of the series that a reading taken at this time belongs to.
     func series(at takenAt: Instant) -> Int {
         var series = 0
         for step in steps where step.from == series && takenAt < step.until { series = step.to }
@@ -106,8 +106,8 @@ struct SeriesPath: Sendable {
 }
 
 extension Array {
-    /// The place of the first element that satisfies a condition which no element before it does and every one after it does;
-    /// `count` when none does.
+    /// The index of the first element that satisfies the condition; `count` if none does. Every element after the first match must also satisfy
+    /// the condition.
     fileprivate func partitioningIndex(_ isAfter: (Element) -> Bool) -> Int {
         var (low, high) = (0, count)
         while low < high {

@@ -1,7 +1,7 @@
 package import Measures
 internal import SQLite
 
-/// Alarms about devices: one that has fallen silent cannot say so itself, and two hosts under one name do not know of each other.
+/// Alarms that the cloud raises about devices: a silent device cannot report its own silence, and two hosts under one name cannot detect each other.
 extension Archive {
     package struct Alarm: Sendable, Equatable {
         package enum Kind: String, Sendable {
@@ -16,8 +16,9 @@ extension Archive {
         package let endedAt: Instant?
     }
 
-    /// Raises an alarm for every device that has not been heard of since `limit`, and ends those of devices that have.
-    /// - Parameter upSince: when the server began to listen: before that nobody could be heard.
+    /// Raises an alarm for every device that has sent nothing for longer than `limit`, and ends the alarms of devices that have sent again. Also ends
+    /// alarms about two hosts, a day after the last sign of a second host.
+    /// - Parameter upSince: when the server began to listen: silence before this time does not count.
     package func watchSilence(_ limit: Duration, upSince: Instant, now: Instant) throws {
         try database.transaction {
             var raise = try database.prepare(
@@ -53,10 +54,10 @@ extension Archive {
         }
     }
 
-    /// So long after the last sign of a second host its alarm ends.
+    /// The time from the last sign of a second host to the end of its alarm.
     private static let twoHostsMemory: Duration = .seconds(86_400)
 
-    /// Two hosts send as this device: raises an alarm, or keeps the one that is on.
+    /// Raises the alarm that two hosts send as this device, or extends the active alarm.
     func raiseTwoHosts(_ device: Int64, at now: Instant) throws {
         var update = try database.prepare("UPDATE alarm SET last_at_ms = ? WHERE device = ? AND kind = 'two_hosts' AND ended_at_ms IS NULL")
         try update.bind(now.ms, at: 1)
@@ -71,7 +72,7 @@ extension Archive {
         try run("UPDATE device SET judge_due = 1 WHERE id = ?", device)
     }
 
-    /// Alarms whose beginning or end has not been told yet, oldest first.
+    /// At most 100 alarms whose start or end is not delivered yet, oldest first.
     package func untoldAlarms() throws -> [Alarm] {
         try alarms("WHERE told = 0 OR (told = 1 AND ended_at_ms IS NOT NULL) ORDER BY a.id LIMIT 100", nil)
     }
@@ -84,7 +85,7 @@ extension Archive {
         try database.integer("SELECT COUNT(*) FROM alarm WHERE kind = 'silent' AND ended_at_ms IS NULL") ?? 0
     }
 
-    /// Devices as which two hosts send.
+    /// Devices with an active alarm about two hosts.
     package func devicesOfTwoHosts() throws -> Set<Int64> {
         var select = try database.prepare("SELECT device FROM alarm WHERE kind = 'two_hosts' AND ended_at_ms IS NULL")
         var devices: Set<Int64> = []
@@ -96,6 +97,7 @@ extension Archive {
         try integer("SELECT COUNT(*) FROM alarm WHERE device = ? AND kind = 'two_hosts' AND ended_at_ms IS NULL", device) ?? 0 > 0
     }
 
+    /// Marks the alarm's start as delivered, or its end if the alarm has ended.
     package func told(_ alarm: Alarm) throws {
         var update = try database.prepare("UPDATE alarm SET told = ? WHERE id = ?")
         try update.bind(alarm.endedAt == nil ? Int64(1) : 2, at: 1)

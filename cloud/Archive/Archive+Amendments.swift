@@ -1,9 +1,9 @@
 internal import Measures
 internal import SQLite
 
-/// Reads what a device's log says of its earlier readings.
+/// Reads the amendments in a device's log.
 extension Archive {
-    /// - Parameter batch: amendments of later batches are left out.
+    /// - Parameter batch: the last batch whose amendments are included.
     func amendments(of device: Int64, through batch: Int64) throws -> Amendments {
         guard batch > 0 else { return Amendments(corrections: [], calibrations: [], renames: []) }
         return Amendments(
@@ -27,15 +27,15 @@ extension Archive {
             })
     }
 
-    /// The rows of a table of amendments in the order of the device's log: by epoch as they came, then by sequence.
-    /// - Parameter make: `nil` leaves a row out that holds no valid amendment: somebody has edited it.
+    /// The rows of one table of amendments in the order of the device's log: epochs in the order of arrival, then by sequence.
+    /// - Parameter make: returns `nil` for a row without a valid amendment, which somebody has edited; the row is skipped.
     private func inOrder<Amendment>(
         _ columns: String, _ table: String, _ device: Int64, _ batch: Int64, _ make: (borrowing Statement) -> Amendment?
     ) throws -> [Amendment] {
         var select = try database.prepare("SELECT epoch, sequence, \(columns) FROM \(table) WHERE device = ? AND batch <= ? ORDER BY id")
         try select.bind(device, at: 1)
         try select.bind(batch, at: 2)
-        var places: [Int64: Int] = [:]  // of the epochs, in the order in which they came
+        var places: [Int64: Int] = [:]  // of the epochs, in the order of arrival
         var rows: [(epoch: Int, sequence: Int64, amendment: Amendment)] = []
         while try select.step() {
             let place = places[select.integer(0)] ?? places.count

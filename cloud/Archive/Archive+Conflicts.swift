@@ -2,10 +2,10 @@ internal import Measures
 internal import SQLite
 internal import Wire
 
-/// Rows that the archive holds under the same sequence with other content.
+/// Finds rows that the archive already holds under the same sequence with other content.
 extension Archive {
-    /// A batch has at most `Batch.rowLimit` rows, so those that overlap begin no further back than that: the search does not grow
-    /// with the log.
+    /// A batch has at most `Batch.rowLimit` rows, so an overlapping batch begins at most `Batch.rowLimit` sequences earlier: the cost of the search
+    /// does not grow with the log.
     private static let selectOverlapping = """
         SELECT body, first, last FROM batch WHERE device = ?1 AND epoch = ?2 AND first BETWEEN ?3 - \(Batch.rowLimit) AND ?4 AND last >= ?3
         """
@@ -38,7 +38,7 @@ extension Archive {
         var select = try overlapping(device, batch.epoch, sent)
         var conflicts: [Int64] = []
         while try select.step() {
-            guard select.integer(1) <= select.integer(2) else { continue }  // a damaged row: it holds nothing
+            guard select.integer(1) <= select.integer(2) else { continue }  // a damaged row holds no sequences
             let sequences = max(select.integer(1), batch.first)...min(select.integer(2), batch.last)
             guard let stored = try? Batch(binary: select.blob(0)), stored.first == select.integer(1), stored.last == select.integer(2) else {
                 conflicts += sequences  // the stored batch is damaged: the device sends these rows again under another epoch
@@ -61,16 +61,16 @@ extension Archive {
         }
     }
 
-    /// How much of the device's other epochs is searched for conflicting rows: this runs inside the transaction that all share. Three
-    /// sensors read once a minute fill it in about 90 days.
+    /// How many bytes of the device's other epochs are searched for conflicting rows. The search is limited because it runs inside the transaction
+    /// that all devices share. Three sensors that are read once a minute fill the limit in about 90 days.
     private static let searchedBytes = 2_000_000
-    private static let costOfBatch = 64  // bytes that finding one counts
+    private static let costOfBatch = 64  // bytes that are counted for finding a batch
 
-    /// Those of the conflicting rows that the archive does not hold under another epoch either.
+    /// The conflicting rows that the archive does not hold under any other epoch.
     ///
-    /// A device that was restored from an older copy may send rows under an old epoch that are stored under a newer one. They are the
-    /// same reading if sensor, boot and boot time are equal. They were sent lately, so the newest batches of these boots are searched,
-    /// up to a limit. For a row that is not found the device begins a new epoch.
+    /// A device that was restored from an older copy may send rows under an old epoch that are already stored under a newer epoch. Two rows are the
+    /// same reading if sensor, boot and boot time are equal. The stored rows were sent lately, so the newest batches of these boots are searched, up
+    /// to a limit. For a row that is not found, the device begins a new epoch.
     func unknown(_ conflicts: [Int64], of batch: Batch, _ device: Int64) throws -> [Int64] {
         var unknown: [NamedReading: Int64] = [:]
         var others: [Int64] = []

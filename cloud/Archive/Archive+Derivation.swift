@@ -5,18 +5,18 @@ internal import Runtime
 internal import SQLite
 internal import Wire
 
-/// Observations follow from the log, device by device: late data, corrected times, calibrations and new names included.
+/// Derives observations from the log, one device at a time. Late data, clock corrections, calibrations and renames are applied.
 ///
 /// A read-only connection unpacks and sums a bounded part of the log; one short write transaction then saves the sums together with
-/// the new state of the derivation. What the observations are is decided by the log alone: deriving all of it again gives the same.
+/// the new state of the derivation. The observations depend on the log alone: deriving the whole log again gives the same observations.
 extension Archive {
-    /// What one step adds to the observations of some devices.
+    /// The changes of one step to the observations of some devices.
     package struct DerivationStep: Sendable {
         fileprivate var turns: [Turn] = []
         fileprivate var buffer = BinBuffer()
-        package fileprivate(set) var unreadable: [Int64] = []  // batches of the log
+        package fileprivate(set) var unreadable: [Int64] = []  // batches of the log that cannot be read
         package var isEmpty: Bool { turns.isEmpty }
-        /// The device that was served last.
+        /// The last device in the step; 0 if the step is empty.
         package var lastDevice: Int64 { turns.last?.before.device ?? 0 }
         fileprivate var isFull: Bool { buffer.count >= Archive.binsPerStep }
     }
@@ -26,24 +26,25 @@ extension Archive {
         let before: DerivationState
         var after: DerivationState
         var derived: Int64 = 0  // batches that are no longer pending
-        var isPassOver = false  // amending or repairing has come to the end of the log
+        var isPassOver = false  // amending or repairing has reached the end of the log
         var repaired: [InexactBins.Key: Bin] = [:]
         var withheldFrom: Instant?
     }
 
-    /// Readings dated further ahead of their arrival wait for a correction: they would be the newest for ever.
+    /// How far a reading's time may lie after its arrival. A reading beyond it is withheld until a clock correction: otherwise it would stay the
+    /// newest reading for ever.
     static let futureTolerance: Duration = .seconds(86_400)
-    /// Devices that share a step. Each has a turn before any has a second one.
+    /// The most devices in a step. Every device gets a turn before a device gets a second turn.
     private static let devicesPerStep = 64
     private static let batchesPerTurn = 500
-    fileprivate static let binsPerStep = 10_000  // the writer's transaction is as long as these take
+    fileprivate static let binsPerStep = 10_000  // limits the duration of the write transaction
 
-    /// Reads a part of what is pending.
+    /// Reads a part of the pending batches.
     /// - Parameters:
-    ///   - device: served last: those after it come first now.
-    ///   - limit: readings visited, shared by the devices; each visits at least one batch.
-    ///   - paused: devices that are left out.
-    ///   - only: the one device that is served.
+    ///   - device: the device served last; devices after it come first now.
+    ///   - limit: the most readings to visit, shared by the devices; each device visits at least one batch.
+    ///   - paused: devices to leave out.
+    ///   - only: the only device to serve; `nil` for all devices.
     package func derivation(after device: Int64 = 0, limit: Int = 200_000, except paused: Set<Int64> = [], only: Int64? = nil) throws
         -> DerivationStep
     {
@@ -66,7 +67,7 @@ extension Archive {
         turn.after.begin()
         var visited = 0
         switch turn.after.phase {
-        case .clearing: break  // the writer deletes
+        case .clearing: break  // the write transaction deletes
         case .following: visited = try follow(&turn, limit: limit, &step)
         case .amending: visited = try amend(&turn, limit: limit, &step)
         case .repairing: visited = try repair(&turn, limit: limit)
@@ -101,7 +102,7 @@ extension Archive {
             let (id, receivedAt) = (select.integer(0), Instant(ms: select.integer(1)))
             let boots = select.integer(2)...max(select.integer(2), select.integer(3))
             visited.readings += try body(id, boots, receivedAt) {
-                // One that is damaged must not keep the others from being derived.
+                // A damaged batch must not stop the derivation of the other batches.
                 guard let frame = try? BatchFrame(select.blob(4)), (try? frame.forEachReading { _, _ in }) != nil else {
                     visited.unreadable.append(id)
                     return nil
@@ -112,7 +113,7 @@ extension Archive {
         return visited
     }
 
-    /// Adds further batches.
+    /// Adds the next batches to the observations.
     private func follow(_ turn: inout Turn, limit: Int, _ step: inout DerivationStep) throws -> Int {
         let state = turn.after
         let amendments = try amendments(of: state.device, through: state.amendedThrough)
@@ -134,18 +135,18 @@ extension Archive {
             return max(1, frame.readingCount)
         }
         step.unreadable += visited.unreadable
-        // Nothing to visit: the batches counted as pending are gone from the log.
+        // No batch was found: the batches counted as pending are no longer in the log.
         if turn.derived == 0, visited.isOver { turn.after.through = state.lastBatch }
         return visited.readings
     }
 
-    /// Derives readings again that were derived already: subtracts them as they were under the old amendments, and adds them as they are
-    /// under the present ones.
+    /// Derives readings again that are already derived: subtracts each reading with the old amendments applied, and adds the reading with the current
+    /// amendments applied.
     private func amend(_ turn: inout Turn, limit: Int, _ step: inout DerivationStep) throws -> Int {
         let state = turn.after
         let old = try amendments(of: state.device, through: state.amendedThrough)
         let new = try amendments(of: state.device, through: state.target)
-        // A calibration or a name is of any start of the host; a clock correction is of one.
+        // A calibration or a rename can affect readings of every boot; a clock correction affects one boot.
         let isOfSomeBoots = try !hasAmendment(state.device, after: state.amendedThrough, through: state.target)
         let boots = isOfSomeBoots ? new.boots.map { Int64($0.lowerBound)...Int64($0.upperBound) } : Int64.min...Int64.max
         let visited = try visit(state.device, after: state.scanned, through: state.through, limit: limit, isFull: { step.isFull }) {
@@ -167,7 +168,7 @@ extension Archive {
         return visited.readings
     }
 
-    /// Reads extremes and flags of inexact bins again.
+    /// Computes the extremes and flags of inexact bins again from the log.
     private func repair(_ turn: inout Turn, limit: Int) throws -> Int {
         let state = turn.after
         let amendments = try amendments(of: state.device, through: state.amendedThrough)
@@ -196,7 +197,7 @@ extension Archive {
         try BatchSeries(frame, device, renames, &buffer) { try grid(of: $0, device) }
     }
 
-    /// Whether there are calibrations or new names in a part of the log.
+    /// Whether a part of the log contains calibrations or renames.
     private func hasAmendment(_ device: Int64, after first: Int64, through last: Int64) throws -> Bool {
         for table in ["calibration", "sensor_rename"] {
             var select = try database.prepare("SELECT 1 FROM \(table) WHERE device = ? AND batch > ? AND batch <= ? LIMIT 1")
@@ -213,18 +214,18 @@ extension Archive {
         return reading.takenAt <= max(receivedAt, judgedAt) + futureTolerance ? .observable : .future
     }
 
-    // MARK: taking a step over
+    // MARK: writing a step
 
-    /// Writes what a step has read, unless another program has taken one of its turns first.
-    /// - Returns: whether there was something to take.
+    /// Writes the result of a step, unless another program has already written one of its turns.
+    /// - Returns: whether the step had any turns.
     package func take(_ step: DerivationStep) throws -> Bool {
         guard !step.isEmpty else { return false }
-        // What a power cut takes back is derived again: no fsync of its own, which an ingest would wait for.
+        // No fsync, because an ingest would wait for it: data that a power cut discards is derived again.
         try database.setDurable(false)
         defer { try? database.setDurable(true) }
         return try database.transaction {
             for turn in step.turns {
-                // New batches may have come since; all else must be as it was read.
+                // New batches may have arrived since the step was read; all other fields must be unchanged.
                 guard let now = try derivationState(of: turn.before.device), now.isSamePlace(as: turn.before) else { return true }
             }
             try write(step.buffer)
@@ -258,7 +259,7 @@ extension Archive {
     }
 
     /// Deletes a part of a device's observations.
-    /// - Returns: false when none are left.
+    /// - Returns: `false` if none were left.
     private func clearSome(_ device: Int64) throws -> Bool {
         var delete = try database.prepare(
             """
@@ -280,7 +281,7 @@ extension Archive {
 }
 
 extension DerivationState {
-    /// Whether nothing but further batches has changed.
+    /// Whether the states differ in no other way than by new batches.
     fileprivate func isSamePlace(as other: DerivationState) -> Bool {
         (through, amendedThrough, phase, target, scanned, judgedAt)
             == (other.through, other.amendedThrough, other.phase, other.target, other.scanned, other.judgedAt)

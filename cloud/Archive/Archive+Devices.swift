@@ -3,7 +3,7 @@ internal import SQLite
 internal import Signing
 internal import Text
 
-/// Devices and what opens the door to them. Only hashes of tokens and codes are kept.
+/// Devices, their tokens and their enrolment codes. Only hashes of tokens and codes are stored.
 extension Archive {
     package struct Device: Sendable, Equatable {
         package let id: Int64
@@ -13,7 +13,8 @@ extension Archive {
         package let lastSeenAt: Instant?
     }
 
-    /// Makes a device, or a further token for a device that was revoked or lost its own.
+    /// Creates a device with a token, or admits a revoked device again with a new token.
+    /// - Throws: `ArchiveFault` if the device exists and is not revoked.
     /// - Returns: the token: 32 random bytes in hexadecimal.
     package func addDevice(_ name: DeviceID, now: Instant) throws -> String {
         let token = Hexadecimal.text(try SecureRandom.bytes(32))
@@ -29,12 +30,13 @@ extension Archive {
         return token
     }
 
-    /// Rises with each change of what a token opens: what was looked up at the same version still holds.
+    /// A number that rises with each change of a token or of a device's access. A result that was looked up at the same version is still valid.
     package func accessVersion() throws -> Int64 { try database.integer("SELECT version FROM access_version") ?? 0 }
 
     private func noteAccessChange() throws { try database.execute("UPDATE access_version SET version = version + 1") }
 
-    /// A device of that name, new or as it was; revoked no longer.
+    /// Creates the device if it does not exist, and removes its revocation.
+    /// - Returns: the device's row id.
     private func makeDevice(_ name: DeviceID, now: Instant) throws -> Int64 {
         if let known = try device(named: name) {
             try run("UPDATE device SET revoked_at_ms = NULL, judge_due = 1 WHERE id = ?", known.id)
@@ -68,7 +70,7 @@ extension Archive {
     }
 
     private func known(_ name: DeviceID) throws -> Device {
-        guard let device = try device(named: name) else { throw ArchiveFault("there is no device \(name): vaho-cloud device list names them") }
+        guard let device = try device(named: name) else { throw ArchiveFault("there is no device \(name): vaho-cloud device list shows all devices") }
         return device
     }
 
@@ -83,7 +85,7 @@ extension Archive {
         return (device, try select.step() && !select.isNull(0))
     }
 
-    /// Hashes of tokens in use, with their devices: those heard of last first.
+    /// Hashes of tokens in use, with their devices: the most recently seen devices first.
     package func tokens(limit: Int) throws -> [(sha256: [UInt8], device: Device)] {
         var select = try database.prepare(
             """
@@ -110,7 +112,7 @@ extension Archive {
 
     static let deviceColumns = "device.id, device.name, device.created_at_ms, device.revoked_at_ms, device.last_seen_at_ms"
 
-    /// From `deviceColumns`; `nil` where the name is none.
+    /// Reads a row of `deviceColumns`; `nil` if the name is not valid.
     static func device(_ row: borrowing Statement) -> Device? {
         guard let name = DeviceID(row.text(1)) else { return nil }
         return Device(
@@ -118,9 +120,9 @@ extension Archive {
             revokedAt: row.optionalInteger(3).map(Instant.init(ms:)), lastSeenAt: row.optionalInteger(4).map(Instant.init(ms:)))
     }
 
-    // MARK: new tokens in place of old
+    // MARK: token rotation
 
-    /// From its next answer on the device is asked to fetch a new token.
+    /// Marks the device: its next answers ask the device to fetch a new token.
     package func askToRotate(_ name: DeviceID, now: Instant) throws {
         var update = try database.prepare("UPDATE device SET rotate_at_ms = ? WHERE id = ?")
         try update.bind(now.ms, at: 1)
@@ -128,7 +130,7 @@ extension Archive {
         try update.run()
     }
 
-    /// A further token. The one it replaces opens until this one is first used, so that an answer may get lost.
+    /// Makes a new token. The old token stays valid until the new token is first used, because the answer may get lost.
     package func rotate(_ token: String, of device: Int64, now: Instant) throws -> String {
         let fresh = Hexadecimal.text(try SecureRandom.bytes(32))
         let old = Archive.hash(token)
@@ -142,7 +144,7 @@ extension Archive {
         return fresh
     }
 
-    /// A token is used for the first time: what it replaces is void from now on.
+    /// Records the first use of a token. The token or code that it replaces is invalid from now on.
     package func used(_ token: String, now: Instant) throws {
         try database.transaction {
             var select = try database.prepare("SELECT device, replaces FROM token WHERE sha256 = ? AND replaces IS NOT NULL")
@@ -153,7 +155,7 @@ extension Archive {
             try code.bind(now.ms, at: 1)
             try code.bind(replaces, at: 2)
             try code.run()
-            // From a code: the device has been set up anew, and no older token is its. Else only the one that it replaces.
+            // A token from an enrolment code invalidates all older tokens: the device was set up again. Otherwise only the replaced token is invalid.
             let isEnrolment = database.changes > 0
             var others = try database.prepare("DELETE FROM token WHERE device = ? AND sha256 <> ? AND (? OR sha256 = ?)")
             try others.bind(device, at: 1)
@@ -171,9 +173,9 @@ extension Archive {
 
     // MARK: enrolment
 
-    /// A code that makes one device, once, before it expires: ten letters and digits that are not mistaken for each other.
+    /// Makes a code that enrols one device, once, before the code expires: ten letters and digits that are easy to tell apart.
     package func makeCode(for name: DeviceID, now: Instant, validFor validity: Duration) throws -> String {
-        let letters = Array("0123456789ABCDEFGHJKMNPQRSTVWXYZ")  // base 32 by Crockford
+        let letters = Array("0123456789ABCDEFGHJKMNPQRSTVWXYZ")  // Crockford's base 32
         let symbols = try SecureRandom.bytes(10).map { letters[Int($0 & 31)] }
         let code = String(symbols.prefix(5)) + "-" + String(symbols.suffix(5))
         var insert = try database.prepare("INSERT INTO enrolment_code VALUES (?, ?, ?, ?, NULL)")
@@ -185,8 +187,8 @@ extension Archive {
         return code
     }
 
-    /// Turns a code into a device and its token. Where the answer gets lost the code can be used again: it is spent when the
-    /// token is first used.
+    /// Exchanges a code for a device and a token. If the answer gets lost, the code can be used again: the code is spent when the token is first
+    /// used.
     /// - Returns: `nil` for a code that is unknown, spent or expired; `isReissue` if the code has issued a token before, which is now invalid.
     package func enrol(code: String, now: Instant) throws -> (device: DeviceID, token: String, isReissue: Bool)? {
         let hash = Archive.hash(Archive.plain(code))
@@ -196,7 +198,7 @@ extension Archive {
             try select.bind(now.ms, at: 2)
             guard try select.step(), let name = DeviceID(select.text(0)) else { return nil }
             let token = Hexadecimal.text(try SecureRandom.bytes(32))
-            // What was revoked stays out, though the device comes back.
+            // Revoked tokens stay invalid when the device is admitted again.
             if let known = try device(named: name), known.revokedAt != nil { try run("DELETE FROM token WHERE device = ?", known.id) }
             let device = try makeDevice(name, now: now)
             var delete = try database.prepare("DELETE FROM token WHERE replaces = ?")
@@ -216,7 +218,7 @@ extension Archive {
         return try select.step() ? DeviceID(select.text(0)) : nil
     }
 
-    /// As it was printed or as someone read it out.
+    /// Removes hyphens and spaces, and replaces letters that look like digits, as a person may type or read out the code.
     private static func plain(_ code: String) -> String {
         String(code.uppercased().filter { $0 != "-" && $0 != " " }.map { $0 == "O" ? "0" : $0 == "I" || $0 == "L" ? "1" : $0 })
     }

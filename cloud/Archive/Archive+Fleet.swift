@@ -3,22 +3,22 @@ internal import Observing
 internal import SQLite
 package import Wire
 
-/// The fleet a page at a time: its cost and its size do not grow with the fleet.
+/// Reads the fleet one page at a time: the cost and the size of a page do not grow with the fleet.
 extension Archive {
-    /// A device as people see it.
+    /// A device as the page and the API show it.
     package struct DeviceView: Sendable {
         package let device: Device
         package var report: DeviceReport?
         package var sensors: [SensorView] = []
         package let condition: DeviceCondition
         package var isTwoHosts = false  // two hosts send as this device
-        package var faults: [String] = []  // rows that no program has written, by name
+        package var faults: [String] = []  // messages about damaged or edited rows
     }
 
     package struct SensorView: Sendable {
         package let sensor: Sensor
         package let last: Observation?
-        package let pressurePa: Int32?  // of the newest bin, like the flags
+        package let pressurePa: Int32?  // mean over the newest bin; `flags` is also from the newest bin
         package let flags: ReadingFlags
         package var condition: SensorCondition
         package let hasObservation: Bool  // at least one bin is complete, so a forecast can be made
@@ -28,12 +28,12 @@ extension Archive {
     /// The order of a fleet's pages.
     package enum FleetOrder: Sendable { case worstFirst, name }
 
-    /// The end of a page: the next one begins after it.
+    /// The end of a page: the next page begins after this position.
     package struct FleetCursor: Sendable, Equatable {
-        let rank: Int64  // of `Severity`; -1 where the order is by name
+        let rank: Int64  // of `Severity`; -1 if the order is by name
         let name: String
 
-        /// - Parameter text: as `description` gives it.
+        /// - Parameter text: a cursor as `description` writes it.
         package init?(_ text: String, _ order: FleetOrder) {
             guard order == .worstFirst else {
                 guard DeviceID(text) != nil else { return nil }
@@ -51,8 +51,8 @@ extension Archive {
     private static let sensorsPerPage = 5_000
 
     /// - Parameters:
-    ///   - cursor: of the page before; `nil` for the first.
-    ///   - limit: devices; fewer where they have very many sensors.
+    ///   - cursor: the cursor of the previous page; `nil` for the first page.
+    ///   - limit: the most devices on the page; a page has fewer devices if they have very many sensors.
     /// - Returns: the devices, and the cursor of the next page if there are more.
     package func fleet(_ order: FleetOrder = .worstFirst, after cursor: FleetCursor?, limit: Int, now: Instant) throws -> (
         devices: [DeviceView], next: FleetCursor?
@@ -121,7 +121,7 @@ extension Archive {
         (bin.temperatureCount, bin.temperatureSumMc) = (row.integer(11), row.integer(12))
         (bin.pressureCount, bin.pressureSumPa) = (row.integer(13), row.integer(14))
         guard row.isNull(8) || bin.isPlausible else { throw DamagedBin(sensor: sensor.id, validAt: bin.validAt) }
-        // A bin that is still open bears the time of its end, which is yet to come.
+        // The time of an open bin is its end, which lies in the future.
         let last = bin.observation.map {
             Observation(validAt: min($0.validAt, sensor.lastAt ?? $0.validAt), humidity: $0.humidity, temperature: $0.temperature)
         }
@@ -130,9 +130,9 @@ extension Archive {
         if reported == nil, condition.state == .failing {
             condition = SensorCondition(.failing, since: sensor.lastAt, detail: "its newest readings are impossible for air: not used")
         }
-        // A recording has times of its own.
+        // The times of a replayed recording are not wall-clock times.
         if sensor.kind != "replay" {
-            // By the age of the value that is shown: it may be old while the device's report is new.
+            // Uses the age of the shown value: this value may be old while the device's report is new.
             condition = condition.aged(newestAt: last?.validAt ?? reported?.newestAt, now: now, spacing: sensor.grid.step)
         }
         return SensorView(
@@ -146,7 +146,7 @@ extension Archive {
             })
     }
 
-    /// Devices whose day's quota is used up.
+    /// The number of devices that have used up today's quota.
     package func devicesOverQuota(now: Instant) throws -> Int64 {
         var select = try database.prepare("SELECT COUNT(*) FROM device_log WHERE day = ? AND day_bytes >= ?")
         try select.bind(now.ms / 86_400_000, at: 1)

@@ -2,7 +2,7 @@ package import Measures
 internal import SQLite
 package import Wire
 
-/// The sequences of each epoch that are stored, refused or declared lost: the device need not send them again.
+/// The sequences of each epoch that are stored, refused or declared lost. The device need not send these rows again.
 extension Archive {
     package func heldRanges(_ device: Int64, _ epoch: Epoch) throws -> HeldRanges {
         var select = try database.prepare("SELECT first, last FROM held WHERE device = ? AND epoch = ? ORDER BY first")
@@ -17,13 +17,13 @@ extension Archive {
         return HeldRanges(ranges)
     }
 
-    /// The ranges of one epoch before and after a batch. Loaded and saved once a batch, however many records name the epoch.
+    /// The held ranges of one epoch before and after a batch. Loaded and saved once per batch, however many records name the epoch.
     struct HeldChange {
         let epoch: Epoch
         let before: HeldRanges
         var after: HeldRanges
 
-        /// More separate ranges than an epoch may have, and more than it had.
+        /// Whether the epoch exceeds the limit of separate ranges and has more ranges than before.
         var isOverLimit: Bool { after.ranges.count > max(ArchiveLimits.rangesPerEpoch, before.ranges.count) }
     }
 
@@ -32,7 +32,6 @@ extension Archive {
         return HeldChange(epoch: epoch, before: before, after: before.union(HeldRanges(ranges)))
     }
 
-    /// Writes the ranges that have changed.
     func save(_ change: HeldChange, _ device: Int64) throws {
         guard change.after != change.before else { return }
         func bind(_ statement: borrowing Statement, _ first: Int64) throws {
@@ -58,7 +57,7 @@ extension Archive {
 
     // MARK: epochs
 
-    /// Those of the epochs that the device has not sent before.
+    /// The epochs that the device has not used before.
     func newEpochs(_ device: Int64, among epochs: some Sequence<Epoch>) throws -> [Epoch] {
         var select = try database.prepare("SELECT 1 FROM epoch WHERE device = ? AND epoch = ?")
         return try epochs.filter { epoch in

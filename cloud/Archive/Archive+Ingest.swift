@@ -2,9 +2,9 @@ package import Measures
 internal import SQLite
 package import Wire
 
-/// Takes batches in. What is acknowledged is on the disk, once; what follows from readings is derived later, beside it.
+/// Stores batches. Acknowledged rows are on the disk, exactly once. Observations are derived later, outside this transaction.
 extension Archive {
-    /// What a device sends to be stored.
+    /// Rows from a device that are to be stored.
     package enum Submission: Sendable {
         case batch(Arrival)
         case plain(PlainArrival)
@@ -29,13 +29,13 @@ extension Archive {
         case plain(PlainReceipt)
     }
 
-    /// Stores what is new in all submissions in one transaction.
-    /// - Returns: the outcome of each, in their order. They are on the disk: the answers may be sent.
+    /// Stores the new rows of all submissions in one transaction.
+    /// - Returns: the outcome of each submission, in the same order. The rows are on the disk: the answers may be sent.
     package func ingest(_ submissions: [Submission], next: Answer.Next) throws -> [Result<Receipt, IngestRefusal>] {
         do {
             return try database.transaction { try store(submissions, next: next) }
         } catch {
-            (admittedNames, amendmentCounts) = ([:], [:])  // what they counted may have been rolled back
+            (admittedNames, amendmentCounts) = ([:], [:])  // the cached counts may include rows that were rolled back
             throw error
         }
     }
@@ -44,7 +44,7 @@ extension Archive {
         var log = try LogWriter(database)
         let champion = try releaseName(alias: Archive.champion)
         var outcomes: [Result<Receipt, IngestRefusal>] = []
-        var seen: [Int64: Submission] = [:]  // by device, what its row is updated from: the newest with a report, else the first
+        var seen: [Int64: Submission] = [:]  // by device, the submission that updates its row: the newest with a report, else the first
         for submission in submissions {
             do {
                 try checkDay(submission.device, adding: log.growth[submission.device]?.bytes ?? 0, at: submission.receivedAt)
@@ -53,7 +53,7 @@ extension Archive {
                     var answer = try ingest(arrival, &log)
                     answer.next = next
                     answer.release = champion
-                    // An earlier program would not take an answer that says so.
+                    // Older edge programs, whose reports have no sensors, do not accept an answer with this field.
                     if arrival.frame.report?.sensors.isEmpty == false { answer.isOfTwoHosts = try isOfTwoHosts(arrival.device) }
                     outcomes.append(.success(.batch(answer)))
                     if arrival.frame.report != nil { seen[arrival.device] = submission }
@@ -63,7 +63,7 @@ extension Archive {
             } catch let refusal as IngestRefusal {
                 outcomes.append(.failure(refusal))
                 try run("UPDATE device SET judge_due = 1 WHERE id = ?", submission.device)
-                // It is not silent, whatever is not stored of it.
+                // The device is not silent, although its rows are not stored.
                 if seen[submission.device] == nil { seen[submission.device] = submission }
             }
         }
@@ -83,11 +83,11 @@ extension Archive {
         let all = frame.first...frame.last
         let strangers = try unadmitted(frame.names, device)
         let held = try heldRanges(device, frame.epoch)
-        // In most batches every row is new and may be stored: then they are stored as they came, packed.
+        // In most batches every row is new and may be stored: then the packed batch is stored unchanged.
         if held.missing(in: all) == [all], arrival.malformed.isEmpty, strangers.isEmpty {
             let changes = try heldChanges(arrival, frame.records.map { (frame.first + Int64($0.place), $0.record) })
             let amends = frame.records.contains { Amendments.amends($0.record) }
-            // Names that no row needs are not kept: many small batches of many names would be costly to compare.
+            // Sensor names that no row uses are not stored: many small batches with many names would be costly to compare.
             let body = frame.sensors.count > frame.rowCount ? try Batch(binary: frame.bytes).part(all).binary() : frame.withoutReport()
             let id = try log.append(
                 body, arrival, all, readings: frame.readingCount, records: frame.records.count, amends: amends)
@@ -99,14 +99,14 @@ extension Archive {
         return try ingestRowByRow(arrival, strangers, &log)
     }
 
-    /// A batch of which some rows are held already, malformed, or of sensors beyond the quota.
+    /// Stores a batch in which some rows are already held, malformed, or from sensors beyond the quota.
     private func ingestRowByRow(_ arrival: Arrival, _ strangers: Set<SensorName>, _ log: inout LogWriter) throws -> Answer {
         let (device, frame) = (arrival.device, arrival.frame)
         let all = frame.first...frame.last
         let batch = try Batch(binary: frame.bytes)
         var conflicts = try self.conflicts(device, batch)
         if !conflicts.isEmpty { conflicts = try unknown(conflicts, of: batch, device) }
-        // A hole may have declared a row lost that another copy of the device's store still has: if it comes, it is stored.
+        // A hole may have declared a row lost that another copy of the device's store still has: if the row arrives, it is stored.
         let missing = HeldRanges(try unstored(device, frame.epoch, all))
         let refused = refusals(batch, arrival, strangers).filter { missing.contains($0.sequence) }
         var toStore = missing
@@ -135,7 +135,7 @@ extension Archive {
             next: Answer.Next(afterMs: 0, maxReadings: 0, maxBytes: 0), release: nil)
     }
 
-    /// Rows that are not stored for a reason of their own.
+    /// Rows that are refused one by one, with their reasons.
     private func refusals(_ batch: Batch, _ arrival: Arrival, _ strangers: Set<SensorName>) -> [Answer.Refused] {
         var reasons: [Int: Answer.Refused.Reason] = [:]
         if !strangers.isEmpty {
@@ -151,7 +151,7 @@ extension Archive {
         return reasons.sorted { $0.key < $1.key }.map { Answer.Refused(sequence: batch.first + Int64($0.key), reason: $0.value) }
     }
 
-    /// Raises an alarm where two epochs of the device grow in turns.
+    /// Raises an alarm if two epochs of the device grow in turns.
     private func noteGrowth(_ arrival: Arrival) throws {
         guard let newest = arrival.newest else { return }
         if epochTurns.count >= Archive.cachedDevices { epochTurns = [:] }
@@ -159,17 +159,18 @@ extension Archive {
         try raiseTwoHosts(arrival.device, at: arrival.receivedAt)
     }
 
-    /// What a batch settles: its own rows, and the sequences that its holes declare gone, an epoch at a time. The batch's own first.
+    /// The ranges that a batch adds to each epoch: the batch's own rows, and the sequences that its holes declare lost. The batch's own epoch comes
+    /// first.
     ///
-    /// - Parameter records: those that will be stored, with their sequences.
-    /// - Throws: `IngestRefusal` where an epoch would get too many ranges, or the device too many epochs.
+    /// - Parameter records: the records that will be stored, with their sequences.
+    /// - Throws: `IngestRefusal` if an epoch or the device would get too many ranges, or the device too many epochs.
     private func heldChanges(_ arrival: Arrival, _ records: [(sequence: Int64, record: Record)]) throws -> [HeldChange] {
         let (device, own) = (arrival.device, arrival.frame.epoch)
         var settled: [Epoch: [ClosedRange<Int64>]] = [own: [arrival.frame.first...arrival.frame.last]]
         for case (let sequence, .hole(let hole)) in records {
             guard let gone = hole.sequences else { continue }
             if let other = hole.epoch, other != own {
-                if other != .server { settled[other, default: []].append(gone) }  // the server makes its own sequences
+                if other != .server { settled[other, default: []].append(gone) }  // only the server assigns sequences in its own epoch
             } else if gone.upperBound < sequence {
                 settled[own, default: []].append(gone)
             }
@@ -192,7 +193,8 @@ extension Archive {
         throw IngestRefusal.dayIsFull(limit: limits.bytesPerDay, untilMidnight: .milliseconds((day + 1) * 86_400_000 - now.ms))
     }
 
-    /// Bytes that a device has stored on a day, as `ArchiveLimits` counts them.
+    /// Bytes that a device has stored on a day, as `ArchiveLimits.cost` counts them.
+    /// - Parameter day: days since 1970, UTC.
     package func dayBytes(_ device: Int64, _ day: Int64) throws -> Int64 {
         var select = try database.prepare("SELECT day_bytes FROM device_log WHERE device = ? AND day = ?")
         try select.bind(device, at: 1)
@@ -212,13 +214,13 @@ extension Archive {
         }
     }
 
-    /// Keeps when the device was last heard of and what it said of itself.
-    /// - Returns: whether it should get a new token.
+    /// Stores the time of the device's last contact and the device's report.
+    /// - Returns: whether the device should fetch a new token.
     private func noteSeen(_ submission: Submission) throws -> Bool {
         var report: DeviceReport?
         if case .batch(let arrival) = submission { report = arrival.frame.report }
         let isChanged = try report.map { try note($0, of: submission.device) } ?? false
-        // A device that was not well, or whose report says something else now, is judged again.
+        // A device is judged again if its state was not ok or its report has changed.
         var update = try database.prepare(
             """
             UPDATE device SET last_seen_at_ms = ?1, report = COALESCE(?2, report), reported_clock = COALESCE(?3, reported_clock),
@@ -236,7 +238,7 @@ extension Archive {
 }
 
 extension Batch {
-    /// Its records with their sequences.
+    /// The batch's records with their sequences.
     fileprivate var records: [(sequence: Int64, record: Record)] {
         rows.enumerated().compactMap { place, row in
             guard case .record(let record) = row else { return nil }

@@ -3,7 +3,7 @@ package import Observing
 internal import SQLite
 package import Wire
 
-/// What models, page and API read.
+/// Queries for models, the page and the API.
 extension Archive {
     package struct Sensor: Sendable {
         package let id: Int64
@@ -16,9 +16,9 @@ extension Archive {
         package let lastAt: Instant?  // of its newest reading
     }
 
-    /// The sensors that can be shown. Left out are old names of renamed sensors without observations of their own, and damaged rows,
-    /// which `fleet` reports.
-    /// - Parameter device: `nil` for those of all devices, by device and name.
+    /// The sensors to show. Two kinds of rows are left out: old names of renamed sensors without observations of their own, and damaged rows, which
+    /// `fleet` reports.
+    /// - Parameter device: `nil` for the sensors of all devices, sorted by device and name.
     package func sensors(of device: DeviceID? = nil) throws -> [Sensor] {
         var select = try database.prepare(
             "SELECT \(Archive.sensorColumns) FROM device JOIN sensor s ON s.device = device.id WHERE \(Archive.isShown)"
@@ -29,17 +29,17 @@ extension Archive {
         return sensors
     }
 
-    /// Of sensors as `s` with their devices.
+    /// An SQL condition for sensors with the alias `s`.
     static let isShown =
         "(s.observations > 0 OR NOT EXISTS (SELECT 1 FROM sensor_rename r WHERE r.device = s.device AND r.sensor = s.name))"
     static let sensorColumns = "s.id, device.name, s.name, s.kind, s.place, s.step_s, s.observations, s.last_at_ms"
 
-    /// From `sensorColumns`.
+    /// Reads a row of `sensorColumns`.
     /// - Throws: `ArchiveFault` that names the row.
     static func sensor(_ row: borrowing Statement) throws -> Sensor {
         guard let device = DeviceID(row.text(1)), let name = SensorName(row.text(2)) else {
             throw ArchiveFault(
-                "sensor \(row.integer(0)): «\(row.text(2))» of «\(row.text(1))» is no sensor's name: the archive was edited or is damaged")
+                "sensor \(row.integer(0)): «\(row.text(2))» of the device «\(row.text(1))» is not a valid name: the archive was edited or is damaged")
         }
         let grid = try grid(stepSeconds: row.integer(5), sensor: row.integer(0), name)
         let lastAt = row.optionalInteger(7).map(Instant.init(ms:))
@@ -53,7 +53,7 @@ extension Archive {
             lastAt: lastAt)
     }
 
-    /// Days of observations of the whole fleet: two sensors for a day are two days.
+    /// Days of observations of the whole fleet: two sensors that are observed for one day count as two days.
     package func observedDays() throws -> Double {
         Double(try database.integer("SELECT COALESCE(SUM(observations * step_s), 0) FROM sensor WHERE observations > 0 AND step_s > 0") ?? 0) / 86_400
     }
@@ -81,7 +81,7 @@ extension Archive {
         return observations
     }
 
-    /// What devices last said of themselves. A damaged report is passed over: the fleet's page names it.
+    /// The last report of each device. A damaged report is skipped; `fleet` reports the damage.
     package func reports() throws -> [DeviceReport] {
         var select = try database.prepare("SELECT report FROM device WHERE report IS NOT NULL")
         var reports: [DeviceReport] = []

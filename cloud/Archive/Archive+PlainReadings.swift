@@ -2,7 +2,7 @@ package import Measures
 internal import SQLite
 internal import Wire
 
-/// Readings of devices that cannot run the agent: without epoch and sequence, told apart by sensor and time.
+/// Readings from devices that cannot run the agent. These readings have no epoch and no sequence; sensor and time identify a reading.
 extension Archive {
     package struct PlainReading: Sendable, Hashable {
         package let sensor: SensorName
@@ -12,7 +12,7 @@ extension Archive {
             self.reading = reading
         }
 
-        /// Tells a repeat from another value for the same time (FNV-1a, 64 bits).
+        /// A hash of the values (FNV-1a, 64 bits) that distinguishes a repeat from another value for the same time.
         var content: Int64 {
             var hash: UInt64 = 14_695_981_039_346_656_037
             for value in [reading.humidityMpct, reading.temperatureMc, reading.pressurePa] {
@@ -25,7 +25,7 @@ extension Archive {
 
     package struct PlainArrival: Sendable {
         package let device: Int64
-        package let readings: [PlainReading]  // of at most `Batch.sensorLimit` sensors
+        package let readings: [PlainReading]  // from at most `Batch.sensorLimit` sensors
         package let receivedAt: Instant
 
         package init(device: Int64, readings: [PlainReading], receivedAt: Instant) {
@@ -35,19 +35,19 @@ extension Archive {
         }
     }
 
-    /// What became of each reading of a plain arrival.
+    /// The outcome of each reading of a plain arrival.
     package struct PlainReceipt: Sendable, Equatable {
         package enum Outcome: Sendable, Equatable {
             case stored, duplicate
-            case conflict  // another value is held for this sensor and time
-            case unknownSensor  // the device has as many sensors as it may
+            case conflict  // another value is stored for this sensor and time
+            case unknownSensor  // the device has reached its limit of sensors
         }
         package var outcomes: [Outcome]  // in the order of the readings
 
         package func count(_ outcome: Outcome) -> Int { outcomes.count { $0 == outcome } }
     }
 
-    /// Appends the new readings to the log, under sequences that the server makes (epoch 0).
+    /// Appends the new readings to the log, under sequences that the server assigns (epoch 0).
     func ingest(_ arrival: PlainArrival, _ log: inout LogWriter) throws -> PlainReceipt {
         let device = arrival.device
         let strangers = try unadmitted(Set(arrival.readings.map(\.sensor)), device)
@@ -88,7 +88,7 @@ extension Archive {
         return receipt
     }
 
-    /// Whether the same values are held for that sensor and time; for what was stored before values were compared, any.
+    /// Whether the same values are stored for this sensor and time. A row from before hashes were stored counts as the same.
     private func isHeld(_ plain: PlainReading, _ device: Int64) throws -> Bool {
         var select = try database.prepare("SELECT content FROM plain_reading WHERE device = ? AND sensor = ? AND taken_at_ms = ?")
         try select.bind(device, at: 1)

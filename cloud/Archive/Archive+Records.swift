@@ -3,7 +3,7 @@ internal import Observing
 internal import SQLite
 internal import Wire
 
-/// What records say: sensors, holes, corrections of the clock. They are stored with their batch.
+/// Stores the contents of records (sensors, holes, clock corrections, calibrations, renames) together with their batch.
 extension Archive {
     func store(_ record: Record, _ device: Int64, _ epoch: Epoch, _ sequence: Int64, batch: Int64) throws {
         switch record {
@@ -24,14 +24,15 @@ extension Archive {
         }
     }
 
-    /// How many amendments of each kind a device has. Counted once, then kept: a batch may bring thousands.
+    /// How many amendments of each kind a device has. Counted once, then cached: a batch may contain thousands.
     struct AmendmentCounts {
         var corrections: Int64
         var calibrations: Int64
         var renames: Int64
     }
 
-    /// - Returns: false beyond the limit: then the record stays in the log and is not applied.
+    /// Counts one more amendment of a kind.
+    /// - Returns: `false` if the limit is reached: then the record stays in the log and is not applied.
     private func takesAmendment(_ kind: WritableKeyPath<AmendmentCounts, Int64>, _ device: Int64, upTo limit: Int64) throws -> Bool {
         var counts =
             try amendmentCounts[device]
@@ -114,7 +115,7 @@ extension Archive {
             try insert.bind(value, at: Int32(place + 3))
         }
         try insert.run()
-        // The new name's own record, which comes after this one, may be on its way in another batch.
+        // Copies the old name's row: the sensor record of the new name comes after this record, maybe in another batch.
         var copy = try database.prepare(
             """
             INSERT INTO sensor (device, name, kind, driver, serial, place, step_s)

@@ -5,7 +5,7 @@ internal import SQLite
 internal import Text
 package import Wire
 
-/// Releases are immutable; aliases say which one runs, and their history is only added to.
+/// Releases are immutable. An alias selects the release that is served; the history of the aliases is append-only.
 extension Archive {
     package static let champion = "champion"
 
@@ -82,7 +82,7 @@ extension Archive {
         return name
     }
 
-    /// Above every counter given so far, and above those of a cloud that was lost: at least the Unix time in seconds.
+    /// A counter larger than every counter so far. At least the Unix time in seconds, so that it is also larger than the counters of a lost archive.
     package func nextCounter(now: Instant) throws -> UInt64 {
         let highest = try database.integer("SELECT MAX(counter) FROM release") ?? 0
         return UInt64(max(highest + 1, now.ms / 1_000))

@@ -2,15 +2,15 @@ internal import Measures
 internal import SQLite
 internal import Wire
 
-/// The names of sensors that a device has used. They are counted against its quota.
+/// The sensor names that a device has used. The names count against the device's quota.
 extension Archive {
-    /// Admits the names as far as the quota reaches.
-    /// - Returns: those that are beyond it: rows that bring them are refused.
+    /// Stores new sensor names up to the quota.
+    /// - Returns: the names beyond the quota; rows with these names are refused.
     func unadmitted(_ names: Set<SensorName>, _ device: Int64) throws -> Set<SensorName> {
         var known = try admittedNames(device)
         let new = names.subtracting(known)
         guard !new.isEmpty else { return [] }
-        // In a fixed order, so that a repeat of the batch admits the same ones.
+        // In a fixed order, so that a repeat of the batch admits the same names.
         let admitted = new.sorted { $0.name < $1.name }.prefix(max(0, limits.sensorsPerDevice - known.count))
         var insert = try database.prepare("INSERT INTO sensor_name VALUES (?, ?) ON CONFLICT DO NOTHING")
         for name in admitted {
@@ -19,11 +19,11 @@ extension Archive {
             try insert.run()
         }
         known.formUnion(admitted)
-        admittedNames[device] = nil  // read anew after the transaction: it may be rolled back
+        admittedNames[device] = nil  // read again after the transaction, which may be rolled back
         return new.subtracting(known)
     }
 
-    /// Read once for each device; few devices have many names, and the whole cache is small.
+    /// Read once for each device and then cached. Few devices have many names, so the whole cache is small.
     private func admittedNames(_ device: Int64) throws -> Set<SensorName> {
         if let cached = admittedNames[device] { return cached }
         var select = try database.prepare("SELECT name FROM sensor_name WHERE device = ?")
@@ -37,7 +37,7 @@ extension Archive {
 }
 
 extension BatchFrame {
-    /// Names under which its rows give readings or announce a sensor.
+    /// The sensor names of the batch's readings, and the names that its records introduce.
     var names: Set<SensorName> {
         var names = Set(sensors)
         for (_, record) in records { if let name = record.newName { names.insert(name) } }
@@ -46,7 +46,7 @@ extension BatchFrame {
 }
 
 extension Record {
-    /// The name of a sensor that the record makes known.
+    /// The sensor name that the record introduces.
     var newName: SensorName? {
         switch self {
         case .sensor(let sensor): sensor.sensor

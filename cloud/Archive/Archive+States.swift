@@ -2,22 +2,22 @@ package import Measures
 internal import SQLite
 internal import Wire
 
-/// The states of devices and sensors. A device is judged only when something about it changes, so that lists and counts of a large fleet do
-/// not judge every device.
+/// The states of devices and sensors. Judging a device means computing and storing its state. A device is judged only when something about the device
+/// changes, so that lists and counts of a large fleet do not judge every device.
 extension Archive {
     /// Everything that a device's state depends on.
     struct DeviceFacts {
         var device: Device
         var report: DeviceReport?
         var refusal: (at: Instant, detail: String)?
-        var silentSince: Instant?  // an alarm is on
+        var silentSince: Instant?  // an alarm about silence is active since this time
         var twoHostsSince: Instant?
         var isOverQuota: Bool
     }
 
-    /// How long a refusal counts after the last refused request: longer than the longest pause between two tries of a device.
+    /// How long a refusal counts after the last refused request: longer than the longest pause between two attempts of a device.
     private static let refusalMemory: Duration = .seconds(2 * 900 + 60)
-    private static let judgedAtOnce = 1_000  // most devices that one transaction judges
+    private static let judgedAtOnce = 1_000  // the most devices that one transaction judges
     static let refusalDetailLimit = 200  // bytes of UTF-8
 
     static func condition(_ facts: DeviceFacts, now: Instant) -> DeviceCondition {
@@ -27,7 +27,7 @@ extension Archive {
         if isUnheard, let refusal = facts.refusal, now - refusal.at <= refusalMemory, refusal.at > seenAt ?? Instant(ms: .min) {
             return DeviceCondition(.refused, since: seenAt, detail: refusal.detail)
         }
-        if facts.isOverQuota { return DeviceCondition(.refused, since: seenAt, detail: "it has stored as much today as it may") }
+        if facts.isOverQuota { return DeviceCondition(.refused, since: seenAt, detail: "the device has reached its storage limit for today") }
         guard seenAt != nil else { return DeviceCondition(.silent, since: device.createdAt, detail: "it has never been heard from") }
         if let since = facts.silentSince { return DeviceCondition(.silent, since: since, detail: "no contact since then") }
         if let since = facts.twoHostsSince {
@@ -56,8 +56,8 @@ extension Archive {
         return facts
     }
 
-    /// Records that a request under this device name was refused. Anybody can send such a request, so the device counts as refused only if
-    /// nothing is heard from the device itself.
+    /// Records that a request under this device name was refused. Anybody can send requests under any name, so the device counts as refused only if
+    /// the device itself sends nothing.
     package func noteRefusal(of name: DeviceID, detail: String, now: Instant) throws {
         var update = try database.prepare("UPDATE device SET refused_at_ms = ?, refused_detail = ?, judge_due = 1 WHERE name = ?")
         try update.bind(now.ms, at: 1)
@@ -66,8 +66,8 @@ extension Archive {
         try update.run()
     }
 
-    /// Stores the sensor states that a device reports; a sensor that it does not name has none.
-    /// - Returns: whether any of them has changed.
+    /// Stores the sensor states that a device reports; a sensor that is not in the report gets none.
+    /// - Returns: whether any state has changed.
     func note(_ report: DeviceReport, of device: Int64) throws -> Bool {
         var states: [String: Int64] = [:]
         for sensor in report.sensors { states[sensor.sensor.name] = Int64(sensor.condition.state.rawValue) }
@@ -88,9 +88,9 @@ extension Archive {
         return true
     }
 
-    // MARK: the watch
+    // MARK: periodic update
 
-    /// Finds sensors that have fallen quiet or speak again, and judges all devices about which something has changed.
+    /// Finds sensors that have become quiet or active again, and judges every device that has changed.
     package func watchStates(now: Instant) throws {
         try database.transaction {
             for (isQuiet, comparison) in [(Int64(1), "<"), (0, ">=")] {
@@ -112,7 +112,7 @@ extension Archive {
                 for device in devices { try run("UPDATE device SET judge_due = 1 WHERE id = ?", device) }
             }
             for device in try ids("SELECT id FROM device WHERE judge_due = 1 LIMIT \(Archive.judgedAtOnce)") { try judge(device, now: now) }
-            // A refusal ends by itself. Where very many are refused, a part of them at a time.
+            // A refusal expires without an event, so refused devices are judged again in every call, at most `judgedAtOnce` of them.
             let refused = try ids(
                 """
                 SELECT id FROM device WHERE severity_rank = \(Severity.rank(DeviceState.refused)) AND id > \(lastRefusedJudged)
@@ -134,7 +134,7 @@ extension Archive {
         var select = try database.prepare("SELECT \(Archive.deviceColumns), report FROM device WHERE id = ?")
         try select.bind(id, at: 1)
         guard try select.step(), let device = Archive.device(select) else {
-            return try run("UPDATE device SET judge_due = 0 WHERE id = ?", id)  // a name that no program has written
+            return try run("UPDATE device SET judge_due = 0 WHERE id = ?", id)  // the name is not valid: the row was edited or is damaged
         }
         let report = select.isNull(5) ? nil : try? ReportCoding.report(select.blob(5)[...])
         let state = Archive.condition(try facts(device, report: report, now: now), now: now).state
@@ -154,7 +154,7 @@ extension Archive {
         try update.run()
     }
 
-    /// A sensor's state in SQL: what the device reports, else what its observations tell; `stale` where it is quiet.
+    /// A sensor's state in SQL: the state that the device reports, else the state from its observations; `stale` if the sensor is quiet.
     static let sensorState =
         "(CASE WHEN (s.quiet = 1 OR (s.last_at_ms IS NULL AND s.reported IS NULL)) AND COALESCE(s.reported, s.observed) < \(SensorState.stale.rawValue) THEN \(SensorState.stale.rawValue) "
         + "ELSE COALESCE(s.reported, s.observed) END)"
@@ -166,7 +166,7 @@ extension Archive {
         package var sensors: [SensorState: Int64] = [:]
     }
 
-    /// As they were at most two seconds ago: every open page asks for them.
+    /// Counts that are at most two seconds old: every open page requests them.
     package func stateCounts() throws -> StateCounts {
         if let known = knownCounts, known.at > .now - .seconds(2) { return known.counts }
         let counts = try countStates()

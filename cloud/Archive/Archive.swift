@@ -2,10 +2,10 @@ internal import Measures
 internal import Runtime
 internal import SQLite
 
-/// The cloud's store: devices, the log of batches and what is derived from it, releases and runs.
+/// The cloud's store: devices, the log of batches, the data derived from the log, releases and runs.
 ///
-/// One connection on a thread of its own. A server opens it twice: one that writes, one that only reads, so that a long
-/// query never holds up an ingest.
+/// Each instance is one connection on its own thread. The server opens one instance that writes and others that only read, so that a long query
+/// never delays an ingest.
 package actor Archive {
     private let executor = BlockingExecutor(label: "archive")
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -13,7 +13,7 @@ package actor Archive {
     let database: Connection
     package nonisolated let folder: String
     let limits: ArchiveLimits
-    var admittedNames: [Int64: Set<SensorName>] = [:]  // by device; what `sensor_name` holds
+    var admittedNames: [Int64: Set<SensorName>] = [:]  // by device; a cache of `sensor_name`
     var amendmentCounts: [Int64: AmendmentCounts] = [:]  // by device
     static let cachedDevices = 20_000  // entries of each cache that is kept by device
     var epochTurns: [Int64: EpochTurns] = [:]  // by device
@@ -21,12 +21,12 @@ package actor Archive {
     var knownCounts: (counts: StateCounts, at: ContinuousClock.Instant)?
 
     package enum Access: Sendable {
-        case making  // reads and writes; made when missing
-        case existing  // reads and writes what a server has made
+        case making  // reads and writes; creates a missing archive
+        case existing  // reads and writes; throws if there is no archive
         case readOnly
     }
 
-    /// - Parameter folder: holds `archive.sqlite` and the signing key.
+    /// - Parameter folder: the folder of `archive.sqlite` and the signing key.
     package init(folder: String, access: Access = .making, limits: ArchiveLimits = ArchiveLimits()) async throws {
         self.folder = folder
         self.limits = limits
@@ -38,18 +38,19 @@ package actor Archive {
         if access == .making { try Files.makeFolder(folder) }
         let path = "\(folder)/archive.sqlite"
         if access != .making, !Files.exists(path) {
-            throw ArchiveFault("there is no archive at \(path): vaho-cloud serve makes one; is VAHO_STORE right?")
+            throw ArchiveFault("there is no archive at \(path): check VAHO_STORE; vaho-cloud serve creates an archive")
         }
         if access != .readOnly { Files.tighten(path, to: 0o640) }
         let database = try Connection(path: path, access: access == .readOnly ? .readOnly : .readWrite, cacheKiB: 4_096)
         if access != .readOnly { try database.makeDurable() }
         let version = try database.integer("PRAGMA user_version") ?? 0
         if version > ArchiveSchema.version || (access == .readOnly && version < ArchiveSchema.version) {
-            throw ArchiveFault("\(path) has schema \(version), this vaho-cloud knows \(ArchiveSchema.version): use the version that wrote it")
+            throw ArchiveFault(
+                "\(path) has schema \(version), this vaho-cloud supports schema \(ArchiveSchema.version): use the version that wrote the archive")
         }
         guard access != .readOnly, version < ArchiveSchema.version else { return database }
         try database.transaction {
-            // Two programs may make it at once: the second finds it made.
+            // Two programs may create or migrate the archive at once: the second finds the new version.
             let version = try database.integer("PRAGMA user_version") ?? 0
             for step in ArchiveSchema.steps.dropFirst(Int(version)) { try database.execute(step) }
             try database.execute("PRAGMA user_version = \(ArchiveSchema.version)")
@@ -65,10 +66,10 @@ package actor Archive {
         return try body(self)
     }
 
-    /// Changes whenever another connection has changed the archive.
+    /// A number that changes whenever another connection has changed the archive.
     package func dataVersion() throws -> Int64 { try database.integer("PRAGMA data_version") ?? 0 }
 
-    /// The first column of the first row, where it is a number.
+    /// The first column of the first row; `nil` if there is no row or the column is NULL.
     func integer(_ sql: String, _ value: Int64) throws -> Int64? {
         var statement = try database.prepare(sql)
         try statement.bind(value, at: 1)
@@ -81,11 +82,11 @@ package actor Archive {
         try statement.run()
     }
 
-    /// Copies the archive as it is now into a file, while others read and write it.
+    /// Copies the current archive into a file, while other connections read and write the archive.
     package func backUp(to path: String) throws { try database.backUp(to: path) }
 }
 
-/// The archive cannot do what was asked.
+/// The archive cannot execute a request, or contains a damaged row. The description tells people the reason and what to do.
 package struct ArchiveFault: Error, CustomStringConvertible {
     package let description: String
     package init(_ description: String) { self.description = description }

@@ -1,11 +1,11 @@
-/// The cloud's database, in SQL that SQLite and PostgreSQL share. The log of batches is the truth; the tables after it are
-/// derived and can be rebuilt from it.
+/// The schema of the cloud's database, in SQL that SQLite and PostgreSQL share. The log of batches is the source of truth. The tables after the log
+/// are derived from the log and can be rebuilt.
 enum ArchiveSchema {
-    /// Each step leads from the version before it; step 0 makes version 1.
+    /// Each step migrates from the previous version; step 0 creates version 1.
     static let steps = [first, second, third, fourth, fifth, sixth]
     static var version: Int64 { Int64(steps.count) }
 
-    /// The states of devices and sensors. Lists that show the worst first, and counts, read them from here.
+    /// Stored states of devices and sensors. Counts, and lists that show the worst first, read the stored states.
     private static let sixth = """
         ALTER TABLE sensor ADD COLUMN reported INTEGER;  -- a SensorState, as the device says; NULL: it says none
         ALTER TABLE sensor ADD COLUMN observed INTEGER NOT NULL DEFAULT 0;  -- a SensorState, by the newest bin
@@ -22,7 +22,7 @@ enum ArchiveSchema {
         CREATE INDEX alarm_by_device ON alarm (device);
         """
 
-    /// What a device may make grow is counted per device, and observations are derived per device.
+    /// Limited rows are counted per device, and observations are derived per device.
     private static let fifth = """
         CREATE TABLE device_log (  -- one row a device: how long its log is, how far its observations follow (DerivationState)
             device INTEGER PRIMARY KEY, last_batch BIGINT NOT NULL DEFAULT 0, last_amendment BIGINT NOT NULL DEFAULT 0,
@@ -94,7 +94,7 @@ enum ArchiveSchema {
         );
         """
 
-    /// Observations derived beside the ingest, tokens that rotate, codes for enrolment, plain readings, alarms.
+    /// Observations derived outside the ingest, token rotation, enrolment codes, plain readings, alarms.
     private static let second = """
         ALTER TABLE batch ADD COLUMN boot_first BIGINT NOT NULL DEFAULT 0;
         ALTER TABLE batch ADD COLUMN boot_last BIGINT NOT NULL DEFAULT 4294967295;

@@ -2,16 +2,16 @@ package import Measures
 package import Wire
 
 extension Archive {
-    /// A batch, whose it is, and when it came. Its readings stay packed.
+    /// A batch with its device and its time of arrival. The readings stay packed.
     package struct Arrival: Sendable {
         package let device: Int64
         package let frame: BatchFrame
         package let receivedAt: Instant
-        let malformed: [Int]  // places of readings whose time nothing can be done with
+        let malformed: [Int]  // row indices of readings whose time is outside `Instant.valid`
         let boots: ClosedRange<UInt32>
-        let newest: Instant?  // of its readings, those from the future left out
+        let newest: Instant?  // the newest time of a reading; readings from the future are left out
 
-        /// - Throws: `BatchRefusal` where the readings' columns do not hold what they should.
+        /// - Throws: `BatchRefusal` if a column of the readings is malformed.
         package init(device: Int64, frame: BatchFrame, receivedAt: Instant) throws(BatchRefusal) {
             self.device = device
             self.frame = frame

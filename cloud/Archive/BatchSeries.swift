@@ -2,24 +2,24 @@ internal import Measures
 internal import Observing
 internal import Wire
 
-/// The series that the readings of one batch belong to, and their places in a buffer of bins.
+/// The series that the readings of one batch belong to, and the indices of these series in a buffer of bins.
 struct BatchSeries {
     let paths: [SeriesPath]  // by the batch's sensors
-    private let places: [[Int]]  // by sensor, then by the names of its path; -1 where no reading can be
+    private let places: [[Int]]  // by sensor, then by the names of its path; -1 if the series has no reading
 
     func place(_ sensor: Int, _ series: Int) -> Int { places[sensor][series] }
 
     /// - Parameters:
-    ///   - frame: whose readings have been checked.
-    ///   - grid: of a series that the archive knows.
+    ///   - frame: its readings must be checked already.
+    ///   - grid: returns the grid of a series; `nil` if the archive does not have the series.
     init(
         _ frame: BatchFrame, _ device: Int64, _ renames: [SensorRename], _ buffer: inout BinBuffer, grid: (SensorName) throws -> TimeGrid?
     ) throws {
         paths = frame.sensors.map { SeriesPath($0, renames) }
-        var times: [[Instant]]?  // by sensor; read only where a series is new
+        var times: [[Instant]]?  // by sensor; read only if a series is new
         var places: [[Int]] = []
         for (sensor, path) in paths.enumerated() {
-            var known: TimeGrid?  // of the name before: a renamed series keeps the grid of its old name
+            var known: TimeGrid?  // the grid of the previous name: a renamed series keeps the grid of its old name
             var row: [Int] = []
             for name in path.names {
                 if let place = buffer.place(device, name) {
@@ -29,7 +29,7 @@ struct BatchSeries {
                 }
                 var found = try grid(name) ?? known
                 if found == nil {
-                    // A sensor that no record has announced gets the grid of the readings that it comes with.
+                    // Without a sensor record, the grid is derived from the times of the sensor's readings in this batch.
                     if times == nil { times = try BatchSeries.times(frame) }
                     if let taken = times?[sensor], !taken.isEmpty { found = TimeGrid(takenAt: taken) }
                 }

@@ -2,7 +2,7 @@ internal import Measures
 internal import Observing
 internal import SQLite
 
-/// What batches add to bins and take from them, each bin written once at the end.
+/// Collects the readings that batches add to bins and remove from bins. Each bin is written once, at the end.
 struct BinBuffer: Sendable {
     struct Sensor: Sendable, Hashable {
         let device: Int64
@@ -11,21 +11,21 @@ struct BinBuffer: Sendable {
     }
 
     struct Key: Sendable, Hashable {
-        let sensor: Int  // its place in `sensors`
+        let sensor: Int  // index into `sensors`
         let validAt: Instant
     }
 
     private(set) var sensors: [Sensor] = []
     private(set) var bins: [Key: Bin] = [:]
     private(set) var removed: [Key: Bin] = [:]
-    private(set) var newest: [Instant?] = []  // reading, by sensor
+    private(set) var newest: [Instant?] = []  // time of the newest added reading, by sensor
     private var places: [Int64: [SensorName: Int]] = [:]
-    private var open: [Bin?] = []  // by sensor: readings come in the order of time, most go to the same bin as the last
+    private var open: [Bin?] = []  // by sensor, the bin of the last reading: readings are in time order, so most belong to this bin
 
-    /// How many bins there are to write, but for one a sensor.
+    /// The number of bins to write, without the open bin of each sensor.
     var count: Int { bins.count + removed.count }
 
-    /// A sensor's place here, if it has one.
+    /// The sensor's index in `sensors`; `nil` if the sensor is not in the buffer.
     func place(_ device: Int64, _ name: SensorName) -> Int? { places[device]?[name] }
 
     mutating func note(_ sensor: Sensor) -> Int {
@@ -53,7 +53,7 @@ struct BinBuffer: Sendable {
         open[sensor] = nil
     }
 
-    /// All that was added is in `bins` from here on.
+    /// Moves the open bins to `bins`.
     mutating func close() { for sensor in sensors.indices { close(sensor) } }
 
     mutating func remove(_ reading: Reading, from sensor: Int) {
@@ -84,21 +84,21 @@ extension Archive {
         return bin
     }
 
-    /// Adds the sums to what is stored: late data joins its bin.
+    /// Adds the buffered sums to the stored bins; late readings are added to their existing bins.
     func write(_ buffer: BinBuffer) throws {
-        var counts: [Int: Int64] = [:]  // bins that are new, by sensor
+        var counts: [Int: Int64] = [:]  // change in the number of bins, by sensor
         var newest: [Int: Bin] = [:]  // by sensor
         let ids = try buffer.sensors.map { try id(of: $0) }
         var select = try database.prepare(Archive.selectBin)
         var upsert = try database.prepare(Archive.upsertBin)
-        // In the order of the table's key: neighbours lie on one page.
+        // Sorted by the table's key, because neighbouring rows are on the same database page.
         let keys = Set(buffer.bins.keys).union(buffer.removed.keys).sorted { ($0.sensor, $0.validAt) < ($1.sensor, $1.validAt) }
         for key in keys {
             let stored = try bin(ids[key.sensor], key.validAt, &select)
             var bin = stored ?? Bin(validAt: key.validAt)
             let (added, removed) = (buffer.bins[key], buffer.removed[key])
             if let removed, removed.count == bin.count, removed.failed == bin.failed {
-                bin = added ?? Bin(validAt: key.validAt)  // every reading was taken out of it
+                bin = added ?? Bin(validAt: key.validAt)  // every stored reading was removed
             } else {
                 if let added { bin.add(added) }
                 if let removed {
@@ -107,7 +107,7 @@ extension Archive {
                 }
             }
             try write(bin, ids[key.sensor], &upsert)
-            newest[key.sensor] = bin  // keys come in order of time
+            newest[key.sensor] = bin  // keys are sorted by time
             counts[key.sensor, default: 0] += (bin.isEmpty ? 0 : 1) - (stored == nil ? 0 : 1)
         }
         for (sensor, count) in counts {
@@ -142,7 +142,7 @@ extension Archive {
         try upsert.run()
     }
 
-    /// The grid of a series that is known.
+    /// The grid of a series; `nil` if the archive does not have the series.
     func grid(of name: SensorName, _ device: Int64) throws -> TimeGrid? {
         var select = try database.prepare("SELECT step_s, id FROM sensor WHERE device = ? AND name = ?")
         try select.bind(device, at: 1)
@@ -174,7 +174,7 @@ extension Archive {
 
     private func note(_ id: Int64, _ count: Int64, newest: Instant?, bin: Bin?, mayHaveLost: Bool) throws {
         let observed = Int64((bin?.state ?? .ok).rawValue)
-        // A device that reports no states is judged by what is observed of it.
+        // If a device reports no sensor states, its state depends on its observations.
         var judge = try database.prepare(
             """
             UPDATE device SET judge_due = 1 WHERE id = (
@@ -195,7 +195,7 @@ extension Archive {
         try update.bind(id, at: 3)
         try update.run()
         guard mayHaveLost else { return }
-        // The newest reading may have been one of those that moved: it is in the newest bin, or before its end.
+        // The newest reading may have been moved: the newest remaining reading is not later than the end of the newest bin.
         var cut = try database.prepare(
             "UPDATE sensor SET last_at_ms = MIN(last_at_ms, (SELECT MAX(valid_at_ms) FROM observation_bin WHERE sensor = ?1)) WHERE id = ?1")
         try cut.bind(id, at: 1)
@@ -211,13 +211,13 @@ package struct DamagedBin: Error, CustomStringConvertible {
 }
 
 extension Bin {
-    /// What the bin tells of its sensor, where the device itself says nothing.
+    /// The sensor's state according to the bin, for a device that reports no states.
     fileprivate var state: SensorState {
         if count == 0 { return failed > 0 ? .failing : .ok }
         return humidityMinMpct >= 100_000 || humidityMaxMpct <= 0 ? .saturated : .ok
     }
 
-    /// Small enough for all arithmetic on it.
+    /// Whether the time is valid, and counts and sums are so small that no arithmetic overflows.
     var isPlausible: Bool {
         let counts = [count, failed, temperatureCount, pressureCount]
         let sums = [humiditySumMpct, temperatureSumMc, pressureSumPa]

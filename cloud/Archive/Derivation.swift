@@ -1,24 +1,24 @@
 package import Runtime
 internal import SQLite
 
-/// Derives observations from the log as it grows; never in the way of an ingest.
+/// Derives observations from the growing log, without delaying an ingest.
 ///
-/// Devices take turns, so that one whose log is long or full of amendments does not hold up the others.
+/// Devices take turns, so that a device with a long log or many amendments does not delay other devices.
 package actor Derivation: Service {
     private let archive: Archive
     private let reader: Archive
     private let wake: Inbox<Void>
     private let log: Log
-    private var lastDevice: Int64 = 0  // served last
+    private var lastDevice: Int64 = 0  // the device served last
     private var pausedUntil: [Int64: ContinuousClock.Instant] = [:]  // devices whose rows are damaged
-    private var reported: Set<Int64> = []  // batches that cannot be read
+    private var reported: Set<Int64> = []  // unreadable batches that are already logged
 
     private static let pause: Duration = .seconds(600)
     private static let reportedLimit = 10_000
 
     /// - Parameters:
-    ///   - reader: a connection of its own: it reads for as long as it takes.
-    ///   - wake: told when batches have been stored.
+    ///   - reader: a separate connection, because reads may take long.
+    ///   - wake: receives an element after batches are stored.
     package init(archive: Archive, reader: Archive, wake: Inbox<Void>, log: Log) {
         self.archive = archive
         self.reader = reader
@@ -29,21 +29,21 @@ package actor Derivation: Service {
     package func run() async throws {
         while true {
             do {
-                // Readings seemed to come from the future while the server's own clock was impossible: now it can be told.
+                // Readings may be withheld as future readings because the server's clock was impossible: now the clock is plausible.
                 let now = LabelClock.wallClock
                 if now > ClockDiscipline.earliest { try await archive.rederiveWithheld(now: now) }
                 while try await step() { try Task.checkCancellation() }
             } catch is CancellationError { throw CancellationError() } catch {
-                log(.error, "observations not derived, tried again in 10 s", ["error": "\(error)"])
+                log(.error, "observations not derived, retrying in 10 s", ["error": "\(error)"])
                 try await Task.sleep(for: .seconds(10))
                 continue
             }
             guard await !wake.takeAll().isEmpty else { throw CancellationError() }
-            try await Task.sleep(for: .milliseconds(200))  // what comes together is derived together
+            try await Task.sleep(for: .milliseconds(200))  // batches that arrive together are derived together
         }
     }
 
-    /// - Returns: whether there was something to derive.
+    /// - Returns: whether there were batches to derive.
     package func step() async throws -> Bool {
         let now = ContinuousClock.now
         pausedUntil = pausedUntil.filter { $0.value > now }
@@ -59,7 +59,7 @@ package actor Derivation: Service {
         }
     }
 
-    /// Each device alone: one of them has rows that are damaged or were edited.
+    /// Derives each device separately, because one device has rows that are damaged or were edited.
     private func stepApart() async throws -> Bool {
         let devices = try await reader.pendingDevices().filter { pausedUntil[$0] == nil }
         for device in devices {
@@ -67,12 +67,12 @@ package actor Derivation: Service {
             do {
                 _ = try await archive.take(reader.derivation(after: device - 1, only: device))
             } catch let error as DamagedBin {
-                log(.error, "observations of a device are damaged, made again from the log", ["device": device, "error": "\(error)"])
+                log(.error, "observations of a device are damaged, deriving them again from the log", ["device": device, "error": "\(error)"])
                 try await archive.forgetObservations(of: device, now: LabelClock.wallClock)
             } catch let error as SQLiteError where error.isRetryable {
                 throw error
             } catch {
-                log(.error, "observations of a device not derived, tried again in 10 min", ["device": device, "error": "\(error)"])
+                log(.error, "observations of a device not derived, retrying in 10 min", ["device": device, "error": "\(error)"])
                 pausedUntil[device] = .now + Derivation.pause
             }
         }

@@ -1,17 +1,17 @@
 package import Measures
 internal import SQLite
 
-/// How far a device's observations follow its log. A row of `device_log`; each step of the derivation moves it forward and is
-/// committed with the observations that it made, so that a stop at any moment loses nothing.
+/// The progress of deriving a device's observations from its log. A row of `device_log`. Each step of the derivation commits its progress together
+/// with its observations, so that a stop at any moment loses nothing.
 struct DerivationState: Sendable, Equatable {
     enum Phase: Int64, Sendable {
         /// Batches are added to the observations in the order of the log.
         case following = 0
-        /// All observations are deleted, to be made again from the start of the log.
+        /// All observations are deleted, to be derived again from the start of the log.
         case clearing = 1
-        /// Batches that were derived under older amendments are brought up to the present ones.
+        /// Batches that were derived with older amendments are derived again with the current amendments.
         case amending = 2
-        /// Extremes and flags of bins that lost readings are read again.
+        /// Extremes and flags of bins from which readings were removed are computed again.
         case repairing = 3
     }
 
@@ -23,13 +23,13 @@ struct DerivationState: Sendable, Equatable {
     var phase: Phase
     var target: Int64  // amending: becomes `amendedThrough` at the end
     var scanned: Int64  // amending and repairing: the last batch visited in this pass
-    let judgedAt: Instant  // readings up to a day after it are not from the future, whatever the server's clock showed then
+    let judgedAt: Instant  // readings up to a day after this time never count as future readings
 
-    /// Decides what a step does next: amendments that have come since are applied before further batches, all of them in one pass.
+    /// Selects the phase of the next step: new amendments are applied before new batches, all amendments in one pass.
     mutating func begin() {
         guard phase == .following, amendedThrough < lastAmendment else { return }
         if through == 0 {
-            amendedThrough = lastAmendment  // nothing is derived yet that they could change
+            amendedThrough = lastAmendment  // no batch is derived yet, so there is nothing to amend
         } else {
             (phase, target, scanned) = (.amending, lastAmendment, 0)
         }
@@ -39,7 +39,7 @@ struct DerivationState: Sendable, Equatable {
 extension Archive {
     static let isPending = "(through < last_batch OR amended_through < last_amendment OR phase <> 0)"
 
-    /// The numbers of all devices with something to derive.
+    /// The ids of all devices with something to derive, ascending.
     package func pendingDevices() throws -> [Int64] {
         var select = try database.prepare("SELECT device FROM device_log WHERE \(Archive.isPending) ORDER BY device")
         var devices: [Int64] = []
@@ -47,7 +47,7 @@ extension Archive {
         return devices
     }
 
-    /// Devices with something to derive: in the order of their numbers, those after `device` first.
+    /// Devices with something to derive, sorted by id; the devices after `device` come first.
     func pendingDevices(after device: Int64, limit: Int, except paused: Set<Int64>) throws -> [DerivationState] {
         var states: [DerivationState] = []
         for range in ["device > ?", "device <= ?"] where states.count < limit {
@@ -93,9 +93,9 @@ extension Archive {
         try update.run()
     }
 
-    /// Has all observations of a device, or of all devices, made again from the log. Only marks them: the derivation does the work.
+    /// Marks a device, or all devices: the derivation then deletes all their observations and derives them again from the log.
     ///
-    /// - Parameter now: readings up to a day after it are observed, even where the server's clock was behind when they came.
+    /// - Parameter now: readings up to a day after this time are derived, even if the server's clock was behind when the readings arrived.
     package func forgetObservations(of device: Int64? = nil, now: Instant) throws {
         try database.transaction {
             var update = try database.prepare(device == nil ? Archive.forget : "\(Archive.forget) WHERE device = ?2")
@@ -110,8 +110,8 @@ extension Archive {
             judged_at_ms = CASE WHEN judged_at_ms > ?1 THEN judged_at_ms ELSE ?1 END
         """
 
-    /// Derives devices again whose readings were held back as being from the future because the server's clock was wrong, once that
-    /// clock is right.
+    /// Marks devices, like `forgetObservations`, whose readings were withheld as future readings because the server's clock was wrong. To be called
+    /// when the clock is right.
     package func rederiveWithheld(now: Instant) throws {
         let through = (now + Archive.futureTolerance).ms
         guard try integer("SELECT 1 FROM device_log WHERE withheld_from_ms <= ? LIMIT 1", through) != nil else { return }
@@ -123,7 +123,7 @@ extension Archive {
         }
     }
 
-    /// Notes the earliest reading that was held back as from the future while the server's clock was impossible.
+    /// Stores the time of the earliest reading that was withheld as a future reading while the server's clock was impossible.
     func noteWithheld(_ instant: Instant, _ device: Int64) throws {
         var update = try database.prepare(
             "UPDATE device_log SET withheld_from_ms = CASE WHEN withheld_from_ms < ?1 THEN withheld_from_ms ELSE ?1 END WHERE device = ?2")
@@ -132,7 +132,7 @@ extension Archive {
         try update.run()
     }
 
-    /// Batches that wait to be derived.
+    /// The number of batches that are not derived yet.
     package func underived() throws -> Int64 {
         try database.integer("SELECT COALESCE(SUM(pending), 0) FROM device_log WHERE \(Archive.isPending)") ?? 0
     }

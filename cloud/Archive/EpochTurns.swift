@@ -1,24 +1,25 @@
 internal import Measures
 
-/// Notices two hosts that send as one device: two epochs whose newest reading gets newer in turns.
+/// Detects two hosts that send as one device: two epochs get newer readings in turns.
 ///
-/// A device that gets a new epoch (a copied card, a rebuilt store) goes over to it once; its old epoch may still deliver a backlog,
-/// but nothing newer than the new epoch has. An epoch that leads, is overtaken, and then leads again belongs to a second host. So does
-/// an epoch that stays behind the leader but keeps getting new readings, alternating with the leader: its host sends a little later. A value:
-/// it depends on nothing but the batches that it was given.
+/// A device that gets a new epoch (a copied card, a rebuilt store) switches to the new epoch once. The old epoch may still deliver a backlog, but no
+/// reading newer than the new epoch's readings. An epoch that leads, is overtaken and then leads again belongs to a second host. An epoch that stays
+/// behind the leader, but gets new readings in turns with the leader, also belongs to a second host: this host sends a little later. A value: the
+/// result depends only on the batches that were passed in.
 struct EpochTurns: Sendable {
-    /// Returns within a day that raise the alarm: a single one may be a clock that was set.
+    /// The number of returns within a day that raises the alarm: a single return may be caused by a clock that was set.
     static let returns = 2
     private static let memory: Duration = .seconds(86_400)
     private static let rememberedEpochs = 8
 
     private var leader: (epoch: Epoch, since: Instant, newest: Instant)?  // since: its newest reading when it took the lead
-    private var follower: (epoch: Epoch, newest: Instant)?  // has readings of the leader's time
-    private var hasLeaderGrown = false  // the leader has a newer reading since the follower last grew
-    private var former: [Epoch] = []  // that have led, the latest last
+    private var follower: (epoch: Epoch, newest: Instant)?  // an epoch behind the leader, with readings from the leader's time
+    private var hasLeaderGrown = false  // the leader got a newer reading after the follower last grew
+    private var former: [Epoch] = []  // epochs that have led before, the latest last
     private var returnedAt: [Instant] = []
 
-    /// - Parameter newest: the newest reading among rows of the epoch that were stored now.
+    /// Records new rows of an epoch.
+    /// - Parameter newest: the time of the newest reading in the rows of this epoch that were just stored.
     /// - Returns: whether two hosts send as this device.
     mutating func grew(_ epoch: Epoch, newest: Instant, at now: Instant) -> Bool {
         guard let leader else {
@@ -39,7 +40,7 @@ struct EpochTurns: Sendable {
         return isReturn && recordReturn(at: now)
     }
 
-    /// Whether an epoch behind the leader has grown in its turn.
+    /// Whether an epoch behind the leader has grown again after the leader has grown.
     private mutating func follows(_ epoch: Epoch, _ newest: Instant, _ since: Instant) -> Bool {
         guard newest > since, newest > follower?.newest ?? Instant(ms: .min) || epoch != follower?.epoch else { return false }
         let isInTurn = hasLeaderGrown && epoch == follower?.epoch

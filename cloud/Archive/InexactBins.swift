@@ -2,15 +2,15 @@ internal import Measures
 internal import Observing
 internal import SQLite
 
-/// Bins from which readings were taken out. Counts and sums can be subtracted; extremes and flags cannot: they are read again from the
-/// log, in a pass of its own with a bounded number of bins at a time.
+/// Bins from which readings were removed. Counts and sums can be subtracted; extremes and flags cannot. Extremes and flags are computed again from
+/// the log, in a separate pass with a bounded number of bins at a time.
 struct InexactBins {
     struct Key: Sendable, Hashable {
         let sensor: Int64
         let validAt: Instant
     }
 
-    /// Extremes and flags of what the pass has visited so far; the counts and sums in it mean nothing.
+    /// Extremes and flags of the readings that the pass has visited so far. Counts and sums in these bins are not used.
     var partial: [Key: Bin] = [:]
     var sensors: [SensorName: (id: Int64, grid: TimeGrid)] = [:]
 
@@ -22,7 +22,7 @@ extension Archive {
         try integer("SELECT 1 FROM sensor s JOIN inexact_bin b ON b.sensor = s.id WHERE s.device = ? LIMIT 1", device) != nil
     }
 
-    /// Those of the current pass. No others are added until it is over.
+    /// The bins of the current pass. No bins are added until the pass is over.
     func inexactBins(of device: Int64) throws -> InexactBins {
         var bins = InexactBins()
         var select = try database.prepare(
@@ -54,7 +54,7 @@ extension Archive {
         try insert.run()
     }
 
-    /// Keeps how far the pass has come; at its end the bins get what was found.
+    /// Stores the intermediate extremes and flags; at the end of the pass (`isFinal`), writes them to the observations.
     func save(_ partial: [InexactBins.Key: Bin], isFinal: Bool) throws {
         let table = isFinal ? "observation_bin" : "inexact_bin"
         var update = try database.prepare(

@@ -2,7 +2,7 @@ internal import Measures
 internal import SQLite
 internal import Wire
 
-/// Appends packed batches to the log within one transaction, and counts what each device adds to it.
+/// Appends packed batches to the log within one transaction, and counts how much each device adds to the log.
 struct LogWriter: ~Copyable {
     private let database: Connection
     private var insert: Statement
@@ -25,7 +25,7 @@ struct LogWriter: ~Copyable {
             """)
     }
 
-    /// - Returns: the batch's place in the log.
+    /// - Returns: the batch's row id in the log.
     mutating func append(
         _ body: [UInt8], _ arrival: Archive.Arrival, _ sequences: ClosedRange<Int64>, readings: Int, records: Int, amends: Bool
     ) throws -> Int64 {
@@ -50,7 +50,7 @@ struct LogWriter: ~Copyable {
         return id
     }
 
-    /// Rows that are refused are remembered, too.
+    /// Refused rows are stored too, and cost 64 bytes each.
     mutating func countRefused(_ rows: Int, device: Int64) { growth[device, default: Growth()].bytes += 64 * Int64(rows) }
 
     mutating func finish(at now: Instant) throws {

@@ -31,15 +31,15 @@ struct Backpropagation {
         loss = 0
     }
 
-    /// One row, forward and back.
+    /// Adds the loss and the gradient of one row.
     /// - Parameters:
-    ///   - scale: one over the targets of the batch.
-    ///   - dropped: the share of hidden units left out of this row.
+    ///   - scale: 1 divided by the number of known targets in the batch.
+    ///   - dropped: the share of hidden units that dropout leaves out for this row.
     mutating func add(
         _ rows: borrowing TrainingRows, _ row: Int, _ parameters: [SIMD16<Float>], scale: Float, dropped: Float, _ random: inout RandomNumbers
     ) {
         typealias Shape = Network.Shape
-        // Half of the rows are shown mirrored: then no course upward is learnt that is not one downward too, and no season's drift.
+        // Half of the rows are mirrored: the network then learns every upward course also as a downward course, but no seasonal drift.
         let sign: Float = random.next() & 1 == 0 ? 1 : -1
         for place in 0..<Shape.shared {
             inputs[place] = rows.shared[row * Shape.shared + place] * (NetworkInputs.isMirrored[place] ? sign : 1)
@@ -95,8 +95,8 @@ struct Backpropagation {
         return output[place >> 4][place & 15]
     }
 
-    /// Adds the loss of a knot's quantiles, and puts what it asks of the outputs into `change`.
-    /// - Returns: what it asks of the median.
+    /// Adds the loss of a knot's quantiles to `loss`, and the gradient with respect to the outputs to `change`.
+    /// - Returns: the gradient with respect to the median.
     private mutating func quantileLoss(_ knot: Int, _ target: Float, _ median: Float, _ weight: Float, _ change: inout [SIMD16<Float>]) -> Float {
         let levels = Network.Shape.levels
         let middle = ForecastShape.medianLevel
@@ -109,7 +109,7 @@ struct Backpropagation {
             let place = knot * levels + level
             change[place >> 4][place & 15] += slope
         }
-        func slope(_ level: Int) -> Float {  // of `Network.step`
+        func slope(_ level: Int) -> Float {  // derivative of `Network.step`
             let moved = raw(knot, level) - 1
             return (1 + moved / (moved * moved + 1).squareRoot()) / 2
         }
@@ -127,7 +127,7 @@ struct Backpropagation {
                 all += next.slope
                 slopes.append(next.slope)
             }
-            // A step moves its own level and all beyond it.
+            // A step moves its own level and all levels beyond this level.
             var beyond: Float = 0
             while level != middle {
                 beyond += slopes.removeLast()
@@ -176,7 +176,7 @@ struct Backpropagation {
         let width = change.count
         for place in 0..<(16 * values.count) {
             let value = values[place >> 4][place & 15]
-            guard value != 0 else {  // a unit that is off learns nothing
+            guard value != 0 else {  // an inactive unit has no gradient
                 below[place >> 4][place & 15] = 0
                 continue
             }

@@ -2,14 +2,14 @@ package import Forecasting
 internal import Measures
 internal import Observing
 
-/// Where a device's intervals begin: where those of the training series ended. Series are added one at a time.
+/// The initial interval widths of a device: the median of the final interval widths of the training series. Series are added one at a time.
 package struct IntervalStart: Sendable {
     private let network: Network
     private var found = [[Float]](repeating: [], count: Network.Shape.knots * Network.Shape.levels)
 
     package init(of network: Network) { self.network = network }
 
-    /// - Parameter bins: those of the series that count.
+    /// - Parameter bins: the bins of the series that are used.
     package mutating func add(_ series: GriddedSeries, in bins: Range<Int>) {
         var forecaster = AdaptiveForecaster(grid: series.grid, network: network)
         for observation in series.observations {
@@ -21,6 +21,6 @@ package struct IntervalStart: Sendable {
         for (place, spread) in forecaster.spreads.enumerated() where inputs.isServed[place / Network.Shape.levels] { found[place].append(spread) }
     }
 
-    /// [knots × levels]: the median over the series that serve a knot.
+    /// [knots × levels]: the median over the series whose grid serves the knot; 1 without series.
     package var spreads: [Float] { found.map { values in values.isEmpty ? 1 : values.sorted()[values.count / 2] } }
 }

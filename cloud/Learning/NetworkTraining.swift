@@ -2,11 +2,11 @@ internal import Dispatch
 package import Forecasting
 internal import Synchronization
 
-/// Fits a network to rows by the quantile loss: Adam (Kingma and Ba, ICLR 2015), a rate that falls to zero, hidden units
-/// left out at random, and the weights' running mean as the result.
+/// Fits a network to rows by the quantile loss: Adam (Kingma and Ba, ICLR 2015), a learning rate that falls to almost zero, dropout of hidden units,
+/// and the running mean of the weights as the result.
 ///
-/// The same rows and settings give the same weights to the last bit: each batch is cut into a fixed number of parts, summed
-/// in their order, whichever thread computed them.
+/// The same rows and settings give the same weights to the last bit: each batch is split into a fixed number of parts, and the parts are summed in a
+/// fixed order, whichever thread computes them.
 package struct NetworkTraining: Sendable {
     package struct Settings: Sendable {
         package var shape = Network.Shape(first: 96, second: 64)
@@ -28,9 +28,9 @@ package struct NetworkTraining: Sendable {
     }
 
     /// - Parameters:
-    ///   - start: weights to go on from; `nil` begins at random.
-    ///   - progress: after each pass over the rows, with the mean loss.
-    /// - Returns: `nil` without rows.
+    ///   - start: the initial weights; `nil` for random weights.
+    ///   - progress: called after each pass over the rows, with the mean loss.
+    /// - Returns: `nil` if there are no rows.
     package func run(from start: Network? = nil, progress: (_ epoch: Int, _ loss: Double) -> Void = { _, _ in }) throws -> Network? {
         guard rows.count > 0 else { return nil }
         var network = start ?? NetworkTraining.random(settings.shape, seed: settings.seed)
@@ -38,7 +38,7 @@ package struct NetworkTraining: Sendable {
         let batches = rows.count / size
         let shares = (0..<NetworkTraining.parts).map { _ in Boxed(Backpropagation(network.shape)) }
         var first = Array(repeating: SIMD16<Float>(), count: network.shape.blocks)  // running mean of the gradient
-        var second = first  // of its square
+        var second = first  // running mean of the squared gradient
         var mean = network.parameters
         var order = Array(0..<rows.count)
         var random = RandomNumbers(3, settings.seed)
@@ -54,7 +54,7 @@ package struct NetworkTraining: Sendable {
                 NetworkTraining.limit(&gradient)
                 let time = Float(step) / Float(settings.epochs * batches)
                 let rate = settings.rate * (1 - time * time * (3 - 2 * time)) + 1e-5
-                let share = max(0.005, 1 / Float(step + 1))  // of the running mean: over few steps the plain one
+                let share = max(0.005, 1 / Float(step + 1))  // of the newest step in the running mean; in the first steps the plain mean
                 firstDecay *= 0.9
                 secondDecay *= 0.999
                 for block in gradient.indices {
@@ -98,7 +98,7 @@ package struct NetworkTraining: Sendable {
         return sum
     }
 
-    /// A gradient longer than 1 is cut to that length: one odd batch does not throw the weights far.
+    /// Scales a gradient longer than 1 to length 1, so that one unusual batch does not change the weights much.
     private static func limit(_ gradient: inout [SIMD16<Float>]) {
         var squares = SIMD16<Float>()
         for block in gradient { squares += block * block }
@@ -107,7 +107,7 @@ package struct NetworkTraining: Sendable {
         for block in gradient.indices { gradient[block] /= length }
     }
 
-    /// Hidden weights uniform within one over the square root of their inputs; outputs and the linear part zero.
+    /// Random hidden weights, uniform within ±1/√(number of inputs); the output weights and the linear weights are zero.
     private static func random(_ shape: Network.Shape, seed: UInt64) -> Network {
         var random = RandomNumbers(5, seed)
         var parameters = Array(repeating: SIMD16<Float>(), count: shape.blocks)
@@ -121,7 +121,7 @@ package struct NetworkTraining: Sendable {
     }
 }
 
-/// A lock that many threads can share.
+/// A locked value that many threads can share by reference.
 final class Boxed<Value: Sendable>: Sendable {
     let value: Mutex<Value>
     init(_ value: Value) { self.value = Mutex(value) }

@@ -1,8 +1,8 @@
-/// SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): seeded, the same on every machine.
+/// The random number generator SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): seeded, and the same on every machine.
 package struct RandomNumbers: Sendable {
     private var state: UInt64
 
-    /// - Parameter parts: a stream of its own for each place it is drawn at.
+    /// - Parameter parts: the seed. Each use passes different parts and gets a separate stream.
     package init(_ parts: UInt64...) {
         state = 0
         for part in parts { state = RandomNumbers.mixed(state &+ 0x9E37_79B9_7F4A_7C15 &+ part) }
@@ -20,11 +20,11 @@ package struct RandomNumbers: Sendable {
         return mixed ^ (mixed >> 31)
     }
 
-    /// 0 up to but not including 1.
+    /// A uniform random number in [0, 1).
     package mutating func share() -> Float { Float(next() >> 40) / 16_777_216 }
     package mutating func index(below count: Int) -> Int { Int(truncatingIfNeeded: ((next() >> 32) &* UInt64(count)) >> 32) }
 
-    /// Fisher and Yates: our own, for the standard library may order otherwise one day.
+    /// Fisher–Yates shuffle. The standard library's shuffle is not used, because a later version may give another order.
     package mutating func shuffle(_ order: inout [Int]) {
         for last in stride(from: order.count - 1, to: 0, by: -1) { order.swapAt(last, index(below: last + 1)) }
     }

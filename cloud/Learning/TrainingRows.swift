@@ -2,14 +2,14 @@ package import Forecasting
 internal import Measures
 internal import Observing
 
-/// What a network learns from: the inputs of sampled origins, and what came.
+/// The training data of a network: the inputs at sampled origins, and the humidity that was observed at the targets.
 ///
-/// Each series gives a bounded sample, so memory does not grow with history. Beside rows with the whole week known there
-/// are rows with one to seven days, for a device is new once.
+/// Each series gives a bounded sample, so memory does not grow with history. Besides rows with a whole week of history there are rows with one to
+/// seven days, because every device starts with a short history.
 package struct TrainingRows: Sendable {
     package struct Sampling: Sendable {
         package var rowsPerSeries: Int
-        package var youngShare: Float  // of the origins that are taken a second time, with a short history
+        package var youngShare: Float  // of the origins that are sampled a second time, with a short history
         package init(rowsPerSeries: Int = 18_000, youngShare: Float = 0.6) {
             self.rowsPerSeries = rowsPerSeries
             self.youngShare = youngShare
@@ -19,14 +19,14 @@ package struct TrainingRows: Sendable {
     package private(set) var count = 0
     private(set) var shared: [Float] = []  // [count × Shape.shared]
     private(set) var leads: [SIMD16<Float>] = []  // [count × knots]
-    private(set) var targets: [Float] = []  // [count × knots]: departures from now in deviations; nan where nothing came
+    private(set) var targets: [Float] = []  // [count × knots]: (humidity − humidity at the origin) / deviation; NaN if not observed
     private(set) var weights: [Float] = []  // [count × knots]
 
     package init() {}
 
     /// - Parameters:
-    ///   - bins: origins and targets lie within.
-    ///   - number: of the series, for the sample's chance.
+    ///   - bins: the range that contains all origins and targets.
+    ///   - number: the series' number; seeds the sampling.
     package mutating func add(_ series: GriddedSeries, in bins: Range<Int>, number: Int, sampling: Sampling) {
         let stride = max(1, (bins.count + sampling.rowsPerSeries - 1) / max(1, sampling.rowsPerSeries))
         let before = count
@@ -44,7 +44,7 @@ package struct TrainingRows: Sendable {
             var ignored = NaiveErrors()
             rows.add(series, bins, origin, inputs, &ignored)
         }
-        // In terms of the judged ratio: an error counts by what persistence or the day before would have cost here.
+        // Weights follow the ratio that backtests report: an error counts relative to the smaller error of persistence and seasonal naive.
         for row in before..<count {
             for knot in 0..<Network.Shape.knots { weights[row * Network.Shape.knots + knot] *= scale / max(0.01, naive.least(knot)) }
         }
@@ -77,14 +77,15 @@ package struct TrainingRows: Sendable {
         count += 1
     }
 
-    /// Every observed origin with its inputs; the history begins anew after so many bins.
+    /// Calls `body` for every observed origin with its inputs.
+    /// - Parameter restarts: after how many bins the history is emptied; `nil` never empties the history.
     private mutating func visit(
         _ series: GriddedSeries, _ bins: Range<Int>, restarts: (() -> Int)?, _ body: (inout TrainingRows, Int, borrowing NetworkInputs) -> Void
     ) {
         var history = History(grid: series.grid)
         var inputs = NetworkInputs(binsPerHour: history.binsPerHour)
         var restart = bins.lowerBound + (restarts?() ?? .max - bins.lowerBound)
-        // A whole history begins before the part, so that its first origins know their week.
+        // A whole history begins before `bins`, so that the first origins have a full week of history.
         let first = restarts == nil ? bins.lowerBound - (History.days + 1) * history.binsPerDay : bins.lowerBound
         for observation in series.observations {
             let bin = series.bin(of: observation.validAt)

@@ -23,7 +23,7 @@ package struct SeriesFolder: Sendable {
                 if let remark = row.remark { throw BacktestFault("\(path): \(remark)") }
                 guard let humidity = row.humidityPct else { continue }
                 if let last = observations.last, last.validAt.ms >= row.takenAtMs {
-                    throw BacktestFault("\(path): line \(lines.line): the time is not after the line's before")
+                    throw BacktestFault("\(path): line \(lines.line): the time is not after the time of the line before")
                 }
                 observations.append(
                     Observation(
@@ -36,15 +36,15 @@ package struct SeriesFolder: Sendable {
         }
     }
 
-    /// The series in it, by name, but those left out.
+    /// The sorted names of the series in the folder, without the series that are left out.
     package func names(without left: Set<String>) throws -> [String] {
         let names = try Files.list(path).filter { $0.hasSuffix(".csv") }.map { String($0.dropLast(4)) }
-        for name in left.sorted() where !names.contains(name) { throw BacktestFault("\(path)/\(name).csv, to be left out, is not there") }
+        for name in left.sorted() where !names.contains(name) { throw BacktestFault("\(path)/\(name).csv does not exist and cannot be left out") }
         return names.filter { !left.contains($0) && !SeriesFolder.lists.contains($0) }.sorted()
     }
-    private static let lists: Set = ["origins", "series", "manifest"]  // of series, none themselves
+    private static let lists: Set = ["origins", "series", "manifest"]  // files that list series and are not series themselves
 
-    /// On the grid that its spacing tells; readings between its times become means, as on the edge.
+    /// The series on the grid that fits the spacing of its times. Readings in one bin are averaged, as on the edge.
     package func series(named name: String) throws -> GriddedSeries {
         let rows = try observations(ofSeries: name)
         let grid = TimeGrid(takenAt: rows.prefix(1_000).map(\.validAt))

@@ -4,8 +4,8 @@ internal import Measures
 package import Runtime
 internal import Text
 
-/// Raises an alarm when a device falls silent, and delivers all alarms about devices: once to the log, and to the webhook, again and
-/// again until it accepts the alarm.
+/// Raises an alarm when a device falls silent, and delivers all alarms about devices: once to the log, and to the webhook with retries until the
+/// webhook accepts the alarm.
 package struct SilenceWatch: Service {
     private let archive: Archive
     private let limit: Duration
@@ -14,8 +14,8 @@ package struct SilenceWatch: Service {
     private let log: Log
 
     /// - Parameters:
-    ///   - limit: how long a device may not be heard of.
-    ///   - webhook: an address that alarms are posted to as JSON.
+    ///   - limit: a device that sends nothing for longer is silent.
+    ///   - webhook: a URL that receives each alarm as JSON by POST; `nil` for none.
     package init(archive: Archive, limit: Duration, webhook: String?, log: Log) {
         self.archive = archive
         self.limit = limit
@@ -33,13 +33,13 @@ package struct SilenceWatch: Service {
                 try await archive.watchSilence(limit, upSince: upSince, now: LabelClock.wallClock)
                 var failure: (any Error)?
                 for alarm in try await archive.untoldAlarms() {
-                    do { try await tell(alarm) } catch let error where !(error is CancellationError) { failure = error }  // the others are told
+                    do { try await tell(alarm) } catch let error where !(error is CancellationError) { failure = error }  // continue with next alarm
                 }
                 if let failure { throw failure }
                 pause = min(.seconds(10), max(.seconds(1), limit / 10))
             } catch is CancellationError { throw CancellationError() } catch {
                 pause = min(.seconds(300), pause * 2)
-                log(.error, "alarm not told, tried again", ["error": "\(error)", "after_s": pause.wholeSeconds])
+                log(.error, "alarm not delivered, retrying", ["error": "\(error)", "after_s": pause.wholeSeconds])
             }
         }
     }
@@ -82,6 +82,6 @@ package struct SilenceWatch: Service {
 
     private struct WebhookRefused: Error, CustomStringConvertible {
         let status: Int
-        var description: String { "the webhook answered \(status)" }
+        var description: String { "the webhook answered with status \(status)" }
     }
 }

@@ -2,8 +2,8 @@ package import Archive
 internal import Measures
 package import Runtime
 
-/// Judges devices again when something about them has changed, so that lists and counts show the present state. It has a loop of its own:
-/// nothing that waits for a network holds it up.
+/// Computes the states of changed devices again, so that lists and counts show the current states. Runs in a separate loop, so that network requests
+/// do not delay the states.
 package struct StateWatch: Service {
     private let archive: Archive
     private let log: Log
@@ -23,7 +23,7 @@ package struct StateWatch: Service {
                 pause = StateWatch.pause
             } catch is CancellationError { throw CancellationError() } catch {
                 pause = min(.seconds(60), pause * 2)
-                log(.error, "states of devices not judged, tried again", ["error": "\(error)", "after_s": pause.wholeSeconds])
+                log(.error, "device states not updated, retrying", ["error": "\(error)", "after_s": pause.wholeSeconds])
             }
         }
     }

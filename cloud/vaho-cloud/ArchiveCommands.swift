@@ -11,8 +11,8 @@ extension Program.Command {
         let folder = arguments.positional[0]
         let archive = try await Archive(folder: settings.storeFolder, access: .readOnly)
         try Files.makeFolder(folder)
-        guard !Files.exists("\(folder)/archive.sqlite") else { throw Failure("\(folder) holds an archive already: name a folder without one") }
-        // Into place under its name only when whole: what is called archive.sqlite is a backup.
+        guard !Files.exists("\(folder)/archive.sqlite") else { throw Failure("\(folder) holds an archive already: choose another folder") }
+        // The copy is renamed only when the copy is complete: a file with the name archive.sqlite is always a whole backup.
         let copy = "\(folder)/archive.sqlite.part"
         try? Files.remove(copy)
         try await archive.backUp(to: copy)
@@ -31,7 +31,7 @@ extension Program.Command {
         let reader = try await Archive(folder: settings.storeFolder, access: .readOnly)
         try await archive.forgetObservations(now: LabelClock.wallClock)
         let derivation = Derivation(archive: archive, reader: reader, wake: Inbox(limit: 1), log: Log("vaho-cloud"))
-        // A server that runs beside it may take steps too: each is taken once.
+        // A running server may derive at the same time: each step is written only once.
         while try await derivation.step() {}
         let sensors = try await reader.sensors()
         StandardOutput.write("\(sensors.reduce(0) { $0 + $1.observations }) observations of \(sensors.count) sensors\n")

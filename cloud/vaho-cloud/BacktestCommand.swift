@@ -26,7 +26,7 @@ extension Program.Command {
         }
         let (folder, originsFile) = (try needed("data"), try needed("origins"))
         let (out, html) = (arguments.value("out"), arguments.value("html"))
-        guard out != nil || html != nil || arguments.has("report") else { throw WrongUse("--out, --report or --html is missing: where does it go?") }
+        guard out != nil || html != nil || arguments.has("report") else { throw WrongUse("--out, --report or --html is missing: choose an output") }
         let leadTimes = try leadTimes(arguments) ?? ForecastShape.scored
         let history = try history(arguments)
         let method = try await BacktestMethod(arguments)
@@ -63,7 +63,7 @@ extension Program.Command {
         guard let text = arguments.value("leads") else { return nil }
         return try text.split(separator: ",").map { part in
             guard let leadTime = DurationText.parse(String(part)), ForecastShape.leadTimes(on: .fine).contains(leadTime) else {
-                throw WrongUse("--leads=\(text): «\(part)» is not a lead time; 1h, 30m or 5d are, up to 120h")
+                throw WrongUse("--leads=\(text): «\(part)» is not a lead time: expected a duration like 1h, 30m or 5d, up to 120h")
             }
             return leadTime
         }

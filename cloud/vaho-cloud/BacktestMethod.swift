@@ -5,10 +5,10 @@ internal import Releases
 internal import Runtime
 internal import TrustedReleases
 
-/// What forecasts in a backtest, by the options given.
+/// The method that makes the forecasts of a backtest, selected by the options.
 struct BacktestMethod {
     let words: String
-    let network: Network?  // without one the damped anomaly
+    let network: Network?  // `nil`: the damped anomaly
 
     static let options = [
         Arguments.Option("local", "the damped anomaly and what the device learns of its own air (default)"),
@@ -21,11 +21,11 @@ struct BacktestMethod {
 
     init(_ arguments: Arguments) async throws {
         let methods = ["local", "pretrained", "release", "trained-on"].filter { arguments.has($0) || arguments.value($0) != nil }
-        guard methods.count < 2 else { throw WrongUse("--\(methods.joined(separator: " and --")): only one of them forecasts") }
+        guard methods.count < 2 else { throw WrongUse("--\(methods.joined(separator: " and --")): choose only one of these options") }
         switch methods.first {
         case "pretrained":
             guard let shipped = try CloudSettings.read(arguments).pretrained() else {
-                throw Failure("\(ShippedRelease.fileName) is not beside the program: name it by VAHO_PRETRAINED_FILE, or give it by --release")
+                throw Failure("\(ShippedRelease.fileName) is not in the program's folder: set VAHO_PRETRAINED_FILE or use --release")
             }
             (words, network) = ("The release that ships, and what the device learns", shipped.network)
         case "release":
@@ -42,7 +42,7 @@ struct BacktestMethod {
 
     private static func release(_ path: String) throws -> Network {
         let bytes = try Files.read(path, limit: ReleaseFile.limit)
-        // Any release may be tested: who signed it matters only where it runs.
+        // A backtest accepts any release: the signature matters only on devices.
         do {
             return try ReleaseTrust.local.open(bytes).network
         } catch { throw Failure("\(path): \(error)") }

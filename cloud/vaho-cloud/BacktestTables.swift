@@ -3,7 +3,7 @@ internal import Pipeline
 internal import Runtime
 internal import Text
 
-/// A backtest's report on a terminal.
+/// A backtest's report as tables for a terminal.
 enum BacktestTables {
     static func text(_ report: BacktestReport) -> String {
         let leadTimes = report.leadTimes

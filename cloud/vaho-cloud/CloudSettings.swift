@@ -16,13 +16,13 @@ struct CloudSettings: Sendable {
     let listen: Endpoint
     let allowedHosts: [String]
     let tls: HTTPServer.TLS?
-    private let pretrainedFile: String?  // the shipped release, where it is not beside the program; `none`: as if there were none
+    private let pretrainedFile: String?  // the shipped release, if not in the program's folder; `none`: no shipped release
     let trainAfterDeviceDays: Double
     let trainCheckPeriod: Duration
     let silentAfter: Duration
     let webhook: String?
     let limits: ArchiveLimits
-    let freeBytes: Int64  // that stay free on the archive's disk
+    let freeBytes: Int64  // the least free space on the archive's disk
     let connections: UInt32
     let logLevel: Log.Level
 
@@ -71,7 +71,7 @@ struct CloudSettings: Sendable {
                     key: String(decoding: try Files.read(key, limit: 1 << 20), as: UTF8.self))
             } catch { settings.problem("VAHO_TLS_CERT_FILE, VAHO_TLS_KEY_FILE: \(error)") }
         } else if certificate != nil || key != nil {
-            settings.problem("VAHO_TLS_CERT_FILE and VAHO_TLS_KEY_FILE: set both, or neither where a proxy does TLS")
+            settings.problem("VAHO_TLS_CERT_FILE and VAHO_TLS_KEY_FILE: set both, or neither if a proxy does TLS")
         }
         self.tls = tls
         try settings.finish(ignoring: .edge)

@@ -11,7 +11,7 @@ internal import Wire
 
 private func deviceName(_ arguments: Arguments) throws -> DeviceID {
     guard let name = DeviceID(arguments.positional[0]) else {
-        throw WrongUse("«\(arguments.positional[0])» cannot name a device: \(DeviceID.rule)")
+        throw WrongUse("«\(arguments.positional[0])» is not a device name: expected \(DeviceID.rule)")
     }
     return name
 }
@@ -39,7 +39,7 @@ extension Program.Command {
                 """)
             return
         }
-        // The keys first: if the folder cannot be written, that is known before there is a token to lose.
+        // The keys are written first: if the folder is not writable, the command fails before a token is made and lost.
         try Files.makeFolder(folder)
         try Files.replace("\(folder)/release-keys", with: Array(keys.utf8))
         let token = try await archive.addDevice(name, now: LabelClock.wallClock)
@@ -62,7 +62,7 @@ extension Program.Command {
         ])
         func time(_ instant: Instant?) -> String { instant.map { RFC3339.format(ms: $0.ms) } ?? "" }
         var rows: [(rank: Int, name: String, cells: [String])] = []
-        // By name, for that order does not change meanwhile: no device is left out, and none is listed twice.
+        // Pages are read by name, because this order does not change between pages: no device is left out or listed twice.
         var page: (devices: [Archive.DeviceView], next: Archive.FleetCursor?) = ([], nil)
         repeat {
             page = try await archive.fleet(.name, after: page.next, limit: 500, now: LabelClock.wallClock)
@@ -91,7 +91,7 @@ extension Program.Command {
         let name = try deviceName(arguments)
         let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .readOnly)
         guard let device = try await archive.device(named: name) else {
-            throw WrongUse("there is no device \(name): vaho-cloud device list shows those there are")
+            throw WrongUse("there is no device \(name): vaho-cloud device list shows all devices")
         }
         func time(_ instant: Instant) -> String { RFC3339.format(ms: instant.ms) }
         var table = Table([.text("what"), .text("sensor"), .time("from"), .time("to"), .number("readings")])
@@ -150,7 +150,7 @@ extension Program.Command {
         options: [.config, .store]
     ) { arguments in
         let folder = try CloudSettings.read(arguments).storeFolder
-        guard !Files.exists("\(folder)/release-signing.key") else { throw Failure("\(folder)/release-signing.key is there: nothing was changed") }
+        guard !Files.exists("\(folder)/release-signing.key") else { throw Failure("\(folder)/release-signing.key exists: nothing was changed") }
         try ReleaseSigner.makeKey(in: folder)
         StandardOutput.write(ReleaseKeyFile.text([try ReleaseSigner(folder: folder).publicKey]))
     }

@@ -19,9 +19,9 @@ extension Program.Command {
         ]
     ) { arguments in
         if let data = arguments.value("data") {
-            guard let out = arguments.value("out") else { throw WrongUse("--out is missing: where the release goes") }
+            guard let out = arguments.value("out") else { throw WrongUse("--out is missing: the file for the release") }
             let training = try OpenTraining(data, arguments)
-            guard let result = try await training.run(progress: OpenTraining.tell) else { throw Failure("\(data) holds too little to learn from") }
+            guard let result = try await training.run(progress: OpenTraining.tell) else { throw Failure("\(data) has too little data to train on") }
             let bytes = try training.release(of: result)
             try Files.replace(out, with: bytes)
             StandardOutput.write("\(out): \(bytes.count) bytes, snapshot \(result.snapshot)\n")
@@ -67,7 +67,7 @@ extension Program.Command {
         let found = releases.last { wanted == nil ? $0.aliases.contains(Archive.champion) : String($0.name.counter) == wanted }
         guard let release = found else {
             throw Failure(
-                wanted.map { "there is no release \($0): vaho-cloud models list names them" }
+                wanted.map { "there is no release \($0): vaho-cloud models list shows all releases" }
                     ?? "there is no champion yet: vaho-cloud train makes one")
         }
         var table = Table([.text("field"), .text("value")])

@@ -15,21 +15,21 @@ extension Program.Command {
         let log = Log("vaho-cloud", least: settings.logLevel)
         let stop = StopSignal(log: log)
         try Files.makeFolder(settings.storeFolder)
-        // Commands may open the archive beside the server; a second server would train and serve against the first.
+        // Commands may open the archive while the server runs. A second server is not allowed: both would train and serve the same archive.
         let lock = try FolderLock(settings.storeFolder)
         defer { withExtendedLifetime(lock) {} }
-        // The key before the archive: an archive without its key is one whose key was lost.
+        // The key is made before the archive: an archive without a key therefore means that the key was lost.
         let signer = try ReleaseSigner(folder: settings.storeFolder)
         let archive = try await Archive(folder: settings.storeFolder, limits: settings.limits)
         func reader() async throws -> Archive { try await Archive(folder: settings.storeFolder, access: .readOnly, limits: settings.limits) }
         let reading = try await reader()
         let stored = Inbox<Void>(limit: 1)
-        _ = stored.put(())  // what an earlier run left
+        _ = stored.put(())  // starts the derivation of batches that an earlier run left
         let space = StoreSpace(folder: settings.storeFolder, floorBytes: settings.freeBytes)
         let ingest = Ingest(archive: archive, wake: stored, space: space, log: log.component("ingest"))
         var pretrained: Pretrained?
         do { pretrained = try settings.pretrained() } catch {
-            log(.error, "shipped release not usable: training begins without it", ["error": "\(error)"])
+            log(.error, "shipped release not usable, training starts without it", ["error": "\(error)"])
         }
         log(.info, "running", ["store": settings.storeFolder, "release_key": signer.publicKey.hexadecimal])
         try await Services.run([

@@ -3,7 +3,7 @@ internal import Pipeline
 internal import Runtime
 
 extension OpenTraining {
-    /// Of the series in a folder, by `--share` and `--without`.
+    /// A training on the series in a folder, with the options `--share` and `--without`.
     init(_ folder: String, _ arguments: Arguments) throws {
         let series = SeriesFolder(folder)
         let left = Set((arguments.value("without") ?? "").split(separator: ",").map(String.init))

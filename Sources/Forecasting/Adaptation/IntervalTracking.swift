@@ -1,22 +1,24 @@
-/// Keeps the quantiles of one lead time honest: a factor on each one's distance from the median, moved by every target that
-/// comes so that in the long run the right share falls below it (online quantile tracking with delayed feedback: Gibbs and
-/// Candès, NeurIPS 2021, on the distance instead of the level). A second factor for either side is the hour of day's own: where
-/// the sun comes through a window, noon is less sure than night.
+/// Corrects the spread of the quantiles at one lead time from the errors of past forecasts.
+///
+/// Each level has a factor on its distance from the median. Each arrived target moves the factors, so that in the long run the share of targets
+/// below a quantile equals its level (online quantile tracking with delayed feedback: Gibbs and Candès, NeurIPS 2021; here on the distance
+/// instead of the level). A second factor for each side of the median depends on the hour of day: in a room where the sun shines through a
+/// window, forecasts for noon are less certain than forecasts for night.
 package struct IntervalTracking: Sendable {
-    package private(set) var factors: SIMD8<Float>  // the first levels.count lanes
+    package private(set) var factors: SIMD8<Float>  // one factor per level, in the first levels.count lanes
     private var hours = [Float](repeating: 1, count: 2 * 24)  // below the median, then above it, by the target's hour (UTC)
     private let rate: Float
     private let hourRate: Float
 
-    /// The levels that an hour's factors are tracked at.
+    /// Indices of the levels that determine the factors of an hour.
     private static let (low, high) = (1, 5)
-    /// What an hour's factor forgets of its distance from one while it is moved by 1.
+    /// How fast an hour's factor returns to 1, relative to `hourRate`.
     private static let fading: Float = 0.1
 
     /// - Parameters:
-    ///   - rowsPerDay: how often it is told.
-    ///   - overlap: rows whose spans overlap, which say one thing between them.
-    ///   - start: what the release says of other air.
+    ///   - rowsPerDay: calls of `settle` per day.
+    ///   - overlap: consecutive rows whose forecast spans overlap; together these count as one independent row.
+    ///   - start: the initial factors; from the release, where they were learnt on other series.
     package init(rowsPerDay: Int, overlap: Int, start: [Float] = Array(repeating: 1, count: ForecastShape.levels.count)) {
         factors = SIMD8(repeating: 1)
         for level in start.indices { factors[level] = start[level] }
@@ -24,16 +26,16 @@ package struct IntervalTracking: Sendable {
         hourRate = 0.04 * 24 / Float(rowsPerDay)
     }
 
-    /// What the levels' distances from the median are multiplied by, for a target in this hour of day.
+    /// The factors on the levels' distances from the median, for a target in this hour of day (UTC).
     package func factors(hour: Int) -> SIMD8<Float> {
         let (below, above) = (hours[hour], hours[24 + hour])
         return factors * SIMD8(below, below, below, 1, above, above, above, 1)
     }
 
     /// - Parameters:
-    ///   - error: what came minus the median, in deviations.
-    ///   - hour: of the target, 0 to 23.
-    ///   - distances: of the levels from the median, without their factors.
+    ///   - error: observed value minus the median, in deviations.
+    ///   - hour: the target's hour of day (UTC), 0 to 23.
+    ///   - distances: the distances of the levels from the median, without the factors.
     package mutating func settle(error: Float, hour: Int, distances: SIMD8<Float>) {
         let bounds = distances * factors(hour: hour)
         for level in ForecastShape.levels.indices where level != ForecastShape.medianLevel {

@@ -1,18 +1,19 @@
-/// One knot of lead time on the device: what was forecast and has not come yet, and what was learnt from what came.
+/// The on-device learning for one knot of lead time: the forecasts whose targets are still ahead, and the state learnt from the targets observed
+/// so far.
 struct LeadAdaptation: Sendable {
-    /// What a forecast's inputs were, for the day its target comes.
+    /// The inputs of an issued forecast, kept until its target is observed.
     struct Issued: Sendable {
         private var bin = Int32.min
         var now: Float = 0
         var deviation: Float = 1
-        var network: Float = 0  // departures, in deviations
+        var network: Float = 0  // the network's departure from now, in deviations
         var corrected: Float = 0
-        var final: Float = 0  // after the gate
+        var final: Float = 0  // the departure after the gate
         var usualChange: Float = 0
-        var climatology: Float = 0  // its departure
-        var own = SIMD8<Float>()  // the ridge's inputs that are this lead time's own
+        var climatology: Float = 0  // climatology's departure
+        var own = SIMD8<Float>()  // the ridge's inputs that are specific to this lead time
         var distances = SIMD8<Float>()
-        /// The bin: in tens of minutes or hours since 1970 there is room for millennia.
+        /// The origin's bin number since 1970. `Int32` has room for millennia, at 10 minutes or an hour per bin.
         var origin: Int {
             get { Int(bin) }
             set { bin = Int32(clamping: newValue) }
@@ -20,20 +21,20 @@ struct LeadAdaptation: Sendable {
     }
 
     static let ownInputs = 8
-    private static let reach: Float = 3  // deviations: a residual beyond is cut
-    private static let farthest: Float = 8  // likewise a departure, in what the gate remembers of errors
+    private static let reach: Float = 3  // deviations: larger residuals are limited to this
+    private static let farthest: Float = 8  // deviations: larger departures are limited to this in the gate's error sums
 
     let bins: Int  // the lead time
-    let stride: Int  // bins from one origin that is learnt from to the next
-    private var issued: [Issued]  // a ring by origin
+    let stride: Int  // bins between two origins that are learnt from
+    private var issued: [Issued]  // a ring buffer, indexed by origin
     private(set) var ridge: ResidualRidge
     private(set) var gate: NoChangeGate
     private(set) var intervals: IntervalTracking
     private(set) var skill: SkillTracking
     let youth: YouthDamping
-    private let least: Int  // rows
+    private let least: Int  // rows before the ridge has its first weights
     private var solvedDay = Int.min
-    // Memory of the network's residuals.
+    // The most recent values and means of the network's residuals.
     private var last: Float = 0
     private var mean: Float = 0
     private let meanRate: Float
@@ -57,18 +58,18 @@ struct LeadAdaptation: Sendable {
         meanRate = 0.02 * 24 / Float(rowsPerDay)
     }
 
-    /// The memory of residuals as it is now, for a target of this bin.
+    /// The last residual, the mean residual, and the mean residual at the target's hour of day.
     func memory(target: Int, binsPerHour: Int) -> (Float, Float, Float) { (last, mean, sameHour[LeadAdaptation.hour(target, binsPerHour)]) }
 
-    /// Of the day, in UTC.
+    /// The hour of day, in UTC.
     private static func hour(_ bin: Int, _ binsPerHour: Int) -> Int { bin / binsPerHour % 24 }
 
-    /// What the distances of a forecast for a target of this bin are multiplied by.
+    /// The factors on the quantile distances of a forecast for this target.
     func widths(target: Int, binsPerHour: Int) -> SIMD8<Float> { intervals.factors(hour: LeadAdaptation.hour(target, binsPerHour)) }
 
     mutating func issue(_ forecast: Issued) { issued[forecast.origin / stride % issued.count] = forecast }
 
-    /// The forecast whose target is this bin, where one was issued.
+    /// The issued forecast for this target; `nil` if there is none.
     func due(target: Int) -> Issued? {
         let origin = target - bins
         guard origin >= 0, origin % stride == 0 else { return nil }
@@ -95,7 +96,7 @@ struct LeadAdaptation: Sendable {
             + intervals.stateBytes
     }
 
-    /// At the first call of a new day.
+    /// Solves the ridge at the first call of a new day.
     mutating func solve(day: Int) {
         guard day != solvedDay else { return }
         if solvedDay != .min { ridge.solve(least: least) }

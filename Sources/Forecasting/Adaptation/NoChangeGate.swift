@@ -1,11 +1,11 @@
-/// The way back to persistence, learnt on the device for one lead time.
+/// Shrinks small departures to "no change" (persistence), learnt on the device for one lead time.
 ///
-/// Departures smaller than a threshold become exactly none, larger ones are shortened by it; which threshold, none to
-/// all, has had the least error of late. Thresholds are shares of the usual change over the lead time.
+/// A departure smaller than a threshold becomes 0; the threshold is subtracted from a larger one. The gate uses the candidate threshold with the
+/// smallest recent error: none, a share of the usual change over the lead time, or infinite (always persistence).
 package struct NoChangeGate: Sendable {
-    private static let shares: [Float] = [0, 0.05, 0.1, 0.2, 0.4]  // then: persistence itself
-    private static let handicaps: [Float] = [0, 0.7, 0.7, 0.7, 1.6, 2.3]  // −log of what is believed of each before
-    private static let eagerness: Float = 1  // of one independent row
+    private static let shares: [Float] = [0, 0.05, 0.1, 0.2, 0.4]  // one more candidate follows: persistence
+    private static let handicaps: [Float] = [0, 0.7, 0.7, 0.7, 1.6, 2.3]  // −log of the prior weight of each candidate
+    private static let eagerness: Float = 1  // the weight of one independent row
 
     private let kept: Float
     private let rowWeight: Float
@@ -14,15 +14,15 @@ package struct NoChangeGate: Sendable {
     private var chosen = 0
 
     /// - Parameters:
-    ///   - rowsPerDay: how often it is told.
-    ///   - overlap: rows whose spans overlap, which say one thing between them.
+    ///   - rowsPerDay: calls of `settle` per day.
+    ///   - overlap: consecutive rows whose forecast spans overlap; together these count as one independent row.
     package init(rowsPerDay: Int, overlap: Int) {
-        kept = 1 - 0.023 / Float(rowsPerDay)  // half is forgotten in 30 days
+        kept = 1 - 0.023 / Float(rowsPerDay)  // half-life of 30 days
         rowWeight = NoChangeGate.eagerness / Float(overlap)
         errors = Array(repeating: 0, count: NoChangeGate.handicaps.count)
     }
 
-    /// The usual change over the lead time, in deviations: persistence's own mean error.
+    /// The usual change over the lead time, in deviations: the mean absolute error of persistence.
     package var usualChange: Float { count > 0 ? errors[errors.count - 1] / count : 0 }
 
     package func departure(_ raw: Float, usualChange: Float) -> Float { NoChangeGate.departure(raw, usualChange, chosen) }
@@ -35,7 +35,7 @@ package struct NoChangeGate: Sendable {
 
     /// - Parameters:
     ///   - raw: the departure before the gate.
-    ///   - usualChange: as it was when it was forecast.
+    ///   - usualChange: its value when the forecast was issued.
     package mutating func settle(_ raw: Float, usualChange: Float, actual: Float) {
         for candidate in errors.indices {
             errors[candidate] = errors[candidate] * kept + (actual - NoChangeGate.departure(raw, usualChange, candidate)).magnitude

@@ -1,19 +1,20 @@
-/// What the network leaves of one lead time, learnt on the device: a robust ridge that forgets.
+/// Corrects the network's forecast at one lead time: a robust ridge regression of the network's residuals with exponential forgetting, learnt on
+/// the device.
 ///
-/// Least squares with each row weighted by one over its own error, at most one over the usual error (Huber's weights, so
-/// that it leans to the median), pulled to zero by a penalty. Its sums fade daily: they remember about two months. The same
-/// sums are solved with a strong and a weak penalty; of the two corrections a mean is made, weighted by how they have fared.
+/// Weighted least squares with a penalty that pulls the weights to zero. A row's weight is the usual error over its own error, at most 1 (Huber's
+/// weights, which move the fit towards the median). The sums fade daily and cover about two months. The same sums are solved with a strong and a
+/// weak penalty; the correction is the mean of both solutions, weighted by their recent errors.
 package struct ResidualRidge: Sendable {
-    private static let kept: Float = 0.98  // of the sums, a day
-    private static let memory: Float = 0.001  // of the usual error, a row
-    private static let fading: Float = 0.03  // of the corrections' errors, a day
-    private static let reach: Float = 3  // deviations: no correction is larger
+    private static let kept: Float = 0.98  // the share of the sums kept per day
+    private static let memory: Float = 0.001  // the weight of a new row in the usual error
+    private static let fading: Float = 0.03  // the share of the corrections' errors forgotten per day
+    private static let reach: Float = 3  // deviations: the largest correction
 
     private struct Solution {
-        let penalty: Double  // in parts of the lead time's
-        let youthSquared: Double  // of days: fewer count for less
+        let penalty: Double  // relative to the penalty of the lead time
+        let youthSquared: Double  // days squared: with fewer days of data the penalty grows
         var weights: [Float]
-        var error: Float = 0  // a fading sum
+        var error: Float = 0  // an exponentially fading sum
 
         func correction(_ inputs: borrowing [Float]) -> Float {
             var sum: Float = 0
@@ -30,14 +31,14 @@ package struct ResidualRidge: Sendable {
     private var moment: [Float]
     private var usualError: Float = 0, usualErrorWeight: Float = 0
     private var rows = 0
-    private var count: Float = 0  // fading, of the errors
+    private var count: Float = 0  // the fading number of rows in the solutions' errors
     private var strong: Solution
     private var weak: Solution
-    private var share: Float = 0  // of the weak one
+    private var share: Float = 0  // the weight of the weak solution
 
     /// - Parameters:
-    ///   - penalty: in rows. Errors of overlapping spans are alike, so it grows with the lead time.
-    ///   - overlap: rows whose spans overlap, which say one thing between them.
+    ///   - penalty: in rows. Errors of overlapping spans are correlated, so the penalty grows with the lead time.
+    ///   - overlap: consecutive rows whose forecast spans overlap; together these count as one independent row.
     package init(width: Int, penalty: Double, rowsPerDay: Int, overlap: Int) {
         self.rowsPerDay = rowsPerDay
         self.width = width
@@ -50,8 +51,8 @@ package struct ResidualRidge: Sendable {
     }
 
     /// - Parameters:
-    ///   - residual: what came minus what the network said, in deviations.
-    ///   - corrected: what this ridge had said of it.
+    ///   - residual: observed minus the network's forecast, in deviations.
+    ///   - corrected: the correction that this ridge issued for the same target.
     package mutating func add(_ inputs: borrowing [Float], residual: Float, corrected: Float) {
         compare(inputs, residual: residual)
         let error = (residual - corrected).magnitude
@@ -71,14 +72,14 @@ package struct ResidualRidge: Sendable {
         rows += 1
     }
 
-    /// Weighs the two by their errors: at equal errors the strong one leads, for it has less to be wrong with.
+    /// Weights the two solutions by their errors. At equal errors the strong solution has the larger weight, because it overfits less.
     private mutating func compare(_ inputs: borrowing [Float], residual: Float) {
         let kept = 1 - ResidualRidge.fading / Float(rowsPerDay)
         strong.error = strong.error * kept + (residual - strong.correction(inputs)).magnitude
         weak.error = weak.error * kept + (residual - weak.correction(inputs)).magnitude
         count = count * kept + 1
         let least = max(1e-6, min(strong.error, weak.error))
-        func belief(_ error: Float, _ handicap: Float) -> Float {  // e to the −x, nearly: 1/(1 + x/8) to the eighth
+        func belief(_ error: Float, _ handicap: Float) -> Float {  // approximates e^(−x) by 1/(1 + x/8)^8
             let part = 1 + (count / overlap * max(0, error / least - 1) + handicap) / 8
             let square = part * part
             return 1 / (square * square * square * square)
@@ -92,8 +93,8 @@ package struct ResidualRidge: Sendable {
         return first + share * (weak.correction(inputs) - first)
     }
 
-    /// Once a day: new weights from the sums, then the sums fade.
-    /// - Parameter least: rows before the first weights.
+    /// Computes new weights from the sums, then fades the sums. Call once a day.
+    /// - Parameter least: the number of rows before the first weights.
     package mutating func solve(least: Int) {
         defer { fade() }
         guard rows >= least else { return }
@@ -101,11 +102,11 @@ package struct ResidualRidge: Sendable {
         if let weights = weights(of: weak) { weak.weights = weights }
     }
 
-    /// By Cholesky's decomposition, in a fixed order. `nil` where the sums are as good as singular: yesterday's weights stay.
+    /// Solves by Cholesky decomposition, in a fixed order. `nil` if the matrix is nearly singular: the previous weights stay.
     private func weights(of solution: Solution) -> [Float]? {
         var factor = gram.map { Double($0) }
         func at(_ row: Int, _ column: Int) -> Int { row * (row + 1) / 2 + column }
-        // A few days have one weather: what holds in them need not hold in the next.
+        // A few days contain only one weather situation, whose relations may not hold in the next situation: the penalty is larger at first.
         let days = Double(rows) / Double(rowsPerDay)
         for row in 0..<width { factor[at(row, row)] += penalty * solution.penalty * (1 + solution.youthSquared / (days * days)) }
         for row in 0..<width {

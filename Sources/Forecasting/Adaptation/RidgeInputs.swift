@@ -1,5 +1,7 @@
-/// What the residual ridges see of an origin: some of the network's inputs, what is a lead time's own, the network's
-/// forecast, and bends of these, for air dries otherwise than it moistens, and otherwise near saturation.
+/// The input row of the residual ridges for an origin: some of the network's inputs, the inputs specific to a lead time, the network's forecast,
+/// and nonlinear terms of these.
+///
+/// The nonlinear terms exist because air dries and moistens at different rates, and behaves differently near saturation.
 struct RidgeInputs: Sendable {
     private static let sharedNames = [
         "humidity.hour.1", "humidity.hour.2", "humidity.hour.3", "humidity.hour.5", "humidity.hour.8", "humidity.hour.12", "humidity.hour.18",
@@ -8,12 +10,12 @@ struct RidgeInputs: Sendable {
         "temperature.mean.7d", "humidity.room",
     ]
     private static let chosen: [Int] = sharedNames.compactMap { NetworkInputs.sharedNames.firstIndex(of: $0) }
-    private static let own = chosen.count  // where a lead time's own begin: see `LeadAdaptation.Issued`
+    private static let own = chosen.count  // index of the first input specific to a lead time: see `LeadAdaptation.Issued`
     private static let network = own + LeadAdaptation.ownInputs
     private static let one = network + 1
     private static func place(_ name: String) -> Int { sharedNames.firstIndex(of: name) ?? 0 }
     private static let room = place("humidity.room")
-    /// Inputs that stand there a second time as their size, and those that do as their product with the room to saturation.
+    /// `bent`: inputs whose absolute value is an additional input. `stretched`: inputs whose product with the distance to saturation is one.
     private static let bent = [
         place("humidity.hour.1"), place("humidity.lag.600"), network, place("humidity.hour.2"), place("humidity.lag.1800"), own,
     ]
@@ -21,8 +23,8 @@ struct RidgeInputs: Sendable {
     static let width = one + 1 + bent.count + stretched.count
 
     private let binsPerHour: Int
-    private var recent: [[Float]]  // of the last hours' origins, a bin each
-    private var hourly: [[Float]]  // of the last 120 hours' origins
+    private var recent: [[Float]]  // the inputs of the last six hours' origins, one row per bin
+    private var hourly: [[Float]]  // the inputs of the last 120 hours' full-hour origins
     private(set) var row = [Float](repeating: 0, count: width)
 
     init(binsPerHour: Int) {
@@ -32,7 +34,7 @@ struct RidgeInputs: Sendable {
         hourly = Array(repeating: empty, count: 121)
     }
 
-    /// - Parameter shared: the network's inputs from this origin.
+    /// - Parameter shared: the network's inputs at this origin.
     mutating func remember(_ shared: borrowing [Float], bin: Int) {
         for (place, input) in RidgeInputs.chosen.enumerated() {
             recent[bin % recent.count][place] = shared[input]
@@ -40,7 +42,7 @@ struct RidgeInputs: Sendable {
         }
     }
 
-    /// Fills `row` for an origin of now or of the last 120 hours.
+    /// Fills `row` for the newest origin or an origin of the last 120 hours.
     mutating func fill(_ issued: LeadAdaptation.Issued) {
         let isHour = issued.origin % binsPerHour == 0
         for place in 0..<RidgeInputs.chosen.count {

@@ -1,8 +1,8 @@
-/// A small network over all knots of lead time at once, and beside it a linear part.
+/// A small neural network with a linear part, which forecasts all knots of lead time at once.
 ///
-/// Departures from now, in deviations: median = linear + hidden; the other quantiles step away from it, so that none cross.
-/// Parameters lie in blocks of 16, a block row for each input, so that outputs are summed side by side without
-/// horizontal sums; only + − × ÷ and square roots in a fixed order, the same on every machine.
+/// All values are departures from now, in deviations. Median = linear part + hidden part; the other quantiles are the median plus or minus
+/// positive steps, so that they never cross. Parameters are stored in blocks of 16, one row of blocks per input, so that outputs are summed in
+/// parallel without horizontal sums. Only + − × ÷ and square roots are used, in a fixed order: results are the same on every machine.
 package struct Network: Sendable, Equatable {
     package struct Shape: Sendable, Equatable {
         package let first: Int  // units of the first hidden layer, a multiple of 16
@@ -23,7 +23,7 @@ package struct Network: Sendable, Equatable {
 
         var firstBlocks: Int { first / 16 }
         var secondBlocks: Int { second / 16 }
-        // Where each part begins, in blocks.
+        // Where each part of `parameters` begins, in blocks.
         package var firstBias: Int { Shape.inputs * firstBlocks }
         package var secondWeights: Int { firstBias + firstBlocks }
         package var secondBias: Int { secondWeights + first * secondBlocks }
@@ -36,7 +36,7 @@ package struct Network: Sendable, Equatable {
 
     package let shape: Shape
     package var parameters: [SIMD16<Float>]  // [shape.blocks]
-    package var spreads: [Float]  // [knots × levels]: where the tracking of intervals begins
+    package var spreads: [Float]  // [knots × levels]: the initial factors of interval tracking
 
     package init(shape: Shape, parameters: [SIMD16<Float>], spreads: [Float] = Shape.evenSpreads) {
         precondition(parameters.count == shape.blocks && spreads.count == Shape.evenSpreads.count)
@@ -45,7 +45,7 @@ package struct Network: Sendable, Equatable {
         self.parameters = parameters
     }
 
-    /// All that a pass through the network computes; kept from one to the next, so that none allocates.
+    /// The intermediate values of one pass through the network; reused, so that a pass allocates no memory.
     package struct Pass: Sendable {
         package var inputs: [Float]  // [Shape.inputs]
         package var first: [SIMD16<Float>]
@@ -61,9 +61,9 @@ package struct Network: Sendable, Equatable {
             linear = Array(repeating: .zero, count: Shape.linearBlocks)
         }
 
-        /// The output for a knot, before quantiles are made of it: by level, then one that belongs to none.
+        /// The network's output for a knot, before conversion to quantiles: one lane per level; the eighth lane is unused.
         func raw(_ knot: Int) -> SIMD8<Float> {
-            // Unsafe only for types with invalid bit patterns: the range is checked, and eight floats hold any bits.
+            // This call is unsafe only for types with invalid bit patterns. The range is checked, and any bits are valid floats.
             unsafe output.span.bytes.unsafeLoadUnaligned(fromByteOffset: 4 * knot * Shape.levels, as: SIMD8<Float>.self)
         }
     }
@@ -91,11 +91,11 @@ package struct Network: Sendable, Equatable {
         for block in values.indices { values[block] = values[block].replacing(with: 0, where: values[block] .< 0) }
     }
 
-    /// Two blocks of outputs side by side: each input is read once for 32 products, and their sums do not wait for each other.
+    /// Computes two blocks of outputs at a time: each input is read once for 32 products, and the two sums are independent of each other.
     private func layer(_ inputs: [Float], _ weights: Int, _ bias: Int, _ output: inout [SIMD16<Float>]) {
         let width = output.count
         for block in stride(from: 0, to: width, by: 2) {
-            let next = min(block + 1, width - 1)  // of an odd count the last one twice
+            let next = min(block + 1, width - 1)  // an odd count computes the last block twice
             var (sum, other) = (parameters[bias + block], parameters[bias + next])
             var place = weights
             for input in inputs {
@@ -132,14 +132,14 @@ package struct Network: Sendable, Equatable {
             + Network.sum(inputs.leads[knot] * parameters[shape.linearLead + knot])
     }
 
-    /// How far a level lies from the next one nearer to the median, in deviations: above 0.
+    /// The distance of a level from the next level nearer to the median, in deviations; above 0.
     package static func step(_ raw: Float) -> Float { step(SIMD8(repeating: raw))[0] }
     private static func step(_ raw: SIMD8<Float>) -> SIMD8<Float> {
         let moved = raw - 1
         return (moved + (moved * moved + 1).squareRoot()) / 2
     }
 
-    /// Halves onto halves: the one order of this sum.
+    /// Adds the upper half to the lower half repeatedly. The order is fixed, so that the result is the same on every machine.
     package static func sum(_ values: SIMD16<Float>) -> Float {
         let eight = values.lowHalf + values.highHalf
         let four = eight.lowHalf + eight.highHalf
@@ -147,7 +147,7 @@ package struct Network: Sendable, Equatable {
         return two.x + two.y
     }
 
-    /// The distances of the levels from the median at a knot, in deviations: they increase, the median's is 0.
+    /// The signed distances of the levels from the median at a knot, in deviations, in increasing order; the median's is 0.
     package func distances(_ knot: Int, _ pass: borrowing Pass) -> SIMD8<Float> {
         let steps = Network.step(pass.raw(knot))
         let (below, above) = (-steps[2], steps[4])

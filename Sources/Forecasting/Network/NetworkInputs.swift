@@ -1,21 +1,21 @@
 internal import Measures
 
-/// What the network sees of a history, made anew for each origin into the same memory.
+/// The network's inputs, computed from a history for each origin into the same memory.
 ///
-/// Every value is a difference to now over the series' own deviation of the last 7 days, or a share: one set of weights
-/// serves a church and a street. No clock, season or place. A missing value is 0, "no different from now".
+/// Every value is a share, or a difference from the present value divided by the series' own deviation of the last 7 days: one set of weights
+/// works for a church and for a street. Clock time, season and place are not inputs. A missing value is 0, "no different from now".
 package struct NetworkInputs: Sendable {
-    /// The lead times the network forecasts at; those between are interpolated. The first two only on a fine grid.
+    /// The lead times at which the network forecasts; lead times between are interpolated. Only a fine grid has the first two.
     package static let knots: [Duration] =
         [600, 1_800].map { .seconds($0) } + [1, 2, 3, 4, 6, 9, 12, 15, 18, 24, 30, 36, 48, 72, 96, 120].map { .seconds($0 * 3_600) }
 
     static let lags = [0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 21, 23, 24, 25, 36, 47, 48, 49, 72, 96, 120, 144, 167, 168]  // hours
     static let temperatureLags = [1, 2, 3, 6, 12, 23, 24]
-    private static let least: Float = 500  // deviation of humidity: half a percent
+    private static let least: Float = 500  // the smallest deviation of humidity used: half a percent
     private static let leastTemperature: Float = 250
     private static let limit: Float = 5
 
-    /// Names, in order: what a release's contract lists.
+    /// The names of the inputs, in order; a release's contract lists them.
     package static let sharedNames: [String] =
         lags.map { "humidity.hour.\($0)" } + (1...5).map { "humidity.lag.\($0 * 600)" }
         + [
@@ -30,11 +30,13 @@ package struct NetworkInputs: Sendable {
         "humidity.same_hour.mean3", "humidity.same_hour.change", "temperature.same_hour.0", "temperature.same_hour.mean",
         "humidity.same_hour.month",
     ]
-    /// Of a knot's inputs the hidden layers see three: the week's mean, the latest, the month's mean; the linear part sees all.
+    /// Indices into `leadNames`. The hidden layers use three inputs of a knot: the week's mean, the latest and the month's mean; the linear part
+    /// uses all.
     package static let mean = 4, latest = 0, month = 9
     static let latestTemperature = 7, meanTemperature = 8
 
-    /// Whether an input changes its sign when the air's course is mirrored; the others say how, not where to.
+    /// Whether an input changes its sign when the course of humidity is mirrored. The other inputs describe the size of changes, not their
+    /// direction.
     package static let isMirrored: [Bool] = sharedNames.map { name in
         ["humidity.room", "humidity.deviation", "humidity.change", "humidity.still", "humidity.daily", "grid", "history", "temperature.present"]
             .allSatisfy { !name.hasPrefix($0) }
@@ -57,7 +59,7 @@ package struct NetworkInputs: Sendable {
     /// A knot's lead time in bins of the grid.
     package func bins(knot: Int) -> Int { bins[knot] }
 
-    /// - Returns: false where the newest bin has no humidity; the inputs are then of no use.
+    /// - Returns: false if the newest bin has no humidity; the inputs are then invalid.
     package mutating func fill(_ history: borrowing History) -> Bool {
         let (humidity, temperature) = (history.humidity, history.temperature)
         guard humidity[0] != RecentValues.missing else { return false }

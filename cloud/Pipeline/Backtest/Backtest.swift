@@ -4,7 +4,7 @@ package import Observing
 internal import Runtime
 internal import Text
 
-/// Replays recorded series and forecasts at given origins, seeing at each nothing after it.
+/// Replays recorded series and forecasts at given origins. A forecast uses no observation after its origin.
 package struct Backtest: Sendable {
     package struct Origin: Sendable {
         package let series: String
@@ -14,8 +14,8 @@ package struct Backtest: Sendable {
     package let folder: String
     package let origins: [String: Set<Instant>]  // by series
     package let leadTimes: [Duration]
-    package let network: Network?  // without one the damped anomaly and what the device learns
-    package let history: Duration?  // how much of the past each origin sees: a device as young as that; nil: all
+    package let network: Network?  // `nil`: the damped anomaly and what the device learns
+    package let history: Duration?  // how much history each forecast uses, as on a device of this age; `nil`: all
 
     package init(folder: String, origins: [Origin], leadTimes: [Duration], network: Network?, history: Duration? = nil) {
         self.folder = folder
@@ -25,7 +25,7 @@ package struct Backtest: Sendable {
         self.history = history
     }
 
-    /// `series,origin_time`, a header first.
+    /// Reads a CSV file with a header and the columns `series` and `origin_time`.
     package static func origins(fromFile path: String) throws -> [Origin] {
         let lines = try LineReader(path: path)
         guard let header = try lines.next() else { throw BacktestFault("\(path) is empty") }
@@ -41,17 +41,17 @@ package struct Backtest: Sendable {
                 throw BacktestFault("\(path): line \(lines.line): expected a series and a time like 2026-11-21T04:10:00Z")
             }
             guard !fields[series].isEmpty, !fields[series].contains("/") else {
-                throw BacktestFault("\(path): line \(lines.line): «\(fields[series])» is no series name")
+                throw BacktestFault("\(path): line \(lines.line): «\(fields[series])» is not a series name")
             }
             origins.append(Origin(series: fields[series], at: Instant(ms: at)))
         }
-        guard !origins.isEmpty else { throw BacktestFault("\(path) names no origin") }
+        guard !origins.isEmpty else { throw BacktestFault("\(path) has no origin") }
         return origins
     }
 
     package var seriesNames: [String] { origins.keys.sorted() }
 
-    /// What was forecast of one series, and what came.
+    /// The forecasts of one series, and the observations of the series.
     package struct Replayed: Sendable {
         package let name: String
         package let grid: TimeGrid
@@ -60,7 +60,7 @@ package struct Backtest: Sendable {
         package var missing = 0  // origins without an observation at their time
     }
 
-    /// Forecasts at a series' origins; at each, nothing after it has been seen.
+    /// Makes the forecasts at all origins of a series. A forecast uses no observation after its origin.
     @concurrent package func replay(_ name: String) async throws -> Replayed {
         let observations = try SeriesFolder(folder).observations(ofSeries: name)
         let grid = TimeGrid(takenAt: observations.prefix(1_000).map(\.validAt))
@@ -110,7 +110,8 @@ package struct BacktestFault: Error, CustomStringConvertible {
 }
 
 extension ArraySlice {
-    /// Where the elements begin that meet a condition which holds from some place on.
+    /// The index of the first element that satisfies the condition; `endIndex` if none does. Every element after the first match must also satisfy
+    /// the condition.
     fileprivate func firstIndexFrom(_ holds: (Element) -> Bool) -> Int {
         var (low, high) = (startIndex, endIndex)
         while low < high {

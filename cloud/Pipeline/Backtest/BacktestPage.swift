@@ -3,7 +3,7 @@ internal import Glibc
 internal import Measures
 internal import Text
 
-/// A backtest's report as one HTML file that needs no other: tables, skill against lead time, reliability, fans good and bad.
+/// A backtest's report as one self-contained HTML file: tables, skill against lead time, reliability, and charts of the best and worst forecasts.
 package struct BacktestPage {
     private static let reliabilityLeadTimes: [Duration] = [1, 6, 24, 120].map { .seconds($0 * 3_600) }
     private static let shownCases = 3
@@ -11,7 +11,7 @@ package struct BacktestPage {
     private let report: BacktestReport
     private let method: String
 
-    /// - Parameter method: what made the forecasts, in words.
+    /// - Parameter method: the method of the forecasts, in words.
     package init(_ report: BacktestReport, method: String) { (self.report, self.method) = (report, method) }
 
     package var html: String {
@@ -87,7 +87,7 @@ package struct BacktestPage {
         let curves: [(String, (BacktestScore) -> Double?)] = [
             ("a", \.skillOverClimatology), ("b", \.skillOverPersistence), ("c", \.skillOverSeasonalNaive),
         ]
-        // Lead times that only fine grids have would make the mean one of other series.
+        // Only lead times that every series has: otherwise each lead time would be a mean over different series.
         let scored = report.series.filter { !$0.scores.isEmpty }
         let leadTimes = report.scoredLeadTimes.filter { leadTime in scored.allSatisfy { $0.scores[leadTime] != nil } }
         guard let first = leadTimes.first, let last = leadTimes.last, first < last else { return "" }
@@ -162,7 +162,7 @@ package struct BacktestPage {
 }
 
 extension [(x: Double, y: Double)] {
-    /// A line is no claim about hours in which nothing was observed.
+    /// Splits a line at gaps, so that no line is drawn over hours without observations.
     fileprivate func split(whereGapAbove gap: Double) -> [Self] {
         var stretches: [Self] = []
         for (place, point) in enumerated() {

@@ -3,13 +3,13 @@ internal import Glibc
 internal import Measures
 internal import Observing
 
-/// What a backtest found, series by series: scores at every lead time, and the forecasts that went best and worst.
+/// The results of a backtest for each series: scores at every lead time, and the forecasts with the best and the worst score.
 package struct BacktestReport: Sendable {
-    /// One forecast among what was observed around it.
+    /// One forecast with the observations around its origin.
     package struct Case: Sendable {
         package let series: String
         package let forecast: QuantileForecast
-        let observed: [Observation]  // the days before the origin, and what came
+        let observed: [Observation]  // from 3 days before the origin to the horizon
         package let weightedInterval: Double  // mean over the lead times, in %RH
     }
 
@@ -22,12 +22,12 @@ package struct BacktestReport: Sendable {
         package let meanWeightedInterval: Double
     }
 
-    package let leadTimes: [Duration]  // of the tables
+    package let leadTimes: [Duration]  // columns of the tables
     package private(set) var series: [Series] = []
 
     package init(leadTimes: [Duration]) { self.leadTimes = leadTimes }
 
-    private static let before: Duration = .seconds(3 * 86_400)  // what a case shows of its past
+    private static let before: Duration = .seconds(3 * 86_400)  // how much history a case shows
 
     package mutating func add(_ replayed: Backtest.Replayed) {
         guard let truth = GriddedSeries(name: replayed.name, grid: replayed.grid, observations: replayed.observations) else { return }
@@ -40,13 +40,13 @@ package struct BacktestReport: Sendable {
                 let target = forecast.origin + leadTime
                 let actual = truth.humidity(bin: truth.bin(of: target))
                 guard actual == actual else { continue }
-                // Over a gap the last value before it.
+                // In a gap, the last value before the gap.
                 let usual = truth.lastHumidity(notAfter: truth.bin(of: target - BacktestReport.wholeDays(leadTime)))
                 scores[leadTime, default: BacktestScore()].add(forecast, lead: lead, seasonalNaive: usual, actual: actual)
                 sum += BacktestScore.weightedInterval(forecast, lead: lead, actual: actual)
                 count += 1
             }
-            guard 10 * count >= 9 * forecast.leadTimes.count else { continue }  // too little came to say how it went
+            guard 10 * count >= 9 * forecast.leadTimes.count else { continue }  // too few targets were observed to judge the forecast
             let mean = sum / Double(count)
             total += mean
             judged += 1
@@ -70,10 +70,10 @@ package struct BacktestReport: Sendable {
 
     private static func wholeDays(_ leadTime: Duration) -> Duration { .seconds((leadTime.wholeSeconds + 86_399) / 86_400 * 86_400) }
 
-    /// Every lead time that some series was scored at.
+    /// Every lead time at which at least one series has a score.
     package var scoredLeadTimes: [Duration] { Set(series.flatMap(\.scores.keys)).sorted() }
 
-    /// Over the series, each with the same weight; `nil` where none has it. Likewise below.
+    /// The mean over the series, each with the same weight; `nil` if no series has the value.
     package func mean(at leadTime: Duration, _ value: (BacktestScore) -> Double?) -> Double? {
         let values = series.compactMap { $0.scores[leadTime].flatMap(value) }
         return values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
@@ -83,13 +83,14 @@ package struct BacktestReport: Sendable {
         BacktestReport.geometricMean(series.compactMap { $0.scores[leadTime].flatMap(value) })
     }
 
+    /// The geometric mean of the positive values; `nil` if there are none.
     package static func geometricMean(_ values: [Double]) -> Double? {
         let positive = values.filter { $0 > 0 }
         guard !positive.isEmpty else { return nil }
         return exp(positive.reduce(0) { $0 + log($1) } / Double(positive.count))
     }
 
-    /// The cases of most and least of their series' usual score: how it goes where it goes well, and where it does not.
+    /// The best and the worst forecasts, by their score relative to the mean score of their series.
     package func cases(_ count: Int) -> (good: [Case], bad: [Case]) {
         func ordered(_ cases: [(Case, Double)]) -> [Case] { cases.sorted { $0.1 < $1.1 }.map(\.0) }
         let judged = series.filter { $0.meanWeightedInterval > 0 }

@@ -1,7 +1,7 @@
 internal import Forecasting
 internal import Measures
 
-/// Sums over the targets of one series at one lead time: a forecaster's errors beside the naive ones on the same targets.
+/// The scores of one series at one lead time: sums of a forecaster's errors, and of the naive forecasts' errors on the same targets.
 package struct BacktestScore: Sendable {
     package private(set) var count = 0
     private var error = 0.0, persistence = 0.0, seasonalNaive = 0.0, climatology = 0.0  // absolute, in %RH
@@ -11,7 +11,7 @@ package struct BacktestScore: Sendable {
 
     /// - Parameters:
     ///   - lead: an index into the forecast's lead times.
-    ///   - seasonalNaive: what was observed at the target's time of day on the last day not after the origin.
+    ///   - seasonalNaive: the humidity observed at the target's time of day, on the last day that is not after the origin.
     mutating func add(_ forecast: QuantileForecast, lead: Int, seasonalNaive: Double, actual: Double) {
         count += 1
         error += (forecast.median(lead: lead) - actual).magnitude
@@ -28,7 +28,7 @@ package struct BacktestScore: Sendable {
         (forecast.humidity(lead: lead, level: ForecastShape.lowLevel), forecast.humidity(lead: lead, level: ForecastShape.highLevel))
     }
 
-    /// Of the median and the 80 % interval, in %RH: (½ |error| + 0.1 · interval score) / 1½.
+    /// The weighted interval score of the median and the 80 % interval, in %RH: (½ |error| + 0.1 · interval score) / 1½.
     /// Source: Bracher, Ray, Gneiting and Reich, PLOS Comput. Biol. 17 (2021), e1008618.
     static func weightedInterval(_ forecast: QuantileForecast, lead: Int, actual: Double) -> Double {
         let (low, high) = interval(forecast, lead: lead)
@@ -36,12 +36,12 @@ package struct BacktestScore: Sendable {
         return (0.5 * (forecast.median(lead: lead) - actual).magnitude + 0.1 * score) / 1.5
     }
 
-    /// Means over the targets, in %RH; `nil` without targets. Likewise below.
+    /// Mean absolute error in %RH. All properties below are `nil` without targets.
     package var meanError: Double? { mean(error) }
     package var meanWeightedInterval: Double? { mean(weightedInterval) }
-    /// Mean absolute error over that of the better of persistence and seasonal naive; `nil` where those as good as never err.
+    /// Mean absolute error divided by the smaller error of persistence and seasonal naive; `nil` if that error is at most 0.0001 %RH.
     package var ratio: Double? { ratio(error, min(persistence, seasonalNaive)) }
-    /// 1 − mean absolute error over climatology's, and likewise against the others.
+    /// 1 − (mean absolute error / mean absolute error of climatology). Likewise for persistence and seasonal naive.
     package var skillOverClimatology: Double? { ratio(error, climatology).map { 1 - $0 } }
     package var skillOverPersistence: Double? { ratio(error, persistence).map { 1 - $0 } }
     package var skillOverSeasonalNaive: Double? { ratio(error, seasonalNaive).map { 1 - $0 } }

@@ -11,8 +11,8 @@ struct Plot {
     private var body = ""
 
     /// - Parameters:
-    ///   - title: for who cannot see it.
-    ///   - x: what the axes span; likewise `y`. Values beyond are cut at the frame.
+    ///   - title: for screen readers.
+    ///   - x: the range of the axis; likewise `y`. Values outside the range are moved to the edge of the frame.
     init(_ title: String, width: Double = 620, height: Double = 280, x: ClosedRange<Double>, y: ClosedRange<Double>) {
         (self.title, self.width, self.height, self.x, self.y) = (title, width, height, x, y)
     }
@@ -45,7 +45,7 @@ struct Plot {
         }
     }
 
-    /// Round values from the bottom to the top, five or so.
+    /// Labels at about five round values.
     mutating func yAxis(unit: String) {
         let step = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20].first { (y.upperBound - y.lowerBound) / $0 <= 6 } ?? 20
         let first = Int((y.lowerBound / step).rounded(.up)), last = Int((y.upperBound / step).rounded(.down))
@@ -84,10 +84,10 @@ struct Plot {
 }
 
 enum HTML {
-    /// Text that is no markup, also within quotes.
+    /// Escapes text for HTML, also within quoted attributes.
     static func text(_ text: String) -> String {
         var safe = ""
-        for scalar in text.unicodeScalars {  // not by character: a mark on top would hide what it stands on
+        for scalar in text.unicodeScalars {  // not by character: a combining mark would hide the character before it
             switch scalar {
             case "&": safe += "&amp;"
             case "<": safe += "&lt;"
