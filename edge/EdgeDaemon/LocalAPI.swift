@@ -54,7 +54,7 @@ struct LocalAPI: Service {
         return APIResponse.problem(500, "this cannot be answered now: the log of vaho-edge says why")
     }
 
-    private var router: Router {
+    var router: Router {
         var router = Router(problem: { APIResponse.problem($0, $1) }) { error in
             switch error {
             case let error as NotFound: APIResponse.problem(404, error.detail)

@@ -1,0 +1,70 @@
+import Console
+import EdgeStore
+import Foundation
+import HTTPServer
+import Measures
+import Observing
+import Runtime
+import StoreExamples
+import Testing
+
+@testable import EdgeDaemon
+
+/// Requests through the edge's router, over a store in memory, without a socket.
+@Suite struct LocalAPITests {
+    private let log = Log("test", least: .error)
+    private let air: SensorName
+
+    init() throws { air = try #require(SensorName("air")) }
+
+    private func api(_ store: ReadingStore, uplink: UplinkStatus = UplinkStatus()) throws -> LocalAPI {
+        var settings = Settings(environment: ["VAHO_DEVICE_ID": "attic", "VAHO_SENSOR_AIR": "simulated", "VAHO_STATE_DIR": "/var/empty/vaho"])
+        let read = try EdgeSettings(&settings, sensorsNeeded: true)
+        return LocalAPI(
+            settings: read, identity: DeviceIdentity(read.device), endpoint: try #require(Endpoint("127.0.0.1:0")), store: store,
+            newest: NewestForecasts(), statuses: SensorStatuses(store: store, recent: NewestReadings()), moulds: MouldIndexes(store: store),
+            uplink: uplink, intake: ModelIntake(folder: "/var/empty/vaho", keyFile: nil, store: nil, log: log), clock: .live(), log: log)
+    }
+
+    private func get(_ api: LocalAPI, _ path: String, _ query: [String: String] = [:]) async -> (status: Int, text: String) {
+        let response = await api.router.answer(HTTPRequest(method: "GET", path: path, query: query))
+        return (response.status, String(decoding: response.body.bytes, as: UTF8.self))
+    }
+
+    private func store() async throws -> ReadingStore {
+        let store = try await ReadingStore.example()
+        try await store.register(air)
+        return store
+    }
+
+    @Test func `readings that wait for their commit are shown after those in the store`() async throws {
+        let store = try await store()
+        try await store.append(minutes(2))
+        _ = await store.enqueue(try minutes(1, from: 2))
+        let answer = await get(try api(store), "/v1/readings", ["sensor": "air"])
+        let json = try #require(try JSONSerialization.jsonObject(with: Data(answer.text.utf8)) as? [String: Any])
+        #expect(json["time"] as? [String] == ["1970-01-01T00:01:00Z", "1970-01-01T00:02:00Z", "1970-01-01T00:03:00Z"])
+        #expect(json["humidity_pct"] as? [Double] == [45, 45.001, 45])
+    }
+
+    @Test(arguments: [
+        ("/v1/readings", ["sensor": "roof"], 404, "roof"), ("/v1/readings", ["sensor": "air", "limit": "0"], 400, "limit"),
+        ("/v1/forecast", ["sensor": "air"], 404, "no forecast"), ("/v1/forecast", ["sensor": "air", "horizon": "1 day"], 400, "ISO 8601"),
+        ("/v1/forecast", ["sensor": "air", "horizon": "P9D"], 400, "5 days"), ("/v1/nothing", [:], 404, "nothing at"),
+        ("/v1/status", [:], 200, #""id":"attic""#), ("/metrics", [:], 200, "vaho_build_info"), ("/livez", [:], 200, "ok"),
+    ])
+    func `each path answers with its document or the reason`(path: String, query: [String: String], status: Int, words: String) async throws {
+        let answer = await get(try api(try await store()), path, query)
+        #expect(answer.status == status && answer.text.contains(words), "\(answer.text.prefix(300))")
+    }
+
+    @Test func `a device that the cloud refuses is not ready, an offline one is`() async throws {
+        let store = try await store()
+        let uplink = UplinkStatus()
+        _ = uplink.set(.unreachable, status: nil, detail: "no route", at: Instant(ms: 1))
+        #expect(await get(try api(store, uplink: uplink), "/readyz").status == 200)
+        _ = uplink.set(.refused, status: 401, detail: "this token is not known", at: Instant(ms: 2))
+        let refused = await get(try api(store, uplink: uplink), "/readyz")
+        #expect(refused.status == 503 && refused.text.contains("this token is not known"))
+    }
+}
