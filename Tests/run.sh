@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The one test command: installs what tests need, builds with warnings as errors, runs all tests, the demonstration, the
+# The single test command: installs what tests need, builds with warnings as errors, runs all tests, the demonstration, the
 # page in a browser, and the static checks.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,13 +17,14 @@ swift format lint --strict --recursive --parallel Package.swift Sources edge clo
 heading "shell scripts"
 shellcheck -S warning deploy/*.sh Tests/*.sh Tests/browser/*.sh Benchmarks/*.sh .ci/run
 
-heading "imports"
+heading "imports, documents"
 Tests/check-imports.py
+Tests/check-docs.py
 
 heading "build"
 swift build "${build[@]}" --build-tests
 
-# One after the other: a test that computes holds a core for seconds, and on two cores what waits for an answer beside it starves.
+# One after another: a test that computes holds a core for seconds, and on two cores a test that waits for an answer would time out.
 arithmetic='^(Forecasting|Learning|Pipeline)Tests\.'
 heading "tests of the arithmetic"
 swift test "${build[@]}" --skip-build --filter "$arithmetic"
@@ -31,7 +32,7 @@ swift test "${build[@]}" --skip-build --filter "$arithmetic"
 heading "unit tests"
 swift test "${build[@]}" --skip-build --skip "$arithmetic" --skip '^EndToEndTests\.'
 
-# A few at once: each runs several processes, and a stop that takes longer than 4 s ends by force with an error.
+# Few at once: each test runs several processes, and a program that takes longer than 4 s to stop is ended by force with an error.
 heading "end-to-end tests"
 swift test "${build[@]}" --skip-build --experimental-maximum-parallelization-width 8 --filter '^EndToEndTests\.'
 

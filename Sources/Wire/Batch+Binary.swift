@@ -1,7 +1,7 @@
 internal import Bytes
 internal import Measures
 
-/// `application/vnd.vaho.batch`, version 1; README, "The formats", describes the format.
+/// `application/vnd.vaho.batch`, version 1; FORMAT.md beside this file describes the format.
 ///
 /// Columns hold differences from the previous reading of the same sensor; times are differences of differences.
 extension Batch {
