@@ -1,4 +1,4 @@
-"""Fills an edge without a network, then lets it find its cloud, and watches: disk, memory, drain, how far live readings lag.
+"""Fills an edge without a network, then starts its cloud, and measures disk, memory, drain time and the lag of live readings.
 
 usage: backlog.py BINARIES DAYS"""
 import math
@@ -63,7 +63,7 @@ edge = cloud = None
 try:
     began = time.monotonic()
     edge = launch("vaho-edge", ["run", "--speed", "1000000"], edge_variables)
-    # The last rows are for later: the recording goes on from the newest row stored.
+    # The last rows are for later: the recording continues from the newest stored row.
     while count(state / "readings.sqlite", "SELECT COUNT(*) FROM reading") < backlog:
         if edge.poll() is not None:
             sys.exit(f"the edge ended: {(work / 'vaho-edge.log').read_text()}")
@@ -78,7 +78,7 @@ try:
         for index in range(taken, taken + live):
             at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start + 10 * index))
             file.write(f"{at},{50 + index % 10:.2f},18.00\n")
-    # The cloud makes the device's token, and is away again: the edge samples and tries in vain, until it comes back.
+    # The cloud makes the device's token and stops again: the edge samples and retries until the cloud comes back.
     cloud = launch("vaho-cloud", ["serve"], cloud_store)
     cloud_store["VAHO_LISTEN"] = f"127.0.0.1:{port('vaho-cloud')}"
     subprocess.run([binaries / "vaho-cloud", "device", "add", "cellar", "--out", work / "cellar"], env=cloud_store, check=True, capture_output=True)

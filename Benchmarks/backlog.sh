@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures the way back from a long outage: disk used by so many days at one reading per 10 s, and the drain on loopback.
+# Measures the recovery from a long outage: the disk used by so many days at one reading per 10 s, and the drain on loopback.
 # usage: Benchmarks/backlog.sh [DAYS]     (default 90)
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,4 +1,4 @@
-"""The shipped network in ONNX Runtime beside Vaho's own code: the same weights, the same inputs, the same outputs, in turns.
+"""Compares the shipped network in ONNX Runtime with Vaho's own code: the same weights, inputs and outputs, in turns.
 
 usage: forecast.py VAHO-BENCH RELEASE DATA-FOLDER EXPORT-FOLDER ROUNDS
 """
@@ -16,7 +16,7 @@ LANES = 16
 
 
 def network(folder):
-    """The release's network as an ONNX model: inputs and each knot's inputs in, departures by knot and level out."""
+    """The release's network as an ONNX model: takes the inputs and each knot's inputs, returns departures by knot and level."""
     shape = json.load(open(folder + "/shape.json"))
     first, second, knots, levels, shared = (shape[name] for name in ("first", "second", "knots", "levels", "shared"))
     inputs, outputs, linear = shared + 3 * knots, LANES * shape["output_blocks"], LANES * shape["linear_blocks"]
@@ -30,7 +30,7 @@ def network(folder):
     assert at == len(parameters)
     used = knots * levels
     tensors["w3"], tensors["b3"], tensors["ws"] = tensors["w3"][:, :used], tensors["b3"][:used], tensors["ws"][:, :knots]
-    # A level's departure is the median's plus the steps between: below it they are subtracted, outwards.
+    # A level's departure is the median's plus the steps between them; below the median the steps are subtracted. Steps go outwards.
     steps, median = numpy.zeros((levels, levels), "f4"), levels // 2
     for level in range(levels):
         for step in range(min(level, median), max(level, median) + 1):
@@ -76,7 +76,7 @@ def main():
     print(f"onnxruntime {onnxruntime.__version__}, {len(x)} inputs: largest difference {farthest:.1e} deviations")
     if farthest > 1e-4:
         sys.exit("forecast.py: the two are not the same network")
-    # Bound once, so that the call carries as little of Python as it can.
+    # Bound once, so that the call has as little Python overhead as possible.
     binding = session.io_binding()
     values = [(onnxruntime.OrtValue.ortvalue_from_numpy(a), onnxruntime.OrtValue.ortvalue_from_numpy(b)) for a, b in zip(x, leads)]
     binding.bind_output("y")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures how many readings a second vaho-cloud takes in, acknowledged after the fsync, client and server on this machine.
+# Measures how many readings a second vaho-cloud ingests, acknowledged after the fsync, with client and server on this machine.
 # usage: Benchmarks/ingest.sh [--rows 1000] [--batches 2000] [--connections 4] [--format binary|json] [--devices 80]
 set -euo pipefail
 cd "$(dirname "$0")/.."

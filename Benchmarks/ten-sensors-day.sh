@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Ten sensors at one reading a second for a day: does the schedule drift, does memory grow? The day is a virtual machine's, whose clock goes
-# by instructions and jumps over what is idle: some 86,400 s of it in an hour or two.
+# Runs ten sensors at one reading a second for a day and measures schedule drift and memory growth. The day passes in a virtual machine, whose
+# clock counts instructions and skips idle time: about 86,400 s of it take an hour or two.
 # usage: Benchmarks/ten-sensors-day.sh VAHO-EDGE [HOURS] [--cache FOLDER]      (default 24; the folder keeps the unpacked kernel)
 set -euo pipefail
 [ $# -ge 1 ] || { sed -n '4p' "$0" >&2; exit 2; }

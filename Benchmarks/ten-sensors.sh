@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Ten sensors at one reading a second: does the schedule drift, does memory grow, what does it cost of a core?
+# Runs ten sensors at one reading a second and measures schedule drift, memory growth and the share of a core.
 # usage: Benchmarks/ten-sensors.sh VAHO-EDGE [MINUTES]      (default 10)
 set -euo pipefail
 edge=$(realpath "${1:?usage: Benchmarks/ten-sensors.sh VAHO-EDGE [MINUTES]}")
@@ -12,7 +12,7 @@ process=$!
 trap 'kill $process 2>/dev/null || true; wait $process 2>/dev/null || true; rm -rf "$state"' EXIT
 pss() { awk '/^Pss:/ { print $2 }' "/proc/$process/smaps_rollup"; }
 ticks() { awk '{ print $14 + $15 }' "/proc/$process/stat"; }
-sleep 60 # what is made once
+sleep 60 # until one-time allocations are done
 first_pss=$(pss)
 first_ticks=$(ticks)
 most=0

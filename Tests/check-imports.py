@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Every target of Package.swift imports exactly what it declares: the build itself lets some undeclared imports through, and says nothing of
-dependencies that nobody uses."""
+"""Checks that every target of Package.swift imports exactly what it declares: the build accepts some undeclared imports, and does not report
+unused dependencies."""
 import json
 import re
 import subprocess

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures the memory of vaho-edge while it samples, forecasts and syncs: its proportional set size (PSS).
-# usage: Tests/edge-memory.sh VAHO-EDGE VAHO-CLOUD [SECONDS]     (default 30; the README's figure is after 600)
+# usage: Tests/edge-memory.sh VAHO-EDGE VAHO-CLOUD [SECONDS]     (default 30; the figure of Benchmarks/README.md is after 600)
 set -euo pipefail
 edge=${1:?vaho-edge} cloud=${2:?vaho-cloud} seconds=${3:-30}
 limit_kb=14000
@@ -13,7 +13,7 @@ VAHO_STORE=sqlite:$work/cloud VAHO_LISTEN=127.0.0.1:0 "$cloud" serve 2>"$work/cl
 pids+=($!)
 until port=$(sed -n 's/.*listening address=127.0.0.1://p' "$work/cloud.log") && [ -n "$port" ]; do sleep 0.1; done
 VAHO_STORE=sqlite:$work/cloud "$cloud" device add probe --out "$work/probe" >/dev/null
-# One sensor, ten-minute recording at ten minutes a second: an observation, a forecast and a batch every second.
+# One sensor with a ten-minute recording at ten minutes a second: an observation, a forecast and a batch every second.
 VAHO_DEVICE_ID=probe VAHO_STATE_DIR=$work/state VAHO_SENSOR_AIR=replay:$(dirname "$0")/../deploy/demo/bathroom.csv \
     VAHO_LISTEN=127.0.0.1:0 VAHO_CLOUD_URL=http://127.0.0.1:$port VAHO_TOKEN_FILE=$work/probe/token \
     VAHO_RELEASE_KEY_FILE=$work/probe/release-keys VAHO_SYNC_PERIOD_SECONDS=1 "$edge" run --speed 600 2>"$work/edge.log" &

@@ -11,5 +11,5 @@ case " $* " in
     set -- "$@" --binaries "$here/../.build-release/bin"
     ;;
 esac
-# exec: a signal to this process reaches the one that cleans up.
+# exec: a signal to this process reaches the process that cleans up.
 PYTHONPATH=$here PYTHONDONTWRITEBYTECODE=1 exec python3 -m faults "$@"

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Feeds the decoders of batches, answers, enrolments, records and releases with what libFuzzer thinks of.
+# Runs libFuzzer on the decoders of batches, answers, enrolments, records and releases.
 # usage: Tests/fuzz.sh [SECONDS]     (default 20; what it finds stays in .build-fuzz/found)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-20}
 build=.build-fuzz
 mkdir -p "$build/corpus" "$build/found"
-# One module a folder, in the order of their imports, with the fuzzer's counters in each.
+# One module per folder, in import order, each with the fuzzer's counters.
 modules=(Measures Text Bytes Psychrometrics Observing Forecasting Releases Wire)
 flags=(-O -sanitize=fuzzer -parse-as-library -package-name vaho -swift-version 6 -I "$build"
     -enable-upcoming-feature ExistentialAny -enable-upcoming-feature InternalImportsByDefault
@@ -19,7 +19,7 @@ for module in "${modules[@]}"; do
     objects+=("$build/$module.o")
 done
 swiftc "${flags[@]}" -wmo -module-name Fuzz Tests/fuzz/Fuzz.swift "${objects[@]}" -o "$build/fuzz"
-# With the backtrace on, Swift waits for ever after the first crash.
+# With the backtrace on, Swift hangs after the first crash.
 export SWIFT_BACKTRACE=enable=no
 "$build/fuzz" -max_total_time="$seconds" -max_len=4096 -timeout=10 -rss_limit_mb=2048 -artifact_prefix="$build/found/" -print_final_stats=1 \
     "$build/corpus" Tests/fuzz/corpus 2>"$build/log" || { tail -n 40 "$build/log" >&2; exit 1; }

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# A stock Debian kernel in a virtual machine (software emulation), with given programs and nothing else, running one script as root.
+# Runs one script as root on a stock Debian kernel in a virtual machine (software emulation) that holds only the given programs.
 # usage: Tests/machine.sh [--cache FOLDER] [--modules "NAME …"] [--minutes N] [--qemu "OPTION …"] SCRIPT FILE...
-#   SCRIPT    run by busybox sh; modules are at /modules, in the order of their needs; the last line must be its exit code's
-#   FILE      put into /bin; of a program with the libraries it names
-#   --cache   keeps the unpacked kernel (default: .build-kernel); it is fetched once, and nothing of it is installed
+#   SCRIPT    run by busybox sh; modules are at /modules, in load order; its exit code must be 0
+#   FILE      put into /bin; a program together with its libraries
+#   --cache   keeps the unpacked kernel (default: .build-kernel); it is downloaded once and not installed
 # Needs: qemu-system-x86 busybox-static kmod cpio
 set -euo pipefail
 usage() { sed -n '3,7p' "$0" >&2; exit 2; }
@@ -47,7 +47,7 @@ for program in "$@"; do
     cp "$program" "$root/bin/"
     { ldd "$program" 2>/dev/null || true; } | { grep -o "/[^ ]*" || true; } | while read -r library; do install -D "$library" "$root$library"; done
 done
-# glibc loads this one by itself when a thread ends.
+# glibc loads this library by itself when a thread ends.
 unwinder=$(ldconfig -p | sed -n 's/.*x86-64.* => \(.*libgcc_s.so.1\)$/\1/p' | head -n 1)
 install -D "$unwinder" "$root$unwinder"
 touch "$work/modules"

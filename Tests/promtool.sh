@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Puts promtool, Prometheus's own checker of metrics, into a folder: from Debian's package, without installing the server in it.
+# Puts promtool, Prometheus's own checker of metrics, into a folder: from Debian's package, without installing the server.
 # usage: Tests/promtool.sh FOLDER
 set -euo pipefail
 folder=${1:?a folder}

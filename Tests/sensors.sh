@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Our readers beside the kernel's own drivers: a stock Debian kernel in a virtual machine, chips made of i2c-stub's registers.
-# Long: fetches a kernel package once. Nothing of it is installed.
+# Compares our readers with the kernel's own drivers: a stock Debian kernel in a virtual machine, with chips made of i2c-stub registers.
+# Takes long: downloads a kernel package once, without installing it.
 # usage: Tests/sensors.sh FOLDER [--cache FOLDER]
 #   FOLDER   holds vaho-edge, as deploy/build.sh --out makes it
 #   --cache  keeps the unpacked kernel (default: .build-kernel)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the service's files say, by systemd's own tools: sound, and exposed by at most 2.0 of 10.
-# usage: Tests/systemd.sh FOLDER      which holds the programs
+# Checks the service's files with systemd's own tools: they must be valid, and exposed by at most 2.0 of 10.
+# usage: Tests/systemd.sh FOLDER      (FOLDER holds the programs)
 set -euo pipefail
 binaries=$(cd "${1:?usage: Tests/systemd.sh FOLDER}" && pwd)
 cd "$(dirname "$0")/.."
@@ -13,9 +13,9 @@ sed -i "s|/usr/bin/vaho-edge|$root/usr/bin/vaho-edge|" "$unit"
 systemd-analyze verify --recursive-errors=no --man=no "$unit"
 systemd-analyze security --offline=yes --threshold=20 "$unit" | tail -n 1
 systemd-sysusers --dry-run "$root/usr/lib/sysusers.d/vaho.conf" >/dev/null
-# Installed, the program finds its shipped release.
+# The installed program finds its shipped release.
 VAHO_STATE_DIR=$root/state "$root/usr/bin/vaho-edge" model show | grep '^counter *0$'
-# A configuration that is there stays.
+# An existing configuration is kept.
 echo '# mine' >"$root/etc/vaho/vaho.conf"
 deploy/install-edge.sh --binaries "$binaries" --root "$root"
 grep -qx '# mine' "$root/etc/vaho/vaho.conf"

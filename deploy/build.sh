@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the stripped release binaries that images, demo and size figures use.
+# Builds the stripped release binaries that images, demo and size figures use.
 # usage: deploy/build.sh --out FOLDER [--product vaho-edge|vaho-cloud]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,22 +14,22 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$out" ] || { sed -n '2,3p' "$0" >&2; exit 2; }
 mkdir -p "$out"
-# lld folds equal code, drops what nothing reaches, and packs the relocations of the position-independent binary.
+# lld folds identical code, removes unreachable code, and packs the relocations of the position-independent binary.
 flags=(-c release --static-swift-stdlib --scratch-path .build-release
     -Xswiftc -use-ld=lld
     -Xlinker --gc-sections -Xlinker --icf=all -Xlinker -z -Xlinker pack-relative-relocs -Xlinker -O2 -Xlinker -s
     -Xlinker --as-needed -Xswiftc -Xclang-linker -Xswiftc -static-libgcc)
-# Swift's runtime asks for libstdc++ by name: found here first, it is linked in, and a megabyte less is mapped.
+# Swift's runtime links libstdc++ by name: the static archive is found here first and linked in, and a megabyte less is mapped.
 archive=$(find /usr/lib/gcc -name libstdc++.a 2>/dev/null | sort -V | tail -n 1)
 mkdir -p .build-release/static
-# The names of all characters, half a megabyte, are asked for by nobody: UnicodeNames.swift says that there are none.
+# The names of all Unicode characters take half a megabyte and are never used: UnicodeNames.swift returns no name.
 flags+=(-Xlinker --wrap=_swift_stdlib_getScalarName)
 # Swift throws without unwinding the stack, so the unwind tables (1 MB) and their index (0.2 MB) are never read. A crash is still traced, by
 # frame pointers.
 flags+=(-Xlinker --no-eh-frame-hdr)
 echo 'SECTIONS { /DISCARD/ : { *(.eh_frame) *(.eh_frame.*) } } INSERT AFTER .rodata;' >.build-release/static/sections
 flags+=(-Xlinker -T -Xlinker "$PWD/.build-release/static/sections")
-# Nobody links against a program: its symbols need no names at run time (a quarter of a megabyte).
+# Nothing links against a program, so its symbols need no names at run time (a quarter of a megabyte).
 echo '{ local: *; };' >.build-release/static/exports
 flags+=(-Xlinker "--version-script=$PWD/.build-release/static/exports")
 if [ -n "$archive" ]; then
@@ -41,6 +41,6 @@ for product in "${products[@]}"; do
     swift build "${flags[@]}" --product "$product"
     install -m 755 "$(swift build "${flags[@]}" --product "$product" --show-bin-path)/$product" "$out/$product"
 done
-# The release that ships lies beside the programs.
+# The shipped release lies beside the programs.
 install -m 644 deploy/pretrained.vaho "$out/pretrained.vaho"
 (cd "$out" && stat -c '%n %s bytes' "${products[@]}")

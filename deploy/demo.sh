@@ -2,7 +2,7 @@
 # Shows the whole loop on this machine: three devices replay real recordings at high speed, the cloud learns from them,
 # and the model comes back signed and forecasts better. Ctrl-C stops everything.
 # usage: deploy/demo.sh [--stay-offline] [--check] [--binaries FOLDER]
-#   --stay-offline  take the cloud away in the middle: the devices forecast on, then catch up
+#   --stay-offline  stop the cloud in the middle: the devices keep forecasting, then catch up
 #   --check         no terminal: run to the end, exit 0 only if every step was seen
 #   --binaries      use these vaho-edge and vaho-cloud instead of building
 set -euo pipefail
@@ -41,7 +41,7 @@ trap stop EXIT
 trap 'exit 130' INT TERM
 
 started=$SECONDS
-# A terminal gets bold steps and a line that counts; a pipe gets each step once.
+# A terminal gets bold steps and a live counter; a pipe gets each step once.
 if [ -t 1 ]; then bold=$'\033[1m' plain=$'\033[0m'; else bold='' plain=''; fi
 counts() { [ $check = 0 ] && [ -t 1 ]; }
 step() { printf '\n%s%3d s  %s%s\n' "$bold" $((SECONDS - started)) "$1" "$plain"; }
@@ -77,7 +77,7 @@ cloud_listens() {
     [ -n "${port[cloud]}" ] && cloud_json /readyz
 }
 start_edge() {
-    # Without the shipped release: it has learnt from such recordings, and there would be little to see.
+    # Without the shipped release: it was trained on such recordings, so there would be little improvement to see.
     VAHO_PRETRAINED_FILE=none VAHO_DEVICE_ID=$1 VAHO_STATE_DIR="$work/$1" VAHO_SENSOR_AIR="replay:$PWD/deploy/demo/$1.csv" VAHO_LISTEN=127.0.0.1:0 \
         VAHO_CLOUD_URL="http://127.0.0.1:${port[cloud]}" VAHO_TOKEN_FILE="$work/$1.device/token" \
         VAHO_RELEASE_KEY_FILE="$work/$1.device/release-keys" VAHO_SYNC_PERIOD_SECONDS=1 \

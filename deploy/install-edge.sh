@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs vaho-edge as a systemd service: program, shipped release, unit, user, udev rule, example configuration.
 # usage: deploy/install-edge.sh --binaries FOLDER [--root FOLDER]
-#   --binaries  what deploy/build.sh --out made
-#   --root      where the host's root is; default /. With another nothing is started.
+#   --binaries  the folder that deploy/build.sh --out made
+#   --root      the root folder of the host (default /); with another folder, no service is started
 set -euo pipefail
 cd "$(dirname "$0")/.."
 usage() { sed -n '3,5p' "$0" >&2; exit 2; }

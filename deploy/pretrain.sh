@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Trains the release that ships, deploy/pretrained.vaho, on the first 70 % of open humidity series: the same series give
+# Trains the shipped release, deploy/pretrained.vaho, on the first 70 % of open humidity series: the same series give
 # the same bytes. deploy/pretrained.md names the series, their sources and licences.
 # usage: deploy/pretrain.sh FOLDER [--out FILE] [--without LIST]
 #   FOLDER holds SERIES.csv or SERIES.csv.gz: time,humidity_pct,temperature_c

@@ -3,9 +3,9 @@ import Foundation
 import Observing
 import Pipeline
 
-/// Times what a device does with each observation, over whole recordings: the network's inputs; the network alone (one pass,
-/// and the quantiles at its 18 knots); a forecast (that, and all lead times from it); and an observation with all that is
-/// learnt from it, which has the first three in it.
+/// Times what a device does with each observation, over whole recordings: filling the network's inputs; the network alone (one pass, and the
+/// quantiles at its 18 knots); a forecast (the network, and all lead times); and an observation with everything that is learnt from it, which
+/// includes the other three.
 struct ForecastTiming {
     let options: ForecastOptions
     init(_ options: ForecastOptions) { self.options = options }
@@ -66,7 +66,7 @@ struct ForecastTiming {
     }
 }
 
-/// The network's weights, and what it makes of some real inputs, as plain 32-bit floats: for the same network elsewhere.
+/// The network's weights and its outputs for some real inputs, as plain 32-bit floats, to run the same network elsewhere.
 struct NetworkExport {
     private static let rows = 2_000
 

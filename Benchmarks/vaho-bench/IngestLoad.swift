@@ -3,7 +3,7 @@ import HTTPClient
 import Measures
 import Wire
 
-/// Each connection sends for devices of its own, in turn, batches that are made before the clock starts.
+/// Each connection sends batches for its own devices, in turn. The batches are made before the clock starts.
 struct IngestLoad {
     let options: IngestOptions
     init(_ options: IngestOptions) { self.options = options }
@@ -67,7 +67,7 @@ struct IngestLoad {
         }
     }
 
-    /// Two sensors a minute apart, a level that wanders as a room's does.
+    /// Rows of two sensors a minute apart, with a level that varies like that of a room.
     private func body(_ device: inout Device) -> [UInt8] {
         let sensors = ["cellar", "roof"].compactMap(SensorName.init)
         let start: Int64 = 1_700_000_000_000

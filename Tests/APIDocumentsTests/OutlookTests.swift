@@ -8,7 +8,7 @@ import Text
 @testable import APIDocuments
 import Wire
 
-/// A forecast whose quantiles are as the test says: each lead time's median, and how far each level lies from it.
+/// A forecast with the given median at each lead time. `spread` is the distance of each level from the median.
 private func forecast(
     medians: [Double], spread: [Double] = [-6, -4, -2, 0, 2, 4, 6], now: Double = 50, origin: Instant = Instant(ms: 1_800_000_000_000)
 ) -> QuantileForecast {
@@ -37,7 +37,7 @@ private func threshold(_ percent: Double, isAbove: Bool = true) -> HumidityThres
         #expect((found.probability - probability).magnitude < 1e-9 && found.bound == bound, "\(found)")
     }
 
-    @Test func `where quantiles coincide the lesser probability is claimed`() {
+    @Test func `when quantiles coincide, the outlook claims the lower probability`() {
         let saturated = [90, 95, 100, 100, 100, 100, 100.0]
         let above = Exceedance(of: threshold(100), values: saturated, levels: levels)
         #expect(above.bound == .atMost && above.probability <= 0.05 + 1e-9)  // nothing is above 100 %
@@ -47,7 +47,7 @@ private func threshold(_ percent: Double, isAbove: Bool = true) -> HumidityThres
 }
 
 @Suite struct OutlookTests {
-    /// 2027-01-15T08:00:00Z, and the same at 20 h.
+    /// 2027-01-15T08:00:00Z, and 20:00 on the same day.
     private let morning = Instant(ms: 1_800_000_000_000)
     private var evening: Instant { morning + .seconds(12 * 3_600) }
 
@@ -55,13 +55,13 @@ private func threshold(_ percent: Double, isAbove: Bool = true) -> HumidityThres
         OutlookText.text(forecast, thresholds, sensor: try #require(air), .ok, step: .seconds(3_600), now: now, offset: offset)
     }
 
-    @Test func `it says from when, for how long and how probably a threshold is crossed`() throws {
+    @Test func `the outlook says when a threshold is crossed, for how long and with what probability`() throws {
         let medians = [48, 49, 54, 56, 54, 50] + [Double](repeating: 48, count: 18)
         let made = forecast(medians: medians, origin: evening)
         #expect(
             try text(made, [threshold(53.5)], now: evening)
                 == "Tonight 44 to 60 %. Above 53.5 % is likely from 23:00 for 3 h (75 %).")
-        // The reader's clock is an hour ahead.
+        // The reader's clock is one hour ahead.
         #expect(try text(made, [threshold(53.5)], now: evening, offset: .seconds(3_600)).contains("likely from 00:00 for 3 h"))
     }
 
@@ -103,15 +103,15 @@ private func threshold(_ percent: Double, isAbove: Bool = true) -> HumidityThres
     }
 
     @Test(arguments: [(3, "Tonight", 6), (4, "Today", 18), (14, "Today", 18), (15, "Tonight", 30), (23, "Tonight", 30)])
-    func `the part of the day that people ask for`(hour: Int64, name: String, end: Int64) {
+    func `the outlook period is Today or Tonight, depending on the hour`(hour: Int64, name: String, end: Int64) {
         let midnight = Instant(ms: 1_799_971_200_000)
         let period = OutlookText.period(at: midnight + .seconds(hour * 3_600 + 60), .zero)
         #expect(period.name == name && period.until == midnight + .seconds(end * 3_600))
     }
 
-    /// Real air: a winter bathroom, an attic and an airport. Whatever is said is held against the quantiles that it was said from.
+    /// Real recordings: a winter bathroom, an attic and an airport. The test checks each outlook against the quantiles it was made from.
     @Test(arguments: ["bathroom", "attic", "airport"])
-    func `on real series the outlook never says more than the quantiles do`(series: String) throws {
+    func `on real series the outlook claims no more than the quantiles support`(series: String) throws {
         let lines = try String(contentsOfFile: "deploy/demo/\(series).csv", encoding: .utf8).split(separator: "\n")
         let csv = try SeriesCSV(header: lines[0])
         let rows = try lines.dropFirst().enumerated().map { try csv.row($1, line: $0 + 2) }
@@ -157,7 +157,7 @@ private func threshold(_ percent: Double, isAbove: Bool = true) -> HumidityThres
             case .likely: if isInside { #expect(isAbove ? median >= threshold - 1e-9 : median <= threshold + 1e-9) }
             }
         }
-        // Somewhere in the spell the quantiles give at least the probability that is said.
+        // The quantiles give at least the stated probability somewhere in the spell.
         guard let from = prospect.from else { return }
         let best = forecast.leadTimes.indices.filter { lead in
             let at = forecast.origin + forecast.leadTimes[lead]

@@ -9,7 +9,7 @@ import Wire
     private func batch(_ text: String) throws -> Batch { try BatchJSON.batch(Array(text.utf8)) }
     private let head = #""version":1,"epoch":"00000000000000aa","first":5,"sensors":["air"]"#
 
-    @Test func `columns and records become rows in the order of their sequences`() throws {
+    @Test func `columns and records become rows in sequence order`() throws {
         let batch = try batch(
             """
             {\(head),"sensor":[0,0],"taken_at_ms":[1000,2000],"humidity_mpct":[45000,null],"temperature_mc":[null,20000],"clock":[1,0],
@@ -26,19 +26,19 @@ import Wire
     }
 
     @Test(arguments: 1...200 as ClosedRange<UInt64>)
-    func `a batch written as JSON reads as the same value`(seed: UInt64) throws {
+    func `a batch encoded as JSON decodes to the same batch`(seed: UInt64) throws {
         let batch = randomBatch(seed: seed)
         #expect(try BatchJSON.batch(batch.json()) == batch)
     }
 
-    @Test func `a batch may be a report alone, and has one of both`() throws {
+    @Test func `a batch needs rows or a report`() throws {
         let report = try #require(randomBatch(seed: 2).report)
         let alone = Batch(epoch: Epoch(bits: 9), first: 1, sensors: [], rows: [], report: report)
         #expect(try BatchJSON.batch(alone.json()) == alone)
         #expect(throws: BatchRefusal.self) { try BatchJSON.batch(Batch(epoch: Epoch(bits: 9), first: 1, sensors: [], rows: []).json()) }
     }
 
-    @Test func `JSON that is cut off anywhere is refused`() {
+    @Test func `truncated JSON is refused at every length`() {
         let bytes = randomBatch(seed: 4, rows: 12).json()
         for length in bytes.indices { #expect(throws: BatchRefusal.self) { try BatchJSON.batch(Array(bytes.prefix(length))) } }
     }
@@ -66,7 +66,7 @@ import Wire
         (#""sensor":[0],"taken_at_ms":[1],"humidity_mpct":[1],"records":[{"sequence":99,"kind":"hole","reason":"sensor_error"}]"#, "/records"),
         (#""sensor":[0],"taken_at_ms":[1],"humidity_mpct":[1],"records":[{"sequence":6,"kind":"hole","reason":"bad luck"}]"#, "/records"),
     ])
-    func `a fault is named by a JSON pointer`(columns: String, pointer: String) {
+    func `a refusal names the faulty value by a JSON pointer`(columns: String, pointer: String) {
         let error = #expect(throws: BatchRefusal.self) { try batch("{\(head),\(columns)}") }
         guard case .malformed(let found, _)? = error else {
             Issue.record("\(String(describing: error))")
@@ -75,23 +75,23 @@ import Wire
         #expect(found.hasPrefix(pointer))
     }
 
-    @Test func `the batch in the README is one`() throws {
-        let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../README.md"
-        let readme = try String(contentsOfFile: path, encoding: .utf8)
-        let example = try #require(readme.split(separator: "\n").first { $0.contains("-d '{") })
+    @Test func `the batch in the documents is valid`() throws {
+        let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../cloud/running.md"
+        let page = try String(contentsOfFile: path, encoding: .utf8)
+        let example = try #require(page.split(separator: "\n").first { $0.contains("-d '{") })
         let json = try #require(example.split(separator: "'").dropFirst().first)
         let batch = try batch(String(json))
         #expect(batch.sensors.map(\.name) == ["crypt"])
         #expect(batch.rows.count == 1)
     }
 
-    @Test func `another version is named before anything else is read`() {
+    @Test func `an unknown version is reported before the rest of the batch is read`() {
         #expect(throws: BatchRefusal.version(3)) { try batch(#"{"version":3,"all":"new"}"#) }
     }
 }
 
 @Suite struct APIDescriptionTests {
-    @Test func `the description is JSON, and names every status of a batch's answer`() throws {
+    @Test func `the API description is JSON and lists every status of a batch's answer`() throws {
         let document = try #require(try JSONSerialization.jsonObject(with: Data(OpenAPI.document)) as? [String: Any])
         #expect(document["openapi"] as? String == "3.1.0")
         let paths = try #require(document["paths"] as? [String: [String: Any]])
@@ -99,7 +99,7 @@ import Wire
         #expect(Set(responses?.keys.map { $0 } ?? []) == ["200", "400", "401", "403", "413", "415", "429", "503"])
     }
 
-    @Test func `a range is within the file, or none`() {
+    @Test func `a byte range is clipped to the file, and an invalid range is ignored`() {
         #expect(ByteRange.parse("bytes=0-9", length: 100) == 0...9)
         #expect(ByteRange.parse("bytes=90-", length: 100) == 90...99)
         #expect(ByteRange.parse("bytes=-5", length: 100) == 95...99)

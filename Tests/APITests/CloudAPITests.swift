@@ -117,7 +117,7 @@ import Wire
             ("application/json", #"{"version":9}"#, 415, "version 9 is not supported"),
             (Batch.mediaType, "none", 400, "byte"),
         ])
-    func `a body that is no batch is refused with the reason`(type: String, body: String, status: Int, words: String) async throws {
+    func `a body that is not a batch is refused with the reason`(type: String, body: String, status: Int, words: String) async throws {
         try await withBench { bench in
             let response = await bench.send("POST", "/v1/devices/attic/batches", type: type, body: Array(body.utf8))
             #expect(response.status == status && Self.text(response).contains(words), "\(Self.text(response))")
@@ -155,7 +155,7 @@ import Wire
         }
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a renewed token opens, and the old one only until then`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a renewed token is valid, and the old token stays valid until the new one is used`() async throws {
         try await withBench { bench in
             let made = await bench.send("POST", "/v1/devices/attic/token")
             let json = try #require(try JSONSerialization.jsonObject(with: Data(made.body.bytes)) as? [String: Any])

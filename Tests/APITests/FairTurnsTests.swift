@@ -3,7 +3,7 @@ import Synchronization
 import Testing
 
 @Suite struct FairTurnsTests {
-    /// A gate that a test opens.
+    /// Blocks tasks until the test opens it.
     private final class Gate: Sendable {
         private let stream: AsyncStream<Void>
         private let open: AsyncStream<Void>.Continuation
@@ -18,10 +18,10 @@ import Testing
         var all: [String] { state.withLock { $0 } }
     }
 
-    /// Spins until a condition holds: the code under test tells nobody when a turn waits.
+    /// Yields until the condition holds, because `FairTurns` has no event for a waiting turn.
     private func wait(until isTrue: () -> Bool) async { while !isTrue() { await Task.yield() } }
 
-    @Test(.timeLimit(.minutes(1))) func `keys take turns, however many pieces one of them has waiting`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `keys take turns, even when one key has many pieces of work waiting`() async throws {
         let turns = FairTurns<String>(lanes: 1, perKey: 100, limit: 100)
         let (gate, record) = (Gate(), Record())
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -40,7 +40,7 @@ import Testing
         #expect(record.all.firstIndex(of: "good").map { $0 <= 1 } == true)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `one key has one piece under way, other keys use the other lanes`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a key runs one piece of work at a time, and other keys use the other lanes`() async throws {
         let turns = FairTurns<String>(lanes: 2, perKey: 10, limit: 10)
         let gate = Gate()
         let record = Record()
@@ -57,7 +57,7 @@ import Testing
         #expect(record.all == ["b in 1", "a again"])
     }
 
-    @Test(.timeLimit(.minutes(1))) func `what a key may have waiting is bounded, and so is all together; cancelled pieces leave`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `waiting work is limited per key and in total, and cancelled work leaves the queue`() async throws {
         let turns = FairTurns<String>(lanes: 1, perKey: 2, limit: 3)
         let gate = Gate()
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -5,7 +5,7 @@ import Testing
 @Suite struct RequestRateTests {
     private func at(_ ms: Int64) -> Instant { Instant(ms: 1_000_000 + ms) }
 
-    @Test func `so many at once, then as many a second; others are not touched by it`() {
+    @Test func `a client may send a burst, then a fixed number of requests a second, independent of other clients`() {
         var rate = RequestRate(perSecond: 10, burst: 4)
         let first = (0..<6).map { _ in rate.take(1, at: at(0)) }
         #expect(first == [true, true, true, true, false, false])
@@ -15,13 +15,13 @@ import Testing
         #expect(later == [false, true, false, true])
     }
 
-    @Test func `a clock that is set back gives nothing and takes nothing`() {
+    @Test func `a clock that is set back neither adds nor removes allowance`() {
         var rate = RequestRate(perSecond: 10, burst: 1)
         let taken = [0, -50_000, -49_900].map { rate.take(1, at: at($0)) }
         #expect(taken == [true, false, true])
     }
 
-    @Test func `who waits as long as he is asked to is never refused`() {
+    @Test func `a client that honours Retry-After is never rate-limited`() {
         var rate = RequestRate(perSecond: 100, burst: 400)
         var (now, refused, waited) = (Int64(0), 0, Int64(0))
         for _ in 0..<5_000 {
@@ -34,7 +34,7 @@ import Testing
         #expect(waited > 0 && now < 50_000)
     }
 
-    @Test func `a cost that is known afterwards is paid before the next request, and the wait is told`() {
+    @Test func `a cost that is charged afterwards delays the next request, and the wait is reported`() {
         var rate = RequestRate(perSecond: 100, burst: 200)
         let now = Instant(ms: 1_700_000_000_000)
         rate.charge(1, 450, at: now)
@@ -45,12 +45,12 @@ import Testing
         #expect(!early && wait == .milliseconds(2_510) && other && late)
     }
 
-    @Test func `a hundred thousand who ask once cost each request the same`() {
+    @Test func `a hundred thousand clients with one request each pass, and idle clients are forgotten`() {
         var rate = RequestRate(perSecond: 1, burst: 2)
         let now = Instant(ms: 1_700_000_000_000)
         let taken = (0..<100_000 as Range<Int64>).count { rate.take($0, at: now + .milliseconds($0)) }
         #expect(taken == 100_000)
-        // All but those of the last seconds have been forgotten.
+        // Only the clients of the last seconds are still remembered.
         #expect(rate.remembered < 20_000)
     }
 }

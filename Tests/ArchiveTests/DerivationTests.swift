@@ -9,7 +9,7 @@ import Wire
 @Suite struct DerivationTests {
     private let place = TemporaryArchive()
 
-    /// Two starts of a device: in the first its clock began in 1970, and was set at a third of it.
+    /// 300 readings of one device. Its clock starts in 1970 and is set after the first third.
     private func batches(calibrated: Bool = false, renamed: Bool = false) throws -> [Batch] {
         let air = try #require(SensorName("air"))
         let truth: Int64 = 1_600_000_000_000
@@ -24,7 +24,7 @@ import Wire
         }
         rows.insert(.record(.clockCorrection(ClockCorrection(boot: 1, boottimeMs: 0...(99 * 60_000), offset: .milliseconds(truth)))), at: 100)
         if calibrated {
-            // Of the readings of an hour on, of two hours on, and the first taken back where only it counted.
+            // `first` applies to readings from one hour on, `second` to readings from two hours on.
             let first = Calibration(sensor: air, from: Instant(ms: truth + 3_600_000), gainPpm: 1_100_000, offsetMpct: -2_000)
             let second = Calibration(sensor: air, from: Instant(ms: truth + 7_200_000), offsetMpct: 1_500)
             rows.insert(.record(.calibration(first)), at: 70)
@@ -32,7 +32,7 @@ import Wire
         }
         var sensors = [air]
         if renamed {
-            // From the 200th minute on it is called hall; the 250th is another sensor's, that is called air now.
+            // From minute 200 on the sensor is called hall. Reading 250 belongs to another sensor, which is now called air.
             let (hall, change) = (try #require(SensorName("hall")), 200 + (calibrated ? 3 : 1))
             sensors.append(hall)
             for place in rows.indices where place >= change {
@@ -46,7 +46,7 @@ import Wire
         }
     }
 
-    /// The bins that batches make, by the order in which they come; derived again from the log they are the same.
+    /// The bins after the batches arrive in each order. Deriving again from the log must give the same bins.
     private func bins(of batches: [Batch], orders: [[Int]]) async throws -> [[String]] {
         var results: [[String]] = []
         for order in orders {
@@ -67,13 +67,13 @@ import Wire
         return results
     }
 
-    @Test func `readings whose time is corrected move to their true bins, in whatever order batches come`() async throws {
+    @Test func `readings with a corrected time move to their true bins, in any batch order`() async throws {
         let results = try await bins(of: try batches(), orders: [Array(0..<7), (0..<7).reversed(), [3, 0, 6, 1, 2, 5, 4]])
         #expect(results[0].count == 31)
         #expect(results[0] == results[1] && results[0] == results[2])
     }
 
-    @Test func `calibrations are of all readings since, whenever they come, and can be taken back`() async throws {
+    @Test func `calibrations apply to all readings from their start on, in any batch order, and can be undone`() async throws {
         let batches = try batches(calibrated: true)
         let results = try await bins(of: batches, orders: [Array(0..<8), (0..<8).reversed(), [3, 0, 7, 6, 1, 2, 5, 4]])
         #expect(results[0] == results[1] && results[0] == results[2])
@@ -84,7 +84,8 @@ import Wire
         try await place.derive(archive)
         let sensor = try #require(try await archive.sensors().first)
         func means() async throws -> [Int32?] { try await archive.observations(sensor: sensor.id).map { Milli.whole($0.humidity.percent) } }
-        // Means by hand of what was said, 40,000 + index · 37 mod 900 a minute apart; the first bin ends 200 s after the beginning.
+        // Expected means, computed by hand from raw readings of 40,000 + index · 37 mod 900, one minute apart. The first bin ends 200 s after the
+        // start.
         func said(_ bin: Int) -> [Int32] { (10 * bin - 6...10 * bin + 3).map { 40_000 + Int32($0 * 37 % 900) } }
         func mean(_ values: [Int32]) -> Int32 { Int32((Double(values.reduce(0, +)) / Double(values.count)).rounded()) }
         let found = try await means()
@@ -106,7 +107,7 @@ import Wire
         #expect(try await place.bins(archive) == plain.bins(other))
     }
 
-    @Test func `a renamed sensor's series is one, calibrated and at its true times, in whatever order batches come`() async throws {
+    @Test func `a renamed sensor has one series, calibrated and at its true times, in any batch order`() async throws {
         let orders = [Array(0..<8), (0..<8).reversed(), [3, 0, 7, 6, 1, 2, 5, 4]]
         let results = try await bins(of: try batches(calibrated: true, renamed: true), orders: orders)
         #expect(results[0] == results[1] && results[0] == results[2])
@@ -128,20 +129,20 @@ import Wire
         #expect(two.keys.sorted() == ["air", "hall"])
         let (before, after, other) = (try #require(one["air"]), try #require(two["hall"]), try #require(two["air"]))
         #expect(other.count == 1)
-        // All but the bin of the one reading that is another sensor's.
+        // Only the bin of the other sensor's single reading differs.
         #expect(after.count == before.count && zip(after, before).filter { $0 != $1 }.map(\.0.validAt) == other.map(\.validAt))
     }
 
-    @Test func `beside the newest observation are its mean pressure and all flags of its readings`() async throws {
+    @Test func `the newest observation comes with its mean pressure and the flags of all its readings`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         for batch in try batches() { _ = try await place.ingest(archive, device, batch) }
         try await place.derive(archive)
         let newest = try #require(try await archive.fleet(after: nil, limit: 9, now: Instant(ms: 0)).devices.first?.sensors.first)
-        // The last bin holds the readings 294 to 299; 290 is in the one before.
+        // The last bin holds readings 294 to 299; reading 290 is in the bin before.
         #expect(newest.pressurePa == 100_297 && newest.flags == [])
         #expect(try await archive.bins(flagged: .flat) == 1)
-        // A correction that moves it takes its flag along, and the bin it leaves has none.
+        // A correction moves the flagged reading: its flag moves with it, and the old bin has no flag any more.
         let correction = ClockCorrection(boot: 1, boottimeMs: (290 * 60_000)...(290 * 60_000), offset: .milliseconds(1_600_000_600_000))
         let batch = Batch(epoch: Epoch(bits: 5), first: 302, sensors: [], rows: [.record(.clockCorrection(correction))])
         _ = try await place.ingest(archive, device, batch)
@@ -150,8 +151,8 @@ import Wire
         #expect(try await archive.bins(flagged: .flat) == 1)
     }
 
-    /// Names of sensors that no record has announced, two of them for one: in whatever order they come, none stops the others.
-    @Test func `renames of what is not known yet are taken, and rows that come later find their series`() async throws {
+    /// Renames of sensors without a sensor record, two of them to the same name. No rename may block the others, in any order.
+    @Test func `renames of unknown sensors are stored, and later rows join the renamed series`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         let names = try ["a", "c", "s", "t"].map { try #require(SensorName($0)) }
@@ -171,8 +172,8 @@ import Wire
         #expect(try await archive.sensors().filter { $0.observations > 0 }.map(\.name) == [names[3]])
     }
 
-    /// The middle of three wires was moved: b is what a was, c what b was. What was said of a is about b now.
-    @Test func `calibrations stay with their sensor where names move on`() async throws {
+    /// Sensor a is renamed to b, and sensor b to c. A calibration that was entered for a now applies to b.
+    @Test func `a calibration stays with its sensor when names are reassigned`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         let (a, b, c) = (try #require(SensorName("a")), try #require(SensorName("b")), try #require(SensorName("c")))
@@ -191,7 +192,7 @@ import Wire
         #expect(means == [b: 45, c: 70])
     }
 
-    @Test func `a sensor that is renamed and gone is listed under its new name only`() async throws {
+    @Test func `a renamed sensor is listed under its new name only`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         let (air, hall) = (try #require(SensorName("air")), try #require(SensorName("hall")))
@@ -207,12 +208,12 @@ import Wire
         #expect(try await archive.sensors().first?.kind == "unknown")
     }
 
-    @Test func `a later correction of the same readings wins, and bins that keep others have right extremes`() async throws {
+    @Test func `a later correction of the same readings wins, and bins that keep readings have correct extremes`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         for batch in try batches() { _ = try await place.ingest(archive, device, batch) }
         try await place.derive(archive)
-        // Half of what was right is said to be ten minutes later, and then to have been right.
+        // The first correction moves part of the readings ten minutes later, and the second moves them back.
         let (right, wrong): (Int64, Int64) = (1_600_000_000_000, 1_600_000_600_000)
         var states = [try await place.bins(archive)]
         for (sequence, offset) in [(302, wrong), (303, right)] as [(Int64, Int64)] {
@@ -230,7 +231,7 @@ import Wire
 }
 
 extension Archive {
-    /// Of the view for analysts.
+    /// Counts bins in the view for analysts.
     fileprivate func bins(flagged flags: ReadingFlags) throws -> Int64? {
         try database.integer("SELECT COUNT(*) FROM observation WHERE flags & \(flags.rawValue) <> 0 AND pressure_hpa BETWEEN 1000 AND 1004")
     }

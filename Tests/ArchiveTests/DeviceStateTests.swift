@@ -27,27 +27,27 @@ import Wire
         return try #require(try await archive.view(named: device, now: now)).condition.state
     }
 
-    @Test func `a device that was never heard from is silent, and a forged request changes nothing while it is heard from`() async throws {
+    @Test func `a device that never reported is silent, and a forged request does not change the state of an active device`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         let name = try #require(DeviceID("church"))
         let later = place.now + .seconds(60)
         #expect(try await state(archive, "church", at: later) == .silent)
-        try await archive.noteRefusal(of: name, detail: "401: it sends a token that is not known", now: later)
+        try await archive.noteRefusal(of: name, detail: "401: the token is not known", now: later)
         #expect(try await state(archive, "church", at: later) == .refused)
         _ = try await send(archive, device, 1, try report([("air", .ok)]))
         #expect(try await state(archive, "church", at: later) == .ok)
-        try await archive.noteRefusal(of: name, detail: "401: it sends a token that is not known", now: later)
+        try await archive.noteRefusal(of: name, detail: "401: the token is not known", now: later)
         #expect(try await state(archive, "church", at: later) == .ok)
-        // Silent and refused: it is there, and someone must act.
+        // A silent device that is refused is still running, so the state asks someone to act.
         let muchLater = later + .seconds(3_600)
         try await archive.watchSilence(.seconds(1_800), upSince: place.now, now: muchLater)
         #expect(try await state(archive, "church", at: muchLater) == .silent)  // the refusal is old
-        try await archive.noteRefusal(of: name, detail: "401: it sends a token that is not known", now: muchLater)
+        try await archive.noteRefusal(of: name, detail: "401: the token is not known", now: muchLater)
         #expect(try await state(archive, "church", at: muchLater) == .refused)
     }
 
-    @Test func `reported states are counted, the worst device comes first, and a sensor that is not reported any more has no state`() async throws {
+    @Test func `states are counted, the worst device is listed first, and a sensor missing from the report loses its state`() async throws {
         let archive = try await place.open()
         let (church, tower) = (try await place.device(archive), try await place.device(archive, "tower"))
         for device in [church, tower] { _ = try await send(archive, device, 1, try report([("air", .ok)])) }
@@ -69,7 +69,7 @@ import Wire
         #expect(try await archive.view(named: name, now: place.now)?.sensors.first?.condition.state != .failing)
     }
 
-    @Test func `a sensor without a reading for three steps is stale, also in the counts, until it speaks again`() async throws {
+    @Test func `a sensor without a reading for three steps is stale until its next reading, and is counted as stale`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         let air = try #require(SensorName("air"))
@@ -94,7 +94,7 @@ import Wire
         #expect(try await archive.countStates().sensors == [.ok: 1])
     }
 
-    @Test func `a device that reports states is told of a second host, an earlier program is not`() async throws {
+    @Test func `a second host is reported only to a device whose program reports states`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         try await archive.raiseTwoHosts(device, at: place.now)

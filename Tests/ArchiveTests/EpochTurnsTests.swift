@@ -5,7 +5,7 @@ import Testing
 @Suite struct EpochTurnsTests {
     private let start = Instant(ms: 1_700_000_000_000)
 
-    /// Batches by epoch and the second of their newest reading; whether each shows two hosts.
+    /// Takes batches, each with its epoch and the second of its newest reading. Returns for each batch whether two hosts are detected.
     private func found(_ batches: [(epoch: UInt64, newest: Int64)]) -> [Bool] {
         var turns = EpochTurns()
         return batches.enumerated().map { place, batch in
@@ -13,26 +13,26 @@ import Testing
         }
     }
 
-    @Test func `two hosts with one name lead in turns`() {
+    @Test func `two hosts with one device name are detected when their epochs alternate`() {
         #expect(found([(1, 0), (2, 1), (1, 2), (2, 3)]) == [false, false, false, true])
         #expect(found([(1, 0), (2, 1), (1, 2), (1, 3), (2, 4), (1, 5)]).last == true)
     }
 
     @Test func `a second host is detected even if its readings are always slightly older`() {
         #expect(found([(1, 10), (2, 9), (1, 20), (2, 19), (1, 30), (2, 29), (1, 40), (2, 39)]) == [Bool](repeating: false, count: 7) + [true])
-        // Rows that get a new epoch after a conflict come again while nothing new comes under the old one.
+        // After a conflict, rows are sent again under a new epoch while the old epoch gets no new rows.
         #expect(found([(1, 0), (1, 100), (2, 10), (2, 50), (2, 90), (2, 101), (2, 102)]).allSatisfy { !$0 })
     }
 
-    @Test func `a device that gets a new epoch goes over to it once, and its old one may deliver a backlog`() {
+    @Test func `a device that changes its epoch once is one host, even if the old epoch delivers a backlog`() {
         #expect(found([(1, 0), (2, 100), (1, 10), (1, 20), (2, 200), (1, 90), (2, 300)]).allSatisfy { !$0 })
     }
 
-    @Test func `a rebuilt store, again and again, is one host`() {
+    @Test func `a store that is rebuilt repeatedly is one host`() {
         #expect(found((0..<20).map { (UInt64($0 + 1), Int64($0)) }).allSatisfy { !$0 })
     }
 
-    @Test func `one return in a day is no proof`() {
+    @Test func `epochs that alternate every three days do not indicate two hosts`() {
         var turns = EpochTurns()
         let (a, b) = (Epoch(bits: 1), Epoch(bits: 2))
         var day = start

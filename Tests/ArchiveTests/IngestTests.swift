@@ -40,26 +40,26 @@ final class TemporaryArchive {
         try await archive.ingest(submissions, next: Answer.Next(afterMs: 0, maxReadings: 5_000, maxBytes: 1 << 20))
     }
 
-    /// A device says that it lives.
+    /// Ingests a device report without rows.
     func report(_ archive: Archive, _ device: Int64, at now: Instant) async throws {
         let report = DeviceReport(release: nil, backlog: 0, evicted: 0, refused: 0, clock: .synchronised, scores: [])
         let batch = Batch(epoch: Epoch(bits: 5), first: 1, sensors: [], rows: [], report: report)
         _ = try await submit(archive, [.batch(try Archive.Arrival(device: device, batch: batch, receivedAt: now))]).map { try $0.get() }
     }
 
-    /// Derives all that waits, a little at a time.
+    /// Derives everything that is pending, in small steps.
     func derive(_ archive: Archive, limit: Int = 7) async throws {
         while try await archive.take(archive.derivation(limit: limit)) {}
     }
 
-    /// Every bin, as an analyst sees it.
+    /// All bins as text.
     func bins(_ archive: Archive) async throws -> [String] { try await archive.bins() }
 }
 
 @Suite struct IngestTests {
     private let place = TemporaryArchive()
 
-    @Test func `batches in any order, overlapping and repeated, are stored once`() async throws {
+    @Test func `batches in any order, overlapping or repeated, are stored once`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         for range in [50...60, 1...20, 15...55, 1...20, 61...61] as [ClosedRange<Int64>] {
@@ -72,10 +72,10 @@ final class TemporaryArchive {
         let sensor = try #require(try await archive.sensors().first)
         let observations = try await archive.observations(sensor: sensor.id)
         #expect(observations.count == 7)
-        #expect(observations.first?.humidity.percent == 45.006)  // of the sequences 1 to 10
+        #expect(observations.first?.humidity.percent == 45.006)  // the mean of sequences 1 to 10
     }
 
-    @Test func `the answer says how far and what is held beyond`() async throws {
+    @Test func `an answer reports the highest contiguous sequence and the ranges held beyond it`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         let answers = try await place.ingest(archive, device, place.batch(1...10), place.batch(21...30), place.batch(41...41))
@@ -83,7 +83,7 @@ final class TemporaryArchive {
         #expect(answers.last?.held == [21...30, 41...41])
     }
 
-    @Test func `other content under a name that is taken is a conflict and costs nothing`() async throws {
+    @Test func `different content under an existing sequence is a conflict, and the stored rows stay unchanged`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         _ = try await place.ingest(archive, device, place.batch(1...10))
@@ -94,7 +94,7 @@ final class TemporaryArchive {
         #expect(try await place.ingest(archive, device, place.batch(1...10)).first?.conflicts == [])
     }
 
-    @Test func `two devices and two epochs do not meet`() async throws {
+    @Test func `two devices or two epochs with the same sequences do not conflict`() async throws {
         let archive = try await place.open()
         let (a, b) = (try await place.device(archive, "a"), try await place.device(archive, "b"))
         _ = try await place.ingest(archive, a, place.batch(1...5))
@@ -103,7 +103,7 @@ final class TemporaryArchive {
         #expect(try await archive.totals().readings == 15)
     }
 
-    @Test func `a reading whose time nothing can be done with is refused alone and settled`() async throws {
+    @Test func `a reading with an impossible time is refused alone, and its sequence is settled`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         var batch = try place.batch(1...5)
@@ -115,7 +115,7 @@ final class TemporaryArchive {
         #expect(try await place.ingest(archive, device, batch).first?.refused == [])
     }
 
-    @Test func `a reading from the future is stored, but makes no observation until its time is corrected`() async throws {
+    @Test func `a reading from the future is stored, and becomes an observation only after its time is corrected`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         var batch = try place.batch(1...2)
@@ -132,12 +132,12 @@ final class TemporaryArchive {
         #expect(try await archive.observations(sensor: sensor.id).map(\.humidity.percent) == [45.001, 51])
     }
 
-    @Test func `a recording that was replayed is moved by no clock correction of the host that replayed it`() async throws {
+    @Test func `a clock correction of the replaying host does not move a replayed recording`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         var batch = try place.batch(1...3)
         let at = Instant(ms: 1_500_000_000_000)
-        // As an agent of an earlier version sends them, too: with the host's own start and running time.
+        // Also in the form that an earlier agent sends: with the host's own boot number and running time.
         batch.rows[1] = .reading(sensor: 0, Reading(takenAt: at, humidityMpct: 51_000, flags: .replayed, boot: 9, boottimeMs: 600_000))
         batch.rows[2] = .reading(sensor: 0, Reading(takenAt: at + .seconds(3_600), humidityMpct: 52_000, boot: 0, boottimeMs: 600_001))
         _ = try await place.ingest(archive, device, batch)
@@ -151,7 +151,7 @@ final class TemporaryArchive {
         #expect(observed.count == 2 && zip(observed, [at.ms, at.ms + 3_600_000]).allSatisfy { (0...3_600_000).contains($0 - $1) }, "\(observed)")
     }
 
-    @Test func `records make sensors and holes, and what was evicted is never waited for`() async throws {
+    @Test func `records create sensors and holes, and evicted sequences are settled`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         let air = try #require(SensorName("air"))
@@ -165,7 +165,7 @@ final class TemporaryArchive {
         #expect(try await archive.holes(of: device, limit: 9).map(\.count) == [40])
     }
 
-    @Test func `a store set back after it had sent rows under a new epoch sends them again, and they are not stored twice`() async throws {
+    @Test func `rows that a restored store already sent under a new epoch are not stored again under the old epoch`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         _ = try await place.ingest(archive, device, place.batch(1...10))
@@ -176,7 +176,7 @@ final class TemporaryArchive {
         #expect(try await archive.totals().readings == 16)
     }
 
-    @Test func `rows that were sent again long ago are found, however many batches of later boots came since`() async throws {
+    @Test func `a repeated row is recognised however many batches of later boots were stored since`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         _ = try await place.ingest(archive, device, place.batch(1...4))
@@ -194,7 +194,7 @@ final class TemporaryArchive {
         #expect(try await archive.totals().readings == 2_008)
     }
 
-    @Test func `a row that a copy's hole had settled is stored when it does come`() async throws {
+    @Test func `a row that another epoch's hole has settled is stored when the row arrives`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         let hole = Hole(
@@ -206,7 +206,7 @@ final class TemporaryArchive {
         #expect(try await archive.totals().readings == 6)
     }
 
-    @Test func `late data joins its bin`() async throws {
+    @Test func `a late reading is added to its bin`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         _ = try await place.ingest(archive, device, place.batch(6...7))
@@ -217,7 +217,7 @@ final class TemporaryArchive {
         #expect(try await archive.observations(sensor: sensor.id).map(\.humidity.percent) == [45.004])
     }
 
-    @Test func `a report without rows is taken, and everything is there after a restart`() async throws {
+    @Test func `a report without rows is accepted, and reports and readings survive a restart`() async throws {
         let device: Int64
         do {
             let archive = try await place.open()
@@ -244,7 +244,7 @@ final class TemporaryArchive {
         return receipt.outcomes
     }
 
-    @Test func `readings without sequences are told apart by sensor and time`() async throws {
+    @Test func `readings without sequences are identified by sensor and time`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         func plain(_ sensor: String, _ minute: Int64, _ mpct: Int32) throws -> Archive.PlainReading {
@@ -255,7 +255,7 @@ final class TemporaryArchive {
         let first = try [plain("a", 1, 40_000), plain("a", 2, 41_000), plain("b", 1, 50_000)]
         #expect(try await send(archive, device, first) == [.stored, .stored, .stored])
         #expect(try await send(archive, device, first + [plain("b", 2, 52_000)]) == [.duplicate, .duplicate, .duplicate, .stored])
-        // Another value for a time that is held is no repeat.
+        // A different value at a stored time is a conflict, not a repeat.
         #expect(try await send(archive, device, [plain("a", 2, 41_500), plain("a", 2, 41_000)]) == [.conflict, .duplicate])
         try await place.derive(archive)
         let sensors = try await archive.sensors()
@@ -269,7 +269,7 @@ final class TemporaryArchive {
 @Suite struct DeviceTests {
     private let place = TemporaryArchive()
 
-    @Test func `a token opens one device; a revoked one is known as such; a new one replaces it`() async throws {
+    @Test func `a token opens one device, a revoked token is recognised, and a new token replaces it`() async throws {
         let archive = try await place.open()
         let name = try #require(DeviceID("church"))
         let token = try await archive.addDevice(name, now: place.now)
@@ -283,12 +283,12 @@ final class TemporaryArchive {
         #expect(try await archive.device(withToken: fresh)?.device.revokedAt == nil)
     }
 
-    @Test func `a new token opens at once, and the old one until the new one is first used`() async throws {
+    @Test func `a new token is valid at once, and the old token stays valid until the new one is used`() async throws {
         let archive = try await place.open()
         let name = try #require(DeviceID("church"))
         let old = try await archive.addDevice(name, now: place.now)
         let device = try #require(try await archive.device(withToken: old)).device
-        let lost = try await archive.rotate(old, of: device.id, now: place.now)  // its answer never came
+        let lost = try await archive.rotate(old, of: device.id, now: place.now)  // the device never receives this answer
         let fresh = try await archive.rotate(old, of: device.id, now: place.now)
         #expect(try await archive.device(withToken: lost) == nil)
         #expect(try await archive.device(withToken: old)?.isNew == false)
@@ -298,14 +298,14 @@ final class TemporaryArchive {
         #expect(try await archive.device(withToken: fresh)?.isNew == false)
     }
 
-    @Test func `a code makes a device until its token is used, or it expires`() async throws {
+    @Test func `an enrolment code registers a device until the token is used or the code expires`() async throws {
         let archive = try await place.open()
         let name = try #require(DeviceID("cellar"))
         let code = try await archive.makeCode(for: name, now: place.now, validFor: .seconds(60))
         #expect(try await archive.enrol(code: "00000-00000", now: place.now) == nil)
         #expect(try await archive.enrol(code: code, now: place.now + .seconds(61)) == nil)
         let first = try #require(try await archive.enrol(code: code, now: place.now))
-        // The answer got lost: the code is good once more, the first token is not.
+        // The answer was lost: the code is valid once more, and the first token is invalid.
         let second = try #require(try await archive.enrol(code: code.lowercased().replacingOccurrences(of: "-", with: ""), now: place.now))
         #expect(first.device == name && second.device == name)
         #expect(try await archive.device(withToken: first.token) == nil)
@@ -318,7 +318,7 @@ final class TemporaryArchive {
         #expect(try await archive.enrol(code: code, now: place.now) == nil)
     }
 
-    @Test func `a device that is silent for too long raises one alarm, and is told of again when it is heard`() async throws {
+    @Test func `a silent device raises one alarm, and the alarm ends when the device reports again`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         try await place.report(archive, device, at: place.now)
@@ -330,7 +330,7 @@ final class TemporaryArchive {
         #expect(try await watch(after: 301, up: 200).isEmpty)  // the server itself was down
         let raised = try await watch(after: 301)
         #expect(raised.map(\.since) == [place.now] && raised.first?.endedAt == nil)
-        #expect(try await watch(after: 400) == raised)  // until it is told
+        #expect(try await watch(after: 400) == raised)  // repeated until it is delivered
         try await archive.told(try #require(raised.first))
         #expect(try await watch(after: 500).isEmpty)
         try await place.report(archive, device, at: place.now + .seconds(600))
@@ -340,7 +340,7 @@ final class TemporaryArchive {
         #expect(try await watch(after: 700).isEmpty)
     }
 
-    @Test func `a counter is above all before and at least the time in seconds`() async throws {
+    @Test func `a counter is at least the time in seconds`() async throws {
         let archive = try await place.open()
         #expect(try await archive.nextCounter(now: place.now) == 1_700_000_000)
     }

@@ -6,7 +6,7 @@ import SQLite
 import Testing
 import Wire
 
-/// What one device may make the archive keep, and what its worst costs.
+/// Limits on what one device may store, and the cost of the worst input from one device.
 @Suite struct LimitTests {
     private let place = TemporaryArchive()
 
@@ -29,7 +29,7 @@ import Wire
         return Batch(epoch: Epoch(bits: 5), first: first, sensors: [], rows: rows)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `holes that name one sequence each of another epoch are settled together, up to a limit`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `holes of one sequence each in another epoch are settled together, up to a limit`() async throws {
         let (archive, device) = try await archive()
         #expect(try await place.ingest(archive, device, holes(9_999)).first?.through == 9_999)
         #expect(try await archive.heldRanges(device, Epoch(bits: 9)).ranges.count == 9_999)
@@ -40,12 +40,12 @@ import Wire
             return
         }
         #expect(epoch == Epoch(bits: 9))
-        // Nothing of the refused batch is there, and a batch that fills gaps is taken.
+        // Nothing of the refused batch is stored, and a batch that fills gaps is accepted.
         #expect(try await archive.heldRanges(device, Epoch(bits: 5)).ranges == [1...9_999])
         #expect(try await place.ingest(archive, device, place.batch(1...10_000, epoch: 9)).first?.through == 10_000)
     }
 
-    @Test func `epochs of a device are limited`() async throws {
+    @Test func `the number of epochs of a device is limited`() async throws {
         let (archive, device) = try await archive()
         let batches = try (1...UInt64(ArchiveLimits.epochsPerDevice)).map { try place.batch(1...1, epoch: $0) }
         for batch in batches { _ = try await place.ingest(archive, device, batch) }
@@ -53,7 +53,7 @@ import Wire
         #expect(try await place.ingest(archive, device, place.batch(2...2, epoch: 7)).first?.through == 2)
     }
 
-    @Test func `rows of sensors beyond the quota are refused one by one, and the others are stored`() async throws {
+    @Test func `rows of sensors beyond the quota are refused one by one, and the other rows are stored`() async throws {
         let (archive, device) = try await archive { $0.sensorsPerDevice = 3 }
         func batch(_ first: Int64, _ names: [String]) throws -> Batch {
             let sensors = try names.map { try #require(SensorName($0)) }
@@ -64,19 +64,19 @@ import Wire
         }
         #expect(try await place.ingest(archive, device, batch(1, ["a", "b"])).first?.refused == [])
         let answer = try #require(try await place.ingest(archive, device, batch(3, ["e", "a", "d", "c"])).first)
-        // Of the new names the first by the alphabet has room.
+        // Among the new names, only the alphabetically first one fits.
         #expect(answer.refused == [.init(sequence: 3, reason: .unknownSensor), .init(sequence: 5, reason: .unknownSensor)])
         #expect(answer.through == 6)
         try await place.derive(archive)
         #expect(try await archive.sensors().map(\.name.name) == ["a", "b", "c"])
         #expect(try await archive.totals().readings == 4)
-        // Records make no sensors either.
+        // Records do not create sensors beyond the quota either.
         let record = Batch.Row.record(.sensor(SensorRecord(sensor: try #require(SensorName("z")), kind: "x", step: .seconds(600))))
         let named = Batch(epoch: Epoch(bits: 5), first: 7, sensors: [], rows: [record])
         #expect(try await place.ingest(archive, device, named).first?.refused.map(\.reason) == [.unknownSensor])
     }
 
-    @Test func `a day's bytes are limited, and the next day has its own`() async throws {
+    @Test func `the bytes of a day are limited, and the limit resets on the next day`() async throws {
         let (archive, device) = try await archive { $0.bytesPerDay = 1_000 }
         #expect(try await place.ingest(archive, device, place.batch(1...100)).first?.through == 100)
         let error = await #expect(throws: IngestRefusal.self) { try await place.ingest(archive, device, place.batch(101...101)) }
@@ -85,12 +85,12 @@ import Wire
         #expect(try await archive.devicesOverQuota(now: place.now) == 1)
         let tomorrow = try Archive.Arrival(device: device, batch: place.batch(101...101), receivedAt: place.now + .seconds(6_400))
         guard case .success? = try await place.submit(archive, [.batch(tomorrow)]).first else {
-            Issue.record("the next day is refused")
+            Issue.record("the batch of the next day was refused")
             return
         }
     }
 
-    /// Each one-row batch costs the same, however many came before, repeated and conflicting ones included.
+    /// A one-row batch costs the same regardless of how many came before, including repeated and conflicting rows.
     @Test(.timeLimit(.minutes(2))) func `a conflicting batch is not compared with the whole log`() async throws {
         let (archive, device) = try await archive()
         for first in stride(from: 1 as Int64, through: 30_001, by: 5_000) {
@@ -106,7 +106,7 @@ import Wire
     }
 }
 
-/// Devices that are derived in turns, and amendments that are applied in one pass.
+/// Devices are derived in turns, and all amendments are applied in one pass.
 @Suite struct FairDerivationTests {
     private let place = TemporaryArchive()
 
@@ -117,7 +117,7 @@ import Wire
         return Batch(epoch: Epoch(bits: 5), first: sequence, sensors: [], rows: [.record(.calibration(said))])
     }
 
-    @Test(.timeLimit(.minutes(1))) func `one device's amendments do not hold up another's first observation`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `amendments of one device do not delay the first observation of another device`() async throws {
         let archive = try await place.open()
         let (bad, good) = (try await place.device(archive, "bad"), try await place.device(archive, "good"))
         for first in stride(from: 1 as Int64, through: 45_001, by: 5_000) {
@@ -128,15 +128,15 @@ import Wire
             _ = try await place.ingest(archive, bad, calibration(sequence, Int32(sequence % 100)))
         }
         _ = try await place.ingest(archive, good, place.batch(1...20))
-        // The good device needs two steps, however many batches of the other one are pending.
+        // The good device needs two steps, regardless of how many batches of the other device are pending.
         for _ in 0..<2 { _ = try await archive.take(archive.derivation(limit: 10_000)) }
         #expect(try await archive.sensors().first { $0.device.name == "good" }?.observations == 2)
-        // All amendments together are one pass over the log: ten steps visit it, twenty come to the end.
+        // All amendments are applied in one pass over the log: ten steps visit the log, and twenty steps reach its end.
         var steps = 0
         while try await archive.take(archive.derivation(limit: 10_000)) { steps += 1 }
         #expect(steps <= 20)
         let sensor = try #require(try await archive.sensors().first { $0.device.name == "bad" })
-        // The last one said counts: 50200 mod 100 = 0.
+        // The last calibration applies: 50200 mod 100 = 0.
         let plain = TemporaryArchive()
         let other = try await plain.open()
         let same = try await plain.device(other, "bad")
@@ -148,7 +148,7 @@ import Wire
         #expect(try await archive.observations(sensor: sensor.id) == other.observations(sensor: reference.id))
     }
 
-    @Test func `a pass over the log goes on where it was stopped, and no reading is counted twice`() async throws {
+    @Test func `a pass over the log resumes where it stopped, and no reading is counted twice`() async throws {
         var results: [[String]] = []
         for limit in [1, 7, 200_000] {
             let place = TemporaryArchive()
@@ -163,7 +163,7 @@ import Wire
                 _ = try await place.ingest(archive, device, calibration(1_001, 5_000))
                 for _ in 0..<5 { _ = try await archive.take(archive.derivation(limit: limit)) }
             }
-            // Another program goes on in the middle of the pass, and more comes.
+            // Another process resumes in the middle of the pass, and more rows arrive.
             let archive = try await place.open()
             _ = try await place.ingest(archive, device, calibration(1_002, -3_000))
             _ = try await place.ingest(archive, device, place.batch(1_003...1_010))
@@ -174,7 +174,7 @@ import Wire
         #expect(results[0] == results[1] && results[0] == results[2])
     }
 
-    @Test func `a step that another program has taken first is not taken again`() async throws {
+    @Test func `a derivation step that another process has applied is not applied again`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         _ = try await place.ingest(archive, device, place.batch(1...100))
@@ -185,7 +185,7 @@ import Wire
         #expect(try await archive.bins().allSatisfy { $0.contains(" 10 ") })
     }
 
-    @Test func `readings that came while the server's clock was behind are observed once it is right`() async throws {
+    @Test func `readings received while the server's clock was behind are observed after the clock is corrected`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         let behind = Instant(ms: 1_400_000_000_000)
@@ -201,7 +201,7 @@ import Wire
         #expect(try await place.bins(archive).count == 2)
     }
 
-    @Test func `readings of before the year 2000 are stored and not observed`() async throws {
+    @Test func `readings from before the year 2000 are stored but not observed`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         var batch = try place.batch(1...5)
@@ -214,7 +214,7 @@ import Wire
     }
 }
 
-/// An archive that somebody has edited, or whose disk has lied.
+/// An archive that was edited by hand, or that a disk corrupted.
 @Suite struct DamagedArchiveTests {
     private let place = TemporaryArchive()
 
@@ -228,7 +228,7 @@ import Wire
             "has values that no readings can have"
         ),
     ])
-    func `a row that no program has written is named, and the rest of the fleet is shown`(sql: String, fault: String) async throws {
+    func `a row with impossible values is reported, and the rest of the fleet is listed`(sql: String, fault: String) async throws {
         let archive = try await place.open()
         for name in ["church", "tower"] {
             let device = try await place.device(archive, name)
@@ -242,7 +242,7 @@ import Wire
         #expect(devices[1].faults.isEmpty && devices[1].sensors.first?.last != nil)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a damaged observation is made again from the log, and does not hold up other devices`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a damaged observation is derived again from the log, and does not delay other devices`() async throws {
         let archive = try await place.open()
         let (church, tower) = (try await place.device(archive, "church"), try await place.device(archive, "tower"))
         for device in [church, tower] { _ = try await place.ingest(archive, device, place.batch(1...15)) }

@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct BytesTests {
     @Test(arguments: [UInt64(0), 1, 127, 128, 300, 1 << 63, .max])
-    func `a varint reads as it was written`(value: UInt64) throws {
+    func `a varint decodes to the encoded value`(value: UInt64) throws {
         var writer = ByteWriter()
         writer.varint(value)
         var reader = ByteReader(writer.bytes)
@@ -12,14 +12,14 @@ import Testing
     }
 
     @Test(arguments: [Int64(0), -1, 1, .min, .max])
-    func `zigzag keeps the sign`(value: Int64) throws {
+    func `zigzag encoding keeps the sign`(value: Int64) throws {
         var writer = ByteWriter()
         writer.zigzag(value)
         var reader = ByteReader(writer.bytes)
         #expect(try reader.zigzag() == value)
     }
 
-    @Test func `fixed integers are little-endian, signed ones too`() throws {
+    @Test func `fixed-size integers are little-endian, including signed ones`() throws {
         var writer = ByteWriter()
         writer.fixed(UInt32(0x0102_0304))
         writer.fixed(Int16(-2))
@@ -29,7 +29,7 @@ import Testing
         #expect(try reader.fixed(Int16.self) == -2)
     }
 
-    @Test func `what is cut off, too long or not text is refused with its place`() {
+    @Test func `bytes that are truncated, too long or not text are refused`() {
         #expect(throws: MalformedBytes.self) {
             var reader = ByteReader([0x80]); _ = try reader.varint()
         }
@@ -48,8 +48,8 @@ import Testing
         #expect(throws: MalformedBytes.self) { try ByteReader([1]).expectEnd() }
     }
 
-    @Test func `CRC-32C of the check string`() {
-        // RFC 3720, appendix B.4 gives the polynomial's test vectors; "123456789" is the usual check.
+    @Test func `CRC-32C matches the published check values`() {
+        // RFC 3720, appendix B.4 has test vectors for this polynomial; "123456789" is the usual check string.
         #expect(CRC32C.checksum(Array("123456789".utf8)) == 0xE306_9283)
         #expect(CRC32C.checksum([UInt8](repeating: 0, count: 32)) == 0x8A91_36AA)
     }

@@ -4,7 +4,7 @@ import Testing
 @Suite struct ArgumentsTests {
     private let options = [Arguments.Option("horizon", value: "D", ""), Arguments.Option("check", "")]
 
-    @Test func `options come with a space, an equals sign, or alone`() throws {
+    @Test func `an option takes a value after a space or an equals sign, and a flag takes none`() throws {
         let arguments = try Arguments(["--horizon", "24h", "name", "--check"], options: options, positional: 0...1)
         #expect(try arguments.duration("horizon") == .seconds(86_400))
         #expect(arguments.has("check"))
@@ -17,7 +17,7 @@ import Testing
         (["a", "b"], "«b» is one word too many"),
         (["-x"], "two dashes"),
     ])
-    func `wrong use says what was wrong`(words: [String], message: String) {
+    func `a wrong argument is reported with its cause`(words: [String], message: String) {
         let error = #expect(throws: WrongUse.self) { try Arguments(words[...], options: options, positional: 0...1) }
         #expect(error?.description.contains(message) == true)
     }
@@ -26,19 +26,19 @@ import Testing
         ("NAME [--out FOLDER]", 0, "NAME is missing"), ("OLD NEW", 1, "NEW is missing"), ("URL CODE [--config FILE]", 1, "CODE is missing"),
         ("SENSOR [--two-point A:B | --gain F] | SENSOR --undo", 0, "SENSOR is missing"),
     ])
-    func `a missing word is named`(usage: String, given: Int, message: String) {
+    func `a missing argument is named`(usage: String, given: Int, message: String) {
         let words = ["a", "b", "c"].prefix(given)
         let error = #expect(throws: WrongUse.self) { try Arguments(Array(words)[...], options: options, positional: 2...2, usage: usage) }
         #expect(error?.description.hasPrefix(message) == true, "\(error?.description ?? "")")
     }
 
-    @Test func `a duration and a number have to be right`() throws {
+    @Test func `an invalid duration or number is refused`() throws {
         let arguments = try Arguments(["--horizon", "soon"], options: options, positional: 0...0)
         #expect(throws: WrongUse.self) { try arguments.duration("horizon") }
         #expect(throws: WrongUse.self) { try arguments.integer("horizon", in: 1...5) }
     }
 
-    @Test(.timeLimit(.minutes(1))) func `exit codes: 0 good, 1 failed, 2 wrong use`() async {
+    @Test(.timeLimit(.minutes(1))) func `the exit code is 0 for success, 1 for failure, 2 for wrong use`() async {
         struct Broken: Error {}
         let program = Program(
             name: "p", version: "1", summary: "",
@@ -56,7 +56,7 @@ import Testing
             ("device add -h", 0), ("device add --help", 0), ("device -h", 0), ("device help", 0), ("device", 2), ("go -h", 0), ("go -- -h", 2),
             ("device ad", 2),
         ] as [(String, Int32)])
-    func `help is there after every command and group`(line: String, code: Int32) async {
+    func `help works for every command and every group`(line: String, code: Int32) async {
         struct Ran: Error {}
         let program = Program(
             name: "p", version: "1", summary: "",
@@ -69,7 +69,7 @@ import Testing
 }
 
 @Suite struct SettingsTests {
-    @Test func `all problems are reported at once`() {
+    @Test func `all configuration problems are reported at once`() {
         var settings = Settings(environment: ["VAHO_A": "lots", "VAHO_LISTEN": "here", "VAHO_LISTNE": "1", "OTHER": "x"])
         _ = settings.integer("VAHO_A", default: 1, in: 1...10)
         _ = settings.endpoint("VAHO_LISTEN", default: Endpoint(address: "127.0.0.1", port: 1))
@@ -81,7 +81,7 @@ import Testing
         #expect(text.contains("VAHO_LISTNE is not a setting: did you mean VAHO_LISTEN?"))
     }
 
-    @Test func `settings of the other program are ignored, a mistyped name is not`() throws {
+    @Test func `settings of the other program are ignored, and a mistyped setting is an error`() throws {
         let both = [
             "VAHO_STORE": "sqlite:/a", "VAHO_SILENT_AFTER_SECONDS": "9", "VAHO_SENSOR_AIR": "simulated", "VAHO_RULE_DAMP": "x",
             "VAHO_CLOUD_URL": "https://a",
@@ -98,7 +98,7 @@ import Testing
         #expect(throws: WrongUse.self) { try mistyped.finish(ignoring: .edge) }
     }
 
-    @Test func `the environment wins over the file, quotes and comments are understood`() throws {
+    @Test func `the environment overrides the file, and the file may hold quotes and comments`() throws {
         let file = try Settings.parse(file: Array("# c\n\nVAHO_A=1\nVAHO_B = \"two words\"\n".utf8), path: "f")
         var settings = Settings(environment: ["VAHO_A": "2"], file: file)
         #expect(settings.integer("VAHO_A", default: 0, in: 0...9) == 2)
@@ -121,10 +121,10 @@ import Testing
         table.row(["roof, west", ""])
         return table
     }
-    @Test func `columns line up, numbers to the right`() {
+    @Test func `columns are aligned, numbers to the right`() {
         #expect(table.text(width: 80) == "sensor      humidity_pct\ncellar              45.1\nroof, west\n")
     }
-    @Test func `a table that is too wide leaves details out, then wraps text, then gives each cell a line`() {
+    @Test func `a table that is too wide drops detail columns, then wraps text, then gives each cell its own line`() {
         var table = Table([.text("name"), .number("size", isDetail: true), .text("detail")])
         table.row(["cellar", "12", "a sensor that has been failing since yesterday"])
         #expect(table.text(width: 80).hasPrefix("name    size  detail\ncellar    12  a sensor"))
@@ -137,18 +137,18 @@ import Testing
         #expect(table.csv.contains("cellar,12,a sensor"))
     }
 
-    @Test func `empty cells are null in JSON, and an instant is shown to the minute`() {
+    @Test func `an empty cell is null in JSON, and an instant is shown to the minute`() {
         var table = Table([.text("state"), .time("since")])
         table.row(["", "2026-11-28T19:22:47.701Z"])
         #expect(table.json == "[{\"state\":null,\"since\":\"2026-11-28T19:22:47.701Z\"}]\n")
         #expect(table.text(width: 80) == "state  since\n       2026-11-28 19:22Z\n")
     }
 
-    @Test func `the same as CSV and as JSON`() {
+    @Test func `a table is written as CSV and as JSON`() {
         #expect(table.csv == "sensor,humidity_pct\ncellar,45.1\n\"roof, west\",\n")
         #expect(table.json == "[{\"sensor\":\"cellar\",\"humidity_pct\":45.1},{\"sensor\":\"roof, west\",\"humidity_pct\":null}]\n")
     }
-    @Test func `a spark line spans its values and leaves gaps`() {
+    @Test func `a sparkline spans the range of its values and leaves gaps`() {
         #expect(Sparkline.text([0, nil, 7, 3.5], width: 10) == "▁ █▅")
         #expect(Sparkline.text([], width: 10).isEmpty)
     }

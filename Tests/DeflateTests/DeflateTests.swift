@@ -8,7 +8,7 @@ import Testing
         0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0, 0, 0x03, 0xcb, 0xcd, 0x2c, 0x2e, 0x01, 0, 0x7d, 0x9f, 0x74, 0xfc, 0x04, 0, 0, 0,
     ]
 
-    @Test func `what is compressed expands to itself, up to the limit and not beyond`() throws {
+    @Test func `compressed data expands to the original, and never beyond the limit`() throws {
         let short = try #require(Deflate.compressed(text))
         #expect(short.count < text.count / 10)
         #expect(try Deflate.expanded(short, limit: text.count) == text)
@@ -16,17 +16,17 @@ import Testing
         #expect(throws: Deflate.Fault.tooLong) { try Deflate.expanded(short, limit: 0) }
     }
 
-    @Test func `gzip's frame is read too`() throws {
+    @Test func `a gzip frame is accepted`() throws {
         #expect(try Deflate.expanded(gzip, limit: 4) == Array("mist".utf8))
     }
 
-    @Test func `what does not shrink is left as it is`() {
+    @Test func `data that does not shrink is not compressed`() {
         #expect(Deflate.compressed([]) == nil)
         #expect(Deflate.compressed([7]) == nil)
         #expect(Deflate.compressed((0..<256).map { UInt8(truncatingIfNeeded: $0 &* 167) }) == nil)
     }
 
-    @Test func `every cut, every flipped bit and what stands behind the end is refused`() throws {
+    @Test func `truncated data and trailing bytes are refused, and a flipped bit never changes the content`() throws {
         let short = try #require(Deflate.compressed(text))
         for length in short.indices { #expect(throws: Deflate.Fault.self) { try Deflate.expanded(Array(short.prefix(length)), limit: 1 << 16) } }
         #expect(throws: Deflate.Fault.malformed) { try Deflate.expanded(short + [0], limit: 1 << 16) }
@@ -34,13 +34,13 @@ import Testing
             for bit in 0..<8 {
                 var damaged = short
                 damaged[place] ^= 1 << bit
-                // A bit of the header may say nothing: then the content is the same.
+                // A flipped bit of the header may have no effect; the content is then the same.
                 if let expanded = try? Deflate.expanded(damaged, limit: 1 << 16) { #expect(expanded == text) }
             }
         }
     }
 
-    @Test func `a bomb costs no more than its limit`() throws {
+    @Test func `a decompression bomb stops at the limit`() throws {
         var bomb = [UInt8](repeating: 0, count: 1 << 24)
         bomb = try #require(Deflate.compressed(bomb))
         #expect(bomb.count < 1 << 16)

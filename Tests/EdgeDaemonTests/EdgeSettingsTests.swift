@@ -12,7 +12,7 @@ import Testing
         return try EdgeSettings(&settings, sensorsNeeded: sensorsNeeded)
     }
 
-    @Test func `defaults work: one sensor is enough, and nothing leaves the host`() throws {
+    @Test func `the defaults need only one sensor, and nothing leaves the host`() throws {
         let settings = try read(["VAHO_SENSOR_CELLAR": "hwmon:sht4x", "VAHO_PLACE_CELLAR": "north wall"])
         #expect(settings.sensors.map(\.name.name) == ["cellar"])
         #expect(settings.sensors.first?.place == "north wall")
@@ -35,12 +35,12 @@ import Testing
         (["VAHO_SENSOR_B": "replay:/x.csv"], "cannot run beside live sensors"),
         (["VAHO_SENSOR_NÖRD": "simulated"], "a sensor's name is"),
     ])
-    func `what is wrong is said with what to do`(extra: [String: String], words: String) {
+    func `a configuration error says what to do`(extra: [String: String], words: String) {
         let error = #expect(throws: WrongUse.self) { try read(["VAHO_SENSOR_A": "simulated"].merging(extra) { $1 }) }
         #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
     }
 
-    @Test func `the example configuration is right as it stands`() throws {
+    @Test func `the example configuration is valid`() throws {
         let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../edge/vaho.conf.example"
         let file = try Settings.parse(file: Array(String(contentsOfFile: path, encoding: .utf8).utf8), path: path)
         var settings = Settings(environment: [:], file: file)
@@ -48,7 +48,7 @@ import Testing
         #expect(read.sensors.map(\.place) == ["crypt, north wall"])
     }
 
-    @Test func `without a sensor the kinds are named`() {
+    @Test func `the error for a missing sensor lists the sensor kinds`() {
         let error = #expect(throws: WrongUse.self) { try read([:]) }
         #expect(error?.description.contains("hwmon:NAME") == true)
         #expect(throws: Never.self) { try read([:], sensorsNeeded: false) }

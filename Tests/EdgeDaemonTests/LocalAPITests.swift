@@ -58,7 +58,7 @@ import Testing
         #expect(answer.status == status && answer.text.contains(words), "\(answer.text.prefix(300))")
     }
 
-    @Test func `a device that the cloud refuses is not ready, an offline one is`() async throws {
+    @Test func `a device that the cloud refuses is not ready, and an offline device is ready`() async throws {
         let store = try await store()
         let uplink = UplinkStatus()
         _ = uplink.set(.unreachable, status: nil, detail: "no route", at: Instant(ms: 1))

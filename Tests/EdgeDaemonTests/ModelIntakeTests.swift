@@ -14,9 +14,9 @@ import Testing
 import Text
 import Wire
 
-/// Releases offered to a device, one after another: only a good one is ever used.
+/// Releases offered to a device one after another. Only valid releases are used.
 @Suite struct ModelIntakeTests {
-    /// A clock that goes when the test says so.
+    /// A clock that the test advances.
     private final class Passed: Sendable {
         private let seconds = Mutex(0)
         private let start = ContinuousClock.now
@@ -50,7 +50,7 @@ import Wire
         return ModelIntake(folder: folder, keyFile: folder + "/keys", store: store, log: log, now: { passed.now })
     }
 
-    @Test func `a good release is used at once and after a restart; damaged, foreign and older ones never are`() async throws {
+    @Test func `a valid release is used at once and after a restart, and damaged, foreign or older ones are never used`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
         let intake = try intake(store)
@@ -71,18 +71,18 @@ import Wire
             await intake.take(bytes, as: offered)
             #expect(intake.active.current?.name == name(5, good))
             #expect(await intake.refusal?.contains(words) == true)
-            // What may pass is fetched again, but not at once; what the file itself is will not.
+            // A problem that may pass leads to a later retry. A problem of the file itself does not.
             #expect(await !intake.wants(offered))
             passed.add(60)
             #expect(await intake.wants(offered) == (counter != 4), "\(words)")
         }
         let restarted = ModelIntake(folder: folder, keyFile: folder + "/keys", store: store, log: log)
-        // Whoever needs the release first has it loaded: what is in use already is not fetched again.
+        // The first call that needs the release loads it, so the release in use is not fetched again.
         #expect(await !restarted.wants(name(5, good)))
         #expect(restarted.active.current?.name == name(5, good))
     }
 
-    @Test func `a counter that no cloud can have given is refused, and so is a file that is not the announced one`() async throws {
+    @Test func `a counter that no cloud can have issued is refused, and so is a file other than the announced one`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
         let intake = try intake(store)
@@ -98,12 +98,12 @@ import Wire
         #expect(intake.active.current?.name == name(5, good))
     }
 
-    @Test func `a release that gives nothing is fetched less and less often, and others do not help`() async throws {
+    @Test func `a release that cannot be fetched is tried less and less often, and other offers do not speed it up`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
         let intake = try intake(store)
         var fetched = 0
-        // A day in which the cloud offers the same one with each answer, once a minute.
+        // For one day the cloud offers the same release with each answer, once a minute.
         for _ in 0..<1_440 {
             passed.add(60)
             let offered = name(9, [])
@@ -112,7 +112,7 @@ import Wire
             await intake.couldNotFetch(offered)
         }
         #expect((25...32).contains(fetched))
-        // Another name with each answer, each second.
+        // Each answer offers another release, once a second.
         var others = 0
         for counter in 0..<600 as Range<UInt64> {
             passed.add(1)
@@ -124,7 +124,7 @@ import Wire
         #expect(others <= 11)
     }
 
-    @Test func `a fresh device uses the release that ships, until one comes; a file that is not it is not used`() async throws {
+    @Test func `a new device uses the shipped release until another one arrives, and does not use a file with another hash`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
         try Files.makeFolder(folder)
@@ -147,7 +147,7 @@ import Wire
         #expect(await start(shipped).active.current?.name == name(5, own))
     }
 
-    @Test func `when the file in use is damaged on disk, the last good one is used`() async throws {
+    @Test func `if the release file in use is damaged on disk, the previous valid release is used`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
         let intake = try intake(store)
@@ -161,7 +161,7 @@ import Wire
         #expect(restarted.active.current?.name == name(5, first))
     }
 
-    @Test func `a crash between counter and switch does not shut the release out`() async throws {
+    @Test func `a crash between storing the counter and switching does not block the release`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
         let intake = try intake(store)
@@ -171,7 +171,7 @@ import Wire
         #expect(intake.active.current?.name == name(5, good))
     }
 
-    @Test func `without a key nothing is trusted, with model trust it is`() async throws {
+    @Test func `without a key no release is trusted until model trust adds a key`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try Files.makeFolder(folder)
         let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)

@@ -6,8 +6,8 @@ import Psychrometrics
 import Testing
 
 @Suite struct MouldAtWallTests {
-    /// A room of 60 % at 20 °C with its wall at 11 °C for 60 days, the wall's observations stored after the room's.
-    @Test func `asked after each observation or once, the index beside a measured wall is the same`() async throws {
+    /// A room of 60 % at 20 °C with its wall at 11 °C for 60 days. The wall's observations are stored after the room's.
+    @Test func `the mould index beside a measured wall is the same whether it is queried often or once`() async throws {
         let (room, wall) = (try #require(SensorName("room")), try #require(SensorName("wall")))
         var indices: [Double] = []
         for isAskedOften in [true, false] {
@@ -27,7 +27,7 @@ import Testing
                 }
             }
             indices.append(try #require(try await moulds.index(of: room, beside: .measured(wall), at: last)).value)
-            let alone = MouldIndexes(store: try await folder.open())  // nothing summed yet
+            let alone = MouldIndexes(store: try await folder.open())  // an instance without cached sums
             #expect(try await alone.index(of: room, beside: nil, at: last)?.value == 0)
         }
         #expect(indices[0] == indices[1] && indices[0] > 1)

@@ -11,7 +11,7 @@ import SQLite
 import Testing
 import Wire
 
-/// Readings in, observations and forecasts out, over a store in memory. The flow ends when its inbox is closed and empty.
+/// Readings go in, observations and forecasts come out, over a store in memory. The flow ends when its inbox is closed and empty.
 @Suite struct ReadingFlowTests {
     /// A flow with one sensor named air.
     private struct Bench {
@@ -43,7 +43,7 @@ import Wire
 
         func put(_ rows: some Sequence<NewRow>) { for row in rows { #expect(inbox.put(.row(row))) } }
 
-        /// Runs the flow until it has taken in all that its inbox holds, and its histories are restored.
+        /// Runs the flow until it has processed its whole inbox and restored its histories.
         func runToEnd() async throws {
             inbox.close()
             try await flow.run()
@@ -62,7 +62,7 @@ import Wire
         return (bench.store, try await bench.observations())
     }
 
-    /// A reading a minute, from a minute of the host's running time on; its label is off by `labelled`.
+    /// One reading a minute, for the given minutes of the host's running time. `labelled` is the wall time at the host's start.
     private func readings(_ minutes: ClosedRange<Int64>, labelled: Int64, clock: ClockQuality) throws -> [NewRow] {
         let air = try #require(SensorName("air"))
         return minutes.map { minute in
@@ -75,8 +75,8 @@ import Wire
         }
     }
 
-    @Test(.timeLimit(.minutes(1))) func `what was observed under a wrong time is observed again under the true one`() async throws {
-        let truth: Int64 = 1_700_000_400_000  // of the host's start; a full ten minutes
+    @Test(.timeLimit(.minutes(1))) func `observations made under a wrong time are made again under the true time`() async throws {
+        let truth: Int64 = 1_700_000_400_000  // the true time of the host's start, a full ten minutes
         let before = try readings(1...45, labelled: 0, clock: .unknown)
         let after = try readings(46...80, labelled: truth, clock: .synchronised)
         let correction = ClockCorrection(boot: 7, boottimeMs: 0...46 * 60_000 - 1, offset: .milliseconds(truth))
@@ -85,13 +85,13 @@ import Wire
         #expect(found.observations == straight.observations)
         let times: [Int64] = (1...8).map { truth + $0 * 600_000 }
         #expect(found.observations.map(\.validAt.ms) == times)
-        // The rows are as they were given; the correction is one of them, and is sent as one.
+        // The stored rows stay unchanged. The correction is one of them and is sent as a row.
         let life = await found.store.current
         let batch = try #require(try await found.store.batch(of: life.epoch, from: 1, through: life.last, limit: 1_000))
         #expect(batch.rows.contains(.record(.clockCorrection(correction))))
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a calibration is of the readings since, before and after it comes; readings stay as they were said`()
+    @Test(.timeLimit(.minutes(1))) func `a calibration applies to readings from its start on, stored or new, and raw readings stay unchanged`()
         async throws
     {
         let start: Int64 = 1_700_000_400_000
@@ -116,12 +116,12 @@ import Wire
         #expect(await found.store.corrections.calibrations == [wrong, right])
     }
 
-    @Test(.timeLimit(.minutes(1))) func `observations whose readings retention has taken stay as they are`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `observations whose readings retention has deleted stay unchanged`() async throws {
         let start: Int64 = 1_700_000_400_000
         let air = try #require(SensorName("air"))
         let folder = try StoreFolder()
         let found = try await run(readings(1...80, labelled: start, clock: .synchronised), in: folder.open())
-        // As retention does; the fourth bin is cut.
+        // Deletes readings as retention does; the fourth bin loses part of its readings.
         try Connection(path: folder.store).execute("DELETE FROM reading WHERE key IN (SELECT key FROM reading ORDER BY key LIMIT 34)")
         try await found.store.append([.record(.calibration(Calibration(sensor: air, from: Instant(ms: start), offsetMpct: 9_000)))])
         let left = try await found.store.observations(of: air, after: Instant(ms: 0))
@@ -137,16 +137,16 @@ import Wire
         let rows = try readings(1...3, labelled: 1_700_000_400_000, clock: .synchronised)
         async let running: Void = bench.flow.run()
         bench.put(rows.prefix(1))
-        try await eventually { try await bench.store.counts().readings == 1 }  // the first is committed at once
+        try await eventually { try await bench.store.counts().readings == 1 }  // the first reading is committed at once
         bench.put(rows.dropFirst())
-        try await eventually { await bench.store.pendingReadings == 2 }  // the others wait for the period, or for the end
+        try await eventually { await bench.store.pendingReadings == 2 }  // the other readings wait for the period or for the end
         #expect(try await bench.store.counts().readings == 1)
         bench.inbox.close()
         try await running
         #expect(try await bench.store.counts().readings == 3)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a release that arrives forecasts after a commit, with what its network would have learnt`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a new release forecasts after a commit, adapted to the history as if it had always run`() async throws {
         let bench = try await Bench()
         let rows = try readings(1...3_000, labelled: 1_700_000_400_000, clock: .synchronised)
         async let running: Void = bench.flow.run()
@@ -172,7 +172,7 @@ import Wire
 
     /// - Parameter known: readings that the store has before the start.
     @Test(.timeLimit(.minutes(1)), arguments: [0, 2_995])
-    func `readings that arrive before, during and after the restoration of a history are observed once`(known: Int) async throws {
+    func `readings that arrive before, during and after a history is restored are observed once`(known: Int) async throws {
         let rows = try readings(1...3_100, labelled: 1_700_000_400_000, clock: .synchronised)
         let straight = try await run(rows)
         let first = try await Bench(clock: .replay(from: Instant(ms: 0), speed: 1))
@@ -183,7 +183,7 @@ import Wire
         async let running: Void = second.flow.run()
         for (place, row) in rows[known...].enumerated() {
             second.put([row])
-            if place % 7 == 0 { await Task.yield() }  // the flow takes them in at many places of the restoration
+            if place % 7 == 0 { await Task.yield() }  // readings arrive at many stages of the restoration
         }
         try await eventually { await second.flow.releaseCounter(of: second.air) != nil }
         second.inbox.close()
@@ -194,7 +194,7 @@ import Wire
         #expect((made == expected) == true)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `readings of the last moment are stored without waiting for the history`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `readings that arrive at shutdown are stored without waiting for the history`() async throws {
         let bench = try await Bench()
         bench.put(try readings(1...25, labelled: 1_700_000_400_000, clock: .synchronised))
         let running = Task { try await bench.flow.run() }
@@ -208,7 +208,7 @@ import Wire
         #expect(try await next.observations().count == 2)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `readings of another start of the host keep their time`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a clock correction does not change readings of another boot`() async throws {
         let truth: Int64 = 1_700_000_400_000
         let air = try #require(SensorName("air"))
         let other = (1...20).map { (minute: Int64) -> NewRow in

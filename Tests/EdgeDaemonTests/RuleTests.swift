@@ -10,7 +10,7 @@ import Testing
 import Wire
 
 @Suite struct RuleTests {
-    @Test func `each shape is understood, with its defaults`() throws {
+    @Test func `each form of a rule is parsed, with its defaults`() throws {
         let damp = try Rule(name: "damp", text: "humidity above 65 % for 6 h")
         #expect(damp.subject == .now(.humidity) && damp.isAbove && damp.threshold == 65 && damp.hold == .seconds(21_600) && damp.hysteresis == 2)
         let frost = try Rule(name: "frost", text: "crypt: temperature below -1.5°C hysteresis 1")
@@ -38,7 +38,7 @@ import Wire
         ("humidity above", "a number is missing"),
         ("humidity above 60 hysteresis -1", "not below 0"),
     ])
-    func `what is not understood is told by what was expected`(text: String, words: String) {
+    func `a rule that cannot be parsed is refused with the expected form`(text: String, words: String) {
         let problem = #expect(throws: RuleProblem.self) { try Rule(name: "x", text: text) }
         #expect(problem?.description.contains(words) == true, "\(problem?.description ?? "")")
     }
@@ -57,17 +57,17 @@ import Wire
         }
     }
 
-    @Test func `without a hold it is raised by the second value in a row, and ends only beyond the hysteresis`() throws {
+    @Test func `without a hold the second value in a row raises the alarm, and only a value beyond the hysteresis ends it`() throws {
         let values = [(0, 65), (1, 65.1), (2, 65.2), (3, 64), (4, 63.1), (5, 63), (6, 70), (7, 64), (8, 70), (9, 70)]
         let found = try changes("humidity above 65 %", values.map { (minutes: Int64($0.0), value: $0.1) })
         #expect(found == ["raised at 2 since 1", "ended at 5 since 1", "raised at 9 since 8"])
     }
 
-    @Test func `a forecast raises at once: it is no reading that could be false`() throws {
+    @Test func `a forecast raises an alarm at once, because it cannot be a single false reading`() throws {
         #expect(try changes("forecast median above 70 % within 24 h", [(0, 71)]) == ["raised at 0 since 0"])
     }
 
-    @Test func `a hold is watched through: what dips below, and a gap, begin it anew`() throws {
+    @Test func `a value below the threshold or a gap restarts the hold`() throws {
         let steady = (0...12).map { (minutes: Int64($0) * 5, value: 70.0) }
         #expect(try changes("humidity above 65 % for 1 h", steady) == ["raised at 60 since 0"])
         let dips = steady.map { (minutes: $0.minutes, value: $0.minutes == 30 ? 65 : 70.0) }
@@ -76,25 +76,25 @@ import Wire
         #expect(try changes("humidity above 65 % for 1 h", gap).isEmpty)
     }
 
-    @Test func `a sensor that speaks once an hour is watched, too`() throws {
+    @Test func `a hold also works for a sensor that reports once an hour`() throws {
         let hourly = (0...6).map { (minutes: Int64($0) * 60, value: 70.0) }
         #expect(try changes("humidity above 65 % for 2 h", hourly) == ["raised at 180 since 60"])
     }
 
-    @Test func `below works the other way round, and what is cut at 100 % can end an alarm`() throws {
+    @Test func `a rule with below works in the opposite direction, and a humidity limited to 100 % can end its alarm`() throws {
         let found = try changes("temperature below 4 °C", [(0, 5), (1, 3.9), (2, 3.8), (3, 4.4), (4, 4.6)])
         #expect(found == ["raised at 2 since 1", "ended at 4 since 1"])
         #expect(try changes("humidity below 98 %", [(0, 97), (1, 97), (2, 100)]) == ["raised at 1 since 0", "ended at 2 since 0"])
     }
 
-    @Test func `a clock that was a year ahead and is set right stops no rule; the hold begins anew`() throws {
+    @Test func `a clock that is set back by a year does not block a rule, and the hold restarts`() throws {
         let year: Int64 = 365 * 24 * 60
         let ahead = (0...10).map { (minutes: year + $0 * 5, value: 70.0) }
         let right = (0...12).map { (minutes: Int64(1_000 + $0 * 5), value: 70.0) }
         #expect(try changes("humidity above 65 % for 1 h", ahead + right) == ["raised at 1060 since 1000"])
     }
 
-    @Test func `without hysteresis it ends at the threshold`() throws {
+    @Test func `without hysteresis an alarm ends at the threshold`() throws {
         #expect(try changes("humidity above 65 % hysteresis 0", [(0, 66), (1, 66), (2, 65)]) == ["raised at 1 since 0", "ended at 2 since 0"])
     }
 }
@@ -140,9 +140,9 @@ import Wire
         #expect(json.contains("\"probability_pct\":60") && json.contains("\"expected_until\":null"))
     }
 
-    /// Ten-minute observations below and then above 65 %, the last five hours before the restart.
+    /// Ten-minute observations: first below 65 %, then above 65 % for the last five hours before the restart.
     @Test(.timeLimit(.minutes(1)), arguments: [(true, 60), (false, 60), (true, 300)])
-    func `a hold goes on over a restart, and what was told before is not told again`(isRaised: Bool, below: Int) async throws {
+    func `a hold continues over a restart, and an alarm that was already reported is not reported again`(isRaised: Bool, below: Int) async throws {
         let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
         let roof = try #require(SensorName("roof"))
         try await store.register(roof)
@@ -174,7 +174,7 @@ import Wire
         #expect(try await store.alerts().map(\.rule) == ["damp"])
     }
 
-    @Test(.timeLimit(.minutes(1))) func `the alarm of a sensor that is no more ends`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `the alarm of a removed sensor ends`() async throws {
         let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
         let (roof, crypt) = (try #require(SensorName("roof")), try #require(SensorName("crypt")))
         let rule = try Rule(name: "damp", text: "humidity above 65 %")
@@ -191,7 +191,7 @@ import Wire
         #expect(try await store.read { try $0.alarms.waiting(for: "command") }.map(\.alarm.state) == [.ended])
     }
 
-    @Test func `what waits to be told is limited, the newest stay, and is read as it was written`() async throws {
+    @Test func `waiting alarms are limited, the newest stay, and each is read back unchanged`() async throws {
         let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
         let rule = try Rule(name: "damp", text: "humidity above 65 % for 6 h")
         let roof = try #require(SensorName("roof"))

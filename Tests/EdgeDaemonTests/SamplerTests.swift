@@ -7,7 +7,7 @@ import Runtime
 import Sensors
 import Testing
 
-/// Says what it is told to, then fails for ever.
+/// Returns the scripted samples, then fails on every read.
 private actor ScriptedSensor: Sensor {
     nonisolated let identity = SensorIdentity(kind: "scripted")
     private var script: [Sample]
@@ -39,7 +39,7 @@ private actor ScriptedSensor: Sensor {
             for case .row(.reading(let reading)) in await inbox.takeAll() { taken.append(reading.reading.humidityMpct) }
         }
         #expect(taken == [50_000, 51_000, 90_000])
-        #expect(held.isHeld(air))  // for a moment more, until it is stored
+        #expect(held.isHeld(air))  // the bin waits until the reading is stored
         running.cancel()
         _ = try? await running.value
     }

@@ -4,7 +4,7 @@ import Testing
 @Suite struct SamplingScheduleTests {
     private let start = ContinuousClock.now
 
-    /// - Parameter asked: the seconds at which the sensor was asked, a millisecond later answered; when it is asked next after each.
+    /// The seconds at which the sensor is due next. `asked` holds the seconds at which it was read; each read takes a millisecond.
     private func next(_ asked: [Double], failing: Set<Int> = []) -> [Double] {
         var schedule = SamplingSchedule(period: .seconds(10), now: start)
         return asked.enumerated().map { place, second in
@@ -18,18 +18,18 @@ import Testing
         #expect(next([0, 10.02, 20.03, 30.04]) == [10, 20, 30, 40])
     }
 
-    @Test func `after a long sleep no sensor is asked twice within a period`() {
+    @Test func `after a long sleep no sensor is read twice within a period`() {
         #expect(next([0, 10, 307, 317.01]) == [10, 20, 317, 327])
     }
 
-    @Test func `an answer that takes longer than a period is followed by the next question, without those missed`() {
+    @Test func `a read that takes longer than a period is followed by the next read at once, without the missed ones`() {
         var schedule = SamplingSchedule(period: .seconds(10), now: start)
         let due = schedule.next(askedAt: start, now: start + .seconds(35), failedPause: nil)
         #expect(due == start + .seconds(35))
         #expect(schedule.next(askedAt: due, now: due + .milliseconds(1), failedPause: nil) == due + .seconds(10))
     }
 
-    @Test func `a sensor that fails is left alone for its pause`() {
+    @Test func `a failing sensor is not read during its pause`() {
         #expect(next([0, 10, 50], failing: [1]) == [10, 50, 60])
     }
 }

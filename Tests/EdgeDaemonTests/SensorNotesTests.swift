@@ -12,7 +12,7 @@ import Testing
     private func name(_ text: String) throws -> SensorName { try #require(SensorName(text)) }
     private let since = Instant(ms: 1_790_000_000_000)
 
-    @Test func `every line is younger than the one before, and an undo is all that was in force before`() throws {
+    @Test func `each line is younger than the one before, and an undo restores the previous calibration`() throws {
         let (cellar, since) = (try name("cellar"), since)
         let (first, second) = (
             Calibration(sensor: cellar, from: since, offsetMpct: 1_000), Calibration(sensor: cellar, from: since + .seconds(60), gainPpm: 900_000)
@@ -28,7 +28,7 @@ import Testing
         #expect(notes.calibrations.ordered().corrected(reading, of: cellar).humidityMpct == 41_000)
     }
 
-    @Test func `another part ends calibrations and has its serial number; both follow a new name`() throws {
+    @Test func `a replacement ends calibrations and sets a serial number, and both follow a rename`() throws {
         let (cellar, vault, since) = (try name("cellar"), try name("vault"), since)
         for note in [
             .calibrated(Calibration(sensor: cellar, from: since, offsetMpct: 1_000)),
@@ -38,7 +38,7 @@ import Testing
         let notes = try SensorNotes(in: folder.path)
         #expect(notes.renames.map(\.name) == [vault] && notes.serial(of: vault) == "SN-2" && notes.serial(of: cellar) == nil)
         #expect(notes.inForce.map(\.sensor) == [vault, vault, cellar])
-        // The log has them by the names that they were said of; the renames lead on.
+        // The log has the calibrations under the names they were entered for; the renames lead to the new names.
         #expect(notes.calibrations.map(\.sensor) == [cellar, cellar, cellar])
         let renames = notes.renames.map { SensorRename(sensor: $0.sensor, name: $0.name, until: since, saidAt: $0.saidAt) }
         func said(_ seconds: Int, _ sensor: SensorName) -> Int32? {
@@ -54,7 +54,7 @@ import Testing
         "cellar replaced at=2026-01-01T00:00:00Z", "cellar painted at=2026-01-01T00:00:00Z",
         "cellar undone",
     ])
-    func `a line that says nothing known is passed over and named; the others count`(line: String) throws {
+    func `an unknown line is skipped and reported, and the other lines apply`(line: String) throws {
         let cellar = try name("cellar")
         let good = Calibration(sensor: cellar, from: since, offsetMpct: 1_000)
         try Files.replace("\(folder.path)/sensor-notes", with: Array("\(line)\n".utf8))
@@ -64,7 +64,7 @@ import Testing
         #expect(notes.inForce.map(\.offsetMpct) == [1_000])
     }
 
-    @Test func `a replacement that is taken back takes its serial number along`() throws {
+    @Test func `undoing a replacement restores the previous serial number`() throws {
         let cellar = try name("cellar")
         for note in [.replaced(cellar, from: since, serial: "SN-1"), .replaced(cellar, from: since, serial: "SN-2"), .undone(cellar)]
             as [SensorNotes.Note]
@@ -72,7 +72,7 @@ import Testing
         #expect(try SensorNotes(in: folder.path).serial(of: cellar) == "SN-1")
     }
 
-    @Test func `a name that the configuration never took is passed over, and the next one counts`() throws {
+    @Test func `a rename that the configuration never adopted is skipped, and the next rename applies`() throws {
         let (cellar, vault, attic, since) = (try name("cellar"), try name("vault"), try name("attic"), since)
         for note in [
             .calibrated(Calibration(sensor: cellar, from: since, offsetMpct: 1_000)), .renamed(cellar, to: vault), .renamed(cellar, to: attic),
@@ -81,12 +81,12 @@ import Testing
         #expect(taken.renames.map(\.name) == [attic] && taken.strays.map(\.name) == [vault] && taken.inForce.map(\.sensor) == [attic])
         let none = try SensorNotes(in: folder.path, names: [cellar])
         #expect(none.renames.isEmpty && none.inForce.map(\.sensor) == [cellar])
-        // One that led on counts, though its name is in no configuration any more.
+        // An intermediate rename applies even though its name is no longer in the configuration.
         try SensorNotes.add(.renamed(vault, to: attic), in: folder.path)
         #expect(try SensorNotes(in: folder.path, names: [attic]).renames.count == 3)
     }
 
-    @Test func `a name that the store has taken counts though it is in no configuration any more`() throws {
+    @Test func `a rename that the store has applied stays valid after its name leaves the configuration`() throws {
         let (cellar, vault, since) = (try name("cellar"), try name("vault"), since)
         for note in [.replaced(cellar, from: since, serial: "OLD"), .renamed(cellar, to: vault)] as [SensorNotes.Note] {
             try SensorNotes.add(note, in: folder.path)
@@ -98,7 +98,7 @@ import Testing
         #expect(try SensorNotes(in: folder.path, names: [cellar]).serial(of: cellar) == "OLD")
     }
 
-    @Test func `lines may end in two bytes`() throws {
+    @Test func `lines may end in CR LF`() throws {
         let cellar = try name("cellar")
         let line = "cellar calibrated from=2026-01-01T00:00:00Z gain_ppm=900000 offset_mpct=0 at=2026-01-01T00:00:00Z\r\n"
         try Files.replace("\(folder.path)/sensor-notes", with: Array((line + line).utf8))
@@ -107,7 +107,7 @@ import Testing
         #expect(notes.problem == nil && notes.calibrations.map(\.gainPpm) == [900_000, 900_000, 1_000_000])
     }
 
-    @Test func `a line that an editor left open is closed first`() throws {
+    @Test func `a missing newline at the end of the file is added before a new line`() throws {
         let cellar = try name("cellar")
         try Files.replace("\(folder.path)/sensor-notes", with: Array("cellar undone at=2026-01-01T00:00:00Z".utf8))
         try SensorNotes.add(.calibrated(Calibration(sensor: cellar, from: since, offsetMpct: 1_000)), in: folder.path)
@@ -115,7 +115,7 @@ import Testing
         #expect(notes.problem == nil && notes.inForce.map(\.offsetMpct) == [1_000])
     }
 
-    @Test func `many at once lose nothing`() async throws {
+    @Test func `concurrent additions lose nothing`() async throws {
         let (folder, cellar, since) = (folder.path, try name("cellar"), since)
         await withTaskGroup(of: Void.self) { group in
             for number in 1...20 {

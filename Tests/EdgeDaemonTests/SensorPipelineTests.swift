@@ -6,7 +6,7 @@ import Observing
 import Testing
 
 @Suite struct SensorPipelineTests {
-    @Test func `a restart takes in the readings after the last observation, as if it had not stopped`() async throws {
+    @Test func `after a restart the pipeline continues with the readings after the last observation, with the same results`() async throws {
         let taken = (1...25).map { Reading(takenAt: Instant(ms: 1_599_998_400_000 + Int64($0) * 60_000), humidityMpct: Int32(40_000 + $0 * 10)) }
         let air = try #require(SensorName("air"))
         func run(_ pipeline: inout SensorPipeline, _ readings: ArraySlice<Reading>) -> [DerivedRow] {

@@ -19,7 +19,7 @@ import Testing
         return store
     }
 
-    /// - Returns: the key of the last of them.
+    /// - Returns: the key of the last reading.
     @discardableResult
     private func append(_ store: ReadingStore, _ readings: [(minute: Int64, mpct: Int32?, flags: ReadingFlags)]) async throws -> Int64 {
         let sensor = try #require(air)
@@ -47,7 +47,7 @@ import Testing
         _ = try await store.append([], derived: outcomes)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `the last good value stays beside an impossible one, over a restart and after thousands of them`()
+    @Test(.timeLimit(.minutes(1))) func `the last good value is shown beside an impossible one, after a restart and after thousands of them`()
         async throws
     {
         let folder = try StoreFolder()
@@ -66,7 +66,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a flat line begins with the first observation of its value`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a flat spell begins with the first observation of its value`() async throws {
         let store = try await store()
         try await observe(store, [(10, 70), (20, 99.9), (30, 99.8), (40, 99.9), (50, 99.9), (60, 99.9)])
         try await append(store, [(61, 99_900, [.flat])])
@@ -89,7 +89,7 @@ import Testing
         #expect(status.condition == .ok)
         #expect(status.aged(at: start + .seconds(181), period: .seconds(60)).condition.state == .stale)
         #expect(status.aged(at: start + .seconds(180), period: .seconds(60)).condition.state == .ok)
-        // Of an earlier program.
+        // Stored by an earlier version.
         #expect(SensorCondition(stored: "failing").state == .failing && SensorCondition(stored: "ok") == .ok)
     }
 
@@ -108,7 +108,7 @@ import Testing
         #expect(try await SensorStatuses(store: store, recent: recent).all().first?.condition.state == .ok)
     }
 
-    @Test func `the uplink's state keeps its beginning, and reads as it was written`() {
+    @Test func `the uplink's state keeps its start time and is read back unchanged`() {
         let status = UplinkStatus()
         #expect(status.set(.delivering, at: start).since == start)
         let refused = status.set(.refused, status: 401, detail: "the token is not known: who are you?", at: start + .seconds(10))
@@ -117,6 +117,6 @@ import Testing
         #expect(refused.condition.state == .refused && refused.condition.since == start + .seconds(10))
         #expect(status.set(.unreachable, at: start + .seconds(30)).condition.state == .ok)
         #expect(status.errors == [.refused: 2, .unreachable: 1])
-        #expect(UplinkState(stored: "delivering") == nil)  // as earlier programs wrote it
+        #expect(UplinkState(stored: "delivering") == nil)  // the format of earlier versions
     }
 }

@@ -15,13 +15,13 @@ import Wire
     }
     private let next = Answer.Next(afterMs: 250, maxReadings: 700, maxBytes: 1 << 20)
 
-    @Test func `the first word comes at the device's own place in the period`() {
+    @Test func `the first batch is sent at the device's own phase in the period`() {
         var plan = UplinkPlan(period: period, phase: .seconds(42))
         #expect(plan.next(lives: [life(last: 9)]) == .wait(.seconds(42)))
         #expect(plan.next(lives: [life(last: 9)]) == .send(life: 1, from: 1, through: 9, limit: 1_000))
     }
 
-    @Test func `the lowest gap is sent, of the oldest life first, as much as the answer allows`() {
+    @Test func `the lowest gap of the oldest life is sent first, up to the limit of the answer`() {
         var plan = UplinkPlan(period: period, phase: .zero)
         let lives = [life(1, last: 20, held: [1...5, 8...20]), life(2, last: 3, held: [3...3])]
         #expect(plan.next(lives: lives) == .send(life: 1, from: 6, through: 7, limit: 1_000))
@@ -32,9 +32,9 @@ import Wire
         #expect(plan.next(lives: later) == .send(life: 2, from: 1, through: 2, limit: 700))
     }
 
-    @Test func `live rows go first while a backlog drains beside them`() {
+    @Test func `new rows are sent first while a backlog drains`() {
         var plan = UplinkPlan(period: period, phase: .zero)
-        // Back after a long outage: the newest 500 at once, then the oldest gap.
+        // Online again after a long outage: the newest 500 rows are sent at once, then the oldest gap.
         #expect(plan.next(lives: [life(last: 100_000)]) == .send(life: 1, from: 99_501, through: 100_000, limit: 1_000))
         let next = Answer.Next(afterMs: 0, maxReadings: 5_000, maxBytes: 1 << 20)
         plan.settled(next, backlog: 99_500)
@@ -42,7 +42,7 @@ import Wire
         plan.settled(next, backlog: 94_501)
         let lives = [life(last: 100_001, held: [1...5_000, 99_501...100_000])]
         #expect(plan.next(lives: lives) == .send(life: 1, from: 100_001, through: 100_001, limit: 1_000))
-        // The server spaces batches by a minute, and a reading comes every ten seconds: the backlog has its turn all the same.
+        // The server spaces batches by a minute and a reading arrives every ten seconds: the backlog still gets its turn.
         plan.settled(Answer.Next(afterMs: 60_000, maxReadings: 5_000, maxBytes: 1 << 20), backlog: 94_500)
         let still = [life(last: 100_002, held: [1...5_000, 99_501...100_001])]
         #expect(plan.next(lives: still) == .send(life: 1, from: 5_001, through: 99_500, limit: 1_000))
@@ -50,7 +50,7 @@ import Wire
         #expect(plan.next(lives: still) == .wait(.seconds(60)))
     }
 
-    @Test func `at start every life that has nothing to send is asked for, and again when the cloud has lost rows`() {
+    @Test func `at start every life without rows to send is verified, and verified again when the cloud has lost rows`() {
         var plan = UplinkPlan(period: period, phase: .zero)
         let lives = [life(1, last: 4, held: [1...4]), life(2, last: 7, held: [1...7])]
         #expect(plan.next(lives: lives) == .verify(life: 1))
@@ -67,7 +67,7 @@ import Wire
     @Test(arguments: [
         ("gzip, deflate", true), ("deflate", true), ("deflate;q=0.5", true), ("gzip", false), ("deflated", false), ("", false), (nil, false),
     ])
-    func `batches are packed only where an answer has said that they may be`(codings: String?, packs: Bool) {
+    func `batches are compressed only after an answer has said that compression is accepted`(codings: String?, packs: Bool) {
         var plan = UplinkPlan(period: period, phase: .zero)
         #expect(!plan.packs)
         plan.accepted(codings)
@@ -76,7 +76,7 @@ import Wire
         #expect(!plan.packs)
     }
 
-    @Test func `with nothing to send it reports once a period`() {
+    @Test func `a device with nothing to send reports once a period`() {
         var plan = UplinkPlan(period: period, phase: .zero)
         let lives = [life(last: 0)]
         #expect(plan.next(lives: lives) == .report)
@@ -86,7 +86,7 @@ import Wire
         #expect(plan.next(lives: lives) == .report)
     }
 
-    @Test func `after failures the pause doubles to 15 minutes, with chance added from the first on`() {
+    @Test func `after failures the pause doubles up to 15 minutes, with a random addition from the first failure on`() {
         var plan = UplinkPlan(period: period, phase: .zero)
         var pauses: [Duration] = []
         for _ in 0..<10 {
@@ -102,7 +102,7 @@ import Wire
         #expect(first.next(lives: []) == .wait(.milliseconds(7_500)))
     }
 
-    @Test func `the server's Retry-After is honoured, and success forgets the failures`() {
+    @Test func `the plan honours Retry-After, and a success resets the backoff`() {
         var plan = UplinkPlan(period: period, phase: .zero)
         plan.failed(retryAfter: .seconds(60), chance: 0)
         #expect(plan.next(lives: []) == .wait(.seconds(60)))
@@ -111,7 +111,7 @@ import Wire
         #expect(plan.next(lives: []) == .wait(.seconds(5)))
     }
 
-    @Test func `what the cloud cannot take is halved until one row is left, and that is the fault`() {
+    @Test func `a batch that the cloud refuses is halved until the single bad row remains`() {
         var plan = UplinkPlan(period: period, phase: .zero)
         let first = plan.sendLess(than: 5)
         #expect(plan.next(lives: [life(last: 5)]) == .send(life: 1, from: 4, through: 5, limit: 2))
@@ -120,7 +120,7 @@ import Wire
         #expect([first, second, third] == [true, true, false])
     }
 
-    @Test func `answers that undo progress are backed off from like failures, and ordinary ones make up for it slowly`() {
+    @Test func `answers that undo progress are backed off like failures, and normal answers reduce the pause slowly`() {
         var plan = UplinkPlan(period: period, phase: .zero, firstBackoff: .seconds(5))
         let at = Answer.Next(afterMs: 0, maxReadings: 700, maxBytes: 1 << 20)
         func pause() -> UplinkPlan.Step { plan.next(lives: [life(last: 9)]) }
@@ -132,15 +132,15 @@ import Wire
         }
         #expect(pauses.prefix(4) == [.wait(.seconds(5)), .wait(.seconds(10)), .wait(.seconds(20)), .wait(.seconds(40))])
         #expect(pauses.last == .wait(.seconds(900)))
-        // Ordinary answers between two of them change nothing while there is more to send: a cloud that alternates gains nothing.
+        // Normal answers between two setbacks change nothing while there is more to send, so a cloud that alternates gains nothing.
         for _ in 0..<300 { plan.settled(at, backlog: 1) }
         plan.setBack(life: 11, chance: 0)
         #expect(pause() == .wait(.seconds(900)))
-        // More rows of the same life: a store that was restored has as many as it has.
+        // More rows of the same life: a restored store has many rows in conflict, but a limited number, so the pauses end at a minute.
         plan.settled(at, backlog: 1)
         plan.setBack(life: 11, chance: 0)
         #expect(pause() == .wait(.seconds(60)))
-        // Nor does a failure right after it shorten the pause.
+        // A failure right after a setback does not shorten the pause either.
         plan.setBack(life: 12, chance: 0)
         plan.failed(retryAfter: nil, chance: 0)
         #expect(pause() == .wait(.seconds(900)))
@@ -150,7 +150,7 @@ import Wire
         #expect(pause() == .wait(.seconds(5)))
     }
 
-    @Test func `a cloud that asks to wait for days is asked again within a quarter of an hour`() {
+    @Test func `a Retry-After of days is shortened to a quarter of an hour`() {
         var plan = UplinkPlan(period: period, phase: .zero, firstBackoff: .seconds(5))
         plan.failed(retryAfter: .seconds(172_800), chance: 0)
         #expect(plan.next(lives: [life(last: 9)]) == .wait(.seconds(900)))

@@ -12,7 +12,7 @@ import Wire
 
 /// An uplink, a store with readings, and a server on loopback that answers as the test says.
 @Suite(.serialized) struct UplinkTests {
-    /// What came, and what to say to it. Nothing of what it takes is taken twice.
+    /// Records every received batch and the sequences that it has accepted.
     private final class Cloud: Sendable {
         struct Taken { let batch: Batch; let isPacked: Bool }
         private let state = Mutex<(held: HeldRanges, came: [Taken])>((HeldRanges(), []))
@@ -38,7 +38,7 @@ import Wire
         }
     }
 
-    /// Runs an uplink of 2,500 readings, rows 2 to 2_501, until the test has seen enough.
+    /// Runs an uplink with 2,500 readings (rows 2 to 2,501) until `isDone` holds.
     private func run(
         firstBackoff: Duration = .milliseconds(1), until isDone: @escaping @Sendable (Cloud, ReadingStore) async -> Bool,
         _ answer: @escaping @Sendable (Cloud, Batch, [String: String]) -> HTTPResponse
@@ -85,7 +85,7 @@ import Wire
 
     private static func isDelivered(_ cloud: Cloud, _ store: ReadingStore) async -> Bool { await store.lives.allSatisfy { $0.backlog == 0 } }
 
-    @Test(.timeLimit(.minutes(1))) func `batches are packed once an answer has said that they may be, and hold the same`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `batches are compressed after an answer allows it, and hold the same rows`() async throws {
         let (cloud, life) = try await run(until: UplinkTests.isDelivered) { cloud, batch, _ in
             cloud.accept(batch, next: .init(afterMs: 0, maxReadings: 100, maxBytes: 1 << 20))
         }
@@ -96,7 +96,7 @@ import Wire
         #expect(full.count >= 20 && full.allSatisfy { $0.isPacked })
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a cloud that takes no packed body any more gets the rows as they are`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a cloud that stops accepting compressed bodies gets the rows uncompressed`() async throws {
         let (cloud, life) = try await run(until: UplinkTests.isDelivered) { cloud, batch, headers in
             if headers["content-encoding"] != nil { return Cloud.problem(400) }
             return cloud.accept(batch, next: .init(afterMs: 0, maxReadings: 150, maxBytes: 1 << 20))
@@ -105,7 +105,7 @@ import Wire
         #expect(cloud.came.contains { $0.isPacked })
     }
 
-    @Test(.timeLimit(.minutes(1))) func `one poison row is found, set aside and counted; all others arrive`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `one poison row is found, set aside and counted, and all other rows arrive`() async throws {
         let (cloud, life) = try await run(until: UplinkTests.isDelivered) { cloud, batch, _ in
             !batch.rows.isEmpty && (batch.first...batch.last).contains(123) ? Cloud.problem(400) : cloud.accept(batch)
         }
@@ -114,7 +114,7 @@ import Wire
         #expect(cloud.came.count < 100)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `what a proxy finds too large is sent in parts, and nothing is set aside for it`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a batch that a proxy finds too large is sent in parts, and no row is set aside`() async throws {
         let (cloud, life) = try await run(until: UplinkTests.isDelivered) { cloud, batch, _ in
             batch.rows.count > 30 ? HTTPResponse(status: 413, type: "text/html", body: Array("<h1>too large</h1>".utf8)) : cloud.accept(batch)
         }
@@ -122,7 +122,7 @@ import Wire
         #expect(life.refused == 0)
     }
 
-    @Test(.timeLimit(.minutes(1)), arguments: [400, 422, 500, 502]) func `an answer that is not the cloud's own sets nothing aside`(status: Int)
+    @Test(.timeLimit(.minutes(1)), arguments: [400, 422, 500, 502]) func `an answer that is not from the cloud sets no rows aside`(status: Int)
         async throws
     {
         let (cloud, life) = try await run(until: { cloud, _ in cloud.came.count >= 5 }) { _, _, _ in
@@ -132,14 +132,14 @@ import Wire
         #expect(cloud.came.allSatisfy { !$0.batch.rows.isEmpty })
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a report that the cloud refuses sets nothing aside`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a report that the cloud refuses sets no rows aside`() async throws {
         let (_, life) = try await run(until: { cloud, _ in cloud.came.filter { $0.batch.rows.isEmpty }.count >= 3 }) { cloud, batch, _ in
             batch.rows.isEmpty ? Cloud.problem(400) : cloud.accept(batch)
         }
         #expect(life.refused == 0 && life.held.ranges == [1...2_501])
     }
 
-    @Test(.timeLimit(.minutes(1))) func `an answer that settles nothing is a failure: the pause doubles before each repeat`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `an answer that settles nothing is a failure, and the pause doubles before each retry`() async throws {
         let started = ContinuousClock.now
         let (cloud, life) = try await run(firstBackoff: .milliseconds(100), until: { cloud, _ in cloud.came.count >= 4 }) { _, batch, _ in
             let answer = Answer(
@@ -160,7 +160,7 @@ import Wire
         #expect(life.refused == 0)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a single refusal of a single row sets nothing aside`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a single refusal of a single row sets no row aside`() async throws {
         let refusals = Mutex(0)
         let (cloud, life) = try await run(until: UplinkTests.isDelivered) { cloud, batch, _ in
             let isRefused =
@@ -175,14 +175,14 @@ import Wire
         #expect(life.refused == 0)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a batch stays below the bytes that the cloud asks for`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a batch stays below the byte limit of the cloud's answer`() async throws {
         let next = Answer.Next(afterMs: 0, maxReadings: 5_000, maxBytes: 400)
         let (cloud, _) = try await run(until: UplinkTests.isDelivered) { cloud, batch, _ in cloud.accept(batch, next: next) }
         #expect(cloud.held.ranges == [1...2_501])
         #expect(cloud.came.dropFirst().allSatisfy { $0.batch.binary().count <= 400 })
     }
 
-    @Test(.timeLimit(.minutes(1))) func `Retry-After is heard`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `the uplink honours Retry-After`() async throws {
         let asked = Mutex(0)
         let started = ContinuousClock.now
         let (cloud, _) = try await run(until: UplinkTests.isDelivered) { cloud, batch, _ in
@@ -200,7 +200,7 @@ import Wire
         (#"{"title":"No","status":403,"detail":"the code «A\"B\\C» is spent"}"#, #"the code «A"B\C» is spent"#), ("<h1>502</h1>", "<h1>502</h1>"),
         (#"{"detail":"cut"#, "cut"), ("", ""),
     ])
-    func `of a problem people get the detail, of anything else its beginning`(body: String, words: String) {
+    func `the error text is the detail of a problem document, or the beginning of any other body`(body: String, words: String) {
         #expect(Refused.words(Array(body.utf8)) == words)
     }
 }

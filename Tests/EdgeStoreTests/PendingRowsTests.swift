@@ -24,14 +24,14 @@ import Testing
         return pending
     }
 
-    /// What waits, what is discarded: readings beyond 10, a tenth of 10 more, the oldest first.
+    /// The limit is 10 readings: beyond it, the surplus and a tenth of the limit more are discarded, oldest first.
     @Test(
         arguments: [
             ("nothing", 10, [], []),
             ("two in a row", 11, [1...2], [2]),
             ("with a record between them", 11, [1...1, 3...3], [1, 1]),
         ] as [(String, Int, [ClosedRange<Int64>], [Int64])])
-    func `beyond the limit the oldest readings are discarded and counted, records stay`(
+    func `beyond the limit the oldest readings are discarded and counted, and records stay`(
         _ name: String, readings: Int, keys: [ClosedRange<Int64>], counts: [Int64]
     ) {
         var rows = (1...readings).map { reading(Int64($0)) }
@@ -44,7 +44,7 @@ import Testing
         #expect(pending.discarded.first.map(\.from.ms) == (counts.isEmpty ? nil : 60_000))
     }
 
-    @Test func `readings discarded at different times are one gap`() {
+    @Test func `readings discarded at different times form one gap`() {
         var pending = filled(limit: 10, (1...11).map { reading($0) })
         _ = pending.discardSurplus()
         for minute in 12...13 as ClosedRange<Int64> { pending.add(reading(minute), key: minute, epoch) }
@@ -52,7 +52,7 @@ import Testing
         #expect(pending.discarded == [.init(keys: 1...4, count: 4, from: Instant(ms: 60_000), to: Instant(ms: 240_000))])
     }
 
-    @Test func `however many readings arrive, no more than the limit wait and one gap counts the others`() {
+    @Test func `with any number of readings, at most the limit waits and one gap counts the others`() {
         var pending = PendingRows(limit: 1_000)
         for minute in 1...20_000 as ClosedRange<Int64> {
             pending.add(reading(minute), key: minute, epoch)
@@ -68,7 +68,7 @@ import Testing
         var pending = filled(limit: 10, (1...12).map { reading($0) })
         _ = pending.discardSurplus()  // keys 1 to 3
         let observation = Observation(validAt: Instant(ms: 600_000), humidity: RelativeHumidity(percent: 50), temperature: nil)
-        pending.add(DerivedRow(air, observation, through: 0))  // of a reading that is committed
+        pending.add(DerivedRow(air, observation, through: 0))  // derived from a committed reading
         pending.add(DerivedRow(air, observation, through: 5))
         var key: Int64 = 100
         pending.renumber(epoch) {
@@ -80,7 +80,7 @@ import Testing
         #expect(pending.discarded.map(\.keys) == [nil] && pending.discarded.map(\.count) == [3])
     }
 
-    @Test func `of many derived rows the older ones lose their forecasts, then the oldest go`() {
+    @Test func `beyond the limit, older derived rows lose their forecasts first, and the oldest are discarded next`() {
         var pending = PendingRows(limit: 2_000)
         let observation = Observation(validAt: Instant(ms: 600_000), humidity: RelativeHumidity(percent: 50), temperature: nil)
         for row in 1...2_001 as ClosedRange<Int64> { pending.add(DerivedRow(air, observation, through: row)) }

@@ -22,7 +22,7 @@ private func sensor(_ store: ReadingStore, _ name: String = "air") async throws 
     try await store.register(try #require(SensorName(name)))
 }
 
-/// A store with one sensor, whose record is row 1, and so many readings after it.
+/// A store with one sensor, whose record is row 1, and `count` readings after it.
 private func store(_ path: String = ":memory:", readings count: Int) async throws -> ReadingStore {
     let store = try await store(path)
     try await sensor(store)
@@ -55,7 +55,7 @@ private final class Folder {
 }
 
 @Suite struct ReadingStoreTests {
-    @Test func `a row never changes its sequence, and a batch carries rows in their order`() async throws {
+    @Test func `a row never changes its sequence, and a batch carries its rows in sequence order`() async throws {
         let store = try await store(readings: 3)
         try await store.append([.record(.hole(Hole(sensor: nil, reason: .sensorError, from: Instant(ms: 1), to: Instant(ms: 2), count: 1)))])
         try await store.append(readings(1, from: 9))
@@ -64,14 +64,14 @@ private final class Folder {
         let batch = try #require(try await store.batch(of: life.epoch, from: 1, through: 6, limit: 100))
         #expect(batch.first == 1 && batch.rows.count == 6)
         guard case .record(.sensor) = batch.rows[0], case .record(.hole) = batch.rows[4], case .reading(0, let last) = batch.rows[5] else {
-            Issue.record("the rows are not in their order")
+            Issue.record("the rows are not in sequence order")
             return
         }
         #expect(last.takenAt.ms == 600_000)
         #expect(try await store.batch(of: life.epoch, from: 2, through: 6, limit: 2)?.last == 3)
     }
 
-    @Test func `everything is there again after a restart: rows, epoch, what the cloud holds`() async throws {
+    @Test func `rows, epoch and held ranges survive a restart`() async throws {
         let folder = try Folder()
         let path = folder.path + "/s.sqlite"
         var before: [Life] = []
@@ -89,7 +89,7 @@ private final class Folder {
         #expect(await second.current.last == 6)
     }
 
-    @Test func `another host means a copied card: a new epoch, and the old rows keep theirs`() async throws {
+    @Test func `a store copied to another host takes a new epoch, and the old rows keep their epoch`() async throws {
         let folder = try Folder()
         let path = folder.path + "/s.sqlite"
         do { _ = try await store(path, readings: 2) }
@@ -100,7 +100,7 @@ private final class Folder {
         #expect(lives[0].last == 3 && lives[1].last == 0)
     }
 
-    @Test func `rows that a full disk refuses wait with their keys, and are committed when there is room`() async throws {
+    @Test func `rows that a full disk refuses keep their keys and are committed when there is room`() async throws {
         let store = try await store(readings: 0)
         try await store.limitPages(to: 20)
         let keys = await store.enqueue(try readings(5_000)).map(\.key)
@@ -114,7 +114,7 @@ private final class Folder {
         #expect(try await store.storedKeys().prefix(5_000) == keys[...])
     }
 
-    @Test func `above the byte limit the oldest go, and a hole says how many and which`() async throws {
+    @Test func `above the byte limit the oldest readings are evicted, and a hole records their number and sequences`() async throws {
         let store = try await store(readings: 20_000)
         var retention = Retention()
         retention.byteLimit = try await store.counts().bytes / 2
@@ -129,7 +129,7 @@ private final class Folder {
         #expect(await store.current.backlog == counts.readings + 1 + Int64(holes.count))
     }
 
-    @Test func `delivered readings past the retention go, undelivered ones stay, and no sequence is given twice`() async throws {
+    @Test func `delivered readings past the retention are deleted, undelivered ones stay, and no sequence is reused`() async throws {
         let folder = try Folder()
         let path = folder.path + "/s.sqlite"
         do {
@@ -144,7 +144,7 @@ private final class Folder {
         #expect(try await store(path).current.last == 11)
     }
 
-    @Test func `one reading at the default costs one small page a commit`() async throws {
+    @Test func `with the default settings one reading costs one small page per commit`() async throws {
         let folder = try Folder()
         let path = folder.path + "/s.sqlite"
         let store = try await store(path, readings: 1)
@@ -156,10 +156,10 @@ private final class Folder {
 }
 
 @Suite struct SettlementTests {
-    @Test func `a cloud that holds more than the store gave: the store is a restored copy and takes a new epoch`() async throws {
+    @Test func `a store that gave fewer rows than the cloud holds is a restored copy and takes a new epoch`() async throws {
         let store = try await store(readings: 4)
         let old = await store.current
-        // Rows 1 to 3 were sent and compared: the third was another's. Rows 4 and 5 were never sent.
+        // Rows 1 to 3 were sent and compared: the cloud's row 3 has other content. Rows 4 and 5 were never sent.
         #expect(try await store.settle(answer(old, through: 99, conflicts: [3]), sent: 1...3) == .storeIsBehind(cloudHolds: 99, storeGave: 5))
         let lives = await store.lives
         #expect(await store.current.epoch != old.epoch)
@@ -167,7 +167,7 @@ private final class Folder {
         #expect(lives.dropFirst().reduce(0) { $0 + $1.backlog } == 1)
     }
 
-    @Test func `rows that wait when a new epoch begins are stored in it, and what was derived from them follows`() async throws {
+    @Test func `rows waiting when a new epoch begins are stored in the new epoch, and their derived rows follow`() async throws {
         let store = try await store(readings: 4)
         let old = await store.current
         let keys = await store.enqueue(try readings(3, from: 4)).map(\.key)
@@ -183,15 +183,15 @@ private final class Folder {
         #expect(await store.enqueue(try readings(1, from: 7)).map { RowKey($0.key).sequence } == [4])
     }
 
-    @Test func `what the cloud holds under names that were not sent is not believed to be ours`() async throws {
-        // A machine set back to row 3 that has since taken other rows 4 to 9; the cloud has the first machine's 4 to 8.
+    @Test func `rows that were not sent count as undelivered, even if the cloud holds their sequences`() async throws {
+        // A machine was set back to row 3 and has since taken other rows 4 to 9. The cloud has rows 4 to 8 of the first machine.
         let store = try await store(readings: 8)
         let old = await store.current
         #expect(try await store.settle(answer(old, through: 8, conflicts: [4]), sent: 1...4) == .moved(1))
         #expect(await store.lives[0].outstanding == [5...9])
     }
 
-    @Test func `a cloud restored from an older copy gets again what it had acknowledged`() async throws {
+    @Test func `a cloud restored from an older copy receives the lost rows again`() async throws {
         let store = try await store(readings: 9)
         let life = await store.current
         #expect(try await store.settle(answer(life, through: 10), sent: 1...10) == .settled)
@@ -199,7 +199,7 @@ private final class Folder {
         #expect(await store.current.outstanding == [5...6, 8...10])
     }
 
-    @Test func `a list of ranges that is cut says nothing of what comes after it`() async throws {
+    @Test func `a truncated list of ranges makes no claim about later sequences`() async throws {
         let store = try await store(readings: 400)
         let life = await store.current
         _ = try await store.settle(answer(life, through: 401), sent: 1...401)
@@ -208,7 +208,7 @@ private final class Folder {
         #expect(await store.current.held.contains(300))
     }
 
-    @Test func `rows asked for that were dropped when old are declared gone, and the cloud hears of it`() async throws {
+    @Test func `requested rows that retention has deleted are declared gone, and a hole tells the cloud`() async throws {
         let store = try await store(readings: 10)
         _ = try await store.settle(answer(store.current, through: 11), sent: 1...11)
         try await store.enforce(Retention(), now: Instant(ms: 200 * 86_400_000))
@@ -223,7 +223,7 @@ private final class Folder {
         #expect(hole.reason == .evictedByAge && hole.sequences == 2...11 && hole.epoch == life.epoch && hole.count == 10)
     }
 
-    @Test func `rows in conflict are sent again under a new epoch, none is lost`() async throws {
+    @Test func `conflicting rows are sent again under a new epoch, and none is lost`() async throws {
         let store = try await store(readings: 4)
         let old = await store.current
         #expect(try await store.settle(answer(old, through: 5, conflicts: [2, 4]), sent: 1...5) == .moved(2))
@@ -236,7 +236,7 @@ private final class Folder {
         #expect(try await store.counts().readings == 4)
     }
 
-    @Test func `a cloud that finds conflicts without end makes no epochs without end, and loses nothing`() async throws {
+    @Test func `endless conflicts make a limited number of epochs and lose nothing`() async throws {
         let folder = try Folder()
         let first = try await store("\(folder.path)/readings.sqlite", readings: 4)
         for _ in 1...200 {
@@ -255,22 +255,22 @@ private final class Folder {
 }
 
 @Suite struct LateSensorTests {
-    @Test func `a sensor whose record met a full disk is stored with its first reading`() async throws {
+    @Test func `a sensor record that a full disk refused is stored with the sensor's first reading`() async throws {
         let store = try await store(readings: 2)
-        try await store.limitPages(to: 1)  // no more than there are
+        try await store.limitPages(to: 1)  // no more pages than exist now
         var filled = 0
         while true { do { try await store.append(readings(1, from: filled)) } catch { break }; filled += 1 }
         let waiting = await store.pendingReadings
         await #expect(throws: SQLiteError.self) { for number in 1...100 { try await sensor(store, "late\(number)") } }
         let known = try await store.read { try $0.sensors.all() }.count
-        let late = try #require(SensorName("late\(known)"))  // the one that was refused
+        let late = try #require(SensorName("late\(known)"))  // the refused sensor
         await #expect(throws: (any Error).self) { try await store.append(readings(1, from: 900, of: late.name)) }
         #expect(try await store.read { $0.sensors.ids[late] } == nil)
         try await store.limitPages(to: 1 << 20)
         try await store.append(readings(1, from: 901, of: late.name))
         #expect(try await store.rawReadings(of: late, limit: 9).count == 2)
         #expect(waiting == 1)
-        // Its record goes before them.
+        // The sensor's record precedes its readings.
         let life = await store.current
         let rows = try #require(try await store.batch(of: life.epoch, from: life.last - 2, through: life.last, limit: 9)).rows
         guard case .record(.sensor(let record)) = rows[0] else { return #expect(Bool(false), "\(rows)") }
@@ -294,7 +294,7 @@ extension ReadingStore {
         Observation(validAt: Instant(ms: bin * 600_000), humidity: RelativeHumidity(percent: percent), temperature: Temperature(celsius: 20))
     }
 
-    @Test func `forecasts are stored, found and scored when their time comes, and storing again changes nothing`() async throws {
+    @Test func `forecasts are stored, are scored when their time comes, and storing them again changes nothing`() async throws {
         let store = try await store()
         try await sensor(store)
         let air = try #require(SensorName("air"))
@@ -321,7 +321,7 @@ extension ReadingStore {
         #expect(try await store.observations(of: air, after: Instant(ms: 38 * 600_000)) == [observation(39, 54), observation(40, 55)])
     }
 
-    @Test func `a forecast keeps its digits in a row of about eleven hundred bytes, and seven lead times when it is old`() throws {
+    @Test func `a stored forecast keeps its digits in about eleven hundred bytes, and an old one keeps seven lead times`() throws {
         var forecaster = AdaptiveForecaster(grid: .fine, network: nil)
         for bin in 1...700 as ClosedRange<Int64> { forecaster.observe(observation(bin, 40 + Double(bin % 11))) }
         let forecast = try #require(forecaster.forecast())
@@ -333,13 +333,13 @@ extension ReadingStore {
         #expect(zip(read.humidity, forecast.humidity).allSatisfy { abs($0 - $1) < 0.0051 })
         for (kept, made) in zip(read.skill, forecast.skill) { #expect(kept == made.map { ($0 * 100).rounded() / 100 }) }
         #expect(StoredForecast.thinned(read).leadTimes == ForecastShape.scored)
-        #expect(StoredForecast.thinned(read).skill[0] == read.skill[5])  // of an hour
+        #expect(StoredForecast.thinned(read).skill[0] == read.skill[5])  // the skill at one hour
         for length in bytes.indices {
             #expect(throws: (any Error).self) { try StoredForecast.forecast(Array(bytes.prefix(length)), origin: forecast.origin) }
         }
     }
 
-    @Test func `a forecast stored before there was skill is read without it`() throws {
+    @Test func `a forecast stored before skill existed is read without skill`() throws {
         // Version 1: damped anomaly, no temperature, 48.5 % now, one lead time of an hour.
         var writer = ByteWriter()
         for byte in [1, 1, 0] as [UInt8] { writer.byte(byte) }
@@ -353,7 +353,7 @@ extension ReadingStore {
 }
 
 @Suite struct ForecastRetentionTests {
-    @Test func `after six days a forecast keeps seven lead times, after the retention nothing`() async throws {
+    @Test func `after six days a forecast keeps seven lead times, and after the retention it is deleted`() async throws {
         let store = try await store()
         let (air, other) = (try #require(SensorName("air")), try #require(SensorName("other")))
         for sensor in [air, other] { try await store.register(sensor) }

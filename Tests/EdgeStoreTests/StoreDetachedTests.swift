@@ -7,15 +7,15 @@ import Testing
 import StoreExamples
 
 extension ReadingStore {
-    /// As after a write that failed.
+    /// The state after a failed write.
     func distrust() { walIsSuspect = true }
     func run(_ sql: String) throws { try database.execute(sql) }
     func emptyLog() throws { try database.checkpoint() }
 }
 
-/// Two things at once: a disk that has failed and a file that is gone, damaged, replaced or read by another.
+/// Two faults at once: a failed disk, and a file that is gone, damaged, replaced or read by another process.
 @Suite struct StoreDetachedTests {
-    @Test func `a write failed, and the file is gone: nothing is lost`() async throws {
+    @Test func `after a failed write, deleting the file loses nothing`() async throws {
         let folder = try StoreFolder()
         try await folder.fill(500)
         let store = try await folder.open()
@@ -27,7 +27,7 @@ extension ReadingStore {
         #expect(after.count == 503 && before.allSatisfy { after[$0.key] == $0.value })
     }
 
-    @Test func `a write failed, and the file's header is damaged: nothing is lost`() async throws {
+    @Test func `after a failed write, damage to the file's header loses nothing`() async throws {
         let folder = try StoreFolder()
         try await folder.fill(500)
         let store = try await folder.open()
@@ -39,8 +39,7 @@ extension ReadingStore {
         #expect(after.count == 502 && before.allSatisfy { after[$0.key] == $0.value })
     }
 
-    @Test func `a write failed, and another process reads: nothing is acknowledged before the log is sound again, and rows are sent on`() async throws
-    {
+    @Test func `after a failed write, no commit succeeds while another process reads, and rows are still sent`() async throws {
         let folder = try StoreFolder()
         try await folder.fill(300)
         let store = try await folder.open()
@@ -58,9 +57,7 @@ extension ReadingStore {
         #expect(try await store.sendable().count == 303)
     }
 
-    @Test func `the disk comes back with the whole file, and what was open is a ruin: the whole file is used, with what the ruin has more`()
-        async throws
-    {
+    @Test func `if the disk returns with the whole file, that file is used, with the additional rows of the damaged one`() async throws {
         let folder = try StoreFolder()
         try await folder.fill(6_000)
         let store = try await folder.open()
@@ -77,14 +74,14 @@ extension ReadingStore {
     }
 
     @Test(arguments: [true, false])
-    func `an older copy is put in the place of the open file: the rows it lacks come from that`(withLog: Bool) async throws {
+    func `an older copy that replaces the open file gets the missing rows from the open file`(withLog: Bool) async throws {
         let folder = try StoreFolder()
         try await folder.fill(100)
         try folder.copy()
         let store = try await folder.open()
         try await store.append(minutes(50, from: 1_000))
         let before = try await store.sendable()
-        // As `mv` does it: the log of the open file stays where it was.
+        // `mv` leaves the log of the open file where it was.
         for suffix in withLog ? ["", "-wal", "-shm"] : [""] where FileManager.default.fileExists(atPath: folder.store + suffix) {
             try FileManager.default.removeItem(atPath: folder.store + suffix)
         }
@@ -97,7 +94,7 @@ extension ReadingStore {
         #expect(try await again.read { try $0.log.holes(limit: 10) }.isEmpty)
     }
 
-    @Test func `a damaged older copy is put in the place of the open file: no row that was open counts as gone`() async throws {
+    @Test func `a damaged older copy that replaces the open file makes no row count as gone`() async throws {
         let folder = try StoreFolder()
         try await folder.fill(1_500)
         try folder.copy()
@@ -115,14 +112,14 @@ extension ReadingStore {
         #expect(await again.lives.reduce(0) { $0 + $1.backlog } >= 1_552)
     }
 
-    @Test func `the file is gone and there is no room for another: what was open is kept, and comes back with the room`() async throws {
+    @Test func `a deleted file without room for a new one keeps its rows in memory, and writes them when there is room`() async throws {
         let folder = try StoreFolder()
         try await folder.fill(100)
         let store = try await folder.open()
         try await store.register(try #require(SensorName("air")))
         let before = try await store.sendable()
         try FileManager.default.removeItem(atPath: folder.store)
-        // A folder of that name refuses the repaired file as a disk without room does.
+        // A folder of that name refuses the repaired file, as a full disk would.
         try FileManager.default.createDirectory(atPath: folder.store + ".repaired", withIntermediateDirectories: true)
         try await store.append(minutes(2, from: 1_000))
         #expect(try await store.counts().memoryOnly != nil)
@@ -133,7 +130,7 @@ extension ReadingStore {
         #expect(after.count == 102 && before.allSatisfy { after[$0.key] == $0.value })
     }
 
-    /// Where in an inner page a child's number stands, and the page itself.
+    /// The file offset of a child's page number in the inner page, and the bytes of that number.
     private func inner(_ folder: StoreFolder) throws -> (place: (Int) -> Int, child: (Int) -> [UInt8]) {
         let start = (try folder.root(of: "reading") - 1) * 1_024
         let page = [UInt8](try Data(contentsOf: URL(fileURLWithPath: folder.store))[start..<start + 1_024])
@@ -143,7 +140,7 @@ extension ReadingStore {
     }
 
     @Test(.timeLimit(.minutes(1)), arguments: [false, true])
-    func `pointers that lead back to rows read before, or nowhere, cost nothing`(nowhere: Bool) async throws {
+    func `page pointers that lead to rows already read, or nowhere, lose nothing`(nowhere: Bool) async throws {
         let folder = try StoreFolder()
         try await folder.fill(1_500)
         let before = try await folder.open().sendable()
@@ -155,13 +152,13 @@ extension ReadingStore {
         #expect(try await store.sendable() == before)
     }
 
-    @Test func `rows at the end are lost with their page: a hole counts them, whatever older images of the life say`() async throws {
+    @Test func `a hole counts the rows of a lost last page, whatever older images of the life row say`() async throws {
         let folder = try StoreFolder()
         try await folder.fill(1_500)
         let life = try folder.root(of: "life")
         let young = [UInt8](try Data(contentsOf: URL(fileURLWithPath: folder.store))[(life - 1) * 1_024..<life * 1_024])
         let store = try await folder.open()
-        try await store.setAside(await store.current.epoch, 5)  // the life's row says from now on how many there were
+        try await store.setAside(await store.current.epoch, 5)  // from now on the life row stores the number of rows
         try await store.emptyLog()
         let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: folder.store)))
         let root = (try folder.root(of: "reading") - 1) * 1_024
@@ -169,7 +166,7 @@ extension ReadingStore {
         let damaged = try StoreFolder()
         try Data(bytes).write(to: URL(fileURLWithPath: damaged.store))
         try damaged.overwrite((last - 1) * 1_024, [UInt8](repeating: 0xA5, count: 1_024))
-        // One live commit in the log, then a frame that an earlier turn of it has left.
+        // One live commit in the log, then a frame left from an earlier use of the log.
         let writer = try Connection(path: damaged.store)
         try writer.execute("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; UPDATE life SET refused = refused")
         var log = try Data(contentsOf: URL(fileURLWithPath: damaged.store + "-wal"))
@@ -184,7 +181,7 @@ extension ReadingStore {
         #expect(left < 1_499 && holes.map(\.sequences) == [Int64(left + 2)...1_501])
     }
 
-    @Test(arguments: ["1e300", "-1e300", "9e18", "NULL"]) func `a score that a flipped bit has made huge ends nothing`(value: String) async throws {
+    @Test(arguments: ["1e300", "-1e300", "9e18", "NULL"]) func `a score damaged by a bit flip does not stop the store`(value: String) async throws {
         let folder = try StoreFolder()
         try await folder.fill(3)
         let store = try await folder.open()

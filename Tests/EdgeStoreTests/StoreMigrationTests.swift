@@ -4,7 +4,7 @@ import SQLite
 import StoreExamples
 import Testing
 
-/// A store of version 3 kept as texts in `meta` what version 4 keeps in tables.
+/// Version 3 of the store kept in `meta`, as text, what version 4 keeps in tables.
 @Suite struct StoreMigrationTests {
     private static let newTables = [
         "life_copy", "sensor_copy", "calibration", "sensor_rename", "raised_alarm", "waiting_alarm", "accepted_release",
@@ -20,7 +20,7 @@ import Testing
 
     private func alarm(_ fields: String...) -> String { fields.joined(separator: "\u{1F}") }
 
-    @Test func `names, alarms, the release and calibrations move into tables, rows keep their keys`() async throws {
+    @Test func `names, alarms, the release and calibrations move into tables, and rows keep their keys`() async throws {
         let folder = try StoreFolder()
         let (air, hall, roof) = (try #require(SensorName("air")), try #require(SensorName("hall")), try #require(SensorName("roof")))
         let calibration = Calibration(sensor: air, from: Instant(ms: 60_000), saidAt: Instant(ms: 70_000), offsetMpct: 500)
@@ -65,7 +65,7 @@ import Testing
         #expect(try folder.names().filter { $0.hasPrefix("readings.") }.allSatisfy { $0.hasPrefix("readings.sqlite") })
     }
 
-    @Test func `a calibration outlives its record`() async throws {
+    @Test func `a calibration persists after its record is deleted`() async throws {
         let folder = try StoreFolder()
         let air = try #require(SensorName("air"))
         let calibration = Calibration(sensor: air, from: Instant(ms: 60_000), saidAt: Instant(ms: 70_000), offsetMpct: 500)

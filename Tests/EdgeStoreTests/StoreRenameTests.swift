@@ -23,16 +23,16 @@ import Wire
             sensor, Observation(validAt: Instant(ms: minute * 60_000), humidity: RelativeHumidity(percent: 45), temperature: nil), through: 0)
     }
 
-    /// Minutes of the readings of a sensor's series.
+    /// The minutes of the readings in a sensor's series.
     private func minutes(_ name: SensorName, _ store: ReadingStore) async throws -> [Int64] {
         return try await store.log(of: name, after: -1, limit: 1_000).map { $0.reading.takenAt.ms / 60_000 }
     }
 
-    @Test func `a series goes on under another name, and another sensor may take the old one`() async throws {
+    @Test func `a series continues under another name, and another sensor may take the old name`() async throws {
         var store = try await folder.open()
         try await register(air, store)
         try await store.append(StoreExamples.minutes(30), derived: [outcome(air, minute: 10), outcome(air, minute: 20)])
-        // It was called hall for a while before anybody said that it is the same.
+        // The sensor was called hall for a while before the rename was entered.
         try await register(hall, store)
         try await store.append(named(hall, StoreExamples.minutes(10, from: 30)), derived: [outcome(hall, minute: 40)])
         try await store.write { [air, hall] in try $0.rename(air, to: hall, saidAt: Instant(ms: 7), now: Instant(ms: 31 * 60_000)) }
@@ -46,9 +46,9 @@ import Wire
             #expect(try await store.newestInstant(of: hall) == Instant(ms: 40 * 60_000))
             #expect(try await store.newestInstant(of: air) == Instant(ms: 45 * 60_000))
             #expect(await store.corrections.containsRename(of: air, to: hall, saidAt: Instant(ms: 7)))
-            store = try await folder.open()  // as a start of the program finds it
+            store = try await folder.open()  // as at the next start of the program
         }
-        // Rows are sent as they were given, whatever their sensor is called now.
+        // Rows are sent with the sensor name they were stored with, whatever the sensor is called now.
         let life = await store.current
         let batch = try #require(try await store.batch(of: life.epoch, from: 1, through: life.last, limit: 1_000))
         let names = batch.rows.compactMap { if case .reading(let place, _) = $0 { batch.sensors[place] } else { nil } }
@@ -57,7 +57,7 @@ import Wire
         #expect(batch.rows.contains(.record(.rename(rename))))
     }
 
-    @Test func `only the new name is shown, and the time ends after all that the old one has`() async throws {
+    @Test func `only the new name is listed, and the rename ends after the last reading of the old name`() async throws {
         let store = try await folder.open()
         try await register(air, store)
         try await store.append(StoreExamples.minutes(30))
@@ -66,7 +66,7 @@ import Wire
         let good = try await store.read { [hall] tables in tables.log.good[try tables.sensors.id(hall)] }
         #expect(good?.takenAt == Instant(ms: 30 * 60_000))
         #expect(try await minutes(hall, store).count == 30)
-        // One that this store has never had: the cloud may.
+        // A sensor that this store never had; the cloud may have it.
         let roof = try #require(SensorName("roof"))
         try await store.write { [air] in try $0.rename(roof, to: air, saidAt: Instant(ms: 9), now: Instant(ms: 99)) }
         let life = await store.current
@@ -74,8 +74,8 @@ import Wire
         #expect(rows == [.record(.rename(SensorRename(sensor: roof, name: air, until: Instant(ms: 99), saidAt: Instant(ms: 9))))])
     }
 
-    @Test func `a name that was taken is known though its record has gone, or its note`() async throws {
-        for table in ["DELETE FROM record", "DELETE FROM meta WHERE name LIKE 'rename.%'"] {
+    @Test func `an applied rename stays known after its record or its row in the table is deleted`() async throws {
+        for table in ["DELETE FROM record", "DELETE FROM sensor_rename"] {
             let folder = try StoreFolder()
             var store = try await folder.open()
             try await register(air, store)
@@ -88,7 +88,7 @@ import Wire
         }
     }
 
-    @Test func `two that measured at the same time are two sensors`() async throws {
+    @Test func `two names with readings at the same time are two sensors`() async throws {
         let store = try await folder.open()
         for name in [air, hall] { try await register(name, store) }
         try await store.append(StoreExamples.minutes(30))

@@ -21,7 +21,7 @@ private struct Random {
 }
 
 @Suite struct StoreRepairTests {
-    @Test func `a page of readings that is overwritten costs its rows, and holes name them`() async throws {
+    @Test func `an overwritten page of readings costs its rows, and holes name the rows`() async throws {
         let folder = try StoreFolder()
         try await folder.fill(3_000)
         let (before, epoch) = (try await folder.open().sendable(), try await folder.open().current.epoch)
@@ -38,13 +38,13 @@ private struct Random {
         #expect(holes.reduce(0) { $0 + Int($1.count) } == before.count - after.count)
         #expect(await store.current.epoch != epoch)
         #expect(try folder.names().contains { $0.hasPrefix("readings.damaged-") })
-        // It takes readings as before.
+        // The store accepts readings as before.
         try await store.append(minutes(5, from: 9_000))
         #expect(try await folder.open().sendable().count == after.count + 5)
     }
 
     @Test(arguments: ["reading", "record", "life", "sensor", "delivery", "meta", "observation"])
-    func `the page that a table begins with is overwritten: no reading is lost`(table: String) async throws {
+    func `overwriting the root page of a table loses no reading`(table: String) async throws {
         let folder = try StoreFolder()
         try await folder.fill(3_000)
         let before = try await folder.open().sendable()
@@ -55,9 +55,7 @@ private struct Random {
         #expect(try await store.sendable() == before)
     }
 
-    @Test(arguments: [1, 4, 8]) func `the first pages are overwritten, header and schema with them: what other pages hold is saved`(pages: Int)
-        async throws
-    {
+    @Test(arguments: [1, 4, 8]) func `overwriting the header and schema pages loses only the rows in those pages`(pages: Int) async throws {
         let folder = try StoreFolder()
         try await folder.fill(3_000)
         let before = try await folder.open().sendable()
@@ -71,7 +69,7 @@ private struct Random {
         #expect(try folder.names().filter { $0.contains("salvaged") || $0.contains("repaired") }.isEmpty)
     }
 
-    @Test func `a letter changed in the description of a table costs nothing`() async throws {
+    @Test func `a changed letter in a table's schema text loses nothing`() async throws {
         let folder = try StoreFolder()
         try await folder.fill(200)
         let before = try await folder.open().sendable()
@@ -84,7 +82,7 @@ private struct Random {
         try await store.append(minutes(5, from: 9_000))
     }
 
-    @Test func `pages of any bytes give rows or none, and nothing breaks`() throws {
+    @Test func `a scan of random pages never crashes`() throws {
         var random = Random(state: 3)
         var found = 0
         let folder = try StoreFolder()
@@ -99,7 +97,7 @@ private struct Random {
         #expect(found > 0)
     }
 
-    @Test func `rows that a conflict gave new names are not found again under their old ones`() async throws {
+    @Test func `rows moved to a new epoch by a conflict are not salvaged again under their old keys`() async throws {
         let folder = try StoreFolder()
         let store = try await folder.open()
         try await store.register(try #require(air))
@@ -109,7 +107,7 @@ private struct Random {
             epoch: life.epoch, through: 301, held: [], refused: [], conflicts: Array(100...120),
             next: .init(afterMs: 0, maxReadings: 1, maxBytes: 1), release: nil)
         _ = try await store.settle(answer, sent: 1...301)
-        // The log still has the pages as they were before.
+        // The log still has the pages from before the move.
         var old = 0
         try PageScan(pageSize: 1_024).forEach(in: folder.store) { row in
             if row.values.count == 11, let key = row.key, (100...120).contains(RowKey(key).sequence), RowKey(key).life == life.number { old += 1 }
@@ -122,7 +120,7 @@ private struct Random {
     }
 
     @Test(arguments: 1...24 as ClosedRange<UInt64>)
-    func `whatever bits flip, no altered row is given out, none is lost unsaid, and the store takes more`(seed: UInt64) async throws {
+    func `after random bit flips no altered row is returned, losses are recorded, and the store accepts new rows`(seed: UInt64) async throws {
         let folder = try StoreFolder()
         try await folder.fill(800)
         let before = try await folder.open().sendable()
@@ -134,11 +132,11 @@ private struct Random {
         let store = try await folder.open()
         try await store.examine()
         let after = try await store.sendable()
-        // The same reading under the same name: rows of other names would be stored twice.
+        // The same reading under the same key: a row with another key would be stored twice.
         #expect(after.allSatisfy { before[$0.key] == $0.value })
         let missing = before.count - after.count
         if missing > 0 {
-            // What was at the very end of the log nobody can count.
+            // Rows at the very end of the log cannot be counted.
             let holes = try await store.read { try $0.log.holes(limit: 1_000) }.filter { $0.reason == .storeRepaired }
             let isEnd = holes.contains { $0.sequences == nil }
             #expect(isEnd || holes.reduce(0) { $0 + Int($1.count) } == missing)
@@ -149,7 +147,7 @@ private struct Random {
     }
 
     @Test(arguments: ["", "this is no database, but some text that someone put here", String(repeating: "\0", count: 9_000)])
-    func `a file that is no database is set aside, and a new store is made`(content: String) async throws {
+    func `a file that is not a database is set aside, and a new store is created`(content: String) async throws {
         let folder = try StoreFolder()
         try Data(content.utf8).write(to: URL(fileURLWithPath: folder.store))
         let store = try await folder.open()
@@ -159,7 +157,7 @@ private struct Random {
         #expect(try folder.names().contains { $0.hasPrefix("readings.damaged-") } != content.isEmpty)
     }
 
-    @Test func `a store of a newer version is set aside whole, and the daemon goes on with a new one`() async throws {
+    @Test func `a store of a newer version is set aside as a whole, and the daemon continues with a new store`() async throws {
         let folder = try StoreFolder()
         try await folder.fill(10)
         try Connection(path: folder.store).execute("PRAGMA user_version = 99; ALTER TABLE life RENAME COLUMN refused TO declined")
@@ -169,7 +167,7 @@ private struct Random {
         #expect(try Connection(path: "\(folder.path)/\(aside)").integer("SELECT COUNT(*) FROM reading") == 10)
     }
 
-    @Test func `a file deleted under the running daemon is written anew, nothing is lost`() async throws {
+    @Test func `a file deleted under the running daemon is written again, and nothing is lost`() async throws {
         let folder = try StoreFolder()
         try await folder.fill(500)
         let store = try await folder.open()
@@ -181,10 +179,10 @@ private struct Random {
         #expect(after.count == 521 && before.allSatisfy { after[$0.key] == $0.value })
     }
 
-    @Test func `with no disk to write to rows are kept in memory, sent from there, and moved to the disk when it comes`() async throws {
+    @Test func `without a usable disk rows are kept in memory, sent from memory, and moved to the disk when it returns`() async throws {
         let folder = try StoreFolder()
         try await folder.fill(10)
-        // A folder where the file should be: it cannot be opened.
+        // A folder in place of the file: the store cannot be opened.
         try FileManager.default.moveItem(atPath: folder.store, toPath: folder.path + "/away")
         try FileManager.default.createDirectory(atPath: folder.store, withIntermediateDirectories: true)
         let store = try await folder.open()
@@ -204,7 +202,7 @@ private struct Random {
         #expect(after.count == 18 && inMemory.allSatisfy { after[$0.key] == $0.value })
     }
 
-    @Test func `a repair that was cut off is finished at the next start`() async throws {
+    @Test func `an interrupted repair is completed at the next start`() async throws {
         let folder = try StoreFolder()
         try await folder.fill(30)
         let before = try await folder.open().sendable()
@@ -212,15 +210,15 @@ private struct Random {
         var report = StoreMerge.Report()
         try StoreMerge(target: target).take(from: StoreFile.connection(folder.store), isTolerant: true, &report)
         try StoreFile.completeRepair(target, of: folder.store, aside: "damaged")
-        // Stopped here: both files are there. And once more in the middle of the renames.
+        // The repair stops here, when both files exist, and again in the middle of the renames.
         try FileManager.default.moveItem(atPath: folder.store, toPath: folder.path + "/readings.damaged-1.sqlite")
         #expect(try await folder.open().sendable() == before)
     }
 
-    @Test func `a flipped bit in the write-ahead log takes back the commits after it, and that is said`() async throws {
+    @Test func `a flipped bit in the write-ahead log discards the later commits, and a hole records the loss`() async throws {
         let folder = try StoreFolder()
         try await folder.fill(10)
-        // What a killed daemon leaves: the log is still there, with forty commits.
+        // The state after a killed daemon: the log still exists, with forty commits.
         let store = try await folder.open()
         for minute in 0..<40 { try await store.append(minutes(1, from: 100 + minute)) }
         let killed = try StoreFolder()
@@ -240,7 +238,7 @@ private struct Random {
         #expect(try damaged.names().contains { $0.hasPrefix("readings.damaged-") && $0.hasSuffix(".wal") })
     }
 
-    @Test func `a forecast that cannot be read keeps no reading from being stored`() async throws {
+    @Test func `an unreadable forecast does not prevent readings from being stored`() async throws {
         let folder = try StoreFolder()
         try await folder.fill(3)
         let air = try #require(air)
@@ -258,30 +256,30 @@ private struct Random {
         try await store.enforce(Retention(), now: Instant(ms: 30 * 86_400_000))
     }
 
-    @Test func `a store with its version lost is damaged, not new`() async throws {
+    @Test func `a store that lost its version number is repaired, not replaced`() async throws {
         let folder = try StoreFolder()
         try await folder.fill(20)
         let before = try await folder.open().sendable()
         try Connection(path: folder.store).execute("PRAGMA user_version = 0")
         #expect(try await folder.open().sendable() == before)
-        // One bit more makes a version that there is not: rows that look like ours are taken all the same.
+        // One bit more gives a version that does not exist: rows that look like ours are still salvaged.
         try Connection(path: folder.store).execute("PRAGMA user_version = 5")
         #expect(try await folder.open().sendable() == before)
     }
 
-    @Test func `a reading altered in place is found when it is read, and the daemon starts`() async throws {
+    @Test func `an altered reading is detected when it is read, and the daemon still starts`() async throws {
         let folder = try StoreFolder()
         try await folder.fill(20)
         let other = try Connection(path: folder.store)
         try other.execute("UPDATE reading SET humidity_mpct = humidity_mpct + 1 WHERE key & 1023 = 20")
-        try other.checkpoint()  // else the row as it was may still stand in the file, behind the log, and is saved from there
+        try other.checkpoint()  // otherwise the unaltered row may remain in the file, behind the log, and would be salvaged from there
         let store = try await folder.open()
         let air = try #require(air)
         #expect(try await store.log(of: air, after: 0, limit: 100).count == 19)
         #expect(try await store.read { try $0.log.holes(limit: 1) }.first?.count == 1)
     }
 
-    @Test func `a last sequence that is not what was written opens no gap of a billion rows`() async throws {
+    @Test func `a damaged last sequence does not open a gap of a billion rows`() async throws {
         let folder = try StoreFolder()
         try await folder.fill(20)
         try Connection(path: folder.store).execute("UPDATE life SET last = last + 1099511000")

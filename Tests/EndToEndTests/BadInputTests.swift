@@ -4,7 +4,7 @@ import Measures
 import Testing
 import Wire
 
-/// Everything a person or a device can do wrong gets an error that says what, where, and what to do; the rest goes on.
+/// Every mistake of a person or a device gets an error that says what is wrong, where, and what to do; everything else continues.
 @Suite(.serialized) struct BadInputTests {
     private static func batch(first: Int64 = 1, count: Int = 10, at start: Int64 = 1_700_000_000_000) throws -> Batch {
         let rows = (0..<count).map { Batch.Row.reading(sensor: 0, Reading(takenAt: Instant(ms: start + Int64($0) * 60_000), humidityMpct: 45_000)) }
@@ -17,7 +17,7 @@ import Wire
     }
 
     @Test(.timeLimit(.minutes(2)))
-    func `bad batches are refused one by one, and good ones are taken after each`() async throws {
+    func `bad batches are refused one by one, and good batches are accepted after each`() async throws {
         let cloud = Cloud()
         try await cloud.start()
         let token = try cloud.add("church")
@@ -49,7 +49,7 @@ import Wire
         try await expectRefused(try await post(good, type: "text/csv"), 415, Batch.mediaType)
         var later = good
         later[4] = 9
-        try await expectRefused(try await post(later), 415, "speaks version 1")
+        try await expectRefused(try await post(later), 415, "accepts version 1")
         try await expectRefused(try await post(Array(#"{"version":2}"#.utf8), type: "application/json"), 415, "version 2")
         let short =
             #"{"version":1,"epoch":"00000000000000aa","first":1,"sensors":["a"],"sensor":[0,0],"taken_at_ms":[1700000000000],"humidity_mpct":[45000,45100]}"#
@@ -60,7 +60,7 @@ import Wire
         try await expectRefused(try await cloud.request("GET", "/v1/devices/church/forecast?horizon=tomorrow"), 400, "PT24H")
         try await expectRefused(try await cloud.request("DELETE", "/v1/devices"), 405, "use GET")
 
-        // A repeat changes nothing; other content under the same name is a conflict that costs nothing.
+        // A repeat changes nothing; different content under the same name is a conflict and changes no stored row.
         let repeated = try await post(good)
         #expect(repeated.status == 200)
         let conflict = try await post(Self.batch(at: 1_700_000_000_001).binary())
@@ -68,7 +68,7 @@ import Wire
         #expect(answer?["conflicts"] as? [Int] == Array(1...10))
         #expect(try await cloud.metric("vaho_readings_total") == stored)
 
-        // Readings whose time cannot be are refused alone, and settled; those from the future are kept for a correction.
+        // Readings with an impossible time are refused alone and settled; readings from the future are kept for a correction.
         _ = try await post(Self.batch(first: Int64(stored + 3), count: 2, at: 4_000_000_000_000).binary())
         let future = try await post(Self.batch(first: Int64(stored + 1), count: 2, at: 7_999_000_000_000).binary())
         let settled = try JSONSerialization.jsonObject(with: Data(future.body)) as? [String: Any]
@@ -80,21 +80,21 @@ import Wire
         let overflowing = try await post(Array(far.utf8), type: "application/json")
         #expect(overflowing.status == 400 && detail(overflowing).hasPrefix("/taken_at_ms/0:"))
 
-        // A hundred and fifty percent more than air can hold is kept, and never observed.
+        // A reading of 250 % is kept but never observed.
         let wet =
             #"{"version":1,"epoch":"00000000000000bb","first":1,"sensors":["wet"],"sensor":[0],"taken_at_ms":[1700000000000],"humidity_mpct":[250000]}"#
         #expect(try await post(Array(wet.utf8), type: "application/json").status == 200)
-        let times = try await seen("the sensor of the wet reading") {
+        let times = try await seen("the sensor with the reading of 250 %") {
             try await cloud.json("/v1/devices/church/observations?sensor=wet")["time"] as? [String]
         }
         #expect(times.isEmpty)
 
-        // A device that asks without end is told to wait; another is not touched by it.
+        // A device that sends requests endlessly is told to wait; another device is not affected.
         let neighbour = try cloud.add("neighbour")
         func ask(_ token: String, _ device: String) async throws -> HTTPClient.Response {
             try await cloud.request("GET", "/v1/devices/\(device)/release", headers: [("Authorization", "Bearer \(token)")])
         }
-        let exceeded = try await seen("a device asks too often") { () -> HTTPClient.Response? in
+        let exceeded = try await seen("a 429 for a device that asks too often") { () -> HTTPClient.Response? in
             for _ in 0..<1_000 {
                 let response = try await ask(token, "church")
                 if response.status == 429 { return response }
@@ -105,7 +105,7 @@ import Wire
         #expect(try await ask(neighbour, "neighbour").status == 404)
 
         #expect(try cloud.run("device", "revoke", "church").code == 0)
-        let revoked = try await seen("that it is revoked") { () -> HTTPClient.Response? in
+        let revoked = try await seen("a 403 for the revoked device") { () -> HTTPClient.Response? in
             let response = try await post(good)
             return response.status == 403 ? response : nil
         }
@@ -114,7 +114,7 @@ import Wire
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func `batches of many devices at once, each sent twice, are all stored once`() async throws {
+    func `batches of many devices at once, each sent twice, are stored once`() async throws {
         let cloud = Cloud()
         try await cloud.start()
         let devices = try (1...6).map { (name: "d\($0)", token: try cloud.add("d\($0)")) }
@@ -141,7 +141,7 @@ import Wire
         #expect(try await cloud.stop() == 0)
     }
 
-    @Test func `wrong use of the commands says the nearest right one and exits with 2`() throws {
+    @Test func `a mistyped command suggests the nearest valid one and exits with code 2`() throws {
         for (arguments, words) in [
             (["forcast"], "did you mean «forecast»"), (["forecast", "--horizn", "3h"], "did you mean --horizon"),
             (["forecast", "--horizon", "soon"], "24h"),
@@ -178,7 +178,7 @@ import Wire
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func `a port in use and a missing recording end the program with the reason`() async throws {
+    func `a port in use or a missing recording ends the program with the reason`() async throws {
         let cloud = Cloud()
         try await cloud.start()
         let second = try RunningProgram(
@@ -194,7 +194,7 @@ import Wire
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func `an edge whose page's port is in use samples and delivers all the same`() async throws {
+    func `an edge whose page cannot listen on its port still samples and delivers`() async throws {
         let cloud = Cloud()
         try await cloud.start()
         _ = try cloud.add("desk")
@@ -204,16 +204,18 @@ import Wire
         environment["VAHO_SAMPLE_PERIOD_SECONDS"] = "1"
         environment["VAHO_COMMIT_PERIOD_SECONDS"] = "0"
         let edge = try RunningProgram("vaho-edge", ["run"], environment: environment, folder: cloud.folder)
-        _ = try await seen("the reason") { edge.log.contains("local face not served") && edge.log.contains("the port is in use") ? true : nil }
-        _ = try await seen("its readings") { try await cloud.metric("vaho_readings_total") >= 2 ? true : nil }
+        _ = try await seen("the error about the port") {
+            edge.log.contains("local face not served") && edge.log.contains("the port is in use") ? true : nil
+        }
+        _ = try await seen("readings of the edge in the cloud") { try await cloud.metric("vaho_readings_total") >= 2 ? true : nil }
         edge.signal(SIGTERM)
         #expect(try await edge.exitCode() == 0)
-        #expect(!edge.log.contains("something still hangs"))
+        #expect(!edge.log.contains("ended by force"))
         _ = try await cloud.stop()
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func `a sensor that says nonsense is one hole, and the others go on`() async throws {
+    func `a sensor with invalid output becomes one hole, and the other sensors continue`() async throws {
         let cloud = Cloud()
         try await cloud.start()
         _ = try cloud.add("lab")
@@ -230,9 +232,9 @@ import Wire
         environment["VAHO_COMMIT_PERIOD_SECONDS"] = "0"
         let edge = try RunningProgram("vaho-edge", ["run"], environment: environment, folder: cloud.folder)
         _ = try await edge.port()
-        _ = try await seen("the error") { edge.log.contains("sensor cannot be read sensor=bench") ? true : nil }
+        _ = try await seen("the error of sensor bench") { edge.log.contains("sensor cannot be read sensor=bench") ? true : nil }
         #expect(edge.log.contains("says «wet», a number was expected"))
-        _ = try await seen("readings of the other") { try await cloud.metric("vaho_readings_total") >= 2 ? true : nil }
+        _ = try await seen("readings of sensor room") { try await cloud.metric("vaho_readings_total") >= 2 ? true : nil }
         try say("humidity1_input", "51000")
         let hole = try await seen("the hole in the cloud") { () -> [String: Any]? in
             (try await cloud.json("/v1/devices/lab")["holes"] as? [[String: Any]])?.first
@@ -243,7 +245,7 @@ import Wire
         #expect(try await edge.exitCode() == 0)
         _ = try await cloud.stop()
     }
-    @Test(.timeLimit(.minutes(1))) func `a log on a terminal has the time and no severity mark, in a file it is the other way round`() throws {
+    @Test(.timeLimit(.minutes(1))) func `a log line has the time on a terminal, and the severity mark in a file`() throws {
         let folder = FileManager.default.temporaryDirectory.path + "/vaho-e2e-\(UInt64.random(in: 0...(.max)))"
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let environment = ["VAHO_STATE_DIR": folder, "VAHO_SENSOR_AIR": "simulated", "VAHO_LISTEN": "off"]
@@ -255,9 +257,9 @@ import Wire
         #expect(file.contains("<6>vaho-edge: running "), "\(file)")
     }
 
-    /// SIGSTOP is what a suspended host does to a program: time goes on, and the program does not.
+    /// SIGSTOP acts like a suspended host: time passes, and the program does not run.
     @Test(.timeLimit(.minutes(1)))
-    func `after the program was stopped for a while no sensor is read twice in a period, and the gap is a hole`() async throws {
+    func `after a pause of the process no sensor is read twice in a period, and the gap is a hole`() async throws {
         let cloud = Cloud()
         try await cloud.start()
         _ = try cloud.add("lab")
@@ -272,14 +274,14 @@ import Wire
         let stoppedAt = ContinuousClock.now
         try await ContinuousClock().sleep(for: .seconds(6))
         edge.signal(SIGCONT)
-        let stopped = Int((ContinuousClock.now - stoppedAt).components.seconds)  // more than asked for on a busy host
+        let stopped = Int((ContinuousClock.now - stoppedAt).components.seconds)  // longer than requested on a busy host
         let hole = try await seen("the gap, as a hole in the cloud") { () -> [String: Any]? in
             (try await cloud.json("/v1/devices/lab")["holes"] as? [[String: Any]])?.first
         }
         #expect(hole["sensor"] as? String == "room" && hole["reason"] as? String == "not_sampled")
         #expect((4...(stopped + 1)).contains(try #require(hole["count"] as? Int)))
         let before = try await cloud.metric("vaho_readings_total")
-        _ = try await seen("readings after it") { try await cloud.metric("vaho_readings_total") >= before + 3 ? true : nil }
+        _ = try await seen("readings after the pause") { try await cloud.metric("vaho_readings_total") >= before + 3 ? true : nil }
         edge.signal(SIGTERM)
         #expect(try await edge.exitCode() == 0)
         let times = try RunningProgram.sqlite("\(cloud.folder)/lab/state/readings.sqlite", "SELECT taken_at_ms FROM reading ORDER BY key")

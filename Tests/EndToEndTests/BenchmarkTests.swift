@@ -1,11 +1,11 @@
 import Foundation
 import Testing
 
-/// That the benchmarks run and say what they should; how fast is for a quiet machine and an optimised build.
+/// Checks that the benchmarks run and print what they should. Speed is measured on a quiet machine with an optimised build.
 @Suite struct BenchmarkTests {
     private static let deploy = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../deploy"
 
-    @Test(.timeLimit(.minutes(3))) func `the forecast is timed part by part, and its network can be taken elsewhere`() throws {
+    @Test(.timeLimit(.minutes(3))) func `the benchmark times each part of the forecast and exports the data of its network`() throws {
         let folder = FileManager.default.temporaryDirectory.path + "/vaho-benchmark-\(UInt64.random(in: 0...(.max)))"
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let timed = try RunningProgram.run(
@@ -25,7 +25,7 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(1)), arguments: [[], ["ingest"], ["forecast", "--release"], ["forecast", "--rounds", "none"], ["guess"]])
-    func `wrong use is told with how to use it`(arguments: [String]) throws {
+    func `wrong use prints the usage`(arguments: [String]) throws {
         let result = try RunningProgram.run("vaho-bench", arguments, environment: [:])
         #expect(result.code == 2 && result.errors.contains("usage: vaho-bench"), "\(arguments): \(result)")
     }

@@ -6,7 +6,7 @@ import Testing
         URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
         + "/deploy/demo/airport.csv"
 
-    @Test(.timeLimit(.minutes(2))) func `a calibration by hand changes what the edge and the cloud observed, and is undone`() async throws {
+    @Test(.timeLimit(.minutes(2))) func `a calibration changes the observations on edge and cloud, and an undo restores them`() async throws {
         let cloud = Cloud()
         try await cloud.start()
         _ = try cloud.add("airport")
@@ -20,7 +20,7 @@ import Testing
         func calibrate(_ words: String...) throws -> (code: Int32, output: String, errors: String) {
             try RunningProgram.run("vaho-edge", ["calibrate"] + words, environment: environment)
         }
-        /// Sums over all observations, in thousandths.
+        /// The sums of all observations, in thousandths.
         func sums() throws -> (edge: Int64, cloud: Int64) {
             let here = try? RunningProgram.sqlite("\(cloud.folder)/airport/state/readings.sqlite", "SELECT SUM(humidity_mpct) FROM observation")
             let there = try? RunningProgram.sqlite("\(cloud.folder)/cloud/archive.sqlite", "SELECT SUM(humidity_sum_mpct) FROM observation_bin")
@@ -36,25 +36,25 @@ import Testing
         _ = try await seen("all observations on the edge") {
             (try? RunningProgram.sqlite("\(cloud.folder)/airport/state/readings.sqlite", "SELECT COUNT(*) FROM observation")) == "300" ? true : nil
         }
-        let said = try await settled("the same on both sides") { $0 > 0 }
+        let said = try await settled("the same sum on both sides") { $0 > 0 }
 
         #expect(try calibrate("air", "--gain", "0.9", "--since", "2000-01-01T00:00:00Z").code == 0)
-        let calibrated = try await settled("all of it nine tenths, on both sides") { abs(Double($0) / Double(said) - 0.9) < 0.000_1 }
+        let calibrated = try await settled("nine tenths of the sum on both sides") { abs(Double($0) / Double(said) - 0.9) < 0.000_1 }
         #expect(calibrated != said)
-        // A second one on top, wrong, and back to the first; it reaches further back than the first, which stays in force.
+        // A second, wrong calibration and its undo. It reaches further back than the first, which stays in force.
         #expect(try calibrate("air", "--two-point", "10:35,60:75", "--since", "1999-01-01T00:00:00Z").code == 0)
-        _ = try await settled("something else") { $0 > said }
+        _ = try await settled("a larger sum on both sides") { $0 > said }
         let undone = try calibrate("air", "--undo")
         #expect(undone.code == 0 && undone.output.contains("0.9"))
-        #expect(try await settled("as before it") { $0 == calibrated } == calibrated)
+        #expect(try await settled("the sum before the second calibration") { $0 == calibrated } == calibrated)
         #expect(try calibrate("air", "--format", "csv").output.split(separator: "\n").count == 2)
         edge.signal(SIGTERM)
         #expect(try await edge.exitCode() == 0)
-        // A restart knows it, and logs nothing again.
+        // A restart applies the calibration without logging it again.
         let again = try RunningProgram("vaho-edge", ["run", "--speed", "1000000"], environment: environment, folder: cloud.folder)
         _ = try await again.port()
         #expect(try sums().edge == calibrated)
-        #expect(!again.log.contains("calibration taken"))
+        #expect(!again.log.contains("calibration applied"))
         again.signal(SIGTERM)
         #expect(try await again.exitCode() == 0)
         #expect(try cloud.run("rebuild").code == 0)
@@ -69,7 +69,7 @@ import Testing
         (["crypt", "--gain", "1.1", "--since", "2199-01-01T00:00:00Z"], "in the past"), (["cripta", "--gain", "1.1"], "there are crypt"),
         (["crypt", "--two-point", "50:50,52:55"], "nearer than 10 %"), (["crypt", "--undo", "--gain", "1"], "do not go together"),
     ])
-    func `a calibration that is none is refused with what was expected`(words: [String], message: String) throws {
+    func `an invalid calibration is refused with the expected form`(words: [String], message: String) throws {
         let folder = FileManager.default.temporaryDirectory.path + "/vaho-e2e-\(UInt64.random(in: 0...(.max)))"
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let wrong = try RunningProgram.run(

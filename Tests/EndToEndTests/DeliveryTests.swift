@@ -7,7 +7,7 @@ import Synchronization
 import Testing
 import Wire
 
-/// What a device and its cloud promise each other, by both programs as processes.
+/// The guarantees between a device and its cloud, tested with both programs as processes.
 @Suite(.serialized) struct DeliveryTests {
     private static let recordings = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../deploy/demo"
 
@@ -16,7 +16,7 @@ import Wire
     }
 
     @Test(.timeLimit(.minutes(3)))
-    func `a device enrols with a code, takes a new token without loss, and goes on sampling when it is revoked`() async throws {
+    func `a device enrols with a code, takes a new token without loss, and keeps sampling after it is revoked`() async throws {
         let cloud = Cloud()
         try await cloud.start()
         let code = try #require(try cloud.run("device", "code", "attic").output.split(separator: "\n").first.map(String.init))
@@ -35,7 +35,7 @@ import Wire
         let edge = try RunningProgram("vaho-edge", ["run"], environment: environment, folder: cloud.folder)
         let port = try await edge.port()
         _ = try await seen("readings in the cloud") { try await cloud.metric("vaho_readings_total") >= 2 ? true : nil }
-        #expect(try RunningProgram.run("vaho-edge", ["enrol", url, code], environment: state).code == 1)  // spent
+        #expect(try RunningProgram.run("vaho-edge", ["enrol", url, code], environment: state).code == 1)  // the code is used up
 
         #expect(try cloud.run("device", "rotate", "attic").code == 0)
         let fresh = try await seen("a new token") { () -> String? in
@@ -48,18 +48,18 @@ import Wire
             let bearer = "Bearer \(token.trimmingCharacters(in: .whitespacesAndNewlines))"
             return try await cloud.request("GET", "/v1/devices/attic/release", headers: [("Authorization", bearer)]).status
         }
-        #expect(try await status(fresh) == 404)  // let in; there is no release yet
-        _ = try await seen("that the old token opens no more") { try await status(token) == 401 ? true : nil }
+        #expect(try await status(fresh) == 404)  // accepted, but there is no release yet
+        _ = try await seen("a 401 for the old token") { try await status(token) == 401 ? true : nil }
 
         #expect(try cloud.run("device", "revoke", "attic").code == 0)
-        _ = try await seen("the device says that it was revoked") { edge.log.contains("has been revoked") ? true : nil }
+        _ = try await seen("the revocation in the device's log") { edge.log.contains("has been revoked") ? true : nil }
         func taken() async throws -> Int {
             let response = try await cloud.client.send(HTTPClient.Request(method: "GET", url: "http://127.0.0.1:\(port)/v1/status"))
             let json = try JSONSerialization.jsonObject(with: Data(response.body)) as? [String: Any]
             return (json?["store"] as? [String: Any])?["readings"] as? Int ?? 0
         }
         let sampled = try await taken()
-        _ = try await seen("it goes on sampling") { try await taken() > sampled + 1 ? true : nil }
+        _ = try await seen("new readings after the revocation") { try await taken() > sampled + 1 ? true : nil }
         let told = try RunningProgram.run("vaho-edge", ["status"], environment: environment)
         #expect(told.output.contains("revoked"))
         #expect(told.output.contains(": the store was made"))
@@ -68,17 +68,17 @@ import Wire
     }
 
     @Test(.timeLimit(.minutes(3)))
-    func `a cloud restored from a backup gets again what came after it, once`() async throws {
+    func `a cloud restored from a backup receives the later rows again, once`() async throws {
         let cloud = Cloud()
         try await cloud.start()
         _ = try cloud.add("airport")
         var environment = cloud.edgeEnvironment("airport")
-        // The backup is made when a third of the recording is in, and the device stands still.
+        // The backup is made when a third of the recording has arrived and the device is stopped.
         let whole = try String(contentsOfFile: "\(Self.recordings)/airport.csv", encoding: .utf8)
         let recording = "\(cloud.folder)/airport.csv"
         try whole.split(separator: "\n").prefix(501).joined(separator: "\n").write(toFile: recording, atomically: true, encoding: .utf8)
         environment["VAHO_SENSOR_AIR"] = "replay:\(recording)"
-        // At this speed the recording's clock passes 90 days within seconds of its end: delivered rows would be dropped as old.
+        // At this speed the recording's clock passes 90 days within seconds of its end, and delivered rows would be deleted by age.
         environment["VAHO_RETENTION_DAYS"] = "3650"
         environment["VAHO_BACKOFF_SECONDS"] = "1"
         let first = try edge(cloud, environment, speed: 600_000)
@@ -101,7 +101,7 @@ import Wire
         edge.signal(SIGTERM)
         #expect(try await edge.exitCode() == 0)
 
-        // Derived again, the observations are the same.
+        // Deriving again gives the same observations.
         let archive = try Connection(path: "\(cloud.folder)/cloud/archive.sqlite", access: .readOnly)
         func bins() throws -> Int64? { try archive.integer("SELECT SUM(valid_at_ms % 1000003 * humidity_sum_mpct % 1000003) FROM observation_bin") }
         _ = try await seen("all observations") { try archive.integer("SELECT COUNT(*) FROM observation_bin") == 1_680 ? true : nil }
@@ -140,7 +140,7 @@ import Wire
     }
 
     @Test(.timeLimit(.minutes(2)))
-    func `a device that falls silent raises an alarm by webhook, tried again until it is taken`() async throws {
+    func `a silent device raises an alarm by webhook, and the cloud retries until the webhook accepts it`() async throws {
         let alarms = Mutex<[String]>([])
         let hook = try HTTPServer(
             address: "127.0.0.1", port: 0, limits: HTTPLimits(bodyBytes: 10_000), refused: { status, _ in HTTPResponse(status: status) }
@@ -157,16 +157,18 @@ import Wire
         var environment = cloud.edgeEnvironment("church")
         environment["VAHO_SENSOR_AIR"] = "simulated"
         var edge = try RunningProgram("vaho-edge", ["run"], environment: environment, folder: cloud.folder)
-        _ = try await seen("the device") { try await cloud.device("church")["last_seen_at"] as? String }
+        _ = try await seen("a report of the device") { try await cloud.device("church")["last_seen_at"] as? String }
         edge.signal(SIGKILL)
         _ = try await edge.exitCode()
-        _ = try await seen("the alarm, twice") { alarms.withLock { $0.filter { $0.contains("device_silent") }.count == 2 ? true : nil } }
+        _ = try await seen("two deliveries of the alarm") { alarms.withLock { $0.filter { $0.contains("device_silent") }.count == 2 ? true : nil } }
         #expect(try await cloud.metric("vaho_devices_silent") == 1)
         let shown = try cloud.run("device", "show", "church", "--format", "csv")
         #expect(shown.code == 0 && shown.output.contains("silent,,"))
         #expect(try cloud.run("device", "show", "nobody").code == 2)
         edge = try RunningProgram("vaho-edge", ["run"], environment: environment, folder: cloud.folder)
-        _ = try await seen("that it is heard again") { alarms.withLock { $0.last?.contains("device_heard_again") == true ? true : nil } }
+        _ = try await seen("the end of the alarm after the restart") {
+            alarms.withLock { $0.last?.contains("device_heard_again") == true ? true : nil }
+        }
         edge.signal(SIGTERM)
         #expect(try await edge.exitCode() == 0)
         #expect(try await cloud.stop() == 0)
@@ -174,7 +176,7 @@ import Wire
     }
 
     @Test(.timeLimit(.minutes(2)))
-    func `with a store that is no database, and one that cannot be written, the daemon samples and delivers`() async throws {
+    func `the daemon samples and delivers with a store that is not a database or cannot be written`() async throws {
         let cloud = Cloud()
         try await cloud.start()
         _ = try cloud.add("vault")
@@ -196,7 +198,7 @@ import Wire
         _ = try await seen("readings from memory") { try await cloud.metric("vaho_readings_total") >= before + 3 ? true : nil }
         try FileManager.default.removeItem(atPath: "\(state)/readings.sqlite")
         try FileManager.default.moveItem(atPath: "\(state)/away", toPath: "\(state)/readings.sqlite")
-        _ = try await seen("the store taken up again") { second.log.contains("store takes readings again") ? true : nil }
+        _ = try await seen("the recovery of the store in the log") { second.log.contains("store takes readings again") ? true : nil }
         second.signal(SIGTERM)
         #expect(try await second.exitCode() == 0)
         let store = try Connection(path: "\(state)/readings.sqlite", access: .readOnly)

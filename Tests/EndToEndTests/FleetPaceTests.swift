@@ -6,7 +6,7 @@ import Wire
 @testable import API
 @testable import EdgeDaemon
 
-/// Ten thousand devices and one server, all of them values: hours pass in a second.
+/// Ten thousand devices and one server, all simulated as values: hours pass in a second.
 @Suite struct FleetPaceTests {
     private struct Event: Comparable {
         let atMs: Int64
@@ -14,7 +14,7 @@ import Wire
         static func < (a: Event, b: Event) -> Bool { (a.atMs, a.device) < (b.atMs, b.device) }
     }
 
-    /// A heap: the next event first.
+    /// A heap with the earliest event first.
     private struct Events {
         private var heap: [Event] = []
         var isEmpty: Bool { heap.isEmpty }
@@ -41,13 +41,13 @@ import Wire
         }
     }
 
-    /// - Returns: requests in each 10 s after the server's return until all backlogs are delivered.
+    /// - Returns: the requests in each 10 s from the server's return until all backlogs are delivered.
     private func requests(devices: Int, outageSeconds: Int64, costMs: Double) -> [Int] {
         var random = SystemRandom(state: 11)
         var pace = IngestPace()
         var events = Events()
         let period: Int64 = 300_000
-        // Two hours of it are lived through: then every device waits as long as it ever will. The rest is backlog.
+        // Two hours of the outage are simulated, after which every device waits its maximum. The rest is only backlog.
         let backMs = min(outageSeconds, 7_200) * 1_000
         let older = (outageSeconds * 1_000 - backMs) / 10_000
         var plans = (0..<devices).map { _ in UplinkPlan(period: .milliseconds(period), phase: .milliseconds(Int64(random.next() * Double(period)))) }
@@ -80,7 +80,7 @@ import Wire
                 if backlog == 0, first == 1 || lives[device].held.ranges == [1...lives[device].last] {
                     undelivered -= lives[device].gone.ranges.isEmpty ? 1 : 0
                 }
-                if backlog == 0 { lives[device].gone.insert((1 << 50)...(1 << 50)) }  // counted
+                if backlog == 0 { lives[device].gone.insert((1 << 50)...(1 << 50)) }  // marks the device as counted
                 events.put(Event(atMs: event.atMs + 1, device: device))
             case .verify, .report:
                 plans[device].settled(pace.next, backlog: 0)
@@ -98,13 +98,13 @@ import Wire
         }
     }
 
-    /// Three weeks make 37 batches a device: a fifth of the fleet at five times the cost loads the server alike.
+    /// Three weeks make 37 batches a device: a fifth of the fleet at five times the cost gives the server the same load.
     @Test(arguments: [(5, 10_000, 2), (1_800, 10_000, 2), (3 * 7 * 86_400, 2_000, 10)] as [(Int64, Int, Double)])
-    func `ten thousand devices that come back after an outage are spread: peak below twice the mean`(
+    func `ten thousand devices that return after an outage are spread out, with a peak below twice the mean`(
         outage: Int64, devices: Int, costMs: Double
     ) {
         let counts = requests(devices: devices, outageSeconds: outage, costMs: costMs)
-        // While the fleet drains: from its return until nine of ten requests have come.
+        // Only the draining phase: from the fleet's return until nine of ten requests have arrived.
         let total = counts.reduce(0, +)
         var sum = 0
         let active = counts.prefix { count in

@@ -4,7 +4,7 @@ import Measures
 import Testing
 import Wire
 
-/// One device, or a stranger, does its worst against a running cloud: a second device is served as before.
+/// One device or a stranger attacks a running cloud; a second device is served as before.
 @Suite(.serialized) struct HostileClientTests {
     private let now = Int64(Date().timeIntervalSince1970 * 1_000)
 
@@ -38,9 +38,7 @@ import Wire
 
     private func text(_ response: HTTPClient.Response) -> String { String(decoding: response.body, as: UTF8.self) }
 
-    @Test(.timeLimit(.minutes(2))) func `a device that floods on many connections waits for itself; another's batches are answered meanwhile`()
-        async throws
-    {
+    @Test(.timeLimit(.minutes(2))) func `a device that floods many connections delays only itself, and others' batches are answered`() async throws {
         let cloud = Cloud()
         try await cloud.start()
         let (good, bad) = try senders(cloud)
@@ -48,7 +46,7 @@ import Wire
         let costly = Array(
             #"{"version":1,"epoch":"00000000000000aa","first":1,"sensors":["a"],"sensor":[],"taken_at_ms":[],"humidity_mpct":[],"records":[\#(records)]}"#
                 .utf8)
-        // Each batch of 5,000 records counts as 83 ms of work, however slow this host is: a few a second are too many.
+        // Each batch of 5,000 records counts as 83 ms of work on any host, so a few per second are too many.
         let air = try #require(SensorName("air"))
         let hole = Hole(sensor: air, reason: .sensorError, from: Instant(ms: now - 2_000), to: Instant(ms: now - 1_000), count: 1)
         let long = Batch(epoch: Epoch(bits: 9), first: 1, sensors: [air], rows: Array(repeating: .record(.hole(hole)), count: 5_000)).binary()
@@ -58,27 +56,30 @@ import Wire
                     let sender = Sender(port: bad.port, device: "bad", token: bad.token)
                     var statuses: [Int] = []
                     while !Task.isCancelled {
-                        statuses.append(try await sender.post(costly, type: "application/json").status)
-                        statuses.append(try await sender.post(long).status)
+                        // The last request is cancelled while it is under way.
+                        guard let first = try? await sender.post(costly, type: "application/json").status else { break }
+                        statuses.append(first)
+                        guard let second = try? await sender.post(long).status else { break }
+                        statuses.append(second)
                     }
                     return statuses
                 }
             }
             for sequence in 1...40 as ClosedRange<Int64> { #expect(try await good.post(readings(sequence, 1).binary()).status == 200) }
-            // The flood is read at its own cost: what it has cost more than its share is refused unread.
-            _ = try await seen("that the flood is told to wait") { try await bad.post(costly, type: "application/json").status == 429 ? true : nil }
-            // Revoked, the other is out at once.
+            // The flood is charged for its own cost, and requests beyond its share are refused unread.
+            _ = try await seen("a 429 for the flood") { try await bad.post(costly, type: "application/json").status == 429 ? true : nil }
+            // A revoked device is refused at once.
             #expect(try cloud.run("device", "revoke", "bad").code == 0)
-            _ = try await seen("that the flood is refused") { try await bad.post(costly, type: "application/json").status == 403 ? true : nil }
+            _ = try await seen("a 403 for the flood") { try await bad.post(costly, type: "application/json").status == 403 ? true : nil }
             group.cancelAll()
-            while let result = await group.nextResult() {
-                if case .success(let statuses) = result { #expect(Set(statuses).isSubset(of: [200, 400, 403, 429])) }
-            }
+            var statuses: [Int] = []
+            while let some = try await group.next() { statuses += some }
+            #expect(statuses.count > 100 && Set(statuses).isSubset(of: [200, 400, 403, 429]))
         }
-        #expect(try await cloud.stop() == 0)  // in order: a stop that hangs is ended by force, with 1
+        #expect(try await cloud.stop() == 0)  // a clean stop: a stop that hangs is ended by force, with code 1
     }
 
-    @Test(.timeLimit(.minutes(1))) func `quotas are told by row, by header, by command and by metric`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `quotas are reported by row, by header, by command and by metric`() async throws {
         let cloud = Cloud()
         let settings = ["VAHO_SENSORS_PER_DEVICE": "2", "VAHO_DEVICE_MB_PER_DAY": "1"]
         try await cloud.start(settings)
@@ -92,7 +93,7 @@ import Wire
             path: "readings")
         #expect(both.status == 200 && text(both).contains(#""refused":[{"index":1,"reason":"unknown_sensor""#))
 
-        // A megabyte a day at 16 bytes a reading is 62,500 of them.
+        // One megabyte a day at 16 bytes a reading is 62,500 readings.
         var refused: HTTPClient.Response?
         for first in stride(from: 5 as Int64, through: 200_000, by: 9_000) where refused == nil {
             let response = try await bad.post(readings(first, 9_000, sensors: ["a"]).binary())
@@ -107,7 +108,7 @@ import Wire
         #expect(try await cloud.stop() == 0)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a disk with less room than the floor takes nothing, and says so`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a disk with less free space than the limit accepts nothing, and the answer says so`() async throws {
         let cloud = Cloud()
         try await cloud.start(["VAHO_STORE_FREE_MB": "1000000"])
         let token = try cloud.add("good")
@@ -119,7 +120,7 @@ import Wire
         #expect(try await cloud.stop() == 0)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `two hosts that send as one device are told in list, page, API and log`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `two hosts that send as one device are reported in list, API, metrics and log`() async throws {
         let cloud = Cloud()
         try await cloud.start()
         let sender = Sender(port: cloud.port, device: "twin", token: try cloud.add("twin"))
@@ -136,11 +137,11 @@ import Wire
         let alarms = try await cloud.json("/v1/devices/twin")["alarms"] as? [[String: Any]] ?? []
         #expect(alarms.first?["kind"] as? String == "two_hosts")
         #expect(try await cloud.metric("vaho_devices_of_two_hosts") == 1)
-        _ = try await seen("it in the log") { cloud.program?.log.contains("two hosts send as one device") == true ? true : nil }
+        _ = try await seen("the two hosts in the log") { cloud.program?.log.contains("two hosts send as one device") == true ? true : nil }
         #expect(try await cloud.stop() == 0)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `an archive without its key does not start, and a new key is made only by hand`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `an archive without its key does not start, and only a command makes a new key`() async throws {
         let cloud = Cloud()
         try await cloud.start()
         _ = try cloud.add("good")
@@ -161,7 +162,7 @@ import Wire
         try #require(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int)
     }
 
-    @Test func `a configuration with two bytes at each line's end is read, and a setting given twice is an error`() throws {
+    @Test func `a configuration with CR LF line ends is read, and a setting given twice is an error`() throws {
         let folder = FileManager.default.temporaryDirectory.path + "/vaho-crlf-\(UInt64.random(in: 0...(.max)))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }

@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 import Wire
 
-/// A cloud that lies, in place of the real one: it harms neither the edge's store nor the terminal of who looks at it.
+/// A lying cloud in place of the real one harms neither the edge's store nor the user's terminal.
 @Suite(.serialized) struct HostileCloudTests {
     private let folder = FileManager.default.temporaryDirectory.path + "/vaho-liar-\(UInt64.random(in: 0...(.max)))"
 
@@ -24,7 +24,7 @@ import Wire
         ]
     }
 
-    @Test(.timeLimit(.minutes(1))) func `what it says reaches log and terminal as escapes`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `text from the cloud reaches log and terminal in escaped form`() async throws {
         let detail = #"x\u001b[2J\u001b]0;owned\u0007\n<0>kernel: forged\r"#
         let liar = try server { _ in
             HTTPResponse(
@@ -47,7 +47,7 @@ import Wire
         await liar.stop()
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a conflict for every batch makes pauses, not epochs without end, and loses nothing`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a conflict for every batch leads to pauses, not to endless epochs, and loses nothing`() async throws {
         let asked = Mutex(0)
         let liar = try server { request in
             asked.withLock { $0 += 1 }
@@ -61,7 +61,7 @@ import Wire
         let edge = try RunningProgram("vaho-edge", ["run"], environment: environment(liar), folder: folder)
         _ = try await seen("three answers") { asked.withLock { $0 } >= 3 ? true : nil }
         try await ContinuousClock().sleep(for: .seconds(5))
-        // Pauses of 1, 2, 4 s and chance; without them it would ask hundreds of times.
+        // Pauses of 1, 2, 4 s and a random part; without pauses there would be hundreds of requests.
         #expect(asked.withLock { $0 } <= 12)
         edge.signal(SIGTERM)
         #expect(try await edge.exitCode() == 0)

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// The program's own system calls on a /dev/i2c-1 whose chips keep their data sheets' protocols and times (Tests/sensors/fake_bus.py).
+/// The program makes real system calls on a /dev/i2c-1 whose chips follow the protocols and times of their data sheets (Tests/sensors/fake_bus.py).
 @Suite struct I2CSensorTests {
     private static let bus = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().path + "/sensors/fake_bus.py"
 
@@ -30,7 +30,7 @@ import Testing
         ("aht10", "0x39", "60000,80000", 50, 25), ("hdc1080", "0x40", "6666,8000", 50, 25.999), ("htu21d", "0x40", "6838,4E84", 32.338, 24.686),
         ("si7021", "0x40", "6666,8000", 56.5, 23.432), ("bme280", "0x76", "655AC,7EED0,7530", 44.502, 25.08),
     ])
-    func `a chip is measured by its data sheet's protocol, twice, and no other address is touched`(
+    func `a chip is read twice by its data sheet's protocol, and no other address is touched`(
         chip: String, address: String, words: String, percent: Double, celsius: Double
     ) throws {
         let answer = try read("i2c:\(chip)@1:\(address)", chips: ["\(chip)@\(address)=\(words)"], count: 2)
@@ -47,13 +47,13 @@ import Testing
     }
 
     @Test(arguments: [["--fail", "1:EIO"], ["--fail", "2:EREMOTEIO"], ["--fail", "3:ETIMEDOUT"], ["--flip", "1"]])
-    func `a disturbed transfer or a wrong checksum is measured again`(fault: [String]) throws {
+    func `a failed transfer or a wrong checksum is retried`(fault: [String]) throws {
         let answer = try read("i2c:sht3x@1:0x44", chips: ["sht3x@0x44=6666,8000"], fault)
         #expect(answer.code == 0, "\(answer.errors)")
         #expect(answer.lines.first?["humidity_pct"] as? Double == 50.001)
     }
 
-    @Test func `what does not answer is told with what to look at, and only the named address was asked`() throws {
+    @Test func `a missing chip is reported with what to check, and only the named address is used`() throws {
         let answer = try read("i2c:sht4x@1:0x44", chips: ["sht4x@0x45=6666,8000"])
         #expect(answer.code == 1)
         #expect(answer.errors.contains("/dev/i2c-1 at 0x44: no chip answers"))
@@ -61,7 +61,7 @@ import Testing
         #expect(Array(answer.touched.keys) == ["0x44"])
     }
 
-    @Test func `another chip at the address is told by its id or its checksum`() throws {
+    @Test func `a wrong chip at the address is recognised by its id or its checksum`() throws {
         for (sensor, chip, words) in [
             ("bme280@1:0x76", "bmp280@0x76=655AC,7EED0,0", "0x58: a BMP280, which has no humidity"),
             ("hdc1080@1:0x40", "hdc1000@0x40=6666,8000", "its device id is 0x10 0x00, an HDC1080 has 0x10 0x50"),
@@ -73,7 +73,7 @@ import Testing
         }
     }
 
-    @Test func `one that is busy for ever is reset, and then measures`() throws {
+    @Test func `a chip that stays busy is reset and then measures`() throws {
         let answer = try read("i2c:aht20@1:0x38", chips: ["stuck@0x38=60000,80000"])
         #expect(answer.code == 0 && answer.lines.first?["humidity_pct"] as? Double == 50, "\(answer.errors)")
     }

@@ -18,9 +18,9 @@ import Text
     private func counter(_ device: [String: Any]) -> Int? { (device["release"] as? [String: Any])?["counter"] as? Int }
 
     @Test(.timeLimit(.minutes(5)))
-    func `a reading becomes a forecast, reaches the cloud, teaches a model, and the model comes back and is used`() async throws {
+    func `a reading becomes a forecast, reaches the cloud, trains a model, and the device uses the model`() async throws {
         let cloud = Cloud()
-        // The three recordings have 70 days each: a run starts when the last of it has come.
+        // The three recordings have 70 days each: training starts when the last data has arrived.
         try await cloud.start(["VAHO_TRAIN_AFTER_DEVICE_DAYS": "210"])
         func start(_ device: String, _ recording: String, speed: Int) async throws -> (edge: RunningProgram, port: Int, environment: [String: String])
         {
@@ -34,7 +34,7 @@ import Text
         for device in ["airport", "attic", "bathroom"] {
             let (edge, port, _) = try await start(device, device, speed: 1_000_000)
             edges.append(edge)
-            // The device forecasts by itself.
+            // The device forecasts on its own.
             let forecast = try await seen("a forecast") { () -> [String: Any]? in
                 let answer = try await edgeJSON(port, "/v1/forecast?horizon=PT24H")
                 return answer.status == 200 ? answer.json : nil
@@ -43,7 +43,7 @@ import Text
             #expect(quantiles.allSatisfy { $0.count == 7 && $0 == $0.sorted() && $0.allSatisfy { (0...100).contains($0) } })
         }
 
-        // Everything arrives, once; a model is trained on it, signed, and pulled by all.
+        // Every reading arrives once; a model is trained and signed, and every device downloads it.
         let trained = try await seen("a release", within: 120) {
             (try await cloud.json("/v1/devices")["release"] as? [String: Any])?["counter"] as? Int
         }
@@ -56,7 +56,7 @@ import Text
             #expect(try await edge.exitCode() == 0)
         }
 
-        // A new device uses it from its third day on, and scores it.
+        // A new device uses the release from its third day on and scores it.
         let (edge, port, environment) = try await start("tower", "airport", speed: 400_000)
         _ = try await seen("a forecast by the release") { () -> Bool? in
             let made = try await edgeJSON(port, "/v1/forecast").json
@@ -66,8 +66,8 @@ import Text
             let scores = try await cloud.device("tower")["scores"] as? [[String: Any]] ?? []
             return scores.contains { $0["release"] as? Int == trained } ? true : nil
         }
-        // After weeks of its own scores a device knows how far its forecasts have skill, and its cloud says the same of them.
-        let made = try await seen("a forecast that knows its skill") { () -> [String: Any]? in
+        // After weeks of scores a device knows how far ahead its forecasts have skill, and its cloud reports the same.
+        let made = try await seen("a forecast with a known end of its skill") { () -> [String: Any]? in
             let forecast = try await edgeJSON(port, "/v1/forecast?horizon=PT6H").json
             return (forecast["skill_end"] as? [String: Any])?["state"] as? String == "unknown" ? nil : forecast
         }
@@ -77,7 +77,7 @@ import Text
             let forecast = try await cloud.json("/v1/devices/tower/forecast?horizon=PT6H")
             return (forecast["skill_vs_climatology"] as? [Double])?.count == 6 ? true : nil
         }
-        // The release has a strong ETag, and comes in parts to who asks for a part.
+        // The release has a strong ETag and supports range requests.
         let token = try String(contentsOfFile: "\(cloud.folder)/tower/token", encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
         func release(_ headers: (name: String, value: String)...) async throws -> HTTPClient.Response {
             try await cloud.request("GET", "/v1/devices/tower/release", headers: [(name: "Authorization", value: "Bearer \(token)")] + headers)
@@ -91,7 +91,7 @@ import Text
         #expect(part.headers["content-range"] == "bytes 100-199/\(whole.body.count)")
         #expect(try await release((name: "Range", value: "bytes=999999-")).status == 416)
 
-        // The page and its parts are served by both.
+        // Both programs serve the page and its parts.
         for face in [cloud.port, port] {
             for path in ["/", "/app.js", "/app.css", "/dygraph.min.js", "/livez", "/readyz"] {
                 #expect(try await client.send(HTTPClient.Request(method: "GET", url: "http://127.0.0.1:\(face)\(path)")).status == 200, "\(path)")
@@ -110,15 +110,15 @@ import Text
 
         edge.signal(SIGTERM)
         #expect(try await edge.exitCode() == 0)
-        #expect(!edge.log.contains("something still hangs"))
-        // And after it has stopped.
+        #expect(!edge.log.contains("ended by force"))
+        // The commands also work after the daemon has stopped.
         let stopped = try RunningProgram.run("vaho-edge", ["forecast", "--format", "csv"], environment: environment)
         #expect(stopped.output.split(separator: "\n").count == 45)  // a header and the lead times of an hourly sensor
         #expect(try await cloud.stop() == 0)
     }
 
     @Test(.timeLimit(.minutes(3)))
-    func `kill -9 of both, and an absent cloud, lose and double nothing`() async throws {
+    func `kill -9 of both programs and an absent cloud lose and duplicate nothing`() async throws {
         let cloud = Cloud()
         try await cloud.start()
         _ = try cloud.add("airport")
@@ -129,7 +129,7 @@ import Text
             let port = try await edge.port()
             let stored = { (try await self.edgeJSON(port, "/v1/status").json["store"] as? [String: Any])?["readings"] as? Int ?? 0 }
             _ = try await seen("more readings") { try await stored() >= round * 300 ? true : nil }
-            if round == 2 {  // the cloud is gone while the edge goes on
+            if round == 2 {  // the cloud is gone while the edge keeps running
                 _ = try await cloud.stop(SIGKILL)
                 let before = try await stored()
                 _ = try await seen("readings without the cloud") { try await stored() > before + 50 ? true : nil }
@@ -140,7 +140,7 @@ import Text
         }
         let edge = try RunningProgram("vaho-edge", ["run", "--speed", "1000000"], environment: environment, folder: cloud.folder)
         let port = try await edge.port()
-        _ = try await seen("the end of the recording, delivered", within: 90) { () -> Bool? in
+        _ = try await seen("the whole recording delivered", within: 90) { () -> Bool? in
             let status = try await edgeJSON(port, "/v1/status").json
             let store = status["store"] as? [String: Any]
             return store?["readings"] as? Int == 1_680 && store?["backlog"] as? Int == 0 ? true : nil
@@ -150,14 +150,14 @@ import Text
         edge.signal(SIGTERM)
         #expect(try await edge.exitCode() == 0)
         _ = try await cloud.stop()
-        // One by one: each reading of the recording is there exactly once.
+        // Each reading of the recording is stored exactly once.
         let database = try RunningProgram.sqlite(
             "\(cloud.folder)/cloud/archive.sqlite", "SELECT COUNT(*), SUM(readings), MIN(readings), MAX(readings) FROM observation_bin")
         #expect(database == "1680|1680|1|1")
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func `SIGTERM ends both within five seconds, even with a server that never answers`() async throws {
+    func `SIGTERM ends both programs within five seconds, even with a server that never answers`() async throws {
         let cloud = Cloud()
         try await cloud.start()
         _ = try cloud.add("roof")
@@ -180,7 +180,7 @@ import Text
     }
 }
 
-/// Both programs over TLS, by a certificate of the test's own authority.
+/// Both programs over TLS, with a certificate of the test's own authority.
 @Suite(.serialized) struct TLSTests {
     private func openssl(_ arguments: String...) throws {
         let process = Process()
@@ -193,7 +193,7 @@ import Text
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func `the cloud serves TLS itself, an edge that knows the authority delivers, one that does not refuses`() async throws {
+    func `the cloud serves TLS, an edge that knows the authority delivers, and an edge that does not refuses`() async throws {
         let cloud = Cloud()
         try FileManager.default.createDirectory(atPath: cloud.folder, withIntermediateDirectories: true)
         let (certificate, key) = ("\(cloud.folder)/cert.pem", "\(cloud.folder)/key.pem")
@@ -228,7 +228,7 @@ import Text
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func `a second program on the same folder is told so`() async throws {
+    func `a second program on the same folder refuses to start`() async throws {
         let cloud = Cloud()
         try await cloud.start()
         let second = try RunningProgram(

@@ -2,8 +2,8 @@ import Foundation
 import HTTPClient
 import Testing
 
-/// The same inputs give the same digits: on edge and cloud, and whatever the processor offers the C library, whose `exp` and
-/// `memcpy` are others with and without these instructions.
+/// The same inputs give the same digits on edge and cloud, and on different processors: the C library chooses its `exp` and `memcpy` by the
+/// instructions that the processor has.
 @Suite struct ParityTests {
     private static let deploy = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../deploy"
     private static let oldProcessor = ["GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX512BW,-AVX2,-AVX,-FMA,-FMA4,-BMI2,-SSE4_2,-ERMS"]
@@ -11,7 +11,7 @@ import Testing
 
     private static let shipped = ["VAHO_PRETRAINED_FILE": deploy + "/pretrained.vaho"]
 
-    /// What a device says after a whole recording, but for when it said so.
+    /// The last forecast of a device after a whole recording, without its issue time.
     private func forecast(_ name: String, recording: String, until last: Substring, _ processor: [String: String]) async throws -> [String: Any] {
         let environment = [
             "VAHO_DEVICE_ID": name, "VAHO_STATE_DIR": "\(folder)/\(name)", "VAHO_LISTEN": "127.0.0.1:0",
@@ -22,7 +22,7 @@ import Testing
         let port = try await edge.port()
         let client = HTTPClient(settings: HTTPClient.Settings(userAgent: "parity"))
         var found = try await seen("the last forecast", within: 150) { () -> [String: Any]? in
-            // An unoptimised build keeps up with such a pace only just, and may be late with an answer.
+            // An unoptimised build barely keeps up with this speed and may answer late.
             let answer = try? await client.send(HTTPClient.Request(method: "GET", url: "http://127.0.0.1:\(port)/v1/forecast"))
             let json = try JSONSerialization.jsonObject(with: Data(answer?.body ?? Array("{}".utf8))) as? [String: Any]
             return json?["origin"] as? String == String(last) ? json : nil
@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(5)), arguments: [("attic", 1_200), ("bathroom", 1_500)])
-    func `a device's forecast has the same digits on both processors, and in the cloud's backtest`(recording: String, rows: Int) async throws {
+    func `a device's forecast has the same digits on both processors and in the cloud's backtest`(recording: String, rows: Int) async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let text = try String(contentsOfFile: "\(Self.deploy)/demo/\(recording).csv", encoding: .utf8)
@@ -64,15 +64,15 @@ import Testing
             let lead = try #require(leadTimes.firstIndex(of: seconds))
             for (field, level) in [(3, 1), (4, 3), (5, 5)] {
                 let cloud = try #require(Double(fields[field]))
-                #expect((humidity[lead][level] - cloud).magnitude < 0.00501, "\(line)")  // a device tells hundredths
+                #expect((humidity[lead][level] - cloud).magnitude < 0.00501, "\(line)")  // a device reports hundredths
                 compared += 1
             }
         }
         #expect(compared == 21)
     }
 
-    /// Without this the tests above could compare two runs on one and the same processor.
-    @Test func `the setting takes instructions away`() throws {
+    /// Without this test, the tests above could compare two runs on the same processor.
+    @Test func `the setting disables processor instructions`() throws {
         #if arch(x86_64)
             func active(_ environment: [String: String]) throws -> [Substring] {
                 let process = Process()

@@ -29,7 +29,7 @@ final class RunningProgram {
 
     var log: String { (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "" }
 
-    /// The port it listens on, once it has said so.
+    /// The port that the program listens on, as soon as its log names the port.
     func port() async throws -> Int {
         try await seen("\(name) listens") {
             guard process.isRunning else { throw Ended(description: "\(name) ended: \(log)") }
@@ -39,14 +39,14 @@ final class RunningProgram {
 
     func signal(_ number: Int32) { kill(process.processIdentifier, number) }
 
-    /// Waits for its end. The last lines of the log of one that failed are printed, to say why.
+    /// Waits for the program's end. If the program failed, prints the last lines of its log.
     func exitCode() async throws -> Int32 {
         let status = try await seen("\(name) ends") { process.isRunning ? nil : process.terminationStatus }
         if status != 0 { print("\(name) ended with \(status):", log.split(separator: "\n").suffix(8).joined(separator: "\n"), separator: "\n") }
         return status
     }
 
-    /// Runs a command to its end and gives what it printed.
+    /// Runs a command to its end and returns its output.
     static func run(_ name: String, _ arguments: [String], environment: [String: String]) throws -> (code: Int32, output: String, errors: String) {
         try run(program: "\(binaries)/\(name)", arguments, environment: environment)
     }
@@ -69,7 +69,7 @@ final class RunningProgram {
 
 struct NotSeen: Error, CustomStringConvertible { let description: String }
 
-/// Polls real processes until something is there; they tell nobody when it is.
+/// Polls real processes until `look` finds a value, because the processes send no event.
 func seen<Value>(_ what: String, within seconds: Int = 60, _ look: () async throws -> Value?) async throws -> Value {
     let deadline = ContinuousClock.now + .seconds(seconds)
     while ContinuousClock.now < deadline {
@@ -79,7 +79,7 @@ func seen<Value>(_ what: String, within seconds: Int = 60, _ look: () async thro
     throw NotSeen(description: "not seen within \(seconds) s: \(what)")
 }
 
-/// A cloud with a folder of its own, and what it takes to join devices to it.
+/// A cloud with its own folder, and helpers that add devices to it.
 final class Cloud {
     let folder = FileManager.default.temporaryDirectory.path + "/vaho-e2e-\(UInt64.random(in: 0...(.max)))"
     private(set) var program: RunningProgram?
@@ -108,7 +108,7 @@ final class Cloud {
         try RunningProgram.run("vaho-cloud", arguments, environment: environment)
     }
 
-    /// Makes a device; its token.
+    /// Adds a device and returns its token.
     func add(_ device: String) throws -> String {
         let result = try run("device", "add", device, "--out", "\(folder)/\(device)")
         guard result.code == 0 else { throw NotSeen(description: result.errors) }

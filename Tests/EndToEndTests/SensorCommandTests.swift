@@ -2,7 +2,7 @@ import Foundation
 import HTTPClient
 import Testing
 
-/// The commands for the bench, over a tree of files as the kernel lays it out.
+/// The sensor commands, over a file tree laid out as in the kernel.
 @Suite struct SensorCommandTests {
     private let root = FileManager.default.temporaryDirectory.path + "/vaho-sysfs-\(UInt64.random(in: 0...(.max)))"
 
@@ -16,7 +16,7 @@ import Testing
         try RunningProgram.run("vaho-edge", arguments, environment: ["VAHO_SYSFS_ROOT": root].merging(settings) { $1 })
     }
 
-    @Test func `what the host offers comes as lines for the configuration, with a reading or the reason`() throws {
+    @Test func `the sensors of a host are listed as configuration lines, with a reading or the reason`() throws {
         defer { try? FileManager.default.removeItem(atPath: root) }
         try write("class/hwmon/hwmon0/name", "coretemp\n")
         try write("class/hwmon/hwmon2/name", "sht4x\n")
@@ -26,7 +26,7 @@ import Testing
         try write("bus/iio/devices/iio:device0/in_humidityrelative_input", "nonsense\n")
         try write("class/i2c-dev/i2c-211/dev", "89:211\n")
         let found = try run("sensors", "--format", "json", settings: ["VAHO_SENSOR_CELLAR": "hwmon:sht3x"])
-        #expect(found.code == 1)  // the configured one
+        #expect(found.code == 1)  // the configured sensor fails
         let rows = try #require(try JSONSerialization.jsonObject(with: Data(found.output.utf8)) as? [[String: Any]])
         #expect(
             rows.map { $0["configuration"] as? String }
@@ -38,14 +38,14 @@ import Testing
         #expect((rows[1]["problem"] as? String)?.contains("says «nonsense»") == true)
         #expect(rows[2]["humidity_pct"] as? Double == 45.123 && rows[2]["problem"] is NSNull)
         #expect((rows[3]["problem"] as? String)?.contains("modprobe i2c-dev") == true)
-        // A line of it is a configuration.
+        // A listed line works as configuration.
         let line = try #require(rows[2]["configuration"] as? String).split(separator: "=")
         let read = try run("read", "sht4x", "--format", "json", settings: [String(line[0]): String(line[1])])
         let object = try #require(try JSONSerialization.jsonObject(with: Data(read.output.utf8)) as? [String: Any])
         #expect(object["sensor"] as? String == "sht4x" && object["dew_point_c"] as? Double == 9.11)
     }
 
-    @Test func `a host without sensors says what to load; a sensor that is none is told beside those there are`() throws {
+    @Test func `a host without sensors says which module to load, and an unknown sensor is reported with the known ones`() throws {
         let none = try run("sensors")
         #expect(none.code == 0 && none.output.contains("modprobe"))
         let unknown = try run("read", "celar", settings: ["VAHO_SENSOR_CELLAR": "simulated"])
@@ -74,8 +74,8 @@ import Testing
         #expect(table.output.split(separator: "\n").count == 2 && table.output.contains("simulated"))
     }
 
-    /// As the user nobody, where the tests run as root: nothing is forbidden to that.
-    @Test func `what may not be read says what would allow it`() throws {
+    /// Runs as the user nobody if the tests run as root, because root may read everything.
+    @Test func `an unreadable sensor file is reported with the permission it needs`() throws {
         defer { try? FileManager.default.removeItem(atPath: root) }
         try write("class/hwmon/hwmon1/name", "sht4x\n")
         try write("class/hwmon/hwmon1/humidity1_input", "45123\n")
@@ -90,8 +90,8 @@ import Testing
         #expect(found.output.contains("VAHO_SENSOR_SHT4X=hwmon:sht4x") && found.output.contains("udev rule"), "\(found.output)\(found.errors)")
     }
 
-    /// A pipe that nobody writes to hangs its reader in the kernel, as a driver that waits for its chip does.
-    @Test(.timeLimit(.minutes(1))) func `a sensor that hangs holds up neither the others nor the end`() async throws {
+    /// A pipe without a writer blocks its reader in the kernel, as a driver that waits for its chip does.
+    @Test(.timeLimit(.minutes(1))) func `a sensor that hangs delays neither the other sensors nor the end of the program`() async throws {
         defer { try? FileManager.default.removeItem(atPath: root) }
         try write("class/hwmon/hwmon0/name", "sht3x\n")
         #expect(mkfifo("\(root)/class/hwmon/hwmon0/humidity1_input", 0o600) == 0)
@@ -102,7 +102,7 @@ import Testing
             "VAHO_COMMIT_PERIOD_SECONDS": "0", "VAHO_SENSOR_HANGS": "hwmon:sht3x", "VAHO_SENSOR_WELL": "hwmon:sht4x",
         ]
         let edge = try RunningProgram("vaho-edge", ["run"], environment: settings, folder: root)
-        _ = try await seen("readings of the other") {
+        _ = try await seen("readings of the sensor that works") {
             (try? RunningProgram.sqlite("\(root)/state/readings.sqlite", "SELECT COUNT(*) FROM reading")).flatMap { Int($0) }.flatMap {
                 $0 >= 3 ? true : nil
             }
@@ -111,8 +111,8 @@ import Testing
         #expect(try await edge.exitCode() == 0)
     }
 
-    /// Forty days in a cellar at 22 °C and 60 %, where mould cannot grow; its wall at 12 °C is saturated, and there it does.
-    @Test(.timeLimit(.minutes(1))) func `what follows from humidity and temperature is shown: water, pressure, the wall, mould`() async throws {
+    /// Forty days in a cellar at 22 °C and 60 %, where mould cannot grow except at the wall, which is at 12 °C and saturated.
+    @Test(.timeLimit(.minutes(1))) func `derived values are shown for water, vapour pressure, the wall and mould`() async throws {
         defer { try? FileManager.default.removeItem(atPath: root) }
         let start = 1_790_000_000
         let rows = (0..<(40 * 24)).map { "\(ISO8601DateFormatter().string(from: Date(timeIntervalSince1970: Double(start + $0 * 3_600)))),60,22" }
@@ -128,7 +128,7 @@ import Testing
             let device = json?["device"] as? [String: Any]
             return (device?["sensors"] as? [[String: Any]])?.first?["last"] as? [String: Any]
         }
-        let mould = try await seen("mould has begun to grow") { () -> [String: Any]? in
+        let mould = try await seen("a mould index of 1.2") { () -> [String: Any]? in
             guard let mould = try last()?["mould"] as? [String: Any], let index = mould["index"] as? Double, index >= 1.2 else { return nil }
             return mould
         }
@@ -142,12 +142,12 @@ import Testing
         #expect(wall["above_dew_point_k"] as? Double == -1.88)
         let table = try run("status", settings: settings).output
         #expect(table.contains("mould") && table.contains("13.9"))
-        let alarm = try await seen("the alarm of it") { () -> String? in
+        let alarm = try await seen("the mould alarm") { () -> String? in
             let status = try run("status", settings: settings).output
             return status.contains("cellar mould: mould index above 1.2") ? status : nil
         }
         #expect(!alarm.contains("rot"))
-        // The same ahead: the air stays as it is, and mould goes on growing.
+        // The forecast shows the same: the air stays as it is, and mould keeps growing.
         let client = HTTPClient(settings: HTTPClient.Settings(userAgent: "test"))
         let url = "http://127.0.0.1:\(try await edge.port())/v1/forecast?horizon=PT24H"
         let answer = try await client.send(HTTPClient.Request(method: "GET", url: url))

@@ -1,13 +1,13 @@
 import Foundation
 import Testing
 
-/// A sensor keeps its series whatever it is called, whichever part measures, whichever host reads it.
+/// A sensor keeps its series under any name, with any part, and on any host.
 @Suite struct SensorNamesTests {
     private let recording =
         URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
         + "/deploy/demo/airport.csv"
 
-    /// The first rows of the recording, without so many at its beginning.
+    /// The first rows of the recording, without the given number at its beginning.
     private func part(_ rows: Int, without first: Int = 0, in folder: String) throws -> String {
         let lines = try String(contentsOfFile: recording, encoding: .utf8).split(separator: "\n")
         let path = "\(folder)/part-\(first)-\(rows).csv"
@@ -20,7 +20,7 @@ import Testing
         var count: Int
     }
 
-    /// What edge and cloud have observed of a sensor, in thousandths, when both have so many observations.
+    /// The observations of a sensor on edge and cloud, in thousandths, once both have `count` observations.
     private func series(_ name: String, _ count: Int, _ cloud: Cloud, _ device: String, state: String? = nil) async throws -> Series {
         try await seen("\(count) observations of \(name), the same on both sides") {
             let here = try? RunningProgram.sqlite(
@@ -46,7 +46,7 @@ import Testing
         return found
     }
 
-    @Test(.timeLimit(.minutes(3))) func `a series is one under another name, with another part, on another host`() async throws {
+    @Test(.timeLimit(.minutes(3))) func `a series continues under another name, with another part, and on another host`() async throws {
         let cloud = Cloud()
         try await cloud.start()
         for device in ["straight", "moved"] { _ = try cloud.add(device) }
@@ -63,14 +63,14 @@ import Testing
             "vaho-edge", ["calibrate", "air", "--offset", "-3", "--since", "2000-01-01T00:00:00Z"], environment: first)
         #expect(calibrated.code == 0)
         _ = try await run(first, cloud.folder) { try await series("air", 200, cloud, "moved") }
-        // For a while nobody says that it is the same sensor: its calibration reaches those readings afterwards.
+        // For a while nobody has entered the rename: the calibration is applied to those readings afterwards.
         let unsaid = try await run(environment("moved", "HALL", rows: 250, without: 200), cloud.folder) {
             try await series("hall", 50, cloud, "moved")
         }
         let renamed = try environment("moved", "HALL", rows: 300)
         let done = try RunningProgram.run("vaho-edge", ["sensors", "rename", "air", "hall"], environment: renamed)
         #expect(done.code == 0 && done.output.contains("goes on as hall"))
-        // The recording goes on where the old name's ended, and what was observed then is the new one's.
+        // The recording continues where the old name ended, and the observations of that time belong to the new name.
         let joined = try await run(renamed, cloud.folder) { try await series("hall", 300, cloud, "moved") }
         #expect(joined.sum > unsaid.sum)
         #expect(try RunningProgram.run("vaho-edge", ["calibrate", "hall", "--undo"], environment: renamed).code == 0)
@@ -79,7 +79,7 @@ import Testing
         let sensors = try #require(try await cloud.device("moved")["sensors"] as? [[String: Any]])
         #expect(sensors.map { $0["name"] as? String } == ["hall"])
 
-        // To another host goes the state folder; there the machine's identity is another.
+        // The state folder is moved to another host, where the machine's identity differs.
         var other = try environment("moved", "HALL", rows: 400)
         let state = "\(cloud.folder)/elsewhere"
         try FileManager.default.copyItem(atPath: "\(cloud.folder)/moved/state", toPath: state)
@@ -89,7 +89,7 @@ import Testing
         #expect(moved == straight)
         #expect(try RunningProgram.sqlite("\(state)/readings.sqlite", "SELECT COUNT(*) FROM life") == "2")
 
-        // Another part: the calibration of the old one does not reach it, and the cloud knows its serial number.
+        // The old calibration does not apply to the replacement part, and the cloud knows the serial number of the part.
         for words in [
             ["calibrate", "hall", "--offset", "5", "--since", "2000-01-01T00:00:00Z"],
             ["sensors", "replace", "hall", "--since", "2001-01-01T00:00:00Z", "--serial", "SN-2"],
@@ -121,7 +121,7 @@ import Testing
         (["replace", "crypt", "--serial", "A B"], "without blanks"),
         (["replace", "crypt", "--since", "2199-01-01T00:00:00Z"], "expected a time in the past"),
     ])
-    func `what cannot be is refused, and nothing is noted`(words: [String], message: String) throws {
+    func `an impossible rename or replacement is refused, and nothing is recorded`(words: [String], message: String) throws {
         let folder = FileManager.default.temporaryDirectory.path + "/vaho-e2e-\(UInt64.random(in: 0...(.max)))"
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let wrong = try RunningProgram.run(

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A server that takes connections and never says a word.
+/// A server that accepts connections and never answers.
 final class SilentServer {
     private let descriptor: Int32
     let port: Int
@@ -28,7 +28,7 @@ final class SilentServer {
 }
 
 extension RunningProgram {
-    /// What a query finds, by the system's sqlite3: an account of the file that is not ours.
+    /// The result of a query by the system's sqlite3, which reads the file independently of our code.
     static func sqlite(_ path: String, _ query: String) throws -> String {
         let process = Process()
         let output = Pipe()

@@ -2,9 +2,9 @@ import Foundation
 import HTTPClient
 import Testing
 
-/// Every screen tells the truth: states of sensors and devices, the same on the edge and in the cloud.
+/// All outputs show the same states of sensors and devices, on the edge and in the cloud.
 @Suite struct StateTests {
-    /// What a Prometheus server's own checker says of metrics; empty where nothing is wrong.
+    /// The output of Prometheus's own metrics checker; empty if nothing is wrong.
     private func promtool(_ metrics: String) throws -> String {
         let process = Process()
         let output = Pipe()
@@ -59,7 +59,7 @@ import Testing
         ]) { $1 }
         let edge = try RunningProgram("vaho-edge", ["run"], environment: environment, folder: cloud.folder)
         let port = try await edge.port()
-        _ = try await seen("a value of the one that will die") {
+        _ = try await seen("a value of sensor dead before its chip is removed") {
             try await text(port, "/metrics").body.contains("vaho_relative_humidity_ratio{sensor=\"dead\"} 0.45") ? true : nil
         }
         try FileManager.default.removeItem(atPath: chip)
@@ -112,8 +112,8 @@ import Testing
         #expect(list.contains("dead failing") && list.split(separator: "\n").allSatisfy { $0.count <= 80 }, "\(list)")
         edge.signal(SIGTERM)
         #expect(try await edge.exitCode() == 0)
-        // A store of a stopped daemon: nothing is present any more.
-        _ = try await seen("all but the failing ones stale") {
+        // After the daemon has stopped, no sensor value is present any more.
+        _ = try await seen("the state stale for every sensor that is not failing") {
             let output = try RunningProgram.run(
                 "vaho-edge", ["status", "--format", "csv"], environment: environment.merging(["VAHO_COMMIT_PERIOD_SECONDS": "0"]) { $1 }
             ).output
@@ -123,7 +123,7 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(3)))
-    func `a refused device says so on every screen, a silent one is silent, and the worst come first`() async throws {
+    func `a refused device is shown as refused everywhere, a silent one as silent, and the worst come first`() async throws {
         let cloud = Cloud()
         try await cloud.start(["VAHO_SILENT_AFTER_SECONDS": "5"])
         for name in ["alpha", "beta", "gamma"] { _ = try cloud.add(name) }
@@ -142,7 +142,7 @@ import Testing
         let status = try RunningProgram.run("vaho-edge", ["status"], environment: environment).output
         #expect(status.contains("cloud    refused with 401") && status.contains("vaho-cloud device code beta"), "\(status)")
 
-        let order = try await seen("refused, silent, ok in this order") {
+        let order = try await seen("the devices in the order refused, silent, ok") {
             let devices = try await cloud.json("/v1/devices")["devices"] as? [[String: Any]] ?? []
             let found = devices.map { "\($0["id"] ?? "") \($0["state"] ?? "")" }
             return found == ["beta refused", "gamma silent", "alpha ok"] ? found : nil
@@ -152,7 +152,7 @@ import Testing
         let next = try #require(page["next"] as? String)
         let second = try await cloud.json("/v1/devices?limit=1&after=\(next)")["devices"] as? [[String: Any]]
         #expect(second?.first?["id"] as? String == "gamma")
-        let counts = try await seen("the counts") {
+        let counts = try await seen("the counts of refused and silent devices") {
             let counts = try await cloud.json("/v1/devices")["counts"] as? [String: [String: Int]]
             return counts?["devices"]?["refused"] == 1 && counts?["devices"]?["silent"] == 1 ? counts : nil
         }
@@ -163,7 +163,7 @@ import Testing
                 "beta refused", "gamma silent", "alpha ok",
             ])
 
-        // Anybody can send a request under a device's name: a device that the cloud hears from stays ok.
+        // Anyone can send a request under a device's name; a device that the cloud still hears from stays ok.
         let strange = try await cloud.request("POST", "/v1/devices/alpha/batches", headers: [("Authorization", "Bearer wrong")], body: [1])
         #expect(strange.status == 401)
         #expect(try await cloud.device("alpha")["state"] as? String == "ok")

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// From recordings to a release to its backtest, by the commands of the README.
+/// From recordings to a release and its backtest, by the commands of cloud/running.md.
 @Suite struct TrainedReleaseTests {
     private static let deploy = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../deploy"
     private let folder = FileManager.default.temporaryDirectory.path + "/vaho-trained-\(UInt64.random(in: 0...(.max)))"
@@ -11,7 +11,7 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(5)))
-    func `recordings train a release, the same bytes each time; it forecasts at origins, also as a young device`() throws {
+    func `training on recordings gives the same bytes each time, and the release forecasts, also for a young device`() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let (first, second) = ("\(folder)/first.vaho", "\(folder)/second.vaho")
@@ -37,7 +37,7 @@ import Testing
             #expect(text.split(separator: "\n").count == 1 + 2 * 7, "\(method): \(text)")
             found.insert(text)
         }
-        #expect(found.count == 4)  // each forecasts otherwise
+        #expect(found.count == 4)  // each method gives another forecast
         let reported = try RunningProgram.run(
             "vaho-cloud",
             ["backtest", "--data", Self.deploy + "/demo", "--origins", origins, "--report", "--html", folder + "/report.html", "--pretrained"],
@@ -47,7 +47,7 @@ import Testing
         #expect(page.hasPrefix("<!DOCTYPE html>") && page.contains("attic") && page.contains("The release that ships"))
     }
 
-    @Test(.timeLimit(.minutes(1))) func `wrong use and bad files are told apart, and nothing is written`() throws {
+    @Test(.timeLimit(.minutes(1))) func `wrong use and bad files give different exit codes, and nothing is written`() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let origins = "\(folder)/origins.csv", out = "\(folder)/out.csv"
@@ -65,7 +65,7 @@ import Testing
             (["backtest", "--data", data, "--origins", origins, "--out", out, "--pretrained"], 1, "VAHO_PRETRAINED_FILE"),
             (["backtest", "--data", data, "--origins", origins], 2, "--out, --report or --html is missing"),
             (["train", "--data", data], 2, "--out is missing"),
-            (["train", "--data", data, "--out", out, "--without", "mars"], 1, "mars.csv, to be left out, is not there"),
+            (["train", "--data", data, "--out", out, "--without", "mars"], 1, "mars.csv does not exist and cannot be left out"),
             (["train", "--data", folder, "--out", out, "--without", "origins"], 1, "wet.csv: line 2"),
         ]
         for (arguments, code, words) in cases {

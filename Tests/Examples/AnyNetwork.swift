@@ -1,6 +1,6 @@
 package import Forecasting
 
-/// A network with weights that look like any.
+/// A network with arbitrary seeded weights.
 package func anyNetwork(seed: UInt64 = 1, size: Float = 0.1) -> Network {
     let shape = Network.Shape(first: 32, second: 16)
     var state = seed | 1

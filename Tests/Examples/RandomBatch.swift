@@ -2,7 +2,7 @@ internal import Forecasting
 package import Measures
 package import Wire
 
-/// Seeded chance, so that a failure can be repeated.
+/// Seeded random numbers, so that a failure can be reproduced.
 package struct Generator {
     private var state: UInt64
     package init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
@@ -16,13 +16,13 @@ package struct Generator {
     package mutating func next(below limit: Int64) -> Int64 { Int64(next() >> 1) % limit }
 }
 
-/// For names that are right.
+/// Makes a sensor name from text that is known to be valid.
 package func sensorName(_ text: String) -> SensorName {
     guard let name = SensorName(text) else { preconditionFailure("a test's own name") }
     return name
 }
 
-/// Readings and records of all kinds; every second one has a report.
+/// A batch of random readings and records of all kinds; batches with an even seed have a report.
 package func randomBatch(seed: UInt64, rows count: Int = 60) -> Batch {
     var random = Generator(seed: seed)
     let sensors = (0...random.next(below: 4)).map { sensorName("s\($0)") }

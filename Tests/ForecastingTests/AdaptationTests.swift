@@ -17,7 +17,7 @@ private struct Chance {
 }
 
 @Suite struct ResidualRidgeTests {
-    /// What a residual of 0.5 · first − 0.3 · second and noise teaches in so many days of hourly rows.
+    /// Trains on the given number of days of hourly rows, with the residual 0.5 · first − 0.3 · second plus noise.
     private func taught(days: Int, penalty: Double = 1, outliers: Bool = false) -> ResidualRidge {
         var ridge = ResidualRidge(width: 3, penalty: penalty, rowsPerDay: 24, overlap: 1)
         var chance = Chance(4)
@@ -31,22 +31,22 @@ private struct Chance {
         return ridge
     }
 
-    @Test func `a residual that depends on the inputs is found`() {
+    @Test func `a residual that depends on the inputs is learnt`() {
         let ridge = taught(days: 60)
         #expect((ridge.correction([1, 0, 0]) - 0.5).magnitude < 0.03)
         #expect((ridge.correction([0, 1, 0]) + 0.3).magnitude < 0.03 && ridge.correction([0, 0, 1]).magnitude < 0.03)
     }
 
-    @Test func `odd rows move it little`() {
-        #expect(taught(days: 60, outliers: true).correction([0, 0, 1]).magnitude < 0.08)  // their mean alone would make it 0.15
+    @Test func `outliers have little influence`() {
+        #expect(taught(days: 60, outliers: true).correction([0, 0, 1]).magnitude < 0.08)  // their mean alone would give 0.15
     }
 
-    @Test func `with few rows, or a strong penalty, it stays near none`() {
+    @Test func `with few rows or a strong penalty the correction stays near zero`() {
         #expect(taught(days: 3).correction([1, 1, 1]) == 0)
         #expect(taught(days: 60, penalty: 1e6).correction([1, -1, 1]).magnitude < 0.03)
     }
 
-    @Test func `what was true a year ago is forgotten`() {
+    @Test func `a relation from a year ago is forgotten`() {
         var ridge = taught(days: 100)
         for _ in 0..<365 {
             for hour in 0..<24 {
@@ -60,7 +60,7 @@ private struct Chance {
 }
 
 @Suite struct ChosenPenaltyTests {
-    /// Hourly rows of 8 inputs; the residual follows one of them, or none.
+    /// Hourly rows of 8 inputs; the residual follows one of them or none.
     private func correction(follows: Bool, penalty: Double) -> Float {
         var ridge = ResidualRidge(width: 8, penalty: penalty, rowsPerDay: 24, overlap: 1)
         var chance = Chance(8)
@@ -73,8 +73,9 @@ private struct Chance {
         return ridge.correction([1, 0, 0, 0, 0, 0, 0, 0])
     }
 
-    @Test func `where the strong penalty hides what is there, the weak one speaks; where nothing is there, neither does`() {
-        // Some 200 of squares against a penalty of 1,000 or 150, each more at 40 days: 0.06 by the strong one, 0.4 by the weak.
+    @Test func `if the strong penalty hides a real relation, the weak one is used, and without a relation the correction is near zero`() {
+        // A sum of squares of about 200 against a penalty of 1,000 or 150 (both larger at 40 days) gives 0.06 with the strong penalty, 0.4 with the
+        // weak.
         let found = correction(follows: true, penalty: 1_000)
         #expect(found > 0.2, "\(found)")
         #expect(correction(follows: false, penalty: 1_000).magnitude < 0.05)
@@ -82,7 +83,7 @@ private struct Chance {
 }
 
 @Suite struct YouthDampingTests {
-    @Test func `a device of a day is held back most at the shortest lead times, one of a month not at all`() {
+    @Test func `a device of one day is damped most at the shortest lead times, and a device of one month not at all`() {
         let (hour, half, day) = (YouthDamping(hours: 1), YouthDamping(hours: 12), YouthDamping(hours: 24))
         #expect(hour.kept(days: 1) == 0.72 && half.kept(days: 1) == 0.88 && day.kept(days: 1) == 1)
         for damping in [hour, half, day] {
@@ -95,7 +96,7 @@ private struct Chance {
 }
 
 @Suite struct NoChangeGateTests {
-    @Test func `where nothing ever changes it says exactly that, and where all follows the forecast it stands open`() {
+    @Test func `the gate predicts no change for constant air, and passes forecasts that the air follows`() {
         var still = NoChangeGate(rowsPerDay: 24, overlap: 1)
         var lively = still
         var chance = Chance(2)
@@ -108,7 +109,7 @@ private struct Chance {
         #expect(lively.departure(0.7, usualChange: lively.usualChange) == 0.7)
     }
 
-    @Test func `small departures of a coarse sensor become none, large ones stay`() {
+    @Test func `small departures of a coarse sensor become zero, and large ones stay`() {
         var gate = NoChangeGate(rowsPerDay: 24, overlap: 1)
         var chance = Chance(3)
         for hour in 0..<2_000 {
@@ -122,29 +123,29 @@ private struct Chance {
         #expect(gate.departure(1, usualChange: usual) > 0.8)
     }
 
-    @Test func `an untaught gate lets all through`() {
+    @Test func `an untrained gate passes every forecast`() {
         let gate = NoChangeGate(rowsPerDay: 24, overlap: 120)
         #expect(gate.departure(-0.3, usualChange: gate.usualChange) == -0.3)
     }
 }
 
 @Suite struct IntervalTrackingTests {
-    @Test(arguments: [0.3, 1, 3] as [Float]) func `intervals of a wrong width become right, each level for itself`(true scale: Float) {
+    @Test(arguments: [0.3, 1, 3] as [Float]) func `intervals of a wrong width converge to the right width, each level separately`(true scale: Float) {
         var tracking = IntervalTracking(rowsPerDay: 24, overlap: 1)
         var chance = Chance(8)
         let levels = ForecastShape.levels
-        // Uniform errors of ±scale, said to be of ±1: the level's distance would be 2 · level − 1.
+        // Uniform errors of ±scale, stated as ±1: the distance of a level would be 2 · level − 1.
         let distances = SIMD8<Float>(levels.map { Float(2 * $0 - 1) } + [0])
         for row in 0..<20_000 { tracking.settle(error: chance.next() * scale, hour: row % 24, distances: distances) }
         for level in levels.indices where level != ForecastShape.medianLevel {
-            // The hours' own share what there is to say; over all hours it is right.
+            // The hours share the correction; averaged over all hours it is right.
             let factor = (0..<24).map { tracking.factors(hour: $0)[level] }.reduce(0, +) / 24
             #expect((factor - scale).magnitude < 0.15 * scale, "level \(levels[level]): \(factor)")
         }
         #expect(tracking.factors[ForecastShape.medianLevel] == 1)
     }
 
-    @Test func `a long lead time learns slowly, and no factor leaves its bounds`() {
+    @Test func `a long lead time learns slowly, and no factor exceeds its bounds`() {
         var (short, long) = (IntervalTracking(rowsPerDay: 24, overlap: 1), IntervalTracking(rowsPerDay: 24, overlap: 120))
         let even = SIMD8<Float>((0..<8).map { Float($0) - 3 })
         for _ in 0..<24 {
@@ -156,7 +157,7 @@ private struct Chance {
         #expect((0..<7).allSatisfy { (0.1...10).contains(short.factors[$0]) && (0.04...25).contains(short.factors(hour: 0)[$0]) })
     }
 
-    @Test func `an hour that is less sure than others gets wider intervals, on the side where it is`() {
+    @Test func `an uncertain hour gets wider intervals, only on its uncertain side`() {
         var tracking = IntervalTracking(rowsPerDay: 24, overlap: 1)
         var chance = Chance(8)
         let distances = SIMD8<Float>(ForecastShape.levels.map { Float(2 * $0 - 1) } + [0])
@@ -165,7 +166,7 @@ private struct Chance {
         for row in 0..<rows {
             let hour = row % 24
             let error = chance.next()
-            // At noon what comes above the median comes from twice as far.
+            // At noon, errors above the median are twice as large.
             let actual = hour == 12 && error > 0 ? 2 * error : error
             let bounds = distances * tracking.factors(hour: hour)
             if row >= rows / 2, bounds[1] <= actual, actual <= bounds[5] { inside[hour] += 1 }
@@ -187,7 +188,7 @@ private struct Chance {
         return forecaster
     }
 
-    @Test(arguments: [false, true]) func `nothing after the origin changes a digit`(hasNetwork: Bool) throws {
+    @Test(arguments: [false, true]) func `observations after the origin do not change the forecast`(hasNetwork: Bool) throws {
         let all = series(days: 30)
         let origin = 500
         let poisoned = all.prefix(origin) + all.dropFirst(origin).map { observation(Double($0.validAt.ms) / 3_600_000, 0, 90) }
@@ -220,13 +221,13 @@ private struct Chance {
         }
     }
 
-    @Test func `air that never changes is forecast as exactly now, at every lead time`() throws {
+    @Test func `constant air is forecast as exactly its current value at every lead time`() throws {
         let forecast = try #require(forecaster((1...900).map { observation(Double($0), 47, 18) }, network: anyNetwork(size: 0.01)).forecast())
         for lead in forecast.leadTimes.indices { #expect(forecast.median(lead: lead) == 47) }
         #expect(forecast.temperature == Array(repeating: 18, count: forecast.leadTimes.count))
     }
 
-    @Test func `temperature follows its daily course, and climatology is what the days were at that hour`() throws {
+    @Test func `temperature follows its daily course, and climatology is the mean of the same hour on earlier days`() throws {
         let days = (1...500).map { (hour: Int) -> Observation in observation(Double(hour), hour % 24 < 12 ? 40 : 60, hour % 24 < 12 ? 10 : 20) }
         let forecast = try #require(forecaster(days, network: nil).forecast())
         for (lead, leadTime) in forecast.leadTimes.enumerated() {
@@ -237,8 +238,8 @@ private struct Chance {
         }
     }
 
-    @Test func `it learns a room's own habit that the network does not know`() throws {
-        // Ventilated by 15 % every third hour from midnight: not in the week's means alone, but in the last hours.
+    @Test func `the forecaster learns a room's habit that the network does not know`() throws {
+        // Ventilated by 15 % every third hour from midnight: visible in the last hours, not in the weekly means alone.
         let room = (1...1_500).map { (hour: Int) -> Observation in
             let noise = Double(hour * 7 % 5) / 10
             return observation(Double(hour), (hour % 3 == 0 ? 35 : 50) + noise, 20)
@@ -255,12 +256,12 @@ private struct Chance {
         #expect(error < 0.3 * naive, "error \(error), persistence \(naive)")
     }
 
-    @Test(arguments: [1e20, .greatestFiniteMagnitude] as [Float]) func `weights that overflow make numbers all the same`(size: Float) throws {
+    @Test(arguments: [1e20, .greatestFiniteMagnitude] as [Float]) func `overflowing weights still give finite quantiles`(size: Float) throws {
         let forecast = try #require(forecaster(series(days: 20), network: anyNetwork(size: size)).forecast())
         #expect(forecast.humidity.allSatisfy { (0...100).contains($0) })
     }
 
-    @Test func `before 1970 there is no forecast, and no harm`() throws {
+    @Test func `observations before 1970 give no forecast and do not disturb later ones`() throws {
         var old = AdaptiveForecaster(grid: .hourly, network: anyNetwork())
         for hour in -900 ..< -100 { old.observe(observation(Double(hour), 50 + Double(hour % 7))) }
         #expect(old.forecast() == nil)
@@ -268,7 +269,7 @@ private struct Chance {
         #expect(old.forecast() != nil)
     }
 
-    @Test func `a gap, a missing temperature and an old observation do no harm`() throws {
+    @Test func `a gap, a missing temperature and an old observation do not disturb the forecast`() throws {
         var observations = series(days: 40)
         observations.removeSubrange(300..<520)
         for place in 600..<640 {
@@ -282,7 +283,7 @@ private struct Chance {
         #expect(before.humidity.allSatisfy { $0.isFinite } && before.temperature?.count == before.leadTimes.count)
     }
 
-    @Test func `a fine grid has all lead times, and coverage becomes what is said`() throws {
+    @Test func `a fine grid has all lead times, and the coverage matches the stated level`() throws {
         var chance = Chance(11)
         var forecaster = AdaptiveForecaster(grid: .fine, network: anyNetwork(size: 0.02))
         var level = 50.0
@@ -313,7 +314,7 @@ private struct Chance {
         #expect(AdaptiveForecaster(grid: .fine, network: nil).forecast() == nil)
     }
 
-    @Test(arguments: [false, true]) func `one observation is forecast as itself, none too sure`(hasNetwork: Bool) throws {
+    @Test(arguments: [false, true]) func `a single observation is forecast as its own value, with a wide interval`(hasNetwork: Bool) throws {
         let forecast = try #require(forecaster([observation(1, 63)], network: hasNetwork ? anyNetwork() : nil).forecast())
         for lead in forecast.leadTimes.indices {
             #expect((forecast.median(lead: lead) - 63).magnitude < 0.5)
@@ -329,8 +330,15 @@ private struct Chance {
         #expect(warm.temperature?.count == warm.leadTimes.count)
     }
 
-    @Test(arguments: [TimeGrid.fine, .hourly]) func `its state stays within 210 KB, whatever it has seen`(grid: TimeGrid) {
-        let forecaster = AdaptiveForecaster(grid: grid, network: nil)
+    @Test(arguments: [TimeGrid.fine, .hourly]) func `the state of a forecaster takes at most 210 KB, before and after 40 days`(grid: TimeGrid) {
+        var forecaster = AdaptiveForecaster(grid: grid, network: nil)
+        #expect(forecaster.stateBytes < 210_000)
+        for bin in 1...(40 * 86_400_000 / grid.step.ms) {
+            forecaster.observe(
+                Observation(
+                    validAt: Instant(ms: bin * grid.step.ms), humidity: RelativeHumidity(percent: 50 + Double(bin * bin % 17)),
+                    temperature: Temperature(celsius: 20)))
+        }
         #expect(forecaster.stateBytes < 210_000)
     }
 }

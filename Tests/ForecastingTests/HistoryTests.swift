@@ -9,7 +9,7 @@ func observation(_ hour: Double, _ percent: Double, _ celsius: Double? = nil) ->
         temperature: celsius.map(Temperature.init(celsius:)))
 }
 
-/// A day's wave, a slow one, and noise, hourly.
+/// Hourly observations: a daily wave, a slow wave and noise.
 func series(days: Int, seed: UInt64 = 1, temperature: Bool = true) -> [Observation] {
     var random = seed &* 0x9E37_79B9_7F4A_7C15 | 1
     var level = 55.0
@@ -36,7 +36,7 @@ func series(days: Int, seed: UInt64 = 1, temperature: Bool = true) -> [Observati
         #expect(history.humidity(lag: 12) == 40)
     }
 
-    @Test func `an hourly gap stays empty, and what is not newer is left out`() {
+    @Test func `an hourly gap stays empty, and an observation that is not newer is ignored`() {
         var history = History(grid: .hourly)
         history.append(observation(1, 40))
         history.append(observation(4, 50))
@@ -49,7 +49,7 @@ func series(days: Int, seed: UInt64 = 1, temperature: Bool = true) -> [Observati
         #expect(history.humidity(lag: 99_999).isNaN)
     }
 
-    @Test func `a gap longer than the ring leaves nothing of before`() {
+    @Test func `a gap longer than the ring leaves no earlier value`() {
         var history = History(grid: .hourly)
         history.append(observation(1, 40))
         history.append(observation(1_000, 50))
@@ -59,7 +59,7 @@ func series(days: Int, seed: UInt64 = 1, temperature: Bool = true) -> [Observati
 }
 
 @Suite struct ForecastShapeTests {
-    @Test func `there are 54 lead times, and 44 of them are whole hours`() {
+    @Test func `a fine grid has 54 lead times, and 44 of them are whole hours`() {
         let fine = ForecastShape.leadTimes(on: .fine)
         #expect(fine.count == 54)
         #expect(fine == fine.sorted())

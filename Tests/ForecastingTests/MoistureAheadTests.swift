@@ -14,16 +14,16 @@ import Testing
             now: RelativeHumidity(percent: 50), method: .network)
     }
 
-    @Test func `water and wall are those of the median air at each lead time`() {
+    @Test func `vapour pressure, dew point and wall humidity follow the median air at each lead time`() {
         let cold = origin + .seconds(86_400)
         let ahead = MoistureAhead(forecast(humidity: 50, temperature: 20)) { Temperature(celsius: $0 == cold ? 9.26 : 20) }
-        // Half of WMO's 23.37 hPa at 20 °C; the dew point of Magnus' form.
+        // Half of WMO's 23.37 hPa at 20 °C; the dew point by the Magnus form.
         #expect(ahead.water.allSatisfy { abs(($0?.vapourPressure ?? 0) - 1_168.5) < 3 && abs(($0?.dewPoint.celsius ?? 0) - 9.26) < 0.01 })
         #expect(ahead.surfaceHumidity?.map { ($0?.percent ?? 0).rounded() } == [50, 50, 100])
         #expect(ahead.mould == nil)
     }
 
-    @Test func `mould goes on from where it is: in a day of constant air as far as in the day's 24 hours`() throws {
+    @Test func `mould growth continues from its current index, and one day ahead equals 24 hours of the same air`() throws {
         var now = MouldIndex()
         let (air, humidity) = (Temperature(celsius: 22), RelativeHumidity(percent: 97))
         for _ in 0..<20 { now.advance(air, humidity, for: .seconds(86_400)) }
@@ -34,14 +34,14 @@ import Testing
     }
 
     /// A room of 60 % at 20 °C, where mould cannot grow; its wall at 12 °C is saturated.
-    @Test func `mould grows at the wall where that is colder`() throws {
+    @Test func `mould grows at a wall that is colder than the air`() throws {
         let forecast = forecast(humidity: 60, temperature: 20)
         #expect(MoistureAhead(forecast, mould: MouldIndex()).mould?.last?.value == 0)
         let there = try #require(MoistureAhead(forecast, mould: MouldIndex()) { _ in Temperature(celsius: 12) }.mould?.last)
         #expect(there.value > 0)
     }
 
-    @Test func `without a temperature nothing is said`() {
+    @Test func `without a temperature there is no moisture forecast`() {
         let ahead = MoistureAhead(forecast(humidity: 50, temperature: nil), mould: MouldIndex()) { _ in Temperature(celsius: 9) }
         #expect(ahead.water.allSatisfy { $0 == nil } && ahead.mould == nil && ahead.surfaceHumidity?.allSatisfy { $0 == nil } == true)
     }

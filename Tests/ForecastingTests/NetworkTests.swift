@@ -12,7 +12,7 @@ import Testing
         return inputs.fill(history) ? inputs : nil
     }
 
-    @Test func `every input has a name, and the names differ`() throws {
+    @Test func `every input has a unique name`() throws {
         let filled = try #require(inputs(series(days: 9)))
         #expect(filled.shared.count == NetworkInputs.sharedNames.count)
         #expect(Set(NetworkInputs.sharedNames).count == NetworkInputs.sharedNames.count)
@@ -22,7 +22,7 @@ import Testing
         #expect(NetworkInputs.leadNames[NetworkInputs.month] == "humidity.same_hour.month")
     }
 
-    @Test func `a series twice as wide and elsewhere looks the same, but for how wide it is and how far from 100 %`() throws {
+    @Test func `scaling and shifting a series changes only the inputs for its width and its distance from 100 %`() throws {
         let narrow = series(days: 40).map { observation(Double($0.validAt.ms) / 3_600_000, 20 + $0.humidity.percent / 4, 10) }
         let wide = narrow.map { observation(Double($0.validAt.ms) / 3_600_000, 1 + ($0.humidity.percent - 20) * 2, 10) }
         let (a, b) = (try #require(inputs(narrow)), try #require(inputs(wide)))
@@ -30,10 +30,12 @@ import Testing
         where !["humidity.room", "humidity.deviation", "humidity.still"].contains(name) {
             #expect((a.shared[place] - b.shared[place]).magnitude < 0.01, "\(name): \(a.shared[place]) and \(b.shared[place])")
         }
-        for knot in NetworkInputs.knots.indices { #expect((a.leads[knot] - b.leads[knot]).max() < 0.01) }
+        for knot in NetworkInputs.knots.indices {
+            #expect((a.leads[knot] - b.leads[knot]).max() < 0.01 && (b.leads[knot] - a.leads[knot]).max() < 0.01)
+        }
     }
 
-    @Test func `mirrored air gives mirrored inputs where they say where to, and the same where they say how`() throws {
+    @Test func `mirrored air gives mirrored inputs for directions and the same inputs for magnitudes`() throws {
         let up = series(days: 40).map { observation(Double($0.validAt.ms) / 3_600_000, $0.humidity.percent, $0.temperature?.celsius) }
         let down = up.map { observation(Double($0.validAt.ms) / 3_600_000, 100 - $0.humidity.percent, $0.temperature.map { 40 - $0.celsius }) }
         let (a, b) = (try #require(inputs(up)), try #require(inputs(down)))
@@ -41,10 +43,12 @@ import Testing
             let expected = NetworkInputs.isMirrored[place] ? -a.shared[place] : a.shared[place]
             #expect((expected - b.shared[place]).magnitude < 0.01, "\(name): \(a.shared[place]) and \(b.shared[place])")
         }
-        for knot in NetworkInputs.knots.indices { #expect((a.leads[knot] + b.leads[knot]).max() < 0.01) }
+        for knot in NetworkInputs.knots.indices {
+            #expect((a.leads[knot] + b.leads[knot]).max() < 0.01 && (a.leads[knot] + b.leads[knot]).min() > -0.01)
+        }
     }
 
-    @Test func `without temperature its inputs are none, and what is missing is no different from now`() throws {
+    @Test func `without temperature its inputs are zero, and missing values count as equal to the current value`() throws {
         let dry = try #require(inputs(series(days: 9, temperature: false)))
         for (place, name) in NetworkInputs.sharedNames.enumerated() where name.hasPrefix("temperature") { #expect(dry.shared[place] == 0, "\(name)") }
         let single = try #require(inputs([observation(5, 44)]))
@@ -55,7 +59,7 @@ import Testing
         #expect(!isFilled)
     }
 
-    @Test func `the lead times of an hourly grid leave out what is no whole hour`() {
+    @Test func `an hourly grid serves only lead times of whole hours`() {
         #expect(NetworkInputs(binsPerHour: 1).isServed.filter { !$0 }.count == 2)
         #expect(NetworkInputs(binsPerHour: 6).isServed.allSatisfy { $0 })
         let scored = Set(ForecastShape.scored)
@@ -73,13 +77,13 @@ import Testing
         return inputs
     }
 
-    @Test func `the parts of the parameters lie behind one another and fill them`() {
+    @Test func `the parameter sections are contiguous and fill the parameters`() {
         let shape = Network.Shape(first: 96, second: 64)
         #expect(shape.linearLead + Network.Shape.knots == shape.blocks)
-        #expect(shape.blocks * 64 < 120_000)  // bytes: a release has 128 KB
+        #expect(shape.blocks * 64 < 120_000)  // bytes, because a release has at most 128 KB
     }
 
-    @Test func `with linear weights alone the median is their sum`() throws {
+    @Test func `with linear weights alone the median is the weighted sum`() throws {
         let inputs = try filled()
         let shape = Network.Shape(first: 16, second: 16)
         var network = Network(shape: shape, parameters: Array(repeating: SIMD16<Float>(), count: shape.blocks))
@@ -93,7 +97,7 @@ import Testing
         #expect(network.median(knot + 1, inputs, pass) == 0)
     }
 
-    @Test func `the hidden layers compute what the plain sums do`() throws {
+    @Test func `the hidden layers match a plain computation of the sums`() throws {
         let (inputs, network) = (try filled(), anyNetwork())
         let shape = network.shape
         var pass = Network.Pass(shape)
@@ -114,7 +118,7 @@ import Testing
         for (place, value) in output.enumerated() { #expect((Double(pass.output[place / 16][place % 16]) - value).magnitude < 1e-4) }
     }
 
-    @Test(arguments: [1, 2, 3] as [UInt64]) func `quantiles never cross, whatever the weights`(seed: UInt64) throws {
+    @Test(arguments: [1, 2, 3] as [UInt64]) func `quantiles never cross for any weights`(seed: UInt64) throws {
         let (inputs, network) = (try filled(), anyNetwork(seed: seed, size: 3))
         var pass = Network.Pass(network.shape)
         network.run(inputs, &pass)

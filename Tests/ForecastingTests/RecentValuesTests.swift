@@ -25,7 +25,7 @@ import Testing
     }
 
     @Test(arguments: [(1, 30), (1, 500), (1, 2_000), (6, 100), (6, 5_500)])
-    func `running sums are those of the values in their windows`(perHour: Int, count: Int) {
+    func `running sums equal the sums of the values in their windows`(perHour: Int, count: Int) {
         let values = random(count, seed: UInt64(count))
         let recent = filled(values, perHour: perHour)
         let day = 24 * perHour
@@ -38,7 +38,7 @@ import Testing
         #expect(recent[-1] == RecentValues.missing && recent[recent.capacity] == RecentValues.missing)
     }
 
-    @Test(arguments: [1, 6]) func `changes within an hour are counted where both ends are known`(perHour: Int) {
+    @Test(arguments: [1, 6]) func `changes within an hour are counted if both ends are known`(perHour: Int) {
         let values = random(1_500, seed: 5)
         let recent = filled(values, perHour: perHour)
         func changes(_ window: Int) -> RecentValues.Changes {
@@ -50,7 +50,7 @@ import Testing
         #expect(recent.weekChanges == changes((7 * 24 - 1) * perHour))
     }
 
-    @Test func `the mean of a time of day is that of the same hours of the last week and month`() {
+    @Test func `the mean for a time of day uses the same hours of the last week and month`() {
         let values = random(1_000, seed: 9)
         let recent = filled(values, perHour: 1)
         for lead in [0, 1, 5, 23, 24, 120] {
@@ -61,7 +61,7 @@ import Testing
         }
     }
 
-    @Test func `a state built from an earlier start is the same`() {
+    @Test func `a state from the last month equals a state from a longer history`() {
         let values = random(9_000, seed: 3)
         let long = filled(values, perHour: 6)
         let short = filled(values.suffix(30 * 144 + 1), perHour: 6)
@@ -70,7 +70,7 @@ import Testing
         #expect(long.dailySpread == short.dailySpread)
     }
 
-    @Test func `nothing observed has no mean`() {
+    @Test func `missing values alone have no mean`() {
         let empty = filled([RecentValues.missing, RecentValues.missing], perHour: 1)
         #expect(empty.day.mean.isNaN && empty.hourMean(lag: 0).isNaN && empty.around(lag: 1).isNaN && empty.sameHourMean(lead: 3).isNaN)
         #expect(empty.dailySpread == 0 && empty.week.deviation == 0 && empty.dayChanges.meanSize == 0)

@@ -5,7 +5,7 @@ import Observing
 import Testing
 
 @Suite struct SkillTests {
-    @Test func `skill is what the error lacks to climatology's, once two spans and three days have been settled`() throws {
+    @Test func `skill is the error reduction against climatology, known after two spans and three days of settled forecasts`() throws {
         var hourly = SkillTracking(rowsPerDay: 24, overlap: 48)
         for _ in 1...95 { hourly.settle(error: -1, climatologyError: 4) }
         #expect(hourly.skill == nil)
@@ -15,10 +15,10 @@ import Testing
         for _ in 1..<432 { fine.settle(error: 1, climatologyError: 0.2) }
         #expect(fine.skill == nil)
         fine.settle(error: 1, climatologyError: 0.2)
-        #expect(fine.skill == -1)  // none is worse than that
+        #expect(fine.skill == -1)  // the lower limit
     }
 
-    @Test func `where climatology has not erred there is nothing to compare with; a month ago counts half`() throws {
+    @Test func `without a climatology error there is no skill, and errors of a month ago count half`() throws {
         var tracking = SkillTracking(rowsPerDay: 24, overlap: 1)
         for _ in 1...200 { tracking.settle(error: 0, climatologyError: 0) }
         #expect(tracking.skill == nil)
@@ -34,18 +34,18 @@ import Testing
         arguments: [
             ([0.5, 0.3, 0.1, 0.06], SkillEnd.beyondHorizon),
             ([0.5, 0.3, 0.1, 0.02], .after(.seconds(21_600))),
-            ([0.5, -0.1, 0.1, -0.3], .after(.seconds(21_600))),  // a lead time after which it is better again does not end it
+            ([0.5, -0.1, 0.1, -0.3], .after(.seconds(21_600))),  // a lead time without skill is not the end if a later one has skill
             ([0.04, 0, -1, 0.01], .after(.zero)),
-            ([0.5, 0.3, nil, nil], .unknown),  // it may hold on
+            ([0.5, 0.3, nil, nil], .unknown),  // the skill may continue
             ([0.5, 0.01, nil, nil], .unknown),
             ([nil, nil, 0.2, 0.01], .after(.seconds(21_600))),
             ([nil, nil, nil, nil], .unknown),
         ] as [([Double?], SkillEnd)])
-    func `skill ends at the last lead time that has some`(skill: [Double?], end: SkillEnd) {
+    func `skill ends after the last lead time that has skill`(skill: [Double?], end: SkillEnd) {
         #expect(SkillEnd(leadTimes: SkillTests.leadTimes, skill: skill) == end)
     }
 
-    /// A slow random walk around a mean: good at an hour, no better than climatology at five days.
+    /// A slow random walk around a mean: skilful at one hour, no better than climatology at five days.
     private static func air(days: Int) -> [Observation] {
         var (state, level) = (UInt64(5), 0.0)
         return (1...(24 * days)).map { hour in
@@ -56,7 +56,7 @@ import Testing
         }
     }
 
-    @Test func `what a forecast expects is how those before it fared`() throws {
+    @Test func `the expected skill of a forecast matches the measured skill of earlier forecasts`() throws {
         var forecaster = AdaptiveForecaster(grid: .hourly, network: nil)
         var scores: [Duration: Score] = [:]
         var waiting: [Int64: [(QuantileForecast, Int)]] = [:]
@@ -76,7 +76,7 @@ import Testing
             let seen = 1 - score.absoluteError / score.climatologyError
             let lead = try #require(last.leadTimes.firstIndex(of: leadTime))
             let expected = try #require(last.skill[lead])
-            // The scores weigh all days alike, the expectation the late ones more.
+            // The scores weight all days equally; the expectation weights recent days more.
             #expect((expected - seen).magnitude < 0.08, "\(leadTime): \(expected), seen \(seen)")
         }
         let first = try #require(last.skill[0])
@@ -84,7 +84,7 @@ import Testing
         #expect(last.skill.allSatisfy { $0 != nil })
     }
 
-    @Test func `a device knows its skill first where forecasts come due soonest`() throws {
+    @Test func `skill is known first at the shortest lead times`() throws {
         var forecaster = AdaptiveForecaster(grid: .hourly, network: nil)
         for observation in SkillTests.air(days: 4) { forecaster.observe(observation) }
         let forecast = try #require(forecaster.forecast())

@@ -62,7 +62,7 @@ import Testing
             ("Transfer-Encoding: gzip, chunked", 400), ("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity", 400),
             ("Host: b\r\nContent-Length: 3", 400), ("Content-Length: 3", 200),
         ])
-    func `a request whose end could be read in two ways is refused, and the connection closed`(headers: String, status: Int) async throws {
+    func `a request with an ambiguous end is refused, and the connection is closed`(headers: String, status: Int) async throws {
         let server = try server()
         let socket = connected(server.port)
         defer { close(socket) }
@@ -74,7 +74,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func `a server on loopback answers to loopback names, numbers and the names it is given`() {
+    @Test func `a loopback server accepts loopback names, IP addresses and the configured names`() {
         let loopback = HostNames(isLoopback: true, allowed: ["Vaho.example.org"])
         for name in [nil, "", "localhost", "localhost:8470", "127.0.0.1:8470", "[::1]:8470", "192.168.1.5", "edge.localhost", "vaho.example.org:443"]
         {
@@ -87,7 +87,7 @@ import Testing
         #expect(!HostNames(isLoopback: false, allowed: ["cloud.example.org"]).allows("evil.example"))
     }
 
-    @Test(.timeLimit(.minutes(1))) func `another site's name gets 421, with a token too`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a request for a foreign host name gets 421, even with a token`() async throws {
         let server = try server(hosts: HostNames(isLoopback: true, allowed: []))
         let strange = try await get(server, "/", [("Host", "evil.example")])
         #expect(strange.status == 421 && String(decoding: strange.body, as: UTF8.self).contains("VAHO_ALLOWED_HOSTS"))

@@ -1,8 +1,8 @@
 import Foundation
 
-// Requests byte by byte, as no HTTP client sends them.
+// Raw requests, byte by byte, that no HTTP client would send.
 
-/// A connection to a server on this host.
+/// Opens a connection to a server on this host.
 func connected(_ port: UInt16, receiving bytes: Int32? = nil) -> Int32 {
     let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     if var bytes { setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &bytes, socklen_t(MemoryLayout<Int32>.size)) }
@@ -21,7 +21,7 @@ func say(_ text: String, to socket: Int32) {
     _ = send(socket, bytes, bytes.count, Int32(MSG_NOSIGNAL))
 }
 
-/// What has come, up to a limit; `nil` when the other side has ended the connection.
+/// The bytes received, up to a limit; an empty string if there are none yet, `nil` if the peer has closed the connection.
 func heard(_ socket: Int32, _ most: Int = 4_096, flags: Int32 = 0) -> String? {
     var buffer = [UInt8](repeating: 0, count: most)
     let count = recv(socket, &buffer, most, flags)

@@ -14,7 +14,7 @@ import Testing
         ("http://evil.example\\@localhost", "evil.example"), ("http://localhost@evil.example:1/x@localhost", "evil.example:1"),
         ("http://a:b@[::1]:80/", "[::1]:80"), ("https:///x", nil), ("localhost", nil),
     ])
-    func `a request goes to the host that stands before the path, the query and the fragment`(url: String, host: String?) {
+    func `a request goes to the host before the path, the query and the fragment`(url: String, host: String?) {
         #expect(URLText.hostAndPort(url) == host)
     }
 }

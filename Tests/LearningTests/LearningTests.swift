@@ -40,19 +40,19 @@ private let small: NetworkTraining.Settings = {
 
 @Suite struct RandomNumbersTests {
     /// From the reference implementation of SplitMix64 by Sebastiano Vigna (prng.di.unimi.it/splitmix64.c) with the seed 0.
-    @Test func `without parts it is SplitMix64 from zero`() {
+    @Test func `a generator without seed parts is SplitMix64 with seed 0`() {
         var random = RandomNumbers()
         #expect([random.next(), random.next()] == [0xE220_A839_7B1D_CDAF, 0x6E78_9E6A_A1B9_65F4])
     }
 
-    @Test func `shares lie from 0 up to 1 and fill it`() {
+    @Test func `random shares lie between 0 and 1 and average one half`() {
         var random = RandomNumbers(1)
         let shares = (0..<10_000).map { _ in random.share() }
         #expect(shares.allSatisfy { (0..<1).contains($0) })
         #expect((shares.reduce(0, +) / 10_000 - 0.5).magnitude < 0.02)
     }
 
-    @Test func `an order is shuffled whole, and every place is drawn`() {
+    @Test func `a shuffle keeps every element, and every index below the bound is drawn`() {
         var random = RandomNumbers(2)
         var order = Array(0..<1_000)
         random.shuffle(&order)
@@ -62,20 +62,20 @@ private let small: NetworkTraining.Settings = {
 }
 
 @Suite struct TrainingRowsTests {
-    @Test func `a row's targets are what came, in deviations from now, and nothing beyond the part`() throws {
+    @Test func `targets are the later values as deviations from now, and end with the part`() throws {
         let one = try series(days: 60, seed: 3)
         var rows = TrainingRows()
         let part = 0..<(40 * 24)
         rows.add(one, in: part, number: 0, sampling: TrainingRows.Sampling(youngShare: 0))
-        #expect(rows.count == 37 * 24 + 1)  // from the third day on
+        #expect(rows.count == 37 * 24 + 1)  // rows start on the third day
         let knots = Network.Shape.knots
         let first = (0..<rows.count).filter { !rows.targets[$0 * knots + 2].isNaN }.count
         let last = (0..<rows.count).filter { !rows.targets[$0 * knots + knots - 1].isNaN }.count
         #expect(first == rows.count - 1 && last == rows.count - 120)
-        #expect((0..<rows.count).allSatisfy { rows.targets[$0 * knots].isNaN })  // ten minutes: an hourly series has none
+        #expect((0..<rows.count).allSatisfy { rows.targets[$0 * knots].isNaN })  // ten minutes ahead: an hourly series has no such value
     }
 
-    @Test func `a long series gives no more than its sample, and young rows come beside`() throws {
+    @Test func `a long series gives only its sample of rows, and young rows are added to the sample`() throws {
         let one = try series(days: 400, seed: 4)
         var rows = TrainingRows()
         rows.add(one, in: 0..<one.bins, number: 0, sampling: TrainingRows.Sampling(rowsPerSeries: 1_000, youngShare: 0))
@@ -87,7 +87,7 @@ private let small: NetworkTraining.Settings = {
 }
 
 @Suite struct BackpropagationTests {
-    @Test(arguments: [1, 2, 3] as [UInt64]) func `the gradient is the slope of the loss`(seed: UInt64) throws {
+    @Test(arguments: [1, 2, 3] as [UInt64]) func `the gradient equals the slope of the loss`(seed: UInt64) throws {
         let rows = try rows(days: 12)
         let shape = small.shape
         var random = RandomNumbers(seed)
@@ -103,7 +103,7 @@ private let small: NetworkTraining.Settings = {
             return share
         }
         let gradient = backpropagation(parameters).gradient
-        // Some of every part; the loss has kinks, so a few may differ.
+        // Tests some parameters of every part. The loss has kinks, so a few may differ.
         let starts = [
             0, shape.firstBias, shape.secondWeights, shape.secondBias, shape.outputWeights, shape.outputBias, shape.linearShared, shape.linearLead,
             shape.blocks,
@@ -127,7 +127,7 @@ private let small: NetworkTraining.Settings = {
 }
 
 @Suite struct NetworkTrainingTests {
-    @Test func `the same rows and settings give the same weights to the last bit, other seeds others`() throws {
+    @Test func `the same rows and settings give bit-identical weights, and another seed gives other weights`() throws {
         let rows = try rows()
         let first = try #require(try NetworkTraining(rows, small).run())
         #expect(try NetworkTraining(rows, small).run() == first)
@@ -136,9 +136,9 @@ private let small: NetworkTraining.Settings = {
         #expect(try NetworkTraining(rows, other).run() != first)
     }
 
-    @Test func `without rows there is no network`() throws { #expect(try NetworkTraining(TrainingRows(), small).run() == nil) }
+    @Test func `training without rows gives no network`() throws { #expect(try NetworkTraining(TrainingRows(), small).run() == nil) }
 
-    @Test func `the loss falls, and unseen air of the kind is forecast better than by the damped anomaly`() throws {
+    @Test func `training lowers the loss, and the network beats the damped anomaly on unseen air`() throws {
         let rows = try rows(days: 120, count: 4)
         var settings = small
         settings.epochs = 8

@@ -6,7 +6,7 @@ import Testing
     private let from = Instant(ms: 1_790_000_000_000)
 
     /// A sensor over saturated magnesium chloride and sodium chloride at 25 °C (Greenspan 1977: 32.8 and 75.3 %).
-    @Test func `two references give gain and offset, and both are hit`() throws {
+    @Test func `two references give gain and offset, and the correction meets both references`() throws {
         let crypt = try #require(sensor)
         let found = try #require(Calibration.through((31.9, 32.8), (76.8, 75.3), sensor: crypt, from: from))
         #expect(abs(found.gainPpm - 946_548) <= 1 && abs(found.offsetMpct - 2_605) <= 1)
@@ -14,11 +14,11 @@ import Testing
     }
 
     @Test(arguments: [(50.0, 50.0, 55.0, 55.0), (40, 10, 60, 90), (30, 30, 80, 31), (.nan, 1, 2, 3)])
-    func `points too near to each other, and errors beyond mending, give none`(a: Double, b: Double, c: Double, d: Double) throws {
+    func `references too close together, or errors too large to correct, give no calibration`(a: Double, b: Double, c: Double, d: Double) throws {
         #expect(Calibration.through((a, b), (c, d), sensor: try #require(sensor), from: from) == nil)
     }
 
-    @Test func `values are rounded to the nearest thousandth and cut to what air has; nonsense stays nonsense`() throws {
+    @Test func `corrected values are rounded to a thousandth and limited to 0 to 100 %, and impossible values stay unchanged`() throws {
         let calibration = Calibration(sensor: try #require(sensor), from: from, gainPpm: 1_050_000, offsetMpct: -1_000)
         #expect(
             [50_000, 50_001, 0, 100_000, 103_000, 250_000, -20_000].map(calibration.corrected) == [
@@ -26,7 +26,7 @@ import Testing
             ])
     }
 
-    @Test func `of several that cover a reading the last in the log counts, and other sensors and earlier readings are left alone`() throws {
+    @Test func `the last calibration in the log that covers a reading applies, and other readings stay unchanged`() throws {
         let (crypt, roof) = (try #require(sensor), try #require(SensorName("roof")))
         let log = [
             Calibration(sensor: crypt, from: from, offsetMpct: 5_000), Calibration(sensor: crypt, from: from + .seconds(100), offsetMpct: 1_000),

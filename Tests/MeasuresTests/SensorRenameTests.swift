@@ -5,8 +5,8 @@ import Testing
     private func name(_ text: String) throws -> SensorName { try #require(SensorName(text)) }
     private func at(_ seconds: Int64) -> Instant { Instant(ms: 1_790_000_000_000 + seconds * 1_000) }
 
-    /// The cellar's sensor becomes the vault's at 100 s and the archive's at 300 s; at 100 s another one begins as cellar, and becomes the
-    /// attic's at 200 s.
+    /// One sensor is renamed from cellar to vault at 100 s and to archive at 300 s. A second sensor starts as cellar at 100 s and is renamed to
+    /// attic at 200 s.
     private func renames() throws -> [SensorRename] {
         try [
             SensorRename(sensor: name("vault"), name: name("archive"), until: at(300), saidAt: at(300)),
@@ -15,7 +15,7 @@ import Testing
         ].ordered()
     }
 
-    @Test func `readings go to the series that their sensor's name led to when they were taken`() throws {
+    @Test func `a reading belongs to the series of the sensor that had the name when the reading was taken`() throws {
         let renames = try renames()
         for (sensor, second, series) in [
             ("cellar", 50, "archive"), ("cellar", 99, "archive"), ("cellar", 100, "attic"), ("cellar", 199, "attic"), ("cellar", 200, "cellar"),
@@ -25,7 +25,7 @@ import Testing
         }
     }
 
-    @Test func `a calibration follows the sensor that it was said of`() throws {
+    @Test func `a calibration follows the sensor that had the name when the calibration was entered`() throws {
         let renames = try renames()
         for (sensor, saidAt, series) in [("cellar", 10, "archive"), ("cellar", 150, "attic"), ("cellar", 250, "cellar"), ("vault", 95, "archive")]
             as [(String, Int64, String)]

@@ -4,7 +4,7 @@ import Testing
 @Suite struct SensorStateTests {
     private let now = Instant(ms: 1_800_000_000_000)
 
-    @Test func `a sensor is stale after three periods, whatever it was before, unless it fails`() {
+    @Test func `a sensor is stale after three periods without a reading, unless it is failing`() {
         let minute: Duration = .seconds(60)
         func state(_ condition: SensorCondition, age: Duration) -> SensorState {
             condition.aged(newestAt: now - age, now: now, spacing: minute).state
@@ -18,12 +18,12 @@ import Testing
         #expect(stale.since == now - .seconds(600))
     }
 
-    @Test func `a sensor that is read every second may be five seconds behind`() {
+    @Test func `a sensor with a period of one second is stale only after five seconds`() {
         #expect(SensorCondition.ok.aged(newestAt: now - .seconds(5), now: now, spacing: .seconds(1)).state == .ok)
         #expect(SensorCondition.ok.aged(newestAt: now - .seconds(6), now: now, spacing: .seconds(1)).state == .stale)
     }
 
-    @Test func `states sort from ok to failing; stale and failing values are not present`() {
+    @Test func `states sort from ok to failing, and stale and failing sensors have no present value`() {
         #expect(SensorState.allCases.sorted().map(\.name) == ["ok", "saturated", "flat", "stale", "failing"])
         #expect(SensorState.allCases.filter(\.isPresent) == [.ok, .saturated, .flat])
         for state in SensorState.allCases { #expect(SensorState(name: state.name) == state) }
@@ -33,7 +33,7 @@ import Testing
         #expect(Severity.rank(DeviceState.silent) < Severity.rank(SensorState.failing))
     }
 
-    @Test func `a long detail is cut at a whole character`() {
+    @Test func `a long detail is truncated at a whole character`() {
         let detail = SensorCondition(.failing, detail: String(repeating: "ü", count: 150)).detail
         #expect(detail?.utf8.count == SensorCondition.detailLimit)
     }

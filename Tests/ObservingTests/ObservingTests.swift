@@ -9,15 +9,15 @@ private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 
 }
 
 @Suite struct QualityControlTests {
-    @Test func `a sensor may err a little around the ends, and is cut there`() {
+    @Test func `a small overshoot at the ends of the range is accepted and clipped`() {
         #expect(QualityControl.judge(reading(0, 100.8)) == .passed(humidity: RelativeHumidity(percent: 100), temperature: Temperature(celsius: 20)))
         #expect(QualityControl.judge(reading(0, -0.5, nil)) == .passed(humidity: RelativeHumidity(percent: 0), temperature: nil))
     }
 
     @Test(arguments: [250.0, 110.1, -1.1])
-    func `what no air has fails`(percent: Double) { #expect(QualityControl.judge(reading(0, percent)) == .failed(.range)) }
+    func `a humidity that air cannot have fails`(percent: Double) { #expect(QualityControl.judge(reading(0, percent)) == .failed(.range)) }
 
-    @Test func `a linear output that oversteps in saturated air is saturated air; far beyond it is a fault`() {
+    @Test func `an overshoot of a linear output in saturated air counts as saturated, and a large one fails`() {
         var saturated = reading(0, 118.9)
         #expect(QualityControl.judge(saturated) == .failed(.range))
         saturated.flags = .clamped
@@ -27,7 +27,7 @@ private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 
         #expect(QualityControl.judge(broken) == .failed(.range))
     }
 
-    @Test func `a calibration may bring a value back, or take it out; a value that the driver calls none stays none`() throws {
+    @Test func `a calibration can make a value valid or invalid, and a value that the driver reports as none stays invalid`() throws {
         let sensor = try #require(SensorName("crypt"))
         func judged(_ percent: Double, _ offset: Int32, _ flags: ReadingFlags = []) -> QualityControl.Verdict {
             var said = reading(0, percent, nil)
@@ -42,7 +42,7 @@ private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 
         #expect(judged(100, -5_000, .impossible) == .failed(.range))
     }
 
-    @Test func `no humidity fails, an impossible temperature is only dropped`() {
+    @Test func `a missing humidity fails, and an impossible temperature is only dropped`() {
         #expect(QualityControl.judge(reading(0, nil)) == .failed(.missing))
         #expect(QualityControl.judge(reading(0, 50, 200)) == .passed(humidity: RelativeHumidity(percent: 50), temperature: nil))
     }
@@ -65,7 +65,7 @@ private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 
 }
 
 @Suite struct BinningTests {
-    @Test func `the mean of a bin comes with the first reading after it`() {
+    @Test func `the mean of a bin is complete at the first reading after the bin`() {
         var binning = Binning(grid: .fine)
         #expect(binning.add(reading(1, 40)).isEmpty)
         #expect(binning.add(reading(5, 42, 21)).isEmpty)
@@ -76,13 +76,13 @@ private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 
             ])
     }
 
-    @Test func `a reading at the very end of its bin closes it at once`() {
+    @Test func `a reading exactly at the end of its bin closes the bin at once`() {
         var binning = Binning(grid: .hourly)
         #expect(binning.add(reading(60, 40)).map(\.validAt.ms) == [start + 3_600_000])
         #expect(binning.add(reading(120, 41)).map(\.validAt.ms) == [start + 7_200_000])
     }
 
-    @Test func `failed readings make no observation, and late ones are counted, not taken`() {
+    @Test func `failed readings make no observation, and late ones are counted but ignored`() {
         var binning = Binning(grid: .fine)
         _ = binning.add(reading(1, 250))
         #expect(binning.add(reading(11, 50)).isEmpty)
@@ -90,7 +90,7 @@ private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 
         #expect(binning.late == 1)
     }
 
-    @Test func `a bin whose time is over is closed without a further reading`() {
+    @Test func `a bin whose end has passed is closed without a further reading`() {
         var binning = Binning(grid: .fine)
         _ = binning.add(reading(3, 40))
         #expect(binning.close(before: Instant(ms: start + 600_000)) == nil)
@@ -114,17 +114,17 @@ private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 
         return readings.map { tracking.flags(of: $0.mpct, at: Instant(ms: 1_700_000_000_000 + $0.seconds * 1_000)) }
     }
 
-    @Test func `a step beyond what air does in that time is flagged, a shower and a gap are not`() {
+    @Test func `a step too large for real air is flagged, and a shower or a gap is not`() {
         #expect(flags([(0, 40_000), (60, 75_000), (120, 40_000), (121, 52_000), (3_600, 90_000)]) == [[], [], [], .jumped, []])
     }
 
-    @Test func `the ends of the range are flagged`() {
+    @Test func `values at the ends of the range are flagged`() {
         #expect(flags([(0, 100_000), (60, 99_999), (120, 101_500), (180, 99_000), (3_600, 0)]) == [.saturated, [], .saturated, [], .saturated])
     }
 
-    // A minute apart; the first step shows the resolution.
+    // Readings one minute apart; the first step shows the resolution.
     @Test(arguments: [(40, 3), (200, 24), (1_000, 72)] as [(Int32, Int64)])
-    func `a line that stays flat for longer than its resolution lets expect is flagged, until it moves`(step: Int32, hours: Int64) {
+    func `a line that stays flat too long for its resolution is flagged until it moves`(step: Int32, hours: Int64) {
         let still = (1...(hours * 60 + 30)).map { (seconds: $0 * 60, mpct: 50_000 + step) }
         let found = flags([(0, 50_000)] + still + [(still.last.map { $0.seconds + 60 } ?? 0, 50_000)])
         #expect(found.firstIndex(of: .flat) == Int(hours * 60) + 1)
@@ -132,13 +132,13 @@ private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 
         #expect(found.count { $0 == .flat } == 30)
     }
 
-    @Test func `a few slow readings that agree are no flat line`() {
+    @Test func `a few equal readings far apart are not a flat line`() {
         #expect(flags([(0, 50_000), (60, 50_010), (7_200, 50_010), (14_400, 50_010), (86_400, 50_010)]).allSatisfy { $0 == [] })
     }
 }
 
 @Suite struct SpikeFilterTests {
-    /// Readings a minute apart (or as given, in seconds); those that were flagged, and the order in which they were passed on.
+    /// Filters readings that are `seconds` apart. Returns all readings in the order they were passed on, and the flagged ones.
     private func filtered(_ percents: [Double], every seconds: Int64 = 60) -> (values: [Double], spikes: [Double]) {
         var filter = SpikeFilter()
         var passed: [Reading] = []
@@ -151,13 +151,13 @@ private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 
         return (values(passed), values(passed.filter { $0.flags.contains(.spike) }))
     }
 
-    // Reports of real sensors: a failed conversion given out as 1 %, as 91 % before 59 %, and zeros for "none".
+    // Reports of real sensors: a failed conversion reported as 1 %, as 91 % before 59 %, and zeros for "none".
     @Test(
         arguments: [
             ([52, 52.1, 1, 52.1, 52], [1]), ([59, 91, 59.2, 59], [91]), ([52, 0, 0, 0, 52.3], [0, 0, 0]), ([52, 0, 52, 99, 51.5], [0, 99]),
             ([52, 65, 53], [65]),
         ] as [([Double], [Double])])
-    func `a value that jumps away and comes straight back is flagged, and all are passed on in order`(percents: [Double], spikes: [Double]) {
+    func `a value that jumps away and returns at once is flagged, and all values are passed on in order`(percents: [Double], spikes: [Double]) {
         let found = filtered(percents)
         #expect(found.values == percents)
         #expect(found.spikes == spikes)
@@ -167,13 +167,13 @@ private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 
         arguments: [
             [50, 70, 71, 72], [50, 70, 62, 58, 55], [50, 58, 50], [52, 0, 0, 0, 0, 52], [50, 70], [70, 50, 50],
         ] as [[Double]])
-    func `air that changes is no spike`(percents: [Double]) {
+    func `changing air is not flagged as a spike`(percents: [Double]) {
         let found = filtered(percents)
         #expect(found.values == percents)
         #expect(found.spikes == [])
     }
 
-    @Test func `an impossible value beside a spike tells nothing of it, and keeps its place`() {
+    @Test func `an impossible value beside a spike does not affect the detection and keeps its place`() {
         var filter = SpikeFilter()
         let said: [(Int32, ReadingFlags)] = [(45_000, []), (0, []), (250_000, .impossible), (45_100, [])]
         var passed: [Reading] = []
@@ -185,7 +185,7 @@ private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 
         #expect(passed.map(\.flags) == [[], .spike, .impossible, []])
     }
 
-    @Test func `readings far apart say nothing of each other`() {
+    @Test func `readings far apart are not compared`() {
         #expect(filtered([50, 90, 50], every: 600).spikes == [])
     }
 }

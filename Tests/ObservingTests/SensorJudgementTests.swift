@@ -12,7 +12,7 @@ import Testing
     ]
 
     @Test(arguments: SensorJudgementTests.newest)
-    func `the newest reading tells the state`(mpct: Int32?, flags: ReadingFlags, state: SensorState) {
+    func `the newest reading determines the state`(mpct: Int32?, flags: ReadingFlags, state: SensorState) {
         let start = at - .seconds(90_000)
         let condition = SensorJudgement.condition(newest: Reading(takenAt: at, humidityMpct: mpct, flags: flags), spellStart: start)
         #expect(condition.state == state)
@@ -20,13 +20,13 @@ import Testing
         if state == .failing { #expect(condition.since == at && condition.detail != nil) }
     }
 
-    @Test func `a reading of a heated part is no observation`() {
+    @Test func `a reading taken while the sensor is heated gives no observation`() {
         var bin = Bin(validAt: at)
         bin.add(Reading(takenAt: at, humidityMpct: 40_000, flags: .heated))
         #expect(bin.observation == nil && bin.failed == 1)
     }
 
-    @Test func `an equal reading within two seconds is a repeat, a later or another one is not`() {
+    @Test func `an equal reading within two seconds is a repeat, and a later or different one is not`() {
         var bursts = BurstFilter()
         func isRepeat(_ mpct: Int32, _ ms: Int64, celsius: Int32 = 20) -> Bool {
             bursts.isRepeat(Reading(takenAt: at + .milliseconds(ms), humidityMpct: mpct, temperatureMc: celsius * 1_000))
@@ -34,15 +34,15 @@ import Testing
         #expect(!isRepeat(45_000, 0))
         #expect(isRepeat(45_000, 300))
         #expect(isRepeat(45_000, 2_000))
-        #expect(!isRepeat(45_000, 2_001))  // the burst is over: a measurement of its own
+        #expect(!isRepeat(45_000, 2_001))  // after the burst: a measurement of its own
         #expect(!isRepeat(45_100, 2_100))
         #expect(!isRepeat(45_100, 2_200, celsius: 21))
         #expect(isRepeat(45_100, 2_300, celsius: 21))
     }
 
-    @Test func `a flat line goes on over a restart`() {
+    @Test func `a flat line continues over a restart`() {
         var fresh = QualityTracking(last: 99_900, at: at, flatSince: at - .seconds(4 * 3_600), isFlagged: false)
-        #expect(!fresh.flags(of: 99_900, at: at + .seconds(60)).contains(.flat))  // its resolution is not known: 24 h
+        #expect(!fresh.flags(of: 99_900, at: at + .seconds(60)).contains(.flat))  // the resolution is unknown, so the limit is 24 h
         var tracking = QualityTracking(last: 99_900, at: at, flatSince: at - .seconds(4 * 3_600), isFlagged: true)
         #expect(tracking.flags(of: 99_900, at: at + .seconds(60)).contains(.flat))
         #expect(!tracking.flags(of: 99_800, at: at + .seconds(120)).contains(.flat))

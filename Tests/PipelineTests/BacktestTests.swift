@@ -31,9 +31,7 @@ import Text
         return backtest.lines(of: made).split(separator: "\n").map(String.init)
     }
 
-    @Test(arguments: [nil, anyNetwork()]) func `an origin sees nothing after it: poisoning the future changes no digit`(network: Network?)
-        async throws
-    {
+    @Test(arguments: [nil, anyNetwork()]) func `values after an origin do not change its forecast`(network: Network?) async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let at = RFC3339.format(ms: 1_600_000_200_000 / 3_600_000 * 3_600_000 + 700 * 3_600_000)
         try write("origins.csv", "series,origin_time\ns,\(at)\n")
@@ -47,7 +45,7 @@ import Text
         #expect(try await lines(network) != clean)
     }
 
-    @Test func `with a history of a week an origin sees that week and nothing before`() async throws {
+    @Test func `with a history of one week an origin sees only that week`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let at: Int64 = 1_600_000_200_000 / 3_600_000 * 3_600_000 + 700 * 3_600_000
         try write("origins.csv", "series,origin_time\ns,\(RFC3339.format(ms: at))\n")
@@ -60,7 +58,7 @@ import Text
         #expect(try await lines() == young)
     }
 
-    @Test func `bad files say which line is wrong`() async throws {
+    @Test func `an error in a file names the wrong line`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try write("origins.csv", "series,origin_time\ns,yesterday\n")
         let error = #expect(throws: (any Error).self) { try Backtest.origins(fromFile: folder + "/origins.csv") }
@@ -74,7 +72,7 @@ import Text
 }
 
 @Suite struct BacktestReportTests {
-    /// Hourly: 40 % by night, 60 % from noon, and 10 more on every third day.
+    /// Hourly observations: 40 % by night, 60 % from noon, and 10 % more on every third day.
     private static func observations(days: Int, without left: Set<Int> = []) -> [Observation] {
         (0..<(24 * days)).filter { !left.contains($0) }.map { hour in
             let percent = (hour % 24 < 12 ? 40.0 : 60) + (hour / 24 % 3 == 2 ? 10 : 0)
@@ -100,7 +98,7 @@ import Text
         return report
     }
 
-    @Test func `scores are those one makes by hand`() throws {
+    @Test func `scores equal the values computed by hand`() throws {
         // From 05:00 of the second day (40 %): 40 an hour later, 50 a day later. From 11:00 of the third (50 %): 70, then 40.
         let report = BacktestReportTests.report(hours: [29, 59])
         let hour = try #require(report.series.first?.scores[.seconds(3_600)]), day = try #require(report.series.first?.scores[.seconds(86_400)])
@@ -110,7 +108,7 @@ import Text
         #expect(hour.skillOverClimatology == 0)  // |45 − 40| + |45 − 70| = 30
         #expect(hour.coverage == 0.5)
         #expect(hour.reliability == [0, 0, 0.5, 0.5, 0.5, 0.5, 1])
-        // Bracher et al.: the first is within the interval, the second 5 above it.
+        // Bracher et al.: the first value lies within the interval, the second 5 above it.
         let first = 0.5 * 10 + 0.1 * 30, second = 0.5 * 20 + 0.1 * (30 + 10 * 5)
         let score = try #require(hour.meanWeightedInterval)
         #expect((score - (first + second) / 1.5 / 2).magnitude < 1e-12)
@@ -119,14 +117,14 @@ import Text
         #expect(report.mean(at: .seconds(10_800), \.ratio) == nil)
     }
 
-    @Test func `a target that was not observed counts for nothing, and the day before's gap is filled from before it`() throws {
+    @Test func `an unobserved target is not scored, and a gap on the day before is filled from the hour before the gap`() throws {
         let report = BacktestReportTests.report(hours: [29, 59], without: [30, 36])
         let hour = try #require(report.series.first?.scores[.seconds(3_600)])
         #expect(hour.count == 1 && hour.meanError == 20)
-        #expect(hour.skillOverSeasonalNaive == 1 - 20.0 / 30)  // at 11:00 of the day before, an hour earlier, it was 40, not 60
+        #expect(hour.skillOverSeasonalNaive == 1 - 20.0 / 30)  // the value at 11:00 of the day before, an hour earlier, was 40, not 60
     }
 
-    @Test func `the page holds all of it, needs no other file, and a name is no markup`() throws {
+    @Test func `the page is complete, needs no other file, and escapes names`() throws {
         let report = BacktestReportTests.report("<b>&\"attic\"", hours: Array(24..<200))
         let html = BacktestPage(report, method: "A <method>").html
         for words in [
@@ -137,7 +135,7 @@ import Text
         }
         #expect(!html.contains("<b>") && !html.contains("nan") && !html.contains("src=") && !html.contains("href=") && !html.contains("http"))
         #expect(html.components(separatedBy: "<svg ").count == 1 + 4)
-        // The plots' numbers lie within their frames.
+        // The coordinates of the plots lie within their frames.
         for points in html.components(separatedBy: "points=\"").dropFirst() {
             for pair in points.prefix(while: { $0 != "\"" }).split(separator: " ") {
                 let numbers = pair.split(separator: ",").compactMap { Double($0) }
@@ -146,14 +144,14 @@ import Text
         }
     }
 
-    @Test func `a mark on top of a sign does not hide it from the escaping`() {
+    @Test func `a combining mark after a character does not prevent the escaping of the character`() {
         let html = BacktestPage(BacktestReportTests.report("\"\u{301} onload=\u{27}x\u{27} <\u{338}b>", hours: Array(24..<200)), method: "M").html
         #expect(html.range(of: "<\u{338}", options: .literal) == nil)
         #expect(html.range(of: "&lt;\u{338}b&gt;", options: .literal) != nil)
         #expect(html.range(of: "\"\u{301}", options: .literal) == nil)
     }
 
-    @Test func `a series without any score does not take the others' plots away`() throws {
+    @Test func `a series without scores does not remove the plots of other series`() throws {
         var report = BacktestReportTests.report(hours: Array(24..<200))
         report.add(Backtest.Replayed(name: "silent", grid: .hourly, observations: BacktestReportTests.observations(days: 2)))
         let html = BacktestPage(report, method: "M").html
@@ -161,7 +159,7 @@ import Text
         #expect(html.contains("aria-label=\"Skill against lead time\""))
     }
 
-    @Test func `where nothing ever moves there is no ratio`() throws {
+    @Test func `a constant series has no ratio`() throws {
         var replayed = Backtest.Replayed(
             name: "s", grid: .hourly,
             observations: (0..<100).map {
@@ -174,7 +172,7 @@ import Text
         #expect(score.ratio == nil && score.skillOverPersistence == nil && score.meanError != nil)
     }
 
-    @Test func `without a forecast there is a page all the same`() {
+    @Test func `a report without forecasts still gives a page`() {
         let html = BacktestPage(BacktestReportTests.report(hours: []), method: "None").html
         #expect(html.contains("1 series, 0 origins") && !html.contains("nan"))
     }

@@ -19,7 +19,7 @@ import Wire
 
     private static let recordings = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../deploy/demo"
 
-    /// A recording of the demonstration, sent as a device would.
+    /// Sends a recording of the demonstration as a device would.
     private func send(_ archive: Archive, _ recording: String) async throws {
         let name = try #require(DeviceID(recording))
         _ = try await archive.addDevice(name, now: now)
@@ -47,7 +47,7 @@ import Wire
     }
 
     @Test(.timeLimit(.minutes(3)))
-    func `a run on real recordings ends in a signed release; on the same data it does nothing; the key stays private`() async throws {
+    func `a run on real recordings publishes a signed release, a repeated run changes nothing, and the key stays private`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         _ = try ReleaseSigner(folder: folder)
         let archive = try await Archive(folder: folder)
@@ -72,25 +72,25 @@ import Wire
         #expect(try await training.run(cause: "manual", now: now + .seconds(2)).outcome == .unchanged)
         #expect(try await archive.runs(limit: 9).first?.release == name.counter)
 
-        // The cloud forecasts with it, on demand.
+        // The cloud forecasts with the release on demand.
         let sensor = try #require(try await archive.sensors().first { $0.device.name == "airport" })
         let forecast = try #require(try await FleetForecasts(reader: archive).forecast(sensor))
         #expect(forecast.release == name)
         #expect(forecast.forecast.method == .network)
     }
 
-    @Test(.timeLimit(.minutes(3))) func `the first model of a fleet begins with the shipped release, and has to beat it`() async throws {
+    @Test(.timeLimit(.minutes(3))) func `the first training of a fleet starts from the shipped release and must beat it`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         _ = try ReleaseSigner(folder: folder)
         let archive = try await Archive(folder: folder)
         let pretrained = try #require(try Pretrained(path: Self.recordings + "/../pretrained.vaho"))
         for recording in ["airport", "attic", "bathroom"] { try await send(archive, recording) }
         let result = try await Training(archive: archive, reader: archive, pretrained: pretrained).run(cause: "manual", now: now)
-        // It has learnt from the first part of these very series: what little more there is does not make it half a percent better.
+        // The shipped release was trained on the first part of these series; the rest does not improve it by half a percent.
         #expect(result.outcome == .champion_kept, "\(result.detail)")
     }
 
-    @Test func `without data a run says how much is missing`() async throws {
+    @Test func `a run without data says how much data is missing`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         _ = try ReleaseSigner(folder: folder)
         let archive = try await Archive(folder: folder)
@@ -99,7 +99,7 @@ import Wire
         #expect(result.detail.contains("0 days, about 14"))
     }
 
-    @Test func `a damaged key is not replaced in silence`() throws {
+    @Test func `a damaged key is an error and is not replaced`() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         try "not a key".write(toFile: folder + "/release-signing.key", atomically: true, encoding: .utf8)
@@ -108,7 +108,7 @@ import Wire
 }
 
 @Suite struct ReleaseSignerTests {
-    @Test(.timeLimit(.minutes(1))) func `many that make the key at once all get the same one`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `concurrent creation of the key gives every caller the same key`() async throws {
         let folder = FileManager.default.temporaryDirectory.path + "/vaho-signer-\(UInt64.random(in: 0...(.max)))"
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let keys = try await withThrowingTaskGroup(of: String.self) { group in

@@ -3,7 +3,7 @@ import Measures
 import Psychrometrics
 import Testing
 
-/// Against Hukka and Viitanen (1999): the limits of growth and the times to first growth.
+/// Compared with Hukka and Viitanen (1999): the limits of growth and the times to first growth.
 @Suite struct MouldIndexTests {
     private func grown(_ celsius: Double, _ percent: Double, days: Int, from start: MouldIndex = MouldIndex()) -> MouldIndex {
         var index = start
@@ -12,14 +12,14 @@ import Testing
     }
 
     @Test(arguments: [(0.5, 98.5), (5, 88.0), (10, 82.0), (20, 80.0), (35, 80.0)])
-    func `nothing grows below the critical humidity`(celsius: Double, percent: Double) throws {
+    func `mould grows only above the critical humidity`(celsius: Double, percent: Double) throws {
         let critical = try #require(MouldIndex.criticalHumidity(at: Temperature(celsius: celsius)))
         #expect(abs(critical.percent - percent) < 0.5)
         #expect(grown(celsius, critical.percent - 0.1, days: 100).value == 0)
         #expect(grown(celsius, min(100, critical.percent + 2), days: 400).value > 0)
     }
 
-    @Test func `in frost and in heat the model says nothing, and nothing grows`() {
+    @Test func `in frost and in heat the model gives no critical humidity, and the index stays unchanged`() {
         for celsius in [-5.0, 0, 50.1] {
             #expect(MouldIndex.criticalHumidity(at: Temperature(celsius: celsius)) == nil)
             #expect(grown(celsius, 100, days: 60).value == 0)
@@ -28,23 +28,23 @@ import Testing
         }
     }
 
-    // Equation 2 worked out by hand: exp(−0.68 ln 20 − 13.9 ln RH + 66.02).
+    // Equation 2, computed by hand: exp(−0.68 ln 20 − 13.9 ln RH + 66.02).
     @Test(arguments: [(97.0, 1.48), (90, 4.2)])
-    func `first growth comes when the equation says`(percent: Double, weeks: Double) {
+    func `first growth starts at the time that the equation gives`(percent: Double, weeks: Double) {
         #expect(abs(MouldIndex.weeks(at: Temperature(celsius: 20), RelativeHumidity(percent: percent)).first - weeks) < 0.1)
         let days = Int((weeks * 7).rounded(.up))
         #expect(grown(20, percent, days: days + 2).value >= 1)
         #expect(grown(20, percent, days: days - 2).value < 1)
     }
 
-    @Test func `growth stops at what the humidity allows, and never passes six`() {
+    @Test func `the index stops at the maximum that the humidity allows, and never exceeds six`() {
         let share = (80.04 - 90) / (80.04 - 100)
         let most = 1 + 7 * share - 2 * share * share
         #expect(abs(grown(20, 90, days: 2_000).value - most) < 0.1)
         #expect(grown(30, 100, days: 2_000).value <= 6)
     }
 
-    @Test func `dry air takes it back: six hours, a pause until a day has passed, then half as fast`() {
+    @Test func `in dry air the index falls for six hours, pauses until a day has passed, then falls half as fast`() {
         let grown = grown(25, 97, days: 60)
         func dried(hours: Int) -> Double {
             var index = grown
@@ -59,7 +59,7 @@ import Testing
         #expect(abs(grown.value - once.value - dried(hours: 24)) < 1e-9)
     }
 
-    @Test func `what is no number changes nothing`() {
+    @Test func `values that are not numbers change nothing`() {
         #expect(grown(.nan, 97, days: 10).value == 0)
         #expect(grown(20, .nan, days: 10).value == 0)
     }

@@ -33,7 +33,7 @@ import Testing
             bytes, demand, Cryptography(sha256: { SHA256.digest($0) }, isSigned: { $1 == trusted.id && trusted.isValid($2, of: $0) }))
     }
 
-    /// The same file with other content, hashed and signed anew: what an attacker without the key cannot make, but a bug can.
+    /// The same file with changed content, hashed and signed again. An attacker without the key cannot make this file, but a bug can.
     static func resigned(_ bytes: [UInt8], _ change: (inout [UInt8]) -> Void) throws -> [UInt8] {
         var content = Array(bytes.dropLast(ReleaseFile.trailerLength))
         change(&content)
@@ -48,14 +48,14 @@ import Testing
         return nil
     }
 
-    @Test func `a release reads as it was written, in at most 128 KB, the same bytes each time`() throws {
+    @Test func `a release decodes to the encoded value, takes at most 128 KB, and encodes to the same bytes each time`() throws {
         let bytes = try Self.file()
         #expect(try Self.open(bytes) == Self.release())
         #expect(bytes.count <= ReleaseFile.limit)
         #expect(try Self.file() == bytes)
     }
 
-    @Test func `a flipped bit is refused wherever it is`() throws {
+    @Test func `a flipped bit anywhere is refused`() throws {
         let bytes = try Self.file()
         for place in stride(from: 0, to: bytes.count - 72, by: 211) {
             var damaged = bytes
@@ -64,13 +64,13 @@ import Testing
         }
     }
 
-    @Test func `every cut is refused`() throws {
+    @Test func `a release that is truncated or has trailing bytes is refused`() throws {
         let bytes = try Self.file()
         for length in stride(from: 0, to: bytes.count, by: 997) { #expect(refusal(Array(bytes.prefix(length))) != nil) }
         #expect(refusal(bytes + [0]) == "length")
     }
 
-    @Test func `a foreign signature is refused`() throws {
+    @Test func `a release signed with an untrusted key is refused`() throws {
         let foreign = try PrivateKey(seed: [UInt8](repeating: 9, count: 32))
         #expect(refusal(try Self.file(key: foreign)) == "signature")
     }
@@ -85,7 +85,7 @@ import Testing
         #expect(refusal(try Self.file(), .init(length: 17, counterAbove: nil)) == "length")
     }
 
-    @Test func `a feature that this program cannot build is refused by name`() throws {
+    @Test func `a feature that this program cannot compute is refused by name`() throws {
         let name = Array("humidity.room".utf8)
         let bytes = try Self.resigned(try Self.file()) { content in
             guard let place = content.indices.first(where: { content[$0...].starts(with: name) }) else { return }
@@ -96,7 +96,7 @@ import Testing
         #expect(error?.description.contains("humidity.moom") == true)
     }
 
-    @Test func `a model that computes something else here is refused by its golden vectors`() throws {
+    @Test func `a model that computes other values on this host is refused by its golden vectors`() throws {
         let good = try Self.file()
         let file = try ReleaseFile(good)
         let weights = try #require(file.sections[.weights])
@@ -106,7 +106,7 @@ import Testing
         #expect(refusal(bytes) == "golden")
     }
 
-    @Test func `an unknown version and an unknown required section are refused, an optional one is not`() throws {
+    @Test func `a release of an unknown format version is refused`() throws {
         #expect(refusal(try Self.resigned(try Self.file()) { $0[8] = 2 }) == "format")
     }
 }

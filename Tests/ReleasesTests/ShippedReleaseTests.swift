@@ -6,14 +6,14 @@ import Signing
 import Testing
 import Text
 
-/// The file in the repository is the one the programs trust, computes here what it computed where it was made, and fits.
+/// The release file in the repository has the trusted hash, reproduces its golden vectors on this host, and fits the size limit.
 @Suite struct ShippedReleaseTests {
     private let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../deploy/pretrained.vaho"
     private let cryptography = Cryptography(sha256: { SHA256.digest($0) }, isSigned: { _, _, _ in false })
 
     private func bytes() throws -> [UInt8] { Array(try Data(contentsOf: URL(fileURLWithPath: path))) }
 
-    @Test func `the shipped release is taken by its hash, golden vectors included`() throws {
+    @Test func `the shipped release is accepted by its hash and passes its golden vectors`() throws {
         let bytes = try bytes()
         #expect(bytes.count <= ReleaseFile.limit)
         let release = try ShippedRelease.open(bytes, hash: Hexadecimal.text(SHA256.digest(bytes)), cryptography)
@@ -22,14 +22,14 @@ import Text
         #expect(release.network.spreads.allSatisfy { (0.3...3).contains($0) })
     }
 
-    @Test func `with one byte changed it is not, whoever made its own hash right`() throws {
+    @Test func `the shipped release with one changed byte is refused, even with a matching hash`() throws {
         var bytes = try bytes()
         bytes[5_000] ^= 1
         #expect(throws: ReleaseRefusal.hash) { try ShippedRelease.open(bytes, hash: Hexadecimal.text(SHA256.digest(bytes)), cryptography) }
         #expect(throws: ReleaseRefusal.hash) { try ShippedRelease.open(bytes, hash: ShippedRelease.sha256, cryptography) }
     }
 
-    @Test func `offered like any other, it is refused: it bears no signature`() throws {
+    @Test func `the shipped release is refused as a cloud release because it has no signature`() throws {
         let bytes = try bytes()
         #expect(throws: ReleaseRefusal.signature) { try ReleaseIntake.open(bytes, ReleaseIntake.Demand(counterAbove: nil), cryptography) }
     }

@@ -6,7 +6,7 @@ import Testing
 private let start = Instant(ms: 1_795_000_000_000)  // November 2026
 private let day: Int64 = 86_400_000
 
-/// Shows a discipline one minute after the other; `offset` is what the wall clock shows beyond the true time.
+/// Feeds one minute after another to a `ClockDiscipline`; `offset` is the wall clock minus the true time.
 private struct Shown {
     var discipline = ClockDiscipline()
     var minute: Int64 = 0
@@ -20,7 +20,7 @@ private struct Shown {
 }
 
 @Suite struct ClockDisciplineTests {
-    @Test func `a board that starts in 1970 is right from the minute its clock is set, and what it took before is corrected`() {
+    @Test func `a board that starts in 1970 has the true time once its clock is set, and earlier readings are corrected`() {
         var shown = Shown()
         for _ in 0..<3 { #expect(shown.minute(offset: -start.ms).verdict.quality == .unknown) }
         let (error, verdict) = shown.minute(synchronised: true)
@@ -29,7 +29,7 @@ private struct Shown {
         #expect(shown.minute(synchronised: true).verdict.correction == nil)
     }
 
-    @Test func `a clock set by hand out of 1970 is believed at once`() {
+    @Test func `a clock set by hand from 1970 is accepted at once`() {
         var shown = Shown()
         _ = shown.minute(offset: -start.ms)
         let (error, verdict) = shown.minute()
@@ -38,7 +38,7 @@ private struct Shown {
     }
 
     @Test(arguments: [-start.ms, -14 * day, 365 * day, 1_000 * 365 * day])
-    func `a jump that nobody vouches for does not move the time, and its end leaves no trace`(jump: Int64) {
+    func `a clock jump without synchronisation does not move the time, and its end leaves no correction`(jump: Int64) {
         var shown = Shown()
         for _ in 0..<5 { _ = shown.minute(synchronised: true) }
         for _ in 0..<9 {
@@ -49,7 +49,7 @@ private struct Shown {
         #expect(error == 0 && verdict.correction == nil)
     }
 
-    @Test func `a new time that lasts is believed, and taken back as a whole when it was wrong`() {
+    @Test func `a new time that persists is accepted, and is corrected as a whole if it was wrong`() {
         var shown = Shown()
         for _ in 0..<3 { _ = shown.minute() }
         var corrections: [ClockDiscipline.Correction] = []
@@ -58,11 +58,11 @@ private struct Shown {
         #expect(shown.minute(offset: 365 * day).error == 365 * day)
         let (error, verdict) = shown.minute(synchronised: true)
         #expect(error == 0)
-        // All that was not proven gets its true time: from the first minute on.
+        // Every reading without a proven time gets its true time, from the first minute on.
         #expect(verdict.correction == .init(boottimeMs: 60_000...1_499_999, offset: .milliseconds(start.ms)))
     }
 
-    @Test func `1970 is never believed, however long it lasts`() {
+    @Test func `a wall clock in 1970 is never accepted, however long it persists`() {
         var shown = Shown()
         _ = shown.minute()
         for _ in 0..<100 { #expect(shown.minute(offset: -start.ms).error == 0) }

@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 @Suite struct InboxTests {
-    @Test(.timeLimit(.minutes(1))) func `all that has come is taken at once, and what is too much is refused`() async {
+    @Test(.timeLimit(.minutes(1))) func `a taker gets all waiting elements at once, and elements beyond the limit are refused`() async {
         let inbox = Inbox<Int>(limit: 3)
         #expect((1...5).map { inbox.put($0) } == [true, true, true, false, false])
         #expect(await inbox.takeAll() == [1, 2, 3])
@@ -16,7 +16,7 @@ import Testing
         #expect(await inbox.takeAll().isEmpty)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a waiting taker is woken by the first to come, and by cancellation`() async {
+    @Test(.timeLimit(.minutes(1))) func `a waiting taker is woken by the first element and by cancellation`() async {
         let inbox = Inbox<Int>(limit: 3)
         async let taken = inbox.takeAll()
         #expect(inbox.put(1))
@@ -43,13 +43,13 @@ import Testing
     }
     private struct Ending: Service { func run() async throws {} }
 
-    @Test(.timeLimit(.minutes(1))) func `the first to end cancels the rest`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `the first service to end cancels the others`() async throws {
         let waiting = Waiting()
         try await Services.run([waiting, Ending()])
         #expect(waiting.wasCancelled.withLock { $0 })
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a failure ends all and is passed on`() async {
+    @Test(.timeLimit(.minutes(1))) func `a failing service cancels the others, and its error is rethrown`() async {
         let waiting = Waiting()
         await #expect(throws: Failing.Fault.self) { try await Services.run([waiting, Failing()]) }
         #expect(waiting.wasCancelled.withLock { $0 })
@@ -59,7 +59,7 @@ import Testing
 @Suite struct FilesTests {
     private let folder = FileManager.default.temporaryDirectory.path + "/vaho-files-\(UInt64.random(in: 0...(.max)))"
 
-    @Test func `a file is replaced whole, with its mode, and a limit holds`() throws {
+    @Test func `a file is replaced as a whole with the given mode, and reading enforces a limit`() throws {
         try Files.makeFolder(folder + "/a/b")
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let path = folder + "/a/b/key"
@@ -73,20 +73,20 @@ import Testing
         #expect(error?.description.contains("larger than allowed") == true)
     }
 
-    @Test func `what cannot be put in its place leaves nothing beside it`() throws {
+    @Test func `a failed replacement leaves no temporary file`() throws {
         try Files.makeFolder(folder + "/a/taken/within")
         defer { try? FileManager.default.removeItem(atPath: folder) }
         #expect(throws: FileError.self) { try Files.replace(folder + "/a/taken", with: [1, 2, 3]) }
         #expect(try Files.list(folder + "/a") == ["taken"])
     }
 
-    @Test func `a missing file is named`() {
+    @Test func `an error for a missing file names the file`() {
         let error = #expect(throws: FileError.self) { try Files.read("/nowhere/at/all", limit: 1) }
         #expect(error?.isMissing == true)
         #expect(error?.description == "cannot read /nowhere/at/all: No such file or directory")
     }
 
-    @Test func `lines come one by one, with any line end, and a long one is refused`() throws {
+    @Test func `lines are read one by one with any line ending, and a line that is too long is refused`() throws {
         try Files.makeFolder(folder)
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let path = folder + "/lines"
@@ -105,7 +105,7 @@ import Testing
 }
 
 @Suite struct LastWordsTests {
-    @Test(.timeLimit(.minutes(1))) func `a cancelled taker waits for the last words of producers that have joined`() async {
+    @Test(.timeLimit(.minutes(1))) func `a cancelled taker waits for the last elements of joined producers`() async {
         let inbox = Inbox<Int>(limit: 10)
         inbox.join()
         let taking = Task {
@@ -131,7 +131,7 @@ import Testing
 
     private func mode(_ path: String) throws -> Int? { try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int }
 
-    @Test func `a file is written beside a link that somebody has put in its place, not through it`() throws {
+    @Test func `a symbolic link at the temporary name is not followed when a file is replaced`() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try Files.makeFolder(folder)
         try "keep".write(toFile: folder + "/victim", atomically: true, encoding: .utf8)
@@ -142,7 +142,7 @@ import Testing
         #expect(try mode(folder + "/token") == 0o600)
     }
 
-    @Test func `a file that others may read is tightened, and one that is tighter stays so`() throws {
+    @Test func `file permissions that are too wide are narrowed, and narrower ones stay`() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try Files.makeFolder(folder)
         for (before, after) in [(0o666, 0o640), (0o600, 0o600), (0o644, 0o640)] {
@@ -155,7 +155,7 @@ import Testing
 }
 
 @Suite struct ChildProcessTests {
-    @Test(.timeLimit(.minutes(1))) func `what leaves the process group of a command is ended with it`() throws {
+    @Test(.timeLimit(.minutes(1))) func `a process that left the command's process group is ended with the command`() throws {
         let mark = "/tmp/vaho-stray-\(UInt64.random(in: 0...(.max)))"
         defer { try? FileManager.default.removeItem(atPath: mark) }
         let child = try ChildProcess("setsid sh -c 'echo $$ > \(mark); exec sleep 300' & sleep 300")
@@ -175,7 +175,7 @@ import Testing
 }
 
 @Suite struct LabelClockTests {
-    @Test func `a replay's clock stands still when its last recording has ended`() {
+    @Test func `a replay's clock stops when its last recording has ended`() {
         let clock = LabelClock.replay(from: Instant(ms: 1_000_000_000_000), speed: 1_000_000, recordings: 2)
         clock.recordingEnded()
         let between = clock.now
@@ -185,7 +185,7 @@ import Testing
         for _ in 0..<1_000 { #expect(clock.now == end) }
     }
 
-    @Test func `a replay begins at its start and runs as many times as fast`() {
+    @Test func `a replay starts at its start time and runs at the given speed`() {
         let start = Instant(ms: 1_000_000_000_000)
         let clock = LabelClock.replay(from: start, speed: 3_600)
         #expect(clock.isReplay)

@@ -8,7 +8,7 @@ import Testing
         return database
     }
 
-    @Test func `every type comes back as it went in`() throws {
+    @Test func `every type is read back unchanged`() throws {
         let database = try database()
         var insert = try database.prepare("INSERT INTO t VALUES (1, ?, ?, ?, ?)")
         try insert.bind(Int64.min, at: 1)
@@ -26,7 +26,7 @@ import Testing
         #expect(try !select.step())
     }
 
-    @Test func `a transaction that throws leaves nothing`() throws {
+    @Test func `a transaction that throws is rolled back`() throws {
         struct Stop: Error {}
         let database = try database()
         #expect(throws: Stop.self) {
@@ -38,7 +38,7 @@ import Testing
         #expect(try database.integer("SELECT COUNT(*) FROM t") == 0)
     }
 
-    @Test func `an error tells code, words and statement, and whether to try again`() throws {
+    @Test func `an error reports the code, the message, the statement and whether a retry helps`() throws {
         let database = try database()
         try database.execute("INSERT INTO t (id) VALUES (1)")
         let error = #expect(throws: SQLiteError.self) { try database.execute("INSERT INTO t (id) VALUES (1)") }
@@ -46,7 +46,7 @@ import Testing
         #expect(error?.isRetryable == false)
     }
 
-    @Test func `a full disk is told apart, and the database goes on when there is room`() throws {
+    @Test func `a full disk is a distinct and retryable error, and writes succeed again when there is room`() throws {
         let database = try database()
         try database.execute("PRAGMA max_page_count = 3")
         let error = #expect(throws: SQLiteError.self) { try database.execute("INSERT INTO t (b) VALUES (zeroblob(100000))") }
@@ -55,7 +55,7 @@ import Testing
         try database.execute("PRAGMA max_page_count = 1000; INSERT INTO t (b) VALUES (zeroblob(100000))")
     }
 
-    @Test func `a file that is no database is told apart`() {
+    @Test func `a file that is not a database is a distinct error`() {
         let error = #expect(throws: SQLiteError.self) {
             try Connection(path: "/etc/passwd", access: .readOnly).integer("SELECT 1 FROM sqlite_master")
         }

@@ -10,12 +10,12 @@ import Testing
             ("45,,1000", 45_000, nil, 100_000), ("humidity_pct=45.25 temperature_c=-3", 45_250, -3_000, nil),
             ("battery=2.9 pressure_hpa=990.5 humidity_pct=61", 61_000, nil, 99_050),
         ] as [(String, Int32, Int32?, Int32?)])
-    func `a line is understood in both shapes`(line: String, humidity: Int32, temperature: Int32?, pressure: Int32?) throws {
+    func `a line is parsed in both formats`(line: String, humidity: Int32, temperature: Int32?, pressure: Int32?) throws {
         #expect(try SpokenReading.sample(line) == Sample(humidityMpct: humidity, temperatureMc: temperature, pressurePa: pressure))
     }
 
     @Test(arguments: ["", "abc", "45;21", "45,21,1013,7", "temperature_c=3", "humidity_pct=", "humidity_pct=4x", "nan", "1e400"])
-    func `anything else is told by what was expected`(line: String) {
+    func `any other line is refused`(line: String) {
         #expect(throws: SensorError.self) { try SpokenReading.sample(line) }
     }
 
@@ -24,19 +24,18 @@ import Testing
             ("45.2,nan", 45_200, nil, nil), ("45.2,21.3,101325", 45_200, 21_300, 101_325), ("humidity_pct=45.2 temperature_c=nan", 45_200, nil, nil),
             ("45,21,13.2", 45_000, 21_000, nil), ("45,1e9", 45_000, nil, nil),
         ] as [(String, Int32, Int32?, Int32?)])
-    func `what stands beside the humidity does not cost it, and is told`(line: String, humidity: Int32, temperature: Int32?, pressure: Int32?) throws
-    {
+    func `a bad value beside the humidity is dropped with a remark`(line: String, humidity: Int32, temperature: Int32?, pressure: Int32?) throws {
         let sample = try SpokenReading.sample(line)
         #expect(sample.humidityMpct == humidity && sample.temperatureMc == temperature && sample.pressurePa == pressure)
         #expect((sample.remark == nil) == (temperature != nil && pressure != nil))
     }
 
-    @Test func `a decimal comma between named values is refused, not read as another number`() {
+    @Test func `a decimal comma between named values is refused, not parsed as another number`() {
         let error = #expect(throws: SensorError.self) { try SpokenReading.sample("humidity_pct=45,2 temperature_c=21,5") }
         #expect(error?.description.contains("decimal point") == true)
     }
 
-    @Test func `a number before the first name is a time or a counter, and is passed over`() throws {
+    @Test func `a number before the first name is a time or a counter and is ignored`() throws {
         #expect(try SpokenReading.sample("1767225600 humidity_pct=45.2 temperature_c=21") == Sample(humidityMpct: 45_200, temperatureMc: 21_000))
     }
 
@@ -45,12 +44,12 @@ import Testing
     }
 }
 
-/// Real processes; each read waits for what its program prints.
+/// Real processes; each read waits for output of its program.
 @Suite struct CommandSensorTests {
     private func sensor(_ command: String, period: Duration = .milliseconds(10)) -> CommandSensor { CommandSensor(command, period: period) }
 
-    @Test(.timeLimit(.minutes(1))) func `a program that goes on is read line by line; comments and blank lines are none`() async throws {
-        // It says the next line when the one before has been read: only the newest line counts, however slow the reader.
+    @Test(.timeLimit(.minutes(1))) func `a running program is read line by line, and comments and blank lines are ignored`() async throws {
+        // The program prints the next line only after the previous one was read, because only the newest line counts, however slow the reader.
         let sensor = sensor(
             "echo '# bridge 1.2'; echo; for i in 41 42 43; do echo $i,20; until [ -e \(marks).$i ]; do sleep 0.05; done; done; sleep 100")
         defer { sensor.stop() }
@@ -75,14 +74,14 @@ import Testing
             ("echo no humidity", "«no humidity» is no number"), ("head -c 9000 /dev/zero | tr '\\0' x; sleep 100", "more than 256 bytes"),
             ("/no/such/program", "ended with code 127"),
         ])
-    func `what goes wrong is told`(command: String, words: String) async throws {
+    func `a failure of the command is reported`(command: String, words: String) async throws {
         let sensor = sensor(command)
         defer { sensor.stop() }
         let error = await #expect(throws: SensorError.self) { try await sensor.read() }
         #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
     }
 
-    @Test(.timeLimit(.minutes(1))) func `after a line that is none the next one counts`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `the line after an invalid line is read`() async throws {
         let sensor = sensor("echo nonsense; until [ -e \(marks) ]; do sleep 0.05; done; echo 47; sleep 100")
         defer { sensor.stop() }
         await #expect(throws: SensorError.self) { try await sensor.read() }
@@ -90,13 +89,13 @@ import Testing
         #expect(try await sensor.read()?.humidityMpct == 47_000)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a line followed by blank ones and comments is the newest that says something`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a line followed by blank lines and comments is read as the newest`() async throws {
         let sensor = sensor("printf '50\\n\\n# done\\n'; sleep 100")
         defer { sensor.stop() }
         #expect(try await sensor.read()?.humidityMpct == 50_000)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `one that does not heed being asked to end is ended all the same`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a program that ignores SIGTERM is killed`() async throws {
         let sensor = sensor("trap '' TERM; echo $$ > \(marks); while :; do echo 50; sleep 0.2; done")
         _ = try await sensor.read()
         let group = try #require(Int32(try String(contentsOfFile: marks, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)))
@@ -105,7 +104,7 @@ import Testing
         #expect(try living(group) == 0)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `of a flood the newest line counts, one a second, in little memory`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a flood of lines is read with the minimum spacing`() async throws {
         let sensor = sensor("i=0; while :; do i=$((i+1)); echo 40.$((i % 10)); done")
         defer { sensor.stop() }
         let since = ContinuousClock.now
@@ -113,7 +112,7 @@ import Testing
         #expect(ContinuousClock.now - since >= CommandSensor.leastSpacing * 2)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `stopping ends all that the command started`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `stopping ends every process that the command started`() async throws {
         let sensor = sensor("echo $$ > \(marks); sleep 1000 & echo 50; wait")
         _ = try await sensor.read()
         let group = try #require(Int32(try String(contentsOfFile: marks, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)))
@@ -123,7 +122,7 @@ import Testing
         #expect(try living(group) == 0)
     }
 
-    /// Processes of a group that are more than an entry which nobody has collected.
+    /// Counts the processes of a group, without zombies.
     private func living(_ group: Int32) throws -> Int {
         try FileManager.default.contentsOfDirectory(atPath: "/proc").filter { name in
             guard Int32(name) != nil, let stat = try? String(contentsOfFile: "/proc/\(name)/stat", encoding: .utf8) else { return false }

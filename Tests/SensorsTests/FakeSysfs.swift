@@ -1,6 +1,6 @@
 import Foundation
 
-/// A sysfs of its own in a temporary folder.
+/// A sysfs tree in a temporary folder.
 final class FakeSysfs: Sendable {
     let root = FileManager.default.temporaryDirectory.path + "/vaho-sysfs-\(UInt64.random(in: 0...(.max)))"
     func write(_ path: String, _ text: String) throws {
@@ -8,7 +8,7 @@ final class FakeSysfs: Sendable {
         try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
         try text.write(to: file, atomically: true, encoding: .utf8)
     }
-    /// What lies below a bus or class is a link into the tree of devices, as in the kernel's.
+    /// Entries of a bus or class are links into the device tree, as in the kernel.
     func link(_ path: String, to target: String) throws {
         let file = URL(fileURLWithPath: root + "/" + path)
         try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)

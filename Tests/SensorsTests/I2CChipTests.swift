@@ -6,7 +6,7 @@ import Testing
     // Check values: Sensirion's data sheets give 0xBE 0xEF (initial 0xFF); TE's HTU21D 0xDC, 0x683A and 0x4E85 (initial 0).
     @Test(
         arguments: [([0xBE, 0xEF], 0xFF, 0x92), ([0xDC], 0, 0x79), ([0x68, 0x3A], 0, 0x7C), ([0x4E, 0x85], 0, 0x6B)] as [([UInt8], UInt8, UInt8)])
-    func `checksums are the data sheets'`(bytes: [UInt8], initial: UInt8, crc: UInt8) {
+    func `checksums match the data sheets`(bytes: [UInt8], initial: UInt8, crc: UInt8) {
         #expect(CRC8.checksum(bytes[...], initial: initial) == crc)
     }
 
@@ -18,7 +18,7 @@ import Testing
     }
 
     /// The ends and the middle of T = −45 + 175 S / 65535, RH = 100 S / 65535 (SHT3x) and −6 + 125 S / 65535 (SHT4x).
-    @Test func `SHT3x and SHT4x convert over their range; what oversteps is kept and flagged`() throws {
+    @Test func `SHT3x and SHT4x convert over their full range, and values beyond the range are kept and flagged`() throws {
         #expect(try SHT3xMeasurement.decode(framed(0, 0xFFFF)) == Sample(humidityMpct: 100_000, temperatureMc: -45_000))
         #expect(try SHT3xMeasurement.decode(framed(0x6666, 0x8000)) == Sample(humidityMpct: 50_001, temperatureMc: 25_000))
         #expect(try SHT4xMeasurement.decode(framed(0xFFFF, 0x8000)) == Sample(humidityMpct: 56_501, temperatureMc: 130_000))
@@ -43,7 +43,7 @@ import Testing
     }
 
     /// RH = S / 2²⁰, T = 200 S / 2²⁰ − 50.
-    @Test func `AHT20 converts its two numbers of twenty bits; AHT10 has no checksum; busy and zero are no readings`() throws {
+    @Test func `AHT20 converts two values of 20 bits, AHT10 has no checksum, and busy or zero values are errors`() throws {
         func bytes(_ status: UInt8, _ humidity: UInt32, _ temperature: UInt32) -> [UInt8] {
             let six = [
                 status, UInt8(humidity >> 12), UInt8(humidity >> 4 & 0xFF), UInt8(humidity & 0xF) << 4 | UInt8(temperature >> 16),
@@ -60,25 +60,25 @@ import Testing
     }
 
     /// RH = 100 S / 2¹⁶, T = 165 S / 2¹⁶ − 40.
-    @Test func `HDC1080 converts`() {
+    @Test func `HDC1080 converts as in its data sheet`() {
         #expect(HDC1080Measurement.decode([0x66, 0x66, 0x80, 0x00]) == Sample(humidityMpct: 50_000, temperatureMc: 25_999))
         #expect(HDC1080Measurement.decode([0, 0, 0, 0]) == Sample(humidityMpct: 0, temperatureMc: -40_000))
     }
 }
 
 @Suite struct BME280Tests {
-    /// The BMP280's data sheet (section 3.12, the same compensation) works an example: 25.08 °C, 100653.27 Pa.
+    /// The data sheet of the BMP280 (section 3.12, the same compensation) has an example: 25.08 °C, 100653.27 Pa.
     private let example = BME280Calibration(
         t1: 27_504, t2: 26_435, t3: -1_000, p1: 36_477, p: [-10_685, 3_024, 2_855, 140, -7, 15_500, -14_600, 6_000], h1: 75, h2: 355, h3: 0,
         h4: 340, h5: 50, h6: 30)
 
-    @Test func `temperature and pressure are those of the data sheet's example`() {
+    @Test func `temperature and pressure match the data sheet's example`() {
         let (hundredths, fine) = example.temperature(519_888)
         #expect(hundredths == 2_508 && fine == 128_422)
         #expect(abs(Double(example.pressure(415_148, fine: fine)) / 256 - 100_653.27) < 0.1)
     }
 
-    /// The compensation in floating point (data sheet, section 8.1), written down on its own.
+    /// The floating-point compensation (data sheet, section 8.1), implemented independently.
     private func humidity(_ raw: Int32, fine: Int32, _ c: BME280Calibration) -> Double {
         let t = Double(fine) - 76_800
         let offset = Double(raw) - (Double(c.h4) * 64 + Double(c.h5) / 16_384 * t)
@@ -88,14 +88,14 @@ import Testing
     }
 
     @Test(arguments: [-20_000, 60_000, 128_422, 300_000] as [Int32])
-    func `humidity in integers is that in floating point, within a hundredth of a percent`(fine: Int32) {
+    func `the integer humidity agrees with the floating-point humidity to 0.02 %`(fine: Int32) {
         for raw: Int32 in stride(from: 23_000, through: 42_000, by: 137) {
             let percent = Double(example.humidity(raw, fine: fine)) / 1_024
             #expect(abs(percent - humidity(raw, fine: fine, example)) < 0.02, "raw \(raw): \(percent)")
         }
     }
 
-    @Test func `calibration is read from the registers, two numbers sharing a byte`() {
+    @Test func `the calibration is read from the registers, including two values that share a byte`() {
         func words(_ values: [Int32]) -> [UInt8] { values.flatMap { [UInt8(truncatingIfNeeded: $0), UInt8(truncatingIfNeeded: $0 >> 8)] } }
         let first = words([27_504, 26_435, -1_000, 36_477, -10_685, 3_024, 2_855, 140, -7, 15_500, -14_600, 6_000]) + [0, 75]
         // h4 = 0x154 (340), h5 = 0x032 (50)
@@ -104,7 +104,7 @@ import Testing
         #expect(negative.h4 == -1 && negative.h5 == -18 && negative.h6 == -30)
     }
 
-    @Test func `a measurement is decoded; one that was not made is an error`() throws {
+    @Test func `a measurement is decoded, and a missing measurement is an error`() throws {
         let bytes: [UInt8] = [0x65, 0x5A, 0xC0, 0x7E, 0xED, 0x00, 0x75, 0x30]
         let sample = try BME280Measurement.decode(bytes, example)
         #expect(sample.temperatureMc == 25_080 && sample.pressurePa == 100_653)
@@ -114,7 +114,7 @@ import Testing
 }
 
 @Suite struct I2CAddressTests {
-    @Test func `a chip and its place are understood and written as they were`() throws {
+    @Test func `an I2C address is parsed and printed unchanged`() throws {
         #expect(try SensorSpec("i2c:sht4x@1:0x44") == .i2c(I2CAddress(chip: .sht4x, bus: 1, address: 0x44)))
         #expect(try "\(SensorSpec("i2c:bme280@0:0x77"))" == "i2c:bme280@0:0x77")
         #expect(try SensorSpec("i2c:si7021@1") == .i2c(I2CAddress(chip: .si7021, bus: 1, address: 0x40)))
@@ -125,7 +125,7 @@ import Testing
         ("i2c:sht4x@1:44", "«44» is not an address"), ("i2c:sht4x@1:0x48", "never at 0x48"), ("i2c:sht4x@999:0x44", "expected"),
         ("i2c:sht4x@1:0x44:0", "expected"), ("i2c:sht4x@-1:0x44", "expected"), ("i2c:", "expected one of"),
     ])
-    func `anything else is refused with what was expected`(text: String, words: String) {
+    func `any other address is refused with the expected form`(text: String, words: String) {
         let error = #expect(throws: SensorError.self) { try SensorSpec(text) }
         #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
     }

@@ -21,7 +21,7 @@ import Testing
         #expect(try await read("hwmon:sht4x") == Sample(humidityMpct: 45_123, temperatureMc: -2_500))
     }
 
-    @Test func `IIO is read as input, or as raw, offset and scale`() async throws {
+    @Test func `an IIO value is read as input, or from raw, offset and scale`() async throws {
         try sysfs.write("bus/iio/devices/iio:device0/name", "hdc100x")
         try sysfs.write("bus/iio/devices/iio:device0/in_humidityrelative_raw", "29491")
         try sysfs.write("bus/iio/devices/iio:device0/in_humidityrelative_scale", "1.525878906")  // 100000 / 65536
@@ -33,10 +33,9 @@ import Testing
         #expect(abs((sample.temperatureMc ?? 0) - 25_999) <= 2)
     }
 
-    /// Its driver gave hPa for kPa until 2024.
+    /// The bme680 driver reported hPa instead of kPa until 2024.
     @Test(arguments: [("98.765000000", 98_765), ("987.650000000", 98_765), ("0", nil)] as [(String, Int32?)])
-    func `bme680 says percent where the others say thousandths, and pressure in one unit or the other`(pressure: String, pascals: Int32?) async throws
-    {
+    func `bme680 reports percent instead of thousandths, and pressure in one of two units`(pressure: String, pascals: Int32?) async throws {
         try sysfs.write("bus/iio/devices/iio:device1/name", "bme680")
         try sysfs.write("bus/iio/devices/iio:device1/in_humidityrelative_input", "41.074000000")
         try sysfs.write("bus/iio/devices/iio:device1/in_temp_input", "21340")
@@ -53,7 +52,7 @@ import Testing
         #expect(try await read("iio:si7020") == Sample(humidityMpct: 56_503, flags: .unchecked))
     }
 
-    @Test func `nonsense beside the humidity does not cost it`() async throws {
+    @Test func `an invalid value beside the humidity is ignored`() async throws {
         try sysfs.write("class/hwmon/hwmon1/name", "sht4x")
         try sysfs.write("class/hwmon/hwmon1/humidity1_input", "45000")
         try sysfs.write("class/hwmon/hwmon1/temp1_input", "none")
@@ -61,7 +60,7 @@ import Testing
     }
 
     @Test(arguments: ["", "nonsense", "nan", "12,5", "999999999999"])
-    func `a file that says nonsense is an error that names it`(text: String) async throws {
+    func `a file with invalid text is an error that names the file`(text: String) async throws {
         try sysfs.write("class/hwmon/hwmon1/name", "sht3x")
         try sysfs.write("class/hwmon/hwmon1/humidity1_input", text)
         let error = await #expect(throws: SensorError.self) { try await read("hwmon:sht3x") }
@@ -76,7 +75,7 @@ import Testing
         #expect(sample.flags.contains(.impossible))
     }
 
-    @Test func `a missing device is named beside those there are, and found when it comes under another number`() async throws {
+    @Test func `an error for a missing device lists the existing ones, and the device is found under a new number`() async throws {
         try sysfs.write("class/hwmon/hwmon0/name", "coretemp")
         let sensor = try SensorSpec("hwmon:sht4x").open(sysfs: sysfs.root, startingAfter: nil, period: .seconds(60))
         let error = await #expect(throws: SensorError.self) { try await sensor.read() }
@@ -91,7 +90,7 @@ import Testing
         }
     }
 
-    /// An IIO device of an I2C chip, laid out as the kernel does.
+    /// An IIO device of an I2C chip, laid out as in the kernel's tree.
     private func iio(_ number: Int, _ name: String, chip: String, at address: String, modalias: String? = nil, _ attributes: [String: String]) throws
     {
         let folder = "devices/platform/soc/i2c-1/\(address)"
@@ -103,13 +102,13 @@ import Testing
     }
 
     @Test(arguments: ["hdc1080", "1-0040", "hdc1080@1-0040"])
-    func `hdc100x and si7020 put the bus address into the name: the chip's own folder names them`(name: String) async throws {
+    func `hdc100x and si7020 have the bus address as their name, so the chip's folder gives the name`(name: String) async throws {
         try iio(0, "1-0040", chip: "hdc1080", at: "1-0040", ["in_humidityrelative_raw": "32768", "in_humidityrelative_scale": "1.525878906"])
         try iio(1, "1-0041", chip: "si7020", at: "1-0041", ["in_humidityrelative_raw": "8192", "in_humidityrelative_scale": "7.629394531"])
         #expect(try await read("iio:\(name)")?.humidityMpct == 50_000)
     }
 
-    @Test func `a chip is known by its modalias and by its device tree's compatible`() async throws {
+    @Test func `a chip is identified by its modalias or by its device tree's compatible`() async throws {
         try iio(0, "1-0040", chip: "", at: "1-0040", modalias: "i2c:si7020\n", ["in_humidityrelative_input": "41000"])
         try iio(1, "1-0041", chip: "", at: "1-0041", modalias: "of:NhumidityT(null)Cti,hdc1010", ["in_humidityrelative_input": "42000"])
         try sysfs.write("devices/platform/soc/i2c-1/1-0041/of_node/compatible", "ti,hdc1010\0ti,hdc1000\0")
@@ -118,7 +117,7 @@ import Testing
         #expect(try await read("iio:hdc1000")?.humidityMpct == 42_000)
     }
 
-    @Test func `several of one name are told apart by bus address, and which there are is said`() async throws {
+    @Test func `devices of one name are told apart by bus address, and an error lists the addresses`() async throws {
         try iio(0, "bme280", chip: "bme280", at: "1-0077", ["in_humidityrelative_input": "44000"])
         try iio(1, "bme280", chip: "bme280", at: "1-0076", ["in_humidityrelative_input": "55000", "in_pressure_input": "100.653254"])
         #expect(try await read("iio:bme280@1-0076") == Sample(humidityMpct: 55_000, pressurePa: 100_653))
@@ -128,18 +127,18 @@ import Testing
         #expect(missing?.description.contains("bme280@1-0076") == true)
     }
 
-    /// Old kernels said percent with nine decimals, later ones a whole number of thousandths, the newest those with nine decimals.
+    /// Old kernels report percent with nine decimals, later ones whole thousandths, and the newest thousandths with nine decimals.
     @Test(arguments: [
         ("45.123046875", 45_123), ("45123", 45_123), ("45123.046875000", 45_123), ("100.000000000", 100_000), ("100", 100_000), ("61", 61_000),
         ("150", 150), ("0", 0), ("0.000000000", 0),
     ])
-    func `bme280 says percent or thousandths, by the kernel's age`(text: String, mpct: Int32) async throws {
+    func `bme280 reports percent or thousandths, depending on the kernel version`(text: String, mpct: Int32) async throws {
         try sysfs.write("bus/iio/devices/iio:device0/name", "bme280")
         try sysfs.write("bus/iio/devices/iio:device0/in_humidityrelative_input", text)
         #expect(try await read("iio:bme280")?.humidityMpct == mpct)
     }
 
-    @Test func `once a bme280 has said thousandths, dry air stays thousandths`() async throws {
+    @Test func `after a bme280 has reported thousandths, low values are still thousandths`() async throws {
         try sysfs.write("bus/iio/devices/iio:device0/name", "bme280")
         let sensor = try SensorSpec("iio:bme280").open(sysfs: sysfs.root, startingAfter: nil, period: .seconds(60))
         for (text, mpct) in [("9000", 9_000), ("80", 80), ("0", 0)] as [(String, Int32)] {
@@ -148,7 +147,7 @@ import Testing
         }
     }
 
-    @Test func `a bme280 that was believed to say percent is believed better when it says more than 100`() async throws {
+    @Test func `a bme280 that was taken for percent is switched to thousandths by a value above 100`() async throws {
         try sysfs.write("bus/iio/devices/iio:device0/name", "bme280")
         let sensor = try SensorSpec("iio:bme280").open(sysfs: sysfs.root, startingAfter: nil, period: .seconds(60))
         for (text, mpct) in [("0.000000000", 0), ("61.000000000", 61_000), ("45123.046875000", 45_123), ("61.000000000", 61)] as [(String, Int32)] {
@@ -158,7 +157,7 @@ import Testing
     }
 
     /// As on a Raspberry Pi: the device tree's node name with its unit address, and a compatible without vendor.
-    @Test func `dht11 by device tree has its pin behind its name: it is found with and without it`() async throws {
+    @Test func `dht11 from the device tree has its pin in its name and is found with and without the pin`() async throws {
         func dht(_ number: Int, pin: String, _ text: String) throws {
             try sysfs.write("devices/platform/dht11@\(pin)/of_node/compatible", "dht11\0")
             try sysfs.write("devices/platform/dht11@\(pin)/modalias", "of:Ndht11T(null)Cdht11")
@@ -173,20 +172,20 @@ import Testing
         #expect(try await read("iio:dht11@11")?.humidityMpct == 53_000)
         let error = await #expect(throws: SensorError.self) { try await read("iio:dht11") }
         #expect(error?.description.contains("iio:dht11@11, iio:dht11@4") == true)
-        // What is offered is what is understood.
+        // Every offered sensor can be read.
         for offer in SensorOffer.all(sysfs: sysfs.root) {
             guard case .sensor(let spec, _, _) = offer else { continue }
             #expect(try await read("\(spec)") != nil)
         }
     }
 
-    @Test func `a name may have a blank in it`() async throws {
+    @Test func `a name may contain a blank`() async throws {
         try sysfs.write("class/hwmon/hwmon0/name", "my sensor")
         try sysfs.write("class/hwmon/hwmon0/humidity1_input", "45000")
         #expect(try await read("hwmon:my sensor")?.humidityMpct == 45_000)
     }
 
-    @Test func `two of one name on SPI are told apart by chip select`() async throws {
+    @Test func `two devices of one name on SPI are told apart by chip select`() async throws {
         for (number, text) in [(0, "44000"), (1, "55000")] {
             try sysfs.write("devices/platform/soc/spi0/spi0.\(number)/iio:device\(number)/name", "bme280")
             try sysfs.write("devices/platform/soc/spi0/spi0.\(number)/iio:device\(number)/in_humidityrelative_input", text)
@@ -195,7 +194,7 @@ import Testing
         #expect(try await read("iio:bme280@spi0.1")?.humidityMpct == 55_000)
     }
 
-    @Test func `another device under the same number is not taken for it, though no read has failed`() async throws {
+    @Test func `another device that takes over the number is not read, even if no read has failed`() async throws {
         try iio(0, "bme280", chip: "bme280", at: "1-0076", ["in_humidityrelative_input": "44000"])
         try iio(1, "bme280", chip: "bme280", at: "1-0077", ["in_humidityrelative_input": "55000"])
         let sensor = try SensorSpec("iio:bme280@1-0076").open(sysfs: sysfs.root, startingAfter: nil, period: .seconds(60))
@@ -207,9 +206,9 @@ import Testing
         #expect(try await sensor.read()?.humidityMpct == 44_000)
     }
 
-    /// Their drivers pass on a straight line that oversteps in saturated and in dry air; 250 % is no such line's.
+    /// Their drivers pass on a linear conversion, which exceeds the range in saturated and in dry air; 250 % is beyond this line.
     @Test(arguments: ["sht4x", "sht21", "hts221"])
-    func `a linear part oversteps in saturated air: kept, flagged, observed as the end of the range`(name: String) async throws {
+    func `a value of a linear part beyond the range is kept and flagged as clamped`(name: String) async throws {
         try sysfs.write("class/hwmon/hwmon0/name", name)
         for (text, flag) in [("103500", .clamped), ("-2000", .clamped), ("250000", .impossible)] as [(String, ReadingFlags)] {
             try sysfs.write("class/hwmon/hwmon0/humidity1_input", text)
@@ -219,15 +218,15 @@ import Testing
     }
 
     @Test(arguments: [(EIO, true), (ETIMEDOUT, true), (EAGAIN, true), (EBUSY, true), (ENODATA, false), (EACCES, false), (ENODEV, false)])
-    func `what the kernel says of an attribute is passing or not, and told with what to do`(code: Int32, isPassing: Bool) {
+    func `a kernel error is passing or permanent, and its message says what to do`(code: Int32, isPassing: Bool) {
         let error = SensorError.reading(FileError("read", "/sys/x/humidity1_input", code))
         #expect(error.isPassing == isPassing && error.description.contains("humidity1_input"))
         if code == ENODATA { #expect(error.description.contains("humidity1_enable")) }
         if code == EACCES { #expect(error.description.contains("udev rule")) }
     }
 
-    /// A read of /proc/self/mem at its beginning is a real EIO, for nothing is mapped there.
-    @Test func `dht11 fails as a matter of course: it is asked three times, with a pause`() async throws {
+    /// A read of /proc/self/mem at offset 0 gives a real EIO, because nothing is mapped there.
+    @Test func `dht11 often fails, so it is read up to three times with pauses`() async throws {
         try sysfs.write("bus/iio/devices/iio:device0/name", "dht11")
         let attribute = "bus/iio/devices/iio:device0/in_humidityrelative_input"
         let (tree, answersAfter) = (sysfs, 2)
@@ -253,7 +252,7 @@ import Testing
         #expect(error?.description.contains("did not answer the driver") == true && pauses.withLock { $0.count } == 4)
     }
 
-    @Test func `aht10 says an invalid conversion as 0 % at −50 °C; htu21 a value below 0 % as 100 %`() async throws {
+    @Test func `aht10 reports an invalid conversion as 0 % at −50 °C, and htu21 reports a value below 0 % as 100 %`() async throws {
         try sysfs.write("class/hwmon/hwmon0/name", "aht10")
         try sysfs.write("class/hwmon/hwmon0/humidity1_input", "0")
         try sysfs.write("class/hwmon/hwmon0/temp1_input", "-50000")
@@ -261,7 +260,7 @@ import Testing
         #expect(error?.isPassing == true)
         try sysfs.write("bus/iio/devices/iio:device0/name", "htu21")
         let sensor = try SensorSpec("iio:htu21").open(sysfs: sysfs.root, startingAfter: nil, period: .seconds(60))
-        // Kept as it was said, but not observed; until it is said for the fourth time.
+        // The value is kept as reported but not observed, until it is reported for the fourth time.
         for (text, flags) in [
             ("100000", .clamped), ("92000", []), ("100000", .clamped), ("900", []), ("100000", [.clamped, .impossible]),
             ("100000", [.clamped, .impossible]), ("1200", []), ("100000", [.clamped, .impossible]), ("100000", [.clamped, .impossible]),
@@ -272,7 +271,7 @@ import Testing
         }
     }
 
-    @Test func `sht4x oversteps in saturated air: kept, flagged, and no impossible reading; sht3x has no checksum`() async throws {
+    @Test func `sht4x values above 100 % are kept and flagged but not impossible, and sht3x values are unchecked`() async throws {
         try sysfs.write("class/hwmon/hwmon0/name", "sht4x")
         try sysfs.write("class/hwmon/hwmon0/humidity1_input", "103500")
         #expect(try await read("hwmon:sht4x") == Sample(humidityMpct: 103_500, flags: .clamped))
@@ -281,19 +280,19 @@ import Testing
         #expect(try await read("hwmon:sht3x") == Sample(humidityMpct: 51_000, flags: .unchecked))
     }
 
-    @Test func `asked sooner than the driver measures, it says its last conversion again, and that is flagged`() async throws {
+    @Test func `a driver that is read before its next conversion repeats the last one, and the repeat is flagged`() async throws {
         try sysfs.write("class/hwmon/hwmon0/name", "aht10")
         try sysfs.write("class/hwmon/hwmon0/humidity1_input", "51000")
         let time = Mutex(ContinuousClock.now)
         let sensor = KernelSensor(.hwmon, name: KernelDeviceName(name: "aht10"), sysfs: sysfs.root, now: { time.withLock { $0 } })
-        // The driver counts from the end of its conversion, 80 ms after it was asked: two seconds later it has not measured again.
+        // The driver counts from the end of its conversion, 80 ms after the request: two seconds later it has not measured again.
         for (seconds, flags) in [(0, .unchecked), (1, [.unchecked, .cached]), (1, [.unchecked, .cached]), (1, .unchecked)] as [(Int, ReadingFlags)] {
             time.withLock { $0 += .seconds(seconds) }
             #expect(try await sensor.read()?.flags == flags)
         }
     }
 
-    @Test func `a driver that was set to measure every ten seconds repeats itself for as long`() async throws {
+    @Test func `a driver set to measure every ten seconds is flagged as repeating for ten seconds`() async throws {
         try sysfs.write("class/hwmon/hwmon0/name", "sht4x")
         try sysfs.write("class/hwmon/hwmon0/humidity1_input", "51000")
         try sysfs.write("class/hwmon/hwmon0/update_interval", "10000")
@@ -305,18 +304,16 @@ import Testing
         }
     }
 
-    @Test func `an exact 100 % of a driver that cuts is flagged as cut`() async throws {
+    @Test func `an exact 100 % of a driver that clamps is flagged as clamped`() async throws {
         try sysfs.write("bus/iio/devices/iio:device0/name", "htu21")
         try sysfs.write("bus/iio/devices/iio:device0/in_humidityrelative_input", "100000")
         #expect(try await read("iio:htu21")?.flags == .clamped)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a read that hangs fails for the caller, is not asked again, and its answer counts when it comes`()
-        async throws
-    {
+    @Test(.timeLimit(.minutes(1))) func `a read that hangs fails for the caller, is not repeated, and its late answer is used`() async throws {
         try sysfs.write("class/hwmon/hwmon0/name", "sht4x")
         let pipe = sysfs.root + "/class/hwmon/hwmon0/humidity1_input"
-        #expect(mkfifo(pipe, 0o600) == 0)  // opening it waits for a writer, as a driver waits for its chip
+        #expect(mkfifo(pipe, 0o600) == 0)  // opening the pipe waits for a writer, as a driver waits for its chip
         let reading = PatientReading(try SensorSpec("hwmon:sht4x").open(sysfs: sysfs.root, startingAfter: nil, period: .seconds(60)))
         for _ in 1...2 {
             let error = await #expect(throws: SensorError.self) { try await reading.read(within: .milliseconds(50)) }
@@ -332,7 +329,7 @@ import Testing
         await #expect(throws: CancellationError.self) { try await stopped.value }
         let writer = open(pipe, O_RDWR)
         #expect(write(writer, "47000\n", 6) == 6)
-        // A reader of a pipe waits for its end.
+        // The read of a pipe ends when the writer closes it.
         close(writer)
         #expect(try await asked.value?.humidityMpct == 47_000)
     }

@@ -14,7 +14,7 @@ import Testing
         (.iio, "out_current_heater_raw", "1", true),
         (.iio, "out_current_heater_raw", "0", false), (.hwmon, "other", "1", false),
     ])
-    func `a reading of a part whose heater is on is flagged`(interface: KernelDevice.Interface, file: String, value: String, isHeated: Bool)
+    func `a reading of a part with its heater on is flagged`(interface: KernelDevice.Interface, file: String, value: String, isHeated: Bool)
         async throws
     {
         let folder = interface == .hwmon ? "class/hwmon/hwmon0" : "bus/iio/devices/iio:device0"
@@ -37,7 +37,7 @@ import Testing
 @Suite struct SensorOfferTests {
     private let sysfs = FakeSysfs()
 
-    @Test func `what a host offers is found, ready for the configuration`() throws {
+    @Test func `the sensors of a host are found, with lines ready for the configuration`() throws {
         try sysfs.write("class/hwmon/hwmon0/name", "coretemp")
         try sysfs.write("class/hwmon/hwmon1/name", "sht4x")
         try sysfs.write("class/hwmon/hwmon1/humidity1_input", "45000")
@@ -65,7 +65,7 @@ import Testing
         try sysfs.link("\(chip)/hwmon/hwmon3/device", to: chip)
         try sysfs.link("class/hwmon/hwmon3", to: "\(chip)/hwmon/hwmon3")
         try sysfs.link("bus/iio/devices/iio:device7", to: "\(chip)/iio:device7")
-        // Another chip of the same kind, which only one interface offers.
+        // Another chip of the same kind, offered by only one interface.
         try sysfs.write("devices/i2c-1/1-0045/name", "sht4x")
         try sysfs.write("devices/i2c-1/1-0045/hwmon/hwmon4/name", "sht4x")
         try sysfs.write("devices/i2c-1/1-0045/hwmon/hwmon4/humidity1_input", "46000")

@@ -8,7 +8,7 @@ import Testing
 @Suite struct ReplaySensorTests {
     private let folder = FakeSysfs()
 
-    @Test func `rows come in the order of their times; malformed and NaN lines are told in their place, the rest goes on`() async throws {
+    @Test func `rows are replayed in time order, and malformed or NaN lines are reported in place while the rest continues`() async throws {
         try folder.write(
             "a.csv",
             """
@@ -37,13 +37,13 @@ import Testing
         #expect(try await sensor.read() == nil)
     }
 
-    /// A line of a series a minute apart.
+    /// A line of a series with one row a minute.
     private func row(_ minute: Int) -> String {
         let time = Instant(ms: 1_767_225_600_000 + Int64(minute) * 60_000)
         return "\(ISO8601DateFormatter().string(from: Date(timeIntervalSince1970: Double(time.ms) / 1_000))),\(40 + minute % 20)\n"
     }
 
-    @Test func `rows that come newest first are sorted within a window, and beyond it the file is refused with its line`() async throws {
+    @Test func `rows in reverse order are sorted within a window, and beyond the window the file is refused with the line`() async throws {
         try folder.write("a.csv", "time,humidity_pct\n" + (0..<3_000).reversed().map(row).joined())
         let sensor = try ReplaySensor(path: folder.root + "/a.csv", startingAfter: nil)
         #expect(sensor.identity.startsAt == Instant(ms: 1_767_225_600_000))
@@ -66,7 +66,7 @@ import Testing
             ("time,humidity_pct\n2026-01-01 09:22:00,45\n", "has no zone"), ("time,humidity_pct\n2026-01-01,45\n", "has no zone"),
             ("time,humidity_pct\n2026-01-01T00:00:00Z,45,5\n", "3 fields came, the header has 2"),
         ] as [(String, String?)])
-    func `files of other programs are read, or refused with what stands in the way`(text: String, problem: String?) async throws {
+    func `files of other programs are read, or refused with the reason`(text: String, problem: String?) async throws {
         try folder.write("a.csv", text)
         do {
             let sensor = try ReplaySensor(path: folder.root + "/a.csv", startingAfter: nil)
@@ -78,13 +78,13 @@ import Testing
         }
     }
 
-    @Test func `a restart goes on where the log ends`() async throws {
+    @Test func `a restart continues where the log ends`() async throws {
         try folder.write("a.csv", "time,humidity_pct\n2026-01-01T00:00:00Z,1\n2026-01-01T01:00:00Z,2\n2026-01-01T02:00:00Z,3\n")
         let sensor = try ReplaySensor(path: folder.root + "/a.csv", startingAfter: Instant(ms: 1_767_229_200_000))
         #expect(try await sensor.read()?.humidityMpct == 3_000)
     }
 
-    @Test func `a missing file and one without rows are said so`() throws {
+    @Test func `a missing file and a file without rows are errors`() throws {
         #expect(throws: (any Error).self) { try ReplaySensor(path: "/nowhere.csv", startingAfter: nil) }
         try folder.write("empty.csv", "time,humidity_pct\n")
         let error = #expect(throws: SensorError.self) { try ReplaySensor(path: folder.root + "/empty.csv", startingAfter: nil) }
@@ -93,7 +93,7 @@ import Testing
 }
 
 @Suite struct SensorSpecTests {
-    @Test func `each kind is understood`() throws {
+    @Test func `each kind of sensor is parsed`() throws {
         #expect(try SensorSpec("iio:bme280") == .kernel(.iio, KernelDeviceName(name: "bme280")))
         #expect(try SensorSpec("hwmon:sht4x@1-0044") == .kernel(.hwmon, KernelDeviceName(name: "sht4x", address: "1-0044")))
         #expect(try SensorSpec("replay:/a:b.csv") == .replay(path: "/a:b.csv"))
@@ -102,12 +102,12 @@ import Testing
     }
 
     @Test(arguments: [("hwmn:sht4x", "did you mean hwmon?"), ("iio:", "expected one of"), ("simulated:sead=3", "«sead=3»")])
-    func `what is wrong is said with the nearest right one`(text: String, message: String) {
+    func `an unknown sensor is refused with the nearest valid form`(text: String, message: String) {
         let error = #expect(throws: SensorError.self) { try SensorSpec(text) }
         #expect(error?.description.contains(message) == true)
     }
 
-    @Test func `a simulated sensor is faulty as often as asked, in each way, the same for the same seed`() async throws {
+    @Test func `a simulated sensor fails at the given rate, in every way, and equally for equal seeds`() async throws {
         let start = Instant(ms: 1_700_000_000_000)
         let time = Mutex(start)
         func sensor(_ percent: Int) -> SimulatedSensor { SimulatedSensor(.room, seed: 3, faultPercent: percent, now: { time.withLock { $0 } }) }
@@ -133,7 +133,7 @@ import Testing
         #expect(try "\(SensorSpec("simulated:outdoor,seed=7,faults=2"))" == "simulated:outdoor,seed=7,faults=2")
     }
 
-    @Test func `simulated air comes as a reading`() async throws {
+    @Test func `a simulated sensor gives a reading of its air`() async throws {
         let sample = try #require(try await SensorSpec("simulated").open(sysfs: "/sys", startingAfter: nil, period: .seconds(60)).read())
         #expect((0...100_000).contains(sample.humidityMpct ?? -1))
         #expect(sample.flags == .simulated)

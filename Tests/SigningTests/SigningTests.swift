@@ -9,14 +9,14 @@ import Text
     private let signature =
         "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"
 
-    @Test func `Ed25519 gives the signature of the standard's example`() throws {
+    @Test func `Ed25519 gives the signature of the example in RFC 8032`() throws {
         let key = try PrivateKey(seed: seed)
         #expect(key.publicKey.hexadecimal == publicKey)
         #expect(Hexadecimal.text(try key.signature(of: [0x72])) == signature)
         #expect(key.publicKey.isValid(try key.signature(of: [0x72]), of: [0x72]))
     }
 
-    @Test func `another message, another key and a flipped bit are no signature`() throws {
+    @Test func `a signature is invalid for another message, another key or a flipped bit`() throws {
         let key = try PrivateKey(seed: seed)
         var bytes = try key.signature(of: [0x72])
         #expect(!key.publicKey.isValid(bytes, of: [0x73]))
@@ -26,12 +26,12 @@ import Text
         #expect(!key.publicKey.isValid([], of: [0x72]))
     }
 
-    @Test func `SHA-256 of the standard's example`() {
+    @Test func `SHA-256 gives the digest of the example in FIPS 180-4`() {
         // FIPS 180-4: "abc".
         #expect(Hexadecimal.text(SHA256.digest(Array("abc".utf8))) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
     }
 
-    @Test func `a key file has comments, and says which line is wrong`() throws {
+    @Test func `a key file may hold comments, and an error names the wrong line`() throws {
         #expect(try ReleaseKeyFile.keys("# fleet\n\(publicKey)  # 2026\n", path: "k").map(\.hexadecimal) == [publicKey])
         let error = #expect(throws: SigningError.self) { try ReleaseKeyFile.keys("\n3d40\n", path: "k") }
         #expect(error?.description.hasPrefix("k:2:") == true)

@@ -18,7 +18,7 @@ package final class StoreFolder {
     package let path = FileManager.default.temporaryDirectory.path + "/vaho-repair-\(UInt64.random(in: 0...(.max)))"
     package var store: String { path + "/readings.sqlite" }
     package init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
-    /// A store that was opened here may still be closing, and its log comes and goes meanwhile: what is left goes at the end.
+    /// A store opened in this folder may still be closing, and its log comes and goes meanwhile: leftovers are removed at exit.
     deinit {
         guard (try? FileManager.default.removeItem(atPath: path)) == nil else { return }
         leftFolders.withLock { [path] in $0.append(path) }
@@ -35,7 +35,7 @@ package final class StoreFolder {
         try Connection(path: self.store).checkpoint()
     }
 
-    /// In place: the file stays the one that others have open.
+    /// Writes in place, so that the file stays the one that others have open.
     package func overwrite(_ place: Int, _ bytes: [UInt8]) throws {
         let file = try FileHandle(forUpdating: URL(fileURLWithPath: store))
         try file.seek(toOffset: UInt64(place))
@@ -43,12 +43,12 @@ package final class StoreFolder {
         try file.close()
     }
 
-    /// A copy of the store's file as it is, for later.
+    /// Copies the store's file, for later.
     package func copy() throws { try FileManager.default.copyItem(atPath: store, toPath: path + "/copy") }
-    /// Where the store was: its own file must be away.
+    /// Moves the copy to the path of the store; the original must have been moved away.
     package func putCopyInPlace() throws { try FileManager.default.moveItem(atPath: path + "/copy", toPath: store) }
 
-    /// The page that a table begins with, counted from 1.
+    /// The root page of a table, counted from 1.
     package func root(of table: String) throws -> Int {
         Int(try #require(try Connection(path: store).integer("SELECT rootpage FROM sqlite_master WHERE name = '\(table)'")))
     }

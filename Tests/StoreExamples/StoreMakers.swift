@@ -49,7 +49,7 @@ extension HostIdentity {
 }
 
 extension DerivedRow {
-    /// A row whose forecast was made when its observation was.
+    /// A row whose forecast was issued at the time of its observation.
     package init(_ sensor: SensorName, _ observation: Observation, through: Int64, forecast: QuantileForecast? = nil, releaseCounter: UInt64 = 0) {
         self.init(
             sensor: sensor, observation: observation, through: through,
@@ -57,7 +57,7 @@ extension DerivedRow {
     }
 }
 
-/// Waits until a condition holds: a test's time limit ends one that never does.
+/// Waits until the condition holds; the test's time limit ends an endless wait.
 package func eventually(_ isTrue: () async throws -> Bool) async throws {
     while try await !isTrue() { try await ContinuousClock().sleep(for: .milliseconds(1)) }
 }

@@ -6,17 +6,17 @@ import Text
         ("1970-01-01T00:00:00Z", Int64(0)), ("2026-11-21T04:10:00Z", 1_795_234_200_000), ("2000-02-29T23:59:59.123Z", 951_868_799_123),
         ("1969-12-31T23:59:59Z", -1_000), ("9999-12-31T00:00:00Z", 253_402_214_400_000),
     ])
-    func `an instant reads and prints the same`(text: String, ms: Int64) {
+    func `an instant is parsed and printed unchanged`(text: String, ms: Int64) {
         #expect(RFC3339.parse(text) == ms)
         #expect(RFC3339.format(ms: ms) == text)
     }
 
-    @Test func `a time that no text can say is shown as the nearest that one can`() {
+    @Test func `an instant outside the range of the format is shown as the nearest one inside`() {
         #expect(RFC3339.format(ms: .min) == "0000-01-01T00:00:00Z")
         #expect(RFC3339.format(ms: .max) == "9999-12-31T23:59:59.999Z")
     }
 
-    @Test func `an offset, a space and long fractions are understood`() {
+    @Test func `an offset, a space and long fractions are parsed`() {
         #expect(RFC3339.parse("2026-11-21 05:10:00+01:00") == 1_795_234_200_000)
         #expect(RFC3339.parse("2026-11-21T04:10:00.9999Z") == 1_795_234_200_999)
     }
@@ -25,7 +25,7 @@ import Text
         "", "2026-11-21", "2026-13-01T00:00:00Z", "2026-02-29T00:00:00Z", "2026-11-21T24:00:00Z", "2026-11-21T04:10:00", "2026-11-21T04:10:00.Z",
         "2026-11-21T04:10:00Zx",
     ])
-    func `what is no time is refused`(text: String) { #expect(RFC3339.parse(text) == nil) }
+    func `text that is not a time is refused`(text: String) { #expect(RFC3339.parse(text) == nil) }
 }
 
 @Suite struct NumberTextTests {
@@ -44,24 +44,24 @@ import Text
     }
 
     @Test(arguments: ["nan", "1e400", "0x10", " 1", "", "1,5", "inf"])
-    func `only finite decimal numbers are numbers`(text: String) { #expect(NumberText.decimal(text) == nil) }
+    func `only finite decimal numbers are accepted`(text: String) { #expect(NumberText.decimal(text) == nil) }
 }
 
 @Suite struct SeriesCSVTests {
-    @Test func `columns are found by name, an empty field is missing`() throws {
+    @Test func `columns are found by name, and an empty field is missing`() throws {
         let format = try SeriesCSV(header: "time,temperature_c,humidity_pct")
         let row = try format.row("2026-11-21T04:10:00Z,,45.5\r", line: 2)
         #expect(row == SeriesCSV.Row(takenAtMs: 1_795_234_200_000, humidityPct: 45.5, temperatureC: nil))
     }
 
-    @Test func `empty fields after the last column are passed over, others are not`() throws {
+    @Test func `empty fields after the last column are ignored, and other extra fields are refused`() throws {
         let format = try SeriesCSV(header: "time,humidity_pct")
         #expect(try format.row("2026-11-21T04:10:00Z,45.2,,", line: 2).humidityPct == 45.2)
         #expect(throws: SeriesCSV.Malformed.self) { try format.row("2026-11-21T04:10:00Z,45,2", line: 3) }
     }
 
     @Test(arguments: [("2026-11-21T04:10:00Z", "2 fields"), ("yesterday,45", "time «yesterday»"), ("2026-11-21T04:10:00Z,nan", "humidity_pct «nan»")])
-    func `a malformed line says which line and what was wrong`(line: String, words: String) throws {
+    func `a malformed line is reported with its number and its fault`(line: String, words: String) throws {
         let format = try SeriesCSV(header: "time,humidity_pct")
         let error = #expect(throws: SeriesCSV.Malformed.self) { try format.row(line, line: 7) }
         #expect(error?.line == 7)
@@ -71,7 +71,7 @@ import Text
     @Test(arguments: [
         ("time,humidity_pct,humidity_pct", "humidity_pct twice"), ("t\0i\0m\0e\0", "UTF-16"), ("time;humidity_pct", "separated by commas"),
     ])
-    func `a header that cannot be meant is refused with what is wrong`(header: String, words: String) {
+    func `an unusable header is refused with its fault`(header: String, words: String) {
         let error = #expect(throws: SeriesCSV.Malformed.self) { try SeriesCSV(header: header) }
         #expect(error?.description.contains(words) == true, "\(String(describing: error))")
     }
@@ -88,7 +88,7 @@ import Text
 }
 
 @Suite struct WriterTests {
-    @Test func `JSON is escaped, its commas are right, what is not finite is null`() {
+    @Test func `JSON is escaped, has correct commas, and has null for numbers that are not finite`() {
         var json = JSONWriter()
         json.object { json in
             json.field("a", "tab\t\"quote\"")
@@ -103,7 +103,7 @@ import Text
         #expect(String(decoding: json.bytes, as: UTF8.self) == #"{"a":"tab\u0009\"quote\"","b":[1.5,null,null],"c":{},"d":true}"#)
     }
 
-    @Test func `samples of one metric stand together under one heading`() {
+    @Test func `samples of one metric are grouped under one heading`() {
         var metrics = MetricsText()
         metrics.gauge("x", "X.", 1, [("sensor", "a")])
         metrics.counter("y_total", "Y.", 2)
@@ -114,12 +114,12 @@ import Text
     }
 
     @Test(arguments: [("PT30M", 1_800), ("P5D", 432_000), ("P1DT12H", 129_600), ("PT1H30M5S", 5_405)])
-    func `an ISO 8601 duration`(text: String, seconds: Int) { #expect(ISO8601Duration.parse(text) == .seconds(seconds)) }
+    func `an ISO 8601 duration is parsed`(text: String, seconds: Int) { #expect(ISO8601Duration.parse(text) == .seconds(seconds)) }
 
     @Test(arguments: ["", "P", "PT", "5D", "PT5", "P5H", "PT99999999999H", "P-1D"])
-    func `other text is no duration`(text: String) { #expect(ISO8601Duration.parse(text) == nil) }
+    func `other text is not a duration`(text: String) { #expect(ISO8601Duration.parse(text) == nil) }
 
-    @Test func `the nearest word is found, a far one is not`() {
+    @Test func `the nearest word is found, and a distant one is not`() {
         #expect(NearestWord.of("forcast", in: ["status", "forecast"]) == "forecast")
         #expect(NearestWord.of("VAHO_LISTNE", in: ["VAHO_LISTEN", "VAHO_STORE"]) == "VAHO_LISTEN")
         #expect(NearestWord.of("xyzzy", in: ["status", "forecast"]) == nil)
@@ -128,19 +128,19 @@ import Text
 
 @Suite struct OutsideTextTests {
     @Test(arguments: [[], TextLines.byteOrderMark] as [[UInt8]], ["\n", "\r\n"])
-    func `lines are the same whichever editor wrote them`(mark: [UInt8], end: String) {
+    func `lines are the same for every editor's byte order mark and line ending`(mark: [UInt8], end: String) {
         let bytes = mark + ["VAHO_A=1", "", "# näher", "VAHO_B=2"].joined(separator: end).utf8
         #expect(TextLines.split(bytes) == ["VAHO_A=1", "", "# näher", "VAHO_B=2"])
     }
 
-    @Test func `nothing from outside moves the cursor, begins a line or turns the letters around`() {
+    @Test func `control characters from outside are escaped, including those that move the cursor or reverse text`() {
         let line = PrintableText.line("x\u{1B}[2J\u{9B}1m\r\n<0>forged\u{202E}\u{0}\tä€😀")
         #expect(line == #"x\u{1b}[2J\u{9b}1m\u{d}\n<0>forged\u{202e}\u{0}\tä€😀"#)
         #expect(PrintableText.text("one\n\ttwo\u{7}") == "one\n\ttwo\\u{7}")
         #expect(PrintableText.line(String(repeating: "é", count: 700)).count == 601)
     }
 
-    @Test func `a list that somebody made grow is cut, and says how much is missing`() {
+    @Test func `a long list is truncated and says how many entries are missing`() {
         #expect(WordList.text([]) == "none")
         #expect(WordList.text(["a", "b"], most: 2) == "a, b")
         #expect(WordList.text((1...100_000).map { "s\($0)" }, most: 3) == "s1, s2, s3 and 99997 more")

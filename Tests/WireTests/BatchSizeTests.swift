@@ -5,7 +5,7 @@ import Measures
 import Testing
 import Wire
 
-/// What a reading costs on the wire, on real recordings: the three that the demonstration uses.
+/// The wire size of a reading, measured on the three recordings of the demonstration.
 @Suite struct BatchSizeTests {
     private static let demo = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../deploy/demo"
 
@@ -15,7 +15,7 @@ import Wire
         return try String(contentsOfFile: "\(Self.demo)/\(series).csv", encoding: .utf8).split(separator: "\n").dropFirst().compactMap { line in
             let fields = line.split(separator: ",", omittingEmptySubsequences: false)
             guard let time = formatter.date(from: String(fields[0])), let humidity = Double(fields[1]) else { return nil }
-            // A live sensor is never read at the full second, and its host's clock is slewed by a little.
+            // A live sensor is not read exactly on the second, and its host's clock is slewed slightly.
             let ms = Int64(time.timeIntervalSince1970) * 1_000 + jitter.next(below: 12)
             return .reading(
                 sensor: 0,

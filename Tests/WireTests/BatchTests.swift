@@ -5,12 +5,12 @@ import Wire
 
 @Suite struct BatchTests {
     @Test(arguments: 1...200 as ClosedRange<UInt64>)
-    func `the binary form reads as it was written`(seed: UInt64) throws {
+    func `a batch decodes to the encoded value`(seed: UInt64) throws {
         let batch = randomBatch(seed: seed)
         #expect(try Batch(binary: batch.binary()) == batch)
     }
 
-    @Test func `every cut and every flipped bit is refused`() {
+    @Test func `a truncated batch or a flipped bit is refused`() {
         let bytes = randomBatch(seed: 4).binary()
         for length in bytes.indices { #expect(throws: BatchRefusal.self) { try Batch(binary: Array(bytes.prefix(length))) } }
         for place in bytes.indices {
@@ -20,8 +20,8 @@ import Wire
         }
     }
 
-    @Test func `random bytes behind a right checksum never crash the reader`() throws {
-        // The checksum guards against damage, not against a hostile device: the columns are checked themselves.
+    @Test func `random bytes with a valid checksum never crash the decoder`() throws {
+        // The checksum guards against damage, not against a hostile device, so the decoder also checks the columns.
         var random = Generator(seed: 99)
         let good = randomBatch(seed: 6).binary()
         for _ in 0..<3_000 {
@@ -43,7 +43,7 @@ import Wire
         return ~value
     }
 
-    @Test func `a later version is named, even if nothing else can be read`() {
+    @Test func `an unknown version is reported even if nothing else can be read`() {
         var bytes = randomBatch(seed: 1).binary()
         bytes[4] = 2
         #expect(throws: BatchRefusal.version(2)) { try Batch(binary: bytes) }
@@ -65,19 +65,19 @@ import Wire
     }
 
     @Test(arguments: [1, 7, 5_000, 86_400])
-    func `a sensor record with a grid that there is not is refused`(step: Int) {
+    func `a sensor record with an unsupported grid step is refused`(step: Int) {
         let record = SensorRecord(sensor: sensorName("a"), kind: "x", step: .seconds(step))
         let batch = Batch(epoch: Epoch(bits: 1), first: 1, sensors: [], rows: [.record(.sensor(record))])
         #expect(throws: BatchRefusal.self) { try Batch(binary: batch.binary()) }
     }
 
-    @Test func `a sensor's long driver name is cut, and can be read again`() throws {
+    @Test func `a long driver name is truncated and can be read again`() throws {
         let record = SensorRecord(sensor: sensorName("a"), kind: "replay", driver: String(repeating: "ö", count: 200), step: .seconds(600))
         #expect(record.driver.utf8.count == 128)
         #expect(try RecordCoding.record(RecordCoding.bytes(.sensor(record))) == .sensor(record))
     }
 
-    @Test func `a part keeps its sequences`() throws {
+    @Test func `a part of a batch keeps its sequences`() throws {
         let batch = randomBatch(seed: 8)
         let part = batch.part((batch.first + 5)...(batch.first + 9))
         #expect(part.rows == Array(batch.rows[5...9]))
@@ -92,7 +92,7 @@ import Wire
         conflicts: [7, 8], next: .init(afterMs: 250, maxReadings: 5_000, maxBytes: 1 << 20),
         release: ReleaseName(counter: 3, sha256: [UInt8](repeating: 255, count: 32)))
 
-    @Test func `the binary form reads as it was written, and no cut or flip does`() throws {
+    @Test func `an answer decodes to the encoded value, and truncation or a flipped bit is refused`() throws {
         let bytes = answer.binary()
         #expect(try Answer(binary: bytes) == answer)
         for place in bytes.indices {
@@ -104,7 +104,7 @@ import Wire
     }
 
     @Test(arguments: [Int64.max, -1, 1 << 60])
-    func `sequences out of range are refused before anything is done with them`(sequence: Int64) {
+    func `sequences out of range are refused`(sequence: Int64) {
         var hostile = answer
         hostile.through = sequence
         #expect(throws: (any Error).self) { try Answer(binary: hostile.binary()) }
@@ -113,7 +113,7 @@ import Wire
         #expect(throws: (any Error).self) { try Answer(binary: hostile.binary()) }
     }
 
-    @Test func `the JSON form has the names of the contract`() {
+    @Test func `the JSON answer has the field names of the API contract`() {
         let text = String(decoding: answer.json(), as: UTF8.self)
         #expect(
             text.hasPrefix(
@@ -124,7 +124,7 @@ import Wire
 }
 
 @Suite struct HeldRangesTests {
-    @Test func `neighbours and overlaps merge, holes stay`() {
+    @Test func `neighbouring and overlapping ranges merge, and gaps stay`() {
         var held = HeldRanges([5...9, 1...2])
         #expect(held.through == 2)
         held.insert(3...4)

@@ -1,4 +1,4 @@
-"""Drives the page in headless Chromium through chromedriver's own protocol (W3C WebDriver): no package is needed.
+"""Drives the page in headless Chromium through chromedriver's own protocol (W3C WebDriver), without any package.
 
 usage: page.py CLOUD-URL EDGE-URL [SCREENSHOT.png]
 """
@@ -77,7 +77,7 @@ def main():
         browser.go(cloud + "/")
         browser.wait("four devices", "['airport','attic','bathroom','tower'].every(name => document.body.innerText.includes(name))")
         print("ok the cloud lists four devices")
-        # The recording is long enough for a release; its counter shows on the page.
+        # The recording is long enough for a release; the page shows the release's counter.
         browser.wait("a release in use", "/Model \\d{9,}/.test(document.getElementById('use').textContent)", 120)
         print("ok a release is in use")
         browser.go(cloud + "/#tower/air")
@@ -91,17 +91,17 @@ def main():
         print("ok intervals and persistence are named")
         browser.wait("where skill ends", "document.getElementById('about').innerText.startsWith('tower') && /skill\\s+(to |none|lasts)/i.test(document.getElementById('figures').innerText)"
                      " && /no better than|end of five days/.test(document.getElementById('figures').innerText)", 180)
-        print("ok it says where skill ends")
+        print("ok the page says where skill ends")
         before = browser.run("return document.querySelector('main').innerText")
-        browser.wait("the numbers move", "document.querySelector('main').innerText !== " + json.dumps(before), 20)
+        browser.wait("changing numbers", "document.querySelector('main').innerText !== " + json.dumps(before), 20)
         print("ok the page is live")
-        # Another horizon, by the control a person uses.
+        # A user can choose another horizon.
         control = """const radios = [...document.querySelectorAll('input[type=radio]')].filter(r => /^(1|24|120)$|PT?(1|24|120)H/.test(r.value));
             return [radios.length, document.querySelectorAll('select').length]"""
         radios, selects = browser.run(control)
-        check(radios + selects > 0, "there is a horizon to choose")
+        check(radios + selects > 0, "the horizon can be chosen")
         browser.go(cloud + "/#quiet/air")
-        browser.wait("what is missing", "/sensor gave no reading/.test(document.getElementById('missed').innerText)"
+        browser.wait("holes and silence", "/sensor gave no reading/.test(document.getElementById('missed').innerText)"
                      " && /Silent since/.test(document.getElementById('missed').innerText)", 60)
         print("ok holes and silence are shown")
         moisture = "document.getElementById('moisture').innerText"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Looks at the page of a cloud and of an edge in a real browser, with data that the programs made.
+# Checks the page of a cloud and of an edge in a real browser, with data that the programs made.
 # usage: Tests/browser/run.sh FOLDER [SCREENSHOT.png]
 set -euo pipefail
 bin=${1:?a folder with vaho-edge and vaho-cloud} picture=${2:-}
@@ -14,12 +14,12 @@ VAHO_STORE=sqlite:$work/cloud VAHO_LISTEN=127.0.0.1:0 VAHO_TRAIN_AFTER_DEVICE_DA
     "$bin/vaho-cloud" serve 2>"$work/cloud.log" &
 pids+=($!)
 cloud=$(listening "$work/cloud.log")
-# Three recordings to their end: the cloud trains on them. A fourth device goes on, for the page to be live.
+# Three recordings run to their end, and the cloud trains on them. A fourth device keeps running, so that the page is live.
 start() {
     local device=$1 recording=$2 speed=$3
     shift 3 # settings
     VAHO_STORE=sqlite:$work/cloud "$bin/vaho-cloud" device add "$device" --out "$work/$device" >/dev/null
-    # Without the shipped release: what is trained here has to beat only the damped anomaly, and comes for certain.
+    # Without the shipped release: the trained model has to beat only the damped anomaly, so a release is certain.
     VAHO_PRETRAINED_FILE=none VAHO_DEVICE_ID=$device VAHO_STATE_DIR=$work/$device/state VAHO_SENSOR_AIR=replay:$here/../../deploy/demo/$recording.csv \
         VAHO_PLACE_AIR="demonstration" VAHO_LISTEN=127.0.0.1:0 VAHO_CLOUD_URL=http://127.0.0.1:$cloud VAHO_TOKEN_FILE=$work/$device/token \
         VAHO_RELEASE_KEY_FILE=$work/$device/release-keys VAHO_SYNC_PERIOD_SECONDS=1 env "$@" "$bin/vaho-edge" run --speed "$speed" 2>"$work/$device.log" &
@@ -28,7 +28,7 @@ start() {
 for device in airport attic bathroom; do start $device $device 400000; done
 start tower attic 30000 VAHO_SURFACE_AIR=10 VAHO_RULE_DAMP="humidity above 1 %"
 edge=$(listening "$work/tower.log")
-# A fifth is heard of once, says what it lacks, and falls silent.
+# A fifth device reports once, with a hole, and then falls silent.
 VAHO_STORE=sqlite:$work/cloud "$bin/vaho-cloud" device add quiet --out "$work/quiet" >/dev/null
 now=$(date +%s)000
 curl -sf -o /dev/null -H "Authorization: Bearer $(cat "$work/quiet/token")" -H "Content-Type: application/json" \

@@ -1,4 +1,4 @@
-"""Looks at every state of sensors and devices on the pages of edge and cloud: on a desktop and on a phone, in light and in dark.
+"""Checks every state of sensors and devices on the pages of edge and cloud: on a desktop and on a phone, in light and in dark.
 
 usage: states.py CLOUD-URL HOUSE-URL BARN-URL [FOLDER]     FOLDER: gets a picture of each state
 """
@@ -13,7 +13,7 @@ import urllib.request
 
 from page import Browser, check
 
-# What each sensor of the house and each device is, and words that its page must have.
+# The state of each sensor of the house and of each device, and words that its page must contain.
 SENSORS = {
     "house/gallery": ("ok", ["north wall"]),
     "house/archive": ("failing", ["Sensor failing since", "no hwmon device named «sht4x»", "last good value 45.0"]),
@@ -68,15 +68,15 @@ def look(browser, url, wanted, folder, prefix=""):
                          + json.dumps(word) + ")", 30)
         if state in ("failing", "stale"):
             figure = browser.run("return document.querySelector('#figures dd')?.innerText")
-            check(figure == "–", f"{place}: no old or impossible value stands as the present one")
+            check(figure == "–", f"{place}: no old or impossible value is shown as the present value")
             check(browser.run("return document.getElementById('moisture').hidden || !/Dew point|Mould/.test(document.getElementById('moisture').innerText)"),
-                  f"{place}: nothing is derived from it")
+                  f"{place}: no value is derived from the old or impossible one")
         picture(browser, folder, prefix + {"house/crypt": "impossible", "house/depot": "heated"}.get(place, state))
         print("ok", prefix, place, "is", state)
 
 
 class Prefix(http.server.BaseHTTPRequestHandler):
-    """A proxy that serves a page below /vaho/, as people put it behind one."""
+    """A proxy that serves a page below /vaho/, as a reverse proxy does."""
 
     target = ""
 
@@ -102,7 +102,7 @@ def look_behind_prefix(browser, house):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     browser.go(f"http://127.0.0.1:{server.server_address[1]}/vaho/#house/gallery")
     browser.wait("the page below a path", "document.getElementById('connection').innerText === 'live' && document.getElementById('name').innerText === 'gallery'")
-    browser.wait("its chart", "document.querySelectorAll('canvas').length > 0")
+    browser.wait("the chart below a path", "document.querySelectorAll('canvas').length > 0")
     check(not [error for error in browser.errors() if "favicon" not in error], "the page works below a path, without an error in the console")
     server.shutdown()
 
@@ -119,9 +119,9 @@ def main():
         browser.go(barn + "/")
         browser.wait("the refusal on the device's own page", "/Device refused since .*401/.test(document.getElementById('summary').innerText)")
         picture(browser, folder, "refused")
-        print("ok the refused device says so on its own page")
+        print("ok the refused device shows the refusal on its own page")
         browser.go(cloud + "/")
-        browser.wait("the worst first", "[...document.querySelectorAll('#fleet tbody .status')].map(cell => cell.innerText)[0] === 'refused'")
+        browser.wait("the worst device first", "[...document.querySelectorAll('#fleet tbody .status')].map(cell => cell.innerText)[0] === 'refused'")
         counted = "document.getElementById('unwell').innerText"
         browser.wait("counts in the header", f"/1 refused/.test({counted}) && /1 silent/.test({counted}) && /1 duplicate name/.test({counted})"
                      f" && /1 clock unset/.test({counted}) && /3 failing/.test({counted}) && /1 flat/.test({counted}) && /1 saturated/.test({counted})", 60)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings sensors and devices into every state except "revoked", and looks at the pages of edge and cloud in a real browser.
+# Brings sensors and devices into every state except "revoked", and checks the pages of edge and cloud in a real browser.
 # usage: Tests/browser/states.sh BINARIES [FOLDER]     FOLDER: gets a picture of each state
 set -euo pipefail
 bin=${1:?a folder with vaho-edge and vaho-cloud} pictures=${2:-}
@@ -15,7 +15,7 @@ VAHO_STORE=sqlite:$work/cloud VAHO_LISTEN=127.0.0.1:0 VAHO_SILENT_AFTER_SECONDS=
 pids+=($!)
 cloud=$(listening "$work/cloud.log")
 add() { VAHO_STORE=sqlite:$work/cloud "$bin/vaho-cloud" device add "$1" --out "$work/$1" >/dev/null; }
-# start DEVICE FOLDER SETTING…: its process is the last of $pids
+# start DEVICE FOLDER SETTING…: the process id is the last of $pids
 start() {
     local device=$1 folder=$work/$2
     shift 2
@@ -42,7 +42,7 @@ start house house VAHO_SYSFS_ROOT="$work/sys" VAHO_SENSOR_GALLERY=simulated VAHO
     VAHO_SENSOR_SPRING="command:while echo 100,\$((12 + RANDOM % 3)).\$((RANDOM % 9)); do sleep 1; done" \
     VAHO_RULE_DAMP="humidity above 55 %"
 house=$(listening "$work/house/log")
-# Eight days at 99.9 % while the temperature moves: a part that has stuck.
+# Eight days at 99.9 % while the temperature moves: a sensor that is stuck.
 python3 - "$work/stuck.csv" <<'P'
 import datetime, random, sys
 random.seed(2)
@@ -61,7 +61,7 @@ start attic attic VAHO_SENSOR_AIR=simulated:outdoor
 silent=${pids[-1]}
 start twin twin VAHO_SENSOR_AIR=simulated:room,seed=5
 start twin other VAHO_SENSOR_AIR=simulated:room,seed=6
-# A device whose clock was never set says so in its report.
+# A device whose clock was never set reports this.
 loft() {
     curl -sf -o /dev/null -H "Authorization: Bearer $(cat "$work/loft/token")" -H "Content-Type: application/json" \
         "http://127.0.0.1:$cloud/v1/devices/loft/batches" -d '{"version":1,"epoch":"00000000000000aa","first":1,"sensors":["air"],"sensor":[0],

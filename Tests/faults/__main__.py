@@ -1,4 +1,4 @@
-"""Command line: runs the chosen scenarios one after the other, prints a table and the line of figures."""
+"""Command line: runs the chosen scenarios one after another, prints a table and a line of figures."""
 import argparse
 import shutil
 import signal
@@ -22,7 +22,7 @@ SCENARIOS = {each.name: each for each in (KillScenario, RepliesScenario, Network
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="Tests/faults.sh", description=__doc__)
     parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--minutes", type=float, required=True, help="shared out evenly among the scenarios")
+    parser.add_argument("--minutes", type=float, required=True, help="divided evenly among the scenarios")
     parser.add_argument("--only", default=",".join(SCENARIOS), help="some of: %(default)s")
     parser.add_argument("--binaries", type=Path, required=True, help="the folder of vaho-edge and vaho-cloud")
     chosen = parser.parse_args()
@@ -57,7 +57,7 @@ def report(outcome: Outcome) -> None:
 
 def main() -> int:
     chosen = arguments()
-    # SIGTERM ends a run as Ctrl-C does: through the cleanup.
+    # SIGTERM ends a run like Ctrl-C, through the cleanup.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     work = Path(tempfile.mkdtemp(prefix="vaho-faults-"))
     seconds = chosen.minutes * 60 / len(chosen.only)
@@ -75,7 +75,7 @@ def main() -> int:
         shutil.rmtree(work, ignore_errors=True)
         return 130
     good = all(outcome.is_good for outcome in outcomes)
-    print(f"seed {chosen.seed}, {time.monotonic() - began:.0f} s" + ("" if good else f"; kept for a look: {work}"))
+    print(f"seed {chosen.seed}, {time.monotonic() - began:.0f} s" + ("" if good else f"; kept for inspection: {work}"))
     if good:
         shutil.rmtree(work, ignore_errors=True)
     found = [outcome.verdict for outcome in outcomes if outcome.verdict]

@@ -1,6 +1,6 @@
-"""Reads `application/vnd.vaho.batch`, written from the description in the README and not from the Swift code's tests.
+"""Reads `application/vnd.vaho.batch`, written from the description in Sources/Wire/FORMAT.md, independently of the Swift code and its tests.
 
-Only what the comparison needs is kept: the readings, each with its sequence, and how many records there were.
+Keeps only what the comparison needs: the readings with their sequences, and the sequence and kind of each record.
 """
 from dataclasses import dataclass
 
@@ -83,7 +83,7 @@ class Reader:
         return self.raw(self.varint())
 
     def column(self, count: int) -> list[int]:
-        """The common divisor, then zigzag varints; a zero is followed by how many more zeros come."""
+        """The common divisor, then zigzag varints; a zero is followed by the number of further zeros."""
         unit = self.varint()
         values: list[int] = []
         while len(values) < count:
@@ -102,7 +102,7 @@ def decode(data: bytes) -> Batch:
     if data[4] != 1:
         raise Malformed(f"version {data[4]} is not known here")
     if int.from_bytes(data[-4:], "little") != crc32c(data[:-4]):
-        raise Malformed("the checksum is not that of the bytes")
+        raise Malformed("the checksum does not match the bytes")
     reader = Reader(data[5:-4])
     epoch = int.from_bytes(reader.raw(8), "little")
     first, rows = reader.varint(), reader.varint()
@@ -130,7 +130,7 @@ def decode(data: bytes) -> Batch:
 def _readings(reader: Reader, sensors: list[str], sequences: list[int]) -> list[Reading]:
     count = len(sequences)
     order = _sensor_order(reader.column(count), len(sensors))
-    # Which values a reading has, as a difference (exclusive or) to the sensor's last; at first humidity and temperature.
+    # Which values a reading has, as an exclusive or with the sensor's previous mask; the first mask is humidity and temperature.
     present, last_present = [], [3] * len(sensors)
     for place, changed in zip(order, reader.column(count)):
         last_present[place] ^= changed
@@ -153,14 +153,14 @@ def _readings(reader: Reader, sensors: list[str], sequences: list[int]) -> list[
         for kind, column in enumerate(others):
             last["others"][kind] += column[index]
         flags, clock, boot, boottime_offset = last["others"]
-        # The boot time is told by its distance to the time, which stays the same while nobody sets the clock.
+        # The boot time is stored as its distance from the wall time, which stays constant while nobody sets the clock.
         readings.append(Reading(
             sequences[index], sensors[place], last["time"], *found, flags, clock, boot, last["time"] + boottime_offset))
     return readings
 
 
 def _sensor_order(differences: list[int], sensors: int) -> list[int]:
-    """Each is told against a guess: the sensor that followed the last one the last time; at first, the next in turn."""
+    """Each sensor is stored as its difference from a guess: the sensor that last followed the previous one; at first, the next in turn."""
     follower = [(place + 1) % max(1, sensors) for place in range(sensors)]
     last, order = sensors - 1, []
     for difference in differences:

@@ -1,6 +1,6 @@
-"""A cable between two network namespaces that delays, shuffles, loses and repeats packets: a TUN device at each end, and this process between them.
+"""A cable between two network namespaces that delays, reorders, drops and repeats packets: a TUN device at each end, and this process between.
 
-The kernel's own netem is not everywhere; a TUN device is.
+The kernel's own netem is not available everywhere; a TUN device is.
 """
 import contextlib
 import ctypes
@@ -19,13 +19,13 @@ CLONE_NEWNET = 0x40000000
 
 
 class Cable:
-    """What it does is set while it runs; 0 of everything is a perfect cable."""
+    """The settings may change while the cable runs; with all of them at 0 the cable is perfect."""
 
     def __init__(self, cleanup: contextlib.ExitStack, ends: list[tuple[str, str]], chance: random.Random):
-        """`ends`: two namespaces, and the name of the device to be made in each."""
+        """`ends`: two namespaces, and the name of the device to create in each."""
         self.delay = self.jitter = self.loss = self.copies = 0.0  # seconds one way, seconds, shares of packets
         self.chance = chance
-        self.waiting: list[tuple[float, int, int, bytes]] = []  # due, number, where to, packet
+        self.waiting: list[tuple[float, int, int, bytes]] = []  # due time, number, destination end, packet
         self.count = 0
         self.changed = threading.Condition()
         self.closed = False
@@ -40,7 +40,7 @@ class Cable:
         self.delay = self.jitter = self.loss = self.copies = 0.0
 
     def close(self) -> None:
-        self.closed = True  # the devices go with their namespaces; a read of one that is gone fails and ends its thread
+        self.closed = True  # the devices vanish with their namespaces; a read of a vanished device fails and ends its thread
 
     def listen(self, end: int) -> None:
         while not self.closed:
@@ -71,7 +71,7 @@ class Cable:
 
 
 def tun_device(namespace: str, name: str) -> int:
-    """Opened by a thread that enters the namespace: the device belongs to where it was made, the descriptor to all threads."""
+    """A thread enters the namespace and opens the device: the device belongs to that namespace, the descriptor to all threads."""
     made: list[int | OSError] = []
 
     def make() -> None:

@@ -1,6 +1,6 @@
-"""The edge's wall clock jumps: to 1970, two weeks back, a year ahead, and back to right. The sensors are live.
+"""The edge's wall clock jumps: to 1970, two weeks back, a year ahead, and back to the right time. The sensors are live.
 
-What they gave is what the edge has committed; each row must be in the cloud once, with the same content.
+The expected rows are those that the edge has committed; each must be in the cloud once, with the same content.
 """
 import shutil
 import sqlite3
@@ -26,7 +26,7 @@ class ClockScenario(Scenario):
     device_count = 3
 
     def set_up(self) -> None:
-        compiler = shutil.which("clang") or shutil.which("cc")  # the Swift toolchain brings one
+        compiler = shutil.which("clang") or shutil.which("cc")  # the Swift toolchain includes one
         if compiler is None:
             raise ScenarioFault("missing: a C compiler, for the clock that is preloaded into the edges")
         library = self.work / "wall_clock.so"
@@ -56,16 +56,16 @@ class ClockScenario(Scenario):
             self.set_clock(edge, jumps[kind])
             self.fault(kind)
             self.pause(chance.uniform(1, 6))
-            if chance.random() < 0.7:  # else the next jump comes from the wrong time
+            if chance.random() < 0.7:  # otherwise the next jump starts from the wrong time
                 self.set_clock(edge, 0)
                 self.fault("back to right")
             self.look_after(edge)
 
     def set_clock(self, edge: Edge, seconds: int | None) -> None:
-        """By an offset; None: near the start of 1970, where a board without a clock wakes up."""
+        """Sets the clock by an offset; None: near the start of 1970, where a board without a clock starts."""
         if seconds is None:
             seconds = 600 - int(time.time())
-        with open(edge.variables["WALL_CLOCK_OFFSET_FILE"], "r+b", buffering=0) as file:  # the edge has it mapped: it sees this at once
+        with open(edge.variables["WALL_CLOCK_OFFSET_FILE"], "r+b", buffering=0) as file:  # the edge maps the file and sees the change at once
             file.write(seconds.to_bytes(8, sys.byteorder, signed=True))
 
     def settle(self) -> None:
@@ -78,19 +78,19 @@ class ClockScenario(Scenario):
             rows = stored_rows(edge.name, edge.store)
             self.given |= rows
             self.check_order(edge.name, rows)
-            if len(rows) < self.seconds:  # two sensors, once a second: half of what is due
+            if len(rows) < self.seconds:  # half of the readings due: two sensors, once a second
                 self.problem(f"{edge.name} has only {len(rows)} readings of {self.seconds:.0f} s: it stopped sampling")
-            # It goes on sending, and hardly samples: so what is to arrive is known.
+            # The edge keeps sending but hardly samples, so the set of expected rows is known.
             edge.variables["VAHO_SAMPLE_PERIOD_SECONDS"] = "86400"
             edge.start()
-        self.truth = self.given  # its size is what the drain waits for
+        self.truth = self.given  # the drain waits for this many rows
 
     def check_order(self, device: str, rows: Rows) -> None:
         last: dict[tuple[str, int], int] = {}  # by sensor and boot
         for (_, _, sequence), row in rows.items():
             sensor, boot, boottime = row[0], row[-2], row[-1]
             if boottime < last.get((sensor, boot), 0):
-                self.problem(f"{device}: the order of sequences is not that of time at {sequence}")
+                self.problem(f"{device}: sequences are not in time order at {sequence}")
                 return
             last[sensor, boot] = boottime
 
@@ -117,7 +117,7 @@ class ClockScenario(Scenario):
         return found
 
     def same_under_two_names(self, content: dict[tuple[str, int, int], tuple]) -> list[tuple]:
-        """The same sensor at the same moment of running time, in two rows."""
+        """The same sensor at the same instant of running time, in two rows."""
         seen, twice = set(), []
         for name, row in content.items():
             giving = (name[0], row[0], row[-2], row[-1])
@@ -138,7 +138,7 @@ class ClockScenario(Scenario):
 
 
 def stored_rows(device: str, store: Path) -> Rows:
-    """Every reading in an edge's store, in the order of sequences. The one place here that knows the store's tables."""
+    """Every reading in an edge's store, in sequence order. The only place here that knows the store's tables."""
     database = sqlite3.connect(f"file:{store}?mode=ro", uri=True)
     try:
         epochs = dict(database.execute("SELECT number, epoch FROM life"))

@@ -1,4 +1,4 @@
-"""Full disks, disks that refuse, hang, fail or fall off, a store that is deleted, and pages that flip: each on a device of its own."""
+"""Full disks, disks that refuse, hang, fail or disappear, a deleted store, and pages with flipped bytes: each on its own device."""
 import contextlib
 import os
 import random
@@ -35,11 +35,11 @@ class DiskScenario(Scenario):
         self.gone = self.add_edge("gone")
         self.flipped = [self.add_edge(f"flipped-{number}") for number in range(2)]
         self.repaired = frozenset(edge.name for edge in self.flipped)
-        # A disk that is bad when the scenario ends in disorder must be mended before it can be unmounted.
+        # A disk that is still bad when the scenario is aborted must be repaired before it can be unmounted.
         self.cleanup.callback(self.mend, ext4)
         for edge in self.edges:
             edge.start()
-        self.pause(2)  # the stores are made
+        self.pause(2)  # until the stores exist
 
     def keep_states(self) -> None:
         for edge in (self.full, self.bad, self.failing):
@@ -66,7 +66,7 @@ class DiskScenario(Scenario):
             self.look_after(edge)
 
     def fill(self, edge: Edge, chance: random.Random) -> None:
-        """A neighbour takes all the room there is, and gives it back."""
+        """Another file takes all free space and releases it later."""
         ballast = edge.state.parent / "ballast"
         with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
             while True:
@@ -79,7 +79,7 @@ class DiskScenario(Scenario):
         ballast.unlink()
 
     def refuse_writes(self, edge: Edge, chance: random.Random) -> None:
-        """The kernel remounts no file system read-only while files are open for writing; immutable files refuse writes too."""
+        """The kernel does not remount a file system read-only while files are open for writing; immutable files refuse writes too."""
         changed = [file for file in store_files(edge) if system.try_run("chattr +i", file)]
         self.fault("writes refused")
         self.pause(chance.uniform(0.5, 4))
@@ -87,14 +87,14 @@ class DiskScenario(Scenario):
             system.try_run("chattr -i", file)
 
     def hang(self, edge: Edge, chance: random.Random) -> None:
-        """A card that collects its garbage: every write waits."""
+        """Like a card during its garbage collection: every write waits."""
         system.run("fsfreeze -f", edge.state.parent)
         self.fault("writes hang")
         self.pause(chance.uniform(0.5, 3))
         system.run("fsfreeze -u", edge.state.parent)
 
     def fail_writes(self, edge: Edge, chance: random.Random) -> None:
-        """The device answers EIO, to fsync too; if the file system gives up, an administrator mounts it again."""
+        """The device answers EIO, also to fsync; if the file system gives up, it is mounted again, as an administrator would do."""
         self.disk.flag.touch()
         self.fault("I/O error")
         self.pause(chance.uniform(0.5, 3))
@@ -110,13 +110,13 @@ class DiskScenario(Scenario):
         self.disk.plug_in()
 
     def delete_store(self, edge: Edge, _: random.Random) -> None:
-        """Never restarted after this: a recording would begin anew in an empty store, and that is no fault of anyone."""
+        """The edge is never restarted after this: a recording would start again in an empty store, and that is not an error."""
         with contextlib.suppress(FileNotFoundError):
             edge.store.unlink()
             self.fault("store deleted")
 
     def flip(self, edge: Edge, chance: random.Random) -> None:
-        """Random bytes of a random page, while the edge does not run."""
+        """Changes random bytes of a random page while the edge is stopped."""
         if chance.random() < 0.5:
             edge.kill()  # leaves its write-ahead log behind
         else:
@@ -125,14 +125,14 @@ class DiskScenario(Scenario):
         if files:
             flip_bytes(chance.choice(files), chance)
             self.fault("page flipped")
-        # Without a cloud for a while: else every row that a flip can hit has been delivered, and its loss costs nothing.
+        # Without a cloud for a while: otherwise every row that a flip can hit is already delivered, and its loss has no effect.
         edge.variables["VAHO_CLOUD_URL"] = chance.choice([self.cloud.url, "http://127.0.0.1:9"])
         edge.start()
-        time.sleep(0.3)  # a store that cannot be opened ends a program at once
+        time.sleep(0.3)  # a program whose store cannot be opened ends at once
 
     def settle(self) -> None:
         self.look_after_edges()
-        for edge in self.flipped:  # one whose store was lost begins its recording anew: these alone may catch up
+        for edge in self.flipped:  # an edge whose store was lost starts its recording again; only these edges may catch up
             edge.kill()
             edge.variables["VAHO_CLOUD_URL"] = self.cloud.url
             edge.speed *= 20
@@ -140,7 +140,7 @@ class DiskScenario(Scenario):
 
 
 def store_files(edge: Edge) -> list[Path]:
-    """Not the -shm: it is shared memory, and writing to it while immutable is SIGBUS, which no read-only file system gives."""
+    """Without the -shm file: it is shared memory, and a write to it while immutable gives SIGBUS, which no read-only file system does."""
     return [path for path in (edge.store, Path(f"{edge.store}-wal")) if path.exists()]
 
 

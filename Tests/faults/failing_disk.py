@@ -1,6 +1,6 @@
-"""A disk with ext4 on it whose writes can be made to fail, and which can fall off and come back: nbdkit behind a loop device.
+"""An ext4 disk whose writes can be made to fail, and which can disappear and come back: nbdkit behind a loop device.
 
-A device mapper with an error target is not in every kernel; nbdkit's error filter gives the same EIO, on fsync too.
+Not every kernel has a device mapper with an error target; nbdkit's error filter gives the same EIO, also for fsync.
 """
 import contextlib
 import os
@@ -23,7 +23,7 @@ class FailingDisk:
         self.plug_in()
 
     def plug_in(self) -> None:
-        """Each time as a device of its own, as a card that is put in again."""
+        """Uses a new device each time, like a card that is inserted again."""
         self.plugged_in += 1
         self.device = self.folder / f"device-{self.plugged_in}"
         self.device.touch()
@@ -38,7 +38,7 @@ class FailingDisk:
         system.run("mount -o loop,errors=remount-ro", self.device, self.at)
 
     def fall_off(self) -> None:
-        """All that is still asked of it fails; who has files open there keeps what is now a ruin."""
+        """Every pending request fails, and programs keep their open files of the broken file system."""
         if self.server is None:
             return
         self.server.kill()
@@ -49,7 +49,7 @@ class FailingDisk:
         system.try_run("umount -l", self.device)
 
     def is_writable(self) -> bool:
-        """Whether the file system has survived: after a failed write to its journal ext4 takes no more."""
+        """Whether the file system still works: after a failed write to its journal, ext4 accepts no more writes."""
         try:
             probe = self.at / "probe"
             with probe.open("wb") as file:

@@ -1,4 +1,4 @@
-"""Turns an edge's store back into version 3, which kept alarms, renames, copies of names and the accepted release as texts."""
+"""Turns an edge's store back into version 3, which kept alarms, renames, copies of names and the accepted release as text."""
 import sqlite3
 
 SEPARATOR = "\x1f"
@@ -6,10 +6,10 @@ TABLES = ["life_copy", "sensor_copy", "calibration", "sensor_rename", "raised_al
 
 
 def turn_back(path: str) -> None:
-    """Of a store whose program has ended."""
+    """The store's program must have ended."""
     database = sqlite3.connect(path)
     if database.execute("PRAGMA user_version").fetchone()[0] != 4:
-        return  # killed before it was migrated
+        return  # the program was killed before the migration
     with database:
         for name, value in texts(database):
             database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))

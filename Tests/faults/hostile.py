@@ -1,6 +1,6 @@
-"""A device of the fleet that does its worst: started beside the others in every scenario, and ended before the comparison.
+"""A hostile device of the fleet: started beside the other devices in every scenario, and ended before the comparison.
 
-As a program: python3 -m faults.hostile URL TOKEN-FILE SEED. It goes on until SIGTERM and then prints how it was answered.
+As a program: python3 -m faults.hostile URL TOKEN-FILE SEED. Runs until SIGTERM and then prints how it was answered.
 """
 import http.client
 import json
@@ -18,11 +18,11 @@ from .programs import Cloud, Program
 
 NAME = "hostile"
 NOON = 1_795_200_000_000  # ms since 1970
-REQUESTS_PER_SECOND = 10  # the machine's cores are for the faults; a second of its worst costs the cloud more than it is let have
+REQUESTS_PER_SECOND = 10  # more would take the cores from the other faults; this rate already costs the cloud more than the device's share
 
 
 def beside(cloud: Cloud, seed: int) -> Program:
-    """The hostile device, on the cloud's side of the network so that no other fault keeps it away."""
+    """The hostile device, on the cloud's side of the network, so that network faults do not keep it away."""
     token = cloud.add_device(NAME)
     folder = Path(__file__).resolve().parent.parent
     command = [sys.executable, "-m", "faults.hostile", cloud.url, str(token), str(seed)]
@@ -49,17 +49,17 @@ class Hostile:
                 self.answers["no answer"] += 1  # the cloud was killed, stopped or unreachable
             time.sleep(max(0.0, 1 / REQUESTS_PER_SECOND - (time.monotonic() - began)))
 
-    # What it sends.
+    # The requests.
 
     def holes_of_other_epochs(self):
-        """Each names one sequence of an epoch that this device never had."""
+        """Each hole names one sequence of an epoch that this device never had."""
         epoch = f"{self.chance.getrandbits(8) + 1:016x}"
         return self.batch([self.record(
             "hole", reason="store_repaired", from_ms=NOON, to_ms=NOON + 1, count=1, sequences=[2 * row + 2, 2 * row + 2], epoch=epoch)
             for row in range(self.chance.randint(1, 3_000))])
 
     def gaps(self):
-        """Single rows, from the last to the first: each makes a range of its own."""
+        """Single rows, from the last to the first, so that each makes its own range."""
         first = 1_000_000 - 2 * self.chance.randint(0, 400_000)
         return self.batch([], first=first, times=[NOON])
 
@@ -67,7 +67,7 @@ class Hostile:
         return self.batch([], epoch=f"{self.chance.getrandbits(63) + 1:016x}", times=[NOON])
 
     def other_values(self):
-        """The same sequence with another content each time."""
+        """The same sequences with other content each time."""
         return self.batch([], first=1, times=[NOON + self.chance.randint(0, 10_000)] * 100)
 
     def calibrations(self):
@@ -110,7 +110,7 @@ class Hostile:
             self.slow.pop(0).close()
         return "left unread"
 
-    # How it sends it.
+    # Sending.
 
     @staticmethod
     def record(kind: str, **fields) -> dict:

@@ -1,5 +1,5 @@
-"""SIGKILL of edges and of the cloud, half at random moments, half just when one of them is writing. Some edges find a store of the
-version before at their next start, and are killed while they migrate it."""
+"""SIGKILL of edges and of the cloud, half at random moments, half during a write. Some edges find a store of the
+previous version at their next start, and are killed while they migrate it."""
 import os
 import random
 import time
@@ -26,7 +26,7 @@ class KillScenario(Scenario):
         while self.pause(self.span(program, chance)):
             kind = "idle"
             if chance.random() < 0.5:
-                # The edge's own write is a commit; the cloud's, seen from an edge, is most often its own batch on the way.
+                # A write to the edge's own log is a commit; a write to the cloud's log, seen from an edge, is mostly the edge's own batch.
                 log = chance.choice(logs)
                 kind = ("commit" if log == logs[0] else "sync") if wait_for_write(log, 1.0) else "idle"
                 time.sleep(chance.uniform(0, 0.004))
@@ -46,11 +46,11 @@ class KillScenario(Scenario):
             self.fault("edge migration")
 
     def span(self, program: Program, chance: random.Random) -> float:
-        # Every now and then long enough for a sync, whose first one comes up to a second after the start.
+        # Sometimes long enough for a sync, because the first sync comes up to a second after the start.
         return chance.uniform(1.0, 3.0) if chance.random() < 0.15 else chance.uniform(0.05, 1.5 if program is self.cloud else 1.0)
 
     def settle(self) -> None:
-        # A killed edge goes on after its newest row, so that the recordings lag behind; they catch up in a last run.
+        # A killed edge continues after its newest row, so the recordings lag behind; they catch up in a last run.
         for edge in self.edges:
             edge.kill()
             edge.speed *= 20
@@ -58,7 +58,7 @@ class KillScenario(Scenario):
 
 
 def wait_for_write(path: Path, seconds: float) -> bool:
-    """Until the file changes. Polled: a write takes milliseconds with its fsync, and the kill should fall into it."""
+    """Waits until the file changes. Polls, because a write with its fsync takes milliseconds, and the kill should hit the write."""
     end = time.monotonic() + seconds
     before = look(path)
     while time.monotonic() < end:

@@ -1,4 +1,4 @@
-"""Edges and cloud in two network namespaces; the cable between them delays, shuffles, loses, crawls, breaks and refuses."""
+"""Edges and cloud in two network namespaces; the cable between them delays, reorders, loses, slows, breaks and refuses."""
 import random
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ class NetworkScenario(Scenario):
     name = "network"
     device_count = 6
     rows_per_second = 8
-    # A lost connection is noticed after 10 s (connecting) or 20 s (stalled); then comes a pause that doubles.
+    # A lost connection is noticed after 10 s (while connecting) or 20 s (stalled); then comes a pause that doubles.
     drain_seconds = 120
 
     def set_up(self) -> None:
@@ -20,7 +20,7 @@ class NetworkScenario(Scenario):
         self.net = system.Namespaces(self.cleanup)
         self.cable = Cable(self.cleanup, self.net.ends, self.chance("packets"))
         self.net.join()
-        # The namespaces must outlive the programs in them: these end first.
+        # The namespaces must outlive the programs in them, so the programs end first.
         self.cleanup.callback(self.end_programs)
         self.start_cloud(self.net.cloud_address, self.net.inside(self.net.cloud))
         for number in range(self.device_count):
@@ -50,24 +50,24 @@ class NetworkScenario(Scenario):
         self.cable.perfect()
         for name, link in self.net.ends:
             self.inside(name, "nft flush ruleset")
-            system.try_run(f"tc -n {name} qdisc del dev {link} root")  # fails where there is none
+            system.try_run(f"tc -n {name} qdisc del dev {link} root")  # fails if there is no qdisc
             system.run(f"ip -n {name} link set {link} up")
 
     def inside(self, name: str, command: str) -> None:
         system.run(" ".join([*self.net.inside(name), command]))
 
     def filter(self, name: str, rule: str) -> None:
-        """A rule for all that arrives in a namespace."""
+        """Adds a rule for all packets that arrive in a namespace."""
         self.inside(name, "nft add table inet f")
         self.inside(name, "nft add chain inet f i { type filter hook input priority 0 ; }")
         self.inside(name, f"nft add rule inet f i {rule}")
 
     def lose(self, chance: random.Random) -> None:
-        """Each way, and as a bad radio link does it: with some delay."""
+        """Packets are lost in both directions, with some delay, as on a bad radio link."""
         self.cable.loss, self.cable.delay = 0.2, chance.choice([0, 0.02, 0.1])
 
     def delay(self, chance: random.Random) -> None:
-        """A satellite, a mobile network at night: half a second to three seconds there and back."""
+        """Like a satellite or a slow mobile network: half a second to three seconds of round trip."""
         self.cable.delay, self.cable.jitter = chance.uniform(0.25, 1.2), chance.uniform(0, 0.3)
 
     def shuffle(self, chance: random.Random) -> None:
@@ -83,7 +83,7 @@ class NetworkScenario(Scenario):
             self.filter(name, "counter drop")
 
     def one_way(self, chance: random.Random) -> None:
-        """Batches arrive and their answers do not, or the other way round."""
+        """Batches arrive and their answers do not, or the reverse."""
         self.filter(chance.choice([self.net.cloud, self.net.edges]), "counter drop")
 
     def refuse(self, _: random.Random) -> None:

@@ -1,8 +1,8 @@
 """Power cuts of the edges' disk.
 
 The edges write to ext4 on a loop device, whose image lies on XFS. A clone of the image (a reflink, made at once) holds
-what had reached the device: file data that nobody had synced is still in memory, and missing in it. The edges go on from the clone.
-SIGKILL alone loses nothing of the page cache, so it is no power cut.
+what had reached the device: file data that was not synced is still in memory and missing in the clone. The edges continue on the clone.
+SIGKILL alone loses nothing of the page cache, so it does not simulate a power cut.
 """
 import os
 import signal
@@ -28,7 +28,7 @@ class PowerScenario(Scenario):
         system.need_tools({"mkfs.xfs": "xfsprogs", "mkfs.ext4": "e2fsprogs"})
         backing, self.disk = self.work / "backing", self.work / "disk"
         with (self.work / "backing.img").open("wb") as file:
-            file.truncate(600_000_000)  # XFS makes none below 300 MB; it stays sparse
+            file.truncate(600_000_000)  # XFS needs at least 300 MB; the file stays sparse
         system.run("mkfs.xfs -q -m reflink=1", self.work / "backing.img")
         system.mount(self.cleanup, backing, "mount -o loop", self.work / "backing.img")
         self.image, self.clone = backing / "disk.img", backing / "clone.img"
@@ -52,9 +52,9 @@ class PowerScenario(Scenario):
 
     def cut(self) -> None:
         self.look_after_edges()
-        # Looked at before the cut: later rows may be there too.
+        # Read before the cut: later rows may be on the disk too.
         promised = {edge.name: committed(edge) for edge in self.edges}
-        # The programs stand still first: rows that they would send after the cut came from no disk.
+        # The programs are stopped first: rows that they send after the cut would not come from a disk.
         for edge in self.edges:
             edge.process.send_signal(signal.SIGSTOP)
         system.run("cp --reflink=always", self.image, self.clone)
@@ -65,7 +65,7 @@ class PowerScenario(Scenario):
         system.run("mount -o loop", self.image, self.disk)  # the journal is replayed
         for edge in self.edges:
             self.check_promise(edge, promised[edge.name])
-            # The old process's word about its port is in the log: the new one must say its own.
+            # The log still names the old process's port: the new process must log its own.
             edge.log.rename(edge.log.with_name(f"{edge.name}.before.log"))
             edge.start()
 
@@ -85,12 +85,12 @@ class PowerScenario(Scenario):
 
 
 def committed(edge: Edge) -> set[tuple[str, int]]:
-    """The newest readings that another process sees in the store: SQLite shows a commit after its fsync. The edge's own interface shows
-    readings that wait for their commit, too."""
+    """The newest readings that another process sees in the store: SQLite shows a commit after its fsync. The edge's own interface also
+    shows readings that wait for their commit."""
     try:
         database = sqlite3.connect(f"file:{edge.store}?mode=ro", uri=True, timeout=5)
     except sqlite3.OperationalError:
-        return set()  # there is none yet
+        return set()  # no store yet
     try:
         return set(
             database.execute(
@@ -104,7 +104,7 @@ def committed(edge: Edge) -> set[tuple[str, int]]:
 
 
 def rows_of_copy(store: Path, folder: Path) -> set[tuple[str, int]]:
-    """Reads a copy: opening the store itself would recover its log, which is the edge's own task."""
+    """Reads a copy, because opening the store itself would recover its log, which is the edge's own task."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     for suffix in ("", "-wal"):
@@ -116,6 +116,6 @@ def rows_of_copy(store: Path, folder: Path) -> set[tuple[str, int]]:
     try:
         return set(database.execute("SELECT s.name, r.taken_at_ms FROM reading r JOIN sensor s ON s.id = r.sensor"))
     except sqlite3.DatabaseError:
-        return set()  # not even the schema is there; every promised row is then missing
+        return set()  # not even the schema is readable; every promised row is then missing
     finally:
         database.close()

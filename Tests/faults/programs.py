@@ -1,4 +1,4 @@
-"""Starting, killing and stopping the two programs. Each process is known by its id; nothing is ended by its name."""
+"""Starts, kills and stops the two programs. Each process is known by its id; none is ended by its name."""
 import os
 import re
 import signal
@@ -7,7 +7,7 @@ import threading
 import time
 from pathlib import Path
 
-# Off by default: an edge that does not know the variable refuses to start. For one that does: {"VAHO_BACKOFF_SECONDS": "0.2"}
+# Variables of every edge. An edge that does not know a variable refuses to start.
 EXTRA_EDGE_VARIABLES: dict[str, str] = {"VAHO_BACKOFF_SECONDS": "1"}
 
 
@@ -16,19 +16,19 @@ class ProgramFault(Exception):
 
 
 class Program:
-    """One program that may be started and ended many times; its log goes on in the same file."""
+    """A program that may be started and ended many times; its log continues in the same file."""
 
     def __init__(self, name: str, folder: Path, command: list[str], variables: dict[str, str], prefix: list[str] = ()):
         self.name, self.command, self.prefix = name, command, list(prefix)
         self.variables = variables
         self.log = folder / f"{name}.log"
         self.process: subprocess.Popen | None = None
-        self.lock = threading.RLock()  # cleanup may come while a scenario's thread restarts the program
+        self.lock = threading.RLock()  # the cleanup may run while a scenario's thread restarts the program
 
     def start(self) -> None:
         clean = {key: value for key, value in os.environ.items() if not key.startswith("VAHO_")}
         with self.lock, self.log.open("ab") as log:
-            # A session of its own: Ctrl-C at the terminal reaches the harness alone, which then ends everything in order.
+            # A separate session: Ctrl-C at the terminal reaches only the harness, which then ends everything in order.
             self.process = subprocess.Popen(
                 self.prefix + self.command, env=clean | self.variables, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True)
@@ -48,7 +48,7 @@ class Program:
                 self.process = None
 
     def stop(self, seconds: float = 20) -> None:
-        """Ends it as an operator would."""
+        """Ends the program as an operator would."""
         with self.lock:
             if not self.process:
                 return
@@ -67,7 +67,7 @@ class Program:
         return " | ".join(lines[-2:])[-400:]
 
     def port(self, seconds: float = 20) -> int:
-        """The port it listens on, by its own word since the log grew last."""
+        """The port that the program listens on, from the newest line of its log that names one."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             found = re.findall(r"listening address=\S+:(\d+)", self.log.read_text(errors="replace"))
@@ -91,7 +91,7 @@ class Cloud(Program):
         return self.store / "archive.sqlite"
 
     def first_start(self) -> None:
-        """Lets the system choose a port, and keeps it: after each kill the cloud comes back there."""
+        """Lets the system choose a port and keeps it, so that the cloud has the same port after each kill."""
         self.start()
         self.variables["VAHO_LISTEN"] = f"{self.address}:{self.port()}"
 
@@ -100,7 +100,7 @@ class Cloud(Program):
         return f"http://{self.variables['VAHO_LISTEN']}"
 
     def add_device(self, name: str) -> Path:
-        """Makes the device's token; returns its file."""
+        """Makes the device's token and returns its file."""
         made = subprocess.run(
             [self.command[0], "device", "add", name, "--out", str(self.folder / name)],
             env=os.environ | {"VAHO_STORE": self.variables["VAHO_STORE"]}, capture_output=True, text=True)
@@ -115,7 +115,7 @@ class Edge(Program):
         settings = {
             "VAHO_DEVICE_ID": name, "VAHO_STATE_DIR": str(state), "VAHO_LISTEN": "off", "VAHO_CLOUD_URL": url,
             "VAHO_TOKEN_FILE": str(token), "VAHO_SYNC_PERIOD_SECONDS": "1", "VAHO_COMMIT_PERIOD_SECONDS": "0",
-            # The recordings run through months in minutes: nothing may be dropped for its age.
+            # The recordings run through months in minutes, so nothing may be deleted by age.
             "VAHO_RETENTION_DAYS": "3650", "VAHO_REPLAY_SPEED": str(speed),
         }
         settings |= {f"VAHO_SENSOR_{sensor.upper()}": spec for sensor, spec in sensors.items()}

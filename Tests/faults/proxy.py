@@ -1,4 +1,4 @@
-"""A proxy that does to single requests what bad networks and bad middleboxes do.
+"""A proxy that applies the faults of bad networks and bad middleboxes to single requests.
 
 HTTP/1.1 with Content-Length, keep-alive towards the edge, a fresh connection to the cloud for each request.
 """
@@ -9,10 +9,10 @@ import struct
 import threading
 import time
 
-# Weights. After a failure an edge waits for seconds: the harmless ones come more often, or little would be sent at all.
+# Weights. After a failure an edge waits for seconds, so the harmless kinds come more often; otherwise little would be sent.
 HARMLESS = {"fine": 20, "twice": 22, "delayed": 12, "replayed": 18}
 FAILING = {"reply dropped": 7, "reply cut": 7, "request cut": 6, "busy": 5, "reset": 5, "held": 6}
-FAILURES_IN_A_ROW = 2  # the edge doubles its pause at each one: more, and it would sleep through the rest
+FAILURES_IN_A_ROW = 2  # the edge doubles its pause at each failure, so it would sleep through the rest after more
 BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -24,7 +24,7 @@ class FaultProxy:
     def __init__(self, cloud: tuple[str, int], chance_of, count):
         """`chance_of(device)` makes the device's generator; `count(kind)` is called once for each fault."""
         self.cloud, self.chance_of, self.count = cloud, chance_of, count
-        self.calm = threading.Event()  # set: everything passes
+        self.calm = threading.Event()  # if set, everything passes
         self.closed = threading.Event()
         self.devices: dict[str, random.Random] = {}
         self.failures: dict[str, int] = {}
@@ -57,7 +57,7 @@ class FaultProxy:
                 pass
 
     def serve_one(self, client: socket.socket) -> bool:
-        """Returns whether the connection goes on."""
+        """Returns whether the connection stays open."""
         request = read_message(client)
         found = re.match(rb"\S+ /v1/devices/([^/]+)/", request)
         with self.lock:
@@ -69,7 +69,7 @@ class FaultProxy:
                 client.sendall(BUSY)
                 return True
             case "reset":
-                # No lingering: closing sends a TCP reset at once.
+                # Without lingering, closing sends a TCP reset at once.
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 return False
             case "held":
@@ -115,7 +115,7 @@ class FaultProxy:
             upstream.sendall(part)
 
     def hold(self, request: bytes, chance: random.Random) -> None:
-        """Keeps a copy for later: then newer requests of the same device will have overtaken it."""
+        """Keeps a copy for later, when newer requests of the same device have overtaken it."""
         with self.lock:
             self.held.append((time.monotonic() + chance.uniform(0.2, 8), request))
 
@@ -133,7 +133,7 @@ class FaultProxy:
 
 
 def read_message(source: socket.socket) -> bytes:
-    """One request or reply, whole."""
+    """Reads one complete request or reply."""
     data = b""
     while b"\r\n\r\n" not in data:
         data += receive(source)

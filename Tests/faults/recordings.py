@@ -1,4 +1,4 @@
-"""Recordings for `replay:` sensors, and with them the truth: every reading that a sensor will have given."""
+"""Recordings for `replay:` sensors, together with the truth: every reading that a sensor will give."""
 import random
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -11,12 +11,12 @@ Truth = dict[tuple[str, str, int], tuple[int, int]]
 
 
 def beginning(chance: random.Random) -> datetime:
-    """Of all recordings of a device: its replay clock starts at the earliest one and runs on from there."""
+    """The start of all recordings of a device: its replay clock starts at the earliest one and runs on from there."""
     return datetime(2024, 1, 1, tzinfo=timezone.utc) + timedelta(days=chance.randrange(300))
 
 
 def write(path: Path, device: str, sensor: str, start: datetime, rows: int, chance: random.Random) -> Truth:
-    """A random walk once a minute, its times a little off the minute so that no two differences are alike."""
+    """A random walk with one row a minute; the times deviate from the minute so that no two differences are equal."""
     truth: Truth = {}
     humidity, temperature = chance.randrange(30_000, 70_000), chance.randrange(5_000, 25_000)
     with path.open("w") as file:

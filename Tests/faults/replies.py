@@ -1,11 +1,11 @@
-"""Lost, cut, doubled, late and refused answers, through a proxy between every edge and the cloud."""
+"""Lost, truncated, repeated, late and refused answers, through a proxy between every edge and the cloud."""
 from .proxy import FaultProxy
 from .scenario import Scenario
 
 
 class RepliesScenario(Scenario):
     name = "replies"
-    device_count = 16  # each waits for seconds after a failure: many of them keep the proxy busy
+    device_count = 16  # each waits for seconds after a failure, so it takes many to keep the proxy busy
     rows_per_second = 4
 
     def set_up(self) -> None:

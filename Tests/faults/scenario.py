@@ -1,4 +1,4 @@
-"""What all scenarios share: a cloud, edges on recordings, faults until the time is over, then drain and compare."""
+"""Shared by all scenarios: a cloud, edges on recordings, faults until the time is over, then drain and compare."""
 import contextlib
 import random
 import shutil
@@ -33,7 +33,7 @@ class Outcome:
 
 
 class ScenarioFault(Exception):
-    """A scenario cannot go on; says why."""
+    """A scenario cannot continue; the message says why."""
 
 
 class Scenario:
@@ -54,7 +54,7 @@ class Scenario:
         self.counting = threading.Lock()
         work.mkdir(parents=True)
 
-    # What a scenario fills in.
+    # Overridden by scenarios.
 
     def set_up(self) -> None:
         self.start_cloud()
@@ -67,9 +67,9 @@ class Scenario:
         raise NotImplementedError
 
     def settle(self) -> None:
-        """After the last fault: whatever was broken on purpose is mended here."""
+        """Runs after the last fault and repairs everything that was broken on purpose."""
 
-    # The course of a run.
+    # The steps of a run.
 
     def run(self) -> Outcome:
         began = time.monotonic()
@@ -99,12 +99,12 @@ class Scenario:
         return self.outcome
 
     def drain(self) -> None:
-        """Waits until the cloud has what the sensors gave; what is missing at the end of the wait is missing for good."""
+        """Waits until the cloud has all readings of the sensors; a reading that is missing at the end of the wait is lost."""
         began = time.monotonic()
         end = began + self.drain_seconds
         while True:
             late = time.monotonic() >= end
-            # Decoding everything is for the end; a damaged store may end with fewer readings than were given.
+            # Decoding everything is left for the end; a damaged store may end with fewer readings than the sensors gave.
             if late or self.repaired or self.count_in_cloud() >= len(self.truth):
                 found = self.compare()
                 if late or not found.lost:
@@ -112,7 +112,7 @@ class Scenario:
             self.look_after_edges()
             time.sleep(0.5)
         self.outcome.drained_in = time.monotonic() - began
-        time.sleep(1.5)  # a reading that comes twice may still be on its way
+        time.sleep(1.5)  # a duplicate may still be on its way
         self.look_after_edges()
 
     def finish(self) -> None:
@@ -130,7 +130,7 @@ class Scenario:
     # Tools for scenarios.
 
     def chance(self, what: str) -> random.Random:
-        """A generator of its own for each device or thread, so that a seed repeats whatever their pace is."""
+        """A separate generator for each device or thread, so that a seed gives the same choices at any pace."""
         return random.Random(f"{self.seed}/{self.name}/{what}")
 
     def fault(self, kind: str) -> None:
@@ -176,7 +176,7 @@ class Scenario:
         return not self.over.is_set() and self.time_left() > 0
 
     def in_parallel(self, works: list) -> None:
-        """Runs each in a thread until all are done; the first exception is raised here."""
+        """Runs each work in a thread until all are done, and raises the first exception here."""
         failures: list[BaseException] = []
 
         def guarded(work) -> None:
@@ -205,7 +205,7 @@ class Scenario:
             self.look_after(program)
 
     def look_after(self, program: Program) -> None:
-        """A program that ended by itself is a failure of the run; it is started again so that the rest still tells something."""
+        """A program that ended by itself is a failure of the run; it is restarted so that the rest of the run is still useful."""
         with program.lock:
             if program.process is not None and not program.is_running():
                 self.problem(f"{program.name} ended by itself with {program.process.returncode}: {program.last_words()}")
@@ -217,6 +217,6 @@ class Scenario:
                 program.kill()
 
     def keep_state(self, edge: Edge) -> None:
-        """Copies a state folder that lies on a mount into the work folder: for looking into it after a failure."""
+        """Copies a state folder from a mount into the work folder, for inspection after a failure."""
         with contextlib.suppress(OSError, shutil.Error):
             shutil.copytree(edge.state, self.work / f"{edge.name}-state-kept", dirs_exist_ok=True)

@@ -1,4 +1,4 @@
-"""Mounts, loop devices, network namespaces: whatever needs root and must be gone at the end."""
+"""Mounts, loop devices and network namespaces: everything that needs root and must be removed at the end."""
 import contextlib
 import os
 import shutil
@@ -11,7 +11,7 @@ from .scenario import ScenarioFault
 
 def need_root(what: str) -> None:
     if os.geteuid() != 0:
-        raise ScenarioFault(f"{what} can be made by root alone: run as root, or leave this scenario out with --only")
+        raise ScenarioFault(f"only root can make {what}: run as root, or leave this scenario out with --only")
 
 
 def need_tools(packages: dict[str, str]) -> None:
@@ -21,7 +21,7 @@ def need_tools(packages: dict[str, str]) -> None:
 
 
 def run(command: str, *more: str | Path) -> str:
-    """The command's words are split at spaces; paths, which may hold some, come after."""
+    """Splits the command at spaces; paths, which may contain spaces, come after it."""
     line = [*command.split(), *map(str, more)]
     made = subprocess.run(line, capture_output=True, text=True)
     if made.returncode != 0:
@@ -34,14 +34,14 @@ def try_run(command: str, *more: str | Path) -> bool:
 
 
 def mount(cleanup: contextlib.ExitStack, at: Path, command: str, *more: str | Path) -> None:
-    """`command`: mount with its options; its last argument is the folder, which is made."""
+    """`command`: mount with its options; its last argument is the folder, which is created."""
     at.mkdir(parents=True, exist_ok=True)
     run(command, *more, at)
     cleanup.callback(unmount, at)
 
 
 def unmount(at: Path) -> None:
-    """A process that has just been killed may hold files for a moment more; at the very end, detach and go on."""
+    """A process that was just killed may hold files for a moment; after several attempts the mount is detached."""
     for _ in range(20):
         if not os.path.ismount(at) or try_run("umount", at):
             return
@@ -56,7 +56,7 @@ def make_ext4(image: Path, megabytes: int) -> None:
 
 
 class Namespaces:
-    """Two hosts; `join` lays a cable between them."""
+    """Two hosts; `join` connects them with a cable."""
 
     def __init__(self, cleanup: contextlib.ExitStack):
         mark = os.getpid()
@@ -65,14 +65,14 @@ class Namespaces:
         self.cloud_address, self.edges_address = "10.213.7.1", "10.213.7.2"
         for name in (self.cloud, self.edges):
             run(f"ip netns add {name}")
-            cleanup.callback(try_run, f"ip netns del {name}")  # its end of the cable goes with it
+            cleanup.callback(try_run, f"ip netns del {name}")  # its end of the cable is removed with it
 
     @property
     def ends(self) -> list[tuple[str, str]]:
         return [(self.cloud, self.cloud_link), (self.edges, self.edges_link)]
 
     def join(self) -> None:
-        """Once both devices are there."""
+        """Both devices must exist."""
         for (name, link), address in zip(self.ends, (self.cloud_address, self.edges_address)):
             run(f"ip -n {name} addr add {address}/30 dev {link}")
             run(f"ip -n {name} link set {link} up")

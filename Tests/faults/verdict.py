@@ -17,15 +17,15 @@ class Verdict:
     sent: int
     lost: list[Key] = field(default_factory=list)
     doubled: list[Key] = field(default_factory=list)
-    strange: list[tuple] = field(default_factory=list)  # in the cloud, though no sensor gave it so
-    accounted: int = 0  # missing, and a hole says so
-    # A damaged store that has lost its newest rows makes the recording give them again, at another moment. That is
-    # not the same reading sent twice, and no live sensor does it; so it is counted by itself.
+    strange: list[tuple] = field(default_factory=list)  # in the cloud, but not given by a sensor in this form
+    accounted: int = 0  # missing, but recorded by a hole
+    # A damaged store that lost its newest rows makes the recording give them again, at another moment. This is not the same reading sent twice, and
+    # no live sensor does this, so these readings are counted separately.
     again: int = 0
 
 
 def open_read_only(path: Path) -> sqlite3.Connection:
-    """For a moment only: a connection that stays open would keep the WAL from being recovered after a kill."""
+    """Only for a moment: a connection that stays open would prevent the recovery of the WAL after a kill."""
     return sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
 
 
@@ -39,7 +39,7 @@ def count_in_cloud(archive: Path) -> int:
 
 
 def logged_batches(archive: Path):
-    """Every batch of the log but the hostile device's: device, decoded batch. The row's own words must agree with the packed ones."""
+    """Every batch of the log except the hostile device's: device, decoded batch. The row's columns must agree with the packed batch."""
     database = open_read_only(archive)
     try:
         names = dict(database.execute("SELECT id, name FROM device"))
@@ -56,7 +56,7 @@ def logged_batches(archive: Path):
 
 
 def holes(archive: Path) -> list[tuple[str, str | None, int, int, int]]:
-    """Device, sensor (None: all), from, to, how many readings; only the reasons that may explain a missing reading."""
+    """Device, sensor (None: all), from, to, number of readings; only the reasons that may explain a missing reading."""
     database = open_read_only(archive)
     try:
         marks = ",".join("?" * len(ACCOUNTING_REASONS))
@@ -68,8 +68,8 @@ def holes(archive: Path) -> list[tuple[str, str | None, int, int, int]]:
 
 
 def compare(truth: Truth, archive: Path, repaired: frozenset[str] = frozenset()) -> Verdict:
-    """`repaired`: the devices whose stores were damaged on purpose; only there may a hole stand for a reading."""
-    found: dict[tuple, list[tuple[int, int]]] = defaultdict(list)  # when each was taken, by the host's own running time
+    """`repaired`: the devices whose stores were damaged on purpose; only for these may a hole explain a missing reading."""
+    found: dict[tuple, list[tuple[int, int]]] = defaultdict(list)  # boot and running time of each
     for device, batch in logged_batches(archive):
         for reading in batch.readings:
             row = (device, reading.sensor, reading.taken_at_ms, reading.humidity_mpct, reading.temperature_mc)
@@ -91,7 +91,7 @@ def compare(truth: Truth, archive: Path, repaired: frozenset[str] = frozenset())
 
 
 def _account(missing: list[Key], known: list[tuple], repaired: frozenset[str], verdict: Verdict) -> None:
-    """A missing reading is accounted for where a hole covers its time, and no more of them than the holes count."""
+    """A missing reading is accounted for if a hole covers its time, up to the number of readings that the holes count."""
     room = Counter()
     for device, *_, readings in known:
         room[device] += readings

@@ -1,7 +1,7 @@
-// Preloaded into an edge: its wall clock is off by the seconds in the file that WALL_CLOCK_OFFSET_FILE names; the running clocks stay true.
+// Preloaded into an edge: shifts its wall clock by the seconds in the file that WALL_CLOCK_OFFSET_FILE names; the running clocks stay true.
 //
-// Not libfaketime (0.9.10): that also moves absolute timers of the running clocks (timerfd_settime), so that the program
-// sleeps for the length of the jump, which no real clock change does.
+// libfaketime (0.9.10) is not used: it also moves absolute timers of the running clocks (timerfd_settime), so that the program sleeps for the
+// length of the jump, which no real clock change does.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>

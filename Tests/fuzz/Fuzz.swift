@@ -4,8 +4,8 @@ import Measures
 import Releases
 import Wire
 
-/// What libFuzzer calls: the first byte chooses a decoder, the rest is its input. A decoder may refuse; it may not crash, and
-/// what it takes must be written and read again as the same.
+/// The entry point of libFuzzer: the first byte chooses a decoder, the rest is its input. A decoder may refuse its input but must not crash, and an
+/// accepted value must be the same after encoding and decoding.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
     guard let start, count > 0 else { return 0 }
@@ -21,7 +21,7 @@ public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
         if let record = try? RecordCoding.record(body) { precondition((try? RecordCoding.record(RecordCoding.bytes(record))) == record) }
         _ = try? ReportCoding.report(body[...])
     default:
-        // The hash is what it should be: what follows it is looked at too.
+        // The hash always matches, so that the content behind it is decoded too.
         let trusting = Cryptography(sha256: { _ in [UInt8](repeating: 0, count: 32) }, isSigned: { _, _, _ in true })
         _ = try? ReleaseIntake.open(body, ReleaseIntake.Demand(counterAbove: nil), trusting)
         _ = try? ReleaseIntake.open(bytes, ReleaseIntake.Demand(counterAbove: nil), trusting)
@@ -37,7 +37,7 @@ private func batch(_ bytes: [UInt8]) {
     precondition((try? Batch(binary: frame.withoutReport()))?.rows == batch.rows || batch.rows.isEmpty, "a batch without its report changed")
 }
 
-/// With a right checksum at its end: the fuzzer would hardly guess one.
+/// Appends a valid checksum, because the fuzzer would hardly guess one.
 private func sealed(_ body: [UInt8]) -> [UInt8] {
     let checksum = CRC32C.checksum(body)
     return body + (0..<4).map { UInt8(truncatingIfNeeded: checksum >> (8 * $0)) }

@@ -1,15 +1,15 @@
 #!/usr/bin/python3
-"""A fake /dev/i2c-N with scripted chips, for one command: umockdev hands the command's ioctls to this process.
+"""A fake /dev/i2c-N with scripted chips, for one command: umockdev passes the command's ioctls to this process.
 
     umockdev-wrapper /usr/bin/python3 fake_bus.py --bus 1 --chip sht4x@0x44=6666,8000 -- vaho-edge read i2c:sht4x@1:0x44
 
-The chips keep their data sheets' protocols and times, written from the sheets and not from the program that is tested: a chip
-that is read before its conversion is done does not answer, the BME280's registers are empty until it has measured. Numbers
-after = are the raw words of temperature and humidity (the BME280's: pressure, temperature, humidity), in hexadecimal.
+The chips follow their data sheets' protocols and times, written from the sheets and not from the program that is tested: a chip
+that is read before its conversion is done does not answer, and the BME280's registers are empty until it has measured. The numbers
+after = are the raw words of temperature and humidity (BME280: pressure, temperature, humidity), in hexadecimal.
 
 --fail N:ERRNO   the Nth transfer fails
 --flip N         the Nth read has a flipped bit in its last byte
-At the end one line of JSON on standard error: each address that was touched, and how often it was written to and read.
+At the end prints one line of JSON to standard error: each address that was touched, with its numbers of writes and reads.
 """
 import argparse
 import errno
@@ -49,7 +49,7 @@ def framed(word, start):
 
 class Chip:
     ready_at = 0.0
-    result = None  # of the last measurement, until it has been read
+    result = None  # of the last measurement, until it is read
 
     def __init__(self, words):
         self.words = words
@@ -68,7 +68,7 @@ class Chip:
 
 
 class SHT(Chip):
-    """SHT3x: 16-bit commands, 15.5 ms; SHT4x: one byte, 8.3 ms. Both: no acknowledge while measuring or without a result."""
+    """SHT3x: 16-bit commands, 15.5 ms. SHT4x: one byte, 8.3 ms. Both do not acknowledge while measuring or without a result."""
 
     def __init__(self, words, command, milliseconds, ignored=()):
         super().__init__(words)
@@ -83,7 +83,7 @@ class SHT(Chip):
 
 
 class Noisy(SHT):
-    """No checksum of it is ever right."""
+    """Every checksum is wrong."""
 
     def read(self, count):
         data = super().read(count)
@@ -91,7 +91,7 @@ class Noisy(SHT):
 
 
 class AHT(Chip):
-    """Not calibrated until it is told to begin; busy for longer than its sheet says, as real ones are."""
+    """Not calibrated until the begin command; busy for longer than the data sheet says, as real chips are."""
 
     def __init__(self, words, begin, has_checksum):
         super().__init__(words)
@@ -155,7 +155,7 @@ class HDC1080(Chip):
 
 
 class HTU21D(Chip):
-    """Times of the slower part: 16 ms for humidity, 50 for temperature. The status bits say which of both it is."""
+    """The times of the slower part: 16 ms for humidity, 50 for temperature. The status bits say which of the two a value is."""
 
     def write(self, data):
         if data == b"\xf5":
@@ -169,7 +169,7 @@ class HTU21D(Chip):
 
 
 class BME280(Chip):
-    """Calibration of the BMP280 sheet's worked example, humidity's from a real part's order of size."""
+    """The calibration of the worked example in the BMP280's data sheet, and humidity coefficients of a realistic size."""
 
     def __init__(self, words, chip_id=0x60):
         super().__init__(words)
@@ -189,7 +189,7 @@ class BME280(Chip):
         for register, value in zip(data[0::2], data[1::2]):
             self.registers[register] = value
             if register == 0xF4:
-                self.humidity_is_on = self.registers[0xF2] & 7 != 0  # taken over with this register only
+                self.humidity_is_on = self.registers[0xF2] & 7 != 0  # applied only by a write to this register
                 if value & 3 in (1, 2):
                     self.busy_for(9.3)
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs in the virtual machine: a BME280's registers as i2c-stub has them, read by the kernel's driver and by ours.
+# Runs in the virtual machine: a BME280 made of i2c-stub registers is read by the kernel's driver and by our reader.
 # Temperature and pressure are the worked example of the BMP280's data sheet (section 3.12): 25.08 °C, 100653 Pa.
 set -e
 for module in /modules/*; do
@@ -38,7 +38,7 @@ near() { # what, ours, theirs, tolerance
 fill 0x76
 for raw in 25000 28000 30000 33000 36000; do
     humidity 0x76 $raw
-    # i2c-stub does SMBus only: the program's second way of talking.
+    # i2c-stub supports only SMBus, which the program uses as its second way of access.
     ours=$(vaho-edge read "i2c:bme280@$bus:0x76" --format json)
     echo bme280 0x76 >"/sys/bus/i2c/devices/i2c-$bus/new_device"
     sleep 1
@@ -46,17 +46,17 @@ for raw in 25000 28000 30000 33000 36000; do
     near "humidity at $raw, m%" "$(milli "$(echo "$ours" | field humidity_pct)")" "$(cut -d . -f 1 <"$device/in_humidityrelative_input")" 2
     near "temperature, m°C" "$(milli "$(echo "$ours" | field temperature_c)")" "$(cut -d . -f 1 <"$device/in_temp_input")" 1
     near "pressure, Pa" "$(($(milli "$(echo "$ours" | field pressure_hpa)") / 10))" "$(milli "$(cat "$device/in_pressure_input")")" 2
-    # Our reader of the driver says what the driver says, by name and by address.
+    # Our reader of the driver returns the driver's values, by name and by address.
     for name in bme280 "bme280@$bus-0076"; do
         iio=$(vaho-edge read "iio:$name" --format json)
         near "iio:$name, m%" "$(milli "$(echo "$iio" | field humidity_pct)")" "$(cut -d . -f 1 <"$device/in_humidityrelative_input")" 1
     done
-    # The kernel has it: a program that wants the chip itself is told so.
+    # The kernel driver has the chip: a program that wants direct access gets an error.
     if vaho-edge read "i2c:bme280@$bus:0x76" 2>/tmp/busy; then echo "it was read though a driver has it"; exit 1; fi
     grep -q 'a kernel driver has it' /tmp/busy
     echo 0x76 >"/sys/bus/i2c/devices/i2c-$bus/delete_device"
 done
-# A chip that needs more than SMBus is not spoken to on an adapter that has no more.
+# A chip that needs more than SMBus is not accessed through an adapter that supports only SMBus.
 if vaho-edge read "i2c:sht4x@$bus:0x44" 2>/tmp/smbus; then echo "it was read over SMBus alone"; exit 1; fi
 grep -q 'this adapter does SMBus only' /tmp/smbus
 vaho-edge sensors

@@ -1,14 +1,15 @@
 internal import Measures
 internal import SQLite
 
-/// Calibrations and renames have tables of their own: their records leave the log when they are delivered and old.
+/// Calibrations and renames have their own tables, because their log records are deleted once delivered and old.
 enum CorrectionTable {
-    /// - Parameter log: all records of the log, and those that wait.
+    /// - Parameter log: all records of the log, and the pending records.
     static func read(_ database: Connection, log: [Record]) throws -> Corrections {
         var calibrations = try readCalibrations(database)
         for case .calibration(let calibration) in log where !calibrations.contains(calibration) { calibrations.append(calibration) }
         let clock = log.compactMap { if case .clockCorrection(let correction) = $0 { correction } else { nil } }
-        return Corrections(clock: clock, calibrations: calibrations, renames: try readRenames(database))
+        let renames = try readRenames(database) + log.compactMap { if case .rename(let rename) = $0 { rename } else { nil } }
+        return Corrections(clock: clock, calibrations: calibrations, renames: renames)
     }
 
     private static func readRenames(_ database: Connection) throws -> [SensorRename] {
@@ -35,7 +36,7 @@ enum CorrectionTable {
         return calibrations
     }
 
-    /// Stores what a record says for longer than the log. Only inside a transaction.
+    /// Stores a calibration or a rename for longer than the log keeps its record. Only inside a transaction.
     static func save(_ record: Record, in database: Connection) throws {
         switch record {
         case .calibration(let said):
