@@ -60,7 +60,7 @@ import Testing
         try Files.replace("\(folder.path)/sensor-notes", with: Array("\(line)\n".utf8))
         try SensorNotes.add(.calibrated(good), in: folder.path)
         let notes = try SensorNotes(in: folder.path)
-        #expect(notes.problem?.hasSuffix("line 1 is not understood") == true)
+        #expect(notes.problem?.hasSuffix("line 1 cannot be parsed") == true)
         #expect(notes.inForce.map(\.offsetMpct) == [1_000])
     }
 

@@ -159,7 +159,7 @@ import Wire
         #expect(device.code == 2)
         let missing = try RunningProgram.run("vaho-edge", ["status"], environment: ["VAHO_STATE_DIR": "/nowhere"])
         #expect(missing.code == 1)
-        #expect(missing.errors.contains("is VAHO_STATE_DIR that of the daemon?"))
+        #expect(missing.errors.contains("is VAHO_STATE_DIR the folder of the daemon?"))
     }
 
     @Test func `three mistakes in the configuration are reported together`() throws {
@@ -205,7 +205,7 @@ import Wire
         environment["VAHO_COMMIT_PERIOD_SECONDS"] = "0"
         let edge = try RunningProgram("vaho-edge", ["run"], environment: environment, folder: cloud.folder)
         _ = try await seen("the error about the port") {
-            edge.log.contains("local face not served") && edge.log.contains("the port is in use") ? true : nil
+            edge.log.contains("local API not served") && edge.log.contains("the port is in use") ? true : nil
         }
         _ = try await seen("readings of the edge in the cloud") { try await cloud.metric("vaho_readings_total") >= 2 ? true : nil }
         edge.signal(SIGTERM)
@@ -233,7 +233,7 @@ import Wire
         let edge = try RunningProgram("vaho-edge", ["run"], environment: environment, folder: cloud.folder)
         _ = try await edge.port()
         _ = try await seen("the error of sensor bench") { edge.log.contains("sensor cannot be read sensor=bench") ? true : nil }
-        #expect(edge.log.contains("says «wet», a number was expected"))
+        #expect(edge.log.contains("contains «wet», expected a number"))
         _ = try await seen("readings of sensor room") { try await cloud.metric("vaho_readings_total") >= 2 ? true : nil }
         try say("humidity1_input", "51000")
         let hole = try await seen("the hole in the cloud") { () -> [String: Any]? in

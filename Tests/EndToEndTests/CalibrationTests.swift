@@ -67,7 +67,7 @@ import Testing
         (["crypt", "--undo"], "no calibration to undo"),
         (["crypt", "--two-point", "30:mgcl,70:nacl"], "a salt at 25 °C"), (["crypt", "--offset", "much"], "expected a number"),
         (["crypt", "--gain", "1.1", "--since", "2199-01-01T00:00:00Z"], "in the past"), (["cripta", "--gain", "1.1"], "there are crypt"),
-        (["crypt", "--two-point", "50:50,52:55"], "nearer than 10 %"), (["crypt", "--undo", "--gain", "1"], "do not go together"),
+        (["crypt", "--two-point", "50:50,52:55"], "less than 10 % apart"), (["crypt", "--undo", "--gain", "1"], "do not go together"),
     ])
     func `an invalid calibration is refused with the expected form`(words: [String], message: String) throws {
         let folder = FileManager.default.temporaryDirectory.path + "/vaho-e2e-\(UInt64.random(in: 0...(.max)))"

@@ -97,7 +97,7 @@ import Wire
         try FileManager.default.moveItem(atPath: "\(cloud.folder)/backup", toPath: "\(cloud.folder)/cloud")
         try await cloud.start()
         _ = try await seen("all readings again") { try await cloud.metric("vaho_readings_total") == 1_680 ? true : nil }
-        #expect(edge.log.contains("cloud has lost rows"))
+        #expect(edge.log.contains("cloud has lost acknowledged rows"))
         edge.signal(SIGTERM)
         #expect(try await edge.exitCode() == 0)
 
@@ -198,7 +198,7 @@ import Wire
         _ = try await seen("readings from memory") { try await cloud.metric("vaho_readings_total") >= before + 3 ? true : nil }
         try FileManager.default.removeItem(atPath: "\(state)/readings.sqlite")
         try FileManager.default.moveItem(atPath: "\(state)/away", toPath: "\(state)/readings.sqlite")
-        _ = try await seen("the recovery of the store in the log") { second.log.contains("store takes readings again") ? true : nil }
+        _ = try await seen("the recovery of the store in the log") { second.log.contains("store writes to the disk again") ? true : nil }
         second.signal(SIGTERM)
         #expect(try await second.exitCode() == 0)
         let store = try Connection(path: "\(state)/readings.sqlite", access: .readOnly)

@@ -64,7 +64,7 @@ import Testing
     @Test func `a wrong chip at the address is recognised by its id or its checksum`() throws {
         for (sensor, chip, words) in [
             ("bme280@1:0x76", "bmp280@0x76=655AC,7EED0,0", "0x58: a BMP280, which has no humidity"),
-            ("hdc1080@1:0x40", "hdc1000@0x40=6666,8000", "its device id is 0x10 0x00, an HDC1080 has 0x10 0x50"),
+            ("hdc1080@1:0x40", "hdc1000@0x40=6666,8000", "the device id is 0x10 0x00, an HDC1080 has 0x10 0x50"),
             ("htu21d@1:0x40", "hdc1080@0x40=6666,8000", "hdc1080, si7021 may have this address too"),
             ("sht3x@1:0x44", "noisy@0x44=6666,8000", "noise on the bus, or another chip"),
         ] {

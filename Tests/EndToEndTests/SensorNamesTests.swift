@@ -69,7 +69,7 @@ import Testing
         }
         let renamed = try environment("moved", "HALL", rows: 300)
         let done = try RunningProgram.run("vaho-edge", ["sensors", "rename", "air", "hall"], environment: renamed)
-        #expect(done.code == 0 && done.output.contains("goes on as hall"))
+        #expect(done.code == 0 && done.output.contains("continues as hall"))
         // The recording continues where the old name ended, and the observations of that time belong to the new name.
         let joined = try await run(renamed, cloud.folder) { try await series("hall", 300, cloud, "moved") }
         #expect(joined.sum > unsaid.sum)
@@ -116,7 +116,7 @@ import Testing
 
     @Test(arguments: [
         (["rename", "air", "hall"], "first give the sensor its new name in the configuration: VAHO_SENSOR_HALL"),
-        (["rename", "air", "air"], "is what it is called already"), (["rename", "a ir", "crypt"], "is no sensor's name"),
+        (["rename", "air", "air"], "old and new name are the same"), (["rename", "a ir", "crypt"], "is not a sensor name"),
         (["rename", "air"], "NEW is missing"), (["replace", "hall"], "there is no sensor «hall» in the configuration: there are crypt"),
         (["replace", "crypt", "--serial", "A B"], "without blanks"),
         (["replace", "crypt", "--since", "2199-01-01T00:00:00Z"], "expected a time in the past"),

@@ -71,7 +71,7 @@ import Testing
         arguments: [
             ("exit 3", "ended with code 3"), ("kill -9 $$", "ended with code 137"), ("true", "ended without a line"),
             ("printf 44", "«44» has no line break"),
-            ("echo no humidity", "«no humidity» is no number"), ("head -c 9000 /dev/zero | tr '\\0' x; sleep 100", "more than 256 bytes"),
+            ("echo no humidity", "«no humidity» is not a number"), ("head -c 9000 /dev/zero | tr '\\0' x; sleep 100", "more than 256 bytes"),
             ("/no/such/program", "ended with code 127"),
         ])
     func `a failure of the command is reported`(command: String, words: String) async throws {

@@ -53,7 +53,7 @@ for raw in 25000 28000 30000 33000 36000; do
     done
     # The kernel driver has the chip: a program that wants direct access gets an error.
     if vaho-edge read "i2c:bme280@$bus:0x76" 2>/tmp/busy; then echo "it was read though a driver has it"; exit 1; fi
-    grep -q 'a kernel driver has it' /tmp/busy
+    grep -q 'a kernel driver uses the chip' /tmp/busy
     echo 0x76 >"/sys/bus/i2c/devices/i2c-$bus/delete_device"
 done
 # A chip that needs more than SMBus is not accessed through an adapter that supports only SMBus.

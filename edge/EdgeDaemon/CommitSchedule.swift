@@ -1,6 +1,6 @@
-/// When rows that wait are committed: those that arrive within one period together, later and later while the store takes none.
+/// When pending rows are committed: rows that arrive within one period share a commit. While commits fail, the schedule backs off.
 ///
-/// A value: the caller says what time it is.
+/// A value: the caller passes the time.
 struct CommitSchedule: Sendable {
     private static let shortestBackoff: Duration = .seconds(1)
     private static let longestBackoff: Duration = .seconds(30)
@@ -9,13 +9,13 @@ struct CommitSchedule: Sendable {
     private var backoff: Duration = .zero
     private(set) var nextAt: ContinuousClock.Instant
 
-    /// - Parameter period: the longest time that a row waits for its commit while the store takes rows.
+    /// - Parameter period: the longest time that a row stays pending while the store accepts rows.
     init(period: Duration, now: ContinuousClock.Instant) {
         self.period = period
         nextAt = now
     }
 
-    /// The last commit failed.
+    /// Whether the last commit failed.
     var isBackingOff: Bool { backoff > .zero }
 
     func isDue(at now: ContinuousClock.Instant) -> Bool { now >= nextAt }

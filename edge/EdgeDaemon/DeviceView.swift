@@ -7,10 +7,10 @@ internal import Runtime
 internal import Text
 package import Wire
 
-/// The device as its API, its page and its status command show it; from the store alone.
+/// The device as shown by its API, its page and its status command. Reads only the store.
 package enum DeviceView {
     /// - Parameters:
-    ///   - statuses: of the sensors, aged.
+    ///   - statuses: the status of each sensor, after `aged`.
     ///   - uplink: how the last exchange with the cloud ended.
     package static func document(
         _ settings: EdgeSettings, named device: DeviceID, store: ReadingStore, moulds: MouldIndexes, statuses: [SensorStatus], uplink: UplinkState?,
@@ -51,7 +51,7 @@ package enum DeviceView {
         switch surfaces[name] {
         case .at(let temperature): sensor.surface = temperature
         case .measured(let other):
-            // A sensor on the wall that has fallen silent says nothing of now.
+            // Ignore a surface sensor that is silent: its last temperature is out of date.
             guard let there = all.first(where: { $0.record.sensor == other }), there.condition.state.isPresent, let last = there.last else { break }
             if abs((last.validAt - present.validAt).ms) <= 3_600_000 { sensor.surface = last.temperature }
         case nil: break
@@ -59,17 +59,17 @@ package enum DeviceView {
         return sensor
     }
 
-    /// The sentence that answers "must I act?", in UTC.
+    /// The outlook sentence, which answers "must I act?". Times in UTC.
     package static func outlook(of sensor: SensorStatus, _ forecast: QuantileForecast?, _ thresholds: [HumidityThreshold], now: Instant) -> String {
         let name = sensor.record.sensor
-        // A recording's time ends with its last forecast.
+        // For a recording, now is the origin of its last forecast.
         let now = sensor.record.kind == "replay" ? forecast?.origin ?? now : now
         return OutlookText.text(
             forecast, thresholds, sensor: name, sensor.condition, step: sensor.record.step, present: sensor.last?.humidity, now: now, offset: .zero,
             zone: " UTC")
     }
 
-    /// What a forecast says of the water in the air, at the surface beside it and of mould.
+    /// The forecast of the water in the air, of the humidity at the surface beside the sensor, and of mould.
     package static func moisture(
         ahead forecast: QuantileForecast, of sensor: SensorName, store: ReadingStore, moulds: MouldIndexes,
         surfaces: [SensorName: EdgeSettings.Surface]
@@ -78,7 +78,7 @@ package enum DeviceView {
         switch surfaces[sensor] {
         case .at(let temperature): return MoistureAhead(forecast, mould: mould) { _ in temperature }
         case .measured(let other):
-            // What is forecast of that sensor; one that has none, or an old one, says nothing of what comes.
+            // Use the forecast of the surface sensor. Without a forecast, or with an old one, the surface temperature is unknown.
             guard let there = try await store.forecast(of: other)?.forecast else { break }
             return MoistureAhead(forecast, mould: mould) { there.temperature(at: $0) }
         case nil: break
@@ -86,7 +86,7 @@ package enum DeviceView {
         return MoistureAhead(forecast, mould: mould)
     }
 
-    /// `/v1/status`, and `vaho-edge status --format json`.
+    /// The body of `/v1/status` and of `vaho-edge status --format json`.
     package static func json(
         _ device: DeviceDocument, counts: StoreCounts, writtenPerDay: Int64?, uplink: UplinkState?, holes: [Hole], now: Instant
     ) -> [UInt8] {

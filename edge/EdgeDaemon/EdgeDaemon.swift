@@ -5,7 +5,7 @@ internal import Observing
 internal import Runtime
 internal import Sensors
 
-/// The daemon: opens the store, the sensors and the release, then runs all services until it is told to stop.
+/// The daemon: opens the store, the sensors and the release, then runs all services until a stop signal.
 package struct EdgeDaemon {
     private let settings: EdgeSettings
     private let log: Log
@@ -32,12 +32,13 @@ package struct EdgeDaemon {
             ["device": settings.device, "sensors": sensors.count, "epoch": await store.current.epoch, "version": EdgeVersion.text])
         try await Services.run([stop] + services)
         do { try await store.saveDelivery() } catch {
-            log(.warning, "what the cloud has acknowledged is not saved: rows will be sent again", ["error": "\(error)"])
+            log(.warning, "acknowledgements not saved: rows will be sent again", ["error": "\(error)"])
         }
         log(.info, "stopped")
     }
 
-    /// The clock that dates readings: that of the recordings, or the host's, which goes on from where it stood in this start of the host.
+    /// The clock that dates readings: the clock of the recordings, or the host's clock. The host's clock continues after the newest reading
+    /// of this boot.
     private func startClock(_ sensors: [OpenSensor], _ store: ReadingStore, boot: UInt32) async -> LabelClock {
         let starts = sensors.compactMap { $0.sensor.identity.startsAt }
         if let first = starts.min() { return .replay(from: first, speed: settings.replaySpeed, recordings: starts.count) }

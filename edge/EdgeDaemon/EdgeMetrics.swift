@@ -7,7 +7,7 @@ internal import Psychrometrics
 internal import Text
 internal import Wire
 
-/// `/metrics`: names and base units by Prometheus's conventions. A value is there only while it is the present one.
+/// The body of `/metrics`; names and base units follow Prometheus's conventions. A value is present only while it is current.
 struct EdgeMetrics {
     private var metrics = MetricsText()
 
@@ -35,7 +35,7 @@ struct EdgeMetrics {
         }
     }
 
-    /// - Parameter now: a forecast whose origin is older than three steps is left out.
+    /// - Parameter now: a forecast whose origin is more than three steps before `now` is left out.
     mutating func add(_ forecast: QuantileForecast, of sensor: SensorName, step: Duration, now: Instant) {
         guard forecast.isFresh(at: now, step: step), let lead = forecast.leadTimes.firstIndex(of: .seconds(86_400)) else { return }
         metrics.gauge(

@@ -5,7 +5,7 @@ internal import Measures
 internal import Observing
 internal import Runtime
 
-/// What the daemon's services share, and the services themselves.
+/// The objects that the daemon's services share, and the services themselves.
 struct EdgeParts {
     let settings: EdgeSettings
     let boot: UInt32
@@ -89,15 +89,15 @@ struct EdgeParts {
             log: log.component("uplink"))
     }
 
-    /// A disk that is full right now must not keep the sensor from being read: its record is stored with its first reading then.
+    /// If the disk is full, the sensor must still be read: the store then stores the record with the first reading.
     private func register(_ sensor: OpenSensor) async {
         let notes = try? SensorNotes(in: settings.stateFolder, names: [], taken: await store.corrections.renames)
         do { try await store.register(sensor.record(serial: notes?.serial(of: sensor.name))) } catch {
-            log(.error, "sensor's record not stored yet", ["sensor": sensor.name, "error": "\(error)"])
+            log(.error, "sensor record not stored, retrying with the first reading", ["sensor": sensor.name, "error": "\(error)"])
         }
     }
 
-    /// The sampler goes on from the outage and the spell of equal values in which the last run ended.
+    /// The sampler continues the outage, and the spell of equal values, in which the last run ended.
     private func sampler(_ sensor: OpenSensor) async -> Sampler {
         let last = (try? await SensorStatuses(store: store).all())?.first { $0.record.sensor == sensor.name }
         let newestAt = (try? await store.newestInstant(of: sensor.name)) ?? nil

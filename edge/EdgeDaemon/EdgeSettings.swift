@@ -7,7 +7,7 @@ package import Runtime
 package import Sensors
 internal import Text
 
-/// All of the edge's configuration, checked; every problem is reported at once.
+/// The complete configuration of the edge, checked. Every problem is reported at once.
 package struct EdgeSettings: Sendable {
     package var device: DeviceID
     package var stateFolder: String
@@ -18,14 +18,14 @@ package struct EdgeSettings: Sendable {
     package var cloud: Cloud?
     /// Whether an enrolment supplies the cloud, the token and the name, now or later while the daemon runs.
     package var followsEnrolment = false
-    package var enrolmentStamp: String?  // of the enrolment file that these settings were read from
-    package var isAuthorityConfigured = true  // else certificate authorities come from the enrolment
+    package var enrolmentStamp: String?  // stamp of the enrolment file that these settings were read from
+    package var isAuthorityConfigured = true  // false: certificate authorities come from the enrolment
     package var allowsPlainHTTP: Bool
     package var isDeviceNamed: Bool  // the configuration sets the name; an enrolment does not change it
     package var syncPeriod: Duration
     package var firstBackoff: Duration
     package var releaseKeyFile: String?
-    package var pretrainedFile: String?  // the shipped release, where it is not beside the program
+    package var pretrainedFile: String?  // path of the shipped release, if the file is not beside the program
     package var listen: Endpoint?
     package var allowedHosts: [String]
     package var retention: Retention
@@ -43,10 +43,10 @@ package struct EdgeSettings: Sendable {
         package let surface: Surface?
     }
 
-    /// How cold the wall or pane beside a sensor's air is.
+    /// The temperature of the wall or pane beside a sensor.
     package enum Surface: Sendable, Equatable {
         case at(Temperature)
-        case measured(SensorName)  // that sensor's temperature
+        case measured(SensorName)  // the temperature of this sensor
     }
 
     package var surfaces: [SensorName: Surface] {
@@ -58,7 +58,7 @@ package struct EdgeSettings: Sendable {
         package let token: String
         package let tokenFile: String
 
-        /// - Throws: what is wrong with the token's file.
+        /// - Throws: an error that describes the problem with the token file.
         init(url: String, tokenFile: String) throws {
             self.url = url
             self.tokenFile = tokenFile
@@ -126,7 +126,7 @@ package struct EdgeSettings: Sendable {
                 continue
             }
             if sensors.contains(where: { $0.name == name }) {
-                settings.problem("VAHO_SENSOR_\(key): there is a sensor \(name) already; names do not tell capital letters apart")
+                settings.problem("VAHO_SENSOR_\(key): there is a sensor \(name) already; sensor names are not case-sensitive")
                 continue
             }
             let place = settings.text("VAHO_PLACE_\(key)", default: "")
@@ -140,25 +140,26 @@ package struct EdgeSettings: Sendable {
             settings.problem("no sensor is configured: set VAHO_SENSOR_NAME to one of \(SensorSpec.kinds.joined(separator: ", "))")
         }
         if sensors.contains(where: { $0.spec.isReplay }), sensors.contains(where: { !$0.spec.isReplay }) {
-            settings.problem("VAHO_SENSOR_…: a replay has a clock of its own and cannot run beside live sensors")
+            settings.problem("VAHO_SENSOR_…: a replay has its own clock and cannot run beside live sensors")
         }
         return sensors
     }
 
-    /// A rule that can never speak is a mistake: of no sensor that there is, or of a surface that nobody knows.
+    /// Reads the rules. A rule that can never raise an alarm is reported: a rule for an unknown sensor, or for a surface without a configured
+    /// temperature.
     private static func rules(_ settings: inout Settings, of sensors: [ConfiguredSensor]) -> [Rule] {
         var rules: [Rule] = []
         for (key, text) in settings.group("VAHO_RULE_") {
             do {
                 let rule = try Rule(name: key.lowercased(), text: text)
                 rules.append(rule)
-                guard !sensors.isEmpty else { continue }  // a command that looks only
+                guard !sensors.isEmpty else { continue }  // a command that only reads the store
                 let its = sensors.filter { rule.sensor ?? $0.name == $0.name }
                 if its.isEmpty {
                     let names = WordList.text(sensors.map(\.name.name))
                     settings.problem("VAHO_RULE_\(key)=\(text): there is no sensor \(rule.sensor?.name ?? ""): there are \(names)")
                 } else if rule.needsSurface, its.allSatisfy({ $0.surface == nil }) {
-                    settings.problem("VAHO_RULE_\(key)=\(text): no VAHO_SURFACE_… says how cold the surface is")
+                    settings.problem("VAHO_RULE_\(key)=\(text): set VAHO_SURFACE_… to the temperature of the surface")
                 }
             } catch { settings.problem("VAHO_RULE_\(key)=\(text): \(error)") }
         }
@@ -199,7 +200,7 @@ package struct EdgeSettings: Sendable {
         }
     }
 
-    /// What is wrong with a cloud's address, if anything.
+    /// The problem with a cloud's address; `nil` if there is none.
     package static func problem(ofCloud url: String, isPlainAllowed: Bool) -> String? {
         let isPlain = url.hasPrefix("http://")
         let shown = URLText.withoutCredentials(url)
@@ -210,7 +211,7 @@ package struct EdgeSettings: Sendable {
         return "\(shown): without TLS only to loopback; use https://, or set VAHO_PLAIN_HTTP=anywhere"
     }
 
-    /// The host's name as far as it can be a device's.
+    /// The host's name, reduced to the characters that a device's name may have.
     private static func hostName() -> String {
         let name = ((try? Files.readTrimmed("/proc/sys/kernel/hostname")) ?? "edge").lowercased()
         let usable = name.filter { DeviceID("a\($0)") != nil }

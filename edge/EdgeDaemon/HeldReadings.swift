@@ -1,9 +1,10 @@
 internal import Measures
 internal import Synchronization
 
-/// Which sensors have a reading that is held back until the next one shows whether it is a spike. Their bins stay open meanwhile.
+/// The sensors whose newest reading is held back until the next reading shows whether it is a spike. Bins of these sensors stay open
+/// meanwhile.
 final class HeldReadings: Sendable {
-    /// How long a reading that was released may be on its way to the store.
+    /// The longest time that a released reading needs to reach the store.
     private static let way: Duration = .seconds(10)
 
     private enum State { case held, released(ContinuousClock.Instant) }

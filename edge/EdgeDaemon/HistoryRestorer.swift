@@ -4,21 +4,21 @@ internal import Measures
 internal import Observing
 internal import Runtime
 
-/// Rebuilds a sensor's pipeline from the store: the forecaster from the observations that it remembers, then the readings since.
+/// Restores a sensor's pipeline from the store: first the forecaster from the observations within its memory, then the readings since.
 struct HistoryRestorer: Sendable {
-    private static let page = 500  // rows read at a time, so that commits wait for milliseconds only
+    private static let page = 500  // rows read at a time, so that commits are delayed by milliseconds only
 
     let store: ReadingStore
     let clock: LabelClock
 
-    /// A restored pipeline, and the newest rows derived on the way that the store did not take.
+    /// A restored pipeline, and the newest derived row, which is not stored yet.
     struct Restored: Sendable {
         var pipeline: SensorPipeline
         var through: Int64  // key of the newest reading in the pipeline
         var newest: DerivedRow?
     }
 
-    /// A forecaster that has seen a sensor's stored observations as far back as it remembers.
+    /// A forecaster that has processed the stored observations of a sensor within its memory.
     func forecaster(of sensor: SensorName, grid: TimeGrid, network: Network?) async throws -> AdaptiveForecaster {
         var forecaster = AdaptiveForecaster(grid: grid, network: network)
         guard let newest = try await store.newestObservation(of: sensor) else { return forecaster }
@@ -32,13 +32,13 @@ struct HistoryRestorer: Sendable {
     }
 
     @concurrent private static func observing(_ observations: [Observation], _ forecaster: AdaptiveForecaster) async throws -> AdaptiveForecaster {
-        try Task.checkCancellation()  // months take seconds on a slow host: a stop does not wait for them
+        try Task.checkCancellation()  // months take seconds on a slow host: a stop must not wait for them
         var forecaster = forecaster
         for observation in observations { forecaster.observe(observation) }
         return forecaster
     }
 
-    /// A pipeline that has seen the stored observations, and no reading after them yet.
+    /// A pipeline that has processed the stored observations, but none of the readings after them.
     func start(_ sensor: SensorName, grid: TimeGrid, network: (weights: Network?, counter: UInt64)) async throws -> Restored {
         let forecaster = try await forecaster(of: sensor, grid: grid, network: network.weights)
         let through = try await store.read { tables in
@@ -50,9 +50,10 @@ struct HistoryRestorer: Sendable {
 
     /// Adds the next page of readings.
     ///
-    /// What they derive is stored at once. Of the forecasts only the newest is kept: nobody has seen the others, so they must not be scored.
+    /// Rows derived from the readings are stored at once. Only the newest forecast is kept: the other forecasts were never published, so they
+    /// must not be scored.
     /// - Parameter isReobservation: whether the observations existed before, with another time or value.
-    /// - Returns: whether there was a reading; if not, all readings that the log has by now are in the pipeline.
+    /// - Returns: whether there was a reading. If not, all readings that are in the log now are in the pipeline.
     func addPage(of sensor: SensorName, to restored: inout Restored, isReobservation: Bool) async throws -> Bool {
         let readings = try await store.log(of: sensor, after: restored.through, limit: Self.page)
         guard let last = readings.last else { return false }
@@ -65,7 +66,7 @@ struct HistoryRestorer: Sendable {
         for index in derived.indices { derived[index].forecast = nil }
         guard !derived.isEmpty else { return true }
         await store.enqueue(derived)
-        // Rows that cannot be stored now wait for the next commit.
+        // Rows that cannot be stored now stay pending until the next commit.
         try? await store.commitPending()
         return true
     }

@@ -4,14 +4,14 @@ internal import Measures
 internal import Runtime
 internal import Synchronization
 
-/// Passes readings and forecasts on as they come, before their commit: to the rules and to the local API.
+/// Publishes readings and forecasts to the rules and to the local API at once, before their commit.
 final class LiveFeed: Sendable {
     let forecasts: NewestForecasts
     private let rules: Inbox<RuleInput>?
     private let log: Log
     private let isBehind = Mutex(false)
 
-    /// - Parameter rules: `nil` where no rule is configured.
+    /// - Parameter rules: `nil` if no rule is configured.
     init(forecasts: NewestForecasts, rules: Inbox<RuleInput>?, log: Log) {
         (self.forecasts, self.rules, self.log) = (forecasts, rules, log)
     }
@@ -23,7 +23,7 @@ final class LiveFeed: Sendable {
         if let issued = row.forecast { send(.forecast(row.sensor, issued.forecast)) }
     }
 
-    /// Rules are faster than any sensor; only a replayed recording can outrun them.
+    /// Enqueues an input for the rules. Rules are faster than any sensor: only a replay can fill the inbox.
     private func send(_ input: RuleInput) {
         guard let rules, !rules.put(input), !Task.isCancelled else { return }
         let isFirst = isBehind.withLock { isBehind in

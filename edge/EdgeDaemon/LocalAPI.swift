@@ -9,7 +9,7 @@ internal import Runtime
 internal import Text
 internal import Wire
 
-/// The device's own face: readings, forecasts, status, metrics and the page, with or without a network.
+/// The device's local API: readings, forecasts, status, metrics and the page, with or without a network.
 struct LocalAPI: Service {
     let settings: EdgeSettings
     let identity: DeviceIdentity
@@ -30,8 +30,8 @@ struct LocalAPI: Service {
         let router = router
         while true {
             do { return try await serve(router) } catch let error as HTTPServerError {
-                // The readings matter more than the page: sampling and forecasting go on.
-                log(.error, "local face not served, tried again in 30 s", ["error": "\(error)"])
+                // Readings matter more than the page: sampling and forecasting continue.
+                log(.error, "local API not served, retrying in 30 s", ["error": "\(error)"])
             }
             try await Task.sleep(for: .seconds(30))
         }
@@ -48,10 +48,10 @@ struct LocalAPI: Service {
         await server.stop()
     }
 
-    /// The words of store and system name files and statements: they are for the log.
+    /// Messages of the store and the system contain file names and SQL: log them, do not send them to the client.
     private func failed(_ error: any Error) -> HTTPResponse {
         log(.error, "request failed", ["error": "\(error)"])
-        return APIResponse.problem(500, "this cannot be answered now: the log of vaho-edge says why")
+        return APIResponse.problem(500, "the request failed: see the log of vaho-edge")
     }
 
     var router: Router {
@@ -97,10 +97,10 @@ struct LocalAPI: Service {
                         issuedAt: issued.issuedAt, release: active?.counter == issued.releaseCounter ? active : nil, horizon: horizon, reader: reader)
                 )
             }
-            // Of this run from memory: there while the disk takes nothing.
+            // Prefer the forecast in memory, which exists even while the disk accepts no rows.
             if let issued = newest.of(sensor.record.sensor) { return try await document(issued) }
             guard let issued = try await store.forecast(of: sensor.record.sensor) else {
-                throw NotFound(detail: "there is no forecast of \(sensor.record.sensor) yet: one is made with the first observation")
+                throw NotFound(detail: "there is no forecast of \(sensor.record.sensor) yet: the first forecast follows the first observation")
             }
             return try await document(issued)
         }
@@ -110,7 +110,7 @@ struct LocalAPI: Service {
         router.on("GET", "/livez") { _, _ in APIResponse.text("ok\n") }
         router.on("GET", "/readyz") { _, _ in
             _ = try await store.counts()
-            // An offline device is ready. A refused device is not: nothing it measures arrives until someone acts.
+            // An offline device is ready. A device that the cloud refuses is not: none of its rows are delivered until someone acts.
             if let state = uplink.current, state.kind == .refused {
                 return APIResponse.problem(503, "the cloud refuses this device: \(state.words)")
             }
@@ -125,7 +125,7 @@ struct LocalAPI: Service {
         return try await statuses.all().map { $0.aged(at: now, period: settings.samplePeriod) }
     }
 
-    /// Sensors that were taken out of the configuration keep their history, and are expected to say nothing.
+    /// Sensors removed from the configuration keep their history, but are not expected to deliver readings.
     private func configured(_ statuses: [SensorStatus]) -> [SensorStatus] {
         statuses.filter { status in settings.sensors.contains { $0.name == status.record.sensor } }
     }

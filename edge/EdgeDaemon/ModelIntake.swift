@@ -9,7 +9,7 @@ internal import Text
 internal import TrustedReleases
 package import Wire
 
-/// The release in use, for whoever forecasts.
+/// The release in use, shared by all forecasters.
 package final class ActiveRelease: Sendable {
     package struct Named: Sendable {
         package let name: ReleaseName
@@ -19,17 +19,17 @@ package final class ActiveRelease: Sendable {
     private let state = Mutex<Named?>(nil)
     package init() {}
     package var current: Named? { state.withLock { $0 } }
-    /// What forecasts, and its counter: none, and 0, without a release.
+    /// The network and counter of the release; `nil` and 0 without a release.
     var network: (weights: Network?, counter: UInt64) {
         state.withLock { ($0?.release.network, $0?.release.header.counter ?? 0) }
     }
     func replace(with named: Named?) { state.withLock { $0 = named } }
 }
 
-/// Takes releases in, keeps the one in use and the last good one on disk, and finds them again at start.
+/// Checks and stores releases: keeps the release in use and the last good one on disk, and loads them at start.
 ///
-/// Files in the state folder: `release.vaho` in use, `release-previous.vaho` the last good one, `release-keys` the trusted
-/// public keys given by hand.
+/// Files in the state folder: `release.vaho` in use, `release-previous.vaho` the last good one, `release-keys` the trusted public keys from
+/// `vaho-edge model trust` or an enrolment.
 package actor ModelIntake {
     private let executor = BlockingExecutor(label: "model-intake")
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -43,14 +43,15 @@ package actor ModelIntake {
     private let now: @Sendable () -> ContinuousClock.Instant
     private var isLoaded = false
     private var refused: ReleaseName?
-    private var failures = 0  // fetches in a row that ended in no release
-    private var failed: (name: ReleaseName?, again: ContinuousClock.Instant, other: ContinuousClock.Instant)?  // from when on to fetch
-    private var activeBytes: [UInt8]?  // the last good file, whatever happens to it on the disk
-    package private(set) var refusal: String?  // of the last release offered
+    private var failures = 0  // consecutive fetches without a usable release
+    /// The last failed fetch: when the same release may be fetched again (`again`), and when another release (`other`).
+    private var failed: (name: ReleaseName?, again: ContinuousClock.Instant, other: ContinuousClock.Instant)?
+    private var activeBytes: [UInt8]?  // bytes of the last good release, even if its file is damaged later
+    package private(set) var refusal: String?  // why the last offered release was refused
 
     /// - Parameters:
-    ///   - pretrained: the file of the release that ships; `nil` without one.
-    ///   - store: keeps the counter of the last accepted release; `nil` only to look.
+    ///   - pretrained: the file of the shipped release; `nil` without one.
+    ///   - store: stores the counter of the last accepted release; `nil` for commands that only read.
     package init(
         folder: String, keyFile: String?, pretrained: String? = nil, store: ReadingStore?, log: Log,
         now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
@@ -67,9 +68,9 @@ package actor ModelIntake {
     private var previous: String { "\(folder)/release-previous.vaho" }
     package static func trustFile(in folder: String) -> String { "\(folder)/release-keys" }
 
-    /// Loads the release in use; if it is damaged, the last good one; if that is too, or none has come yet, the one that ships.
-    /// Its golden vectors take tenths of a second, so that whoever needs a release calls this, and sampling does not wait for it:
-    /// the first call loads, others find it done.
+    /// Loads the release in use. If its file is damaged, loads the last good release; if that file is damaged too or missing, the shipped
+    /// release. Checking the golden vectors takes tenths of a second, so each user of a release calls `load` and sampling does not wait: only
+    /// the first call loads.
     package func load() {
         guard !isLoaded else { return }
         isLoaded = true
@@ -81,7 +82,7 @@ package actor ModelIntake {
                 active.replace(with: ActiveRelease.Named(name: name, release: release))
                 activeBytes = bytes
                 log(.info, "release in use", ["counter": name.counter, "model": release.header.modelID])
-                if release.isExpired(at: LabelClock.wallClock) { log(.warning, "release expired, forecasting on", ["counter": name.counter]) }
+                if release.isExpired(at: LabelClock.wallClock) { log(.warning, "release expired, forecasting continues", ["counter": name.counter]) }
                 return
             } catch {
                 log(.error, "stored release not usable", ["file": path, "error": "\(error)"])
@@ -106,34 +107,36 @@ package actor ModelIntake {
         }
     }
 
-    /// Whether this release is worth fetching now: not in use, not refused before, and not soon after a fetch that gave nothing. A
-    /// cloud may announce a hash and a counter that no file has; then every fetch fails.
+    /// Whether to fetch this release now: it is not in use, was not refused, and no recent fetch failed. A cloud may announce a hash and a
+    /// counter that no file has; then every fetch fails.
     package func wants(_ name: ReleaseName) -> Bool {
         load()
         guard active.current?.name != name, refused != name else { return false }
         return failed.map { now() >= ($0.name == name ? $0.again : $0.other) } ?? true
     }
 
-    /// The same release is fetched again later each time: after 1 min, doubling to 1 h. Another one is not fetched within a minute.
+    /// The same release is fetched again after a growing pause: 1 min, doubling to 1 h. Another release is fetched after one minute at the
+    /// earliest.
     package func couldNotFetch(_ name: ReleaseName?) {
         failures = failed?.name == name ? failures + 1 : 1
         let pause = min(.seconds(3_600), .seconds(60) * (1 << min(failures - 1, 10)))
         failed = (name, now() + pause, now() + .seconds(60))
     }
 
-    /// A counter that no cloud could have given by now, whatever its clock: were it taken, no later release ever would be.
+    /// How far a counter (seconds) may be ahead of the clock. No cloud can have assigned a higher counter by now, whatever its clock shows;
+    /// after accepting a higher counter the device would accept no later release.
     private static let mostAhead: Duration = .seconds(20 * 366 * 86_400)
     private static func highestCounter(now: Instant) -> UInt64 {
         UInt64(max(0, (max(now, ClockDiscipline.earliest) + mostAhead).ms / 1_000))
     }
 
-    /// Checks a release, and switches to it. Until the last check has passed nothing changes.
+    /// Checks a release and switches to it. Nothing changes before the last check has passed.
     package func take(_ bytes: [UInt8], as offered: ReleaseName?) async {
         load()
         let sha256 = SHA256.digest(bytes)
         do {
             let accepted = try await store?.read { try $0.facts.acceptedRelease() }
-            // After a crash between counter and switch the same file comes again, and is welcome.
+            // After a crash between storing the counter and the switch, the same file is offered again and must be accepted.
             let isRepeat = accepted.map { $0.sha256 == Hexadecimal.text(sha256) } ?? false
             let highest = ModelIntake.highestCounter(now: LabelClock.wallClock)
             let last = accepted.map { $0.counter <= highest ? $0.counter : 0 } ?? 0
@@ -150,9 +153,9 @@ package actor ModelIntake {
             activeBytes = bytes
             refusal = nil
             failed = nil
-            log(.info, "release taken", ["counter": name.counter, "model": release.header.modelID, "sha256": Hexadecimal.text(sha256.prefix(6))])
+            log(.info, "release accepted", ["counter": name.counter, "model": release.header.modelID, "sha256": Hexadecimal.text(sha256.prefix(6))])
         } catch {
-            // Damage on the way and a full disk may pass; what the file itself is will not.
+            // Transfer damage and a full disk are temporary; a fault of the file itself is permanent.
             if let error = error as? ReleaseRefusal, error.isFinal { refused = offered }
             couldNotFetch(offered)
             refusal = "\(error)"
@@ -164,7 +167,7 @@ package actor ModelIntake {
 
     private func trust() throws -> ReleaseTrust { .signed(by: try ModelIntake.trustedKeys(keyFile: keyFile, folder: folder)) }
 
-    /// The keys named by the configuration and those given by hand.
+    /// The keys in the configured file, and the keys in the state folder (from `vaho-edge model trust` or an enrolment).
     package static func trustedKeys(keyFile: String?, folder: String) throws -> [PublicKey] {
         var keys: [PublicKey] = []
         for path in [keyFile, trustFile(in: folder)].compactMap({ $0 }) where path == keyFile || Files.exists(path) {

@@ -3,13 +3,13 @@ package import Measures
 internal import Observing
 package import Psychrometrics
 
-/// The mould index at each sensor, or at the surface beside it: sums over months of observations that go on with each new one.
+/// The mould index at each sensor, or at the surface beside the sensor: sums over months of observations, updated with each new observation.
 package actor MouldIndexes {
     private static let page = 1_000
 
     private struct Sums {
         var tracking = MouldTracking()
-        var revision = 0  // of the observations in the store
+        var revision = 0  // the revision of the stored observations
     }
 
     private let store: ReadingStore
@@ -17,7 +17,7 @@ package actor MouldIndexes {
 
     package init(store: ReadingStore) { self.store = store }
 
-    /// - Parameter now: decides how far back it looks the first time.
+    /// - Parameter now: determines how far back the first call reads.
     /// - Returns: `nil` without observations that have a temperature.
     package func index(of sensor: SensorName, beside surface: EdgeSettings.Surface?, at now: Instant) async throws -> MouldIndex? {
         let before = sums[sensor] ?? Sums()
@@ -46,14 +46,14 @@ package actor MouldIndexes {
             var walls: [Instant: Temperature] = [:]
             var newest = Instant(ms: 0)
             if let id = tables.sensors.ids[other], let first = observations.first {
-                // The surface's sensor may observe six times as often.
+                // The surface sensor may have six times as many observations.
                 for wall in try tables.observations.after(first.validAt - .milliseconds(1), of: id, limit: 8 * observations.count) {
                     walls[wall.validAt] = wall.temperature
                 }
                 newest = try tables.observations.newest(of: id)?.at ?? newest
             }
             for observation in observations {
-                // The surface's observation of this time may still come, unless that sensor has fallen silent.
+                // The surface sensor's observation of this time may still follow, unless the surface sensor is silent.
                 let ahead = observation.validAt - newest
                 if ahead <= .zero || ahead > .seconds(3_600) { tracking.add(observation, surface: walls[observation.validAt]) }
             }

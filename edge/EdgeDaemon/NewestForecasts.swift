@@ -3,7 +3,7 @@ package import Forecasting
 package import Measures
 internal import Synchronization
 
-/// The newest forecast of each sensor, committed or not: what is shown while the disk takes no rows.
+/// The newest forecast of each sensor, committed or pending. Shown while the disk accepts no rows.
 package final class NewestForecasts: Sendable {
     private let state = Mutex<[SensorName: IssuedForecast]>([:])
     package init() {}

@@ -2,13 +2,13 @@ package import Measures
 internal import Observing
 internal import Synchronization
 
-/// The newest readings of each sensor of this run, committed or not, and why a sensor cannot be read now.
+/// The newest readings of each sensor in this run, committed or pending, and why a sensor cannot be read now.
 package final class NewestReadings: Sendable {
     package struct Entry: Sendable {
-        package var newest: Reading?  // as the sensor said it
-        package var good: Reading?  // the newest that passed quality control
-        package var measuredAt: Instant?  // of the newest reading that is no repeat
-        package var previousAt: Instant?  // of the one before that
+        package var newest: Reading?  // uncalibrated
+        package var good: Reading?  // the newest reading that passed quality control
+        package var measuredAt: Instant?  // time of the newest reading that is not a repeat
+        package var previousAt: Instant?  // time of the previous such reading
         package var failure: SensorCondition?
     }
 
@@ -16,13 +16,13 @@ package final class NewestReadings: Sendable {
 
     package init() {}
 
-    /// Takes readings in the order of their arrival, which a clock that is set back does not change.
-    /// - Parameter said: the reading as stored, before calibration; quality control judges the good one again when it is shown.
+    /// Call in the order in which readings arrive; the order does not change when the clock is set back.
+    /// - Parameter said: the stored reading, before calibration. Quality control checks the good reading again when it is shown.
     func put(_ said: Reading, of sensor: SensorName) {
         let isGood = if case .passed = QualityControl.judge(said) { true } else { false }
         entries.withLock { entries in
             var entry = entries[sensor] ?? Entry()
-            // A repeat within a burst tells nothing of the sensor's pace.
+            // A repeat within a burst does not show the sensor's pace.
             if !said.flags.contains(.cached) { entry.previousAt = entry.measuredAt }
             if !said.flags.contains(.cached) { entry.measuredAt = said.takenAt }
             entry.newest = said

@@ -12,7 +12,7 @@ struct OpenSensor {
 
     var name: SensorName { configured.name }
 
-    /// - Throws: where a sensor's configuration cannot be right, such as a recording that does not exist.
+    /// - Throws: if the configuration of a sensor cannot be right, such as a recording that does not exist.
     static func all(_ settings: EdgeSettings, _ store: ReadingStore) async throws -> [OpenSensor] {
         var all: [OpenSensor] = []
         for configured in settings.sensors {
@@ -24,7 +24,7 @@ struct OpenSensor {
         return all
     }
 
-    /// - Parameter serial: of the part, as people have noted it; the sensor's own counts first.
+    /// - Parameter serial: the serial number from the sensor notes; used if the sensor does not report its own.
     func record(serial: String?) -> SensorRecord {
         let identity = sensor.identity
         return SensorRecord(

@@ -1,27 +1,27 @@
 internal import Measures
 
-/// A time without readings of one sensor: one hole, from the last reading before it to the first after it.
+/// A time without readings of one sensor. It becomes one hole, from the last reading before it to the first reading after it.
 struct Outage: Sendable {
-    var lastAt: Instant?  // of the last reading
-    private(set) var count = 0  // failed tries
+    var lastAt: Instant?  // time of the last reading
+    private(set) var count = 0  // failed reads
     private(set) var since: Instant?
 
     init() {}
 
-    /// An outage that was not over when the program stopped; it began at the newest stored reading.
+    /// An outage that continues from the last run. The outage began at the newest stored reading.
     init(goingOnSince newest: Instant?) {
         guard let newest else { return }
         (since, lastAt, count) = (newest, newest, 1)
     }
 
-    /// - Returns: whether it begins.
+    /// - Returns: whether the outage begins with this failure.
     mutating func failed(at now: Instant) -> Bool {
         since = since ?? lastAt ?? now
         count += 1
         return count == 1
     }
 
-    /// - Returns: the hole, if there was one.
+    /// - Returns: the hole; `nil` if there was no outage.
     mutating func end(_ sensor: SensorName, at end: Instant) -> Hole? {
         guard let since else { return nil }
         defer { (self.since, count) = (nil, 0) }

@@ -5,12 +5,13 @@ internal import Observing
 internal import Runtime
 internal import SQLite
 
-/// The way of a reading: from the samplers into the store's log, through its sensor's pipeline, and into one commit with the
-/// observations and forecasts made from it.
+/// The flow of a reading: from the samplers into the store's log, through its sensor's pipeline, and into one commit with the observations
+/// and forecasts derived from it.
 ///
-/// Nothing here waits for the network. A disk that takes no rows stops neither observing nor forecasting: rows wait in the store's memory.
+/// Nothing here waits for the network. A disk that accepts no rows stops neither observing nor forecasting: rows stay pending in the store's
+/// memory.
 actor ReadingFlow: Service {
-    /// What the flow works on, one at a time and in order.
+    /// Inputs of the flow, processed in order.
     enum Input: Sendable {
         case row(NewRow)
         case beat  // once a second
@@ -18,14 +19,14 @@ actor ReadingFlow: Service {
 
     private struct Sensor {
         let grid: TimeGrid
-        var pipeline: SensorPipeline?  // nil: not restored yet, or the next to be restored
-        var isReobservation: Bool  // the history to restore was observed before, with other times, values or names
-        var hasMissedReadings = false  // readings came while there was no pipeline
+        var pipeline: SensorPipeline?  // nil: not restored yet, or must be restored again
+        var isReobservation: Bool  // the history was observed before, with other times, values or names
+        var hasMissedReadings = false  // readings arrived while there was no pipeline
         var revision = 0  // counts changes of the history
     }
 
-    private static let page = 250  // rows between two looks at the schedule of commits
-    private static let waitingLimit = 1_000  // readings that may wait for a commit before a replay has to wait
+    private static let page = 250  // rows between two checks of the commit schedule
+    private static let waitingLimit = 1_000  // readings that may be pending before a replay must wait
 
     private let store: ReadingStore
     private let inbox: Inbox<Input>
@@ -38,10 +39,10 @@ actor ReadingFlow: Service {
     private let log: Log
     private var schedule: CommitSchedule
     private var sensors: [SensorName: Sensor] = [:]
-    private var changedHistories: Set<SensorName> = []  // by records that wait for their commit
-    private let restorations = Inbox<SensorName>(limit: 10_000)  // sensors without a pipeline, or with one of another release
+    private var changedHistories: Set<SensorName> = []  // sensors whose history a pending record changes
+    private let restorations = Inbox<SensorName>(limit: 10_000)  // sensors without a pipeline, or with a pipeline of another release
     private var beats = 0
-    private var restoredMeanwhile: [SensorName: Int64] = [:]  // while rows were being enqueued: the newest key in the pipeline
+    private var restoredMeanwhile: [SensorName: Int64] = [:]  // restored while rows were being enqueued: newest key in the pipeline
 
     init(
         store: ReadingStore, inbox: Inbox<Input>, clock: LabelClock, intake: ModelIntake, feed: LiveFeed, commitPeriod: Duration,
@@ -59,17 +60,17 @@ actor ReadingFlow: Service {
         schedule = CommitSchedule(period: commitPeriod, now: .now)
     }
 
-    /// Adds a sensor. Its readings are stored from the first one on; its history is restored after that commit, for months of
+    /// Adds a sensor. Its readings are stored from the first reading on. Its history is restored after the first commit, because months of
     /// observations take a while.
-    /// - Parameter isReobservation: whether its observations have been made before.
+    /// - Parameter isReobservation: whether its observations existed before.
     func add(_ sensor: SensorName, grid: TimeGrid, isReobservation: Bool = false) {
         sensors[sensor] = Sensor(grid: grid, isReobservation: isReobservation)
     }
 
-    /// The release that a sensor is forecast by, 0 without one; `nil` while its history is not restored.
+    /// The counter of the release that forecasts a sensor, 0 without one; `nil` until the sensor's history is restored.
     func releaseCounter(of sensor: SensorName) -> UInt64? { sensors[sensor]?.pipeline?.releaseCounter }
 
-    /// Returns as long as rows are taken in: for the service manager's watchdog.
+    /// Returns while the flow processes rows: the service manager's watchdog calls it.
     func pulse() {}
 
     func run() async throws {
@@ -85,7 +86,7 @@ actor ReadingFlow: Service {
     private func beat() async throws {
         while true {
             try await Task.sleep(for: .seconds(1))
-            _ = inbox.put(.beat)  // a full inbox needs none
+            _ = inbox.put(.beat)  // a full inbox needs no beat
         }
     }
 
@@ -97,7 +98,7 @@ actor ReadingFlow: Service {
             if inputs.isEmpty { inputs = await inbox.takeAll()[...] }
             if inputs.isEmpty { break }  // closed and drained
             await takePage(&inputs)
-            // A replay produces rows faster than the disk commits them.
+            // A replay produces rows faster than the disk commits them: wait for the next commit.
             if !schedule.isBackingOff, await store.pendingReadings >= Self.waitingLimit { try? await Task.sleep(until: schedule.nextAt) }
             guard schedule.isDue(at: .now) else { continue }
             if inputs.isEmpty {
@@ -111,7 +112,7 @@ actor ReadingFlow: Service {
         if lost > 0 { log(.error, "readings lost: stopped while the store could not be written", ["count": lost]) }
     }
 
-    /// A replay brings rows by the thousand: by pages, so that a commit takes long nowhere, not even at the end.
+    /// A replay enqueues thousands of rows: process them by pages, so that no commit takes long, not even the last one.
     private func takePage(_ inputs: inout ArraySlice<Input>) async {
         let page = inputs.prefix(Self.page)
         inputs = inputs.dropFirst(Self.page)
@@ -133,7 +134,7 @@ actor ReadingFlow: Service {
         var derived: [DerivedRow] = []
         for reading in readings {
             feed.publish(reading)
-            if let key = restoredMeanwhile[reading.sensor], reading.key <= key { continue }  // in the pipeline already
+            if let key = restoredMeanwhile[reading.sensor], reading.key <= key { continue }  // already in the pipeline
             if sensors[reading.sensor]?.pipeline == nil { sensors[reading.sensor]?.hasMissedReadings = true }
             derived += sensors[reading.sensor]?.pipeline?.add(reading.reading, key: reading.key, now: clock.now) ?? []
         }
@@ -146,12 +147,12 @@ actor ReadingFlow: Service {
         if !derived.isEmpty { await store.enqueue(derived) }
     }
 
-    /// Some records change the time or the value of earlier readings: their observations are made again after the record's commit.
+    /// Some records change the time or the value of earlier readings. Their observations are computed again after the commit of the record.
     private func note(_ record: Record) async {
         switch record {
         case .clockCorrection(let correction):
             changedHistories.formUnion(sensors.keys)
-            log(.warning, "clock set: earlier readings since the host's start get their true time", ["offset_ms": correction.offset.ms])
+            log(.warning, "clock set: correcting the times of readings since the host's start", ["offset_ms": correction.offset.ms])
         case .calibration(let calibration):
             let sensor = await store.corrections.sensor(of: calibration)
             changedHistories.insert(sensor)
@@ -164,8 +165,8 @@ actor ReadingFlow: Service {
         }
     }
 
-    /// Completes observations whose time has passed without a later reading. In a replay the clock runs ahead of the rows on their way,
-    /// so there the next row completes them.
+    /// Completes observations whose bin has ended without a later reading. In a replay the clock is ahead of the rows in the inbox, so the
+    /// next row completes them.
     private func closeBins() async {
         guard !clock.isReplay else { return }
         let now = clock.now
@@ -182,7 +183,7 @@ actor ReadingFlow: Service {
         let count = await store.pendingReadings
         do {
             try await store.commitPending()
-            if schedule.isBackingOff { log(.info, "store takes readings again", ["count": count]) }
+            if schedule.isBackingOff { log(.info, "store writes to the disk again", ["count": count]) }
             if isPending { schedule.committed(at: .now) }
             for sensor in changedHistories {
                 sensors[sensor]?.pipeline = nil
@@ -192,7 +193,7 @@ actor ReadingFlow: Service {
             changedHistories = []
             requestRestorations()
         } catch {
-            if !schedule.isBackingOff { log(.error, "readings cannot be stored, kept in memory for now", ["error": "\(error)", "count": count]) }
+            if !schedule.isBackingOff { log(.error, "readings cannot be stored, keeping them in memory", ["error": "\(error)", "count": count]) }
             schedule.failed(at: .now)
         }
     }
@@ -223,7 +224,7 @@ actor ReadingFlow: Service {
         }
     }
 
-    /// Gives a sensor its pipeline. Rows that arrive meanwhile are enqueued and committed as ever; the last pages contain them.
+    /// Restores the pipeline of a sensor. Rows that arrive meanwhile are enqueued and committed as usual; the last pages include them.
     func restore(_ sensor: SensorName) async throws {
         guard let state = sensors[sensor] else { return }
         var restored = try await restorer.start(sensor, grid: state.grid, network: intake.active.network)
@@ -245,14 +246,14 @@ actor ReadingFlow: Service {
         sensors[sensor]?.pipeline = SensorPipeline(sensor: sensor, forecaster: forecaster, releaseCounter: network.counter, through: 0)
     }
 
-    /// What a forecaster has learnt belongs to one release: for another it learns from the stored observations again. Where an observation
-    /// is not committed yet the sensor keeps its release until after the next commit.
+    /// Switches a sensor to another release. The state of a forecaster is specific to one release: a new forecaster learns from the stored
+    /// observations again. While an observation is uncommitted, the sensor keeps its release until after the next commit.
     private func switchRelease(of sensor: SensorName) async throws {
         let network = intake.active.network
         guard let state = sensors[sensor], state.pipeline?.releaseCounter != network.counter else { return }
         let forecaster = try await restorer.forecaster(of: sensor, grid: state.grid, network: network.weights)
         if sensors[sensor]?.pipeline?.switch(to: forecaster, releaseCounter: network.counter) == true {
-            log(.info, "forecasts by another release", ["sensor": sensor, "counter": network.counter])
+            log(.info, "sensor forecast by another release", ["sensor": sensor, "counter": network.counter])
         }
     }
 }

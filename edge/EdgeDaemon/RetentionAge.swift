@@ -1,11 +1,12 @@
 internal import Measures
 internal import Runtime
 
-/// The time by which readings grow old: a clock that nobody vouches for ages them by the time that has passed, not by a jump.
+/// The current time for retention. If the clock is not synchronised, the time advances by the elapsed time only, so that a clock jump does
+/// not delete readings.
 struct RetentionAge: Sendable {
     private var last: (now: Instant, boottimeMs: Int64)?
 
-    /// - Parameter newest: of the readings in the store: no more than a day is taken to have passed since.
+    /// - Parameter newest: time of the newest stored reading. At the start, an unsynchronised clock counts as at most one day after it.
     mutating func now(_ stamp: HostClock.Stamp, newest: Instant?) -> Instant {
         var now = stamp.takenAt
         if stamp.quality != .synchronised {

@@ -5,8 +5,7 @@ internal import Runtime
 internal import Sensors
 internal import Text
 
-/// Asks one sensor for readings as long as the program runs. A sensor that fails is tried again later, and the time
-/// without readings becomes one hole, from its start to its end.
+/// Reads one sensor while the program runs. After a failure the sampler retries later, and the time without readings becomes one hole.
 struct Sampler: Service {
     let name: SensorName
     let sensor: any Sensor
@@ -17,8 +16,8 @@ struct Sampler: Service {
     let inbox: Inbox<ReadingFlow.Input>
     let held: HeldReadings
     let recent: NewestReadings
-    let outage: Outage  // that the last run ended in
-    let quality: QualityTracking  // that the last run ended with
+    let outage: Outage  // the outage in which the last run ended
+    let quality: QualityTracking  // the quality state at the end of the last run
     let log: Log
 
     private static let longestPause: Duration = .seconds(900)
@@ -29,7 +28,7 @@ struct Sampler: Service {
         defer { sensor.stop() }
         var state = SamplingState(outage: outage, quality: quality)
         do { try await sample(&state) } catch {
-            // A reading that is held back has been taken: it is stored, whatever comes.
+            // A held-back reading is stored in every case.
             for reading in state.spikes.flush() { _ = inbox.put(.row(.reading(SensorReading(sensor: name, reading: reading)))) }
             throw error
         }
@@ -54,7 +53,7 @@ struct Sampler: Service {
                 failedPause = min(Sampler.longestPause, period * Int(1 << (min(state.outage.count, 10) - 1)))
             }
             switch (sensor.identity.pace, failedPause) {
-            case (.recorded, _), (.spoken, nil): continue  // these are waited for
+            case (.recorded, _), (.spoken, nil): continue  // `read` itself waits for the next reading
             case (.spoken, let pause?): try await Task.sleep(for: pause)
             case (.asked, _): try await Task.sleep(until: schedule.next(askedAt: askedAt, now: .now, failedPause: failedPause))
             }
@@ -62,7 +61,7 @@ struct Sampler: Service {
         throw CancellationError()
     }
 
-    /// Nothing more comes from this sensor; the others go on.
+    /// Handles the end of this sensor; other sensors continue.
     private func end(_ state: inout SamplingState) async throws {
         await release(&state)
         log(.info, "recording ended", ["sensor": name])
@@ -74,7 +73,7 @@ struct Sampler: Service {
     private func failed(_ error: any Error, _ state: inout SamplingState) async {
         let begins = state.outage.failed(at: clock.now)
         if (error as? SensorError)?.isFinal == true {
-            log(.error, "sensor is not read any more", ["sensor": name, "error": "\(error)"])
+            log(.error, "sensor reading stopped", ["sensor": name, "error": "\(error)"])
         } else if begins {
             log(.warning, "sensor cannot be read", ["sensor": name, "error": "\(error)"])
         }
@@ -110,7 +109,7 @@ struct Sampler: Service {
         }
         if state.impossible.begins(reading.flags.contains(.impossible)) {
             log(
-                .warning, "impossible humidity: stored, observed only where a calibration corrects it",
+                .warning, "impossible humidity: stored, used only if a calibration corrects it",
                 ["sensor": name, "humidity_pct": NumberText.thousandths(Int64(reading.humidityMpct ?? 0))])
         }
         if state.heated.begins(reading.flags.contains(.heated)) {
@@ -121,10 +120,10 @@ struct Sampler: Service {
         if state.remarks.begins(sample.remark != nil) {
             log(.warning, "temperature or pressure left out, humidity kept", ["sensor": name, "left_out": sample.remark ?? ""])
         }
-        // What no air can have is told at once, though it may wait until a jump before it has been judged.
+        // Publish an impossible reading at once, although an earlier reading may still be held back.
         if case .failed = QualityControl.judge(reading) { recent.put(reading, of: name) }
         for decided in state.spikes.take(reading) {
-            recent.put(decided, of: name)  // before its commit, which may be half a minute away
+            recent.put(decided, of: name)  // before its commit, which may be half a minute later
             await put(.reading(SensorReading(sensor: name, reading: decided)))
         }
         held.set(name, isHeld: state.spikes.isHolding)
@@ -132,7 +131,7 @@ struct Sampler: Service {
         state.lastBoottimeMs = BootTime.nowMs
     }
 
-    /// Stores a reading that is held back: no next one will tell whether it is a spike.
+    /// Stores a held-back reading: no later reading will show whether it is a spike.
     private func release(_ state: inout SamplingState) async {
         for reading in state.spikes.flush() { await put(.reading(SensorReading(sensor: name, reading: reading))) }
         held.set(name, isHeld: false)
@@ -140,7 +139,7 @@ struct Sampler: Service {
 
     private func stamped(_ sample: Sample) -> Reading {
         let stamp = clock.read()
-        // A recording brings its own times: this host's clock, and its corrections, are not about them.
+        // A recording has its own times, so the host's clock and clock corrections do not apply.
         let isRecorded = sample.takenAt != nil
         return Reading(
             takenAt: sample.takenAt ?? stamp.takenAt, humidityMpct: sample.humidityMpct, temperatureMc: sample.temperatureMc,
@@ -148,17 +147,17 @@ struct Sampler: Service {
             boottimeMs: stamp.boottimeMs)
     }
 
-    /// Waits where the store is behind: a recording is read faster than a disk writes, and nothing it gave may be dropped.
+    /// Waits while the inbox is full: a recording is read faster than the disk writes, and no row may be lost.
     private func put(_ row: NewRow) async {
         while !inbox.put(.row(row)) {
             do { try await Task.sleep(for: .milliseconds(20)) } catch {
-                return log(.error, "reading not taken: stopped while the store was behind", ["sensor": name])
+                return log(.error, "reading lost: stopped while the store was behind", ["sensor": name])
             }
         }
     }
 }
 
-/// What the sampling of one sensor remembers from reading to reading.
+/// The state of one sampler between readings.
 private struct SamplingState {
     var outage: Outage
     var quality: QualityTracking
@@ -168,12 +167,12 @@ private struct SamplingState {
     var impossible = Spell()
     var heated = Spell()
     var remarks = Spell()
-    var askedBoottimeMs: Int64 = 0  // when the sensor was asked: since the host's start, suspend included
-    var lastBoottimeMs: Int64?  // when it had answered before that
+    var askedBoottimeMs: Int64 = 0  // when the sensor was asked: time since the host's boot, suspend included
+    var lastBoottimeMs: Int64?  // when the previous reading was complete
 
     init(outage: Outage, quality: QualityTracking) { (self.outage, self.quality) = (outage, quality) }
 
-    /// The hole that lies before a reading where nobody has asked for several periods.
+    /// The hole before a reading if the sensor was not asked for more than three periods.
     func gap(before reading: Reading, period: Duration, _ sensor: SensorName) -> Hole? {
         guard let lastBoottimeMs, let lastAt = outage.lastAt else { return nil }
         let passed = askedBoottimeMs - lastBoottimeMs
@@ -184,11 +183,11 @@ private struct SamplingState {
     }
 }
 
-/// A condition that may last for many readings and is logged once, when it begins.
+/// A condition that may last for many readings and is logged once, when the condition begins.
 struct Spell: Sendable {
     private var isOn = false
 
-    /// - Returns: whether it begins now.
+    /// - Returns: whether the condition begins now.
     mutating func begins(_ isOn: Bool) -> Bool {
         defer { self.isOn = isOn }
         return isOn && !self.isOn

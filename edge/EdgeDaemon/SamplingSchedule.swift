@@ -1,7 +1,7 @@
-/// When a sensor is asked next. A value: the instants come in.
+/// When a sensor is asked next. A value: the caller passes the time.
 ///
-/// Small delays do not add up: due times keep their phase. After a delay of half a period or more (a suspended host, a stopped program)
-/// the phase begins anew, and what was missed is not made up for, so that no sensor is asked twice within a period.
+/// Small delays do not accumulate: due times keep their phase. After a delay of half a period or more (a suspended host, a stopped program)
+/// the phase restarts and missed readings are skipped, so that no sensor is asked twice within a period.
 struct SamplingSchedule: Sendable {
     private let period: Duration
     private var due: ContinuousClock.Instant
@@ -12,13 +12,13 @@ struct SamplingSchedule: Sendable {
     }
 
     /// - Parameters:
-    ///   - askedAt: when the sensor was asked now.
-    ///   - now: when it has answered.
-    ///   - failedPause: how long a sensor that has failed is left alone.
+    ///   - askedAt: when the sensor was last asked.
+    ///   - now: when the sensor answered.
+    ///   - failedPause: after a failure, the pause before the next try.
     mutating func next(askedAt: ContinuousClock.Instant, now: ContinuousClock.Instant, failedPause: Duration?) -> ContinuousClock.Instant {
         let isLate = askedAt - due >= period / 2
         let next = (isLate ? askedAt : due) + (failedPause ?? period)
-        // An answer that took longer than the period: at once, and no beats in between are made up for.
+        // If the answer took longer than the period, ask again at once and skip the missed times.
         due = max(next, now)
         return due
     }

@@ -2,8 +2,8 @@ package import Measures
 internal import Runtime
 internal import Text
 
-/// What people have said of a device's sensors, the oldest first: a line each in the state folder, written by `vaho-edge calibrate` and
-/// `vaho-edge sensors`, read by the daemon. Lines are only ever added: what was, can be seen.
+/// Notes about the sensors of a device, oldest first: one line per note in a file of the state folder. The commands `vaho-edge calibrate` and
+/// `vaho-edge sensors` write the notes, the daemon reads them. Lines are only appended, so that the history stays visible.
 package struct SensorNotes: Sendable {
     package struct Rename: Sendable, Hashable {
         package let sensor: SensorName
@@ -11,24 +11,25 @@ package struct SensorNotes: Sendable {
         package let saidAt: Instant
     }
 
-    /// A calibration, or another part from its time on, which is one without effect.
+    /// A calibration, or a replaced part: a calibration without effect from the time of the replacement on.
     private struct Entry {
         var calibration: Calibration
-        var serial: String?  // of the part, where it is another
+        var serial: String?  // the serial number of a replaced part
     }
 
-    /// The records that the lines make, by the names that sensors had then. An undo is all that was in force before, once more.
+    /// The calibration records that the lines produce, by the sensor names at that time. An undo repeats all calibrations that were in force
+    /// before.
     package private(set) var calibrations: [Calibration] = []
-    package private(set) var renames: [Rename] = []  // that lead to a name there is
-    package private(set) var strays: [Rename] = []  // that lead nowhere: the configuration has another name by now
-    package private(set) var problem: String?  // a line that says nothing known; it is passed over
-    private var entries: [Entry] = []  // that are not undone, by the names that sensors have now
+    package private(set) var renames: [Rename] = []  // renames that lead to a configured name
+    package private(set) var strays: [Rename] = []  // renames whose new name is not in the configuration
+    package private(set) var problem: String?  // the first line that cannot be parsed; the line is ignored
+    private var entries: [Entry] = []  // not undone, by the current sensor names
     private var saidAt = Instant(ms: 0)
 
-    /// What is not undone, by the names that sensors have now.
+    /// The calibrations that are not undone, by the current sensor names.
     package var inForce: [Calibration] { entries.map(\.calibration) }
 
-    /// The number of the part that measures now, where one was said.
+    /// The serial number of the current part, if a note has one.
     package func serial(of sensor: SensorName) -> String? { entries.last { $0.calibration.sensor == sensor && $0.serial != nil }?.serial }
 
     private static let name = "sensor-notes"
@@ -38,9 +39,9 @@ package struct SensorNotes: Sendable {
     package init() {}
 
     /// - Parameters:
-    ///   - names: that sensors have in the configuration. A name that is neither among them, nor was given up for one that is, nor was
-    ///     taken is a stray. `nil`: there are none.
-    ///   - taken: names that the store has taken.
+    ///   - names: the sensor names in the configuration. A rename is a stray if its new name is not in the configuration, is not renamed
+    ///     further to a configured name, and the rename was not applied. `nil`: no rename is a stray.
+    ///   - taken: the renames that the store has applied.
     /// - Throws: `FileError`.
     package init(in folder: String, names: Set<SensorName>? = nil, taken: [SensorRename] = []) throws {
         self.init(text: try SensorNotes.text(in: folder), path: SensorNotes.path(folder), names: names, taken: taken)
@@ -55,7 +56,7 @@ package struct SensorNotes: Sendable {
         var lines: [Line] = []
         for (number, words) in TextLines.split(text).enumerated() {
             if words.isEmpty { continue }
-            if let line = Line(words[...]) { lines.append(line) } else { problem = problem ?? "\(path): line \(number + 1) is not understood" }
+            if let line = Line(words[...]) { lines.append(line) } else { problem = problem ?? "\(path): line \(number + 1) cannot be parsed" }
         }
         var ends = names
         for line in lines.reversed() {
@@ -87,7 +88,7 @@ package struct SensorNotes: Sendable {
         let said: Said
         let at: Instant
 
-        /// `nil` for one that says nothing known.
+        /// `nil` for a line that cannot be parsed.
         init?(_ line: Substring) {
             let words = line.split(separator: " ")
             func value(_ key: String) -> String? {
@@ -127,7 +128,7 @@ package struct SensorNotes: Sendable {
             guard let last = entries.lastIndex(where: { $0.calibration.sensor == sensor }) else { return }
             let first = inForce.filter { $0.sensor == sensor }.map(\.from).min() ?? line.at
             entries.remove(at: last)
-            // Each at a time of its own: a commit may part them.
+            // Each calibration has its own time, because separate commits may store them.
             for (place, said) in ([Calibration(sensor: sensor, from: first)] + inForce.filter { $0.sensor == sensor }).enumerated() {
                 var again = said
                 again.saidAt = line.at + .milliseconds(place)
@@ -154,7 +155,7 @@ package struct SensorNotes: Sendable {
         case renamed(SensorName, to: SensorName)
     }
 
-    /// Adds a line that is younger than all before, whatever the clock shows.
+    /// Appends a line. Its time is later than the times of all earlier lines, whatever the clock shows.
     package static func add(_ note: Note, in folder: String) throws {
         try Files.makeFolder(folder)
         let lock = try FolderLock(folder, name: "\(name).lock", isWaitedFor: true)
@@ -171,7 +172,7 @@ package struct SensorNotes: Sendable {
             case .renamed(let sensor, let name): "\(sensor) renamed name=\(name)"
             }
         var all = try self.text(in: folder)
-        if let last = all.last, last != UInt8(ascii: "\n") { all.append(UInt8(ascii: "\n")) }  // an editor's
+        if let last = all.last, last != UInt8(ascii: "\n") { all.append(UInt8(ascii: "\n")) }  // an editor may omit the last line break
         try Files.replace(path(folder), with: all + Array("\(text) at=\(time(at))\n".utf8))
     }
 }

@@ -2,8 +2,8 @@ internal import EdgeStore
 internal import Measures
 internal import Runtime
 
-/// Puts calibrations that people have noted into the log, at the start and as they come. A new name waits for the next start, since it is
-/// one of the configuration's.
+/// Enqueues noted calibrations for the log, at the start and when a note is added. A rename is applied at the next start, because the new
+/// name must be in the configuration.
 struct SensorNotesWatch: Service {
     let folder: String
     let store: ReadingStore
@@ -13,7 +13,7 @@ struct SensorNotesWatch: Service {
     func run() async throws {
         var text: [UInt8]?
         var count: Int?
-        var logged: String?  // the problem
+        var logged: String?  // the problem that was logged last
         while true {
             do {
                 let now = try SensorNotes.text(in: folder)

@@ -3,7 +3,7 @@ internal import Forecasting
 internal import Measures
 internal import Observing
 
-/// One sensor's way from readings to forecasts: its time grid, then its forecaster. A value, without clock and without store.
+/// One sensor's pipeline from readings to forecasts: its time grid, then its forecaster. A value, without clock and store.
 struct SensorPipeline: Sendable {
     private let sensor: SensorName
     private var binning: Binning
@@ -12,7 +12,7 @@ struct SensorPipeline: Sendable {
     private var through: Int64  // key of the newest reading that was added
 
     /// - Parameters:
-    ///   - forecaster: has seen all observations up to now.
+    ///   - forecaster: has processed all observations up to now.
     ///   - through: key of the newest reading in those observations.
     init(sensor: SensorName, forecaster: AdaptiveForecaster, releaseCounter: UInt64, through: Int64) {
         self.sensor = sensor
@@ -23,8 +23,8 @@ struct SensorPipeline: Sendable {
     }
 
     /// - Parameters:
-    ///   - reading: at its true time, calibrated.
-    ///   - now: becomes the forecasts' `issuedAt`.
+    ///   - reading: at its corrected time, calibrated.
+    ///   - now: becomes `issuedAt` of the forecasts.
     /// - Returns: a row for each observation that the reading completes.
     mutating func add(_ reading: Reading, key: Int64, now: Instant) -> [DerivedRow] {
         let before = through
@@ -32,13 +32,13 @@ struct SensorPipeline: Sendable {
         return binning.add(reading).map { derive($0, through: $0.validAt == reading.takenAt ? key : before, now) }
     }
 
-    /// Completes an observation whose bin ended more than `grace` ago though no later reading came.
+    /// Completes an observation whose bin ended more than `grace` ago without a later reading.
     mutating func closeBin(now: Instant, grace: Duration) -> DerivedRow? {
         binning.close(before: now - grace).map { derive($0, through: through, now) }
     }
 
-    /// Forecasts by another release from the next observation on.
-    /// - Parameter other: a forecaster of that release. If it has not seen the same observations, nothing changes.
+    /// Switches to another release from the next observation on.
+    /// - Parameter other: a forecaster of the other release. If it has not processed the same observations, nothing changes.
     /// - Returns: whether the release changed.
     mutating func `switch`(to other: AdaptiveForecaster, releaseCounter: UInt64) -> Bool {
         guard other.history.origin == forecaster.history.origin else { return false }

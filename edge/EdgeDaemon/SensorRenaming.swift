@@ -2,13 +2,13 @@ internal import EdgeStore
 internal import Measures
 internal import Runtime
 
-/// Applies the new names of sensors that people have noted, before the sensors are opened: only then do both names stand still.
+/// Applies noted sensor renames before the sensors are opened: no readings arrive under either name meanwhile.
 struct SensorRenaming {
     let settings: EdgeSettings
     let store: ReadingStore
     let log: Log
 
-    /// - Returns: the new names. Their series has observations that were made under the old one.
+    /// - Returns: the new names. The series of each new name has observations made under the old name.
     func apply() async -> Set<SensorName> {
         var renamed: Set<SensorName> = []
         do {
@@ -17,18 +17,18 @@ struct SensorRenaming {
             let known = await store.corrections
             for stray in notes.strays where !known.contains(stray) {
                 log(
-                    .warning, "sensor renamed to a name that is not in the configuration: its series waits",
+                    .warning, "sensor rename not applied: the new name is not in the configuration",
                     ["sensor": stray.sensor, "name": stray.name])
             }
             for rename in notes.renames where !known.contains(rename) {
-                guard try await store.counts().memoryOnly == nil else { throw StoreFault("the store is in memory only") }
+                guard try await store.counts().memoryOnly == nil else { throw StoreFault("the store is kept in memory only") }
                 guard try await !store.read({ try $0.overlap(rename.sensor, rename.name) }) else {
                     log(.error, "sensor not renamed: both names have readings of the same time", ["sensor": rename.sensor, "name": rename.name])
                     continue
                 }
                 try await apply(rename, notes)
                 renamed.insert(rename.name)
-                log(.info, "sensor renamed: its series goes on", ["sensor": rename.sensor, "name": rename.name])
+                log(.info, "sensor renamed: its series continues", ["sensor": rename.sensor, "name": rename.name])
             }
         } catch {
             log(.error, "sensor rename not applied, retrying at the next start", ["error": "\(error)"])

@@ -4,20 +4,20 @@ internal import Observing
 internal import Synchronization
 internal import Wire
 
-/// How a sensor is, as far as its stored readings tell.
+/// The status of a sensor, from its stored readings.
 package struct SensorStatus: Sendable {
     package let id: Int64
     package let record: SensorRecord
-    package let condition: SensorCondition  // does not consider age until `aged` is called
+    package let condition: SensorCondition  // ignores age until `aged` is called
     package let newest: Reading?  // calibrated
-    package let good: Reading?  // the newest that passed quality control, calibrated
-    package let isUnreadable: Bool  // the last try to read it failed
-    package let spacing: Duration?  // of the newest readings, where the sensor sets its own pace
+    package let good: Reading?  // the newest reading that passed quality control, calibrated
+    package let isUnreadable: Bool  // the last read failed
+    package let spacing: Duration?  // spacing of the newest readings, if the sensor sets its own pace
 
-    /// The last good value. Old or not: `condition` tells.
+    /// The last good value, of any age; `condition` shows whether the value is stale.
     package var last: Observation? { good.flatMap(SensorStatus.observation) }
 
-    /// The newest reading, if the sensor is failing and the reading is newer than the last good one. It is shown but not used.
+    /// The newest reading, if the sensor is failing and the reading is newer than the last good one. The reading is shown but not used.
     package var rejected: Reading? {
         guard let newest, condition.state == .failing, newest.takenAt > good?.takenAt ?? Instant(ms: .min) else { return nil }
         return newest
@@ -28,8 +28,8 @@ package struct SensorStatus: Sendable {
         return Observation(validAt: reading.takenAt, humidity: humidity, temperature: temperature)
     }
 
-    /// This status with `stale` where the sensor has been quiet for too long.
-    /// - Parameter now: of the clock that dates the sensor's readings.
+    /// This status with the condition `stale` if the sensor has been silent for too long.
+    /// - Parameter now: the time of the clock that dates the sensor's readings.
     package func aged(at now: Instant, period: Duration) -> SensorStatus {
         // A replay has its own clock: its sensors never become stale.
         if record.kind == "replay" { return self }
@@ -47,10 +47,10 @@ package struct SensorStatus: Sendable {
 }
 
 extension SensorCondition {
-    /// As the store keeps it: state, instant and detail.
+    /// The stored text: state, instant and detail.
     var stored: String { "\(state.name) \(since.map { String($0.ms) } ?? "-") \(detail ?? "")" }
 
-    /// - Parameter stored: earlier programs wrote the state alone.
+    /// - Parameter stored: earlier versions stored only the state.
     init(stored: String) {
         let parts = stored.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
         let since = parts.count > 1 ? Int64(parts[1]).map(Instant.init(ms:)) : nil
@@ -58,14 +58,14 @@ extension SensorCondition {
     }
 }
 
-/// How the sensors are: from the stored readings, and from the readings and failures of this run, which may be newer.
+/// The status of all sensors, from the stored readings and from the readings and failures of this run, which may be newer.
 package final class SensorStatuses: Sendable {
     private let store: ReadingStore
     private let recent: NewestReadings?
-    /// Since when a sensor has been flat or saturated: searched in the observations once a spell.
+    /// When a sensor became flat or saturated. The observations are searched once per spell.
     private let spells = Mutex<[SensorName: (state: SensorState, since: Instant)]>([:])
 
-    /// - Parameter recent: `nil` for commands that only look into the store.
+    /// - Parameter recent: `nil` for commands that only read the store.
     package init(store: ReadingStore, recent: NewestReadings? = nil) { (self.store, self.recent) = (store, recent) }
 
     package func all() async throws -> [SensorStatus] {
@@ -83,7 +83,7 @@ package final class SensorStatuses: Sendable {
     }
 }
 
-/// One sensor's status from what the store has.
+/// Determines one sensor's status.
 private struct StatusReader {
     let tables: StoreTables
     let stored: SensorTable.Stored
@@ -93,19 +93,19 @@ private struct StatusReader {
 
     typealias Spell = (state: SensorState, since: Instant)
 
-    /// - Parameter keep: is given the spell that the sensor is in.
+    /// - Parameter keep: called with the current spell of the sensor.
     func status(spell: Spell?, keep: (Spell) -> Void) throws -> SensorStatus {
         let record = stored.record
         // Readings of this run are newer than stored ones.
         let newest = calibrated(recent?.newest ?? tables.log.newest[stored.id])
-        // A calibration may bring back what the sensor said beyond the range, or take a value out of it.
+        // A calibration may move a reading into the valid range or out of it.
         let good = [newest, calibrated(recent?.good ?? tables.log.good[stored.id])].compactMap(\.self).first { SensorStatus.observation($0) != nil }
         var condition = newest.map { SensorJudgement.condition(newest: $0, spellStart: nil) } ?? .ok
         if [.flat, .saturated].contains(condition.state), let newest {
             condition.since = try start(of: condition.state, newest, spell, keep)
         }
         if condition.state == .failing, let lastGood = good?.takenAt { condition.since = lastGood }
-        // In the daemon the sampler's failure of now; for commands the one that was stored last.
+        // In the daemon, use the current failure of the sampler; in commands, the last stored failure.
         let last = SensorCondition(stored: stored.condition)
         let failure = recent == nil && last.state == .failing ? last : recent?.failure
         if let failure { condition = failure }
@@ -119,13 +119,13 @@ private struct StatusReader {
             keep(spell)
             return spell.since
         }
-        // In a replay the newest reading can be ahead of its observation: searched again next time.
+        // In a replay the newest reading can be ahead of its observation: search again at the next call.
         guard let first = try tables.observations.steadySince(newest.humidityMpct ?? 0, of: stored.id) else { return newest.takenAt }
         keep((state, first - stored.record.step))
         return first - stored.record.step
     }
 
-    /// Between the newest readings of a sensor that sets its own pace.
+    /// The spacing of the two newest readings, for a sensor that sets its own pace.
     private func spacing(_ newest: Reading?) throws -> Duration? {
         guard stored.record.kind == "command", let newest else { return nil }
         let before = try recent?.previousAt ?? tables.newestReadings(of: stored.record.sensor, limit: 2).first?.takenAt
@@ -134,7 +134,7 @@ private struct StatusReader {
 }
 
 extension ReadingStore {
-    /// What a sensor's earlier readings tell of a spell of equal values that has not ended.
+    /// The quality state from a sensor's earlier readings: an unfinished spell of equal values.
     func openSpell(of name: SensorName) throws -> QualityTracking {
         try read { tables in
             guard let id = tables.sensors.ids[name], let newest = tables.log.newest[id], let said = newest.humidityMpct,
@@ -145,7 +145,7 @@ extension ReadingStore {
         }
     }
 
-    /// Keeps what the sampler found, for commands and for the next start.
+    /// Stores the condition that the sampler found, for commands and for the next start.
     func setCondition(_ condition: SensorCondition, of sensor: SensorName) throws {
         try write { try $0.sensors.setCondition(condition.stored, of: sensor) }
     }

@@ -1,17 +1,17 @@
 internal import Runtime
 
-/// The folder that holds the store, the release and what people have noted of sensors.
+/// The folder that holds the store, the release and the sensor notes.
 struct StateFolder {
     let settings: EdgeSettings
     let log: Log
 
-    /// Keeps a second daemon out. On a disk that takes no lock there is nothing that two could spoil.
+    /// Locks the folder against a second daemon. Returns `nil` on a disk that cannot be written: two daemons could not damage anything there.
     func lock() throws -> FolderLock? {
         do {
             try Files.makeFolder(settings.stateFolder)
             let isUsed = Files.exists("\(settings.stateFolder)/lock")
             if isUsed, !Files.exists(settings.storePath) {
-                log(.error, "store is missing though there was one: a new one is made", ["store": settings.storePath])
+                log(.error, "store is missing: creating a new store", ["store": settings.storePath])
             }
             return try FolderLock(settings.stateFolder)
         } catch let error as FileError where error.isDiskTrouble {

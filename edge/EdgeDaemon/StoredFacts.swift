@@ -3,7 +3,7 @@ internal import Measures
 internal import Text
 package import Wire
 
-/// What the daemon keeps in the store for commands that look into it.
+/// Values that the daemon stores for commands that read the store.
 extension ReadingStore {
     private static let uplink = "uplink"
     private static let written = "written"
@@ -14,7 +14,7 @@ extension ReadingStore {
         if try uplinkState() != state { try write { try $0.facts.set(Self.uplink, state.stored) } }
     }
 
-    /// Bytes written a day, over the time since the daemon started.
+    /// Bytes written per day, measured since the daemon started.
     package func writtenPerDay() throws -> Int64? {
         let parts = try read { try $0.facts.value(Self.written) }?.split(separator: " ").compactMap { Int64($0) }
         guard let parts, parts.count == 2 else { return nil }
@@ -22,7 +22,7 @@ extension ReadingStore {
     }
     func noteWritten(_ rate: WrittenBytes.Rate) throws { try write { try $0.facts.set(Self.written, "\(rate.bytes) \(rate.seconds)") } }
 
-    /// All alarms that are on.
+    /// All alarms that are raised now.
     package func alerts() throws -> [ThresholdAlert] {
         try read { try $0.alarms.raised() }.map {
             ThresholdAlert(rule: $0.rule, text: $0.text, sensor: $0.sensor, since: $0.since, valueMilli: Int64(Milli.whole($0.value) ?? 0))

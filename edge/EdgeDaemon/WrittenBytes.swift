@@ -1,6 +1,6 @@
 internal import Runtime
 
-/// What the process has caused to be written to storage, as the kernel counts it.
+/// The bytes that the process has written to storage, as counted by the kernel.
 struct WrittenBytes: Sendable {
     private let start: (bytes: Int64, atMs: Int64)?
 
@@ -12,7 +12,7 @@ struct WrittenBytes: Sendable {
         var bytesPerDay: Int64 { seconds > 0 ? Int64(Double(bytes) / Double(seconds) * 86_400) : 0 }
     }
 
-    /// Since the start; `nil` before the first ten minutes are over, or where the kernel does not count.
+    /// The rate since the start; `nil` in the first ten minutes, or if the kernel does not count.
     func rate() -> Rate? {
         guard let start, let now = WrittenBytes.counted() else { return nil }
         let seconds = (BootTime.nowMs - start.atMs) / 1_000

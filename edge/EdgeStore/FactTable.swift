@@ -1,6 +1,6 @@
 internal import SQLite
 
-/// Single facts by name, and the release that was accepted last.
+/// Single values by name, and the last accepted release.
 package struct FactTable {
     private let database: Connection
 
@@ -11,13 +11,13 @@ package struct FactTable {
         return try select.step() ? select.text(0) : nil
     }
 
-    /// Writes a fact where it has changed.
+    /// Writes a value, unless it is unchanged.
     package func set(_ name: String, _ value: String) throws {
         if try self.value(name) == value { return }
         try database.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", name, value)
     }
 
-    /// Counter and hash of the release that was accepted last: none with a lower counter is ever accepted again.
+    /// Counter and hash of the last accepted release. A release with a lower counter is never accepted again.
     package func acceptedRelease() throws -> (counter: UInt64, sha256: String)? {
         var select = try database.prepare("SELECT counter, sha256 FROM accepted_release")
         return try select.step() ? (UInt64(bitPattern: select.integer(0)), select.text(1)) : nil

@@ -2,9 +2,9 @@ internal import Runtime
 internal import Signing
 internal import Text
 
-/// Which machine this is, and which of its starts.
+/// Identifies the machine and its current boot.
 package struct HostIdentity: Sendable, Equatable {
-    package let fingerprint: String  // of what a copied card or a cloned machine does not share with its original
+    package let fingerprint: String  // hash of hardware serial and machine-id: differs on a copied card or a cloned machine
     package let bootID: String
 
     package init(fingerprint: String, bootID: String) {
@@ -12,14 +12,14 @@ package struct HostIdentity: Sendable, Equatable {
         self.bootID = bootID
     }
 
-    /// The number of this start of the host: the same for every store, and other than those of other starts but for one chance in
-    /// eight millions. SQLite keeps it in three bytes.
+    /// A number for the current boot, the same in every store. Two boots get the same number with a probability of one in eight million.
+    /// SQLite stores the number in three bytes.
     package var boot: UInt32 {
         let digest = SHA256.digest(Array(bootID.utf8))
         return 1 + (UInt32(digest[0]) << 16 | UInt32(digest[1]) << 8 | UInt32(digest[2])) % (1 << 23 - 2)
     }
 
-    /// Board serial or product UUID, and machine-id; what cannot be read counts as empty.
+    /// Reads the board serial or product UUID, and the machine-id. A file that cannot be read counts as empty.
     package static func current() -> HostIdentity {
         let sources = ["/sys/firmware/devicetree/base/serial-number", "/sys/class/dmi/id/product_uuid", "/etc/machine-id"]
         let parts = sources.map { (try? Files.readTrimmed($0)) ?? "" }

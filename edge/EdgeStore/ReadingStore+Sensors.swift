@@ -1,7 +1,7 @@
 package import Forecasting
 package import Measures
 
-/// Questions about one sensor, by its name. A sensor that the store does not know has no rows.
+/// Queries about one sensor, by name. A sensor that is not in the store has no rows.
 extension ReadingStore {
     package func newestObservation(of sensor: SensorName) throws -> Instant? {
         try read { tables in try tables.sensors.ids[sensor].flatMap { try tables.observations.newest(of: $0)?.at } }
@@ -17,6 +17,6 @@ extension ReadingStore {
         try read { tables in try tables.sensors.ids[sensor].flatMap { try tables.forecasts.forecast(of: $0, origin: origin) } }
     }
 
-    /// The time of the newest reading as its recording gives it, with a humidity or without.
+    /// The `takenAt` of the newest reading. The reading may lack a humidity.
     package func newestInstant(of sensor: SensorName) throws -> Instant? { try rawReadings(of: sensor, limit: 1).first?.takenAt }
 }

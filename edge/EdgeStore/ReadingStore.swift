@@ -3,11 +3,11 @@ package import Runtime
 internal import SQLite
 package import Wire
 
-/// Everything the edge keeps: the log of rows, what the cloud holds of it, what is derived from it, alarms that wait.
+/// The edge's persistent state: the log of rows, the ranges of rows that the cloud holds, the rows derived from readings, and undelivered
+/// alarms.
 ///
-/// One SQLite file, write-ahead log, an fsync at each commit. A row never changes once it is committed. A disk that is full, read-only or
-/// failing, a file that is damaged, missing or of a newer version: `StoreFile` opens what there is, and `ReadingStore+Repair` goes on
-/// from it.
+/// One SQLite file with a write-ahead log and one fsync per commit. A committed row never changes. If the disk is full, read-only or failing,
+/// or the file is damaged, missing or written by a newer version, `StoreFile` opens the file and `ReadingStore+Repair` recovers from it.
 package actor ReadingStore {
     private let executor = BlockingExecutor(label: "reading-store")
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -16,16 +16,16 @@ package actor ReadingStore {
     package nonisolated let host: HostIdentity
     let log: Log
     var tables: StoreTables
-    var memoryOnly: String?  // why rows are kept in memory only; nil: they go to the disk
+    var memoryOnly: String?  // why rows are kept in memory only; nil: rows are written to the disk
     var isRepairing = false
-    var detached: StoreTables?  // what was open when its disk went; its rows are taken over when there is a disk again
-    /// A write has failed: what the kernel shows of the write-ahead log may not be on the disk.
+    var detached: StoreTables?  // tables that were open when the disk disappeared; merged when a disk is available again
+    /// A write has failed: the kernel's copy of the write-ahead log may differ from the disk.
     var walIsSuspect = false
     private var lastCommitFailed = false
 
     /// - Parameters:
     ///   - path: the file, or `:memory:`.
-    ///   - host: where the store lives; another host means a copied card, and a new epoch.
+    ///   - host: the current machine. If the store was last used on another machine (a copied card), a new epoch begins.
     package init(path: String, host: HostIdentity, log: Log) async throws {
         self.path = path
         self.host = host
@@ -35,7 +35,7 @@ package actor ReadingStore {
         try open(StoreFile.find(path))
     }
 
-    /// Opens a store to look into it, whether its daemon runs or not. Nothing can be written.
+    /// Opens a store read-only, whether its daemon runs or not.
     package init(lookingInto path: String, log: Log) async throws {
         self.path = path
         self.log = log
@@ -47,21 +47,21 @@ package actor ReadingStore {
 
     var database: Connection { tables.database }
 
-    /// Takes over what a file holds.
+    /// Replaces the tables with those of another connection. Pending rows stay pending.
     func use(_ database: Connection) throws { tables = try StoreTables(database, after: tables) }
 
     // MARK: reading and writing
 
-    /// Looks into the tables.
+    /// Runs `body` on the tables, without a transaction.
     package func read<Result: Sendable>(_ body: @Sendable (inout StoreTables) throws -> Result) throws -> Result {
         try guarded { try body(&tables) }
     }
 
-    /// Changes the tables, in one transaction with all rows that wait.
+    /// Runs `body` and stores all pending rows in one transaction.
     package func write<Result: Sendable>(_ body: @Sendable (inout StoreTables) throws -> Result) throws -> Result { try commit(body) }
 
-    /// One transaction: what `body` changes, then all rows that wait. If it fails nothing has changed, and the rows go on waiting.
-    /// - Parameter storesPending: `false` for a body that adds no rows and must not fail where rows cannot be stored.
+    /// Runs `body` and then stores all pending rows, in one transaction. If the transaction fails, nothing changes and the rows stay pending.
+    /// - Parameter storesPending: `false` for a body that adds no rows and must succeed even if rows cannot be stored.
     func commit<Result>(storesPending: Bool = true, _ body: (inout StoreTables) throws -> Result) throws -> Result {
         try guarded(writes: true) {
             tables.alignPending()
@@ -87,10 +87,11 @@ package actor ReadingStore {
 
     // MARK: the log
 
-    /// Gives rows their keys. From here on they belong to the log; the next commit stores them.
+    /// Assigns keys to rows and adds the rows to the log. The next commit stores the rows.
     ///
-    /// While the disk takes no rows, they wait in memory up to a limit; beyond it the oldest readings are discarded and counted.
-    /// - Returns: the readings among them.
+    /// While the disk accepts no rows, rows stay pending in memory up to a limit. Beyond the limit the oldest readings are discarded and
+    /// counted.
+    /// - Returns: the readings among the rows.
     package func enqueue(_ rows: [NewRow]) -> [LoggedReading] {
         let readings = tables.enqueue(rows)
         let discarded = tables.pending.discardSurplus()
@@ -98,15 +99,15 @@ package actor ReadingStore {
         return readings
     }
 
-    /// Adds derived rows to the next commit. Rows that are stored already change nothing.
+    /// Adds derived rows to the next commit. A row that is already stored is ignored.
     package func enqueue(_ derived: [DerivedRow]) { for row in derived { tables.pending.add(row) } }
 
-    /// Commits everything that waits; when this returns it is on the disk. After an error it goes on waiting.
+    /// Commits all pending rows; on return the rows are on the disk. After an error the rows stay pending.
     package func commitPending() throws {
         guard !tables.pending.isEmpty else { return }
         lastCommitFailed = true
         do { try commit { _ in } } catch let error where !tables.pending.derived.isEmpty && (error as? SQLiteError)?.isRetryable != true {
-            // Readings come first.
+            // Readings matter more than derived rows: discard the derived rows and commit again.
             log(.error, "observations and forecasts not stored", ["count": tables.pending.derived.count, "error": "\(error)"])
             tables.pending.discardDerived()
             try commit { _ in }
@@ -116,12 +117,12 @@ package actor ReadingStore {
     package var hasPendingRows: Bool { !tables.pending.isEmpty }
     package var pendingReadings: Int { tables.pending.readingCount }
 
-    /// The newest readings of a sensor, committed or not, as the sensor said them, oldest first.
+    /// The newest readings of a sensor, committed or pending, uncalibrated, oldest first.
     package func rawReadings(of sensor: SensorName, limit: Int) throws -> [Reading] {
         try read { try $0.newestReadings(of: sensor, limit: limit) }
     }
 
-    /// The first readings of a sensor after a key, committed or not, at their true times, calibrated, oldest first.
+    /// The first readings of a sensor after a key, committed or pending, at corrected times, calibrated, oldest first.
     package func log(of sensor: SensorName, after key: Int64, limit: Int) throws -> [LoggedReading] {
         try read { tables in
             let corrections = tables.corrections
@@ -138,7 +139,7 @@ package actor ReadingStore {
         }
     }
 
-    /// The newest reading of this start of the host: where its clock stood.
+    /// The newest reading in the log if the reading is from boot `boot` and its time is from the host's clock, else `nil`.
     package func newestReading(ofBoot boot: UInt32) throws -> Reading? {
         try read { tables in
             guard let newest = try tables.log.newestReading(), newest.boot == boot, newest.hasHostClock else { return nil }
@@ -146,7 +147,8 @@ package actor ReadingStore {
         }
     }
 
-    /// The rows of a life from `first` on, consecutive, at most `limit`; fewer where a row is gone. `nil` without any.
+    /// At most `limit` consecutive rows of a life, from the first row at or after `first`. The rows end at a missing sequence. `nil` if there
+    /// are no rows.
     package func batch(of epoch: Epoch, from first: Int64, through last: Int64, limit: Int) throws -> Batch? {
         guard first <= last else { return nil }
         return try read { tables in
@@ -164,7 +166,7 @@ package actor ReadingStore {
         }
     }
 
-    // MARK: what it is
+    // MARK: state
 
     package var lives: [Life] { tables.lives.all }
     package var current: Life { tables.lives.current }
@@ -177,13 +179,13 @@ package actor ReadingStore {
         return counts
     }
 
-    /// A record of a sensor that differs from the last one goes into the log.
+    /// Logs a sensor's record if the record differs from the stored one.
     package func register(_ record: SensorRecord) throws {
         if try tables.isNews(record) { try commit { try $0.register(record) } }
     }
 }
 
-/// The store cannot be used as it is.
+/// The store cannot be used in its current state.
 package struct StoreFault: Error, CustomStringConvertible {
     package let description: String
     package init(_ description: String) { self.description = description }

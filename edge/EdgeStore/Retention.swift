@@ -3,9 +3,9 @@ internal import Runtime
 internal import SQLite
 internal import Wire
 
-/// How long rows stay.
+/// How long rows are kept, and how large the store may become.
 package struct Retention: Sendable, Equatable {
-    package var readings: Duration = .seconds(90 * 86_400)  // delivered ones
+    package var readings: Duration = .seconds(90 * 86_400)  // delivered readings only
     package var observations: Duration = .seconds(400 * 86_400)
     package var byteLimit: Int64 = 64_000_000
     package init() {}
@@ -14,7 +14,8 @@ package struct Retention: Sendable, Equatable {
 extension ReadingStore {
     private static let wholeForecasts: Duration = .seconds(6 * 86_400)
 
-    /// Drops what is past its time; above the byte limit the oldest goes first, delivered or not, and a hole says so.
+    /// Deletes expired rows. Above the byte limit, deletes the oldest readings, delivered or not; a hole records undelivered readings that
+    /// are deleted.
     package func enforce(_ retention: Retention, now: Instant) throws {
         try guarded(writes: true) {
             try dropDelivered(before: now - retention.readings)
@@ -34,7 +35,7 @@ extension ReadingStore {
         return pages * (try database.integer("PRAGMA page_size") ?? 4_096)
     }
 
-    /// Deletes delivered readings of before `limit`, and the records among them.
+    /// Deletes delivered readings taken before `limit`, and the records between them.
     private func dropDelivered(before limit: Instant) throws {
         for life in lives {
             for range in life.held.ranges {
@@ -43,9 +44,10 @@ extension ReadingStore {
                     "SELECT 1 FROM reading WHERE key BETWEEN ? AND ? AND taken_at_ms < ? LIMIT 1", keys.lowerBound, keys.upperBound, limit.ms)
                 guard try look.step() else { continue }
                 look.reset()
-                // On a full disk this makes room for the rows that wait.
+                // On a full disk the delete makes room for pending rows, so the delete must not require storing them.
                 try commit(storesPending: false) { tables in
-                    // What the cloud holds goes to the disk with the deletes, and the last sequence with it: neither may be older.
+                    // Save the held ranges and the last sequence in the same transaction as the deletes: after a crash neither may be older
+                    // than the deletes.
                     tables.lives.saveDelivery()
                     try tables.log.deleteRecords(keys, beforeReadingsOf: limit)
                     try tables.log.deleteReadings(keys, before: limit)
@@ -91,7 +93,7 @@ extension ReadingStore {
         return true
     }
 
-    /// The oldest readings without a record between them, which stays and is still delivered.
+    /// The oldest run of readings with consecutive keys, at most 5,000. The run ends at a record: records stay and are still delivered.
     private func oldestNeighbours() throws -> (first: (key: RowKey, at: Instant), last: (key: RowKey, at: Instant))? {
         var select = try database.prepare("SELECT key, taken_at_ms FROM reading ORDER BY key LIMIT 5000")
         var first: (key: RowKey, at: Instant)?

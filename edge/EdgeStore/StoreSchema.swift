@@ -1,14 +1,14 @@
 internal import Measures
 internal import SQLite
 
-/// The edge's database. A change of it gets a new version and a step that leads there.
+/// The edge's database schema. A schema change needs a new version and a migration step.
 enum StoreSchema {
     static let applicationID: Int64 = 0x5641_484F  // VAHO
-    /// 1 had no checksums. 2 and 3 kept alarms, renames, copies of names and the accepted release as texts in `meta`. Version 3 has records
-    /// that the program of version 2 does not know.
+    /// Version 1 had no checksums. Versions 2 and 3 kept alarms, renames, copies of names and the accepted release as text in `meta`. Version
+    /// 3 has record types that the program of version 2 cannot decode.
     static let version: Int64 = 4
 
-    /// A commit of one reading writes one page: small ones spare the flash (4096: 12 MB a day at one reading a minute).
+    /// A commit of one reading writes one page. Small pages reduce flash wear (4,096 bytes: 12 MB a day at one reading a minute).
     static let pageSize = 1_024
 
     static func create(in database: Connection) throws {
@@ -18,8 +18,8 @@ enum StoreSchema {
         }
     }
 
-    /// Whether the tables are those that `create` made: a flipped bit in their description hides what lies in them. What does
-    /// not matter is not compared: comments and blanks, and tables that others have added.
+    /// Whether the table definitions are those that `create` writes: a flipped bit in a definition hides the rows of the table. Comments,
+    /// blanks and additional tables are not compared.
     static func isIntact(in database: Connection) throws -> Bool {
         func descriptions(_ database: Connection) throws -> [String: [Substring]] {
             var tables: [String: [Substring]] = [:]
@@ -47,12 +47,12 @@ enum StoreSchema {
             epoch INTEGER NOT NULL,    -- 64 bits
             began_at_ms INTEGER NOT NULL,
             reason TEXT NOT NULL,
-            last INTEGER NOT NULL DEFAULT 0,     -- at least the highest sequence given whose row has been deleted
+            last INTEGER NOT NULL DEFAULT 0,     -- at least the highest sequence whose row was deleted
             evicted INTEGER NOT NULL DEFAULT 0,  -- readings dropped before they were delivered
             refused INTEGER NOT NULL DEFAULT 0,
             checksum INTEGER NOT NULL  -- of number, epoch and last
         );
-        CREATE TABLE delivery (        -- of a life: what the cloud holds by its own word, and what will never be sent
+        CREATE TABLE delivery (        -- per life: ranges that the cloud holds, and ranges that will never be sent
             life INTEGER PRIMARY KEY, body BLOB NOT NULL, checksum INTEGER NOT NULL
         );
         CREATE TABLE sensor (
@@ -67,22 +67,22 @@ enum StoreSchema {
         CREATE TABLE record (key INTEGER PRIMARY KEY, body BLOB NOT NULL, checksum INTEGER NOT NULL);
         CREATE TABLE observation (
             sensor INTEGER NOT NULL, valid_at_ms INTEGER NOT NULL, humidity_mpct INTEGER NOT NULL, temperature_mc INTEGER,
-            through INTEGER NOT NULL,  -- the key of the last reading that the grid had taken in
+            through INTEGER NOT NULL,  -- key of the last reading that the time grid had processed
             PRIMARY KEY (sensor, valid_at_ms)
         ) WITHOUT ROWID;
-        CREATE TABLE forecast (        -- by integer key: SQLite keeps a kilobyte in the page only in a table of that kind
+        CREATE TABLE forecast (        -- integer key: SQLite keeps a row of 1 kB in one page only in a table with rowid
             key INTEGER PRIMARY KEY,   -- sensor << 40 | origin in seconds
             issued_at_ms INTEGER NOT NULL, release INTEGER NOT NULL, body BLOB NOT NULL
         );
-        CREATE TABLE score (           -- sums over forecasts whose time has come; by day first: one page a day is written to
+        CREATE TABLE score (           -- sums over forecasts whose target time has passed; day first: one day writes to one page
             day INTEGER NOT NULL, release INTEGER NOT NULL, sensor INTEGER NOT NULL, lead_time_s INTEGER NOT NULL,
             count INTEGER NOT NULL, absolute_error REAL NOT NULL, persistence_error REAL NOT NULL,
             climatology_error REAL NOT NULL, pinball REAL NOT NULL, covered INTEGER NOT NULL,
             PRIMARY KEY (day, release, sensor, lead_time_s)
         ) WITHOUT ROWID;
-        CREATE TABLE life_copy (number INTEGER PRIMARY KEY, epoch INTEGER NOT NULL);  -- what names rows stands twice in the file:
-        CREATE TABLE sensor_copy (id INTEGER PRIMARY KEY, name TEXT NOT NULL);        -- a damaged page may take one of them
-        CREATE TABLE calibration (     -- for longer than their records, which leave the log when they are delivered and old
+        CREATE TABLE life_copy (number INTEGER PRIMARY KEY, epoch INTEGER NOT NULL);  -- epochs and names are stored twice:
+        CREATE TABLE sensor_copy (id INTEGER PRIMARY KEY, name TEXT NOT NULL);        -- a damaged page may destroy one copy
+        CREATE TABLE calibration (     -- kept longer than the log records, which are deleted when delivered and old
             id INTEGER PRIMARY KEY, sensor TEXT NOT NULL, from_ms INTEGER NOT NULL, said_at_ms INTEGER NOT NULL, gain_ppm INTEGER NOT NULL,
             offset_mpct INTEGER NOT NULL, UNIQUE (said_at_ms, sensor, from_ms, gain_ppm, offset_mpct)
         );
@@ -90,17 +90,17 @@ enum StoreSchema {
             id INTEGER PRIMARY KEY, sensor TEXT NOT NULL, name TEXT NOT NULL, until_ms INTEGER NOT NULL, said_at_ms INTEGER NOT NULL,
             UNIQUE (said_at_ms, sensor, name)
         );
-        CREATE TABLE raised_alarm (    -- alarms that are on
+        CREATE TABLE raised_alarm (    -- alarms that are raised now
             id INTEGER PRIMARY KEY, rule TEXT NOT NULL, sensor TEXT NOT NULL, text TEXT NOT NULL, state TEXT NOT NULL, since_ms INTEGER NOT NULL,
             at_ms INTEGER NOT NULL, value REAL, valid_at_ms INTEGER, expected_from_ms INTEGER, expected_until_ms INTEGER, probability_pct INTEGER,
             UNIQUE (rule, sensor)
         );
-        CREATE TABLE waiting_alarm (   -- alarms, raised or ended, that a target has not taken yet
+        CREATE TABLE waiting_alarm (   -- alarms, raised or ended, not yet delivered to a target
             number INTEGER PRIMARY KEY, target TEXT NOT NULL, rule TEXT NOT NULL, sensor TEXT NOT NULL, text TEXT NOT NULL, state TEXT NOT NULL,
             since_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL, value REAL, valid_at_ms INTEGER, expected_from_ms INTEGER,
             expected_until_ms INTEGER, probability_pct INTEGER
         );
         CREATE TABLE accepted_release (only INTEGER PRIMARY KEY CHECK (only = 1), counter INTEGER NOT NULL, sha256 TEXT NOT NULL);
-        CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;  -- single facts
+        CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;  -- single values
         """
 }

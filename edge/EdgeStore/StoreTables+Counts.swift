@@ -4,13 +4,13 @@ internal import SQLite
 /// Totals, for status, metrics and the report to the cloud.
 package struct StoreCounts: Sendable {
     package var readings: Int64 = 0
-    package var backlog: Int64 = 0  // rows that the cloud has yet to acknowledge
+    package var backlog: Int64 = 0  // rows not yet acknowledged by the cloud
     package var evicted: Int64 = 0
     package var refused: Int64 = 0
     package var bytes: Int64 = 0
-    package var epoch: (name: Epoch, since: Instant, reason: String)?  // the one that rows get now
+    package var epoch: (name: Epoch, since: Instant, reason: String)?  // the current epoch
     package var epochs = 0
-    package var memoryOnly: String?  // why rows are kept in memory only; nil: they go to the disk
+    package var memoryOnly: String?  // why rows are kept in memory only; nil: rows are written to the disk
     package var unstored = 0  // readings in memory only because the last commit failed
 
     package init() {}

@@ -2,26 +2,26 @@ package import Measures
 internal import SQLite
 internal import Wire
 
-/// The store's tables with what is kept of them in memory. A transaction that fails puts the value from before it back.
+/// The store's tables and their caches. A failed transaction restores the value from before the transaction.
 package struct StoreTables {
     let database: Connection
     package internal(set) var lives: LifeTable
     package internal(set) var sensors: SensorTable
     package internal(set) var corrections: Corrections
     package internal(set) var log: LogTable
-    var pending: PendingRows  // rows that wait for their commit
+    var pending: PendingRows  // rows not yet committed
     package internal(set) var observations: ObservationTable
     package internal(set) var forecasts: ForecastTable
     package var scores: ScoreTable
     package var alarms: AlarmTable
     package let facts: FactTable
-    /// Changes when observations are deleted or moved: sums over them are to be made again.
+    /// Incremented when observations are deleted or moved: sums over observations must be computed again.
     package internal(set) var derivedRevision = 0
-    /// By this run: known again after a repair.
+    /// Sensors registered by this run; registered again after a repair.
     private var registered: [SensorName: SensorRecord] = [:]
 
-    /// Reads what the file holds.
-    /// - Parameter before: of the file that was open before; its waiting rows wait on.
+    /// Reads the file.
+    /// - Parameter before: the tables of the file that was open before; their pending rows stay pending.
     init(_ database: Connection, after before: StoreTables? = nil) throws {
         self.database = database
         lives = try LifeTable(database)
@@ -52,13 +52,13 @@ package struct StoreTables {
     /// Adds a record to the log. Only inside a transaction.
     mutating func insert(_ record: Record) throws { try log.insert(record, key: lives.nextKey()) }
 
-    /// From here on rows get a new epoch, those that wait included. Only inside a transaction.
+    /// Begins a new epoch for all later rows, pending rows included. Only inside a transaction.
     mutating func begin(reason: String, hasLostCommits: Bool = false) throws {
         try lives.begin(reason: reason, hasLostCommits: hasLostCommits)
         alignPending()
     }
 
-    /// Rows that wait get new keys where a life has begun, or where the file has been replaced.
+    /// Gives pending rows new keys if a new life has begun or the file has been replaced.
     mutating func alignPending() {
         guard let given = pending.given, !lives.all.isEmpty, !lives.resume(after: given) else { return }
         pending.renumber(lives.current.epoch) { lives.nextKey() }
@@ -72,7 +72,7 @@ package struct StoreTables {
         for row in rows {
             switch row {
             case .reading(let said):
-                // A sensor's record that the disk did not take when the sensor was registered goes before its first reading.
+                // The sensor's record could not be stored at registration: enqueue the record before the sensor's first reading.
                 if sensors.ids[said.sensor] == nil, let record = registered[said.sensor], !pending.hasRecord(of: said.sensor) {
                     pending.add(.record(.sensor(record)), key: lives.nextKey(), lives.current.epoch)
                 }
@@ -89,7 +89,7 @@ package struct StoreTables {
         return readings
     }
 
-    /// Stores all that waits. Only inside a transaction.
+    /// Stores all pending rows. Only inside a transaction.
     mutating func storePending() throws {
         try storeMissingSensors()
         for discarded in pending.discarded { try insert(discarded) }
@@ -107,7 +107,7 @@ package struct StoreTables {
         lives.rowsAreStored()
     }
 
-    /// The transaction that stored all that waits is committed.
+    /// Clears the pending rows. Call after the transaction that stored them is committed.
     mutating func pendingIsStored() {
         for case .reading(let said) in pending.rows.lazy.map(\.row) {
             guard let id = sensors.ids[said.sensor] else { continue }
@@ -116,7 +116,8 @@ package struct StoreTables {
         pending = PendingRows()
     }
 
-    /// Records of sensors that the file does not know: it may be another one than when they were registered. Their rows come after them.
+    /// Stores records of sensors that the file lacks: the file may have been replaced since registration. Pending rows then get keys after
+    /// these records.
     private mutating func storeMissingSensors() throws {
         var isMissing = false
         for sensor in pending.sensors where sensors.ids[sensor] == nil && !pending.hasRecord(of: sensor) {
@@ -127,7 +128,7 @@ package struct StoreTables {
         if isMissing { pending.renumber(lives.current.epoch) { lives.nextKey() } }
     }
 
-    /// Readings that were discarded before their commit: a hole says so, and their sequences will never be sent.
+    /// Adds a hole for readings that were discarded before their commit. Their sequences will never be sent.
     private mutating func insert(_ discarded: PendingRows.Discarded) throws {
         let sequences = discarded.keys.map { RowKey($0.lowerBound).sequence...RowKey($0.upperBound).sequence }
         let epoch = lives.current.epoch
@@ -142,7 +143,7 @@ package struct StoreTables {
         }
     }
 
-    /// The newest readings of a sensor, committed or not, uncalibrated, at their true times, oldest first.
+    /// The newest readings of a sensor, committed or pending, uncalibrated, at corrected times, oldest first.
     package func newestReadings(of sensor: SensorName, limit: Int) throws -> [Reading] {
         let waiting = pending.readings(of: sensor, after: 0).map(\.reading)
         guard let id = sensors.ids[sensor] else { return waiting.suffix(limit) }
@@ -152,19 +153,19 @@ package struct StoreTables {
 
     // MARK: sensors
 
-    /// Whether a sensor's record is other than the stored one, and remembers the sensor for this run.
+    /// Whether a sensor's record differs from the stored one. Also remembers the record for this run.
     mutating func isNews(_ record: SensorRecord) throws -> Bool {
         registered[record.sensor] = record
         return try sensors.ids[record.sensor].map { try sensors.record(of: $0) != record } ?? true
     }
 
-    /// Stores what a sensor is, in its table and in the log. Only inside a transaction.
+    /// Stores a sensor's record in the sensor table and in the log. Only inside a transaction.
     mutating func register(_ record: SensorRecord) throws {
         try sensors.upsert(record)
         try insert(.sensor(record))
     }
 
-    /// Registers this run's sensors where the file does not know them.
+    /// Registers this run's sensors that the file lacks or has with another record.
     mutating func registerAgain() throws {
         for record in registered.values.sorted(by: { $0.sensor.name < $1.sensor.name }) where try isNews(record) { try register(record) }
     }

@@ -1,14 +1,15 @@
 internal import Synchronization
 
-/// Asks a sensor that may never answer. Past the limit the caller goes on, and the question stays open: it is not asked a second
-/// time, so that a driver that hangs holds one thread and nothing else.
+/// Reads a sensor that may never answer. After the time limit the caller continues and the read stays open. No second read starts meanwhile,
+/// so that a driver that hangs blocks one thread and nothing else.
 ///
-/// The one place with tasks of its own: a structured child cannot be left behind, and a read that the kernel holds cannot be ended.
+/// This is the only type with unstructured tasks: a structured child task cannot be abandoned, and a read that blocks in the kernel cannot be
+/// cancelled.
 package final class PatientReading: Sendable {
     private struct State {
         var isAsked = false
         var waiter: CheckedContinuation<Sample?, any Error>?
-        var turn = 0  // of who waits: what was meant for an earlier one ends no later one's waiting
+        var turn = 0  // number of the current call: a timeout of an earlier call must not end a later call
     }
 
     private let sensor: any Sensor
@@ -16,9 +17,9 @@ package final class PatientReading: Sendable {
 
     package init(_ sensor: any Sensor) { self.sensor = sensor }
 
-    /// The next thing the sensor says; what it says after the limit is dropped, unless it is asked for again by then.
+    /// The next answer of the sensor. An answer after the limit is discarded, unless another call waits by then.
     ///
-    /// - Throws: `SensorError` also when the limit has passed; `CancellationError` at once when cancelled.
+    /// - Throws: `SensorError`, also after the limit; `CancellationError` at once if cancelled.
     package func read(within limit: Duration) async throws -> Sample? {
         let turn = state.withLock { state in
             state.turn += 1
@@ -27,7 +28,7 @@ package final class PatientReading: Sendable {
         let timer = Task {
             try await Task.sleep(for: limit)
             giveUp(
-                turn, SensorError("it has not answered for \(limit.components.seconds) s; it is waited for, the other sensors go on", isPassing: true)
+                turn, SensorError("no answer for \(limit.components.seconds) s; the read stays open, other sensors are not affected", isPassing: true)
             )
         }
         defer { timer.cancel() }
@@ -43,7 +44,7 @@ package final class PatientReading: Sendable {
                         do { answer(.success(try await sensor.read())) } catch { answer(.failure(error)) }
                     }
                 }
-                if Task.isCancelled { giveUp(turn, CancellationError()) }  // the handler may have run before there was a waiter
+                if Task.isCancelled { giveUp(turn, CancellationError()) }  // the handler may have run before the waiter was set
             }
         } onCancel: {
             giveUp(turn, CancellationError())

@@ -3,9 +3,9 @@ internal import Observing
 internal import Runtime
 internal import Text
 
-/// A recorded series, row by row. It has its own times; the sampler waits until the replay's clock shows them.
+/// A recorded series, read row by row. Each row has its own time; the sampler waits until the replay clock reaches that time.
 ///
-/// Rows may be out of order within a window; of rows with the same time the first counts.
+/// Rows may be out of order within a window. Of several rows with the same time, the first is used.
 package actor ReplaySensor: Sensor {
     private let executor = BlockingExecutor(label: "replay-sensor")
     package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
@@ -14,13 +14,13 @@ package actor ReplaySensor: Sensor {
     private let lines: LineReader
     private let format: SeriesCSV
     private let startingAfter: Instant?
-    private var newest: Instant?  // of the rows that were given out
-    private var window: [Entry] = []  // rows read ahead, a heap: the earliest first
+    private var newest: Instant?  // newest time of the returned rows
+    private var window: [Entry] = []  // rows read ahead: a heap, earliest first
     private var isAtEnd = false
-    private var lastAtMs = Int64.min  // of the last row that was read
-    private var repeated: Int?  // a line that was left out because its time had come already
+    private var lastAtMs = Int64.min  // time of the last row read
+    private var repeated: Int?  // a line that was skipped because an earlier line has the same time
 
-    /// A row, or the error of one. An error has no time of its own: it is sorted by the time of the row before it.
+    /// A row or an error. An error has no time: it is sorted by the time of the row before it.
     private struct Entry {
         let atMs: Int64
         let line: Int
@@ -28,10 +28,11 @@ package actor ReplaySensor: Sensor {
         func comes(before other: Entry) -> Bool { (atMs, line) < (other.atMs, other.line) }
     }
 
-    /// Rows read ahead, to be sorted: a day of minutes that is out of place, or a file of some weeks that begins with its newest row.
+    /// Rows read ahead for sorting: enough for a day of minutes that is out of order, or a file of some weeks that begins with its newest
+    /// row.
     private static let windowRows = 4_096
 
-    /// - Parameter startingAfter: rows up to then are passed over: a restart goes on where the log ends.
+    /// - Parameter startingAfter: rows up to this time are skipped, so that a restart continues after the log.
     package init(path: String, startingAfter: Instant?) throws {
         let preview = try ReplaySensor.preview(path)
         (lines, format) = try ReplaySensor.open(path)
@@ -53,7 +54,7 @@ package actor ReplaySensor: Sensor {
             let takenAt = Instant(ms: row.takenAtMs)
             if let newest, takenAt < newest {
                 throw SensorError(
-                    "\(lines.path): line \(entry.line): the time is before that of rows more than \(ReplaySensor.windowRows) lines earlier: "
+                    "\(lines.path): line \(entry.line): the time is before the time of rows more than \(ReplaySensor.windowRows) lines earlier: "
                         + "sort the file by time", isFinal: true)
             }
             if takenAt == newest {
@@ -71,12 +72,12 @@ package actor ReplaySensor: Sensor {
             defer { repeated = nil }
             return Sample(
                 humidityMpct: humidity, temperatureMc: row.temperatureC.flatMap(Milli.whole), flags: flags, takenAt: takenAt,
-                remark: row.remark ?? repeated.map { "line \($0): the time has come before" })
+                remark: row.remark ?? repeated.map { "line \($0): an earlier line has the same time" })
         }
         return nil
     }
 
-    /// The earliest row of those that are left, as far as can be told from the window.
+    /// The earliest remaining row within the window.
     private func nextInOrder() throws -> Entry? {
         while !isAtEnd, window.count < ReplaySensor.windowRows {
             guard let text = try ReplaySensor.line(of: lines) else {
@@ -104,7 +105,8 @@ package actor ReplaySensor: Sensor {
         } catch { return .failure(SensorError("\(lines.path): \(error)")) }
     }
 
-    /// - Throws: a final `SensorError` where the file cannot be read on; a line that is too long costs only itself.
+    /// - Throws: a final `SensorError` if the file cannot be read any further. A line that is too long throws a `SensorError` that is not
+    ///   final.
     private static func line(of lines: LineReader) throws -> String? {
         do throws(FileError) { return try lines.next() } catch {
             throw SensorError("\(error)", isFinal: !error.isTooLarge)
@@ -138,16 +140,16 @@ package actor ReplaySensor: Sensor {
         }
     }
 
-    /// The earliest time of the first window, and the median spacing of its first rows.
+    /// The earliest time of the first window, and the time grid step from the median spacing of the first 200 rows.
     private static func preview(_ path: String) throws -> (startsAt: Instant, spacing: Duration) {
         let (lines, format) = try open(path)
         var times: [Instant] = []
-        var problem: SeriesCSV.Malformed?  // of the first row that cannot be read
+        var problem: SeriesCSV.Malformed?  // error of the first unreadable row
         while times.count < windowRows {
             let text: String?
             do throws(FileError) { text = try lines.next() } catch {
                 guard error.isTooLarge else { throw error }
-                continue  // told when it is read
+                continue  // reported when the line is read
             }
             guard let text else { break }
             guard !text.isEmpty else { continue }
@@ -156,7 +158,7 @@ package actor ReplaySensor: Sensor {
                 if Instant.valid.contains(takenAt) { times.append(takenAt) }
             } catch { problem = problem ?? error }
         }
-        // A single row of 1970 among later ones is a logger's reset, not the beginning.
+        // Rows of 1970 among later rows come from a reset of the logger: they are not the start.
         guard let first = times.filter({ $0 >= Instant.earliestPlausible }).min() ?? times.min() else {
             throw SensorError(problem.map { "\(path): \($0)" } ?? "\(path) has no row with a time")
         }

@@ -1,17 +1,17 @@
 package import Measures
 
-/// Something that says how humid it is. It lives on an executor of its own where its calls block.
+/// A source of humidity readings. A sensor with blocking calls has its own executor.
 package protocol Sensor: Actor {
-    /// What it is, for its record in the log.
+    /// Identity of the sensor, for its record in the log.
     nonisolated var identity: SensorIdentity { get }
 
-    /// The next thing it says.
+    /// The next sample.
     ///
     /// - Returns: `nil` when a recording has ended.
-    /// - Throws: `SensorError`; the sampler tries again later.
+    /// - Throws: `SensorError`; the sampler retries later.
     func read() async throws -> Sample?
 
-    /// Ends what it started, at once; it will not be asked again.
+    /// Ends everything that the sensor started, at once. `read` is not called again.
     nonisolated func stop()
 }
 
@@ -19,21 +19,21 @@ extension Sensor {
     package nonisolated func stop() {}
 }
 
-/// Who sets the time of a sensor's readings.
+/// What determines when a sensor has its next reading.
 package enum SensorPace: Sendable {
-    case asked  // whoever reads it
-    case recorded  // a recording's own times
-    case spoken  // the sensor: it is waited for
+    case asked  // the caller of `read`
+    case recorded  // the times in the recording
+    case spoken  // the sensor: `read` waits for the next reading
 }
 
 package struct SensorIdentity: Sendable, Equatable {
     package var kind: String
     package var driver: String
     package var serial: String
-    package var spacing: Duration?  // of a recording's rows; nil: as often as it is asked
-    package var startsAt: Instant?  // of a recording
+    package var spacing: Duration?  // spacing of a recording's rows; nil: the sample period
+    package var startsAt: Instant?  // start of a recording
     package var pace: SensorPace
-    package var patience: Duration  // after which a read that has not returned counts as failed
+    package var patience: Duration  // time limit of one read
 
     package init(
         kind: String, driver: String = "", serial: String = "", spacing: Duration? = nil, startsAt: Instant? = nil, pace: SensorPace = .asked,
@@ -49,14 +49,14 @@ package struct SensorIdentity: Sendable, Equatable {
     }
 }
 
-/// What a sensor said, before it is a reading: without clock and identity.
+/// One measurement of a sensor, without clock quality and sensor name.
 package struct Sample: Sendable, Equatable {
     package var humidityMpct: Int32?
     package var temperatureMc: Int32?
     package var pressurePa: Int32?
     package var flags: ReadingFlags
-    package var takenAt: Instant?  // of a recording; nil: now
-    package var remark: String?  // what stood beside the humidity and could not be taken
+    package var takenAt: Instant?  // the time in a recording; nil: now
+    package var remark: String?  // the temperature or pressure that was discarded, and why
 
     package init(
         humidityMpct: Int32?, temperatureMc: Int32? = nil, pressurePa: Int32? = nil, flags: ReadingFlags = [], takenAt: Instant? = nil,
@@ -71,11 +71,11 @@ package struct Sample: Sendable, Equatable {
     }
 }
 
-/// A sensor could not be read, or said nonsense.
+/// A sensor could not be read, or returned an invalid value.
 package struct SensorError: Error, Equatable, CustomStringConvertible {
     package let description: String
-    package let isPassing: Bool  // normal for the part: the next try may succeed
-    package let isFinal: Bool  // of a recording that cannot be read on: it is not asked again
+    package let isPassing: Bool  // normal for the part: the next read may succeed
+    package let isFinal: Bool  // the recording cannot be read any further: no retry
 
     package init(_ description: String, isPassing: Bool = false, isFinal: Bool = false) {
         self.description = description

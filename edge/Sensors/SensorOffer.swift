@@ -1,12 +1,12 @@
 internal import Glibc
 internal import Runtime
 
-/// What a host has to read humidity from, as far as it can be told without writing to anything.
+/// A sensor or bus that the host offers, found without writing to any device.
 package enum SensorOffer: Sendable, Equatable {
-    /// - name: for the configuration, in capital letters.
-    /// - twins: the same chip by other kernel interfaces.
+    /// - name: a name for the configuration, in capital letters.
+    /// - twins: the same chip through other kernel interfaces.
     case sensor(SensorSpec, name: String, twins: [SensorSpec])
-    /// An I2C bus, whose chips are not asked; and why it cannot be used, if it cannot.
+    /// An I2C bus, without probing its chips; and why the bus cannot be used, if it cannot.
     case bus(Int, problem: String?)
 
     package static func all(sysfs: String) -> [SensorOffer] {
@@ -32,12 +32,12 @@ package enum SensorOffer: Sendable, Equatable {
         guard unsafe access(path, R_OK | W_OK) != 0 else { return nil }
         switch errno {
         case EACCES, EPERM: return "\(path): permission denied: usermod -aG i2c USER, or the udev rule of the package"
-        case ENOENT: return "\(path): the kernel knows the bus, its device file is missing: modprobe i2c-dev"
+        case ENOENT: return "\(path): the kernel has this bus, but the device file is missing: modprobe i2c-dev"
         default: return "\(path) cannot be opened"
         }
     }
 
-    /// A sensor's name from a device's: capital letters, digits and underscores.
+    /// A sensor name made from a device name: capital letters, digits and underscores.
     private static func variable(_ name: String) -> String {
         String(decoding: name.uppercased().utf8.map { ($0 >= 48 && $0 <= 57) || ($0 >= 65 && $0 <= 90) ? $0 : 95 }, as: UTF8.self)
     }

@@ -2,7 +2,7 @@ package import Measures
 package import Simulation
 internal import Text
 
-/// The value of a `VAHO_SENSOR_…` variable: which sensor, found how.
+/// The value of a `VAHO_SENSOR_…` variable: the kind of a sensor and how to find it.
 package enum SensorSpec: Sendable, Equatable, CustomStringConvertible {
     case kernel(KernelDevice.Interface, KernelDeviceName)
     case i2c(I2CAddress)
@@ -15,7 +15,7 @@ package enum SensorSpec: Sendable, Equatable, CustomStringConvertible {
         "command:PROGRAM",
     ]
 
-    /// - Throws: `SensorError` that says what is expected.
+    /// - Throws: `SensorError`, whose description names the expected form.
     package init(_ text: String) throws(SensorError) {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         let rest = parts.count > 1 ? parts[1] : ""
@@ -54,11 +54,11 @@ package enum SensorSpec: Sendable, Equatable, CustomStringConvertible {
         return .simulated(setting, seed: seed, faultPercent: faultPercent)
     }
 
-    /// Makes the sensor ready; it is looked for when it is first read.
+    /// Creates the sensor; a device is searched for at the first read.
     ///
     /// - Parameters:
-    ///   - startingAfter: rows of a recording up to then are passed over.
-    ///   - period: how often it will be read.
+    ///   - startingAfter: rows of a recording up to this time are skipped.
+    ///   - period: the time between two reads.
     package func open(sysfs: String, startingAfter: Instant?, period: Duration) throws -> any Sensor {
         switch self {
         case .kernel(let interface, let name): KernelSensor(interface, name: name, sysfs: sysfs)
@@ -69,7 +69,7 @@ package enum SensorSpec: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// As the configuration has it.
+    /// The form used in the configuration.
     package var description: String {
         switch self {
         case .kernel(let interface, let name): "\(interface.rawValue):\(name)"

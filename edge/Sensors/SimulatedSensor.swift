@@ -3,14 +3,14 @@ internal import Observing
 internal import Runtime
 package import Simulation
 
-/// Air that never was; for a look at the product without a sensor, and with faults, for a look at what it does about them.
+/// Simulated air, to try the product without a sensor; with simulated faults, to see how the product handles them.
 package actor SimulatedSensor: Sensor {
     package nonisolated let identity: SensorIdentity
     private let air: SimulatedAir
     private let faultPercent: Double
     private let now: @Sendable () -> Instant
 
-    /// - Parameter faultPercent: of the time that the sensor is faulty.
+    /// - Parameter faultPercent: the share of time with a fault.
     package init(
         _ setting: SimulatedAir.Setting, seed: UInt64, faultPercent: Int = 0, now: @escaping @Sendable () -> Instant = { LabelClock.wallClock }
     ) {

@@ -6,19 +6,19 @@ internal import Text
 
 extension Program.Command {
     static let calibrate = Program.Command(
-        "calibrate", "correct what a sensor says, from now on or since a time; without a value: what is in force",
+        "calibrate", "calibrate a sensor from now on or since a time; without a value, show the calibrations in force",
         usage: "SENSOR [--two-point SAID:TRUE,SAID:TRUE | --gain FACTOR] [--offset PERCENT] [--since TIME] | SENSOR --undo",
         options: [
-            .config, Arguments.Option("two-point", value: "PAIRS", "what it says at two references, and what is true there: 31.9:mgcl2,76.8:nacl"),
+            .config, Arguments.Option("two-point", value: "PAIRS", "the readings at two references and the true values: 31.9:mgcl2,76.8:nacl"),
             Arguments.Option("gain", value: "FACTOR", "0.5 to 2"), Arguments.Option("offset", value: "PERCENT", "added after the gain, -50 to 50"),
-            Arguments.Option("since", value: "TIME", "of the first reading it is about, RFC 3339 (default: now)"),
-            Arguments.Option("undo", "take the last calibration or replacement back that is in force"), OutputFormat.option,
+            Arguments.Option("since", value: "TIME", "of the first calibrated reading, RFC 3339 (default: now)"),
+            Arguments.Option("undo", "undo the last calibration or replacement in force"), OutputFormat.option,
         ], positional: 1...1
     ) { arguments in
         let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
         let sensor = try settings.configured(arguments.positional[0])
         let notes = try await settings.sensorNotes()
-        if let problem = notes.problem { StandardError.write("vaho-edge calibrate: \(problem), passed over\n") }
+        if let problem = notes.problem { StandardError.write("vaho-edge calibrate: \(problem), ignored\n") }
         let before = notes.inForce.filter { $0.sensor == sensor }
         let isUndone = arguments.has("undo")
         let values = ["two-point", "gain", "offset", "since"].filter { arguments.value($0) != nil }
@@ -31,19 +31,19 @@ extension Program.Command {
             try SensorNotes.add(.calibrated(try asked(arguments, sensor)), in: settings.stateFolder)
         }
         history(try await settings.sensorNotes().inForce.filter { $0.sensor == sensor }, .table)
-        Paragraph.write("the daemon applies it with its next commit; readings stay as they were said, observations since then are made again")
+        Paragraph.write("the daemon applies the calibration with its next commit; stored readings stay unchanged, later observations are recomputed")
     }
 
     private static func asked(_ arguments: Arguments, _ sensor: SensorName) throws -> Calibration {
         let from = try arguments.pastTime("since") ?? LabelClock.wallClock
         if let pairs = arguments.value("two-point") {
             guard arguments.value("gain") == nil, arguments.value("offset") == nil else {
-                throw WrongUse("--two-point gives gain and offset: they cannot be given beside it")
+                throw WrongUse("--two-point sets gain and offset: leave out --gain and --offset")
             }
             let points = try pairs.split(separator: ",").map { try point($0) }
             guard points.count == 2 else { throw WrongUse("--two-point \(pairs): expected two pairs, such as 31.9:mgcl2,76.8:nacl") }
             guard let found = Calibration.through(points[0], points[1], sensor: sensor, from: from) else {
-                throw WrongUse("--two-point \(pairs): the points are nearer than 10 %, or the sensor errs by more than a calibration can mend")
+                throw WrongUse("--two-point \(pairs): the points are less than 10 % apart, or the error of the sensor is too large for a calibration")
             }
             return found
         }
@@ -68,7 +68,7 @@ extension Program.Command {
             (0...100).contains(said), (0...100).contains(truth)
         else {
             throw WrongUse(
-                "«\(text)»: expected what the sensor says and what is true, 31.9:32.8, or a salt at 25 °C: \(salts.keys.sorted().joined(separator: ", "))"
+                "«\(text)»: expected READING:TRUE, such as 31.9:32.8, or a salt at 25 °C: \(salts.keys.sorted().joined(separator: ", "))"
             )
         }
         return (said, truth)

@@ -14,7 +14,7 @@ extension Program.Command {
         if let problem { throw WrongUse(problem) }
         var trimmed = url
         while trimmed.hasSuffix("/") { trimmed.removeLast() }
-        // Before the code is spent: a folder that cannot be written would lose the token.
+        // Check the folder before the code is used: if the folder could not be written, the token would be lost.
         try Files.makeFolder(folder)
         try Files.replace("\(folder)/.enrol", with: [])
         try Files.remove("\(folder)/.enrol")

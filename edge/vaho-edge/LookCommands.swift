@@ -10,17 +10,17 @@ internal import Runtime
 internal import Text
 internal import Wire
 
-// Commands that look into the store, whether the daemon runs or not.
+// Commands that read the store, whether the daemon runs or not.
 
 func thousandths(_ value: Int32?) -> String { value.map { NumberText.thousandths(Int64($0)) } ?? "" }
 func fixed(_ value: Double?, _ places: Int) -> String { value.flatMap { NumberText.fixed($0, places: places) } ?? "" }
 
-/// The store, and its sensors as they are by their stored readings: the one named, or all.
+/// Opens the store read-only and reads the status of the named sensor, or of all sensors.
 func open(_ arguments: Arguments) async throws -> (EdgeSettings, ReadingStore, [SensorStatus]) {
     let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
     let store = try await ReadingStore(lookingInto: settings.storePath, log: Log("vaho-edge"))
     let now = LabelClock.wallClock
-    // Readings that wait for their commit are not in the store yet.
+    // Pending readings are not in the store yet, so a status may be older by the commit period.
     let spacing = settings.samplePeriod + settings.commitPeriod
     var statuses = try await SensorStatuses(store: store).all().map { $0.aged(at: now, period: spacing) }
     if let name = arguments.value("sensor") {
@@ -34,10 +34,10 @@ func open(_ arguments: Arguments) async throws -> (EdgeSettings, ReadingStore, [
 
 private func words(_ end: SkillEnd) -> String {
     switch end {
-    case .unknown: "skill: not known yet, too few of its forecasts have been scored"
+    case .unknown: "skill: not known yet, too few forecasts have been scored"
     case .beyondHorizon: "skill: lasts to the end of five days"
     case .after(.zero): "skill: no better than climatology at any lead time"
-    case .after(let leadTime): "skill: ends at \(DurationText.short(leadTime)), beyond it this is no better than climatology"
+    case .after(let leadTime): "skill: ends at \(DurationText.short(leadTime)), later the forecast is no better than climatology"
     }
 }
 
@@ -74,7 +74,7 @@ extension Program.Command {
                 Paragraph.write(DeviceView.outlook(of: status, forecast, thresholds, now: LabelClock.wallClock), indent: 2)
             }
             for (lead, leadTime) in forecast.leadTimes.enumerated() where leadTime <= horizon {
-                // A terminal wants an overview; the other formats have every lead time.
+                // A table shows selected lead times as an overview; other formats show all lead times.
                 if format == .table, !ForecastShape.scored.contains(leadTime), horizon > .seconds(6 * 3_600) { continue }
                 table.row(
                     [status.record.sensor.name, RFC3339.format(ms: (forecast.origin + leadTime).ms), String(leadTime.wholeSeconds)]

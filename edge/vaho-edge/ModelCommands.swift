@@ -35,7 +35,7 @@ extension Program.Command {
     }
 
     static let modelTrust = Program.Command(
-        "model trust", "take releases signed by the keys in FILE", usage: "FILE", options: [.config], positional: 1...1
+        "model trust", "trust releases signed by the keys in FILE", usage: "FILE", options: [.config], positional: 1...1
     ) { arguments in
         let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
         let path = arguments.positional[0]

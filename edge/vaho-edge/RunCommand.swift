@@ -10,7 +10,8 @@ extension Arguments.Option {
 }
 
 extension EdgeSettings {
-    /// From the environment and, with `--config`, a file; below them what an enrolment left in the state folder.
+    /// Reads settings from the environment, then, with `--config`, from a file, then from an enrolment in the state folder. Earlier sources
+    /// override later ones.
     static func read(_ arguments: Arguments, overriding: [String: String] = [:], sensorsNeeded: Bool) throws -> EdgeSettings {
         let environment = ProcessEnvironment.all.merging(overriding) { _, new in new }
         var file = try configured(arguments)
@@ -18,7 +19,7 @@ extension EdgeSettings {
         let names = ["VAHO_CLOUD_URL", "VAHO_TOKEN_FILE"]
         let isDeviceNamed = environment["VAHO_DEVICE_ID"] != nil || file["VAHO_DEVICE_ID"] != nil
         let followsEnrolment = names.allSatisfy { environment[$0] == nil && file[$0] == nil }
-        let stamp = followsEnrolment ? Files.stamp(EnrolmentFile.path(in: folder)) : nil  // before the file is read
+        let stamp = followsEnrolment ? Files.stamp(EnrolmentFile.path(in: folder)) : nil  // before the file is read: a later replacement is noticed
         let isAuthorityConfigured = environment["VAHO_CA_FILE"] != nil || file["VAHO_CA_FILE"] != nil
         if followsEnrolment {
             file.merge(try EnrolmentFile.settings(in: folder)) { configured, _ in configured }
@@ -30,7 +31,7 @@ extension EdgeSettings {
         return read
     }
 
-    /// What enrolling needs: the state folder, certificate authorities, and what is wrong with the address.
+    /// The state folder, the certificate authorities, and the problem with the address, if any.
     static func enrolling(_ arguments: Arguments, url: String) throws -> (folder: String, authorities: String?, problem: String?) {
         let all = try configured(arguments).merging(ProcessEnvironment.all) { _, environment in environment }
         let problem = EdgeSettings.problem(ofCloud: url, isPlainAllowed: all["VAHO_PLAIN_HTTP"] == "anywhere")
@@ -46,7 +47,7 @@ extension EdgeSettings {
 extension Program.Command {
     static let run = Program.Command(
         "run", "read sensors, forecast, serve, sync: the daemon", usage: "[--config FILE] [--speed N]",
-        options: [.config, Arguments.Option("speed", value: "N", "how many times as fast as life a recording is replayed (VAHO_REPLAY_SPEED)")]
+        options: [.config, Arguments.Option("speed", value: "N", "replay speed of a recording; 1 is real time (VAHO_REPLAY_SPEED)")]
     ) { arguments in
         let overriding = arguments.value("speed").map { ["VAHO_REPLAY_SPEED": $0] } ?? [:]
         try await EdgeDaemon(settings: EdgeSettings.read(arguments, overriding: overriding, sensorsNeeded: true)).run()

@@ -7,11 +7,11 @@ internal import Runtime
 internal import Sensors
 internal import Text
 
-// Commands for the bench: what sensors say, without a store and without the daemon.
+// Commands that read sensors directly, without a store and without the daemon.
 
 extension Program.Command {
     static let sensors = Program.Command(
-        "sensors", "what this host offers, ready for the configuration, and what is configured, asked once",
+        "sensors", "list configured sensors and sensors found on this host, read each once",
         usage: "[--config FILE] [--format FORMAT]",
         options: [.config, OutputFormat.option]
     ) { arguments in
@@ -34,25 +34,25 @@ extension Program.Command {
                 if configured.count > 1 {
                     let names = configured.map(\.name.name).joined(separator: " and ")
                     table.row([
-                        "", "duplicate", "", "", "", "\(names) are the same chip, seen through hwmon and IIO: remove one from the configuration",
+                        "", "duplicate", "", "", "", "\(names) are the same chip, read through hwmon and IIO: remove one from the configuration",
                     ])
                 }
                 guard configured.isEmpty else { continue }
                 let note = twins.isEmpty ? "" : "the same chip as \(twins.map(\.description).joined(separator: ", "))"
                 _ = await ask(spec, settings.sysfs, "VAHO_SENSOR_\(name)=\(spec)", "offered", note: note, &table)
             case .bus(let number, let problem):
-                let hint = problem ?? "write the chip and its address: nothing is probed, for a command meant for one chip can harm another"
+                let hint = problem ?? "add the chip and its address: chips are not probed, because a command for one chip can harm another"
                 table.row(["VAHO_SENSOR_NAME=i2c:CHIP@\(number):ADDRESS", "bus", "", "", "", hint])
             }
         }
         table.write(format)
         if format == .table, settings.sensors.isEmpty, offers.isEmpty {
-            StandardOutput.write("This host shows no humidity sensor: load its driver (dtoverlay, modprobe), or i2c-dev for a chip without one.\n")
+            StandardOutput.write("No humidity sensor found: load its driver (dtoverlay, modprobe), or i2c-dev for a chip without a driver.\n")
         }
         if failed > 0 { throw Failure("\(failed) of \(settings.sensors.count) configured sensors cannot be read") }
     }
 
-    /// - Returns: whether it answered.
+    /// - Returns: whether the sensor could be read.
     private static func ask(_ spec: SensorSpec, _ sysfs: String, _ line: String, _ state: String, note: String = "", _ table: inout Table) async
         -> Bool
     {
@@ -77,10 +77,10 @@ extension Program.Command {
     }
 
     static let read = Program.Command(
-        "read", "read one sensor now: a configured one by its name, or any by its kind", usage: "SENSOR [--count N] [--period S] [--format FORMAT]",
+        "read", "read one sensor now: a configured sensor by name, or any sensor by kind", usage: "SENSOR [--count N] [--period S] [--format FORMAT]",
         options: [
             .config, Arguments.Option("count", value: "N", "how many readings (default 1)"),
-            Arguments.Option("period", value: "S", "seconds from one to the next (default 1)"), OutputFormat.option,
+            Arguments.Option("period", value: "S", "seconds between two readings (default 1)"), OutputFormat.option,
         ], positional: 1...1
     ) { arguments in
         let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
@@ -101,14 +101,14 @@ extension Program.Command {
         if case .at(let temperature)? = configured?.surface { surface = temperature }
         let lines = ReadingLines(sensor: configured?.name.name ?? "\(spec)", surface: surface, format: format)
         StandardOutput.write(lines.header)
-        // Ctrl-C ends what a command: sensor has started, too.
+        // The stop signal also ends the program of a `command:` sensor on Ctrl-C.
         try await Services.run([
             StopSignal(log: Log("vaho-edge", least: .error)), Bench(sensor: sensor, lines: lines, count: count, period: .seconds(period)),
         ])
     }
 }
 
-/// Reads a sensor so many times, and prints each reading as it comes.
+/// Reads a sensor `count` times and prints each reading at once.
 private struct Bench: Service {
     let sensor: any Sensor
     let lines: ReadingLines
@@ -121,7 +121,7 @@ private struct Bench: Service {
         var due = ContinuousClock.now
         for number in 1...count {
             do {
-                guard let sample = try await reading.read(within: sensor.identity.patience) else { break }  // a recording's end
+                guard let sample = try await reading.read(within: sensor.identity.patience) else { break }  // end of a recording
                 StandardOutput.write(lines.line(sample, takenAt: sample.takenAt ?? LabelClock.wallClock))
                 if let remark = sample.remark { StandardError.write("vaho-edge read: left out: \(remark)\n") }
             } catch let error as SensorError {
@@ -136,13 +136,13 @@ private struct Bench: Service {
     }
 }
 
-/// Readings as lines, written one by one as they are taken.
+/// Formats readings as lines, one by one as they are taken.
 struct ReadingLines {
     let sensor: String
     let surface: Temperature?  // of a wall or pane beside the sensor
     let format: OutputFormat
 
-    /// Of a table, which has room for no more; the other formats have all.
+    /// The columns of a table, which has room for no more; other formats have all columns.
     private static let tableColumns = [0, 1, 2, 3, 9]
     private static let columns = [
         "taken_at", "humidity_pct", "temperature_c", "dew_point_c", "vapour_pressure_pa", "absolute_humidity_g_m3", "surface_humidity_pct",
@@ -161,7 +161,7 @@ struct ReadingLines {
     func line(_ sample: Sample, takenAt: Instant) -> String {
         let humidity = sample.humidityMpct.map { RelativeHumidity(percent: Double($0) / 1_000) }
         let temperature = sample.temperatureMc.map { Temperature(celsius: Double($0) / 1_000) }
-        // What is impossible for air is shown as it was said, and nothing is derived from it.
+        // An impossible humidity is shown as read, and no values are derived from it.
         let reading = Reading(takenAt: takenAt, humidityMpct: sample.humidityMpct, temperatureMc: sample.temperatureMc, flags: sample.flags)
         var usable: (humidity: RelativeHumidity, temperature: Temperature)?
         if case .passed(let humidity, let temperature?) = QualityControl.judge(reading) { usable = (humidity, temperature) }

@@ -5,16 +5,16 @@ internal import Measures
 internal import Runtime
 internal import Text
 
-// What people say of a sensor's part and name, so that its series goes on.
+// Commands that record a new name or a replaced part of a sensor, so that its series continues.
 
 extension Program.Command {
     static let sensorsRename = Program.Command(
-        "sensors rename", "a sensor has another name in the configuration now: its series goes on under that", usage: "OLD NEW",
+        "sensors rename", "continue the series of a sensor that has a new name in the configuration", usage: "OLD NEW",
         options: [.config], positional: 2...2
     ) { arguments in
         let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
         let (old, new) = (try sensorName(arguments.positional[0]), try sensorName(arguments.positional[1]))
-        guard old != new else { throw WrongUse("«\(old)» is what it is called already") }
+        guard old != new else { throw WrongUse("old and new name are the same: «\(old)»") }
         guard settings.sensors.contains(where: { $0.name == new }) else {
             throw WrongUse("first give the sensor its new name in the configuration: VAHO_SENSOR_\(new.name.uppercased())=…")
         }
@@ -25,18 +25,18 @@ extension Program.Command {
         guard known.contains(old) || waiting.contains(where: { $0.name == old }) else {
             throw WrongUse("the store has no series «\(old)»: there are \(known.isEmpty ? "none" : known.map(\.name).joined(separator: ", "))")
         }
-        // The daemon looks again, in the order of the notes.
+        // If a pending rename frees the new name, skip this check: the daemon checks again, in the order of the notes.
         let isGivenUp = waiting.contains { $0.sensor == new }
         if !isGivenUp, try await store.read({ try $0.overlap(old, new) }) {
-            throw WrongUse("\(old) and \(new) have readings of the same time: they are two sensors, and cannot become one series")
+            throw WrongUse("\(old) and \(new) have readings of the same time: they are two sensors and cannot be one series")
         }
         try SensorNotes.add(.renamed(old, to: new), in: settings.stateFolder)
-        let both = settings.sensors.contains { $0.name == old } ? "; «\(old)», still configured, begins a series of its own" : ""
-        StandardOutput.write("the series of \(old) goes on as \(new) from the daemon's next start\(both)\n")
+        let both = settings.sensors.contains { $0.name == old } ? "; «\(old)», still configured, starts a new series" : ""
+        StandardOutput.write("the series of \(old) continues as \(new) from the daemon's next start\(both)\n")
     }
 
     static let sensorsReplace = Program.Command(
-        "sensors replace", "another part measures under the same name: its series goes on, calibrations of the old part end",
+        "sensors replace", "continue the series of a sensor with a new part; calibrations of the old part end",
         usage: "SENSOR [--since TIME] [--serial TEXT]",
         options: [
             .config, Arguments.Option("since", value: "TIME", "of the new part's first reading, RFC 3339 (default: now)"),
@@ -52,25 +52,25 @@ extension Program.Command {
         let from = try arguments.pastTime("since") ?? LabelClock.wallClock
         try SensorNotes.add(.replaced(sensor, from: from, serial: serial), in: settings.stateFolder)
         StandardOutput.write(
-            "\(sensor) is another part since \(RFC3339.format(ms: from.ms)): calibrations made before end there\(serial.isEmpty ? "" : "; its serial number is noted with the daemon's next start")\n"
+            "\(sensor) has a new part since \(RFC3339.format(ms: from.ms)): earlier calibrations end there\(serial.isEmpty ? "" : "; the daemon stores its serial number at the next start")\n"
         )
     }
 }
 
 private func sensorName(_ text: String) throws -> SensorName {
-    guard let sensor = SensorName(text) else { throw WrongUse("«\(text)» is no sensor's name: \(SensorName.rule)") }
+    guard let sensor = SensorName(text) else { throw WrongUse("«\(text)» is not a sensor name: \(SensorName.rule)") }
     return sensor
 }
 
 extension EdgeSettings {
-    /// - Parameter store: one that is open already.
+    /// - Parameter store: a store that is already open, if any.
     func sensorNotes(_ store: ReadingStore? = nil) async throws -> SensorNotes {
         let store = if let store { store } else { try? await ReadingStore(lookingInto: storePath, log: Log("vaho-edge", least: .error)) }
         return try SensorNotes(
             in: stateFolder, names: sensors.isEmpty ? nil : Set(sensors.map(\.name)), taken: await store?.corrections.renames ?? [])
     }
 
-    /// A sensor by its name; where the configuration has sensors, one of them.
+    /// The sensor name `text`. If the configuration has sensors, the name must be one of them.
     func configured(_ text: String) throws -> SensorName {
         let sensor = try sensorName(text)
         if !sensors.isEmpty, !sensors.contains(where: { $0.name == sensor }) {

@@ -48,7 +48,7 @@ extension Program.Command {
         text.delivery(view, counts, writtenPerDay: try await store.writtenPerDay(), uplink, isLocal: settings.cloud == nil)
         let release = view.release.map { "\($0.counter), sha256 \(Hexadecimal.text(Array($0.sha256.prefix(6))))…" } ?? "none: damped anomaly"
         let isExpired = intake.active.current?.release.isExpired(at: LabelClock.wallClock) == true
-        text.line("release", release + (isExpired ? " (expired: is the cloud reached?)" : ""))
+        text.line("release", release + (isExpired ? " (expired: can the device reach the cloud?)" : ""))
         for hole in try await holes(store, 5) { text.hole(hole) }
         scores(try await store.read { try $0.scores.live() })
     }

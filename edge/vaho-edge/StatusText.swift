@@ -7,7 +7,7 @@ internal import Runtime
 internal import Text
 internal import Wire
 
-/// The lines of `vaho-edge status` below its table: a word, then what it is about, within the terminal's width.
+/// The lines of `vaho-edge status` below its table: a label and a text, wrapped to the width of the terminal.
 struct StatusText {
     let width: Int
 
@@ -15,7 +15,7 @@ struct StatusText {
         StandardOutput.write(Paragraph.text(PrintableText.line(text, limit: 1_000), label: label, indent: 9, width: width))
     }
 
-    /// Why a sensor is not ok, and its last good value where that is not the present one.
+    /// Prints why a sensor is not ok, and its last good value if that value is not current.
     func sensor(_ sensor: DeviceDocument.Sensor, now: Instant) {
         guard sensor.condition.state != .ok else { return }
         var text = "\(sensor.name) \(sensor.condition.state.name)"

@@ -4,7 +4,7 @@ internal import HTTPClient
 internal import Measures
 internal import Runtime
 
-/// Runs the uplink to the cloud that the settings or an enrolment name. An enrolment while the daemon runs is applied without a restart.
+/// Runs the uplink to the cloud named by the settings or by an enrolment. An enrolment while the daemon runs is applied without a restart.
 struct CloudLink: Service {
     let settings: EdgeSettings
     let identity: DeviceIdentity
@@ -23,7 +23,7 @@ struct CloudLink: Service {
         var stamp = settings.enrolmentStamp
         while true {
             try await run(uplink, until: stamp)
-            stamp = Files.stamp(file)  // before the file is read: another one after it is another enrolment
+            stamp = Files.stamp(file)  // before the file is read, so that a later replacement is noticed
             do {
                 uplink = try enrolled()
                 log(.info, "enrolment applied", ["device": identity.current])

@@ -1,7 +1,7 @@
 internal import Runtime
 internal import Synchronization
 
-/// The token that opens the cloud to this device, and the file it comes from.
+/// The token with which this device authenticates to the cloud, and the token's file.
 final class DeviceToken: Sendable {
     private let path: String
     private let value: Mutex<String>
@@ -13,7 +13,7 @@ final class DeviceToken: Sendable {
 
     var current: String { value.withLock { $0 } }
 
-    /// On the disk first: from its first use on the cloud knows no other.
+    /// Writes the disk first: once the new token is used, the cloud accepts no other token.
     func replace(with token: String) throws {
         try Files.replace(path, with: Array((token + "\n").utf8), mode: 0o600)
         value.withLock { $0 = token }

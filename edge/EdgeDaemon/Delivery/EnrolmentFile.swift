@@ -5,25 +5,25 @@ internal import Runtime
 internal import Signing
 package import Wire
 
-/// What enrolling leaves in the state folder: a file of settings, the token, the release keys. The daemon reads them where the
-/// configuration says nothing else.
+/// The result of an enrolment in the state folder: a settings file, the token, the release keys. The daemon uses these settings unless the
+/// configuration overrides them.
 package enum EnrolmentFile {
     package static func path(in folder: String) -> String { "\(folder)/enrolment" }
     private static func tokenPath(in folder: String) -> String { "\(folder)/token" }
 
-    /// The settings that an earlier enrolment left; empty without one.
+    /// The settings from an earlier enrolment; empty without one.
     package static func settings(in folder: String) throws -> [String: String] {
         let path = path(in: folder)
         guard Files.exists(path) else { return [:] }
         return try Settings.parse(file: Files.read(path, limit: 1 << 16), path: path)
     }
 
-    /// Asks the cloud at `url` for this device's identity.
+    /// Exchanges a one-time code for this device's identity at the cloud `url`.
     package static func fetch(_ url: String, code: String, certificateAuthorities: String?) async throws -> Enrolment {
         var http = HTTPClient.Settings(userAgent: "vaho-edge/\(EdgeVersion.text)")
         http.certificateAuthorities = certificateAuthorities
         let symbols = code.filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
-        guard symbols == code, !code.isEmpty else { throw EnrolmentFault("«\(code)» is not a code: it looks like ABCDE-FGHJK") }
+        guard symbols == code, !code.isEmpty else { throw EnrolmentFault("«\(code)» is not a code: expected the form ABCDE-FGHJK") }
         let response = try await HTTPClient(settings: http).send(
             HTTPClient.Request(
                 method: "POST", url: "\(url)/v1/enrol", headers: [("Content-Type", "application/json"), ("Accept", Enrolment.mediaType)],
@@ -34,7 +34,7 @@ package enum EnrolmentFile {
         return try Enrolment(binary: response.body)
     }
 
-    /// Writes all of it; the settings last, so that they never name what is not there.
+    /// Writes all files, the settings last, so that the settings never name a missing file.
     package static func write(_ enrolment: Enrolment, url: String, folder: String, extra: [(String, String)]) throws {
         _ = try ReleaseKeyFile.keys(enrolment.releaseKeys, path: "the cloud's answer")
         try Files.makeFolder(folder)
@@ -46,7 +46,7 @@ package enum EnrolmentFile {
     }
 }
 
-/// A device could not be enrolled: why, and what to do.
+/// A device could not be enrolled. The description contains the reason and the remedy.
 package struct EnrolmentFault: Error, CustomStringConvertible {
     package let description: String
     init(_ description: String) { self.description = description }

@@ -2,13 +2,13 @@ internal import HTTPClient
 internal import Measures
 internal import Text
 
-/// The cloud answered, but not with what was asked for.
+/// The cloud answered a request with an error status.
 struct Refused: Error {
     let status: Int
     let detail: String
     let retryAfter: Duration?
-    private let isOfCloud: Bool  // the cloud itself says so, and no proxy or captive portal before it
-    let isOfContent: Bool  // the cloud itself, and no proxy before it, says that it will not take these bytes
+    private let isOfCloud: Bool  // the answer is from the cloud, not from a proxy or a captive portal
+    let isOfContent: Bool  // the cloud itself refuses these bytes permanently
     var isFinal: Bool { status == 401 || status == 403 }
     /// Whether someone must act, because a retry will fail again. 408, 425 and a 429 with Retry-After up to 15 min are temporary.
     var needsAction: Bool {
@@ -26,14 +26,14 @@ struct Refused: Error {
         let words = Refused.words(response.body)
         detail =
             switch response.status {
-            case 401: "the token is not known: is VAHO_TOKEN_FILE that of this device? \(words)"
-            case 403: "the cloud does not accept data from this device; sampling and forecasting go on. \(words)"
+            case 401: "the token is not valid: is VAHO_TOKEN_FILE the token of this device? \(words)"
+            case 403: "the cloud does not accept data from this device; sampling and forecasting continue. \(words)"
             default: words
             }
         retryAfter = response.headers["retry-after"].flatMap { Int64($0) }.map { .seconds(min(86_400, max(0, $0))) }
     }
 
-    /// What the answer says: the detail of a problem (RFC 9457), or else its beginning. One line, for people; nothing depends on it.
+    /// The text of the answer: the detail of a problem (RFC 9457), or the beginning of the body. One line, for people; no code depends on it.
     static func words(_ body: [UInt8]) -> String { PrintableText.line(detail(body)) }
 
     private static func detail(_ body: [UInt8]) -> String {

@@ -8,10 +8,10 @@ internal import Runtime
 internal import Text
 internal import Wire
 
-/// Carries the log to the cloud, batch by batch, and releases back.
+/// Delivers the log to the cloud in batches, and fetches releases.
 struct Uplink: Service {
     let device: DeviceID
-    let url: String  // of the cloud, without a slash at the end
+    let url: String  // address of the cloud, without a trailing slash
     let token: DeviceToken
     let period: Duration
     let firstBackoff: Duration
@@ -23,15 +23,15 @@ struct Uplink: Service {
     let statuses: SensorStatuses
     let thresholds: [HumidityThreshold]
     let samplePeriod: Duration
-    let sensors: Set<SensorName>  // that are configured
+    let sensors: Set<SensorName>  // the configured sensors
     let log: Log
 
-    private static let sensorsWithScores = 64  // in a report, which has 64 KB at most
+    private static let sensorsWithScores = 64  // sensors with scores in a report, which has 64 KB at most
 
     func run() async throws {
         var plan = UplinkPlan(period: period, phase: phase, firstBackoff: firstBackoff)
         while true {
-            try Task.checkCancellation()  // a transfer that was cut off by the stop is no failure to try again
+            try Task.checkCancellation()  // a transfer that a stop interrupts is not a failure to retry
             switch plan.next(lives: await store.lives) {
             case .wait(let pause): try await Task.sleep(for: pause)
             case .report:
@@ -49,12 +49,12 @@ struct Uplink: Service {
         }
     }
 
-    /// A batch without rows: the answer says what the cloud holds of that life, and which release to run.
+    /// Sends a batch without rows: the answer contains the ranges that the cloud holds of the life, and the release to run.
     private func report(as life: Life, _ plan: inout UplinkPlan) async throws {
         try await deliver(Batch(epoch: life.epoch, first: life.last + 1, sensors: [], rows: []), life: life.number, &plan)
     }
 
-    /// A device's own place in the period, the same at every start.
+    /// A fixed offset of this device within the period, the same at every start.
     private var phase: Duration {
         let hash = device.name.utf8.reduce(UInt64(14_695_981_039_346_656_037)) { ($0 ^ UInt64($1)) &* 1_099_511_628_211 }  // FNV-1a
         return .milliseconds(Int64(hash % UInt64(max(1, period.ms))))
@@ -74,18 +74,18 @@ struct Uplink: Service {
             await note(.unreachable, PrintableText.line("\(error)"))
         } catch {
             plan.failed(retryAfter: nil, chance: Double.random(in: 0...1))
-            log(.warning, "not delivered", ["error": "\(error)"])
+            log(.warning, "batch not delivered", ["error": "\(error)"])
             await note(.failing, PrintableText.line("\(error)"))
         }
     }
 
-    /// Kept for the status command; written only when it changes.
+    /// Stores the uplink state for the status command; written only when the state changes.
     func note(_ kind: UplinkState.Kind, status code: Int? = nil, _ detail: String = "") async {
         let state = status.set(kind, status: code, detail: detail, at: LabelClock.wallClock)
         try? await store.setUplinkState(state)
     }
 
-    /// The old token opens until the new one is first used: a crash in between costs nothing.
+    /// The old token stays valid until the first use of the new one: a crash in between does no harm.
     func renewToken() async throws {
         let response = try await client.send(request("POST", "/token", headers: [("Accept", Enrolment.mediaType)]))
         guard response.status == 200 else { throw Refused(response) }
@@ -95,7 +95,7 @@ struct Uplink: Service {
         log(.info, "token renewed")
     }
 
-    /// A release that cannot be fetched now keeps no rows from the cloud: it is tried again later.
+    /// A failed fetch does not block rows: the fetch is retried later.
     func fetch(_ offered: ReleaseName) async {
         do {
             let response = try await client.send(request("GET", "/release"))

@@ -2,38 +2,38 @@ package import EdgeStore
 internal import Measures
 package import Wire
 
-/// Decides what the uplink does next. A value: a table of cases tests it without network or clock.
+/// Decides the next step of the uplink. A value: a table of cases tests it without network or clock.
 package struct UplinkPlan: Sendable {
     package enum Step: Sendable, Equatable {
         case wait(Duration)
         case send(life: Int64, from: Int64, through: Int64, limit: Int)
-        case verify(life: Int64)  // ask what the cloud holds of a life that has nothing to send
-        case report  // nothing to send but how the device is; the answer names the release to run
+        case verify(life: Int64)  // ask which rows the cloud holds of a fully delivered life
+        case report  // send only the device report; the answer names the release to run
     }
 
     private static let longestBackoff: Duration = .seconds(900)
-    private static let mostRows = 1_000  // in one batch: more would only cost memory
-    private static let liveRows: Int64 = 500  // of the newest, sent before an old backlog
+    private static let mostRows = 1_000  // in one batch; a larger batch would only use more memory
+    private static let liveRows: Int64 = 500  // newest rows sent before an old backlog
 
     private let period: Duration
     private let firstBackoff: Duration
     private var pause: Duration
     private var failures = 0
-    private var setbacks = 0  // answers that forced rows to be sent again, not yet made up for
-    private var lifeOfSetback: Int64?  // that the last of them was about
-    private var calmAnswers = 0  // since then, with nothing left to send
+    private var setbacks = 0  // answers that forced a resend, minus those made up for
+    private var lifeOfSetback: Int64?  // the life of the last setback
+    private var calmAnswers = 0  // answers since then with nothing left to send
     private var limit = UplinkPlan.mostRows
-    package private(set) var byteLimit = Batch.byteLimit  // of a batch before it is packed
-    package private(set) var packs = false  // this cloud has said that it takes packed bodies
-    private var mayPack = true  // and has not refused one since the start
-    package private(set) var reports = true  // beside rows
+    package private(set) var byteLimit = Batch.byteLimit  // of an uncompressed batch
+    package private(set) var packs = false  // the cloud accepts compressed bodies
+    private var mayPack = true  // false: the cloud has refused a compressed body in this run
+    package private(set) var reports = true  // a batch with rows includes a report
     private var hasReported = false
     private var lastWasLive = false
-    private var unverified: Set<Int64>?  // nil: of this run no answer has come yet
+    private var unverified: Set<Int64>?  // lives still to verify; nil: no step chosen yet in this run
 
     /// - Parameters:
-    ///   - phase: of this device within the period, so that a fleet does not speak at once.
-    ///   - firstBackoff: after the first failure.
+    ///   - phase: the offset of this device within the period, so that a fleet does not send at the same time.
+    ///   - firstBackoff: the pause after the first failure.
     package init(period: Duration, phase: Duration, firstBackoff: Duration = .seconds(5)) {
         self.period = period
         self.firstBackoff = firstBackoff
@@ -61,7 +61,7 @@ package struct UplinkPlan: Sendable {
         return .wait(period)
     }
 
-    /// A cloud that was restored from an older copy may lack what it once acknowledged, of lives that send nothing any more too.
+    /// A cloud restored from an older backup may lack rows that it once acknowledged, even of lives with nothing left to send.
     private mutating func toVerify(_ lives: [Life]) -> Int64? {
         let delivered = lives.filter { !$0.held.ranges.isEmpty && $0.outstanding.isEmpty }.map(\.number)
         let waiting = unverified ?? Set(delivered)
@@ -69,8 +69,8 @@ package struct UplinkPlan: Sendable {
         return delivered.first { waiting.contains($0) }
     }
 
-    /// Live rows and the lowest gap of the oldest life in turn, live rows first: where the server spaces batches further apart
-    /// than readings come, live rows alone would leave the backlog as it is.
+    /// Alternates between live rows and the lowest gap of the oldest life, live rows first. If the server spaces batches further apart than
+    /// new readings arrive, sending only live rows would never reduce the backlog.
     private mutating func toSend(_ lives: [Life]) -> Step? {
         let isTurnOfBacklog = lastWasLive
         lastWasLive = false
@@ -78,7 +78,7 @@ package struct UplinkPlan: Sendable {
             !isTurnOfBacklog || (current.outstanding.count == 1 && tail.count <= limit && lives.dropLast().allSatisfy { $0.outstanding.isEmpty })
         {
             lastWasLive = true
-            // After a long outage the newest of them, so that the cloud knows at once how things are.
+            // After a long outage send the newest rows first, so that the cloud shows the current state at once.
             let from = tail.count <= limit ? tail.lowerBound : max(tail.lowerBound, tail.upperBound - min(UplinkPlan.liveRows, Int64(limit)) + 1)
             return .send(life: current.number, from: from, through: tail.upperBound, limit: limit)
         }
@@ -91,7 +91,7 @@ package struct UplinkPlan: Sendable {
 
     package mutating func verified(_ life: Int64) { unverified?.remove(life) }
 
-    /// The cloud lacks what it had acknowledged: what it holds of every other life is asked again.
+    /// The cloud lacks rows that it had acknowledged: verify every life again.
     package mutating func cloudIsBehind(lives: [Life]) { unverified = Set(lives.map(\.number)) }
 
     /// - Parameter backlog: rows still to send.
@@ -99,33 +99,34 @@ package struct UplinkPlan: Sendable {
         failures = 0
         if backlog == 0 { calmAnswers += 1 }
         if calmAnswers >= UplinkPlan.calm { (setbacks, calmAnswers) = (max(0, setbacks - 1), 0) }
-        // After a refusal larger batches are tried again step by step.
+        // After a refusal the batch size grows again step by step.
         limit = max(1, min(UplinkPlan.mostRows, Int(clamping: next.maxReadings), limit * 2))
         byteLimit = min(Batch.byteLimit, Int(clamping: next.maxBytes))
-        hasReported = true  // with the batch
-        // Live rows are few: the batch of the backlog beside them follows at once.
+        hasReported = true  // the batch included the report
+        // A batch of live rows is small: the batch from the backlog follows at once.
         let isSpaced = !lastWasLive || backlog == 0
         let asked: Duration = isSpaced ? min(UplinkPlan.longestBackoff, .milliseconds(max(0, next.afterMs))) : .zero
         pause = backlog > 0 || unverified?.isEmpty == false ? asked : max(period, asked)
     }
 
-    /// Doubles from the first backoff to 15 min; then adds chance, so that a returning fleet is spread, on the first retry too.
+    /// Backs off: the pause doubles from the first backoff to 15 min. A random part is added, on the first retry too, so that a returning
+    /// fleet spreads out.
     /// - Parameters:
-    ///   - chance: 0 to 1.
-    ///   - isFinal: nothing will change soon: the longest pause at once.
+    ///   - chance: random, 0 to 1.
+    ///   - isFinal: a retry will not succeed soon: use the longest pause at once.
     package mutating func failed(retryAfter: Duration?, chance: Double, isFinal: Bool = false) {
         failures += 1
         hasReported = false
-        // However long the cloud asks to wait, it is asked again after the longest pause: nobody else could end the wait.
+        // Whatever pause the cloud asks for, the longest pause is the limit: otherwise nobody could end the wait.
         let asked = min(UplinkPlan.longestBackoff, retryAfter ?? .zero)
         pause = max(pause, UplinkPlan.spread(max(isFinal ? UplinkPlan.longestBackoff : backoff(failures), asked), chance))
     }
 
-    /// An answer that forces a new epoch or a resend. One is normal. If they repeat, the device backs off as after failures, so that
-    /// no cloud makes it create epochs without limit; 20 answers with nothing left to send make up for one.
+    /// Call after an answer that forces a new epoch or a resend. One such answer is normal. If such answers repeat, the device backs off as
+    /// after failures, so that no cloud makes it create epochs without limit. 20 answers with nothing left to send make up for one.
     ///
-    /// A store that was restored from an older copy has many rows of one life in conflict, a batch after the other: they are as many
-    /// as it has, so the pauses end at a minute.
+    /// A store restored from an older copy has many rows of one life in conflict, in batch after batch. The number of conflicts is limited by
+    /// the number of rows, so the pauses are at most one minute.
     package mutating func setBack(life: Int64, chance: Double) {
         setbacks += 1
         calmAnswers = 0
@@ -140,22 +141,23 @@ package struct UplinkPlan: Sendable {
 
     private static func spread(_ pause: Duration, _ chance: Double) -> Duration { pause + .milliseconds(Int64(Double(pause.ms) * chance)) }
 
-    /// - Parameter codings: what an answer's Accept-Encoding said, if anything (RFC 7694).
+    /// - Parameter codings: the Accept-Encoding header of an answer, if present (RFC 7694).
     package mutating func accepted(_ codings: String?) {
         packs = mayPack && codings?.split(separator: ",").contains { $0.drop { $0 == " " }.prefix { $0 != ";" && $0 != " " } == "deflate" } ?? false
     }
 
-    /// Whether rows may have the device's report beside them again: one has been taken, or refused.
+    /// Call when a report was accepted or refused; decides whether batches with rows include a report again.
     package mutating func reportCame(isTaken: Bool) { reports = isTaken }
 
-    /// A packed body was refused: perhaps another cloud answers there now, which takes none. The same rows go again as they are.
+    /// Call when a compressed body was refused: another cloud that accepts no compression may answer now. The same rows are sent again
+    /// uncompressed.
     package mutating func sendUnpacked() {
         (packs, mayPack) = (false, false)
         pause = .zero
     }
 
-    /// The cloud could not take so much, or one of these rows at all.
-    /// - Returns: whether less can be sent; if not, the one row is the fault.
+    /// Call when the cloud refused the size of a batch, or one of its rows.
+    /// - Returns: whether a smaller batch is possible; if not, the single row is the cause.
     package mutating func sendLess(than rows: Int) -> Bool {
         limit = max(1, rows / 2)
         return rows > 1

@@ -5,14 +5,14 @@ internal import Synchronization
 package struct UplinkState: Sendable, Equatable {
     package enum Kind: String, Sendable, CaseIterable {
         case delivering
-        case duplicate  // delivering, while another host sends under the same name
-        case refused  // the cloud does not take what this device sends: someone must act
-        case unreachable  // no answer: no network, no such host, no trust in its certificate
-        case failing  // answered, but temporarily unusable: the server is busy, or the answer is unexpected
+        case duplicate  // delivering, but another host sends under the same name
+        case refused  // the cloud refuses what this device sends: someone must act
+        case unreachable  // no answer: no network, unknown host, or untrusted certificate
+        case failing  // an answer, but temporarily unusable: busy server or unexpected content
     }
 
     package var kind: Kind
-    package var status: Int?  // of HTTP
+    package var status: Int?  // HTTP status
     package var detail: String
     package var since: Instant
 
@@ -23,18 +23,18 @@ package struct UplinkState: Sendable, Equatable {
         self.since = since
     }
 
-    /// For people.
+    /// A text for people.
     package var words: String {
         switch kind {
         case .delivering: "delivering"
-        case .duplicate: "delivering, but another host sends as this device, too: give one of them a name and a token of its own"
+        case .duplicate: "delivering, but another host also sends as this device: give one of them its own name and token"
         case .refused: "refused with \(status ?? 0): \(detail)"
         case .unreachable: "not reached: \(detail)"
         case .failing: "failing: \(detail)"
         }
     }
 
-    /// As the store keeps it.
+    /// The stored text.
     var stored: String { "\(kind.rawValue) \(status ?? 0) \(since.ms) \(detail)" }
 
     init?(stored: String) {
@@ -45,7 +45,7 @@ package struct UplinkState: Sendable, Equatable {
         self.init(kind, status: status == 0 ? nil : status, detail: String(parts[3]), since: Instant(ms: since))
     }
 
-    /// The device's condition as far as the cloud's answers tell it.
+    /// The device's condition according to the cloud's answers.
     package var condition: DeviceCondition {
         switch kind {
         case .refused: DeviceCondition(.refused, since: since, detail: "\(status ?? 0): \(detail)")

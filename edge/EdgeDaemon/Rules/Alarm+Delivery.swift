@@ -13,7 +13,7 @@ extension Alarm {
         self.init(rule: rule.name, text: rule.text, sensor: sensor, state: state, since: since, at: at, value: value, validAt: validAt)
     }
 
-    /// The body that a webhook gets.
+    /// The body of a webhook request.
     func json(device: DeviceID) -> [UInt8] {
         var json = JSONWriter()
         json.object { json in
@@ -33,7 +33,7 @@ extension Alarm {
         return json.bytes
     }
 
-    /// What a command finds in its environment.
+    /// The environment variables of an alarm command.
     var environment: [String: String] {
         [
             "VAHO_ALARM_RULE": rule, "VAHO_ALARM_TEXT": text, "VAHO_ALARM_SENSOR": sensor.name, "VAHO_ALARM_STATE": state.rawValue,

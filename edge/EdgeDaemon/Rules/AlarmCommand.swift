@@ -1,13 +1,13 @@
 internal import Glibc
 internal import Runtime
 
-/// Runs a command to its end, at most a minute; what it prints on standard output is passed over.
+/// Runs a command until it ends, for at most one minute. Discards its standard output.
 actor AlarmCommand {
     private let executor = BlockingExecutor(label: "alarm-command")
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
     private static let limit: Duration = .seconds(60)
 
-    /// - Returns: its exit code; 128 and more where it was ended.
+    /// - Returns: the exit code of the command; 128 or more if a signal ended the command.
     func run(_ command: String, environment: [String: String]) throws -> Int32 {
         let child = try ChildProcess(command, environment: environment)
         let end = ContinuousClock.now + AlarmCommand.limit

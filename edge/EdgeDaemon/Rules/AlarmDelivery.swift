@@ -3,8 +3,8 @@ internal import HTTPClient
 internal import Measures
 internal import Runtime
 
-/// Tells alarms to one target, the oldest first, until it has taken each: offline they wait in the store. Another target has a
-/// delivery of its own, so that neither waits for the other.
+/// Delivers alarms to one target, oldest first, and retries each until the target accepts it. Undelivered alarms stay in the store. Each
+/// target has its own delivery, so that no target waits for another.
 actor AlarmDelivery: Service {
     enum Target: Sendable {
         case command(String)
@@ -27,8 +27,8 @@ actor AlarmDelivery: Service {
     private let log: Log
     private let woken = Inbox<Void>(limit: 1)
     private let shell = AlarmCommand()
-    private var unstored: [Alarm] = []  // that the store did not take
-    private var settled: Set<Int64> = []  // told, where the store could not note it
+    private var unstored: [Alarm] = []  // alarms that the store could not store
+    private var settled: Set<Int64> = []  // delivered alarms that the store could not delete yet
 
     private static let longestPause: Duration = .seconds(900)
     private static let unstoredLimit = 100
@@ -48,14 +48,14 @@ actor AlarmDelivery: Service {
         return [settings.alarmCommand.map { .command($0) }, settings.alarmWebhook.map { .webhook($0, HTTPClient(settings: http)) }].compactMap(\.self)
     }
 
-    /// - Parameter unstored: an alarm that the store could not keep.
+    /// - Parameter unstored: an alarm that could not be stored.
     func wake(unstored alarm: Alarm? = nil) {
         if let alarm, unstored.count < AlarmDelivery.unstoredLimit { unstored.append(alarm) }
         _ = woken.put(())
     }
 
     func run() async throws {
-        _ = woken.put(())  // what the last run has left
+        _ = woken.put(())  // deliver what the last run has left
         while await !woken.takeAll().isEmpty {
             var pause = firstPause
             while true {
@@ -64,7 +64,7 @@ actor AlarmDelivery: Service {
                     break
                 } catch {
                     try Task.checkCancellation()
-                    log(.warning, "alarm not told yet", ["target": target.name, "error": "\(error)", "retry_s": pause.components.seconds])
+                    log(.warning, "alarm not delivered, retrying", ["target": target.name, "error": "\(error)", "retry_s": pause.components.seconds])
                     try await Task.sleep(for: pause)
                     pause = min(AlarmDelivery.longestPause, pause * 2)
                 }
@@ -74,7 +74,7 @@ actor AlarmDelivery: Service {
     }
 
     private func tellAll() async throws {
-        var trouble: (any Error)?  // of the store: it keeps no later alarm from being told
+        var trouble: (any Error)?  // a store error: it must not block the delivery of later alarms
         let name = target.name
         for (number, alarm) in try await store.read({ try $0.alarms.waiting(for: name) }) {
             if !settled.contains(number) {

@@ -2,21 +2,21 @@ package import Measures
 internal import Forecasting
 internal import Text
 
-/// A threshold that somebody wants to be told of, in words:
+/// A configured threshold that raises an alarm, written in words:
 ///
 ///     humidity above 65 % for 6 h
 ///     crypt: temperature below 4 °C
 ///     dew point within 1 K of surface for 30 min
 ///     forecast median above 70 % within 24 h hysteresis 3
 ///
-/// Without a sensor before a colon it is of every sensor, each for itself.
+/// A rule without a sensor before a colon applies to every sensor separately.
 package struct Rule: Sendable, Equatable {
     package enum Quantity: String, Sendable, CaseIterable {
         case humidity
         case temperature
         case dewPoint = "dew point"
         case surfaceHumidity = "surface humidity"
-        case aboveDewPoint = "surface above dew point"  // in K; the words are «dew point within N K of surface»
+        case aboveDewPoint = "surface above dew point"  // in K; written «dew point within N K of surface»
         case mouldIndex = "mould index"  // 0 to 6
 
         var unit: String? {
@@ -31,7 +31,7 @@ package struct Rule: Sendable, Equatable {
 
     package enum Subject: Sendable, Equatable {
         case now(Quantity)
-        /// A level's place among `ForecastShape.levels`, and how far ahead any lead time counts.
+        /// A forecast level (index in `ForecastShape.levels`), and the longest lead time to consider.
         case forecast(level: Int, within: Duration)
     }
 
@@ -42,14 +42,15 @@ package struct Rule: Sendable, Equatable {
     package let isAbove: Bool
     package let threshold: Double  // %, °C or K
     package let hold: Duration
-    package let hysteresis: Double  // how far it must come back until the alarm ends
+    package let hysteresis: Double  // how far the value must return behind the threshold to end the alarm
 
     var needsSurface: Bool { [.now(.surfaceHumidity), .now(.aboveDewPoint)].contains(subject) }
 
-    /// So many values in a row raise the alarm: without a hold a single reading could be a false one. Forecasts are not read.
+    /// The number of consecutive values that raise the alarm. Two without a hold, because a single reading could be false; one for a
+    /// forecast.
     var leastValues: Int { if case .now = subject { hold == .zero ? 2 : 1 } else { 1 } }
 
-    /// The limit of relative humidity that the rule sets, for chart and outlook; `nil` for other quantities.
+    /// The relative humidity threshold of the rule, for chart and outlook; `nil` for other quantities.
     package var humidityThreshold: HumidityThreshold? {
         switch subject {
         case .now(.humidity), .forecast: HumidityThreshold(rule: name, sensor: sensor, isAbove: isAbove, percent: threshold)
@@ -57,7 +58,7 @@ package struct Rule: Sendable, Equatable {
         }
     }
 
-    /// How far beyond the threshold a value is; negative: on the good side.
+    /// How far a value exceeds the threshold; negative on the good side.
     func excess(_ value: Double) -> Double { isAbove ? value - threshold : threshold - value }
 }
 
@@ -66,11 +67,11 @@ extension Rule {
         "humidity|temperature|dew point|surface humidity|mould index above|below NUMBER [for 6 h], dew point within NUMBER K of surface, or "
         + "forecast median|p05…p95 above|below NUMBER % within 24 h; then perhaps: hysteresis NUMBER"
 
-    /// - Throws: `RuleProblem`, which says what was expected.
+    /// - Throws: `RuleProblem`, whose description names the expected words.
     package init(name: String, text: String) throws(RuleProblem) {
         var words = RuleWords(text)
         if let sensor = words.sensor {
-            guard let named = SensorName(sensor) else { throw RuleProblem("«\(sensor)» before the colon is no sensor's name") }
+            guard let named = SensorName(sensor) else { throw RuleProblem("«\(sensor)» before the colon is not a sensor name") }
             self.sensor = named
         } else {
             sensor = nil
@@ -80,7 +81,7 @@ extension Rule {
             let level = try words.level()
             isAbove = try words.direction()
             threshold = try words.number("%")
-            guard words.take("within") else { throw RuleProblem("how far ahead is missing: forecast … within 24 h") }
+            guard words.take("within") else { throw RuleProblem("the time ahead is missing: forecast … within 24 h") }
             let within = try words.duration()
             guard within <= ForecastShape.horizon else { throw RuleProblem("a forecast reaches 5 days") }
             subject = .forecast(level: level, within: within)
@@ -116,14 +117,14 @@ extension Rule {
             guard (0...6).contains(threshold) else { throw RuleProblem("a mould index is 0 to 6") }
         default: break
         }
-        guard words.isEmpty else { throw RuleProblem("«\(words.rest)» is too much: expected \(Rule.shapes)") }
+        guard words.isEmpty else { throw RuleProblem("«\(words.rest)» is unexpected: expected \(Rule.shapes)") }
         let usual: Double =
             switch subject {
             case .now(.temperature), .now(.dewPoint), .now(.aboveDewPoint): 0.5
             case .now(.mouldIndex): 0.2
             default: 2
             }
-        guard (hysteresis ?? usual) >= 0 else { throw RuleProblem("a hysteresis is not below 0") }
+        guard (hysteresis ?? usual) >= 0 else { throw RuleProblem("a hysteresis is 0 or more") }
         self.hysteresis = hysteresis ?? usual
         self.name = name
         self.text = text
@@ -135,7 +136,7 @@ package struct RuleProblem: Error, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 }
 
-/// The words of a rule, taken from the front.
+/// Parses the words of a rule from left to right.
 private struct RuleWords {
     private var words: ArraySlice<Substring>
     let sensor: String?
@@ -149,7 +150,7 @@ private struct RuleWords {
     var isEmpty: Bool { words.isEmpty }
     var rest: String { words.joined(separator: " ") }
 
-    /// Takes these words where they are next.
+    /// Consumes these words if they come next.
     mutating func take(_ wanted: String...) -> Bool {
         guard words.prefix(wanted.count).map({ $0.lowercased() }) == wanted else { return false }
         words = words.dropFirst(wanted.count)

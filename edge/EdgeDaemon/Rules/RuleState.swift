@@ -1,6 +1,6 @@
 internal import Measures
 
-/// Whether a rule's alarm is on for one sensor. A value: instants come in with the values.
+/// Whether a rule's alarm is raised for one sensor. A value: the caller passes each value with its time.
 struct RuleState: Sendable, Equatable {
     enum Change: Sendable, Equatable {
         case raised(since: Instant)
@@ -9,14 +9,14 @@ struct RuleState: Sendable, Equatable {
 
     private(set) var raisedSince: Instant?
     private var beyondSince: Instant?
-    private var beyondCount = 0  // values in a row
+    private var beyondCount = 0  // consecutive values beyond the threshold
     private var seenAt: Instant?
-    private var spacing: Duration = .zero  // of the last two values
+    private var spacing: Duration = .zero  // time between the last two values
 
     init(raisedSince: Instant? = nil) { self.raisedSince = raisedSince }
 
-    /// A hold that nobody watched does not count: after a gap it begins anew. A gap is longer than 15 minutes, than a quarter of the
-    /// hold, and than three times the time between the values before it.
+    /// The longest gap between values that does not restart the hold: time without values does not count. 15 minutes, a quarter of the hold,
+    /// or three times the spacing of the values before the gap, whichever is longest.
     private func longestGap(_ hold: Duration) -> Duration { max(.seconds(900), hold / 4, spacing * 3) }
 
     mutating func see(_ excess: Double, of rule: Rule, at instant: Instant) -> Change? {
@@ -32,12 +32,12 @@ struct RuleState: Sendable, Equatable {
     }
 
     /// Updates the hold without raising an alarm: this value was already reported, or its alarm is suppressed.
-    /// - Returns: false when it is the last one again.
+    /// - Returns: false for a repeated value (same instant as the last one).
     @discardableResult
     mutating func note(_ excess: Double, of rule: Rule, at instant: Instant) -> Bool {
         if instant == seenAt { return false }
         if let seenAt {
-            // Time goes back where the clock was wrong: what was before says nothing of when.
+            // Time goes back when a wrong clock is set: earlier values no longer count towards the hold.
             let passed = instant - seenAt
             if passed < .zero || passed > longestGap(rule.hold) {
                 beyondSince = nil

@@ -5,21 +5,21 @@ internal import Observing
 internal import Psychrometrics
 internal import Runtime
 
-/// What rules are checked against.
+/// A reading or forecast that the rules check.
 enum RuleInput: Sendable {
     case reading(SensorName, Reading)
     case forecast(SensorName, QuantileForecast)
 }
 
-/// Holds readings and forecasts against the rules, as they come. Alarms go into the store before they are told, so that neither a
-/// restart nor an absent network loses or repeats one.
+/// Checks readings and forecasts against the rules as they arrive. Alarms are stored before they are delivered, so that neither a restart nor
+/// a missing network loses or repeats an alarm.
 actor RuleWatch: Service {
     private struct Key: Hashable {
         let rule: String
         let sensor: SensorName
     }
 
-    /// What has been seen and not yet been held against the rules.
+    /// Readings and forecasts not checked yet.
     nonisolated let inbox = Inbox<RuleInput>(limit: 20_000)
     private let rules: [Rule]
     private let surfaces: [SensorName: EdgeSettings.Surface]
@@ -32,7 +32,7 @@ actor RuleWatch: Service {
     private var forecasts: [SensorName: QuantileForecast] = [:]  // the newest
     private var warmth: [SensorName: (celsius: Double, at: Instant)] = [:]
 
-    /// - Parameter sensors: those that are configured.
+    /// - Parameter sensors: the configured sensors.
     init(
         rules: [Rule], sensors: [SensorName], surfaces: [SensorName: EdgeSettings.Surface], store: ReadingStore, moulds: MouldIndexes,
         deliveries: [AlarmDelivery], log: Log
@@ -47,9 +47,9 @@ actor RuleWatch: Service {
     }
 
     func run() async throws {
-        do { try await endFormer() } catch { log(.warning, "alarms of former rules not ended", ["error": "\(error)"]) }
+        do { try await endFormer() } catch { log(.warning, "alarms of removed rules not ended", ["error": "\(error)"]) }
         for sensor in sensors {
-            do { try await lookBack(sensor) } catch { log(.warning, "holds begin anew", ["sensor": sensor, "error": "\(error)"]) }
+            do { try await lookBack(sensor) } catch { log(.warning, "rule holds restart without history", ["sensor": sensor, "error": "\(error)"]) }
         }
         while true {
             let all = await inbox.takeAll()
@@ -63,7 +63,7 @@ actor RuleWatch: Service {
         }
     }
 
-    /// What is on for a rule or a sensor that is no more, ends.
+    /// Ends raised alarms of rules and sensors that are no longer configured.
     private func endFormer() async throws {
         for alarm in try await store.read({ try $0.alarms.raised() }) {
             let isThere = rules.contains { $0.name == alarm.rule && $0.text == alarm.text && ($0.sensor ?? alarm.sensor) == alarm.sensor }
@@ -74,7 +74,7 @@ actor RuleWatch: Service {
         }
     }
 
-    /// A hold goes on over a restart: what was observed within the longest of them is seen again.
+    /// A hold continues across a restart: observations within twice the longest hold are checked again.
     private func lookBack(_ sensor: SensorName) async throws {
         let holds = rules.compactMap { rule -> Duration? in if case .now = rule.subject { rule.hold } else { nil } }
         guard let longest = holds.max(), longest > .zero, let newest = try await store.newestObservation(of: sensor) else { return }
@@ -97,7 +97,7 @@ actor RuleWatch: Service {
         }
     }
 
-    /// Of the observations up to now: it changes with each of them.
+    /// The mould index depends on the observations up to now and changes with each of them.
     private func seeMould(of sensor: SensorName, at instant: Instant) async {
         for rule in rules where rule.subject == .now(.mouldIndex) && rule.sensor ?? sensor == sensor {
             guard let index = try? await moulds.index(of: sensor, beside: surfaces[sensor], at: instant) else { continue }
@@ -105,7 +105,7 @@ actor RuleWatch: Service {
         }
     }
 
-    /// What the rules on readings hold against this air.
+    /// The rules on readings of this sensor, each with its value for this air.
     private func values(_ humidity: RelativeHumidity, _ air: Temperature?, of sensor: SensorName, at instant: Instant) -> [(Rule, Double)] {
         rules.compactMap { rule in
             guard rule.sensor ?? sensor == sensor, case .now(let quantity) = rule.subject else { return nil }
@@ -131,7 +131,7 @@ actor RuleWatch: Service {
         _ quantity: Rule.Quantity, _ humidity: RelativeHumidity, _ air: Temperature?, _ sensor: SensorName, _ instant: Instant
     ) -> Double? {
         switch quantity {
-        case .mouldIndex: return nil  // of observations
+        case .mouldIndex: return nil  // computed from observations, not from one reading
         case .humidity: return humidity.percent
         case .temperature: return air?.celsius
         case .dewPoint: return air.flatMap { MoistAir.dewPoint(of: $0, at: humidity)?.celsius }
@@ -153,7 +153,7 @@ actor RuleWatch: Service {
     }
 
     private func see(_ value: Double, of rule: Rule, _ sensor: SensorName, at instant: Instant, validAt: Instant? = nil) async {
-        // Where the store does not say whether it is on, the next value asks again.
+        // If the store cannot be read, the next value tries again.
         guard var state = await state(of: rule, sensor) else { return }
         let change = state.see(rule.excess(value), of: rule, at: instant)
         states[Key(rule: rule.name, sensor: sensor)] = state
@@ -192,7 +192,7 @@ actor RuleWatch: Service {
             try await store.write { try $0.alarms.keep(alarm, targets: targets) }
             for delivery in deliveries { await delivery.wake() }
         } catch {
-            log(.error, "alarm not stored: a restart may tell it again or not at all", ["rule": alarm.rule, "error": "\(error)"])
+            log(.error, "alarm not stored: a restart may repeat or lose it", ["rule": alarm.rule, "error": "\(error)"])
             for delivery in deliveries { await delivery.wake(unstored: alarm) }
         }
     }

@@ -1,18 +1,18 @@
 package import Measures
 
-/// A rule's alarm, raised or ended, as it is delivered and as it is kept until then.
+/// A rule's alarm, raised or ended, as stored and delivered.
 package struct Alarm: Sendable, Equatable {
     package enum State: String, Sendable { case raised, ended }
 
     package var rule: String
-    package var text: String  // of the rule
+    package var text: String  // the rule's text
     package var sensor: SensorName
     package var state: State
     package var since: Instant
     package var at: Instant
-    package var value: Double  // what decided
-    package var validAt: Instant?  // of a forecast that decided: its target
-    package var expected: Expectation?  // of a humidity rule: when the newest forecast expects the threshold to be crossed
+    package var value: Double  // the value that raised or ended the alarm
+    package var validAt: Instant?  // for a forecast rule: the target time of `value`
+    package var expected: Expectation?  // for a humidity rule: when the newest forecast crosses the threshold
 
     package init(
         rule: String, text: String, sensor: SensorName, state: State, since: Instant, at: Instant, value: Double, validAt: Instant? = nil
@@ -21,7 +21,7 @@ package struct Alarm: Sendable, Equatable {
         (self.since, self.at, self.value, self.validAt) = (since, at, value, validAt)
     }
 
-    /// When a threshold is crossed, for how long and how probably: see `Outlook.Prospect`.
+    /// When a forecast crosses the threshold, for how long, and with which probability. See `Outlook.Prospect`.
     package struct Expectation: Sendable, Equatable {
         package var from: Instant
         package var until: Instant?  // nil: for the next 24 h at least

@@ -2,28 +2,28 @@ package import Measures
 internal import Runtime
 internal import SQLite
 
-/// Which alarms are on, and which have not been delivered to a target yet.
+/// Alarms that are raised now, and alarms not yet delivered to a target.
 package struct AlarmTable {
-    /// Of each target, beyond which the oldest are dropped: after months without a network the newest matter.
+    /// Undelivered alarms kept per target. Beyond the limit the oldest are discarded: after months without a network only the newest matter.
     package static let waitingLimit: Int64 = 1_000
-    /// What both tables hold of an alarm.
+    /// The columns that the tables `raised_alarm` and `waiting_alarm` share.
     static let columns = """
         rule, sensor, text, state, since_ms, at_ms, value, valid_at_ms, expected_from_ms, expected_until_ms, probability_pct
         """
 
     private let database: Connection
-    private var newestNumber: Int64 = 0  // the highest given since the start
+    private var newestNumber: Int64 = 0  // the highest number assigned since the start
 
     init(_ database: Connection) { self.database = database }
 
-    /// Since when a rule's alarm is on; `nil` where it is not, and where the rule had other words then.
+    /// When a rule's alarm was raised; `nil` if no alarm is raised, or if the rule had another text when the alarm was raised.
     package func raisedSince(rule: String, text: String, sensor: SensorName) throws -> Instant? {
         var select = try database.prepare(
             "SELECT since_ms FROM raised_alarm WHERE rule = ? AND sensor = ? AND text = ?", rule, sensor.name, text)
         return try select.step() ? Instant(ms: select.integer(0)) : nil
     }
 
-    /// All alarms that are on.
+    /// All alarms that are raised now, ordered by rule and sensor.
     package func raised() throws -> [Alarm] {
         var select = try database.prepare("SELECT 0, \(Self.columns) FROM raised_alarm ORDER BY rule, sensor")
         var alarms: [Alarm] = []
@@ -31,12 +31,13 @@ package struct AlarmTable {
         return alarms
     }
 
-    /// Notes that an alarm was raised or has ended, and that it waits for each of the targets. Only inside a transaction.
+    /// Stores that an alarm was raised or ended, and enqueues the alarm for each target. Only inside a transaction.
     package mutating func keep(_ alarm: Alarm, targets: [String]) throws {
         try database.run("DELETE FROM raised_alarm WHERE rule = ? AND sensor = ?", alarm.rule, alarm.sensor.name)
         if alarm.state == .raised { try Self.insertRaised(alarm, into: database) }
         for target in targets {
-            // Never a number that was before, and in their order: a store that has been made anew goes on from the clock.
+            // A number is never used twice and always increases. A store that was created again has lost its numbers, so numbers start at the
+            // clock (ms).
             let last = try database.integer("SELECT MAX(number) FROM waiting_alarm") ?? 0
             newestNumber = max(last + 1, LabelClock.wallClock.ms, newestNumber + 1)
             try Self.insertWaiting(alarm, number: newestNumber, target: target, into: database)
@@ -67,7 +68,7 @@ package struct AlarmTable {
         try statement.run()
     }
 
-    /// Alarms that wait for a target, the oldest first.
+    /// Undelivered alarms for a target, oldest first.
     package func waiting(for target: String) throws -> [(number: Int64, alarm: Alarm)] {
         var select = try database.prepare("SELECT number, \(Self.columns) FROM waiting_alarm WHERE target = ? ORDER BY number", target)
         var alarms: [(number: Int64, alarm: Alarm)] = []
@@ -75,12 +76,12 @@ package struct AlarmTable {
         return alarms
     }
 
-    /// An alarm has been delivered to its target.
+    /// Deletes a delivered alarm.
     package func delivered(_ number: Int64) throws { try database.run("DELETE FROM waiting_alarm WHERE number = ?", number) }
 }
 
 extension Statement {
-    /// From a first column of any kind and `AlarmTable.columns`; `nil` for one that is damaged.
+    /// Decodes a row with any first column, followed by `AlarmTable.columns`; `nil` if the row is damaged.
     borrowing func alarm() -> Alarm? {
         guard let sensor = SensorName(text(2)), let state = Alarm.State(rawValue: text(4)) else { return nil }
         var alarm = Alarm(

@@ -2,14 +2,14 @@ package import Forecasting
 package import Measures
 internal import SQLite
 
-/// Forecasts, each with the instant when it was made and its release.
+/// Stored forecasts, each with its time of issue and its release.
 package struct ForecastTable {
     private let database: Connection
-    private var thinnedThrough: [Int64: Int64] = [:]  // by sensor: the highest key looked at
+    private var thinnedThrough: [Int64: Int64] = [:]  // by sensor: the highest key already thinned
 
     init(_ database: Connection) { self.database = database }
 
-    /// One that is stored already stays as it is.
+    /// A forecast that is already stored stays unchanged.
     func insert(_ issued: IssuedForecast, of sensor: Int64) throws {
         try database.run(
             "INSERT INTO forecast VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", ForecastKey.value(sensor: sensor, origin: issued.forecast.origin),
@@ -17,8 +17,8 @@ package struct ForecastTable {
     }
 
     /// - Parameters:
-    ///   - origin: `nil` for the newest.
-    ///   - leadTime: the only one to read; `nil` for all.
+    ///   - origin: `nil` for the newest forecast.
+    ///   - leadTime: the only lead time to decode; `nil` for all.
     package func forecast(of sensor: Int64, origin: Instant? = nil, leadTime: Duration? = nil) throws -> IssuedForecast? {
         var select = try database.prepare(
             "SELECT key, issued_at_ms, release, body FROM forecast WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1",
@@ -40,7 +40,7 @@ package struct ForecastTable {
         try delete(ForecastKey.value(sensor: sensor, origin: origin) + 1..<ForecastKey.first(of: sensor + 1))
     }
 
-    /// Leaves the lead times that are kept for longer, of forecasts not looked at before.
+    /// Reduces forecasts from before an instant to the lead times that are kept longer. Skips forecasts that are already thinned.
     mutating func thin(_ sensor: Int64, before: Instant) throws {
         let range = ForecastKey.range(sensor: sensor, before: before)
         while true {
@@ -66,12 +66,12 @@ package struct ForecastTable {
         try database.run("UPDATE forecast SET body = ? WHERE key = ?", StoredForecast.bytes(StoredForecast.thinned(forecast)), key)
     }
 
-    /// Old forecasts are for looking back: readings must not make room for more than a quarter of the store of them.
+    /// Whether forecasts take more than a quarter of the byte limit. Old forecasts only serve for review: readings must not be deleted in
+    /// their favour.
     func isTooLarge(_ byteLimit: Int64) throws -> Bool {
         (try database.integer("SELECT COALESCE(SUM(length(body) + 20), 0) FROM forecast") ?? 0) > byteLimit / 4
     }
 
-    /// Deletes the oldest day of a sensor's forecasts.
     func deleteOldestDay(of sensor: Int64) throws {
         let beyond = ForecastKey.first(of: sensor + 1)
         var select = try database.prepare("SELECT MIN(key) FROM forecast WHERE key >= ? AND key < ?", ForecastKey.first(of: sensor), beyond)
@@ -81,7 +81,7 @@ package struct ForecastTable {
     }
 }
 
-/// The place of a forecast: by sensor, then by origin.
+/// The integer key of a forecast: `sensor << 40 | origin in seconds`.
 enum ForecastKey {
     private static let originBits: Int64 = 40
     static func first(of sensor: Int64) -> Int64 { sensor << originBits }

@@ -1,13 +1,13 @@
 package import Measures
 internal import SQLite
 
-/// Observations: what the time grid made of readings.
+/// Observations: the means of readings on the time grid.
 package struct ObservationTable {
     private let database: Connection
 
     init(_ database: Connection) { self.database = database }
 
-    /// - Returns: whether it is new. One that is stored already stays as it is.
+    /// - Returns: whether the observation is new. An observation that is already stored stays unchanged.
     func insert(_ observation: Observation, of sensor: Int64, through: Int64) throws -> Bool {
         try database.run(
             "INSERT INTO observation VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", sensor, observation.validAt.ms,
@@ -36,9 +36,9 @@ package struct ObservationTable {
         return observations
     }
 
-    /// Since when a sensor's observations have had one value.
-    /// - Parameter mpct: that value, calibrated, in thousandths of a percent.
-    /// - Returns: the time of the first observation of the unbroken run of this value; `nil` if the newest one has another value.
+    /// The start of the current run of observations with one value.
+    /// - Parameter mpct: the value, calibrated, in thousandths of a percent.
+    /// - Returns: the time of the first observation of the unbroken run; `nil` if the newest observation has another value.
     package func steadySince(_ mpct: Int32, of sensor: Int64) throws -> Instant? {
         let value = Int64(max(0, min(100_000, mpct)))
         var select = try database.prepare("SELECT valid_at_ms, humidity_mpct FROM observation WHERE sensor = ? ORDER BY valid_at_ms DESC", sensor)
@@ -47,10 +47,9 @@ package struct ObservationTable {
         return first
     }
 
-    /// The end of the last bin of which retention has deleted readings: up to there observations could not be made again.
-    /// - Parameters:
-    ///   - oldest: key of the sensor's oldest reading.
-    /// - Returns: `nil` where that is so of all of them.
+    /// The end of the last bin whose readings retention has deleted. Observations up to this time cannot be computed again.
+    /// - Parameter oldest: key of the sensor's oldest reading.
+    /// - Returns: `nil` if no observation can be computed again.
     func cutByRetention(_ sensor: Int64, oldest: Int64) throws -> Instant? {
         var bins = try database.prepare(
             "SELECT MIN(CASE WHEN through < ?2 THEN 1 ELSE 2 END), MIN(CASE WHEN through >= ?2 THEN valid_at_ms END) FROM observation WHERE sensor = ?1",

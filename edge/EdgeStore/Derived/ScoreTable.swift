@@ -14,7 +14,7 @@ package struct ScoreTable {
         """
 
     private let database: Connection
-    /// Read once after each change: every batch brings a report, and a year of scores is thousands of rows.
+    /// Read once after each change: each batch carries a report, and a year of scores is thousands of rows.
     private var cached: [ScoreSum]?
 
     init(_ database: Connection) { self.database = database }
@@ -24,7 +24,7 @@ package struct ScoreTable {
         cached = nil
         let validAt = observation.validAt
         for leadTime in ForecastShape.scored {
-            // One that cannot be read is not scored: it must not keep readings from being stored.
+            // Skip a forecast that cannot be decoded, so that readings are stored anyway.
             guard let due = try? forecasts.forecast(of: sensor, origin: validAt - leadTime, leadTime: leadTime),
                 let lead = due.forecast.leadTimes.firstIndex(of: leadTime)
             else { continue }
@@ -39,8 +39,8 @@ package struct ScoreTable {
 
     mutating func forgetCached() { cached = nil }
 
-    /// Live errors by release and lead time, the last four releases.
-    /// - Parameter sensor: `nil` for all of them together.
+    /// Live errors of the last four releases, by release and lead time.
+    /// - Parameter sensor: `nil` for all sensors together.
     package mutating func live(sensor: Int64? = nil) throws -> [LiveScore] {
         var scores: [ScoreSum] = []
         for sum in try sums() where sensor == nil || sum.sensor == sensor {

@@ -1,9 +1,9 @@
 internal import Measures
 internal import SQLite
 
-/// What is derived from readings: stored with them, and deleted where a correction changes them.
+/// Rows derived from readings: stored together with the readings, deleted when a correction changes the readings.
 extension StoreTables {
-    /// Stores derived rows, and scores the forecasts whose target time has come. Rows that are stored already change nothing.
+    /// Stores derived rows, and scores the forecasts whose target time has passed. A row that is already stored is ignored.
     mutating func save(_ rows: [DerivedRow]) throws {
         for row in rows {
             let sensor = try sensors.id(row.sensor)
@@ -13,8 +13,8 @@ extension StoreTables {
         }
     }
 
-    /// Deletes what was derived from readings to which a record gives another time or value; it is derived from them again. In the
-    /// transaction that stores the record: both are there, or neither.
+    /// Deletes the rows derived from readings whose time or value a record changes. The rows are derived again later. Runs in the transaction
+    /// that stores the record, so that both changes are committed together.
     mutating func forgetDerived(of record: Record) throws {
         switch record {
         case .hole, .sensor, .rename: return

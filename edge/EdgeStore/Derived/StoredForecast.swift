@@ -2,10 +2,10 @@ internal import Bytes
 package import Forecasting
 package import Measures
 
-/// A forecast as a row of small integers: about 1,100 bytes for 54 lead times.
+/// A forecast encoded as small integers: about 1,100 bytes for 54 lead times.
 ///
-/// Humidity in hundredths of a percent, temperature in hundredths of a degree; per lead time the seven levels, the
-/// climatology it will be scored against, the expected skill in whole percent, and the temperature. Version 1 had no skill.
+/// Humidity in hundredths of a percent, temperature in hundredths of a degree. For each lead time: the seven levels, the climatology that the
+/// forecast is scored against, the expected skill in whole percent, and the temperature. Version 1 had no skill.
 package enum StoredForecast {
     private static let version: UInt8 = 2
     private static let none: Int16 = .min
@@ -28,10 +28,10 @@ package enum StoredForecast {
         return writer.bytes
     }
 
-    /// Whether it has more lead times than a thinned one.
+    /// Whether an encoded forecast has more lead times than a thinned one.
     static func isWhole(_ bytes: [UInt8]) -> Bool { bytes.count > 5 && Int(bytes[5]) > ForecastShape.scored.count }
 
-    /// - Parameter only: the one lead time to read; the others are checked for their length alone.
+    /// - Parameter only: the only lead time to decode; for other lead times only the length is checked.
     package static func forecast(_ bytes: [UInt8], origin: Instant, only: Duration? = nil) throws -> QuantileForecast {
         var reader = ByteReader(bytes)
         let version = try reader.byte()
@@ -45,7 +45,7 @@ package enum StoredForecast {
         var temperature: [Double] = []
         var climatology: [Double] = []
         var skill: [Double?] = []
-        let size = 2 * ForecastShape.levels.count + 2 + (version == 1 ? 0 : 1) + (hasTemperature ? 2 : 0)  // of a lead time's values
+        let size = 2 * ForecastShape.levels.count + 2 + (version == 1 ? 0 : 1) + (hasTemperature ? 2 : 0)  // bytes of one lead time's values
         for _ in 0..<(try reader.byte()) {
             let leadTime: Duration = .seconds(600 * (try reader.count(upTo: 1_440)))
             if let only, leadTime != only {
@@ -65,7 +65,7 @@ package enum StoredForecast {
             climatology: climatology, skill: skill, now: RelativeHumidity(percent: now), method: method)
     }
 
-    /// The same with only the lead times that are kept for longer than 6 days.
+    /// The forecast with only the lead times that are kept longer than 6 days.
     package static func thinned(_ forecast: QuantileForecast) -> QuantileForecast {
         let kept = forecast.leadTimes.indices.filter { ForecastShape.scored.contains(forecast.leadTimes[$0]) }
         return QuantileForecast(

@@ -2,7 +2,7 @@ internal import Bytes
 internal import SQLite
 internal import Wire
 
-/// What the cloud holds of a life and what will never be sent, as one blob: the ranges held, then those gone, as differences.
+/// The held and gone ranges of a life as one blob: first the held ranges, then the gone ranges, encoded as differences.
 enum DeliveryCoding {
     static func bytes(_ life: Life) -> [UInt8] {
         var writer = ByteWriter()
@@ -41,7 +41,7 @@ enum DeliveryCoding {
         try database.run("INSERT OR REPLACE INTO delivery VALUES (?, ?, ?)", life.number, body, RowChecksum.of(key: life.number, body: body))
     }
 
-    /// - Returns: `nil` where there is none, and where it is damaged.
+    /// - Returns: `nil` if the life has no ranges or the ranges are damaged.
     static func read(_ life: Int64, in database: Connection) throws -> (held: HeldRanges, gone: HeldRanges)? {
         var select = try database.prepare("SELECT body, checksum FROM delivery WHERE life = ?", life)
         guard try select.step() else { return nil }

@@ -3,16 +3,16 @@ internal import Runtime
 internal import SQLite
 internal import Wire
 
-/// The lives of the store: what names its rows, and what the cloud holds of them.
+/// The lives of the store: the epochs of its rows, and the ranges that the cloud holds.
 package struct LifeTable {
     private static let most = 64
 
     private let database: Connection
     private var saved: [Life]  // as they are in the file
-    private var lastGiven: RowKey  // may wait for its commit
-    /// What the cloud holds, and what will never be sent, is saved with the next commit. Losing it only means sending rows again.
+    private var lastGiven: RowKey  // the last assigned key; its row may be uncommitted
+    /// The held or gone ranges have changed; the next commit saves them. If a change is lost, rows are only sent again.
     private(set) var deliveryIsUnsaved = false
-    package private(set) var all: [Life]  // oldest first; the last one grows
+    package private(set) var all: [Life]  // oldest first; new rows belong to the last life
 
     package var current: Life { all[all.count - 1] }
     package var backlog: Int64 { all.reduce(0) { $0 + $1.backlog } }
@@ -33,8 +33,8 @@ package struct LifeTable {
         return lastGiven.value
     }
 
-    /// Goes on after rows that wait.
-    /// - Returns: `false` where they need new keys, because a life has begun or the file has been replaced since they got theirs.
+    /// Continues after the keys of pending rows.
+    /// - Returns: `false` if the rows need new keys, because a life has begun or the file has been replaced since their keys were assigned.
     mutating func resume(after rows: (epoch: Epoch, keys: ClosedRange<Int64>)) -> Bool {
         let (first, last) = (RowKey(rows.keys.lowerBound), RowKey(rows.keys.upperBound))
         guard rows.epoch == current.epoch, first.life == current.number, first.sequence > current.last else { return false }
@@ -42,12 +42,12 @@ package struct LifeTable {
         return true
     }
 
-    /// All keys that were given are in the file with this transaction.
+    /// Call in the transaction that stores the rows of all assigned keys.
     mutating func rowsAreStored() { all[all.count - 1].last = lastGiven.sequence }
 
     // MARK: changes, inside a transaction
 
-    /// From here on rows get a new epoch.
+    /// Begins a new epoch for all later rows.
     mutating func begin(reason: String, hasLostCommits: Bool = false) throws {
         let number = Life.number(after: all.last?.number, isCertain: !hasLostCommits)
         let life = Life(number: number, epoch: Epoch(bits: UInt64.random(in: 1...(.max))))
@@ -58,7 +58,7 @@ package struct LifeTable {
         try dropEmpty()
     }
 
-    /// What names rows is kept twice, in different parts of the file: a damaged page may take one of them.
+    /// Number and epoch are stored twice, in different parts of the file: a damaged page may destroy one copy.
     static func insert(_ life: Life, beganAt: Instant, reason: String, into database: Connection) throws {
         let epoch = Int64(bitPattern: life.epoch.bits)
         try database.run(
@@ -75,7 +75,7 @@ package struct LifeTable {
         if all[index].held != before.held || all[index].gone != before.gone { deliveryIsUnsaved = true }
     }
 
-    /// Where a life is now: a repair may have happened since it was last looked at.
+    /// The index of a life in `all`. Throws if a repair has removed the life.
     private func index(of epoch: Epoch) throws -> Int {
         guard let index = all.firstIndex(where: { $0.epoch == epoch }) else { throw StoreFault("epoch \(epoch) is not in the store now") }
         return index
@@ -83,10 +83,11 @@ package struct LifeTable {
 
     package func life(_ epoch: Epoch) throws -> Life { all[try index(of: epoch)] }
 
-    /// Saves what the cloud holds with the next commit though nothing has changed: rows are deleted on the strength of it.
+    /// Saves the held ranges with the next commit even if they are unchanged: rows are about to be deleted because the cloud holds them.
     mutating func saveDelivery() { deliveryIsUnsaved = true }
 
-    /// Writes what has changed. `last` follows from the rows and is written only with other changes: a commit then costs one page.
+    /// Writes the changed lives. `last` follows from the rows and is written only with other changes, so that a commit of rows costs one
+    /// page.
     mutating func save() throws {
         for life in all {
             let old = saved.first { $0.number == life.number }
@@ -112,7 +113,7 @@ package struct LifeTable {
                 try database.run("DELETE FROM \(sql) = ?", life.number)
             }
             all.removeAll { $0.number == life.number }
-            // Its totals go to the newest.
+            // Add the deleted life's totals to the newest life.
             all[all.count - 1].evicted += life.evicted
             all[all.count - 1].refused += life.refused
             surplus -= 1
@@ -141,7 +142,7 @@ package struct LifeTable {
                 var newest = try database.prepare("SELECT MAX(key) FROM \(table) WHERE key BETWEEN ? AND ?", keys.lowerBound, keys.upperBound)
                 if try newest.step(), let key = newest.optionalInteger(0) { life.last = max(life.last, RowKey(key).sequence) }
             }
-            // Damaged: forgotten. The rows are sent again, and the cloud compares them with its own.
+            // Damaged ranges are discarded: the rows are sent again, and the cloud compares them with its own.
             if let known = try DeliveryCoding.read(life.number, in: database) { (life.held, life.gone) = known }
             lives.append(life)
         }

@@ -2,25 +2,26 @@ package import Measures
 internal import SQLite
 package import Wire
 
-/// What an answer of the cloud means for the store's rows.
+/// The result of applying an answer of the cloud to the store's rows.
 package enum Settlement: Sendable, Equatable {
     case settled
     case moved(Int)  // rows in conflict, now at the end of a new life
     case storeIsBehind(cloudHolds: Int64, storeGave: Int64)
-    case cloudIsBehind(rows: Int64)  // that it had acknowledged and no longer holds; they are sent again
+    case cloudIsBehind(rows: Int64)  // rows that the cloud had acknowledged and has lost; they are sent again
     case strangeEpoch
 }
 
 extension LifeTable {
-    /// Notes what the cloud holds; it is saved with the next commit.
+    /// Updates the held ranges from an answer; the next commit saves them.
     ///
-    /// Only rows that were sent with this exchange have been compared: what else the cloud holds under their names may be another copy's.
-    /// - Returns: `nil` where the epoch is not in the store; else what the store had before, the highest sequence that the cloud holds, and
-    ///   how many rows it has lost.
+    /// Only rows sent in this exchange have been compared by the cloud. Other rows that the cloud holds under the same sequences may come
+    /// from another copy of the store.
+    /// - Returns: `nil` if the epoch is not in the store; else the life before the update, the highest sequence that the cloud holds, and how
+    ///   many rows the cloud has lost.
     mutating func note(_ answer: Answer, sent: ClosedRange<Int64>?) throws -> (before: Life, highest: Int64, lost: Int64)? {
         guard let before = all.first(where: { $0.epoch == answer.epoch }) else { return nil }
         let said = answer.holdings
-        // A list of the greatest length may go on: beyond its end nothing is known.
+        // A list of the maximum length may be incomplete: beyond its end nothing is known.
         let known = answer.held.count < Answer.heldLimit ? before.last : min(before.last, answer.held.last?.upperBound ?? 0)
         var lost: Int64 = 0
         try update(answer.epoch) { life in
@@ -39,7 +40,7 @@ extension LifeTable {
 }
 
 extension ReadingStore {
-    /// Applies what the cloud said of the rows `sent` of a life.
+    /// Applies the cloud's answer to the rows `sent` of a life.
     package func settle(_ answer: Answer, sent: ClosedRange<Int64>?) throws -> Settlement {
         guard let (before, highest, lost) = try tables.lives.note(answer, sent: sent) else { return .strangeEpoch }
         let isBehind = highest > before.last
@@ -53,7 +54,7 @@ extension ReadingStore {
         return conflicts.isEmpty ? .settled : .moved(conflicts.count)
     }
 
-    /// A row that the cloud will never take: it is counted, and no longer in the way.
+    /// Marks a row that the cloud will never accept as gone and counts it, so that the row no longer blocks delivery.
     package func setAside(_ epoch: Epoch, _ sequence: Int64) throws {
         try commit { tables in
             try tables.lives.update(epoch) { life in
@@ -63,14 +64,14 @@ extension ReadingStore {
         }
     }
 
-    /// Writes what the cloud holds though no row is written: at the end.
+    /// Saves the held ranges without new rows; called when the daemon stops.
     package func saveDelivery() throws {
         if tables.lives.deliveryIsUnsaved { try commit { _ in } }
     }
 }
 
 extension StoreTables {
-    /// Gives rows whose names another copy of the store has used new names, in a new life.
+    /// Gives rows new sequences in a new life, because another copy of the store has used their sequences.
     mutating func move(_ sequences: [Int64], of epoch: Epoch) throws {
         let old = try lives.life(epoch)
         try begin(reason: "\(sequences.count) rows of \(old.epoch) were in conflict")
@@ -87,9 +88,10 @@ extension StoreTables {
         }
     }
 
-    /// Sequences that should be sent but have no row, from `first` to the next row, at most to `last`: a hole says so in their place.
+    /// Adds a hole for sequences that should be sent but have no row: from `first` to the next row, at most to `last`.
     ///
-    /// They were delivered and deleted when old, and a cloud restored from a copy asks for them again; or they were damaged.
+    /// The rows were deleted after delivery because of their age, and a cloud restored from a backup asks for them again; or the rows were
+    /// damaged.
     /// - Returns: the sequences that the hole covers.
     @discardableResult
     package mutating func declareGone(_ epoch: Epoch, from first: Int64, through last: Int64) throws -> ClosedRange<Int64>? {

@@ -9,7 +9,7 @@ package struct LogTable {
     private static let newestLimit = 1_000  // readings searched for a good one
 
     private let database: Connection
-    /// Counted once, then kept: a page that asks every two seconds must not scan the log.
+    /// Counted once, then updated: a page that polls every two seconds must not scan the log.
     package private(set) var readingCount: Int64
     package private(set) var newest: [Int64: Reading] = [:]  // by sensor
     package private(set) var good: [Int64: Reading] = [:]  // by sensor: the newest that passed quality control
@@ -33,8 +33,8 @@ package struct LogTable {
         try insert.run()
     }
 
-    /// A reading has been committed. Readings arrive in the order of time.
-    /// - Parameter isGood: whether it passed quality control, calibrated.
+    /// Updates the count and the newest readings after a commit. Readings arrive in time order.
+    /// - Parameter isGood: whether the calibrated reading passed quality control.
     mutating func noteNewest(_ reading: Reading, of sensor: Int64, isGood: Bool) {
         readingCount += 1
         newest[sensor] = reading
@@ -46,7 +46,7 @@ package struct LogTable {
         readingCount -= Int64(database.changes)
     }
 
-    /// Deletes the records that lie before readings of before `limit`.
+    /// Deletes the records before the last reading taken before `limit`.
     func deleteRecords(_ keys: ClosedRange<Int64>, beforeReadingsOf limit: Instant) throws {
         try database.run(
             """
@@ -57,9 +57,9 @@ package struct LogTable {
 
     // MARK: one sensor's readings
 
-    /// Finds the newest reading of a sensor, and the newest that passed quality control.
-    /// - Parameter through: key of the newest observation's last reading. A sensor that has said nothing usable for long: there is its last
-    ///   good reading.
+    /// Finds the newest reading of a sensor, and the newest reading that passed quality control.
+    /// - Parameter through: key of the last reading in the newest observation. If none of the last 1,000 readings is good, the search
+    ///   continues from this key.
     mutating func readNewest(_ sensor: Int64, _ corrections: Corrections, _ sensors: SensorTable, through: Int64?) throws {
         let name = sensors.name(of: sensor)
         func isGood(_ reading: Reading) -> Bool { name.map { corrections.isGood(reading, of: $0) } ?? false }
@@ -79,8 +79,8 @@ package struct LogTable {
 
     mutating func forgetNewest(_ sensor: Int64) { (newest[sensor], good[sensor]) = (nil, nil) }
 
-    /// A sensor's readings under all its names, uncalibrated, at their true times. One that is damaged throws.
-    /// - Parameter rest: conditions on `key`, and the order.
+    /// A sensor's readings under all its names, uncalibrated, at corrected times. Throws on a damaged row.
+    /// - Parameter rest: SQL conditions on `key`, and the order.
     func readings(of sensor: Int64, _ rest: String, limit: Int, _ corrections: Corrections, _ sensors: SensorTable) throws -> [(
         key: Int64, reading: Reading
     )] {
@@ -105,7 +105,7 @@ package struct LogTable {
         return try select.step() ? try select.reading().reading : nil
     }
 
-    /// The key of the first reading that a correction is about.
+    /// The key of the first reading that a clock correction changes.
     func firstKey(of correction: ClockCorrection) throws -> Int64? {
         var select = try database.prepare(
             "SELECT MIN(key) FROM reading WHERE boot = ? AND boottime_ms BETWEEN ? AND ?", Int64(correction.boot), correction.boottimeMs.lowerBound,
@@ -115,7 +115,7 @@ package struct LogTable {
 
     // MARK: rows of a life
 
-    /// The first row of a life from a sequence on.
+    /// The sequence of the first row of a life at or after `first`.
     func nextRow(inLife number: Int64, from first: Int64) throws -> Int64? {
         let keys = RowKey.values(life: number, first...RowKey.lastSequence)
         let found = try ["reading", "record"].compactMap { table -> Int64? in
@@ -132,9 +132,9 @@ package struct LogTable {
         return try select.step() ? (RowKey(select.integer(0)).sequence, Instant(ms: select.integer(1))) : nil
     }
 
-    /// Readings and records of a range of keys, in their order.
+    /// Readings and records with keys in a range, in key order.
     func rows(_ keys: ClosedRange<Int64>, sensors: SensorTable) throws -> (sensors: [SensorName], rows: [(sequence: Int64, row: Batch.Row)]) {
-        var places: [Int64: Int] = [:]  // a sensor's place in the batch by its number here
+        var places: [Int64: Int] = [:]  // place in the batch by sensor id
         var used: [SensorName] = []
         var records = try database.prepare(
             "SELECT key, body, checksum FROM record WHERE key BETWEEN ? AND ? ORDER BY key", keys.lowerBound, keys.upperBound)

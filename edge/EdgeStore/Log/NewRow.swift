@@ -11,16 +11,16 @@ package enum NewRow: Sendable {
 package struct LoggedReading: Sendable, Equatable {
     package let key: Int64  // see `RowKey`
     package let sensor: SensorName
-    package let reading: Reading  // at its true time, calibrated
+    package let reading: Reading  // at its corrected time, calibrated
 }
 
 /// An observation, and the forecast made from it.
 package struct DerivedRow: Sendable {
     package let sensor: SensorName
     package let observation: Observation
-    package var through: Int64  // key of the newest reading that the time grid had taken in
+    package var through: Int64  // key of the newest reading that the time grid had processed
     package var forecast: IssuedForecast?
-    package var isReobservation = false  // made a second time after a correction: its forecasts have been scored
+    package var isReobservation = false  // computed again after a correction: its forecasts are already scored
 
     package init(sensor: SensorName, observation: Observation, through: Int64, forecast: IssuedForecast?) {
         self.sensor = sensor

@@ -1,17 +1,17 @@
 internal import Measures
 
-/// Rows that have their keys and wait for their commit, with what was derived from them.
+/// Rows that have keys but are not committed yet, and the rows derived from them.
 ///
-/// While the disk takes no rows, readings beyond `limit` are discarded, the oldest first, and one hole counts them.
+/// While the disk accepts no rows, readings beyond `limit` are discarded, oldest first, and holes count them.
 struct PendingRows: Sendable {
     struct Row: Sendable {
         var key: Int64
         let row: NewRow
     }
 
-    /// Readings without a gap between their sequences that were discarded before they were committed.
+    /// A run of readings with consecutive sequences that were discarded before their commit.
     struct Discarded: Sendable, Equatable {
-        var keys: ClosedRange<Int64>?  // nil: given in an earlier life, where no row ever had them
+        var keys: ClosedRange<Int64>?  // nil: assigned in an earlier life and never stored there
         var count: Int64
         var from: Instant
         var to: Instant
@@ -21,19 +21,19 @@ struct PendingRows: Sendable {
     private(set) var derived: [DerivedRow] = []
     private(set) var discarded: [Discarded] = []
     private(set) var readingCount = 0
-    private var epoch: Epoch?  // of the keys
+    private var epoch: Epoch?  // the epoch of the keys
     private var recorded: Set<SensorName> = []  // sensors whose record is among the rows
     private let limit: Int
     private static let limit = 20_000
-    /// Derived rows beyond this keep their observation only: a forecast takes 4 KB of memory.
+    /// Beyond this limit the oldest derived rows lose their forecast and keep their observation: a forecast takes 4 KB of memory.
     private static let forecastLimit = 1_000
 
-    /// - Parameter limit: of readings, and of derived rows.
+    /// - Parameter limit: the most readings, and the most derived rows.
     init(limit: Int = PendingRows.limit) { self.limit = limit }
 
     var isEmpty: Bool { rows.isEmpty && derived.isEmpty && discarded.isEmpty }
 
-    /// The keys of the rows, discarded ones included, and their epoch; `nil` without rows.
+    /// The range of keys, discarded rows included, and its epoch; `nil` without rows.
     var given: (epoch: Epoch, keys: ClosedRange<Int64>)? {
         guard let epoch, let last = rows.last?.key else { return nil }
         return (epoch, (discarded.first?.keys?.lowerBound ?? rows[0].key)...last)
@@ -53,7 +53,7 @@ struct PendingRows: Sendable {
     mutating func add(_ row: DerivedRow) {
         derived.append(row)
         if derived.count > Self.forecastLimit { derived[derived.count - Self.forecastLimit - 1].forecast = nil }
-        if derived.count > limit { derived.removeFirst(limit / 10) }  // a tenth at a time: removing moves all others
+        if derived.count > limit { derived.removeFirst(limit / 10) }  // a tenth at a time: a removal moves all later elements
     }
 
     /// Sensors that rows refer to.
@@ -74,7 +74,7 @@ struct PendingRows: Sendable {
         }
     }
 
-    /// Gives all rows new keys, in their order: those they had belong to a life that has ended.
+    /// Gives all rows new keys, in order: the old keys belong to a life that has ended.
     mutating func renumber(_ epoch: Epoch, _ nextKey: () -> Int64) {
         self.epoch = epoch
         var new: [Int64: Int64] = [:]
@@ -87,8 +87,8 @@ struct PendingRows: Sendable {
         for index in discarded.indices { discarded[index].keys = nil }
     }
 
-    /// Discards the oldest readings where more than `limit` wait, a tenth of them at a time. Records stay.
-    /// - Returns: how many readings.
+    /// If more than `limit` readings are pending, discards the surplus plus a tenth of `limit`, oldest first. Records stay.
+    /// - Returns: the number of discarded readings.
     mutating func discardSurplus() -> Int {
         guard readingCount > limit else { return 0 }
         let surplus = readingCount - limit + limit / 10

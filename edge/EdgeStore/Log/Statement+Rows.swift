@@ -2,7 +2,7 @@ internal import Measures
 internal import SQLite
 internal import Wire
 
-/// Readings and records as columns. Readings are bound one by one: they are stored by the million.
+/// Binds and decodes readings and records. The columns of a reading are bound one by one, without an array: millions of readings are stored.
 extension Statement {
     mutating func bindReading(key: Int64, sensor: Int64, _ reading: Reading) throws(SQLiteError) {
         try bind(key, at: 1)
@@ -18,21 +18,21 @@ extension Statement {
         try bind(RowChecksum.of(key: key, sensor: sensor, reading), at: 11)
     }
 
-    /// A key, a body, their checksum.
+    /// Binds key, body and checksum.
     mutating func bindRecord(key: Int64, _ body: [UInt8]) throws(SQLiteError) {
         try bind(key, at: 1)
         try bind(body, at: 2)
         try bind(RowChecksum.of(key: key, body: body), at: 3)
     }
 
-    /// From `LogTable.readingColumns`.
+    /// Decodes the columns `LogTable.readingColumns`. Throws if the checksum does not match.
     borrowing func reading() throws(DamagedRow) -> (sensor: Int64, reading: Reading) {
         let (key, sensor, reading) = (integer(0), integer(1), uncheckedReading())
         guard !isNull(10), integer(10) == RowChecksum.of(key: key, sensor: sensor, reading) else { throw DamagedRow(key: key) }
         return (sensor, reading)
     }
 
-    /// From `LogTable.readingColumns` without the checksum.
+    /// Decodes the columns `LogTable.readingColumns` and ignores the checksum.
     borrowing func uncheckedReading() -> Reading {
         Reading(
             takenAt: Instant(ms: integer(2)), humidityMpct: optionalInteger(3).map(Int32.init(truncatingIfNeeded:)),
@@ -43,7 +43,7 @@ extension Statement {
             boot: UInt32(truncatingIfNeeded: integer(8)), boottimeMs: integer(9))
     }
 
-    /// From key, body, checksum.
+    /// Decodes the columns key, body and checksum. Throws if the checksum does not match.
     borrowing func record() throws(DamagedRow) -> Record {
         let (key, body) = (integer(0), blob(1))
         guard !isNull(2), integer(2) == RowChecksum.of(key: key, body: body), let record = try? RecordCoding.record(body) else {
@@ -53,7 +53,7 @@ extension Statement {
     }
 }
 
-/// A row is not as it was written.
+/// A row does not match its checksum.
 struct DamagedRow: Error, CustomStringConvertible {
     let key: Int64
     var description: String { "row \(RowKey(key).life)/\(RowKey(key).sequence) does not match its checksum" }

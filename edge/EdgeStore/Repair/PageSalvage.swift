@@ -1,19 +1,19 @@
 internal import Measures
 internal import SQLite
 
-/// Gathers from the pages of a damaged store what `StoreMerge` takes over: readings and records whose checksum is right, and
-/// what names them.
+/// Collects rows from the pages of a damaged store for `StoreMerge`: readings and records with a valid checksum, and the lives and sensors
+/// that they belong to.
 enum PageSalvage {
-    /// - Returns: a store of its own, beside the damaged one.
+    /// - Returns: a separate store beside the damaged one.
     static func gather(from path: String, into place: String) throws -> Connection {
         let found = try Connection(path: place)
-        // It lives for a moment: a crash begins anew.
+        // The collected store is temporary: after a crash the salvage starts again.
         try found.execute("PRAGMA journal_mode = OFF")
         try found.execute("PRAGMA synchronous = OFF")
         try StoreSchema.create(in: found)
         try found.transaction {
-            // Rows never change, so that the first image is as good as any. Of a life the highest sequence counts, of the other
-            // things that change the last image.
+            // Rows never change, so the first image of a row is as good as any later image. For a life the highest sequence wins; for other
+            // rows that change, the last image wins.
             var inserts = Inserts(
                 reading: try found.prepare("INSERT OR IGNORE INTO reading VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
                 record: try found.prepare("INSERT OR IGNORE INTO record VALUES (?, ?, ?)"),
@@ -30,7 +30,7 @@ enum PageSalvage {
                     INSERT INTO sensor VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO UPDATE SET record = ?3, state = ?4 WHERE ?6 = 0 AND name = ?2
                     ON CONFLICT (name) DO NOTHING
                     """),
-                // Of a store up to version 3: counters only ever rise.
+                // For stores up to version 3: a release counter never decreases.
                 meta: try found.prepare(
                     """
                     INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
@@ -38,7 +38,7 @@ enum PageSalvage {
                     """), target: found)
             try PageScan(pageSize: StoreSchema.pageSize).forEach(in: path) { try inserts.take($0) }
         }
-        // A row that was given a new name is still there under the old one, in an older image of its page.
+        // A row that got a new key still has its old key in an older image of its page.
         try found.execute(
             """
             DELETE FROM reading WHERE key NOT IN
@@ -48,7 +48,7 @@ enum PageSalvage {
         return found
     }
 
-    /// Tells tables apart by the shape of their rows.
+    /// Identifies the table of a row by the number and types of the row's columns.
     private struct Inserts: ~Copyable {
         var reading: Statement
         var record: Statement
@@ -56,7 +56,7 @@ enum PageSalvage {
         var delivery: Statement
         var sensor: Statement
         var meta: Statement
-        let target: Connection  // for what is rare
+        let target: Connection  // for tables with few rows
 
         mutating func take(_ row: PageScan.Row) throws {
             let values = row.values
@@ -80,13 +80,13 @@ enum PageSalvage {
             }
         }
 
-        /// The second copy of what names rows.
+        /// A row of `life_copy` or `sensor_copy`.
         private func takeCopy(_ key: Int64, _ values: [PageScan.Value]) throws {
             if let epoch = values[1].integer { try target.run("INSERT OR IGNORE INTO life_copy VALUES (?, ?)", key, epoch) }
             if let name = values[1].text { try target.run("INSERT OR IGNORE INTO sensor_copy VALUES (?, ?)", key, name) }
         }
 
-        /// Counters only ever rise.
+        /// Keeps the highest counter: a release counter never decreases.
         private func takeRelease(_ values: [PageScan.Value]) throws {
             guard let counter = values[1].integer, let sha256 = values[2].text else { return }
             try target.run(
@@ -114,7 +114,7 @@ enum PageSalvage {
             if calibration.isValid { try CorrectionTable.save(.calibration(calibration), in: target) }
         }
 
-        /// - Parameter values: those of `AlarmTable.columns`.
+        /// - Parameter values: the values of `AlarmTable.columns`.
         private func takeAlarm(_ values: ArraySlice<PageScan.Value>, number: Int64?, target name: String?) throws {
             let values = Array(values)
             guard let rule = values[0].text, let sensor = values[1].text.flatMap(SensorName.init), let text = values[2].text,
@@ -148,7 +148,7 @@ enum PageSalvage {
             try reading.run()
         }
 
-        /// A record, or, by the number of a life, what the cloud holds of it.
+        /// A row of `record`, or, if the key is the number of a life, a row of `delivery`.
         private mutating func takeBody(_ key: Int64, _ values: [PageScan.Value], _ isStale: Bool) throws {
             guard let body = values[1].blob, values[2].integer == RowChecksum.of(key: key, body: body) else { return }
             if key >= 1 << RowKey.sequenceBits {

@@ -1,9 +1,9 @@
 internal import Bytes
 internal import Runtime
 
-/// Rows from the leaf pages of a database file and of its write-ahead log, one page after the other, without the trees above
-/// them: what is left where a root, an inner page or the schema is damaged. Pages that are free, and older images of a page in
-/// the log, give rows too that were deleted or changed since.
+/// Reads rows from the leaf pages of a database file and of its write-ahead log, page by page, without the B-trees above the pages. Finds the
+/// rows that remain when a root page, an inner page or the schema is damaged. Free pages, and older images of a page in the log, also yield
+/// rows that were deleted or changed since.
 ///
 /// Source of the format: "Database File Format", sections 1.6, 2.1 and 4, sqlite.org/fileformat2.html.
 struct PageScan {
@@ -17,7 +17,7 @@ struct PageScan {
         var integer: Int64? { if case .integer(let value) = self { value } else { nil } }
         var text: String? { if case .text(let bytes) = self { String(validating: bytes, as: UTF8.self) } else { nil } }
         var blob: [UInt8]? { if case .blob(let bytes) = self { bytes } else { nil } }
-        /// A REAL column's: SQLite writes whole numbers as integers.
+        /// The value of a REAL column. SQLite stores whole numbers in a REAL column as integers.
         var real: Double? {
             switch self {
             case .real(let value): value
@@ -28,17 +28,17 @@ struct PageScan {
         var isNull: Bool { if case .null = self { true } else { false } }
     }
 
-    /// A row of a table with an integer key, or of one without (`key` is nil then).
+    /// A row of a table with an integer key, or of a table without one (`key` is nil).
     struct Row {
         let key: Int64?
         let values: [Value]
-        let isStale: Bool  // from an earlier turn of the log
+        let isStale: Bool  // from a log frame written before the log's last restart
     }
 
     let pageSize: Int
 
-    /// The file's rows, then those of its log in the order they were written, at last what is left of the log's earlier turns.
-    /// - Parameter path: of the database; its log lies beside it.
+    /// Visits the rows of the file, then the rows of the log in the order of writing, then the rows of stale log frames.
+    /// - Parameter path: the database file; its log is `path` + `-wal`.
     func forEach(in path: String, _ body: (Row) throws -> Void) throws {
         try Files.forEachBlock(of: path, from: 0, size: pageSize) { page in try rows(of: page, isStale: false, body) }
         let log = path + "-wal"
@@ -61,7 +61,7 @@ struct PageScan {
         guard 8 + 2 * count <= pageSize else { return }
         for index in 0..<count {
             let place = short(8 + 2 * index)
-            // A cell that is damaged says nothing of the others.
+            // A damaged cell does not affect the other cells.
             if place < pageSize, let row = row(page[(start + place)...], hasKey: kind == 0x0D, isStale) { try body(row) }
         }
     }
@@ -69,7 +69,7 @@ struct PageScan {
     private func row(_ cell: ArraySlice<UInt8>, hasKey: Bool, _ isStale: Bool) -> Row? {
         var reader = CellReader(cell)
         guard let size = reader.varint(), let key = hasKey ? reader.varint() : 0 else { return nil }
-        // What does not fit into its page goes on in others: no row that matters is so long.
+        // A longer row continues on overflow pages. No row that matters is so long.
         let longest = Int64(hasKey ? pageSize - 35 : (pageSize - 12) * 64 / 255 - 23)
         guard (1...longest).contains(size), let payload = reader.take(Int(size)) else { return nil }
         var header = CellReader(payload)
@@ -96,7 +96,7 @@ struct PageScan {
             return rest.prefix(count)
         }
 
-        /// SQLite's own: seven bits a byte, highest first, all eight of the ninth.
+        /// SQLite's varint: seven bits per byte, highest first; the ninth byte has eight bits.
         mutating func varint() -> Int64? {
             var value: UInt64 = 0
             for place in 0..<9 {

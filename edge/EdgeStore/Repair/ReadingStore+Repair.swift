@@ -3,9 +3,9 @@ internal import Runtime
 internal import SQLite
 internal import Wire
 
-/// How the store goes on when its disk or its file does not.
+/// Recovers the store when its disk or its file fails.
 extension ReadingStore {
-    /// Opens what there is of the file. It does not throw for what a disk can do: then memory must serve for a while.
+    /// Opens the store from what `StoreFile` found. A disk failure does not throw: the store then uses memory for a while.
     func open(_ finding: StoreFile.Finding) throws {
         switch finding {
         case .ready(let found, let hasLostCommits):
@@ -23,7 +23,7 @@ extension ReadingStore {
             report.readings = tables.log.readingCount
             do {
                 try commit { tables in
-                    // What is lost may have been sent under the next names.
+                    // The lost rows may have been sent under the sequences that come next, so a new epoch must begin.
                     try tables.begin(reason: "the write-ahead log was damaged", hasLostCommits: true)
                     try tables.insertLost(report)
                 }
@@ -34,7 +34,7 @@ extension ReadingStore {
         case .older(let found):
             do { try rebuild(reason: nil, aside: nil, takingRowsOf: found) } catch { try repair("\(error)", takingRowsOf: found) }
         case .newer(let version, let found):
-            log(.error, "store is of a newer vaho-edge: set aside, a new one is made", ["schema": version, "known": StoreSchema.version])
+            log(.error, "store was written by a newer vaho-edge: set aside, new store created", ["schema": version, "known": StoreSchema.version])
             try rebuild(reason: "the store was of a newer vaho-edge", aside: "newer-v\(version)", takingRowsOf: found)
         case .damaged(let found, let why): try repair(why, takingRowsOf: found)
         case .trouble(let why): try useMemory(why)
@@ -43,7 +43,7 @@ extension ReadingStore {
 
     private static let fingerprint = "fingerprint"
 
-    /// Begins a life where there is none yet, or where the store has come to another host.
+    /// Begins a life if there is none yet, or if the store was last used on another host.
     private func begin(hasLostCommits: Bool = false) throws {
         let known = try tables.facts.value(Self.fingerprint)
         guard lives.isEmpty || known != host.fingerprint else { return }
@@ -62,19 +62,19 @@ extension ReadingStore {
     // MARK: repair
 
     private func repair(_ why: String, takingRowsOf source: Connection?) throws {
-        log(.error, "store is damaged: what can be read is saved into a new one", ["store": path, "error": why])
+        log(.error, "store is damaged: copying readable rows into a new store", ["store": path, "error": why])
         try rebuild(reason: "the store was damaged", aside: "damaged", takingRowsOf: source)
     }
 
-    /// Writes a new store with the rows of the open one, and puts it into its place.
+    /// Writes a new store with the rows of `source`, and replaces the file with the new store.
     /// - Parameters:
-    ///   - reason: of a new life; `nil`: the last one goes on, unless something turns out to be missing.
-    ///   - aside: what the old file is called then; `nil` deletes it, and damage is an error.
+    ///   - reason: why a new life begins; `nil`: the last life continues, unless rows turn out to be missing.
+    ///   - aside: the word in the new name of the old file; `nil` deletes the old file, and damage is then an error.
     private func rebuild(reason: String?, aside: String?, takingRowsOf source: Connection?) throws {
         let (old, known, isDamaged) = (tables, lives, aside == "damaged")
         (walIsSuspect, isRepairing) = (false, true)
         defer { isRepairing = false }
-        tables.pending = PendingRows()  // rows that wait are for the file that comes out of this, not for one that may be dropped
+        tables.pending = PendingRows()  // store pending rows only in the final file: the repaired file may still be deleted
         do {
             var target: Connection? = try StoreFile.beginRepair(of: path)
             guard let made = target else { return }
@@ -96,44 +96,45 @@ extension ReadingStore {
         } catch {
             tables = old
             guard aside != nil || (error as? SQLiteError)?.isRetryable == true else { throw error }
-            // No room to repair it, mostly. The old file stays as it is and is looked at again later.
+            // Usually the disk has no room for the repaired file. The old file stays unchanged, and `leaveMemory` tries to open it again
+            // later.
             if aside == "replaced" { detached = detached ?? old }
             return try useMemory("\(error)")
         }
         do {
-            try use(StoreFile.memory())  // closes the file before it is renamed
+            try use(StoreFile.memory())  // closes the file before the rename
             try StoreFile.finishRepair(of: path)
             try use(StoreFile.connection(path))
             memoryOnly = nil
             tables.pending = old.pending
         } catch {
             tables.pending = old.pending
-            // The repaired file is whole: the next look puts it into its place.
+            // The repaired file is complete: the next `leaveMemory` moves it to the store's path.
             try useMemory("\(error)")
         }
     }
 
-    /// Adds what the pages of the damaged file hold beside what its trees led to.
+    /// Adds rows from the damaged file's pages that its B-trees do not lead to.
     private func salvage(into target: Connection, _ report: inout StoreMerge.Report) throws {
         defer { StoreFile.dropSalvage(of: path) }
         try StoreMerge(target: target).take(from: StoreFile.salvage(of: path), isTolerant: true, &report)
     }
 
-    /// The file is not in its place any more: deleted, or another one lies there: a disk that fell off and was mounted again,
-    /// a copy put back by hand.
+    /// Handles an open store file that is no longer at its path: the file was deleted, or another file is there (a disk that was disconnected
+    /// and mounted again, a copy restored by hand).
     private func followFile() throws {
-        // The log beside it belongs to the open file, if that can still be written: all of it goes where it belongs.
+        // The log beside the path belongs to the open file. If the open file can still be written, move the content of the log into it.
         try? database.checkpoint()
         StoreFile.dropForeignLog(of: path)
         guard Files.exists(path) else {
-            log(.error, "store file is gone from its place: written anew from what is open", ["store": path])
+            log(.error, "store file was deleted: writing it again from the open file", ["store": path])
             return try rebuild(reason: nil, aside: "replaced", takingRowsOf: database)
         }
-        log(.error, "another store file is in its place: that one is used, with the rows of the one that was open", ["store": path])
+        log(.error, "store file was replaced: using the new file and merging the rows of the open one", ["store": path])
         walIsSuspect = false
         detached = detached ?? tables
         do {
-            // What the file in its place lacks is no loss: it comes from the detached one.
+            // Rows that the new file lacks are not lost: they are merged from the detached tables.
             tables = try StoreTables(StoreFile.memory(), after: tables)
             try self.open(StoreFile.find(path))
             if memoryOnly == nil { try takeDetached() }
@@ -142,7 +143,7 @@ extension ReadingStore {
         }
     }
 
-    /// Takes over the rows of what was open when its file or its disk went.
+    /// Merges the rows of the tables that were open when their file or disk disappeared.
     private func takeDetached() throws {
         guard let detached else { return }
         var report = StoreMerge.Report(known: detached.lives.all)
@@ -169,7 +170,7 @@ extension ReadingStore {
             ])
     }
 
-    /// Runs a use of the database; where the file turns out to be damaged or gone, repairs it and tries once more.
+    /// Runs an operation on the database. If the file turns out to be damaged or gone, repairs the store and runs the operation once more.
     func guarded<Result>(writes: Bool = false, _ body: () throws -> Result) throws -> Result {
         func isLeftAlone() -> Bool { memoryOnly != nil || isRepairing || path == ":memory:" || database.isReadOnly }
         if !isLeftAlone(), database.hasMoved { try followFile() }
@@ -186,19 +187,19 @@ extension ReadingStore {
         }
     }
 
-    /// After a failed write or fsync the kernel's copy of the write-ahead log may differ from the disk's, and no later fsync says
-    /// so: a commit behind such a place is lost with the power. So all of the log goes into the file, and it begins anew.
+    /// Moves the whole write-ahead log into the file, so that the log starts again. After a failed write or fsync the kernel's copy of the
+    /// log may differ from the disk, and no later fsync reports the difference: a commit after the differing place is lost at a power cut.
     ///
     /// Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020.
     private func emptySuspectLog() throws {
-        // While another process reads, the log must stay as it is: rows wait in memory, and this is not waited for.
+        // While another process reads, the log cannot be emptied. Wait only 100 ms: rows stay pending in memory meanwhile.
         let hasty = try StoreFile.connection(path, busyTimeoutMs: 100)
         try hasty.checkpoint()
         try use(StoreFile.connection(path))
         walIsSuspect = false
     }
 
-    /// Looks at every page of the file.
+    /// Checks every page of the file, and repairs the store if a page is damaged.
     package func examine() throws {
         try guarded {
             var check = try database.prepare("PRAGMA quick_check(1)")
@@ -218,7 +219,7 @@ extension ReadingStore {
         }
     }
 
-    /// Looks whether the disk is well again, and moves to it what memory holds.
+    /// Opens the file again if the disk works, and moves the rows from memory to the file.
     package func leaveMemory() throws {
         guard memoryOnly != nil else { return }
         let memory = tables
@@ -233,18 +234,18 @@ extension ReadingStore {
             try StoreMerge(target: database).take(from: memory.database, isTolerant: false, &report)
         } catch {
             let pending = tables.pending  // without rows that were stored on the disk
-            (tables, memoryOnly) = (memory, "\(error)")  // the next look tries again
+            (tables, memoryOnly) = (memory, "\(error)")  // the next call retries
             tables.pending = pending
             return
         }
         try use(database)
         try commit { try $0.registerAgain() }
-        log(.info, "store takes readings again", ["epoch": tables.lives.current.epoch, "rows": tables.lives.current.last])
+        log(.info, "store writes to the disk again", ["epoch": tables.lives.current.epoch, "rows": tables.lives.current.last])
     }
 }
 
 extension StoreTables {
-    /// What could not be read of a damaged store, as holes. Only inside a transaction.
+    /// Adds holes for rows of a damaged store that could not be read. Only inside a transaction.
     fileprivate mutating func insertLost(_ report: StoreMerge.Report) throws {
         for lost in report.lost {
             try insert(
@@ -255,7 +256,7 @@ extension StoreTables {
             if lives.all.contains(where: { $0.epoch == lost.epoch }) { try lives.update(lost.epoch) { $0.gone.insert(lost.sequences) } }
         }
         guard report.lost.isEmpty || report.unnamed > 0 else { return }
-        // Rows at the very end of the log may be missing too, and of some nobody can say whose they are.
+        // Rows at the very end of the log may also be missing, and some rows belong to an unknown life or sensor.
         let now = LabelClock.wallClock
         let newest = log.newest.values.map(\.takenAt).max() ?? now
         try insert(.hole(Hole(sensor: nil, reason: .storeRepaired, from: min(newest, now), to: now, count: report.unnamed)))

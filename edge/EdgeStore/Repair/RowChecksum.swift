@@ -1,8 +1,8 @@
 internal import Bytes
 internal import Measures
 
-/// Sixteen bits of CRC-32C beside each row: SQLite has no checksums of its own, and a flipped bit on a flash card would
-/// otherwise be sent as a reading.
+/// A 16-bit checksum, from CRC-32C, for each row. SQLite has no checksums, and without one a flipped bit on a flash card would be sent as a
+/// reading.
 enum RowChecksum {
     static func of(key: Int64, sensor: Int64, _ reading: Reading) -> Int64 {
         func optional(_ value: Int32?) -> Int64 { value.map(Int64.init) ?? .min }
@@ -21,12 +21,13 @@ enum RowChecksum {
         return short(crc.value)
     }
 
-    /// Of a sensor: what names its rows.
+    /// The checksum of a sensor: id and name.
     static func of(key: Int64, name: String) -> Int64 { of(key: key, body: Array(name.utf8)) }
 
-    /// Of a life: a wrong epoch would store rows twice, a wrong last sequence would look like rows that are lost.
+    /// The checksum of a life: number, epoch and last sequence. A wrong epoch would store rows twice; a wrong last sequence would look like
+    /// lost rows.
     static func of(_ life: Life) -> Int64 { of(key: life.number, name: "\(life.epoch) \(life.last)") }
 
-    /// A number that SQLite keeps in two bytes.
+    /// Reduces a CRC to a number that SQLite stores in two bytes.
     private static func short(_ value: UInt32) -> Int64 { Int64(Int16(truncatingIfNeeded: value)) }
 }

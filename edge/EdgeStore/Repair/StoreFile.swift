@@ -3,20 +3,20 @@ internal import Measures
 internal import Runtime
 internal import SQLite
 
-/// The store's file: finds it in whatever state it is, and puts a repaired one in its place.
+/// Opens the store's file in any state, and replaces the file with a repaired one.
 ///
-/// A repaired store is written beside the old one (`….repaired`) and, once whole, takes its place; the old file stays in the
-/// folder under a name that says why. A crash in between is finished at the next start.
+/// A repaired store is written beside the old one (`….repaired`) and replaces the old file once complete. The old file stays in the folder
+/// under a name that contains the reason. The next start finishes a replacement that a crash interrupted.
 enum StoreFile {
     enum Finding {
         case ready(Connection, hasLostCommits: Bool)
         case older(Connection)
-        case newer(version: Int64, Connection?)  // open where its rows can be read all the same
+        case newer(version: Int64, Connection?)  // open if its rows are readable by this version
         case damaged(Connection?, why: String)
-        case trouble(String)  // the disk's fault, not the file's: it may be well again later
+        case trouble(String)  // the disk failed, not the file: a retry may succeed later
     }
 
-    private static let keptAside = 3  // damaged files; more would fill the disk
+    private static let keptAside = 3  // old files per kind; more would fill the disk
     private static let suffixes = ["", "-wal", "-shm"]
 
     static func find(_ path: String) -> Finding {
@@ -31,12 +31,12 @@ enum StoreFile {
             switch try database.integer("PRAGMA user_version") ?? 0 {
             case 0:
                 guard try database.integer("SELECT COUNT(*) FROM sqlite_master") == 0 else {
-                    return .damaged(database, why: "it has tables, but no version")
+                    return .damaged(database, why: "the file has tables, but no schema version")
                 }
                 try StoreSchema.create(in: database)
                 return .ready(database, hasLostCommits: isCut)
             case StoreSchema.version:
-                guard try StoreSchema.isIntact(in: database) else { return .damaged(database, why: "its tables are not as they were made") }
+                guard try StoreSchema.isIntact(in: database) else { return .damaged(database, why: "the table definitions differ from the schema") }
                 return .ready(database, hasLostCommits: isCut)
             case let version where version < StoreSchema.version: return .older(database)
             case let version: return .newer(version: version, isReadable(database) ? database : nil)
@@ -47,7 +47,7 @@ enum StoreFile {
         }
     }
 
-    /// Whether rows look as this version writes them: a flipped bit makes a newer version too.
+    /// Whether rows have the columns of this version: a flipped bit can make the version number look newer.
     private static func isReadable(_ database: Connection) -> Bool {
         let tables = [
             "number, epoch, last, evicted, refused, checksum FROM life", "\(LogTable.readingColumns) FROM reading",
@@ -61,9 +61,9 @@ enum StoreFile {
     // MARK: repair
 
     static func beginRepair(of path: String) throws -> Connection {
-        // One that is whole and was not put into its place yet may be all that there is.
+        // A complete repaired store that has not replaced the file yet may be the only copy of its rows.
         if Files.exists(path + ".repaired"), try nameAside(in: path + ".repaired") != nil {
-            throw StoreFault("\(path).repaired is whole and waits to be put into its place")
+            throw StoreFault("\(path).repaired is complete and has not replaced the store yet")
         }
         drop(path + ".repaired")
         let target = try connection(path + ".repaired")
@@ -71,14 +71,15 @@ enum StoreFile {
         return target
     }
 
-    /// What the pages of a damaged store hold, whatever has become of its trees.
+    /// A store with the rows in the pages of a damaged file, whatever the state of its B-trees.
     static func salvage(of path: String) throws -> Connection {
         drop(path + ".salvaged")
         return try PageSalvage.gather(from: path, into: path + ".salvaged")
     }
 
-    /// What a file that is no more has left beside the one that lies in its place now: that must not be read with a foreign log.
-    /// A log that is not empty may be its own, for only a disk that was away has one; the index is made anew from it.
+    /// Deletes the index (`-shm`) and an empty log (`-wal`) that a removed file left beside the file now at the path: that file must not be
+    /// read with a foreign log. A log that is not empty may belong to the file at the path, because a disk that was disconnected keeps its
+    /// log. SQLite rebuilds the index from the log.
     static func dropForeignLog(of path: String) {
         if (try? Files.read(path + "-wal", limit: 0)) != nil { unsafe unlink(path + "-wal") }
         unsafe unlink(path + "-shm")
@@ -86,8 +87,8 @@ enum StoreFile {
 
     static func dropSalvage(of path: String) { drop(path + ".salvaged") }
 
-    /// From here on the repaired store counts, whatever happens.
-    /// - Parameter aside: what to call the old file; `nil` deletes it.
+    /// Marks the repaired store as complete. From here on the repaired store replaces the old one, even after a crash.
+    /// - Parameter aside: the word in the new name of the old file; `nil` deletes the old file.
     static func completeRepair(_ target: Connection, of path: String, aside: String?) throws {
         var stamp = LabelClock.wallClock.ms / 1_000
         while aside.map({ Files.exists("\(stem(path)).\($0)-\(stamp).sqlite") }) == true { stamp += 1 }
@@ -96,8 +97,8 @@ enum StoreFile {
         try target.checkpoint()
     }
 
-    /// Puts a whole repaired store into its place; removes one that was cut off. Neither file is open meanwhile: SQLite
-    /// deletes a write-ahead log by its name when a connection is closed.
+    /// Moves a complete repaired store to the path of the store; deletes an incomplete one. Neither file may be open: SQLite deletes a
+    /// write-ahead log by its name when a connection is closed.
     static func finishRepair(of path: String) throws {
         dropSalvage(of: path)
         let repaired = path + ".repaired"
@@ -112,7 +113,7 @@ enum StoreFile {
 
     private static func stem(_ path: String) -> String { path.hasSuffix(".sqlite") ? String(path.dropLast(7)) : path }
 
-    /// - Returns: `nil` for one that was cut off. One that cannot be looked at now throws: it may be all that there is.
+    /// - Returns: `nil` if the repaired store is incomplete. Throws if the repaired store cannot be read now: it may be the only copy.
     private static func nameAside(in repaired: String) throws -> String? {
         let database = try Connection(path: repaired)
         guard try database.integer("SELECT COUNT(*) FROM sqlite_master WHERE name = 'meta'") == 1 else { return nil }
@@ -138,7 +139,7 @@ enum StoreFile {
     static func connection(_ path: String, busyTimeoutMs: Int32 = 5_000) throws -> Connection {
         Files.tighten(path, to: 0o640)
         let database = try Connection(path: path, busyTimeoutMs: busyTimeoutMs)
-        try database.execute("PRAGMA page_size = \(StoreSchema.pageSize)")  // of a new file
+        try database.execute("PRAGMA page_size = \(StoreSchema.pageSize)")  // only affects a new file
         try database.makeDurable()
         try database.execute("PRAGMA journal_size_limit = 1048576")
         return database
@@ -151,10 +152,10 @@ enum StoreFile {
     }
 
     static func connection(lookingInto path: String) throws -> Connection {
-        guard Files.exists(path) else { throw StoreFault("there is no store at \(path): is VAHO_STATE_DIR that of the daemon?") }
+        guard Files.exists(path) else { throw StoreFault("there is no store at \(path): is VAHO_STATE_DIR the folder of the daemon?") }
         let database = try Connection(path: path, access: .readOnly)
         guard try database.integer("PRAGMA user_version") == StoreSchema.version else {
-            throw StoreFault("\(path) is not a store of this version of vaho-edge; its daemon opens it")
+            throw StoreFault("\(path) is not a store of this version of vaho-edge: start the daemon to migrate it")
         }
         return database
     }

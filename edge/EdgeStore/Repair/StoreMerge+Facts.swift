@@ -2,7 +2,7 @@ internal import Measures
 internal import SQLite
 internal import Text
 
-/// Calibrations, renames, alarms, the accepted release and single facts.
+/// Merges calibrations, renames, alarms, the accepted release and single values.
 extension StoreMerge {
     func takeCorrections(_ source: Connection, _ former: FormerTexts, hasTables: Bool, _ report: inout Report) throws {
         for rename in former.renames { try CorrectionTable.save(.rename(rename), in: target) }
@@ -38,7 +38,7 @@ extension StoreMerge {
 
     func takeFacts(_ source: Connection, _ former: FormerTexts, hasTables: Bool, _ report: inout Report) throws {
         func accept(_ counter: UInt64, _ sha256: String) throws {
-            // Counters only ever rise.
+            // Keep the highest counter: a release counter never decreases.
             let facts = FactTable(target)
             if try facts.acceptedRelease().map({ $0.counter < counter }) ?? true { try facts.acceptRelease(counter: counter, sha256: sha256) }
         }
@@ -67,7 +67,7 @@ extension StoreMerge {
     }
 }
 
-/// What stores up to version 3 kept as texts in `meta`, under names with a prefix.
+/// Values that stores up to version 3 kept as text in `meta`, under names with a prefix.
 struct FormerTexts {
     private(set) var lives: [(number: Int64, epoch: Epoch)] = []
     private(set) var sensors: [(id: Int64, name: SensorName)] = []
@@ -83,7 +83,7 @@ struct FormerTexts {
 
     init(_ source: Connection) {
         var texts: [String: String] = [:]
-        for order in ["ASC", "DESC"] {  // from both ends up to damage
+        for order in ["ASC", "DESC"] {  // from each end up to the first unreadable row
             for (name, value) in StoreMerge.readableRows(source, "SELECT name, value FROM meta ORDER BY name \(order)", { ($0.text(0), $0.text(1)) })
             {
                 texts[name] = value

@@ -2,9 +2,9 @@ internal import Measures
 internal import SQLite
 internal import Wire
 
-/// What could not be read.
+/// Finds the rows that could not be read.
 extension StoreMerge {
-    /// Sequences that were given, are in no row, and are neither held by the cloud nor known to be gone.
+    /// Sequences that were assigned, have no row, and are neither held by the cloud nor recorded as gone.
     func lost(_ report: Report) throws -> [Report.Lost] {
         let lives = report.lives
         var all: [Report.Lost] = []
@@ -26,7 +26,7 @@ extension StoreMerge {
         return all
     }
 
-    /// Which sequences have a row here, and when the readings at the ends of their runs were taken.
+    /// The sequences that have a row, and the times of the first and last reading of each run of sequences.
     private func present(inLife number: Int64) throws -> (ranges: HeldRanges, times: [(sequence: Int64, at: Instant)]) {
         let keys = RowKey.all(life: number)
         var select = try target.prepare(
@@ -47,7 +47,7 @@ extension StoreMerge {
             }
             run = isNext ? (run?.lowerBound ?? sequence)...sequence : sequence...sequence
             guard let takenAtMs = select.optionalInteger(1) else { continue }
-            if timed >= 2 { times.removeLast() }  // the first stays, the last moves on
+            if timed >= 2 { times.removeLast() }  // keep the run's first reading, replace its last
             times.append((sequence, Instant(ms: takenAtMs)))
             timed += 1
         }

@@ -3,32 +3,32 @@ internal import Measures
 internal import SQLite
 internal import Wire
 
-/// Takes the rows of another store into this one: of a damaged file what can be read, of an older version all, of a time when
-/// there was only memory what came then. Rows keep their epoch and sequence.
+/// Merges the rows of another store into this one: the readable rows of a damaged file, all rows of an older version, or the rows kept in
+/// memory while the disk failed. Rows keep their epoch and sequence.
 struct StoreMerge {
     let target: Connection
 
-    /// What has been found and what not. One report may go through several sources of the same store.
+    /// What was merged and what is missing. One report may cover several sources of the same store.
     struct Report {
         var isDamaged = false
         var readings: Int64 = 0  // in the target
-        var unnamed: Int64 = 0  // readings of a life or a sensor that nothing names any more
+        var unnamed: Int64 = 0  // readings whose life or sensor is unknown
         var lost: [Lost] = []  // undelivered rows that could not be read
-        var unitesDelivery = false  // two files of the same store: what either knows of its rows holds
-        var lasts: [Epoch: Int64] = [:]  // the highest sequences given, as far as they are known
+        var unitesDelivery = false  // two files of the same store: unite their held and gone ranges
+        var lasts: [Epoch: Int64] = [:]  // the highest sequence assigned per epoch, where known
         fileprivate(set) var lives = Lives()
-        fileprivate var sensors: [Int64: Int64] = [:]  // numbers of the source, and what they are here
+        fileprivate var sensors: [Int64: Int64] = [:]  // ids in the target by id in the source
 
-        /// - Parameter known: lives as they were before the file had to be read again.
+        /// - Parameter known: the lives known before the file was read again.
         init(known: [Life] = []) { lasts = Dictionary(known.map { ($0.epoch, $0.last) }, uniquingKeysWith: max) }
 
-        /// A row of a commit that failed: it was never acknowledged, and is given again under another name.
+        /// Whether a row is from a failed commit: the row was never acknowledged, and its content is stored again under another key.
         fileprivate func isBeyond(_ key: Int64) -> Bool {
             guard let epoch = lives.epoch[RowKey(key).life], let last = lasts[epoch] else { return false }
             return RowKey(key).sequence > last
         }
 
-        /// Whether rows are missing. Where nobody knows how many were given, damage may have hidden some.
+        /// Whether rows are missing. If the file is damaged and the number of assigned sequences is unknown, damage may have hidden rows.
         var isIncomplete: Bool { !lost.isEmpty || unnamed > 0 || isDamaged && lasts.isEmpty }
 
         struct Lost {
@@ -39,11 +39,12 @@ struct StoreMerge {
         }
     }
 
-    /// - Parameter isTolerant: damage is passed over; else it throws.
+    /// - Parameter isTolerant: `true` skips damage; `false` throws on damage.
     func take(from source: Connection, isTolerant: Bool, _ report: inout Report) throws {
         let version = (try? source.integer("PRAGMA user_version")) ?? nil
         let isChecked = version != 1  // version 1 had no checksums
-        // Pages of a damaged store may be of an earlier version, and a flipped bit changes the number of the version.
+        // Look for a table instead of trusting the version: a damaged store may have pages of an earlier version, and a flipped bit changes
+        // the version number.
         let (former, hasTables) = (FormerTexts(source), (try? source.prepare("SELECT 1 FROM life_copy")) != nil)
         report.unnamed = 0
         try target.transaction {
@@ -62,7 +63,7 @@ struct StoreMerge {
         if report.isDamaged, !isTolerant { throw StoreFault("the store is damaged") }
     }
 
-    /// Lives by their number in the source, and what they are here.
+    /// For each life, by its number in the source: its number in the target, its epoch and its last sequence.
     struct Lives {
         var number: [Int64: Int64] = [:]
         var epoch: [Int64: Epoch] = [:]
@@ -89,7 +90,7 @@ struct StoreMerge {
             return true
         }
         report.isDamaged = report.isDamaged || scan.isDamaged
-        // A second copy of what names the rows, in another part of the file.
+        // Copies of numbers and epochs, from another part of the file.
         for (number, epoch) in former.lives + Self.lifeCopies(source) where report.lives.number[number] == nil {
             report.isDamaged = true
             try take(Life(number: number, epoch: epoch), beganAt: Instant(ms: 0), reason: "its row was damaged", &report.lives)
@@ -100,7 +101,7 @@ struct StoreMerge {
         readableRows(source, "SELECT number, epoch FROM life_copy") { ($0.integer(0), Epoch(bits: UInt64(bitPattern: $0.integer(1)))) }
     }
 
-    /// Rows up to the first that cannot be read.
+    /// The rows before the first unreadable row.
     static func readableRows<Row>(_ source: Connection, _ sql: String, _ row: (borrowing Statement) -> Row?) -> [Row] {
         guard var select = try? source.prepare(sql) else { return [] }
         var rows: [Row] = []
@@ -110,7 +111,7 @@ struct StoreMerge {
 
     private func take(_ life: Life, beganAt: Instant, reason: String, _ lives: inout Lives) throws {
         if lives.epoch[life.number] == nil { lives.epoch[life.number] = life.epoch }
-        guard lives.epoch[life.number] == life.epoch else { return }  // two sources differ: the first counts
+        guard lives.epoch[life.number] == life.epoch else { return }  // two sources differ: keep the first
         lives.last[life.number] = max(lives.last[life.number] ?? 0, life.last)
         guard lives.number[life.number] == nil else { return }
         var find = try target.prepare("SELECT number FROM life WHERE epoch = ?", Int64(bitPattern: life.epoch.bits))
@@ -198,7 +199,7 @@ struct StoreMerge {
         report.isDamaged = report.isDamaged || scan.isDamaged
     }
 
-    /// What has become of the rows; where that is damaged it is forgotten, and the rows are sent again.
+    /// Merges the held and gone ranges of each life. Damaged ranges are discarded, and their rows are sent again.
     private func takeDelivery(_ source: Connection, _ isChecked: Bool, _ report: inout Report) throws {
         func keep(_ known: Life) throws {
             var life = known
@@ -208,7 +209,7 @@ struct StoreMerge {
             let isKnown = try DeliveryCoding.read(life.number, in: target) != nil
             if report.unitesDelivery || !isKnown { try DeliveryCoding.save(life, in: target) }
         }
-        guard isChecked else {  // version 1 had them as rows
+        guard isChecked else {  // version 1 stored the held ranges as rows
             for (old, number) in report.lives.number {
                 var life = Life(number: number, epoch: Epoch(bits: 0))
                 var select = try source.prepare("SELECT first, last FROM held WHERE life = ?")
@@ -280,7 +281,7 @@ struct StoreMerge {
         }
     }
 
-    /// A table without integer key: from the front up to damage, then from the back up to damage. The body must bear repeats.
+    /// Reads a table without integer key from the front up to damage, then from the back up to damage. `body` must accept repeated rows.
     func fromBothEnds(
         _ source: Connection, _ sql: String, order: String, _ report: inout Report, _ body: (borrowing Statement) throws -> Void
     ) throws {

@@ -1,11 +1,11 @@
 internal import SQLite
 
-/// Reads a table row by row in the order of its integer key, and passes over pages that cannot be read.
+/// Reads a table row by row in the order of its integer key, and skips pages that cannot be read.
 struct TableScan {
     let source: Connection
     let table: String
-    let keyColumn: String  // its integer key, the first column
-    let columns: String  // those after it
+    let keyColumn: String  // the integer key, the first column
+    let columns: String  // the columns after the key
     private(set) var isDamaged = false
 
     init(_ source: Connection, table: String, key: String, columns: String) {
@@ -15,7 +15,7 @@ struct TableScan {
         self.columns = columns
     }
 
-    /// - Parameter body: says whether the row is right; a wrong one may have a wrong key too.
+    /// - Parameter body: returns whether the row is valid; an invalid row may have a wrong key too.
     mutating func forEach(_ body: (borrowing Statement) throws -> Bool) throws {
         var next = Int64.min
         var emptyRounds = 0
@@ -24,7 +24,7 @@ struct TableScan {
                 var select = try select(from: next)
                 while try TableScan.step(&select) {
                     let key = select.integer(0)
-                    // A tree whose pointers are wrong leads back to rows that were read already.
+                    // Wrong pointers in the B-tree lead back to rows that were already read.
                     guard key >= next else {
                         isDamaged = true
                         continue
@@ -54,12 +54,12 @@ struct TableScan {
         } catch { throw Unreadable() }
     }
 
-    /// The source's failures apart from those of whoever takes the rows.
+    /// Distinguishes read errors of the source from errors thrown by `body`.
     private static func step(_ select: inout Statement) throws(Unreadable) -> Bool {
         do { return try select.step() } catch { throw Unreadable() }
     }
 
-    /// The lowest key from which on the table can be read again: the step is doubled until it is beyond the damage, then halved back.
+    /// The lowest key from which the table is readable again: doubles the step until the key is beyond the damage, then bisects.
     private func keyBeyondDamage(from next: Int64) -> Int64? {
         let start = max(next, lowestReadable ?? 0)
         func canRead(after step: Int64) -> Bool {
@@ -80,7 +80,7 @@ struct TableScan {
         return isTooFar ? nil : key
     }
 
-    /// Where keys begin, as far as the tree says so.
+    /// The lowest key, if the B-tree can be read up to it.
     private var lowestReadable: Int64? {
         guard var select = try? source.prepare("SELECT MIN(\(keyColumn)) FROM \(table)"), (try? select.step()) == true else {
             return nil
@@ -90,6 +90,6 @@ struct TableScan {
 
     private func canRead(from key: Int64) -> Bool {
         guard var select = try? select(from: key), let isRow = try? select.step() else { return false }
-        return !isRow || select.integer(0) >= key  // a divider that is too high leads to rows before it
+        return !isRow || select.integer(0) >= key  // a divider key that is too high leads to earlier rows
     }
 }

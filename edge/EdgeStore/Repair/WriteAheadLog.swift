@@ -1,14 +1,14 @@
 internal import Bytes
 internal import Runtime
 
-/// Looks into a write-ahead log before SQLite does. SQLite takes it up to the first frame that does not match its checksum, and
-/// says nothing of what comes after: right for a commit that a power cut tore, but a flipped bit takes back commits as well.
+/// Checks a write-ahead log before SQLite opens it. SQLite reads the log up to the first frame with a wrong checksum and silently ignores all
+/// later frames. This is right for a commit that a power cut tore, but a flipped bit discards complete commits too.
 ///
 /// Source of the format: "Database File Format", section 4, sqlite.org/fileformat2.html.
 enum WriteAheadLog {
     private static let limit = 64 << 20
 
-    /// Whether whole commits follow a frame that is damaged, or the header is.
+    /// Whether complete commits follow a damaged frame, or the header is damaged.
     static func hasLostCommits(_ path: String) -> Bool {
         guard let bytes = try? Files.read(path, limit: limit), bytes.count > 32 else { return false }
         func word(_ at: Int) -> UInt32 { bytes[at..<at + 4].reduce(0) { $0 << 8 | UInt32($1) } }
@@ -28,9 +28,9 @@ enum WriteAheadLog {
         var isDamaged = false
         var commitsAfter = 0
         for frame in stride(from: 32, through: bytes.count - 24 - page, by: 24 + page) {
-            // Frames of an earlier turn of the log have other salts.
+            // Frames written before the log's last restart have other salts.
             guard word(frame + 8) == word(16), word(frame + 12) == word(20) else {
-                // One flipped bit in the salt itself looks like the end, unless the turn goes on behind it.
+                // A flipped bit in a salt looks like the end of the log, unless valid frames follow.
                 isDamaged = true
                 continue
             }
@@ -38,7 +38,7 @@ enum WriteAheadLog {
                 running = sum(frame + 24..<frame + 24 + page, sum(frame..<frame + 8, running))
                 isDamaged = running != (word(frame + 16), word(frame + 20))
                 if !isDamaged { continue }
-                // The last commit of all may have been torn while it was written: it was never promised.
+                // The very last commit may have been torn while it was written: it was never acknowledged.
                 commitsAfter = -1
             }
             if word(frame + 4) != 0 { commitsAfter += 1 }

@@ -1,11 +1,10 @@
 package import Measures
 internal import Observing
 
-/// All that changes readings after they were taken: corrections of the clock, calibrations, new names of sensors. Readings in the log
-/// stay as the sensor said them.
+/// All corrections of readings after they were taken: clock corrections, calibrations, sensor renames. Readings in the log stay unchanged.
 package struct Corrections: Sendable {
     package private(set) var clock: [ClockCorrection] = []  // in the order of the log
-    package private(set) var calibrations: [Calibration] = []  // ordered, by the sensors' present names
+    package private(set) var calibrations: [Calibration] = []  // ordered; under the sensors' current names
     package private(set) var renames: [SensorRename] = []  // ordered
 
     init(clock: [ClockCorrection], calibrations: [Calibration], renames: [SensorRename]) {
@@ -14,7 +13,7 @@ package struct Corrections: Sendable {
         self.calibrations = calibrations.map { [renames = self.renames] in renames.renamed($0) }.ordered()
     }
 
-    /// A record takes effect as soon as it is in the log, committed or not.
+    /// A record takes effect as soon as the record is in the log, committed or pending.
     mutating func apply(_ record: Record) {
         switch record {
         case .clockCorrection(let correction): clock.append(correction)
@@ -33,12 +32,12 @@ package struct Corrections: Sendable {
 
     package func calibrated(_ reading: Reading, of sensor: SensorName) -> Reading { calibrations.corrected(reading, of: sensor) }
 
-    /// Whether a reading passes quality control once it is calibrated.
+    /// Whether a reading passes quality control after calibration.
     func isGood(_ reading: Reading, of sensor: SensorName) -> Bool {
         if case .passed = QualityControl.judge(calibrated(reading, of: sensor)) { true } else { false }
     }
 
-    /// The sensor that a calibration is about, by its present name.
+    /// The sensor of a calibration, by its current name.
     package func sensor(of calibration: Calibration) -> SensorName { renames.renamed(calibration).sensor }
 
     package func contains(_ calibration: Calibration) -> Bool { calibrations.contains(renames.renamed(calibration)) }
@@ -47,7 +46,7 @@ package struct Corrections: Sendable {
         renames.contains { $0.sensor == sensor && $0.name == name && $0.saidAt == saidAt }
     }
 
-    /// The numbers under which a sensor's readings may be stored, its own and those of its earlier names, with those names.
+    /// The ids under which a sensor's readings may be stored, each with its name: the sensor's own id and those of its earlier names.
     func sources(of sensor: Int64, _ sensors: SensorTable) -> [Int64: SensorName] {
         guard let name = sensors.name(of: sensor) else { return [:] }
         var names: Set<SensorName> = [name]

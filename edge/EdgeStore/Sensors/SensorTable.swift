@@ -2,13 +2,13 @@ package import Measures
 internal import SQLite
 internal import Wire
 
-/// The sensors of the store: their numbers, and what they are.
+/// The sensors of the store: ids, records and conditions.
 package struct SensorTable {
     private static let renamedState = "renamed"
 
     private let database: Connection
     package private(set) var ids: [SensorName: Int64]
-    private(set) var renamed: Set<Int64>  // sensors whose series goes on under another name
+    private(set) var renamed: Set<Int64>  // sensors whose series continues under another name
 
     /// Reads the file.
     init(_ database: Connection) throws {
@@ -33,14 +33,14 @@ package struct SensorTable {
 
     // MARK: records
 
-    /// A sensor as the store has it.
+    /// A stored sensor, with its record and last condition.
     package struct Stored: Sendable {
         package let id: Int64
         package let record: SensorRecord
-        package let condition: String  // as `setCondition` was given it
+        package let condition: String  // as passed to `setCondition`
     }
 
-    /// All sensors whose series has not gone on under another name, by name.
+    /// All sensors whose series does not continue under another name, ordered by name.
     package func all() throws -> [Stored] {
         var select = try database.prepare("SELECT id, record, state FROM sensor WHERE state <> ? ORDER BY name", Self.renamedState)
         var all: [Stored] = []
@@ -59,8 +59,8 @@ package struct SensorTable {
 
     // MARK: changes, inside a transaction
 
-    /// Stores what a sensor is.
-    /// - Returns: its number.
+    /// Stores a sensor's record.
+    /// - Returns: the sensor's id.
     @discardableResult
     mutating func upsert(_ record: SensorRecord) throws -> Int64 {
         let id = try ids[record.sensor] ?? (database.integer("SELECT COALESCE(MAX(id), 0) + 1 FROM sensor") ?? 1)
@@ -69,7 +69,7 @@ package struct SensorTable {
         return id
     }
 
-    /// What names rows is kept twice, in different parts of the file: a damaged page may take one of them.
+    /// Id and name are stored twice, in different parts of the file: a damaged page may destroy one copy.
     static func insert(_ id: Int64, _ name: String, _ record: [UInt8], state: String = "ok", into database: Connection) throws {
         try database.run(
             "INSERT INTO sensor VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET record = excluded.record", id, name, record, state,
@@ -77,7 +77,7 @@ package struct SensorTable {
         try database.run("INSERT OR REPLACE INTO sensor_copy VALUES (?, ?)", id, name)
     }
 
-    /// Keeps the condition that a sensor was last found in, for commands and for the next start.
+    /// Stores the last known condition of a sensor, for commands and for the next start.
     package func setCondition(_ condition: String, of sensor: SensorName) throws {
         try database.run("UPDATE sensor SET state = ? WHERE name = ? AND state <> ?", condition, sensor.name, condition)
     }

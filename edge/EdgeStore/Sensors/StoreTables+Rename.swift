@@ -3,10 +3,10 @@ internal import Runtime
 internal import SQLite
 internal import Wire
 
-/// New names of sensors. Readings keep the name they were given under, for they may have been sent; what was derived from them moves to
-/// the new name.
+/// Sensor renames. Readings keep the name under which they were logged, because they may have been sent. Rows derived from the readings move
+/// to the new name.
 extension StoreTables {
-    /// Whether both names have readings of the same time: then they are two sensors, and cannot become one.
+    /// Whether both names have readings of the same time. Two names with such readings are two sensors and cannot be merged.
     package func overlap(_ sensor: SensorName, _ name: SensorName) throws -> Bool {
         guard let old = try sensors.ids[sensor].flatMap({ try span(of: $0) }), let new = try sensors.ids[name].flatMap({ try span(of: $0) }) else {
             return false
@@ -22,10 +22,11 @@ extension StoreTables {
         return min(first, last)...max(first, last)
     }
 
-    /// From here on the series of a sensor goes on under another name, together with what that name has already. Only inside a transaction.
+    /// Continues the series of a sensor under another name, together with the rows that the new name already has. Only inside a transaction.
     ///
-    /// The rename is logged even if this store does not know the old name: the cloud may.
-    /// - Parameter calibratedSince: what was observed later is made again: calibrations of either name are of both now.
+    /// The rename is logged even if this store has no sensor with the old name: the cloud may have one.
+    /// - Parameter calibratedSince: observations after this time are computed again, because calibrations of either name now apply to both
+    ///   names.
     package mutating func rename(
         _ sensor: SensorName, to name: SensorName, saidAt: Instant, calibratedSince: Instant? = nil, now: Instant = LabelClock.wallClock
     ) throws {
@@ -40,7 +41,7 @@ extension StoreTables {
         if let known = sensors.ids[name] {
             new = known
         } else {
-            // It has the old one's record until it is registered with its own.
+            // The new name has the record of the old name until the new name is registered with its own record.
             guard var record = try sensors.record(of: old) else { throw StoreFault("sensor \(sensor) has no record") }
             record.sensor = name
             new = try sensors.upsert(record)
@@ -53,14 +54,14 @@ extension StoreTables {
         forgetCaches()
     }
 
-    /// After all that there is of a sensor.
+    /// An instant after all readings and observations of a sensor.
     private func end(of sensor: Int64) throws -> Instant {
         var select = try database.prepare("SELECT MAX(taken_at_ms) FROM reading WHERE sensor = ?", sensor)
         let newest = try select.step() ? select.optionalInteger(0) ?? 0 : 0
         return Instant(ms: max(newest, try observations.newest(of: sensor)?.at.ms ?? 0) + 1)
     }
 
-    /// Where both have something, that of the new name stays.
+    /// Moves derived rows to the new name. Where both names have a row, the row of the new name stays; scores are added up.
     private func moveDerived(from old: Int64, to new: Int64) throws {
         let distance = ForecastKey.first(of: new) - ForecastKey.first(of: old)
         let (first, beyond) = (ForecastKey.first(of: old), ForecastKey.first(of: old + 1))

@@ -3,8 +3,8 @@ internal import Runtime
 internal import Synchronization
 internal import Text
 
-/// A program that prints a line a reading: the bridge to whatever has no driver here. It may go on for ever, at its own pace, or
-/// print one line and end; then it is started again each period. Its standard error goes where this program's goes.
+/// A program that prints one line per reading: the bridge to sensors without a driver here. The program may run forever at its own pace, or
+/// print one line and end; then it is started again each period. Its standard error is inherited from this process.
 package actor CommandSensor: Sensor {
     private let executor = BlockingExecutor(label: "command-sensor")
     package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
@@ -19,17 +19,17 @@ package actor CommandSensor: Sensor {
     }
 
     private var startedAt: ContinuousClock.Instant?
-    private var spokeAt: ContinuousClock.Instant?  // of the last line that was given out
-    private var hasSpoken = false  // since it was started
+    private var spokeAt: ContinuousClock.Instant?  // when the last line was returned
+    private var hasSpoken = false  // the program has printed a line since its start
     private var chunk = [UInt8](repeating: 0, count: CommandSensor.limit)
-    private var text: [UInt8] = []  // read and not yet given out
-    private var isTooLong = false  // the line at its end: the rest of it is left out
+    private var text: [UInt8] = []  // bytes read but not returned yet
+    private var isTooLong = false  // the unfinished line is too long: its rest is discarded
 
-    /// Of the time between two readings: what comes sooner replaces what came before it.
+    /// The shortest time between two readings. A line that arrives sooner replaces the line before it.
     static let leastSpacing: Duration = .seconds(1)
     static let longestSilence: Duration = .seconds(600)
-    private static let limit = 4_096  // bytes that wait
-    private static let mostTaken = 262_144  // bytes at a time: more than a pipe holds
+    private static let limit = 4_096  // bytes in `text`
+    private static let mostTaken = 262_144  // bytes per `drain`: more than a pipe holds
 
     package init(_ command: String, period: Duration) {
         self.command = command
@@ -38,11 +38,11 @@ package actor CommandSensor: Sensor {
             kind: "command", driver: String(command.prefix(100)), pace: .spoken, patience: Self.longestSilence + period * 2 + .seconds(60))
     }
 
-    /// The newest line, waited for.
+    /// Waits for a line and returns the newest one.
     package func read() throws -> Sample? {
         while !isStopped {
             if let spokeAt, .now - spokeAt < Self.leastSpacing {
-                usleep(50_000)  // whoever prints without end waits, too
+                usleep(50_000)  // limits the rate of a program that prints without pause
                 continue
             }
             let child = try running()
@@ -56,14 +56,14 @@ package actor CommandSensor: Sensor {
             if .now - since > Self.longestSilence {
                 _ = forget()?.end()
                 throw SensorError(
-                    "the command said nothing for \(Self.longestSilence.components.seconds) s: ended, to be started again", isPassing: true)
+                    "the command printed nothing for \(Self.longestSilence.components.seconds) s: ended, restarting", isPassing: true)
             }
         }
         _ = forget()?.end()
         throw CancellationError()
     }
 
-    /// The program is ended at once, and not started again. It had all the time to say what it had to say.
+    /// Kills the program at once and does not start it again. No output is lost: the program had all the time before to print.
     package nonisolated func stop() {
         state.withLock { state in
             state.isStopped = true
@@ -75,7 +75,7 @@ package actor CommandSensor: Sensor {
 
     private func running() throws -> ChildProcess {
         if let running = state.withLock({ $0.child }) { return running }
-        // One that prints a line and ends is started once a period.
+        // A program that prints a line and ends is started once per period.
         while let startedAt, hasSpoken, .now - startedAt < period, !isStopped { usleep(100_000) }
         let started: ChildProcess
         do {
@@ -105,8 +105,8 @@ package actor CommandSensor: Sensor {
         if !hasSpoken { throw SensorError("the command ended without a line\(rest.isEmpty ? "" : ": «\(rest)» has no line break")", isPassing: true) }
     }
 
-    /// Waits a little for output and takes what there is.
-    /// - Returns: whether more may come.
+    /// Waits up to 250 ms for output and reads all available output.
+    /// - Returns: whether more output may follow.
     private func drain(_ child: ChildProcess) -> Bool {
         var waited = pollfd(fd: child.output, events: Int16(POLLIN), revents: 0)
         guard unsafe poll(&waited, 1, 250) > 0 else { return true }
@@ -114,13 +114,13 @@ package actor CommandSensor: Sensor {
             let count = unsafe chunk.withUnsafeMutableBytes { unsafe Glibc.read(child.output, $0.baseAddress, $0.count) }
             guard count > 0 else { return count < 0 && [EINTR, EAGAIN].contains(errno) }
             text += chunk[..<count]
-            // A flood: only its end can hold the newest line.
+            // If too much output arrived, keep only its end: the newest line is there.
             if text.count > Self.limit { text.removeFirst(text.count - Self.limit) }
         }
         return true
     }
 
-    /// The newest whole line that says something: neither blank nor a comment. All whole lines are taken.
+    /// The newest complete line that is neither blank nor a comment. Consumes all complete lines.
     private func newestLine() throws(SensorError) -> String? {
         guard let end = text.lastIndex(of: 10) else {
             guard text.count > SpokenReading.limit else { return nil }
@@ -130,10 +130,10 @@ package actor CommandSensor: Sensor {
         }
         var lines = text[..<end].split(separator: 10, omittingEmptySubsequences: false)
         text.removeFirst(end + 1)
-        if isTooLong { lines.removeFirst() }  // the rest of what was too long
+        if isTooLong { lines.removeFirst() }  // the rest of the line that was too long
         isTooLong = false
         guard let line = lines.last(where: { line in line.contains { $0 > 32 } && line.first != UInt8(ascii: "#") }) else {
-            usleep(50_000)  // comments without end wait, too
+            usleep(50_000)  // limits the rate of a program that prints only comments
             return nil
         }
         guard line.count <= SpokenReading.limit else { throw SensorError("the command printed a line of more than \(SpokenReading.limit) bytes") }

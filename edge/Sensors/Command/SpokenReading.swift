@@ -2,13 +2,13 @@ internal import Measures
 internal import Observing
 internal import Text
 
-/// A line that a program printed: `humidity[,temperature[,pressure]]`, or `humidity_pct=… temperature_c=… pressure_hpa=…` in any
-/// order, with whatever else beside it. In %, °C and hPa.
+/// Parses a line printed by a program: `humidity[,temperature[,pressure]]`, or `humidity_pct=… temperature_c=… pressure_hpa=…` in any order
+/// and with any other words. In %, °C and hPa.
 struct SpokenReading {
     static let limit = 256  // bytes
 
-    /// Where a value beside the humidity is no number or out of range, the humidity is taken without it, and the sample says so.
-    /// - Throws: `SensorError` that says what was expected.
+    /// If the temperature or pressure is not a number or out of range, the value is left out and the sample's `remark` names it.
+    /// - Throws: `SensorError`, whose description names the expected form.
     static func sample(_ line: some StringProtocol) throws(SensorError) -> Sample {
         let shown = PrintableText.line(line, limit: 60)
         var said = try line.utf8.contains(UInt8(ascii: "=")) ? named(line, shown) : listed(line, shown)
@@ -19,7 +19,7 @@ struct SpokenReading {
         let temperature = beside(&said.temperature, "a temperature", -200...1_000, &leftOut)
         let pressure = beside(&said.pressure, "a pressure", 0...200_000, &leftOut).flatMap { pressure -> Int32? in
             if let pascals = pascals(pressure) { return pascals }
-            leftOut.append("a pressure of 300 to 1100 hPa was expected, «\(said.pressure ?? "")» came")
+            leftOut.append("expected a pressure of 300 to 1100 hPa, got «\(said.pressure ?? "")»")
             return nil
         }
         return Sample(
@@ -41,7 +41,7 @@ struct SpokenReading {
             let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             defer { isFirst = false }
             guard parts.count == 2 else {
-                // 45,2 for 45.2: to pass over the 2 would make the value another one.
+                // `45,2` instead of `45.2`: ignoring the 2 would change the value.
                 if !isFirst, NumberText.decimal(word) != nil {
                     throw SensorError("«\(shown)»: unexpected number «\(word)»: numbers need a decimal point, a comma separates values")
                 }
@@ -72,18 +72,18 @@ struct SpokenReading {
         return nil
     }
 
-    /// Said in hPa, or in pascals where the number can be nothing else.
+    /// Converts hPa to pascals. A number that can only be pascals is taken as pascals.
     private static func pascals(_ said: Double) -> Int32? {
         if (300...1_100).contains(said) { return Int32((said * 100).rounded()) }
         return (30_000...110_000).contains(said) ? Int32(said.rounded()) : nil
     }
 
-    /// The number, or `nil` where the text is empty.
+    /// The number, or `nil` if the text is empty.
     private static func number(_ text: String, _ shown: String) throws(SensorError) -> Double? {
         let trimmed = text.trimmingBlanks()
         guard !trimmed.isEmpty else { return nil }
         guard let value = NumberText.decimal(trimmed) else {
-            throw SensorError("«\(shown)»: «\(PrintableText.line(trimmed, limit: 20))» is no number")
+            throw SensorError("«\(shown)»: «\(PrintableText.line(trimmed, limit: 20))» is not a number")
         }
         return value
     }

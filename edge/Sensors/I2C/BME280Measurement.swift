@@ -1,12 +1,12 @@
-/// Bosch BME280 (BST-BME280-DS002, sections 3, 4.2.3, 5 and 9.1): one forced measurement without oversampling. It sends no checksum.
+/// Bosch BME280 (BST-BME280-DS002, sections 3, 4.2.3, 5 and 9.1): one forced measurement without oversampling. The chip sends no checksum.
 struct BME280Measurement: I2CMeasurement {
     private var calibration: BME280Calibration?
 
     mutating func measure(_ device: I2CDevice) throws(SensorError) -> Sample {
         let calibration = if let known = self.calibration { known } else { try read(device) }
         self.calibration = calibration
-        try device.write([0xF2, 0x01])  // humidity once; it takes effect with the next line only
-        try device.write([0xF4, 0x25])  // temperature and pressure once, and go
+        try device.write([0xF2, 0x01])  // humidity once; takes effect with the next write
+        try device.write([0xF4, 0x25])  // temperature and pressure once, start
         device.pause(milliseconds: 10)  // at most 1.25 + 2.3 + 2.875 + 2.875
         try device.wait(tries: 10, milliseconds: 2) { (device) throws(SensorError) in try device.read(register: 0xF3, 1)[0] & 0x08 != 0 }
         return try Self.decode(try device.read(register: 0xF7, 8), calibration)
@@ -15,8 +15,8 @@ struct BME280Measurement: I2CMeasurement {
     private func read(_ device: I2CDevice) throws(SensorError) -> BME280Calibration {
         let id = try device.read(register: 0xD0, 1)[0]
         guard id == 0x60 else {
-            let what = id == 0x58 ? "a BMP280, which has no humidity" : "no BME280"
-            throw SensorError("its chip id is \(I2CAddress.text(id)): \(what)")
+            let what = id == 0x58 ? "a BMP280, which has no humidity" : "not a BME280"
+            throw SensorError("the chip id is \(I2CAddress.text(id)): \(what)")
         }
         return BME280Calibration(first: try device.read(register: 0x88, 26), second: try device.read(register: 0xE1, 7))
     }
@@ -26,7 +26,7 @@ struct BME280Measurement: I2CMeasurement {
         func twenty(_ place: Int) -> Int32 { Int32(bytes[place]) << 12 | Int32(bytes[place + 1]) << 4 | Int32(bytes[place + 2]) >> 4 }
         let humidity = Int32(bytes[6]) << 8 | Int32(bytes[7])
         guard humidity != 0x8000, twenty(3) != 0x80000 else {
-            throw SensorError("it has not measured: something else may have put it to sleep", isPassing: true)
+            throw SensorError("the chip has not measured: another program may have put it to sleep", isPassing: true)
         }
         let (hundredths, fine) = calibration.temperature(twenty(3))
         return .converted(
@@ -35,7 +35,7 @@ struct BME280Measurement: I2CMeasurement {
     }
 }
 
-/// What each BME280 was measured to need (section 4.2.2), and the integer compensation of section 4.2.3.
+/// The calibration values of one BME280 (section 4.2.2), and the integer compensation of section 4.2.3.
 struct BME280Calibration: Sendable, Equatable {
     var t1: UInt16, t2: Int16, t3: Int16
     var p1: UInt16, p: [Int16]  // P2 to P9
@@ -49,7 +49,7 @@ extension BME280Calibration {
     init(first: [UInt8], second: [UInt8]) {
         func word(_ bytes: [UInt8], _ place: Int) -> UInt16 { UInt16(bytes[place]) | UInt16(bytes[place + 1]) << 8 }
         func signed(_ bytes: [UInt8], _ place: Int) -> Int16 { Int16(bitPattern: word(bytes, place)) }
-        // Two numbers of twelve bits share the byte between them.
+        // Two 12-bit numbers share the middle byte.
         let h4 = Int16(Int8(bitPattern: second[3])) << 4 | Int16(second[4] & 0x0F)
         let h5 = Int16(Int8(bitPattern: second[5])) << 4 | Int16(second[4] >> 4)
         self.init(
@@ -57,7 +57,7 @@ extension BME280Calibration {
             h1: first[25], h2: signed(second, 0), h3: second[2], h4: h4, h5: h5, h6: Int8(bitPattern: second[6]))
     }
 
-    /// - Returns: hundredths of a degree, and the fine temperature that the other two need.
+    /// - Returns: hundredths of a degree, and the fine temperature that `pressure` and `humidity` need.
     func temperature(_ raw: Int32) -> (hundredths: Int32, fine: Int32) {
         let coarse = (((raw >> 3) &- (Int32(t1) << 1)) &* Int32(t2)) >> 11
         let off = (raw >> 4) &- Int32(t1)
@@ -65,7 +65,7 @@ extension BME280Calibration {
         return ((fine &* 5 &+ 128) >> 8, fine)
     }
 
-    /// - Returns: 256ths of a pascal.
+    /// - Returns: 1/256 Pa.
     func pressure(_ raw: Int32, fine: Int32) -> Int64 {
         let p = p.map(Int64.init)
         let t = Int64(fine) - 128_000
@@ -80,7 +80,7 @@ extension BME280Calibration {
         return (value >> 8) &+ (p[5] << 4)
     }
 
-    /// - Returns: 1024ths of a percent, before it is cut to 0 to 100 %.
+    /// - Returns: 1/1024 %, not yet clamped to 0 to 100 %.
     func humidity(_ raw: Int32, fine: Int32) -> Int32 {
         let t = fine &- 76_800
         let bend = ((t &* Int32(h6)) >> 10) &* (((t &* Int32(h3)) >> 11) &+ 32_768)

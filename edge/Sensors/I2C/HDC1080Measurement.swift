@@ -1,4 +1,5 @@
-/// Texas Instruments HDC1080 (SNAS672A, sections 8.5 and 8.6): both at 14 bits in one go. It sends no checksum.
+/// Texas Instruments HDC1080 (SNAS672A, sections 8.5 and 8.6): temperature and humidity at 14 bits in one measurement. The chip sends no
+/// checksum.
 struct HDC1080Measurement: I2CMeasurement {
     private var isPrepared = false
 
@@ -6,13 +7,13 @@ struct HDC1080Measurement: I2CMeasurement {
         if !isPrepared {
             let id = try device.read(register: 0xFF, 2)
             guard id == [0x10, 0x50] else {
-                throw SensorError("its device id is \(id.map(I2CAddress.text).joined(separator: " ")), an HDC1080 has 0x10 0x50")
+                throw SensorError("the device id is \(id.map(I2CAddress.text).joined(separator: " ")), an HDC1080 has 0x10 0x50")
             }
-            try device.write([0x02, 0x10, 0x00])  // heater off, humidity behind temperature
+            try device.write([0x02, 0x10, 0x00])  // heater off, humidity measured after temperature
             isPrepared = true
         }
         try device.write([0x00])
-        device.pause(milliseconds: 15)  // 6.35 + 6.50; asked sooner it does not answer
+        device.pause(milliseconds: 15)  // 6.35 + 6.50; the chip does not answer sooner
         return Self.decode(try device.read(4))
     }
 

@@ -1,4 +1,4 @@
-/// Which chip is where: `i2c:CHIP@BUS:ADDRESS`, such as `i2c:sht4x@1:0x44`.
+/// A chip and its place on a bus: `i2c:CHIP@BUS:ADDRESS`, such as `i2c:sht4x@1:0x44`.
 package struct I2CAddress: Sendable, Equatable, CustomStringConvertible {
     package let chip: I2CChip
     package let bus: Int
@@ -10,8 +10,8 @@ package struct I2CAddress: Sendable, Equatable, CustomStringConvertible {
         self.address = address
     }
 
-    /// - Parameter text: what follows `i2c:`; the address may be left out where the chip has only one.
-    /// - Throws: `SensorError` that says what is expected.
+    /// - Parameter text: the part after `i2c:`; the address is optional if the chip has only one.
+    /// - Throws: `SensorError`, whose description names the expected form.
     package init(_ text: String) throws(SensorError) {
         let shape = "expected i2c:CHIP@BUS:ADDRESS, such as i2c:sht4x@1:0x44"
         let parts = text.split(separator: "@", omittingEmptySubsequences: false)

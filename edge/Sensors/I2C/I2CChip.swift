@@ -1,4 +1,4 @@
-/// The chips that are read without a kernel driver.
+/// The chips that can be read without a kernel driver.
 package enum I2CChip: String, Sendable, CaseIterable {
     case sht3x, sht4x, aht10, aht20, hdc1080, si7021, htu21d, bme280
 
@@ -15,18 +15,18 @@ package enum I2CChip: String, Sendable, CaseIterable {
 }
 
 extension I2CChip {
-    /// Which other chips have its address, for whoever has wired one of them.
+    /// Other chips with the same address: a hint for a user who has wired another chip.
     var neighbours: String {
         let others = I2CChip.allCases.filter { $0 != self && !Set($0.addresses).isDisjoint(with: addresses) }
         return others.isEmpty ? "" : " (\(others.map(\.rawValue).joined(separator: ", ")) may have this address too)"
     }
 }
 
-/// How one kind of chip is asked: its data sheet's commands and waits on the bus, and what its bytes mean.
+/// The protocol of one kind of chip: the commands and waits from its data sheet, and the decoding of its bytes.
 protocol I2CMeasurement {
     /// One measurement; the first one also prepares the chip.
     mutating func measure(_ device: I2CDevice) throws(SensorError) -> Sample
-    /// What frees a chip that has not answered, before the last try.
+    /// Resets a chip that has not answered, before the last try.
     func reset(_ device: I2CDevice) throws(SensorError)
 }
 
@@ -48,7 +48,7 @@ extension I2CChip {
     }
 }
 
-/// CRC with the polynomial x⁸ + x⁵ + x⁴ + 1 (0x31), as Sensirion, Aosong, Silicon Labs and TE send it behind their numbers.
+/// CRC with the polynomial x⁸ + x⁵ + x⁴ + 1 (0x31), which Sensirion, Aosong, Silicon Labs and TE append to their numbers.
 enum CRC8 {
     static func checksum(_ bytes: ArraySlice<UInt8>, initial: UInt8) -> UInt8 {
         var crc = initial
@@ -59,7 +59,7 @@ enum CRC8 {
         return crc
     }
 
-    /// A big-endian number of two bytes and the checksum behind it.
+    /// A big-endian number of two bytes, followed by its checksum.
     static func word(_ bytes: [UInt8], at place: Int, initial: UInt8) throws(SensorError) -> UInt16 {
         let said = bytes[place + 2]
         let right = checksum(bytes[place..<(place + 2)], initial: initial)

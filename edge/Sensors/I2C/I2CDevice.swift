@@ -2,18 +2,18 @@ internal import CLinux
 internal import Glibc
 internal import Runtime
 
-/// One chip on one bus, by the kernel's /dev/i2c-N. Nothing is ever written to another address.
+/// One chip on one bus, accessed through the kernel's /dev/i2c-N. Never writes to another address.
 ///
-/// Adapters that can only do SMBus (and the kernel's own i2c-stub) serve chips that are read by register.
+/// Adapters that support only SMBus (and the kernel's own i2c-stub) work for chips that are read by register.
 final class I2CDevice {
     private let descriptor: Int32
     private let bus: Int
     private let address: UInt8
-    private let isPlain: Bool  // I2C, not SMBus alone
+    private let isPlain: Bool  // the adapter supports I2C, not only SMBus
 
     private static let plainI2C: UInt = 0x1  // I2C_FUNC_I2C
 
-    /// - Throws: `SensorError` that says what to do.
+    /// - Throws: `SensorError`, whose description names the remedy.
     init(bus: Int, address: UInt8) throws(SensorError) {
         let path = "/dev/i2c-\(bus)"
         self.bus = bus
@@ -24,10 +24,10 @@ final class I2CDevice {
         guard unsafe clinux_i2c_functions(descriptor, &functions) >= 0 else {
             let code = errno
             close(descriptor)
-            throw SensorError("\(path): \(I2CDevice.words(code)): it is no I2C bus")
+            throw SensorError("\(path): \(I2CDevice.words(code)): this is not an I2C bus")
         }
         isPlain = functions & I2CDevice.plainI2C != 0
-        // It fails where a kernel driver has the chip: two that speak to it would disturb each other.
+        // Fails if a kernel driver has the chip: two users of one chip would disturb each other.
         guard clinux_i2c_select(descriptor, UInt(address)) >= 0 else {
             let code = errno
             close(descriptor)
@@ -66,7 +66,7 @@ final class I2CDevice {
         return bytes
     }
 
-    /// Asks again until the chip is done, at most so often.
+    /// Polls until the chip is ready, at most `tries` times.
     func wait(tries: Int, milliseconds: Int, while isBusy: (I2CDevice) throws(SensorError) -> Bool) throws(SensorError) {
         for _ in 0..<tries {
             guard try isBusy(self) else { return }
@@ -74,7 +74,7 @@ final class I2CDevice {
         }
     }
 
-    /// Waits for a conversion. On the sensor's own thread, which has nothing else to do.
+    /// Waits for a conversion. Blocks only the sensor's own thread.
     func pause(milliseconds: Int) { usleep(UInt32(milliseconds) * 1_000) }
 
     private var name: String { "/dev/i2c-\(bus) at \(I2CAddress.text(address))" }
@@ -87,7 +87,7 @@ final class I2CDevice {
         switch code {
         case ENXIO, EREMOTEIO, ENODEV:
             SensorError("\(name): no chip answers (\(I2CDevice.words(code))): is it wired, powered, and at this address?", isPassing: true)
-        case EBUSY: SensorError("\(name): a kernel driver has it: read it as hwmon:NAME or iio:NAME (vaho-edge sensors lists them)")
+        case EBUSY: SensorError("\(name): a kernel driver uses the chip: read the chip as hwmon:NAME or iio:NAME (vaho-edge sensors lists them)")
         case ETIMEDOUT, EAGAIN, EIO: SensorError("\(name): the bus failed (\(I2CDevice.words(code)))", isPassing: true)
         default: SensorError("\(name): \(I2CDevice.words(code))")
         }

@@ -1,7 +1,7 @@
 internal import Measures
 internal import Runtime
 
-/// A chip on an I2C bus that no kernel driver has.
+/// A chip on an I2C bus without a kernel driver.
 package actor I2CSensor: Sensor {
     private let executor = BlockingExecutor(label: "i2c-sensor")
     package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
@@ -10,7 +10,7 @@ package actor I2CSensor: Sensor {
     private let place: I2CAddress
     private var opened: (device: I2CDevice, measurement: any I2CMeasurement)?
 
-    private static let tries = 3  // of a measurement that the bus disturbed
+    private static let tries = 3  // tries of a measurement disturbed by the bus
 
     package init(_ place: I2CAddress) {
         self.place = place
@@ -22,7 +22,7 @@ package actor I2CSensor: Sensor {
         while true {
             tried += 1
             do { return try measure() } catch {
-                // It may have been without power: what prepares it is said again.
+                // The chip may have lost power: the next try prepares the chip again.
                 let device = opened?.device
                 opened = nil
                 guard error.isPassing, tried < I2CSensor.tries else {
@@ -44,8 +44,8 @@ package actor I2CSensor: Sensor {
 }
 
 extension Sample {
-    /// What a chip's conversion gave. Sensors with a linear output pass the ends a little: that is kept and flagged, and counts as
-    /// the end, as their data sheets say.
+    /// A sample from the converted values of a chip. Sensors with a linear output slightly exceed 0 and 100 %: the value is kept, flagged as
+    /// clamped, and counts as 0 or 100 %, as the data sheets say.
     static func converted(percent: Double, celsius: Double?, pressurePa: Double? = nil, flags: ReadingFlags = []) -> Sample {
         Sample(
             humidityMpct: Milli.whole(percent), temperatureMc: celsius.flatMap(Milli.whole),

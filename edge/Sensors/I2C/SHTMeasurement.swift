@@ -1,11 +1,11 @@
-/// Sensirion SHT30, SHT31, SHT35 (data sheet version 7, sections 4 and 4.13): single shots of high repeatability, no stretching.
+/// Sensirion SHT30, SHT31, SHT35 (data sheet version 7, sections 4 and 4.13): single shots with high repeatability, without clock stretching.
 struct SHT3xMeasurement: I2CMeasurement {
     private var isPrepared = false
 
     mutating func measure(_ device: I2CDevice) throws(SensorError) -> Sample {
         if !isPrepared {
-            // Another program may have left it measuring at a period of its own, or with its heater on. That it takes neither is told by
-            // the measurement.
+            // Stop a periodic measurement and switch off the heater, in case another program has left them on. If the chip accepts neither
+            // command, the measurement below fails.
             for command in [[0x30, 0x93], [0x30, 0x66]] as [[UInt8]] {
                 try? device.write(command)
                 device.pause(milliseconds: 1)
@@ -32,7 +32,7 @@ struct SHT4xMeasurement: I2CMeasurement {
         return try Self.decode(try device.read(6))
     }
 
-    /// As of the SHT3x, but humidity from −6 to 119 %.
+    /// Like the SHT3x, but humidity from −6 to 119 %.
     static func decode(_ bytes: [UInt8]) throws(SensorError) -> Sample {
         let (temperature, humidity) = (try CRC8.word(bytes, at: 0, initial: 0xFF), try CRC8.word(bytes, at: 3, initial: 0xFF))
         return .converted(percent: -6 + 125 * Double(humidity) / 65_535, celsius: -45 + 175 * Double(temperature) / 65_535)

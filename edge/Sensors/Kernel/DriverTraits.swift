@@ -1,31 +1,31 @@
 internal import Measures
 
-/// What is peculiar to a driver. Source: the drivers below drivers/iio/humidity, drivers/iio/pressure, drivers/iio/chemical and
-/// drivers/hwmon of Linux, and Documentation/hwmon.
+/// Peculiarities of a driver. Source: the drivers in drivers/iio/humidity, drivers/iio/pressure, drivers/iio/chemical and drivers/hwmon of
+/// Linux, and Documentation/hwmon.
 struct DriverTraits: Sendable, Equatable {
-    /// What a humidity attribute's number is.
+    /// The unit of a humidity attribute.
     enum Unit: Sendable { case thousandths, percent, either }
 
     var unit = Unit.thousandths
     var flags: ReadingFlags = []
-    /// Sooner than this the driver says its last conversion again, in milliseconds.
+    /// Within this time after a conversion the driver repeats the last conversion, in milliseconds.
     var leastPeriodMs: Int64 = 0
-    /// Tries at a read that failed by what is normal for the part, with a pause between them.
+    /// Tries of a read, if some failures are normal for the part; with a pause between tries.
     var tries = 1
     var pauseMs: Int64 = 0
-    /// The driver cuts to 0 and 100 %: exactly these may have been beyond.
+    /// The driver clamps to 0 and 100 %: a reading of exactly 0 or 100 % may have been outside.
     var isCut = false
-    /// The driver passes on what the part's straight line gives: −6 to 119 %.
+    /// The driver does not clamp the linear conversion of the part: −6 to 119 %.
     var isLinear = false
-    /// A value just below 0 % is said as 100 %.
+    /// A value just below 0 % is reported as 100 %.
     var wrapsAtZero = false
-    /// An invalid conversion is said as 0 % and −50 °C.
+    /// An invalid conversion is reported as 0 % and −50 °C.
     var saysZeroForNone = false
 
     static func of(driver: String) -> DriverTraits {
         switch driver {
         case "bme680": DriverTraits(unit: .percent)  // breaks the ABI
-        case "bme280": DriverTraits(unit: .either, isCut: true)  // older kernels said percent
+        case "bme280": DriverTraits(unit: .either, isCut: true)  // older kernels report percent
         case "dht11", "dht22", "am2302": DriverTraits(leastPeriodMs: 2_000, tries: 3, pauseMs: 2_100)  // misses pulses on a busy host
         case "sht3x", "sts3x": DriverTraits(flags: .unchecked)
         case "sht4x": DriverTraits(leastPeriodMs: 2_000, isLinear: true)
@@ -38,17 +38,17 @@ struct DriverTraits: Sendable, Equatable {
         }
     }
 
-    /// Of the first of a device's names that has any.
+    /// The traits of the first name of a device that has any.
     static func of(_ names: [String]) -> DriverTraits {
         names.map(DriverTraits.of(driver:)).first { $0 != DriverTraits() } ?? DriverTraits()
     }
 }
 
-/// Tells percent from thousandths of a percent where a driver's kernels said either.
+/// Distinguishes percent from thousandths of a percent for a driver that reports either, depending on the kernel.
 ///
-/// Old kernels say percent, with nine decimals; later ones a whole number of thousandths, the newest those with nine decimals. What is
-/// above 100 is thousandths, whatever was believed before; decimals up to 100, and several whole numbers in a row up to 100, are
-/// percent, for air as dry as 0.1 % is nobody's. 0 is 0 in either.
+/// Old kernels report percent with nine decimals; later kernels a whole number of thousandths; the newest kernels thousandths with nine
+/// decimals. A value above 100 is in thousandths, whatever was decided before. A value up to 100 with decimals, or several whole numbers up
+/// to 100 in a row, are percent, because air as dry as 0.1 % does not occur. 0 is the same in both units.
 struct HumidityUnit: Sendable {
     private(set) var toThousandths: Double?
     private var isOpen: Bool
@@ -68,7 +68,7 @@ struct HumidityUnit: Sendable {
         guard isOpen else { return }
         if value > 100 {
             toThousandths = 1
-            isOpen = false  // a number of percent never says so
+            isOpen = false  // final: a number in percent is never above 100
         } else if toThousandths != nil || value == 0 {
             return
         } else if text.utf8.contains(UInt8(ascii: ".")) {

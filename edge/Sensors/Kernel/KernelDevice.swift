@@ -1,6 +1,6 @@
 package import Runtime
 
-/// A device that a kernel driver offers below sysfs, and what it may be called by.
+/// A device of a kernel driver below sysfs, and its possible names.
 package struct KernelDevice: Sendable, Equatable {
     package enum Interface: String, Sendable, CaseIterable {
         case iio, hwmon
@@ -12,16 +12,16 @@ package struct KernelDevice: Sendable, Equatable {
 
     package let interface: Interface
     package let folder: String
-    /// The `name` file first; then what the chip's own folder says, for some drivers put the bus address there (hdc100x, si7020), or
-    /// behind it (dht11 by device tree: dht11@4).
+    /// The content of the `name` file first, then the names in the chip's own folder: some drivers write the bus address into `name`
+    /// (hdc100x, si7020), or append an address (dht11 by device tree: dht11@4).
     package let names: [String]
-    package let address: String?  // on its bus: 1-0076, spi0.0, or what the device tree has behind the @
-    private let chip: String?  // the chip's own folder below sysfs; nil where no link leads to one
+    package let address: String?  // on its bus: 1-0076, spi0.0, or the part after the @ in the device tree
+    private let chip: String?  // the chip's own folder below sysfs; nil if no link leads to one
 
-    /// What the configuration calls it.
+    /// The name that the configuration uses.
     package var name: String { names.first { !KernelDevice.isAddress($0) && !$0.utf8.contains(UInt8(ascii: "@")) } ?? names.first ?? "" }
 
-    /// All devices of an interface, as they are numbered now.
+    /// All devices of an interface, under their current numbers.
     package static func all(_ interface: Interface, sysfs: String) throws(FileError) -> [KernelDevice] {
         let folder = "\(sysfs)/\(interface.folder)"
         var devices: [KernelDevice] = []
@@ -34,7 +34,7 @@ package struct KernelDevice: Sendable, Equatable {
     init(_ interface: Interface, folder: String) {
         self.interface = interface
         self.folder = folder
-        // An hwmon device links to its chip; an IIO device lies in its chip's folder.
+        // An hwmon device links to its chip's folder; an IIO device is inside its chip's folder.
         let chip: String? =
             switch interface {
             case .hwmon: Files.resolved("\(folder)/device")
@@ -54,7 +54,7 @@ package struct KernelDevice: Sendable, Equatable {
             add((try? Files.readTrimmed("\(chip)/name", limit: 256)) ?? "")
             let modalias = (try? Files.readTrimmed("\(chip)/modalias", limit: 1_024)) ?? ""
             if modalias.hasPrefix("i2c:") { add(modalias.dropFirst(4)) }
-            // A list of texts that end in zero bytes, most with the vendor before a comma.
+            // Zero-terminated strings, most with the vendor before a comma.
             let compatible = (try? Files.read("\(chip)/of_node/compatible", limit: 1_024)) ?? []
             for text in compatible.split(separator: 0) {
                 add(String(decoding: text.split(separator: UInt8(ascii: ","), maxSplits: 1).last ?? text, as: UTF8.self))
@@ -65,14 +65,15 @@ package struct KernelDevice: Sendable, Equatable {
         self.address = address ?? names.first { KernelDevice.isAddress($0) }
     }
 
-    /// Whether another interface's device is the same chip: by the chip's folder, or by name where one of them has no link to it.
+    /// Whether a device of another interface is the same chip: by the chip's folder, or by name if one of the devices has no link to its
+    /// chip.
     package func isSameChip(as other: KernelDevice) -> Bool {
         guard interface != other.interface else { return false }
         if let chip, let there = other.chip { return chip == there }
         return !Set(names).isDisjoint(with: other.names)
     }
 
-    /// Whether it says a humidity.
+    /// Whether the device has a humidity attribute.
     package var hasHumidity: Bool { interface.humidityAttributes.contains { Files.exists("\(folder)/\($0)") } }
 
     /// A bus and four hexadecimal digits, as the kernel names I2C devices: 1-0040.
@@ -82,7 +83,7 @@ package struct KernelDevice: Sendable, Equatable {
     }
 }
 
-/// How the configuration names a kernel's device: by name, and by bus address where there are several of that name.
+/// The configured name of a kernel device: its name, and its bus address if several devices have the same name.
 package struct KernelDeviceName: Sendable, Equatable, CustomStringConvertible {
     package let name: String
     package let address: String?

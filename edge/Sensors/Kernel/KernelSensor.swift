@@ -6,7 +6,8 @@ internal import Text
 
 /// A sensor with a kernel driver, read through sysfs: IIO or hwmon.
 ///
-/// It is found by what its driver or chip is called, never by number: numbers change from start to start, and when it is plugged.
+/// The device is found by the name of its driver or chip, never by its number: numbers change between boots and when the device is plugged in
+/// again.
 package actor KernelSensor: Sensor {
     private let executor = BlockingExecutor(label: "kernel-sensor")
     package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
@@ -19,16 +20,16 @@ package actor KernelSensor: Sensor {
     private let now: @Sendable () -> ContinuousClock.Instant
     private let pause: @Sendable (Duration) async throws -> Void
 
-    /// A device as last found, and what has been seen of it since.
+    /// A device as last found, and the state of reading it since.
     private struct Found {
         let device: KernelDevice
         let traits: DriverTraits
         var unit: HumidityUnit
-        var freshAt: ContinuousClock.Instant?  // the driver had its last conversion by then
+        var freshAt: ContinuousClock.Instant?  // when the last new conversion was read, at the latest
         var last: Double?  // humidity, in thousandths
-        var wraps = 0  // times in a row that it may have wrapped around zero
+        var wraps = 0  // consecutive readings that may have wrapped around zero
         var folder: String { device.folder }
-        /// Whether the number still leads to it: another may have come in its place without an error in between.
+        /// Whether the folder still belongs to this device: another device may have taken the number without an error in between.
         var isThere: Bool { KernelDevice(device.interface, folder: folder) == device }
     }
 
@@ -47,7 +48,7 @@ package actor KernelSensor: Sensor {
 
     package func read() async throws -> Sample? {
         var device = try found.flatMap { $0.isThere ? $0 : nil } ?? find()
-        found = nil  // after an error it may come back under another number
+        found = nil  // after an error the device may return under another number
         var tries = device.traits.tries
         while true {
             do {
@@ -89,17 +90,17 @@ package actor KernelSensor: Sensor {
         if let freshAt = device.freshAt, now() - freshAt < leastPeriod(device) { flags.insert(.cached) }
         let read = interface == .hwmon ? try attribute("\(folder)/humidity1_input")?.value : try humidityInThousandths(&device)
         guard let humidity = read else { throw SensorError("\(folder) has no humidity attribute") }
-        // What stands beside the humidity must not cost it.
+        // An unreadable temperature or pressure must not discard the humidity.
         let temperature = try? interface == .hwmon ? attribute("\(folder)/temp1_input")?.value : channel(folder, "in_temp")?.value
         let pressure = interface == .iio ? try? channel(folder, "in_pressure")?.value : nil
         if isHeated(folder) { flags.insert(.heated) }
-        // Drivers date a conversion by its end, which is before now.
+        // A driver measures the period from the end of a conversion, which is before now.
         if !flags.contains(.cached) { device.freshAt = now() }
         if device.traits.saysZeroForNone, humidity == 0, temperature == -50_000 {
-            throw SensorError("\(folder) says 0 % at -50 °C, which is how its driver says that it has none", isPassing: true)
+            throw SensorError("\(folder) reads 0 % at -50 °C: the driver has no valid measurement", isPassing: true)
         }
         if hasWrapped(humidity, &device) { flags.insert(.impossible) } else { device.last = humidity }
-        guard let mpct = Milli.whole(humidity / 1_000) else { throw SensorError("\(folder) says a humidity of \(humidity), which is out of range") }
+        guard let mpct = Milli.whole(humidity / 1_000) else { throw SensorError("\(folder) reads a humidity of \(humidity), which is out of range") }
         let isClamped =
             device.traits.isCut ? mpct == 0 || mpct == 100_000 : device.traits.isLinear && QualityControl.isOverstepped(humidityMpct: mpct)
         if isClamped { flags.insert(.clamped) }
@@ -109,7 +110,7 @@ package actor KernelSensor: Sensor {
             flags: flags)
     }
 
-    /// Files that switch a part's heater, in the order in which they are read: a switch overrides a configured power.
+    /// Files that switch a chip's heater, in the order of reading: a switch overrides a configured power.
     /// Source: Documentation/hwmon/sht3x and sht4x of Linux, Documentation/ABI/testing/sysfs-bus-iio-humidity.
     private static let heaterFiles = ["heater_enable", "heater1_enable", "heater_en", "out_current_heater_raw", "out_current0_heater_raw"]
 
@@ -120,14 +121,15 @@ package actor KernelSensor: Sensor {
         return false
     }
 
-    /// From dry air to 100 % at once is no air's way; when it is said for the fourth time it is believed.
+    /// Whether a reading is a value below 0 % that the driver reports as 100 %. Air does not jump from below 10 % to 100 %; the fourth such
+    /// reading in a row is accepted.
     private func hasWrapped(_ humidity: Double, _ device: inout Found) -> Bool {
         let isSuspect = device.traits.wrapsAtZero && humidity == 100_000 && device.last ?? 100_000 < 10_000 && device.wraps < 3
         device.wraps = isSuspect ? device.wraps + 1 : 0
         return isSuspect
     }
 
-    /// Sooner than this after a conversion the driver says it again: by its traits, or by the period that it has been set to.
+    /// The time after a conversion within which the driver repeats the conversion: from its traits, or from its configured update interval.
     private func leastPeriod(_ device: Found) -> Duration {
         guard device.traits.leastPeriodMs > 0 || interface == .hwmon else { return .zero }
         let set = interface == .hwmon ? (try? attribute("\(device.folder)/update_interval")?.value) ?? 0 : 0
@@ -135,7 +137,7 @@ package actor KernelSensor: Sensor {
         return least > 0 ? .milliseconds(Int64(least) + 100) : .zero
     }
 
-    /// - Parameter said: kPa by the ABI; hPa by bme680's driver until 2024.
+    /// - Parameter said: in kPa according to the ABI; in hPa from the bme680 driver until 2024.
     private static func pascals(_ said: Double) -> Int32? {
         let kilopascals = said > 200 ? said / 10 : said
         guard (30...110).contains(kilopascals) else { return nil }
@@ -152,7 +154,7 @@ package actor KernelSensor: Sensor {
         return nil
     }
 
-    /// `_input`, or (raw + offset) · scale: in thousandths of the unit where the driver keeps to the ABI.
+    /// `_input`, or (raw + offset) · scale; in thousandths of the unit if the driver follows the ABI.
     private func channel(_ device: String, _ prefix: String) throws -> (value: Double, text: String)? {
         if let input = try attribute("\(device)/\(prefix)_input") { return input }
         guard let raw = try attribute("\(device)/\(prefix)_raw") else { return nil }
@@ -161,7 +163,7 @@ package actor KernelSensor: Sensor {
         return ((raw.value + offset) * scale, ".")
     }
 
-    /// - Returns: `nil` where there is no such file.
+    /// - Returns: `nil` if the file does not exist.
     private func attribute(_ path: String) throws -> (value: Double, text: String)? {
         let text: String
         do { text = try Files.readTrimmed(path, limit: 256) } catch {
@@ -169,19 +171,19 @@ package actor KernelSensor: Sensor {
             return nil
         }
         guard let value = NumberText.decimal(text) else {
-            throw SensorError("\(path) says «\(PrintableText.line(text, limit: 60))», a number was expected")
+            throw SensorError("\(path) contains «\(PrintableText.line(text, limit: 60))», expected a number")
         }
         return (value, text)
     }
 }
 
 extension SensorError {
-    /// What the kernel said when an attribute was read, and what to do about it.
+    /// An error of the kernel when an attribute was read, with the remedy.
     static func reading(_ error: FileError) -> SensorError {
         switch error.code {
-        case ENODATA: SensorError("\(error): the sensor may be switched off; where there is a humidity1_enable beside it, write 1 into it")
+        case ENODATA: SensorError("\(error): the sensor may be switched off; if the folder has a humidity1_enable, write 1 into it")
         case EIO, ETIMEDOUT, EAGAIN, EBUSY: SensorError("\(error): the chip did not answer the driver", isPassing: true)
-        case EACCES, EPERM: SensorError("\(error): let the user of vaho-edge read it, by a udev rule (chmod a+r)")
+        case EACCES, EPERM: SensorError("\(error): allow the user of vaho-edge to read the file, by a udev rule (chmod a+r)")
         default: SensorError("\(error)")
         }
     }
