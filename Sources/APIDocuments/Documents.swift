@@ -40,8 +40,8 @@ package enum Documents {
     ///   - horizon: longer lead times are omitted.
     ///   - reader: context for the outlook.
     package static func forecast(
-        sensor: SensorName, _ forecast: QuantileForecast, _ moisture: MoistureAhead, issuedAt: Instant, release: ReleaseName?, horizon: Duration,
-        reader: OutlookReader
+        sensor: SensorName, _ forecast: QuantileForecast, _ moisture: MoistureForecast, issuedAt: Instant, release: ReleaseName?, horizon: Duration,
+        reader: OutlookContext
     ) -> [UInt8] {
         let leads = forecast.leadTimes.indices.filter { forecast.leadTimes[$0] <= horizon }
         var json = JSONWriter()
@@ -78,7 +78,7 @@ package enum Documents {
         return json.bytes
     }
 
-    private static func skillEnd(_ end: SkillEnd, to json: inout JSONWriter) {
+    private static func skillEnd(_ end: SkillHorizon, to json: inout JSONWriter) {
         switch end {
         case .unknown:
             json.field("state", "unknown")

@@ -69,7 +69,7 @@ package struct Program: Sendable {
         do {
             try await command.run(Arguments(rest, options: command.options, positional: command.positional, usage: command.usage))
             return 0
-        } catch let error as WrongUse {
+        } catch let error as UsageError {
             StandardError.write("\(name) \(command.name): \(PrintableText.text("\(error)"))\n")
             return 2
         } catch is CancellationError {

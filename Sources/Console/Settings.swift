@@ -17,7 +17,7 @@ package struct Settings {
 
     /// Parses lines `KEY=VALUE`; skips blank lines and lines that begin with `#`. A duplicate key is an error: otherwise one of the two values
     /// would be ignored without notice.
-    package static func parse(file bytes: [UInt8], path: String) throws(WrongUse) -> [String: String] {
+    package static func parse(file bytes: [UInt8], path: String) throws(UsageError) -> [String: String] {
         var values: [String: String] = [:]
         var problems: [String] = []
         for (index, line) in TextLines.split(bytes).enumerated() {
@@ -34,7 +34,7 @@ package struct Settings {
             }
             if values.updateValue(value, forKey: parts[0]) != nil { problems.append("\(path):\(index + 1): \(parts[0]) is set twice in this file") }
         }
-        guard problems.isEmpty else { throw WrongUse(problems.joined(separator: "\n")) }
+        guard problems.isEmpty else { throw UsageError(problems.joined(separator: "\n")) }
         return values
     }
 
@@ -93,13 +93,13 @@ package struct Settings {
 
     /// Reports unknown settings, with the most similar known name, and throws if there are problems. Call after reading all settings.
     /// - Parameter other: the program whose variables are ignored in the environment; in this program's own file they are an error.
-    package mutating func finish(ignoring other: ProgramSettings? = nil) throws(WrongUse) {
+    package mutating func finish(ignoring other: ProgramSettings? = nil) throws(UsageError) {
         for key in values.keys.sorted() where !known.contains(key) && (inFile.contains(key) || other?.contains(key) != true) {
             let nearest = NearestWord.of(key, in: known.sorted()).map { ": did you mean \($0)?" } ?? ""
             problem("\(key) is not a setting\(nearest)")
         }
         guard problems.isEmpty else {
-            throw WrongUse(problems.count == 1 ? problems[0] : "\(problems.count) settings are wrong:\n  " + problems.joined(separator: "\n  "))
+            throw UsageError(problems.count == 1 ? problems[0] : "\(problems.count) settings are wrong:\n  " + problems.joined(separator: "\n  "))
         }
     }
 }

@@ -14,9 +14,9 @@ package actor HTTPClient {
         package var certificateAuthorities: String?  // a PEM file that replaces the system's
         package var connectTimeoutSeconds = 10
         package var stallSeconds = 20  // a transfer slower than 1 byte per second for this time is aborted
-        /// The time limit of a transfer is `graceSeconds` plus one second for each `leastBytesPerSecond` bytes sent or received.
+        /// The time limit of a transfer is `graceSeconds` plus one second for each `minimumBytesPerSecond` bytes sent or received.
         package var graceSeconds = 30
-        package var leastBytesPerSecond = 1_024
+        package var minimumBytesPerSecond = 1_024
         package var responseLimit = 1 << 20
         package var userAgent: String
         package init(userAgent: String) { self.userAgent = userAgent }

@@ -72,7 +72,7 @@ internal import CCurl
             let reason =
                 received.isTooLarge
                 ? "the answer is larger than \(settings.responseLimit) bytes"
-                : received.isTooSlow ? "transfer aborted: slower than \(settings.leastBytesPerSecond) bytes per second" : text
+                : received.isTooSlow ? "transfer aborted: slower than \(settings.minimumBytesPerSecond) bytes per second" : text
             throw failure(code, request.url, reason)
         }
         var status = 0
@@ -103,18 +103,18 @@ private final class Received {
     private let limit: Int
     private let abort: AbortFlag
     private let grace: Int
-    private let leastBytesPerSecond: Int
+    private let minimumBytesPerSecond: Int
     private let startedAt = ContinuousClock.now
 
     init(_ settings: HTTPClient.Settings, abort: AbortFlag) {
         limit = settings.responseLimit
-        (grace, leastBytesPerSecond) = (settings.graceSeconds, settings.leastBytesPerSecond)
+        (grace, minimumBytesPerSecond) = (settings.graceSeconds, settings.minimumBytesPerSecond)
         self.abort = abort
     }
 
     /// - Parameter bytes: sent and received so far.
     private func isToEnd(after bytes: Int64) -> Bool {
-        isTooSlow = ContinuousClock.now - startedAt > .seconds(Int64(grace) + bytes / Int64(leastBytesPerSecond))
+        isTooSlow = ContinuousClock.now - startedAt > .seconds(Int64(grace) + bytes / Int64(minimumBytesPerSecond))
         return isTooSlow || abort.isRaised
     }
 

@@ -96,7 +96,7 @@ final class ConnectionTable: Sendable {
 
     /// Closes connections that are too slow in sending a request or in reading a response. Runs under the lock, so that all sockets in the table
     /// are still open.
-    func cutSlow() {
+    func closeSlowConnections() {
         let now = ContinuousClock.now
         entries.withLock { entries in
             for entry in entries.byName.values {

@@ -61,7 +61,7 @@ package struct HTTPServerError: Error, CustomStringConvertible {
         self.port = unsafe cmhd_port(started)
         unsafe sweeper = DispatchSource.makeTimerSource()
         unsafe sweeper.schedule(deadline: .now() + 1, repeating: .seconds(1))
-        unsafe sweeper.setEventHandler { context.connections.cutSlow() }
+        unsafe sweeper.setEventHandler { context.connections.closeSlowConnections() }
         unsafe sweeper.activate()
     }
 

@@ -25,7 +25,7 @@ package enum MoistAir {
 
     /// Saturation vapour pressure over ice, in pascals; for 0 °C and below. Source as above; within 0.5 % from -80 °C.
     package static func saturationPressure(overIceAt air: Temperature) -> Double {
-        611.21 * Elementary.exp(22.587 * air.celsius / (273.86 + air.celsius))
+        611.21 * PortableMath.exp(22.587 * air.celsius / (273.86 + air.celsius))
     }
 
     /// The temperature at which water condenses on a surface: the dew point, or below 0 °C the frost point, which is higher.
@@ -33,7 +33,7 @@ package enum MoistAir {
     package static func condensationPoint(of air: Temperature, at humidity: RelativeHumidity) -> Temperature? {
         guard let dewPoint = dewPoint(of: air, at: humidity) else { return nil }
         guard dewPoint.celsius < 0 else { return dewPoint }
-        let gamma = Elementary.log(vapourPressure(of: air, at: RelativeHumidity(percent: min(100, humidity.percent))) / 611.21)
+        let gamma = PortableMath.log(vapourPressure(of: air, at: RelativeHumidity(percent: min(100, humidity.percent))) / 611.21)
         return Temperature(celsius: min(0, 273.86 * gamma / (22.587 - gamma)))
     }
 
@@ -44,7 +44,7 @@ package enum MoistAir {
 
     /// Saturation vapour pressure over liquid water, in pascals.
     package static func saturationPressure(at air: Temperature) -> Double {
-        c * Elementary.exp(a * air.celsius / (b + air.celsius))
+        c * PortableMath.exp(a * air.celsius / (b + air.celsius))
     }
 
     /// The pressure of the water vapour in the air, in pascals.
@@ -64,7 +64,7 @@ package enum MoistAir {
     /// - Returns: `nil` if there is none: humidity is not above 0 %, or not a number.
     package static func dewPoint(of air: Temperature, at humidity: RelativeHumidity) -> Temperature? {
         guard humidity.percent > 0, air.celsius > -200 else { return nil }
-        let gamma = Elementary.log(min(humidity.percent, 100) / 100) + a * air.celsius / (b + air.celsius)
+        let gamma = PortableMath.log(min(humidity.percent, 100) / 100) + a * air.celsius / (b + air.celsius)
         guard gamma.isFinite else { return nil }
         return Temperature(celsius: min(air.celsius, b * gamma / (a - gamma)))
     }

@@ -27,8 +27,8 @@ package struct MouldIndex: Sendable, Equatable {
 
     /// Weeks at constant conditions until the index is 1, and until growth is visible (equations 2 and 3, pine, resawn).
     package static func weeks(at air: Temperature, _ humidity: RelativeHumidity) -> (first: Double, visible: Double) {
-        let (t, h) = (Elementary.log(air.celsius), Elementary.log(min(100, humidity.percent)))
-        return (Elementary.exp(-0.68 * t - 13.9 * h + 66.02), Elementary.exp(-0.74 * t - 12.72 * h + 61.50))
+        let (t, h) = (PortableMath.log(air.celsius), PortableMath.log(min(100, humidity.percent)))
+        return (PortableMath.exp(-0.68 * t - 13.9 * h + 66.02), PortableMath.exp(-0.74 * t - 12.72 * h + 61.50))
     }
 
     /// - Parameter span: how long the air had these values; more than a day counts as a day.
@@ -43,7 +43,7 @@ package struct MouldIndex: Sendable, Equatable {
         let k1 = value < 1 ? 1 : 2 / (visible / first - 1)
         let share = critical.percent < 100 ? (critical.percent - percent) / (critical.percent - 100) : 1
         let most = 1 + 7 * share - 2 * share * share
-        let k2 = max(0, 1 - Elementary.exp(2.3 * (value - most)))
+        let k2 = max(0, 1 - PortableMath.exp(2.3 * (value - most)))
         value = min(6, value + hours / 24 * k1 * k2 / (7 * first))
     }
 

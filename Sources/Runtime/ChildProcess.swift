@@ -73,7 +73,7 @@ package final class ChildProcess: Sendable {
         return status.withLock { status in
             if let status { return status }
             Glibc.kill(-group, SIGKILL)  // the command and the processes left in its group
-            killStrays()
+            killDetachedChildren()
             var raw: Int32 = 0
             var code: Int32 = 255
             if unsafe waitpid(group, &raw, 0) == group { code = raw & 0x7F == 0 ? raw >> 8 & 0xFF : 128 + raw & 0x7F }
@@ -87,13 +87,13 @@ package final class ChildProcess: Sendable {
         status.withLock { status in
             guard status == nil else { return }
             Glibc.kill(-group, SIGKILL)
-            killStrays()
+            killDetachedChildren()
         }
     }
 
     /// Kills child processes that left the process group (setsid, a daemon). The mark in their environment identifies them. They can start others
     /// during the search, so the search repeats until it finds none, at most five times.
-    private func killStrays() {
+    private func killDetachedChildren() {
         let line = Array("\(ChildProcess.markName)=\(mark)".utf8)
         for _ in 0..<5 {
             var found = false

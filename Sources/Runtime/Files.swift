@@ -16,7 +16,7 @@ package struct FileError: Error, CustomStringConvertible {
     package var isTooLarge: Bool { code == EFBIG }
     package var isMissing: Bool { code == ENOENT || code == ENOTDIR }
     /// Whether the disk is full, read-only or failing now. The disk may recover later.
-    package var isDiskTrouble: Bool { [ENOSPC, EDQUOT, EROFS, EIO].contains(code) }
+    package var isDiskFailure: Bool { [ENOSPC, EDQUOT, EROFS, EIO].contains(code) }
 
     package var description: String { "cannot \(doing) \(path): \(FileError.words(code))" }
 
@@ -145,7 +145,7 @@ package enum Files {
     }
 
     /// Removes permissions that `mode` does not contain from a file, if the file exists and belongs to this user.
-    package static func tighten(_ path: String, to mode: UInt32) {
+    package static func restrictPermissions(_ path: String, to mode: UInt32) {
         var status = stat()
         guard unsafe stat(path, &status) == 0, status.st_uid == geteuid(), status.st_mode & 0o777 & ~mode != 0 else { return }
         _ = unsafe chmod(path, status.st_mode & mode)

@@ -4,7 +4,7 @@ internal import Glibc
 /// Reduces the memory use of the process.
 package enum ProcessMemory {
     /// Uses one malloc arena and returns freed memory to the system. Call once, first in the program.
-    package static func makeLean() { clinux_lean_memory() }
+    package static func limitMallocArenas() { clinux_lean_memory() }
 
     /// Releases mapped code that was needed only at the start: code of the program, and of the libraries behind curl and the HTTP server. The
     /// kernel reloads code from the page cache at its next use.

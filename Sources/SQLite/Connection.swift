@@ -111,5 +111,5 @@ internal import CSQLite
     }
 
     /// Turns off SQLite's memory statistics, for a process with small databases. Call once, before the first connection.
-    package static func leanMemory() { _ = csqlite_lean_memory() }
+    package static func disableMemoryStatistics() { _ = csqlite_lean_memory() }
 }

@@ -13,7 +13,7 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
     package var isBusy: Bool { primary == SQLITE_BUSY || primary == SQLITE_LOCKED }
     package var isCorrupt: Bool { primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB }
     /// Whether reopening may help: the disk failed, or the file was not writable when it was opened.
-    package var wantsReopening: Bool { primary == SQLITE_IOERR || primary == SQLITE_READONLY }
+    package var needsReopen: Bool { primary == SQLITE_IOERR || primary == SQLITE_READONLY }
     /// Whether a retry may succeed: the database is busy, or the disk is full, read-only or failing now.
     package var isRetryable: Bool {
         [SQLITE_BUSY, SQLITE_LOCKED, SQLITE_FULL, SQLITE_IOERR, SQLITE_READONLY, SQLITE_CANTOPEN].contains(primary)

@@ -25,7 +25,7 @@ extension Answer {
         writer.varint(UInt64(conflicts.count))
         for sequence in conflicts { writer.zigzag(sequence) }
         for value in [next.afterMs, next.maxReadings, next.maxBytes] { writer.zigzag(value) }
-        writer.byte((release == nil ? 0 : 1) | (wantsNewToken ? 2 : 0) | (isOfTwoHosts ? 4 : 0))
+        writer.byte((release == nil ? 0 : 1) | (wantsNewToken ? 2 : 0) | (hasDuplicateHost ? 4 : 0))
         if let release {
             writer.varint(release.counter)
             writer.raw(release.sha256)
@@ -65,7 +65,7 @@ extension Answer {
         let further = try reader.byte()  // bit 0: a release follows, bit 1: a new token is requested, bit 2: two hosts send as this device
         guard further < 8 else { throw MalformedBytes(at: reader.offset, "an unknown bit is set") }
         wantsNewToken = further & 2 != 0
-        isOfTwoHosts = further & 4 != 0
+        hasDuplicateHost = further & 4 != 0
         if further & 1 != 0 { release = ReleaseName(counter: try reader.varint(), sha256: Array(try reader.raw(32))) }
         try reader.expectEnd()
     }

@@ -30,7 +30,7 @@ extension Answer {
                 json.field("max_bytes", next.maxBytes)
             }
             json.field("release", release)
-            json.field("two_hosts", isOfTwoHosts)
+            json.field("two_hosts", hasDuplicateHost)
         }
         return json.bytes
     }

@@ -15,7 +15,7 @@ package struct Answer: Sendable, Equatable {
     package var release: ReleaseName?  // the release that the device should run
     package var wantsNewToken = false  // the device must fetch a new token
     /// Two hosts send as this device. The cloud only tells devices that report their sensors' states.
-    package var isOfTwoHosts = false
+    package var hasDuplicateHost = false
 
     package struct Refused: Sendable, Hashable {
         package enum Reason: UInt8, Sendable, CaseIterable {

@@ -50,7 +50,7 @@ import Wire
         let reader = try await Archive(folder: folder, access: .readOnly, limits: limits)
         let device = try #require(DeviceID("attic"))
         let token = try await archive.addDevice(device, now: Instant(ms: 1))
-        let space = StoreSpace(folder: folder, floorBytes: freeBytes)
+        let space = FreeSpaceGuard(folder: folder, floorBytes: freeBytes)
         let ingest = Ingest(archive: archive, wake: Inbox(limit: 1), space: space, log: log)
         let api = CloudAPI(
             archive: archive, reader: reader, gate: reader, ingest: ingest, space: space, address: "127.0.0.1", port: 0,
@@ -61,7 +61,7 @@ import Wire
 
     private static func batch(_ first: Int64, _ count: Int, humidity: Int32 = 45_000) throws -> [UInt8] {
         let air = try #require(SensorName("air"))
-        let start = LabelClock.wallClock.ms - 3_600_000
+        let start = ReadingClock.wallClock.ms - 3_600_000
         let rows = (0..<count).map {
             Batch.Row.reading(sensor: 0, Reading(takenAt: Instant(ms: start + (first + Int64($0)) * 1_000), humidityMpct: humidity))
         }
@@ -132,7 +132,7 @@ import Wire
         limits.sensorsPerDevice = 2
         try await withBench(limits: limits) { bench in
             func send(_ body: String) async -> HTTPResponse { await bench.send("POST", "/v1/devices/attic/readings", body: Array(body.utf8)) }
-            let now = LabelClock.wallClock.ms
+            let now = ReadingClock.wallClock.ms
             let one = #"{"sensor":"air","taken_at_ms":\#(now),"humidity_pct":45}"#
             #expect(Self.text(await send(one)).contains(#""stored":1"#))
             #expect(Self.text(await send(one)).contains(#""duplicates":1"#))
@@ -146,7 +146,7 @@ import Wire
     @Test(.timeLimit(.minutes(1))) func `an enrolment code becomes a token once, and guesses are rate-limited`() async throws {
         try await withBench { bench in
             let name = try #require(DeviceID("cellar"))
-            let code = try await bench.archive.makeCode(for: name, now: LabelClock.wallClock, validFor: .seconds(60))
+            let code = try await bench.archive.makeCode(for: name, now: ReadingClock.wallClock, validFor: .seconds(60))
             let made = await bench.send("POST", "/v1/enrol", body: Array(#"{"code":"\#(code)"}"#.utf8))
             #expect(made.status == 200 && Self.text(made).contains(#""device":"cellar""#))
             var statuses: Set<Int> = []

@@ -41,7 +41,7 @@ import Wire
         #expect(try await state(archive, "church", at: later) == .ok)
         // A silent device that is refused is still running, so the state asks someone to act.
         let muchLater = later + .seconds(3_600)
-        try await archive.watchSilence(.seconds(1_800), upSince: place.now, now: muchLater)
+        try await archive.updateSilenceAlarms(.seconds(1_800), upSince: place.now, now: muchLater)
         #expect(try await state(archive, "church", at: muchLater) == .silent)  // the refusal is old
         try await archive.noteRefusal(of: name, detail: "401: the token is not known", now: muchLater)
         #expect(try await state(archive, "church", at: muchLater) == .refused)
@@ -98,9 +98,9 @@ import Wire
         let archive = try await place.open()
         let device = try await place.device(archive)
         try await archive.raiseTwoHosts(device, at: place.now)
-        #expect(try await send(archive, device, 1, try report([("air", .ok)])).isOfTwoHosts)
-        #expect(try await !send(archive, device, 2, try report([])).isOfTwoHosts)
-        #expect(try await !(place.ingest(archive, device, place.batch(3...3)).first?.isOfTwoHosts ?? true))
+        #expect(try await send(archive, device, 1, try report([("air", .ok)])).hasDuplicateHost)
+        #expect(try await !send(archive, device, 2, try report([])).hasDuplicateHost)
+        #expect(try await !(place.ingest(archive, device, place.batch(3...3)).first?.hasDuplicateHost ?? true))
         var answer = try await send(archive, device, 4, try report([("air", .ok)]))
         answer.wantsNewToken = true
         #expect(try Answer(binary: answer.binary()) == answer)

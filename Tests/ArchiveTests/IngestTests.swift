@@ -323,20 +323,20 @@ final class TemporaryArchive {
         let device = try await place.device(archive)
         try await place.report(archive, device, at: place.now)
         func watch(after seconds: Int64, up: Int64 = -1_000) async throws -> [Archive.Alarm] {
-            try await archive.watchSilence(.seconds(300), upSince: place.now + .seconds(up), now: place.now + .seconds(seconds))
-            return try await archive.untoldAlarms()
+            try await archive.updateSilenceAlarms(.seconds(300), upSince: place.now + .seconds(up), now: place.now + .seconds(seconds))
+            return try await archive.undeliveredAlarms()
         }
         #expect(try await watch(after: 299).isEmpty)
         #expect(try await watch(after: 301, up: 200).isEmpty)  // the server itself was down
         let raised = try await watch(after: 301)
         #expect(raised.map(\.since) == [place.now] && raised.first?.endedAt == nil)
         #expect(try await watch(after: 400) == raised)  // repeated until it is delivered
-        try await archive.told(try #require(raised.first))
+        try await archive.markDelivered(try #require(raised.first))
         #expect(try await watch(after: 500).isEmpty)
         try await place.report(archive, device, at: place.now + .seconds(600))
         let ended = try await watch(after: 601)
         #expect(ended.count == 1 && ended.first?.endedAt == place.now + .seconds(601))
-        try await archive.told(try #require(ended.first))
+        try await archive.markDelivered(try #require(ended.first))
         #expect(try await watch(after: 700).isEmpty)
     }
 

@@ -18,7 +18,7 @@ import Testing
         (["-x"], "two dashes"),
     ])
     func `a wrong argument is reported with its cause`(words: [String], message: String) {
-        let error = #expect(throws: WrongUse.self) { try Arguments(words[...], options: options, positional: 0...1) }
+        let error = #expect(throws: UsageError.self) { try Arguments(words[...], options: options, positional: 0...1) }
         #expect(error?.description.contains(message) == true)
     }
 
@@ -28,14 +28,14 @@ import Testing
     ])
     func `a missing argument is named`(usage: String, given: Int, message: String) {
         let words = ["a", "b", "c"].prefix(given)
-        let error = #expect(throws: WrongUse.self) { try Arguments(Array(words)[...], options: options, positional: 2...2, usage: usage) }
+        let error = #expect(throws: UsageError.self) { try Arguments(Array(words)[...], options: options, positional: 2...2, usage: usage) }
         #expect(error?.description.hasPrefix(message) == true, "\(error?.description ?? "")")
     }
 
     @Test func `an invalid duration or number is refused`() throws {
         let arguments = try Arguments(["--horizon", "soon"], options: options, positional: 0...0)
-        #expect(throws: WrongUse.self) { try arguments.duration("horizon") }
-        #expect(throws: WrongUse.self) { try arguments.integer("horizon", in: 1...5) }
+        #expect(throws: UsageError.self) { try arguments.duration("horizon") }
+        #expect(throws: UsageError.self) { try arguments.integer("horizon", in: 1...5) }
     }
 
     @Test(.timeLimit(.minutes(1))) func `the exit code is 0 for success, 1 for failure, 2 for wrong use`() async {
@@ -73,7 +73,7 @@ import Testing
         var settings = Settings(environment: ["VAHO_A": "lots", "VAHO_LISTEN": "here", "VAHO_LISTNE": "1", "OTHER": "x"])
         _ = settings.integer("VAHO_A", default: 1, in: 1...10)
         _ = settings.endpoint("VAHO_LISTEN", default: Endpoint(address: "127.0.0.1", port: 1))
-        let error = #expect(throws: WrongUse.self) { try settings.finish() }
+        let error = #expect(throws: UsageError.self) { try settings.finish() }
         let text = error?.description ?? ""
         #expect(text.hasPrefix("3 settings are wrong:"))
         #expect(text.contains("VAHO_A=lots: expected a whole number from 1 to 10"))
@@ -95,7 +95,7 @@ import Testing
         _ = edge.optional("VAHO_CLOUD_URL")
         try edge.finish(ignoring: .cloud)
         var mistyped = Settings(environment: ["VAHO_STOER": "sqlite:/a"])
-        #expect(throws: WrongUse.self) { try mistyped.finish(ignoring: .edge) }
+        #expect(throws: UsageError.self) { try mistyped.finish(ignoring: .edge) }
     }
 
     @Test func `the environment overrides the file, and the file may hold quotes and comments`() throws {
@@ -104,7 +104,7 @@ import Testing
         #expect(settings.integer("VAHO_A", default: 0, in: 0...9) == 2)
         #expect(settings.text("VAHO_B", default: "") == "two words")
         try settings.finish()
-        #expect(throws: WrongUse.self) { try Settings.parse(file: Array("what".utf8), path: "f") }
+        #expect(throws: UsageError.self) { try Settings.parse(file: Array("what".utf8), path: "f") }
     }
 
     @Test func `an endpoint is a numeric address and a port`() {

@@ -36,7 +36,7 @@ import Testing
         (["VAHO_SENSOR_NÖRD": "simulated"], "a sensor's name is"),
     ])
     func `a configuration error says what to do`(extra: [String: String], words: String) {
-        let error = #expect(throws: WrongUse.self) { try read(["VAHO_SENSOR_A": "simulated"].merging(extra) { $1 }) }
+        let error = #expect(throws: UsageError.self) { try read(["VAHO_SENSOR_A": "simulated"].merging(extra) { $1 }) }
         #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
     }
 
@@ -49,7 +49,7 @@ import Testing
     }
 
     @Test func `the error for a missing sensor lists the sensor kinds`() {
-        let error = #expect(throws: WrongUse.self) { try read([:]) }
+        let error = #expect(throws: UsageError.self) { try read([:]) }
         #expect(error?.description.contains("hwmon:NAME") == true)
         #expect(throws: Never.self) { try read([:], sensorsNeeded: false) }
     }

@@ -5,14 +5,14 @@ import Measures
 @testable import Runtime
 import Testing
 
-@Suite struct RetentionAgeTests {
+@Suite struct RetentionClockTests {
     private func stamp(_ ms: Int64, _ quality: ClockQuality, boottime: Int64) -> HostClock.Stamp {
         HostClock.Stamp(takenAt: Instant(ms: ms), quality: quality, boottimeMs: boottime)
     }
     private let day: Int64 = 86_400_000
 
     @Test func `with an unsynchronised clock, retention ages readings by elapsed time`() {
-        var age = RetentionAge()
+        var age = RetentionClock()
         let start: Int64 = 1_700_000_000_000
         let newest = Instant(ms: start)
         // The clock is one year ahead right after the start: retention assumes at most one day after the newest reading.
@@ -24,7 +24,7 @@ import Testing
     }
 
     @Test func `with an empty store, a clock in 1970 is used as it is`() {
-        var age = RetentionAge()
+        var age = RetentionClock()
         #expect(age.now(stamp(5_000, .unknown, boottime: 1_000), newest: nil).ms == 5_000)
         #expect(age.now(stamp(65_000, .unknown, boottime: 61_000), newest: nil).ms == 65_000)
     }

@@ -23,7 +23,7 @@ import Wire
         let flow: ReadingFlow
 
         /// - Parameter store: `nil` for a new one.
-        init(store found: ReadingStore? = nil, clock: LabelClock = .live(), commitPeriod: Duration = .zero, isReobservation: Bool = false)
+        init(store found: ReadingStore? = nil, clock: ReadingClock = .live(), commitPeriod: Duration = .zero, isReobservation: Bool = false)
             async throws
         {
             let log = Log("test", least: .error)

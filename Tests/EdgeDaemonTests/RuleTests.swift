@@ -49,7 +49,7 @@ import Wire
         let rule = try Rule(name: "x", text: text)
         var state = RuleState()
         return values.compactMap { minutes, value in
-            switch state.see(rule.excess(value), of: rule, at: Instant(ms: minutes * 60_000)) {
+            switch state.update(rule.excess(value), of: rule, at: Instant(ms: minutes * 60_000)) {
             case .raised(let since): "raised at \(minutes) since \(since.ms / 60_000)"
             case .ended(let since): "ended at \(minutes) since \(since.ms / 60_000)"
             case nil: nil

@@ -27,9 +27,9 @@ private actor ScriptedSensor: Sensor {
         let log = Log("test", least: .error)
         let air = try #require(SensorName("air"))
         let inbox = Inbox<ReadingFlow.Input>(limit: 100)
-        let held = HeldReadings()
+        let held = HeldBackReadings()
         let sampler = Sampler(
-            name: air, sensor: ScriptedSensor([50, 51, 90]), period: .milliseconds(300), clock: LabelClock.live(), boot: 1,
+            name: air, sensor: ScriptedSensor([50, 51, 90]), period: .milliseconds(300), clock: ReadingClock.live(), boot: 1,
             store: try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log), inbox: inbox,
             held: held, recent: NewestReadings(), outage: Outage(), quality: QualityTracking(), log: log)
         let running = Task { try await sampler.run() }

@@ -78,7 +78,7 @@ import Testing
             .calibrated(Calibration(sensor: cellar, from: since, offsetMpct: 1_000)), .renamed(cellar, to: vault), .renamed(cellar, to: attic),
         ] as [SensorNotes.Note] { try SensorNotes.add(note, in: folder.path) }
         let taken = try SensorNotes(in: folder.path, names: [attic])
-        #expect(taken.renames.map(\.name) == [attic] && taken.strays.map(\.name) == [vault] && taken.inForce.map(\.sensor) == [attic])
+        #expect(taken.renames.map(\.name) == [attic] && taken.unconfiguredRenames.map(\.name) == [vault] && taken.inForce.map(\.sensor) == [attic])
         let none = try SensorNotes(in: folder.path, names: [cellar])
         #expect(none.renames.isEmpty && none.inForce.map(\.sensor) == [cellar])
         // An intermediate rename applies even though its name is no longer in the configuration.
@@ -94,7 +94,7 @@ import Testing
         let said = try #require(try SensorNotes(in: folder.path).renames.first)
         let taken = [SensorRename(sensor: cellar, name: vault, until: since, saidAt: said.saidAt)]
         let notes = try SensorNotes(in: folder.path, names: [cellar], taken: taken)
-        #expect(notes.strays.isEmpty && notes.serial(of: cellar) == nil && notes.inForce.map(\.sensor) == [vault])
+        #expect(notes.unconfiguredRenames.isEmpty && notes.serial(of: cellar) == nil && notes.inForce.map(\.sensor) == [vault])
         #expect(try SensorNotes(in: folder.path, names: [cellar]).serial(of: cellar) == "OLD")
     }
 

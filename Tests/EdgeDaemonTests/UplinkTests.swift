@@ -70,7 +70,7 @@ import Wire
             device: try #require(DeviceID("attic")), url: "http://127.0.0.1:\(server.port)", token: DeviceToken("secret", path: "/nonexistent"),
             period: .milliseconds(1), firstBackoff: firstBackoff, client: HTTPClient(settings: HTTPClient.Settings(userAgent: "test")),
             store: store, intake: ModelIntake(folder: "/nonexistent", keyFile: nil, store: nil, log: Log("test", least: .error)),
-            clock: LabelClock.live(), status: UplinkStatus(), statuses: SensorStatuses(store: store), thresholds: [], samplePeriod: .seconds(60),
+            clock: ReadingClock.live(), status: UplinkStatus(), statuses: SensorStatuses(store: store), thresholds: [], samplePeriod: .seconds(60),
             sensors: [],
             log: Log("test", least: .error))
         let running = Task { try await uplink.run() }
@@ -201,6 +201,6 @@ import Wire
         (#"{"detail":"cut"#, "cut"), ("", ""),
     ])
     func `the error text is the detail of a problem document, or the beginning of any other body`(body: String, words: String) {
-        #expect(Refused.words(Array(body.utf8)) == words)
+        #expect(CloudRefusal.words(Array(body.utf8)) == words)
     }
 }

@@ -37,7 +37,7 @@ import Testing
         var rows = (1...readings).map { reading(Int64($0)) }
         if name.contains("record") { rows.insert(hole(1), at: 1) }
         var pending = filled(limit: 10, rows)
-        let discarded = pending.discardSurplus()
+        let discarded = pending.discardBeyondLimit()
         #expect(discarded == Int(counts.reduce(0, +)))
         #expect(pending.discarded.map(\.keys) == keys && pending.discarded.map(\.count) == counts)
         #expect(pending.readingCount == readings - discarded && pending.rows.count == rows.count - discarded)
@@ -46,9 +46,9 @@ import Testing
 
     @Test func `readings discarded at different times form one gap`() {
         var pending = filled(limit: 10, (1...11).map { reading($0) })
-        _ = pending.discardSurplus()
+        _ = pending.discardBeyondLimit()
         for minute in 12...13 as ClosedRange<Int64> { pending.add(reading(minute), key: minute, epoch) }
-        _ = pending.discardSurplus()
+        _ = pending.discardBeyondLimit()
         #expect(pending.discarded == [.init(keys: 1...4, count: 4, from: Instant(ms: 60_000), to: Instant(ms: 240_000))])
     }
 
@@ -56,7 +56,7 @@ import Testing
         var pending = PendingRows(limit: 1_000)
         for minute in 1...20_000 as ClosedRange<Int64> {
             pending.add(reading(minute), key: minute, epoch)
-            _ = pending.discardSurplus()
+            _ = pending.discardBeyondLimit()
             #expect(pending.readingCount <= 1_000)
         }
         #expect(pending.rows.count == pending.readingCount)
@@ -66,7 +66,7 @@ import Testing
 
     @Test func `new keys keep the order, and derived rows follow their readings`() {
         var pending = filled(limit: 10, (1...12).map { reading($0) })
-        _ = pending.discardSurplus()  // keys 1 to 3
+        _ = pending.discardBeyondLimit()  // keys 1 to 3
         let observation = Observation(validAt: Instant(ms: 600_000), humidity: RelativeHumidity(percent: 50), temperature: nil)
         pending.add(DerivedRow(air, observation, through: 0))  // derived from a committed reading
         pending.add(DerivedRow(air, observation, through: 5))

@@ -216,7 +216,7 @@ private final class Folder {
         try await store.append(readings(2, from: 50))
         let epoch = await store.current.epoch
         #expect(try await store.batch(of: epoch, from: 2, through: 11, limit: 100) == nil)
-        #expect(try await store.write { try $0.declareGone(epoch, from: 2, through: 13) } == 2...11)
+        #expect(try await store.write { try $0.addHoleForMissingRows(epoch, from: 2, through: 13) } == 2...11)
         let life = await store.current
         #expect(life.outstanding == [12...14])
         let hole = try #require(try await store.read { try $0.log.holes(limit: 1) }.first)

@@ -124,7 +124,7 @@ extension ReadingStore {
         try await store.append(minutes(2, from: 1_000))
         #expect(try await store.counts().memoryOnly != nil)
         try FileManager.default.removeItem(atPath: folder.store + ".repaired")
-        try await store.leaveMemory()
+        try await store.retryDisk()
         #expect(try await store.counts().memoryOnly == nil)
         let after = try await folder.open().sendable()
         #expect(after.count == 102 && before.allSatisfy { after[$0.key] == $0.value })
@@ -148,7 +148,7 @@ extension ReadingStore {
         try folder.overwrite(place(10), child(3))
         if nowhere { try folder.overwrite(place(11), [0, 0x7F, 0, 0]) }
         let store = try await folder.open()
-        try await store.examine()
+        try await store.checkIntegrity()
         #expect(try await store.sendable() == before)
     }
 
@@ -175,7 +175,7 @@ extension ReadingStore {
         try FileManager.default.copyItem(atPath: damaged.store, toPath: copy.store)
         try log.write(to: URL(fileURLWithPath: copy.store + "-wal"))
         let mended = try await copy.open()
-        try await mended.examine()
+        try await mended.checkIntegrity()
         let left = try await mended.sendable().count
         let holes = try await mended.read { try $0.log.holes(limit: 100) }.filter { $0.sequences != nil }
         #expect(left < 1_499 && holes.map(\.sequences) == [Int64(left + 2)...1_501])

@@ -29,7 +29,7 @@ private struct Random {
             for place in 60 * 1_024..<61 * 1_024 { bytes[place] = 0xA5 }
         }
         let store = try await folder.open()
-        try await store.examine()
+        try await store.checkIntegrity()
         let after = try await store.sendable()
         #expect(after.allSatisfy { before[$0.key] == $0.value })
         #expect((1...60).contains(before.count - after.count))
@@ -51,7 +51,7 @@ private struct Random {
         let page = try folder.root(of: table)
         try folder.change { bytes in for place in (page - 1) * 1_024..<page * 1_024 { bytes[place] = 0x5A } }
         let store = try await folder.open()
-        try await store.examine()
+        try await store.checkIntegrity()
         #expect(try await store.sendable() == before)
     }
 
@@ -130,7 +130,7 @@ private struct Random {
             for _ in 0...random.next(below: 20) { bytes[page * 1_024 + random.next(below: 1_024)] ^= UInt8(1 << random.next(below: 8)) }
         }
         let store = try await folder.open()
-        try await store.examine()
+        try await store.checkIntegrity()
         let after = try await store.sendable()
         // The same reading under the same key: a row with another key would be stored twice.
         #expect(after.allSatisfy { before[$0.key] == $0.value })
@@ -191,11 +191,11 @@ private struct Random {
         try await store.append(minutes(7, from: 100))
         let inMemory = try await store.sendable()
         #expect(inMemory.count == 7)
-        try await store.leaveMemory()
+        try await store.retryDisk()
         #expect(try await store.counts().memoryOnly != nil)
         try FileManager.default.removeItem(atPath: folder.store)
         try FileManager.default.moveItem(atPath: folder.path + "/away", toPath: folder.store)
-        try await store.leaveMemory()
+        try await store.retryDisk()
         #expect(try await store.counts().memoryOnly == nil)
         try await store.append(minutes(1, from: 200))
         let after = try await folder.open().sendable()

@@ -44,7 +44,7 @@ import Wire
     /// - Returns: the requests in each 10 s from the server's return until all backlogs are delivered.
     private func requests(devices: Int, outageSeconds: Int64, costMs: Double) -> [Int] {
         var random = SystemRandom(state: 11)
-        var pace = IngestPace()
+        var pace = BacklogPacing()
         var events = Events()
         let period: Int64 = 300_000
         // Two hours of the outage are simulated, after which every device waits its maximum. The rest is only backlog.

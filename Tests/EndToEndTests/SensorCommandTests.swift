@@ -35,7 +35,7 @@ import Testing
                     "VAHO_SENSOR_NAME=i2c:CHIP@211:ADDRESS",
                 ])
         #expect((rows[0]["problem"] as? String)?.contains("no hwmon device named «sht3x»") == true)
-        #expect((rows[1]["problem"] as? String)?.contains("says «nonsense»") == true)
+        #expect((rows[1]["problem"] as? String)?.contains("contains «nonsense»") == true)
         #expect(rows[2]["humidity_pct"] as? Double == 45.123 && rows[2]["problem"] is NSNull)
         #expect((rows[3]["problem"] as? String)?.contains("modprobe i2c-dev") == true)
         // A listed line works as configuration.

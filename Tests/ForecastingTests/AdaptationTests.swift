@@ -82,9 +82,9 @@ private struct Chance {
     }
 }
 
-@Suite struct YouthDampingTests {
+@Suite struct ShortHistoryDampingTests {
     @Test func `a device of one day is damped most at the shortest lead times, and a device of one month not at all`() {
-        let (hour, half, day) = (YouthDamping(hours: 1), YouthDamping(hours: 12), YouthDamping(hours: 24))
+        let (hour, half, day) = (ShortHistoryDamping(hours: 1), ShortHistoryDamping(hours: 12), ShortHistoryDamping(hours: 24))
         #expect(hour.kept(days: 1) == 0.72 && half.kept(days: 1) == 0.88 && day.kept(days: 1) == 1)
         for damping in [hour, half, day] {
             let kept = stride(from: Float(0), through: 30, by: 0.5).map { damping.kept(days: $0) }

@@ -32,7 +32,7 @@ import Testing
 
     @Test(
         arguments: [
-            ([0.5, 0.3, 0.1, 0.06], SkillEnd.beyondHorizon),
+            ([0.5, 0.3, 0.1, 0.06], SkillHorizon.beyondHorizon),
             ([0.5, 0.3, 0.1, 0.02], .after(.seconds(21_600))),
             ([0.5, -0.1, 0.1, -0.3], .after(.seconds(21_600))),  // a lead time without skill is not the end if a later one has skill
             ([0.04, 0, -1, 0.01], .after(.zero)),
@@ -40,9 +40,9 @@ import Testing
             ([0.5, 0.01, nil, nil], .unknown),
             ([nil, nil, 0.2, 0.01], .after(.seconds(21_600))),
             ([nil, nil, nil, nil], .unknown),
-        ] as [([Double?], SkillEnd)])
-    func `skill ends after the last lead time that has skill`(skill: [Double?], end: SkillEnd) {
-        #expect(SkillEnd(leadTimes: SkillTests.leadTimes, skill: skill) == end)
+        ] as [([Double?], SkillHorizon)])
+    func `skill ends after the last lead time that has skill`(skill: [Double?], end: SkillHorizon) {
+        #expect(SkillHorizon(leadTimes: SkillTests.leadTimes, skill: skill) == end)
     }
 
     /// A slow random walk around a mean: skilful at one hour, no better than climatology at five days.

@@ -288,7 +288,7 @@ import Testing
         }
         dripping.start()
         var settings = HTTPClient.Settings(userAgent: "test")
-        (settings.graceSeconds, settings.leastBytesPerSecond) = (1, 1_024)
+        (settings.graceSeconds, settings.minimumBytesPerSecond) = (1, 1_024)
         let request = HTTPClient.Request(method: "GET", url: "http://user:secret@127.0.0.1:\(port)/release")
         let error = await #expect(throws: CurlError.self) { try await HTTPClient(settings: settings).send(request) }
         #expect(error?.message.contains("slower than 1024 bytes per second") == true)

@@ -16,7 +16,7 @@ import Testing
         #expect(await inbox.takeAll().isEmpty)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a waiting taker is woken by the first element and by cancellation`() async {
+    @Test(.timeLimit(.minutes(1))) func `a waiting taker is wakeUps by the first element and by cancellation`() async {
         let inbox = Inbox<Int>(limit: 3)
         async let taken = inbox.takeAll()
         #expect(inbox.put(1))
@@ -148,7 +148,7 @@ import Testing
         for (before, after) in [(0o666, 0o640), (0o600, 0o600), (0o644, 0o640)] {
             try "x".write(toFile: folder + "/store", atomically: true, encoding: .utf8)
             try FileManager.default.setAttributes([.posixPermissions: before], ofItemAtPath: folder + "/store")
-            Files.tighten(folder + "/store", to: 0o640)
+            Files.restrictPermissions(folder + "/store", to: 0o640)
             #expect(try mode(folder + "/store") == after)
         }
     }
@@ -174,9 +174,9 @@ import Testing
     }
 }
 
-@Suite struct LabelClockTests {
+@Suite struct ReadingClockTests {
     @Test func `a replay's clock stops when its last recording has ended`() {
-        let clock = LabelClock.replay(from: Instant(ms: 1_000_000_000_000), speed: 1_000_000, recordings: 2)
+        let clock = ReadingClock.replay(from: Instant(ms: 1_000_000_000_000), speed: 1_000_000, recordings: 2)
         clock.recordingEnded()
         let between = clock.now
         while clock.now == between {}
@@ -187,7 +187,7 @@ import Testing
 
     @Test func `a replay starts at its start time and runs at the given speed`() {
         let start = Instant(ms: 1_000_000_000_000)
-        let clock = LabelClock.replay(from: start, speed: 3_600)
+        let clock = ReadingClock.replay(from: start, speed: 3_600)
         #expect(clock.isReplay)
         #expect(clock.now >= start)
         let wait = clock.realTime(until: clock.now + .seconds(36_000))

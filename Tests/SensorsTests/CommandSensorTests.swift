@@ -3,7 +3,7 @@ import Measures
 @testable import Sensors
 import Testing
 
-@Suite struct SpokenReadingTests {
+@Suite struct PrintedReadingTests {
     @Test(
         arguments: [
             ("45.25", 45_250, nil, nil), ("45.25,21.5", 45_250, 21_500, nil), (" 45.25 , 21.5 , 1013.25\r", 45_250, 21_500, 101_325),
@@ -11,12 +11,12 @@ import Testing
             ("battery=2.9 pressure_hpa=990.5 humidity_pct=61", 61_000, nil, 99_050),
         ] as [(String, Int32, Int32?, Int32?)])
     func `a line is parsed in both formats`(line: String, humidity: Int32, temperature: Int32?, pressure: Int32?) throws {
-        #expect(try SpokenReading.sample(line) == Sample(humidityMpct: humidity, temperatureMc: temperature, pressurePa: pressure))
+        #expect(try PrintedReading.sample(line) == Sample(humidityMpct: humidity, temperatureMc: temperature, pressurePa: pressure))
     }
 
     @Test(arguments: ["", "abc", "45;21", "45,21,1013,7", "temperature_c=3", "humidity_pct=", "humidity_pct=4x", "nan", "1e400"])
     func `any other line is refused`(line: String) {
-        #expect(throws: SensorError.self) { try SpokenReading.sample(line) }
+        #expect(throws: SensorError.self) { try PrintedReading.sample(line) }
     }
 
     @Test(
@@ -25,22 +25,22 @@ import Testing
             ("45,21,13.2", 45_000, 21_000, nil), ("45,1e9", 45_000, nil, nil),
         ] as [(String, Int32, Int32?, Int32?)])
     func `a bad value beside the humidity is dropped with a remark`(line: String, humidity: Int32, temperature: Int32?, pressure: Int32?) throws {
-        let sample = try SpokenReading.sample(line)
+        let sample = try PrintedReading.sample(line)
         #expect(sample.humidityMpct == humidity && sample.temperatureMc == temperature && sample.pressurePa == pressure)
         #expect((sample.remark == nil) == (temperature != nil && pressure != nil))
     }
 
     @Test func `a decimal comma between named values is refused, not parsed as another number`() {
-        let error = #expect(throws: SensorError.self) { try SpokenReading.sample("humidity_pct=45,2 temperature_c=21,5") }
+        let error = #expect(throws: SensorError.self) { try PrintedReading.sample("humidity_pct=45,2 temperature_c=21,5") }
         #expect(error?.description.contains("decimal point") == true)
     }
 
     @Test func `a number before the first name is a time or a counter and is ignored`() throws {
-        #expect(try SpokenReading.sample("1767225600 humidity_pct=45.2 temperature_c=21") == Sample(humidityMpct: 45_200, temperatureMc: 21_000))
+        #expect(try PrintedReading.sample("1767225600 humidity_pct=45.2 temperature_c=21") == Sample(humidityMpct: 45_200, temperatureMc: 21_000))
     }
 
     @Test func `an impossible humidity is kept and flagged`() throws {
-        #expect(try SpokenReading.sample("250") == Sample(humidityMpct: 250_000, flags: .impossible))
+        #expect(try PrintedReading.sample("250") == Sample(humidityMpct: 250_000, flags: .impossible))
     }
 }
 

@@ -173,7 +173,7 @@ import Testing
         let error = await #expect(throws: SensorError.self) { try await read("iio:dht11") }
         #expect(error?.description.contains("iio:dht11@11, iio:dht11@4") == true)
         // Every offered sensor can be read.
-        for offer in SensorOffer.all(sysfs: sysfs.root) {
+        for offer in DetectedSensor.all(sysfs: sysfs.root) {
             guard case .sensor(let spec, _, _) = offer else { continue }
             #expect(try await read("\(spec)") != nil)
         }
@@ -314,7 +314,7 @@ import Testing
         try sysfs.write("class/hwmon/hwmon0/name", "sht4x")
         let pipe = sysfs.root + "/class/hwmon/hwmon0/humidity1_input"
         #expect(mkfifo(pipe, 0o600) == 0)  // opening the pipe waits for a writer, as a driver waits for its chip
-        let reading = PatientReading(try SensorSpec("hwmon:sht4x").open(sysfs: sysfs.root, startingAfter: nil, period: .seconds(60)))
+        let reading = TimedReader(try SensorSpec("hwmon:sht4x").open(sysfs: sysfs.root, startingAfter: nil, period: .seconds(60)))
         for _ in 1...2 {
             let error = await #expect(throws: SensorError.self) { try await reading.read(within: .milliseconds(50)) }
             #expect(error?.description.contains("no answer for") == true)
@@ -323,7 +323,7 @@ import Testing
         let asked = Task { try await reading.read(within: .seconds(30)) }
         try sysfs.write("class/hwmon/hwmon1/name", "sht3x")
         #expect(mkfifo(root + "/class/hwmon/hwmon1/humidity1_input", 0o600) == 0)
-        let other = PatientReading(try SensorSpec("hwmon:sht3x").open(sysfs: root, startingAfter: nil, period: .seconds(60)))
+        let other = TimedReader(try SensorSpec("hwmon:sht3x").open(sysfs: root, startingAfter: nil, period: .seconds(60)))
         let stopped = Task { try await other.read(within: .seconds(30)) }
         stopped.cancel()
         await #expect(throws: CancellationError.self) { try await stopped.value }

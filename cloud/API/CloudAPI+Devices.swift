@@ -13,10 +13,10 @@ extension CloudAPI {
         let device = try await authenticated(request, id)
         let type = request.headers["content-type"].map { String($0.prefix { $0 != ";" }) } ?? ""
         return try await deviceTurns.turn(of: device.id) { _ in
-            let arrival = try await decoded(device) { try CloudAPI.arrival(request, type, device, at: LabelClock.wallClock) }
+            let arrival = try await decoded(device) { try CloudAPI.arrival(request, type, device, at: ReadingClock.wallClock) }
             guard case .batch(var answer) = try await ingest.take(.batch(arrival)) else { throw Ingest.Overloaded() }
             charge(device, readings: arrival.frame.readingCount, records: arrival.frame.records.count)
-            if !answer.conflicts.isEmpty { deviceCost.charge(device.id, CloudAPI.costOfSearch, at: LabelClock.wallClock) }
+            if !answer.conflicts.isEmpty { deviceCost.charge(device.id, CloudAPI.costOfSearch, at: ReadingClock.wallClock) }
             let pause = max(deviceRate.pause(device.id, at: arrival.receivedAt), deviceCost.pause(device.id, at: arrival.receivedAt))
             answer.next.afterMs = max(answer.next.afterMs, pause.ms)
             let unstored = answer.refused.count + answer.conflicts.count
@@ -54,7 +54,7 @@ extension CloudAPI {
     /// Decodes a device's request body when it is the device's turn, and charges the device for the decoding time.
     func decoded<Value: Sendable>(_ device: Archive.Device, _ work: @Sendable () throws -> Value) async throws -> Value {
         let (result, cost) = try await decodingTurns.turn(of: device.id) { lane in await decoding[lane].measure(work) }
-        deviceCost.charge(device.id, Double(cost.components.attoseconds) / 1e15 + Double(cost.components.seconds) * 1_000, at: LabelClock.wallClock)
+        deviceCost.charge(device.id, Double(cost.components.attoseconds) / 1e15 + Double(cost.components.seconds) * 1_000, at: ReadingClock.wallClock)
         return try result.get()
     }
 
@@ -64,7 +64,7 @@ extension CloudAPI {
     /// Charges the device for the later work of storing rows and deriving observations. The cost is in milliseconds, measured on two cores of a
     /// shared server.
     func charge(_ device: Archive.Device, readings: Int, records: Int) {
-        deviceCost.charge(device.id, 0.1 + Double(readings) / 2_000 + Double(records) / 60, at: LabelClock.wallClock)
+        deviceCost.charge(device.id, 0.1 + Double(readings) / 2_000 + Double(records) / 60, at: ReadingClock.wallClock)
     }
 
     func release(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
@@ -107,7 +107,7 @@ extension CloudAPI {
                         "this token is not known: run vaho-cloud device code \(DeviceID(id)?.name ?? "NAME"), then vaho-edge enrol on the device",
                     headers: challenge)
             }
-            if found.isNew { try await archive.used(token, now: LabelClock.wallClock) }
+            if found.isNew { try await archive.used(token, now: ReadingClock.wallClock) }
             device = found.device
             tokens.keep(token, device, version: version)
         }
@@ -122,8 +122,8 @@ extension CloudAPI {
             await noteRefusal(of: id, "403: the token belongs to another device")
             throw Problem(status: 403, detail: "this token belongs to another device, not to \(id.prefix(64))")
         }
-        try deviceRate.take(device.id, at: LabelClock.wallClock)
-        try deviceCost.check(device.id, at: LabelClock.wallClock)
+        try deviceRate.take(device.id, at: ReadingClock.wallClock)
+        try deviceCost.check(device.id, at: ReadingClock.wallClock)
         return device
     }
 
@@ -132,7 +132,7 @@ extension CloudAPI {
         do {
             // Only names of existing devices are recorded, so that invented names do not use up the limit.
             guard let name = DeviceID(id), try await gate.device(named: name) != nil, refusals.takeTurn(for: name, at: .now) else { return }
-            try await archive.noteRefusal(of: name, detail: detail, now: LabelClock.wallClock)
+            try await archive.noteRefusal(of: name, detail: detail, now: ReadingClock.wallClock)
         } catch {
             log(.warning, "refused request not recorded", ["device": id, "error": "\(error)"])
         }

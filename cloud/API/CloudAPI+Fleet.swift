@@ -45,7 +45,7 @@ extension Archive {
     func fleetDocument(_ page: FleetPage) throws -> [UInt8] {
         let release = try releaseName(alias: Archive.champion)
         let createdAt = try release.flatMap { try self.release(counter: $0.counter)?.createdAt }
-        let now = LabelClock.wallClock
+        let now = ReadingClock.wallClock
         let (devices, next) = try fleet(page.order, after: page.after, limit: page.limit, now: now)
         let counts = try stateCounts()
         var json = JSONWriter()
@@ -69,11 +69,11 @@ extension Archive {
     }
 
     func deviceDocument(_ id: String) throws -> [UInt8] {
-        guard let name = DeviceID(id), let view = try view(named: name, now: LabelClock.wallClock) else { throw Problem.noDevice(id) }
-        let now = LabelClock.wallClock
+        guard let name = DeviceID(id), let view = try view(named: name, now: ReadingClock.wallClock) else { throw Problem.noDevice(id) }
+        let now = ReadingClock.wallClock
         let holes = try holes(of: view.device.id, limit: 50)
         let alarms = try alarms(of: view.device.id)
-        let day = LabelClock.wallClock.ms / 86_400_000
+        let day = ReadingClock.wallClock.ms / 86_400_000
         let storedToday = try dayBytes(view.device.id, day)
         var json = JSONWriter()
         json.object { json in
@@ -116,15 +116,15 @@ extension Archive {
     }
 
     /// Collects the inputs of a forecast's outlook: the device's thresholds, the sensor's condition and the newest humidity.
-    func outlookReader(of sensor: Sensor, offset: Duration) throws -> OutlookReader {
-        let wall = LabelClock.wallClock
+    func outlookReader(of sensor: Sensor, offset: Duration) throws -> OutlookContext {
+        let wall = ReadingClock.wallClock
         let view = try view(named: sensor.device, now: wall)
         let shown = view?.sensors.first { $0.sensor.id == sensor.id }
         var condition = shown?.condition ?? .ok
         if let device = view?.condition, [.silent, .refused].contains(device.state), condition.state.isPresent, sensor.kind != "replay" {
             condition = SensorCondition(.stale, since: device.since, detail: device.detail)
         }
-        return OutlookReader(
+        return OutlookContext(
             thresholds: view?.report?.thresholds ?? [], condition: condition, step: sensor.grid.step, present: shown?.last?.humidity,
             now: view?.now(at: wall) ?? wall,
             offset: offset)
@@ -197,7 +197,7 @@ extension CloudAPI {
         }
         guard horizon <= ForecastShape.horizon else { throw Problem(status: 400, detail: "horizon: the longest forecast is 5 days, P5D") }
         let offset = request.query["utc_offset_s"] ?? "0"
-        guard let seconds = Int64(offset), OutlookReader.offsets.contains(seconds) else {
+        guard let seconds = Int64(offset), OutlookContext.offsets.contains(seconds) else {
             throw Problem(status: 400, detail: "utc_offset_s=\(offset.prefix(40)): expected whole seconds from -86400 to 86400")
         }
         let name = request.query["sensor"]
@@ -206,7 +206,7 @@ extension CloudAPI {
             guard let made = try await forecasts.forecast(sensor) else {
                 throw Problem(status: 404, detail: "there is no observation of \(sensor.name) yet")
             }
-            let moisture = MoistureAhead(made.forecast, mould: made.mould)
+            let moisture = MoistureForecast(made.forecast, mould: made.mould)
             let outlook = try await reader.perform { try $0.outlookReader(of: sensor, offset: .seconds(seconds)) }
             return Documents.forecast(
                 sensor: sensor.name, made.forecast, moisture, issuedAt: made.issuedAt, release: made.release, horizon: horizon,

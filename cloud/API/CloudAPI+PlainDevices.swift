@@ -15,7 +15,7 @@ extension CloudAPI {
     func plainReadings(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
         let device = try await authenticated(request, id)
         return try await deviceTurns.turn(of: device.id) { _ in
-            let now = LabelClock.wallClock
+            let now = ReadingClock.wallClock
             var parsed = try await decoded(device) { try PlainReadings.parse(request.body(), now: now) }
             if !parsed.readings.isEmpty {
                 let arrival = Archive.PlainArrival(device: device.id, readings: parsed.readings.map(\.reading), receivedAt: now)
@@ -30,7 +30,7 @@ extension CloudAPI {
 
     /// `POST /v1/enrol`: exchanges a one-time code for a device name, a token and the release keys.
     func enrol(_ request: HTTPRequest) async throws -> HTTPResponse {
-        let now = LabelClock.wallClock
+        let now = ReadingClock.wallClock
         try enrolmentRate.take(Int64(truncatingIfNeeded: request.peer.hashValue), at: now)
         try allEnrolmentsRate.take(0, at: now)
         struct Body: Decodable { let code: String }
@@ -58,8 +58,8 @@ extension CloudAPI {
     /// `POST /v1/devices/{id}/token`: issues a token that replaces the request's own token.
     func newToken(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
         let device = try await authenticated(request, id)
-        try renewalRate.take(device.id, at: LabelClock.wallClock)
-        let token = try await archive.rotate(TokenCache.bearer(request.headers) ?? "", of: device.id, now: LabelClock.wallClock)
+        try renewalRate.take(device.id, at: ReadingClock.wallClock)
+        let token = try await archive.rotate(TokenCache.bearer(request.headers) ?? "", of: device.id, now: ReadingClock.wallClock)
         log(.info, "token renewed", ["device": device.name])
         return answer(request, Enrolment(device: device.name, token: token, releaseKeys: ""))
     }

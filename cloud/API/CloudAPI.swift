@@ -15,7 +15,7 @@ package final class CloudAPI: Service {
     let reader: Archive  // read-only, for page and API
     let gate: Archive  // read-only, for tokens: devices then do not wait for queries of page and API
     let ingest: Ingest
-    let space: StoreSpace
+    let space: FreeSpaceGuard
     let forecasts: FleetForecasts
     let log: Log
     let tokens = TokenCache()
@@ -29,16 +29,16 @@ package final class CloudAPI: Service {
     let allEnrolmentsRate = RateLimit(perSecond: 100, burst: 1_000, detail: "too many enrolments at once: try again in a moment")
     let renewalRate = RateLimit(perSecond: 1.0 / 60, burst: 20, detail: "this device renews its token too often: try again in a minute")
     /// At most one request per device is in progress, so that a device with many connections has no advantage over other devices.
-    let deviceTurns = FairTurns<Int64>(lanes: 1_024, perKey: 64, limit: 4_096)
-    let decodingTurns = FairTurns<Int64>(lanes: 2, perKey: 64, limit: 4_096)
+    let deviceTurns = FairQueue<Int64>(lanes: 1_024, perKey: 64, limit: 4_096)
+    let decodingTurns = FairQueue<Int64>(lanes: 2, perKey: 64, limit: 4_096)
     let decoding = [ComputingThread(label: "decoding-1"), ComputingThread(label: "decoding-2")]
     /// `readingTurns` and `forecastTurns` are keyed by the client's address.
-    let readingTurns = FairTurns<String>(lanes: 1, perKey: 256, limit: 1_024)
-    let forecastTurns = FairTurns<String>(lanes: 1, perKey: 16, limit: 64)
+    let readingTurns = FairQueue<String>(lanes: 1, perKey: 256, limit: 1_024)
+    let forecastTurns = FairQueue<String>(lanes: 1, perKey: 16, limit: 64)
     let answers = SharedAnswers()
-    let unstoredRows = RateOfLines()
-    let refusedCodes = RateOfLines()
-    let refusals = RefusalPace()
+    let unstoredRows = LogLineLimiter()
+    let refusedCodes = LogLineLimiter()
+    let refusals = RefusalRecordLimiter()
     private let address: String
     private let port: UInt16
     private let hosts: HostNames
@@ -50,7 +50,7 @@ package final class CloudAPI: Service {
     ///   - gate: a separate read-only connection.
     ///   - connections: the most connections open at once.
     package init(
-        archive: Archive, reader: Archive, gate: Archive, ingest: Ingest, space: StoreSpace, address: String, port: UInt16, hosts: HostNames,
+        archive: Archive, reader: Archive, gate: Archive, ingest: Ingest, space: FreeSpaceGuard, address: String, port: UInt16, hosts: HostNames,
         tls: HTTPServer.TLS?,
         connections: UInt32, releaseKeys: String, forecasts: FleetForecasts, version: String, log: Log
     ) {
@@ -97,10 +97,10 @@ package final class CloudAPI: Service {
         case let error as Problem: return error.response
         case let error as RateLimit.Exceeded: return later(429, error.detail, error.retryAfter)
         case let error as IngestRefusal: return later(429, error.description, error.retryAfter)
-        case let error as StoreSpace.Low: return later(503, error.description, .seconds(60))
-        case let error as FairTurns<Int64>.Full where error.isOfKey:
+        case let error as FreeSpaceGuard.Low: return later(503, error.description, .seconds(60))
+        case let error as FairQueue<Int64>.Full where error.isOfKey:
             return later(429, "too many requests from this device are waiting: send one request after another", .seconds(2))
-        case is FairTurns<Int64>.Full, is FairTurns<String>.Full: return later(503, "too many requests are waiting: retry later", .seconds(5))
+        case is FairQueue<Int64>.Full, is FairQueue<String>.Full: return later(503, "too many requests are waiting: retry later", .seconds(5))
         case is CancellationError: return later(503, "the server is stopping: send this request again", .seconds(2))
         case is Ingest.Overloaded: return later(503, "too many batches are waiting: send this batch again later", .seconds(10))
         case let error as DamagedBin:

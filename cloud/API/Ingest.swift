@@ -13,13 +13,13 @@ package final class Ingest: Service {
 
     private let archive: Archive
     private let wake: Inbox<Void>
-    private let space: StoreSpace
+    private let space: FreeSpaceGuard
     private let log: Log
     private let inbox = Inbox<Waiting>(limit: 2_000)  // the server's memory budget bounds the bodies
-    private let pace = Mutex(IngestPace())
+    private let pace = Mutex(BacklogPacing())
 
     /// - Parameter wake: receives an element after rows are stored.
-    package init(archive: Archive, wake: Inbox<Void>, space: StoreSpace, log: Log) {
+    package init(archive: Archive, wake: Inbox<Void>, space: FreeSpaceGuard, log: Log) {
         self.archive = archive
         self.wake = wake
         self.space = space
@@ -30,7 +30,7 @@ package final class Ingest: Service {
     package struct Overloaded: Error {}
 
     /// - Returns: the receipt, after all new rows are on the disk.
-    /// - Throws: `IngestRefusal`, `StoreSpace.Low`, `Overloaded`, or the store's error.
+    /// - Throws: `IngestRefusal`, `FreeSpaceGuard.Low`, `Overloaded`, or the store's error.
     func take(_ submission: Archive.Submission) async throws -> Archive.Receipt {
         try space.check()
         if case .batch(let arrival) = submission {

@@ -19,7 +19,7 @@ extension Archive {
     /// Raises an alarm for every device that has sent nothing for longer than `limit`, and ends the alarms of devices that have sent again. Also ends
     /// alarms about two hosts, a day after the last sign of a second host.
     /// - Parameter upSince: when the server began to listen: silence before this time does not count.
-    package func watchSilence(_ limit: Duration, upSince: Instant, now: Instant) throws {
+    package func updateSilenceAlarms(_ limit: Duration, upSince: Instant, now: Instant) throws {
         try database.transaction {
             var raise = try database.prepare(
                 """
@@ -73,7 +73,7 @@ extension Archive {
     }
 
     /// At most 100 alarms whose start or end is not delivered yet, oldest first.
-    package func untoldAlarms() throws -> [Alarm] {
+    package func undeliveredAlarms() throws -> [Alarm] {
         try alarms("WHERE told = 0 OR (told = 1 AND ended_at_ms IS NOT NULL) ORDER BY a.id LIMIT 100", nil)
     }
 
@@ -93,12 +93,12 @@ extension Archive {
         return devices
     }
 
-    func isOfTwoHosts(_ device: Int64) throws -> Bool {
+    func hasDuplicateHost(_ device: Int64) throws -> Bool {
         try integer("SELECT COUNT(*) FROM alarm WHERE device = ? AND kind = 'two_hosts' AND ended_at_ms IS NULL", device) ?? 0 > 0
     }
 
     /// Marks the alarm's start as delivered, or its end if the alarm has ended.
-    package func told(_ alarm: Alarm) throws {
+    package func markDelivered(_ alarm: Alarm) throws {
         var update = try database.prepare("UPDATE alarm SET told = ? WHERE id = ?")
         try update.bind(alarm.endedAt == nil ? Int64(1) : 2, at: 1)
         try update.bind(alarm.id, at: 2)

@@ -123,7 +123,7 @@ extension Archive {
     // MARK: token rotation
 
     /// Marks the device: its next answers ask the device to fetch a new token.
-    package func askToRotate(_ name: DeviceID, now: Instant) throws {
+    package func requestRotation(_ name: DeviceID, now: Instant) throws {
         var update = try database.prepare("UPDATE device SET rotate_at_ms = ? WHERE id = ?")
         try update.bind(now.ms, at: 1)
         try update.bind(try known(name).id, at: 2)

@@ -54,7 +54,7 @@ extension Archive {
                     answer.next = next
                     answer.release = champion
                     // Older edge programs, whose reports have no sensors, do not accept an answer with this field.
-                    if arrival.frame.report?.sensors.isEmpty == false { answer.isOfTwoHosts = try isOfTwoHosts(arrival.device) }
+                    if arrival.frame.report?.sensors.isEmpty == false { answer.hasDuplicateHost = try hasDuplicateHost(arrival.device) }
                     outcomes.append(.success(.batch(answer)))
                     if arrival.frame.report != nil { seen[arrival.device] = submission }
                 case .plain(let arrival): outcomes.append(.success(.plain(try ingest(arrival, &log))))
@@ -155,7 +155,7 @@ extension Archive {
     private func noteGrowth(_ arrival: Arrival) throws {
         guard let newest = arrival.newest else { return }
         if epochTurns.count >= Archive.cachedDevices { epochTurns = [:] }
-        guard epochTurns[arrival.device, default: EpochTurns()].grew(arrival.frame.epoch, newest: newest, at: arrival.receivedAt) else { return }
+        guard epochTurns[arrival.device, default: TwoHostDetector()].grew(arrival.frame.epoch, newest: newest, at: arrival.receivedAt) else { return }
         try raiseTwoHosts(arrival.device, at: arrival.receivedAt)
     }
 

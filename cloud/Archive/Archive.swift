@@ -16,7 +16,7 @@ package actor Archive {
     var admittedNames: [Int64: Set<SensorName>] = [:]  // by device; a cache of `sensor_name`
     var amendmentCounts: [Int64: AmendmentCounts] = [:]  // by device
     static let cachedDevices = 20_000  // entries of each cache that is kept by device
-    var epochTurns: [Int64: EpochTurns] = [:]  // by device
+    var epochTurns: [Int64: TwoHostDetector] = [:]  // by device
     var lastRefusedJudged: Int64 = 0  // the refused devices up to this one have been judged again
     var knownCounts: (counts: StateCounts, at: ContinuousClock.Instant)?
 
@@ -30,7 +30,7 @@ package actor Archive {
     package init(folder: String, access: Access = .making, limits: ArchiveLimits = ArchiveLimits()) async throws {
         self.folder = folder
         self.limits = limits
-        Connection.leanMemory()
+        Connection.disableMemoryStatistics()
         database = try Archive.connection(folder, access)
     }
 
@@ -40,7 +40,7 @@ package actor Archive {
         if access != .making, !Files.exists(path) {
             throw ArchiveFault("there is no archive at \(path): check VAHO_STORE; vaho-cloud serve creates an archive")
         }
-        if access != .readOnly { Files.tighten(path, to: 0o640) }
+        if access != .readOnly { Files.restrictPermissions(path, to: 0o640) }
         let database = try Connection(path: path, access: access == .readOnly ? .readOnly : .readWrite, cacheKiB: 4_096)
         if access != .readOnly { try database.makeDurable() }
         let version = try database.integer("PRAGMA user_version") ?? 0

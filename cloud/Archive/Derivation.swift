@@ -30,7 +30,7 @@ package actor Derivation: Service {
         while true {
             do {
                 // Readings may be withheld as future readings because the server's clock was impossible: now the clock is plausible.
-                let now = LabelClock.wallClock
+                let now = ReadingClock.wallClock
                 if now > ClockDiscipline.earliest { try await archive.rederiveWithheld(now: now) }
                 while try await step() { try Task.checkCancellation() }
             } catch is CancellationError { throw CancellationError() } catch {
@@ -68,7 +68,7 @@ package actor Derivation: Service {
                 _ = try await archive.take(reader.derivation(after: device - 1, only: device))
             } catch let error as DamagedBin {
                 log(.error, "observations of a device are damaged, deriving them again from the log", ["device": device, "error": "\(error)"])
-                try await archive.forgetObservations(of: device, now: LabelClock.wallClock)
+                try await archive.forgetObservations(of: device, now: ReadingClock.wallClock)
             } catch let error as SQLiteError where error.isRetryable {
                 throw error
             } catch {

@@ -69,7 +69,7 @@ package actor FleetForecasts {
         let forecast = forecaster.forecast()
         uses += 1
         let new = Made(
-            lastAt: lastAt, issuedAt: LabelClock.wallClock, use: uses, release: champion?.name, forecast: forecast, mould: mould.index)
+            lastAt: lastAt, issuedAt: ReadingClock.wallClock, use: uses, release: champion?.name, forecast: forecast, mould: mould.index)
         made[sensor.id] = new
         return new.answer
     }

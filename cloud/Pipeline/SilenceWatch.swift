@@ -25,15 +25,15 @@ package struct SilenceWatch: Service {
     }
 
     package func run() async throws {
-        let upSince = LabelClock.wallClock
+        let upSince = ReadingClock.wallClock
         var pause: Duration = .seconds(1)
         while true {
             try await Task.sleep(for: pause)
             do {
-                try await archive.watchSilence(limit, upSince: upSince, now: LabelClock.wallClock)
+                try await archive.updateSilenceAlarms(limit, upSince: upSince, now: ReadingClock.wallClock)
                 var failure: (any Error)?
-                for alarm in try await archive.untoldAlarms() {
-                    do { try await tell(alarm) } catch let error where !(error is CancellationError) { failure = error }  // continue with next alarm
+                for alarm in try await archive.undeliveredAlarms() {
+                    do { try await deliver(alarm) } catch let error where !(error is CancellationError) { failure = error }  // continue with next alarm
                 }
                 if let failure { throw failure }
                 pause = min(.seconds(10), max(.seconds(1), limit / 10))
@@ -44,13 +44,13 @@ package struct SilenceWatch: Service {
         }
     }
 
-    private func tell(_ alarm: Archive.Alarm) async throws {
+    private func deliver(_ alarm: Archive.Alarm) async throws {
         if let webhook {
             let response = try await client.send(
                 HTTPClient.Request(method: "POST", url: webhook, headers: [("Content-Type", "application/json")], body: json(alarm)))
             guard (200..<300).contains(response.status) else { throw WebhookRefused(status: response.status) }
         }
-        try await archive.told(alarm)
+        try await archive.markDelivered(alarm)
         let since = RFC3339.format(ms: alarm.since.ms)
         switch (alarm.kind, alarm.endedAt) {
         case (.silent, nil): log(.warning, "device silent", ["device": alarm.device, "since": since])

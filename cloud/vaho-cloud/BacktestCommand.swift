@@ -21,12 +21,12 @@ extension Program.Command {
         ] + BacktestMethod.options
     ) { arguments in
         func needed(_ name: String) throws -> String {
-            guard let value = arguments.value(name) else { throw WrongUse("--\(name) is missing") }
+            guard let value = arguments.value(name) else { throw UsageError("--\(name) is missing") }
             return value
         }
         let (folder, originsFile) = (try needed("data"), try needed("origins"))
         let (out, html) = (arguments.value("out"), arguments.value("html"))
-        guard out != nil || html != nil || arguments.has("report") else { throw WrongUse("--out, --report or --html is missing: choose an output") }
+        guard out != nil || html != nil || arguments.has("report") else { throw UsageError("--out, --report or --html is missing: choose an output") }
         let leadTimes = try leadTimes(arguments) ?? ForecastShape.scored
         let history = try history(arguments)
         let method = try await BacktestMethod(arguments)
@@ -63,7 +63,7 @@ extension Program.Command {
         guard let text = arguments.value("leads") else { return nil }
         return try text.split(separator: ",").map { part in
             guard let leadTime = DurationText.parse(String(part)), ForecastShape.leadTimes(on: .fine).contains(leadTime) else {
-                throw WrongUse("--leads=\(text): «\(part)» is not a lead time: expected a duration like 1h, 30m or 5d, up to 120h")
+                throw UsageError("--leads=\(text): «\(part)» is not a lead time: expected a duration like 1h, 30m or 5d, up to 120h")
             }
             return leadTime
         }
@@ -72,7 +72,7 @@ extension Program.Command {
     private static func history(_ arguments: Arguments) throws -> Duration? {
         guard let text = arguments.value("history") else { return nil }
         guard let history = DurationText.parse(text), history >= .seconds(3_600) else {
-            throw WrongUse("--history=\(text): expected a duration like 1d or 14d, at least 1h")
+            throw UsageError("--history=\(text): expected a duration like 1d or 14d, at least 1h")
         }
         return history
     }

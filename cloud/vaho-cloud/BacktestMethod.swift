@@ -21,7 +21,7 @@ struct BacktestMethod {
 
     init(_ arguments: Arguments) async throws {
         let methods = ["local", "pretrained", "release", "trained-on"].filter { arguments.has($0) || arguments.value($0) != nil }
-        guard methods.count < 2 else { throw WrongUse("--\(methods.joined(separator: " and --")): choose only one of these options") }
+        guard methods.count < 2 else { throw UsageError("--\(methods.joined(separator: " and --")): choose only one of these options") }
         switch methods.first {
         case "pretrained":
             guard let shipped = try CloudSettings.read(arguments).pretrained() else {

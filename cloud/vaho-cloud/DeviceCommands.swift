@@ -11,7 +11,7 @@ internal import Wire
 
 private func deviceName(_ arguments: Arguments) throws -> DeviceID {
     guard let name = DeviceID(arguments.positional[0]) else {
-        throw WrongUse("«\(arguments.positional[0])» is not a device name: expected \(DeviceID.rule)")
+        throw UsageError("«\(arguments.positional[0])» is not a device name: expected \(DeviceID.rule)")
     }
     return name
 }
@@ -28,7 +28,7 @@ extension Program.Command {
         let keys = ReleaseKeyFile.text([try ReleaseSigner(folder: settings.storeFolder).publicKey])
         let archive = try await Archive(folder: settings.storeFolder)
         guard let folder = arguments.value("out") else {
-            let token = try await archive.addDevice(name, now: LabelClock.wallClock)
+            let token = try await archive.addDevice(name, now: ReadingClock.wallClock)
             StandardOutput.write(
                 """
                 token of \(name), shown only now; put it into the file that VAHO_TOKEN_FILE names on the device:
@@ -42,7 +42,7 @@ extension Program.Command {
         // The keys are written first: if the folder is not writable, the command fails before a token is made and lost.
         try Files.makeFolder(folder)
         try Files.replace("\(folder)/release-keys", with: Array(keys.utf8))
-        let token = try await archive.addDevice(name, now: LabelClock.wallClock)
+        let token = try await archive.addDevice(name, now: ReadingClock.wallClock)
         try Files.replace("\(folder)/token", with: Array((token + "\n").utf8), mode: 0o600)
         StandardOutput.write("\(folder)/token and \(folder)/release-keys are for \(name)\n")
     }
@@ -65,7 +65,7 @@ extension Program.Command {
         // Pages are read by name, because this order does not change between pages: no device is left out or listed twice.
         var page: (devices: [Archive.DeviceView], next: Archive.FleetCursor?) = ([], nil)
         repeat {
-            page = try await archive.fleet(.name, after: page.next, limit: 500, now: LabelClock.wallClock)
+            page = try await archive.fleet(.name, after: page.next, limit: 500, now: ReadingClock.wallClock)
             for view in page.devices {
                 let (device, shown) = (view.device, view.document)
                 let unwell = shown.sensors.filter { $0.condition.state != .ok }
@@ -91,7 +91,7 @@ extension Program.Command {
         let name = try deviceName(arguments)
         let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .readOnly)
         guard let device = try await archive.device(named: name) else {
-            throw WrongUse("there is no device \(name): vaho-cloud device list shows all devices")
+            throw UsageError("there is no device \(name): vaho-cloud device list shows all devices")
         }
         func time(_ instant: Instant) -> String { RFC3339.format(ms: instant.ms) }
         var table = Table([.text("what"), .text("sensor"), .time("from"), .time("to"), .number("readings")])
@@ -104,7 +104,7 @@ extension Program.Command {
         table.write(format)
         guard format == .table else { return }
         let limit = try CloudSettings.read(arguments).limits.bytesPerDay
-        let stored = try await archive.dayBytes(device.id, LabelClock.wallClock.ms / 86_400_000)
+        let stored = try await archive.dayBytes(device.id, ReadingClock.wallClock.ms / 86_400_000)
         let isOver = stored >= limit ? ": it is refused until midnight UTC (VAHO_DEVICE_MB_PER_DAY)" : ""
         StandardOutput.write("stored today  \(NumberText.bytes(stored)) of \(NumberText.bytes(limit))\(isOver)\n")
     }
@@ -113,7 +113,7 @@ extension Program.Command {
         "device revoke", "refuse a device from now on", usage: "NAME", options: [.config, .store], positional: 1...1
     ) { arguments in
         let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .existing)
-        try await archive.revoke(deviceName(arguments), now: LabelClock.wallClock)
+        try await archive.revoke(deviceName(arguments), now: ReadingClock.wallClock)
         StandardOutput.write("\(arguments.positional[0]) is revoked; what it sent stays\n")
     }
 
@@ -125,7 +125,7 @@ extension Program.Command {
         let name = try deviceName(arguments)
         let validity = try arguments.duration("expires") ?? .seconds(86_400)
         let archive = try await Archive(folder: settings.storeFolder, access: .existing)
-        let now = LabelClock.wallClock
+        let now = ReadingClock.wallClock
         let code = try await archive.makeCode(for: name, now: now, validFor: validity)
         StandardOutput.write(
             """
@@ -141,7 +141,7 @@ extension Program.Command {
         options: [.config, .store], positional: 1...1
     ) { arguments in
         let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .existing)
-        try await archive.askToRotate(deviceName(arguments), now: LabelClock.wallClock)
+        try await archive.requestRotation(deviceName(arguments), now: ReadingClock.wallClock)
         StandardOutput.write("\(arguments.positional[0]) will fetch a new token at its next sync\n")
     }
 

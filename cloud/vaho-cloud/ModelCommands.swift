@@ -19,7 +19,7 @@ extension Program.Command {
         ]
     ) { arguments in
         if let data = arguments.value("data") {
-            guard let out = arguments.value("out") else { throw WrongUse("--out is missing: the file for the release") }
+            guard let out = arguments.value("out") else { throw UsageError("--out is missing: the file for the release") }
             let training = try OpenTraining(data, arguments)
             guard let result = try await training.run(progress: OpenTraining.tell) else { throw Failure("\(data) has too little data to train on") }
             let bytes = try training.release(of: result)
@@ -31,7 +31,7 @@ extension Program.Command {
         let archive = try await Archive(folder: settings.storeFolder)
         let progress = Progress()
         let result = try await Training(archive: archive, reader: archive, pretrained: settings.pretrained()).run(
-            cause: "manual", now: LabelClock.wallClock, progress: { progress.tell($0.words, stage: $0.stage) })
+            cause: "manual", now: ReadingClock.wallClock, progress: { progress.tell($0.words, stage: $0.stage) })
         progress.end()
         let release = result.release.map { " release \($0.counter)" } ?? ""
         Paragraph.write("\(result.outcome.rawValue)\(release): \(result.detail)")

@@ -25,7 +25,7 @@ extension Program.Command {
         let reading = try await reader()
         let stored = Inbox<Void>(limit: 1)
         _ = stored.put(())  // starts the derivation of batches that an earlier run left
-        let space = StoreSpace(folder: settings.storeFolder, floorBytes: settings.freeBytes)
+        let space = FreeSpaceGuard(folder: settings.storeFolder, floorBytes: settings.freeBytes)
         let ingest = Ingest(archive: archive, wake: stored, space: space, log: log.component("ingest"))
         var pretrained: Pretrained?
         do { pretrained = try settings.pretrained() } catch {
@@ -43,7 +43,7 @@ extension Program.Command {
                 forecasts: FleetForecasts(reader: try await reader(), pretrained: pretrained), version: CloudVersion.text,
                 log: log.component("api")),
             SilenceWatch(archive: archive, limit: settings.silentAfter, webhook: settings.webhook, log: log.component("watch")),
-            StateWatch(archive: archive, log: log.component("watch")),
+            DeviceStateUpdater(archive: archive, log: log.component("watch")),
             TrainingScheduler(
                 archive: archive, reader: try await reader(), afterDeviceDays: settings.trainAfterDeviceDays, checkPeriod: settings.trainCheckPeriod,
                 pretrained: pretrained, log: log.component("train")),

@@ -10,7 +10,7 @@ extension OpenTraining {
         self.init(series, names: try series.names(without: left))
         if let share = arguments.value("share") {
             guard let percent = Int(share), (10...100).contains(percent) else {
-                throw WrongUse("--share=\(share): expected a whole number from 10 to 100")
+                throw UsageError("--share=\(share): expected a whole number from 10 to 100")
             }
             self.share = percent
         }

@@ -39,7 +39,7 @@ package struct EdgeDaemon {
 
     /// The clock that dates readings: the clock of the recordings, or the host's clock. The host's clock continues after the newest reading
     /// of this boot.
-    private func startClock(_ sensors: [OpenSensor], _ store: ReadingStore, boot: UInt32) async -> LabelClock {
+    private func startClock(_ sensors: [OpenSensor], _ store: ReadingStore, boot: UInt32) async -> ReadingClock {
         let starts = sensors.compactMap { $0.sensor.identity.startsAt }
         if let first = starts.min() { return .replay(from: first, speed: settings.replaySpeed, recordings: starts.count) }
         return .live(after: (try? await store.newestReading(ofBoot: boot)) ?? nil)

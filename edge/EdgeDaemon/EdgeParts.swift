@@ -10,10 +10,10 @@ struct EdgeParts {
     let settings: EdgeSettings
     let boot: UInt32
     let store: ReadingStore
-    let clock: LabelClock
+    let clock: ReadingClock
     let log: Log
     let inbox = Inbox<ReadingFlow.Input>(limit: 10_000)
-    let held = HeldReadings()
+    let held = HeldBackReadings()
     let recent = NewestReadings()
     let forecasts = NewestForecasts()
     let identity: DeviceIdentity
@@ -25,7 +25,7 @@ struct EdgeParts {
     let rules: RuleWatch
     let flow: ReadingFlow
 
-    init(settings: EdgeSettings, boot: UInt32, store: ReadingStore, clock: LabelClock, log: Log) async {
+    init(settings: EdgeSettings, boot: UInt32, store: ReadingStore, clock: ReadingClock, log: Log) async {
         self.settings = settings
         self.boot = boot
         self.store = store

@@ -70,7 +70,7 @@ package struct EdgeSettings: Sendable {
     package static let defaultStateFolder = "/var/lib/vaho"
     package var storePath: String { stateFolder + "/readings.sqlite" }
 
-    /// - Throws: `WrongUse` with every problem found.
+    /// - Throws: `UsageError` with every problem found.
     package init(_ settings: inout Settings, sensorsNeeded: Bool) throws {
         stateFolder = settings.text("VAHO_STATE_DIR", default: EdgeSettings.defaultStateFolder)
         sysfs = settings.text("VAHO_SYSFS_ROOT", default: "/sys")
@@ -113,7 +113,7 @@ package struct EdgeSettings: Sendable {
         firstBackoff = .seconds(settings.integer("VAHO_BACKOFF_SECONDS", default: 5, in: 1...900))
         cloud = EdgeSettings.cloud(&settings, isPlainAllowed: isPlainAllowed)
         try settings.finish(ignoring: .cloud)
-        guard let valid else { throw WrongUse("VAHO_DEVICE_ID=\(name): expected \(DeviceID.rule)") }
+        guard let valid else { throw UsageError("VAHO_DEVICE_ID=\(name): expected \(DeviceID.rule)") }
         device = valid
         if sensors.contains(where: { $0.spec.isReplay }) { commitPeriod = min(commitPeriod, .milliseconds(500)) }
     }

@@ -14,7 +14,7 @@ struct StateFolder {
                 log(.error, "store is missing: creating a new store", ["store": settings.storePath])
             }
             return try FolderLock(settings.stateFolder)
-        } catch let error as FileError where error.isDiskTrouble {
+        } catch let error as FileError where error.isDiskFailure {
             log(.error, "state folder cannot be written", ["error": "\(error)"])
             return nil
         }

@@ -30,7 +30,7 @@ package actor ReadingStore {
         self.path = path
         self.host = host
         self.log = log
-        Connection.leanMemory()
+        Connection.disableMemoryStatistics()
         tables = try StoreTables(StoreFile.memory())
         try open(StoreFile.find(path))
     }
@@ -64,7 +64,7 @@ package actor ReadingStore {
     /// - Parameter storesPending: `false` for a body that adds no rows and must succeed even if rows cannot be stored.
     func commit<Result>(storesPending: Bool = true, _ body: (inout StoreTables) throws -> Result) throws -> Result {
         try guarded(writes: true) {
-            tables.alignPending()
+            tables.renumberPendingIfNeeded()
             let before = tables
             do {
                 let result = try database.transaction {
@@ -74,7 +74,7 @@ package actor ReadingStore {
                     return result
                 }
                 if storesPending {
-                    tables.pendingIsStored()
+                    tables.clearPending()
                     lastCommitFailed = false
                 }
                 return result
@@ -94,7 +94,7 @@ package actor ReadingStore {
     /// - Returns: the readings among the rows.
     package func enqueue(_ rows: [NewRow]) -> [LoggedReading] {
         let readings = tables.enqueue(rows)
-        let discarded = tables.pending.discardSurplus()
+        let discarded = tables.pending.discardBeyondLimit()
         if discarded > 0 { log(.error, "readings lost: the store could not be written for too long", ["count": discarded]) }
         return readings
     }
@@ -181,7 +181,7 @@ package actor ReadingStore {
 
     /// Logs a sensor's record if the record differs from the stored one.
     package func register(_ record: SensorRecord) throws {
-        if try tables.isNews(record) { try commit { try $0.register(record) } }
+        if try tables.differsFromStored(record) { try commit { try $0.register(record) } }
     }
 }
 

@@ -41,10 +41,10 @@ package struct StoreTables {
         }
     }
 
-    mutating func forgetCaches() {
+    mutating func clearCaches() {
         derivedRevision += 1
-        forecasts.forgetThinned()
-        scores.forgetCached()
+        forecasts.clearThinned()
+        scores.clearCache()
     }
 
     // MARK: rows
@@ -55,18 +55,18 @@ package struct StoreTables {
     /// Begins a new epoch for all later rows, pending rows included. Only inside a transaction.
     mutating func begin(reason: String, hasLostCommits: Bool = false) throws {
         try lives.begin(reason: reason, hasLostCommits: hasLostCommits)
-        alignPending()
+        renumberPendingIfNeeded()
     }
 
     /// Gives pending rows new keys if a new life has begun or the file has been replaced.
-    mutating func alignPending() {
+    mutating func renumberPendingIfNeeded() {
         guard let given = pending.given, !lives.all.isEmpty, !lives.resume(after: given) else { return }
         pending.renumber(lives.current.epoch) { lives.nextKey() }
     }
 
     /// See `ReadingStore.enqueue`.
     mutating func enqueue(_ rows: [NewRow]) -> [LoggedReading] {
-        alignPending()
+        renumberPendingIfNeeded()
         var readings: [LoggedReading] = []
         readings.reserveCapacity(rows.count)
         for row in rows {
@@ -103,15 +103,15 @@ package struct StoreTables {
             }
         }
         try save(pending.derived)
-        for record in pending.records { try forgetDerived(of: record) }
+        for record in pending.records { try deleteDerived(of: record) }
         lives.rowsAreStored()
     }
 
     /// Clears the pending rows. Call after the transaction that stored them is committed.
-    mutating func pendingIsStored() {
+    mutating func clearPending() {
         for case .reading(let said) in pending.rows.lazy.map(\.row) {
             guard let id = sensors.ids[said.sensor] else { continue }
-            log.noteNewest(said.reading, of: id, isGood: corrections.isGood(said.reading, of: said.sensor))
+            log.updateNewest(said.reading, of: id, isGood: corrections.isGood(said.reading, of: said.sensor))
         }
         pending = PendingRows()
     }
@@ -154,7 +154,7 @@ package struct StoreTables {
     // MARK: sensors
 
     /// Whether a sensor's record differs from the stored one. Also remembers the record for this run.
-    mutating func isNews(_ record: SensorRecord) throws -> Bool {
+    mutating func differsFromStored(_ record: SensorRecord) throws -> Bool {
         registered[record.sensor] = record
         return try sensors.ids[record.sensor].map { try sensors.record(of: $0) != record } ?? true
     }
@@ -166,7 +166,7 @@ package struct StoreTables {
     }
 
     /// Registers this run's sensors that the file lacks or has with another record.
-    mutating func registerAgain() throws {
-        for record in registered.values.sorted(by: { $0.sensor.name < $1.sensor.name }) where try isNews(record) { try register(record) }
+    mutating func registerMissingSensors() throws {
+        for record in registered.values.sorted(by: { $0.sensor.name < $1.sensor.name }) where try differsFromStored(record) { try register(record) }
     }
 }

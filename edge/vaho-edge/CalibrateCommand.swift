@@ -22,10 +22,10 @@ extension Program.Command {
         let before = notes.inForce.filter { $0.sensor == sensor }
         let isUndone = arguments.has("undo")
         let values = ["two-point", "gain", "offset", "since"].filter { arguments.value($0) != nil }
-        if isUndone, let other = values.first { throw WrongUse("--undo and --\(other) do not go together") }
+        if isUndone, let other = values.first { throw UsageError("--undo and --\(other) do not go together") }
         guard isUndone || !values.isEmpty else { return history(before, try arguments.choice("format", default: OutputFormat.table)) }
         if isUndone {
-            guard !before.isEmpty else { throw WrongUse("\(sensor) has no calibration to undo") }
+            guard !before.isEmpty else { throw UsageError("\(sensor) has no calibration to undo") }
             try SensorNotes.add(.undone(sensor), in: settings.stateFolder)
         } else {
             try SensorNotes.add(.calibrated(try asked(arguments, sensor)), in: settings.stateFolder)
@@ -35,27 +35,28 @@ extension Program.Command {
     }
 
     private static func asked(_ arguments: Arguments, _ sensor: SensorName) throws -> Calibration {
-        let from = try arguments.pastTime("since") ?? LabelClock.wallClock
+        let from = try arguments.pastTime("since") ?? ReadingClock.wallClock
         if let pairs = arguments.value("two-point") {
             guard arguments.value("gain") == nil, arguments.value("offset") == nil else {
-                throw WrongUse("--two-point sets gain and offset: leave out --gain and --offset")
+                throw UsageError("--two-point sets gain and offset: leave out --gain and --offset")
             }
             let points = try pairs.split(separator: ",").map { try point($0) }
-            guard points.count == 2 else { throw WrongUse("--two-point \(pairs): expected two pairs, such as 31.9:mgcl2,76.8:nacl") }
+            guard points.count == 2 else { throw UsageError("--two-point \(pairs): expected two pairs, such as 31.9:mgcl2,76.8:nacl") }
             guard let found = Calibration.through(points[0], points[1], sensor: sensor, from: from) else {
-                throw WrongUse("--two-point \(pairs): the points are less than 10 % apart, or the error of the sensor is too large for a calibration")
+                throw UsageError(
+                    "--two-point \(pairs): the points are less than 10 % apart, or the error of the sensor is too large for a calibration")
             }
             return found
         }
         func number(_ name: String, _ fallback: Double) throws -> Double {
             guard let text = arguments.value(name) else { return fallback }
-            guard let value = NumberText.decimal(text), value.magnitude <= 100 else { throw WrongUse("--\(name) \(text): expected a number") }
+            guard let value = NumberText.decimal(text), value.magnitude <= 100 else { throw UsageError("--\(name) \(text): expected a number") }
             return value
         }
         let calibration = Calibration(
             sensor: sensor, from: from, gainPpm: Int32((try number("gain", 1) * 1_000_000).rounded()),
             offsetMpct: Int32((try number("offset", 0) * 1_000).rounded()))
-        guard calibration.isValid else { throw WrongUse("a gain is 0.5 to 2, an offset -50 to 50 %") }
+        guard calibration.isValid else { throw UsageError("a gain is 0.5 to 2, an offset -50 to 50 %") }
         return calibration
     }
 
@@ -67,7 +68,7 @@ extension Program.Command {
         guard parts.count == 2, let said = NumberText.decimal(parts[0]), let truth = salts[parts[1].lowercased()] ?? NumberText.decimal(parts[1]),
             (0...100).contains(said), (0...100).contains(truth)
         else {
-            throw WrongUse(
+            throw UsageError(
                 "«\(text)»: expected READING:TRUE, such as 31.9:32.8, or a salt at 25 °C: \(salts.keys.sorted().joined(separator: ", "))"
             )
         }

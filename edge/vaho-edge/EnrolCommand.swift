@@ -11,7 +11,7 @@ extension Program.Command {
     ) { arguments in
         let (url, code) = (arguments.positional[0], arguments.positional[1])
         let (folder, authorities, problem) = try EdgeSettings.enrolling(arguments, url: url)
-        if let problem { throw WrongUse(problem) }
+        if let problem { throw UsageError(problem) }
         var trimmed = url
         while trimmed.hasSuffix("/") { trimmed.removeLast() }
         // Check the folder before the code is used: if the folder could not be written, the token would be lost.

@@ -19,7 +19,7 @@ func fixed(_ value: Double?, _ places: Int) -> String { value.flatMap { NumberTe
 func open(_ arguments: Arguments) async throws -> (EdgeSettings, ReadingStore, [SensorStatus]) {
     let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
     let store = try await ReadingStore(lookingInto: settings.storePath, log: Log("vaho-edge"))
-    let now = LabelClock.wallClock
+    let now = ReadingClock.wallClock
     // Pending readings are not in the store yet, so a status may be older by the commit period.
     let spacing = settings.samplePeriod + settings.commitPeriod
     var statuses = try await SensorStatuses(store: store).all().map { $0.aged(at: now, period: spacing) }
@@ -32,7 +32,7 @@ func open(_ arguments: Arguments) async throws -> (EdgeSettings, ReadingStore, [
     return (settings, store, statuses)
 }
 
-private func words(_ end: SkillEnd) -> String {
+private func words(_ end: SkillHorizon) -> String {
     switch end {
     case .unknown: "skill: not known yet, too few forecasts have been scored"
     case .beyondHorizon: "skill: lasts to the end of five days"
@@ -48,7 +48,7 @@ extension Program.Command {
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
         let horizon = try arguments.duration("horizon") ?? ForecastShape.horizon
-        guard horizon <= ForecastShape.horizon else { throw WrongUse("--horizon \(DurationText.short(horizon)): a forecast reaches 5 days (5d)") }
+        guard horizon <= ForecastShape.horizon else { throw UsageError("--horizon \(DurationText.short(horizon)): a forecast reaches 5 days (5d)") }
         let (settings, store, statuses) = try await open(arguments)
         let moulds = MouldIndexes(store: store)
         var table = Table([
@@ -71,7 +71,7 @@ extension Program.Command {
                 StandardOutput.write("  \(Sparkline.text(shown.map { forecast.median(lead: $0) }, width: 60))\n")
                 Paragraph.write(words(forecast.skillEnd), indent: 2)
                 let thresholds = settings.rules.compactMap(\.humidityThreshold)
-                Paragraph.write(DeviceView.outlook(of: status, forecast, thresholds, now: LabelClock.wallClock), indent: 2)
+                Paragraph.write(DeviceView.outlook(of: status, forecast, thresholds, now: ReadingClock.wallClock), indent: 2)
             }
             for (lead, leadTime) in forecast.leadTimes.enumerated() where leadTime <= horizon {
                 // A table shows selected lead times as an overview; other formats show all lead times.

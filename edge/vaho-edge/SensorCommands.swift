@@ -26,7 +26,7 @@ extension Program.Command {
             let line = "VAHO_SENSOR_\(configured.name.name.uppercased())=\(configured.spec)"
             failed += await !ask(configured.spec, settings.sysfs, line, "configured", &table) ? 1 : 0
         }
-        let offers = SensorOffer.all(sysfs: settings.sysfs)
+        let offers = DetectedSensor.all(sysfs: settings.sysfs)
         for offer in offers {
             switch offer {
             case .sensor(let spec, let name, let twins):
@@ -59,7 +59,7 @@ extension Program.Command {
         do {
             let sensor = try spec.open(sysfs: sysfs, startingAfter: nil, period: .seconds(60))
             defer { sensor.stop() }
-            let sample = try await PatientReading(sensor).read(within: min(sensor.identity.patience, .seconds(10)))
+            let sample = try await TimedReader(sensor).read(within: min(sensor.identity.patience, .seconds(10)))
             let flags = sample?.flags ?? []
             let heated =
                 flags.contains(.heated)
@@ -92,7 +92,7 @@ extension Program.Command {
         let spec: SensorSpec
         do { spec = try configured?.spec ?? SensorSpec(name) } catch {
             let names = settings.sensors.map(\.name.name)
-            throw WrongUse(
+            throw UsageError(
                 "«\(name)»: \(names.isEmpty ? "" : "no sensor of that name is configured (there are \(WordList.text(names))); ")\(error)")
         }
         let sensor = try spec.open(sysfs: settings.sysfs, startingAfter: nil, period: .seconds(period))
@@ -116,13 +116,13 @@ private struct Bench: Service {
     let period: Duration
 
     func run() async throws {
-        let reading = PatientReading(sensor)
+        let reading = TimedReader(sensor)
         var failed = 0
         var due = ContinuousClock.now
         for number in 1...count {
             do {
                 guard let sample = try await reading.read(within: sensor.identity.patience) else { break }  // end of a recording
-                StandardOutput.write(lines.line(sample, takenAt: sample.takenAt ?? LabelClock.wallClock))
+                StandardOutput.write(lines.line(sample, takenAt: sample.takenAt ?? ReadingClock.wallClock))
                 if let remark = sample.remark { StandardError.write("vaho-edge read: left out: \(remark)\n") }
             } catch let error as SensorError {
                 failed += 1

@@ -14,21 +14,21 @@ extension Program.Command {
     ) { arguments in
         let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
         let (old, new) = (try sensorName(arguments.positional[0]), try sensorName(arguments.positional[1]))
-        guard old != new else { throw WrongUse("old and new name are the same: «\(old)»") }
+        guard old != new else { throw UsageError("old and new name are the same: «\(old)»") }
         guard settings.sensors.contains(where: { $0.name == new }) else {
-            throw WrongUse("first give the sensor its new name in the configuration: VAHO_SENSOR_\(new.name.uppercased())=…")
+            throw UsageError("first give the sensor its new name in the configuration: VAHO_SENSOR_\(new.name.uppercased())=…")
         }
         let store = try await ReadingStore(lookingInto: settings.storePath, log: Log("vaho-edge"))
         let known = try await store.read { try $0.sensors.all() }.map(\.record.sensor)
         let applied = await store.corrections
         let waiting = try SensorNotes(in: settings.stateFolder).renames.filter { !applied.contains($0) }
         guard known.contains(old) || waiting.contains(where: { $0.name == old }) else {
-            throw WrongUse("the store has no series «\(old)»: there are \(known.isEmpty ? "none" : known.map(\.name).joined(separator: ", "))")
+            throw UsageError("the store has no series «\(old)»: there are \(known.isEmpty ? "none" : known.map(\.name).joined(separator: ", "))")
         }
         // If a pending rename frees the new name, skip this check: the daemon checks again, in the order of the notes.
         let isGivenUp = waiting.contains { $0.sensor == new }
         if !isGivenUp, try await store.read({ try $0.overlap(old, new) }) {
-            throw WrongUse("\(old) and \(new) have readings of the same time: they are two sensors and cannot be one series")
+            throw UsageError("\(old) and \(new) have readings of the same time: they are two sensors and cannot be one series")
         }
         try SensorNotes.add(.renamed(old, to: new), in: settings.stateFolder)
         let both = settings.sensors.contains { $0.name == old } ? "; «\(old)», still configured, starts a new series" : ""
@@ -47,9 +47,9 @@ extension Program.Command {
         let sensor = try settings.configured(arguments.positional[0])
         let serial = arguments.value("serial") ?? ""
         guard serial.utf8.count <= SensorRecord.textLimit, !serial.contains(where: \.isWhitespace) else {
-            throw WrongUse("--serial \(serial): expected at most \(SensorRecord.textLimit) bytes without blanks")
+            throw UsageError("--serial \(serial): expected at most \(SensorRecord.textLimit) bytes without blanks")
         }
-        let from = try arguments.pastTime("since") ?? LabelClock.wallClock
+        let from = try arguments.pastTime("since") ?? ReadingClock.wallClock
         try SensorNotes.add(.replaced(sensor, from: from, serial: serial), in: settings.stateFolder)
         StandardOutput.write(
             "\(sensor) has a new part since \(RFC3339.format(ms: from.ms)): earlier calibrations end there\(serial.isEmpty ? "" : "; the daemon stores its serial number at the next start")\n"
@@ -58,7 +58,7 @@ extension Program.Command {
 }
 
 private func sensorName(_ text: String) throws -> SensorName {
-    guard let sensor = SensorName(text) else { throw WrongUse("«\(text)» is not a sensor name: \(SensorName.rule)") }
+    guard let sensor = SensorName(text) else { throw UsageError("«\(text)» is not a sensor name: \(SensorName.rule)") }
     return sensor
 }
 
@@ -74,7 +74,7 @@ extension EdgeSettings {
     func configured(_ text: String) throws -> SensorName {
         let sensor = try sensorName(text)
         if !sensors.isEmpty, !sensors.contains(where: { $0.name == sensor }) {
-            throw WrongUse("there is no sensor «\(sensor)» in the configuration: there are \(sensors.map(\.name.name).joined(separator: ", "))")
+            throw UsageError("there is no sensor «\(sensor)» in the configuration: there are \(sensors.map(\.name.name).joined(separator: ", "))")
         }
         return sensor
     }
@@ -83,8 +83,8 @@ extension EdgeSettings {
 extension Arguments {
     func pastTime(_ name: String) throws -> Instant? {
         guard let text = value(name) else { return nil }
-        guard let ms = RFC3339.parse(text), Instant.valid.contains(Instant(ms: ms)), Instant(ms: ms) <= LabelClock.wallClock else {
-            throw WrongUse("--\(name) \(text): expected a time in the past such as 2026-11-01T00:00:00Z")
+        guard let ms = RFC3339.parse(text), Instant.valid.contains(Instant(ms: ms)), Instant(ms: ms) <= ReadingClock.wallClock else {
+            throw UsageError("--\(name) \(text): expected a time in the past such as 2026-11-01T00:00:00Z")
         }
         return Instant(ms: ms)
     }

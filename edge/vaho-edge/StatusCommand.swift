@@ -26,11 +26,11 @@ extension Program.Command {
         let uplink = settings.cloud == nil ? nil : try await store.uplinkState()
         let view = try await DeviceView.document(
             settings, named: settings.device, store: store, moulds: MouldIndexes(store: store), statuses: statuses, uplink: uplink,
-            release: intake.active.current?.name, refusal: nil, clock: LabelClock.live().quality)
+            release: intake.active.current?.name, refusal: nil, clock: ReadingClock.live().quality)
         if format == .json {
             let bytes = DeviceView.json(
                 view, counts: counts, writtenPerDay: try await store.writtenPerDay(), uplink: uplink, holes: try await holes(store, 20),
-                now: LabelClock.wallClock)
+                now: ReadingClock.wallClock)
             StandardOutput.write(String(decoding: bytes, as: UTF8.self) + "\n")
             return
         }
@@ -38,16 +38,16 @@ extension Program.Command {
         guard format == .table else { return }
         let text = StatusText(width: StandardOutput.width)
         StandardOutput.write("\n")
-        for sensor in view.sensors { text.sensor(sensor, now: LabelClock.wallClock) }
+        for sensor in view.sensors { text.sensor(sensor, now: ReadingClock.wallClock) }
         let thresholds = settings.rules.compactMap(\.humidityThreshold)
         for status in statuses {
             let forecast = try await store.forecast(of: status.record.sensor)?.forecast
-            text.line("outlook", "\(status.record.sensor): \(DeviceView.outlook(of: status, forecast, thresholds, now: LabelClock.wallClock))")
+            text.line("outlook", "\(status.record.sensor): \(DeviceView.outlook(of: status, forecast, thresholds, now: ReadingClock.wallClock))")
         }
         for alert in view.alerts { text.alert(alert) }
         text.delivery(view, counts, writtenPerDay: try await store.writtenPerDay(), uplink, isLocal: settings.cloud == nil)
         let release = view.release.map { "\($0.counter), sha256 \(Hexadecimal.text(Array($0.sha256.prefix(6))))…" } ?? "none: damped anomaly"
-        let isExpired = intake.active.current?.release.isExpired(at: LabelClock.wallClock) == true
+        let isExpired = intake.active.current?.release.isExpired(at: ReadingClock.wallClock) == true
         text.line("release", release + (isExpired ? " (expired: can the device reach the cloud?)" : ""))
         for hole in try await holes(store, 5) { text.hole(hole) }
         scores(try await store.read { try $0.scores.live() })

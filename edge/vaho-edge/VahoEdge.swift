@@ -7,7 +7,7 @@ internal import Runtime
 enum VahoEdge {
     static func main() async {
 
-        ProcessMemory.makeLean()
+        ProcessMemory.limitMallocArenas()
         BrokenPipe.ignore()
         FileModes.keepPrivate()
         let program = Program(

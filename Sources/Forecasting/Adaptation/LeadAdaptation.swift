@@ -31,7 +31,7 @@ struct LeadAdaptation: Sendable {
     private(set) var gate: NoChangeGate
     private(set) var intervals: IntervalTracking
     private(set) var skill: SkillTracking
-    let youth: YouthDamping
+    let youth: ShortHistoryDamping
     private let least: Int  // rows before the ridge has its first weights
     private var solvedDay = Int.min
     // The most recent values and means of the network's residuals.
@@ -50,7 +50,7 @@ struct LeadAdaptation: Sendable {
         ridge = ResidualRidge(
             width: RidgeInputs.width, penalty: strength * Double(max(1, hours)) * Double(rowsPerDay) / 24, rowsPerDay: rowsPerDay,
             overlap: max(1, bins / stride))
-        youth = YouthDamping(hours: hours)
+        youth = ShortHistoryDamping(hours: hours)
         gate = NoChangeGate(rowsPerDay: rowsPerDay, overlap: max(1, bins / stride))
         intervals = IntervalTracking(rowsPerDay: rowsPerDay, overlap: max(1, bins / stride), start: spreads)
         skill = SkillTracking(rowsPerDay: rowsPerDay, overlap: max(1, bins / stride))

@@ -37,7 +37,7 @@ package struct TrainingScheduler: Service {
         let learnt = try await reader.runs(limit: 1).first?.deviceDays ?? 0
         guard days - learnt >= afterDeviceDays else { return }
         let started = ContinuousClock.now
-        let result = try await Training(archive: archive, reader: reader, pretrained: pretrained).run(cause: "new data", now: LabelClock.wallClock)
+        let result = try await Training(archive: archive, reader: reader, pretrained: pretrained).run(cause: "new data", now: ReadingClock.wallClock)
         guard result.outcome != .unchanged else { return }
         log(
             .info, "training run ended",

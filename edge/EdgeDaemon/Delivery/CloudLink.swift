@@ -10,7 +10,7 @@ struct CloudLink: Service {
     let identity: DeviceIdentity
     let store: ReadingStore
     let intake: ModelIntake
-    let clock: LabelClock
+    let clock: ReadingClock
     let status: UplinkStatus
     let statuses: SensorStatuses
     let log: Log

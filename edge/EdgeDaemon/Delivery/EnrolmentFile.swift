@@ -29,7 +29,7 @@ package enum EnrolmentFile {
                 method: "POST", url: "\(url)/v1/enrol", headers: [("Content-Type", "application/json"), ("Accept", Enrolment.mediaType)],
                 body: Array("{\"code\":\"\(code)\"}".utf8)))
         guard response.status == 200 else {
-            throw EnrolmentFault("the cloud answered \(response.status): \(Refused.words(response.body))")
+            throw EnrolmentFault("the cloud answered \(response.status): \(CloudRefusal.words(response.body))")
         }
         return try Enrolment(binary: response.body)
     }

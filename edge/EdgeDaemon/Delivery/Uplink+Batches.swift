@@ -12,7 +12,7 @@ extension Uplink {
     func send(_ life: Int64, _ first: Int64, _ last: Int64, _ limit: Int, _ plan: inout UplinkPlan) async throws {
         guard let epoch = await store.lives.first(where: { $0.number == life })?.epoch else { return }
         guard let batch = try await store.batch(of: epoch, from: first, through: last, limit: limit), batch.first == first else {
-            let gone = try await store.write { try $0.declareGone(epoch, from: first, through: last) }
+            let gone = try await store.write { try $0.addHoleForMissingRows(epoch, from: first, through: last) }
             return log(.warning, "rows requested by the cloud no longer exist", ["first": first, "last": gone?.upperBound ?? first])
         }
         try await deliver(batch, life: life, &plan)
@@ -29,7 +29,7 @@ extension Uplink {
         guard response.status == 200 else {
             // The refusal may be about the compression: send the same rows uncompressed before the refusal counts.
             guard packed == nil || ![400, 413, 415].contains(response.status) else { return plan.sendUnpacked() }
-            return try await refused(batch, life, Refused(response), &plan)
+            return try await refused(batch, life, CloudRefusal(response), &plan)
         }
         plan.accepted(response.headers["accept-encoding"])
         if batch.report != nil { plan.reportCame(isTaken: true) }
@@ -43,7 +43,7 @@ extension Uplink {
     }
 
     /// Halves the batch until the row that the cloud refuses is alone, and sets that row aside. All other refusals are retried later.
-    private func refused(_ batch: Batch, _ life: Int64, _ refusal: Refused, _ plan: inout UplinkPlan) async throws {
+    private func refused(_ batch: Batch, _ life: Int64, _ refusal: CloudRefusal, _ plan: inout UplinkPlan) async throws {
         if batch.rows.isEmpty, refusal.isOfContent {
             // A refused report must not block the delivery of rows.
             plan.verified(life)
@@ -64,7 +64,7 @@ extension Uplink {
             log(.warning, "row delivered without the report", ["batch": batch.name, "refused_before": refusal.detail])
             return try await settle(alone, life, Answer(binary: second.body), &plan)
         }
-        let confirmed = Refused(second)
+        let confirmed = CloudRefusal(second)
         guard confirmed.isOfContent else { throw confirmed }
         try await store.setAside(batch.epoch, batch.first)
         log(.error, "row set aside: refused by the cloud", ["batch": batch.name, "detail": confirmed.detail])
@@ -87,7 +87,7 @@ extension Uplink {
             log(
                 .warning, "cloud holds more rows than this store assigned: the store was restored from an older copy. New epoch",
                 ["epoch": batch.epoch, "cloud_holds": held, "store_had_given": given])
-        case .strangeEpoch: log(.warning, "answer names an epoch that is not in this store", ["batch": batch.name])
+        case .unknownEpoch: log(.warning, "answer names an epoch that is not in this store", ["batch": batch.name])
         }
         plan.verified(life)
         for row in answer.refused.prefix(10) { log(.warning, "row refused", ["sequence": row.sequence, "reason": row.reason.name]) }
@@ -106,7 +106,7 @@ extension Uplink {
 
     /// Whether two hosts send as this device. Only the answer to a batch with a report shows this; after other answers the known state stays.
     private func twoHosts(_ batch: Batch, _ answer: Answer) -> Bool {
-        batch.report == nil ? status.current?.kind == .duplicate : answer.isOfTwoHosts
+        batch.report == nil ? status.current?.kind == .duplicate : answer.hasDuplicateHost
     }
 
     /// Whether the cloud holds none of these rows.

@@ -18,7 +18,7 @@ struct Uplink: Service {
     let client: HTTPClient
     let store: ReadingStore
     let intake: ModelIntake
-    let clock: LabelClock
+    let clock: ReadingClock
     let status: UplinkStatus
     let statuses: SensorStatuses
     let thresholds: [HumidityThreshold]
@@ -64,7 +64,7 @@ struct Uplink: Service {
         do {
             try await work(&plan)
         } catch is CancellationError {
-        } catch let refusal as Refused {
+        } catch let refusal as CloudRefusal {
             plan.failed(retryAfter: refusal.retryAfter, chance: Double.random(in: 0...1), isFinal: refusal.isFinal)
             log(refusal.needsAction ? .error : .warning, "cloud refused", ["status": refusal.status, "detail": refusal.detail])
             await note(refusal.needsAction ? .refused : .failing, status: refusal.status, refusal.detail)
@@ -81,14 +81,14 @@ struct Uplink: Service {
 
     /// Stores the uplink state for the status command; written only when the state changes.
     func note(_ kind: UplinkState.Kind, status code: Int? = nil, _ detail: String = "") async {
-        let state = status.set(kind, status: code, detail: detail, at: LabelClock.wallClock)
+        let state = status.set(kind, status: code, detail: detail, at: ReadingClock.wallClock)
         try? await store.setUplinkState(state)
     }
 
     /// The old token stays valid until the first use of the new one: a crash in between does no harm.
     func renewToken() async throws {
         let response = try await client.send(request("POST", "/token", headers: [("Accept", Enrolment.mediaType)]))
-        guard response.status == 200 else { throw Refused(response) }
+        guard response.status == 200 else { throw CloudRefusal(response) }
         do { try token.replace(with: Enrolment(binary: response.body).token) } catch {
             return log(.error, "token not renewed: the old one stays in use", ["error": "\(error)"])
         }
@@ -99,12 +99,12 @@ struct Uplink: Service {
     func fetch(_ offered: ReleaseName) async {
         do {
             let response = try await client.send(request("GET", "/release"))
-            guard response.status == 200 else { throw Refused(response) }
+            guard response.status == 200 else { throw CloudRefusal(response) }
             await intake.take(response.body, as: offered)
         } catch is CancellationError {
         } catch {
             await intake.couldNotFetch(offered)
-            let reason = (error as? Refused).map { "\($0.status): \($0.detail)" } ?? "\(error)"
+            let reason = (error as? CloudRefusal).map { "\($0.status): \($0.detail)" } ?? "\(error)"
             log(.warning, "release not fetched", ["counter": offered.counter, "error": reason])
         }
     }

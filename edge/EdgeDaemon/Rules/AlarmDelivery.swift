@@ -25,10 +25,10 @@ actor AlarmDelivery: Service {
     private let store: ReadingStore
     private let firstPause: Duration
     private let log: Log
-    private let woken = Inbox<Void>(limit: 1)
+    private let wakeUps = Inbox<Void>(limit: 1)
     private let shell = AlarmCommand()
     private var unstored: [Alarm] = []  // alarms that the store could not store
-    private var settled: Set<Int64> = []  // delivered alarms that the store could not delete yet
+    private var deliveredNotDeleted: Set<Int64> = []  // delivered alarms that the store could not delete yet
 
     private static let longestPause: Duration = .seconds(900)
     private static let unstoredLimit = 100
@@ -51,16 +51,16 @@ actor AlarmDelivery: Service {
     /// - Parameter unstored: an alarm that could not be stored.
     func wake(unstored alarm: Alarm? = nil) {
         if let alarm, unstored.count < AlarmDelivery.unstoredLimit { unstored.append(alarm) }
-        _ = woken.put(())
+        _ = wakeUps.put(())
     }
 
     func run() async throws {
-        _ = woken.put(())  // deliver what the last run has left
-        while await !woken.takeAll().isEmpty {
+        _ = wakeUps.put(())  // deliver what the last run has left
+        while await !wakeUps.takeAll().isEmpty {
             var pause = firstPause
             while true {
                 do {
-                    try await tellAll()
+                    try await deliverAll()
                     break
                 } catch {
                     try Task.checkCancellation()
@@ -73,27 +73,27 @@ actor AlarmDelivery: Service {
         throw CancellationError()
     }
 
-    private func tellAll() async throws {
+    private func deliverAll() async throws {
         var trouble: (any Error)?  // a store error: it must not block the delivery of later alarms
         let name = target.name
         for (number, alarm) in try await store.read({ try $0.alarms.waiting(for: name) }) {
-            if !settled.contains(number) {
-                try await tell(alarm)
-                settled.insert(number)
+            if !deliveredNotDeleted.contains(number) {
+                try await deliver(alarm)
+                deliveredNotDeleted.insert(number)
             }
             do {
                 try await store.write { try $0.alarms.delivered(number) }
-                settled.remove(number)
+                deliveredNotDeleted.remove(number)
             } catch { trouble = error }
         }
         while let alarm = unstored.first {
-            try await tell(alarm)
+            try await deliver(alarm)
             unstored.removeFirst()
         }
         if let trouble { throw trouble }
     }
 
-    private func tell(_ alarm: Alarm) async throws {
+    private func deliver(_ alarm: Alarm) async throws {
         switch target {
         case .command(let command):
             let code = try await shell.run(command, environment: alarm.environment)

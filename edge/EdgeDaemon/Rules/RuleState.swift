@@ -19,8 +19,8 @@ struct RuleState: Sendable, Equatable {
     /// or three times the spacing of the values before the gap, whichever is longest.
     private func longestGap(_ hold: Duration) -> Duration { max(.seconds(900), hold / 4, spacing * 3) }
 
-    mutating func see(_ excess: Double, of rule: Rule, at instant: Instant) -> Change? {
-        guard note(excess, of: rule, at: instant) else { return nil }
+    mutating func update(_ excess: Double, of rule: Rule, at instant: Instant) -> Change? {
+        guard updateHold(excess, of: rule, at: instant) else { return nil }
         if let since = raisedSince {
             guard excess <= -rule.hysteresis else { return nil }
             raisedSince = nil
@@ -34,7 +34,7 @@ struct RuleState: Sendable, Equatable {
     /// Updates the hold without raising an alarm: this value was already reported, or its alarm is suppressed.
     /// - Returns: false for a repeated value (same instant as the last one).
     @discardableResult
-    mutating func note(_ excess: Double, of rule: Rule, at instant: Instant) -> Bool {
+    mutating func updateHold(_ excess: Double, of rule: Rule, at instant: Instant) -> Bool {
         if instant == seenAt { return false }
         if let seenAt {
             // Time goes back when a wrong clock is set: earlier values no longer count towards the hold.

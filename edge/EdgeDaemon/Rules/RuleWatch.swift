@@ -47,61 +47,63 @@ actor RuleWatch: Service {
     }
 
     func run() async throws {
-        do { try await endFormer() } catch { log(.warning, "alarms of removed rules not ended", ["error": "\(error)"]) }
+        do { try await endRemovedRules() } catch { log(.warning, "alarms of removed rules not ended", ["error": "\(error)"]) }
         for sensor in sensors {
-            do { try await lookBack(sensor) } catch { log(.warning, "rule holds restart without history", ["sensor": sensor, "error": "\(error)"]) }
+            do { try await restoreHolds(sensor) } catch {
+                log(.warning, "rule holds restart without history", ["sensor": sensor, "error": "\(error)"])
+            }
         }
         while true {
             let all = await inbox.takeAll()
             if all.isEmpty { throw CancellationError() }
             for seen in all {
                 switch seen {
-                case .reading(let sensor, let reading): await see(reading, of: sensor)
-                case .forecast(let sensor, let forecast): await see(forecast, of: sensor)
+                case .reading(let sensor, let reading): await check(reading, of: sensor)
+                case .forecast(let sensor, let forecast): await check(forecast, of: sensor)
                 }
             }
         }
     }
 
     /// Ends raised alarms of rules and sensors that are no longer configured.
-    private func endFormer() async throws {
+    private func endRemovedRules() async throws {
         for alarm in try await store.read({ try $0.alarms.raised() }) {
             let isThere = rules.contains { $0.name == alarm.rule && $0.text == alarm.text && ($0.sensor ?? alarm.sensor) == alarm.sensor }
             if isThere, sensors.contains(alarm.sensor) { continue }
             var ended = alarm
-            (ended.state, ended.at) = (.ended, LabelClock.wallClock)
+            (ended.state, ended.at) = (.ended, ReadingClock.wallClock)
             await announce(ended)
         }
     }
 
     /// A hold continues across a restart: observations within twice the longest hold are checked again.
-    private func lookBack(_ sensor: SensorName) async throws {
+    private func restoreHolds(_ sensor: SensorName) async throws {
         let holds = rules.compactMap { rule -> Duration? in if case .now = rule.subject { rule.hold } else { nil } }
         guard let longest = holds.max(), longest > .zero, let newest = try await store.newestObservation(of: sensor) else { return }
         for observation in try await store.observations(of: sensor, after: newest - longest * 2) {
             if let temperature = observation.temperature { warmth[sensor] = (temperature.celsius, observation.validAt) }
             for (rule, value) in values(observation.humidity, observation.temperature, of: sensor, at: observation.validAt) where rule.hold > .zero {
                 guard var state = await state(of: rule, sensor) else { continue }
-                state.note(rule.excess(value), of: rule, at: observation.validAt)
+                state.updateHold(rule.excess(value), of: rule, at: observation.validAt)
                 states[Key(rule: rule.name, sensor: sensor)] = state
             }
         }
     }
 
-    private func see(_ reading: Reading, of sensor: SensorName) async {
+    private func check(_ reading: Reading, of sensor: SensorName) async {
         guard case .passed(let humidity, let temperature) = QualityControl.judge(reading) else { return }
         if let temperature { warmth[sensor] = (temperature.celsius, reading.takenAt) }
-        if temperature != nil { await seeMould(of: sensor, at: reading.takenAt) }
+        if temperature != nil { await checkMould(of: sensor, at: reading.takenAt) }
         for (rule, value) in values(humidity, temperature, of: sensor, at: reading.takenAt) {
-            await see(value, of: rule, sensor, at: reading.takenAt)
+            await check(value, of: rule, sensor, at: reading.takenAt)
         }
     }
 
     /// The mould index depends on the observations up to now and changes with each of them.
-    private func seeMould(of sensor: SensorName, at instant: Instant) async {
+    private func checkMould(of sensor: SensorName, at instant: Instant) async {
         for rule in rules where rule.subject == .now(.mouldIndex) && rule.sensor ?? sensor == sensor {
             guard let index = try? await moulds.index(of: sensor, beside: surfaces[sensor], at: instant) else { continue }
-            await see(index.value, of: rule, sensor, at: instant)
+            await check(index.value, of: rule, sensor, at: instant)
         }
     }
 
@@ -113,7 +115,7 @@ actor RuleWatch: Service {
         }
     }
 
-    private func see(_ forecast: QuantileForecast, of sensor: SensorName) async {
+    private func check(_ forecast: QuantileForecast, of sensor: SensorName) async {
         forecasts[sensor] = forecast
         for rule in rules where rule.sensor ?? sensor == sensor {
             guard case .forecast(let level, let within) = rule.subject else { continue }
@@ -123,7 +125,7 @@ actor RuleWatch: Service {
                 if worst.map({ rule.excess(value) > rule.excess($0.value) }) ?? true { worst = (value, lead) }
             }
             guard let worst else { continue }
-            await see(worst.value, of: rule, sensor, at: forecast.origin, validAt: forecast.origin + forecast.leadTimes[worst.lead])
+            await check(worst.value, of: rule, sensor, at: forecast.origin, validAt: forecast.origin + forecast.leadTimes[worst.lead])
         }
     }
 
@@ -152,10 +154,10 @@ actor RuleWatch: Service {
         }
     }
 
-    private func see(_ value: Double, of rule: Rule, _ sensor: SensorName, at instant: Instant, validAt: Instant? = nil) async {
+    private func check(_ value: Double, of rule: Rule, _ sensor: SensorName, at instant: Instant, validAt: Instant? = nil) async {
         // If the store cannot be read, the next value tries again.
         guard var state = await state(of: rule, sensor) else { return }
-        let change = state.see(rule.excess(value), of: rule, at: instant)
+        let change = state.update(rule.excess(value), of: rule, at: instant)
         states[Key(rule: rule.name, sensor: sensor)] = state
         guard let change else { return }
         var alarm = Alarm(rule: rule, sensor: sensor, change, at: instant, value: value, validAt: validAt)

@@ -39,7 +39,7 @@ package struct AlarmTable {
             // A number is never used twice and always increases. A store that was created again has lost its numbers, so numbers start at the
             // clock (ms).
             let last = try database.integer("SELECT MAX(number) FROM waiting_alarm") ?? 0
-            newestNumber = max(last + 1, LabelClock.wallClock.ms, newestNumber + 1)
+            newestNumber = max(last + 1, ReadingClock.wallClock.ms, newestNumber + 1)
             try Self.insertWaiting(alarm, number: newestNumber, target: target, into: database)
             try database.run(
                 """

@@ -30,7 +30,7 @@ package struct ForecastTable {
             issuedAt: Instant(ms: select.integer(1)), releaseCounter: UInt64(bitPattern: select.integer(2)))
     }
 
-    mutating func forgetThinned() { thinnedThrough = [:] }
+    mutating func clearThinned() { thinnedThrough = [:] }
 
     // MARK: deleting
 

@@ -39,7 +39,7 @@ package struct ObservationTable {
     /// The start of the current run of observations with one value.
     /// - Parameter mpct: the value, calibrated, in thousandths of a percent.
     /// - Returns: the time of the first observation of the unbroken run; `nil` if the newest observation has another value.
-    package func steadySince(_ mpct: Int32, of sensor: Int64) throws -> Instant? {
+    package func startOfEqualRun(_ mpct: Int32, of sensor: Int64) throws -> Instant? {
         let value = Int64(max(0, min(100_000, mpct)))
         var select = try database.prepare("SELECT valid_at_ms, humidity_mpct FROM observation WHERE sensor = ? ORDER BY valid_at_ms DESC", sensor)
         var first: Instant?
@@ -50,7 +50,7 @@ package struct ObservationTable {
     /// The end of the last bin whose readings retention has deleted. Observations up to this time cannot be computed again.
     /// - Parameter oldest: key of the sensor's oldest reading.
     /// - Returns: `nil` if no observation can be computed again.
-    func cutByRetention(_ sensor: Int64, oldest: Int64) throws -> Instant? {
+    func lastIncompleteBin(_ sensor: Int64, oldest: Int64) throws -> Instant? {
         var bins = try database.prepare(
             "SELECT MIN(CASE WHEN through < ?2 THEN 1 ELSE 2 END), MIN(CASE WHEN through >= ?2 THEN valid_at_ms END) FROM observation WHERE sensor = ?1",
             sensor, oldest)

@@ -37,7 +37,7 @@ package struct ScoreTable {
         }
     }
 
-    mutating func forgetCached() { cached = nil }
+    mutating func clearCache() { cached = nil }
 
     /// Live errors of the last four releases, by release and lead time.
     /// - Parameter sensor: `nil` for all sensors together.

@@ -15,7 +15,7 @@ extension StoreTables {
 
     /// Deletes the rows derived from readings whose time or value a record changes. The rows are derived again later. Runs in the transaction
     /// that stores the record, so that both changes are committed together.
-    mutating func forgetDerived(of record: Record) throws {
+    mutating func deleteDerived(of record: Record) throws {
         switch record {
         case .hole, .sensor, .rename: return
         case .clockCorrection(let correction):
@@ -26,7 +26,7 @@ extension StoreTables {
             }
         case .calibration(let calibration):
             guard let sensor = sensors.ids[corrections.sensor(of: calibration)], let oldest = try oldestKey(of: sensor),
-                let cut = try observations.cutByRetention(sensor, oldest: oldest)
+                let cut = try observations.lastIncompleteBin(sensor, oldest: oldest)
             else { return }
             try observations.delete(of: sensor, after: max(calibration.from, cut))
             try forgetForecastsAfterObservations(of: sensor)

@@ -9,7 +9,7 @@ package struct LifeTable {
 
     private let database: Connection
     private var saved: [Life]  // as they are in the file
-    private var lastGiven: RowKey  // the last assigned key; its row may be uncommitted
+    private var lastAssignedKey: RowKey  // the last assigned key; its row may be uncommitted
     /// The held or gone ranges have changed; the next commit saves them. If a change is lost, rows are only sent again.
     private(set) var deliveryIsUnsaved = false
     package private(set) var all: [Life]  // oldest first; new rows belong to the last life
@@ -22,15 +22,15 @@ package struct LifeTable {
         self.database = database
         all = try Self.read(database)
         saved = all
-        lastGiven = RowKey(life: all.last?.number ?? 0, sequence: all.last?.last ?? 0)
+        lastAssignedKey = RowKey(life: all.last?.number ?? 0, sequence: all.last?.last ?? 0)
     }
 
     // MARK: keys
 
     /// The next key of the current life.
     mutating func nextKey() -> Int64 {
-        lastGiven = RowKey(life: current.number, sequence: lastGiven.sequence + 1)
-        return lastGiven.value
+        lastAssignedKey = RowKey(life: current.number, sequence: lastAssignedKey.sequence + 1)
+        return lastAssignedKey.value
     }
 
     /// Continues after the keys of pending rows.
@@ -38,12 +38,12 @@ package struct LifeTable {
     mutating func resume(after rows: (epoch: Epoch, keys: ClosedRange<Int64>)) -> Bool {
         let (first, last) = (RowKey(rows.keys.lowerBound), RowKey(rows.keys.upperBound))
         guard rows.epoch == current.epoch, first.life == current.number, first.sequence > current.last else { return false }
-        lastGiven = max(lastGiven, last)
+        lastAssignedKey = max(lastAssignedKey, last)
         return true
     }
 
     /// Call in the transaction that stores the rows of all assigned keys.
-    mutating func rowsAreStored() { all[all.count - 1].last = lastGiven.sequence }
+    mutating func rowsAreStored() { all[all.count - 1].last = lastAssignedKey.sequence }
 
     // MARK: changes, inside a transaction
 
@@ -51,10 +51,10 @@ package struct LifeTable {
     mutating func begin(reason: String, hasLostCommits: Bool = false) throws {
         let number = Life.number(after: all.last?.number, isCertain: !hasLostCommits)
         let life = Life(number: number, epoch: Epoch(bits: UInt64.random(in: 1...(.max))))
-        try Self.insert(life, beganAt: LabelClock.wallClock, reason: reason, into: database)
+        try Self.insert(life, beganAt: ReadingClock.wallClock, reason: reason, into: database)
         all.append(life)
         saved.append(life)
-        lastGiven = RowKey(life: life.number, sequence: 0)
+        lastAssignedKey = RowKey(life: life.number, sequence: 0)
         try dropEmpty()
     }
 

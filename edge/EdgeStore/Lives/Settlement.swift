@@ -8,7 +8,7 @@ package enum Settlement: Sendable, Equatable {
     case moved(Int)  // rows in conflict, now at the end of a new life
     case storeIsBehind(cloudHolds: Int64, storeGave: Int64)
     case cloudIsBehind(rows: Int64)  // rows that the cloud had acknowledged and has lost; they are sent again
-    case strangeEpoch
+    case unknownEpoch
 }
 
 extension LifeTable {
@@ -42,7 +42,7 @@ extension LifeTable {
 extension ReadingStore {
     /// Applies the cloud's answer to the rows `sent` of a life.
     package func settle(_ answer: Answer, sent: ClosedRange<Int64>?) throws -> Settlement {
-        guard let (before, highest, lost) = try tables.lives.note(answer, sent: sent) else { return .strangeEpoch }
+        guard let (before, highest, lost) = try tables.lives.note(answer, sent: sent) else { return .unknownEpoch }
         let isBehind = highest > before.last
         if isBehind, tables.lives.current.epoch == answer.epoch {
             try commit { try $0.begin(reason: "the cloud holds \(highest), the store had given \(before.last)") }
@@ -94,7 +94,7 @@ extension StoreTables {
     /// damaged.
     /// - Returns: the sequences that the hole covers.
     @discardableResult
-    package mutating func declareGone(_ epoch: Epoch, from first: Int64, through last: Int64) throws -> ClosedRange<Int64>? {
+    package mutating func addHoleForMissingRows(_ epoch: Epoch, from first: Int64, through last: Int64) throws -> ClosedRange<Int64>? {
         let number = try lives.life(epoch).number
         let next = try log.nextRow(inLife: number, from: first) ?? (last + 1)
         guard next > first else { return nil }

@@ -35,7 +35,7 @@ package struct LogTable {
 
     /// Updates the count and the newest readings after a commit. Readings arrive in time order.
     /// - Parameter isGood: whether the calibrated reading passed quality control.
-    mutating func noteNewest(_ reading: Reading, of sensor: Int64, isGood: Bool) {
+    mutating func updateNewest(_ reading: Reading, of sensor: Int64, isGood: Bool) {
         readingCount += 1
         newest[sensor] = reading
         if isGood { good[sensor] = reading }
@@ -77,7 +77,7 @@ package struct LogTable {
         }
     }
 
-    mutating func forgetNewest(_ sensor: Int64) { (newest[sensor], good[sensor]) = (nil, nil) }
+    mutating func clearNewest(_ sensor: Int64) { (newest[sensor], good[sensor]) = (nil, nil) }
 
     /// A sensor's readings under all its names, uncalibrated, at corrected times. Throws on a damaged row.
     /// - Parameter rest: SQL conditions on `key`, and the order.

@@ -89,7 +89,7 @@ struct PendingRows: Sendable {
 
     /// If more than `limit` readings are pending, discards the surplus plus a tenth of `limit`, oldest first. Records stay.
     /// - Returns: the number of discarded readings.
-    mutating func discardSurplus() -> Int {
+    mutating func discardBeyondLimit() -> Int {
         guard readingCount > limit else { return 0 }
         let surplus = readingCount - limit + limit / 10
         var dropped = 0

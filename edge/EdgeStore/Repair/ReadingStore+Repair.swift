@@ -90,13 +90,13 @@ extension ReadingStore {
                 logReplaced(report)
             }
             try begin()
-            try commit { try $0.registerAgain() }
+            try commit { try $0.registerMissingSensors() }
             try StoreFile.completeRepair(made, of: path, aside: aside)
             target = nil
         } catch {
             tables = old
             guard aside != nil || (error as? SQLiteError)?.isRetryable == true else { throw error }
-            // Usually the disk has no room for the repaired file. The old file stays unchanged, and `leaveMemory` tries to open it again
+            // Usually the disk has no room for the repaired file. The old file stays unchanged, and `retryDisk` tries to open it again
             // later.
             if aside == "replaced" { detached = detached ?? old }
             return try useMemory("\(error)")
@@ -109,7 +109,7 @@ extension ReadingStore {
             tables.pending = old.pending
         } catch {
             tables.pending = old.pending
-            // The repaired file is complete: the next `leaveMemory` moves it to the store's path.
+            // The repaired file is complete: the next `retryDisk` moves it to the store's path.
             try useMemory("\(error)")
         }
     }
@@ -122,7 +122,7 @@ extension ReadingStore {
 
     /// Handles an open store file that is no longer at its path: the file was deleted, or another file is there (a disk that was disconnected
     /// and mounted again, a copy restored by hand).
-    private func followFile() throws {
+    private func handleMovedFile() throws {
         // The log beside the path belongs to the open file. If the open file can still be written, move the content of the log into it.
         try? database.checkpoint()
         StoreFile.dropForeignLog(of: path)
@@ -137,14 +137,14 @@ extension ReadingStore {
             // Rows that the new file lacks are not lost: they are merged from the detached tables.
             tables = try StoreTables(StoreFile.memory(), after: tables)
             try self.open(StoreFile.find(path))
-            if memoryOnly == nil { try takeDetached() }
+            if memoryOnly == nil { try mergeDetached() }
         } catch {
             try useMemory("\(error)")
         }
     }
 
     /// Merges the rows of the tables that were open when their file or disk disappeared.
-    private func takeDetached() throws {
+    private func mergeDetached() throws {
         guard let detached else { return }
         var report = StoreMerge.Report(known: detached.lives.all)
         report.unitesDelivery = true
@@ -158,7 +158,7 @@ extension ReadingStore {
             logReplaced(report)
         }
         self.detached = nil
-        try commit { try $0.registerAgain() }
+        try commit { try $0.registerMissingSensors() }
     }
 
     private func logReplaced(_ report: StoreMerge.Report) {
@@ -173,15 +173,15 @@ extension ReadingStore {
     /// Runs an operation on the database. If the file turns out to be damaged or gone, repairs the store and runs the operation once more.
     func guarded<Result>(writes: Bool = false, _ body: () throws -> Result) throws -> Result {
         func isLeftAlone() -> Bool { memoryOnly != nil || isRepairing || path == ":memory:" || database.isReadOnly }
-        if !isLeftAlone(), database.hasMoved { try followFile() }
+        if !isLeftAlone(), database.hasMoved { try handleMovedFile() }
         guard !isLeftAlone() else { return try body() }
         do {
-            if writes, walIsSuspect { try emptySuspectLog() }
+            if writes, walIsSuspect { try checkpointSuspectLog() }
             return try body()
         } catch let error where StoreFile.isDamage(error) {
             try repair("\(error)", takingRowsOf: database)
             return try body()
-        } catch let error as SQLiteError where error.wantsReopening {
+        } catch let error as SQLiteError where error.needsReopen {
             walIsSuspect = true
             throw error
         }
@@ -191,7 +191,7 @@ extension ReadingStore {
     /// log may differ from the disk, and no later fsync reports the difference: a commit after the differing place is lost at a power cut.
     ///
     /// Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020.
-    private func emptySuspectLog() throws {
+    private func checkpointSuspectLog() throws {
         // While another process reads, the log cannot be emptied. Wait only 100 ms: rows stay pending in memory meanwhile.
         let hasty = try StoreFile.connection(path, busyTimeoutMs: 100)
         try hasty.checkpoint()
@@ -200,7 +200,7 @@ extension ReadingStore {
     }
 
     /// Checks every page of the file, and repairs the store if a page is damaged.
-    package func examine() throws {
+    package func checkIntegrity() throws {
         try guarded {
             var check = try database.prepare("PRAGMA quick_check(1)")
             guard try check.step(), check.text(0) == "ok" else { throw DamagedRow(key: 0) }
@@ -215,12 +215,12 @@ extension ReadingStore {
         try use(StoreFile.memory())
         try commit { tables in
             try tables.begin(reason: "only memory to write to")
-            try tables.registerAgain()
+            try tables.registerMissingSensors()
         }
     }
 
     /// Opens the file again if the disk works, and moves the rows from memory to the file.
-    package func leaveMemory() throws {
+    package func retryDisk() throws {
         guard memoryOnly != nil else { return }
         let memory = tables
         let finding = StoreFile.find(path)
@@ -229,7 +229,7 @@ extension ReadingStore {
             memoryOnly = nil
             try open(finding)
             if let memoryOnly { throw StoreFault(memoryOnly) }
-            try takeDetached()
+            try mergeDetached()
             var report = StoreMerge.Report()
             try StoreMerge(target: database).take(from: memory.database, isTolerant: false, &report)
         } catch {
@@ -239,7 +239,7 @@ extension ReadingStore {
             return
         }
         try use(database)
-        try commit { try $0.registerAgain() }
+        try commit { try $0.registerMissingSensors() }
         log(.info, "store writes to the disk again", ["epoch": tables.lives.current.epoch, "rows": tables.lives.current.last])
     }
 }
@@ -257,7 +257,7 @@ extension StoreTables {
         }
         guard report.lost.isEmpty || report.unnamed > 0 else { return }
         // Rows at the very end of the log may also be missing, and some rows belong to an unknown life or sensor.
-        let now = LabelClock.wallClock
+        let now = ReadingClock.wallClock
         let newest = log.newest.values.map(\.takenAt).max() ?? now
         try insert(.hole(Hole(sensor: nil, reason: .storeRepaired, from: min(newest, now), to: now, count: report.unnamed)))
     }

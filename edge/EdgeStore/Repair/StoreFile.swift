@@ -25,7 +25,7 @@ enum StoreFile {
             try finishRepair(of: path)
             let isCut = WriteAheadLog.hasLostCommits(path + "-wal")
             if isCut, let damaged = try? Files.read(path + "-wal", limit: 64 << 20) {
-                try Files.write("\(stem(path)).damaged-\(LabelClock.wallClock.ms / 1_000).wal", damaged, mode: 0o640)
+                try Files.write("\(stem(path)).damaged-\(ReadingClock.wallClock.ms / 1_000).wal", damaged, mode: 0o640)
             }
             let database = try connection(path)
             switch try database.integer("PRAGMA user_version") ?? 0 {
@@ -90,7 +90,7 @@ enum StoreFile {
     /// Marks the repaired store as complete. From here on the repaired store replaces the old one, even after a crash.
     /// - Parameter aside: the word in the new name of the old file; `nil` deletes the old file.
     static func completeRepair(_ target: Connection, of path: String, aside: String?) throws {
-        var stamp = LabelClock.wallClock.ms / 1_000
+        var stamp = ReadingClock.wallClock.ms / 1_000
         while aside.map({ Files.exists("\(stem(path)).\($0)-\(stamp).sqlite") }) == true { stamp += 1 }
         let name = aside.map { "\(stem(path)).\($0)-\(stamp).sqlite" } ?? ""
         try target.run("INSERT OR REPLACE INTO meta VALUES ('set_aside', ?)", name)
@@ -137,7 +137,7 @@ enum StoreFile {
     // MARK: connections
 
     static func connection(_ path: String, busyTimeoutMs: Int32 = 5_000) throws -> Connection {
-        Files.tighten(path, to: 0o640)
+        Files.restrictPermissions(path, to: 0o640)
         let database = try Connection(path: path, busyTimeoutMs: busyTimeoutMs)
         try database.execute("PRAGMA page_size = \(StoreSchema.pageSize)")  // only affects a new file
         try database.makeDurable()

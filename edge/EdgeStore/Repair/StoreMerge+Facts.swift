@@ -4,7 +4,7 @@ internal import Text
 
 /// Merges calibrations, renames, alarms, the accepted release and single values.
 extension StoreMerge {
-    func takeCorrections(_ source: Connection, _ former: FormerTexts, hasTables: Bool, _ report: inout Report) throws {
+    func takeCorrections(_ source: Connection, _ former: LegacyMeta, hasTables: Bool, _ report: inout Report) throws {
         for rename in former.renames { try CorrectionTable.save(.rename(rename), in: target) }
         guard hasTables else { return }
         try takeAll(source, "calibration", "sensor, from_ms, said_at_ms, gain_ppm, offset_mpct", &report) { row in
@@ -21,7 +21,7 @@ extension StoreMerge {
         }
     }
 
-    func takeAlarms(_ source: Connection, _ former: FormerTexts, hasTables: Bool, _ report: inout Report) throws {
+    func takeAlarms(_ source: Connection, _ former: LegacyMeta, hasTables: Bool, _ report: inout Report) throws {
         for alarm in former.raised { try AlarmTable.insertRaised(alarm, into: target) }
         for waiting in former.waiting {
             try AlarmTable.insertWaiting(waiting.alarm, number: waiting.number, target: waiting.target, into: target)
@@ -36,7 +36,7 @@ extension StoreMerge {
         }
     }
 
-    func takeFacts(_ source: Connection, _ former: FormerTexts, hasTables: Bool, _ report: inout Report) throws {
+    func takeFacts(_ source: Connection, _ former: LegacyMeta, hasTables: Bool, _ report: inout Report) throws {
         func accept(_ counter: UInt64, _ sha256: String) throws {
             // Keep the highest counter: a release counter never decreases.
             let facts = FactTable(target)
@@ -49,7 +49,7 @@ extension StoreMerge {
             }
         }
         try fromBothEnds(source, "SELECT name, value FROM meta", order: "name", &report) { row in
-            guard row.text(0) != "set_aside", !FormerTexts.isFormer(row.text(0)) else { return }
+            guard row.text(0) != "set_aside", !LegacyMeta.isFormer(row.text(0)) else { return }
             try target.run("INSERT OR IGNORE INTO meta VALUES (?, ?)", row.text(0), row.text(1))
         }
     }
@@ -68,7 +68,7 @@ extension StoreMerge {
 }
 
 /// Values that stores up to version 3 kept as text in `meta`, under names with a prefix.
-struct FormerTexts {
+struct LegacyMeta {
     private(set) var lives: [(number: Int64, epoch: Epoch)] = []
     private(set) var sensors: [(id: Int64, name: SensorName)] = []
     private(set) var renames: [SensorRename] = []

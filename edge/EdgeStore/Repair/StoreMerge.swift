@@ -45,7 +45,7 @@ struct StoreMerge {
         let isChecked = version != 1  // version 1 had no checksums
         // Look for a table instead of trusting the version: a damaged store may have pages of an earlier version, and a flipped bit changes
         // the version number.
-        let (former, hasTables) = (FormerTexts(source), (try? source.prepare("SELECT 1 FROM life_copy")) != nil)
+        let (former, hasTables) = (LegacyMeta(source), (try? source.prepare("SELECT 1 FROM life_copy")) != nil)
         report.unnamed = 0
         try target.transaction {
             try takeLives(source, isChecked, former, &report)
@@ -75,7 +75,7 @@ struct StoreMerge {
         }
     }
 
-    private func takeLives(_ source: Connection, _ isChecked: Bool, _ former: FormerTexts, _ report: inout Report) throws {
+    private func takeLives(_ source: Connection, _ isChecked: Bool, _ former: LegacyMeta, _ report: inout Report) throws {
         var scan = TableScan(
             source, table: "life", key: "number", columns: "epoch, began_at_ms, reason, last, evicted, refused\(isChecked ? ", checksum" : "")")
         try scan.forEach { row in
@@ -124,7 +124,7 @@ struct StoreMerge {
         try LifeTable.insert(moved, beganAt: beganAt, reason: reason, into: target)
     }
 
-    private func takeSensors(_ source: Connection, _ isChecked: Bool, _ former: FormerTexts, _ report: inout Report) throws {
+    private func takeSensors(_ source: Connection, _ isChecked: Bool, _ former: LegacyMeta, _ report: inout Report) throws {
         var scan = TableScan(source, table: "sensor", key: "id", columns: "name, record, state\(isChecked ? ", checksum" : "")")
         try scan.forEach { row in
             guard !isChecked || row.integer(4) == RowChecksum.of(key: row.integer(0), name: row.text(1)) else {

@@ -28,7 +28,7 @@ extension StoreTables {
     /// - Parameter calibratedSince: observations after this time are computed again, because calibrations of either name now apply to both
     ///   names.
     package mutating func rename(
-        _ sensor: SensorName, to name: SensorName, saidAt: Instant, calibratedSince: Instant? = nil, now: Instant = LabelClock.wallClock
+        _ sensor: SensorName, to name: SensorName, saidAt: Instant, calibratedSince: Instant? = nil, now: Instant = ReadingClock.wallClock
     ) throws {
         let old = sensors.ids[sensor]
         let until = max(now, try old.map { try end(of: $0) } ?? now)
@@ -47,11 +47,11 @@ extension StoreTables {
             new = try sensors.upsert(record)
         }
         try moveDerived(from: old, to: new)
-        if let calibratedSince { try forgetDerived(of: .calibration(Calibration(sensor: name, from: calibratedSince, saidAt: saidAt))) }
+        if let calibratedSince { try deleteDerived(of: .calibration(Calibration(sensor: name, from: calibratedSince, saidAt: saidAt))) }
         try sensors.markRenamed(old)
-        log.forgetNewest(old)
+        log.clearNewest(old)
         try log.readNewest(new, corrections, sensors, through: observations.newest(of: new)?.through)
-        forgetCaches()
+        clearCaches()
     }
 
     /// An instant after all readings and observations of a sensor.

@@ -49,7 +49,7 @@ package actor CommandSensor: Sensor {
             let isOpen = drain(child)
             if let line = try newestLine() {
                 (hasSpoken, spokeAt) = (true, .now)
-                return try SpokenReading.sample(line)
+                return try PrintedReading.sample(line)
             }
             if !isOpen { try ended(child) }
             let since = max(startedAt ?? .now, spokeAt ?? startedAt ?? .now)
@@ -123,10 +123,10 @@ package actor CommandSensor: Sensor {
     /// The newest complete line that is neither blank nor a comment. Consumes all complete lines.
     private func newestLine() throws(SensorError) -> String? {
         guard let end = text.lastIndex(of: 10) else {
-            guard text.count > SpokenReading.limit else { return nil }
+            guard text.count > PrintedReading.limit else { return nil }
             text = []
             isTooLong = true
-            throw SensorError("the command printed a line of more than \(SpokenReading.limit) bytes")
+            throw SensorError("the command printed a line of more than \(PrintedReading.limit) bytes")
         }
         var lines = text[..<end].split(separator: 10, omittingEmptySubsequences: false)
         text.removeFirst(end + 1)
@@ -136,7 +136,7 @@ package actor CommandSensor: Sensor {
             usleep(50_000)  // limits the rate of a program that prints only comments
             return nil
         }
-        guard line.count <= SpokenReading.limit else { throw SensorError("the command printed a line of more than \(SpokenReading.limit) bytes") }
+        guard line.count <= PrintedReading.limit else { throw SensorError("the command printed a line of more than \(PrintedReading.limit) bytes") }
         return String(decoding: line, as: UTF8.self)
     }
 }

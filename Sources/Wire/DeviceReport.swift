@@ -1,0 +1,37 @@
+package import Measures
+
+/// A device's report about itself, sent with a batch.
+package struct DeviceReport: Sendable, Hashable {
+    package static let scoreLimit = 256
+    package static let refusalLimit = 800  // bytes
+    package static let alertLimit = 32
+    package static let thresholdLimit = 32
+
+    package var release: ReleaseName?  // nil: the device forecasts with the damped anomaly
+    package var backlog: Int64  // rows not yet acknowledged
+    package var evicted: Int64  // readings discarded before delivery, since the store was created
+    package var refused: Int64  // rows that the cloud refused, since the store was created
+    package var clock: ClockQuality
+    package var scores: [LiveScore]
+    package private(set) var refusal: String?  // why the device refused the last offered release
+    package private(set) var alerts: [ThresholdAlert]  // active alerts; at most the first `alertLimit`
+    package private(set) var sensors: [SensorReport]  // empty: an earlier program version, which does not report sensors
+    package private(set) var thresholds: [HumidityThreshold]  // from the device's rules
+
+    package init(
+        release: ReleaseName?, backlog: Int64, evicted: Int64, refused: Int64, clock: ClockQuality, scores: [LiveScore], refusal: String? = nil,
+        alerts: [ThresholdAlert] = [], sensors: [SensorReport] = [], thresholds: [HumidityThreshold] = []
+    ) {
+        self.sensors = Array(sensors.prefix(Batch.sensorLimit))
+        // With a longer rule name the cloud would refuse the whole report.
+        self.thresholds = Array(thresholds.filter { $0.rule.utf8.count <= 64 }.prefix(Self.thresholdLimit))
+        self.alerts = Array(alerts.prefix(Self.alertLimit))
+        self.release = release
+        self.backlog = backlog
+        self.evicted = evicted
+        self.refused = refused
+        self.clock = clock
+        self.scores = scores
+        self.refusal = refusal.flatMap { $0.isEmpty ? nil : $0.cut(toBytes: DeviceReport.refusalLimit) }
+    }
+}

@@ -1,0 +1,45 @@
+internal import Glibc
+internal import Synchronization
+
+/// Refuses new data while the archive's disk has less free space than a limit. A full disk would stop other programs and all devices, not only
+/// the device that filled the disk.
+package final class FreeSpaceGuard: Sendable {
+    /// The disk has less free space than the limit. New data is refused until more space is free.
+    package struct Low: Error, CustomStringConvertible {
+        let freeBytes: Int64
+        let floorBytes: Int64
+        package var description: String {
+            "the archive's disk has \(freeBytes / 1_000_000) MB of free space, less than the limit of \(floorBytes / 1_000_000) MB"
+                + " (VAHO_STORE_FREE_MB): new data is refused until more space is free"
+        }
+    }
+
+    private let folder: String
+    private let floorBytes: Int64
+    private let state = Mutex<(free: Int64?, at: ContinuousClock.Instant)>((nil, .now))
+
+    /// - Parameter floorBytes: the least free space; 0 disables the check.
+    package init(folder: String, floorBytes: Int64) {
+        self.folder = folder
+        self.floorBytes = floorBytes
+    }
+
+    /// The free space, measured at most once a second; `nil` if the measurement fails.
+    package var freeBytes: Int64? {
+        state.withLock { state in
+            if state.free == nil || state.at < .now - .seconds(1) { state = (FreeSpaceGuard.measured(folder), .now) }
+            return state.free
+        }
+    }
+
+    package func check() throws(Low) {
+        guard floorBytes > 0, let free = freeBytes, free < floorBytes else { return }
+        throw Low(freeBytes: free, floorBytes: floorBytes)
+    }
+
+    private static func measured(_ folder: String) -> Int64? {
+        var status = statvfs()
+        guard statvfs(folder, &status) == 0 else { return nil }
+        return Int64(clamping: UInt64(status.f_bavail) * UInt64(status.f_frsize))
+    }
+}

@@ -1,0 +1,259 @@
+internal import EdgeStore
+internal import Forecasting
+internal import Measures
+internal import Observing
+internal import Runtime
+internal import SQLite
+
+/// The flow of a reading: from the samplers into the store's log, through its sensor's pipeline, and into one commit with the observations
+/// and forecasts derived from it.
+///
+/// Nothing here waits for the network. A disk that accepts no rows stops neither observing nor forecasting: rows stay pending in the store's
+/// memory.
+actor ReadingFlow: Service {
+    /// Inputs of the flow, processed in order.
+    enum Input: Sendable {
+        case row(NewRow)
+        case beat  // once a second
+    }
+
+    private struct Sensor {
+        let grid: TimeGrid
+        var pipeline: SensorPipeline?  // nil: not restored yet, or must be restored again
+        var isReobservation: Bool  // the history was observed before, with other times, values or names
+        var hasMissedReadings = false  // readings arrived while there was no pipeline
+        var revision = 0  // counts changes of the history
+    }
+
+    private static let page = 250  // rows between two checks of the commit schedule
+    private static let waitingLimit = 1_000  // readings that may be pending before a replay must wait
+
+    private let store: ReadingStore
+    private let inbox: Inbox<Input>
+    private let clock: ReadingClock
+    private let intake: ModelIntake
+    private let restorer: HistoryRestorer
+    private let held: HeldBackReadings
+    private let feed: LiveFeed
+    private let commitPeriod: Duration
+    private let log: Log
+    private var schedule: CommitSchedule
+    private var sensors: [SensorName: Sensor] = [:]
+    private var changedHistories: Set<SensorName> = []  // sensors whose history a pending record changes
+    private let restorations = Inbox<SensorName>(limit: 10_000)  // sensors without a pipeline, or with a pipeline of another release
+    private var beats = 0
+    private var restoredThrough: [SensorName: Int64] = [:]  // restored while rows were being enqueued: newest key in the pipeline
+
+    init(
+        store: ReadingStore, inbox: Inbox<Input>, clock: ReadingClock, intake: ModelIntake, feed: LiveFeed, commitPeriod: Duration,
+        held: HeldBackReadings = HeldBackReadings(), log: Log
+    ) {
+        self.store = store
+        self.inbox = inbox
+        self.clock = clock
+        self.intake = intake
+        self.feed = feed
+        self.commitPeriod = commitPeriod
+        self.held = held
+        self.log = log
+        restorer = HistoryRestorer(store: store, clock: clock)
+        schedule = CommitSchedule(period: commitPeriod, now: .now)
+    }
+
+    /// Adds a sensor. Its readings are stored from the first reading on. Its history is restored after the first commit, because months of
+    /// observations take a while.
+    /// - Parameter isReobservation: whether its observations existed before.
+    func add(_ sensor: SensorName, grid: TimeGrid, isReobservation: Bool = false) {
+        sensors[sensor] = Sensor(grid: grid, isReobservation: isReobservation)
+    }
+
+    /// The counter of the release that forecasts a sensor, 0 without one; `nil` until the sensor's history is restored.
+    func releaseCounter(of sensor: SensorName) -> UInt64? { sensors[sensor]?.pipeline?.releaseCounter }
+
+    /// Returns while the flow processes rows: the service manager's watchdog calls it.
+    func pulse() {}
+
+    func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.processRows() }
+            group.addTask { try await self.beat() }
+            group.addTask { try await self.restoreHistories() }
+            try await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func beat() async throws {
+        while true {
+            try await Task.sleep(for: .seconds(1))
+            _ = inbox.put(.beat)  // a full inbox needs no beat
+        }
+    }
+
+    // MARK: rows
+
+    private func processRows() async throws {
+        var inputs: ArraySlice<Input> = []
+        while true {
+            if inputs.isEmpty { inputs = await inbox.takeAll()[...] }
+            if inputs.isEmpty { break }  // closed and drained
+            await processPage(&inputs)
+            // A replay produces rows faster than the disk commits them: wait for the next commit.
+            if !schedule.isBackingOff, await store.pendingReadings >= Self.waitingLimit { try? await Task.sleep(until: schedule.nextAt) }
+            guard schedule.isDue(at: .now) else { continue }
+            if inputs.isEmpty {
+                inputs = inbox.takePresent()[...]  // readings that arrive before a commit are part of it
+                await processPage(&inputs)
+            }
+            await commit()
+        }
+        await commit()
+        let lost = await store.pendingReadings
+        if lost > 0 { log(.error, "readings lost: stopped while the store could not be written", ["count": lost]) }
+    }
+
+    /// A replay enqueues thousands of rows: process them by pages, so that no commit takes long, not even the last one.
+    private func processPage(_ inputs: inout ArraySlice<Input>) async {
+        let page = inputs.prefix(Self.page)
+        inputs = inputs.dropFirst(Self.page)
+        await take(page)
+        for case .beat in page { await tick() }
+    }
+
+    private func tick() async {
+        beats += 1
+        if beats % 20 == 0 { await closeBins() }
+        requestRestorations()
+    }
+
+    private func take(_ inputs: some Sequence<Input>) async {
+        let rows = inputs.compactMap { if case .row(let row) = $0 { row } else { nil } }
+        guard !rows.isEmpty else { return }
+        restoredThrough = [:]
+        let readings = await store.enqueue(rows)
+        var derived: [DerivedRow] = []
+        for reading in readings {
+            feed.publish(reading)
+            if let key = restoredThrough[reading.sensor], reading.key <= key { continue }  // already in the pipeline
+            if sensors[reading.sensor]?.pipeline == nil { sensors[reading.sensor]?.hasMissedReadings = true }
+            derived += sensors[reading.sensor]?.pipeline?.add(reading.reading, key: reading.key, now: clock.now) ?? []
+        }
+        for case .record(let record) in rows { await note(record) }
+        await enqueue(derived)
+    }
+
+    private func enqueue(_ derived: [DerivedRow]) async {
+        for row in derived { feed.publish(row) }
+        if !derived.isEmpty { await store.enqueue(derived) }
+    }
+
+    /// Some records change the time or the value of earlier readings. Their observations are computed again after the commit of the record.
+    private func note(_ record: Record) async {
+        switch record {
+        case .clockCorrection(let correction):
+            changedHistories.formUnion(sensors.keys)
+            log(.warning, "clock set: correcting the times of readings since the host's start", ["offset_ms": correction.offset.ms])
+        case .calibration(let calibration):
+            let sensor = await store.corrections.sensor(of: calibration)
+            changedHistories.insert(sensor)
+            log(
+                .info, "calibration applied",
+                [
+                    "sensor": sensor, "gain_ppm": calibration.gainPpm, "offset_mpct": calibration.offsetMpct, "from_ms": calibration.from.ms,
+                ])
+        case .hole, .sensor, .rename: break
+        }
+    }
+
+    /// Completes observations whose bin has ended without a later reading. In a replay the clock is ahead of the rows in the inbox, so the
+    /// next row completes them.
+    private func closeBins() async {
+        guard !clock.isReplay else { return }
+        let now = clock.now
+        var derived: [DerivedRow] = []
+        for sensor in sensors.keys where !held.isHeld(sensor) {
+            if let row = sensors[sensor]?.pipeline?.closeBin(now: now, grace: commitPeriod + .seconds(60)) { derived.append(row) }
+        }
+        await enqueue(derived)
+    }
+
+    private func commit() async {
+        let isPending = await store.hasPendingRows
+        guard isPending || !changedHistories.isEmpty else { return }
+        let count = await store.pendingReadings
+        do {
+            try await store.commitPending()
+            if schedule.isBackingOff { log(.info, "store writes to the disk again", ["count": count]) }
+            if isPending { schedule.committed(at: .now) }
+            for sensor in changedHistories {
+                sensors[sensor]?.pipeline = nil
+                sensors[sensor]?.isReobservation = true
+                sensors[sensor]?.revision += 1
+            }
+            changedHistories = []
+            requestRestorations()
+        } catch {
+            if !schedule.isBackingOff { log(.error, "readings cannot be stored, keeping them in memory", ["error": "\(error)", "count": count]) }
+            schedule.failed(at: .now)
+        }
+    }
+
+    // MARK: histories
+
+    private func requestRestorations() {
+        let counter = intake.active.network.counter
+        for (sensor, state) in sensors where state.pipeline.map({ $0.releaseCounter != counter }) ?? true { _ = restorations.put(sensor) }
+    }
+
+    private func restoreHistories() async throws {
+        while true {
+            let requested = await restorations.takeAll()
+            if requested.isEmpty { return }
+            for sensor in Set(requested).sorted(by: { $0.name < $1.name }) {
+                try Task.checkCancellation()
+                await intake.load()
+                do {
+                    if sensors[sensor]?.pipeline == nil { try await restore(sensor) } else { try await switchRelease(of: sensor) }
+                } catch let error as SQLiteError where error.isRetryable {
+                    log(.warning, "history not read, retrying", ["sensor": sensor, "error": "\(error)"])
+                } catch let error where !(error is CancellationError) {
+                    log(.error, "history cannot be read: forecasts start without it", ["sensor": sensor, "error": "\(error)"])
+                    startWithoutHistory(sensor)
+                }
+            }
+        }
+    }
+
+    /// Restores the pipeline of a sensor. Rows that arrive meanwhile are enqueued and committed as usual; the last pages include them.
+    func restore(_ sensor: SensorName) async throws {
+        guard let state = sensors[sensor] else { return }
+        var restored = try await restorer.start(sensor, grid: state.grid, network: intake.active.network)
+        repeat {
+            sensors[sensor]?.hasMissedReadings = false
+            while try await restorer.addPage(of: sensor, to: &restored, isReobservation: state.isReobservation) {}
+        } while sensors[sensor]?.hasMissedReadings == true
+        guard sensors[sensor]?.revision == state.revision else { return }  // the next request restores the changed history
+        sensors[sensor]?.pipeline = restored.pipeline
+        sensors[sensor]?.isReobservation = false
+        restoredThrough[sensor] = restored.through
+        if let newest = restored.newest { await enqueue([newest]) }
+    }
+
+    private func startWithoutHistory(_ sensor: SensorName) {
+        guard let grid = sensors[sensor]?.grid else { return }
+        let network = intake.active.network
+        let forecaster = AdaptiveForecaster(grid: grid, network: network.weights)
+        sensors[sensor]?.pipeline = SensorPipeline(sensor: sensor, forecaster: forecaster, releaseCounter: network.counter, through: 0)
+    }
+
+    /// Switches a sensor to another release. The state of a forecaster is specific to one release: a new forecaster learns from the stored
+    /// observations again. While an observation is uncommitted, the sensor keeps its release until after the next commit.
+    private func switchRelease(of sensor: SensorName) async throws {
+        let network = intake.active.network
+        guard let state = sensors[sensor], state.pipeline?.releaseCounter != network.counter else { return }
+        let forecaster = try await restorer.forecaster(of: sensor, grid: state.grid, network: network.weights)
+        if sensors[sensor]?.pipeline?.switch(to: forecaster, releaseCounter: network.counter) == true {
+            log(.info, "sensor forecast by another release", ["sensor": sensor, "counter": network.counter])
+        }
+    }
+}

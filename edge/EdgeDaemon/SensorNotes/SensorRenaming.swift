@@ -1,0 +1,48 @@
+internal import EdgeStore
+internal import Measures
+internal import Runtime
+
+/// Applies noted sensor renames before the sensors are opened: no readings arrive under either name meanwhile.
+struct SensorRenaming {
+    let settings: EdgeSettings
+    let store: ReadingStore
+    let log: Log
+
+    /// - Returns: the new names. The series of each new name has observations made under the old name.
+    func apply() async -> Set<SensorName> {
+        var renamed: Set<SensorName> = []
+        do {
+            let notes = try SensorNotes(
+                in: settings.stateFolder, names: Set(settings.sensors.map(\.name)), taken: await store.corrections.renames)
+            let known = await store.corrections
+            for stray in notes.unconfiguredRenames where !known.contains(stray) {
+                log(
+                    .warning, "sensor rename not applied: the new name is not in the configuration",
+                    ["sensor": stray.sensor, "name": stray.name])
+            }
+            for rename in notes.renames where !known.contains(rename) {
+                guard try await store.counts().memoryOnly == nil else { throw StoreFault("the store is kept in memory only") }
+                guard try await !store.read({ try $0.overlap(rename.sensor, rename.name) }) else {
+                    log(.error, "sensor not renamed: both names have readings of the same time", ["sensor": rename.sensor, "name": rename.name])
+                    continue
+                }
+                try await apply(rename, notes)
+                renamed.insert(rename.name)
+                log(.info, "sensor renamed: its series continues", ["sensor": rename.sensor, "name": rename.name])
+            }
+        } catch {
+            log(.error, "sensor rename not applied, retrying at the next start", ["error": "\(error)"])
+        }
+        return renamed
+    }
+
+    private func apply(_ rename: SensorNotes.Rename, _ notes: SensorNotes) async throws {
+        let before = await store.corrections.renames
+        let calibratedSince = notes.calibrations.filter { [rename.sensor, rename.name].contains(before.renamed($0).sensor) }.map(\.from).min()
+        try await store.write { try $0.rename(rename.sensor, to: rename.name, saidAt: rename.saidAt, calibratedSince: calibratedSince) }
+    }
+}
+
+extension Corrections {
+    package func contains(_ rename: SensorNotes.Rename) -> Bool { containsRename(of: rename.sensor, to: rename.name, saidAt: rename.saidAt) }
+}

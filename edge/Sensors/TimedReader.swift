@@ -1,0 +1,69 @@
+internal import Synchronization
+
+/// Reads a sensor that may never answer. After the time limit the caller continues and the read stays open. No second read starts meanwhile,
+/// so that a driver that hangs blocks one thread and nothing else.
+///
+/// This is the only type with unstructured tasks: a structured child task cannot be abandoned, and a read that blocks in the kernel cannot be
+/// cancelled.
+package final class TimedReader: Sendable {
+    private struct State {
+        var isAsked = false
+        var waiter: CheckedContinuation<Sample?, any Error>?
+        var turn = 0  // number of the current call: a timeout of an earlier call must not end a later call
+    }
+
+    private let sensor: any Sensor
+    private let state = Mutex(State())
+
+    package init(_ sensor: any Sensor) { self.sensor = sensor }
+
+    /// The next answer of the sensor. An answer after the limit is discarded, unless another call waits by then.
+    ///
+    /// - Throws: `SensorError`, also after the limit; `CancellationError` at once if cancelled.
+    package func read(within limit: Duration) async throws -> Sample? {
+        let turn = state.withLock { state in
+            state.turn += 1
+            return state.turn
+        }
+        let timer = Task {
+            try await Task.sleep(for: limit)
+            giveUp(
+                turn, SensorError("no answer for \(limit.components.seconds) s; the read stays open, other sensors are not affected", isPassing: true)
+            )
+        }
+        defer { timer.cancel() }
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let isToBeAsked = state.withLock { state in
+                    state.waiter = continuation
+                    defer { state.isAsked = true }
+                    return !state.isAsked
+                }
+                if isToBeAsked {
+                    Task {
+                        do { answer(.success(try await sensor.read())) } catch { answer(.failure(error)) }
+                    }
+                }
+                if Task.isCancelled { giveUp(turn, CancellationError()) }  // the handler may have run before the waiter was set
+            }
+        } onCancel: {
+            giveUp(turn, CancellationError())
+        }
+    }
+
+    private func answer(_ result: Result<Sample?, any Error>) {
+        state.withLock { state in
+            state.isAsked = false
+            return take(&state)
+        }?.resume(with: result)
+    }
+
+    private func giveUp(_ turn: Int, _ error: any Error) {
+        state.withLock { $0.turn == turn ? take(&$0) : nil }?.resume(throwing: error)
+    }
+
+    private func take(_ state: inout State) -> CheckedContinuation<Sample?, any Error>? {
+        defer { state.waiter = nil }
+        return state.waiter
+    }
+}
