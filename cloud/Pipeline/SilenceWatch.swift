@@ -33,7 +33,8 @@ package struct SilenceWatch: Service {
                 try await archive.updateSilenceAlarms(limit, upSince: upSince, now: ReadingClock.wallClock)
                 var failure: (any Error)?
                 for alarm in try await archive.undeliveredAlarms() {
-                    do { try await deliver(alarm) } catch let error where !(error is CancellationError) { failure = error }  // continue with next alarm
+                    // continue with next alarm
+                    do { try await deliver(alarm) } catch let error where !(error is CancellationError) { failure = error }
                 }
                 if let failure { throw failure }
                 pause = min(.seconds(10), max(.seconds(1), limit / 10))
