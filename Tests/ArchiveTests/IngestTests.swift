@@ -238,7 +238,7 @@ final class TemporaryArchive {
 @Suite struct PlainReadingTests {
     private let place = TemporaryArchive()
 
-    private func send(_ archive: Archive, _ device: Int64, _ readings: [Archive.PlainReading]) async throws -> [Archive.PlainReceipt.Outcome] {
+    private func send(_ archive: Archive, _ device: Int64, _ readings: [SensorReading]) async throws -> [Archive.PlainReceipt.Outcome] {
         let arrival = Archive.PlainArrival(device: device, readings: readings, receivedAt: place.now)
         guard case .plain(let receipt)? = try await place.submit(archive, [.plain(arrival)]).first?.get() else { return [] }
         return receipt.outcomes
@@ -247,8 +247,8 @@ final class TemporaryArchive {
     @Test func `readings without sequences are identified by sensor and time`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
-        func plain(_ sensor: String, _ minute: Int64, _ mpct: Int32) throws -> Archive.PlainReading {
-            Archive.PlainReading(
+        func plain(_ sensor: String, _ minute: Int64, _ mpct: Int32) throws -> SensorReading {
+            SensorReading(
                 sensor: try #require(SensorName(sensor)),
                 reading: Reading(takenAt: Instant(ms: 1_600_000_200_000 + minute * 60_000), humidityMpct: mpct))
         }

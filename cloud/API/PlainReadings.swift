@@ -23,7 +23,7 @@ struct PlainReadings: Sendable {
 
     private let isList: Bool
     private let count: Int
-    private(set) var readings: [(index: Int, reading: Archive.PlainReading)] = []
+    private(set) var readings: [(index: Int, reading: SensorReading)] = []
     private(set) var refused: [Refusal] = []
     private(set) var ignored: [Ignored] = []
     private var (stored, duplicates) = (0, 0)
@@ -153,7 +153,7 @@ struct PlainReadings: Sendable {
 
 extension PlainReadings.One {
     /// - Returns: the reading, and a message for each value that is not stored.
-    func reading(now: Instant) throws(PlainReadings.Fault) -> (Archive.PlainReading, ignored: [String]) {
+    func reading(now: Instant) throws(PlainReadings.Fault) -> (SensorReading, ignored: [String]) {
         func malformed(_ field: String, _ detail: String) -> PlainReadings.Fault {
             PlainReadings.Fault(reason: Answer.Refused.Reason.malformed.name, field: field, detail: detail)
         }
@@ -182,7 +182,7 @@ extension PlainReadings.One {
         let isTimed = taken_at != nil || taken_at_ms != nil
         let reading = Reading(
             takenAt: takenAt, humidityMpct: humidity, temperatureMc: temperature, pressurePa: pressure, clock: isTimed ? .holdover : .synchronised)
-        return (Archive.PlainReading(sensor: name, reading: reading), ignored)
+        return (SensorReading(sensor: name, reading: reading), ignored)
     }
 
     private func takenAt(now: Instant) throws(PlainReadings.Fault) -> Instant {

@@ -72,11 +72,11 @@ extension Archive {
     /// same reading if sensor, boot and boot time are equal. The stored rows were sent lately, so the newest batches of these boots are searched, up
     /// to a limit. For a row that is not found, the device begins a new epoch.
     func unknown(_ conflicts: [Int64], of batch: Batch, _ device: Int64) throws -> [Int64] {
-        var unknown: [NamedReading: Int64] = [:]
+        var unknown: [SensorReading: Int64] = [:]
         var others: [Int64] = []
         for sequence in conflicts {
             if case .reading(let sensor, let reading) = batch.rows[Int(sequence - batch.first)] {
-                unknown[NamedReading(sensor: batch.sensors[sensor], reading: reading)] = sequence
+                unknown[SensorReading(sensor: batch.sensors[sensor], reading: reading)] = sequence
             } else {
                 others.append(sequence)
             }
@@ -99,14 +99,9 @@ extension Archive {
             searched += body.count + Archive.costOfBatch
             guard let frame = try? BatchFrame(body) else { continue }
             try? frame.forEachReading { place, reading in
-                unknown[NamedReading(sensor: frame.sensors[place], reading: reading)] = nil
+                unknown[SensorReading(sensor: frame.sensors[place], reading: reading)] = nil
             }
         }
         return (others + unknown.values).sorted()
-    }
-
-    private struct NamedReading: Hashable {
-        let sensor: SensorName
-        let reading: Reading
     }
 }

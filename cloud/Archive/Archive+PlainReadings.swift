@@ -4,31 +4,12 @@ internal import Wire
 
 /// Readings from devices that cannot run the agent. These readings have no epoch and no sequence; sensor and time identify a reading.
 extension Archive {
-    package struct PlainReading: Sendable, Hashable {
-        package let sensor: SensorName
-        package let reading: Reading
-        package init(sensor: SensorName, reading: Reading) {
-            self.sensor = sensor
-            self.reading = reading
-        }
-
-        /// A hash of the values (FNV-1a, 64 bits) that distinguishes a repeat from another value for the same time.
-        var content: Int64 {
-            var hash: UInt64 = 14_695_981_039_346_656_037
-            for value in [reading.humidityMpct, reading.temperatureMc, reading.pressurePa] {
-                let bits = value.map { UInt64(UInt32(bitPattern: $0)) } ?? 1 << 32
-                for shift in stride(from: 0, to: 40, by: 8) { hash = (hash ^ (bits >> UInt64(shift) & 0xFF)) &* 1_099_511_628_211 }
-            }
-            return Int64(bitPattern: hash)
-        }
-    }
-
     package struct PlainArrival: Sendable {
         package let device: Int64
-        package let readings: [PlainReading]  // from at most `Batch.sensorLimit` sensors
+        package let readings: [SensorReading]  // from at most `Batch.sensorLimit` sensors
         package let receivedAt: Instant
 
-        package init(device: Int64, readings: [PlainReading], receivedAt: Instant) {
+        package init(device: Int64, readings: [SensorReading], receivedAt: Instant) {
             self.device = device
             self.readings = readings
             self.receivedAt = receivedAt
@@ -89,12 +70,24 @@ extension Archive {
     }
 
     /// Whether the same values are stored for this sensor and time. A row from before hashes were stored counts as the same.
-    private func isHeld(_ plain: PlainReading, _ device: Int64) throws -> Bool {
+    private func isHeld(_ plain: SensorReading, _ device: Int64) throws -> Bool {
         var select = try database.prepare("SELECT content FROM plain_reading WHERE device = ? AND sensor = ? AND taken_at_ms = ?")
         try select.bind(device, at: 1)
         try select.bind(plain.sensor.name, at: 2)
         try select.bind(plain.reading.takenAt.ms, at: 3)
         guard try select.step(), let content = select.optionalInteger(0) else { return true }
         return content == plain.content
+    }
+}
+
+extension SensorReading {
+    /// A hash of the values (FNV-1a, 64 bits) that distinguishes a repeat from another value for the same time.
+    var content: Int64 {
+        var hash: UInt64 = 14_695_981_039_346_656_037
+        for value in [reading.humidityMpct, reading.temperatureMc, reading.pressurePa] {
+            let bits = value.map { UInt64(UInt32(bitPattern: $0)) } ?? 1 << 32
+            for shift in stride(from: 0, to: 40, by: 8) { hash = (hash ^ (bits >> UInt64(shift) & 0xFF)) &* 1_099_511_628_211 }
+        }
+        return Int64(bitPattern: hash)
     }
 }
