@@ -33,7 +33,7 @@ private actor ScriptedSensor: Sensor {
             store: try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log), inbox: inbox,
             held: held, recent: NewestReadings(), outage: Outage(), quality: QualityTracking(), log: log)
         let running = Task { try await sampler.run() }
-        while !held.isHeld(air) { try await Task.sleep(for: .milliseconds(1)) }
+        try await eventually { held.isHeld(air) }
         var taken: [Int32?] = []
         while taken.count < 3 {
             for case .row(.reading(let reading)) in await inbox.takeAll() { taken.append(reading.reading.humidityMpct) }

@@ -326,9 +326,7 @@ import Testing
         let long = String(repeating: "x", count: 3_000)
         #expect(try await get([("A", long)]) == 200)
         // libmicrohttpd answers 431 if it can, and otherwise closes the connection.
-        do {
-            #expect(try await get((0..<40).map { ("H\($0)", long) }) == 431)
-        } catch let error as CurlError {
+        do { #expect(try await get((0..<40).map { ("H\($0)", long) }) == 431) } catch let error as CurlError {
             #expect(error.code != 28, "\(error)")
         }
         #expect(try await get([]) == 200)
