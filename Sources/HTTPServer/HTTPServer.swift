@@ -3,10 +3,6 @@ internal import Dispatch
 internal import Glibc
 internal import Synchronization
 
-package struct HTTPServerError: Error, CustomStringConvertible {
-    package let description: String
-}
-
 /// An HTTP server: libmicrohttpd with asynchronous handlers. A connection is suspended while its handler runs.
 @safe package final class HTTPServer: Sendable {
     package typealias Handler = @Sendable (HTTPRequest) async -> HTTPResponse
@@ -38,7 +34,7 @@ package struct HTTPServerError: Error, CustomStringConvertible {
         address: String, port: UInt16, limits: HTTPLimits, tls: TLS? = nil, hosts: HostNames = .any,
         refused: @escaping @Sendable (_ status: Int, _ detail: String) -> HTTPResponse,
         isKnown: @escaping @Sendable (_ headers: [String: String]) -> Bool = { _ in true }, handler: @escaping Handler
-    ) throws(HTTPServerError) {
+    ) throws(ListenError) {
         let context = ServerContext(limits: limits, isPlain: tls == nil, hosts: hosts, handler: handler, refused: refused, isKnown: isKnown)
         self.context = context
         let started = unsafe cmhd_start(
@@ -46,16 +42,7 @@ package struct HTTPServerError: Error, CustomStringConvertible {
             tls?.certificate, tls?.key, acceptRequest, requestCompleted, connectionChanged, requestLine,
             Unmanaged.passUnretained(context).toOpaque())
         guard let started = unsafe started else {
-            let code = errno
-            let reason =
-                switch code {
-                case EADDRINUSE: "the port is in use: stop what listens there, or choose another"
-                case EACCES: "not allowed: ports below 1024 need CAP_NET_BIND_SERVICE"
-                case EADDRNOTAVAIL: "this host has no such address"
-                case EAFNOSUPPORT: "the address is not a numeric IPv4 or IPv6 address"
-                default: code == 0 ? "libmicrohttpd refused (is the certificate readable PEM?)" : unsafe String(cString: strerror(code))
-                }
-            throw HTTPServerError(description: "cannot listen on \(address):\(port): \(reason)")
+            throw ListenError(address: address, port: port, code: errno)
         }
         unsafe daemon = started
         self.port = unsafe cmhd_port(started)

@@ -1,29 +1,23 @@
 internal import CCrypto
 internal import Text
 
-/// An error of libcrypto, or a malformed key. Ed25519 (RFC 8032) keys have 32 bytes, signatures 64.
-package struct SigningError: Error, CustomStringConvertible {
-    package let description: String
-    package init(description: String) { self.description = description }
-}
-
 @safe package final class PrivateKey {
     private let key: OpaquePointer
     package let publicKey: PublicKey
 
     /// - Parameter seed: 32 secret random bytes.
     package init(seed: [UInt8]) throws(SigningError) {
-        guard seed.count == 32 else { throw SigningError(description: "an Ed25519 key has 32 bytes, \(seed.count) received") }
+        guard seed.count == 32 else { throw SigningError.keyLength(seed.count) }
         let made = unsafe seed.withUnsafeBufferPointer {
             unsafe EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nil, $0.baseAddress, $0.count)
         }
-        guard let made = unsafe made else { throw SigningError(description: "libcrypto refused the private key") }
+        guard let made = unsafe made else { throw SigningError.libcrypto("refused the private key") }
         var raw = [UInt8](repeating: 0, count: 32)
         var length = raw.count
         let done = unsafe raw.withUnsafeMutableBufferPointer { unsafe EVP_PKEY_get_raw_public_key(made, $0.baseAddress, &length) }
         guard done == 1, length == 32, let publicKey = PublicKey(bytes: raw) else {
             unsafe EVP_PKEY_free(made)
-            throw SigningError(description: "libcrypto returned no public key")
+            throw SigningError.libcrypto("returned no public key")
         }
         unsafe key = made
         self.publicKey = publicKey
@@ -32,19 +26,19 @@ package struct SigningError: Error, CustomStringConvertible {
     deinit { unsafe EVP_PKEY_free(key) }
 
     package func signature(of message: [UInt8]) throws(SigningError) -> [UInt8] {
-        guard let context = unsafe EVP_MD_CTX_new() else { throw SigningError(description: "libcrypto is out of memory") }
+        guard let context = unsafe EVP_MD_CTX_new() else { throw SigningError.libcrypto("is out of memory") }
         defer { unsafe EVP_MD_CTX_free(context) }
         var signature = [UInt8](repeating: 0, count: 64)
         var length = signature.count
         guard unsafe EVP_DigestSignInit(context, nil, nil, nil, key) == 1 else {
-            throw SigningError(description: "libcrypto could not initialize the signature")
+            throw SigningError.libcrypto("could not initialize the signature")
         }
         let done = unsafe message.withUnsafeBufferPointer { input in
             unsafe signature.withUnsafeMutableBufferPointer { output in
                 unsafe EVP_DigestSign(context, output.baseAddress, &length, input.baseAddress, input.count)
             }
         }
-        guard done == 1, length == 64 else { throw SigningError(description: "libcrypto could not sign") }
+        guard done == 1, length == 64 else { throw SigningError.libcrypto("could not sign") }
         return signature
     }
 
@@ -56,7 +50,7 @@ package enum SecureRandom {
     package static func bytes(_ count: Int) throws(SigningError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         let done = unsafe bytes.withUnsafeMutableBufferPointer { unsafe RAND_bytes($0.baseAddress, Int32($0.count)) }
-        guard done == 1 else { throw SigningError(description: "libcrypto could not generate random bytes") }
+        guard done == 1 else { throw SigningError.libcrypto("could not generate random bytes") }
         return bytes
     }
 }

@@ -10,11 +10,11 @@ package enum ReleaseKeyFile {
             let words = line.prefix { $0 != "#" }.split { $0 == " " || $0 == "\t" || $0 == "\r" }.map { Substring($0) }
             guard let word = words.first else { continue }
             guard words.count == 1, let bytes = Hexadecimal.bytes(word), let key = PublicKey(bytes: bytes) else {
-                throw SigningError(description: "\(path):\(index + 1): expected a public key of 64 hexadecimal digits")
+                throw SigningError.keyFile(path: path, line: index + 1, remedy: "expected a public key of 64 hexadecimal digits")
             }
             keys.append(key)
         }
-        guard !keys.isEmpty else { throw SigningError(description: "\(path) contains no key: vaho-cloud keys prints the fleet's keys") }
+        guard !keys.isEmpty else { throw SigningError.keyFile(path: path, line: nil, remedy: "no key found; vaho-cloud keys prints the fleet's keys") }
         return keys
     }
 

@@ -31,8 +31,8 @@ final class TemporaryArchive {
 
     func ingest(_ archive: Archive, _ device: Int64, _ batches: Batch...) async throws -> [Answer] {
         try await submit(archive, batches.map { .batch(try Archive.Arrival(device: device, batch: $0, receivedAt: now)) }).map { outcome in
-            guard case .batch(let answer) = try outcome.get() else { throw ArchiveFault("no answer to a batch") }
-            return answer
+            let answer: Answer? = if case .batch(let answer) = try outcome.get() { answer } else { nil }
+            return try #require(answer)
         }
     }
 
@@ -275,7 +275,7 @@ final class TemporaryArchive {
         let token = try await archive.addDevice(name, now: place.now)
         #expect(try await archive.device(withToken: token)?.device.name == name)
         #expect(try await archive.device(withToken: "x") == nil)
-        await #expect(throws: ArchiveFault.self) { try await archive.addDevice(name, now: place.now) }
+        await #expect(throws: ArchiveFault.deviceExists(name)) { try await archive.addDevice(name, now: place.now) }
         try await archive.revoke(name, now: place.now)
         #expect(try await archive.device(withToken: token)?.device.revokedAt == place.now)
         let fresh = try await archive.addDevice(name, now: place.now)

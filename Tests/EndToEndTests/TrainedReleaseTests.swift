@@ -65,7 +65,7 @@ import Testing
             (["backtest", "--data", data, "--origins", origins, "--out", out, "--pretrained"], 1, "VAHO_PRETRAINED_FILE"),
             (["backtest", "--data", data, "--origins", origins], 2, "--out, --report or --html is missing"),
             (["train", "--data", data], 2, "--out is missing"),
-            (["train", "--data", data, "--out", out, "--without", "mars"], 1, "mars.csv does not exist and cannot be left out"),
+            (["train", "--data", data, "--out", out, "--without", "mars"], 1, "mars.csv: the file does not exist and cannot be left out"),
             (["train", "--data", folder, "--out", out, "--without", "origins"], 1, "wet.csv: line 2"),
         ]
         for (arguments, code, words) in cases {

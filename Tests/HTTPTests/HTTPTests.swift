@@ -89,7 +89,7 @@ import Testing
 
     @Test(.timeLimit(.minutes(1))) func `a port in use is reported`() async throws {
         let first = try server { _ in HTTPResponse(status: 200) }
-        let error = #expect(throws: HTTPServerError.self) {
+        let error = #expect(throws: ListenError.self) {
             try HTTPServer(
                 address: "127.0.0.1", port: first.port, limits: HTTPLimits(bodyBytes: 1), refused: { status, _ in HTTPResponse(status: status) },
                 handler: { _ in HTTPResponse(status: 200) })

@@ -103,9 +103,9 @@ package final class CloudAPI: Service {
         case is FairQueue<Int64>.Full, is FairQueue<String>.Full: return later(503, "too many requests are waiting: retry later", .seconds(5))
         case is CancellationError: return later(503, "the server is stopping: send this request again", .seconds(2))
         case is Ingest.Overloaded: return later(503, "too many batches are waiting: send this batch again later", .seconds(10))
-        case let error as DamagedBin:
-            log(.error, "damaged row", ["error": "\(error)"])
-            return APIResponse.problem(500, "\(error): vaho-cloud rebuild derives all rows again from the log")
+        case let error as ArchiveFault:
+            if error.status == 500 { log(.error, "request failed", ["error": "\(error)"]) }
+            return APIResponse.problem(error.status, "\(error)")
         default:
             log(.error, "request failed", ["error": "\(error)"])
             return later(503, "the store is unavailable: retry later", .seconds(30))
@@ -160,6 +160,16 @@ package final class CloudAPI: Service {
         }
         PageFiles.addRoutes(to: &router, face: .cloud)
         return router
+    }
+}
+
+extension ArchiveFault {
+    fileprivate var status: Int {
+        switch self {
+        case .noDevice: 404
+        case .deviceExists: 409
+        case .noArchive, .unsupportedSchema, .damagedBin, .damagedRow: 500
+        }
     }
 }
 

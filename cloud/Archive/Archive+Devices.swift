@@ -14,13 +14,13 @@ extension Archive {
     }
 
     /// Creates a device with a token, or admits a revoked device again with a new token.
-    /// - Throws: `ArchiveFault` if the device exists and is not revoked.
+    /// - Throws: `ArchiveFault.deviceExists` if the device exists and is not revoked.
     /// - Returns: the token: 32 random bytes in hexadecimal.
     package func addDevice(_ name: DeviceID, now: Instant) throws -> String {
         let token = Hexadecimal.text(try SecureRandom.bytes(32))
         try database.transaction {
             if let known = try device(named: name), known.revokedAt == nil {
-                throw ArchiveFault("the device \(name) exists: revoke it first (vaho-cloud device revoke \(name)) to give it a new token")
+                throw ArchiveFault.deviceExists(name)
             }
             let device = try makeDevice(name, now: now)
             try run("DELETE FROM token WHERE device = ?", device)
@@ -70,7 +70,7 @@ extension Archive {
     }
 
     private func known(_ name: DeviceID) throws -> Device {
-        guard let device = try device(named: name) else { throw ArchiveFault("there is no device \(name): vaho-cloud device list shows all devices") }
+        guard let device = try device(named: name) else { throw ArchiveFault.noDevice(name) }
         return device
     }
 

@@ -120,7 +120,7 @@ extension Archive {
         (bin.count, bin.humiditySumMpct) = (row.integer(9), row.integer(10))
         (bin.temperatureCount, bin.temperatureSumMc) = (row.integer(11), row.integer(12))
         (bin.pressureCount, bin.pressureSumPa) = (row.integer(13), row.integer(14))
-        guard row.isNull(8) || bin.isPlausible else { throw DamagedBin(sensor: sensor.id, validAt: bin.validAt) }
+        guard row.isNull(8) || bin.isPlausible else { throw ArchiveFault.damagedBin(sensor: sensor.id, validAt: bin.validAt) }
         // The time of an open bin is its end, which lies in the future.
         let last = bin.observation.map {
             Observation(validAt: min($0.validAt, sensor.lastAt ?? $0.validAt), humidity: $0.humidity, temperature: $0.temperature)

@@ -38,15 +38,14 @@ extension Archive {
     /// - Throws: `ArchiveFault` that names the row.
     static func sensor(_ row: borrowing Statement) throws -> Sensor {
         guard let device = DeviceID(row.text(1)), let name = SensorName(row.text(2)) else {
-            throw ArchiveFault(
-                "sensor \(row.integer(0)): «\(row.text(2))» of the device «\(row.text(1))» is not a valid name: the archive was edited or is damaged")
+            throw ArchiveFault.damagedRow(
+                "sensor \(row.integer(0)): «\(row.text(2))» of the device «\(row.text(1))» is not a valid name")
         }
         let grid = try grid(stepSeconds: row.integer(5), sensor: row.integer(0), name)
         let lastAt = row.optionalInteger(7).map(Instant.init(ms:))
         guard lastAt.map(Instant.valid.contains) ?? true, (0...(1 << 40)).contains(row.integer(6)) else {
-            throw ArchiveFault(
-                "sensor \(row.integer(0)) («\(name)»): last_at_ms is \(row.integer(7)), observations \(row.integer(6)): the archive was edited or is damaged"
-            )
+            throw ArchiveFault.damagedRow(
+                "sensor \(row.integer(0)) («\(name)»): last_at_ms is \(row.integer(7)), observations \(row.integer(6))")
         }
         return Sensor(
             id: row.integer(0), device: device, name: name, kind: row.text(3), place: row.text(4), grid: grid, observations: row.integer(6),
@@ -75,7 +74,7 @@ extension Archive {
             bin.humiditySumMpct = select.integer(2)
             bin.temperatureCount = select.integer(3)
             bin.temperatureSumMc = select.integer(4)
-            guard bin.isPlausible else { throw DamagedBin(sensor: sensor, validAt: bin.validAt) }
+            guard bin.isPlausible else { throw ArchiveFault.damagedBin(sensor: sensor, validAt: bin.validAt) }
             if let observation = bin.observation { observations.append(observation) }
         }
         return observations

@@ -38,15 +38,14 @@ package actor Archive {
         if access == .making { try Files.makeFolder(folder) }
         let path = "\(folder)/archive.sqlite"
         if access != .making, !Files.exists(path) {
-            throw ArchiveFault("there is no archive at \(path): check VAHO_STORE; vaho-cloud serve creates an archive")
+            throw ArchiveFault.noArchive(path: path)
         }
         if access != .readOnly { Files.restrictPermissions(path, to: 0o640) }
         let database = try Connection(path: path, access: access == .readOnly ? .readOnly : .readWrite, cacheKiB: 4_096)
         if access != .readOnly { try database.makeDurable() }
         let version = try database.integer("PRAGMA user_version") ?? 0
         if version > ArchiveSchema.version || (access == .readOnly && version < ArchiveSchema.version) {
-            throw ArchiveFault(
-                "\(path) has schema \(version), this vaho-cloud supports schema \(ArchiveSchema.version): use the version that wrote the archive")
+            throw ArchiveFault.unsupportedSchema(version, path: path)
         }
         guard access != .readOnly, version < ArchiveSchema.version else { return database }
         try database.transaction {
@@ -84,10 +83,4 @@ package actor Archive {
 
     /// Copies the current archive into a file, while other connections read and write the archive.
     package func backUp(to path: String) throws { try database.backUp(to: path) }
-}
-
-/// The archive cannot execute a request, or contains a damaged row. The description tells people the reason and what to do.
-package struct ArchiveFault: Error, CustomStringConvertible {
-    package let description: String
-    package init(_ description: String) { self.description = description }
 }

@@ -80,7 +80,7 @@ extension Archive {
         (bin.temperatureCount, bin.temperatureSumMc) = (select.integer(5), select.integer(6))
         (bin.pressureCount, bin.pressureSumPa) = (select.integer(7), select.integer(8))
         bin.flags = ReadingFlags(rawValue: UInt16(truncatingIfNeeded: select.integer(9)))
-        guard bin.isPlausible else { throw DamagedBin(sensor: sensor, validAt: validAt) }
+        guard bin.isPlausible else { throw ArchiveFault.damagedBin(sensor: sensor, validAt: validAt) }
         return bin
     }
 
@@ -154,7 +154,7 @@ extension Archive {
     static func grid(stepSeconds: Int64, sensor: Int64, _ name: SensorName) throws -> TimeGrid {
         let step: Duration = .seconds(stepSeconds)
         guard SensorRecord.steps.contains(step) else {
-            throw ArchiveFault("sensor \(sensor) («\(name)»): step_s is \(stepSeconds), expected 600 or 3600: the archive was edited or is damaged")
+            throw ArchiveFault.damagedRow("sensor \(sensor) («\(name)»): step_s is \(stepSeconds), expected 600 or 3600")
         }
         return TimeGrid(step: step)
     }
@@ -201,13 +201,6 @@ extension Archive {
         try cut.bind(id, at: 1)
         try cut.run()
     }
-}
-
-/// A stored bin has counts or sums that no readings can have.
-package struct DamagedBin: Error, CustomStringConvertible {
-    let sensor: Int64
-    let validAt: Instant
-    package var description: String { "observation_bin: the row of sensor \(sensor) at \(validAt.ms) has values that no readings can have" }
 }
 
 extension Bin {

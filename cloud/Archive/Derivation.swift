@@ -66,7 +66,7 @@ package actor Derivation: Service {
             try Task.checkCancellation()
             do {
                 _ = try await archive.take(reader.derivation(after: device - 1, only: device))
-            } catch let error as DamagedBin {
+            } catch let error as ArchiveFault where error.isOfBin {
                 log(.error, "observations of a device are damaged, deriving them again from the log", ["device": device, "error": "\(error)"])
                 try await archive.forgetObservations(of: device, now: ReadingClock.wallClock)
             } catch let error as SQLiteError where error.isRetryable {

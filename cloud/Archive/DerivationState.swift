@@ -73,7 +73,7 @@ extension Archive {
 
     private static func state(_ row: borrowing Statement) throws -> DerivationState {
         guard let phase = DerivationState.Phase(rawValue: row.integer(5)) else {
-            throw ArchiveFault("device_log: phase \(row.integer(5)) of device \(row.integer(0)) is not known: expected 0 to 3")
+            throw ArchiveFault.damagedRow("device_log: phase \(row.integer(5)) of device \(row.integer(0)) is not known, expected 0 to 3")
         }
         return DerivationState(
             device: row.integer(0), lastBatch: row.integer(1), lastAmendment: row.integer(2), through: row.integer(3),

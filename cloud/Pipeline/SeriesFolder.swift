@@ -14,16 +14,16 @@ package struct SeriesFolder: Sendable {
         let path = "\(path)/\(name).csv"
         let lines = try LineReader(path: path)
         do {
-            guard let header = try lines.next() else { throw BacktestFault("\(path) is empty") }
+            guard let header = try lines.next() else { throw InputFileError(path, "the file is empty") }
             let format = try SeriesCSV(header: header)
             var observations: [Observation] = []
             while let line = try lines.next() {
                 guard !line.isEmpty else { continue }
                 let row = try format.row(line, line: lines.line)
-                if let remark = row.remark { throw BacktestFault("\(path): \(remark)") }
+                if let remark = row.remark { throw InputFileError(path, remark) }
                 guard let humidity = row.humidityPct else { continue }
                 if let last = observations.last, last.validAt.ms >= row.takenAtMs {
-                    throw BacktestFault("\(path): line \(lines.line): the time is not after the time of the line before")
+                    throw InputFileError(path, line: lines.line, "the time is not after the time of the line before")
                 }
                 observations.append(
                     Observation(
@@ -32,14 +32,14 @@ package struct SeriesFolder: Sendable {
             }
             return observations
         } catch let error as SeriesCSV.Malformed {
-            throw BacktestFault("\(path): \(error)")
+            throw InputFileError(path, "\(error)")
         }
     }
 
     /// The sorted names of the series in the folder, without the series that are left out.
     package func names(without left: Set<String>) throws -> [String] {
         let names = try Files.list(path).filter { $0.hasSuffix(".csv") }.map { String($0.dropLast(4)) }
-        for name in left.sorted() where !names.contains(name) { throw BacktestFault("\(path)/\(name).csv does not exist and cannot be left out") }
+        for name in left.sorted() where !names.contains(name) { throw InputFileError("\(path)/\(name).csv", "the file does not exist and cannot be left out") }
         return names.filter { !left.contains($0) && !SeriesFolder.lists.contains($0) }.sorted()
     }
     private static let lists: Set = ["origins", "series", "manifest"]  // files that list series and are not series themselves
@@ -58,7 +58,7 @@ package struct SeriesFolder: Sendable {
                     temperatureMc: row.temperature.flatMap { Milli.whole($0.celsius) }))
         }
         guard let series = GriddedSeries(name: name, grid: grid, observations: bins.compactMap(\.observation)) else {
-            throw BacktestFault("\(path)/\(name).csv holds no observation")
+            throw InputFileError("\(path)/\(name).csv", "the file holds no observation")
         }
         return series
     }

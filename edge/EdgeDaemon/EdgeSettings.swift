@@ -63,7 +63,7 @@ package struct EdgeSettings: Sendable {
             self.url = url
             self.tokenFile = tokenFile
             token = try Files.readTrimmed(tokenFile)
-            guard !token.isEmpty, token.utf8.allSatisfy({ $0 > 32 && $0 < 127 }) else { throw EnrolmentFault("expected one token on one line") }
+            guard !token.isEmpty, token.utf8.allSatisfy({ $0 > 32 && $0 < 127 }) else { throw EnrolmentFault.notAToken }
         }
     }
 

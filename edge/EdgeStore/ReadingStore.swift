@@ -184,9 +184,3 @@ package actor ReadingStore {
         if try tables.differsFromStored(record) { try commit { try $0.register(record) } }
     }
 }
-
-/// The store cannot be used in its current state.
-package struct StoreFault: Error, CustomStringConvertible {
-    package let description: String
-    package init(_ description: String) { self.description = description }
-}

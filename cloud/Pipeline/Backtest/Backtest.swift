@@ -28,24 +28,24 @@ package struct Backtest: Sendable {
     /// Reads a CSV file with a header and the columns `series` and `origin_time`.
     package static func origins(fromFile path: String) throws -> [Origin] {
         let lines = try LineReader(path: path)
-        guard let header = try lines.next() else { throw BacktestFault("\(path) is empty") }
+        guard let header = try lines.next() else { throw InputFileError(path, "the file is empty") }
         let names = CSV.fields(of: header)
         guard let series = names.firstIndex(of: "series"), let time = names.firstIndex(of: "origin_time") else {
-            throw BacktestFault("\(path): line 1: expected a header with series and origin_time")
+            throw InputFileError(path, line: 1, "expected a header with series and origin_time")
         }
         var origins: [Origin] = []
         while let line = try lines.next() {
             guard !line.isEmpty else { continue }
             let fields = CSV.fields(of: line)
             guard fields.count > max(series, time), let at = RFC3339.parse(fields[time]) else {
-                throw BacktestFault("\(path): line \(lines.line): expected a series and a time like 2026-11-21T04:10:00Z")
+                throw InputFileError(path, line: lines.line, "expected a series and a time like 2026-11-21T04:10:00Z")
             }
             guard !fields[series].isEmpty, !fields[series].contains("/") else {
-                throw BacktestFault("\(path): line \(lines.line): «\(fields[series])» is not a series name")
+                throw InputFileError(path, line: lines.line, "«\(fields[series])» is not a series name")
             }
             origins.append(Origin(series: fields[series], at: Instant(ms: at)))
         }
-        guard !origins.isEmpty else { throw BacktestFault("\(path) has no origin") }
+        guard !origins.isEmpty else { throw InputFileError(path, "the file has no origin") }
         return origins
     }
 
@@ -102,11 +102,6 @@ package struct Backtest: Sendable {
         }
         return text
     }
-}
-
-package struct BacktestFault: Error, CustomStringConvertible {
-    package let description: String
-    init(_ description: String) { self.description = description }
 }
 
 extension ArraySlice {

@@ -51,8 +51,8 @@ package struct OpenTraining: Sendable {
         return Result(network: network, snapshot: snapshot.finish(), newestAt: newest)
     }
 
-    /// The release that ships with the programs: counter 0, unsigned, trusted by its hash alone. The same series give the same
-    /// bytes, so it bears the time of its newest observation and no other.
+    /// The release that ships with the programs: counter 0, unsigned, trusted by its hash. The only time in its header is the time of the
+    /// newest observation, so that the same series give the same bytes.
     package func release(of result: Result) throws -> [UInt8] {
         let configuration =
             "share \(share), \(settings), \(sampling), " + (NetworkInputs.sharedNames + NetworkInputs.leadNames).joined(separator: " ")
@@ -66,7 +66,7 @@ package struct OpenTraining: Sendable {
             network: result.network)
         let bytes = try ReleaseFile.bytes(of: release, sha256: { SHA256.digest($0) }, sign: { _ in [] })
         guard try ReleaseTrust.local.open(bytes) == release else {
-            throw BacktestFault("the release does not read as it was written")
+            throw InputFileError("the new release", "its bytes do not read back as they were written")
         }
         return bytes
     }

@@ -49,9 +49,9 @@ struct CloudLink: Service {
     private func enrolled() throws -> Uplink? {
         let found = try EnrolmentFile.settings(in: settings.stateFolder)
         guard let url = found["VAHO_CLOUD_URL"], let tokenFile = found["VAHO_TOKEN_FILE"] else {
-            throw EnrolmentFault("VAHO_CLOUD_URL or VAHO_TOKEN_FILE is missing")
+            throw EnrolmentFault.incompleteFile
         }
-        if let problem = EdgeSettings.problem(ofCloud: url, isPlainAllowed: settings.allowsPlainHTTP) { throw EnrolmentFault(problem) }
+        if let problem = EdgeSettings.problem(ofCloud: url, isPlainAllowed: settings.allowsPlainHTTP) { throw EnrolmentFault.unusableAddress(problem) }
         if !settings.isDeviceNamed, let name = found["VAHO_DEVICE_ID"].flatMap(DeviceID.init) { identity.set(name) }
         let cloud = try EdgeSettings.Cloud(url: url, tokenFile: tokenFile)
         return uplink(to: cloud, authorities: settings.isAuthorityConfigured ? settings.certificateAuthorities : found["VAHO_CA_FILE"])

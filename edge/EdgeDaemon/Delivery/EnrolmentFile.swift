@@ -23,13 +23,13 @@ package enum EnrolmentFile {
         var http = HTTPClient.Settings(userAgent: "vaho-edge/\(EdgeVersion.text)")
         http.certificateAuthorities = certificateAuthorities
         let symbols = code.filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
-        guard symbols == code, !code.isEmpty else { throw EnrolmentFault("«\(code)» is not a code: expected the form ABCDE-FGHJK") }
+        guard symbols == code, !code.isEmpty else { throw EnrolmentFault.notACode(code) }
         let response = try await HTTPClient(settings: http).send(
             HTTPClient.Request(
                 method: "POST", url: "\(url)/v1/enrol", headers: [("Content-Type", "application/json"), ("Accept", Enrolment.mediaType)],
                 body: Array("{\"code\":\"\(code)\"}".utf8)))
         guard response.status == 200 else {
-            throw EnrolmentFault("the cloud answered \(response.status): \(CloudRefusal.words(response.body))")
+            throw EnrolmentFault.refused(status: response.status, detail: CloudRefusal.words(response.body))
         }
         return try Enrolment(binary: response.body)
     }
@@ -46,8 +46,22 @@ package enum EnrolmentFile {
     }
 }
 
-/// A device could not be enrolled. The description contains the reason and the remedy.
-package struct EnrolmentFault: Error, CustomStringConvertible {
-    package let description: String
-    init(_ description: String) { self.description = description }
+/// Why a device cannot be enrolled.
+package enum EnrolmentFault: Error, Equatable, CustomStringConvertible {
+    case notACode(String)
+    case notAToken
+    case incompleteFile
+    /// The text says what is wrong with the address.
+    case unusableAddress(String)
+    case refused(status: Int, detail: String)
+
+    package var description: String {
+        switch self {
+        case .notACode(let code): "«\(code)» is not a code: expected the form ABCDE-FGHJK"
+        case .notAToken: "expected one token on one line"
+        case .incompleteFile: "VAHO_CLOUD_URL or VAHO_TOKEN_FILE is missing"
+        case .unusableAddress(let problem): problem
+        case .refused(let status, let detail): "the cloud answered \(status): \(detail)"
+        }
+    }
 }

@@ -29,7 +29,7 @@ struct LocalAPI: Service {
     func run() async throws {
         let router = router
         while true {
-            do { return try await serve(router) } catch let error as HTTPServerError {
+            do { return try await serve(router) } catch let error as ListenError {
                 // Readings matter more than the page: sampling and forecasting continue.
                 log(.error, "local API not served, retrying in 30 s", ["error": "\(error)"])
             }

@@ -21,7 +21,7 @@ struct SensorRenaming {
                     ["sensor": stray.sensor, "name": stray.name])
             }
             for rename in notes.renames where !known.contains(rename) {
-                guard try await store.counts().memoryOnly == nil else { throw StoreFault("the store is kept in memory only") }
+                if let reason = try await store.counts().memoryOnly { throw StoreFault.memoryOnly(reason: reason) }
                 guard try await !store.read({ try $0.overlap(rename.sensor, rename.name) }) else {
                     log(.error, "sensor not renamed: both names have readings of the same time", ["sensor": rename.sensor, "name": rename.name])
                     continue

@@ -77,7 +77,7 @@ package struct LifeTable {
 
     /// The index of a life in `all`. Throws if a repair has removed the life.
     private func index(of epoch: Epoch) throws -> Int {
-        guard let index = all.firstIndex(where: { $0.epoch == epoch }) else { throw StoreFault("epoch \(epoch) is not in the store now") }
+        guard let index = all.firstIndex(where: { $0.epoch == epoch }) else { throw StoreFault.unknownEpoch(epoch) }
         return index
     }
 

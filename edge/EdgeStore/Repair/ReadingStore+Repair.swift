@@ -228,7 +228,7 @@ extension ReadingStore {
         do {
             memoryOnly = nil
             try open(finding)
-            if let memoryOnly { throw StoreFault(memoryOnly) }
+            if let memoryOnly { throw StoreFault.memoryOnly(reason: memoryOnly) }
             try mergeDetached()
             var report = StoreMerge.Report()
             try StoreMerge(target: database).take(from: memory.database, isTolerant: false, &report)

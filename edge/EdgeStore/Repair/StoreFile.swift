@@ -63,7 +63,7 @@ enum StoreFile {
     static func beginRepair(of path: String) throws -> Connection {
         // A complete repaired store that has not replaced the file yet may be the only copy of its rows.
         if Files.exists(path + ".repaired"), try nameAside(in: path + ".repaired") != nil {
-            throw StoreFault("\(path).repaired is complete and has not replaced the store yet")
+            throw StoreFault.repairUnfinished(path: path)
         }
         drop(path + ".repaired")
         let target = try connection(path + ".repaired")
@@ -152,10 +152,10 @@ enum StoreFile {
     }
 
     static func connection(lookingInto path: String) throws -> Connection {
-        guard Files.exists(path) else { throw StoreFault("there is no store at \(path): is VAHO_STATE_DIR the folder of the daemon?") }
+        guard Files.exists(path) else { throw StoreFault.noStore(path: path) }
         let database = try Connection(path: path, access: .readOnly)
         guard try database.integer("PRAGMA user_version") == StoreSchema.version else {
-            throw StoreFault("\(path) is not a store of this version of vaho-edge: start the daemon to migrate it")
+            throw StoreFault.otherSchema(path: path)
         }
         return database
     }

@@ -60,7 +60,7 @@ struct StoreMerge {
             report.readings = try target.integer("SELECT COUNT(*) FROM reading") ?? 0
             report.lost = isTolerant ? try lost(report) : []
         }
-        if report.isDamaged, !isTolerant { throw StoreFault("the store is damaged") }
+        if report.isDamaged, !isTolerant { throw StoreFault.damaged }
     }
 
     /// For each life, by its number in the source: its number in the target, its epoch and its last sequence.

@@ -27,7 +27,7 @@ package struct SensorTable {
     package func name(of sensor: Int64) -> SensorName? { ids.first { $0.value == sensor }?.key }
 
     package func id(_ sensor: SensorName) throws -> Int64 {
-        guard let id = ids[sensor] else { throw StoreFault("sensor \(sensor) is not registered") }
+        guard let id = ids[sensor] else { throw StoreFault.unknownSensor(sensor) }
         return id
     }
 

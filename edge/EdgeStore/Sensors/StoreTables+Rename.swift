@@ -42,7 +42,7 @@ extension StoreTables {
             new = known
         } else {
             // The new name has the record of the old name until the new name is registered with its own record.
-            guard var record = try sensors.record(of: old) else { throw StoreFault("sensor \(sensor) has no record") }
+            guard var record = try sensors.record(of: old) else { throw StoreFault.unknownSensor(sensor) }
             record.sensor = name
             new = try sensors.upsert(record)
         }

@@ -1,0 +1,43 @@
+package import Measures
+
+/// Why the archive cannot execute a request, with the remedy for the person who reads the message.
+package enum ArchiveFault: Error, Equatable, CustomStringConvertible {
+    case noArchive(path: String)
+    case unsupportedSchema(Int64, path: String)
+    case noDevice(DeviceID)
+    case deviceExists(DeviceID)
+    /// A bin of observations with counts or sums that no readings can have.
+    case damagedBin(sensor: Int64, validAt: Instant)
+    /// Another row that no version of the program writes. The text names the table, the row and the wrong values.
+    case damagedRow(String)
+
+    package var description: String { "\(problem): \(hint)" }
+
+    private var problem: String {
+        switch self {
+        case .noArchive(let path): "there is no archive at \(path)"
+        case .unsupportedSchema(let version, let path):
+            "\(path) has schema \(version), this vaho-cloud supports schema \(ArchiveSchema.version)"
+        case .noDevice(let device): "there is no device \(device)"
+        case .deviceExists(let device): "the device \(device) exists"
+        case .damagedBin(let sensor, let validAt):
+            "observation_bin: the row of sensor \(sensor) at \(validAt.ms) has values that no readings can have"
+        case .damagedRow(let row): row
+        }
+    }
+
+    /// Whether the fault is in observations, which derive from the log.
+    var isOfBin: Bool { if case .damagedBin = self { true } else { false } }
+
+    /// What the reader of the message can do.
+    package var hint: String {
+        switch self {
+        case .noArchive: "check VAHO_STORE; vaho-cloud serve creates an archive"
+        case .unsupportedSchema: "use the version that wrote the archive"
+        case .noDevice: "vaho-cloud device list shows all devices"
+        case .deviceExists(let device): "revoke it first (vaho-cloud device revoke \(device)) to give it a new token"
+        case .damagedBin: "vaho-cloud rebuild derives all observations again from the log"
+        case .damagedRow: "the archive was edited or is damaged, restore a backup"
+        }
+    }
+}
