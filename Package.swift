@@ -66,7 +66,7 @@ let package = Package(
         system("CMicroHTTPD", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
         system("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
         library("SQLite", ["CSQLite"]),
-        library("HTTPClient", ["CCurl", "Runtime"]),
+        library("HTTPClient", ["CCurl", "Runtime", "Text"]),
         system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
         library("Deflate", ["CZlib"]),
         library("HTTPServer", ["CMicroHTTPD", "Deflate", "Text"]),
@@ -122,7 +122,7 @@ let package = Package(
         .target(
             name: "StoreExamples", dependencies: ["EdgeStore", "Forecasting", "Measures", "Runtime", "SQLite", "Wire"], path: "Tests/StoreExamples",
             swiftSettings: features),
-        .target(name: "Examples", dependencies: ["Forecasting", "Measures", "Wire"], path: "Tests/Examples", swiftSettings: features),
+        .target(name: "Examples", dependencies: ["Forecasting", "Measures", "Runtime", "Wire"], path: "Tests/Examples", swiftSettings: features),
         tests("MeasuresTests", ["Measures"]),
         tests("TextTests", ["Text"]),
         tests("BytesTests", ["Bytes"]),
@@ -152,7 +152,10 @@ let package = Package(
         tests("ArchiveTests", ["Measures", "Observing", "Runtime", "Wire", "SQLite", "Archive"]),
         tests(
             "PipelineTests",
-            ["Examples", "Measures", "Text", "Observing", "Forecasting", "Releases", "TrustedReleases", "Wire", "Signing", "Archive", "Pipeline"]),
+            [
+                "Examples", "Measures", "Text", "Observing", "Forecasting", "Releases", "TrustedReleases", "Wire", "Runtime", "HTTPClient",
+                "HTTPServer", "Signing", "Archive", "Pipeline",
+            ]),
         tests("APITests", ["Examples", "Measures", "Runtime", "Wire", "HTTPServer", "Archive", "Pipeline", "API"]),
         tests(
             "EndToEndTests",

@@ -3,9 +3,8 @@ import Foundation
 import Observing
 import Pipeline
 
-/// Times what a device does with each observation, over whole recordings: filling the network's inputs; the network alone (one pass, and the
-/// quantiles at its 18 knots); a forecast (the network, and all lead times); and an observation with everything that is learnt from it, which
-/// includes the other three.
+/// Measures a device's work per observation, over complete recordings. `inputs`: computing the network's inputs. `network`: one pass and the
+/// quantiles at its 18 knots. `forecast`: the network and all lead times. `observation`: one call of `observe`, with inputs, network and learning.
 struct ForecastTiming {
     let options: ForecastOptions
     init(_ options: ForecastOptions) { self.options = options }

@@ -3,7 +3,7 @@ import HTTPClient
 import Measures
 import Wire
 
-/// Each connection sends batches for its own devices, in turn. The batches are made before the clock starts.
+/// Measures the cloud's ingest rate. Each connection sends batches of its own devices, in turn. All batches are built before the measurement.
 struct IngestLoad {
     let options: IngestOptions
     init(_ options: IngestOptions) { self.options = options }
@@ -67,7 +67,7 @@ struct IngestLoad {
         }
     }
 
-    /// Rows of two sensors a minute apart, with a level that varies like that of a room.
+    /// Readings of two sensors, one per sensor and minute; the humidity varies as in a room.
     private func body(_ device: inout Device) -> [UInt8] {
         let sensors = ["cellar", "roof"].compactMap(SensorName.init)
         let start: Int64 = 1_700_000_000_000

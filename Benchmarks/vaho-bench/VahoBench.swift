@@ -1,6 +1,6 @@
 import Foundation
 
-/// Measurements that need a program of their own: `vaho-bench ingest` and `vaho-bench forecast`.
+/// Benchmarks that need a separate program: `vaho-bench ingest` and `vaho-bench forecast`.
 @main
 struct VahoBench {
     static let usage = """
@@ -26,7 +26,7 @@ struct VahoBench {
 
 struct WrongOption: Error, CustomStringConvertible { let description: String }
 
-/// Takes `--name value` pairs one by one.
+/// Calls `take` for each `--name value` pair.
 func forEachOption(_ arguments: [String], _ take: (_ name: String, _ value: String) throws -> Void) throws {
     var rest = arguments[...]
     while let name = rest.popFirst() {

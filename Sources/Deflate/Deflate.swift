@@ -21,7 +21,7 @@ package enum Deflate {
         guard begun == Z_OK else { return nil }
         defer { unsafe deflateEnd(&stream) }
         var result = [UInt8](repeating: 0, count: bytes.count)
-        // zlib does not write through next_in; its type only lacks the const.
+        // zlib does not modify the bytes at next_in; only its declaration lacks const.
         let code = unsafe bytes.withUnsafeBufferPointer { input in
             unsafe result.withUnsafeMutableBufferPointer { output in
                 unsafe stream.next_in = UnsafeMutablePointer(mutating: input.baseAddress)

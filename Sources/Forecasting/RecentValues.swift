@@ -1,7 +1,7 @@
 /// The last month of one quantity in thousandths of its unit, with the sums of the last day, three days, week, two weeks and month.
 ///
-/// A ring buffer of fixed size. All sums are whole numbers, updated in constant time: they have no rounding error, and a state built from any
-/// earlier start is the same, bit for bit.
+/// A ring buffer of fixed size. All sums are whole numbers, updated in constant time, without rounding error: after a month of history,
+/// values and sums are the same, bit for bit, whatever the first observation was.
 package struct RecentValues: Sendable {
     static let missing = Int32.min
     /// A change within an hour below this, in thousandths, counts as no change: half the resolution of a sensor that reports tenths.

@@ -1,3 +1,5 @@
+internal import Text
+
 /// URLs for logs and terminals, without user name and password, and parts of URLs.
 package enum URLText {
     package static func withoutCredentials(_ url: String) -> String {
@@ -26,6 +28,18 @@ package enum URLText {
         guard let authority = hostAndPort(url) else { return nil }
         if authority.hasPrefix("["), let end = authority.lastIndex(of: "]") { return String(authority[...end]) }
         return authority.lastIndex(of: ":").map { String(authority[..<$0]) } ?? authority
+    }
+
+    /// The problem with a server's address; `nil` if there is none. Without TLS anyone on the way can read and change what is sent, so plain HTTP
+    /// is limited to loopback.
+    /// - Parameter isPlainAllowed: plain HTTP is allowed to every host (`VAHO_PLAIN_HTTP=anywhere`).
+    package static func problem(with url: String, isPlainAllowed: Bool) -> String? {
+        let isPlain = url.hasPrefix("http://")
+        guard isPlain || url.hasPrefix("https://"), let host = host(url) else {
+            return "\(withoutCredentials(url)): expected https://HOST[:PORT], or http:// to loopback"
+        }
+        guard isPlain, !isPlainAllowed, !LoopbackAddress.contains(host) else { return nil }
+        return "\(withoutCredentials(url)): without TLS only to loopback; use https://, or set VAHO_PLAIN_HTTP=anywhere"
     }
 
     private static func endsAuthority(_ byte: UInt8) -> Bool { [47, 63, 35, 92].contains(byte) }  // / ? # \

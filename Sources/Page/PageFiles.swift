@@ -13,7 +13,7 @@ package enum PageFiles {
     package static let contentSecurityPolicy =
         "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
-    /// The program that serves the page; the page requests its data accordingly.
+    /// The program that serves the page; the page requests its data from this program's API.
     package enum Face: String, Sendable { case edge, cloud }
 
     package static let paths = [

@@ -27,7 +27,7 @@ package struct ServiceManager: Service {
     package func run() async throws {
         tell("READY=1\nSTATUS=\(status)")
         defer { tell("STOPPING=1") }
-        guard socket != nil, let watchdog else { return try await Task.sleep(for: .seconds(1 << 40)) }
+        guard socket != nil, let watchdog else { return try await ServiceClock.host.sleepForever() }
         while true {
             await pulse()
             tell("WATCHDOG=1")

@@ -14,7 +14,9 @@ package enum ReleaseKeyFile {
             }
             keys.append(key)
         }
-        guard !keys.isEmpty else { throw SigningError.keyFile(path: path, line: nil, remedy: "no key found; vaho-cloud keys prints the fleet's keys") }
+        guard !keys.isEmpty else {
+            throw SigningError.keyFile(path: path, line: nil, remedy: "no key found; vaho-cloud keys prints the fleet's keys")
+        }
         return keys
     }
 

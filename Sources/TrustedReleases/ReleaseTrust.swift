@@ -8,7 +8,7 @@ package enum ReleaseTrust: Sendable {
     case signed(by: [PublicKey])
     /// The file is the release that ships with the programs: its hash is compiled in.
     case shipped
-    /// The file comes from this program's own registry, or a person names it to a command. No signature is checked.
+    /// The file comes from this program's own registry, or a user passes its path to a command. No signature is checked.
     case local
 
     /// - Returns: the release, after all checks of `ReleaseIntake`.

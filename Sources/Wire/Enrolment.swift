@@ -1,8 +1,8 @@
 package import Bytes
 package import Measures
 
-/// What a device receives for its one-time code: its id, its token, and the keys that sign releases. When only the token is renewed, the keys are
-/// empty.
+/// The cloud's response to a device's one-time code: the device's id, its token, and the keys that sign releases. When only the token is renewed,
+/// the keys are empty.
 ///
 /// `application/vnd.vaho.enrolment`, version 1: magic, version, three length-prefixed texts, CRC-32C.
 package struct Enrolment: Sendable, Equatable {

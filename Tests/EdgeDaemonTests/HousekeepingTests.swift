@@ -1,36 +1,66 @@
 @testable import EdgeDaemon
 import EdgeStore
-import StoreExamples
+import Examples
+import Foundation
 import Measures
-@testable import Runtime
+import Runtime
+import StoreExamples
 import Testing
 
-@Suite struct RetentionClockTests {
-    private func stamp(_ ms: Int64, _ quality: ClockQuality, boottime: Int64) -> HostClock.Stamp {
-        HostClock.Stamp(takenAt: Instant(ms: ms), quality: quality, boottimeMs: boottime)
-    }
-    private let day: Int64 = 86_400_000
+@Suite(.timeLimit(.minutes(1))) struct HousekeepingTests {
+    private let clock = ManualClock()
+    private let log = Log("test", least: .error)
 
-    @Test func `with an unsynchronised clock, retention ages readings by elapsed time`() {
-        var age = RetentionClock()
-        let start: Int64 = 1_700_000_000_000
-        let newest = Instant(ms: start)
-        // The clock is one year ahead right after the start: retention assumes at most one day after the newest reading.
-        #expect(age.now(stamp(start + 365 * day, .holdover, boottime: 0), newest: newest).ms == start + day)
-        #expect(age.now(stamp(start + 366 * day, .unknown, boottime: 600_000), newest: newest).ms == start + day + 600_000)
-        // A synchronised clock is accepted, and retention continues from it when the synchronisation ends.
-        #expect(age.now(stamp(start + 10 * day, .synchronised, boottime: 700_000), newest: newest).ms == start + 10 * day)
-        #expect(age.now(stamp(start + 900 * day, .holdover, boottime: 800_000), newest: newest).ms == start + 10 * day + 100_000)
+    /// Runs the periodic work beside `test`, then stops it.
+    private func run(_ store: ReadingStore, _ retention: Retention = Retention(), _ test: () async throws -> Void) async throws {
+        let work = Housekeeping(store: store, retention: retention, clock: .live(), time: clock.services, log: log)
+        let running = Task { try await work.run() }
+        await clock.sleepers()
+        try await test()
+        running.cancel()
+        await #expect(throws: CancellationError.self) { try await running.value }
     }
 
-    @Test func `with an empty store, a clock in 1970 is used as it is`() {
-        var age = RetentionClock()
-        #expect(age.now(stamp(5_000, .unknown, boottime: 1_000), newest: nil).ms == 5_000)
-        #expect(age.now(stamp(65_000, .unknown, boottime: 61_000), newest: nil).ms == 65_000)
+    private func advance(_ step: Duration) async {
+        clock.advance(by: step)
+        await clock.sleepers()
     }
 
-    @Test(arguments: [(Int64(86_400), Int64(9_000_000), Int64(9_000_000)), (600, 1_000, 144_000), (0, 5, 0)])
-    func `the bytes written are extrapolated to one day`(seconds: Int64, bytes: Int64, perDay: Int64) {
-        #expect(WrittenBytes.Rate(bytes: bytes, seconds: seconds).bytesPerDay == perDay)
+    @Test func `a store above its byte limit loses its oldest readings at the first check, and then every ten minutes`() async throws {
+        let store = try await ReadingStore.example()
+        try await store.register(try #require(SensorName("air")))
+        try await store.append(minutes(6_000))
+        var retention = Retention()
+        retention.byteLimit = 1
+        try await run(store, retention) {
+            #expect(try await store.counts().readings == 6_000)
+            await advance(.seconds(10))
+            #expect(try await store.counts().readings == 0)
+            try await store.append(minutes(10, from: 6_000))
+            for _ in 0..<59 { await advance(.seconds(10)) }
+            #expect(try await store.counts().readings == 10)
+            await advance(.seconds(10))
+            #expect(try await store.counts().readings == 0)
+        }
+    }
+
+    @Test func `a store in memory returns to the disk within ten seconds after the disk works again`() async throws {
+        let folder = try StoreFolder()
+        try await folder.fill(5)
+        let away = folder.path + "-away"
+        try FileManager.default.moveItem(atPath: folder.path, toPath: away)
+        defer { try? FileManager.default.removeItem(atPath: away) }
+        let store = try await folder.open()
+        #expect(try await store.counts().memoryOnly != nil)
+        try await store.register(try #require(SensorName("air")))
+        try await store.append(minutes(2, from: 100))
+        try await run(store) {
+            await advance(.seconds(10))
+            #expect(try await store.counts().memoryOnly != nil)
+            try FileManager.default.moveItem(atPath: away, toPath: folder.path)
+            await advance(.seconds(10))
+            #expect(try await store.counts().memoryOnly == nil)
+            #expect(try await store.counts().readings == 7)
+        }
     }
 }

@@ -9,22 +9,13 @@ import Observing
 import Releases
 import Runtime
 import Signing
-import Synchronization
 import Testing
 import Text
 import Wire
 
 /// Releases offered to a device one after another. Only valid releases are used.
 @Suite struct ModelIntakeTests {
-    /// A clock that the test advances.
-    private final class Passed: Sendable {
-        private let seconds = Mutex(0)
-        private let start = ContinuousClock.now
-        var now: ContinuousClock.Instant { start + .seconds(seconds.withLock { $0 }) }
-        func add(_ more: Int) { seconds.withLock { $0 += more } }
-    }
-
-    private let passed = Passed()
+    private let clock = ManualClock()
     private let log = Log("test", least: .error)
     private let folder = FileManager.default.temporaryDirectory.path + "/vaho-intake-\(UInt64.random(in: 0...(.max)))"
 
@@ -46,8 +37,7 @@ import Wire
     private func intake(_ store: ReadingStore) throws -> ModelIntake {
         try Files.makeFolder(folder)
         try Files.replace(folder + "/keys", with: Array(ReleaseKeyFile.text([try key(1).publicKey]).utf8))
-        let passed = passed
-        return ModelIntake(folder: folder, keyFile: folder + "/keys", store: store, log: log, now: { passed.now })
+        return ModelIntake(folder: folder, keyFile: folder + "/keys", store: store, time: clock.services, log: log)
     }
 
     @Test func `a valid release is used at once and after a restart, and damaged, foreign or older ones are never used`() async throws {
@@ -73,7 +63,7 @@ import Wire
             #expect(await intake.refusal?.contains(words) == true)
             // A problem that may pass leads to a later retry. A problem of the file itself does not.
             #expect(await !intake.wants(offered))
-            passed.add(60)
+            clock.advance(by: .seconds(60))
             #expect(await intake.wants(offered) == (counter != 4), "\(words)")
         }
         let restarted = ModelIntake(folder: folder, keyFile: folder + "/keys", store: store, log: log)
@@ -105,7 +95,7 @@ import Wire
         var fetched = 0
         // For one day the cloud offers the same release with each answer, once a minute.
         for _ in 0..<1_440 {
-            passed.add(60)
+            clock.advance(by: .seconds(60))
             let offered = name(9, [])
             guard await intake.wants(offered) else { continue }
             fetched += 1
@@ -115,7 +105,7 @@ import Wire
         // Each answer offers another release, once a second.
         var others = 0
         for counter in 0..<600 as Range<UInt64> {
-            passed.add(1)
+            clock.advance(by: .seconds(1))
             let offered = name(counter, [1])
             guard await intake.wants(offered) else { continue }
             others += 1

@@ -1,46 +1,142 @@
 @testable import EdgeDaemon
 import EdgeStore
-import StoreExamples
+import Examples
 import Measures
 import Observing
 import Runtime
 import Sensors
+import StoreExamples
 import Testing
 
-/// Returns the scripted samples, then fails on every read.
+/// Gives the scripted answers in turn, then fails on every read.
 private actor ScriptedSensor: Sensor {
-    nonisolated let identity = SensorIdentity(kind: "scripted")
-    private var script: [Sample]
+    nonisolated let identity: SensorIdentity
+    private var script: [Result<Sample?, SensorError>]
+    private(set) var reads = 0
 
-    init(_ percents: [Int32]) { script = percents.map { Sample(humidityMpct: $0 * 1_000) } }
+    init(_ percents: [Int32?], pace: SensorPace = .asked) {
+        identity = SensorIdentity(kind: "scripted", pace: pace)
+        script = percents.map { percent in
+            percent.map { .success(Sample(humidityMpct: $0 * 1_000)) } ?? .failure(SensorError("unplugged"))
+        }
+    }
+
+    func endRecording() { script.append(.success(nil)) }
 
     func read() throws -> Sample? {
-        guard !script.isEmpty else { throw SensorError("it was unplugged") }
-        return script.removeFirst()
+        reads += 1
+        guard !script.isEmpty else { throw SensorError("unplugged") }
+        return try script.removeFirst().get()
     }
 }
 
-@Suite struct SamplerTests {
-    @Test(.timeLimit(.minutes(1))) func `a reading that is held back is stored when the sensor fails, and its bin waits for it until then`()
-        async throws
-    {
-        let log = Log("test", least: .error)
-        let air = try #require(SensorName("air"))
-        let inbox = Inbox<ReadingFlow.Input>(limit: 100)
-        let held = HeldBackReadings()
-        let sampler = Sampler(
-            name: air, sensor: ScriptedSensor([50, 51, 90]), period: .milliseconds(300), clock: ReadingClock.live(), boot: 1,
-            store: try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log), inbox: inbox,
-            held: held, recent: NewestReadings(), outage: Outage(), quality: QualityTracking(), log: log)
+@Suite(.timeLimit(.minutes(1))) struct SamplerTests {
+    private let clock = ManualClock()
+    private let inbox = Inbox<ReadingFlow.Input>(limit: 100)
+    private let held: HeldBackReadings
+    private let recent = NewestReadings()
+
+    init() { held = HeldBackReadings(time: clock.services) }
+
+    private func sampler(_ sensor: ScriptedSensor, outage: Outage = Outage()) async throws -> Sampler {
+        Sampler(
+            name: try #require(SensorName("air")), sensor: sensor, period: .seconds(60), clock: ReadingClock.live(), time: clock.services, boot: 1,
+            store: try await ReadingStore.example(), inbox: inbox, held: held, recent: recent, outage: outage, quality: QualityTracking(),
+            log: Log("test", least: .error))
+    }
+
+    /// Runs the sampler beside `test`, then stops it.
+    /// - Returns: the rows that the sampler has put into the inbox.
+    private func rows(_ sampler: Sampler, _ test: () async throws -> Void) async throws -> [NewRow] {
         let running = Task { try await sampler.run() }
-        try await eventually { held.isHeld(air) }
-        var taken: [Int32?] = []
-        while taken.count < 3 {
-            for case .row(.reading(let reading)) in await inbox.takeAll() { taken.append(reading.reading.humidityMpct) }
-        }
-        #expect(taken == [50_000, 51_000, 90_000])
-        #expect(held.isHeld(air))  // the bin waits until the reading is stored
+        try await test()
         running.cancel()
-        _ = try? await running.value
+        await #expect(throws: CancellationError.self) { try await running.value }
+        return inbox.takePresent().compactMap { if case .row(let row) = $0 { row } else { nil } }
+    }
+
+    private func advance(_ steps: Duration...) async {
+        for step in steps {
+            await clock.sleepers()
+            clock.advance(by: step)
+        }
+        await clock.sleepers()
+    }
+
+    private func humidity(_ rows: [NewRow]) -> [Int32?] {
+        rows.compactMap { if case .reading(let reading) = $0 { reading.reading.humidityMpct } else { nil } }
+    }
+
+    private func holes(_ rows: [NewRow]) -> [Hole] {
+        rows.compactMap { if case .record(.hole(let hole)) = $0 { hole } else { nil } }
+    }
+
+    @Test func `a sensor is asked once a period, and readings keep their order`() async throws {
+        let sensor = ScriptedSensor([50, 51, 52, 53])
+        let rows = try await rows(try await sampler(sensor)) { await advance(.seconds(60), .seconds(59), .seconds(1)) }
+        #expect(await sensor.reads == 3)
+        #expect(humidity(rows) == [50_000, 51_000, 52_000])
+        #expect(holes(rows).isEmpty)
+    }
+
+    @Test func `a failing sensor is retried after one, two and four periods, and becomes one hole with the count of failed reads`() async throws {
+        let sensor = ScriptedSensor([50, nil, nil, nil, 51])
+        let air = try #require(SensorName("air"))
+        let rows = try await rows(try await sampler(sensor)) {
+            await advance(.seconds(60))
+            #expect(recent.of(air)?.failure?.state == .failing)
+            await advance(.seconds(59))
+            #expect(await sensor.reads == 2)
+            await advance(.seconds(1), .seconds(119))
+            #expect(await sensor.reads == 3)
+            await advance(.seconds(1), .seconds(239))
+            #expect(await sensor.reads == 4)
+            await advance(.seconds(1))
+            #expect(await sensor.reads == 5)
+            #expect(recent.of(air)?.failure == nil)
+        }
+        #expect(holes(rows).map(\.count) == [3])
+        #expect(holes(rows).first?.reason == .sensorError)
+    }
+
+    @Test func `a host that was suspended for five periods leaves a hole of four missed readings`() async throws {
+        let sensor = ScriptedSensor([50, 51])
+        let rows = try await rows(try await sampler(sensor)) { await advance(.seconds(300)) }
+        #expect(await sensor.reads == 2)
+        #expect(holes(rows).map(\.count) == [4])
+        #expect(holes(rows).first?.reason == .notSampled)
+    }
+
+    @Test func `an outage of the last run ends with the first reading of this run`() async throws {
+        let newest = Instant(ms: 1_600_000_000_000)
+        let rows = try await rows(try await sampler(ScriptedSensor([50]), outage: Outage(goingOnSince: newest))) { await clock.sleepers() }
+        let hole = try #require(holes(rows).first)
+        #expect(hole.from == newest)
+        #expect(hole.to > newest)
+    }
+
+    @Test func `the end of a recording ends its sampler, and other sensors continue`() async throws {
+        let sensor = ScriptedSensor([50, 51], pace: .recorded)
+        await sensor.endRecording()
+        let rows = try await rows(try await sampler(sensor)) {
+            await clock.sleepers()
+            clock.advance(by: .seconds(86_400))
+        }
+        #expect(await sensor.reads == 3)
+        #expect(humidity(rows) == [50_000, 51_000])
+    }
+
+    @Test func `a reading that is held back is stored when the sensor fails, and its bin waits for it until then`() async throws {
+        let air = try #require(SensorName("air"))
+        let sensor = ScriptedSensor([50, 51, 90])
+        let rows = try await rows(try await sampler(sensor)) {
+            await advance(.seconds(60), .seconds(60))
+            #expect(held.isHeld(air))
+            await advance(.seconds(60))
+            #expect(held.isHeld(air))  // the bin waits until the reading is in the store
+            await advance(.seconds(10))
+            #expect(!held.isHeld(air))
+        }
+        #expect(humidity(rows) == [50_000, 51_000, 90_000])
     }
 }

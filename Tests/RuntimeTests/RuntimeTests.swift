@@ -16,7 +16,7 @@ import Testing
         #expect(await inbox.takeAll().isEmpty)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a waiting taker is wakeUps by the first element and by cancellation`() async {
+    @Test(.timeLimit(.minutes(1))) func `a waiting taker is resumed by the first element and by cancellation`() async {
         let inbox = Inbox<Int>(limit: 3)
         async let taken = inbox.takeAll()
         #expect(inbox.put(1))

@@ -5,12 +5,12 @@ package import Wire
 /// A value: the result depends only on the batches and costs that were passed in.
 package struct BacklogPacing: Sendable {
     package static let batchReadings: Int64 = 5_000
-    private static let share = 0.5  // of the server's time is for backlogs
+    private static let share = 0.5  // the part of the server's time that backlogs may use
     private static let memory: Int64 = 60_000  // ms: a device that sends nothing for this long is no longer draining
     private static let longest: Int64 = 300_000
 
     private var draining: [Int64: Instant] = [:]  // devices with a backlog, and when they last sent
-    private var cost = 0.001  // s a batch, a running mean
+    private var cost = 0.001  // seconds per batch, a running mean
     private var forgottenAt = Instant(ms: 0)
 
     package init() {}

@@ -82,7 +82,7 @@ package final class CloudAPI: Service {
             isKnown: { tokens.knows($0) },
             handler: { await router.answer($0) })
         log(.info, "listening", ["address": address.contains(":") ? "[\(address)]:\(server.port)" : "\(address):\(server.port)"])
-        try? await Task.sleep(for: .seconds(1 << 40))
+        try? await ServiceClock.host.sleepForever()
         await server.stop()
     }
 

@@ -7,7 +7,7 @@ internal import Wire
 
 /// Readings as plain JSON, from a device that has only HTTP: the readings that can be stored, and the response about all others.
 struct PlainReadings: Sendable {
-    static let limit = 1_000  // readings a request
+    static let limit = 1_000  // readings per request
 
     struct Refusal: Sendable {
         let index: Int

@@ -12,7 +12,7 @@ final class SharedAnswers: Sendable {
     }
 
     private static let validity: Duration = .milliseconds(500)
-    private static let limit = 64  // kept at once
+    private static let limit = 64  // answers in memory
     private let entries = Mutex<[String: Entry]>([:])
 
     /// - Parameters:

@@ -11,7 +11,9 @@ extension Archive {
         var ranges: [ClosedRange<Int64>] = []
         while try select.step() {
             let (first, last) = (select.integer(0), select.integer(1))
-            guard first <= last else { throw ArchiveFault.damagedRow("held: epoch \(epoch) of device \(device) has a range from \(first) to \(last)") }
+            guard first <= last else {
+                throw ArchiveFault.damagedRow("held: epoch \(epoch) of device \(device) has a range from \(first) to \(last)")
+            }
             ranges.append(first...last)
         }
         return HeldRanges(ranges)

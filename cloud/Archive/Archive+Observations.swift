@@ -12,8 +12,8 @@ extension Archive {
         package let kind: String
         package let place: String
         package let grid: TimeGrid
-        package let observations: Int64  // bins written, for the count of device-days
-        package let lastAt: Instant?  // of its newest reading
+        package let observations: Int64  // the number of bins, used to count device-days
+        package let lastAt: Instant?  // time of the newest reading
     }
 
     /// The sensors to show. Two kinds of rows are left out: old names of renamed sensors without observations of their own, and damaged rows, which

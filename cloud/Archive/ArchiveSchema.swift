@@ -7,15 +7,15 @@ enum ArchiveSchema {
 
     /// Stored states of devices and sensors. Counts, and lists that show the worst first, read the stored states.
     private static let sixth = """
-        ALTER TABLE sensor ADD COLUMN reported INTEGER;  -- a SensorState, as the device says; NULL: it says none
-        ALTER TABLE sensor ADD COLUMN observed INTEGER NOT NULL DEFAULT 0;  -- a SensorState, by the newest bin
+        ALTER TABLE sensor ADD COLUMN reported INTEGER;  -- the SensorState that the device reports; NULL: the device reports none
+        ALTER TABLE sensor ADD COLUMN observed INTEGER NOT NULL DEFAULT 0;  -- the SensorState according to the newest bin
         ALTER TABLE sensor ADD COLUMN quiet INTEGER NOT NULL DEFAULT 0;  -- 1: no reading for three steps
         CREATE INDEX sensor_by_time ON sensor (quiet, last_at_ms) WHERE kind <> 'replay';
-        ALTER TABLE device ADD COLUMN state INTEGER NOT NULL DEFAULT 0;  -- a DeviceState, as it was last judged
-        ALTER TABLE device ADD COLUMN severity_rank INTEGER NOT NULL DEFAULT 9;  -- of the worst of the device and its sensors: see Severity
-        ALTER TABLE device ADD COLUMN reported_clock INTEGER NOT NULL DEFAULT 0;  -- a ClockQuality, of its last report
-        ALTER TABLE device ADD COLUMN judge_due INTEGER NOT NULL DEFAULT 1;  -- 1: something about it has changed
-        ALTER TABLE device ADD COLUMN refused_at_ms BIGINT;  -- of the last refused request in its name
+        ALTER TABLE device ADD COLUMN state INTEGER NOT NULL DEFAULT 0;  -- the DeviceState, as last computed
+        ALTER TABLE device ADD COLUMN severity_rank INTEGER NOT NULL DEFAULT 9;  -- the worst rank of the device and its sensors, see Severity
+        ALTER TABLE device ADD COLUMN reported_clock INTEGER NOT NULL DEFAULT 0;  -- the ClockQuality in the last report
+        ALTER TABLE device ADD COLUMN judge_due INTEGER NOT NULL DEFAULT 1;  -- 1: the state must be computed again
+        ALTER TABLE device ADD COLUMN refused_at_ms BIGINT;  -- the time of the last refused request under this name
         ALTER TABLE device ADD COLUMN refused_detail TEXT NOT NULL DEFAULT '';
         CREATE INDEX device_by_severity ON device (severity_rank, name);
         CREATE INDEX device_to_judge ON device (id) WHERE judge_due = 1;
@@ -24,10 +24,10 @@ enum ArchiveSchema {
 
     /// Limited rows are counted per device, and observations are derived per device.
     private static let fifth = """
-        CREATE TABLE device_log (  -- one row a device: how long its log is, how far its observations follow (DerivationState)
+        CREATE TABLE device_log (  -- one row per device: the length of the log and the progress of the derivation (DerivationState)
             device INTEGER PRIMARY KEY, last_batch BIGINT NOT NULL DEFAULT 0, last_amendment BIGINT NOT NULL DEFAULT 0,
-            day BIGINT NOT NULL DEFAULT 0, day_bytes BIGINT NOT NULL DEFAULT 0,  -- stored on that day (since 1970, UTC)
-            pending BIGINT NOT NULL DEFAULT 0,  -- batches not yet derived
+            day BIGINT NOT NULL DEFAULT 0, day_bytes BIGINT NOT NULL DEFAULT 0,  -- bytes stored on this day (days since 1970, UTC)
+            pending BIGINT NOT NULL DEFAULT 0,  -- batches that are not derived yet
             through BIGINT NOT NULL DEFAULT 0, amended_through BIGINT NOT NULL DEFAULT 0, phase INTEGER NOT NULL DEFAULT 0,
             target BIGINT NOT NULL DEFAULT 0, scanned BIGINT NOT NULL DEFAULT 0,
             judged_at_ms BIGINT NOT NULL DEFAULT 0, withheld_from_ms BIGINT
@@ -41,27 +41,27 @@ enum ArchiveSchema {
             COALESCE((SELECT MAX(batch) FROM calibration a WHERE a.device = device_log.device), 0),
             COALESCE((SELECT MAX(batch) FROM sensor_rename a WHERE a.device = device_log.device), 0));
         UPDATE device_log SET amended_through = MIN(last_amendment, through);
-        UPDATE device_log SET phase = 1;  -- the rules of what is observed have changed: all is derived anew
+        UPDATE device_log SET phase = 1;  -- the rules for observations have changed: all observations are derived again
         DROP TABLE derived;
         CREATE INDEX device_log_withheld ON device_log (withheld_from_ms) WHERE withheld_from_ms IS NOT NULL;
         CREATE INDEX token_by_device ON token (device);
         CREATE INDEX token_by_replaced ON token (replaces) WHERE replaces IS NOT NULL;
         CREATE INDEX batch_by_device ON batch (device);
         CREATE INDEX batch_by_boot ON batch (device, boot_last, boot_first, epoch);
-        CREATE TABLE inexact_bin (  -- bins that lost readings: their extremes and flags are read again from the log
+        CREATE TABLE inexact_bin (  -- bins from which readings were removed: extremes and flags are computed again from the log
             sensor INTEGER NOT NULL, valid_at_ms BIGINT NOT NULL, humidity_min_mpct INTEGER, humidity_max_mpct INTEGER,
             flags INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (sensor, valid_at_ms)
         );
 
-        CREATE TABLE sensor_name (device INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (device, name));  -- counted against the quota
+        CREATE TABLE sensor_name (device INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (device, name));  -- the names count against the quota
         INSERT INTO sensor_name SELECT device, name FROM sensor;
         CREATE TABLE epoch (device INTEGER NOT NULL, epoch BIGINT NOT NULL, first_seen_at_ms BIGINT NOT NULL, PRIMARY KEY (device, epoch));
         INSERT INTO epoch SELECT DISTINCT device, epoch, 0 FROM held;
-        CREATE TABLE access_version (version BIGINT NOT NULL);  -- one row; rises with each change of what a token opens
+        CREATE TABLE access_version (version BIGINT NOT NULL);  -- one row; the version rises with each change of a token or of a device's access
         INSERT INTO access_version VALUES (0);
         CREATE INDEX hole_by_end ON hole (device, to_ms);
-        ALTER TABLE plain_reading ADD COLUMN content BIGINT;  -- a hash of its values; NULL: stored before there was one
-        ALTER TABLE alarm ADD COLUMN last_at_ms BIGINT;  -- of a state that is noticed again and again
+        ALTER TABLE plain_reading ADD COLUMN content BIGINT;  -- a hash of the values; NULL: the row is older than this column
+        ALTER TABLE alarm ADD COLUMN last_at_ms BIGINT;  -- the time of the last sign of the alarm's cause
         """
 
     private static let fourth = """
@@ -72,7 +72,7 @@ enum ArchiveSchema {
             sensor TEXT NOT NULL, name TEXT NOT NULL, until_ms BIGINT NOT NULL, said_at_ms BIGINT NOT NULL,
             UNIQUE (device, epoch, sequence)
         );
-        -- Bins of before have neither: vaho-cloud rebuild derives them from the log.
+        -- Older bins have no pressure and no flags: vaho-cloud rebuild derives both from the log.
         ALTER TABLE observation_bin ADD COLUMN pressure_readings INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE observation_bin ADD COLUMN pressure_sum_pa BIGINT NOT NULL DEFAULT 0;
         ALTER TABLE observation_bin ADD COLUMN flags INTEGER NOT NULL DEFAULT 0;
@@ -100,25 +100,25 @@ enum ArchiveSchema {
         ALTER TABLE batch ADD COLUMN boot_last BIGINT NOT NULL DEFAULT 4294967295;
         CREATE TABLE log_total (batches BIGINT NOT NULL, readings BIGINT NOT NULL, bytes BIGINT NOT NULL);  -- one row
         INSERT INTO log_total SELECT COUNT(*), COALESCE(SUM(readings), 0), COALESCE(SUM(LENGTH(body)), 0) FROM batch;
-        CREATE TABLE derived (name TEXT PRIMARY KEY, through BIGINT NOT NULL);  -- up to which batch
+        CREATE TABLE derived (name TEXT PRIMARY KEY, through BIGINT NOT NULL);  -- the last derived batch
         INSERT INTO derived SELECT 'observations', COALESCE(MAX(id), 0) FROM batch;
-        DROP TABLE clock_correction;  -- of version 1: no edge ever sent one
+        DROP TABLE clock_correction;  -- the table of version 1 is empty: no edge ever sent a clock correction
         CREATE TABLE clock_correction (
             id INTEGER PRIMARY KEY, device INTEGER NOT NULL, epoch BIGINT NOT NULL, sequence BIGINT NOT NULL, batch BIGINT NOT NULL,
-            boot BIGINT NOT NULL, offset_ms BIGINT NOT NULL, from_ms BIGINT NOT NULL, to_ms BIGINT NOT NULL,  -- from, to: of boot time
+            boot BIGINT NOT NULL, offset_ms BIGINT NOT NULL, from_ms BIGINT NOT NULL, to_ms BIGINT NOT NULL,  -- from_ms, to_ms: boot times
             UNIQUE (device, epoch, sequence)
         );
-        ALTER TABLE token ADD COLUMN replaces TEXT;  -- the hash of the token that dies when this one is first used
+        ALTER TABLE token ADD COLUMN replaces TEXT;  -- the hash of the token that becomes invalid when this token is first used
         ALTER TABLE device ADD COLUMN rotate_at_ms BIGINT;
         CREATE TABLE enrolment_code (
             sha256 TEXT PRIMARY KEY, device TEXT NOT NULL, created_at_ms BIGINT NOT NULL, expires_at_ms BIGINT NOT NULL, used_at_ms BIGINT
         );
-        CREATE TABLE plain_reading (  -- of devices without an agent: what makes a repeat harmless
+        CREATE TABLE plain_reading (  -- readings from devices without an agent: repeated readings are found by this key
             device INTEGER NOT NULL, sensor TEXT NOT NULL, taken_at_ms BIGINT NOT NULL, PRIMARY KEY (device, sensor, taken_at_ms)
         );
         CREATE TABLE alarm (
             id INTEGER PRIMARY KEY, device INTEGER NOT NULL, kind TEXT NOT NULL, since_ms BIGINT NOT NULL, raised_at_ms BIGINT NOT NULL,
-            ended_at_ms BIGINT, told INTEGER NOT NULL DEFAULT 0  -- 1: its beginning was told, 2: its end too
+            ended_at_ms BIGINT, told INTEGER NOT NULL DEFAULT 0  -- 1: the start is delivered; 2: the end is delivered
         );
         """
 
@@ -129,11 +129,11 @@ enum ArchiveSchema {
         );
         CREATE TABLE token (sha256 TEXT PRIMARY KEY, device INTEGER NOT NULL REFERENCES device (id), created_at_ms BIGINT NOT NULL);
 
-        CREATE TABLE held (      -- which sequences of an epoch are settled: disjoint ranges, merged where they touch
+        CREATE TABLE held (      -- the settled sequences of an epoch: disjoint ranges, adjacent ranges are merged
             device INTEGER NOT NULL, epoch BIGINT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL,
             PRIMARY KEY (device, epoch, first)
         );
-        CREATE TABLE batch (     -- the log: what was new in each batch, packed, in the binary encoding
+        CREATE TABLE batch (     -- the log: the new rows of each batch, in the binary encoding
             id INTEGER PRIMARY KEY, device INTEGER NOT NULL, epoch BIGINT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL,
             received_at_ms BIGINT NOT NULL, readings INTEGER NOT NULL, body BLOB NOT NULL
         );

@@ -12,7 +12,7 @@ struct TwoHostDetector: Sendable {
     private static let memory: Duration = .seconds(86_400)
     private static let rememberedEpochs = 8
 
-    private var leader: (epoch: Epoch, since: Instant, newest: Instant)?  // since: its newest reading when it took the lead
+    private var leader: (epoch: Epoch, since: Instant, newest: Instant)?  // since: time of its newest reading when it became the leader
     private var follower: (epoch: Epoch, newest: Instant)?  // an epoch behind the leader, with readings from the leader's time
     private var hasLeaderGrown = false  // the leader got a newer reading after the follower last grew
     private var former: [Epoch] = []  // epochs that have led before, the latest last

@@ -54,7 +54,7 @@ package struct NetworkTraining: Sendable {
                 NetworkTraining.limit(&gradient)
                 let time = Float(step) / Float(settings.epochs * batches)
                 let rate = settings.rate * (1 - time * time * (3 - 2 * time)) + 1e-5
-                let share = max(0.005, 1 / Float(step + 1))  // of the newest step in the running mean; in the first steps the plain mean
+                let share = max(0.005, 1 / Float(step + 1))  // the newest step's weight in the running mean, at first in a plain mean
                 firstDecay *= 0.9
                 secondDecay *= 0.999
                 for block in gradient.indices {

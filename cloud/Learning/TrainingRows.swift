@@ -9,7 +9,7 @@ internal import Observing
 package struct TrainingRows: Sendable {
     package struct Sampling: Sendable {
         package var rowsPerSeries: Int
-        package var youngShare: Float  // of the origins that are sampled a second time, with a short history
+        package var youngShare: Float  // the share of origins that are sampled a second time, with a short history
         package init(rowsPerSeries: Int = 18_000, youngShare: Float = 0.6) {
             self.rowsPerSeries = rowsPerSeries
             self.youngShare = youngShare

@@ -10,7 +10,7 @@ struct ChampionReader {
     let reader: Archive
     let trust: ReleaseTrust
 
-    /// - Returns: `nil` without a champion, and where the champion is a file that this program's version cannot use: devices do not use it
+    /// - Returns: `nil` if there is no champion, or if this version of the program cannot use the champion's file. Devices do not use such a file
     ///   either.
     func champion() async throws -> (name: ReleaseName, network: Network)? {
         guard let name = try await reader.releaseName(alias: Archive.champion) else { return nil }

@@ -6,23 +6,27 @@ package import Runtime
 /// do not delay the states.
 package struct DeviceStateUpdater: Service {
     private let archive: Archive
+    private let clock: ServiceClock
     private let log: Log
-    private static let pause: Duration = .seconds(1)
+    private static let period: Duration = .seconds(1)
 
-    package init(archive: Archive, log: Log) {
+    package init(archive: Archive, clock: ServiceClock = .host, log: Log) {
         self.archive = archive
+        self.clock = clock
         self.log = log
     }
 
     package func run() async throws {
-        var pause = DeviceStateUpdater.pause
+        var pauses = RetryPause(first: .seconds(2), longest: .seconds(60))
+        var pause = DeviceStateUpdater.period
         while true {
-            try await Task.sleep(for: pause)
+            try await clock.sleep(for: pause)
             do {
-                try await archive.watchStates(now: ReadingClock.wallClock)
-                pause = DeviceStateUpdater.pause
+                try await archive.watchStates(now: clock.wallClock)
+                pauses.reset()
+                pause = DeviceStateUpdater.period
             } catch is CancellationError { throw CancellationError() } catch {
-                pause = min(.seconds(60), pause * 2)
+                pause = pauses.next()
                 log(.error, "device states not updated, retrying", ["error": "\(error)", "after_s": pause.wholeSeconds])
             }
         }

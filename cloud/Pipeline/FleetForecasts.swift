@@ -9,7 +9,7 @@ package import Wire
 
 /// Forecasts on demand from the cloud's observations: the same code and the same release as on the edge.
 package actor FleetForecasts {
-    private let executor = BlockingExecutor(label: "fleet-forecasts")  // a series takes half a second: not on Swift's pool
+    private let executor = BlockingExecutor(label: "fleet-forecasts")  // one forecast takes half a second, too long for Swift's thread pool
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     private let reader: Archive
@@ -17,11 +17,11 @@ package actor FleetForecasts {
     private var loaded: (name: ReleaseName, network: Network)?
     private var made: [Int64: Made] = [:]  // by sensor
 
-    /// A sensor's newest forecast: what it has learnt is replayed once for each new observation, not for each question.
+    /// A sensor's newest forecast. The sensor's history is replayed once for each new observation, not for each request.
     private struct Made {
         let lastAt: Instant
         let issuedAt: Instant
-        let use: Int  // the higher, the later it was asked for
+        let use: Int  // a later forecast has a larger number
         let release: ReleaseName?
         let forecast: QuantileForecast?
         let mould: MouldIndex?
@@ -39,13 +39,13 @@ package actor FleetForecasts {
     private static let mostKept = 1_000
     private var uses = 0
 
-    /// - Parameter pretrained: forecasts while there is no champion.
+    /// - Parameter pretrained: the network to use while there is no champion.
     package init(reader: Archive, pretrained: Pretrained? = nil) {
         self.reader = reader
         self.pretrained = pretrained
     }
 
-    /// - Returns: `nil` when the sensor has no observation.
+    /// - Returns: `nil` if the sensor has no observation.
     package func forecast(_ sensor: Archive.Sensor) async throws -> Answer? {
         guard let lastAt = sensor.lastAt else { return nil }
         let champion = try await champion()
@@ -56,13 +56,13 @@ package actor FleetForecasts {
         var mould = MouldTracking()
         for observation in try await reader.observations(sensor: sensor.id, since: lastAt - AdaptiveForecaster.memory) {
             try Task.checkCancellation()
-            // The bin of the newest reading is still open, unless that reading ends it: the edge would not forecast from it either.
+            // An open bin is not used, because the edge also forecasts from closed bins only.
             guard observation.validAt <= lastAt else { continue }
             forecaster.observe(observation)
             mould.add(observation)
         }
         if made.count >= FleetForecasts.mostKept {
-            // The half that was asked for longest ago: to look for the oldest each time would cost more than it keeps.
+            // Removes the older half at once: a search for the oldest forecast at each insertion would cost more time.
             let middle = made.values.map(\.use).sorted()[made.count / 2]
             made = made.filter { $0.value.use > middle }
         }
@@ -77,7 +77,7 @@ package actor FleetForecasts {
     private func champion() async throws -> (name: ReleaseName, network: Network)? {
         guard let name = try await reader.releaseName(alias: Archive.champion) else { return nil }
         if let loaded, loaded.name == name { return loaded }
-        // Opened once a release: its golden vectors take tenths of a second.
+        // Each release is opened once: the check of its golden vectors takes tenths of a second.
         guard let network = try await ChampionReader(reader: reader, trust: .local).network(name) else { return nil }
         loaded = (name, network)
         return loaded

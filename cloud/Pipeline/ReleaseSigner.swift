@@ -9,7 +9,7 @@ package struct ReleaseSigner {
     private let key: PrivateKey
     package let path: String
 
-    /// - Throws: also if the key of an existing archive is missing: devices would not trust releases that a new key signs.
+    /// - Throws: `SigningError`, also if the key of an existing archive is missing: devices would not trust releases signed with a new key.
     package init(folder: String) throws {
         path = "\(folder)/release-signing.key"
         if !Files.exists(path) {
@@ -35,7 +35,7 @@ package struct ReleaseSigner {
         _ = try Files.create("\(folder)/release-signing.key", with: Array((Hexadecimal.text(PrivateKey.randomSeed()) + "\n").utf8), mode: 0o600)
     }
 
-    /// Copies the key for a backup: a cloud restored without its key could sign no release that devices trust.
+    /// Copies the key for a backup: a cloud that is restored without its key cannot sign releases that devices trust.
     package static func copyKey(from folder: String, to target: String) throws {
         let name = "release-signing.key"
         guard Files.exists("\(folder)/\(name)") else { return }

@@ -39,7 +39,9 @@ package struct SeriesFolder: Sendable {
     /// The sorted names of the series in the folder, without the series that are left out.
     package func names(without left: Set<String>) throws -> [String] {
         let names = try Files.list(path).filter { $0.hasSuffix(".csv") }.map { String($0.dropLast(4)) }
-        for name in left.sorted() where !names.contains(name) { throw InputFileError("\(path)/\(name).csv", "the file does not exist and cannot be left out") }
+        for name in left.sorted() where !names.contains(name) {
+            throw InputFileError("\(path)/\(name).csv", "the file does not exist and cannot be left out")
+        }
         return names.filter { !left.contains($0) && !SeriesFolder.lists.contains($0) }.sorted()
     }
     private static let lists: Set = ["origins", "series", "manifest"]  // files that list series and are not series themselves

@@ -20,7 +20,7 @@ struct CloudSettings: Sendable {
     let trainAfterDeviceDays: Double
     let trainCheckPeriod: Duration
     let silentAfter: Duration
-    let webhook: String?
+    let webhook: Webhook?
     let limits: ArchiveLimits
     let freeBytes: Int64  // the least free space on the archive's disk
     let connections: UInt32
@@ -50,10 +50,12 @@ struct CloudSettings: Sendable {
         trainAfterDeviceDays = Double(settings.integer("VAHO_TRAIN_AFTER_DEVICE_DAYS", default: 28, in: 1...1_000_000))
         trainCheckPeriod = .seconds(settings.integer("VAHO_TRAIN_CHECK_SECONDS", default: 600, in: 1...86_400))
         silentAfter = .seconds(settings.integer("VAHO_SILENT_AFTER_SECONDS", default: 1_800, in: 5...2_592_000))
-        webhook = settings.optional("VAHO_WEBHOOK_URL")
-        if let webhook, !webhook.hasPrefix("https://"), !webhook.hasPrefix("http://") {
-            settings.problem("VAHO_WEBHOOK_URL=\(URLText.withoutCredentials(webhook)): expected https://… or http://…")
+        let isPlainAllowed = settings.choice("VAHO_PLAIN_HTTP", default: false, among: ["anywhere": true, "loopback": false])
+        let webhookURL = settings.optional("VAHO_WEBHOOK_URL")
+        if let webhookURL, let problem = URLText.problem(with: webhookURL, isPlainAllowed: isPlainAllowed) {
+            settings.problem("VAHO_WEBHOOK_URL=\(problem)")
         }
+        webhook = webhookURL.map { Webhook(url: $0, settings: HTTPClient.Settings(userAgent: "vaho-cloud")) }
         var limits = ArchiveLimits()
         limits.sensorsPerDevice = settings.integer("VAHO_SENSORS_PER_DEVICE", default: limits.sensorsPerDevice, in: 1...10_000)
         limits.bytesPerDay = 1_000_000 * Int64(settings.integer("VAHO_DEVICE_MB_PER_DAY", default: 1_000, in: 1...1_000_000))

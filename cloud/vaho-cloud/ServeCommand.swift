@@ -42,7 +42,8 @@ extension Program.Command {
                 releaseKeys: ReleaseKeyFile.text([signer.publicKey]),
                 forecasts: FleetForecasts(reader: try await reader(), pretrained: pretrained), version: CloudVersion.text,
                 log: log.component("api")),
-            SilenceWatch(archive: archive, limit: settings.silentAfter, webhook: settings.webhook, log: log.component("watch")),
+            SilenceWatch(archive: archive, limit: settings.silentAfter, log: log.component("watch")),
+            DeviceAlarmDelivery(archive: archive, webhook: settings.webhook, log: log.component("watch")),
             DeviceStateUpdater(archive: archive, log: log.component("watch")),
             TrainingScheduler(
                 archive: archive, reader: try await reader(), afterDeviceDays: settings.trainAfterDeviceDays, checkPeriod: settings.trainCheckPeriod,

@@ -97,7 +97,7 @@ struct EdgeParts {
         }
     }
 
-    /// The sampler continues the outage, and the spell of equal values, in which the last run ended.
+    /// Restores the outage and the run of equal values that had not ended when the last run of the daemon ended.
     private func sampler(_ sensor: OpenSensor) async -> Sampler {
         let last = (try? await SensorStatuses(store: store).all())?.first { $0.record.sensor == sensor.name }
         let newestAt = (try? await store.newestInstant(of: sensor.name)) ?? nil

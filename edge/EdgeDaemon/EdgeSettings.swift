@@ -103,7 +103,7 @@ package struct EdgeSettings: Sendable {
         let isPlainAllowed = settings.choice("VAHO_PLAIN_HTTP", default: false, among: ["anywhere": true, "loopback": false])
         allowsPlainHTTP = isPlainAllowed
         alarmWebhook = settings.optional("VAHO_ALARM_WEBHOOK_URL")
-        if let alarmWebhook, let problem = EdgeSettings.problem(ofCloud: alarmWebhook, isPlainAllowed: isPlainAllowed) {
+        if let alarmWebhook, let problem = URLText.problem(with: alarmWebhook, isPlainAllowed: isPlainAllowed) {
             settings.problem("VAHO_ALARM_WEBHOOK_URL=\(problem)")
         }
         certificateAuthorities = settings.optional("VAHO_CA_FILE")
@@ -189,7 +189,7 @@ package struct EdgeSettings: Sendable {
             return nil
         }
         while url.hasSuffix("/") { url.removeLast() }
-        if let problem = problem(ofCloud: url, isPlainAllowed: isPlainAllowed) { settings.problem("VAHO_CLOUD_URL=\(problem)") }
+        if let problem = URLText.problem(with: url, isPlainAllowed: isPlainAllowed) { settings.problem("VAHO_CLOUD_URL=\(problem)") }
         guard let tokenFile else {
             settings.problem("VAHO_TOKEN_FILE is missing: the file of the token that vaho-cloud device add printed")
             return nil
@@ -198,17 +198,6 @@ package struct EdgeSettings: Sendable {
             settings.problem("VAHO_TOKEN_FILE=\(tokenFile): \(error)")
             return nil
         }
-    }
-
-    /// The problem with a cloud's address; `nil` if there is none.
-    package static func problem(ofCloud url: String, isPlainAllowed: Bool) -> String? {
-        let isPlain = url.hasPrefix("http://")
-        let shown = URLText.withoutCredentials(url)
-        guard isPlain || url.hasPrefix("https://"), let host = URLText.host(url) else {
-            return "\(shown): expected https://HOST[:PORT], or http:// to loopback"
-        }
-        guard isPlain, !isPlainAllowed, !LoopbackAddress.contains(host) else { return nil }
-        return "\(shown): without TLS only to loopback; use https://, or set VAHO_PLAIN_HTTP=anywhere"
     }
 
     /// The host's name, reduced to the characters that a device's name may have.

@@ -21,9 +21,9 @@ extension Sensor {
 
 /// What determines when a sensor has its next reading.
 package enum SensorPace: Sendable {
-    case asked  // the caller of `read`
-    case recorded  // the times in the recording
-    case spoken  // the sensor: `read` waits for the next reading
+    case asked  // the caller: each call of `read` takes a reading
+    case recorded  // the recording: each row has its own time
+    case spoken  // the sensor: `read` waits until the sensor sends a reading
 }
 
 package struct SensorIdentity: Sendable, Equatable {

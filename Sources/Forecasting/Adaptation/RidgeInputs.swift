@@ -15,7 +15,7 @@ struct RidgeInputs: Sendable {
     private static let one = network + 1
     private static func place(_ name: String) -> Int { sharedNames.firstIndex(of: name) ?? 0 }
     private static let room = place("humidity.room")
-    /// `bent`: inputs whose absolute value is an additional input. `stretched`: inputs whose product with the distance to saturation is one.
+    /// `bent`: the absolute value of these inputs is an additional input. `stretched`: these inputs times the distance to saturation are too.
     private static let bent = [
         place("humidity.hour.1"), place("humidity.lag.600"), network, place("humidity.hour.2"), place("humidity.lag.1800"), own,
     ]

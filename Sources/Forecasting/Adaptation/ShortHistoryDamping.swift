@@ -14,7 +14,7 @@ struct ShortHistoryDamping: Sendable {
     init(hours: Float) {
         share = hours <= 3 ? 0.28 : hours <= 6 ? 0.17 : hours < 24 ? 0.12 : 0
         days = hours <= 1 ? 28 : 10
-        // New air and new seasons differ from the past more than one part of the past differs from another part.
+        // A new season differs from the past more than two parts of the past differ from each other.
         margin = hours >= 6 ? 0.03 : 0
     }
 

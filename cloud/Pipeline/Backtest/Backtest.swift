@@ -14,7 +14,7 @@ package struct Backtest: Sendable {
     package let folder: String
     package let origins: [String: Set<Instant>]  // by series
     package let leadTimes: [Duration]
-    package let network: Network?  // `nil`: the damped anomaly and what the device learns
+    package let network: Network?  // `nil`: the damped anomaly, corrected by the device's own history
     package let history: Duration?  // how much history each forecast uses, as on a device of this age; `nil`: all
 
     package init(folder: String, origins: [Origin], leadTimes: [Duration], network: Network?, history: Duration? = nil) {

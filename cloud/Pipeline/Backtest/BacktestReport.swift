@@ -40,7 +40,7 @@ package struct BacktestReport: Sendable {
                 let target = forecast.origin + leadTime
                 let actual = truth.humidity(bin: truth.bin(of: target))
                 guard actual == actual else { continue }
-                // In a gap, the last value before the gap.
+                // If this time is in a gap, the last value before the gap is used.
                 let usual = truth.lastHumidity(notAfter: truth.bin(of: target - BacktestReport.wholeDays(leadTime)))
                 scores[leadTime, default: BacktestScore()].add(forecast, lead: lead, seasonalNaive: usual, actual: actual)
                 sum += BacktestScore.weightedInterval(forecast, lead: lead, actual: actual)

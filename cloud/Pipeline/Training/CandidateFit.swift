@@ -9,7 +9,7 @@ internal import Text
 /// Fits a network to the part of every series that the comparison does not use.
 struct CandidateFit: Sendable {
     static let settings = NetworkTraining.Settings()
-    /// From a champion on: fewer and smaller steps, so that the network keeps what it has learned from other series.
+    /// For a fit that starts from a champion: fewer and smaller steps, so that the network keeps what it has learned from other series.
     private static let further: NetworkTraining.Settings = {
         var settings = NetworkTraining.Settings()
         settings.epochs = 4
@@ -17,13 +17,13 @@ struct CandidateFit: Sendable {
         return settings
     }()
     private static let leastRows = 100
-    private static let mostRows = 100_000  // of all series: 1.7 kilobytes each
+    private static let mostRows = 100_000  // of all series together; each row takes 1.7 kilobytes
 
     let data: TrainingData
     let progress: @Sendable (TrainingProgress) -> Void
 
     /// - Parameter start: the network whose weights the fit starts from; `nil` starts from random weights.
-    /// - Returns: `nil` where the series have too few rows.
+    /// - Returns: `nil` if the series have too few rows.
     func network(from start: Network?) async throws -> Network? {
         let rowsPerSeries = min(18_000, max(200, Self.mostRows / max(1, data.sensors.count)))
         let sampling = TrainingRows.Sampling(rowsPerSeries: rowsPerSeries)
@@ -44,7 +44,7 @@ struct CandidateFit: Sendable {
         return network
     }
 
-    /// Of the settings and the names of the inputs.
+    /// The hash of the settings and of the names of the inputs.
     static func configurationHash() -> String {
         let text = "\(settings) " + (NetworkInputs.sharedNames + NetworkInputs.leadNames).joined(separator: " ")
         return Hexadecimal.text(SHA256.digest(Array(text.utf8)))

@@ -7,7 +7,7 @@ internal import Signing
 internal import Text
 internal import TrustedReleases
 
-/// Trains a network on the first part of recorded series: what ships, and what a backtest of the method itself needs.
+/// Trains a network on the first part of recorded series: for the release that ships, and for backtests of the training method.
 package struct OpenTraining: Sendable {
     package var share = 70  // % of each series, from its start
     package var settings = NetworkTraining.Settings()
@@ -16,7 +16,7 @@ package struct OpenTraining: Sendable {
     private let folder: SeriesFolder
     private let names: [String]
 
-    /// - Parameter names: of the series, in the order they are learnt in.
+    /// - Parameter names: the names of the series, in the order of the training rows.
     package init(_ folder: SeriesFolder, names: [String]) {
         self.folder = folder
         self.names = names
@@ -24,11 +24,11 @@ package struct OpenTraining: Sendable {
 
     package struct Result: Sendable {
         package let network: Network
-        package let snapshot: String  // the hash of what it learnt from
-        package let newestAt: Instant  // of that
+        package let snapshot: String  // the hash of the training observations
+        package let newestAt: Instant  // time of the newest training observation
     }
 
-    /// - Returns: `nil` without observations in the parts.
+    /// - Returns: `nil` if the first parts of the series have no observations.
     @concurrent package func run(progress: @Sendable (_ epoch: Int, _ loss: Double) -> Void) async throws -> Result? {
         var rows = TrainingRows()
         var parts: [(series: GriddedSeries, bins: Range<Int>)] = []

@@ -2,7 +2,7 @@ internal import Measures
 internal import Signing
 internal import Text
 
-/// The hash of what a model learns from: every series' name and observations, in order.
+/// The hash of a model's training data: the name and the observations of every series, in order.
 struct SnapshotHash {
     private var hashes: [UInt8] = []
 

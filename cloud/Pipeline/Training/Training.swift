@@ -46,7 +46,7 @@ package struct Training: Sendable {
     }
 
     /// - Parameters:
-    ///   - cause: `manual`, `new data`: for the record.
+    ///   - cause: `manual` or `new data`; stored with the run.
     ///   - progress: called at each step of the run.
     /// - Throws: `InProgress` while another run is in progress, in this program or another.
     package func run(cause: String, now: Instant, progress: @escaping @Sendable (TrainingProgress) -> Void = { _ in }) async throws -> Result {
@@ -91,8 +91,8 @@ package struct Training: Sendable {
         return Result(outcome: .promoted, detail: comparison.summary, release: name)
     }
 
-    /// As long as the fleet has no champion, a candidate has to beat what the devices forecast by: the shipped release, unless all devices
-    /// report that they run without one.
+    /// The network that a candidate must beat while the fleet has no champion: the shipped release; `nil` if all devices report that they run
+    /// without a release.
     private func shippedNetworkInUse() async throws -> Network? {
         let reports = try await reader.reports()
         return reports.isEmpty || reports.contains { $0.release != nil } ? pretrained?.network : nil

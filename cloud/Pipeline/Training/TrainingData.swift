@@ -8,7 +8,7 @@ internal import Synchronization
 
 /// The sensors that a training run learns from. Their observations are read from the archive one series at a time.
 struct TrainingData: Sendable {
-    /// Two weeks of observations: the least that has a fit, a choice, a calibration and a comparison with 5-day targets in each.
+    /// Two weeks of observations: in a shorter series, the parts for fit, choice, calibration and comparison have too few 5-day targets.
     static let leastDays = 14.0
     private static let mostSeries = 500
 
@@ -16,9 +16,9 @@ struct TrainingData: Sendable {
     let thread: ComputingThread
     let sensors: [Archive.Sensor]
     let hash: String  // of the names and observations of all series
-    let deviceDays: Double  // observed days of all sensors of the fleet, also of those that are not learned from
+    let deviceDays: Double  // observed days of all sensors of the fleet, including sensors that are not selected
 
-    /// Selects sensors with enough observed days. Of a large fleet a sample: every n-th sensor in the order of names.
+    /// Selects sensors with enough observed days; in a large fleet, every n-th of these sensors in the order of names.
     static func select(
         from reader: Archive, on thread: ComputingThread, _ progress: @Sendable (TrainingProgress) -> Void
     ) async throws -> TrainingData {

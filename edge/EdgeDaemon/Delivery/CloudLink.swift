@@ -51,7 +51,7 @@ struct CloudLink: Service {
         guard let url = found["VAHO_CLOUD_URL"], let tokenFile = found["VAHO_TOKEN_FILE"] else {
             throw EnrolmentFault.incompleteFile
         }
-        if let problem = EdgeSettings.problem(ofCloud: url, isPlainAllowed: settings.allowsPlainHTTP) { throw EnrolmentFault.unusableAddress(problem) }
+        if let problem = URLText.problem(with: url, isPlainAllowed: settings.allowsPlainHTTP) { throw EnrolmentFault.unusableAddress(problem) }
         if !settings.isDeviceNamed, let name = found["VAHO_DEVICE_ID"].flatMap(DeviceID.init) { identity.set(name) }
         let cloud = try EdgeSettings.Cloud(url: url, tokenFile: tokenFile)
         return uplink(to: cloud, authorities: settings.isAuthorityConfigured ? settings.certificateAuthorities : found["VAHO_CA_FILE"])

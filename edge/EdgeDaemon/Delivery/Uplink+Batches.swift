@@ -42,7 +42,7 @@ extension Uplink {
             request("POST", "/batches", headers: [("Content-Type", Batch.mediaType), ("Accept", Answer.mediaType)] + coding, body: body))
     }
 
-    /// Halves the batch until the row that the cloud refuses is alone, and sets that row aside. All other refusals are retried later.
+    /// Halves the batch until it contains only the refused row, and sets this row aside. All other refusals are retried later.
     private func refused(_ batch: Batch, _ life: Int64, _ refusal: CloudRefusal, _ plan: inout UplinkPlan) async throws {
         if batch.rows.isEmpty, refusal.isOfContent {
             // A refused report must not block the delivery of rows.

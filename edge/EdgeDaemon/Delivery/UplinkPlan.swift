@@ -19,9 +19,9 @@ package struct UplinkPlan: Sendable {
     private let firstBackoff: Duration
     private var pause: Duration
     private var failures = 0
-    private var setbacks = 0  // answers that forced a resend, minus those made up for
+    private var setbacks = 0  // answers that forced a resend; decreases after answers with an empty backlog
     private var lifeOfSetback: Int64?  // the life of the last setback
-    private var calmAnswers = 0  // answers since then with nothing left to send
+    private var calmAnswers = 0  // answers with an empty backlog since the last setback
     private var limit = UplinkPlan.mostRows
     package private(set) var byteLimit = Batch.byteLimit  // of an uncompressed batch
     package private(set) var packs = false  // the cloud accepts compressed bodies
@@ -117,13 +117,13 @@ package struct UplinkPlan: Sendable {
     package mutating func failed(retryAfter: Duration?, chance: Double, isFinal: Bool = false) {
         failures += 1
         hasReported = false
-        // Whatever pause the cloud asks for, the longest pause is the limit: otherwise nobody could end the wait.
+        // Limit the pause that the cloud asks for: the cloud cannot shorten a pause that has begun.
         let asked = min(UplinkPlan.longestBackoff, retryAfter ?? .zero)
         pause = max(pause, UplinkPlan.spread(max(isFinal ? UplinkPlan.longestBackoff : backoff(failures), asked), chance))
     }
 
     /// Call after an answer that forces a new epoch or a resend. One such answer is normal. If such answers repeat, the device backs off as
-    /// after failures, so that no cloud makes it create epochs without limit. 20 answers with nothing left to send make up for one.
+    /// after failures, so that no cloud makes it create epochs without limit. 20 answers with an empty backlog reduce the count by one.
     ///
     /// A store restored from an older copy has many rows of one life in conflict, in batch after batch. The number of conflicts is limited by
     /// the number of rows, so the pauses are at most one minute.

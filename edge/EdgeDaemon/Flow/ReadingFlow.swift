@@ -17,14 +17,6 @@ actor ReadingFlow: Service {
         case beat  // once a second
     }
 
-    private struct Sensor {
-        let grid: TimeGrid
-        var pipeline: SensorPipeline?  // nil: not restored yet, or must be restored again
-        var isReobservation: Bool  // the history was observed before, with other times, values or names
-        var hasMissedReadings = false  // readings arrived while there was no pipeline
-        var revision = 0  // counts changes of the history
-    }
-
     private static let page = 250  // rows between two checks of the commit schedule
     private static let waitingLimit = 1_000  // readings that may be pending before a replay must wait
 
@@ -38,11 +30,9 @@ actor ReadingFlow: Service {
     private let commitPeriod: Duration
     private let log: Log
     private var schedule: CommitSchedule
-    private var sensors: [SensorName: Sensor] = [:]
-    private var changedHistories: Set<SensorName> = []  // sensors whose history a pending record changes
+    private var pipelines = Pipelines()
     private let restorations = Inbox<SensorName>(limit: 10_000)  // sensors without a pipeline, or with a pipeline of another release
     private var beats = 0
-    private var restoredThrough: [SensorName: Int64] = [:]  // restored while rows were being enqueued: newest key in the pipeline
 
     init(
         store: ReadingStore, inbox: Inbox<Input>, clock: ReadingClock, intake: ModelIntake, feed: LiveFeed, commitPeriod: Duration,
@@ -64,11 +54,11 @@ actor ReadingFlow: Service {
     /// observations take a while.
     /// - Parameter isReobservation: whether its observations existed before.
     func add(_ sensor: SensorName, grid: TimeGrid, isReobservation: Bool = false) {
-        sensors[sensor] = Sensor(grid: grid, isReobservation: isReobservation)
+        pipelines.add(sensor, grid: grid, isReobservation: isReobservation)
     }
 
     /// The counter of the release that forecasts a sensor, 0 without one; `nil` until the sensor's history is restored.
-    func releaseCounter(of sensor: SensorName) -> UInt64? { sensors[sensor]?.pipeline?.releaseCounter }
+    func releaseCounter(of sensor: SensorName) -> UInt64? { pipelines[sensor]?.pipeline?.releaseCounter }
 
     /// Returns while the flow processes rows: the service manager's watchdog calls it.
     func pulse() {}
@@ -129,14 +119,12 @@ actor ReadingFlow: Service {
     private func take(_ inputs: some Sequence<Input>) async {
         let rows = inputs.compactMap { if case .row(let row) = $0 { row } else { nil } }
         guard !rows.isEmpty else { return }
-        restoredThrough = [:]
+        pipelines.willEnqueue()
         let readings = await store.enqueue(rows)
         var derived: [DerivedRow] = []
         for reading in readings {
             feed.publish(reading)
-            if let key = restoredThrough[reading.sensor], reading.key <= key { continue }  // already in the pipeline
-            if sensors[reading.sensor]?.pipeline == nil { sensors[reading.sensor]?.hasMissedReadings = true }
-            derived += sensors[reading.sensor]?.pipeline?.add(reading.reading, key: reading.key, now: clock.now) ?? []
+            derived += pipelines.add(reading, now: clock.now)
         }
         for case .record(let record) in rows { await note(record) }
         await enqueue(derived)
@@ -151,11 +139,11 @@ actor ReadingFlow: Service {
     private func note(_ record: Record) async {
         switch record {
         case .clockCorrection(let correction):
-            changedHistories.formUnion(sensors.keys)
+            pipelines.markChanged(pipelines.sensors)
             log(.warning, "clock set: correcting the times of readings since the host's start", ["offset_ms": correction.offset.ms])
         case .calibration(let calibration):
             let sensor = await store.corrections.sensor(of: calibration)
-            changedHistories.insert(sensor)
+            pipelines.markChanged([sensor])
             log(
                 .info, "calibration applied",
                 [
@@ -169,28 +157,18 @@ actor ReadingFlow: Service {
     /// next row completes them.
     private func closeBins() async {
         guard !clock.isReplay else { return }
-        let now = clock.now
-        var derived: [DerivedRow] = []
-        for sensor in sensors.keys where !held.isHeld(sensor) {
-            if let row = sensors[sensor]?.pipeline?.closeBin(now: now, grace: commitPeriod + .seconds(60)) { derived.append(row) }
-        }
-        await enqueue(derived)
+        await enqueue(pipelines.closeBins(now: clock.now, grace: commitPeriod + .seconds(60)) { held.isHeld($0) })
     }
 
     private func commit() async {
         let isPending = await store.hasPendingRows
-        guard isPending || !changedHistories.isEmpty else { return }
+        guard isPending || pipelines.hasChangedHistories else { return }
         let count = await store.pendingReadings
         do {
             try await store.commitPending()
             if schedule.isBackingOff { log(.info, "store writes to the disk again", ["count": count]) }
             if isPending { schedule.committed(at: .now) }
-            for sensor in changedHistories {
-                sensors[sensor]?.pipeline = nil
-                sensors[sensor]?.isReobservation = true
-                sensors[sensor]?.revision += 1
-            }
-            changedHistories = []
+            pipelines.discardChanged()
             requestRestorations()
         } catch {
             if !schedule.isBackingOff { log(.error, "readings cannot be stored, keeping them in memory", ["error": "\(error)", "count": count]) }
@@ -201,8 +179,7 @@ actor ReadingFlow: Service {
     // MARK: histories
 
     private func requestRestorations() {
-        let counter = intake.active.network.counter
-        for (sensor, state) in sensors where state.pipeline.map({ $0.releaseCounter != counter }) ?? true { _ = restorations.put(sensor) }
+        for sensor in pipelines.outdated(releaseCounter: intake.active.network.counter) { _ = restorations.put(sensor) }
     }
 
     private func restoreHistories() async throws {
@@ -213,12 +190,12 @@ actor ReadingFlow: Service {
                 try Task.checkCancellation()
                 await intake.load()
                 do {
-                    if sensors[sensor]?.pipeline == nil { try await restore(sensor) } else { try await switchRelease(of: sensor) }
+                    if pipelines[sensor]?.pipeline == nil { try await restore(sensor) } else { try await switchRelease(of: sensor) }
                 } catch let error as SQLiteError where error.isRetryable {
                     log(.warning, "history not read, retrying", ["sensor": sensor, "error": "\(error)"])
                 } catch let error where !(error is CancellationError) {
                     log(.error, "history cannot be read: forecasts start without it", ["sensor": sensor, "error": "\(error)"])
-                    startWithoutHistory(sensor)
+                    pipelines.start(sensor, network: intake.active.network)
                 }
             }
         }
@@ -226,33 +203,24 @@ actor ReadingFlow: Service {
 
     /// Restores the pipeline of a sensor. Rows that arrive meanwhile are enqueued and committed as usual; the last pages include them.
     func restore(_ sensor: SensorName) async throws {
-        guard let state = sensors[sensor] else { return }
+        guard let state = pipelines[sensor] else { return }
         var restored = try await restorer.start(sensor, grid: state.grid, network: intake.active.network)
         repeat {
-            sensors[sensor]?.hasMissedReadings = false
+            pipelines.willReadHistory(of: sensor)
             while try await restorer.addPage(of: sensor, to: &restored, isReobservation: state.isReobservation) {}
-        } while sensors[sensor]?.hasMissedReadings == true
-        guard sensors[sensor]?.revision == state.revision else { return }  // the next request restores the changed history
-        sensors[sensor]?.pipeline = restored.pipeline
-        sensors[sensor]?.isReobservation = false
-        restoredThrough[sensor] = restored.through
+        } while pipelines[sensor]?.hasMissedReadings == true
+        // If the history has changed meanwhile, the next request restores it again.
+        guard pipelines.install(restored, of: sensor, revision: state.revision) else { return }
         if let newest = restored.newest { await enqueue([newest]) }
-    }
-
-    private func startWithoutHistory(_ sensor: SensorName) {
-        guard let grid = sensors[sensor]?.grid else { return }
-        let network = intake.active.network
-        let forecaster = AdaptiveForecaster(grid: grid, network: network.weights)
-        sensors[sensor]?.pipeline = SensorPipeline(sensor: sensor, forecaster: forecaster, releaseCounter: network.counter, through: 0)
     }
 
     /// Switches a sensor to another release. The state of a forecaster is specific to one release: a new forecaster learns from the stored
     /// observations again. While an observation is uncommitted, the sensor keeps its release until after the next commit.
     private func switchRelease(of sensor: SensorName) async throws {
         let network = intake.active.network
-        guard let state = sensors[sensor], state.pipeline?.releaseCounter != network.counter else { return }
+        guard let state = pipelines[sensor], state.pipeline?.releaseCounter != network.counter else { return }
         let forecaster = try await restorer.forecaster(of: sensor, grid: state.grid, network: network.weights)
-        if sensors[sensor]?.pipeline?.switch(to: forecaster, releaseCounter: network.counter) == true {
+        if pipelines.switchRelease(of: sensor, to: forecaster, releaseCounter: network.counter) {
             log(.info, "sensor forecast by another release", ["sensor": sensor, "counter": network.counter])
         }
     }

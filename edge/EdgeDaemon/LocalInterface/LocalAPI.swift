@@ -44,7 +44,7 @@ struct LocalAPI: Service {
             hosts: HostNames(isLoopback: endpoint.isLoopback, allowed: settings.allowedHosts), refused: { APIResponse.problem($0, $1) },
             handler: { await router.answer($0) })
         log(.info, "listening", ["address": Endpoint(address: endpoint.address, port: server.port)])
-        try? await Task.sleep(for: .seconds(1 << 40))
+        try? await ServiceClock.host.sleepForever()
         await server.stop()
     }
 

@@ -8,25 +8,18 @@ internal import TrustedReleases
 package import Wire
 
 /// Checks and stores releases: keeps the release in use and the last good one on disk, and loads them at start.
-///
-/// Files in the state folder: `release.vaho` in use, `release-previous.vaho` the last good one, `release-keys` the trusted public keys from
-/// `vaho-edge model trust` or an enrolment.
 package actor ModelIntake {
     private let executor = BlockingExecutor(label: "model-intake")
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     package nonisolated let active = ActiveRelease()
-    private let folder: String
-    private let keyFile: String?
+    private let folder: ReleaseFolder
     private let pretrained: String?
     private let store: ReadingStore?
+    private let time: ServiceClock
     private let log: Log
-    private let now: @Sendable () -> ContinuousClock.Instant
     private var isLoaded = false
-    private var refused: ReleaseName?
-    private var failures = 0  // consecutive fetches without a usable release
-    /// The last failed fetch: when the same release may be fetched again (`again`), and when another release (`other`).
-    private var failed: (name: ReleaseName?, again: ContinuousClock.Instant, other: ContinuousClock.Instant)?
+    private var fetches = FetchBackoff()
     private var activeBytes: [UInt8]?  // bytes of the last good release, even if its file is damaged later
     package private(set) var refusal: String?  // why the last offered release was refused
 
@@ -34,20 +27,19 @@ package actor ModelIntake {
     ///   - pretrained: the file of the shipped release; `nil` without one.
     ///   - store: stores the counter of the last accepted release; `nil` for commands that only read.
     package init(
-        folder: String, keyFile: String?, pretrained: String? = nil, store: ReadingStore?, log: Log,
-        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
+        folder: String, keyFile: String?, pretrained: String? = nil, store: ReadingStore?, time: ServiceClock = .host, log: Log
     ) {
-        self.now = now
-        self.folder = folder
-        self.keyFile = keyFile
+        self.time = time
+        self.folder = ReleaseFolder(path: folder, keyFile: keyFile)
         self.pretrained = pretrained
         self.store = store
         self.log = log
     }
 
-    private var inUse: String { "\(folder)/release.vaho" }
-    private var previous: String { "\(folder)/release-previous.vaho" }
-    package static func trustFile(in folder: String) -> String { "\(folder)/release-keys" }
+    package static func trustFile(in folder: String) -> String { ReleaseFolder.trustFile(in: folder) }
+    package static func trustedKeys(keyFile: String?, folder: String) throws -> [PublicKey] {
+        try ReleaseFolder.trustedKeys(keyFile: keyFile, folder: folder)
+    }
 
     /// Loads the release in use. If its file is damaged, loads the last good release; if that file is damaged too or missing, the shipped
     /// release. Checking the golden vectors takes tenths of a second, so each user of a release calls `load` and sampling does not wait: only
@@ -55,15 +47,15 @@ package actor ModelIntake {
     package func load() {
         guard !isLoaded else { return }
         isLoaded = true
-        for path in [inUse, previous] where Files.exists(path) {
+        for path in folder.candidates {
             do {
-                let bytes = try Files.read(path, limit: ReleaseFile.limit)
-                let release = try trust().open(bytes)
+                let bytes = try folder.read(path)
+                let release = try folder.trust().open(bytes)
                 let name = ReleaseName(counter: release.header.counter, sha256: SHA256.digest(bytes))
                 active.replace(with: ActiveRelease.Named(name: name, release: release))
                 activeBytes = bytes
                 log(.info, "release in use", ["counter": name.counter, "model": release.header.modelID])
-                if release.isExpired(at: ReadingClock.wallClock) {
+                if release.isExpired(at: time.wallClock) {
                     log(.warning, "release expired, forecasting continues", ["counter": name.counter])
                 }
                 return
@@ -80,7 +72,7 @@ package actor ModelIntake {
             return
         }
         do {
-            let bytes = try Files.read(pretrained, limit: ReleaseFile.limit)
+            let bytes = try folder.read(pretrained)
             let sha256 = SHA256.digest(bytes)
             let release = try ReleaseTrust.shipped.open(bytes)
             active.replace(with: ActiveRelease.Named(name: ReleaseName(counter: release.header.counter, sha256: sha256), release: release))
@@ -90,21 +82,13 @@ package actor ModelIntake {
         }
     }
 
-    /// Whether to fetch this release now: it is not in use, was not refused, and no recent fetch failed. A cloud may announce a hash and a
-    /// counter that no file has; then every fetch fails.
+    /// Whether to fetch this release now: it is not in use, was not refused, and no recent fetch failed.
     package func wants(_ name: ReleaseName) -> Bool {
         load()
-        guard active.current?.name != name, refused != name else { return false }
-        return failed.map { now() >= ($0.name == name ? $0.again : $0.other) } ?? true
+        return active.current?.name != name && fetches.allows(name, at: time.now)
     }
 
-    /// The same release is fetched again after a growing pause: 1 min, doubling to 1 h. Another release is fetched after one minute at the
-    /// earliest.
-    package func couldNotFetch(_ name: ReleaseName?) {
-        failures = failed?.name == name ? failures + 1 : 1
-        let pause = min(.seconds(3_600), .seconds(60) * (1 << min(failures - 1, 10)))
-        failed = (name, now() + pause, now() + .seconds(60))
-    }
+    package func couldNotFetch(_ name: ReleaseName?) { fetches.failed(name, at: time.now) }
 
     /// How far a counter (seconds) may be ahead of the clock. No cloud can have assigned a higher counter by now, whatever its clock shows;
     /// after accepting a higher counter the device would accept no later release.
@@ -121,41 +105,29 @@ package actor ModelIntake {
             let accepted = try await store?.read { try $0.facts.acceptedRelease() }
             // After a crash between storing the counter and the switch, the same file is offered again and must be accepted.
             let isRepeat = accepted.map { $0.sha256 == Hexadecimal.text(sha256) } ?? false
-            let highest = ModelIntake.highestCounter(now: ReadingClock.wallClock)
+            let highest = ModelIntake.highestCounter(now: time.wallClock)
             let last = accepted.map { $0.counter <= highest ? $0.counter : 0 } ?? 0
             var demand = ReleaseIntake.Demand(sha256: offered?.sha256, counterAbove: isRepeat ? nil : last)
             (demand.counter, demand.counterAtMost) = (offered?.counter, highest)
-            let release = try trust().open(bytes, demand)
-            try Files.write(inUse + ".new", bytes, mode: 0o644)
+            let release = try folder.trust().open(bytes, demand)
+            try folder.stage(bytes)
             let counter = release.header.counter
             try await store?.write { try $0.facts.acceptRelease(counter: counter, sha256: Hexadecimal.text(sha256)) }
-            if let good = activeBytes { try Files.replace(previous, with: good) }
-            try Files.rename(inUse + ".new", to: inUse)
+            try folder.activateStaged(replacing: activeBytes)
             let name = ReleaseName(counter: release.header.counter, sha256: sha256)
             active.replace(with: ActiveRelease.Named(name: name, release: release))
             activeBytes = bytes
             refusal = nil
-            failed = nil
+            fetches.succeeded()
             log(.info, "release accepted", ["counter": name.counter, "model": release.header.modelID, "sha256": Hexadecimal.text(sha256.prefix(6))])
         } catch {
             // Transfer damage and a full disk are temporary; a fault of the file itself is permanent.
-            if let error = error as? ReleaseRefusal, error.isFinal { refused = offered }
+            if let error = error as? ReleaseRefusal, error.isFinal { fetches.refused(offered) }
             couldNotFetch(offered)
             refusal = "\(error)"
             log(
                 .error, "release refused",
                 ["counter": offered?.counter ?? 0, "reason": (error as? ReleaseRefusal)?.reason ?? "io", "error": "\(error)"])
         }
-    }
-
-    private func trust() throws -> ReleaseTrust { .signed(by: try ModelIntake.trustedKeys(keyFile: keyFile, folder: folder)) }
-
-    /// The keys in the configured file, and the keys in the state folder (from `vaho-edge model trust` or an enrolment).
-    package static func trustedKeys(keyFile: String?, folder: String) throws -> [PublicKey] {
-        var keys: [PublicKey] = []
-        for path in [keyFile, trustFile(in: folder)].compactMap({ $0 }) where path == keyFile || Files.exists(path) {
-            keys += try ReleaseKeyFile.keys(String(decoding: Files.read(path, limit: 65_536), as: UTF8.self), path: path)
-        }
-        return keys
     }
 }

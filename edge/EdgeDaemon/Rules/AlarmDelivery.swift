@@ -8,7 +8,7 @@ internal import Runtime
 actor AlarmDelivery: Service {
     enum Target: Sendable {
         case command(String)
-        case webhook(String, HTTPClient)
+        case webhook(Webhook)
 
         var name: String {
             switch self {
@@ -18,26 +18,29 @@ actor AlarmDelivery: Service {
         }
     }
 
-    private struct Refused: Error, CustomStringConvertible { let description: String }
+    private struct CommandFailed: Error, CustomStringConvertible {
+        let code: Int32
+        var description: String { "the command ended with code \(code)" }
+    }
 
     nonisolated let target: Target
     private let device: DeviceIdentity
     private let store: ReadingStore
-    private let firstPause: Duration
+    private let clock: ServiceClock
     private let log: Log
     private let wakeUps = Inbox<Void>(limit: 1)
     private let shell = AlarmCommand()
     private var unstored: [Alarm] = []  // alarms that the store could not store
     private var deliveredNotDeleted: Set<Int64> = []  // delivered alarms that the store could not delete yet
 
-    private static let longestPause: Duration = .seconds(900)
+    private static let pause = RetryPause(first: .seconds(5), longest: .seconds(900))
     private static let unstoredLimit = 100
 
-    init(_ target: Target, device: DeviceIdentity, store: ReadingStore, firstPause: Duration = .seconds(5), log: Log) {
+    init(_ target: Target, device: DeviceIdentity, store: ReadingStore, clock: ServiceClock = .host, log: Log) {
         self.target = target
         self.device = device
         self.store = store
-        self.firstPause = firstPause
+        self.clock = clock
         self.log = log
     }
 
@@ -45,7 +48,8 @@ actor AlarmDelivery: Service {
     static func targets(_ settings: EdgeSettings) -> [Target] {
         var http = HTTPClient.Settings(userAgent: "vaho-edge/\(EdgeVersion.text)")
         http.certificateAuthorities = settings.certificateAuthorities
-        return [settings.alarmCommand.map { .command($0) }, settings.alarmWebhook.map { .webhook($0, HTTPClient(settings: http)) }].compactMap(\.self)
+        return [settings.alarmCommand.map { .command($0) }, settings.alarmWebhook.map { .webhook(Webhook(url: $0, settings: http)) }].compactMap(
+            \.self)
     }
 
     /// - Parameter unstored: an alarm that could not be stored.
@@ -55,18 +59,18 @@ actor AlarmDelivery: Service {
     }
 
     func run() async throws {
-        _ = wakeUps.put(())  // deliver what the last run has left
+        _ = wakeUps.put(())  // deliver the alarms that the last run could not deliver
         while await !wakeUps.takeAll().isEmpty {
-            var pause = firstPause
+            var pauses = AlarmDelivery.pause
             while true {
                 do {
                     try await deliverAll()
                     break
                 } catch {
                     try Task.checkCancellation()
+                    let pause = pauses.next()
                     log(.warning, "alarm not delivered, retrying", ["target": target.name, "error": "\(error)", "retry_s": pause.components.seconds])
-                    try await Task.sleep(for: pause)
-                    pause = min(AlarmDelivery.longestPause, pause * 2)
+                    try await clock.sleep(for: pause)
                 }
             }
         }
@@ -97,12 +101,8 @@ actor AlarmDelivery: Service {
         switch target {
         case .command(let command):
             let code = try await shell.run(command, environment: alarm.environment)
-            guard code == 0 else { throw Refused(description: "the command ended with code \(code)") }
-        case .webhook(let url, let client):
-            let response = try await client.send(
-                HTTPClient.Request(
-                    method: "POST", url: url, headers: [("Content-Type", "application/json")], body: alarm.json(device: device.current)))
-            guard (200..<300).contains(response.status) else { throw Refused(description: "the webhook answered \(response.status)") }
+            guard code == 0 else { throw CommandFailed(code: code) }
+        case .webhook(let webhook): try await webhook.post(alarm.json(device: device.current))
         }
     }
 }

@@ -21,8 +21,6 @@ actor RuleWatch: Service {
 
     /// Readings and forecasts not checked yet.
     nonisolated let inbox = Inbox<RuleInput>(limit: 20_000)
-    private let rules: [Rule]
-    private let surfaces: [SensorName: EdgeSettings.Surface]
     private let store: ReadingStore
     private let moulds: MouldIndexes
     private let deliveries: [AlarmDelivery]
@@ -30,7 +28,8 @@ actor RuleWatch: Service {
     private let log: Log
     private var states: [Key: RuleState] = [:]
     private var forecasts: [SensorName: QuantileForecast] = [:]  // the newest
-    private var warmth: [SensorName: (celsius: Double, at: Instant)] = [:]
+    private var values: RuleValues
+    private var rules: [Rule] { values.rules }
 
     /// - Parameter sensors: the configured sensors.
     init(
@@ -38,8 +37,7 @@ actor RuleWatch: Service {
         deliveries: [AlarmDelivery], log: Log
     ) {
         self.sensors = sensors
-        self.rules = rules
-        self.surfaces = surfaces
+        values = RuleValues(rules: rules, surfaces: surfaces)
         self.store = store
         self.moulds = moulds
         self.deliveries = deliveries
@@ -81,8 +79,8 @@ actor RuleWatch: Service {
         let holds = rules.compactMap { rule -> Duration? in if case .now = rule.subject { rule.hold } else { nil } }
         guard let longest = holds.max(), longest > .zero, let newest = try await store.newestObservation(of: sensor) else { return }
         for observation in try await store.observations(of: sensor, after: newest - longest * 2) {
-            if let temperature = observation.temperature { warmth[sensor] = (temperature.celsius, observation.validAt) }
-            for (rule, value) in values(observation.humidity, observation.temperature, of: sensor, at: observation.validAt) where rule.hold > .zero {
+            let found = values.add(observation.humidity, observation.temperature, of: sensor, at: observation.validAt)
+            for (rule, value) in found where rule.hold > .zero {
                 guard var state = await state(of: rule, sensor) else { continue }
                 state.updateHold(rule.excess(value), of: rule, at: observation.validAt)
                 states[Key(rule: rule.name, sensor: sensor)] = state
@@ -92,9 +90,9 @@ actor RuleWatch: Service {
 
     private func check(_ reading: Reading, of sensor: SensorName) async {
         guard case .passed(let humidity, let temperature) = QualityControl.judge(reading) else { return }
-        if let temperature { warmth[sensor] = (temperature.celsius, reading.takenAt) }
+        let found = values.add(humidity, temperature, of: sensor, at: reading.takenAt)
         if temperature != nil { await checkMould(of: sensor, at: reading.takenAt) }
-        for (rule, value) in values(humidity, temperature, of: sensor, at: reading.takenAt) {
+        for (rule, value) in found {
             await check(value, of: rule, sensor, at: reading.takenAt)
         }
     }
@@ -102,16 +100,8 @@ actor RuleWatch: Service {
     /// The mould index depends on the observations up to now and changes with each of them.
     private func checkMould(of sensor: SensorName, at instant: Instant) async {
         for rule in rules where rule.subject == .now(.mouldIndex) && rule.sensor ?? sensor == sensor {
-            guard let index = try? await moulds.index(of: sensor, beside: surfaces[sensor], at: instant) else { continue }
+            guard let index = try? await moulds.index(of: sensor, beside: values.surfaces[sensor], at: instant) else { continue }
             await check(index.value, of: rule, sensor, at: instant)
-        }
-    }
-
-    /// The rules on readings of this sensor, each with its value for this air.
-    private func values(_ humidity: RelativeHumidity, _ air: Temperature?, of sensor: SensorName, at instant: Instant) -> [(Rule, Double)] {
-        rules.compactMap { rule in
-            guard rule.sensor ?? sensor == sensor, case .now(let quantity) = rule.subject else { return nil }
-            return value(quantity, humidity, air, sensor, instant).map { (rule, $0) }
         }
     }
 
@@ -126,31 +116,6 @@ actor RuleWatch: Service {
             }
             guard let worst else { continue }
             await check(worst.value, of: rule, sensor, at: forecast.origin, validAt: forecast.origin + forecast.leadTimes[worst.lead])
-        }
-    }
-
-    private func value(
-        _ quantity: Rule.Quantity, _ humidity: RelativeHumidity, _ air: Temperature?, _ sensor: SensorName, _ instant: Instant
-    ) -> Double? {
-        switch quantity {
-        case .mouldIndex: return nil  // computed from observations, not from one reading
-        case .humidity: return humidity.percent
-        case .temperature: return air?.celsius
-        case .dewPoint: return air.flatMap { MoistAir.dewPoint(of: $0, at: humidity)?.celsius }
-        case .surfaceHumidity, .aboveDewPoint:
-            guard let air, let surface = surface(of: sensor, at: instant) else { return nil }
-            if quantity == .surfaceHumidity { return MoistAir.humidity(at: surface, of: air, at: humidity).percent }
-            return MoistAir.condensationPoint(of: air, at: humidity).map { surface.celsius - $0.celsius }
-        }
-    }
-
-    private func surface(of sensor: SensorName, at instant: Instant) -> Temperature? {
-        switch surfaces[sensor] {
-        case .at(let temperature): return temperature
-        case .measured(let other):
-            guard let there = warmth[other], abs((instant - there.at).ms) <= 3_600_000 else { return nil }
-            return Temperature(celsius: there.celsius)
-        case nil: return nil
         }
     }
 

@@ -1,18 +1,22 @@
 internal import Measures
+internal import Runtime
 internal import Synchronization
 
 /// The sensors whose newest reading is held back until the next reading shows whether it is a spike. Bins of these sensors stay open
 /// meanwhile.
 final class HeldBackReadings: Sendable {
     /// The longest time that a released reading needs to reach the store.
-    private static let way: Duration = .seconds(10)
+    private static let wayToStore: Duration = .seconds(10)
 
     private enum State { case held, released(ContinuousClock.Instant) }
+    private let time: ServiceClock
     private let states = Mutex<[SensorName: State]>([:])
+
+    init(time: ServiceClock = .host) { self.time = time }
 
     func set(_ sensor: SensorName, isHeld: Bool) {
         states.withLock { states in
-            if isHeld { states[sensor] = .held } else if case .held = states[sensor] { states[sensor] = .released(.now) }
+            if isHeld { states[sensor] = .held } else if case .held = states[sensor] { states[sensor] = .released(time.now) }
         }
     }
 
@@ -21,7 +25,7 @@ final class HeldBackReadings: Sendable {
             switch states[sensor] {
             case nil: false
             case .held: true
-            case .released(let at): .now < at + HeldBackReadings.way
+            case .released(let at): time.now < at + HeldBackReadings.wayToStore
             }
         }
     }

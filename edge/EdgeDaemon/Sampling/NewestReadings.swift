@@ -16,7 +16,7 @@ package final class NewestReadings: Sendable {
 
     package init() {}
 
-    /// Call in the order in which readings arrive; the order does not change when the clock is set back.
+    /// Call in the order of arrival, not of time: after the clock is set back, newer readings have earlier times.
     /// - Parameter said: the stored reading, before calibration. Quality control checks the good reading again when it is shown.
     func put(_ said: Reading, of sensor: SensorName) {
         let isGood = if case .passed = QualityControl.judge(said) { true } else { false }

@@ -12,7 +12,7 @@ struct OpenSensor {
 
     var name: SensorName { configured.name }
 
-    /// - Throws: if the configuration of a sensor cannot be right, such as a recording that does not exist.
+    /// - Throws: if the configuration of a sensor is invalid: for example, the recording does not exist.
     static func all(_ settings: EdgeSettings, _ store: ReadingStore) async throws -> [OpenSensor] {
         var all: [OpenSensor] = []
         for configured in settings.sensors {

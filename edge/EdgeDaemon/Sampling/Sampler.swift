@@ -11,6 +11,7 @@ struct Sampler: Service {
     let sensor: any Sensor
     let period: Duration
     let clock: ReadingClock
+    var time = ServiceClock.host
     let boot: UInt32
     let store: ReadingStore
     let inbox: Inbox<ReadingFlow.Input>
@@ -36,14 +37,14 @@ struct Sampler: Service {
 
     private func sample(_ state: inout SamplingState) async throws {
         let asking = TimedReader(sensor)
-        var schedule = SamplingSchedule(period: period, now: .now)
+        var schedule = SamplingSchedule(period: period, now: time.now)
         while !Task.isCancelled {
-            let askedAt = ContinuousClock.now
-            state.askedBoottimeMs = BootTime.nowMs
+            let askedAt = time.now
+            state.askedAt = askedAt
             var failedPause: Duration?
             do {
                 guard let sample = try await asking.read(within: sensor.identity.patience) else { return try await end(&state) }
-                if let takenAt = sample.takenAt { try await Task.sleep(for: clock.realTime(until: takenAt)) }
+                if let takenAt = sample.takenAt { try await time.sleep(for: clock.realTime(until: takenAt)) }
                 await take(sample, &state)
             } catch is CancellationError {
                 throw CancellationError()
@@ -54,8 +55,8 @@ struct Sampler: Service {
             }
             switch (sensor.identity.pace, failedPause) {
             case (.recorded, _), (.spoken, nil): continue  // `read` itself waits for the next reading
-            case (.spoken, let pause?): try await Task.sleep(for: pause)
-            case (.asked, _): try await Task.sleep(until: schedule.next(askedAt: askedAt, now: .now, failedPause: failedPause))
+            case (.spoken, let pause?): try await time.sleep(for: pause)
+            case (.asked, _): try await time.sleep(until: schedule.next(askedAt: askedAt, now: time.now, failedPause: failedPause))
             }
         }
         throw CancellationError()
@@ -67,7 +68,7 @@ struct Sampler: Service {
         log(.info, "recording ended", ["sensor": name])
         if let hole = state.outage.end(name, at: state.outage.lastAt ?? clock.now) { await put(.record(.hole(hole))) }
         if sensor.identity.pace == .recorded { clock.recordingEnded() }
-        try await Task.sleep(for: .seconds(1 << 40))
+        try await time.sleepForever()
     }
 
     private func failed(_ error: any Error, _ state: inout SamplingState) async {
@@ -128,7 +129,7 @@ struct Sampler: Service {
         }
         held.set(name, isHeld: state.spikes.isHolding)
         state.outage.lastAt = reading.takenAt
-        state.lastBoottimeMs = BootTime.nowMs
+        state.readAt = time.now
     }
 
     /// Stores a held-back reading: no later reading will show whether it is a spike.
@@ -167,19 +168,17 @@ private struct SamplingState {
     var impossible = Spell()
     var heated = Spell()
     var remarks = Spell()
-    var askedBoottimeMs: Int64 = 0  // when the sensor was asked: time since the host's boot, suspend included
-    var lastBoottimeMs: Int64?  // when the previous reading was complete
+    var askedAt: ContinuousClock.Instant?  // when the sensor was asked; this clock runs on while the host is suspended
+    var readAt: ContinuousClock.Instant?  // when the previous reading was complete
 
     init(outage: Outage, quality: QualityTracking) { (self.outage, self.quality) = (outage, quality) }
 
     /// The hole before a reading if the sensor was not asked for more than three periods.
     func gap(before reading: Reading, period: Duration, _ sensor: SensorName) -> Hole? {
-        guard let lastBoottimeMs, let lastAt = outage.lastAt else { return nil }
-        let passed = askedBoottimeMs - lastBoottimeMs
-        guard passed > 3 * period.ms else { return nil }
+        guard let askedAt, let readAt, let lastAt = outage.lastAt, askedAt - readAt > period * 3 else { return nil }
         return Hole(
             sensor: sensor, reason: .notSampled, from: min(lastAt, reading.takenAt), to: max(lastAt, reading.takenAt),
-            count: passed / period.ms - 1)
+            count: (askedAt - readAt).ms / period.ms - 1)
     }
 }
 

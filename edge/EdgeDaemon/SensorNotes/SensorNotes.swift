@@ -39,8 +39,8 @@ package struct SensorNotes: Sendable {
     package init() {}
 
     /// - Parameters:
-    ///   - names: the sensor names in the configuration. A rename is a stray if its new name is not in the configuration, is not renamed
-    ///     further to a configured name, and the rename was not applied. `nil`: no rename is a stray.
+    ///   - names: the sensor names in the configuration. A rename is unconfigured if its new name is not in the configuration, no
+    ///     later rename leads to a configured name, and the store has not applied the rename. `nil`: no rename is unconfigured.
     ///   - taken: the renames that the store has applied.
     /// - Throws: `FileError`.
     package init(in folder: String, names: Set<SensorName>? = nil, taken: [SensorRename] = []) throws {

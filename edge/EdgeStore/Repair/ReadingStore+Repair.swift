@@ -170,7 +170,7 @@ extension ReadingStore {
             ])
     }
 
-    /// Runs an operation on the database. If the file turns out to be damaged or gone, repairs the store and runs the operation once more.
+    /// Runs an operation on the database. If the file turns out to be damaged or missing, repairs the store and runs the operation once more.
     func guarded<Result>(writes: Bool = false, _ body: () throws -> Result) throws -> Result {
         func isLeftAlone() -> Bool { memoryOnly != nil || isRepairing || path == ":memory:" || database.isReadOnly }
         if !isLeftAlone(), database.hasMoved { try handleMovedFile() }

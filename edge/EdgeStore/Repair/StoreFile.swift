@@ -77,9 +77,9 @@ enum StoreFile {
         return try PageSalvage.gather(from: path, into: path + ".salvaged")
     }
 
-    /// Deletes the index (`-shm`) and an empty log (`-wal`) that a removed file left beside the file now at the path: that file must not be
-    /// read with a foreign log. A log that is not empty may belong to the file at the path, because a disk that was disconnected keeps its
-    /// log. SQLite rebuilds the index from the log.
+    /// Deletes the index (`-shm`) and an empty log (`-wal`) of a store file that was removed. SQLite must not read the new file at this path
+    /// with the log of the removed file. A log that is not empty stays: it may belong to the new file, because a disk that was disconnected
+    /// keeps its log. SQLite rebuilds the index from the log.
     static func dropForeignLog(of path: String) {
         if (try? Files.read(path + "-wal", limit: 0)) != nil { unsafe unlink(path + "-wal") }
         unsafe unlink(path + "-shm")

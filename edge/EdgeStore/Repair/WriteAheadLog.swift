@@ -2,7 +2,7 @@ internal import Bytes
 internal import Runtime
 
 /// Checks a write-ahead log before SQLite opens it. SQLite reads the log up to the first frame with a wrong checksum and silently ignores all
-/// later frames. This is right for a commit that a power cut tore, but a flipped bit discards complete commits too.
+/// later frames. This is right after a power cut, which leaves one incomplete commit. After a flipped bit, SQLite ignores complete commits too.
 ///
 /// Source of the format: "Database File Format", section 4, sqlite.org/fileformat2.html.
 enum WriteAheadLog {

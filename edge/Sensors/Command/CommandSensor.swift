@@ -63,7 +63,7 @@ package actor CommandSensor: Sensor {
         throw CancellationError()
     }
 
-    /// Kills the program at once and does not start it again. No output is lost: the program had all the time before to print.
+    /// Kills the program at once and does not start it again. A program that prints each line when it measures loses no reading.
     package nonisolated func stop() {
         state.withLock { state in
             state.isStopped = true

@@ -13,7 +13,7 @@ struct DriverTraits: Sendable, Equatable {
     /// Tries of a read, if some failures are normal for the part; with a pause between tries.
     var tries = 1
     var pauseMs: Int64 = 0
-    /// The driver clamps to 0 and 100 %: a reading of exactly 0 or 100 % may have been outside.
+    /// The driver clamps to 0 and 100 %: the true value of a reading of exactly 0 or 100 % may be outside.
     var isCut = false
     /// The driver does not clamp the linear conversion of the part: −6 to 119 %.
     var isLinear = false

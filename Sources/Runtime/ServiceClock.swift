@@ -1,0 +1,28 @@
+package import Measures
+
+/// The time in the loops of services: a monotonic clock to wait on, and the host's wall clock. Tests pass a clock that they advance.
+package struct ServiceClock: Sendable {
+    private let monotonic: @Sendable () -> ContinuousClock.Instant
+    private let wall: @Sendable () -> Instant
+    private let wake: @Sendable (ContinuousClock.Instant) async throws -> Void
+
+    /// - Parameters:
+    ///   - wall: the host's wall clock, also during a replay.
+    ///   - sleep: returns at the given time; throws `CancellationError` if the task is cancelled before.
+    package init(
+        now: @escaping @Sendable () -> ContinuousClock.Instant, wall: @escaping @Sendable () -> Instant,
+        sleep: @escaping @Sendable (ContinuousClock.Instant) async throws -> Void
+    ) {
+        (monotonic, self.wall, wake) = (now, wall, sleep)
+    }
+
+    package static let host = ServiceClock(now: { .now }, wall: { ReadingClock.wallClock }, sleep: { try await Task.sleep(until: $0) })
+
+    package var now: ContinuousClock.Instant { monotonic() }
+    package var wallClock: Instant { wall() }
+    package func sleep(until deadline: ContinuousClock.Instant) async throws { try await wake(deadline) }
+    package func sleep(for pause: Duration) async throws { try await wake(now + pause) }
+
+    /// Waits until the task is cancelled.
+    package func sleepForever() async throws { try await sleep(for: .seconds(1 << 40)) }
+}

@@ -1,0 +1,39 @@
+import Archive
+import Foundation
+import Measures
+import Testing
+import Wire
+
+/// An archive in a folder of its own, with devices that send readings.
+final class FleetExample {
+    let folder = FileManager.default.temporaryDirectory.path + "/vaho-fleet-\(UInt64.random(in: 0...(.max)))"
+    private var sent: [DeviceID: Int64] = [:]
+
+    deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+    func open() async throws -> Archive { try await Archive(folder: folder) }
+
+    func addDevice(_ archive: Archive, _ name: String, at now: Instant) async throws -> DeviceID {
+        let name = try #require(DeviceID(name))
+        _ = try await archive.addDevice(name, now: now)
+        return name
+    }
+
+    /// Sends readings of the sensor air, ten minutes apart, the last one at `now`, and derives their observations.
+    func send(_ archive: Archive, _ name: DeviceID, count: Int64 = 1, at now: Instant) async throws {
+        let device = try #require(try await archive.device(named: name)).id
+        let air = try #require(SensorName("air"))
+        let first = sent[name, default: 0] + 1
+        sent[name] = first + count - 1
+        let rows = (0..<count).map {
+            Batch.Row.reading(
+                sensor: 0, Reading(takenAt: Instant(ms: now.ms - (count - 1 - $0) * 600_000), humidityMpct: Int32(45_000 + $0 % 500)))
+        }
+        let arrival = try Archive.Arrival(
+            device: device, batch: Batch(epoch: Epoch(bits: 5), first: first, sensors: [air], rows: rows), receivedAt: now)
+        for outcome in try await archive.ingest([.batch(arrival)], next: Answer.Next(afterMs: 0, maxReadings: 1, maxBytes: 1)) {
+            _ = try outcome.get()
+        }
+        while try await archive.take(archive.derivation()) {}
+    }
+}
