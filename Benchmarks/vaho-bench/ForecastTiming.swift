@@ -10,7 +10,9 @@ struct ForecastTiming {
     init(_ options: ForecastOptions) { self.options = options }
 
     func run() throws {
-        guard let network = try Pretrained(path: options.release)?.network else { throw WrongOption(description: "\(options.release) is not there") }
+        guard let network = try PretrainedNetwork(path: options.release)?.network else {
+            throw WrongOption(description: "\(options.release) is not there")
+        }
         let folder = SeriesFolder(options.data)
         let series = try folder.names(without: []).map { try folder.series(named: $0) }
         if let export = options.export { try NetworkExport(network, series).write(to: export) }

@@ -56,13 +56,14 @@ struct IngestLoad {
     private func requests(of devices: [Device]) -> [HTTPClient.Request] {
         var devices = devices
         return (0..<options.batches).map { index in
-            let place = index % devices.count
-            let body = body(&devices[place])
+            let deviceIndex = index % devices.count
+            let body = body(&devices[deviceIndex])
             return HTTPClient.Request(
-                method: "POST", url: "\(options.url)/v1/devices/\(devices[place].name)/batches",
+                method: "POST", url: "\(options.url)/v1/devices/\(devices[deviceIndex].name)/batches",
                 headers: [
-                    ("Authorization", "Bearer \(devices[place].token)"), ("Content-Type", options.isJSON ? "application/json" : Batch.mediaType),
-                    ("Accept", Answer.mediaType),
+                    ("Authorization", "Bearer \(devices[deviceIndex].token)"),
+                    ("Content-Type", options.isJSON ? "application/json" : Batch.mediaType),
+                    ("Accept", BatchAcknowledgement.mediaType),
                 ], body: body)
         }
     }

@@ -12,18 +12,18 @@ package struct DeviceDocument: Sendable {
     package var isRevoked = false
     package var backlog: Int64
     package var clock: ClockQuality
-    package var release: ReleaseName?
-    package var refusal: String?  // why the device refused the last offered release
+    package var release: ReleaseReference?
+    package var releaseRefusal: String?  // why the device refused the last offered release
     package var sensors: [Sensor]  // worst first, then by name
     package var scores: [LiveScore]
     package var alerts: [ThresholdAlert] = []  // the active alerts
     package var thresholds: [HumidityThreshold] = []
-    package var isTwoHosts = false  // two hosts send as this device
-    package var faults: [String] = []  // archive rows that cannot be read
+    package var hasDuplicateHost = false  // two hosts send as this device
+    package var unreadableRows: [String] = []  // archive rows that cannot be read
 
     package init(
-        id: DeviceID, condition: DeviceCondition, lastSeenAt: Instant?, backlog: Int64, clock: ClockQuality, release: ReleaseName?,
-        refusal: String? = nil, sensors: [Sensor], scores: [LiveScore]
+        id: DeviceID, condition: DeviceCondition, lastSeenAt: Instant?, backlog: Int64, clock: ClockQuality, release: ReleaseReference?,
+        releaseRefusal: String? = nil, sensors: [Sensor], scores: [LiveScore]
     ) {
         self.id = id
         self.condition = condition
@@ -31,7 +31,7 @@ package struct DeviceDocument: Sendable {
         self.backlog = backlog
         self.clock = clock
         self.release = release
-        self.refusal = refusal
+        self.releaseRefusal = releaseRefusal
         self.sensors = sensors.sorted { ($1.condition.state, $0.name.name) < ($0.condition.state, $1.name.name) }
         self.scores = scores
     }
@@ -83,7 +83,7 @@ package struct DeviceDocument: Sendable {
 
     /// Order in lists that show the worst first: the worse of the device's own severity and its sensors'. See `Severity`.
     package var severityRank: Int {
-        if isRevoked { return Severity.least }
+        if isRevoked { return Severity.noProblemRank }
         return sensors.reduce(Severity.rank(condition.state)) { min($0, Severity.rank($1.condition.state)) }
     }
 
@@ -97,12 +97,12 @@ package struct DeviceDocument: Sendable {
         json.field("now", RFC3339.format(ms: now.ms))
         json.field("last_seen_at", time(lastSeenAt))
         json.field("revoked", isRevoked)
-        json.field("two_hosts", isTwoHosts)
-        if !faults.isEmpty { json.array("faults") { json in for fault in faults { json.string(fault) } } }
+        json.field("two_hosts", hasDuplicateHost)
+        if !unreadableRows.isEmpty { json.array("faults") { json in for fault in unreadableRows { json.string(fault) } } }
         json.field("backlog", backlog)
         json.field("clock", clock.name)
         json.field("release", release)
-        json.field("release_refused", refusal)
+        json.field("release_refused", releaseRefusal)
         json.array("sensors") { json in for sensor in sensors { json.object { json in sensor.write(now: now, to: &json) } } }
         json.array("alerts") { json in for alert in alerts { json.object { json in alert.write(to: &json) } } }
         json.array("thresholds") { json in

@@ -40,8 +40,9 @@ package enum Documents {
     ///   - horizon: longer lead times are omitted.
     ///   - reader: context for the outlook.
     package static func forecast(
-        sensor: SensorName, _ forecast: QuantileForecast, _ moisture: MoistureForecast, issuedAt: Instant, release: ReleaseName?, horizon: Duration,
-        reader: OutlookContext
+        sensor: SensorName, _ forecast: QuantileForecast, _ moisture: MoistureForecast, issuedAt: Instant, release: ReleaseReference?,
+        horizon: Duration,
+        context: OutlookContext
     ) -> [UInt8] {
         let leads = forecast.leadTimes.indices.filter { forecast.leadTimes[$0] <= horizon }
         var json = JSONWriter()
@@ -51,7 +52,7 @@ package enum Documents {
             json.field("issued_at", RFC3339.format(ms: issuedAt.ms))
             json.field("method", forecast.method.name)
             json.field("release", release)
-            json.object("outlook") { json in reader.write(forecast, of: sensor, to: &json) }
+            json.object("outlook") { json in context.write(forecast, of: sensor, to: &json) }
             json.array("levels") { json in for level in ForecastShape.levels { json.number(level, places: 4) } }
             json.array("lead_time_s") { json in for lead in leads { json.integer(forecast.leadTimes[lead].wholeSeconds) } }
             json.array("time") { json in
@@ -65,7 +66,7 @@ package enum Documents {
                 }
             }
             json.array("skill_vs_climatology") { json in for lead in leads { json.number(forecast.skill[lead], places: 2) } }
-            json.object("skill_end") { json in skillEnd(forecast.skillEnd, to: &json) }
+            json.object("skill_end") { json in skillHorizon(forecast.skillHorizon, to: &json) }
             json.array("temperature_c") { json in for lead in leads { json.number(forecast.temperature?[lead], places: 2) } }
             json.array("dew_point_c") { json in for lead in leads { json.number(moisture.water[lead]?.dewPoint.celsius, places: 2) } }
             json.array("vapour_pressure_pa") { json in for lead in leads { json.number(moisture.water[lead]?.vapourPressure, places: 0) } }
@@ -78,7 +79,7 @@ package enum Documents {
         return json.bytes
     }
 
-    private static func skillEnd(_ end: SkillHorizon, to json: inout JSONWriter) {
+    private static func skillHorizon(_ end: SkillHorizon, to json: inout JSONWriter) {
         switch end {
         case .unknown:
             json.field("state", "unknown")

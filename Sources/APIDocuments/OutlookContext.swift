@@ -28,17 +28,17 @@ package struct OutlookContext: Sendable {
     func write(_ forecast: QuantileForecast, of sensor: SensorName, to json: inout JSONWriter) {
         json.field(
             "text", OutlookText.text(forecast, thresholds, sensor: sensor, condition, step: step, present: present, now: now, offset: offset))
-        let isOfNow = condition.state.isPresent && forecast.isFresh(at: now, step: step)
-        json.field("of_now", isOfNow)
+        let isCurrent = condition.state.isPresent && forecast.isFresh(at: now, step: step)
+        json.field("of_now", isCurrent)
         json.array("thresholds") { json in
-            guard isOfNow else { return }
+            guard isCurrent else { return }
             for prospect in Outlook(forecast, thresholds: thresholds, of: sensor, present: present, now: now).prospects {
                 json.object { json in OutlookContext.write(prospect, to: &json) }
             }
         }
     }
 
-    private static func write(_ prospect: Outlook.Prospect, to json: inout JSONWriter) {
+    private static func write(_ prospect: Outlook.ThresholdOutlook, to json: inout JSONWriter) {
         json.field("rule", prospect.threshold.rule)
         json.field("direction", prospect.threshold.isAbove ? "above" : "below")
         json.field("humidity_pct", prospect.threshold.percent, places: 3)
@@ -46,9 +46,9 @@ package struct OutlookContext: Sendable {
         json.field("beyond_now", prospect.isBeyondNow)
         json.field("from", prospect.from.map { RFC3339.format(ms: $0.ms) })
         json.field("until", prospect.until.map { RFC3339.format(ms: $0.ms) })
-        json.field("probability", prospect.highest.probability, places: 3)
+        json.field("probability", prospect.peak.probability, places: 3)
         let bound =
-            switch prospect.highest.bound {
+            switch prospect.peak.bound {
             case .exact: "exact"
             case .atLeast: "at_least"
             case .atMost: "at_most"

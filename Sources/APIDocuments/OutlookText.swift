@@ -27,7 +27,7 @@ package enum OutlookText {
             sentences.append("\(period.name) \(whole(range.lowerBound.rounded(.down))) to \(whole(range.upperBound.rounded(.up))) %.")
         }
         func clock(_ instant: Instant) -> String { time(instant, offset) + zone }
-        let hours = (outlook.covered.wholeSeconds + 1_800) / 3_600  // lead times are up to an hour apart
+        let hours = (outlook.coveredDuration.wholeSeconds + 1_800) / 3_600  // lead times are up to an hour apart
         let relevant = outlook.prospects.filter { $0.verdict != .unlikely || $0.isBeyondNow }
         let matter = relevant.filter(\.isBeyondNow) + relevant.filter { !$0.isBeyondNow }
         for prospect in matter.prefix(3) { sentences.append(sentence(prospect, outlook.now, hours, clock)) }
@@ -51,9 +51,9 @@ package enum OutlookText {
         }
     }
 
-    private static func sentence(_ prospect: Outlook.Prospect, _ now: Instant, _ hours: Int64, _ clock: (Instant) -> String) -> String {
+    private static func sentence(_ prospect: Outlook.ThresholdOutlook, _ now: Instant, _ hours: Int64, _ clock: (Instant) -> String) -> String {
         let side = "\(prospect.threshold.isAbove ? "Above" : "Below") \(number(prospect.threshold.percent)) %"
-        let odds = odds(prospect.highest)
+        let odds = odds(prospect.peak)
         guard let from = prospect.from else { return "\(side) now, likely to end soon." }
         guard from > now else {
             guard prospect.verdict == .likely else { return "\(side) now, and possibly for longer (\(odds))." }

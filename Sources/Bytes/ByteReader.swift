@@ -27,8 +27,8 @@ package struct ByteReader {
 
     package mutating func fixed<Integer: FixedWidthInteger>(_: Integer.Type = Integer.self) throws(MalformedBytes) -> Integer {
         var value: Integer = 0
-        for (place, byte) in try raw(Integer.bitWidth / 8).enumerated() {
-            value |= Integer(truncatingIfNeeded: byte) << (8 * place)
+        for (index, byte) in try raw(Integer.bitWidth / 8).enumerated() {
+            value |= Integer(truncatingIfNeeded: byte) << (8 * index)
         }
         return value
     }

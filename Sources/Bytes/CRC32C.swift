@@ -12,14 +12,14 @@ package enum CRC32C {
         var state: UInt32 = 0xFFFF_FFFF
         unsafe bytes.withUnsafeBufferPointer { bytes in
             unsafe table.withUnsafeBufferPointer { table in
-                for place in bytes.indices { state = unsafe (state >> 8) ^ table[Int((state ^ UInt32(bytes[place])) & 0xFF)] }
+                for index in bytes.indices { state = unsafe (state >> 8) ^ table[Int((state ^ UInt32(bytes[index])) & 0xFF)] }
             }
         }
         return state ^ 0xFFFF_FFFF
     }
 
     /// A checksum that is updated byte by byte.
-    package struct Running: Sendable {
+    package struct Incremental: Sendable {
         private var state: UInt32 = 0xFFFF_FFFF
         private let table = CRC32C.table
         package init() {}
@@ -28,7 +28,7 @@ package enum CRC32C {
         package mutating func add(_ byte: UInt8) { state = (state >> 8) ^ table[Int((state ^ UInt32(byte)) & 0xFF)] }
         /// Adds the eight bytes of the value, little-endian.
         package mutating func add(_ value: Int64) {
-            for place in 0..<8 { add(UInt8(truncatingIfNeeded: value >> (8 * Int64(place)))) }
+            for index in 0..<8 { add(UInt8(truncatingIfNeeded: value >> (8 * Int64(index)))) }
         }
     }
 }

@@ -44,7 +44,7 @@ package struct Arguments: Sendable {
             }
             let parts = word.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             guard let option = options.first(where: { $0.name == parts[0] }) else {
-                let nearest = NearestWord.of(parts[0], in: options.map(\.name)).map { ": did you mean --\($0)?" } ?? ""
+                let nearest = NearestWord.closest(parts[0], in: options.map(\.name)).map { ": did you mean --\($0)?" } ?? ""
                 throw UsageError("--\(parts[0]) is not an option of this command\(nearest)")
             }
             if option.value == nil {
@@ -67,7 +67,7 @@ package struct Arguments: Sendable {
     }
 
     package func value(_ name: String) -> String? { values[name] }
-    package func has(_ name: String) -> Bool { flags.contains(name) }
+    package func hasFlag(_ name: String) -> Bool { flags.contains(name) }
 
     package func integer(_ name: String, in range: ClosedRange<Int>) throws(UsageError) -> Int? {
         guard let text = values[name] else { return nil }
@@ -100,7 +100,7 @@ package struct UsageError: Error, CustomStringConvertible {
 }
 
 /// The command failed: exit code 1.
-package struct Failure: Error, CustomStringConvertible {
+package struct CommandFailure: Error, CustomStringConvertible {
     package let description: String
     package init(_ description: String) { self.description = description }
 }

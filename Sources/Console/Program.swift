@@ -55,7 +55,7 @@ package struct Program: Sendable {
         let pair = words.prefix(2).joined(separator: " ")
         guard let command = commands.first(where: { $0.name == pair }) ?? commands.first(where: { $0.name == first }) else {
             if let code = group(first, asked: words.dropFirst().first) { return code }
-            let nearest = NearestWord.of(pair, in: commands.map(\.name)) ?? NearestWord.of(first, in: commands.map(\.name))
+            let nearest = NearestWord.closest(pair, in: commands.map(\.name)) ?? NearestWord.closest(first, in: commands.map(\.name))
             StandardError.write(
                 "\(name): «\(PrintableText.line(first, limit: 80))» is not a command\(nearest.map { ": did you mean «\($0)»?" } ?? ""); \(name) --help lists them\n"
             )

@@ -10,7 +10,7 @@ package final class Progress: Sendable {
     /// - Parameters:
     ///   - text: a few words without a line break.
     ///   - stage: without a terminal, only the first text of each stage is written.
-    package func tell(_ text: String, stage: String) {
+    package func show(_ text: String, stage: String) {
         last.withLock { last in
             let isNew = stage != last.stage
             if StandardError.isTerminal {

@@ -93,9 +93,9 @@ package struct Settings {
 
     /// Reports unknown settings, with the most similar known name, and throws if there are problems. Call after reading all settings.
     /// - Parameter other: the program whose variables are ignored in the environment; in this program's own file they are an error.
-    package mutating func finish(ignoring other: ProgramSettings? = nil) throws(UsageError) {
+    package mutating func throwProblems(ignoring other: ProgramSettings? = nil) throws(UsageError) {
         for key in values.keys.sorted() where !known.contains(key) && (inFile.contains(key) || other?.contains(key) != true) {
-            let nearest = NearestWord.of(key, in: known.sorted()).map { ": did you mean \($0)?" } ?? ""
+            let nearest = NearestWord.closest(key, in: known.sorted()).map { ": did you mean \($0)?" } ?? ""
             problem("\(key) is not a setting\(nearest)")
         }
         guard problems.isEmpty else {
@@ -125,7 +125,7 @@ package struct Endpoint: Sendable, Equatable, CustomStringConvertible {
         self.init(address: address, port: port)
     }
 
-    package var isLoopback: Bool { LoopbackAddress.contains(address) }
+    package var isLoopback: Bool { LoopbackAddress.isLoopback(address) }
     package var description: String { address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)" }
 }
 

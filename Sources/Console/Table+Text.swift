@@ -7,21 +7,21 @@ extension Table {
 
     /// - Parameter width: the terminal's width in characters; a cell's width is its number of characters.
     package func text(width limit: Int) -> String {
-        let shown = rows.map { row in zip(columns, row).map { PrintableText.line($0.shown($1), limit: 1_000) } }
+        let format = rows.map { row in zip(columns, row).map { PrintableText.line($0.format($1), limit: 1_000) } }
         var visible = Array(columns.indices)
-        var widths = columns.indices.map { index in shown.reduce(columns[index].heading.count) { max($0, $1[index].count) } }
+        var widths = columns.indices.map { index in format.reduce(columns[index].heading.count) { max($0, $1[index].count) } }
         func total() -> Int { visible.reduce(0) { $0 + widths[$1] } + 2 * (visible.count - 1) }
-        while total() > limit, let detail = visible.last(where: { columns[$0].isDetail }) { visible.removeAll { $0 == detail } }
+        while total() > limit, let detail = visible.last(where: { columns[$0].isOmittable }) { visible.removeAll { $0 == detail } }
         if total() > limit {
             let texts = visible.filter { !columns[$0].isNumber }
             guard let widest = texts.max(by: { widths[$0] < widths[$1] }), case let rest = total() - widths[widest], limit - rest >= Table.leastText
-            else { return blocks(shown, limit) }
+            else { return blocks(format, limit) }
             widths[widest] = limit - rest
         }
         let head = lines(columns.map(\.heading), visible, widths)
-        let left = columns.indices.filter { index in !visible.contains(index) && shown.contains { !$0[index].isEmpty } }
+        let left = columns.indices.filter { index in !visible.contains(index) && format.contains { !$0[index].isEmpty } }
         let note = left.map { columns[$0].title }.joined(separator: ", ")
-        return head + shown.map { lines($0, visible, widths) }.joined()
+        return head + format.map { lines($0, visible, widths) }.joined()
             + (note.isEmpty ? "" : Paragraph.text("(no room for \(note): --format csv or json shows them)", width: limit))
     }
 
@@ -31,10 +31,10 @@ extension Table {
         let height = parts.map(\.count).max() ?? 1
         return (0..<height).map { number in
             var line = ""
-            for (place, index) in visible.enumerated() {
-                let cell = number < parts[place].count ? parts[place][number] : ""
+            for (cellIndex, index) in visible.enumerated() {
+                let cell = number < parts[cellIndex].count ? parts[cellIndex][number] : ""
                 let pad = String(repeating: " ", count: max(0, widths[index] - cell.count))
-                line += (place == 0 ? "" : "  ") + (columns[index].isNumber ? pad + cell : cell + pad)
+                line += (cellIndex == 0 ? "" : "  ") + (columns[index].isNumber ? pad + cell : cell + pad)
             }
             while line.last == " " { line.removeLast() }
             return line + "\n"

@@ -14,27 +14,27 @@ package struct Table {
         let title: String
         let heading: String  // the column's title in a table for users
         let isNumber: Bool
-        let isDetail: Bool
-        let shown: @Sendable (String) -> String
+        let isOmittable: Bool
+        let format: @Sendable (String) -> String
 
         /// - Parameters:
-        ///   - isDetail: whether a table omits the column if its lines would be too long.
+        ///   - isOmittable: whether a table omits the column if its lines would be too long.
         ///   - shown: formats a cell for the table; CSV and JSON keep the raw cell.
         package static func text(
-            _ title: String, heading: String? = nil, isDetail: Bool = false, shown: @escaping @Sendable (String) -> String = { $0 }
+            _ title: String, heading: String? = nil, isOmittable: Bool = false, format: @escaping @Sendable (String) -> String = { $0 }
         ) -> Column {
-            Column(title: title, heading: heading ?? title, isNumber: false, isDetail: isDetail, shown: shown)
+            Column(title: title, heading: heading ?? title, isNumber: false, isOmittable: isOmittable, format: format)
         }
 
         /// An instant in RFC 3339, shown to the minute.
-        package static func time(_ title: String, heading: String? = nil, isDetail: Bool = false) -> Column {
-            text(title, heading: heading, isDetail: isDetail) { $0.utf8.count < 20 ? $0 : "\($0.prefix(10)) \($0.dropFirst(11).prefix(5))Z" }
+        package static func time(_ title: String, heading: String? = nil, isOmittable: Bool = false) -> Column {
+            text(title, heading: heading, isOmittable: isOmittable) { $0.utf8.count < 20 ? $0 : "\($0.prefix(10)) \($0.dropFirst(11).prefix(5))Z" }
         }
 
         package static func number(
-            _ title: String, heading: String? = nil, isDetail: Bool = false, shown: @escaping @Sendable (String) -> String = { $0 }
+            _ title: String, heading: String? = nil, isOmittable: Bool = false, format: @escaping @Sendable (String) -> String = { $0 }
         ) -> Column {
-            Column(title: title, heading: heading ?? title, isNumber: true, isDetail: isDetail, shown: shown)
+            Column(title: title, heading: heading ?? title, isNumber: true, isOmittable: isOmittable, format: format)
         }
     }
 
@@ -46,7 +46,7 @@ package struct Table {
     package var isEmpty: Bool { rows.isEmpty }
 
     /// - Parameter cells: may contain text from outside; control characters are escaped in terminal output.
-    package mutating func row(_ cells: [String]) { rows.append(cells) }
+    package mutating func addRow(_ cells: [String]) { rows.append(cells) }
 
     package func write(_ format: OutputFormat) {
         switch format {

@@ -3,7 +3,7 @@ internal import CZlib
 /// Compression and decompression of whole bodies: zlib (RFC 1950) and gzip (RFC 1952).
 package enum Deflate {
     /// The data is malformed, or longer than allowed after decompression.
-    package enum Fault: Error, Equatable {
+    package enum DecompressionError: Error, Equatable {
         case malformed
         case tooLong
     }
@@ -38,7 +38,7 @@ package enum Deflate {
 
     /// - Parameter bytes: zlib or gzip data, without bytes after the end.
     /// - Parameter limit: the largest allowed result, in bytes. Memory use never exceeds this by much, whatever size the data claims.
-    package static func expanded(_ bytes: [UInt8], limit: Int) throws(Fault) -> [UInt8] {
+    package static func decompressed(_ bytes: [UInt8], limit: Int) throws(DecompressionError) -> [UInt8] {
         var stream = unsafe z_stream()
         guard unsafe czlib_inflate_init(&stream) == Z_OK else { throw .malformed }
         defer { unsafe inflateEnd(&stream) }

@@ -13,7 +13,7 @@ package struct AdaptiveForecaster: Sendable {
     /// The forecast from the newest origin at one knot.
     private struct KnotForecast {
         var departure: Float = 0  // the median's departure from now, in deviations
-        var beyondUsual: Float = 0  // the departure minus the damped anomaly's departure
+        var beyondDampedAnomaly: Float = 0  // the departure minus the damped anomaly's departure
         var distances = SIMD8<Float>()  // the distances of the levels from the median
         var skill = Float.nan
     }
@@ -59,7 +59,7 @@ package struct AdaptiveForecaster: Sendable {
         let bin = Int(observation.validAt.ms / stepMs)
         isCurrent = bin >= 0 && inputs.fill(history)
         guard isCurrent else { return true }
-        settle(bin)
+        learn(bin)
         if let network { network.run(inputs, &pass) }
         ridgeInputs.remember(inputs.shared, bin: bin)
         for knot in leads.indices where inputs.isServed[knot] { prepare(knot, bin) }
@@ -69,17 +69,17 @@ package struct AdaptiveForecaster: Sendable {
         return true
     }
 
-    private mutating func settle(_ bin: Int) {
+    private mutating func learn(_ bin: Int) {
         for knot in leads.indices where inputs.isServed[knot] {
-            guard let due = leads[knot].due(target: bin) else { continue }
-            ridgeInputs.fill(due)
-            leads[knot].settle(due, inputs: ridgeInputs.row, actual: inputs.now, target: bin, binsPerHour: history.binsPerHour)
+            guard let pendingForecast = leads[knot].pendingForecast(target: bin) else { continue }
+            ridgeInputs.fill(pendingForecast)
+            leads[knot].learn(pendingForecast, inputs: ridgeInputs.row, actual: inputs.now, target: bin, binsPerHour: history.binsPerHour)
         }
     }
 
     private mutating func prepare(_ knot: Int, _ bin: Int) {
         let lead = inputs.leads[knot]
-        var issued = LeadAdaptation.Issued()
+        var issued = LeadAdaptation.PendingForecast()
         issued.origin = bin
         (issued.now, issued.deviation) = (inputs.now, inputs.deviation)
         issued.climatology = (history.humidity.climatology(lead: leads[knot].bins) / 1_000 - inputs.now) / inputs.deviation
@@ -91,13 +91,13 @@ package struct AdaptiveForecaster: Sendable {
         // With less than a day of history, or after an outage, the air's usual movement is unknown: the departure is reduced towards persistence,
         // and the intervals are not narrower than usual.
         let length = Float(history.humidity.week.count) / Float(history.binsPerDay)
-        issued.network = AdaptiveForecaster.bounded(network?.median(knot, inputs, pass) ?? usual(knot)) * min(1, length)
+        issued.network = AdaptiveForecaster.bounded(network?.median(knot, inputs, pass) ?? dampedAnomaly(knot)) * min(1, length)
         ridgeInputs.fill(issued)
         issued.corrected = issued.network + leads[knot].ridge.correction(ridgeInputs.row)
         issued.usualChange = leads[knot].gate.usualChange
-        let youth = leads[knot].youth
+        let shortHistory = leads[knot].shortHistory
         let days = Float(history.humidity.month.count) / Float(history.binsPerDay)
-        issued.final = leads[knot].gate.departure(issued.corrected, usualChange: issued.usualChange) * youth.kept(days: days)
+        issued.final = leads[knot].gate.departure(issued.corrected, usualChange: issued.usualChange) * shortHistory.departureFactor(days: days)
         if let network {
             let distances = network.distances(knot, pass)
             for level in ForecastShape.levels.indices { issued.distances[level] = AdaptiveForecaster.bounded(distances[level]) }
@@ -107,8 +107,8 @@ package struct AdaptiveForecaster: Sendable {
         }
         if length < 2 { issued.distances *= max(1, 4 / inputs.deviation) }
         newest[knot] = KnotForecast(
-            departure: issued.final, beyondUsual: issued.final - usual(knot),
-            distances: issued.distances * leads[knot].widths(target: target, binsPerHour: history.binsPerHour) * youth.widening(days: days),
+            departure: issued.final, beyondDampedAnomaly: issued.final - dampedAnomaly(knot),
+            distances: issued.distances * leads[knot].widths(target: target, binsPerHour: history.binsPerHour) * shortHistory.widening(days: days),
             skill: leads[knot].skill.skill ?? .nan)
         if bin >= 0, bin % leads[knot].stride == 0 { leads[knot].issue(issued) }
     }
@@ -117,7 +117,7 @@ package struct AdaptiveForecaster: Sendable {
     private static func bounded(_ departure: Float) -> Float { departure == departure ? max(-20, min(20, departure)) : 0 }
 
     /// The damped anomaly's departure at a knot, in deviations.
-    private func usual(_ knot: Int) -> Float {
+    private func dampedAnomaly(_ knot: Int) -> Float {
         damping[knot].departure(then: inputs.leads[knot][NetworkInputs.mean], now: inputs.shared[AdaptiveForecaster.sameHourNow])
     }
     private static let sameHourNow = NetworkInputs.sharedNames.firstIndex(of: "humidity.same_hour_now") ?? 0
@@ -135,7 +135,7 @@ package struct AdaptiveForecaster: Sendable {
     package func forecast() -> QuantileForecast? {
         guard isCurrent, let origin = history.origin else { return nil }
         let usualNow = inputs.shared[AdaptiveForecaster.sameHourNow]
-        let usualWarmth = history.temperature.climatology(lead: 0)
+        let climatologyTemperature = history.temperature.climatology(lead: 0)
         let hasTemperature = history.temperature[0] != RecentValues.missing
         var humidity = [Double](repeating: 0, count: plans.count * Network.Shape.levels)
         var climatology = [Double](repeating: 0, count: plans.count)
@@ -143,27 +143,29 @@ package struct AdaptiveForecaster: Sendable {
         var temperatures = [Double](repeating: 0, count: hasTemperature ? plans.count : 0)
         var quantiles = humidity.mutableSpan
         var usually = climatology.mutableSpan
-        for place in plans.indices {
-            let plan = plans[place]
+        for index in plans.indices {
+            let plan = plans[index]
             let (low, high, share) = (newest[plan.low], newest[plan.high], plan.share)
             let usual = history.humidity.climatology(lead: plan.bins) / 1_000
             var median = low.departure
             // If both neighbouring knots forecast no change, so does this lead time.
             if plan.low != plan.high, low.departure != 0 || high.departure != 0 {
                 let then = max(-5, min(5, (usual - inputs.now) / inputs.deviation))
-                median = plan.humidity.departure(then: then, now: usualNow) + low.beyondUsual + share * (high.beyondUsual - low.beyondUsual)
+                median =
+                    plan.humidity.departure(then: then, now: usualNow) + low.beyondDampedAnomaly + share
+                    * (high.beyondDampedAnomaly - low.beyondDampedAnomaly)
             }
             let distances = low.distances + share * (high.distances - low.distances)
             let values = inputs.now + inputs.deviation * (median + distances)
             var least: Float = 0  // limits the values to 0 to 100 %, in increasing order
             for level in 0..<Network.Shape.levels {
                 least = values[level] > least ? (values[level] < 100 ? values[level] : 100) : least
-                quantiles[place * Network.Shape.levels + level] = Double(least)
+                quantiles[index * Network.Shape.levels + level] = Double(least)
             }
-            usually[place] = Double(usual)
+            usually[index] = Double(usual)
             let expected = low.skill + share * (high.skill - low.skill)
-            if expected == expected { skill[place] = Double(expected) }
-            if hasTemperature { temperatures[place] = warmth(plan, usualNow: usualWarmth) }
+            if expected == expected { skill[index] = Double(expected) }
+            if hasTemperature { temperatures[index] = medianTemperature(plan, usualNow: climatologyTemperature) }
         }
         return QuantileForecast(
             origin: origin, leadTimes: leadTimes, humidity: humidity, temperature: hasTemperature ? temperatures : nil,
@@ -172,10 +174,10 @@ package struct AdaptiveForecaster: Sendable {
     }
 
     /// The median temperature in °C, from the damped anomaly. With less than four days of history it is closer to the present temperature.
-    private func warmth(_ plan: LeadPlan, usualNow: Float) -> Double {
+    private func medianTemperature(_ plan: LeadPlan, usualNow: Float) -> Double {
         let now = Float(history.temperature[0])
-        let trust = min(1, Float(history.temperature.week.count) / Float(4 * history.binsPerDay))
+        let historyShare = min(1, Float(history.temperature.week.count) / Float(4 * history.binsPerDay))
         let departure = plan.temperature.departure(then: history.temperature.climatology(lead: plan.bins) - now, now: usualNow - now)
-        return Double(now + trust * departure) / 1_000
+        return Double(now + historyShare * departure) / 1_000
     }
 }

@@ -14,9 +14,9 @@ package struct Comparison: Sendable {
     }
 
     /// The bins of the last 15 % of a series' observations: neither network has learnt from these.
-    package static func bins(of series: GriddedSeries) -> Range<Int> { learntBins(of: series).upperBound..<series.bins }
+    package static func evaluationBins(of series: GriddedSeries) -> Range<Int> { trainingBins(of: series).upperBound..<series.bins }
     /// The bins that a candidate may learn from: the first 85 % of the observations, not of the time span.
-    package static func learntBins(of series: GriddedSeries) -> Range<Int> {
+    package static func trainingBins(of series: GriddedSeries) -> Range<Int> {
         let first = series.observations[min(series.observations.count - 1, series.observations.count * 85 / 100)]
         return 0..<series.bin(of: first.validAt)
     }
@@ -24,20 +24,22 @@ package struct Comparison: Sendable {
     /// Adds the scores of one series. Both forecasters adapt to the series as on a device.
     /// - Parameter champion: `nil`: the damped anomaly, which devices without a release use.
     package mutating func add(_ series: GriddedSeries, candidate: Network, champion: Network?) {
-        let bins = Comparison.bins(of: series)
+        let evaluationBins = Comparison.evaluationBins(of: series)
         let stride = max(1, Int(3_600_000 / series.grid.step.ms))  // one origin per hour
-        let reach = Int(ForecastShape.horizon.ms / series.grid.step.ms)
+        let horizonBins = Int(ForecastShape.horizon.ms / series.grid.step.ms)
         var new = AdaptiveForecaster(grid: series.grid, network: candidate)
         var old = AdaptiveForecaster(grid: series.grid, network: champion)
         for observation in series.observations {
             new.observe(observation)
             old.observe(observation)
             let bin = series.bin(of: observation.validAt)
-            guard bin + reach >= bins.lowerBound, bin % stride == 0, let new = new.forecast(), let old = old.forecast() else { continue }
+            guard bin + horizonBins >= evaluationBins.lowerBound, bin % stride == 0, let new = new.forecast(), let old = old.forecast() else {
+                continue
+            }
             for (index, leadTime) in leadTimes.enumerated() {
                 let target = bin + Int(leadTime.ms / series.grid.step.ms)
                 let actual = series.humidity(bin: target)
-                guard bins.contains(target), actual == actual, let newLead = new.leadTimes.firstIndex(of: leadTime),
+                guard evaluationBins.contains(target), actual == actual, let newLead = new.leadTimes.firstIndex(of: leadTime),
                     let oldLead = old.leadTimes.firstIndex(of: leadTime)
                 else { continue }
                 self.candidate[index].add(new, lead: newLead, actual: actual)

@@ -30,7 +30,7 @@ package enum DampedAnomaly {
 
     /// The weights at a lead time, interpolated linearly between the knots of the table.
     package static func weights(for leadTime: Duration) -> Weights {
-        let (low, high, share) = place(of: leadTime)
+        let (low, high, share) = knots(of: leadTime)
         return Weights(
             humidity: low.humidity.mixed(with: high.humidity, share), temperature: low.temperature.mixed(with: high.temperature, share),
             quantiles: zip(low.quantiles, high.quantiles).map { $0 + ($1 - $0) * share })
@@ -38,12 +38,12 @@ package enum DampedAnomaly {
 
     /// The weights of humidity only, without the quantiles.
     package static func damping(for leadTime: Duration) -> Damping {
-        let (low, high, share) = place(of: leadTime)
+        let (low, high, share) = knots(of: leadTime)
         return low.humidity.mixed(with: high.humidity, share)
     }
 
-    private static func place(of leadTime: Duration) -> (low: BuiltInTable.Knot, high: BuiltInTable.Knot, share: Double) {
-        let knots = BuiltInTable.knots
+    private static func knots(of leadTime: Duration) -> (low: DampedAnomalyTable.Knot, high: DampedAnomalyTable.Knot, share: Double) {
+        let knots = DampedAnomalyTable.knots
         let hours = Double(leadTime.ms) / 3_600_000
         let upper = max(1, knots.firstIndex { $0.hours >= hours } ?? knots.count - 1)
         let (low, high) = (knots[upper - 1], knots[upper])

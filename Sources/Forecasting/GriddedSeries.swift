@@ -10,16 +10,16 @@ package struct GriddedSeries: Sendable {
     package let observations: [Observation]  // strictly increasing
     package let start: Instant
     package let bins: Int  // from the first observation to the last
-    private let pieces: [Piece]  // by time
+    private let segments: [Segment]  // by time
 
-    /// Consecutive bins without a gap longer than `longestGap`.
-    private struct Piece: Sendable {
+    /// Consecutive bins without a gap longer than `maximumGap`.
+    private struct Segment: Sendable {
         let first: Int
         var humidity: [Float]
     }
 
-    /// A gap of more bins than this begins a new piece. This limits the empty bins to `longestGap` times the observations.
-    private static let longestGap = 16
+    /// A gap of more bins than this begins a new piece. This limits the empty bins to `maximumGap` times the observations.
+    private static let maximumGap = 16
 
     /// - Parameter observations: in any order; of several for one bin the first applies.
     /// - Returns: `nil` if there are no observations.
@@ -31,21 +31,21 @@ package struct GriddedSeries: Sendable {
         }
         guard let first = ordered.first, let last = ordered.last else { return nil }
         let stepMs = grid.step.ms
-        var pieces: [Piece] = []
+        var segments: [Segment] = []
         for observation in ordered {
             let bin = Int((observation.validAt - first.validAt).ms / stepMs)
             let humidity = Float(observation.humidity.percent)
-            let end = pieces.last.map { $0.first + $0.humidity.count } ?? -1
-            if pieces.isEmpty || bin - end > GriddedSeries.longestGap {
-                pieces.append(Piece(first: bin, humidity: [humidity]))
+            let end = segments.last.map { $0.first + $0.humidity.count } ?? -1
+            if segments.isEmpty || bin - end > GriddedSeries.maximumGap {
+                segments.append(Segment(first: bin, humidity: [humidity]))
             } else if bin < end {
-                pieces[pieces.count - 1].humidity[bin - pieces[pieces.count - 1].first] = humidity
+                segments[segments.count - 1].humidity[bin - segments[segments.count - 1].first] = humidity
             } else {
-                pieces[pieces.count - 1].humidity.append(contentsOf: repeatElement(.nan, count: bin - end))
-                pieces[pieces.count - 1].humidity.append(humidity)
+                segments[segments.count - 1].humidity.append(contentsOf: repeatElement(.nan, count: bin - end))
+                segments[segments.count - 1].humidity.append(humidity)
             }
         }
-        (self.name, self.grid, self.observations, start, self.pieces) = (name, grid, ordered, first.validAt, pieces)
+        (self.name, self.grid, self.observations, start, self.segments) = (name, grid, ordered, first.validAt, segments)
         bins = Int((last.validAt - first.validAt).ms / stepMs) + 1
     }
 
@@ -54,17 +54,17 @@ package struct GriddedSeries: Sendable {
     /// In %; `nan` where nothing was observed and outside the series.
     package func humidity(bin: Int) -> Double {
         // Most series have one piece and need no search.
-        var place = 0
-        if pieces.count > 1 {
-            var (low, high) = (0, pieces.count)
+        var pieceIndex = 0
+        if segments.count > 1 {
+            var (low, high) = (0, segments.count)
             while low < high {
                 let middle = (low + high) / 2
-                if pieces[middle].first <= bin { low = middle + 1 } else { high = middle }
+                if segments[middle].first <= bin { low = middle + 1 } else { high = middle }
             }
-            place = max(0, low - 1)
+            pieceIndex = max(0, low - 1)
         }
-        let index = bin - pieces[place].first
-        return pieces[place].humidity.indices.contains(index) ? Double(pieces[place].humidity[index]) : .nan
+        let index = bin - segments[pieceIndex].first
+        return segments[pieceIndex].humidity.indices.contains(index) ? Double(segments[pieceIndex].humidity[index]) : .nan
     }
 
     /// The last humidity observed at or before a bin, or the first observed if there is none; in %.

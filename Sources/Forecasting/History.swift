@@ -41,7 +41,7 @@ package struct History: Sendable {
             } else {
                 let held = (humidity[0], temperature[0])
                 for bin in 1..<gap {
-                    if bin <= grid.heldBins { push(held.0, held.1) } else { push(RecentValues.missing, RecentValues.missing) }
+                    if bin <= grid.forwardFillBins { push(held.0, held.1) } else { push(RecentValues.missing, RecentValues.missing) }
                 }
             }
         }

@@ -5,7 +5,7 @@ package struct Outlook: Sendable, Equatable {
     package static let window: Duration = .seconds(24 * 3_600)
 
     /// One threshold's forecast within the window.
-    package struct Prospect: Sendable, Equatable {
+    package struct ThresholdOutlook: Sendable, Equatable {
         package enum Verdict: Sendable, Equatable {
             case likely  // at least 0.5 at some lead time
             case possible  // at least 0.05 (the outermost quantile) at some lead time
@@ -22,11 +22,11 @@ package struct Outlook: Sendable, Equatable {
         package let until: Instant?
         /// The highest probability at any single lead time of the spell. If the crossing is unlikely, there is no spell: the highest of the whole
         /// window.
-        package let highest: Exceedance
+        package let peak: Exceedance
     }
 
     package let now: Instant
-    package let prospects: [Prospect]  // sorted by verdict (likely first), then by `from`
+    package let prospects: [ThresholdOutlook]  // sorted by verdict (likely first), then by `from`
     private let leads: [(at: Instant, low: Double, high: Double)]
 
     /// - Parameters:
@@ -56,7 +56,7 @@ package struct Outlook: Sendable, Equatable {
     }
 
     /// The time from now to the last lead time in the window. It is shorter than the window if the forecast's origin is some steps old.
-    package var covered: Duration { leads.last.map { $0.at - now } ?? .zero }
+    package var coveredDuration: Duration { leads.last.map { $0.at - now } ?? .zero }
 
     /// The lowest lower end and the highest upper end of the 80 % intervals in a span of time, in %. `nil` if the span contains no lead time.
     package func range(from: Instant, until: Instant) -> ClosedRange<Double>? {
@@ -68,7 +68,7 @@ package struct Outlook: Sendable, Equatable {
     private static func prospect(
         _ threshold: HumidityThreshold, _ forecast: QuantileForecast, _ ahead: [Int], _ present: RelativeHumidity, _ now: Instant
     )
-        -> Prospect?
+        -> ThresholdOutlook?
     {
         let all = ahead.map { lead in
             let row = lead * ForecastShape.levels.count
@@ -76,23 +76,23 @@ package struct Outlook: Sendable, Equatable {
         }
         guard let greatest = all.max(by: { $0.probability < $1.probability }) else { return nil }
         let isBeyondNow = threshold.isBeyond(present.percent)
-        let verdict: Prospect.Verdict = greatest.probability >= 0.5 ? .likely : greatest.bound != .atMost ? .possible : .unlikely
+        let verdict: ThresholdOutlook.Verdict = greatest.probability >= 0.5 ? .likely : greatest.bound != .atMost ? .possible : .unlikely
         func isIn(_ exceedance: Exceedance) -> Bool { verdict == .likely ? exceedance.probability >= 0.5 : exceedance.bound != .atMost }
         // A likely crossing reports its first spell; a possible crossing reports its most probable spell.
         guard verdict != .unlikely, let inside = verdict == .likely ? all.firstIndex(where: isIn) : all.firstIndex(of: greatest) else {
-            return Prospect(threshold: threshold, verdict: .unlikely, isBeyondNow: isBeyondNow, from: nil, until: nil, highest: greatest)
+            return ThresholdOutlook(threshold: threshold, verdict: .unlikely, isBeyondNow: isBeyondNow, from: nil, until: nil, peak: greatest)
         }
         let first = all[..<inside].lastIndex { !isIn($0) }.map { $0 + 1 } ?? 0
         let end = all[inside...].firstIndex { !isIn($0) }
         let spell = all[first..<(end ?? all.endIndex)]
         func at(_ index: Int) -> Instant { forecast.origin + forecast.leadTimes[ahead[index]] }
-        return Prospect(
+        return ThresholdOutlook(
             threshold: threshold, verdict: verdict, isBeyondNow: isBeyondNow, from: isBeyondNow && first == 0 ? now : at(first),
-            until: end.map(at), highest: spell.max { $0.probability < $1.probability } ?? greatest)
+            until: end.map(at), peak: spell.max { $0.probability < $1.probability } ?? greatest)
     }
 }
 
-extension Outlook.Prospect.Verdict {
+extension Outlook.ThresholdOutlook.Verdict {
     package var name: String {
         switch self {
         case .likely: "likely"

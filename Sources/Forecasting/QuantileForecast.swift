@@ -44,7 +44,7 @@ package struct QuantileForecast: Sendable, Equatable {
     /// Whether the forecast is recent: its origin is at most three steps old.
     package func isFresh(at now: Instant, step: Duration) -> Bool { now - origin <= step * SensorState.stalePeriods }
 
-    package var skillEnd: SkillHorizon { SkillHorizon(leadTimes: leadTimes, skill: skill) }
+    package var skillHorizon: SkillHorizon { SkillHorizon(leadTimes: leadTimes, skill: skill) }
     package func humidity(lead: Int, level: Int) -> Double { humidity[lead * ForecastShape.levels.count + level] }
     /// The median temperature at the lead time nearest to an instant; `nil` if none is within an hour.
     package func temperature(at instant: Instant) -> Temperature? {

@@ -5,7 +5,7 @@
 package struct RecentValues: Sendable {
     static let missing = Int32.min
     /// A change within an hour below this, in thousandths, counts as no change: half the resolution of a sensor that reports tenths.
-    static let still = 50
+    static let noChangeLimit = 50
 
     package struct Sums: Sendable, Equatable {
         package var count: Int64 = 0
@@ -32,7 +32,7 @@ package struct RecentValues: Sendable {
         }
     }
 
-    /// Sums of the changes within an hour: their count, their sizes, and the count of changes below `RecentValues.still`.
+    /// Sums of the changes within an hour: their count, their sizes, and the count of changes below `RecentValues.noChangeLimit`.
     package struct Changes: Sendable, Equatable {
         package var count: Int64 = 0
         package var sizes: Int64 = 0
@@ -43,7 +43,7 @@ package struct RecentValues: Sendable {
             let size = Int64(to > from ? to - from : from - to)
             count += sign
             sizes += sign * size
-            if size < Int64(RecentValues.still) { still += sign }
+            if size < Int64(RecentValues.noChangeLimit) { still += sign }
         }
         package var meanSize: Float { count > 0 ? Float(Double(sizes) / Double(count)) : 0 }
         package var stillShare: Float { count > 0 ? Float(Double(still) / Double(count)) : 0 }
@@ -116,13 +116,13 @@ package struct RecentValues: Sendable {
         phaseWeek[phase].remove(left)
         phaseMeans[phase] = phaseWeek[phase].count > 0 ? Double(phaseWeek[phase].sum) / Double(phaseWeek[phase].count) : .nan
         let leftMonth = self[30 * perDay]
-        var place = (phase - perHour / 2 + perDay) % perDay
+        var index = (phase - perHour / 2 + perDay) % perDay
         for _ in 0...(perHour / 2 * 2) {
-            sameHourWeek[place].add(value)
-            sameHourWeek[place].remove(left)
-            sameHourMonth[place].add(value)
-            sameHourMonth[place].remove(leftMonth)
-            place = place + 1 == perDay ? 0 : place + 1
+            sameHourWeek[index].add(value)
+            sameHourWeek[index].remove(left)
+            sameHourMonth[index].add(value)
+            sameHourMonth[index].remove(leftMonth)
+            index = index + 1 == perDay ? 0 : index + 1
         }
         let before = self[perHour]
         dayChanges.add(before, value, 1)
@@ -139,7 +139,7 @@ package struct RecentValues: Sendable {
     }
 
     /// The mean of the half hours before and after a bin, without bins newer than now; `nan` where nothing was observed.
-    package func around(lag: Int) -> Float {
+    package func centredHourMean(lag: Int) -> Float {
         guard perHour > 1 else { return self[lag] == RecentValues.missing ? .nan : Float(self[lag]) }
         var sums = Sums()
         for bin in max(0, lag - perHour / 2)...(lag + perHour / 2) { sums.add(self[bin]) }
@@ -147,19 +147,19 @@ package struct RecentValues: Sendable {
     }
 
     /// The mean of the last 7 days at the time of day `bins` after now; `nan` where nothing was observed.
-    package func sameHourMean(lead bins: Int) -> Float { sameHourWeek[place(after: bins)].mean }
+    package func sameHourMean(lead bins: Int) -> Float { sameHourWeek[index(after: bins)].mean }
     /// Climatology: `sameHourMean`, or the week's mean if nothing was observed at that time of day.
     package func climatology(lead bins: Int) -> Float {
         let mean = sameHourMean(lead: bins)
         return mean == mean ? mean : week.mean
     }
     /// The mean of the last 30 days at the time of day `bins` after now; `nan` where nothing was observed.
-    package func sameHourMonthMean(lead bins: Int) -> Float { sameHourMonth[place(after: bins)].mean }
+    package func sameHourMonthMean(lead bins: Int) -> Float { sameHourMonth[index(after: bins)].mean }
 
-    private func place(after bins: Int) -> Int {
-        var place = phase + bins  // at most five days ahead: the loop is cheaper than a division
-        while place >= perDay { place -= perDay }
-        return place
+    private func index(after bins: Int) -> Int {
+        var index = phase + bins  // at most five days ahead: the loop is cheaper than a division
+        while index >= perDay { index -= perDay }
+        return index
     }
 
     /// The standard deviation of the means of the times of day.

@@ -7,13 +7,13 @@ package enum SkillHorizon: Sendable, Hashable {
     case beyondHorizon
 
     /// The smallest skill that counts: a month of scores cannot distinguish a smaller value from none.
-    package static let least = 0.05
+    package static let minimumSkill = 0.05
 
     /// - Parameters:
     ///   - leadTimes: strictly increasing.
     ///   - skill: the skill at each lead time; `nil` if unknown.
     package init(leadTimes: [Duration], skill: [Double?]) {
-        let last = skill.lastIndex { $0.map { $0 >= SkillHorizon.least } ?? false }
+        let last = skill.lastIndex { $0.map { $0 >= SkillHorizon.minimumSkill } ?? false }
         if skill[(last.map { $0 + 1 } ?? 0)...].contains(nil) || skill.isEmpty {
             self = .unknown
         } else if last == skill.count - 1 {

@@ -41,11 +41,11 @@ internal import CCurl
         try check(unsafe ccurl_set_headers(curl, list), request.url)
 
         let received = Received(settings, abort: abort)
-        var words = [CChar](repeating: 0, count: Int(CURL_ERROR_SIZE))
+        var errorText = [CChar](repeating: 0, count: Int(CURL_ERROR_SIZE))
         let code = withExtendedLifetime(received) { () -> CURLcode in
             let context = unsafe Unmanaged.passUnretained(received).toOpaque()
             return unsafe request.body.withUnsafeBytes { body in  // curl reads the body until perform returns
-                unsafe words.withUnsafeMutableBufferPointer { buffer in
+                unsafe errorText.withUnsafeMutableBufferPointer { buffer in
                     var code = unsafe ccurl_set_write(curl, Received.takeBody, context)
                     if code == CURLE_OK { code = unsafe ccurl_set_header_reader(curl, Received.takeHeader, context) }
                     if code == CURLE_OK { code = unsafe ccurl_set_progress(curl, Received.checkProgress, context) }
@@ -68,7 +68,7 @@ internal import CCurl
             }
         }
         guard code == CURLE_OK else {
-            let text = String(decoding: words.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            let text = String(decoding: errorText.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
             let reason =
                 received.isTooLarge
                 ? "the answer is larger than \(settings.responseLimit) bytes"
@@ -89,8 +89,8 @@ internal import CCurl
         guard code == CURLE_OK else { throw failure(code, url, "") }
     }
 
-    private func failure(_ code: CURLcode, _ url: String, _ words: String) -> CurlError {
-        unsafe CurlError(code: code.rawValue, message: words.isEmpty ? String(cString: curl_easy_strerror(code)) : words, url: url)
+    private func failure(_ code: CURLcode, _ url: String, _ errorText: String) -> CurlError {
+        unsafe CurlError(code: code.rawValue, message: errorText.isEmpty ? String(cString: curl_easy_strerror(code)) : errorText, url: url)
     }
 }
 
@@ -113,7 +113,7 @@ private final class Received {
     }
 
     /// - Parameter bytes: sent and received so far.
-    private func isToEnd(after bytes: Int64) -> Bool {
+    private func shouldAbort(after bytes: Int64) -> Bool {
         isTooSlow = ContinuousClock.now - startedAt > .seconds(Int64(grace) + bytes / Int64(minimumBytesPerSecond))
         return isTooSlow || abort.isRaised
     }
@@ -144,6 +144,6 @@ private final class Received {
 
     static let checkProgress: ccurl_progress_callback = { context, _, received, _, sent in
         guard let context = unsafe context else { return 0 }
-        return unsafe Unmanaged<Received>.fromOpaque(context).takeUnretainedValue().isToEnd(after: Int64(received) + Int64(sent)) ? 1 : 0
+        return unsafe Unmanaged<Received>.fromOpaque(context).takeUnretainedValue().shouldAbort(after: Int64(received) + Int64(sent)) ? 1 : 0
     }
 }

@@ -38,7 +38,7 @@ package enum URLText {
         guard isPlain || url.hasPrefix("https://"), let host = host(url) else {
             return "\(withoutCredentials(url)): expected https://HOST[:PORT], or http:// to loopback"
         }
-        guard isPlain, !isPlainAllowed, !LoopbackAddress.contains(host) else { return nil }
+        guard isPlain, !isPlainAllowed, !LoopbackAddress.isLoopback(host) else { return nil }
         return "\(withoutCredentials(url)): without TLS only to loopback; use https://, or set VAHO_PLAIN_HTTP=anywhere"
     }
 

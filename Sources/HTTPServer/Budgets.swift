@@ -9,7 +9,7 @@ final class BodyBudget: Sendable {
     /// The sender of a body: a token, or the address of a client without a valid token.
     struct Sender: Sendable, Hashable {
         var name: String
-        var isKnown: Bool
+        var isAuthenticated: Bool
         var isSmall = false  // Content-Length is at most `smallBody`
     }
 
@@ -34,9 +34,9 @@ final class BodyBudget: Sendable {
     }
 
     private func hasRoom(_ bytes: Int, _ sender: Sender, _ state: State) -> Bool {
-        if !sender.isKnown, sender.isSmall { return state.small + bytes <= limit / 4 }
+        if !sender.isAuthenticated, sender.isSmall { return state.small + bytes <= limit / 4 }
         let own = state.shares[sender, default: 0] + bytes
-        return sender.isKnown
+        return sender.isAuthenticated
             ? own <= share && state.known + state.unknown + bytes <= limit : own <= unknownShare && state.unknown + bytes <= limit / 4
     }
 
@@ -61,12 +61,12 @@ final class BodyBudget: Sendable {
     }
 
     private func count(_ bytes: Int, of sender: Sender, in state: inout State) {
-        if sender.isKnown { state.known += bytes } else if sender.isSmall { state.small += bytes } else { state.unknown += bytes }
+        if sender.isAuthenticated { state.known += bytes } else if sender.isSmall { state.small += bytes } else { state.unknown += bytes }
     }
 }
 
 /// Limits the bytes of responses that are being sent. A body shared by several responses counts once.
-final class AnswerBudget: Sendable {
+final class ResponseBudget: Sendable {
     private struct State {
         var total = 0
         var readers: [ObjectIdentifier: Int] = [:]
@@ -83,7 +83,7 @@ final class AnswerBudget: Sendable {
         guard body.count > 0 else { return true }
         return state.withLock { state in
             if state.readers[ObjectIdentifier(body)] == nil {
-                guard state.total + body.count <= (body.count <= AnswerBudget.small ? 2 * limit : limit) else { return false }
+                guard state.total + body.count <= (body.count <= ResponseBudget.small ? 2 * limit : limit) else { return false }
                 state.total += body.count
             }
             state.readers[ObjectIdentifier(body), default: 0] += 1

@@ -29,7 +29,7 @@ final class ConnectionTable: Sendable {
         static func < (a: Rank, b: Rank) -> Bool { a.rawValue < b.rawValue }
     }
 
-    private let entries = Mutex<(byName: [UInt: Entry], byPeer: [String: Int])>(([:], [:]))
+    private let entries = Mutex<(byID: [UInt: Entry], byPeer: [String: Int])>(([:], [:]))
     private let limits: HTTPLimits
     private let requestTime: Duration
     /// Connections above the limit that libmicrohttpd must accept, so that `makeRoom` can close older ones for them.
@@ -41,56 +41,56 @@ final class ConnectionTable: Sendable {
     }
 
     /// - Parameter name: the connection's address in memory, unique while the connection exists.
-    func began(_ name: UInt, descriptor: Int32, peer: String) {
+    func opened(_ name: UInt, descriptor: Int32, peer: String) {
         entries.withLock { entries in
-            if entries.byName.count >= Int(limits.connections) { makeRoom(&entries.byName) }
-            entries.byName[name] = Entry(descriptor: descriptor, peer: peer, wait: .request, since: .now)
+            if entries.byID.count >= Int(limits.connections) { makeRoom(&entries.byID) }
+            entries.byID[name] = Entry(descriptor: descriptor, peer: peer, wait: .request, since: .now)
             entries.byPeer[peer, default: 0] += 1
-            if entries.byPeer[peer, default: 0] > limits.connectionsPerAddress, !LoopbackAddress.contains(peer) { cmhd_cut(descriptor) }
+            if entries.byPeer[peer, default: 0] > limits.connectionsPerAddress, !LoopbackAddress.isLoopback(peer) { cmhd_cut(descriptor) }
         }
     }
 
     /// Closes a sixteenth of the connections that wait for their client: first connections without a complete request, then connections without a
     /// valid token; within each group, the longest wait first. It closes several at once, so that a flood of new connections does not search all
     /// connections each time.
-    private func makeRoom(_ byName: inout [UInt: Entry]) {
-        let waiting = byName.filter { $0.value.wait != .handler }
+    private func makeRoom(_ byID: inout [UInt: Entry]) {
+        let waiting = byID.filter { $0.value.wait != .handler }
         let order = waiting.sorted { ($0.value.rank, $0.value.since) < ($1.value.rank, $1.value.since) }
         for (name, entry) in order.prefix(max(1, Int(limits.connections) / 16)) {
             cmhd_cut(entry.descriptor)
-            byName[name]?.wait = .handler  // already closing: do not close again
+            byID[name]?.wait = .handler  // already closing: do not close again
         }
     }
 
-    func ended(_ name: UInt) {
+    func closed(_ name: UInt) {
         entries.withLock { entries in
-            guard let entry = entries.byName.removeValue(forKey: name) else { return }
+            guard let entry = entries.byID.removeValue(forKey: name) else { return }
             let rest = (entries.byPeer[entry.peer] ?? 1) - 1
             entries.byPeer[entry.peer] = rest > 0 ? rest : nil
         }
     }
 
-    func isHandling(_ name: UInt, isKnown: Bool) {
+    func markHandling(_ name: UInt, isAuthenticated: Bool) {
         entries.withLock { entries in
-            guard let rank = entries.byName[name]?.rank else { return }
-            entries.byName[name]?.wait = .handler
-            entries.byName[name]?.rank = max(rank, isKnown ? .known : .served)
+            guard let rank = entries.byID[name]?.rank else { return }
+            entries.byID[name]?.wait = .handler
+            entries.byID[name]?.rank = max(rank, isAuthenticated ? .known : .served)
         }
     }
 
-    func isReading(_ name: UInt) { set(name, .request) }
+    func markReadingRequest(_ name: UInt) { set(name, .request) }
 
     /// Marks that a response of `bytes` bytes is being sent.
-    func isAnswering(_ name: UInt, bytes: Int) {
-        set(name, .reader(until: .now + .seconds(limits.answerSeconds + bytes / limits.answerBytesPerSecond)))
+    func markSendingResponse(_ name: UInt, bytes: Int) {
+        set(name, .reader(until: .now + .seconds(limits.responseSeconds + bytes / limits.responseBytesPerSecond)))
     }
 
-    func peer(_ name: UInt) -> String { entries.withLock { $0.byName[name]?.peer ?? "" } }
+    func peer(_ name: UInt) -> String { entries.withLock { $0.byID[name]?.peer ?? "" } }
 
     private func set(_ name: UInt, _ wait: Wait) {
         entries.withLock { entries in
-            entries.byName[name]?.wait = wait
-            entries.byName[name]?.since = .now
+            entries.byID[name]?.wait = wait
+            entries.byID[name]?.since = .now
         }
     }
 
@@ -99,7 +99,7 @@ final class ConnectionTable: Sendable {
     func closeSlowConnections() {
         let now = ContinuousClock.now
         entries.withLock { entries in
-            for entry in entries.byName.values {
+            for entry in entries.byID.values {
                 switch entry.wait {
                 case .request where entry.since + requestTime < now: cmhd_cut(entry.descriptor)
                 case .reader(let until) where until < now: cmhd_cut(entry.descriptor)
@@ -110,13 +110,13 @@ final class ConnectionTable: Sendable {
     }
 
     /// Closes the connection that has been reading its response for the longest time, if longer than 5 s, to free memory for other responses.
-    func cutSlowestReader() {
-        let limit = ContinuousClock.now - ConnectionTable.patience
+    func closeSlowestReader() {
+        let limit = ContinuousClock.now - ConnectionTable.slowReaderTime
         entries.withLock { entries in
-            let readers = entries.byName.filter { if case .reader = $0.value.wait { $0.value.since < limit } else { false } }
+            let readers = entries.byID.filter { if case .reader = $0.value.wait { $0.value.since < limit } else { false } }
             guard let slowest = readers.min(by: { $0.value.since < $1.value.since }) else { return }
             cmhd_cut(slowest.value.descriptor)
-            entries.byName[slowest.key]?.wait = .handler
+            entries.byID[slowest.key]?.wait = .handler
         }
     }
 
@@ -126,9 +126,9 @@ final class ConnectionTable: Sendable {
     /// closed before the stop.
     func close() async {
         let end = ContinuousClock.now + .milliseconds(500)
-        entries.withLock { entries in for entry in entries.byName.values { cmhd_cut(entry.descriptor) } }
-        while !entries.withLock({ $0.byName.isEmpty }), .now < end { try? await Task.sleep(for: .milliseconds(1)) }
+        entries.withLock { entries in for entry in entries.byID.values { cmhd_cut(entry.descriptor) } }
+        while !entries.withLock({ $0.byID.isEmpty }), .now < end { try? await Task.sleep(for: .milliseconds(1)) }
     }
 
-    private static let patience: Duration = .seconds(5)
+    private static let slowReaderTime: Duration = .seconds(5)
 }

@@ -6,18 +6,18 @@ enum ContentCoding {
     static let accepted: (name: String, value: String) = ("Accept-Encoding", "gzip, deflate")
 
     /// The decoded body, at most as large as the server's limit.
-    static func expanded(_ body: [UInt8], _ coding: String?, _ context: ServerContext) throws(BodyRefusal) -> [UInt8] {
+    static func decoded(_ body: [UInt8], _ coding: String?, _ context: ServerContext) throws(BodyRefusal) -> [UInt8] {
         switch coding?.lowercased() {
         case nil, "identity": return body
         case "gzip", "x-gzip", "deflate": break
         case let other?:
-            throw BodyRefusal(response: context.refused(415, "Content-Encoding: \(other.prefix(40)) is not supported: use gzip or deflate"))
+            throw BodyRefusal(response: context.makeRefusal(415, "Content-Encoding: \(other.prefix(40)) is not supported: use gzip or deflate"))
         }
-        do throws(Deflate.Fault) {
-            return try Deflate.expanded(body, limit: context.limits.bodyBytes)
+        do throws(Deflate.DecompressionError) {
+            return try Deflate.decompressed(body, limit: context.limits.bodyBytes)
         } catch {
             switch error {
-            case .malformed: throw BodyRefusal(response: context.refused(400, "the body does not match its Content-Encoding, or is truncated"))
+            case .malformed: throw BodyRefusal(response: context.makeRefusal(400, "the body does not match its Content-Encoding, or is truncated"))
             case .tooLong: throw BodyRefusal(response: context.tooLarge())
             }
         }

@@ -10,9 +10,9 @@ enum ContentNegotiation {
         }
         // A response with its own ETag is a file that supports range requests: do not compress it.
         guard !response.has("ETag") else { return response }
-        let tag = response.body.tag
-        response.headers += [("ETag", tag), ("Vary", "Accept-Encoding")]
-        if let known = request.headers["if-none-match"], matches(known, tag) {
+        let entityTag = response.body.entityTag
+        response.headers += [("ETag", entityTag), ("Vary", "Accept-Encoding")]
+        if let known = request.headers["if-none-match"], matches(known, entityTag) {
             response.status = 304
             response.headers.removeAll { $0.name == "Content-Type" }
             response.body = .empty

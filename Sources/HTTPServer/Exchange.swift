@@ -17,14 +17,14 @@ final class Exchange: @unchecked Sendable {
     private var reserved = 0
     private var sender: BodyBudget.Sender
     private var hasBegun = false
-    private var answering: HTTPBody?
+    private var reservedBody: HTTPBody?
     private let response = Mutex<HTTPResponse?>(nil)
 
     init(method: String, path: String, peer: String) {
         self.method = method
         self.path = path
         self.peer = peer
-        sender = BodyBudget.Sender(name: peer, isKnown: false)
+        sender = BodyBudget.Sender(name: peer, isAuthenticated: false)
     }
 
     func query(_ name: String, _ value: String) { query[name] = value }
@@ -34,20 +34,20 @@ final class Exchange: @unchecked Sendable {
     /// Checks the complete headers. A body that must be refused is answered before it is read; libmicrohttpd then closes the connection.
     func begin(_ context: ServerContext) -> HTTPResponse? {
         if let ambiguity = head.ambiguity {
-            var response = context.refused(400, ambiguity)
+            var response = context.makeRefusal(400, ambiguity)
             response.headers.append(("Connection", "close"))  // the following bytes may belong to this request or to another
             return response
         }
         guard context.hosts.allows(headers["host"]) else {
-            return context.refused(
+            return context.makeRefusal(
                 421,
                 "this server does not accept the host name \(headers["host"]?.prefix(100) ?? ""): if the name is right, add it to VAHO_ALLOWED_HOSTS")
         }
-        if context.isKnown(headers) { sender = BodyBudget.Sender(name: headers["authorization"] ?? peer, isKnown: true) }
+        if context.isAuthenticated(headers) { sender = BodyBudget.Sender(name: headers["authorization"] ?? peer, isAuthenticated: true) }
         guard let length = declaredLength else { return nil }
-        sender.isSmall = length <= BodyBudget.smallBody && !sender.isKnown && context.limits.budgetBytes >= 16 * BodyBudget.smallBody
+        sender.isSmall = length <= BodyBudget.smallBody && !sender.isAuthenticated && context.limits.budgetBytes >= 16 * BodyBudget.smallBody
         if length > context.limits.bodyBytes { return context.tooLarge() }
-        return length > 0 && !context.budget.hasRoom(for: length, of: sender) ? context.overBudget() : nil
+        return length > 0 && !context.budget.hasRoom(for: length, of: sender) ? context.bodyBudgetExceeded() : nil
     }
 
     func append(_ bytes: UnsafeRawBufferPointer, _ context: ServerContext) {
@@ -63,20 +63,20 @@ final class Exchange: @unchecked Sendable {
     func completed(_ context: ServerContext) {
         context.budget.release(reserved, of: sender)
         reserved = 0
-        if let answering { context.answers.release(answering) }
-        answering = nil
+        if let reservedBody { context.responses.release(reservedBody) }
+        reservedBody = nil
         if hasBegun { context.sent() }
     }
 
     /// Reserves a part of the response budget until `completed`.
     /// - Returns: the response, or a 503 response if the budget is used up.
     func admitted(_ response: HTTPResponse, _ context: ServerContext) -> HTTPResponse {
-        guard answering == nil else { return response }
-        guard context.answers.reserve(response.body) else {
-            context.connections.cutSlowestReader()
-            return context.answersFull()
+        guard reservedBody == nil else { return response }
+        guard context.responses.reserve(response.body) else {
+            context.connections.closeSlowestReader()
+            return context.responseBudgetExceeded()
         }
-        answering = response.body
+        reservedBody = response.body
         return response
     }
 
@@ -84,12 +84,12 @@ final class Exchange: @unchecked Sendable {
     @safe func finish(_ connection: OpaquePointer, _ context: ServerContext) -> HTTPResponse? {
         if let response = response.withLock({ $0 }) { return response }
         if isTooLarge { return context.tooLarge() }
-        if isOverBudget { return context.overBudget() }
+        if isOverBudget { return context.bodyBudgetExceeded() }
         guard !hasBegun else { return nil }
-        guard let number = context.begin() else { return context.refused(503, "the server is stopping: retry later") }
+        guard let number = context.begin() else { return context.makeRefusal(503, "the server is stopping: retry later") }
         hasBegun = true
         context.willSend()
-        context.connections.isHandling(UInt(bitPattern: connection), isKnown: sender.isKnown)
+        context.connections.markHandling(UInt(bitPattern: connection), isAuthenticated: sender.isAuthenticated)
         unsafe MHD_suspend_connection(connection)
         nonisolated(unsafe) let suspended = unsafe connection  // resumed exactly once, below; stays alive until then
         context.start(number) {
@@ -115,12 +115,12 @@ extension Exchange {
     }
 
     private func unpacked(_ context: ServerContext) throws(BodyRefusal) -> [UInt8] {
-        let expanded = try ContentCoding.expanded(body, headers["content-encoding"], context)
+        let decoded = try ContentCoding.decoded(body, headers["content-encoding"], context)
         // The additional bytes after decoding also count against the budget.
-        let growth = expanded.count - body.count
-        guard growth <= 0 || context.budget.reserve(growth, of: sender) else { throw BodyRefusal(response: context.overBudget()) }
+        let growth = decoded.count - body.count
+        guard growth <= 0 || context.budget.reserve(growth, of: sender) else { throw BodyRefusal(response: context.bodyBudgetExceeded()) }
         reserved += max(0, growth)
-        return expanded
+        return decoded
     }
 }
 
@@ -150,7 +150,7 @@ let acceptRequest: MHD_AccessHandlerCallback = { contextPointer, connection, url
 }
 
 /// Checks each request line before libmicrohttpd parses it, because libmicrohttpd never answers a request with hundreds of parameters.
-let requestLine: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<CChar>?, OpaquePointer?) -> UnsafeMutableRawPointer? = {
+let checkRequestLine: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<CChar>?, OpaquePointer?) -> UnsafeMutableRawPointer? = {
     contextPointer, uri, connection in
     guard let contextPointer = unsafe contextPointer, let uri = unsafe uri, let connection = unsafe connection else { return nil }
     let context = unsafe Unmanaged<ServerContext>.fromOpaque(contextPointer).takeUnretainedValue()
@@ -163,15 +163,15 @@ let connectionChanged: MHD_NotifyConnectionCallback = { contextPointer, connecti
     guard let contextPointer = unsafe contextPointer, let connection = unsafe connection else { return }
     let connections = unsafe Unmanaged<ServerContext>.fromOpaque(contextPointer).takeUnretainedValue().connections
     let name = UInt(bitPattern: connection)
-    guard change == .CONNECTION_NOTIFY_STARTED else { return connections.ended(name) }
+    guard change == .CONNECTION_NOTIFY_STARTED else { return connections.closed(name) }
     var text = [CChar](repeating: 0, count: 64)
     let descriptor = unsafe text.withUnsafeMutableBufferPointer { unsafe cmhd_peer(connection, $0.baseAddress, UInt32($0.count)) }
-    connections.began(name, descriptor: descriptor, peer: String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
+    connections.opened(name, descriptor: descriptor, peer: String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
 }
 
 let requestCompleted: MHD_RequestCompletedCallback = { contextPointer, connection, state, _ in
     if let contextPointer = unsafe contextPointer, let connection = unsafe connection {
-        unsafe Unmanaged<ServerContext>.fromOpaque(contextPointer).takeUnretainedValue().connections.isReading(UInt(bitPattern: connection))
+        unsafe Unmanaged<ServerContext>.fromOpaque(contextPointer).takeUnretainedValue().connections.markReadingRequest(UInt(bitPattern: connection))
     }
     guard let contextPointer = unsafe contextPointer, let state = unsafe state, let pointer = unsafe state.pointee else { return }
     let exchange = unsafe Unmanaged<Exchange>.fromOpaque(pointer).takeRetainedValue()
@@ -203,6 +203,6 @@ private func queue(_ wanted: HTTPResponse, of exchange: Exchange, on connection:
     }
     defer { unsafe MHD_destroy_response(made) }
     for (name, value) in response.headers { unsafe MHD_add_response_header(made, name, value) }
-    context.connections.isAnswering(UInt(bitPattern: connection), bytes: response.body.count)
+    context.connections.markSendingResponse(UInt(bitPattern: connection), bytes: response.body.count)
     return unsafe MHD_queue_response(connection, UInt32(response.status), made)
 }

@@ -15,21 +15,21 @@ internal import Synchronization
     deinit { unsafe memory.deallocate() }
 
     private struct Variants {
-        var tag: String?
+        var entityTag: String?
         var gzip: HTTPBody?
         var isIncompressible = false
     }
     private let variants = Mutex(Variants())
 
     /// A weak entity tag: FNV-1a hash and length, computed on first use.
-    var tag: String {
+    var entityTag: String {
         variants.withLock { variants in
-            if let tag = variants.tag { return tag }
+            if let entityTag = variants.entityTag { return entityTag }
             // FNV-1a is not collision-resistant. It need not be: only this server creates the bodies at one URL.
             var hash: UInt64 = 14_695_981_039_346_656_037
-            for place in 0..<count { hash = unsafe (hash ^ UInt64(memory[place])) &* 1_099_511_628_211 }
+            for index in 0..<count { hash = unsafe (hash ^ UInt64(memory[index])) &* 1_099_511_628_211 }
             let tag = "W/\"\(String(hash, radix: 36))-\(String(count, radix: 36))\""
-            variants.tag = tag
+            variants.entityTag = tag
             return tag
         }
     }

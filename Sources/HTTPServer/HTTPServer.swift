@@ -32,14 +32,15 @@ internal import Synchronization
     ///   - isKnown: whether the headers identify a known sender; all others share a quarter of the budget for bodies.
     package init(
         address: String, port: UInt16, limits: HTTPLimits, tls: TLS? = nil, hosts: HostNames = .any,
-        refused: @escaping @Sendable (_ status: Int, _ detail: String) -> HTTPResponse,
-        isKnown: @escaping @Sendable (_ headers: [String: String]) -> Bool = { _ in true }, handler: @escaping Handler
+        makeRefusal: @escaping @Sendable (_ status: Int, _ detail: String) -> HTTPResponse,
+        isAuthenticated: @escaping @Sendable (_ headers: [String: String]) -> Bool = { _ in true }, handler: @escaping Handler
     ) throws(ListenError) {
-        let context = ServerContext(limits: limits, isPlain: tls == nil, hosts: hosts, handler: handler, refused: refused, isKnown: isKnown)
+        let context = ServerContext(
+            limits: limits, isPlain: tls == nil, hosts: hosts, handler: handler, makeRefusal: makeRefusal, isAuthenticated: isAuthenticated)
         self.context = context
         let started = unsafe cmhd_start(
             address, port, limits.threads, limits.connections + ConnectionTable.headroom, limits.idleSeconds, limits.headerBytes,
-            tls?.certificate, tls?.key, acceptRequest, requestCompleted, connectionChanged, requestLine,
+            tls?.certificate, tls?.key, acceptRequest, requestCompleted, connectionChanged, checkRequestLine,
             Unmanaged.passUnretained(context).toOpaque())
         guard let started = unsafe started else {
             throw ListenError(address: address, port: port, code: errno)
@@ -59,8 +60,8 @@ internal import Synchronization
         unsafe sweeper.cancel()
         // libmicrohttpd aborts the process if it is stopped while a connection is suspended.
         let listening = unsafe MHD_quiesce_daemon(daemon)
-        await context.drained()
-        await context.flushed()
+        await context.waitForHandlers()
+        await context.waitForResponses()
         await context.connections.close()
         unsafe MHD_stop_daemon(daemon)
         cmhd_close(listening)

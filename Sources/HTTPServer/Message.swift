@@ -66,13 +66,13 @@ package struct HTTPLimits: Sendable {
     package var requestSeconds: Int  // the time to receive a whole request, including the idle time before it
     package var connectionsPerAddress: Int  // for clients on other hosts; loopback addresses have no such limit
     package var queryParameters = 64  // a request with more gets 400
-    package var answerBytes: Int  // of all responses being sent; above the limit: 503
-    package var answerSeconds = 30  // the time limit to send a response, plus one second per `answerBytesPerSecond` bytes
-    package var answerBytesPerSecond = 16_384
+    package var responseBytes: Int  // of all responses being sent; above the limit: 503
+    package var responseSeconds = 30  // the time limit to send a response, plus one second per `responseBytesPerSecond` bytes
+    package var responseBytesPerSecond = 16_384
 
     package init(
         bodyBytes: Int, connections: UInt32 = 256, idleSeconds: UInt32 = 30, headerBytes: Int = 16_384, threads: UInt32 = 1,
-        budgetBytes: Int = 1 << 20, requestSeconds: Int = 60, connectionsPerAddress: Int = 64, answerBytes: Int = 8 << 20
+        budgetBytes: Int = 1 << 20, requestSeconds: Int = 60, connectionsPerAddress: Int = 64, responseBytes: Int = 8 << 20
     ) {
         self.budgetBytes = budgetBytes
         self.requestSeconds = requestSeconds
@@ -82,6 +82,6 @@ package struct HTTPLimits: Sendable {
         self.idleSeconds = idleSeconds
         self.headerBytes = headerBytes
         self.threads = threads
-        self.answerBytes = answerBytes
+        self.responseBytes = responseBytes
     }
 }

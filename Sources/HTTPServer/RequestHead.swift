@@ -1,7 +1,7 @@
 /// The headers of a request, and a check for request smuggling.
 struct RequestHead {
     private(set) var headers: [String: String] = [:]  // names in lower case
-    private var doubled: String?
+    private var duplicatedHeader: String?
     private static let limit = 100
     /// Headers that must not occur twice: a second one would change where the request ends, or which host it is for.
     private static let single = ["content-length", "transfer-encoding", "host"]
@@ -9,7 +9,7 @@ struct RequestHead {
     mutating func add(_ name: String, _ value: String) {
         let name = name.lowercased()
         let isSingle = RequestHead.single.contains(name)
-        if isSingle, headers[name] != nil { doubled = name }
+        if isSingle, headers[name] != nil { duplicatedHeader = name }
         // Headers above the limit are ignored, except the ones needed by the check below.
         if isSingle || headers.count < RequestHead.limit { headers[name] = value }
     }
@@ -17,7 +17,7 @@ struct RequestHead {
     /// The reason to refuse the request; `nil` if it is unambiguous. A proxy could read the same bytes as a different request (RFC 9112, section
     /// 6.3).
     var ambiguity: String? {
-        if let doubled { return "the request has more than one \(doubled) header" }
+        if let duplicatedHeader { return "the request has more than one \(duplicatedHeader) header" }
         guard let coding = headers["transfer-encoding"] else { return nil }
         if headers["content-length"] != nil { return "the request has both Content-Length and Transfer-Encoding" }
         return coding.lowercased() == "chunked" ? nil : "Transfer-Encoding \(coding.prefix(40)) is not supported, only chunked"

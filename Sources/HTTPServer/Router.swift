@@ -1,11 +1,11 @@
 /// Finds the handler of a path by its segments: `/v1/devices/{id}/forecast`.
 package struct Router: Sendable {
-    package typealias Answer = @Sendable (HTTPRequest, _ parameters: [String: String]) async throws -> HTTPResponse
+    package typealias Handler = @Sendable (HTTPRequest, _ parameters: [String: String]) async throws -> HTTPResponse
 
     private struct Route: Sendable {
         let method: String
         let segments: [Substring]
-        let answer: Answer
+        let answer: Handler
     }
 
     private var routes: [Route] = []
@@ -22,11 +22,11 @@ package struct Router: Sendable {
         self.failed = failed
     }
 
-    package mutating func on(_ method: String, _ pattern: String, _ answer: @escaping Answer) {
+    package mutating func on(_ method: String, _ pattern: String, _ answer: @escaping Handler) {
         routes.append(Route(method: method, segments: pattern.split(separator: "/", omittingEmptySubsequences: false), answer: answer))
     }
 
-    package func answer(_ request: HTTPRequest) async -> HTTPResponse {
+    package func response(_ request: HTTPRequest) async -> HTTPResponse {
         let path = request.path.split(separator: "/", omittingEmptySubsequences: false)
         var allowed: [String] = []
         for route in routes {

@@ -5,12 +5,12 @@ internal import Synchronization
 final class ServerContext: Sendable {
     let limits: HTTPLimits
     let handler: HTTPServer.Handler
-    let refused: @Sendable (Int, String) -> HTTPResponse
-    let isKnown: @Sendable ([String: String]) -> Bool
+    let makeRefusal: @Sendable (Int, String) -> HTTPResponse
+    let isAuthenticated: @Sendable ([String: String]) -> Bool
     let hosts: HostNames
     let connections: ConnectionTable
     let budget: BodyBudget
-    let answers: AnswerBudget
+    let responses: ResponseBudget
     private let isPlain: Bool  // without TLS
     private let running = Mutex(Running())
     private let unsent = Atomic(0)  // responses not completely sent
@@ -24,28 +24,28 @@ final class ServerContext: Sendable {
 
     init(
         limits: HTTPLimits, isPlain: Bool, hosts: HostNames, handler: @escaping HTTPServer.Handler,
-        refused: @escaping @Sendable (Int, String) -> HTTPResponse,
-        isKnown: @escaping @Sendable ([String: String]) -> Bool
+        makeRefusal: @escaping @Sendable (Int, String) -> HTTPResponse,
+        isAuthenticated: @escaping @Sendable ([String: String]) -> Bool
     ) {
         self.isPlain = isPlain
         self.hosts = hosts
-        self.isKnown = isKnown
+        self.isAuthenticated = isAuthenticated
         connections = ConnectionTable(limits)
         budget = BodyBudget(limits)
-        answers = AnswerBudget(limits.answerBytes)
+        responses = ResponseBudget(limits.responseBytes)
         self.limits = limits
         self.handler = handler
-        self.refused = refused
+        self.makeRefusal = makeRefusal
     }
 
-    func tooLarge() -> HTTPResponse { refused(413, "the body is larger than \(limits.bodyBytes) bytes: send less at a time") }
+    func tooLarge() -> HTTPResponse { makeRefusal(413, "the body is larger than \(limits.bodyBytes) bytes: send less at a time") }
 
-    func overBudget() -> HTTPResponse { later("the server is receiving too many bytes: retry later", seconds: 5) }
+    func bodyBudgetExceeded() -> HTTPResponse { later("the server is receiving too many bytes: retry later", seconds: 5) }
 
-    func answersFull() -> HTTPResponse { later("the server is sending too many responses to slow clients: retry later", seconds: 5) }
+    func responseBudgetExceeded() -> HTTPResponse { later("the server is sending too many responses to slow clients: retry later", seconds: 5) }
 
     private func later(_ detail: String, seconds: Int) -> HTTPResponse {
-        var response = refused(503, detail)
+        var response = makeRefusal(503, detail)
         response.headers.append(("Retry-After", String(seconds)))
         return response
     }
@@ -55,7 +55,7 @@ final class ServerContext: Sendable {
         var peer = [CChar](repeating: 0, count: 64)
         let descriptor = unsafe peer.withUnsafeMutableBufferPointer { unsafe cmhd_peer(connection, $0.baseAddress, UInt32($0.count)) }
         if isPlain {
-            let response = refused(400, "a request has at most \(limits.queryParameters) query parameters")
+            let response = makeRefusal(400, "a request has at most \(limits.queryParameters) query parameters")
             var text = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: \(response.body.count)\r\n"
             for (name, value) in response.headers { text += "\(name): \(value)\r\n" }
             let bytes = Array((text + "\r\n").utf8) + response.body.bytes
@@ -98,13 +98,13 @@ final class ServerContext: Sendable {
     private static let grace: Duration = .milliseconds(500)
 
     /// Waits until every response is sent, at most 0.5 s: a client that does not read cannot delay the stop.
-    func flushed() async {
+    func waitForResponses() async {
         let end = ContinuousClock.now + ServerContext.grace
         while unsent.load(ordering: .relaxed) > 0, .now < end { try? await Task.sleep(for: .milliseconds(20)) }
     }
 
     /// Stops accepting handlers and waits for the running ones; cancels handlers that run longer than 0.5 s.
-    func drained() async {
+    func waitForHandlers() async {
         let cancelling = Task {
             try await Task.sleep(for: ServerContext.grace)
             for task in running.withLock({ Array($0.tasks.values) }) { task?.cancel() }

@@ -21,7 +21,7 @@ package enum DeviceState: Int, Sendable, CaseIterable {
     }
 
     /// The name as shown to users.
-    package var words: String {
+    package var displayName: String {
         switch self {
         case .clockUnset: "clock unset"
         case .duplicate: "duplicate name"

@@ -6,7 +6,7 @@ package struct DeviceID: Sendable, Hashable, CustomStringConvertible {
         self.name = name
     }
     package var description: String { name }
-    package static let rule = "1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit"
+    package static let syntax = "1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit"
 }
 
 /// The name of a sensor on its device: 1 to 32 of `a-z 0-9 _ -`, beginning with a letter or digit.
@@ -17,7 +17,7 @@ package struct SensorName: Sendable, Hashable, CustomStringConvertible {
         self.name = name
     }
     package var description: String { name }
-    package static let rule = "1 to 32 of a-z, 0-9, '_' and '-', beginning with a letter or digit"
+    package static let syntax = "1 to 32 of a-z, 0-9, '_' and '-', beginning with a letter or digit"
 }
 
 private enum Name {

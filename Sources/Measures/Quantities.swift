@@ -14,7 +14,7 @@ package struct Temperature: Sendable, Hashable, Comparable {
 /// Conversion to whole thousandths, the stored form of readings: milli-percent, milli-°C.
 package enum Milli {
     /// Rounded to nearest, ties away from zero. `nil` when the value is not finite or does not fit.
-    package static func whole(_ value: Double) -> Int32? {
+    package static func rounded(_ value: Double) -> Int32? {
         let scaled = value * 1_000
         guard scaled > -2_147_483_000, scaled < 2_147_483_000 else { return nil }  // NaN fails too
         return Int32(scaled < 0 ? scaled - 0.5 : scaled + 0.5)

@@ -103,17 +103,17 @@ package struct SensorRecord: Sendable, Hashable {
         step: Duration, offsetMpct: Int32 = 0, gainPpm: Int32 = 1_000_000
     ) {
         self.sensor = sensor
-        self.kind = SensorRecord.cut(kind, Self.textLimit)
-        self.driver = SensorRecord.cut(driver, Self.textLimit)
-        self.serial = SensorRecord.cut(serial, Self.textLimit)
-        self.place = SensorRecord.cut(place, 2 * Self.textLimit)
+        self.kind = SensorRecord.truncated(kind, Self.textLimit)
+        self.driver = SensorRecord.truncated(driver, Self.textLimit)
+        self.serial = SensorRecord.truncated(serial, Self.textLimit)
+        self.place = SensorRecord.truncated(place, 2 * Self.textLimit)
         self.step = step
         self.offsetMpct = offsetMpct
         self.gainPpm = gainPpm
     }
 
     /// The longest prefix of whole characters with at most `limit` bytes.
-    private static func cut(_ text: String, _ limit: Int) -> String {
+    private static func truncated(_ text: String, _ limit: Int) -> String {
         var text = text
         while text.utf8.count > limit { text.removeLast() }
         return text

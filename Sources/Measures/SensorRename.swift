@@ -5,24 +5,24 @@ package struct SensorRename: Sendable, Hashable {
     package var sensor: SensorName  // the old name
     package var name: SensorName  // the new name
     package var until: Instant  // the end of the readings under the old name, exclusive
-    package var saidAt: Instant  // when the rename was entered; earlier calibrations of the old name apply to the new name too
+    package var enteredAt: Instant  // when the rename was entered; earlier calibrations of the old name apply to the new name too
 
-    package init(sensor: SensorName, name: SensorName, until: Instant, saidAt: Instant) {
+    package init(sensor: SensorName, name: SensorName, until: Instant, enteredAt: Instant) {
         self.sensor = sensor
         self.name = name
         self.until = until
-        self.saidAt = saidAt
+        self.enteredAt = enteredAt
     }
 
-    package var isValid: Bool { sensor != name && Instant.valid.contains(until) && Instant.valid.contains(saidAt) }
+    package var isValid: Bool { sensor != name && Instant.valid.contains(until) && Instant.valid.contains(enteredAt) }
 }
 
 extension [SensorRename] {
-    /// Sorted by `saidAt`, without duplicates. Rows of different epochs can arrive in another order. Of renames that differ only in `until`, the
+    /// Sorted by `enteredAt`, without duplicates. Rows of different epochs can arrive in another order. Of renames that differ only in `until`, the
     /// earliest `until` applies.
-    package func ordered() -> Self {
+    package func sortedByEntry() -> Self {
         var known: Set<SensorRename> = []
-        return sorted { ($0.saidAt, $0.until) < ($1.saidAt, $1.until) }.filter { rename in
+        return sorted { ($0.enteredAt, $0.until) < ($1.enteredAt, $1.until) }.filter { rename in
             var withoutEnd = rename
             withoutEnd.until = Instant(ms: 0)
             return known.insert(withoutEnd).inserted
@@ -39,7 +39,7 @@ extension [SensorRename] {
     /// - Parameter self: sorted by `ordered()`.
     package func renamed(_ calibration: Calibration) -> Calibration {
         var calibration = calibration
-        for rename in self where rename.sensor == calibration.sensor && rename.saidAt > calibration.saidAt { calibration.sensor = rename.name }
+        for rename in self where rename.sensor == calibration.sensor && rename.enteredAt > calibration.enteredAt { calibration.sensor = rename.name }
         return calibration
     }
 }

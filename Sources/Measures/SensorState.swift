@@ -45,7 +45,7 @@ package struct SensorCondition: Sendable, Hashable {
     package init(_ state: SensorState, since: Instant? = nil, detail: String? = nil) {
         self.state = state
         self.since = since
-        self.detail = detail.flatMap { $0.isEmpty ? nil : $0.cut(toBytes: SensorCondition.detailLimit) }
+        self.detail = detail.flatMap { $0.isEmpty ? nil : $0.truncated(toBytes: SensorCondition.detailLimit) }
     }
 
     /// This condition, or `stale` if this condition is better than `stale` and the last reading is too old.

@@ -1,6 +1,6 @@
 /// Ranks of device and sensor states, for lists that show the worst first: 0 is the worst.
 package enum Severity {
-    package static let least = 9  // no problem
+    package static let noProblemRank = 9  // no problem
 
     package static func rank(_ state: DeviceState) -> Int {
         switch state {
@@ -8,7 +8,7 @@ package enum Severity {
         case .silent: 1
         case .duplicate: 4
         case .clockUnset: 5
-        case .ok, .revoked: least
+        case .ok, .revoked: noProblemRank
         }
     }
 
@@ -18,7 +18,7 @@ package enum Severity {
         case .stale: 3
         case .flat: 6
         case .saturated: 7
-        case .ok: least
+        case .ok: noProblemRank
         }
     }
 }

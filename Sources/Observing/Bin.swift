@@ -19,7 +19,7 @@ package struct Bin: Sendable, Hashable {
     package mutating func add(_ reading: Reading) {
         flags.formUnion(reading.flags)
         if reading.flags.contains(.cached) { return }  // a copy of the previous reading
-        guard case .passed(let humidity, let temperature) = QualityControl.judge(reading) else {
+        guard case .passed(let humidity, let temperature) = QualityControl.check(reading) else {
             failed += 1
             return
         }

@@ -3,11 +3,11 @@ package import Measures
 /// Converts a stream of one sensor's readings into observations.
 ///
 /// A bin closes when a reading arrives at its exact end, when a reading of a later bin arrives, or when `close(before:)` is called after its end.
-/// A reading for a closed bin is counted in `late` and not observed: the log keeps the reading, and the cloud's bins include it.
+/// A reading for a closed bin is counted in `lateCount` and not observed: the log keeps the reading, and the cloud's bins include it.
 package struct Binning: Sendable {
     package let grid: TimeGrid
     package private(set) var open: Bin?
-    package private(set) var late: Int64 = 0
+    package private(set) var lateCount: Int64 = 0
     private var closedThrough: Instant?
 
     package init(grid: TimeGrid, closedThrough: Instant? = nil) {
@@ -20,23 +20,23 @@ package struct Binning: Sendable {
     package mutating func add(_ reading: Reading) -> [Observation] {
         // The clock was never set: a clock correction will supply the true time.
         guard reading.takenAt >= Instant.earliestPlausible else { return [] }
-        let label = grid.label(of: reading.takenAt)
-        if let closedThrough, label <= closedThrough {
-            late += 1
+        let binEnd = grid.binEnd(of: reading.takenAt)
+        if let closedThrough, binEnd <= closedThrough {
+            lateCount += 1
             return []
         }
         var completed: [Observation] = []
-        if let bin = open, bin.validAt != label {
-            guard label > bin.validAt else {
-                late += 1
+        if let bin = open, bin.validAt != binEnd {
+            guard binEnd > bin.validAt else {
+                lateCount += 1
                 return []
             }
             if let observation = close() { completed.append(observation) }
         }
-        var bin = open ?? Bin(validAt: label)
+        var bin = open ?? Bin(validAt: binEnd)
         bin.add(reading)
         open = bin
-        if reading.takenAt == label, let observation = close() { completed.append(observation) }
+        if reading.takenAt == binEnd, let observation = close() { completed.append(observation) }
         return completed
     }
 

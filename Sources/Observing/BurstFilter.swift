@@ -5,7 +5,7 @@ package import Measures
 /// A repeat is stored with the flag `cached`. Means and the search for flat lines skip it. The filter is a value with constant time and memory.
 package struct BurstFilter: Sendable {
     /// The longest duration of a burst: an equal reading after it is a new measurement.
-    package static let longest: Duration = .seconds(2)
+    package static let maximumDuration: Duration = .seconds(2)
 
     private var first: Reading?  // the first reading of the newest burst
 
@@ -13,7 +13,7 @@ package struct BurstFilter: Sendable {
 
     package mutating func isRepeat(_ reading: Reading) -> Bool {
         if let first, reading.humidityMpct == first.humidityMpct, reading.temperatureMc == first.temperatureMc,
-            reading.pressurePa == first.pressurePa, reading.takenAt >= first.takenAt, reading.takenAt - first.takenAt <= BurstFilter.longest
+            reading.pressurePa == first.pressurePa, reading.takenAt >= first.takenAt, reading.takenAt - first.takenAt <= BurstFilter.maximumDuration
         {
             return true
         }

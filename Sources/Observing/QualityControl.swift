@@ -4,10 +4,10 @@ package import Measures
 package enum QualityControl {
     package enum Verdict: Sendable, Equatable {
         case passed(humidity: RelativeHumidity, temperature: Temperature?)
-        case failed(Fault)
+        case failed(RejectionReason)
     }
 
-    package enum Fault: UInt8, Sendable, CaseIterable {
+    package enum RejectionReason: UInt8, Sendable, CaseIterable {
         case missing = 1  // no humidity in the reading
         case range = 2  // outside `HumidityRange`
         case spike = 3  // a false reading between correct ones
@@ -24,7 +24,7 @@ package enum QualityControl {
     }
 
     /// Sensors have errors in dry and saturated air: a value within `HumidityRange` is limited to 0 to 100 %, a value outside fails.
-    package static func judge(_ reading: Reading) -> Verdict {
+    package static func check(_ reading: Reading) -> Verdict {
         guard let humidity = reading.humidityMpct else { return .failed(.missing) }
         guard HumidityRange.of(reading.flags).contains(humidity), !reading.flags.contains(.impossible) else { return .failed(.range) }
         guard !reading.flags.contains(.spike) else { return .failed(.spike) }
@@ -36,7 +36,7 @@ package enum QualityControl {
     }
 
     /// Whether the value is outside 0 to 100 % but within the range of a linear output.
-    package static func isOverstepped(humidityMpct: Int32) -> Bool {
+    package static func isSlightlyOutOfRange(humidityMpct: Int32) -> Bool {
         HumidityRange.linear.contains(humidityMpct) && !(0...100_000).contains(humidityMpct)
     }
 

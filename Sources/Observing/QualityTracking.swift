@@ -15,13 +15,13 @@ package struct QualityTracking: Sendable, Equatable {
     private var last: Last?
     private var flatSince: Instant?
     private var flatCount = 0
-    private var isFlatResumed = false  // the last value before the restart had the flag `flat`
+    private var wasFlatBeforeRestart = false  // the last value before the restart had the flag `flat`
     private var resolution: Int32?  // the smallest change seen, in thousandths of a percent
 
     /// A jump is a change of more than `jump` plus `jumpPerSecond` for each second since the previous reading; in thousandths of a percent.
     static let jump: Int32 = 10_000
     static let jumpPerSecond: Int32 = 500
-    static let leastFlat = 12  // readings
+    static let minimumFlatReadings = 12  // readings
 
     package init() {}
 
@@ -31,14 +31,14 @@ package struct QualityTracking: Sendable, Equatable {
     ///   - flatSince: since when the value has not changed.
     ///   - isFlagged: whether the last value had the flag `flat`: if so, equal values get the flag until the value changes.
     package init(last mpct: Int32, at instant: Instant, flatSince: Instant, isFlagged: Bool) {
-        isFlatResumed = isFlagged
+        wasFlatBeforeRestart = isFlagged
         last = Last(mpct: mpct, at: instant)
-        (self.flatSince, flatCount) = (flatSince, Self.leastFlat)
+        (self.flatSince, flatCount) = (flatSince, Self.minimumFlatReadings)
     }
 
     /// How long the value of a sensor with this resolution can stay constant: a sensor that shows noise changes within the hour, a sensor with a
     /// resolution of whole percent stays constant for days in a still room.
-    static func longestFlat(resolution: Int32?) -> Duration {
+    static func maximumFlatDuration(resolution: Int32?) -> Duration {
         guard let resolution else { return .seconds(24 * 3_600) }
         return .seconds(resolution <= 100 ? 3 * 3_600 : resolution < 1_000 ? 24 * 3_600 : 72 * 3_600)
     }
@@ -55,10 +55,12 @@ package struct QualityTracking: Sendable, Equatable {
         if step == 0 {
             flatSince = flatSince ?? last.at
             flatCount += 1
-            if isFlatResumed { flags.insert(.flat) }
-            if let flatSince, flatCount >= Self.leastFlat, instant - flatSince >= Self.longestFlat(resolution: resolution) { flags.insert(.flat) }
+            if wasFlatBeforeRestart { flags.insert(.flat) }
+            if let flatSince, flatCount >= Self.minimumFlatReadings, instant - flatSince >= Self.maximumFlatDuration(resolution: resolution) {
+                flags.insert(.flat)
+            }
         } else {
-            (flatSince, flatCount, isFlatResumed) = (nil, 0, false)
+            (flatSince, flatCount, wasFlatBeforeRestart) = (nil, 0, false)
             resolution = min(resolution ?? .max, Int32(clamping: step))
         }
         return flags

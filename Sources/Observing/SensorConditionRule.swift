@@ -7,7 +7,7 @@ package enum SensorConditionRule {
     ///   - spellStart: since when the newest value has not changed, or has been at 0 or 100 %.
     /// - Returns: the condition without regard to the reading's age: see `SensorCondition.aged`.
     package static func condition(newest: Reading, spellStart: Instant?) -> SensorCondition {
-        switch QualityControl.judge(newest) {
+        switch QualityControl.check(newest) {
         case .failed(.missing): return SensorCondition(.failing, since: newest.takenAt, detail: "the newest reading has no humidity")
         case .failed(.range):
             return SensorCondition(.failing, since: newest.takenAt, detail: "the newest reading is impossible for air")

@@ -24,11 +24,11 @@ package struct TimeGrid: Sendable, Hashable {
     }
 
     /// The end of the bin that contains an instant.
-    package func label(of instant: Instant) -> Instant {
+    package func binEnd(of instant: Instant) -> Instant {
         let rest = instant.ms % stepMs
         return Instant(ms: rest == 0 ? instant.ms : instant.ms - rest + (rest > 0 ? stepMs : 0))
     }
 
     /// For how many empty bins the last value is repeated: 60 minutes in total, including the first bin, which contains the value itself.
-    package var heldBins: Int { step < .seconds(3600) ? Int(3_600_000 / step.ms) - 1 : 0 }
+    package var forwardFillBins: Int { step < .seconds(3600) ? Int(3_600_000 / step.ms) - 1 : 0 }
 }

@@ -14,14 +14,14 @@ package enum PageFiles {
         "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
     /// The program that serves the page; the page requests its data from this program's API.
-    package enum Face: String, Sendable { case edge, cloud }
+    package enum ServingProgram: String, Sendable { case edge, cloud }
 
     package static let paths = [
         "/", "/index.html", "/app.css", "/app.js", "/api.js", "/chart.js", "/dom.js", "/fleet.js", "/model.js", "/sensor.js", "/words.js", "/face.js",
         "/icon.svg",
     ]
 
-    package static func file(at path: String, face: Face) -> File? {
+    package static func file(at path: String, face: ServingProgram) -> File? {
         switch path {
         case "/", "/index.html": File(type: "text/html; charset=utf-8", bytes: PackageResources.index_html)
         case "/app.css": File(type: css, bytes: PackageResources.app_css)

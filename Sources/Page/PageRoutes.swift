@@ -5,7 +5,7 @@ internal import Synchronization
 
 extension PageFiles {
     /// Routes for the page and its chart library.
-    package static func addRoutes(to router: inout Router, face: Face) {
+    package static func addRoutes(to router: inout Router, face: ServingProgram) {
         let bodies = PageBodies()
         for path in paths {
             router.on("GET", path) { request, _ in

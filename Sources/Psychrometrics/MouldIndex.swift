@@ -9,7 +9,7 @@ package import Measures
 package struct MouldIndex: Sendable, Equatable {
     package private(set) var value = 0.0
     private var dryHours = 0.0  // since growth was last possible
-    private static let longest = 24.0  // hours: the largest step; the air in a longer gap is unknown
+    private static let maximumStepHours = 24.0  // hours: the largest step; the air in a longer gap is unknown
 
     package init() {}
 
@@ -33,7 +33,7 @@ package struct MouldIndex: Sendable, Equatable {
 
     /// - Parameter span: how long the air had these values; more than a day counts as a day.
     package mutating func advance(_ air: Temperature, _ humidity: RelativeHumidity, for span: Duration) {
-        let hours = min(MouldIndex.longest, Double(span.ms) / 3_600_000)
+        let hours = min(MouldIndex.maximumStepHours, Double(span.ms) / 3_600_000)
         guard hours > 0, humidity.percent == humidity.percent, air.celsius == air.celsius else { return }
         guard let critical = MouldIndex.criticalHumidity(at: air) else { return }  // frost or heat: outside the model's range
         guard humidity.percent >= critical.percent else { return decline(hours) }

@@ -12,29 +12,29 @@ package struct GoldenVector: Sendable, Equatable {
     package let expected: [Float]  // humidity in %: low, median and high for each lead time
 
     package static let tolerance: Float = 0.001  // %RH
-    package static let perStep = 8
+    package static let vectorsPerGrid = 8
 
     static let grids: [TimeGrid] = [.fine, .hourly]
 
     /// Eight vectors for every grid.
     package static func vectors(of network: Network) -> [GoldenVector] {
         grids.flatMap { grid in
-            (1...UInt64(perStep)).map { seed in
+            (1...UInt64(vectorsPerGrid)).map { seed in
                 GoldenVector(seed: seed, stepSeconds: Int(grid.step.wholeSeconds), expected: outputs(of: network, seed: seed, on: grid))
             }
         }
     }
 
     /// - Returns: a description of the difference, or `nil` if the network's output matches.
-    package func fault(in network: Network) -> String? {
+    package func mismatch(in network: Network) -> String? {
         guard let grid = GoldenVector.grids.first(where: { Int($0.step.wholeSeconds) == stepSeconds }) else {
             return "no grid of \(stepSeconds) s"
         }
         let outputs = GoldenVector.outputs(of: network, seed: seed, on: grid)
         guard outputs.count == expected.count else { return "\(outputs.count) values, \(expected.count) expected" }
-        for (place, (output, wanted)) in zip(outputs, expected).enumerated() {
+        for (index, (output, wanted)) in zip(outputs, expected).enumerated() {
             guard (output - wanted).magnitude <= GoldenVector.tolerance else {  // also false for NaN
-                return "vector \(seed) of the \(stepSeconds) s grid: \(output) % at index \(place), \(wanted) % expected"
+                return "vector \(seed) of the \(stepSeconds) s grid: \(output) % at index \(index), \(wanted) % expected"
             }
         }
         return nil

@@ -72,8 +72,8 @@ package enum ReleaseRefusal: Error, Equatable, CustomStringConvertible {
     case hash
     case signature
     case counter(offered: UInt64, accepted: UInt64)
-    case announced(counter: UInt64, announced: UInt64)
-    case implausible(counter: UInt64, atMost: UInt64)
+    case counterMismatch(counter: UInt64, counterMismatch: UInt64)
+    case counterTooHigh(counter: UInt64, atMost: UInt64)
     case contract(String)
     case golden(String)
 
@@ -81,7 +81,7 @@ package enum ReleaseRefusal: Error, Equatable, CustomStringConvertible {
     /// make valid; a counter out of bounds because of a wrong host clock.
     package var isFinal: Bool {
         switch self {
-        case .length, .hash, .signature, .announced, .implausible: false
+        case .length, .hash, .signature, .counterMismatch, .counterTooHigh: false
         case .format, .counter, .contract, .golden: true
         }
     }
@@ -92,7 +92,7 @@ package enum ReleaseRefusal: Error, Equatable, CustomStringConvertible {
         case .format: "format"
         case .hash: "hash"
         case .signature: "signature"
-        case .counter, .announced, .implausible: "counter"
+        case .counter, .counterMismatch, .counterTooHigh: "counter"
         case .contract: "contract"
         case .golden: "golden"
         }
@@ -105,8 +105,8 @@ package enum ReleaseRefusal: Error, Equatable, CustomStringConvertible {
         case .hash: "the release does not match its SHA-256: it was damaged in transfer"
         case .signature: "the release is not signed by a trusted key: run vaho-edge model trust FILE with the fleet's key file"
         case .counter(let offered, let accepted): "the release's counter \(offered) is not above \(accepted), the last accepted"
-        case .announced(let counter, let announced): "the release's counter is \(counter), the cloud's answer says \(announced)"
-        case .implausible(let counter, let most):
+        case .counterMismatch(let counter, let counterMismatch): "the release's counter is \(counter), the cloud's answer says \(counterMismatch)"
+        case .counterTooHigh(let counter, let most):
             "the release's counter \(counter) is above \(most), the highest plausible counter: no later release could follow it"
         case .contract(let what): "this program does not support the release's contract: \(what)"
         case .golden(let what): "the release computes something else here than where it was made: \(what)"

@@ -88,9 +88,9 @@ package struct ReleaseFile: Sendable, Equatable {
                 throw ReleaseRefusal.format("\(signed) signatures, at most 2 expected")
             }
             var signatures: [Signature] = []
-            for place in 0..<2 {
+            for index in 0..<2 {
                 let signature = Signature(keyID: Array(try trailer.raw(8)), signature: Array(try trailer.raw(64)))
-                if place < signed { signatures.append(signature) }
+                if index < signed { signatures.append(signature) }
             }
             self.signatures = signatures
             self.sections = sections

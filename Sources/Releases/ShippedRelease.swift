@@ -9,6 +9,6 @@ package enum ShippedRelease {
     /// - Parameter hash: SHA-256 of the bytes, as hexadecimal digits.
     package static func open(_ bytes: [UInt8], hash: String, _ cryptography: Cryptography) throws(ReleaseRefusal) -> Release {
         guard hash == sha256 else { throw .hash }
-        return try ReleaseIntake.open(bytes, ReleaseIntake.Demand(counterAbove: nil, isSignatureNeeded: false), cryptography)
+        return try ReleaseVerification.open(bytes, ReleaseVerification.Requirements(lastAcceptedCounter: nil, requiresSignature: false), cryptography)
     }
 }

@@ -31,7 +31,7 @@ package final class ChildProcess: Sendable {
         unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
         var child: pid_t = 0
         let mark = "\(getpid())-\(UInt64.random(in: 0...(.max)))"
-        let own = FileModes.forCommands.map { "umask \($0)\n" } ?? ""
+        let own = FileModes.inheritedUmask.map { "umask \($0)\n" } ?? ""
         var words = unsafe CStrings(["/bin/sh", "-c", own + command])
         let marked = environment.merging([ChildProcess.markName: mark]) { $1 }
         var variables = unsafe CStrings(ChildProcess.environment(marked))
@@ -110,11 +110,11 @@ package final class ChildProcess: Sendable {
 
     private static func environment(_ added: [String: String]) -> [String] {
         var all: [String] = []
-        var place = unsafe environ
-        while let variable = unsafe place.pointee {
+        var entry = unsafe environ
+        while let variable = unsafe entry.pointee {
             let text = unsafe String(cString: variable)
             if !added.keys.contains(where: { text.hasPrefix($0 + "=") }) { all.append(text) }
-            unsafe place += 1
+            unsafe entry += 1
         }
         return all + added.map { "\($0)=\($1)" }
     }

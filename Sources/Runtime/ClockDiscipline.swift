@@ -13,19 +13,19 @@ package struct ClockDiscipline: Sendable {
     private static let proofMs: Int64 = 600_000  // how long a new offset must last
 
     private var offsetMs: Int64?  // returned time minus boot time
-    private var unprovenSinceMs: Int64?  // boot time since which readings may need a correction; nil: synchronised
+    private var unsynchronisedSinceMs: Int64?  // boot time since which readings may need a correction; nil: synchronised
     private var hasBeenSynchronised = false
-    private var proposal: (offsetMs: Int64, sinceMs: Int64)?
+    private var pendingOffset: (offsetMs: Int64, sinceMs: Int64)?
 
     /// - Parameter last: a reading of this start of the host; time continues from its offset.
     package init(after last: Reading? = nil) {
         guard let last else { return }
         offsetMs = last.takenAt.ms - last.boottimeMs
         hasBeenSynchronised = last.clock == .synchronised
-        unprovenSinceMs = last.clock == .synchronised ? nil : 0
+        unsynchronisedSinceMs = last.clock == .synchronised ? nil : 0
     }
 
-    package struct Verdict: Sendable, Equatable {
+    package struct Estimate: Sendable, Equatable {
         package var now: Instant
         package var quality: ClockQuality
         /// The true time of earlier readings: a range of boot times, and the offset to add to them.
@@ -41,13 +41,13 @@ package struct ClockDiscipline: Sendable {
     ///   - wall: the host's clock.
     ///   - boottimeMs: milliseconds since the host's start.
     ///   - isSynchronised: as reported by the kernel.
-    package mutating func judge(wall: Instant, boottimeMs: Int64, isSynchronised: Bool) -> Verdict {
+    package mutating func update(wall: Instant, boottimeMs: Int64, isSynchronised: Bool) -> Estimate {
         let shown = wall.ms - boottimeMs
         let isBelievable = wall > ClockDiscipline.earliest && wall <= Instant.valid.upperBound
         var correction: Correction?
         if let offsetMs, abs(shown - offsetMs) > ClockDiscipline.toleranceMs {
-            if isSynchronised || (isBelievable && isProven(shown, at: boottimeMs, against: offsetMs)) {
-                if let since = unprovenSinceMs, since < boottimeMs {
+            if isSynchronised || (isBelievable && isConfirmed(shown, at: boottimeMs, against: offsetMs)) {
+                if let since = unsynchronisedSinceMs, since < boottimeMs {
                     correction = Correction(boottimeMs: since...(boottimeMs - 1), offset: .milliseconds(shown))
                 }
                 adopt(shown)
@@ -58,26 +58,26 @@ package struct ClockDiscipline: Sendable {
         let offset = offsetMs ?? shown
         let now = Instant(ms: boottimeMs + offset)
         if isSynchronised {
-            unprovenSinceMs = nil
+            unsynchronisedSinceMs = nil
             hasBeenSynchronised = true
-            return Verdict(now: now, quality: .synchronised, correction: correction)
+            return Estimate(now: now, quality: .synchronised, correction: correction)
         }
-        unprovenSinceMs = unprovenSinceMs ?? boottimeMs
-        return Verdict(now: now, quality: hasBeenSynchronised || now > ClockDiscipline.earliest ? .holdover : .unknown, correction: correction)
+        unsynchronisedSinceMs = unsynchronisedSinceMs ?? boottimeMs
+        return Estimate(now: now, quality: hasBeenSynchronised || now > ClockDiscipline.earliest ? .holdover : .unknown, correction: correction)
     }
 
     private mutating func adopt(_ shown: Int64) {
         offsetMs = shown
-        proposal = nil
+        pendingOffset = nil
     }
 
     /// Whether an unsynchronised time is trusted: immediately if the previous time was impossible, else after it has lasted.
-    private mutating func isProven(_ shown: Int64, at boottimeMs: Int64, against offsetMs: Int64) -> Bool {
+    private mutating func isConfirmed(_ shown: Int64, at boottimeMs: Int64, against offsetMs: Int64) -> Bool {
         if !hasBeenSynchronised, boottimeMs + offsetMs <= ClockDiscipline.earliest.ms { return true }
-        guard let proposal, abs(proposal.offsetMs - shown) <= ClockDiscipline.toleranceMs else {
-            self.proposal = (shown, boottimeMs)
+        guard let pendingOffset, abs(pendingOffset.offsetMs - shown) <= ClockDiscipline.toleranceMs else {
+            self.pendingOffset = (shown, boottimeMs)
             return false
         }
-        return boottimeMs - proposal.sinceMs >= ClockDiscipline.proofMs
+        return boottimeMs - pendingOffset.sinceMs >= ClockDiscipline.proofMs
     }
 }

@@ -3,12 +3,12 @@ internal import Glibc
 /// A file operation failed: the path, the operation and the system's error code.
 package struct FileError: Error, CustomStringConvertible {
     package let path: String
-    package let doing: String
+    package let operation: String
     package let code: Int32
 
-    package init(_ doing: String, _ path: String, _ code: Int32) {
+    package init(_ operation: String, _ path: String, _ code: Int32) {
         self.path = path
-        self.doing = doing
+        self.operation = operation
         self.code = code
     }
 
@@ -18,9 +18,9 @@ package struct FileError: Error, CustomStringConvertible {
     /// Whether the disk is full, read-only or failing now. The disk may recover later.
     package var isDiskFailure: Bool { [ENOSPC, EDQUOT, EROFS, EIO].contains(code) }
 
-    package var description: String { "cannot \(doing) \(path): \(FileError.words(code))" }
+    package var description: String { "cannot \(operation) \(path): \(FileError.message(code))" }
 
-    static func words(_ code: Int32) -> String {
+    static func message(_ code: Int32) -> String {
         if code == EFBIG { return "it is larger than allowed" }
         return unsafe strerror(code).map { unsafe String(cString: $0) } ?? "error \(code)"
     }
@@ -48,7 +48,7 @@ package enum Files {
     }
 
     /// The path of a file installed with the programs: beside the executable, or in share/vaho of the same prefix.
-    package static func shipped(_ name: String) -> String? {
+    package static func installedPath(_ name: String) -> String? {
         var path = [CChar](repeating: 0, count: 4_096)
         let count = unsafe readlink("/proc/self/exe", &path, path.count)
         guard count > 0, count < path.count else { return nil }
@@ -64,15 +64,15 @@ package enum Files {
         guard descriptor >= 0 else { throw FileError("read", path, errno) }
         defer { close(descriptor) }
         let end = Int(lseek(descriptor, 0, SEEK_END))
-        var place = offset
+        var position = offset
         var chunk = [UInt8](repeating: 0, count: size * max(1, 65_536 / size))
-        while place + size <= end {
-            let count = unsafe chunk.withUnsafeMutableBytes { unsafe pread(descriptor, $0.baseAddress, $0.count, place) }
+        while position + size <= end {
+            let count = unsafe chunk.withUnsafeMutableBytes { unsafe pread(descriptor, $0.baseAddress, $0.count, position) }
             let code = errno
             switch count {
             case size...:
                 for block in 0..<(count / size) { try body(chunk[(block * size)..<((block + 1) * size)]) }
-                place += count / size * size
+                position += count / size * size
             case 0: return  // the file has become shorter
             default:
                 if count < 0 {
@@ -80,7 +80,7 @@ package enum Files {
                     guard code == EIO else { throw FileError("read", path, code) }
                 }
                 // Read block by block from here on, to get the good blocks before the bad one.
-                if chunk.count > size { chunk.removeLast(chunk.count - size) } else { place += size }
+                if chunk.count > size { chunk.removeLast(chunk.count - size) } else { position += size }
             }
         }
     }
@@ -177,7 +177,7 @@ package enum Files {
     }
 
     /// Creates the folder and its parent folders.
-    package static func makeFolder(_ path: String, mode: UInt32 = 0o750) throws(FileError) {
+    package static func createFolder(_ path: String, mode: UInt32 = 0o750) throws(FileError) {
         var made = path.utf8.first == 47 ? "/" : ""
         for part in path.split(separator: "/") {
             made += made.isEmpty || made == "/" ? String(part) : "/" + part

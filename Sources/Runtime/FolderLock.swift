@@ -4,12 +4,12 @@ internal import Glibc
 @safe package final class FolderLock {
     private let descriptor: Int32
 
-    /// - Throws: `FolderInUse` if the folder is locked and `isWaitedFor` is false; `FileError` if the lock file cannot be created.
-    package init(_ folder: String, name: String = "lock", isWaitedFor: Bool = false) throws {
+    /// - Throws: `FolderInUse` if the folder is locked and `waits` is false; `FileError` if the lock file cannot be created.
+    package init(_ folder: String, name: String = "lock", waits: Bool = false) throws {
         let path = "\(folder)/\(name)"
         descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else { throw FileError("open", path, errno) }
-        guard flock(descriptor, isWaitedFor ? LOCK_EX : LOCK_EX | LOCK_NB) == 0 else { throw FolderInUse(folder: folder) }
+        guard flock(descriptor, waits ? LOCK_EX : LOCK_EX | LOCK_NB) == 0 else { throw FolderInUse(folder: folder) }
     }
 
     deinit { close(descriptor) }

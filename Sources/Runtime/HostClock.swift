@@ -12,19 +12,19 @@ package final class HostClock: Sendable {
 
     package init(after last: Reading?) { state = Mutex(State(discipline: ClockDiscipline(after: last))) }
 
-    package struct Stamp: Sendable {
+    package struct ClockSample: Sendable {
         package let takenAt: Instant
         package let quality: ClockQuality
         package let boottimeMs: Int64
     }
 
-    package func read() -> Stamp {
+    package func read() -> ClockSample {
         state.withLock { state in
             let boottimeMs = BootTime.nowMs
-            let verdict = state.discipline.judge(
+            let verdict = state.discipline.update(
                 wall: ReadingClock.wallClock, boottimeMs: boottimeMs, isSynchronised: clinux_clock_is_synchronised() == 1)
             if let correction = verdict.correction { state.corrections.append(correction) }
-            return Stamp(takenAt: verdict.now, quality: verdict.quality, boottimeMs: boottimeMs)
+            return ClockSample(takenAt: verdict.now, quality: verdict.quality, boottimeMs: boottimeMs)
         }
     }
 

@@ -7,7 +7,7 @@ package final class Inbox<Element: Sendable>: Sendable {
         var isClosed = false
         var producers = 0  // registered producers
         var waiter: CheckedContinuation<Void, Never>?
-        var isOver: Bool { isClosed && producers == 0 }
+        var isFinished: Bool { isClosed && producers == 0 }
     }
 
     private let state = Mutex(State())
@@ -16,9 +16,9 @@ package final class Inbox<Element: Sendable>: Sendable {
     package init(limit: Int) { self.limit = limit }
 
     /// - Returns: false if the queue is full, or closed without producers; the element is then not enqueued.
-    package func put(_ element: Element) -> Bool {
+    package func enqueue(_ element: Element) -> Bool {
         let (taken, waiter) = state.withLock { state -> (Bool, CheckedContinuation<Void, Never>?) in
-            guard !state.isOver, state.elements.count < limit else { return (false, nil) }
+            guard !state.isFinished, state.elements.count < limit else { return (false, nil) }
             state.elements.append(element)
             return (true, state.waiter.take())
         }
@@ -27,43 +27,43 @@ package final class Inbox<Element: Sendable>: Sendable {
     }
 
     /// Registers a producer. A closed inbox accepts elements until every registered producer has left.
-    package func join() { state.withLock { $0.producers += 1 } }
+    package func addProducer() { state.withLock { $0.producers += 1 } }
 
-    package func leave() {
+    package func removeProducer() {
         let waiter = state.withLock { state in
             state.producers -= 1
-            return state.isOver ? state.waiter.take() : nil
+            return state.isFinished ? state.waiter.take() : nil
         }
         waiter?.resume()
     }
 
     /// Waits for elements and returns all of them, at least one; empty if the inbox is closed and drained, or if the task is cancelled.
-    package func takeAll() async -> [Element] {
+    package func dequeueAll() async -> [Element] {
         while true {
             await withTaskCancellationHandler {
                 await withCheckedContinuation { continuation in
-                    let goesOn = state.withLock { state in
-                        if state.elements.isEmpty, !state.isOver { state.waiter = continuation }
+                    let shouldResume = state.withLock { state in
+                        if state.elements.isEmpty, !state.isFinished { state.waiter = continuation }
                         return state.waiter == nil
                     }
-                    if goesOn { continuation.resume() }
+                    if shouldResume { continuation.resume() }
                 }
             } onCancel: {
                 close()
             }
-            let (elements, isOver) = state.withLock { state in
+            let (elements, isFinished) = state.withLock { state in
                 defer { state.elements = [] }
-                return (state.elements, state.isOver)
+                return (state.elements, state.isFinished)
             }
             // Another call may already have taken the elements: an empty result is final only if the inbox is closed and all producers have left.
-            if !elements.isEmpty || isOver { return elements }
+            if !elements.isEmpty || isFinished { return elements }
         }
     }
 
     var isEmpty: Bool { state.withLock { $0.elements.isEmpty } }
 
     /// The elements waiting now; may be empty.
-    package func takePresent() -> [Element] {
+    package func dequeueAvailable() -> [Element] {
         state.withLock { state in
             defer { state.elements = [] }
             return state.elements

@@ -12,18 +12,18 @@ package struct Log: Sendable {
     }
 
     private let component: String
-    private let least: Level
+    private let minimumLevel: Level
 
-    package init(_ component: String, least: Level = .info) {
+    package init(_ component: String, minimumLevel: Level = .info) {
         self.component = component
-        self.least = least
+        self.minimumLevel = minimumLevel
     }
 
-    package func component(_ name: String) -> Log { Log(name, least: least) }
+    package func component(_ name: String) -> Log { Log(name, minimumLevel: minimumLevel) }
 
     /// - Parameter event: a fixed phrase; variable parts are fields.
     package func callAsFunction(_ level: Level, _ event: String, _ fields: KeyValuePairs<String, any CustomStringConvertible> = [:]) {
-        guard level <= least else { return }
+        guard level <= minimumLevel else { return }
         var line = StandardError.isTerminal ? Log.terminalHead(level) : "<\(level.rawValue)>"
         line += "\(component): \(event)"
         for (key, value) in fields { line += " \(key)=\(Log.quoted(value.description))" }
@@ -84,8 +84,8 @@ package enum StandardOutput {
     /// Line width of output for users: the terminal's, else COLUMNS, else 80; limited to 40 to 1,000.
     package static var width: Int {
         let columns = Int(clinux_terminal_columns(STDOUT_FILENO))
-        let said = unsafe getenv("COLUMNS").flatMap { unsafe Int(String(cString: $0)) }
-        return max(40, min(1_000, columns > 0 ? columns : said ?? 80))
+        let columnsVariable = unsafe getenv("COLUMNS").flatMap { unsafe Int(String(cString: $0)) }
+        return max(40, min(1_000, columns > 0 ? columns : columnsVariable ?? 80))
     }
 }
 

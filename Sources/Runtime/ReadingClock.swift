@@ -23,9 +23,9 @@ package struct ReadingClock: Sendable {
 
     package var isReplay: Bool { replay != nil }
 
-    package func read() -> HostClock.Stamp {
+    package func read() -> HostClock.ClockSample {
         guard let replay else { return host.read() }
-        return HostClock.Stamp(takenAt: replay.now, quality: .synchronised, boottimeMs: BootTime.nowMs)
+        return HostClock.ClockSample(takenAt: replay.now, quality: .synchronised, boottimeMs: BootTime.nowMs)
     }
 
     package var now: Instant { read().takenAt }

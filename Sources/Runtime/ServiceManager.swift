@@ -4,40 +4,40 @@ internal import Glibc
 /// Notifies systemd, or another service manager that set `NOTIFY_SOCKET`, that the program is ready, alive or stopping (the protocol of
 /// sd_notify(3)). Does nothing without a service manager.
 ///
-/// The watchdog message is sent only while `pulse` returns: systemd restarts a program that hangs.
+/// The watchdog message is sent only while `checkAlive` returns: systemd restarts a program that hangs.
 package struct ServiceManager: Service {
     private let socket: String?
     private let watchdog: Duration?
     private let status: String
-    private let pulse: @Sendable () async -> Void
+    private let checkAlive: @Sendable () async -> Void
     private let log: Log
 
     /// - Parameters:
     ///   - status: one line for `systemctl status`.
     ///   - pulse: returns if the essential parts of the program respond.
-    package init(environment: [String: String], status: String, log: Log, pulse: @escaping @Sendable () async -> Void) {
+    package init(environment: [String: String], status: String, log: Log, checkAlive: @escaping @Sendable () async -> Void) {
         socket = environment["NOTIFY_SOCKET"].flatMap { $0.hasPrefix("/") || $0.hasPrefix("@") ? $0 : nil }
         let isMine = environment["WATCHDOG_PID"].map { Int32($0) == getpid() } ?? true
         watchdog = isMine ? environment["WATCHDOG_USEC"].flatMap { Int64($0) }.flatMap { $0 > 0 ? .microseconds($0) : nil } : nil
         self.status = status
         self.log = log
-        self.pulse = pulse
+        self.checkAlive = checkAlive
     }
 
     package func run() async throws {
-        tell("READY=1\nSTATUS=\(status)")
-        defer { tell("STOPPING=1") }
+        notify("READY=1\nSTATUS=\(status)")
+        defer { notify("STOPPING=1") }
         guard socket != nil, let watchdog else { return try await ServiceClock.host.sleepForever() }
         while true {
-            await pulse()
-            tell("WATCHDOG=1")
+            await checkAlive()
+            notify("WATCHDOG=1")
             try await Task.sleep(for: watchdog / 3)
         }
     }
 
-    private func tell(_ message: String) {
+    private func notify(_ message: String) {
         guard let socket else { return }
         guard unsafe clinux_notify(socket, message, message.utf8.count) != 0 else { return }
-        log(.warning, "service manager not told", ["message": message, "error": FileError.words(errno)])
+        log(.warning, "service manager not told", ["message": message, "error": FileError.message(errno)])
     }
 }

@@ -39,7 +39,7 @@ package struct SeriesCSV: Sendable {
         package let takenAtMs: Int64
         package let humidityPct: Double?
         package let temperatureC: Double?
-        package var remark: String?  // the problem, if the temperature field is not a number
+        package var droppedValueNote: String?  // the problem, if the temperature field is not a number
 
         package init(takenAtMs: Int64, humidityPct: Double?, temperatureC: Double?) {
             self.takenAtMs = takenAtMs
@@ -61,8 +61,8 @@ package struct SeriesCSV: Sendable {
 
     /// - Parameter header: the first line of the file. A byte order mark before it, and blanks around names, are ignored.
     package init(header: some StringProtocol) throws(Malformed) {
-        let names = CSV.fields(of: header).enumerated().map { place, name in
-            (place == 0 && name.utf8.starts(with: TextLines.byteOrderMark) ? name.dropFirst() : name[...]).trimmingBlanks()
+        let names = CSV.fields(of: header).enumerated().map { index, name in
+            (index == 0 && name.utf8.starts(with: TextLines.byteOrderMark) ? name.dropFirst() : name[...]).trimmingBlanks()
         }
         guard let time = names.firstIndex(of: "time"), let humidity = names.firstIndex(of: "humidity_pct") else {
             let found = WordList.text(names.map { "«\(PrintableText.line($0, limit: 40))»" })
@@ -99,7 +99,7 @@ package struct SeriesCSV: Sendable {
             // An invalid temperature must not discard the humidity.
             do throws(Malformed) {
                 row = Row(takenAtMs: at, humidityPct: percent, temperatureC: try number(fields[temperature], "temperature_c", line))
-            } catch { row.remark = "\(error)" }
+            } catch { row.droppedValueNote = "\(error)" }
         }
         return row
     }

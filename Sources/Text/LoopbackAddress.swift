@@ -2,7 +2,7 @@
 package enum LoopbackAddress {
     /// True only for localhost, ::1, 127.a.b.c, or 127.a.b.c as an IPv6 address; false for a name that only begins like one.
     /// - Parameter host: a host without port; an IPv6 address with or without brackets.
-    package static func contains(_ host: some StringProtocol) -> Bool {
+    package static func isLoopback(_ host: some StringProtocol) -> Bool {
         var host = host.lowercased()
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
         if host == "localhost" || host == "::1" { return true }

@@ -1,7 +1,7 @@
 /// Finds the known word that is most similar to a mistyped word.
 package enum NearestWord {
     /// The candidate with the fewest edits, if these are at most a third of the candidate's length, or one.
-    package static func of(_ word: String, in candidates: [String]) -> String? {
+    package static func closest(_ word: String, in candidates: [String]) -> String? {
         let ranked = candidates.map { (edits: edits(Array(word.utf8), Array($0.utf8)), word: $0) }
         guard let best = ranked.min(by: { ($0.edits, $0.word) < ($1.edits, $1.word) }) else { return nil }
         return best.edits <= max(1, best.word.utf8.count / 3) ? best.word : nil

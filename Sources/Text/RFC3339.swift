@@ -26,28 +26,28 @@ package enum RFC3339 {
             (1...12).contains(month), day >= 1, day <= length(ofMonth: month, year: year),
             hour < 24, minute < 60, second < 60
         else { return nil }
-        var place = 19
+        var position = 19
         var milliseconds: Int64 = 0
-        if bytes[place] == 46 {
-            place += 1
+        if bytes[position] == 46 {
+            position += 1
             var unit: Int64 = 100
-            let start = place
-            while place < bytes.count, (48...57).contains(bytes[place]) {
-                milliseconds += Int64(bytes[place] - 48) * unit
+            let start = position
+            while position < bytes.count, (48...57).contains(bytes[position]) {
+                milliseconds += Int64(bytes[position] - 48) * unit
                 unit /= 10
-                place += 1
+                position += 1
             }
-            guard place > start else { return nil }
+            guard position > start else { return nil }
         }
-        guard place < bytes.count else { return nil }
+        guard position < bytes.count else { return nil }
         var offset: Int64 = 0
-        switch bytes[place] {
-        case 90, 122: guard bytes.count == place + 1 else { return nil }
+        switch bytes[position] {
+        case 90, 122: guard bytes.count == position + 1 else { return nil }
         case 43, 45:
-            guard bytes.count == place + 6, bytes[place + 3] == 58,
-                let hours = digits(bytes, place + 1, 2), let minutes = digits(bytes, place + 4, 2), hours < 24, minutes < 60
+            guard bytes.count == position + 6, bytes[position + 3] == 58,
+                let hours = digits(bytes, position + 1, 2), let minutes = digits(bytes, position + 4, 2), hours < 24, minutes < 60
             else { return nil }
-            offset = (hours * 3_600 + minutes * 60) * (bytes[place] == 43 ? 1 : -1)
+            offset = (hours * 3_600 + minutes * 60) * (bytes[position] == 43 ? 1 : -1)
         default: return nil
         }
         let seconds = days(fromCivil: year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second - offset

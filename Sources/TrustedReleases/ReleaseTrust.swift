@@ -11,19 +11,21 @@ package enum ReleaseTrust: Sendable {
     /// The file comes from this program's own registry, or a user passes its path to a command. No signature is checked.
     case local
 
-    /// - Returns: the release, after all checks of `ReleaseIntake`.
-    package func open(_ bytes: [UInt8], _ demand: ReleaseIntake.Demand = ReleaseIntake.Demand()) throws(ReleaseRefusal) -> Release {
+    /// - Returns: the release, after all checks of `ReleaseVerification`.
+    package func open(_ bytes: [UInt8], _ requirements: ReleaseVerification.Requirements = ReleaseVerification.Requirements()) throws(ReleaseRefusal)
+        -> Release
+    {
         switch self {
         case .signed(let keys):
             let isSigned: @Sendable ([UInt8], [UInt8], [UInt8]) -> Bool = { message, id, signature in
                 keys.contains { $0.id == id && $0.isValid(signature, of: message) }
             }
-            return try ReleaseIntake.open(bytes, demand, Cryptography(sha256: { SHA256.digest($0) }, isSigned: isSigned))
+            return try ReleaseVerification.open(bytes, requirements, Cryptography(sha256: { SHA256.digest($0) }, isSigned: isSigned))
         case .shipped: return try ShippedRelease.open(bytes, hash: Hexadecimal.text(SHA256.digest(bytes)), Self.unsigned)
         case .local:
-            var demand = demand
-            demand.isSignatureNeeded = false
-            return try ReleaseIntake.open(bytes, demand, Self.unsigned)
+            var requirements = requirements
+            requirements.requiresSignature = false
+            return try ReleaseVerification.open(bytes, requirements, Self.unsigned)
         }
     }
 

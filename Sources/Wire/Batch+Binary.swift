@@ -18,16 +18,16 @@ extension Batch {
         for sensor in sensors { writer.text(sensor.name) }
 
         var readings: [(sensor: Int, reading: Reading)] = []
-        var records: [(place: Int, record: Record)] = []
-        for (place, row) in rows.enumerated() {
+        var records: [(rowIndex: Int, record: Record)] = []
+        for (rowIndex, row) in rows.enumerated() {
             switch row {
             case .reading(let sensor, let reading): readings.append((sensor, reading))
-            case .record(let record): records.append((place, record))
+            case .record(let record): records.append((rowIndex, record))
             }
         }
         writer.varint(UInt64(records.count))
-        for (place, record) in records {
-            writer.varint(UInt64(place))
+        for (rowIndex, record) in records {
+            writer.varint(UInt64(rowIndex))
             RecordCoding.write(record, to: &writer)
         }
         var columns = ReadingColumns(sensors: sensors.count)
@@ -52,7 +52,7 @@ extension Batch {
         rows.reserveCapacity(frame.rowCount)
         var waiting = frame.records[...]
         func takeRecords() {
-            while let (place, record) = waiting.first, place == rows.count {
+            while let (rowIndex, record) = waiting.first, rowIndex == rows.count {
                 rows.append(.record(record))
                 waiting = waiting.dropFirst()
             }

@@ -11,9 +11,9 @@ extension Batch {
             json.field("first", first)
             json.array("sensors") { json in for sensor in sensors { json.string(sensor.name) } }
             writeReadings(to: &json)
-            let records = rows.enumerated().compactMap { place, row -> (sequence: Int64, record: Record)? in
+            let records = rows.enumerated().compactMap { index, row -> (sequence: Int64, record: Record)? in
                 guard case .record(let record) = row else { return nil }
-                return (first + Int64(place), record)
+                return (first + Int64(index), record)
             }
             if !records.isEmpty {
                 json.array("records") { json in
@@ -89,13 +89,13 @@ extension Batch {
             json.field("from_ms", calibration.from.ms)
             json.field("gain_ppm", calibration.gainPpm)
             json.field("offset_mpct", calibration.offsetMpct)
-            json.field("said_at_ms", calibration.saidAt.ms)
+            json.field("said_at_ms", calibration.enteredAt.ms)
         case .rename(let rename):
             json.field("kind", "rename")
             json.field("sensor", rename.sensor.name)
             json.field("name", rename.name.name)
             json.field("to_ms", rename.until.ms)
-            json.field("said_at_ms", rename.saidAt.ms)
+            json.field("said_at_ms", rename.enteredAt.ms)
         }
     }
 }

@@ -53,7 +53,9 @@ package struct BatchFrame: Sendable {
         var sensors: [SensorName] = []
         for _ in 0..<(try reader.count(upTo: Batch.sensorLimit)) {
             let place = reader.offset
-            guard let name = SensorName(try reader.text(limit: 32)) else { throw MalformedBytes(at: place, "a sensor's name is \(SensorName.rule)") }
+            guard let name = SensorName(try reader.text(limit: 32)) else {
+                throw MalformedBytes(at: place, "a sensor's name is \(SensorName.syntax)")
+            }
             sensors.append(name)
         }
         self.sensors = sensors

@@ -33,9 +33,9 @@ enum Column {
         var values: [Int64] = []
         values.reserveCapacity(count)
         while values.count < count {
-            let place = reader.offset
+            let valueStart = reader.offset
             let (value, overflow) = try reader.zigzag().multipliedReportingOverflow(by: Int64(unit))
-            guard !overflow else { throw MalformedBytes(at: place, "a value overflows") }
+            guard !overflow else { throw MalformedBytes(at: valueStart, "a value overflows") }
             values.append(value)
             guard value == 0 else { continue }
             let more = try reader.count(upTo: count - values.count)
@@ -54,17 +54,17 @@ enum Column {
 /// Predicts the sensor of the next reading: the sensor that followed the current sensor last time. Sensors sampled in a fixed order cost almost
 /// no bytes.
 struct SensorOrder {
-    private var follower: [Int]
+    private var successors: [Int]
     private var last: Int
 
     init(sensors: Int) {
-        follower = (0..<sensors).map { ($0 + 1) % max(1, sensors) }
+        successors = (0..<sensors).map { ($0 + 1) % max(1, sensors) }
         last = max(0, sensors - 1)
     }
 
-    var guess: Int { follower.isEmpty ? 0 : follower[last] }
-    mutating func came(_ sensor: Int) {
-        follower[last] = sensor
+    var prediction: Int { successors.isEmpty ? 0 : successors[last] }
+    mutating func record(_ sensor: Int) {
+        successors[last] = sensor
         last = sensor
     }
 }

@@ -9,7 +9,7 @@ extension DeviceReport {
         json.field("refused", refused)
         json.field("clock", clock.rawValue)
         DeviceReport.write(scores, to: &json)
-        json.field("refusal", refusal)
+        json.field("refusal", releaseRefusal)
         writeConditions(to: &json)
         guard !alerts.isEmpty else { return }
         json.array("alerts") { json in

@@ -7,19 +7,20 @@ package struct DeviceReport: Sendable, Hashable {
     package static let alertLimit = 32
     package static let thresholdLimit = 32
 
-    package var release: ReleaseName?  // nil: the device forecasts with the damped anomaly
+    package var release: ReleaseReference?  // nil: the device forecasts with the damped anomaly
     package var backlog: Int64  // rows not yet acknowledged
     package var evicted: Int64  // readings discarded before delivery, since the store was created
     package var refused: Int64  // rows that the cloud refused, since the store was created
     package var clock: ClockQuality
     package var scores: [LiveScore]
-    package private(set) var refusal: String?  // why the device refused the last offered release
+    package private(set) var releaseRefusal: String?  // why the device refused the last offered release
     package private(set) var alerts: [ThresholdAlert]  // active alerts; at most the first `alertLimit`
     package private(set) var sensors: [SensorReport]  // empty: an earlier program version, which does not report sensors
     package private(set) var thresholds: [HumidityThreshold]  // from the device's rules
 
     package init(
-        release: ReleaseName?, backlog: Int64, evicted: Int64, refused: Int64, clock: ClockQuality, scores: [LiveScore], refusal: String? = nil,
+        release: ReleaseReference?, backlog: Int64, evicted: Int64, refused: Int64, clock: ClockQuality, scores: [LiveScore],
+        releaseRefusal: String? = nil,
         alerts: [ThresholdAlert] = [], sensors: [SensorReport] = [], thresholds: [HumidityThreshold] = []
     ) {
         self.sensors = Array(sensors.prefix(Batch.sensorLimit))
@@ -32,6 +33,6 @@ package struct DeviceReport: Sendable, Hashable {
         self.refused = refused
         self.clock = clock
         self.scores = scores
-        self.refusal = refusal.flatMap { $0.isEmpty ? nil : $0.cut(toBytes: DeviceReport.refusalLimit) }
+        self.releaseRefusal = releaseRefusal.flatMap { $0.isEmpty ? nil : $0.truncated(toBytes: DeviceReport.refusalLimit) }
     }
 }

@@ -38,7 +38,7 @@ package struct Enrolment: Sendable, Equatable {
         guard try reader.raw(4).elementsEqual(Enrolment.magic), try reader.byte() == 1 else {
             throw MalformedBytes(at: 0, "an enrolment of version 1 begins with VAHE")
         }
-        guard let device = DeviceID(try reader.text(limit: 64)) else { throw MalformedBytes(at: 5, "a device's name is \(DeviceID.rule)") }
+        guard let device = DeviceID(try reader.text(limit: 64)) else { throw MalformedBytes(at: 5, "a device's name is \(DeviceID.syntax)") }
         self.device = device
         token = try reader.text(limit: 512)
         releaseKeys = try reader.text(limit: 65_536)

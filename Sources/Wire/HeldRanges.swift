@@ -29,8 +29,8 @@ package struct HeldRanges: Sendable, Hashable {
     package var above: ArraySlice<ClosedRange<Int64>> { through == 0 ? ranges[...] : ranges.dropFirst() }
 
     package func contains(_ sequence: Int64) -> Bool {
-        let place = firstRange(endingAtOrAfter: sequence)
-        return place < ranges.count && ranges[place].contains(sequence)
+        let index = firstRange(endingAtOrAfter: sequence)
+        return index < ranges.count && ranges[index].contains(sequence)
     }
 
     package mutating func insert(_ new: ClosedRange<Int64>) {

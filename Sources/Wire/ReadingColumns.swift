@@ -8,7 +8,7 @@ struct ReadingColumns {
     }
 
     /// The previous values of a sensor; columns hold the differences from these.
-    private struct Last {
+    private struct PreviousValues {
         var time: Int64 = 0
         var spacing: Int64 = 0
         var humidity: Int64 = 0
@@ -22,18 +22,18 @@ struct ReadingColumns {
     }
 
     private var columns: [[Int64]] = Array(repeating: [], count: Name.allCases.count)
-    private var last: [Last]
+    private var last: [PreviousValues]
     private var order: SensorOrder
 
     init(sensors: Int) {
-        last = Array(repeating: Last(), count: sensors)
+        last = Array(repeating: PreviousValues(), count: sensors)
         order = SensorOrder(sensors: sensors)
     }
 
     mutating func add(_ sensor: Int, _ reading: Reading) {
         func put(_ name: Name, _ value: Int64) { columns[name.rawValue].append(value) }
-        put(.sensor, Int64(sensor) - Int64(order.guess))
-        order.came(sensor)
+        put(.sensor, Int64(sensor) - Int64(order.prediction))
+        order.record(sensor)
         var now = last[sensor]
         now.time = reading.takenAt.ms
         now.spacing = now.time &- last[sensor].time  // wraps for a hostile JSON batch; the decoder then refuses the result
@@ -80,21 +80,21 @@ struct ReadingColumns {
         let presentColumn = try Column.read(count, from: &reader)
         // The length of each value column follows from the sensors and the present values of all readings.
         var order = SensorOrder(sensors: sensors)
-        var last = Array(repeating: Last(), count: sensors)
+        var last = Array(repeating: PreviousValues(), count: sensors)
         var places: [Int] = []
         var present: [Int64] = []
         places.reserveCapacity(count)
         present.reserveCapacity(count)
         var lengths = (0, 0, 0)
         for index in 0..<count {
-            let sensor = try sum(Int64(order.guess), sensorColumn[index])
+            let sensor = try sum(Int64(order.prediction), sensorColumn[index])
             guard (0..<Int64(sensors)).contains(sensor) else { throw wrong("a reading names a sensor that the batch does not list") }
-            let place = Int(sensor)
-            order.came(place)
-            last[place].present ^= presentColumn[index]
-            let kinds = last[place].present
+            let sensorIndex = Int(sensor)
+            order.record(sensorIndex)
+            last[sensorIndex].present ^= presentColumn[index]
+            let kinds = last[sensorIndex].present
             guard (0...7).contains(kinds) else { throw wrong("a reading has values of an unknown kind") }
-            places.append(place)
+            places.append(sensorIndex)
             present.append(kinds)
             lengths.0 += Int(kinds & 1)
             lengths.1 += Int(kinds >> 1 & 1)
@@ -118,8 +118,8 @@ struct ReadingColumns {
             return narrow
         }
         for index in 0..<count {
-            let place = places[index]
-            var now = last[place]
+            let sensorIndex = places[index]
+            var now = last[sensorIndex]
             now.spacing = try sum(now.spacing, time[index])
             now.time = try sum(now.time, now.spacing)
             let kinds = present[index]
@@ -137,11 +137,11 @@ struct ReadingColumns {
             let boottimeMs = now.boottimeOffset &+ now.time
             guard (0...(1 << 53)).contains(boottimeMs) else { throw wrong("a boot time out of range") }
             body(
-                place,
+                sensorIndex,
                 Reading(
                     takenAt: Instant(ms: now.time), humidityMpct: found.0, temperatureMc: found.1, pressurePa: found.2,
                     flags: ReadingFlags(rawValue: flagBits), clock: quality, boot: bootNumber, boottimeMs: boottimeMs))
-            last[place] = now
+            last[sensorIndex] = now
         }
     }
 }

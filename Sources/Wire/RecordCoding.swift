@@ -53,13 +53,13 @@ package enum RecordCoding {
             body.zigzag(calibration.from.ms)
             body.zigzag(Int64(calibration.gainPpm))
             body.zigzag(Int64(calibration.offsetMpct))
-            body.zigzag(calibration.saidAt.ms)
+            body.zigzag(calibration.enteredAt.ms)
             writer.byte(RecordCoding.calibration)
         case .rename(let rename):
             body.text(rename.sensor.name)
             body.text(rename.name.name)
             body.zigzag(rename.until.ms)
-            body.zigzag(rename.saidAt.ms)
+            body.zigzag(rename.enteredAt.ms)
             writer.byte(RecordCoding.rename)
         }
         writer.blob(body.bytes)
@@ -93,12 +93,12 @@ package enum RecordCoding {
         case calibration:
             var found = Calibration(
                 sensor: try sensorName(&body), from: try instant(&body), gainPpm: try body.integer(), offsetMpct: try body.integer())
-            if body.remaining > 0 { found.saidAt = try instant(&body) }  // calibrations from early versions have no `saidAt`
+            if body.remaining > 0 { found.enteredAt = try instant(&body) }  // calibrations from early versions have no `enteredAt`
             guard found.isValid else { throw MalformedBytes(at: start, "a gain is 0.5 to 2, an offset -50 to 50 %") }
             record = .calibration(found)
         case rename:
             let found = SensorRename(
-                sensor: try sensorName(&body), name: try sensorName(&body), until: try instant(&body), saidAt: try instant(&body))
+                sensor: try sensorName(&body), name: try sensorName(&body), until: try instant(&body), enteredAt: try instant(&body))
             guard found.isValid else { throw MalformedBytes(at: start, "a sensor is renamed to another name") }
             record = .rename(found)
         default: throw MalformedBytes(at: start, "a record of kind \(kind) is not known")
@@ -111,7 +111,7 @@ package enum RecordCoding {
         let start = body.offset
         let name = try body.text(limit: 32)
         let sensor = SensorName(name)
-        guard sensor != nil || name.isEmpty else { throw MalformedBytes(at: start, "a sensor's name is \(SensorName.rule)") }
+        guard sensor != nil || name.isEmpty else { throw MalformedBytes(at: start, "a sensor's name is \(SensorName.syntax)") }
         guard let reason = Hole.Reason(rawValue: try body.byte()) else { throw MalformedBytes(at: start, "a hole's reason is not known") }
         let from = try instant(&body)
         let to = try instant(&body)
@@ -134,7 +134,7 @@ package enum RecordCoding {
 
     private static func sensorName(_ body: inout ByteReader) throws(MalformedBytes) -> SensorName {
         let start = body.offset
-        guard let name = SensorName(try body.text(limit: 32)) else { throw MalformedBytes(at: start, "a sensor's name is \(SensorName.rule)") }
+        guard let name = SensorName(try body.text(limit: 32)) else { throw MalformedBytes(at: start, "a sensor's name is \(SensorName.syntax)") }
         return name
     }
 }

@@ -14,7 +14,7 @@ package enum ReportCoding {
         writer.zigzag(report.evicted)
         writer.zigzag(report.refused)
         writer.byte(report.clock.rawValue)
-        writer.text(report.refusal ?? "")
+        writer.text(report.releaseRefusal ?? "")
         write(report.scores, to: &writer)
         writer.varint(UInt64(report.alerts.count))
         for alert in report.alerts {
@@ -69,15 +69,15 @@ package enum ReportCoding {
 
     package static func report(_ bytes: ArraySlice<UInt8>) throws(MalformedBytes) -> DeviceReport {
         var reader = ByteReader(bytes)
-        var release: ReleaseName?
-        if try reader.byte() == 1 { release = ReleaseName(counter: try reader.varint(), sha256: Array(try reader.raw(32))) }
+        var release: ReleaseReference?
+        if try reader.byte() == 1 { release = ReleaseReference(counter: try reader.varint(), sha256: Array(try reader.raw(32))) }
         let counts = [try reader.zigzag(), try reader.zigzag(), try reader.zigzag()]
         guard let clock = ClockQuality(rawValue: try reader.byte()) else { throw MalformedBytes(at: reader.offset, "a clock's quality is 0 to 2") }
         let refusal = try reader.text(limit: DeviceReport.refusalLimit)
         let scores = try scores(&reader, upTo: DeviceReport.scoreLimit)
         return DeviceReport(
             release: release, backlog: counts[0], evicted: counts[1], refused: counts[2], clock: clock, scores: scores,
-            refusal: refusal, alerts: try alerts(&reader), sensors: try sensors(&reader), thresholds: try thresholds(&reader))
+            releaseRefusal: refusal, alerts: try alerts(&reader), sensors: try sensors(&reader), thresholds: try thresholds(&reader))
     }
 
     /// Early program versions do not send sensors.
@@ -86,8 +86,8 @@ package enum ReportCoding {
         var sensors: [SensorReport] = []
         for _ in 0..<(try reader.count(upTo: Batch.sensorLimit)) {
             let name = try sensorName(&reader)
-            let place = reader.offset
-            guard let state = SensorState(rawValue: try reader.byte()) else { throw MalformedBytes(at: place, "a sensor's state is 0 to 4") }
+            let start = reader.offset
+            guard let state = SensorState(rawValue: try reader.byte()) else { throw MalformedBytes(at: start, "a sensor's state is 0 to 4") }
             let condition = SensorCondition(state, since: try instant(&reader), detail: try reader.text(limit: SensorCondition.detailLimit))
             let newestAt = try instant(&reader)
             let rejected: Int32? = try reader.byte() == 1 ? try reader.integer() : nil
@@ -104,13 +104,13 @@ package enum ReportCoding {
         var thresholds: [HumidityThreshold] = []
         for _ in 0..<(try reader.count(upTo: DeviceReport.thresholdLimit)) {
             let rule = try reader.text(limit: 64)
-            let place = reader.offset
+            let start = reader.offset
             let name = try reader.text(limit: 32)
             let sensor = SensorName(name)
-            guard sensor != nil || name.isEmpty else { throw MalformedBytes(at: place, "a sensor's name is \(SensorName.rule)") }
+            guard sensor != nil || name.isEmpty else { throw MalformedBytes(at: start, "a sensor's name is \(SensorName.syntax)") }
             let isAbove = try reader.byte() == 1
             let mpct = try reader.zigzag()
-            guard (0...100_000).contains(mpct) else { throw MalformedBytes(at: place, "a threshold is 0 to 100 %") }
+            guard (0...100_000).contains(mpct) else { throw MalformedBytes(at: start, "a threshold is 0 to 100 %") }
             thresholds.append(HumidityThreshold(rule: rule, sensor: sensor, isAbove: isAbove, percent: Double(mpct) / 1_000))
         }
         return thresholds
@@ -118,15 +118,15 @@ package enum ReportCoding {
 
     /// - Returns: `nil` for 0.
     private static func instant(_ reader: inout ByteReader) throws(MalformedBytes) -> Instant? {
-        let place = reader.offset
+        let start = reader.offset
         let instant = Instant(ms: try reader.zigzag())
-        guard Instant.valid.contains(instant) else { throw MalformedBytes(at: place, "a time out of range") }
+        guard Instant.valid.contains(instant) else { throw MalformedBytes(at: start, "a time out of range") }
         return instant.ms == 0 ? nil : instant
     }
 
     private static func sensorName(_ reader: inout ByteReader) throws(MalformedBytes) -> SensorName {
-        let place = reader.offset
-        guard let name = SensorName(try reader.text(limit: 32)) else { throw MalformedBytes(at: place, "a sensor's name is \(SensorName.rule)") }
+        let start = reader.offset
+        guard let name = SensorName(try reader.text(limit: 32)) else { throw MalformedBytes(at: start, "a sensor's name is \(SensorName.syntax)") }
         return name
     }
 
@@ -137,9 +137,9 @@ package enum ReportCoding {
         for _ in 0..<(try reader.count(upTo: DeviceReport.alertLimit)) {
             let (rule, text) = (try reader.text(limit: 64), try reader.text(limit: ThresholdAlert.textLimit))
             let sensor = try sensorName(&reader)
-            let place = reader.offset
+            let start = reader.offset
             let since = Instant(ms: try reader.zigzag())
-            guard Instant.valid.contains(since) else { throw MalformedBytes(at: place, "a time out of range") }
+            guard Instant.valid.contains(since) else { throw MalformedBytes(at: start, "a time out of range") }
             alerts.append(ThresholdAlert(rule: rule, text: text, sensor: sensor, since: since, valueMilli: try reader.zigzag()))
         }
         return alerts

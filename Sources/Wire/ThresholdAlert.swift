@@ -12,8 +12,8 @@ package struct ThresholdAlert: Sendable, Hashable {
     package let valueMilli: Int64  // the value that raised the alarm, in thousandths of the rule's unit
 
     package init(rule: String, text: String, sensor: SensorName, since: Instant, valueMilli: Int64) {
-        self.rule = rule.cut(toBytes: 64)
-        self.text = text.cut(toBytes: Self.textLimit)
+        self.rule = rule.truncated(toBytes: 64)
+        self.text = text.truncated(toBytes: Self.textLimit)
         self.sensor = sensor
         self.since = since
         self.valueMilli = valueMilli

@@ -141,7 +141,7 @@ private func threshold(_ percent: Double, isAbove: Bool = true) -> HumidityThres
         #expect(verdicts == ["likely", "possible", "unlikely"])
     }
 
-    private func check(_ prospect: Outlook.Prospect, _ forecast: QuantileForecast, _ now: Instant) {
+    private func check(_ prospect: Outlook.ThresholdOutlook, _ forecast: QuantileForecast, _ now: Instant) {
         let last = ForecastShape.levels.count - 1
         for lead in forecast.leadTimes.indices {
             let at = forecast.origin + forecast.leadTimes[lead]
@@ -168,6 +168,6 @@ private func threshold(_ percent: Double, isAbove: Bool = true) -> HumidityThres
                 of: prospect.threshold, values: forecast.humidity[row..<(row + ForecastShape.levels.count)], levels: ForecastShape.levels
             ).probability
         }.max()
-        #expect((best ?? 0) >= prospect.highest.probability)
+        #expect((best ?? 0) >= prospect.peak.probability)
     }
 }

@@ -12,7 +12,7 @@ import Wire
 /// Requests through the cloud's router, over an archive in a folder of its own, without a socket.
 @Suite final class CloudAPITests {
     private let folder = FileManager.default.temporaryDirectory.path + "/vaho-api-\(UInt64.random(in: 0...(.max)))"
-    private let log = Log("test", least: .error)
+    private let log = Log("test", minimumLevel: .error)
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
@@ -28,7 +28,7 @@ import Wire
             body: [UInt8] = []
         ) async -> HTTPResponse {
             let headers = ["authorization": "Bearer \(token ?? self.token)", "content-type": type, "accept": "application/json"]
-            return await api.router.answer(
+            return await api.router.response(
                 HTTPRequest(method: method, path: path, query: query, headers: headers, peer: "192.0.2.7", body: body))
         }
     }
@@ -50,10 +50,10 @@ import Wire
         let reader = try await Archive(folder: folder, access: .readOnly, limits: limits)
         let device = try #require(DeviceID("attic"))
         let token = try await archive.addDevice(device, now: Instant(ms: 1))
-        let space = FreeSpaceGuard(folder: folder, floorBytes: freeBytes)
-        let ingest = Ingest(archive: archive, wake: Inbox(limit: 1), space: space, log: log)
+        let freeSpaceGuard = FreeSpaceGuard(folder: folder, minimumFreeBytes: freeBytes)
+        let ingest = Ingest(archive: archive, wake: Inbox(limit: 1), freeSpaceGuard: freeSpaceGuard, log: log)
         let api = CloudAPI(
-            archive: archive, reader: reader, gate: reader, ingest: ingest, space: space, address: "127.0.0.1", port: 0,
+            archive: archive, reader: reader, tokenReader: reader, ingest: ingest, freeSpaceGuard: freeSpaceGuard, address: "127.0.0.1", port: 0,
             hosts: HostNames(isLoopback: true, allowed: []), tls: nil, connections: 8, releaseKeys: "keys",
             forecasts: FleetForecasts(reader: reader), version: "1", log: log)
         return Bench(archive: archive, api: api, ingest: ingest, device: device, token: token)

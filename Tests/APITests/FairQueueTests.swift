@@ -25,13 +25,13 @@ import Testing
         let turns = FairQueue<String>(lanes: 1, perKey: 100, limit: 100)
         let (gate, record) = (Gate(), Record())
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await turns.turn(of: "first") { _ in await gate.pass() } }
-            await wait { turns.underWay == 1 }
+            group.addTask { try await turns.run(of: "first") { _ in await gate.pass() } }
+            await wait { turns.activeCount == 1 }
             for number in 0..<50 {
-                group.addTask { try await turns.turn(of: "flood") { _ in record.add("flood") } }
+                group.addTask { try await turns.run(of: "flood") { _ in record.add("flood") } }
                 await wait { turns.waitingCount == number + 1 }
             }
-            group.addTask { try await turns.turn(of: "good") { _ in record.add("good") } }
+            group.addTask { try await turns.run(of: "good") { _ in record.add("good") } }
             await wait { turns.waitingCount == 51 }
             gate.letOne()
             try await group.waitForAll()
@@ -45,11 +45,11 @@ import Testing
         let gate = Gate()
         let record = Record()
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await turns.turn(of: "a") { _ in await gate.pass() } }
-            await wait { turns.underWay == 1 }
-            group.addTask { try await turns.turn(of: "a") { _ in record.add("a again") } }
+            group.addTask { try await turns.run(of: "a") { _ in await gate.pass() } }
+            await wait { turns.activeCount == 1 }
+            group.addTask { try await turns.run(of: "a") { _ in record.add("a again") } }
             await wait { turns.waitingCount == 1 }
-            try await turns.turn(of: "b") { lane in record.add("b in \(lane)") }
+            try await turns.run(of: "b") { lane in record.add("b in \(lane)") }
             #expect(record.all == ["b in 1"])
             gate.letOne()
             try await group.waitForAll()
@@ -61,14 +61,14 @@ import Testing
         let turns = FairQueue<String>(lanes: 1, perKey: 2, limit: 3)
         let gate = Gate()
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await turns.turn(of: "a") { _ in await gate.pass() } }
-            await wait { turns.underWay == 1 }
-            let waiting = (0..<2).map { _ in Task { try await turns.turn(of: "a") { _ in } } }
+            group.addTask { try await turns.run(of: "a") { _ in await gate.pass() } }
+            await wait { turns.activeCount == 1 }
+            let waiting = (0..<2).map { _ in Task { try await turns.run(of: "a") { _ in } } }
             await wait { turns.waitingCount == 2 }
-            await #expect(throws: FairQueue<String>.Full.self) { try await turns.turn(of: "a") { _ in } }
-            let other = Task { try await turns.turn(of: "b") { _ in } }
+            await #expect(throws: FairQueue<String>.Full.self) { try await turns.run(of: "a") { _ in } }
+            let other = Task { try await turns.run(of: "b") { _ in } }
             await wait { turns.waitingCount == 3 }
-            await #expect(throws: FairQueue<String>.Full.self) { try await turns.turn(of: "c") { _ in } }
+            await #expect(throws: FairQueue<String>.Full.self) { try await turns.run(of: "c") { _ in } }
             for task in waiting { task.cancel() }
             for task in waiting { await #expect(throws: CancellationError.self) { try await task.value } }
             #expect(turns.waitingCount == 1)
@@ -76,6 +76,6 @@ import Testing
             try await other.value
             try await group.waitForAll()
         }
-        #expect(turns.waitingCount == 0 && turns.underWay == 0)
+        #expect(turns.waitingCount == 0 && turns.activeCount == 0)
     }
 }

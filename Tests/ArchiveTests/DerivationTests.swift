@@ -39,7 +39,7 @@ import Wire
                 if case .reading(_, let reading) = rows[place], place != 250 { rows[place] = .reading(sensor: 1, reading) }
             }
             let until = Instant(ms: truth + 200 * 60_000 - 1)
-            rows.insert(.record(.rename(SensorRename(sensor: air, name: hall, until: until, saidAt: until))), at: change)
+            rows.insert(.record(.rename(SensorRename(sensor: air, name: hall, until: until, enteredAt: until))), at: change)
         }
         return stride(from: 0, to: rows.count, by: 43).map { start in
             Batch(epoch: Epoch(bits: 5), first: Int64(start + 1), sensors: sensors, rows: Array(rows[start..<min(start + 43, rows.count)]))
@@ -59,7 +59,7 @@ import Wire
                 try await place.derive(archive, limit: 1)
             }
             let bins = try await place.bins(archive)
-            try await archive.forgetObservations(now: place.now)
+            try await archive.requestRederivation(now: place.now)
             try await place.derive(archive)
             #expect(try await place.bins(archive) == bins)
             results.append(bins)
@@ -83,7 +83,7 @@ import Wire
         for batch in batches { _ = try await place.ingest(archive, device, batch) }
         try await place.derive(archive)
         let sensor = try #require(try await archive.sensors().first)
-        func means() async throws -> [Int32?] { try await archive.observations(sensor: sensor.id).map { Milli.whole($0.humidity.percent) } }
+        func means() async throws -> [Int32?] { try await archive.observations(sensor: sensor.id).map { Milli.rounded($0.humidity.percent) } }
         // Expected means, computed by hand from raw readings of 40,000 + index · 37 mod 900, one minute apart. The first bin ends 200 s after the
         // start.
         func said(_ bin: Int) -> [Int32] { (10 * bin - 6...10 * bin + 3).map { 40_000 + Int32($0 * 37 % 900) } }
@@ -158,7 +158,7 @@ import Wire
         let names = try ["a", "c", "s", "t"].map { try #require(SensorName($0)) }
         let at = Instant(ms: 1_600_000_000_000)
         func rename(_ from: Int, _ to: Int, _ said: Int64) -> Batch.Row {
-            .record(.rename(SensorRename(sensor: names[from], name: names[to], until: at + .seconds(900), saidAt: at + .seconds(said))))
+            .record(.rename(SensorRename(sensor: names[from], name: names[to], until: at + .seconds(900), enteredAt: at + .seconds(said))))
         }
         let records = [rename(0, 2, 1), rename(1, 2, 2), rename(2, 3, 3)]
         _ = try await place.ingest(archive, device, Batch(epoch: Epoch(bits: 5), first: 1, sensors: [], rows: records))
@@ -181,9 +181,9 @@ import Wire
         func reading(_ place: Int, _ mpct: Int32) -> Batch.Row { .reading(sensor: place, Reading(takenAt: at, humidityMpct: mpct)) }
         let rows: [Batch.Row] = [
             reading(0, 50_000), reading(1, 70_000),
-            .record(.rename(SensorRename(sensor: b, name: c, until: at + .seconds(9), saidAt: at + .seconds(2)))),
-            .record(.rename(SensorRename(sensor: a, name: b, until: at + .seconds(9), saidAt: at + .seconds(3)))),
-            .record(.calibration(Calibration(sensor: a, from: Instant(ms: 0), saidAt: at + .seconds(1), offsetMpct: -5_000))),
+            .record(.rename(SensorRename(sensor: b, name: c, until: at + .seconds(9), enteredAt: at + .seconds(2)))),
+            .record(.rename(SensorRename(sensor: a, name: b, until: at + .seconds(9), enteredAt: at + .seconds(3)))),
+            .record(.calibration(Calibration(sensor: a, from: Instant(ms: 0), enteredAt: at + .seconds(1), offsetMpct: -5_000))),
         ]
         _ = try await place.ingest(archive, device, Batch(epoch: Epoch(bits: 5), first: 1, sensors: [a, b], rows: rows))
         try await place.derive(archive)
@@ -199,7 +199,7 @@ import Wire
         let batches = try batches()
         for batch in batches { _ = try await place.ingest(archive, device, batch) }
         let until = Instant(ms: 1_700_000_000_000)
-        let record = Batch.Row.record(.rename(SensorRename(sensor: air, name: hall, until: until, saidAt: until)))
+        let record = Batch.Row.record(.rename(SensorRename(sensor: air, name: hall, until: until, enteredAt: until)))
         _ = try await place.ingest(archive, device, Batch(epoch: Epoch(bits: 5), first: 302, sensors: [], rows: [record]))
         let before = try await place.bins(archive).count
         try await place.derive(archive)
@@ -222,7 +222,7 @@ import Wire
             _ = try await place.ingest(archive, device, batch)
             try await place.derive(archive)
             states.append(try await place.bins(archive))
-            try await archive.forgetObservations(now: place.now)
+            try await archive.requestRederivation(now: place.now)
             try await place.derive(archive)
             #expect(try await place.bins(archive) == states.last)
         }

@@ -16,7 +16,7 @@ import Wire
             })
     }
 
-    private func send(_ archive: Archive, _ device: Int64, _ sequence: Int64, _ report: DeviceReport) async throws -> Answer {
+    private func send(_ archive: Archive, _ device: Int64, _ sequence: Int64, _ report: DeviceReport) async throws -> BatchAcknowledgement {
         var batch = try place.batch(sequence...sequence)
         batch.report = report
         return try #require(try await place.ingest(archive, device, batch).first)
@@ -33,17 +33,17 @@ import Wire
         let name = try #require(DeviceID("church"))
         let later = place.now + .seconds(60)
         #expect(try await state(archive, "church", at: later) == .silent)
-        try await archive.noteRefusal(of: name, detail: "401: the token is not known", now: later)
+        try await archive.recordRefusal(of: name, detail: "401: the token is not known", now: later)
         #expect(try await state(archive, "church", at: later) == .refused)
         _ = try await send(archive, device, 1, try report([("air", .ok)]))
         #expect(try await state(archive, "church", at: later) == .ok)
-        try await archive.noteRefusal(of: name, detail: "401: the token is not known", now: later)
+        try await archive.recordRefusal(of: name, detail: "401: the token is not known", now: later)
         #expect(try await state(archive, "church", at: later) == .ok)
         // A silent device that is refused is still running, so the state asks someone to act.
         let muchLater = later + .seconds(3_600)
-        try await archive.updateSilenceAlarms(.seconds(1_800), upSince: place.now, now: muchLater)
+        try await archive.updateSilenceAlarms(.seconds(1_800), serverStartedAt: place.now, now: muchLater)
         #expect(try await state(archive, "church", at: muchLater) == .silent)  // the refusal is old
-        try await archive.noteRefusal(of: name, detail: "401: the token is not known", now: muchLater)
+        try await archive.recordRefusal(of: name, detail: "401: the token is not known", now: muchLater)
         #expect(try await state(archive, "church", at: muchLater) == .refused)
     }
 
@@ -53,7 +53,7 @@ import Wire
         for device in [church, tower] { _ = try await send(archive, device, 1, try report([("air", .ok)])) }
         try await place.derive(archive)
         _ = try await send(archive, tower, 2, try report([("air", .failing)]))
-        try await archive.watchStates(now: place.now)
+        try await archive.updateDeviceStates(now: place.now)
         #expect(try await archive.stateCounts().sensors[.failing] == 1)
         #expect(try await archive.fleet(after: nil, limit: 9, now: place.now).devices.map(\.device.name.name) == ["tower", "church"])
         let first = try await archive.fleet(after: nil, limit: 1, now: place.now)
@@ -63,7 +63,7 @@ import Wire
 
         _ = try await send(archive, tower, 3, try report([("other", .ok)]))
         _ = try await send(archive, church, 2, try report([("air", .ok)], clock: .unknown))
-        try await archive.watchStates(now: place.now)
+        try await archive.updateDeviceStates(now: place.now)
         #expect(try await state(archive, "church", at: place.now) == .clockUnset)
         let name = try #require(DeviceID("tower"))
         #expect(try await archive.view(named: name, now: place.now)?.sensors.first?.condition.state != .failing)
@@ -82,7 +82,7 @@ import Wire
         }
         try await take(1, at: place.now - .seconds(60))
         func condition(at now: Instant) async throws -> SensorState? {
-            try await archive.watchStates(now: now)
+            try await archive.updateDeviceStates(now: now)
             return try await archive.view(named: name, now: now)?.sensors.first?.condition.state
         }
         #expect(try await condition(at: place.now) == .ok)
@@ -97,12 +97,12 @@ import Wire
     @Test func `a second host is reported only to a device whose program reports states`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
-        try await archive.raiseTwoHosts(device, at: place.now)
+        try await archive.raiseDuplicateHostAlarm(device, at: place.now)
         #expect(try await send(archive, device, 1, try report([("air", .ok)])).hasDuplicateHost)
         #expect(try await !send(archive, device, 2, try report([])).hasDuplicateHost)
         #expect(try await !(place.ingest(archive, device, place.batch(3...3)).first?.hasDuplicateHost ?? true))
         var answer = try await send(archive, device, 4, try report([("air", .ok)]))
         answer.wantsNewToken = true
-        #expect(try Answer(binary: answer.binary()) == answer)
+        #expect(try BatchAcknowledgement(binary: answer.binary()) == answer)
     }
 }

@@ -29,15 +29,15 @@ final class TemporaryArchive {
         return Batch(epoch: Epoch(bits: epoch), first: sequences.lowerBound, sensors: [air], rows: rows)
     }
 
-    func ingest(_ archive: Archive, _ device: Int64, _ batches: Batch...) async throws -> [Answer] {
+    func ingest(_ archive: Archive, _ device: Int64, _ batches: Batch...) async throws -> [BatchAcknowledgement] {
         try await submit(archive, batches.map { .batch(try Archive.Arrival(device: device, batch: $0, receivedAt: now)) }).map { outcome in
-            let answer: Answer? = if case .batch(let answer) = try outcome.get() { answer } else { nil }
+            let answer: BatchAcknowledgement? = if case .batch(let answer) = try outcome.get() { answer } else { nil }
             return try #require(answer)
         }
     }
 
     func submit(_ archive: Archive, _ submissions: [Archive.Submission]) async throws -> [Result<Archive.Receipt, IngestRefusal>] {
-        try await archive.ingest(submissions, next: Answer.Next(afterMs: 0, maxReadings: 5_000, maxBytes: 1 << 20))
+        try await archive.ingest(submissions, next: BatchAcknowledgement.Pacing(delayMs: 0, maxReadings: 5_000, maxBytes: 1 << 20))
     }
 
     /// Ingests a device report without rows.
@@ -49,7 +49,7 @@ final class TemporaryArchive {
 
     /// Derives everything that is pending, in small steps.
     func derive(_ archive: Archive, limit: Int = 7) async throws {
-        while try await archive.take(archive.derivation(limit: limit)) {}
+        while try await archive.apply(archive.nextDerivationStep(limit: limit)) {}
     }
 
     /// All bins as text.
@@ -293,7 +293,7 @@ final class TemporaryArchive {
         #expect(try await archive.device(withToken: lost) == nil)
         #expect(try await archive.device(withToken: old)?.isNew == false)
         #expect(try await archive.device(withToken: fresh)?.isNew == true)
-        try await archive.used(fresh, now: place.now)
+        try await archive.markUsed(fresh, now: place.now)
         #expect(try await archive.device(withToken: old) == nil)
         #expect(try await archive.device(withToken: fresh)?.isNew == false)
     }
@@ -309,7 +309,7 @@ final class TemporaryArchive {
         let second = try #require(try await archive.enrol(code: code.lowercased().replacingOccurrences(of: "-", with: ""), now: place.now))
         #expect(first.device == name && second.device == name)
         #expect(try await archive.device(withToken: first.token) == nil)
-        try await archive.used(second.token, now: place.now)
+        try await archive.markUsed(second.token, now: place.now)
         try await archive.revoke(name, now: place.now)
         let again = try await archive.makeCode(for: name, now: place.now, validFor: .seconds(60))
         let back = try #require(try await archive.enrol(code: again, now: place.now))
@@ -323,7 +323,7 @@ final class TemporaryArchive {
         let device = try await place.device(archive)
         try await place.report(archive, device, at: place.now)
         func watch(after seconds: Int64, up: Int64 = -1_000) async throws -> [Archive.Alarm] {
-            try await archive.updateSilenceAlarms(.seconds(300), upSince: place.now + .seconds(up), now: place.now + .seconds(seconds))
+            try await archive.updateSilenceAlarms(.seconds(300), serverStartedAt: place.now + .seconds(up), now: place.now + .seconds(seconds))
             return try await archive.undeliveredAlarms()
         }
         #expect(try await watch(after: 299).isEmpty)

@@ -81,8 +81,8 @@ import Wire
         #expect(try await place.ingest(archive, device, place.batch(1...100)).first?.through == 100)
         let error = await #expect(throws: IngestRefusal.self) { try await place.ingest(archive, device, place.batch(101...101)) }
         // 1.7e12 ms is 80,000 s after midnight.
-        #expect(error == .dayIsFull(limit: 1_000, untilMidnight: .seconds(6_400)))
-        #expect(try await archive.devicesOverQuota(now: place.now) == 1)
+        #expect(error == .dailyQuotaExceeded(limit: 1_000, untilMidnight: .seconds(6_400)))
+        #expect(try await archive.overQuotaDeviceCount(now: place.now) == 1)
         let tomorrow = try Archive.Arrival(device: device, batch: place.batch(101...101), receivedAt: place.now + .seconds(6_400))
         guard case .success? = try await place.submit(archive, [.batch(tomorrow)]).first else {
             Issue.record("the batch of the next day was refused")
@@ -113,7 +113,7 @@ import Wire
     private func calibration(_ sequence: Int64, _ offset: Int32) throws -> Batch {
         let air = try #require(SensorName("air"))
         let said = Calibration(
-            sensor: air, from: Instant(ms: 1_600_000_000_000), saidAt: Instant(ms: 1_650_000_000_000 + sequence), offsetMpct: offset)
+            sensor: air, from: Instant(ms: 1_600_000_000_000), enteredAt: Instant(ms: 1_650_000_000_000 + sequence), offsetMpct: offset)
         return Batch(epoch: Epoch(bits: 5), first: sequence, sensors: [], rows: [.record(.calibration(said))])
     }
 
@@ -129,11 +129,11 @@ import Wire
         }
         _ = try await place.ingest(archive, good, place.batch(1...20))
         // The good device needs two steps, regardless of how many batches of the other device are pending.
-        for _ in 0..<2 { _ = try await archive.take(archive.derivation(limit: 10_000)) }
+        for _ in 0..<2 { _ = try await archive.apply(archive.nextDerivationStep(limit: 10_000)) }
         #expect(try await archive.sensors().first { $0.device.name == "good" }?.observations == 2)
         // All amendments are applied in one pass over the log: ten steps visit the log, and twenty steps reach its end.
         var steps = 0
-        while try await archive.take(archive.derivation(limit: 10_000)) { steps += 1 }
+        while try await archive.apply(archive.nextDerivationStep(limit: 10_000)) { steps += 1 }
         #expect(steps <= 20)
         let sensor = try #require(try await archive.sensors().first { $0.device.name == "bad" })
         // The last calibration applies: 50200 mod 100 = 0.
@@ -161,7 +161,7 @@ import Wire
                 }
                 try await place.derive(archive, limit: limit)
                 _ = try await place.ingest(archive, device, calibration(1_001, 5_000))
-                for _ in 0..<5 { _ = try await archive.take(archive.derivation(limit: limit)) }
+                for _ in 0..<5 { _ = try await archive.apply(archive.nextDerivationStep(limit: limit)) }
             }
             // Another process resumes in the middle of the pass, and more rows arrive.
             let archive = try await place.open()
@@ -178,9 +178,9 @@ import Wire
         let archive = try await place.open()
         let device = try await place.device(archive)
         _ = try await place.ingest(archive, device, place.batch(1...100))
-        let (first, second) = (try await archive.derivation(), try await archive.derivation())
-        #expect(try await archive.take(first))
-        #expect(try await archive.take(second))
+        let (first, second) = (try await archive.nextDerivationStep(), try await archive.nextDerivationStep())
+        #expect(try await archive.apply(first))
+        #expect(try await archive.apply(second))
         #expect(try await archive.observations(sensor: 1).count == 10)
         #expect(try await archive.bins().allSatisfy { $0.contains(" 10 ") })
     }
@@ -250,7 +250,7 @@ import Wire
         let before = try await place.bins(archive)
         try await archive.edit("UPDATE observation_bin SET readings = -5 WHERE sensor = 1")
         for device in [church, tower] { _ = try await place.ingest(archive, device, place.batch(16...16)) }
-        let derivation = Derivation(archive: archive, reader: archive, wake: Inbox(limit: 1), log: Log("test", least: .error))
+        let derivation = Derivation(archive: archive, reader: archive, wake: Inbox(limit: 1), log: Log("test", minimumLevel: .error))
         while try await derivation.step() {}
         let after = try await place.bins(archive)
         #expect(after.count == before.count)

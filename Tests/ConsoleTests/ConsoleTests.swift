@@ -7,7 +7,7 @@ import Testing
     @Test func `an option takes a value after a space or an equals sign, and a flag takes none`() throws {
         let arguments = try Arguments(["--horizon", "24h", "name", "--check"], options: options, positional: 0...1)
         #expect(try arguments.duration("horizon") == .seconds(86_400))
-        #expect(arguments.has("check"))
+        #expect(arguments.hasFlag("check"))
         #expect(arguments.positional == ["name"])
         #expect(try Arguments(["--horizon=5d"], options: options, positional: 0...0).duration("horizon") == .seconds(432_000))
     }
@@ -73,7 +73,7 @@ import Testing
         var settings = Settings(environment: ["VAHO_A": "lots", "VAHO_LISTEN": "here", "VAHO_LISTNE": "1", "OTHER": "x"])
         _ = settings.integer("VAHO_A", default: 1, in: 1...10)
         _ = settings.endpoint("VAHO_LISTEN", default: Endpoint(address: "127.0.0.1", port: 1))
-        let error = #expect(throws: UsageError.self) { try settings.finish() }
+        let error = #expect(throws: UsageError.self) { try settings.throwProblems() }
         let text = error?.description ?? ""
         #expect(text.hasPrefix("3 settings are wrong:"))
         #expect(text.contains("VAHO_A=lots: expected a whole number from 1 to 10"))
@@ -88,14 +88,14 @@ import Testing
         ]
         var cloud = Settings(environment: both)
         for key in ["VAHO_STORE", "VAHO_SILENT_AFTER_SECONDS"] { _ = cloud.optional(key) }
-        try cloud.finish(ignoring: .edge)
+        try cloud.throwProblems(ignoring: .edge)
         var edge = Settings(environment: both)
         _ = edge.group("VAHO_SENSOR_")
         _ = edge.group("VAHO_RULE_")
         _ = edge.optional("VAHO_CLOUD_URL")
-        try edge.finish(ignoring: .cloud)
+        try edge.throwProblems(ignoring: .cloud)
         var mistyped = Settings(environment: ["VAHO_STOER": "sqlite:/a"])
-        #expect(throws: UsageError.self) { try mistyped.finish(ignoring: .edge) }
+        #expect(throws: UsageError.self) { try mistyped.throwProblems(ignoring: .edge) }
     }
 
     @Test func `the environment overrides the file, and the file may hold quotes and comments`() throws {
@@ -103,7 +103,7 @@ import Testing
         var settings = Settings(environment: ["VAHO_A": "2"], file: file)
         #expect(settings.integer("VAHO_A", default: 0, in: 0...9) == 2)
         #expect(settings.text("VAHO_B", default: "") == "two words")
-        try settings.finish()
+        try settings.throwProblems()
         #expect(throws: UsageError.self) { try Settings.parse(file: Array("what".utf8), path: "f") }
     }
 
@@ -117,16 +117,16 @@ import Testing
 @Suite struct TableTests {
     private var table: Table {
         var table = Table([.text("sensor"), .number("humidity_pct")])
-        table.row(["cellar", "45.1"])
-        table.row(["roof, west", ""])
+        table.addRow(["cellar", "45.1"])
+        table.addRow(["roof, west", ""])
         return table
     }
     @Test func `columns are aligned, numbers to the right`() {
         #expect(table.text(width: 80) == "sensor      humidity_pct\ncellar              45.1\nroof, west\n")
     }
     @Test func `a table that is too wide drops detail columns, then wraps text, then gives each cell its own line`() {
-        var table = Table([.text("name"), .number("size", isDetail: true), .text("detail")])
-        table.row(["cellar", "12", "a sensor that has been failing since yesterday"])
+        var table = Table([.text("name"), .number("size", isOmittable: true), .text("detail")])
+        table.addRow(["cellar", "12", "a sensor that has been failing since yesterday"])
         #expect(table.text(width: 80).hasPrefix("name    size  detail\ncellar    12  a sensor"))
         let narrow = table.text(width: 40)
         #expect(narrow.hasPrefix("name    detail\ncellar  a sensor that has been failing\n        since yesterday\n"))
@@ -139,7 +139,7 @@ import Testing
 
     @Test func `an empty cell is null in JSON, and an instant is shown to the minute`() {
         var table = Table([.text("state"), .time("since")])
-        table.row(["", "2026-11-28T19:22:47.701Z"])
+        table.addRow(["", "2026-11-28T19:22:47.701Z"])
         #expect(table.json == "[{\"state\":null,\"since\":\"2026-11-28T19:22:47.701Z\"}]\n")
         #expect(table.text(width: 80) == "state  since\n       2026-11-28 19:22Z\n")
     }

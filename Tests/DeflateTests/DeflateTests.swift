@@ -11,13 +11,13 @@ import Testing
     @Test func `compressed data expands to the original, and never beyond the limit`() throws {
         let short = try #require(Deflate.compressed(text))
         #expect(short.count < text.count / 10)
-        #expect(try Deflate.expanded(short, limit: text.count) == text)
-        #expect(throws: Deflate.Fault.tooLong) { try Deflate.expanded(short, limit: text.count - 1) }
-        #expect(throws: Deflate.Fault.tooLong) { try Deflate.expanded(short, limit: 0) }
+        #expect(try Deflate.decompressed(short, limit: text.count) == text)
+        #expect(throws: Deflate.DecompressionError.tooLong) { try Deflate.decompressed(short, limit: text.count - 1) }
+        #expect(throws: Deflate.DecompressionError.tooLong) { try Deflate.decompressed(short, limit: 0) }
     }
 
     @Test func `a gzip frame is accepted`() throws {
-        #expect(try Deflate.expanded(gzip, limit: 4) == Array("mist".utf8))
+        #expect(try Deflate.decompressed(gzip, limit: 4) == Array("mist".utf8))
     }
 
     @Test func `data that does not shrink is not compressed`() {
@@ -28,14 +28,16 @@ import Testing
 
     @Test func `truncated data and trailing bytes are refused, and a flipped bit never changes the content`() throws {
         let short = try #require(Deflate.compressed(text))
-        for length in short.indices { #expect(throws: Deflate.Fault.self) { try Deflate.expanded(Array(short.prefix(length)), limit: 1 << 16) } }
-        #expect(throws: Deflate.Fault.malformed) { try Deflate.expanded(short + [0], limit: 1 << 16) }
+        for length in short.indices {
+            #expect(throws: Deflate.DecompressionError.self) { try Deflate.decompressed(Array(short.prefix(length)), limit: 1 << 16) }
+        }
+        #expect(throws: Deflate.DecompressionError.malformed) { try Deflate.decompressed(short + [0], limit: 1 << 16) }
         for place in short.indices {
             for bit in 0..<8 {
                 var damaged = short
                 damaged[place] ^= 1 << bit
                 // A flipped bit of the header may have no effect; the content is then the same.
-                if let expanded = try? Deflate.expanded(damaged, limit: 1 << 16) { #expect(expanded == text) }
+                if let decompressed = try? Deflate.decompressed(damaged, limit: 1 << 16) { #expect(decompressed == text) }
             }
         }
     }
@@ -44,6 +46,6 @@ import Testing
         var bomb = [UInt8](repeating: 0, count: 1 << 24)
         bomb = try #require(Deflate.compressed(bomb))
         #expect(bomb.count < 1 << 16)
-        #expect(throws: Deflate.Fault.tooLong) { try Deflate.expanded(bomb, limit: 1 << 20) }
+        #expect(throws: Deflate.DecompressionError.tooLong) { try Deflate.decompressed(bomb, limit: 1 << 20) }
     }
 }

@@ -9,7 +9,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct HousekeepingTests {
     private let clock = ManualClock()
-    private let log = Log("test", least: .error)
+    private let log = Log("test", minimumLevel: .error)
 
     /// Runs the periodic work beside `test`, then stops it.
     private func run(_ store: ReadingStore, _ retention: Retention = Retention(), _ test: () async throws -> Void) async throws {

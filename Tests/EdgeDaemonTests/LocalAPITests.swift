@@ -12,7 +12,7 @@ import Testing
 
 /// Requests through the edge's router, over a store in memory, without a socket.
 @Suite struct LocalAPITests {
-    private let log = Log("test", least: .error)
+    private let log = Log("test", minimumLevel: .error)
     private let air: SensorName
 
     init() throws { air = try #require(SensorName("air")) }
@@ -22,12 +22,12 @@ import Testing
         let read = try EdgeSettings(&settings, sensorsNeeded: true)
         return LocalAPI(
             settings: read, identity: DeviceIdentity(read.device), endpoint: try #require(Endpoint("127.0.0.1:0")), store: store,
-            newest: NewestForecasts(), statuses: SensorStatuses(store: store, recent: NewestReadings()), moulds: MouldIndexes(store: store),
+            newest: NewestForecasts(), statuses: SensorStatuses(store: store, recent: NewestReadings()), mouldIndexes: MouldIndexes(store: store),
             uplink: uplink, intake: ModelIntake(folder: "/var/empty/vaho", keyFile: nil, store: nil, log: log), clock: .live(), log: log)
     }
 
     private func get(_ api: LocalAPI, _ path: String, _ query: [String: String] = [:]) async -> (status: Int, text: String) {
-        let response = await api.router.answer(HTTPRequest(method: "GET", path: path, query: query))
+        let response = await api.router.response(HTTPRequest(method: "GET", path: path, query: query))
         return (response.status, String(decoding: response.body.bytes, as: UTF8.self))
     }
 

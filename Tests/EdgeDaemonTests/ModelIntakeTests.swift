@@ -16,7 +16,7 @@ import Wire
 /// Releases offered to a device one after another. Only valid releases are used.
 @Suite struct ModelIntakeTests {
     private let clock = ManualClock()
-    private let log = Log("test", least: .error)
+    private let log = Log("test", minimumLevel: .error)
     private let folder = FileManager.default.temporaryDirectory.path + "/vaho-intake-\(UInt64.random(in: 0...(.max)))"
 
     private func key(_ byte: UInt8) throws -> PrivateKey { try PrivateKey(seed: [UInt8](repeating: byte, count: 32)) }
@@ -32,10 +32,10 @@ import Wire
         }
     }
 
-    private func name(_ counter: UInt64, _ bytes: [UInt8]) -> ReleaseName { ReleaseName(counter: counter, sha256: SHA256.digest(bytes)) }
+    private func name(_ counter: UInt64, _ bytes: [UInt8]) -> ReleaseReference { ReleaseReference(counter: counter, sha256: SHA256.digest(bytes)) }
 
     private func intake(_ store: ReadingStore) throws -> ModelIntake {
-        try Files.makeFolder(folder)
+        try Files.createFolder(folder)
         try Files.replace(folder + "/keys", with: Array(ReleaseKeyFile.text([try key(1).publicKey]).utf8))
         return ModelIntake(folder: folder, keyFile: folder + "/keys", store: store, time: clock.services, log: log)
     }
@@ -45,7 +45,7 @@ import Wire
         let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
         let intake = try intake(store)
         let good = try file(counter: 5, key: key(1))
-        await intake.take(good, as: name(5, good))
+        await intake.install(good, as: name(5, good))
         #expect(intake.active.current?.name == name(5, good))
         #expect(await intake.refusal == nil)
 
@@ -57,18 +57,18 @@ import Wire
             (flipped, UInt64(6), "SHA-256"), (foreign, 7, "trusted key"), (older, 4, "not above 5"), ([1, 2, 3], 8, "length"),
         ] {
             let offered = name(counter, bytes)
-            #expect(await intake.wants(offered))
-            await intake.take(bytes, as: offered)
+            #expect(await intake.shouldFetch(offered))
+            await intake.install(bytes, as: offered)
             #expect(intake.active.current?.name == name(5, good))
             #expect(await intake.refusal?.contains(words) == true)
             // A problem that may pass leads to a later retry. A problem of the file itself does not.
-            #expect(await !intake.wants(offered))
+            #expect(await !intake.shouldFetch(offered))
             clock.advance(by: .seconds(60))
-            #expect(await intake.wants(offered) == (counter != 4), "\(words)")
+            #expect(await intake.shouldFetch(offered) == (counter != 4), "\(words)")
         }
         let restarted = ModelIntake(folder: folder, keyFile: folder + "/keys", store: store, log: log)
         // The first call that needs the release loads it, so the release in use is not fetched again.
-        #expect(await !restarted.wants(name(5, good)))
+        #expect(await !restarted.shouldFetch(name(5, good)))
         #expect(restarted.active.current?.name == name(5, good))
     }
 
@@ -77,14 +77,14 @@ import Wire
         let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
         let intake = try intake(store)
         let highest = try file(counter: .max, key: key(1))
-        await intake.take(highest, as: name(.max, highest))
+        await intake.install(highest, as: name(.max, highest))
         #expect(await intake.refusal?.contains("no later release could follow") == true)
         #expect(intake.active.current == nil)
         let good = try file(counter: 5, key: key(1))
-        await intake.take(good, as: name(6, good))
+        await intake.install(good, as: name(6, good))
         #expect(await intake.refusal?.contains("the cloud's answer says 6") == true)
         #expect(intake.active.current == nil)
-        await intake.take(good, as: name(5, good))
+        await intake.install(good, as: name(5, good))
         #expect(intake.active.current?.name == name(5, good))
     }
 
@@ -97,9 +97,9 @@ import Wire
         for _ in 0..<1_440 {
             clock.advance(by: .seconds(60))
             let offered = name(9, [])
-            guard await intake.wants(offered) else { continue }
+            guard await intake.shouldFetch(offered) else { continue }
             fetched += 1
-            await intake.couldNotFetch(offered)
+            await intake.fetchFailed(offered)
         }
         #expect((25...32).contains(fetched))
         // Each answer offers another release, once a second.
@@ -107,9 +107,9 @@ import Wire
         for counter in 0..<600 as Range<UInt64> {
             clock.advance(by: .seconds(1))
             let offered = name(counter, [1])
-            guard await intake.wants(offered) else { continue }
+            guard await intake.shouldFetch(offered) else { continue }
             others += 1
-            await intake.couldNotFetch(offered)
+            await intake.fetchFailed(offered)
         }
         #expect(others <= 11)
     }
@@ -117,7 +117,7 @@ import Wire
     @Test func `a new device uses the shipped release until another one arrives, and does not use a file with another hash`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
-        try Files.makeFolder(folder)
+        try Files.createFolder(folder)
         try Files.replace(folder + "/keys", with: Array(ReleaseKeyFile.text([try key(1).publicKey]).utf8))
         let shipped = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../deploy/pretrained.vaho"
         func start(_ pretrained: String) async -> ModelIntake {
@@ -132,7 +132,7 @@ import Wire
         #expect(await start(folder + "/none.vaho").active.current == nil)
 
         let own = try file(counter: 5, key: key(1))
-        await fresh.take(own, as: name(5, own))
+        await fresh.install(own, as: name(5, own))
         #expect(fresh.active.current?.name == name(5, own))
         #expect(await start(shipped).active.current?.name == name(5, own))
     }
@@ -142,8 +142,8 @@ import Wire
         let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
         let intake = try intake(store)
         let (first, second) = (try file(counter: 5, key: key(1)), try file(counter: 6, size: 0.02, key: key(1)))
-        await intake.take(first, as: name(5, first))
-        await intake.take(second, as: name(6, second))
+        await intake.install(first, as: name(5, first))
+        await intake.install(second, as: name(6, second))
         #expect(intake.active.current?.name == name(6, second))
         try Files.replace(folder + "/release.vaho", with: Array(second.prefix(500)))
         let restarted = ModelIntake(folder: folder, keyFile: folder + "/keys", store: store, log: log)
@@ -156,21 +156,21 @@ import Wire
         let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
         let intake = try intake(store)
         let good = try file(counter: 5, key: key(1))
-        try await store.write { try $0.facts.acceptRelease(counter: 5, sha256: Hexadecimal.text(SHA256.digest(good))) }
-        await intake.take(good, as: name(5, good))
+        try await store.write { try $0.meta.acceptRelease(counter: 5, sha256: Hexadecimal.text(SHA256.digest(good))) }
+        await intake.install(good, as: name(5, good))
         #expect(intake.active.current?.name == name(5, good))
     }
 
     @Test func `without a key no release is trusted until model trust adds a key`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        try Files.makeFolder(folder)
+        try Files.createFolder(folder)
         let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
         let intake = ModelIntake(folder: folder, keyFile: nil, store: store, log: log)
         let good = try file(counter: 5, key: key(1))
-        await intake.take(good, as: nil)
+        await intake.install(good, as: nil)
         #expect(intake.active.current == nil)
-        try Files.replace(ModelIntake.trustFile(in: folder), with: Array(ReleaseKeyFile.text([try key(1).publicKey]).utf8))
-        await intake.take(good, as: nil)
+        try Files.replace(ModelIntake.trustedKeysPath(in: folder), with: Array(ReleaseKeyFile.text([try key(1).publicKey]).utf8))
+        await intake.install(good, as: nil)
         #expect(intake.active.current?.name.counter == 5)
     }
 }

@@ -13,7 +13,7 @@ import Testing
         for isAskedOften in [true, false] {
             let folder = try StoreFolder()
             let store = try await folder.open()
-            let moulds = MouldIndexes(store: store)
+            let mouldIndexes = MouldIndexes(store: store)
             try await store.register(SensorRecord(sensor: room, kind: "simulated", step: .seconds(3_600)))
             try await store.register(SensorRecord(sensor: wall, kind: "simulated", step: .seconds(3_600)))
             var last = Instant(ms: 0)
@@ -23,10 +23,10 @@ import Testing
                     let observation = Observation(
                         validAt: last, humidity: RelativeHumidity(percent: humidity), temperature: Temperature(celsius: celsius))
                     try await store.append([], derived: [DerivedRow(sensor, observation, through: 0)])
-                    if isAskedOften, sensor == room { _ = try await moulds.index(of: room, beside: .measured(wall), at: last) }
+                    if isAskedOften, sensor == room { _ = try await mouldIndexes.index(of: room, beside: .measured(wall), at: last) }
                 }
             }
-            indices.append(try #require(try await moulds.index(of: room, beside: .measured(wall), at: last)).value)
+            indices.append(try #require(try await mouldIndexes.index(of: room, beside: .measured(wall), at: last)).value)
             let alone = MouldIndexes(store: try await folder.open())  // an instance without cached sums
             #expect(try await alone.index(of: room, beside: nil, at: last)?.value == 0)
         }

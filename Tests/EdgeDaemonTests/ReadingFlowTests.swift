@@ -26,7 +26,7 @@ import Wire
         init(store found: ReadingStore? = nil, clock: ReadingClock = .live(), commitPeriod: Duration = .zero, isReobservation: Bool = false)
             async throws
         {
-            let log = Log("test", least: .error)
+            let log = Log("test", minimumLevel: .error)
             if let found {
                 store = found
             } else {
@@ -41,7 +41,7 @@ import Wire
             await flow.add(air, grid: .fine, isReobservation: isReobservation)
         }
 
-        func put(_ rows: some Sequence<NewRow>) { for row in rows { #expect(inbox.put(.row(row))) } }
+        func enqueue(_ rows: some Sequence<NewRow>) { for row in rows { #expect(inbox.enqueue(.row(row))) } }
 
         /// Runs the flow until it has processed its whole inbox and restored its histories.
         func runToEnd() async throws {
@@ -57,7 +57,7 @@ import Wire
     private func run(_ rows: [NewRow], in store: ReadingStore? = nil) async throws -> (store: ReadingStore, observations: [Observation]) {
         let bench = try await Bench(store: store)
         try await bench.flow.restore(bench.air)
-        bench.put(rows)
+        bench.enqueue(rows)
         try await bench.runToEnd()
         return (bench.store, try await bench.observations())
     }
@@ -136,9 +136,9 @@ import Wire
         let bench = try await Bench(commitPeriod: .seconds(3_600))
         let rows = try readings(1...3, labelled: 1_700_000_400_000, clock: .synchronised)
         async let running: Void = bench.flow.run()
-        bench.put(rows.prefix(1))
+        bench.enqueue(rows.prefix(1))
         try await eventually { try await bench.store.counts().readings == 1 }  // the first reading is committed at once
-        bench.put(rows.dropFirst())
+        bench.enqueue(rows.dropFirst())
         try await eventually { await bench.store.pendingReadings == 2 }  // the other readings wait for the period or for the end
         #expect(try await bench.store.counts().readings == 1)
         bench.inbox.close()
@@ -150,17 +150,17 @@ import Wire
         let bench = try await Bench()
         let rows = try readings(1...3_000, labelled: 1_700_000_400_000, clock: .synchronised)
         async let running: Void = bench.flow.run()
-        bench.put(rows[..<2_900])
+        bench.enqueue(rows[..<2_900])
         try await eventually { try await bench.store.forecast(of: bench.air)?.forecast.method == .dampedAnomaly }
         try await eventually { try await bench.store.counts().readings == 2_900 }
         let network = anyNetwork(size: 0.01)
         let provenance = Provenance(snapshot: "", codeVersion: "", seed: 0, configuration: "", parent: "", backtest: "")
         let header = ReleaseHeader(counter: 9, modelID: "m", createdAt: Instant(ms: 1), expiresAt: Instant(ms: 2), provenance: provenance)
         bench.intake.active.replace(
-            with: ActiveRelease.Named(name: ReleaseName(counter: 9, sha256: []), release: Release(header: header, network: network)))
-        bench.put(rows[2_900..<2_901])
+            with: ActiveRelease.Named(name: ReleaseReference(counter: 9, sha256: []), release: Release(header: header, network: network)))
+        bench.enqueue(rows[2_900..<2_901])
         try await eventually { await bench.flow.releaseCounter(of: bench.air) == 9 }
-        bench.put(rows[2_901...])
+        bench.enqueue(rows[2_901...])
         bench.inbox.close()
         try await running
         let found = try #require(try await bench.store.forecast(of: bench.air))
@@ -176,13 +176,13 @@ import Wire
         let rows = try readings(1...3_100, labelled: 1_700_000_400_000, clock: .synchronised)
         let straight = try await run(rows)
         let first = try await Bench(clock: .replay(from: Instant(ms: 0), speed: 1))
-        first.put(rows[..<known])
+        first.enqueue(rows[..<known])
         try await first.runToEnd()
 
         let second = try await Bench(store: first.store, clock: .replay(from: Instant(ms: 0), speed: 1))
         async let running: Void = second.flow.run()
         for (place, row) in rows[known...].enumerated() {
-            second.put([row])
+            second.enqueue([row])
             if place % 7 == 0 { await Task.yield() }  // readings arrive at many stages of the restoration
         }
         try await eventually { await second.flow.releaseCounter(of: second.air) != nil }
@@ -196,7 +196,7 @@ import Wire
 
     @Test(.timeLimit(.minutes(1))) func `readings that arrive at shutdown are stored without waiting for the history`() async throws {
         let bench = try await Bench()
-        bench.put(try readings(1...25, labelled: 1_700_000_400_000, clock: .synchronised))
+        bench.enqueue(try readings(1...25, labelled: 1_700_000_400_000, clock: .synchronised))
         let running = Task { try await bench.flow.run() }
         running.cancel()
         _ = await running.result

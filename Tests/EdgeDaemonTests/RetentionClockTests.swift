@@ -6,8 +6,8 @@ import Measures
 import Testing
 
 @Suite struct RetentionClockTests {
-    private func stamp(_ ms: Int64, _ quality: ClockQuality, boottime: Int64) -> HostClock.Stamp {
-        HostClock.Stamp(takenAt: Instant(ms: ms), quality: quality, boottimeMs: boottime)
+    private func stamp(_ ms: Int64, _ quality: ClockQuality, boottime: Int64) -> HostClock.ClockSample {
+        HostClock.ClockSample(takenAt: Instant(ms: ms), quality: quality, boottimeMs: boottime)
     }
     private let day: Int64 = 86_400_000
 

@@ -100,7 +100,7 @@ import Wire
 }
 
 @Suite struct RuleWatchTests {
-    private let log = Log("test", least: .error)
+    private let log = Log("test", minimumLevel: .error)
 
     private func forecast(origin: Instant, median: Double) -> QuantileForecast {
         let leads = ForecastShape.leadTimes(on: .fine)
@@ -123,15 +123,15 @@ import Wire
         ]
         let roof = try #require(SensorName("roof"))
         let watch = RuleWatch(
-            rules: rules, sensors: [roof], surfaces: [:], store: store, moulds: MouldIndexes(store: store), deliveries: [delivery], log: log)
+            rules: rules, sensors: [roof], surfaces: [:], store: store, mouldIndexes: MouldIndexes(store: store), deliveries: [delivery], log: log)
         let origin = Instant(ms: 1_790_000_400_000)
-        #expect(watch.inbox.put(.forecast(roof, forecast(origin: origin, median: 71))))
+        #expect(watch.inbox.enqueue(.forecast(roof, forecast(origin: origin, median: 71))))
         watch.inbox.close()
         await #expect(throws: CancellationError.self) { try await watch.run() }
         let raised = try await store.alerts()
         #expect(raised.map(\.rule) == ["day", "high"])
         #expect(raised.first?.valueMilli == 71_000)
-        let untold = try #require(try await store.read { try $0.alarms.waiting(for: "command") }.first)
+        let untold = try #require(try await store.read { try $0.alarms.undelivered(for: "command") }.first)
         #expect(untold.alarm.validAt == origin + .seconds(86_400) && untold.alarm.at == origin)
         // 71 % at the median: the quantiles 70 and 72.5 % at .4 and .6 lie around the threshold.
         #expect(untold.alarm.expected?.from == origin + .seconds(86_400) && untold.alarm.expected?.until == nil)
@@ -158,17 +158,17 @@ import Wire
         if isRaised {
             let since = start
             try await store.write {
-                try $0.alarms.keep(Alarm(rule: rule, sensor: roof, .raised(since: since), at: since, value: 70, validAt: nil), targets: [])
+                try $0.alarms.store(Alarm(rule: rule, sensor: roof, .raised(since: since), at: since, value: 70, validAt: nil), targets: [])
             }
         }
         let delivery = AlarmDelivery(.command("true"), device: DeviceIdentity(try #require(DeviceID("d"))), store: store, log: log)
         let watch = RuleWatch(
-            rules: [rule], sensors: [roof], surfaces: [:], store: store, moulds: MouldIndexes(store: store), deliveries: [delivery], log: log)
+            rules: [rule], sensors: [roof], surfaces: [:], store: store, mouldIndexes: MouldIndexes(store: store), deliveries: [delivery], log: log)
         let now = start + .seconds((below + 320) * 60)
-        #expect(watch.inbox.put(.reading(roof, Reading(takenAt: now, humidityMpct: 70_000))))
+        #expect(watch.inbox.enqueue(.reading(roof, Reading(takenAt: now, humidityMpct: 70_000))))
         watch.inbox.close()
         await #expect(throws: CancellationError.self) { try await watch.run() }
-        let told = try await store.read { try $0.alarms.waiting(for: "command") }.map(\.alarm)
+        let told = try await store.read { try $0.alarms.undelivered(for: "command") }.map(\.alarm)
         #expect(told.map(\.state) == (isRaised ? [] : [.raised]))
         if !isRaised { #expect(told.first?.since == start + .seconds(below * 60)) }
         #expect(try await store.alerts().map(\.rule) == ["damp"])
@@ -180,33 +180,33 @@ import Wire
         let rule = try Rule(name: "damp", text: "humidity above 65 %")
         for sensor in [roof, crypt] {
             let alarm = Alarm(rule: rule, sensor: sensor, .raised(since: Instant(ms: 5)), at: Instant(ms: 5), value: 70, validAt: nil)
-            try await store.write { try $0.alarms.keep(alarm, targets: []) }
+            try await store.write { try $0.alarms.store(alarm, targets: []) }
         }
         let delivery = AlarmDelivery(.command("true"), device: DeviceIdentity(try #require(DeviceID("d"))), store: store, log: log)
         let watch = RuleWatch(
-            rules: [rule], sensors: [crypt], surfaces: [:], store: store, moulds: MouldIndexes(store: store), deliveries: [delivery], log: log)
+            rules: [rule], sensors: [crypt], surfaces: [:], store: store, mouldIndexes: MouldIndexes(store: store), deliveries: [delivery], log: log)
         watch.inbox.close()
         await #expect(throws: CancellationError.self) { try await watch.run() }
         #expect(try await store.alerts().map(\.sensor) == [crypt])
-        #expect(try await store.read { try $0.alarms.waiting(for: "command") }.map(\.alarm.state) == [.ended])
+        #expect(try await store.read { try $0.alarms.undelivered(for: "command") }.map(\.alarm.state) == [.ended])
     }
 
     @Test func `waiting alarms are limited, the newest stay, and each is read back unchanged`() async throws {
         let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
         let rule = try Rule(name: "damp", text: "humidity above 65 % for 6 h")
         let roof = try #require(SensorName("roof"))
-        for number in 1...(Int(AlarmTable.waitingLimit) + 5) {
+        for number in 1...(Int(AlarmTable.undeliveredLimit) + 5) {
             let at = Instant(ms: Int64(number))
             try await store.write {
-                try $0.alarms.keep(Alarm(rule: rule, sensor: roof, .ended(since: at), at: at, value: -0.25, validAt: at), targets: ["webhook"])
+                try $0.alarms.store(Alarm(rule: rule, sensor: roof, .ended(since: at), at: at, value: -0.25, validAt: at), targets: ["webhook"])
             }
         }
-        let waiting = try await store.read { try $0.alarms.waiting(for: "webhook") }
-        #expect(waiting.count == Int(AlarmTable.waitingLimit))
-        #expect(try await store.read { try $0.alarms.waiting(for: "command") }.isEmpty)
+        let waiting = try await store.read { try $0.alarms.undelivered(for: "webhook") }
+        #expect(waiting.count == Int(AlarmTable.undeliveredLimit))
+        #expect(try await store.read { try $0.alarms.undelivered(for: "command") }.isEmpty)
         let first = waiting.first?.alarm
-        if let number = waiting.first?.number { try await store.write { try $0.alarms.delivered(number) } }
-        #expect(try await store.read { try $0.alarms.waiting(for: "webhook") }.count == Int(AlarmTable.waitingLimit) - 1)
+        if let number = waiting.first?.number { try await store.write { try $0.alarms.deleteDelivered(number) } }
+        #expect(try await store.read { try $0.alarms.undelivered(for: "webhook") }.count == Int(AlarmTable.undeliveredLimit) - 1)
         let sixth = Instant(ms: 6)
         #expect(first == Alarm(rule: rule, sensor: roof, .ended(since: sixth), at: sixth, value: -0.25, validAt: sixth))
     }

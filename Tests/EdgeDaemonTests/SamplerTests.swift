@@ -14,7 +14,7 @@ private actor ScriptedSensor: Sensor {
     private var script: [Result<Sample?, SensorError>]
     private(set) var reads = 0
 
-    init(_ percents: [Int32?], pace: SensorPace = .asked) {
+    init(_ percents: [Int32?], pace: SensorPace = .polled) {
         identity = SensorIdentity(kind: "scripted", pace: pace)
         script = percents.map { percent in
             percent.map { .success(Sample(humidityMpct: $0 * 1_000)) } ?? .failure(SensorError("unplugged"))
@@ -42,7 +42,7 @@ private actor ScriptedSensor: Sensor {
         Sampler(
             name: try #require(SensorName("air")), sensor: sensor, period: .seconds(60), clock: ReadingClock.live(), time: clock.services, boot: 1,
             store: try await ReadingStore.example(), inbox: inbox, held: held, recent: recent, outage: outage, quality: QualityTracking(),
-            log: Log("test", least: .error))
+            log: Log("test", minimumLevel: .error))
     }
 
     /// Runs the sampler beside `test`, then stops it.
@@ -52,7 +52,7 @@ private actor ScriptedSensor: Sensor {
         try await test()
         running.cancel()
         await #expect(throws: CancellationError.self) { try await running.value }
-        return inbox.takePresent().compactMap { if case .row(let row) = $0 { row } else { nil } }
+        return inbox.dequeueAvailable().compactMap { if case .row(let row) = $0 { row } else { nil } }
     }
 
     private func advance(_ steps: Duration...) async {
@@ -109,7 +109,7 @@ private actor ScriptedSensor: Sensor {
 
     @Test func `an outage of the last run ends with the first reading of this run`() async throws {
         let newest = Instant(ms: 1_600_000_000_000)
-        let rows = try await rows(try await sampler(ScriptedSensor([50]), outage: Outage(goingOnSince: newest))) { await clock.sleepers() }
+        let rows = try await rows(try await sampler(ScriptedSensor([50]), outage: Outage(continuingSince: newest))) { await clock.sleepers() }
         let hole = try #require(holes(rows).first)
         #expect(hole.from == newest)
         #expect(hole.to > newest)

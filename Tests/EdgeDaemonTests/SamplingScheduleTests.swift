@@ -9,7 +9,7 @@ import Testing
         var schedule = SamplingSchedule(period: .seconds(10), now: start)
         return asked.enumerated().map { place, second in
             let at = start + .milliseconds(Int64(second * 1_000))
-            let due = schedule.next(askedAt: at, now: at + .milliseconds(1), failedPause: failing.contains(place) ? .seconds(40) : nil)
+            let due = schedule.next(readStartedAt: at, now: at + .milliseconds(1), retryPause: failing.contains(place) ? .seconds(40) : nil)
             return Double((due - start) / .milliseconds(1)) / 1_000
         }
     }
@@ -24,9 +24,9 @@ import Testing
 
     @Test func `a read that takes longer than a period is followed by the next read at once, without the missed ones`() {
         var schedule = SamplingSchedule(period: .seconds(10), now: start)
-        let due = schedule.next(askedAt: start, now: start + .seconds(35), failedPause: nil)
+        let due = schedule.next(readStartedAt: start, now: start + .seconds(35), retryPause: nil)
         #expect(due == start + .seconds(35))
-        #expect(schedule.next(askedAt: due, now: due + .milliseconds(1), failedPause: nil) == due + .seconds(10))
+        #expect(schedule.next(readStartedAt: due, now: due + .milliseconds(1), retryPause: nil) == due + .seconds(10))
     }
 
     @Test func `a failing sensor is not read during its pause`() {

@@ -23,9 +23,9 @@ import Testing
         #expect(notes.inForce.map(\.offsetMpct) == [1_000])
         #expect(notes.calibrations.map(\.gainPpm) == [1_000_000, 900_000, 1_000_000, 1_000_000])
         #expect(notes.calibrations.map(\.offsetMpct) == [1_000, 0, 0, 1_000])
-        #expect(zip(notes.calibrations, notes.calibrations.dropFirst()).allSatisfy { $0.saidAt < $1.saidAt })
+        #expect(zip(notes.calibrations, notes.calibrations.dropFirst()).allSatisfy { $0.enteredAt < $1.enteredAt })
         let reading = Reading(takenAt: since + .seconds(90), humidityMpct: 40_000)
-        #expect(notes.calibrations.ordered().corrected(reading, of: cellar).humidityMpct == 41_000)
+        #expect(notes.calibrations.sortedByEntry().corrected(reading, of: cellar).humidityMpct == 41_000)
     }
 
     @Test func `a replacement ends calibrations and sets a serial number, and both follow a rename`() throws {
@@ -40,7 +40,7 @@ import Testing
         #expect(notes.inForce.map(\.sensor) == [vault, vault, cellar])
         // The log has the calibrations under the names they were entered for; the renames lead to the new names.
         #expect(notes.calibrations.map(\.sensor) == [cellar, cellar, cellar])
-        let renames = notes.renames.map { SensorRename(sensor: $0.sensor, name: $0.name, until: since, saidAt: $0.saidAt) }
+        let renames = notes.renames.map { SensorRename(sensor: $0.sensor, name: $0.name, until: since, enteredAt: $0.enteredAt) }
         func said(_ seconds: Int, _ sensor: SensorName) -> Int32? {
             let calibrations = notes.calibrations.map { renames.renamed($0) }
             return calibrations.corrected(Reading(takenAt: since + .seconds(seconds), humidityMpct: 40_000), of: sensor).humidityMpct
@@ -77,8 +77,9 @@ import Testing
         for note in [
             .calibrated(Calibration(sensor: cellar, from: since, offsetMpct: 1_000)), .renamed(cellar, to: vault), .renamed(cellar, to: attic),
         ] as [SensorNotes.Note] { try SensorNotes.add(note, in: folder.path) }
-        let taken = try SensorNotes(in: folder.path, names: [attic])
-        #expect(taken.renames.map(\.name) == [attic] && taken.unconfiguredRenames.map(\.name) == [vault] && taken.inForce.map(\.sensor) == [attic])
+        let applied = try SensorNotes(in: folder.path, names: [attic])
+        #expect(
+            applied.renames.map(\.name) == [attic] && applied.unconfiguredRenames.map(\.name) == [vault] && applied.inForce.map(\.sensor) == [attic])
         let none = try SensorNotes(in: folder.path, names: [cellar])
         #expect(none.renames.isEmpty && none.inForce.map(\.sensor) == [cellar])
         // An intermediate rename applies even though its name is no longer in the configuration.
@@ -92,8 +93,8 @@ import Testing
             try SensorNotes.add(note, in: folder.path)
         }
         let said = try #require(try SensorNotes(in: folder.path).renames.first)
-        let taken = [SensorRename(sensor: cellar, name: vault, until: since, saidAt: said.saidAt)]
-        let notes = try SensorNotes(in: folder.path, names: [cellar], taken: taken)
+        let applied = [SensorRename(sensor: cellar, name: vault, until: since, enteredAt: said.enteredAt)]
+        let notes = try SensorNotes(in: folder.path, names: [cellar], applied: applied)
         #expect(notes.unconfiguredRenames.isEmpty && notes.serial(of: cellar) == nil && notes.inForce.map(\.sensor) == [vault])
         #expect(try SensorNotes(in: folder.path, names: [cellar]).serial(of: cellar) == "OLD")
     }

@@ -12,7 +12,7 @@ import Testing
     private let start = Instant(ms: 1_790_000_400_000)
 
     private func store(_ folder: StoreFolder? = nil) async throws -> ReadingStore {
-        let log = Log("test", least: .error)
+        let log = Log("test", minimumLevel: .error)
         let store = try await ReadingStore(
             path: folder?.store ?? ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
         try await store.register(SensorRecord(sensor: try #require(air), kind: "iio", step: .seconds(600)))
@@ -62,7 +62,7 @@ import Testing
             #expect(status.last?.humidity.percent == 55.6 && status.last?.validAt == start)
             #expect(status.rejected?.humidityMpct == 250_000)
             store = try await ReadingStore(
-                path: folder.store, host: HostIdentity(fingerprint: "a", bootID: "b"), log: Log("test", least: .error))
+                path: folder.store, host: HostIdentity(fingerprint: "a", bootID: "b"), log: Log("test", minimumLevel: .error))
         }
     }
 
@@ -74,7 +74,7 @@ import Testing
         #expect(status.condition.state == .flat && status.condition.since == start + .seconds(30 * 60))
         let sensor = try #require(air)
         let spell = QualityTracking(last: 99_900, at: start + .seconds(61 * 60), flatSince: start + .seconds(30 * 60), isFlagged: true)
-        #expect(try await store.openSpell(of: sensor) == spell)
+        #expect(try await store.unfinishedSpell(of: sensor) == spell)
     }
 
     @Test(.timeLimit(.minutes(1))) func `a stored condition survives a restart and becomes stale`() async throws {
@@ -98,8 +98,8 @@ import Testing
         let sensor = try #require(air)
         try await append(store, [(0, 45_000, [])])
         let recent = NewestReadings()
-        recent.put(Reading(takenAt: start + .seconds(600), humidityMpct: 47_000), of: sensor)
-        recent.put(Reading(takenAt: start + .seconds(300), humidityMpct: 46_000), of: sensor)  // the clock was set back
+        recent.add(Reading(takenAt: start + .seconds(600), humidityMpct: 47_000), of: sensor)
+        recent.add(Reading(takenAt: start + .seconds(300), humidityMpct: 46_000), of: sensor)  // the clock was set back
         let status = try #require(try await SensorStatuses(store: store, recent: recent).all().first)
         #expect(status.last?.humidity.percent == 46)
         recent.failed(sensor, SensorCondition(.failing, since: start, detail: "gone"))

@@ -14,23 +14,23 @@ import Wire
 @Suite(.serialized) struct UplinkTests {
     /// Records every received batch and the sequences that it has accepted.
     private final class Cloud: Sendable {
-        struct Taken { let batch: Batch; let isPacked: Bool }
+        struct Taken { let batch: Batch; let isCompressed: Bool }
         private let state = Mutex<(held: HeldRanges, came: [Taken])>((HeldRanges(), []))
 
         var came: [Taken] { state.withLock { $0.came } }
         var held: HeldRanges { state.withLock { $0.held } }
 
-        func note(_ batch: Batch, isPacked: Bool) { state.withLock { $0.came.append(Taken(batch: batch, isPacked: isPacked)) } }
+        func note(_ batch: Batch, isCompressed: Bool) { state.withLock { $0.came.append(Taken(batch: batch, isCompressed: isCompressed)) } }
 
-        func accept(_ batch: Batch, next: Answer.Next = .init(afterMs: 0, maxReadings: 5_000, maxBytes: 1 << 20)) -> HTTPResponse {
+        func accept(_ batch: Batch, next: BatchAcknowledgement.Pacing = .init(delayMs: 0, maxReadings: 5_000, maxBytes: 1 << 20)) -> HTTPResponse {
             let held = state.withLock { state in
                 if !batch.rows.isEmpty { state.held.insert(batch.first...batch.last) }
                 return state.held
             }
-            let answer = Answer(
+            let answer = BatchAcknowledgement(
                 epoch: batch.epoch, through: held.through, held: held.ranges.filter { $0.lowerBound > held.through }, refused: [], conflicts: [],
                 next: next, release: nil)
-            return HTTPResponse(type: Answer.mediaType, body: answer.binary())
+            return HTTPResponse(type: BatchAcknowledgement.mediaType, body: answer.binary())
         }
 
         static func problem(_ status: Int) -> HTTPResponse {
@@ -46,15 +46,15 @@ import Wire
         let cloud = Cloud()
         let (progress, step) = AsyncStream.makeStream(of: Void.self)
         let server = try HTTPServer(
-            address: "127.0.0.1", port: 0, limits: HTTPLimits(bodyBytes: 1 << 20), refused: { status, _ in HTTPResponse(status: status) }
+            address: "127.0.0.1", port: 0, limits: HTTPLimits(bodyBytes: 1 << 20), makeRefusal: { status, _ in HTTPResponse(status: status) }
         ) { request in
             defer { step.yield() }
             guard let batch = try? Batch(binary: request.body()) else { return HTTPResponse(status: 500) }
-            cloud.note(batch, isPacked: request.headers["content-encoding"] != nil)
+            cloud.note(batch, isCompressed: request.headers["content-encoding"] != nil)
             return answer(cloud, batch, request.headers)
         }
         let store = try await ReadingStore(
-            path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: Log("test", least: .error))
+            path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: Log("test", minimumLevel: .error))
         let air = try #require(SensorName("air"))
         try await store.register(air)
         try await store.append(
@@ -69,10 +69,10 @@ import Wire
         let uplink = Uplink(
             device: try #require(DeviceID("attic")), url: "http://127.0.0.1:\(server.port)", token: DeviceToken("secret", path: "/nonexistent"),
             period: .milliseconds(1), firstBackoff: firstBackoff, client: HTTPClient(settings: HTTPClient.Settings(userAgent: "test")),
-            store: store, intake: ModelIntake(folder: "/nonexistent", keyFile: nil, store: nil, log: Log("test", least: .error)),
+            store: store, intake: ModelIntake(folder: "/nonexistent", keyFile: nil, store: nil, log: Log("test", minimumLevel: .error)),
             clock: ReadingClock.live(), status: UplinkStatus(), statuses: SensorStatuses(store: store), thresholds: [], samplePeriod: .seconds(60),
             sensors: [],
-            log: Log("test", least: .error))
+            log: Log("test", minimumLevel: .error))
         let running = Task { try await uplink.run() }
         for await _ in progress {
             if await isDone(cloud, store) { break }
@@ -87,22 +87,22 @@ import Wire
 
     @Test(.timeLimit(.minutes(1))) func `batches are compressed after an answer allows it, and hold the same rows`() async throws {
         let (cloud, life) = try await run(until: UplinkTests.isDelivered) { cloud, batch, _ in
-            cloud.accept(batch, next: .init(afterMs: 0, maxReadings: 100, maxBytes: 1 << 20))
+            cloud.accept(batch, next: .init(delayMs: 0, maxReadings: 100, maxBytes: 1 << 20))
         }
         #expect(cloud.held.ranges == [1...2_501] && life.held.ranges == [1...2_501])
         let rows = cloud.came.filter { !$0.batch.rows.isEmpty }
-        #expect(!rows[0].isPacked)
+        #expect(!rows[0].isCompressed)
         let full = rows.dropFirst().filter { $0.batch.rows.count == 100 }
-        #expect(full.count >= 20 && full.allSatisfy { $0.isPacked })
+        #expect(full.count >= 20 && full.allSatisfy { $0.isCompressed })
     }
 
     @Test(.timeLimit(.minutes(1))) func `a cloud that stops accepting compressed bodies gets the rows uncompressed`() async throws {
         let (cloud, life) = try await run(until: UplinkTests.isDelivered) { cloud, batch, headers in
             if headers["content-encoding"] != nil { return Cloud.problem(400) }
-            return cloud.accept(batch, next: .init(afterMs: 0, maxReadings: 150, maxBytes: 1 << 20))
+            return cloud.accept(batch, next: .init(delayMs: 0, maxReadings: 150, maxBytes: 1 << 20))
         }
         #expect(life.held.ranges == [1...2_501] && life.refused == 0)
-        #expect(cloud.came.contains { $0.isPacked })
+        #expect(cloud.came.contains { $0.isCompressed })
     }
 
     @Test(.timeLimit(.minutes(1))) func `one poison row is found, set aside and counted, and all other rows arrive`() async throws {
@@ -142,10 +142,10 @@ import Wire
     @Test(.timeLimit(.minutes(1))) func `an answer that settles nothing is a failure, and the pause doubles before each retry`() async throws {
         let started = ContinuousClock.now
         let (cloud, life) = try await run(firstBackoff: .milliseconds(100), until: { cloud, _ in cloud.came.count >= 4 }) { _, batch, _ in
-            let answer = Answer(
-                epoch: batch.epoch, through: 0, held: [], refused: [], conflicts: [], next: .init(afterMs: 0, maxReadings: 5_000, maxBytes: 1 << 20),
+            let answer = BatchAcknowledgement(
+                epoch: batch.epoch, through: 0, held: [], refused: [], conflicts: [], next: .init(delayMs: 0, maxReadings: 5_000, maxBytes: 1 << 20),
                 release: nil)
-            return HTTPResponse(type: Answer.mediaType, body: answer.binary())
+            return HTTPResponse(type: BatchAcknowledgement.mediaType, body: answer.binary())
         }
         #expect(ContinuousClock.now - started >= .milliseconds(100 + 200 + 400))
         #expect(life.backlog == 2_501)
@@ -176,7 +176,7 @@ import Wire
     }
 
     @Test(.timeLimit(.minutes(1))) func `a batch stays below the byte limit of the cloud's answer`() async throws {
-        let next = Answer.Next(afterMs: 0, maxReadings: 5_000, maxBytes: 400)
+        let next = BatchAcknowledgement.Pacing(delayMs: 0, maxReadings: 5_000, maxBytes: 400)
         let (cloud, _) = try await run(until: UplinkTests.isDelivered) { cloud, batch, _ in cloud.accept(batch, next: next) }
         #expect(cloud.held.ranges == [1...2_501])
         #expect(cloud.came.dropFirst().allSatisfy { $0.batch.binary().count <= 400 })
@@ -200,7 +200,7 @@ import Wire
         (#"{"title":"No","status":403,"detail":"the code «A\"B\\C» is spent"}"#, #"the code «A"B\C» is spent"#), ("<h1>502</h1>", "<h1>502</h1>"),
         (#"{"detail":"cut"#, "cut"), ("", ""),
     ])
-    func `the error text is the detail of a problem document, or the beginning of any other body`(body: String, words: String) {
-        #expect(CloudRefusal.words(Array(body.utf8)) == words)
+    func `the error text is the detail of a problem document, or the beginning of any other body`(body: String, problemText: String) {
+        #expect(CloudRefusal.problemText(Array(body.utf8)) == problemText)
     }
 }

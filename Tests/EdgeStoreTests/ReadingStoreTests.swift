@@ -10,7 +10,7 @@ import SQLite
 import Testing
 import Wire
 
-private let log = Log("test", least: .error)
+private let log = Log("test", minimumLevel: .error)
 private let host = HostIdentity(fingerprint: "host-a", bootID: "boot-1")
 
 private func store(_ path: String = ":memory:", on host: HostIdentity = host) async throws -> ReadingStore {
@@ -42,10 +42,10 @@ private func readings(_ count: Int, from minute: Int = 0, of sensor: String = "a
     }
 }
 
-private func answer(_ life: Life, through: Int64, held: [ClosedRange<Int64>] = [], conflicts: [Int64] = []) -> Answer {
-    Answer(
+private func answer(_ life: Life, through: Int64, held: [ClosedRange<Int64>] = [], conflicts: [Int64] = []) -> BatchAcknowledgement {
+    BatchAcknowledgement(
         epoch: life.epoch, through: through, held: held, refused: [], conflicts: conflicts,
-        next: .init(afterMs: 0, maxReadings: 5_000, maxBytes: 1 << 20), release: nil)
+        next: .init(delayMs: 0, maxReadings: 5_000, maxBytes: 1 << 20), release: nil)
 }
 
 private final class Folder {
@@ -160,7 +160,7 @@ private final class Folder {
         let store = try await store(readings: 4)
         let old = await store.current
         // Rows 1 to 3 were sent and compared: the cloud's row 3 has other content. Rows 4 and 5 were never sent.
-        #expect(try await store.settle(answer(old, through: 99, conflicts: [3]), sent: 1...3) == .storeIsBehind(cloudHolds: 99, storeGave: 5))
+        #expect(try await store.settle(answer(old, through: 99, conflicts: [3]), sent: 1...3) == .storeIsBehind(cloudHolds: 99, storeAssigned: 5))
         let lives = await store.lives
         #expect(await store.current.epoch != old.epoch)
         #expect(lives[0].outstanding == [4...5])
@@ -175,7 +175,7 @@ private final class Folder {
         let air = try #require(SensorName("air"))
         let observation = Observation(validAt: Instant(ms: 600_000), humidity: RelativeHumidity(percent: 45), temperature: nil)
         await store.enqueue([DerivedRow(air, observation, through: keys[1])])
-        #expect(try await store.settle(answer(old, through: 99), sent: 1...5) == .storeIsBehind(cloudHolds: 99, storeGave: 5))
+        #expect(try await store.settle(answer(old, through: 99), sent: 1...5) == .storeIsBehind(cloudHolds: 99, storeAssigned: 5))
         let lives = await store.lives
         #expect(lives.map(\.last) == [5, 3] && lives[1].epoch != old.epoch)
         let through = try await store.read { tables in try tables.observations.newest(of: tables.sensors.id(air))?.through }
@@ -348,7 +348,7 @@ extension ReadingStore {
         writer.varint(6)
         for hundredths in [4_500, 4_600, 4_700, 4_800, 4_900, 5_000, 5_100, 4_700] as [Int16] { writer.fixed(hundredths) }
         let read = try StoredForecast.forecast(writer.bytes, origin: Instant(ms: 0))
-        #expect(read.median(lead: 0) == 48 && read.climatology == [47] && read.skill == [nil] && read.skillEnd == .unknown)
+        #expect(read.median(lead: 0) == 48 && read.climatology == [47] && read.skill == [nil] && read.skillHorizon == .unknown)
     }
 }
 

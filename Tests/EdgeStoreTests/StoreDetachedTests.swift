@@ -158,7 +158,7 @@ extension ReadingStore {
         let life = try folder.root(of: "life")
         let young = [UInt8](try Data(contentsOf: URL(fileURLWithPath: folder.store))[(life - 1) * 1_024..<life * 1_024])
         let store = try await folder.open()
-        try await store.setAside(await store.current.epoch, 5)  // from now on the life row stores the number of rows
+        try await store.markUndeliverable(await store.current.epoch, 5)  // from now on the life row stores the number of rows
         try await store.emptyLog()
         let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: folder.store)))
         let root = (try folder.root(of: "reading") - 1) * 1_024

@@ -23,7 +23,7 @@ import Testing
     @Test func `names, alarms, the release and calibrations move into tables, and rows keep their keys`() async throws {
         let folder = try StoreFolder()
         let (air, hall, roof) = (try #require(SensorName("air")), try #require(SensorName("hall")), try #require(SensorName("roof")))
-        let calibration = Calibration(sensor: air, from: Instant(ms: 60_000), saidAt: Instant(ms: 70_000), offsetMpct: 500)
+        let calibration = Calibration(sensor: air, from: Instant(ms: 60_000), enteredAt: Instant(ms: 70_000), offsetMpct: 500)
         let epoch: Epoch
         do {
             let store = try await folder.open()
@@ -46,18 +46,18 @@ import Testing
         #expect(try await store.sendable() == before && before.count == 20)
         #expect(await store.lives.map(\.epoch) == [epoch])
         #expect(await store.corrections.calibrations == [calibration])
-        #expect(await store.corrections.containsRename(of: roof, to: hall, saidAt: Instant(ms: 9)))
-        let release = try await store.read { try $0.facts.acceptedRelease() }
+        #expect(await store.corrections.containsRename(of: roof, to: hall, enteredAt: Instant(ms: 9)))
+        let release = try await store.read { try $0.meta.acceptedRelease() }
         #expect(release?.counter == 1_790_000_000 && release?.sha256 == "abcd")
-        #expect(try await store.read { try $0.facts.value("uplink") } == "delivering 0 5 ")
+        #expect(try await store.read { try $0.meta.value("uplink") } == "delivering 0 5 ")
         let raised = try await store.read { try $0.alarms.raised() }
         var damp = Alarm(
             rule: "damp", text: "humidity above 65 %", sensor: air, state: .raised, since: Instant(ms: 5), at: Instant(ms: 6), value: 70.25)
-        let untold = try await store.read { try $0.alarms.waiting(for: "command") }
+        let untold = try await store.read { try $0.alarms.undelivered(for: "command") }
         #expect(untold.map(\.number) == [12] && untold.map(\.alarm) == [damp])
         damp.expected = Alarm.Expectation(from: Instant(ms: 7), until: nil, percent: 60)
         #expect(raised == [damp])
-        #expect(try await store.read { try $0.alarms.waiting(for: "web.hook") }.map(\.alarm.validAt) == [Instant(ms: 9)])
+        #expect(try await store.read { try $0.alarms.undelivered(for: "web.hook") }.map(\.alarm.validAt) == [Instant(ms: 9)])
 
         let database = try Connection(path: folder.store, access: .readOnly)
         #expect(try database.integer("SELECT COUNT(*) FROM meta WHERE name LIKE '%:%' OR name LIKE '%.%' OR name LIKE 'release%'") == 0)
@@ -68,7 +68,7 @@ import Testing
     @Test func `a calibration persists after its record is deleted`() async throws {
         let folder = try StoreFolder()
         let air = try #require(SensorName("air"))
-        let calibration = Calibration(sensor: air, from: Instant(ms: 60_000), saidAt: Instant(ms: 70_000), offsetMpct: 500)
+        let calibration = Calibration(sensor: air, from: Instant(ms: 60_000), enteredAt: Instant(ms: 70_000), offsetMpct: 500)
         do {
             let store = try await folder.open()
             try await store.register(air)
@@ -88,6 +88,6 @@ import Testing
         try folder.overwrite((root - 1) * 1_024, [UInt8](repeating: 0x5A, count: 1_024))
         let store = try await folder.open()
         #expect(try await store.sendable().keys.filter { $0.hasPrefix(epoch.description) }.count == 300)
-        #expect(try await store.read { try $0.facts.acceptedRelease() }?.counter == 7)
+        #expect(try await store.read { try $0.meta.acceptedRelease() }?.counter == 7)
     }
 }

@@ -103,9 +103,9 @@ private struct Random {
         try await store.register(try #require(air))
         try await store.append(minutes(300))
         let life = await store.current
-        let answer = Answer(
+        let answer = BatchAcknowledgement(
             epoch: life.epoch, through: 301, held: [], refused: [], conflicts: Array(100...120),
-            next: .init(afterMs: 0, maxReadings: 1, maxBytes: 1), release: nil)
+            next: .init(delayMs: 0, maxReadings: 1, maxBytes: 1), release: nil)
         _ = try await store.settle(answer, sent: 1...301)
         // The log still has the pages from before the move.
         var old = 0
@@ -116,7 +116,7 @@ private struct Random {
         let found = try StoreFile.salvage(of: folder.store)
         #expect(try found.integer("SELECT COUNT(*) FROM reading") == 300)
         #expect(try found.integer("SELECT COUNT(*) FROM reading WHERE key >> 40 > \(life.number)") == 21)
-        StoreFile.dropSalvage(of: folder.store)
+        StoreFile.deleteSalvage(of: folder.store)
     }
 
     @Test(arguments: 1...24 as ClosedRange<UInt64>)
@@ -208,8 +208,8 @@ private struct Random {
         let before = try await folder.open().sendable()
         let target = try StoreFile.beginRepair(of: folder.store)
         var report = StoreMerge.Report()
-        try StoreMerge(target: target).take(from: StoreFile.connection(folder.store), isTolerant: true, &report)
-        try StoreFile.completeRepair(target, of: folder.store, aside: "damaged")
+        try StoreMerge(target: target).merge(from: StoreFile.connection(folder.store), skipsDamage: true, &report)
+        try StoreFile.completeRepair(target, of: folder.store, backupLabel: "damaged")
         // The repair stops here, when both files exist, and again in the middle of the renames.
         try FileManager.default.moveItem(atPath: folder.store, toPath: folder.path + "/readings.damaged-1.sqlite")
         #expect(try await folder.open().sendable() == before)

@@ -12,7 +12,7 @@ import Testing
         let bodies = Mutex<[String]>([])
         let isOpen = Atomic(false)
         let hook = try HTTPServer(
-            address: "127.0.0.1", port: 0, limits: HTTPLimits(bodyBytes: 10_000), refused: { status, _ in HTTPResponse(status: status) }
+            address: "127.0.0.1", port: 0, limits: HTTPLimits(bodyBytes: 10_000), makeRefusal: { status, _ in HTTPResponse(status: status) }
         ) { request in
             guard isOpen.load(ordering: .relaxed) else { return HTTPResponse(status: 503) }
             let body = String(decoding: (try? request.body()) ?? [], as: UTF8.self)

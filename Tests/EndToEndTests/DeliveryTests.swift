@@ -143,7 +143,7 @@ import Wire
     func `a silent device raises an alarm by webhook, and the cloud retries until the webhook accepts it`() async throws {
         let alarms = Mutex<[String]>([])
         let hook = try HTTPServer(
-            address: "127.0.0.1", port: 0, limits: HTTPLimits(bodyBytes: 10_000), refused: { status, _ in HTTPResponse(status: status) }
+            address: "127.0.0.1", port: 0, limits: HTTPLimits(bodyBytes: 10_000), makeRefusal: { status, _ in HTTPResponse(status: status) }
         ) { request in
             let count = alarms.withLock { alarms in
                 alarms.append(String(decoding: (try? request.body()) ?? [], as: UTF8.self))

@@ -63,7 +63,7 @@ import Wire
             case .wait(let pause): events.put(Event(atMs: event.atMs + pause.ms, device: device))
             case .send(_, let first, let last, let limit):
                 guard event.atMs >= backMs else {
-                    plans[device].failed(retryAfter: nil, chance: random.next())
+                    plans[device].failed(retryAfter: nil, randomFraction: random.next())
                     events.put(event)
                     continue
                 }
@@ -74,13 +74,13 @@ import Wire
                 lives[device].held.insert(first...through)
                 let now = Instant(ms: event.atMs)
                 let backlog = lives[device].backlog
-                pace.came(from: Int64(device), hasBacklog: backlog > 0, at: now)
-                pace.stored(1, took: .microseconds(Int64(costMs * 1_000)))
+                pace.recordArrival(from: Int64(device), hasBacklog: backlog > 0, at: now)
+                pace.recordStored(1, took: .microseconds(Int64(costMs * 1_000)))
                 plans[device].settled(pace.next, backlog: backlog)
                 if backlog == 0, first == 1 || lives[device].held.ranges == [1...lives[device].last] {
-                    undelivered -= lives[device].gone.ranges.isEmpty ? 1 : 0
+                    undelivered -= lives[device].undeliverable.ranges.isEmpty ? 1 : 0
                 }
-                if backlog == 0 { lives[device].gone.insert((1 << 50)...(1 << 50)) }  // marks the device as counted
+                if backlog == 0 { lives[device].undeliverable.insert((1 << 50)...(1 << 50)) }  // marks the device as counted
                 events.put(Event(atMs: event.atMs + 1, device: device))
             case .verify, .report:
                 plans[device].settled(pace.next, backlog: 0)

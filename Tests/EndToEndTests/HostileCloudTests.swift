@@ -11,7 +11,7 @@ import Wire
     private func server(_ handler: @escaping HTTPServer.Handler) throws -> HTTPServer {
         let limits = HTTPLimits(bodyBytes: Batch.byteLimit, connections: 16, threads: 1)
         return try HTTPServer(
-            address: "127.0.0.1", port: 0, limits: limits, refused: { status, _ in HTTPResponse(status: status) }, handler: handler)
+            address: "127.0.0.1", port: 0, limits: limits, makeRefusal: { status, _ in HTTPResponse(status: status) }, handler: handler)
     }
 
     private func environment(_ server: HTTPServer) throws -> [String: String] {
@@ -52,10 +52,10 @@ import Wire
         let liar = try server { request in
             asked.withLock { $0 += 1 }
             guard let body = try? request.body(), let frame = try? BatchFrame(body) else { return HTTPResponse(status: 400) }
-            let answer = Answer(
+            let answer = BatchAcknowledgement(
                 epoch: frame.epoch, through: 0, held: [], refused: [], conflicts: Array(frame.first...max(frame.first, frame.last)),
-                next: .init(afterMs: 0, maxReadings: 5_000, maxBytes: 1 << 20), release: nil)
-            return HTTPResponse(type: Answer.mediaType, body: answer.binary())
+                next: .init(delayMs: 0, maxReadings: 5_000, maxBytes: 1 << 20), release: nil)
+            return HTTPResponse(type: BatchAcknowledgement.mediaType, body: answer.binary())
         }
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let edge = try RunningProgram("vaho-edge", ["run"], environment: environment(liar), folder: folder)

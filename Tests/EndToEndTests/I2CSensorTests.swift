@@ -5,21 +5,21 @@ import Testing
 @Suite struct I2CSensorTests {
     private static let bus = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().path + "/sensors/fake_bus.py"
 
-    private struct Answer {
+    private struct BatchAcknowledgement {
         let code: Int32
         let lines: [[String: Any]]
         let errors: String
         let touched: [String: [String: Int]]
     }
 
-    private func read(_ sensor: String, chips: [String], count: Int = 1, _ options: [String] = []) throws -> Answer {
+    private func read(_ sensor: String, chips: [String], count: Int = 1, _ options: [String] = []) throws -> BatchAcknowledgement {
         let words =
             ["/usr/bin/python3", Self.bus] + options + chips.flatMap { ["--chip", $0] }
             + ["--", "\(RunningProgram.binaries)/vaho-edge", "read", sensor, "--count", "\(count)", "--format", "json"]
         let result = try RunningProgram.run(program: "/usr/bin/umockdev-wrapper", words, environment: [:])
         let lines = try result.output.split(separator: "\n").map { try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] ?? [:] }
         let tally = result.errors.split(separator: "\n").last ?? ""
-        return Answer(
+        return BatchAcknowledgement(
             code: result.code, lines: lines, errors: result.errors,
             touched: try JSONSerialization.jsonObject(with: Data(tally.utf8)) as? [String: [String: Int]] ?? [:])
     }

@@ -51,10 +51,10 @@ package func randomBatch(seed: UInt64, rows count: Int = 60) -> Batch {
         case 4:
             return .record(
                 .calibration(
-                    Calibration(sensor: sensors[0], from: Instant(ms: at), saidAt: Instant(ms: at + 7), gainPpm: 1_020_000, offsetMpct: -1_500)))
+                    Calibration(sensor: sensors[0], from: Instant(ms: at), enteredAt: Instant(ms: at + 7), gainPpm: 1_020_000, offsetMpct: -1_500)))
         case 5:
             guard let name = SensorName("renamed") else { fallthrough }
-            return .record(.rename(SensorRename(sensor: sensors[0], name: name, until: Instant(ms: at), saidAt: Instant(ms: at + 7))))
+            return .record(.rename(SensorRename(sensor: sensors[0], name: name, until: Instant(ms: at), enteredAt: Instant(ms: at + 7))))
         default:
             func maybe(_ range: Int64) -> Int32? { random.next(below: 8) == 0 ? nil : Int32(random.next(below: range) - range / 4) }
             return .reading(
@@ -71,12 +71,12 @@ package func randomBatch(seed: UInt64, rows count: Int = 60) -> Batch {
 }
 
 private let report = DeviceReport(
-    release: ReleaseName(counter: 17, sha256: [UInt8](repeating: 3, count: 32)), backlog: 12, evicted: 1, refused: 2, clock: .holdover,
+    release: ReleaseReference(counter: 17, sha256: [UInt8](repeating: 3, count: 32)), backlog: 12, evicted: 1, refused: 2, clock: .holdover,
     scores: [
         LiveScore(
             releaseCounter: 17, leadTimeSeconds: 3_600, count: 99, absoluteErrorMpct: 1_200, persistenceErrorMpct: 1_500, climatologyErrorMpct: 3_000,
             coveredPpm: 801_000)
-    ], refusal: "hash",
+    ], releaseRefusal: "hash",
     alerts: SensorName("crypt").map {
         [ThresholdAlert(rule: "damp", text: "humidity above 65 % for 6 h", sensor: $0, since: Instant(ms: 1_790_000_000_000), valueMilli: 66_125)]
     } ?? [],

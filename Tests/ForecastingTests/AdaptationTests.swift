@@ -26,7 +26,7 @@ private struct Chance {
             var residual = 0.5 * inputs[0] - 0.3 * inputs[1] + 0.1 * chance.next()
             if outliers, hour % 20 == 0 { residual = 3 }
             ridge.add(inputs, residual: residual, corrected: ridge.correction(inputs))
-            if hour % 24 == 0 { ridge.solve(least: 72) }
+            if hour % 24 == 0 { ridge.solve(minimumRows: 72) }
         }
         return ridge
     }
@@ -53,7 +53,7 @@ private struct Chance {
                 let inputs: [Float] = [Float(hour) / 12 - 1, 0.2, 1]
                 ridge.add(inputs, residual: 0, corrected: ridge.correction(inputs))
             }
-            ridge.solve(least: 72)
+            ridge.solve(minimumRows: 72)
         }
         #expect(ridge.correction([1, 0.2, 1]).magnitude < 0.02)
     }
@@ -68,7 +68,7 @@ private struct Chance {
             let inputs = (0..<8).map { _ in chance.next() }
             let residual = (follows ? inputs[0] : 0) + 0.5 * chance.next()
             ridge.add(inputs, residual: residual, corrected: ridge.correction(inputs))
-            if hour % 24 == 0 { ridge.solve(least: 72) }
+            if hour % 24 == 0 { ridge.solve(minimumRows: 72) }
         }
         return ridge.correction([1, 0, 0, 0, 0, 0, 0, 0])
     }
@@ -85,9 +85,9 @@ private struct Chance {
 @Suite struct ShortHistoryDampingTests {
     @Test func `a device of one day is damped most at the shortest lead times, and a device of one month not at all`() {
         let (hour, half, day) = (ShortHistoryDamping(hours: 1), ShortHistoryDamping(hours: 12), ShortHistoryDamping(hours: 24))
-        #expect(hour.kept(days: 1) == 0.72 && half.kept(days: 1) == 0.88 && day.kept(days: 1) == 1)
+        #expect(hour.departureFactor(days: 1) == 0.72 && half.departureFactor(days: 1) == 0.88 && day.departureFactor(days: 1) == 1)
         for damping in [hour, half, day] {
-            let kept = stride(from: Float(0), through: 30, by: 0.5).map { damping.kept(days: $0) }
+            let kept = stride(from: Float(0), through: 30, by: 0.5).map { damping.departureFactor(days: $0) }
             #expect(kept == kept.sorted() && kept.last == 1)
             let wide = stride(from: Float(2), through: 30, by: 0.5).map { damping.widening(days: $0) }
             #expect(wide == wide.sorted(by: >) && wide.allSatisfy { (1...1.1).contains($0) })
@@ -102,8 +102,8 @@ private struct Chance {
         var chance = Chance(2)
         for _ in 0..<200 {
             let raw = chance.next()
-            still.settle(raw * 0.1, usualChange: still.usualChange, actual: 0)
-            lively.settle(raw, usualChange: lively.usualChange, actual: raw + 0.05 * chance.next())
+            still.learn(raw * 0.1, usualChange: still.usualChange, actual: 0)
+            lively.learn(raw, usualChange: lively.usualChange, actual: raw + 0.05 * chance.next())
         }
         #expect(still.departure(0.1, usualChange: still.usualChange) == 0)
         #expect(lively.departure(0.7, usualChange: lively.usualChange) == 0.7)
@@ -115,7 +115,7 @@ private struct Chance {
         for hour in 0..<2_000 {
             let isMoving = hour % 5 == 0
             let raw = isMoving ? 1 + 0.1 * chance.next() : 0.06 * chance.next()
-            gate.settle(raw, usualChange: gate.usualChange, actual: isMoving ? 1 : 0)
+            gate.learn(raw, usualChange: gate.usualChange, actual: isMoving ? 1 : 0)
         }
         let usual = gate.usualChange
         #expect((usual - 0.2).magnitude < 0.05)
@@ -136,7 +136,7 @@ private struct Chance {
         let levels = ForecastShape.levels
         // Uniform errors of ±scale, stated as ±1: the distance of a level would be 2 · level − 1.
         let distances = SIMD8<Float>(levels.map { Float(2 * $0 - 1) } + [0])
-        for row in 0..<20_000 { tracking.settle(error: chance.next() * scale, hour: row % 24, distances: distances) }
+        for row in 0..<20_000 { tracking.learn(error: chance.next() * scale, hour: row % 24, distances: distances) }
         for level in levels.indices where level != ForecastShape.medianLevel {
             // The hours share the correction; averaged over all hours it is right.
             let factor = (0..<24).map { tracking.factors(hour: $0)[level] }.reduce(0, +) / 24
@@ -149,11 +149,11 @@ private struct Chance {
         var (short, long) = (IntervalTracking(rowsPerDay: 24, overlap: 1), IntervalTracking(rowsPerDay: 24, overlap: 120))
         let even = SIMD8<Float>((0..<8).map { Float($0) - 3 })
         for _ in 0..<24 {
-            short.settle(error: 9, hour: 0, distances: even)
-            long.settle(error: 9, hour: 0, distances: even)
+            short.learn(error: 9, hour: 0, distances: even)
+            long.learn(error: 9, hour: 0, distances: even)
         }
         #expect(short.factors[5] > 1.3 && long.factors[5] < 1.03)
-        for _ in 0..<100_000 { short.settle(error: 9, hour: 0, distances: even) }
+        for _ in 0..<100_000 { short.learn(error: 9, hour: 0, distances: even) }
         #expect((0..<7).allSatisfy { (0.1...10).contains(short.factors[$0]) && (0.04...25).contains(short.factors(hour: 0)[$0]) })
     }
 
@@ -170,7 +170,7 @@ private struct Chance {
             let actual = hour == 12 && error > 0 ? 2 * error : error
             let bounds = distances * tracking.factors(hour: hour)
             if row >= rows / 2, bounds[1] <= actual, actual <= bounds[5] { inside[hour] += 1 }
-            tracking.settle(error: actual, hour: hour, distances: distances)
+            tracking.learn(error: actual, hour: hour, distances: distances)
         }
         let (noon, night) = (tracking.factors(hour: 12), tracking.factors(hour: 0))
         #expect(noon[5] / night[5] > 1.5 && noon[5] / night[5] < 2.2)

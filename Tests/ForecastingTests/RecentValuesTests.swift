@@ -72,7 +72,7 @@ import Testing
 
     @Test func `missing values alone have no mean`() {
         let empty = filled([RecentValues.missing, RecentValues.missing], perHour: 1)
-        #expect(empty.day.mean.isNaN && empty.hourMean(lag: 0).isNaN && empty.around(lag: 1).isNaN && empty.sameHourMean(lead: 3).isNaN)
+        #expect(empty.day.mean.isNaN && empty.hourMean(lag: 0).isNaN && empty.centredHourMean(lag: 1).isNaN && empty.sameHourMean(lead: 3).isNaN)
         #expect(empty.dailySpread == 0 && empty.week.deviation == 0 && empty.dayChanges.meanSize == 0)
     }
 }

@@ -7,24 +7,24 @@ import Testing
 @Suite struct SkillTests {
     @Test func `skill is the error reduction against climatology, known after two spans and three days of settled forecasts`() throws {
         var hourly = SkillTracking(rowsPerDay: 24, overlap: 48)
-        for _ in 1...95 { hourly.settle(error: -1, climatologyError: 4) }
+        for _ in 1...95 { hourly.learn(error: -1, climatologyError: 4) }
         #expect(hourly.skill == nil)
-        hourly.settle(error: 1, climatologyError: -4)
+        hourly.learn(error: 1, climatologyError: -4)
         #expect((try #require(hourly.skill) - 0.75).magnitude < 1e-4)
         var fine = SkillTracking(rowsPerDay: 144, overlap: 6)
-        for _ in 1..<432 { fine.settle(error: 1, climatologyError: 0.2) }
+        for _ in 1..<432 { fine.learn(error: 1, climatologyError: 0.2) }
         #expect(fine.skill == nil)
-        fine.settle(error: 1, climatologyError: 0.2)
+        fine.learn(error: 1, climatologyError: 0.2)
         #expect(fine.skill == -1)  // the lower limit
     }
 
     @Test func `without a climatology error there is no skill, and errors of a month ago count half`() throws {
         var tracking = SkillTracking(rowsPerDay: 24, overlap: 1)
-        for _ in 1...200 { tracking.settle(error: 0, climatologyError: 0) }
+        for _ in 1...200 { tracking.learn(error: 0, climatologyError: 0) }
         #expect(tracking.skill == nil)
         tracking = SkillTracking(rowsPerDay: 24, overlap: 1)
-        for _ in 1...7_200 { tracking.settle(error: 0, climatologyError: 1) }
-        for _ in 1...720 { tracking.settle(error: 1, climatologyError: 1) }
+        for _ in 1...7_200 { tracking.learn(error: 0, climatologyError: 1) }
+        for _ in 1...720 { tracking.learn(error: 1, climatologyError: 1) }
         #expect((try #require(tracking.skill) - 0.5).magnitude < 0.01)
     }
 
@@ -89,6 +89,6 @@ import Testing
         for observation in SkillTests.air(days: 4) { forecaster.observe(observation) }
         let forecast = try #require(forecaster.forecast())
         #expect(forecast.skill[0] != nil && forecast.skill[forecast.skill.count - 1] == nil)
-        #expect(forecast.skillEnd == .unknown)
+        #expect(forecast.skillHorizon == .unknown)
     }
 }

@@ -12,7 +12,7 @@ import Testing
         let text = text
         return try HTTPServer(
             address: "127.0.0.1", port: 0, limits: HTTPLimits(bodyBytes: 1_000), hosts: hosts,
-            refused: { HTTPResponse(status: $0, type: "text/plain", body: Array($1.utf8)) }
+            makeRefusal: { HTTPResponse(status: $0, type: "text/plain", body: Array($1.utf8)) }
         ) { request in
             request.path == "/missing"
                 ? HTTPResponse(status: 404, type: type, body: Array(text.utf8)) : HTTPResponse(type: type, body: Array(text.utf8))
@@ -28,8 +28,8 @@ import Testing
         let server = try server()
         let packed = try await get(server, "/", [("Accept-Encoding", "br, gzip;q=0.8")])
         #expect(packed.headers["content-encoding"] == "gzip" && packed.headers["vary"] == "Accept-Encoding")
-        let expanded = try Deflate.expanded(packed.body, limit: 10_000)
-        #expect(packed.body.count < 200 && String(decoding: expanded, as: UTF8.self) == text)
+        let decompressed = try Deflate.decompressed(packed.body, limit: 10_000)
+        #expect(packed.body.count < 200 && String(decoding: decompressed, as: UTF8.self) == text)
         for header in ["identity", "gzip;q=0", "gzip;q=0, *", "br"] {
             let plain = try await get(server, "/", [("Accept-Encoding", header)])
             #expect(plain.headers["content-encoding"] == nil && String(decoding: plain.body, as: UTF8.self) == text, "\(header)")

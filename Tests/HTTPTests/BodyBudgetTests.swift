@@ -2,7 +2,7 @@
 import Testing
 
 @Suite struct BodyBudgetTests {
-    private func sender(_ name: String, known: Bool = true) -> BodyBudget.Sender { BodyBudget.Sender(name: name, isKnown: known) }
+    private func sender(_ name: String, known: Bool = true) -> BodyBudget.Sender { BodyBudget.Sender(name: name, isAuthenticated: known) }
 
     @Test func `a sender with many unfinished bodies leaves room for other senders`() {
         var limits = HTTPLimits(bodyBytes: 1_000)
@@ -15,7 +15,7 @@ import Testing
         #expect((0..<9).count { _ in budget.reserve(999, of: sender("10.0.0.1", known: false)) } == 1)
         #expect(budget.reserve(500, of: sender("10.0.0.2", known: false)))
         // A small body has its own room.
-        #expect(budget.reserve(500, of: BodyBudget.Sender(name: "10.0.0.1", isKnown: false, isSmall: true)))
+        #expect(budget.reserve(500, of: BodyBudget.Sender(name: "10.0.0.1", isAuthenticated: false, isSmall: true)))
         budget.release(999, of: sender("10.0.0.1", known: false))
         #expect(budget.reserve(1_000, of: sender("10.0.0.1", known: false)))
     }

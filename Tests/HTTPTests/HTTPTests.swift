@@ -9,7 +9,7 @@ import Testing
     private func server(bodyBytes: Int = 1_000, _ handler: @escaping HTTPServer.Handler) throws -> HTTPServer {
         try HTTPServer(
             address: "127.0.0.1", port: 0, limits: HTTPLimits(bodyBytes: bodyBytes),
-            refused: { HTTPResponse(status: $0, type: "text/plain", body: Array($1.utf8)) }, handler: handler)
+            makeRefusal: { HTTPResponse(status: $0, type: "text/plain", body: Array($1.utf8)) }, handler: handler)
     }
     /// Returns the request body unchanged.
     private func echo(_ request: HTTPRequest) -> HTTPResponse {
@@ -68,7 +68,7 @@ import Testing
         var limits = HTTPLimits(bodyBytes: 100_000)
         limits.budgetBytes = 40_000
         let server = try HTTPServer(
-            address: "127.0.0.1", port: 0, limits: limits, refused: { status, _ in HTTPResponse(status: status) }, isKnown: { _ in true },
+            address: "127.0.0.1", port: 0, limits: limits, makeRefusal: { status, _ in HTTPResponse(status: status) }, isAuthenticated: { _ in true },
             handler: { request in
                 do throws(BodyRefusal) { return HTTPResponse(status: 200, body: Array(String(try request.body().count).utf8)) } catch {
                     return error.response
@@ -91,7 +91,7 @@ import Testing
         let first = try server { _ in HTTPResponse(status: 200) }
         let error = #expect(throws: ListenError.self) {
             try HTTPServer(
-                address: "127.0.0.1", port: first.port, limits: HTTPLimits(bodyBytes: 1), refused: { status, _ in HTTPResponse(status: status) },
+                address: "127.0.0.1", port: first.port, limits: HTTPLimits(bodyBytes: 1), makeRefusal: { status, _ in HTTPResponse(status: status) },
                 handler: { _ in HTTPResponse(status: 200) })
         }
         #expect(error?.description.contains("the port is in use") == true)
@@ -146,9 +146,9 @@ import Testing
     @Test(.timeLimit(.minutes(1))) func `a path finds its route, and a wrong method gets 405 with the allowed methods`() async {
         var router = Router(problem: { HTTPResponse(status: $0, type: "t", body: Array($1.utf8)) }, failed: { _ in HTTPResponse(status: 500) })
         router.on("GET", "/v1/devices/{id}") { _, parameters in HTTPResponse(status: 200, body: Array((parameters["id"] ?? "").utf8)) }
-        #expect(await router.answer(HTTPRequest(method: "GET", path: "/v1/devices/a")).body.bytes == Array("a".utf8))
-        #expect(await router.answer(HTTPRequest(method: "GET", path: "/v1/devices/a/b")).status == 404)
-        let wrong = await router.answer(HTTPRequest(method: "PUT", path: "/v1/devices/a"))
+        #expect(await router.response(HTTPRequest(method: "GET", path: "/v1/devices/a")).body.bytes == Array("a".utf8))
+        #expect(await router.response(HTTPRequest(method: "GET", path: "/v1/devices/a/b")).status == 404)
+        let wrong = await router.response(HTTPRequest(method: "PUT", path: "/v1/devices/a"))
         #expect(wrong.status == 405)
         #expect(wrong.headers.contains { $0.name == "Allow" && $0.value == "GET" })
     }
@@ -197,8 +197,8 @@ import Testing
         var limits = HTTPLimits(bodyBytes: 1_000, connections: 32)
         limits.connectionsPerAddress = 1
         let server = try HTTPServer(
-            address: "127.0.0.1", port: 0, limits: limits, refused: { status, _ in HTTPResponse(status: status) },
-            isKnown: { $0["x-known"] != nil }, handler: { _ in HTTPResponse(status: 200, body: [111, 107]) })
+            address: "127.0.0.1", port: 0, limits: limits, makeRefusal: { status, _ in HTTPResponse(status: status) },
+            isAuthenticated: { $0["x-known"] != nil }, handler: { _ in HTTPResponse(status: 200, body: [111, 107]) })
         let url = "http://127.0.0.1:\(server.port)/"
         func get() async throws -> Int {
             try await client.send(HTTPClient.Request(method: "POST", url: url, headers: [("X-Known", "1")], body: [1])).status
@@ -219,11 +219,11 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(1))) func `a shared answer is in memory once, and slow readers of other answers are refused or cut off`() async throws {
-        var limits = HTTPLimits(bodyBytes: 1_000, answerBytes: 10_000_000)
-        (limits.answerSeconds, limits.answerBytesPerSecond) = (1, 4_000_000)
+        var limits = HTTPLimits(bodyBytes: 1_000, responseBytes: 10_000_000)
+        (limits.responseSeconds, limits.responseBytesPerSecond) = (1, 4_000_000)
         let shared = HTTPBody([UInt8](repeating: 65, count: 8_000_000))
         let server = try HTTPServer(
-            address: "127.0.0.1", port: 0, limits: limits, refused: { status, _ in HTTPResponse(status: status) },
+            address: "127.0.0.1", port: 0, limits: limits, makeRefusal: { status, _ in HTTPResponse(status: status) },
             handler: { request in
                 switch request.path {
                 case "/shared": HTTPResponse(status: 200, body: shared)
@@ -300,7 +300,7 @@ import Testing
         var limits = HTTPLimits(bodyBytes: 1_000_000)
         limits.requestSeconds = 2
         let server = try HTTPServer(
-            address: "127.0.0.1", port: 0, limits: limits, refused: { status, _ in HTTPResponse(status: status) },
+            address: "127.0.0.1", port: 0, limits: limits, makeRefusal: { status, _ in HTTPResponse(status: status) },
             handler: { _ in HTTPResponse(status: 200) })
         let sockets = (0..<50).map { _ in trickle(server.port) }
         var open = Set(sockets)
@@ -317,7 +317,7 @@ import Testing
         var limits = HTTPLimits(bodyBytes: 1_000)
         limits.headerBytes = 8_192
         let server = try HTTPServer(
-            address: "127.0.0.1", port: 0, limits: limits, refused: { status, _ in HTTPResponse(status: status) },
+            address: "127.0.0.1", port: 0, limits: limits, makeRefusal: { status, _ in HTTPResponse(status: status) },
             handler: { _ in HTTPResponse(status: 200) })
         let client = self.client
         func get(_ headers: [(name: String, value: String)]) async throws -> Int {
@@ -342,7 +342,7 @@ import Testing
             var pair: [Int32] = [0, 0]
             _ = socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair)
             ours += pair
-            table.began(name, descriptor: pair[1], peer: peer)
+            table.opened(name, descriptor: pair[1], peer: peer)
             var byte: UInt8 = 0
             return recv(pair[0], &byte, 1, Int32(MSG_DONTWAIT)) < 0  // 0: cut off
         }
@@ -350,8 +350,8 @@ import Testing
         #expect(connect(4, from: "192.0.2.8"))
         #expect((5...9).allSatisfy { connect($0, from: "127.0.0.1") })
         // A closed connection makes room.
-        table.ended(1)
-        table.ended(3)
+        table.closed(1)
+        table.closed(3)
         #expect(connect(10, from: "192.0.2.7"))
         for descriptor in ours { close(descriptor) }
     }
@@ -362,8 +362,8 @@ import Testing
         var limits = HTTPLimits(bodyBytes: 1_000)
         limits.budgetBytes = 2_000
         let server = try HTTPServer(
-            address: "127.0.0.1", port: 0, limits: limits, refused: { status, _ in HTTPResponse(status: status) },
-            isKnown: { $0["x-known"] != nil }
+            address: "127.0.0.1", port: 0, limits: limits, makeRefusal: { status, _ in HTTPResponse(status: status) },
+            isAuthenticated: { $0["x-known"] != nil }
         ) { request in
             if request.path == "/wait" {
                 signal.yield()

@@ -8,7 +8,7 @@ private func observations(days: Int, seed: UInt64) -> [Observation] {
     var random = RandomNumbers(9, seed)
     var level = 0.0
     return (1...(24 * days)).map { hour in
-        level = level * 0.97 + Double(random.share()) * 4 - 2
+        level = level * 0.97 + Double(random.unitFloat()) * 4 - 2
         let phase = Double(hour % 24)
         let wave = 10 * (phase < 12 ? phase / 6 - 1 : 3 - phase / 6)
         return Observation(
@@ -47,7 +47,7 @@ private let small: NetworkTraining.Settings = {
 
     @Test func `random shares lie between 0 and 1 and average one half`() {
         var random = RandomNumbers(1)
-        let shares = (0..<10_000).map { _ in random.share() }
+        let shares = (0..<10_000).map { _ in random.unitFloat() }
         #expect(shares.allSatisfy { (0..<1).contains($0) })
         #expect((shares.reduce(0, +) / 10_000 - 0.5).magnitude < 0.02)
     }
@@ -93,7 +93,7 @@ private let small: NetworkTraining.Settings = {
         var random = RandomNumbers(seed)
         var parameters = (0..<shape.blocks).map { _ in
             var block = SIMD16<Float>()
-            for lane in 0..<16 { block[lane] = (random.share() - 0.5) / 4 }
+            for lane in 0..<16 { block[lane] = (random.unitFloat() - 0.5) / 4 }
             return block
         }
         func backpropagation(_ parameters: [SIMD16<Float>]) -> Backpropagation {

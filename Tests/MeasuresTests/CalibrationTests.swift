@@ -8,14 +8,14 @@ import Testing
     /// A sensor over saturated magnesium chloride and sodium chloride at 25 °C (Greenspan 1977: 32.8 and 75.3 %).
     @Test func `two references give gain and offset, and the correction meets both references`() throws {
         let crypt = try #require(sensor)
-        let found = try #require(Calibration.through((31.9, 32.8), (76.8, 75.3), sensor: crypt, from: from))
+        let found = try #require(Calibration.twoPoint((31.9, 32.8), (76.8, 75.3), sensor: crypt, from: from))
         #expect(abs(found.gainPpm - 946_548) <= 1 && abs(found.offsetMpct - 2_605) <= 1)
         #expect(abs(found.corrected(31_900) - 32_800) <= 1 && abs(found.corrected(76_800) - 75_300) <= 1)
     }
 
     @Test(arguments: [(50.0, 50.0, 55.0, 55.0), (40, 10, 60, 90), (30, 30, 80, 31), (.nan, 1, 2, 3)])
     func `references too close together, or errors too large to correct, give no calibration`(a: Double, b: Double, c: Double, d: Double) throws {
-        #expect(Calibration.through((a, b), (c, d), sensor: try #require(sensor), from: from) == nil)
+        #expect(Calibration.twoPoint((a, b), (c, d), sensor: try #require(sensor), from: from) == nil)
     }
 
     @Test func `corrected values are rounded to a thousandth and limited to 0 to 100 %, and impossible values stay unchanged`() throws {

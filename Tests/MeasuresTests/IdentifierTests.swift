@@ -25,9 +25,9 @@ import Testing
     func `other text is not an epoch`(text: String) { #expect(Epoch(hex: text) == nil) }
 
     @Test func `a value is stored in thousandths, rounded half away from zero, or refused`() {
-        #expect(Milli.whole(45.1234) == 45_123)
-        #expect(Milli.whole(-0.0005) == -1)
-        #expect(Milli.whole(250) == 250_000)
-        for value in [Double.nan, .infinity, 3e6, -3e6] { #expect(Milli.whole(value) == nil) }
+        #expect(Milli.rounded(45.1234) == 45_123)
+        #expect(Milli.rounded(-0.0005) == -1)
+        #expect(Milli.rounded(250) == 250_000)
+        for value in [Double.nan, .infinity, 3e6, -3e6] { #expect(Milli.rounded(value) == nil) }
     }
 }

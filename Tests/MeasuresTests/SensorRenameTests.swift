@@ -9,10 +9,10 @@ import Testing
     /// attic at 200 s.
     private func renames() throws -> [SensorRename] {
         try [
-            SensorRename(sensor: name("vault"), name: name("archive"), until: at(300), saidAt: at(300)),
-            SensorRename(sensor: name("cellar"), name: name("attic"), until: at(200), saidAt: at(200)),
-            SensorRename(sensor: name("cellar"), name: name("vault"), until: at(100), saidAt: at(90)),
-        ].ordered()
+            SensorRename(sensor: name("vault"), name: name("archive"), until: at(300), enteredAt: at(300)),
+            SensorRename(sensor: name("cellar"), name: name("attic"), until: at(200), enteredAt: at(200)),
+            SensorRename(sensor: name("cellar"), name: name("vault"), until: at(100), enteredAt: at(90)),
+        ].sortedByEntry()
     }
 
     @Test func `a reading belongs to the series of the sensor that had the name when the reading was taken`() throws {
@@ -27,11 +27,11 @@ import Testing
 
     @Test func `a calibration follows the sensor that had the name when the calibration was entered`() throws {
         let renames = try renames()
-        for (sensor, saidAt, series) in [("cellar", 10, "archive"), ("cellar", 150, "attic"), ("cellar", 250, "cellar"), ("vault", 95, "archive")]
+        for (sensor, enteredAt, series) in [("cellar", 10, "archive"), ("cellar", 150, "attic"), ("cellar", 250, "cellar"), ("vault", 95, "archive")]
             as [(String, Int64, String)]
         {
-            let calibration = Calibration(sensor: try name(sensor), from: at(0), saidAt: at(saidAt), offsetMpct: 1_000)
-            #expect(renames.renamed(calibration).sensor == (try name(series)), "\(sensor) said at \(saidAt) s")
+            let calibration = Calibration(sensor: try name(sensor), from: at(0), enteredAt: at(enteredAt), offsetMpct: 1_000)
+            #expect(renames.renamed(calibration).sensor == (try name(series)), "\(sensor) said at \(enteredAt) s")
         }
     }
 }

@@ -5,26 +5,27 @@ import Testing
 private let start: Int64 = 1_599_998_400_000  // a full hour
 
 private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 20) -> Reading {
-    Reading(takenAt: Instant(ms: start + minutes * 60_000), humidityMpct: percent.flatMap(Milli.whole), temperatureMc: celsius.flatMap(Milli.whole))
+    Reading(
+        takenAt: Instant(ms: start + minutes * 60_000), humidityMpct: percent.flatMap(Milli.rounded), temperatureMc: celsius.flatMap(Milli.rounded))
 }
 
 @Suite struct QualityControlTests {
     @Test func `a small overshoot at the ends of the range is accepted and clipped`() {
-        #expect(QualityControl.judge(reading(0, 100.8)) == .passed(humidity: RelativeHumidity(percent: 100), temperature: Temperature(celsius: 20)))
-        #expect(QualityControl.judge(reading(0, -0.5, nil)) == .passed(humidity: RelativeHumidity(percent: 0), temperature: nil))
+        #expect(QualityControl.check(reading(0, 100.8)) == .passed(humidity: RelativeHumidity(percent: 100), temperature: Temperature(celsius: 20)))
+        #expect(QualityControl.check(reading(0, -0.5, nil)) == .passed(humidity: RelativeHumidity(percent: 0), temperature: nil))
     }
 
     @Test(arguments: [250.0, 110.1, -1.1])
-    func `a humidity that air cannot have fails`(percent: Double) { #expect(QualityControl.judge(reading(0, percent)) == .failed(.range)) }
+    func `a humidity that air cannot have fails`(percent: Double) { #expect(QualityControl.check(reading(0, percent)) == .failed(.range)) }
 
     @Test func `an overshoot of a linear output in saturated air counts as saturated, and a large one fails`() {
         var saturated = reading(0, 118.9)
-        #expect(QualityControl.judge(saturated) == .failed(.range))
+        #expect(QualityControl.check(saturated) == .failed(.range))
         saturated.flags = .clamped
-        #expect(QualityControl.judge(saturated) == .passed(humidity: RelativeHumidity(percent: 100), temperature: Temperature(celsius: 20)))
+        #expect(QualityControl.check(saturated) == .passed(humidity: RelativeHumidity(percent: 100), temperature: Temperature(celsius: 20)))
         var broken = reading(0, 250)
         broken.flags = [.clamped, .impossible]
-        #expect(QualityControl.judge(broken) == .failed(.range))
+        #expect(QualityControl.check(broken) == .failed(.range))
     }
 
     @Test func `a calibration can make a value valid or invalid, and a value that the driver reports as none stays invalid`() throws {
@@ -32,7 +33,7 @@ private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 
         func judged(_ percent: Double, _ offset: Int32, _ flags: ReadingFlags = []) -> QualityControl.Verdict {
             var said = reading(0, percent, nil)
             said.flags = flags
-            return QualityControl.judge(Calibration(sensor: sensor, from: Instant(ms: 0), offsetMpct: offset).corrected(said))
+            return QualityControl.check(Calibration(sensor: sensor, from: Instant(ms: 0), offsetMpct: offset).corrected(said))
         }
         func passed(_ percent: Double) -> QualityControl.Verdict { .passed(humidity: RelativeHumidity(percent: percent), temperature: nil) }
         #expect(judged(112, -5_000, .impossible) == passed(100))
@@ -43,8 +44,8 @@ private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 
     }
 
     @Test func `a missing humidity fails, and an impossible temperature is only dropped`() {
-        #expect(QualityControl.judge(reading(0, nil)) == .failed(.missing))
-        #expect(QualityControl.judge(reading(0, 50, 200)) == .passed(humidity: RelativeHumidity(percent: 50), temperature: nil))
+        #expect(QualityControl.check(reading(0, nil)) == .failed(.missing))
+        #expect(QualityControl.check(reading(0, 50, 200)) == .passed(humidity: RelativeHumidity(percent: 50), temperature: nil))
     }
 }
 
@@ -58,9 +59,9 @@ private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 
 
     @Test func `a bin is open at its start and closed at its end`() {
         let grid = TimeGrid.fine
-        #expect(grid.label(of: Instant(ms: 600_000)) == Instant(ms: 600_000))
-        #expect(grid.label(of: Instant(ms: 600_001)) == Instant(ms: 1_200_000))
-        #expect(grid.label(of: Instant(ms: -1)) == Instant(ms: 0))
+        #expect(grid.binEnd(of: Instant(ms: 600_000)) == Instant(ms: 600_000))
+        #expect(grid.binEnd(of: Instant(ms: 600_001)) == Instant(ms: 1_200_000))
+        #expect(grid.binEnd(of: Instant(ms: -1)) == Instant(ms: 0))
     }
 }
 
@@ -87,7 +88,7 @@ private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 
         _ = binning.add(reading(1, 250))
         #expect(binning.add(reading(11, 50)).isEmpty)
         #expect(binning.add(reading(2, 40)).isEmpty)
-        #expect(binning.late == 1)
+        #expect(binning.lateCount == 1)
     }
 
     @Test func `a bin whose end has passed is closed without a further reading`() {
@@ -144,7 +145,7 @@ private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 
         var passed: [Reading] = []
         for (place, percent) in percents.enumerated() {
             let takenAt = Instant(ms: start + Int64(place) * seconds * 1_000)
-            passed += filter.take(Reading(takenAt: takenAt, humidityMpct: Milli.whole(percent)))
+            passed += filter.decide(Reading(takenAt: takenAt, humidityMpct: Milli.rounded(percent)))
         }
         passed += filter.flush()
         func values(_ readings: [Reading]) -> [Double] { readings.compactMap { $0.humidityMpct.map { Double($0) / 1_000 } } }
@@ -178,7 +179,7 @@ private func reading(_ minutes: Int64, _ percent: Double?, _ celsius: Double? = 
         let said: [(Int32, ReadingFlags)] = [(45_000, []), (0, []), (250_000, .impossible), (45_100, [])]
         var passed: [Reading] = []
         for (place, (mpct, flags)) in said.enumerated() {
-            passed += filter.take(Reading(takenAt: Instant(ms: start + Int64(place) * 60_000), humidityMpct: mpct, flags: flags))
+            passed += filter.decide(Reading(takenAt: Instant(ms: start + Int64(place) * 60_000), humidityMpct: mpct, flags: flags))
             #expect(filter.isHolding == [1, 2].contains(place))
         }
         #expect(passed.map(\.humidityMpct) == said.map(\.0))

@@ -90,7 +90,7 @@ import Text
 
     private static func report(_ name: String = "s", hours: [Int], without left: Set<Int> = []) -> BacktestReport {
         let observations = observations(days: 12, without: left)
-        var replayed = Backtest.Replayed(name: name, grid: .hourly, observations: observations)
+        var replayed = Backtest.Replay(name: name, grid: .hourly, observations: observations)
         let values = Dictionary(uniqueKeysWithValues: observations.map { ($0.validAt.ms / 3_600_000, $0.humidity.percent) })
         replayed.forecasts = hours.map { forecast($0, now: values[Int64($0)] ?? .nan) }
         var report = BacktestReport(leadTimes: [.seconds(3_600), .seconds(86_400)])
@@ -153,14 +153,14 @@ import Text
 
     @Test func `a series without scores does not remove the plots of other series`() throws {
         var report = BacktestReportTests.report(hours: Array(24..<200))
-        report.add(Backtest.Replayed(name: "silent", grid: .hourly, observations: BacktestReportTests.observations(days: 2)))
+        report.add(Backtest.Replay(name: "silent", grid: .hourly, observations: BacktestReportTests.observations(days: 2)))
         let html = BacktestPage(report, method: "M").html
         #expect(html.contains("2 series, 176 origins") && html.contains("silent"))
         #expect(html.contains("aria-label=\"Skill against lead time\""))
     }
 
     @Test func `a constant series has no ratio`() throws {
-        var replayed = Backtest.Replayed(
+        var replayed = Backtest.Replay(
             name: "s", grid: .hourly,
             observations: (0..<100).map {
                 Observation(validAt: Instant(ms: Int64($0) * 3_600_000), humidity: RelativeHumidity(percent: 53.3), temperature: nil)

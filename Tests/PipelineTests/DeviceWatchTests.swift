@@ -12,7 +12,7 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) final class DeviceWatchTests {
     private let fleet = FleetExample()
     private let clock = ManualClock()
-    private let log = Log("test", least: .error)
+    private let log = Log("test", minimumLevel: .error)
 
     /// Runs a service beside `test`, then stops it.
     private func run(_ service: some Service, _ test: () async throws -> Void) async throws {
@@ -34,14 +34,14 @@ import Testing
         try await fleet.send(archive, attic, at: clock.services.wallClock)
         try await run(SilenceWatch(archive: archive, limit: .seconds(60), clock: clock.services, log: log)) {
             for _ in 0..<10 { await advance(.seconds(6)) }
-            #expect(try await archive.silentDevices() == 0)
+            #expect(try await archive.silentDeviceCount() == 0)
             for _ in 0..<3 { await advance(.seconds(6)) }
-            #expect(try await archive.silentDevices() == 1)
+            #expect(try await archive.silentDeviceCount() == 1)
             let kinds = try await archive.undeliveredAlarms().map(\.kind)
             #expect(kinds == [.silent])
             try await fleet.send(archive, attic, at: clock.services.wallClock)
             await advance(.seconds(6))
-            #expect(try await archive.silentDevices() == 0)
+            #expect(try await archive.silentDeviceCount() == 0)
             let ends = try await archive.undeliveredAlarms().map(\.endedAt)
             #expect(ends == [clock.services.wallClock])
         }
@@ -54,9 +54,9 @@ import Testing
         clock.advance(by: .seconds(86_400))
         try await run(SilenceWatch(archive: archive, limit: .seconds(60), clock: clock.services, log: log)) {
             for _ in 0..<10 { await advance(.seconds(6)) }
-            let atLimit = try await archive.silentDevices()
+            let atLimit = try await archive.silentDeviceCount()
             for _ in 0..<3 { await advance(.seconds(6)) }
-            let later = try await archive.silentDevices()
+            let later = try await archive.silentDeviceCount()
             #expect((atLimit, later) == (0, 1))
         }
     }
@@ -66,11 +66,11 @@ import Testing
         let attic = try await fleet.addDevice(archive, "attic", at: clock.services.wallClock)
         try await fleet.send(archive, attic, at: clock.services.wallClock)
         try await archive.updateSilenceAlarms(
-            .seconds(60), upSince: clock.services.wallClock, now: clock.services.wallClock + .seconds(120))
+            .seconds(60), serverStartedAt: clock.services.wallClock, now: clock.services.wallClock + .seconds(120))
         let statuses = Mutex([500, 503, 404, 204])
         let bodies = Mutex<[String]>([])
         let server = try HTTPServer(
-            address: "127.0.0.1", port: 0, limits: HTTPLimits(bodyBytes: 4_096), refused: { status, _ in HTTPResponse(status: status) },
+            address: "127.0.0.1", port: 0, limits: HTTPLimits(bodyBytes: 4_096), makeRefusal: { status, _ in HTTPResponse(status: status) },
             handler: { request in
                 let body = (try? request.body()) ?? []
                 bodies.withLock { $0.append(String(decoding: body, as: UTF8.self)) }
@@ -94,7 +94,7 @@ import Testing
         let attic = try await fleet.addDevice(archive, "attic", at: clock.services.wallClock)
         try await fleet.send(archive, attic, at: clock.services.wallClock)
         try await archive.updateSilenceAlarms(
-            .seconds(60), upSince: clock.services.wallClock, now: clock.services.wallClock + .seconds(120))
+            .seconds(60), serverStartedAt: clock.services.wallClock, now: clock.services.wallClock + .seconds(120))
         try await run(DeviceAlarmDelivery(archive: archive, webhook: nil, clock: clock.services, log: log)) {
             await advance(.seconds(1))
             let alarms = try await archive.undeliveredAlarms()

@@ -31,9 +31,9 @@ final class FleetExample {
         }
         let arrival = try Archive.Arrival(
             device: device, batch: Batch(epoch: Epoch(bits: 5), first: first, sensors: [air], rows: rows), receivedAt: now)
-        for outcome in try await archive.ingest([.batch(arrival)], next: Answer.Next(afterMs: 0, maxReadings: 1, maxBytes: 1)) {
+        for outcome in try await archive.ingest([.batch(arrival)], next: BatchAcknowledgement.Pacing(delayMs: 0, maxReadings: 1, maxBytes: 1)) {
             _ = try outcome.get()
         }
-        while try await archive.take(archive.derivation()) {}
+        while try await archive.apply(archive.nextDerivationStep()) {}
     }
 }

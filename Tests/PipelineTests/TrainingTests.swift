@@ -31,18 +31,18 @@ import Wire
             return .reading(
                 sensor: 0,
                 Reading(
-                    takenAt: Instant(ms: row.takenAtMs), humidityMpct: row.humidityPct.flatMap(Milli.whole),
-                    temperatureMc: row.temperatureC.flatMap(Milli.whole)))
+                    takenAt: Instant(ms: row.takenAtMs), humidityMpct: row.humidityPct.flatMap(Milli.rounded),
+                    temperatureMc: row.temperatureC.flatMap(Milli.rounded)))
         }
         for start in stride(from: 0, to: rows.count, by: 5_000) {
             let batch = Batch(
                 epoch: Epoch(bits: 5), first: Int64(start + 1), sensors: [try #require(SensorName("air"))],
                 rows: Array(rows[start..<min(rows.count, start + 5_000)]))
             let arrival = try Archive.Arrival(device: device, batch: batch, receivedAt: now)
-            for outcome in try await archive.ingest([.batch(arrival)], next: Answer.Next(afterMs: 0, maxReadings: 1, maxBytes: 1)) {
+            for outcome in try await archive.ingest([.batch(arrival)], next: BatchAcknowledgement.Pacing(delayMs: 0, maxReadings: 1, maxBytes: 1)) {
                 _ = try outcome.get()
             }
-            while try await archive.take(archive.derivation()) {}
+            while try await archive.apply(archive.nextDerivationStep()) {}
         }
     }
 
@@ -59,12 +59,12 @@ import Wire
         #expect(result.outcome == .promoted, "\(result.detail)")
         let name = try #require(result.release)
         #expect(name.counter >= 1_795_000_001)
-        #expect(try await archive.releaseName(alias: Archive.champion) == name)
+        #expect(try await archive.releaseName(alias: Archive.championAlias) == name)
 
         let bytes = try #require(try await archive.releaseBytes(counter: name.counter))
         let signer = try ReleaseSigner(folder: folder)
         let trust = ReleaseTrust.signed(by: [signer.publicKey])
-        let release = try trust.open(bytes, ReleaseIntake.Demand(sha256: name.sha256, counterAbove: 0))
+        let release = try trust.open(bytes, ReleaseVerification.Requirements(sha256: name.sha256, lastAcceptedCounter: 0))
         #expect(release.header.provenance.backtest == result.detail)
         let mode = try FileManager.default.attributesOfItem(atPath: signer.path)[.posixPermissions] as? Int
         #expect(mode == 0o600)
@@ -83,7 +83,7 @@ import Wire
         defer { try? FileManager.default.removeItem(atPath: folder) }
         _ = try ReleaseSigner(folder: folder)
         let archive = try await Archive(folder: folder)
-        let pretrained = try #require(try Pretrained(path: Self.recordings + "/../pretrained.vaho"))
+        let pretrained = try #require(try PretrainedNetwork(path: Self.recordings + "/../pretrained.vaho"))
         for recording in ["airport", "attic", "bathroom"] { try await send(archive, recording) }
         let result = try await Training(archive: archive, reader: archive, pretrained: pretrained).run(cause: "manual", now: now)
         // The shipped release was trained on the first part of these series; the rest does not improve it by half a percent.

@@ -27,10 +27,10 @@ import Testing
         }
     }
 
-    static func open(_ bytes: [UInt8], _ demand: ReleaseIntake.Demand = .init(counterAbove: nil)) throws -> Release {
+    static func open(_ bytes: [UInt8], _ requirements: ReleaseVerification.Requirements = .init(lastAcceptedCounter: nil)) throws -> Release {
         let trusted = try trustedKey().publicKey
-        return try ReleaseIntake.open(
-            bytes, demand, Cryptography(sha256: { SHA256.digest($0) }, isSigned: { $1 == trusted.id && trusted.isValid($2, of: $0) }))
+        return try ReleaseVerification.open(
+            bytes, requirements, Cryptography(sha256: { SHA256.digest($0) }, isSigned: { $1 == trusted.id && trusted.isValid($2, of: $0) }))
     }
 
     /// The same file with changed content, hashed and signed again. An attacker without the key cannot make this file, but a bug can.
@@ -43,8 +43,8 @@ import Testing
         return content + digest + [1, 0, 0, 0, 0, 0, 0, 0] + key.publicKey.id + signature + [UInt8](repeating: 0, count: 72)
     }
 
-    private func refusal(_ bytes: [UInt8], _ demand: ReleaseIntake.Demand = .init(counterAbove: nil)) -> String? {
-        do { _ = try Self.open(bytes, demand) } catch let error as ReleaseRefusal { return error.reason } catch { return "\(error)" }
+    private func refusal(_ bytes: [UInt8], _ requirements: ReleaseVerification.Requirements = .init(lastAcceptedCounter: nil)) -> String? {
+        do { _ = try Self.open(bytes, requirements) } catch let error as ReleaseRefusal { return error.reason } catch { return "\(error)" }
         return nil
     }
 
@@ -76,13 +76,13 @@ import Testing
     }
 
     @Test func `an older or equal counter is refused`() throws {
-        #expect(refusal(try Self.file(), .init(counterAbove: 5)) == "counter")
-        #expect(refusal(try Self.file(), .init(counterAbove: 4)) == nil)
+        #expect(refusal(try Self.file(), .init(lastAcceptedCounter: 5)) == "counter")
+        #expect(refusal(try Self.file(), .init(lastAcceptedCounter: 4)) == nil)
     }
 
     @Test func `a file that is not the one announced is refused`() throws {
-        #expect(refusal(try Self.file(), .init(sha256: [UInt8](repeating: 1, count: 32), counterAbove: nil)) == "hash")
-        #expect(refusal(try Self.file(), .init(length: 17, counterAbove: nil)) == "length")
+        #expect(refusal(try Self.file(), .init(sha256: [UInt8](repeating: 1, count: 32), lastAcceptedCounter: nil)) == "hash")
+        #expect(refusal(try Self.file(), .init(length: 17, lastAcceptedCounter: nil)) == "length")
     }
 
     @Test func `a feature that this program cannot compute is refused by name`() throws {

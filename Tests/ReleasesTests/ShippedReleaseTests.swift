@@ -31,6 +31,8 @@ import Text
 
     @Test func `the shipped release is refused as a cloud release because it has no signature`() throws {
         let bytes = try bytes()
-        #expect(throws: ReleaseRefusal.signature) { try ReleaseIntake.open(bytes, ReleaseIntake.Demand(counterAbove: nil), cryptography) }
+        #expect(throws: ReleaseRefusal.signature) {
+            try ReleaseVerification.open(bytes, ReleaseVerification.Requirements(lastAcceptedCounter: nil), cryptography)
+        }
     }
 }

@@ -11,10 +11,10 @@ private struct Shown {
     var discipline = ClockDiscipline()
     var minute: Int64 = 0
 
-    mutating func minute(offset: Int64 = 0, synchronised: Bool = false) -> (error: Int64, verdict: ClockDiscipline.Verdict) {
+    mutating func minute(offset: Int64 = 0, synchronised: Bool = false) -> (error: Int64, verdict: ClockDiscipline.Estimate) {
         minute += 1
         let truth = start.ms + minute * 60_000
-        let verdict = discipline.judge(wall: Instant(ms: truth + offset), boottimeMs: minute * 60_000, isSynchronised: synchronised)
+        let verdict = discipline.update(wall: Instant(ms: truth + offset), boottimeMs: minute * 60_000, isSynchronised: synchronised)
         return (verdict.now.ms - truth, verdict)
     }
 }

@@ -7,21 +7,21 @@ import Testing
 @Suite struct InboxTests {
     @Test(.timeLimit(.minutes(1))) func `a taker gets all waiting elements at once, and elements beyond the limit are refused`() async {
         let inbox = Inbox<Int>(limit: 3)
-        #expect((1...5).map { inbox.put($0) } == [true, true, true, false, false])
-        #expect(await inbox.takeAll() == [1, 2, 3])
-        #expect(inbox.put(6))
+        #expect((1...5).map { inbox.enqueue($0) } == [true, true, true, false, false])
+        #expect(await inbox.dequeueAll() == [1, 2, 3])
+        #expect(inbox.enqueue(6))
         inbox.close()
-        #expect(!inbox.put(7))
-        #expect(await inbox.takeAll() == [6])
-        #expect(await inbox.takeAll().isEmpty)
+        #expect(!inbox.enqueue(7))
+        #expect(await inbox.dequeueAll() == [6])
+        #expect(await inbox.dequeueAll().isEmpty)
     }
 
     @Test(.timeLimit(.minutes(1))) func `a waiting taker is resumed by the first element and by cancellation`() async {
         let inbox = Inbox<Int>(limit: 3)
-        async let taken = inbox.takeAll()
-        #expect(inbox.put(1))
+        async let taken = inbox.dequeueAll()
+        #expect(inbox.enqueue(1))
         #expect(await taken == [1])
-        let waiting = Task { await inbox.takeAll() }
+        let waiting = Task { await inbox.dequeueAll() }
         waiting.cancel()
         #expect(await waiting.value.isEmpty)
     }
@@ -60,7 +60,7 @@ import Testing
     private let folder = FileManager.default.temporaryDirectory.path + "/vaho-files-\(UInt64.random(in: 0...(.max)))"
 
     @Test func `a file is replaced as a whole with the given mode, and reading enforces a limit`() throws {
-        try Files.makeFolder(folder + "/a/b")
+        try Files.createFolder(folder + "/a/b")
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let path = folder + "/a/b/key"
         try Files.replace(path, with: [1, 2, 3], mode: 0o600)
@@ -74,7 +74,7 @@ import Testing
     }
 
     @Test func `a failed replacement leaves no temporary file`() throws {
-        try Files.makeFolder(folder + "/a/taken/within")
+        try Files.createFolder(folder + "/a/taken/within")
         defer { try? FileManager.default.removeItem(atPath: folder) }
         #expect(throws: FileError.self) { try Files.replace(folder + "/a/taken", with: [1, 2, 3]) }
         #expect(try Files.list(folder + "/a") == ["taken"])
@@ -87,7 +87,7 @@ import Testing
     }
 
     @Test func `lines are read one by one with any line ending, and a line that is too long is refused`() throws {
-        try Files.makeFolder(folder)
+        try Files.createFolder(folder)
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let path = folder + "/lines"
         try Files.replace(path, with: Array("a\r\n\nlast".utf8))
@@ -107,22 +107,22 @@ import Testing
 @Suite struct LastWordsTests {
     @Test(.timeLimit(.minutes(1))) func `a cancelled taker waits for the last elements of joined producers`() async {
         let inbox = Inbox<Int>(limit: 10)
-        inbox.join()
+        inbox.addProducer()
         let taking = Task {
             var all: [Int] = []
             while true {
-                let elements = await inbox.takeAll()
+                let elements = await inbox.dequeueAll()
                 if elements.isEmpty { return all }
                 all += elements
             }
         }
         taking.cancel()
-        #expect(inbox.put(1))
+        #expect(inbox.enqueue(1))
         await Task.yield()
-        #expect(inbox.put(2))
-        inbox.leave()
+        #expect(inbox.enqueue(2))
+        inbox.removeProducer()
         #expect(await taking.value == [1, 2])
-        #expect(!inbox.put(3))
+        #expect(!inbox.enqueue(3))
     }
 }
 
@@ -133,7 +133,7 @@ import Testing
 
     @Test func `a symbolic link at the temporary name is not followed when a file is replaced`() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        try Files.makeFolder(folder)
+        try Files.createFolder(folder)
         try "keep".write(toFile: folder + "/victim", atomically: true, encoding: .utf8)
         try FileManager.default.createSymbolicLink(atPath: folder + "/token.new", withDestinationPath: folder + "/victim")
         try Files.replace(folder + "/token", with: Array("secret".utf8), mode: 0o600)
@@ -144,7 +144,7 @@ import Testing
 
     @Test func `file permissions that are too wide are narrowed, and narrower ones stay`() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        try Files.makeFolder(folder)
+        try Files.createFolder(folder)
         for (before, after) in [(0o666, 0o640), (0o600, 0o600), (0o644, 0o640)] {
             try "x".write(toFile: folder + "/store", atomically: true, encoding: .utf8)
             try FileManager.default.setAttributes([.posixPermissions: before], ofItemAtPath: folder + "/store")

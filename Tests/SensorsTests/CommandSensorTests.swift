@@ -27,7 +27,7 @@ import Testing
     func `a bad value beside the humidity is dropped with a remark`(line: String, humidity: Int32, temperature: Int32?, pressure: Int32?) throws {
         let sample = try PrintedReading.sample(line)
         #expect(sample.humidityMpct == humidity && sample.temperatureMc == temperature && sample.pressurePa == pressure)
-        #expect((sample.remark == nil) == (temperature != nil && pressure != nil))
+        #expect((sample.droppedValueNote == nil) == (temperature != nil && pressure != nil))
     }
 
     @Test func `a decimal comma between named values is refused, not parsed as another number`() {
@@ -109,7 +109,7 @@ import Testing
         defer { sensor.stop() }
         let since = ContinuousClock.now
         for _ in 0..<3 { _ = try await sensor.read() }
-        #expect(ContinuousClock.now - since >= CommandSensor.leastSpacing * 2)
+        #expect(ContinuousClock.now - since >= CommandSensor.minimumSpacing * 2)
     }
 
     @Test(.timeLimit(.minutes(1))) func `stopping ends every process that the command started`() async throws {

@@ -47,10 +47,10 @@ import Testing
             try sysfs.link("bus/iio/devices/iio:device\(number)", to: "devices/i2c-1/\(address)/iio:device\(number)")
         }
         try sysfs.write("class/i2c-dev/i2c-211/dev", "89:211")
-        let offers = DetectedSensor.all(sysfs: sysfs.root)
-        let specs = offers.compactMap { if case .sensor(let spec, let name, _) = $0 { "\(name)=\(spec)" } else { nil } }
+        let detected = DetectedSensor.all(sysfs: sysfs.root)
+        let specs = detected.compactMap { if case .sensor(let spec, let name, _) = $0 { "\(name)=\(spec)" } else { nil } }
         #expect(specs == ["BME280_1_0076=iio:bme280@1-0076", "BME280_1_0077=iio:bme280@1-0077", "SHT4X=hwmon:sht4x"])
-        guard case .bus(211, let problem) = offers.last else { return #expect(Bool(false), "no bus in \(offers)") }
+        guard case .bus(211, let problem) = detected.last else { return #expect(Bool(false), "no bus in \(detected)") }
         #expect(problem?.contains("modprobe i2c-dev") == true)
         #expect(DetectedSensor.all(sysfs: "/nowhere").isEmpty)
     }
@@ -71,10 +71,10 @@ import Testing
         try sysfs.write("devices/i2c-1/1-0045/hwmon/hwmon4/humidity1_input", "46000")
         try sysfs.link("devices/i2c-1/1-0045/hwmon/hwmon4/device", to: "devices/i2c-1/1-0045")
         try sysfs.link("class/hwmon/hwmon4", to: "devices/i2c-1/1-0045/hwmon/hwmon4")
-        let offers = DetectedSensor.all(sysfs: sysfs.root).compactMap { offer -> String? in
-            guard case .sensor(let spec, _, let twins) = offer else { return nil }
-            return "\(spec) \(twins.map(\.description).joined(separator: " "))"
+        let detected = DetectedSensor.all(sysfs: sysfs.root).compactMap { offer -> String? in
+            guard case .sensor(let spec, _, let otherInterfaces) = offer else { return nil }
+            return "\(spec) \(otherInterfaces.map(\.description).joined(separator: " "))"
         }
-        #expect(offers == ["iio:sht4x hwmon:sht4x@1-0044", "hwmon:sht4x@1-0045 "])
+        #expect(detected == ["iio:sht4x hwmon:sht4x@1-0044", "hwmon:sht4x@1-0045 "])
     }
 }

@@ -218,9 +218,9 @@ import Testing
     }
 
     @Test(arguments: [(EIO, true), (ETIMEDOUT, true), (EAGAIN, true), (EBUSY, true), (ENODATA, false), (EACCES, false), (ENODEV, false)])
-    func `a kernel error is passing or permanent, and its message says what to do`(code: Int32, isPassing: Bool) {
+    func `a kernel error is passing or permanent, and its message says what to do`(code: Int32, isTransient: Bool) {
         let error = SensorError.reading(FileError("read", "/sys/x/humidity1_input", code))
-        #expect(error.isPassing == isPassing && error.description.contains("humidity1_input"))
+        #expect(error.isTransient == isTransient && error.description.contains("humidity1_input"))
         if code == ENODATA { #expect(error.description.contains("humidity1_enable")) }
         if code == EACCES { #expect(error.description.contains("udev rule")) }
     }
@@ -257,7 +257,7 @@ import Testing
         try sysfs.write("class/hwmon/hwmon0/humidity1_input", "0")
         try sysfs.write("class/hwmon/hwmon0/temp1_input", "-50000")
         let error = await #expect(throws: SensorError.self) { try await read("hwmon:aht10") }
-        #expect(error?.isPassing == true)
+        #expect(error?.isTransient == true)
         try sysfs.write("bus/iio/devices/iio:device0/name", "htu21")
         let sensor = try SensorSpec("iio:htu21").open(sysfs: sysfs.root, startingAfter: nil, period: .seconds(60))
         // The value is kept as reported but not observed, until it is reported for the fourth time.

@@ -31,9 +31,9 @@ import Testing
         }
         #expect(try await sensor.read()?.humidityMpct == 46_000)
         let next = try #require(try await sensor.read())
-        #expect(next.flags == [.impossible, .replayed] && next.remark == "line 7: an earlier line has the same time")
+        #expect(next.flags == [.impossible, .replayed] && next.droppedValueNote == "line 7: an earlier line has the same time")
         let last = try #require(try await sensor.read())
-        #expect(last.humidityMpct == 47_000 && last.temperatureMc == nil && last.remark?.contains("«wet»") == true)
+        #expect(last.humidityMpct == 47_000 && last.temperatureMc == nil && last.droppedValueNote?.contains("«wet»") == true)
         #expect(try await sensor.read() == nil)
     }
 

@@ -24,7 +24,7 @@ package final class StoreFolder {
         leftFolders.withLock { [path] in $0.append(path) }
     }
 
-    package func open() async throws -> ReadingStore { try await ReadingStore(path: store, host: .example, log: Log("test", least: .error)) }
+    package func open() async throws -> ReadingStore { try await ReadingStore(path: store, host: .example, log: Log("test", minimumLevel: .error)) }
     package func names() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
 
     /// Readings 2 to `count` + 1 in the file itself, none in its write-ahead log.

@@ -7,7 +7,7 @@ import Wire
 extension ReadingStore {
     /// A store in memory.
     package static func example(host: HostIdentity = .example) async throws -> ReadingStore {
-        try await ReadingStore(path: ":memory:", host: host, log: Log("test", least: .error))
+        try await ReadingStore(path: ":memory:", host: host, log: Log("test", minimumLevel: .error))
     }
 
     /// Commits rows at once.

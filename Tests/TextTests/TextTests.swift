@@ -120,9 +120,9 @@ import Text
     func `other text is not a duration`(text: String) { #expect(ISO8601Duration.parse(text) == nil) }
 
     @Test func `the nearest word is found, and a distant one is not`() {
-        #expect(NearestWord.of("forcast", in: ["status", "forecast"]) == "forecast")
-        #expect(NearestWord.of("VAHO_LISTNE", in: ["VAHO_LISTEN", "VAHO_STORE"]) == "VAHO_LISTEN")
-        #expect(NearestWord.of("xyzzy", in: ["status", "forecast"]) == nil)
+        #expect(NearestWord.closest("forcast", in: ["status", "forecast"]) == "forecast")
+        #expect(NearestWord.closest("VAHO_LISTNE", in: ["VAHO_LISTEN", "VAHO_STORE"]) == "VAHO_LISTEN")
+        #expect(NearestWord.closest("xyzzy", in: ["status", "forecast"]) == nil)
     }
 }
 
@@ -142,7 +142,7 @@ import Text
 
     @Test func `a long list is truncated and says how many entries are missing`() {
         #expect(WordList.text([]) == "none")
-        #expect(WordList.text(["a", "b"], most: 2) == "a, b")
-        #expect(WordList.text((1...100_000).map { "s\($0)" }, most: 3) == "s1, s2, s3 and 99997 more")
+        #expect(WordList.text(["a", "b"], limit: 2) == "a, b")
+        #expect(WordList.text((1...100_000).map { "s\($0)" }, limit: 3) == "s1, s2, s3 and 99997 more")
     }
 }

@@ -87,19 +87,19 @@ import Wire
 }
 
 @Suite struct AnswerTests {
-    private let answer = Answer(
+    private let answer = BatchAcknowledgement(
         epoch: Epoch(bits: 9), through: 1_201, held: [1_300...1_400, 1_500...1_500], refused: [.init(sequence: 1_250, reason: .future)],
-        conflicts: [7, 8], next: .init(afterMs: 250, maxReadings: 5_000, maxBytes: 1 << 20),
-        release: ReleaseName(counter: 3, sha256: [UInt8](repeating: 255, count: 32)))
+        conflicts: [7, 8], next: .init(delayMs: 250, maxReadings: 5_000, maxBytes: 1 << 20),
+        release: ReleaseReference(counter: 3, sha256: [UInt8](repeating: 255, count: 32)))
 
     @Test func `an answer decodes to the encoded value, and truncation or a flipped bit is refused`() throws {
         let bytes = answer.binary()
-        #expect(try Answer(binary: bytes) == answer)
+        #expect(try BatchAcknowledgement(binary: bytes) == answer)
         for place in bytes.indices {
-            #expect((try? Answer(binary: Array(bytes.prefix(place)))) == nil)
+            #expect((try? BatchAcknowledgement(binary: Array(bytes.prefix(place)))) == nil)
             var damaged = bytes
             damaged[place] ^= 4
-            #expect((try? Answer(binary: damaged)) == nil)
+            #expect((try? BatchAcknowledgement(binary: damaged)) == nil)
         }
     }
 
@@ -107,10 +107,10 @@ import Wire
     func `sequences out of range are refused`(sequence: Int64) {
         var hostile = answer
         hostile.through = sequence
-        #expect(throws: (any Error).self) { try Answer(binary: hostile.binary()) }
+        #expect(throws: (any Error).self) { try BatchAcknowledgement(binary: hostile.binary()) }
         hostile = answer
         hostile.conflicts = [sequence]
-        #expect(throws: (any Error).self) { try Answer(binary: hostile.binary()) }
+        #expect(throws: (any Error).self) { try BatchAcknowledgement(binary: hostile.binary()) }
     }
 
     @Test func `the JSON answer has the field names of the API contract`() {

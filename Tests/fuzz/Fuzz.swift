@@ -14,7 +14,9 @@ public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
     switch bytes[0] % 5 {
     case 0: batch(sealed(body))
     case 1:
-        if let answer = try? Answer(binary: sealed(body)) { precondition((try? Answer(binary: answer.binary())) == answer, "an answer changed") }
+        if let answer = try? BatchAcknowledgement(binary: sealed(body)) {
+            precondition((try? BatchAcknowledgement(binary: answer.binary())) == answer, "an answer changed")
+        }
     case 2:
         if let enrolment = try? Enrolment(binary: sealed(body)) { precondition((try? Enrolment(binary: enrolment.binary())) == enrolment) }
     case 3:
@@ -23,8 +25,8 @@ public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
     default:
         // The hash always matches, so that the content behind it is decoded too.
         let trusting = Cryptography(sha256: { _ in [UInt8](repeating: 0, count: 32) }, isSigned: { _, _, _ in true })
-        _ = try? ReleaseIntake.open(body, ReleaseIntake.Demand(counterAbove: nil), trusting)
-        _ = try? ReleaseIntake.open(bytes, ReleaseIntake.Demand(counterAbove: nil), trusting)
+        _ = try? ReleaseVerification.open(body, ReleaseVerification.Requirements(lastAcceptedCounter: nil), trusting)
+        _ = try? ReleaseVerification.open(bytes, ReleaseVerification.Requirements(lastAcceptedCounter: nil), trusting)
     }
     return 0
 }

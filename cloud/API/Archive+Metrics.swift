@@ -25,13 +25,13 @@ extension Archive {
         }
         metrics.counter("vaho_batches_total", "Batches in the log.", Double(totals.batches))
         metrics.counter("vaho_readings_total", "Readings in the log.", Double(totals.readings))
-        metrics.gauge("vaho_devices_silent", "Devices that have fallen silent.", Double(try silentDevices()))
-        metrics.gauge("vaho_underived_batches", "Batches whose observations are not derived yet.", Double(try underived()))
+        metrics.gauge("vaho_devices_silent", "Devices that have fallen silent.", Double(try silentDeviceCount()))
+        metrics.gauge("vaho_underived_batches", "Batches whose observations are not derived yet.", Double(try underivedBatchCount()))
         metrics.gauge("vaho_log_bytes", "Size of the log of batches.", Double(totals.logBytes))
-        metrics.gauge("vaho_devices_of_two_hosts", "Devices as which two hosts send.", Double(try devicesOfTwoHosts().count))
-        metrics.gauge("vaho_devices_over_quota", "Devices that have stored as much today as they may.", Double(try devicesOverQuota(now: now)))
+        metrics.gauge("vaho_devices_of_two_hosts", "Devices as which two hosts send.", Double(try devicesWithDuplicateHost().count))
+        metrics.gauge("vaho_devices_over_quota", "Devices that have stored as much today as they may.", Double(try overQuotaDeviceCount(now: now)))
         if let free { metrics.gauge("vaho_store_free_bytes", "Bytes left on the disk of the archive.", Double(free)) }
-        if let release = try releaseName(alias: Archive.champion) {
+        if let release = try releaseName(alias: Archive.championAlias) {
             metrics.gauge("vaho_release", "Number of the release that is served.", Double(release.counter))
         }
         let sensors = counts.sensors.values.reduce(0, +)

@@ -15,7 +15,7 @@ extension BatchJSON {
             do {
                 while !container.isAtEnd {
                     guard values.count < Batch.rowLimit else {
-                        throw BatchJSON.fault(container.codingPath.map { "/" + $0.stringValue }.joined(), "at most \(Batch.rowLimit) values")
+                        throw BatchJSON.malformed(container.codingPath.map { "/" + $0.stringValue }.joined(), "at most \(Batch.rowLimit) values")
                     }
                     values.append(try container.decodeIfPresent(Int64.self))
                 }
@@ -36,13 +36,13 @@ extension BatchJSON {
         func value<Number: FixedWidthInteger>(_ index: Int, _ name: StaticString, as: Number.Type) throws(BatchRefusal) -> Number? {
             guard let value = values[index] else { return nil }
             guard let number = Number(exactly: value) else {
-                throw BatchJSON.fault("/\(name)/\(index)", "\(value) is not within \(Number.min) to \(Number.max)")
+                throw BatchJSON.malformed("/\(name)/\(index)", "\(value) is not within \(Number.min) to \(Number.max)")
             }
             return number
         }
 
-        func number<Number: FixedWidthInteger>(_ index: Int, _ name: StaticString, as type: Number.Type) throws(BatchRefusal) -> Number {
-            guard let number = try value(index, name, as: type) else { throw BatchJSON.fault("/\(name)/\(index)", "null is not allowed here") }
+        func requiredValue<Number: FixedWidthInteger>(_ index: Int, _ name: StaticString, as type: Number.Type) throws(BatchRefusal) -> Number {
+            guard let number = try value(index, name, as: type) else { throw BatchJSON.malformed("/\(name)/\(index)", "null is not allowed here") }
             return number
         }
     }

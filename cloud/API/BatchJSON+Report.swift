@@ -98,44 +98,49 @@ extension BatchJSON {
         }
 
         func report() throws(BatchRefusal) -> DeviceReport {
-            func wrong(_ field: String, _ what: String) -> BatchRefusal { BatchJSON.fault("/report/\(field)", what) }
+            func malformed(_ field: String, _ what: String) -> BatchRefusal { BatchJSON.malformed("/report/\(field)", what) }
             let name = try release.map { (release) throws(BatchRefusal) in
                 guard let hash = Hexadecimal.bytes(release.sha256), hash.count == 32 else {
-                    throw wrong("release/sha256", "expected 64 hexadecimal digits")
+                    throw malformed("release/sha256", "expected 64 hexadecimal digits")
                 }
-                return ReleaseName(counter: release.counter, sha256: hash)
+                return ReleaseReference(counter: release.counter, sha256: hash)
             }
-            guard let clock = ClockQuality(rawValue: clock ?? 0) else { throw wrong("clock", "0, 1 or 2") }
+            guard let clock = ClockQuality(rawValue: clock ?? 0) else { throw malformed("clock", "0, 1 or 2") }
             guard (refusal ?? "").utf8.count <= DeviceReport.refusalLimit else {
-                throw wrong("refusal", "at most \(DeviceReport.refusalLimit) bytes")
+                throw malformed("refusal", "at most \(DeviceReport.refusalLimit) bytes")
             }
-            let known = try alerts.enumerated().map { (place, alert) throws(BatchRefusal) in
+            let known = try alerts.enumerated().map { (index, alert) throws(BatchRefusal) in
                 let since = Instant(ms: alert.since_ms)
-                guard let sensor = SensorName(alert.sensor) else { throw wrong("alerts/\(place)/sensor", "a sensor's name is \(SensorName.rule)") }
-                guard Instant.valid.contains(since) else { throw wrong("alerts/\(place)/since_ms", "milliseconds since 1970, up to the year 2199") }
+                guard let sensor = SensorName(alert.sensor) else {
+                    throw malformed("alerts/\(index)/sensor", "a sensor's name is \(SensorName.syntax)")
+                }
+                guard Instant.valid.contains(since) else {
+                    throw malformed("alerts/\(index)/since_ms", "milliseconds since 1970, up to the year 2199")
+                }
                 guard alert.rule.utf8.count <= 64, alert.text.utf8.count <= ThresholdAlert.textLimit else {
-                    throw wrong("alerts/\(place)", "rule has at most 64 bytes, text at most \(ThresholdAlert.textLimit)")
+                    throw malformed("alerts/\(index)", "rule has at most 64 bytes, text at most \(ThresholdAlert.textLimit)")
                 }
                 return ThresholdAlert(rule: alert.rule, text: alert.text, sensor: sensor, since: since, valueMilli: alert.value_milli)
             }
             return DeviceReport(
                 release: name, backlog: backlog ?? 0, evicted: evicted ?? 0, refused: refused ?? 0, clock: clock,
-                scores: scores.map(\.score), refusal: refusal, alerts: known, sensors: try sensorReports(), thresholds: try humidityThresholds())
+                scores: scores.map(\.score), releaseRefusal: refusal, alerts: known, sensors: try sensorReports(),
+                thresholds: try humidityThresholds())
         }
 
         private func sensorReports() throws(BatchRefusal) -> [SensorReport] {
-            try sensors.enumerated().map { (place, sensor) throws(BatchRefusal) in
-                func wrong(_ field: String, _ what: String) -> BatchRefusal { BatchJSON.fault("/report/sensors/\(place)/\(field)", what) }
-                guard let name = SensorName(sensor.sensor) else { throw wrong("sensor", "a sensor's name is \(SensorName.rule)") }
+            try sensors.enumerated().map { (index, sensor) throws(BatchRefusal) in
+                func malformed(_ field: String, _ what: String) -> BatchRefusal { BatchJSON.malformed("/report/sensors/\(index)/\(field)", what) }
+                guard let name = SensorName(sensor.sensor) else { throw malformed("sensor", "a sensor's name is \(SensorName.syntax)") }
                 guard let state = SensorState(name: sensor.state) else {
-                    throw wrong("state", "one of \(SensorState.allCases.map(\.name).joined(separator: ", "))")
+                    throw malformed("state", "one of \(SensorState.allCases.map(\.name).joined(separator: ", "))")
                 }
                 guard (sensor.detail ?? "").utf8.count <= SensorCondition.detailLimit else {
-                    throw wrong("detail", "at most \(SensorCondition.detailLimit) bytes")
+                    throw malformed("detail", "at most \(SensorCondition.detailLimit) bytes")
                 }
                 func instant(_ ms: Int64?, _ field: String) throws(BatchRefusal) -> Instant? {
                     guard let instant = ms.map(Instant.init(ms:)) else { return nil }
-                    guard Instant.valid.contains(instant) else { throw wrong(field, "milliseconds since 1970, up to the year 2199") }
+                    guard Instant.valid.contains(instant) else { throw malformed(field, "milliseconds since 1970, up to the year 2199") }
                     return instant
                 }
                 return SensorReport(
@@ -146,13 +151,13 @@ extension BatchJSON {
         }
 
         private func humidityThresholds() throws(BatchRefusal) -> [HumidityThreshold] {
-            try thresholds.enumerated().map { (place, threshold) throws(BatchRefusal) in
-                func wrong(_ field: String, _ what: String) -> BatchRefusal { BatchJSON.fault("/report/thresholds/\(place)/\(field)", what) }
+            try thresholds.enumerated().map { (index, threshold) throws(BatchRefusal) in
+                func malformed(_ field: String, _ what: String) -> BatchRefusal { BatchJSON.malformed("/report/thresholds/\(index)/\(field)", what) }
                 let sensor = threshold.sensor.flatMap(SensorName.init)
-                guard sensor != nil || threshold.sensor == nil else { throw wrong("sensor", "a sensor's name is \(SensorName.rule)") }
-                guard threshold.rule.utf8.count <= 64 else { throw wrong("rule", "at most 64 bytes") }
-                guard ["above", "below"].contains(threshold.direction) else { throw wrong("direction", "above or below") }
-                guard (0...100_000).contains(threshold.humidity_mpct) else { throw wrong("humidity_mpct", "0 to 100000") }
+                guard sensor != nil || threshold.sensor == nil else { throw malformed("sensor", "a sensor's name is \(SensorName.syntax)") }
+                guard threshold.rule.utf8.count <= 64 else { throw malformed("rule", "at most 64 bytes") }
+                guard ["above", "below"].contains(threshold.direction) else { throw malformed("direction", "above or below") }
+                guard (0...100_000).contains(threshold.humidity_mpct) else { throw malformed("humidity_mpct", "0 to 100000") }
                 return HumidityThreshold(
                     rule: threshold.rule, sensor: sensor, isAbove: threshold.direction == "above", percent: Double(threshold.humidity_mpct) / 1_000)
             }

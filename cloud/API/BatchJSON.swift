@@ -69,14 +69,14 @@ struct BatchJSON: Decodable {
         }
     }
 
-    static func fault(_ pointer: String, _ what: String) -> BatchRefusal { .malformed(pointer: pointer, what) }
+    static func malformed(_ pointer: String, _ what: String) -> BatchRefusal { .malformed(pointer: pointer, what) }
 
     private func batch() throws(BatchRefusal) -> Batch {
-        guard let epoch = Epoch(hex: epoch) else { throw BatchJSON.fault("/epoch", "expected 16 hexadecimal digits") }
-        guard (1...(1 << 53)).contains(first) else { throw BatchJSON.fault("/first", "the first sequence must be from 1 to 2^53") }
+        guard let epoch = Epoch(hex: epoch) else { throw BatchJSON.malformed("/epoch", "expected 16 hexadecimal digits") }
+        guard (1...(1 << 53)).contains(first) else { throw BatchJSON.malformed("/first", "the first sequence must be from 1 to 2^53") }
         var names: [SensorName] = []
         for (index, name) in sensors.enumerated() {
-            guard let valid = SensorName(name) else { throw BatchJSON.fault("/sensors/\(index)", "a sensor's name is \(SensorName.rule)") }
+            guard let valid = SensorName(name) else { throw BatchJSON.malformed("/sensors/\(index)", "a sensor's name is \(SensorName.syntax)") }
             names.append(valid)
         }
         try checkLengths()
@@ -84,9 +84,9 @@ struct BatchJSON: Decodable {
         let records = records.sorted { $0.sequence < $1.sequence }
         let total = sensor.count + records.count
         guard total <= Batch.rowLimit, total > 0 || report != nil else {
-            throw BatchJSON.fault("", "expected 1 to \(Batch.rowLimit) rows, or a report: the batch has \(total) rows")
+            throw BatchJSON.malformed("", "expected 1 to \(Batch.rowLimit) rows, or a report: the batch has \(total) rows")
         }
-        guard first + Int64(max(0, total - 1)) <= 1 << 53 else { throw BatchJSON.fault("/first", "the last sequence is larger than 2^53") }
+        guard first + Int64(max(0, total - 1)) <= 1 << 53 else { throw BatchJSON.malformed("/first", "the last sequence is larger than 2^53") }
         return Batch(epoch: epoch, first: first, sensors: names, rows: try rows(total, records), report: report)
     }
 
@@ -96,7 +96,7 @@ struct BatchJSON: Decodable {
             ("flags", flags), ("clock", clock), ("boot", boot), ("boottime_ms", boottime_ms),
         ] {
             guard let column, column.count != sensor.count else { continue }
-            throw BatchJSON.fault("/\(name)", "\(column.count) values, but the column sensor has \(sensor.count)")
+            throw BatchJSON.malformed("/\(name)", "\(column.count) values, but the column sensor has \(sensor.count)")
         }
     }
 
@@ -111,34 +111,34 @@ struct BatchJSON: Decodable {
                 rows.append(.record(try record.record()))
                 waiting = waiting.dropFirst()
             } else {
-                guard index < sensor.count else { throw BatchJSON.fault("/records", "a record's sequence is outside the batch, or used twice") }
-                rows.append(.reading(sensor: try place(index), try reading(index)))
+                guard index < sensor.count else { throw BatchJSON.malformed("/records", "a record's sequence is outside the batch, or used twice") }
+                rows.append(.reading(sensor: try sensorIndex(index), try reading(index)))
                 index += 1
             }
         }
         return rows
     }
 
-    private func place(_ index: Int) throws(BatchRefusal) -> Int {
-        let place = try sensor.number(index, "sensor", as: Int.self)
-        guard sensors.indices.contains(place) else { throw BatchJSON.fault("/sensor/\(index)", "this batch has no sensor \(place)") }
-        return place
+    private func sensorIndex(_ index: Int) throws(BatchRefusal) -> Int {
+        let sensorIndex = try sensor.requiredValue(index, "sensor", as: Int.self)
+        guard sensors.indices.contains(sensorIndex) else { throw BatchJSON.malformed("/sensor/\(index)", "this batch has no sensor \(sensorIndex)") }
+        return sensorIndex
     }
 
     private func reading(_ index: Int) throws(BatchRefusal) -> Reading {
-        let takenAtMs = try taken_at_ms.number(index, "taken_at_ms", as: Int64.self)
+        let takenAtMs = try taken_at_ms.requiredValue(index, "taken_at_ms", as: Int64.self)
         // Larger values overflow in differences of differences. A time outside `Instant.valid` is refused later, for this reading only.
-        guard takenAtMs.magnitude <= 1 << 53 else { throw BatchJSON.fault("/taken_at_ms/\(index)", "milliseconds since 1970, at most 2^53") }
-        let clock = try clock?.number(index, "clock", as: UInt8.self) ?? 0
-        guard let quality = ClockQuality(rawValue: clock) else { throw BatchJSON.fault("/clock/\(index)", "0, 1 or 2") }
-        let boottimeMs = try boottime_ms?.number(index, "boottime_ms", as: Int64.self) ?? 0
-        guard (0...(1 << 53)).contains(boottimeMs) else { throw BatchJSON.fault("/boottime_ms/\(index)", "0 to 2^53") }
+        guard takenAtMs.magnitude <= 1 << 53 else { throw BatchJSON.malformed("/taken_at_ms/\(index)", "milliseconds since 1970, at most 2^53") }
+        let clock = try clock?.requiredValue(index, "clock", as: UInt8.self) ?? 0
+        guard let quality = ClockQuality(rawValue: clock) else { throw BatchJSON.malformed("/clock/\(index)", "0, 1 or 2") }
+        let boottimeMs = try boottime_ms?.requiredValue(index, "boottime_ms", as: Int64.self) ?? 0
+        guard (0...(1 << 53)).contains(boottimeMs) else { throw BatchJSON.malformed("/boottime_ms/\(index)", "0 to 2^53") }
         return Reading(
             takenAt: Instant(ms: takenAtMs), humidityMpct: try humidity_mpct.value(index, "humidity_mpct", as: Int32.self),
             temperatureMc: try temperature_mc?.value(index, "temperature_mc", as: Int32.self),
             pressurePa: try pressure_pa?.value(index, "pressure_pa", as: Int32.self),
-            flags: ReadingFlags(rawValue: try flags?.number(index, "flags", as: UInt16.self) ?? 0), clock: quality,
-            boot: try boot?.number(index, "boot", as: UInt32.self) ?? 0, boottimeMs: boottimeMs)
+            flags: ReadingFlags(rawValue: try flags?.requiredValue(index, "flags", as: UInt16.self) ?? 0), clock: quality,
+            boot: try boot?.requiredValue(index, "boot", as: UInt32.self) ?? 0, boottimeMs: boottimeMs)
     }
 }
 
@@ -148,7 +148,7 @@ extension KeyedDecodingContainer {
         var list = try nestedUnkeyedContainer(forKey: key)
         var elements: [Element] = []
         while !list.isAtEnd {
-            guard elements.count < limit else { throw BatchJSON.fault("/\(key.stringValue)", "at most \(limit)") }
+            guard elements.count < limit else { throw BatchJSON.malformed("/\(key.stringValue)", "at most \(limit)") }
             elements.append(try list.decode(type))
         }
         return elements

@@ -12,21 +12,21 @@ extension CloudAPI {
     func batch(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
         let device = try await authenticated(request, id)
         let type = request.headers["content-type"].map { String($0.prefix { $0 != ";" }) } ?? ""
-        return try await deviceTurns.turn(of: device.id) { _ in
-            let arrival = try await decoded(device) { try CloudAPI.arrival(request, type, device, at: ReadingClock.wallClock) }
-            guard case .batch(var answer) = try await ingest.take(.batch(arrival)) else { throw Ingest.Overloaded() }
+        return try await deviceQueue.run(of: device.id) { _ in
+            let arrival = try await decodeInTurn(device) { try CloudAPI.arrival(request, type, device, at: ReadingClock.wallClock) }
+            guard case .batch(var answer) = try await ingest.submit(.batch(arrival)) else { throw Ingest.Overloaded() }
             charge(device, readings: arrival.frame.readingCount, records: arrival.frame.records.count)
-            if !answer.conflicts.isEmpty { deviceCost.charge(device.id, CloudAPI.costOfSearch, at: ReadingClock.wallClock) }
+            if !answer.conflicts.isEmpty { deviceCost.charge(device.id, CloudAPI.conflictSearchCostMs, at: ReadingClock.wallClock) }
             let pause = max(deviceRate.pause(device.id, at: arrival.receivedAt), deviceCost.pause(device.id, at: arrival.receivedAt))
-            answer.next.afterMs = max(answer.next.afterMs, pause.ms)
+            answer.next.delayMs = max(answer.next.delayMs, pause.ms)
             let unstored = answer.refused.count + answer.conflicts.count
             if unstored > 0, let count = unstoredRows.count(unstored, of: device.id) {
                 log(
                     .warning, "rows not stored",
                     ["device": device.name, "rows": count, "batch": arrival.frame.name, "reason": answer.refused.first?.reason.name ?? "conflict"])
             }
-            let wantsBinary = request.headers["accept"].map { $0.hasPrefix(Answer.mediaType) } ?? false
-            return wantsBinary ? HTTPResponse(type: Answer.mediaType, body: answer.binary()) : APIResponse.json(answer.json())
+            let wantsBinary = request.headers["accept"].map { $0.hasPrefix(BatchAcknowledgement.mediaType) } ?? false
+            return wantsBinary ? HTTPResponse(type: BatchAcknowledgement.mediaType, body: answer.binary()) : APIResponse.json(answer.json())
         }
     }
 
@@ -52,14 +52,14 @@ extension CloudAPI {
     }
 
     /// Decodes a device's request body when it is the device's turn, and charges the device for the decoding time.
-    func decoded<Value: Sendable>(_ device: Archive.Device, _ work: @Sendable () throws -> Value) async throws -> Value {
-        let (result, cost) = try await decodingTurns.turn(of: device.id) { lane in await decoding[lane].measure(work) }
+    func decodeInTurn<Value: Sendable>(_ device: Archive.Device, _ work: @Sendable () throws -> Value) async throws -> Value {
+        let (result, cost) = try await decodingQueue.run(of: device.id) { lane in await decodingThreads[lane].measure(work) }
         deviceCost.charge(device.id, Double(cost.components.attoseconds) / 1e15 + Double(cost.components.seconds) * 1_000, at: ReadingClock.wallClock)
         return try result.get()
     }
 
     /// The cost, in milliseconds, of a search for conflicting rows under the device's other epochs.
-    private static let costOfSearch = 50.0
+    private static let conflictSearchCostMs = 50.0
 
     /// Charges the device for the later work of storing rows and deriving observations. The cost is in milliseconds, measured on two cores of a
     /// shared server.
@@ -69,11 +69,11 @@ extension CloudAPI {
 
     func release(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
         _ = try await authenticated(request, id)
-        guard let name = try await gate.releaseName(alias: Archive.champion) else { throw Problem.noRelease }
+        guard let name = try await tokenReader.releaseName(alias: Archive.championAlias) else { throw Problem.noRelease }
         let tag = "\"\(Hexadecimal.text(name.sha256))\""
         let headers = [("ETag", tag), ("Cache-Control", "no-cache"), ("Vaho-Release-Counter", String(name.counter)), ("Accept-Ranges", "bytes")]
         if request.headers["if-none-match"]?.contains(tag) == true { return HTTPResponse(status: 304, headers: headers) }
-        guard let bytes = try await gate.releaseBytes(counter: name.counter) else { throw Problem.noRelease }
+        guard let bytes = try await tokenReader.releaseBytes(counter: name.counter) else { throw Problem.noRelease }
         let whole = [("Content-Type", "application/vnd.vaho.release")] + headers
         guard let range = request.headers["range"] else { return HTTPResponse(status: 200, headers: whole, body: bytes) }
         guard let part = ByteRange.parse(range, length: bytes.count) else {
@@ -89,8 +89,8 @@ extension CloudAPI {
     /// - Throws: `Problem` with status 401 or 403; `RateLimit.Exceeded`.
     func authenticated(_ request: HTTPRequest, _ id: String) async throws -> Archive.Device {
         let challenge = [(name: "WWW-Authenticate", value: "Bearer")]
-        guard let token = TokenCache.bearer(request.headers) else {
-            await noteRefusal(of: id, "401: the request has no token")
+        guard let token = TokenCache.bearerToken(request.headers) else {
+            await recordRefusal(of: id, "401: the request has no token")
             throw Problem(status: 401, detail: "a device token is needed: send the header Authorization: Bearer TOKEN", headers: challenge)
         }
         let device: Archive.Device
@@ -98,16 +98,16 @@ extension CloudAPI {
         if let known = tokens.device(token, version: version) {
             device = known
         } else {
-            guard let found = try await gate.device(withToken: token) else {
+            guard let found = try await tokenReader.device(withToken: token) else {
                 tokens.forget(token)
-                await noteRefusal(of: id, "401: the token is not known")
+                await recordRefusal(of: id, "401: the token is not known")
                 throw Problem(
                     status: 401,
                     detail:
                         "this token is not known: run vaho-cloud device code \(DeviceID(id)?.name ?? "NAME"), then vaho-edge enrol on the device",
                     headers: challenge)
             }
-            if found.isNew { try await archive.used(token, now: ReadingClock.wallClock) }
+            if found.isNew { try await archive.markUsed(token, now: ReadingClock.wallClock) }
             device = found.device
             tokens.keep(token, device, version: version)
         }
@@ -119,7 +119,7 @@ extension CloudAPI {
             )
         }
         guard device.name.name == id else {
-            await noteRefusal(of: id, "403: the token belongs to another device")
+            await recordRefusal(of: id, "403: the token belongs to another device")
             throw Problem(status: 403, detail: "this token belongs to another device, not to \(id.prefix(64))")
         }
         try deviceRate.take(device.id, at: ReadingClock.wallClock)
@@ -128,11 +128,13 @@ extension CloudAPI {
     }
 
     /// Records that a request under a device's name was refused: at most once a minute for each name, and ten times a second in all.
-    private func noteRefusal(of id: String, _ detail: String) async {
+    private func recordRefusal(of id: String, _ detail: String) async {
         do {
             // Only names of existing devices are recorded, so that invented names do not use up the limit.
-            guard let name = DeviceID(id), try await gate.device(named: name) != nil, refusals.takeTurn(for: name, at: .now) else { return }
-            try await archive.noteRefusal(of: name, detail: detail, now: ReadingClock.wallClock)
+            guard let name = DeviceID(id), try await tokenReader.device(named: name) != nil, refusals.shouldRecord(for: name, at: .now) else {
+                return
+            }
+            try await archive.recordRefusal(of: name, detail: detail, now: ReadingClock.wallClock)
         } catch {
             log(.warning, "refused request not recorded", ["device": id, "error": "\(error)"])
         }
@@ -141,7 +143,7 @@ extension CloudAPI {
     /// The archive's access version. It is read from the archive at most twice a second, however many requests arrive.
     private func accessVersion() async throws -> Int64 {
         if let known = tokens.version { return known }
-        let version = try await gate.accessVersion()
+        let version = try await tokenReader.accessVersion()
         tokens.setVersion(version)
         return version
     }

@@ -15,12 +15,12 @@ struct FleetPage: Sendable {
     let after: Archive.FleetCursor?
     let limit: Int
 
-    static let longest = 1_000
+    static let maximumLimit = 1_000
 
     init(_ request: HTTPRequest) throws(Problem) {
         let text = request.query["limit"] ?? "500"
-        guard let limit = Int(text), (1...FleetPage.longest).contains(limit) else {
-            throw Problem(status: 400, detail: "limit=\(text.prefix(40)): expected a whole number from 1 to \(FleetPage.longest)")
+        guard let limit = Int(text), (1...FleetPage.maximumLimit).contains(limit) else {
+            throw Problem(status: 400, detail: "limit=\(text.prefix(40)): expected a whole number from 1 to \(FleetPage.maximumLimit)")
         }
         self.limit = limit
         // A cursor without «:» has no severity: it comes from a page ordered by name.
@@ -43,7 +43,7 @@ struct FleetPage: Sendable {
 /// JSON documents for the page and the API. Each document is built on the archive's own thread.
 extension Archive {
     func fleetDocument(_ page: FleetPage) throws -> [UInt8] {
-        let release = try releaseName(alias: Archive.champion)
+        let release = try releaseName(alias: Archive.championAlias)
         let createdAt = try release.flatMap { try self.release(counter: $0.counter)?.createdAt }
         let now = ReadingClock.wallClock
         let (devices, next) = try fleet(page.order, after: page.after, limit: page.limit, now: now)
@@ -61,7 +61,7 @@ extension Archive {
             }
             json.field("release", release, createdAt: createdAt)
             json.array("devices") { json in
-                for view in devices { json.object { json in view.document.write(now: view.now(at: now), to: &json) } }
+                for view in devices { json.object { json in view.document.write(now: view.currentTime(at: now), to: &json) } }
             }
             json.field("next", next?.description)
         }
@@ -74,10 +74,10 @@ extension Archive {
         let holes = try holes(of: view.device.id, limit: 50)
         let alarms = try alarms(of: view.device.id)
         let day = ReadingClock.wallClock.ms / 86_400_000
-        let storedToday = try dayBytes(view.device.id, day)
+        let storedToday = try bytesStored(view.device.id, day)
         var json = JSONWriter()
         json.object { json in
-            view.document.write(now: view.now(at: now), to: &json)
+            view.document.write(now: view.currentTime(at: now), to: &json)
             json.field("stored_today_bytes", storedToday)
             json.array("holes") { json in
                 for hole in holes {
@@ -116,7 +116,7 @@ extension Archive {
     }
 
     /// Collects the inputs of a forecast's outlook: the device's thresholds, the sensor's condition and the newest humidity.
-    func outlookReader(of sensor: Sensor, offset: Duration) throws -> OutlookContext {
+    func outlookContext(of sensor: Sensor, offset: Duration) throws -> OutlookContext {
         let wall = ReadingClock.wallClock
         let view = try view(named: sensor.device, now: wall)
         let shown = view?.sensors.first { $0.sensor.id == sensor.id }
@@ -126,7 +126,7 @@ extension Archive {
         }
         return OutlookContext(
             thresholds: view?.report?.thresholds ?? [], condition: condition, step: sensor.grid.step, present: shown?.last?.humidity,
-            now: view?.now(at: wall) ?? wall,
+            now: view?.currentTime(at: wall) ?? wall,
             offset: offset)
     }
 
@@ -201,16 +201,16 @@ extension CloudAPI {
             throw Problem(status: 400, detail: "utc_offset_s=\(offset.prefix(40)): expected whole seconds from -86400 to 86400")
         }
         let name = request.query["sensor"]
-        return try await forecastTurns.turn(of: request.peer) { _ in
+        return try await forecastQueue.run(of: request.peer) { _ in
             let sensor = try await reader.perform { try $0.sensor(name, of: id) }
             guard let made = try await forecasts.forecast(sensor) else {
                 throw Problem(status: 404, detail: "there is no observation of \(sensor.name) yet")
             }
             let moisture = MoistureForecast(made.forecast, mould: made.mould)
-            let outlook = try await reader.perform { try $0.outlookReader(of: sensor, offset: .seconds(seconds)) }
+            let outlook = try await reader.perform { try $0.outlookContext(of: sensor, offset: .seconds(seconds)) }
             return Documents.forecast(
                 sensor: sensor.name, made.forecast, moisture, issuedAt: made.issuedAt, release: made.release, horizon: horizon,
-                reader: outlook)
+                context: outlook)
         }
     }
 }
@@ -224,7 +224,7 @@ extension Archive.Alarm.Kind {
     package var text: String {
         switch self {
         case .silent: "nothing has been heard from this device"
-        case .twoHosts: "two hosts send as this device: give one of them a name and a token of its own"
+        case .duplicateHost: "two hosts send as this device: give one of them a name and a token of its own"
         }
     }
 }

@@ -14,14 +14,14 @@ extension CloudAPI {
     /// `POST /v1/devices/{id}/readings`: one reading, or `{"readings": […]}`.
     func plainReadings(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
         let device = try await authenticated(request, id)
-        return try await deviceTurns.turn(of: device.id) { _ in
+        return try await deviceQueue.run(of: device.id) { _ in
             let now = ReadingClock.wallClock
-            var parsed = try await decoded(device) { try PlainReadings.parse(request.body(), now: now) }
+            var parsed = try await decodeInTurn(device) { try PlainReadings.parse(request.body(), now: now) }
             if !parsed.readings.isEmpty {
                 let arrival = Archive.PlainArrival(device: device.id, readings: parsed.readings.map(\.reading), receivedAt: now)
-                guard case .plain(let receipt) = try await ingest.take(.plain(arrival)) else { throw Ingest.Overloaded() }
+                guard case .plain(let receipt) = try await ingest.submit(.plain(arrival)) else { throw Ingest.Overloaded() }
                 charge(device, readings: parsed.readings.count, records: 0)
-                parsed.settle(receipt)
+                parsed.addOutcomes(receipt)
             }
             if let only = parsed.refusalOfOnlyReading { throw only }
             return APIResponse.json(parsed.json)
@@ -38,7 +38,7 @@ extension CloudAPI {
             throw Problem(status: 400, detail: "expected {\"code\": \"ABCDE-FGHJK\"}", pointer: "/code")
         }
         guard let made = try await archive.enrol(code: body.code, now: now) else {
-            let device = try await gate.device(ofCode: body.code)
+            let device = try await tokenReader.device(ofCode: body.code)
             if let count = refusedCodes.count(1, of: 0) {
                 log(
                     .warning, device == nil ? "enrolment refused: unknown code" : "enrolment refused: code used before or expired",
@@ -59,7 +59,7 @@ extension CloudAPI {
     func newToken(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
         let device = try await authenticated(request, id)
         try renewalRate.take(device.id, at: ReadingClock.wallClock)
-        let token = try await archive.rotate(TokenCache.bearer(request.headers) ?? "", of: device.id, now: ReadingClock.wallClock)
+        let token = try await archive.rotate(TokenCache.bearerToken(request.headers) ?? "", of: device.id, now: ReadingClock.wallClock)
         log(.info, "token renewed", ["device": device.name])
         return answer(request, Enrolment(device: device.name, token: token, releaseKeys: ""))
     }

@@ -13,9 +13,9 @@ internal import Wire
 package final class CloudAPI: Service {
     let archive: Archive
     let reader: Archive  // read-only, for page and API
-    let gate: Archive  // read-only, for tokens: devices then do not wait for queries of page and API
+    let tokenReader: Archive  // read-only, for tokens: devices then do not wait for queries of page and API
     let ingest: Ingest
-    let space: FreeSpaceGuard
+    let freeSpaceGuard: FreeSpaceGuard
     let forecasts: FleetForecasts
     let log: Log
     let tokens = TokenCache()
@@ -29,12 +29,12 @@ package final class CloudAPI: Service {
     let allEnrolmentsRate = RateLimit(perSecond: 100, burst: 1_000, detail: "too many enrolments at once: try again in a moment")
     let renewalRate = RateLimit(perSecond: 1.0 / 60, burst: 20, detail: "this device renews its token too often: try again in a minute")
     /// At most one request per device is in progress, so that a device with many connections has no advantage over other devices.
-    let deviceTurns = FairQueue<Int64>(lanes: 1_024, perKey: 64, limit: 4_096)
-    let decodingTurns = FairQueue<Int64>(lanes: 2, perKey: 64, limit: 4_096)
-    let decoding = [ComputingThread(label: "decoding-1"), ComputingThread(label: "decoding-2")]
-    /// `readingTurns` and `forecastTurns` are keyed by the client's address.
-    let readingTurns = FairQueue<String>(lanes: 1, perKey: 256, limit: 1_024)
-    let forecastTurns = FairQueue<String>(lanes: 1, perKey: 16, limit: 64)
+    let deviceQueue = FairQueue<Int64>(lanes: 1_024, perKey: 64, limit: 4_096)
+    let decodingQueue = FairQueue<Int64>(lanes: 2, perKey: 64, limit: 4_096)
+    let decodingThreads = [ComputingThread(label: "decoding-1"), ComputingThread(label: "decoding-2")]
+    /// `readQueue` and `forecastQueue` are keyed by the client's address.
+    let readQueue = FairQueue<String>(lanes: 1, perKey: 256, limit: 1_024)
+    let forecastQueue = FairQueue<String>(lanes: 1, perKey: 16, limit: 64)
     let answers = SharedAnswers()
     let unstoredRows = LogLineLimiter()
     let refusedCodes = LogLineLimiter()
@@ -50,15 +50,16 @@ package final class CloudAPI: Service {
     ///   - gate: a separate read-only connection.
     ///   - connections: the most connections open at once.
     package init(
-        archive: Archive, reader: Archive, gate: Archive, ingest: Ingest, space: FreeSpaceGuard, address: String, port: UInt16, hosts: HostNames,
+        archive: Archive, reader: Archive, tokenReader: Archive, ingest: Ingest, freeSpaceGuard: FreeSpaceGuard, address: String, port: UInt16,
+        hosts: HostNames,
         tls: HTTPServer.TLS?,
         connections: UInt32, releaseKeys: String, forecasts: FleetForecasts, version: String, log: Log
     ) {
         self.archive = archive
         self.reader = reader
-        self.gate = gate
+        self.tokenReader = tokenReader
         self.ingest = ingest
-        self.space = space
+        self.freeSpaceGuard = freeSpaceGuard
         self.forecasts = forecasts
         self.address = address
         self.port = port
@@ -73,14 +74,14 @@ package final class CloudAPI: Service {
     package func run() async throws {
         let router = router
         let tokens = tokens
-        try await tokens.preload(gate)
+        try await tokens.preload(tokenReader)
         let limits = HTTPLimits(
             bodyBytes: Batch.byteLimit, connections: connections, threads: 2, budgetBytes: 16 << 20, connectionsPerAddress: 256,
-            answerBytes: 24 << 20)
+            responseBytes: 24 << 20)
         let server = try HTTPServer(
-            address: address, port: port, limits: limits, tls: tls, hosts: hosts, refused: { APIResponse.problem($0, $1) },
-            isKnown: { tokens.knows($0) },
-            handler: { await router.answer($0) })
+            address: address, port: port, limits: limits, tls: tls, hosts: hosts, makeRefusal: { APIResponse.problem($0, $1) },
+            isAuthenticated: { tokens.hasKnownToken($0) },
+            handler: { await router.response($0) })
         log(.info, "listening", ["address": address.contains(":") ? "[\(address)]:\(server.port)" : "\(address):\(server.port)"])
         try? await ServiceClock.host.sleepForever()
         await server.stop()
@@ -88,27 +89,27 @@ package final class CloudAPI: Service {
 
     /// The answer to a request that failed.
     private func problem(_ error: any Error) -> HTTPResponse {
-        func later(_ status: Int, _ detail: String, _ after: Duration) -> HTTPResponse {
+        func retryLater(_ status: Int, _ detail: String, _ after: Duration) -> HTTPResponse {
             var response = APIResponse.problem(status, detail)
             response.headers.append(("Retry-After", String(max(1, (after.ms + 999) / 1_000))))
             return response
         }
         switch error {
         case let error as Problem: return error.response
-        case let error as RateLimit.Exceeded: return later(429, error.detail, error.retryAfter)
-        case let error as IngestRefusal: return later(429, error.description, error.retryAfter)
-        case let error as FreeSpaceGuard.Low: return later(503, error.description, .seconds(60))
-        case let error as FairQueue<Int64>.Full where error.isOfKey:
-            return later(429, "too many requests from this device are waiting: send one request after another", .seconds(2))
-        case is FairQueue<Int64>.Full, is FairQueue<String>.Full: return later(503, "too many requests are waiting: retry later", .seconds(5))
-        case is CancellationError: return later(503, "the server is stopping: send this request again", .seconds(2))
-        case is Ingest.Overloaded: return later(503, "too many batches are waiting: send this batch again later", .seconds(10))
+        case let error as RateLimit.Exceeded: return retryLater(429, error.detail, error.retryAfter)
+        case let error as IngestRefusal: return retryLater(429, error.description, error.retryAfter)
+        case let error as FreeSpaceGuard.InsufficientSpace: return retryLater(503, error.description, .seconds(60))
+        case let error as FairQueue<Int64>.Full where error.isKeyLimit:
+            return retryLater(429, "too many requests from this device are waiting: send one request after another", .seconds(2))
+        case is FairQueue<Int64>.Full, is FairQueue<String>.Full: return retryLater(503, "too many requests are waiting: retry later", .seconds(5))
+        case is CancellationError: return retryLater(503, "the server is stopping: send this request again", .seconds(2))
+        case is Ingest.Overloaded: return retryLater(503, "too many batches are waiting: send this batch again later", .seconds(10))
         case let error as ArchiveFault:
             if error.status == 500 { log(.error, "request failed", ["error": "\(error)"]) }
             return APIResponse.problem(error.status, "\(error)")
         default:
             log(.error, "request failed", ["error": "\(error)"])
-            return later(503, "the store is unavailable: retry later", .seconds(30))
+            return retryLater(503, "the store is unavailable: retry later", .seconds(30))
         }
     }
 
@@ -117,7 +118,7 @@ package final class CloudAPI: Service {
     private func read(_ request: HTTPRequest, _ body: @escaping @Sendable (isolated Archive) throws -> [UInt8]) async throws -> HTTPResponse {
         let reader = reader
         return try await answers.answer(to: request, version: try await reader.dataVersion()) {
-            try await self.readingTurns.turn(of: request.peer) { _ in HTTPBody(try await reader.perform(body)) }
+            try await self.readQueue.run(of: request.peer) { _ in HTTPBody(try await reader.perform(body)) }
         }
     }
 
@@ -147,15 +148,15 @@ package final class CloudAPI: Service {
         router.on("GET", "/v1/runs") { request, _ in try await self.read(request) { try $0.runsDocument() } }
         router.on("GET", "/openapi.json") { _, _ in APIResponse.json(OpenAPI.document) }
         router.on("GET", "/metrics") { request, _ in
-            let (space, version) = (self.space, self.version)
-            var response = try await self.read(request) { Array(try $0.metrics(free: space.freeBytes, version: version).utf8) }
+            let (freeSpaceGuard, version) = (self.freeSpaceGuard, self.version)
+            var response = try await self.read(request) { Array(try $0.metrics(free: freeSpaceGuard.freeBytes, version: version).utf8) }
             response.headers = [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")]
             return response
         }
         router.on("GET", "/livez") { _, _ in APIResponse.text("ok\n") }
         router.on("GET", "/readyz") { _, _ in
-            try self.space.check()
-            _ = try await self.gate.accessVersion()
+            try self.freeSpaceGuard.check()
+            _ = try await self.tokenReader.accessVersion()
             return APIResponse.text("ok\n")
         }
         PageFiles.addRoutes(to: &router, face: .cloud)

@@ -5,7 +5,7 @@ internal import Synchronization
 final class FairQueue<Key: Hashable & Sendable>: Sendable {
     /// The queue of this key, or of all keys together, is full.
     struct Full: Error {
-        let isOfKey: Bool
+        let isKeyLimit: Bool
     }
 
     private struct Waiter {
@@ -40,14 +40,14 @@ final class FairQueue<Key: Hashable & Sendable>: Sendable {
     /// Waits until it is the key's turn, then runs `body`.
     /// - Parameter body: receives a lane number. No two pieces have the same lane at the same time.
     /// - Throws: `Full`; `CancellationError` when cancelled while waiting.
-    func turn<Result: Sendable>(of key: Key, _ body: (_ lane: Int) async throws -> Result) async throws -> Result {
+    func run<Result: Sendable>(of key: Key, _ body: (_ lane: Int) async throws -> Result) async throws -> Result {
         let lane = try await lane(for: key)
         defer { done(key, lane) }
         return try await body(lane)
     }
 
     var waitingCount: Int { state.withLock { $0.waiting.values.reduce(0) { $0 + $1.count } } }
-    var underWay: Int { state.withLock { $0.active.count } }
+    var activeCount: Int { state.withLock { $0.active.count } }
 
     private func lane(for key: Key) async throws -> Int {
         let (number, free) = try state.withLock { state throws -> (Int, Int?) in
@@ -56,8 +56,8 @@ final class FairQueue<Key: Hashable & Sendable>: Sendable {
                 state.active.insert(key)
                 return (state.next, lane)
             }
-            guard state.count < limit else { throw Full(isOfKey: false) }
-            guard state.waiting[key]?.count ?? 0 < perKey else { throw Full(isOfKey: true) }
+            guard state.count < limit else { throw Full(isKeyLimit: false) }
+            guard state.waiting[key]?.count ?? 0 < perKey else { throw Full(isKeyLimit: true) }
             state.count += 1
             return (state.next, nil)
         }
@@ -72,18 +72,18 @@ final class FairQueue<Key: Hashable & Sendable>: Sendable {
                     }
                     if state.waiting[key] == nil { state.order.append(key) }
                     state.waiting[key, default: []].append(wait)
-                    return FairQueue.serve(&state).map { ($0.waiter, $0.lane) }
+                    return FairQueue.assignFreeLane(&state).map { ($0.waiter, $0.lane) }
                 }
                 FairQueue.resume(settled)
             }
         } onCancel: {
             let gone = state.withLock { state -> Waiter? in
-                guard let place = state.waiting[key]?.firstIndex(where: { $0.number == number }) else {
+                guard let index = state.waiting[key]?.firstIndex(where: { $0.number == number }) else {
                     state.cancelled.insert(number)
                     return nil
                 }
                 state.count -= 1
-                let waiter = state.waiting[key]?.remove(at: place)
+                let waiter = state.waiting[key]?.remove(at: index)
                 if state.waiting[key]?.isEmpty == true {
                     state.waiting[key] = nil
                     state.order.removeAll { $0 == key }
@@ -99,14 +99,14 @@ final class FairQueue<Key: Hashable & Sendable>: Sendable {
             state.withLock { state in
                 state.active.remove(key)
                 state.freeLanes.append(lane)
-                return FairQueue.serve(&state)
+                return FairQueue.assignFreeLane(&state)
             })
     }
 
     /// Gives a free lane to the first waiting key that has no work in progress.
-    private static func serve(_ state: inout State) -> (waiter: Waiter, lane: Int?)? {
-        guard !state.freeLanes.isEmpty, let place = state.order.firstIndex(where: { !state.active.contains($0) }) else { return nil }
-        let key = state.order.remove(at: place)
+    private static func assignFreeLane(_ state: inout State) -> (waiter: Waiter, lane: Int?)? {
+        guard !state.freeLanes.isEmpty, let index = state.order.firstIndex(where: { !state.active.contains($0) }) else { return nil }
+        let key = state.order.remove(at: index)
         guard let waiter = state.waiting[key]?.removeFirst(), let lane = state.freeLanes.popLast() else { return nil }
         if state.waiting[key]?.isEmpty == true { state.waiting[key] = nil } else { state.order.append(key) }
         state.count -= 1

@@ -9,7 +9,7 @@ extension Archive.DeviceView {
     package var document: DeviceDocument {
         var shown = DeviceDocument(
             id: device.name, condition: condition, lastSeenAt: device.lastSeenAt, backlog: report?.backlog ?? 0, clock: report?.clock ?? .unknown,
-            release: report?.release, refusal: report?.refusal,
+            release: report?.release, releaseRefusal: report?.releaseRefusal,
             sensors: sensors.map { view in
                 view.document(scores: report?.sensors.first { $0.sensor == view.sensor.name }?.scores ?? [])
             },
@@ -17,13 +17,13 @@ extension Archive.DeviceView {
         shown.alerts = report?.alerts ?? []
         shown.thresholds = report?.thresholds ?? []
         shown.isRevoked = device.revokedAt != nil
-        shown.isTwoHosts = isTwoHosts
-        shown.faults = faults
+        shown.hasDuplicateHost = hasDuplicateHost
+        shown.unreadableRows = faults
         return shown
     }
 
     /// The device's current time. A replayed recording has its own clock: the time of the newest observation.
-    package func now(at wall: Instant) -> Instant {
+    package func currentTime(at wall: Instant) -> Instant {
         let isReplay = sensors.contains { $0.sensor.kind == "replay" }
         return isReplay ? sensors.compactMap { $0.last?.validAt }.max() ?? wall : wall
     }

@@ -5,39 +5,39 @@ internal import Synchronization
 /// the device that filled the disk.
 package final class FreeSpaceGuard: Sendable {
     /// The disk has less free space than the limit. New data is refused until more space is free.
-    package struct Low: Error, CustomStringConvertible {
+    package struct InsufficientSpace: Error, CustomStringConvertible {
         let freeBytes: Int64
-        let floorBytes: Int64
+        let minimumFreeBytes: Int64
         package var description: String {
-            "the archive's disk has \(freeBytes / 1_000_000) MB of free space, less than the limit of \(floorBytes / 1_000_000) MB"
+            "the archive's disk has \(freeBytes / 1_000_000) MB of free space, less than the limit of \(minimumFreeBytes / 1_000_000) MB"
                 + " (VAHO_STORE_FREE_MB): new data is refused until more space is free"
         }
     }
 
     private let folder: String
-    private let floorBytes: Int64
+    private let minimumFreeBytes: Int64
     private let state = Mutex<(free: Int64?, at: ContinuousClock.Instant)>((nil, .now))
 
-    /// - Parameter floorBytes: the least free space; 0 disables the check.
-    package init(folder: String, floorBytes: Int64) {
+    /// - Parameter minimumFreeBytes: the least free space; 0 disables the check.
+    package init(folder: String, minimumFreeBytes: Int64) {
         self.folder = folder
-        self.floorBytes = floorBytes
+        self.minimumFreeBytes = minimumFreeBytes
     }
 
     /// The free space, measured at most once a second; `nil` if the measurement fails.
     package var freeBytes: Int64? {
         state.withLock { state in
-            if state.free == nil || state.at < .now - .seconds(1) { state = (FreeSpaceGuard.measured(folder), .now) }
+            if state.free == nil || state.at < .now - .seconds(1) { state = (FreeSpaceGuard.measureFreeBytes(folder), .now) }
             return state.free
         }
     }
 
-    package func check() throws(Low) {
-        guard floorBytes > 0, let free = freeBytes, free < floorBytes else { return }
-        throw Low(freeBytes: free, floorBytes: floorBytes)
+    package func check() throws(InsufficientSpace) {
+        guard minimumFreeBytes > 0, let free = freeBytes, free < minimumFreeBytes else { return }
+        throw InsufficientSpace(freeBytes: free, minimumFreeBytes: minimumFreeBytes)
     }
 
-    private static func measured(_ folder: String) -> Int64? {
+    private static func measureFreeBytes(_ folder: String) -> Int64? {
         var status = statvfs()
         guard statvfs(folder, &status) == 0 else { return nil }
         return Int64(clamping: UInt64(status.f_bavail) * UInt64(status.f_frsize))

@@ -6,23 +6,23 @@ internal import Wire
 
 /// Collects submissions from devices and stores up to 256 waiting submissions in one transaction, with one fsync.
 package final class Ingest: Service {
-    private struct Waiting: Sendable {
+    private struct PendingSubmission: Sendable {
         let submission: Archive.Submission
         let receipt: CheckedContinuation<Archive.Receipt, any Error>
     }
 
     private let archive: Archive
     private let wake: Inbox<Void>
-    private let space: FreeSpaceGuard
+    private let freeSpaceGuard: FreeSpaceGuard
     private let log: Log
-    private let inbox = Inbox<Waiting>(limit: 2_000)  // the server's memory budget bounds the bodies
-    private let pace = Mutex(BacklogPacing())
+    private let inbox = Inbox<PendingSubmission>(limit: 2_000)  // the server's memory budget bounds the bodies
+    private let pacing = Mutex(BacklogPacing())
 
     /// - Parameter wake: receives an element after rows are stored.
-    package init(archive: Archive, wake: Inbox<Void>, space: FreeSpaceGuard, log: Log) {
+    package init(archive: Archive, wake: Inbox<Void>, freeSpaceGuard: FreeSpaceGuard, log: Log) {
         self.archive = archive
         self.wake = wake
-        self.space = space
+        self.freeSpaceGuard = freeSpaceGuard
         self.log = log
     }
 
@@ -31,47 +31,47 @@ package final class Ingest: Service {
 
     /// - Returns: the receipt, after all new rows are on the disk.
     /// - Throws: `IngestRefusal`, `FreeSpaceGuard.Low`, `Overloaded`, or the store's error.
-    func take(_ submission: Archive.Submission) async throws -> Archive.Receipt {
-        try space.check()
+    func submit(_ submission: Archive.Submission) async throws -> Archive.Receipt {
+        try freeSpaceGuard.check()
         if case .batch(let arrival) = submission {
             let backlog = arrival.frame.report.map { $0.backlog > Int64(arrival.frame.rowCount) }
-            pace.withLock { $0.came(from: arrival.device, hasBacklog: backlog, at: arrival.receivedAt) }
+            pacing.withLock { $0.recordArrival(from: arrival.device, hasBacklog: backlog, at: arrival.receivedAt) }
         }
         return try await withCheckedThrowingContinuation { continuation in
-            if !inbox.put(Waiting(submission: submission, receipt: continuation)) { continuation.resume(throwing: Overloaded()) }
+            if !inbox.enqueue(PendingSubmission(submission: submission, receipt: continuation)) { continuation.resume(throwing: Overloaded()) }
         }
     }
 
     package func run() async throws {
         while true {
-            let waiting = await inbox.takeAll()
+            let waiting = await inbox.dequeueAll()
             guard !waiting.isEmpty else { throw CancellationError() }
             let started = ContinuousClock.now
             // The size of a transaction is limited, so that a batch does not wait for all earlier batches.
-            for start in stride(from: 0, to: waiting.count, by: Ingest.together) {
-                await store(Array(waiting[start..<min(waiting.count, start + Ingest.together)]))
+            for start in stride(from: 0, to: waiting.count, by: Ingest.submissionsPerTransaction) {
+                await store(Array(waiting[start..<min(waiting.count, start + Ingest.submissionsPerTransaction)]))
             }
-            pace.withLock { $0.stored(waiting.count, took: .now - started) }
-            _ = wake.put(())
+            pacing.withLock { $0.recordStored(waiting.count, took: .now - started) }
+            _ = wake.enqueue(())
         }
     }
 
-    private static let together = 256
+    private static let submissionsPerTransaction = 256
 
-    private func store(_ waiting: [Waiting]) async {
+    private func store(_ waiting: [PendingSubmission]) async {
         do {
-            let outcomes = try await archive.ingest(waiting.map(\.submission), next: pace.withLock { $0.next })
+            let outcomes = try await archive.ingest(waiting.map(\.submission), next: pacing.withLock { $0.next })
             for (waiting, outcome) in zip(waiting, outcomes) { waiting.receipt.resume(with: outcome.mapError { $0 as any Error }) }
         } catch {
             // The transaction is rolled back. One batch may be the cause, so each batch gets its own transaction.
             log(.error, "group commit failed, storing each batch separately", ["count": waiting.count, "error": "\(error)"])
-            for waiting in waiting { await storeAlone(waiting) }
+            for waiting in waiting { await storeSeparately(waiting) }
         }
     }
 
-    private func storeAlone(_ waiting: Waiting) async {
+    private func storeSeparately(_ waiting: PendingSubmission) async {
         do {
-            let outcomes = try await archive.ingest([waiting.submission], next: pace.withLock { $0.next })
+            let outcomes = try await archive.ingest([waiting.submission], next: pacing.withLock { $0.next })
             for outcome in outcomes { waiting.receipt.resume(with: outcome.mapError { $0 as any Error }) }
         } catch {
             // The device keeps the batch and retries.

@@ -31,7 +31,7 @@ struct PlainReadings: Sendable {
     /// - Throws: `Problem` if the whole request is invalid.
     static func parse(_ body: [UInt8], now: Instant) throws -> PlainReadings {
         do {
-            let sent = try JSONDecoder().decode(Sent.self, from: Data(body))
+            let sent = try JSONDecoder().decode(RequestJSON.self, from: Data(body))
             return try PlainReadings(sent, now: now)
         } catch let error as DecodingError {
             guard case .malformed(let pointer, let what) = BatchJSON.refusal(error) else { throw error }
@@ -41,7 +41,7 @@ struct PlainReadings: Sendable {
         }
     }
 
-    private init(_ sent: Sent, now: Instant) throws(Problem) {
+    private init(_ sent: RequestJSON, now: Instant) throws(Problem) {
         isList = sent.isList
         count = sent.readings.count
         guard count > 0 else {
@@ -62,7 +62,7 @@ struct PlainReadings: Sendable {
     }
 
     /// Adds the outcome of each stored reading to the response.
-    mutating func settle(_ receipt: Archive.PlainReceipt) {
+    mutating func addOutcomes(_ receipt: Archive.PlainReceipt) {
         for (outcome, sent) in zip(receipt.outcomes, readings) {
             switch outcome {
             case .stored: stored += 1
@@ -75,7 +75,7 @@ struct PlainReadings: Sendable {
             case .unknownSensor:
                 refused.append(
                     Refusal(
-                        index: sent.index, reason: Answer.Refused.Reason.unknownSensor.name,
+                        index: sent.index, reason: BatchAcknowledgement.RefusedRow.Reason.unknownSensor.name,
                         detail: "this device has reached its limit of sensors (VAHO_SENSORS_PER_DEVICE)", field: "sensor"))
             }
         }
@@ -125,8 +125,8 @@ struct PlainReadings: Sendable {
     // MARK: the request's JSON
 
     /// The request's body: one reading or a list of readings, decoded in one pass.
-    private struct Sent: Decodable {
-        let readings: [One]
+    private struct RequestJSON: Decodable {
+        let readings: [ReadingJSON]
         let isList: Bool
 
         private enum Field: String, CodingKey { case readings, sensor }
@@ -135,13 +135,14 @@ struct PlainReadings: Sendable {
             let fields = try decoder.container(keyedBy: Field.self)
             isList = fields.contains(.readings)
             guard isList || fields.contains(.sensor) else {
-                throw BatchJSON.fault("", "expected one reading with the field sensor, or a list in the field readings")
+                throw BatchJSON.malformed("", "expected one reading with the field sensor, or a list in the field readings")
             }
-            readings = isList ? try fields.decodeList(of: One.self, forKey: .readings, upTo: PlainReadings.limit) : [try One(from: decoder)]
+            readings =
+                isList ? try fields.decodeList(of: ReadingJSON.self, forKey: .readings, upTo: PlainReadings.limit) : [try ReadingJSON(from: decoder)]
         }
     }
 
-    struct One: Decodable {
+    struct ReadingJSON: Decodable {
         let sensor: String
         let taken_at: String?
         let taken_at_ms: Int64?
@@ -151,33 +152,35 @@ struct PlainReadings: Sendable {
     }
 }
 
-extension PlainReadings.One {
+extension PlainReadings.ReadingJSON {
     /// - Returns: the reading, and a message for each value that is not stored.
     func reading(now: Instant) throws(PlainReadings.Fault) -> (SensorReading, ignored: [String]) {
         func malformed(_ field: String, _ detail: String) -> PlainReadings.Fault {
-            PlainReadings.Fault(reason: Answer.Refused.Reason.malformed.name, field: field, detail: detail)
+            PlainReadings.Fault(reason: BatchAcknowledgement.RefusedRow.Reason.malformed.name, field: field, detail: detail)
         }
-        guard let name = SensorName(sensor) else { throw malformed("sensor", "sensor: \(SensorName.rule)") }
+        guard let name = SensorName(sensor) else { throw malformed("sensor", "sensor: \(SensorName.syntax)") }
         let takenAt = try takenAt(now: now)
-        func whole(_ value: Double, _ factor: Double) -> Int32? {
+        func scaledInteger(_ value: Double, _ factor: Double) -> Int32? {
             let scaled = (value * factor).rounded()
             return scaled.isFinite ? Int32(exactly: scaled) : nil
         }
         var humidity: Int32?
         if let humidity_pct {
-            guard let mpct = whole(humidity_pct, 1_000) else { throw malformed("humidity_pct", "humidity_pct: \(humidity_pct) is out of range") }
+            guard let mpct = scaledInteger(humidity_pct, 1_000) else {
+                throw malformed("humidity_pct", "humidity_pct: \(humidity_pct) is out of range")
+            }
             humidity = mpct
         }
         // An invalid temperature or pressure must not discard the humidity.
         var ignored: [String] = []
-        func beside(_ value: Double?, _ factor: Double, _ field: String) -> Int32? {
+        func optionalValue(_ value: Double?, _ factor: Double, _ field: String) -> Int32? {
             guard let value else { return nil }
-            if let fits = whole(value, factor) { return fits }
+            if let fits = scaledInteger(value, factor) { return fits }
             ignored.append("\(field): \(value) is out of range")
             return nil
         }
-        let temperature = beside(temperature_c, 1_000, "temperature_c")
-        let pressure = beside(pressure_pa, 1, "pressure_pa")
+        let temperature = optionalValue(temperature_c, 1_000, "temperature_c")
+        let pressure = optionalValue(pressure_pa, 1, "pressure_pa")
         guard humidity != nil || temperature != nil else { throw malformed("humidity_pct", "humidity_pct or temperature_c is required") }
         let isTimed = taken_at != nil || taken_at_ms != nil
         let reading = Reading(
@@ -187,7 +190,7 @@ extension PlainReadings.One {
 
     private func takenAt(now: Instant) throws(PlainReadings.Fault) -> Instant {
         let field = taken_at == nil ? "taken_at_ms" : "taken_at"
-        func fault(_ reason: Answer.Refused.Reason, _ detail: String) -> PlainReadings.Fault {
+        func fault(_ reason: BatchAcknowledgement.RefusedRow.Reason, _ detail: String) -> PlainReadings.Fault {
             PlainReadings.Fault(reason: reason.name, field: field, detail: "\(field): \(detail)")
         }
         var takenAt = now  // a device without a clock: the time of arrival

@@ -15,7 +15,7 @@ final class RefusalRecordLimiter: Sendable {
     private let state = Mutex(State())
 
     /// - Returns: whether to record a refusal of this name now.
-    func takeTurn(for name: DeviceID, at now: ContinuousClock.Instant) -> Bool {
+    func shouldRecord(for name: DeviceID, at now: ContinuousClock.Instant) -> Bool {
         state.withLock { state in
             if let noted = state.noted[name], now - noted < RefusalRecordLimiter.spacing { return false }
             let passed = Double((now - state.at).ms) / 1_000

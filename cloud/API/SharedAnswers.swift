@@ -38,35 +38,35 @@ final class SharedAnswers: Sendable {
         }
         switch part {
         case .ready(let body): return SharedAnswers.response(body)
-        case .waiting: return SharedAnswers.response(try await made(key, make))
+        case .waiting: return SharedAnswers.response(try await waitForAnswer(key, make))
         case .making:
             let result: Result<HTTPBody, any Error>
             do { result = .success(try await make()) } catch { result = .failure(error) }
-            settle(key, result)
+            resumeWaiters(key, result)
             return SharedAnswers.response(try result.get())
         }
     }
 
     /// Waits for the answer that another request is computing. Computes the answer here if the other request has already failed.
-    private func made(_ key: String, _ make: @Sendable () async throws -> HTTPBody) async throws -> HTTPBody {
+    private func waitForAnswer(_ key: String, _ make: @Sendable () async throws -> HTTPBody) async throws -> HTTPBody {
         do {
             return try await withCheckedThrowingContinuation { continuation in
                 let ready = entries.withLock { entries -> Result<HTTPBody, any Error>? in
-                    guard let entry = entries[key] else { return .failure(Gone()) }
+                    guard let entry = entries[key] else { return .failure(EntryRemoved()) }
                     if let made = entry.made { return .success(made.body) }
                     entries[key]?.waiting.append(continuation)
                     return nil
                 }
                 if let ready { continuation.resume(with: ready) }
             }
-        } catch is Gone {
+        } catch is EntryRemoved {
             return try await make()
         }
     }
 
-    private struct Gone: Error {}
+    private struct EntryRemoved: Error {}
 
-    private func settle(_ key: String, _ result: Result<HTTPBody, any Error>) {
+    private func resumeWaiters(_ key: String, _ result: Result<HTTPBody, any Error>) {
         let waiting = entries.withLock { entries -> [CheckedContinuation<HTTPBody, any Error>] in
             guard let entry = entries[key] else { return [] }
             if case .success(let body) = result { entries[key] = Entry(made: (body, .now)) } else { entries[key] = nil }

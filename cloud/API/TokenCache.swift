@@ -67,15 +67,15 @@ final class TokenCache: Sendable {
     }
 
     /// Whether these headers contain a token that was accepted within the last day.
-    func knows(_ headers: [String: String]) -> Bool {
-        guard let token = TokenCache.bearer(headers) else { return false }
+    func hasKnownToken(_ headers: [String: String]) -> Bool {
+        guard let token = TokenCache.bearerToken(headers) else { return false }
         let hash = TokenCache.hash(token)
         return state.withLock { state in state.entries[hash].map { $0.at > .now - TokenCache.memory } ?? false }
     }
 
     private static func hash(_ token: String) -> [UInt8] { SHA256.digest(Array(token.utf8)) }
 
-    static func bearer(_ headers: [String: String]) -> String? {
+    static func bearerToken(_ headers: [String: String]) -> String? {
         guard let header = headers["authorization"], header.lowercased().hasPrefix("bearer ") else { return nil }
         return String(header.dropFirst(7))
     }

@@ -17,10 +17,10 @@ struct Amendments: Sendable {
 
     /// - Parameters: the amendments in the order of the log.
     init(corrections: [ClockCorrection], calibrations: [Calibration], renames: [SensorRename]) {
-        let renames = renames.ordered()
+        let renames = renames.sortedByEntry()
         self.renames = renames
         self.corrections = Amendments.spans(corrections)
-        self.calibrations = Amendments.inForce(calibrations.ordered().map { renames.renamed($0) })
+        self.calibrations = Amendments.effectiveCalibrations(calibrations.sortedByEntry().map { renames.renamed($0) })
         let boots = corrections.map(\.boot)
         self.boots = boots.min().flatMap { first in boots.max().map { first...$0 } }
     }
@@ -46,20 +46,20 @@ struct Amendments: Sendable {
     }
 
     /// If several calibrations cover a reading, the calibration issued last applies: an earlier calibration ends at the start of a later one.
-    private static func inForce(_ ordered: [Calibration]) -> [SensorName: [Calibration]] {
-        var inForce: [SensorName: [Calibration]] = [:]
+    private static func effectiveCalibrations(_ ordered: [Calibration]) -> [SensorName: [Calibration]] {
+        var effectiveCalibrations: [SensorName: [Calibration]] = [:]
         for calibration in ordered.reversed() {
-            if let last = inForce[calibration.sensor]?.last, last.from <= calibration.from { continue }
-            inForce[calibration.sensor, default: []].append(calibration)
+            if let last = effectiveCalibrations[calibration.sensor]?.last, last.from <= calibration.from { continue }
+            effectiveCalibrations[calibration.sensor, default: []].append(calibration)
         }
-        return inForce.mapValues { $0.reversed() }
+        return effectiveCalibrations.mapValues { $0.reversed() }
     }
 
     /// The reading with all amendments applied, and the series that the reading belongs to, as an index into `path.names`.
     /// - Parameter path: the path of the sensor's name.
-    func amended(_ reading: Reading, of path: SeriesPath) -> (series: Int, reading: Reading) {
+    func amended(_ reading: Reading, of path: RenameChain) -> (series: Int, reading: Reading) {
         var reading = reading
-        if let trueTime = trueTime(of: reading) { reading.takenAt = trueTime }
+        if let correctedTime = correctedTime(of: reading) { reading.takenAt = correctedTime }
         let series = path.series(at: reading.takenAt)
         if let known = calibrations[path.names[series]] {
             let after = known.partitioningIndex { $0.from > reading.takenAt }
@@ -68,16 +68,16 @@ struct Amendments: Sendable {
         return (series, reading)
     }
 
-    private func trueTime(of reading: Reading) -> Instant? {
+    private func correctedTime(of reading: Reading) -> Instant? {
         guard !corrections.isEmpty, reading.hasHostClock, let spans = corrections[reading.boot] else { return nil }
-        let place = spans.partitioningIndex { $0.boottimeMs.upperBound >= reading.boottimeMs }
-        guard place < spans.count, spans[place].boottimeMs.contains(reading.boottimeMs) else { return nil }
-        return Instant(ms: reading.boottimeMs + spans[place].offsetMs)
+        let index = spans.partitioningIndex { $0.boottimeMs.upperBound >= reading.boottimeMs }
+        guard index < spans.count, spans[index].boottimeMs.contains(reading.boottimeMs) else { return nil }
+        return Instant(ms: reading.boottimeMs + spans[index].offsetMs)
     }
 }
 
 /// The series that a sensor's readings may belong to: the sensor's own name, and each name that it was renamed to later.
-struct SeriesPath: Sendable {
+struct RenameChain: Sendable {
     let names: [SensorName]
     private let steps: [(from: Int, to: Int, until: Instant)]  // in the order in which the renames were issued
 

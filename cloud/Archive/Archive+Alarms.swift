@@ -6,7 +6,7 @@ extension Archive {
     package struct Alarm: Sendable, Equatable {
         package enum Kind: String, Sendable {
             case silent
-            case twoHosts = "two_hosts"
+            case duplicateHost = "two_hosts"
         }
 
         package let id: Int64
@@ -18,8 +18,8 @@ extension Archive {
 
     /// Raises an alarm for every device that has sent nothing for longer than `limit`, and ends the alarms of devices that have sent again. Also ends
     /// alarms about two hosts, a day after the last sign of a second host.
-    /// - Parameter upSince: when the server began to listen: silence before this time does not count.
-    package func updateSilenceAlarms(_ limit: Duration, upSince: Instant, now: Instant) throws {
+    /// - Parameter serverStartedAt: when the server began to listen: silence before this time does not count.
+    package func updateSilenceAlarms(_ limit: Duration, serverStartedAt: Instant, now: Instant) throws {
         try database.transaction {
             var raise = try database.prepare(
                 """
@@ -29,7 +29,7 @@ extension Archive {
                     AND NOT EXISTS (SELECT 1 FROM alarm a WHERE a.device = d.id AND a.kind = 'silent' AND a.ended_at_ms IS NULL)
                 """)
             try raise.bind(now.ms, at: 1)
-            try raise.bind(upSince.ms, at: 2)
+            try raise.bind(serverStartedAt.ms, at: 2)
             try raise.bind((now - limit).ms, at: 3)
             try raise.run()
             var changes = database.changes
@@ -44,7 +44,7 @@ extension Archive {
             var over = try database.prepare(
                 "UPDATE alarm SET ended_at_ms = ?1 WHERE ended_at_ms IS NULL AND kind = 'two_hosts' AND COALESCE(last_at_ms, since_ms) < ?2")
             try over.bind(now.ms, at: 1)
-            try over.bind((now - Archive.twoHostsMemory).ms, at: 2)
+            try over.bind((now - Archive.duplicateHostAlarmDuration).ms, at: 2)
             try over.run()
             guard changes + database.changes > 0 else { return }
             var changed = try database.prepare(
@@ -55,10 +55,10 @@ extension Archive {
     }
 
     /// The time from the last sign of a second host to the end of its alarm.
-    private static let twoHostsMemory: Duration = .seconds(86_400)
+    private static let duplicateHostAlarmDuration: Duration = .seconds(86_400)
 
     /// Raises the alarm that two hosts send as this device, or extends the active alarm.
-    func raiseTwoHosts(_ device: Int64, at now: Instant) throws {
+    func raiseDuplicateHostAlarm(_ device: Int64, at now: Instant) throws {
         var update = try database.prepare("UPDATE alarm SET last_at_ms = ? WHERE device = ? AND kind = 'two_hosts' AND ended_at_ms IS NULL")
         try update.bind(now.ms, at: 1)
         try update.bind(device, at: 2)
@@ -81,12 +81,12 @@ extension Archive {
         try alarms("WHERE a.device = ? ORDER BY a.id DESC LIMIT \(limit)", device)
     }
 
-    package func silentDevices() throws -> Int64 {
+    package func silentDeviceCount() throws -> Int64 {
         try database.integer("SELECT COUNT(*) FROM alarm WHERE kind = 'silent' AND ended_at_ms IS NULL") ?? 0
     }
 
     /// Devices with an active alarm about two hosts.
-    package func devicesOfTwoHosts() throws -> Set<Int64> {
+    package func devicesWithDuplicateHost() throws -> Set<Int64> {
         var select = try database.prepare("SELECT device FROM alarm WHERE kind = 'two_hosts' AND ended_at_ms IS NULL")
         var devices: Set<Int64> = []
         while try select.step() { devices.insert(select.integer(0)) }

@@ -7,29 +7,30 @@ extension Archive {
     func amendments(of device: Int64, through batch: Int64) throws -> Amendments {
         guard batch > 0 else { return Amendments(corrections: [], calibrations: [], renames: []) }
         return Amendments(
-            corrections: try inOrder("boot, from_ms, to_ms, offset_ms", "clock_correction", device, batch) { row in
+            corrections: try amendmentRows("boot, from_ms, to_ms, offset_ms", "clock_correction", device, batch) { row in
                 guard row.integer(3) >= 0, row.integer(3) <= row.integer(4), row.integer(5).magnitude <= Instant.valid.upperBound.ms.magnitude,
                     let boot = UInt32(exactly: row.integer(2))
                 else { return nil }
                 return ClockCorrection(boot: boot, boottimeMs: row.integer(3)...row.integer(4), offset: .milliseconds(row.integer(5)))
             },
-            calibrations: try inOrder("sensor, from_ms, said_at_ms, gain_ppm, offset_mpct", "calibration", device, batch) { row in
+            calibrations: try amendmentRows("sensor, from_ms, said_at_ms, gain_ppm, offset_mpct", "calibration", device, batch) { row in
                 guard let sensor = SensorName(row.text(2)) else { return nil }
                 let found = Calibration(
-                    sensor: sensor, from: Instant(ms: row.integer(3)), saidAt: Instant(ms: row.integer(4)), gainPpm: Int32(clamping: row.integer(5)),
+                    sensor: sensor, from: Instant(ms: row.integer(3)), enteredAt: Instant(ms: row.integer(4)),
+                    gainPpm: Int32(clamping: row.integer(5)),
                     offsetMpct: Int32(clamping: row.integer(6)))
                 return found.isValid ? found : nil
             },
-            renames: try inOrder("sensor, name, until_ms, said_at_ms", "sensor_rename", device, batch) { row in
+            renames: try amendmentRows("sensor, name, until_ms, said_at_ms", "sensor_rename", device, batch) { row in
                 guard let sensor = SensorName(row.text(2)), let name = SensorName(row.text(3)) else { return nil }
-                let found = SensorRename(sensor: sensor, name: name, until: Instant(ms: row.integer(4)), saidAt: Instant(ms: row.integer(5)))
+                let found = SensorRename(sensor: sensor, name: name, until: Instant(ms: row.integer(4)), enteredAt: Instant(ms: row.integer(5)))
                 return found.isValid ? found : nil
             })
     }
 
     /// The rows of one table of amendments in the order of the device's log: epochs in the order of arrival, then by sequence.
     /// - Parameter make: returns `nil` for a row without a valid amendment, which somebody has edited; the row is skipped.
-    private func inOrder<Amendment>(
+    private func amendmentRows<Amendment>(
         _ columns: String, _ table: String, _ device: Int64, _ batch: Int64, _ make: (borrowing Statement) -> Amendment?
     ) throws -> [Amendment] {
         var select = try database.prepare("SELECT epoch, sequence, \(columns) FROM \(table) WHERE device = ? AND batch <= ? ORDER BY id")
@@ -38,9 +39,9 @@ extension Archive {
         var places: [Int64: Int] = [:]  // of the epochs, in the order of arrival
         var rows: [(epoch: Int, sequence: Int64, amendment: Amendment)] = []
         while try select.step() {
-            let place = places[select.integer(0)] ?? places.count
-            places[select.integer(0)] = place
-            if let amendment = make(select) { rows.append((place, select.integer(1), amendment)) }
+            let index = places[select.integer(0)] ?? places.count
+            places[select.integer(0)] = index
+            if let amendment = make(select) { rows.append((index, select.integer(1), amendment)) }
         }
         return rows.sorted { ($0.epoch, $0.sequence) < ($1.epoch, $1.sequence) }.map(\.amendment)
     }

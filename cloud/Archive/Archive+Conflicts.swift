@@ -20,7 +20,7 @@ extension Archive {
     }
 
     /// Sequences that no batch of the log holds and that were not refused.
-    func unstored(_ device: Int64, _ epoch: Epoch, _ all: ClosedRange<Int64>) throws -> [ClosedRange<Int64>] {
+    func unstoredSequences(_ device: Int64, _ epoch: Epoch, _ all: ClosedRange<Int64>) throws -> [ClosedRange<Int64>] {
         var stored: [ClosedRange<Int64>] = []
         var batches = try overlapping(device, epoch, all)
         while try batches.step() { stored.append(batches.integer(1)...max(batches.integer(1), batches.integer(2))) }
@@ -63,15 +63,15 @@ extension Archive {
 
     /// How many bytes of the device's other epochs are searched for conflicting rows. The search is limited because it runs inside the transaction
     /// that all devices share. Three sensors that are read once a minute fill the limit in about 90 days.
-    private static let searchedBytes = 2_000_000
-    private static let costOfBatch = 64  // bytes that are counted for finding a batch
+    private static let searchByteLimit = 2_000_000
+    private static let lookupCostBytes = 64  // bytes that are counted for finding a batch
 
     /// The conflicting rows that the archive does not hold under any other epoch.
     ///
     /// A device that was restored from an older copy may send rows under an old epoch that are already stored under a newer epoch. Two rows are the
     /// same reading if sensor, boot and boot time are equal. The stored rows were sent lately, so the newest batches of these boots are searched, up
     /// to a limit. For a row that is not found, the device begins a new epoch.
-    func unknown(_ conflicts: [Int64], of batch: Batch, _ device: Int64) throws -> [Int64] {
+    func conflictsNotFoundElsewhere(_ conflicts: [Int64], of batch: Batch, _ device: Int64) throws -> [Int64] {
         var unknown: [SensorReading: Int64] = [:]
         var others: [Int64] = []
         for sequence in conflicts {
@@ -92,14 +92,14 @@ extension Archive {
         try select.bind(Int64(first), at: 2)
         try select.bind(Int64(last), at: 3)
         try select.bind(Int64(bitPattern: batch.epoch.bits), at: 4)
-        try select.bind(Int64(Archive.searchedBytes / Archive.costOfBatch), at: 5)
+        try select.bind(Int64(Archive.searchByteLimit / Archive.lookupCostBytes), at: 5)
         var searched = 0
-        while !unknown.isEmpty, searched < Archive.searchedBytes, try select.step() {
+        while !unknown.isEmpty, searched < Archive.searchByteLimit, try select.step() {
             let body = select.blob(0)
-            searched += body.count + Archive.costOfBatch
+            searched += body.count + Archive.lookupCostBytes
             guard let frame = try? BatchFrame(body) else { continue }
-            try? frame.forEachReading { place, reading in
-                unknown[SensorReading(sensor: frame.sensors[place], reading: reading)] = nil
+            try? frame.forEachReading { index, reading in
+                unknown[SensorReading(sensor: frame.sensors[index], reading: reading)] = nil
             }
         }
         return (others + unknown.values).sorted()

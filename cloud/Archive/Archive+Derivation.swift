@@ -26,7 +26,7 @@ extension Archive {
         let before: DerivationState
         var after: DerivationState
         var derived: Int64 = 0  // batches that are no longer pending
-        var isPassOver = false  // amending or repairing has reached the end of the log
+        var isPassComplete = false  // amending or repairing has reached the end of the log
         var repaired: [InexactBins.Key: Bin] = [:]
         var withheldFrom: Instant?
     }
@@ -45,30 +45,30 @@ extension Archive {
     ///   - limit: the most readings to visit, shared by the devices; each device visits at least one batch.
     ///   - paused: devices to leave out.
     ///   - only: the only device to serve; `nil` for all devices.
-    package func derivation(after device: Int64 = 0, limit: Int = 200_000, except paused: Set<Int64> = [], only: Int64? = nil) throws
+    package func nextDerivationStep(after device: Int64 = 0, limit: Int = 200_000, except paused: Set<Int64> = [], only: Int64? = nil) throws
         -> DerivationStep
     {
         let pending = try pendingDevices(after: device, limit: only == nil ? Archive.devicesPerStep : 1, except: paused)
             .filter { $0.device == only ?? $0.device }
         var step = DerivationStep()
-        var left = limit
-        for (place, state) in pending.enumerated() {
-            guard place == 0 || (left > 0 && !step.isFull) else { break }
-            let share = max(1, left / (pending.count - place))
-            left -= try takeTurn(state, limit: share, &step)
+        var remaining = limit
+        for (index, state) in pending.enumerated() {
+            guard index == 0 || (remaining > 0 && !step.isFull) else { break }
+            let share = max(1, remaining / (pending.count - index))
+            remaining -= try deriveNextPart(state, limit: share, &step)
         }
         step.buffer.close()
         return step
     }
 
     /// - Returns: readings visited.
-    private func takeTurn(_ state: DerivationState, limit: Int, _ step: inout DerivationStep) throws -> Int {
+    private func deriveNextPart(_ state: DerivationState, limit: Int, _ step: inout DerivationStep) throws -> Int {
         var turn = Turn(before: state, after: state)
-        turn.after.begin()
+        turn.after.selectPhase()
         var visited = 0
         switch turn.after.phase {
         case .clearing: break  // the write transaction deletes
-        case .following: visited = try follow(&turn, limit: limit, &step)
+        case .appending: visited = try appendBatches(&turn, limit: limit, &step)
         case .amending: visited = try amend(&turn, limit: limit, &step)
         case .repairing: visited = try repair(&turn, limit: limit)
         }
@@ -80,22 +80,22 @@ extension Archive {
     private struct Visited {
         var readings = 0
         var unreadable: [Int64] = []
-        var isOver = false  // all batches in the range have been visited
+        var isFinished = false  // all batches in the range have been visited
     }
 
     /// Visits the batches of a device in the order of the log, at least one, until the limit is reached or the step is full.
-    private func visit(
+    private func forEachBatch(
         _ device: Int64, after first: Int64, through last: Int64, limit: Int, isFull: () -> Bool,
         _ body: (_ id: Int64, _ boots: ClosedRange<Int64>, _ receivedAt: Instant, _ frame: () -> BatchFrame?) throws -> Int
     ) throws -> Visited {
         var select = try database.prepare(
             "SELECT id, received_at_ms, boot_first, boot_last, body FROM batch WHERE device = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?")
-        for (place, value) in [device, first, last, Int64(Archive.batchesPerTurn)].enumerated() { try select.bind(value, at: Int32(place + 1)) }
+        for (index, value) in [device, first, last, Int64(Archive.batchesPerTurn)].enumerated() { try select.bind(value, at: Int32(index + 1)) }
         var visited = Visited()
         var batches = 0
         while batches == 0 || (visited.readings < limit && !isFull()) {
             guard try select.step() else {
-                visited.isOver = batches < Archive.batchesPerTurn
+                visited.isFinished = batches < Archive.batchesPerTurn
                 return visited
             }
             batches += 1
@@ -114,19 +114,19 @@ extension Archive {
     }
 
     /// Adds the next batches to the observations.
-    private func follow(_ turn: inout Turn, limit: Int, _ step: inout DerivationStep) throws -> Int {
+    private func appendBatches(_ turn: inout Turn, limit: Int, _ step: inout DerivationStep) throws -> Int {
         let state = turn.after
         let amendments = try amendments(of: state.device, through: state.amendedThrough)
-        let visited = try visit(state.device, after: state.through, through: .max, limit: limit, isFull: { step.isFull }) {
+        let visited = try forEachBatch(state.device, after: state.through, through: .max, limit: limit, isFull: { step.isFull }) {
             id, _, receivedAt, frame in
             turn.after.through = id
             turn.derived += 1
             guard let frame = frame() else { return 1 }
             let series = try series(frame, state.device, amendments.renames, &step.buffer)
-            try frame.forEachReading { sensor, said in
-                let (name, reading) = amendments.amended(said, of: series.paths[sensor])
-                switch Archive.judge(reading, receivedAt: receivedAt, state.judgedAt) {
-                case .observable: step.buffer.add(reading, to: series.place(sensor, name))
+            try frame.forEachReading { sensor, logged in
+                let (name, reading) = amendments.amended(logged, of: series.paths[sensor])
+                switch Archive.checkTime(reading, receivedAt: receivedAt, state.rederivedAt) {
+                case .observable: step.buffer.add(reading, to: series.index(sensor, name))
                 case .future where receivedAt < ClockDiscipline.earliest:
                     turn.withheldFrom = min(turn.withheldFrom ?? reading.takenAt, reading.takenAt)
                 case .future, .implausible: break
@@ -136,7 +136,7 @@ extension Archive {
         }
         step.unreadable += visited.unreadable
         // No batch was found: the batches counted as pending are no longer in the log.
-        if turn.derived == 0, visited.isOver { turn.after.through = state.lastBatch }
+        if turn.derived == 0, visited.isFinished { turn.after.through = state.lastBatch }
         return visited.readings
     }
 
@@ -147,24 +147,28 @@ extension Archive {
         let old = try amendments(of: state.device, through: state.amendedThrough)
         let new = try amendments(of: state.device, through: state.target)
         // A calibration or a rename can affect readings of every boot; a clock correction affects one boot.
-        let isOfSomeBoots = try !hasAmendment(state.device, after: state.amendedThrough, through: state.target)
-        let boots = isOfSomeBoots ? new.boots.map { Int64($0.lowerBound)...Int64($0.upperBound) } : Int64.min...Int64.max
-        let visited = try visit(state.device, after: state.scanned, through: state.through, limit: limit, isFull: { step.isFull }) {
+        let affectsOnlyCorrectedBoots = try !hasAmendment(state.device, after: state.amendedThrough, through: state.target)
+        let boots = affectsOnlyCorrectedBoots ? new.boots.map { Int64($0.lowerBound)...Int64($0.upperBound) } : Int64.min...Int64.max
+        let visited = try forEachBatch(state.device, after: state.scanned, through: state.through, limit: limit, isFull: { step.isFull }) {
             id, range, receivedAt, frame in
             turn.after.scanned = id
             guard boots?.overlaps(range) == true, let frame = frame() else { return 1 }
             let before = try series(frame, state.device, old.renames, &step.buffer)
             let after = try series(frame, state.device, new.renames, &step.buffer)
-            try frame.forEachReading { sensor, said in
-                let (was, now) = (old.amended(said, of: before.paths[sensor]), new.amended(said, of: after.paths[sensor]))
-                let (from, to) = (before.place(sensor, was.series), after.place(sensor, now.series))
-                guard from != to || was.reading != now.reading else { return }
-                if Archive.judge(was.reading, receivedAt: receivedAt, state.judgedAt) == .observable { step.buffer.remove(was.reading, from: from) }
-                if Archive.judge(now.reading, receivedAt: receivedAt, state.judgedAt) == .observable { step.buffer.add(now.reading, to: to) }
+            try frame.forEachReading { sensor, logged in
+                let (oldReading, newReading) = (old.amended(logged, of: before.paths[sensor]), new.amended(logged, of: after.paths[sensor]))
+                let (from, to) = (before.index(sensor, oldReading.series), after.index(sensor, newReading.series))
+                guard from != to || oldReading.reading != newReading.reading else { return }
+                if Archive.checkTime(oldReading.reading, receivedAt: receivedAt, state.rederivedAt) == .observable {
+                    step.buffer.remove(oldReading.reading, from: from)
+                }
+                if Archive.checkTime(newReading.reading, receivedAt: receivedAt, state.rederivedAt) == .observable {
+                    step.buffer.add(newReading.reading, to: to)
+                }
             }
             return max(1, frame.readingCount)
         }
-        turn.isPassOver = visited.isOver
+        turn.isPassComplete = visited.isFinished
         return visited.readings
     }
 
@@ -173,22 +177,22 @@ extension Archive {
         let state = turn.after
         let amendments = try amendments(of: state.device, through: state.amendedThrough)
         var bins = try inexactBins(of: state.device)
-        let visited = try visit(state.device, after: state.scanned, through: state.through, limit: limit, isFull: { false }) {
+        let visited = try forEachBatch(state.device, after: state.scanned, through: state.through, limit: limit, isFull: { false }) {
             id, _, receivedAt, frame in
             turn.after.scanned = id
             guard let frame = frame() else { return 1 }
-            let paths = frame.sensors.map { SeriesPath($0, amendments.renames) }
+            let paths = frame.sensors.map { RenameChain($0, amendments.renames) }
             let sensors = paths.map { $0.names.map { bins.sensors[$0] } }
-            try frame.forEachReading { sensor, said in
-                let (series, reading) = amendments.amended(said, of: paths[sensor])
-                guard let known = sensors[sensor][series], Archive.judge(reading, receivedAt: receivedAt, state.judgedAt) == .observable else {
+            try frame.forEachReading { sensor, logged in
+                let (series, reading) = amendments.amended(logged, of: paths[sensor])
+                guard let known = sensors[sensor][series], Archive.checkTime(reading, receivedAt: receivedAt, state.rederivedAt) == .observable else {
                     return
                 }
-                bins.partial[InexactBins.Key(sensor: known.id, validAt: known.grid.label(of: reading.takenAt))]?.add(reading)
+                bins.partial[InexactBins.Key(sensor: known.id, validAt: known.grid.binEnd(of: reading.takenAt))]?.add(reading)
             }
             return max(1, frame.readingCount)
         }
-        turn.isPassOver = visited.isOver
+        turn.isPassComplete = visited.isFinished
         turn.repaired = bins.partial
         return visited.readings
     }
@@ -201,24 +205,24 @@ extension Archive {
     private func hasAmendment(_ device: Int64, after first: Int64, through last: Int64) throws -> Bool {
         for table in ["calibration", "sensor_rename"] {
             var select = try database.prepare("SELECT 1 FROM \(table) WHERE device = ? AND batch > ? AND batch <= ? LIMIT 1")
-            for (place, value) in [device, first, last].enumerated() { try select.bind(value, at: Int32(place + 1)) }
+            for (index, value) in [device, first, last].enumerated() { try select.bind(value, at: Int32(index + 1)) }
             if try select.step() { return true }
         }
         return false
     }
 
-    private enum Judgement { case observable, future, implausible }
+    private enum TimeCheck { case observable, future, implausible }
 
-    private static func judge(_ reading: Reading, receivedAt: Instant, _ judgedAt: Instant) -> Judgement {
+    private static func checkTime(_ reading: Reading, receivedAt: Instant, _ rederivedAt: Instant) -> TimeCheck {
         guard reading.takenAt >= Instant.earliestPlausible else { return .implausible }
-        return reading.takenAt <= max(receivedAt, judgedAt) + futureTolerance ? .observable : .future
+        return reading.takenAt <= max(receivedAt, rederivedAt) + futureTolerance ? .observable : .future
     }
 
     // MARK: writing a step
 
     /// Writes the result of a step, unless another program has already written one of its turns.
     /// - Returns: whether the step had any turns.
-    package func take(_ step: DerivationStep) throws -> Bool {
+    package func apply(_ step: DerivationStep) throws -> Bool {
         guard !step.isEmpty else { return false }
         // No fsync, because an ingest would wait for it: data that a power cut discards is derived again.
         try database.setDurable(false)
@@ -226,7 +230,7 @@ extension Archive {
         return try database.transaction {
             for turn in step.turns {
                 // New batches may have arrived since the step was read; all other fields must be unchanged.
-                guard let now = try derivationState(of: turn.before.device), now.isSamePlace(as: turn.before) else { return true }
+                guard let now = try derivationState(of: turn.before.device), now.hasSameProgress(as: turn.before) else { return true }
             }
             try write(step.buffer)
             for turn in step.turns { try finish(turn) }
@@ -237,30 +241,30 @@ extension Archive {
     private func finish(_ turn: Turn) throws {
         var state = turn.after
         switch state.phase {
-        case .following: break
+        case .appending: break
         case .clearing:
-            if try !clearSome(state.device) {
-                (state.through, state.amendedThrough, state.phase) = (0, 0, .following)
-                try countPending(state.device)
+            if try !deleteSomeObservations(state.device) {
+                (state.through, state.amendedThrough, state.phase) = (0, 0, .appending)
+                try resetPendingCount(state.device)
             }
-        case .amending where turn.isPassOver:
+        case .amending where turn.isPassComplete:
             (state.amendedThrough, state.scanned) = (state.target, 0)
-            state.phase = try hasInexactBins(state.device) ? .repairing : .following
+            state.phase = try hasInexactBins(state.device) ? .repairing : .appending
         case .repairing:
-            try save(turn.repaired, isFinal: turn.isPassOver)
-            if turn.isPassOver {
+            try save(turn.repaired, isFinal: turn.isPassComplete)
+            if turn.isPassComplete {
                 state.scanned = 0
-                state.phase = try hasInexactBins(state.device) ? .repairing : .following
+                state.phase = try hasInexactBins(state.device) ? .repairing : .appending
             }
         case .amending: break
         }
-        if let withheld = turn.withheldFrom { try noteWithheld(withheld, state.device) }
+        if let withheld = turn.withheldFrom { try recordWithheld(withheld, state.device) }
         try save(state, derived: turn.derived)
     }
 
     /// Deletes a part of a device's observations.
     /// - Returns: `false` if none were left.
-    private func clearSome(_ device: Int64) throws -> Bool {
+    private func deleteSomeObservations(_ device: Int64) throws -> Bool {
         var delete = try database.prepare(
             """
             DELETE FROM observation_bin WHERE (sensor, valid_at_ms) IN (
@@ -275,15 +279,15 @@ extension Archive {
         return false
     }
 
-    private func countPending(_ device: Int64) throws {
+    private func resetPendingCount(_ device: Int64) throws {
         try run("UPDATE device_log SET pending = (SELECT COUNT(*) FROM batch b WHERE b.device = device_log.device) WHERE device = ?", device)
     }
 }
 
 extension DerivationState {
     /// Whether the states differ in no other way than by new batches.
-    fileprivate func isSamePlace(as other: DerivationState) -> Bool {
-        (through, amendedThrough, phase, target, scanned, judgedAt)
-            == (other.through, other.amendedThrough, other.phase, other.target, other.scanned, other.judgedAt)
+    fileprivate func hasSameProgress(as other: DerivationState) -> Bool {
+        (through, amendedThrough, phase, target, scanned, rederivedAt)
+            == (other.through, other.amendedThrough, other.phase, other.target, other.scanned, other.rederivedAt)
     }
 }

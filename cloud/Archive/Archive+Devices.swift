@@ -22,10 +22,10 @@ extension Archive {
             if let known = try device(named: name), known.revokedAt == nil {
                 throw ArchiveFault.deviceExists(name)
             }
-            let device = try makeDevice(name, now: now)
+            let device = try createOrReinstateDevice(name, now: now)
             try run("DELETE FROM token WHERE device = ?", device)
             try insert(token: token, device, replaces: nil, now: now)
-            try noteAccessChange()
+            try incrementAccessVersion()
         }
         return token
     }
@@ -33,11 +33,11 @@ extension Archive {
     /// A number that rises with each change of a token or of a device's access. A result that was looked up at the same version is still valid.
     package func accessVersion() throws -> Int64 { try database.integer("SELECT version FROM access_version") ?? 0 }
 
-    private func noteAccessChange() throws { try database.execute("UPDATE access_version SET version = version + 1") }
+    private func incrementAccessVersion() throws { try database.execute("UPDATE access_version SET version = version + 1") }
 
     /// Creates the device if it does not exist, and removes its revocation.
     /// - Returns: the device's row id.
-    private func makeDevice(_ name: DeviceID, now: Instant) throws -> Int64 {
+    private func createOrReinstateDevice(_ name: DeviceID, now: Instant) throws -> Int64 {
         if let known = try device(named: name) {
             try run("UPDATE device SET revoked_at_ms = NULL, judge_due = 1 WHERE id = ?", known.id)
             return known.id
@@ -59,17 +59,17 @@ extension Archive {
     }
 
     package func revoke(_ name: DeviceID, now: Instant) throws {
-        let device = try known(name)
+        let device = try existingDevice(name)
         try database.transaction {
             var update = try database.prepare("UPDATE device SET revoked_at_ms = ?, judge_due = 1 WHERE id = ? AND revoked_at_ms IS NULL")
             try update.bind(now.ms, at: 1)
             try update.bind(device.id, at: 2)
             try update.run()
-            try noteAccessChange()
+            try incrementAccessVersion()
         }
     }
 
-    private func known(_ name: DeviceID) throws -> Device {
+    private func existingDevice(_ name: DeviceID) throws -> Device {
         guard let device = try device(named: name) else { throw ArchiveFault.noDevice(name) }
         return device
     }
@@ -126,7 +126,7 @@ extension Archive {
     package func requestRotation(_ name: DeviceID, now: Instant) throws {
         var update = try database.prepare("UPDATE device SET rotate_at_ms = ? WHERE id = ?")
         try update.bind(now.ms, at: 1)
-        try update.bind(try known(name).id, at: 2)
+        try update.bind(try existingDevice(name).id, at: 2)
         try update.run()
     }
 
@@ -139,13 +139,13 @@ extension Archive {
             try delete.bind(old, at: 1)
             try delete.run()
             try insert(token: fresh, device, replaces: old, now: now)
-            try noteAccessChange()
+            try incrementAccessVersion()
         }
         return fresh
     }
 
     /// Records the first use of a token. The token or code that it replaces is invalid from now on.
-    package func used(_ token: String, now: Instant) throws {
+    package func markUsed(_ token: String, now: Instant) throws {
         try database.transaction {
             var select = try database.prepare("SELECT device, replaces FROM token WHERE sha256 = ? AND replaces IS NOT NULL")
             try select.bind(Archive.hash(token), at: 1)
@@ -167,7 +167,7 @@ extension Archive {
             try mark.bind(Archive.hash(token), at: 1)
             try mark.run()
             try run("UPDATE device SET rotate_at_ms = NULL WHERE id = ?", device)
-            try noteAccessChange()
+            try incrementAccessVersion()
         }
     }
 
@@ -179,7 +179,7 @@ extension Archive {
         let symbols = try SecureRandom.bytes(10).map { letters[Int($0 & 31)] }
         let code = String(symbols.prefix(5)) + "-" + String(symbols.suffix(5))
         var insert = try database.prepare("INSERT INTO enrolment_code VALUES (?, ?, ?, ?, NULL)")
-        try insert.bind(Archive.hash(Archive.plain(code)), at: 1)
+        try insert.bind(Archive.hash(Archive.normalised(code)), at: 1)
         try insert.bind(name.name, at: 2)
         try insert.bind(now.ms, at: 3)
         try insert.bind((now + validity).ms, at: 4)
@@ -191,7 +191,7 @@ extension Archive {
     /// used.
     /// - Returns: `nil` for a code that is unknown, spent or expired; `isReissue` if the code has issued a token before, which is now invalid.
     package func enrol(code: String, now: Instant) throws -> (device: DeviceID, token: String, isReissue: Bool)? {
-        let hash = Archive.hash(Archive.plain(code))
+        let hash = Archive.hash(Archive.normalised(code))
         return try database.transaction {
             var select = try database.prepare("SELECT device FROM enrolment_code WHERE sha256 = ? AND used_at_ms IS NULL AND expires_at_ms > ?")
             try select.bind(hash, at: 1)
@@ -200,13 +200,13 @@ extension Archive {
             let token = Hexadecimal.text(try SecureRandom.bytes(32))
             // Revoked tokens stay invalid when the device is admitted again.
             if let known = try device(named: name), known.revokedAt != nil { try run("DELETE FROM token WHERE device = ?", known.id) }
-            let device = try makeDevice(name, now: now)
+            let device = try createOrReinstateDevice(name, now: now)
             var delete = try database.prepare("DELETE FROM token WHERE replaces = ?")
             try delete.bind(hash, at: 1)
             try delete.run()
             let isReissue = database.changes > 0
             try insert(token: token, device, replaces: hash, now: now)
-            try noteAccessChange()
+            try incrementAccessVersion()
             return (name, token, isReissue)
         }
     }
@@ -214,12 +214,12 @@ extension Archive {
     /// The device that a code was issued for, even if the code is used or expired; `nil`: the code is unknown.
     package func device(ofCode code: String) throws -> DeviceID? {
         var select = try database.prepare("SELECT device FROM enrolment_code WHERE sha256 = ?")
-        try select.bind(Archive.hash(Archive.plain(code)), at: 1)
+        try select.bind(Archive.hash(Archive.normalised(code)), at: 1)
         return try select.step() ? DeviceID(select.text(0)) : nil
     }
 
     /// Removes hyphens and spaces, and replaces letters that look like digits, as a person may type or read out the code.
-    private static func plain(_ code: String) -> String {
+    private static func normalised(_ code: String) -> String {
         String(code.uppercased().filter { $0 != "-" && $0 != " " }.map { $0 == "O" ? "0" : $0 == "I" || $0 == "L" ? "1" : $0 })
     }
 

@@ -11,7 +11,7 @@ extension Archive {
         package var report: DeviceReport?
         package var sensors: [SensorView] = []
         package let condition: DeviceCondition
-        package var isTwoHosts = false  // two hosts send as this device
+        package var hasDuplicateHost = false  // two hosts send as this device
         package var faults: [String] = []  // messages about damaged or edited rows
     }
 
@@ -94,7 +94,7 @@ extension Archive {
         }
         let facts = try facts(device, report: report, now: now)
         var view = DeviceView(device: device, report: report, condition: Archive.condition(facts, now: now))
-        (view.isTwoHosts, view.faults) = (facts.twoHostsSince != nil, faults)
+        (view.hasDuplicateHost, view.faults) = (facts.duplicateHostSince != nil, faults)
         var select = try database.prepare(
             """
             SELECT \(Archive.sensorColumns), o.valid_at_ms, o.readings, o.humidity_sum_mpct, o.temperature_readings, o.temperature_sum_mc,
@@ -147,7 +147,7 @@ extension Archive {
     }
 
     /// The number of devices that have used up today's quota.
-    package func devicesOverQuota(now: Instant) throws -> Int64 {
+    package func overQuotaDeviceCount(now: Instant) throws -> Int64 {
         var select = try database.prepare("SELECT COUNT(*) FROM device_log WHERE day = ? AND day_bytes >= ?")
         try select.bind(now.ms / 86_400_000, at: 1)
         try select.bind(limits.bytesPerDay, at: 2)

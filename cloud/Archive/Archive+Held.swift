@@ -74,7 +74,7 @@ extension Archive {
 
     func epochCount(_ device: Int64) throws -> Int64 { try integer("SELECT COUNT(*) FROM epoch WHERE device = ?", device) ?? 0 }
 
-    func note(_ epochs: [Epoch], of device: Int64, now: Instant) throws {
+    func insertEpochs(_ epochs: [Epoch], of device: Int64, now: Instant) throws {
         var insert = try database.prepare("INSERT INTO epoch VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
         for epoch in epochs {
             try insert.bind(device, at: 1)

@@ -25,13 +25,13 @@ extension Archive {
     }
 
     package enum Receipt: Sendable {
-        case batch(Answer)
+        case batch(BatchAcknowledgement)
         case plain(PlainReceipt)
     }
 
     /// Stores the new rows of all submissions in one transaction.
     /// - Returns: the outcome of each submission, in the same order. The rows are on the disk: the answers may be sent.
-    package func ingest(_ submissions: [Submission], next: Answer.Next) throws -> [Result<Receipt, IngestRefusal>] {
+    package func ingest(_ submissions: [Submission], next: BatchAcknowledgement.Pacing) throws -> [Result<Receipt, IngestRefusal>] {
         do {
             return try database.transaction { try store(submissions, next: next) }
         } catch {
@@ -40,14 +40,14 @@ extension Archive {
         }
     }
 
-    private func store(_ submissions: [Submission], next: Answer.Next) throws -> [Result<Receipt, IngestRefusal>] {
+    private func store(_ submissions: [Submission], next: BatchAcknowledgement.Pacing) throws -> [Result<Receipt, IngestRefusal>] {
         var log = try LogWriter(database)
-        let champion = try releaseName(alias: Archive.champion)
+        let champion = try releaseName(alias: Archive.championAlias)
         var outcomes: [Result<Receipt, IngestRefusal>] = []
         var seen: [Int64: Submission] = [:]  // by device, the submission that updates its row: the newest with a report, else the first
         for submission in submissions {
             do {
-                try checkDay(submission.device, adding: log.growth[submission.device]?.bytes ?? 0, at: submission.receivedAt)
+                try checkDailyQuota(submission.device, adding: log.growth[submission.device]?.bytes ?? 0, at: submission.receivedAt)
                 switch submission {
                 case .batch(let arrival):
                     var answer = try ingest(arrival, &log)
@@ -68,7 +68,7 @@ extension Archive {
             }
         }
         if let now = submissions.last?.receivedAt { try log.finish(at: now) }
-        let toRotate = Set(try seen.values.filter { try noteSeen($0) }.map(\.device))
+        let toRotate = Set(try seen.values.filter { try recordContact($0) }.map(\.device))
         return zip(outcomes, submissions).map { outcome, submission in
             guard case .success(.batch(var answer)) = outcome else { return outcome }
             answer.wantsNewToken = toRotate.contains(submission.device)
@@ -77,38 +77,38 @@ extension Archive {
     }
 
     /// - Throws: `IngestRefusal` before anything has been written.
-    private func ingest(_ arrival: Arrival, _ log: inout LogWriter) throws -> Answer {
+    private func ingest(_ arrival: Arrival, _ log: inout LogWriter) throws -> BatchAcknowledgement {
         let (device, frame) = (arrival.device, arrival.frame)
         guard frame.rowCount > 0 else { return answer(try heldRanges(device, frame.epoch), frame.epoch) }
         let all = frame.first...frame.last
-        let strangers = try unadmitted(frame.names, device)
+        let refusedNames = try admitSensorNames(frame.names, device)
         let held = try heldRanges(device, frame.epoch)
         // In most batches every row is new and may be stored: then the packed batch is stored unchanged.
-        if held.missing(in: all) == [all], arrival.malformed.isEmpty, strangers.isEmpty {
+        if held.missing(in: all) == [all], arrival.malformed.isEmpty, refusedNames.isEmpty {
             let changes = try heldChanges(arrival, frame.records.map { (frame.first + Int64($0.place), $0.record) })
             let amends = frame.records.contains { Amendments.amends($0.record) }
             // Sensor names that no row uses are not stored: many small batches with many names would be costly to compare.
             let body = frame.sensors.count > frame.rowCount ? try Batch(binary: frame.bytes).part(all).binary() : frame.withoutReport()
             let id = try log.append(
                 body, arrival, all, readings: frame.readingCount, records: frame.records.count, amends: amends)
-            for (place, record) in frame.records { try store(record, device, frame.epoch, frame.first + Int64(place), batch: id) }
+            for (index, record) in frame.records { try store(record, device, frame.epoch, frame.first + Int64(index), batch: id) }
             for change in changes { try save(change, device) }
-            try noteGrowth(arrival)
+            try detectDuplicateHost(arrival)
             return answer(changes.first?.after ?? held, frame.epoch)
         }
-        return try ingestRowByRow(arrival, strangers, &log)
+        return try ingestRowByRow(arrival, refusedNames, &log)
     }
 
     /// Stores a batch in which some rows are already held, malformed, or from sensors beyond the quota.
-    private func ingestRowByRow(_ arrival: Arrival, _ strangers: Set<SensorName>, _ log: inout LogWriter) throws -> Answer {
+    private func ingestRowByRow(_ arrival: Arrival, _ refusedNames: Set<SensorName>, _ log: inout LogWriter) throws -> BatchAcknowledgement {
         let (device, frame) = (arrival.device, arrival.frame)
         let all = frame.first...frame.last
         let batch = try Batch(binary: frame.bytes)
         var conflicts = try self.conflicts(device, batch)
-        if !conflicts.isEmpty { conflicts = try unknown(conflicts, of: batch, device) }
+        if !conflicts.isEmpty { conflicts = try conflictsNotFoundElsewhere(conflicts, of: batch, device) }
         // A hole may have declared a row lost that another copy of the device's store still has: if the row arrives, it is stored.
-        let missing = HeldRanges(try unstored(device, frame.epoch, all))
-        let refused = refusals(batch, arrival, strangers).filter { missing.contains($0.sequence) }
+        let missing = HeldRanges(try unstoredSequences(device, frame.epoch, all))
+        let refused = refusals(batch, arrival, refusedNames).filter { missing.contains($0.sequence) }
         var toStore = missing
         for row in refused { toStore.remove(row.sequence...row.sequence) }
         let parts = toStore.ranges.map { batch.part($0) }
@@ -123,40 +123,43 @@ extension Archive {
         try save(refused, device, frame.epoch)
         log.countRefused(refused.count, device: device)
         for change in changes { try save(change, device) }
-        if !parts.isEmpty { try noteGrowth(arrival) }
+        if !parts.isEmpty { try detectDuplicateHost(arrival) }
         var answer = answer(changes.first?.after ?? HeldRanges([all]), frame.epoch)
         (answer.refused, answer.conflicts) = (refused, conflicts)
         return answer
     }
 
-    private func answer(_ held: HeldRanges, _ epoch: Epoch) -> Answer {
-        Answer(
-            epoch: epoch, through: held.through, held: Array(held.above.prefix(Answer.heldLimit)), refused: [], conflicts: [],
-            next: Answer.Next(afterMs: 0, maxReadings: 0, maxBytes: 0), release: nil)
+    private func answer(_ held: HeldRanges, _ epoch: Epoch) -> BatchAcknowledgement {
+        BatchAcknowledgement(
+            epoch: epoch, through: held.through, held: Array(held.above.prefix(BatchAcknowledgement.heldLimit)), refused: [], conflicts: [],
+            next: BatchAcknowledgement.Pacing(delayMs: 0, maxReadings: 0, maxBytes: 0), release: nil)
     }
 
     /// Rows that are refused one by one, with their reasons.
-    private func refusals(_ batch: Batch, _ arrival: Arrival, _ strangers: Set<SensorName>) -> [Answer.Refused] {
-        var reasons: [Int: Answer.Refused.Reason] = [:]
-        if !strangers.isEmpty {
-            for (place, row) in batch.rows.enumerated() {
+    private func refusals(_ batch: Batch, _ arrival: Arrival, _ refusedNames: Set<SensorName>) -> [BatchAcknowledgement.RefusedRow] {
+        var reasons: [Int: BatchAcknowledgement.RefusedRow.Reason] = [:]
+        if !refusedNames.isEmpty {
+            for (index, row) in batch.rows.enumerated() {
                 switch row {
-                case .reading(let sensor, _) where strangers.contains(batch.sensors[sensor]): reasons[place] = .unknownSensor
-                case .record(let record) where record.newName.map(strangers.contains) == true: reasons[place] = .unknownSensor
+                case .reading(let sensor, _) where refusedNames.contains(batch.sensors[sensor]): reasons[index] = .unknownSensor
+                case .record(let record) where record.newName.map(refusedNames.contains) == true: reasons[index] = .unknownSensor
                 default: break
                 }
             }
         }
-        for place in arrival.malformed { reasons[place] = .malformed }
-        return reasons.sorted { $0.key < $1.key }.map { Answer.Refused(sequence: batch.first + Int64($0.key), reason: $0.value) }
+        for index in arrival.malformed { reasons[index] = .malformed }
+        return reasons.sorted { $0.key < $1.key }.map { BatchAcknowledgement.RefusedRow(sequence: batch.first + Int64($0.key), reason: $0.value) }
     }
 
     /// Raises an alarm if two epochs of the device grow in turns.
-    private func noteGrowth(_ arrival: Arrival) throws {
+    private func detectDuplicateHost(_ arrival: Arrival) throws {
         guard let newest = arrival.newest else { return }
-        if epochTurns.count >= Archive.cachedDevices { epochTurns = [:] }
-        guard epochTurns[arrival.device, default: TwoHostDetector()].grew(arrival.frame.epoch, newest: newest, at: arrival.receivedAt) else { return }
-        try raiseTwoHosts(arrival.device, at: arrival.receivedAt)
+        if duplicateHostDetectors.count >= Archive.cachedDevices { duplicateHostDetectors = [:] }
+        guard
+            duplicateHostDetectors[arrival.device, default: DuplicateHostDetector()].recordGrowth(
+                arrival.frame.epoch, newest: newest, at: arrival.receivedAt)
+        else { return }
+        try raiseDuplicateHostAlarm(arrival.device, at: arrival.receivedAt)
     }
 
     /// The ranges that a batch adds to each epoch: the batch's own rows, and the sequences that its holes declare lost. The batch's own epoch comes
@@ -168,11 +171,11 @@ extension Archive {
         let (device, own) = (arrival.device, arrival.frame.epoch)
         var settled: [Epoch: [ClosedRange<Int64>]] = [own: [arrival.frame.first...arrival.frame.last]]
         for case (let sequence, .hole(let hole)) in records {
-            guard let gone = hole.sequences else { continue }
+            guard let lostSequences = hole.sequences else { continue }
             if let other = hole.epoch, other != own {
-                if other != .server { settled[other, default: []].append(gone) }  // only the server assigns sequences in its own epoch
-            } else if gone.upperBound < sequence {
-                settled[own, default: []].append(gone)
+                if other != .server { settled[other, default: []].append(lostSequences) }  // only the server assigns sequences in its own epoch
+            } else if lostSequences.upperBound < sequence {
+                settled[own, default: []].append(lostSequences)
             }
         }
         let new = try newEpochs(device, among: settled.keys)
@@ -183,26 +186,26 @@ extension Archive {
         if let over = changes.first(where: \.isOverLimit) { throw IngestRefusal.tooManyRanges(over.epoch) }
         let more = changes.reduce(0) { $0 + $1.after.ranges.count - $1.before.ranges.count }
         if more > 0, try rangeCount(device) + Int64(more) > ArchiveLimits.rangesPerDevice { throw IngestRefusal.tooManyRangesOfDevice }
-        try note(new, of: device, now: arrival.receivedAt)
+        try insertEpochs(new, of: device, now: arrival.receivedAt)
         return changes.filter { $0.epoch == own } + changes.filter { $0.epoch != own }
     }
 
-    private func checkDay(_ device: Int64, adding bytes: Int64, at now: Instant) throws {
+    private func checkDailyQuota(_ device: Int64, adding bytes: Int64, at now: Instant) throws {
         let day = now.ms / 86_400_000
-        guard try dayBytes(device, day) + bytes >= limits.bytesPerDay else { return }
-        throw IngestRefusal.dayIsFull(limit: limits.bytesPerDay, untilMidnight: .milliseconds((day + 1) * 86_400_000 - now.ms))
+        guard try bytesStored(device, day) + bytes >= limits.bytesPerDay else { return }
+        throw IngestRefusal.dailyQuotaExceeded(limit: limits.bytesPerDay, untilMidnight: .milliseconds((day + 1) * 86_400_000 - now.ms))
     }
 
     /// Bytes that a device has stored on a day, as `ArchiveLimits.cost` counts them.
     /// - Parameter day: days since 1970, UTC.
-    package func dayBytes(_ device: Int64, _ day: Int64) throws -> Int64 {
+    package func bytesStored(_ device: Int64, _ day: Int64) throws -> Int64 {
         var select = try database.prepare("SELECT day_bytes FROM device_log WHERE device = ? AND day = ?")
         try select.bind(device, at: 1)
         try select.bind(day, at: 2)
         return try select.step() ? select.integer(0) : 0
     }
 
-    private func save(_ refused: [Answer.Refused], _ device: Int64, _ epoch: Epoch) throws {
+    private func save(_ refused: [BatchAcknowledgement.RefusedRow], _ device: Int64, _ epoch: Epoch) throws {
         guard !refused.isEmpty else { return }
         var insert = try database.prepare("INSERT INTO refused VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
         for row in refused {
@@ -216,10 +219,10 @@ extension Archive {
 
     /// Stores the time of the device's last contact and the device's report.
     /// - Returns: whether the device should fetch a new token.
-    private func noteSeen(_ submission: Submission) throws -> Bool {
+    private func recordContact(_ submission: Submission) throws -> Bool {
         var report: DeviceReport?
         if case .batch(let arrival) = submission { report = arrival.frame.report }
-        let isChanged = try report.map { try note($0, of: submission.device) } ?? false
+        let isChanged = try report.map { try saveReportedStates($0, of: submission.device) } ?? false
         // A device is judged again if its state was not ok or its report has changed.
         var update = try database.prepare(
             """
@@ -240,9 +243,9 @@ extension Archive {
 extension Batch {
     /// The batch's records with their sequences.
     fileprivate var records: [(sequence: Int64, record: Record)] {
-        rows.enumerated().compactMap { place, row in
+        rows.enumerated().compactMap { index, row in
             guard case .record(let record) = row else { return nil }
-            return (first + Int64(place), record)
+            return (first + Int64(index), record)
         }
     }
 }

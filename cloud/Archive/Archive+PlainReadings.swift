@@ -31,7 +31,7 @@ extension Archive {
     /// Appends the new readings to the log, under sequences that the server assigns (epoch 0).
     func ingest(_ arrival: PlainArrival, _ log: inout LogWriter) throws -> PlainReceipt {
         let device = arrival.device
-        let strangers = try unadmitted(Set(arrival.readings.map(\.sensor)), device)
+        let refusedNames = try admitSensorNames(Set(arrival.readings.map(\.sensor)), device)
         var insert = try database.prepare(
             "INSERT INTO plain_reading (device, sensor, taken_at_ms, content) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
         var receipt = PlainReceipt(outcomes: [])
@@ -39,25 +39,25 @@ extension Archive {
         var sensors: [SensorName] = []
         var rows: [Batch.Row] = []
         for plain in arrival.readings {
-            guard !strangers.contains(plain.sensor) else {
+            guard !refusedNames.contains(plain.sensor) else {
                 receipt.outcomes.append(.unknownSensor)
                 continue
             }
             try insert.bind(device, at: 1)
             try insert.bind(plain.sensor.name, at: 2)
             try insert.bind(plain.reading.takenAt.ms, at: 3)
-            try insert.bind(plain.content, at: 4)
+            try insert.bind(plain.valueHash, at: 4)
             try insert.run()
             guard database.changes > 0 else {
                 receipt.outcomes.append(try isHeld(plain, device) ? .duplicate : .conflict)
                 continue
             }
-            let place = places[plain.sensor] ?? sensors.count
-            if place == sensors.count {
+            let index = places[plain.sensor] ?? sensors.count
+            if index == sensors.count {
                 sensors.append(plain.sensor)
-                places[plain.sensor] = place
+                places[plain.sensor] = index
             }
-            rows.append(.reading(sensor: place, plain.reading))
+            rows.append(.reading(sensor: index, plain.reading))
             receipt.outcomes.append(.stored)
         }
         guard !rows.isEmpty else { return receipt }
@@ -76,13 +76,13 @@ extension Archive {
         try select.bind(plain.sensor.name, at: 2)
         try select.bind(plain.reading.takenAt.ms, at: 3)
         guard try select.step(), let content = select.optionalInteger(0) else { return true }
-        return content == plain.content
+        return content == plain.valueHash
     }
 }
 
 extension SensorReading {
     /// A hash of the values (FNV-1a, 64 bits) that distinguishes a repeat from another value for the same time.
-    var content: Int64 {
+    var valueHash: Int64 {
         var hash: UInt64 = 14_695_981_039_346_656_037
         for value in [reading.humidityMpct, reading.temperatureMc, reading.pressurePa] {
             let bits = value.map { UInt64(UInt32(bitPattern: $0)) } ?? 1 << 32

@@ -9,15 +9,15 @@ extension Archive {
         switch record {
         case .sensor(let sensor): try upsert(sensor, device)
         case .clockCorrection(let correction):
-            if try takesAmendment(\.corrections, device, upTo: ArchiveLimits.amendmentsPerDevice) {
+            if try countAmendment(\.corrections, device, upTo: ArchiveLimits.amendmentsPerDevice) {
                 try insert(correction, device, epoch, sequence, batch: batch)
             }
         case .calibration(let calibration):
-            if try takesAmendment(\.calibrations, device, upTo: ArchiveLimits.amendmentsPerDevice) {
+            if try countAmendment(\.calibrations, device, upTo: ArchiveLimits.amendmentsPerDevice) {
                 try insert(calibration, device, epoch, sequence, batch: batch)
             }
         case .rename(let rename):
-            if try takesAmendment(\.renames, device, upTo: ArchiveLimits.renamesPerDevice) {
+            if try countAmendment(\.renames, device, upTo: ArchiveLimits.renamesPerDevice) {
                 try insert(rename, device, epoch, sequence, batch: batch)
             }
         case .hole(let hole): try insert(hole, device, epoch, sequence)
@@ -33,7 +33,7 @@ extension Archive {
 
     /// Counts one more amendment of a kind.
     /// - Returns: `false` if the limit is reached: then the record stays in the log and is not applied.
-    private func takesAmendment(_ kind: WritableKeyPath<AmendmentCounts, Int64>, _ device: Int64, upTo limit: Int64) throws -> Bool {
+    private func countAmendment(_ kind: WritableKeyPath<AmendmentCounts, Int64>, _ device: Int64, upTo limit: Int64) throws -> Bool {
         var counts =
             try amendmentCounts[device]
             ?? AmendmentCounts(
@@ -55,8 +55,8 @@ extension Archive {
                 place = excluded.place, step_s = excluded.step_s
             """)
         try upsert.bind(device, at: 1)
-        for (place, text) in [record.sensor.name, record.kind, record.driver, record.serial, record.place].enumerated() {
-            try upsert.bind(text, at: Int32(place + 2))
+        for (index, text) in [record.sensor.name, record.kind, record.driver, record.serial, record.place].enumerated() {
+            try upsert.bind(text, at: Int32(index + 2))
         }
         try upsert.bind(record.step.wholeSeconds, at: 7)
         try upsert.run()
@@ -81,10 +81,10 @@ extension Archive {
             INSERT INTO clock_correction (device, epoch, sequence, batch, boot, offset_ms, from_ms, to_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT DO NOTHING
             """)
-        for (place, value) in [
+        for (index, value) in [
             device, Int64(bitPattern: epoch.bits), sequence, batch, Int64(correction.boot), correction.offset.ms, correction.boottimeMs.lowerBound,
             correction.boottimeMs.upperBound,
-        ].enumerated() { try insert.bind(value, at: Int32(place + 1)) }
+        ].enumerated() { try insert.bind(value, at: Int32(index + 1)) }
         try insert.run()
     }
 
@@ -96,10 +96,10 @@ extension Archive {
             ON CONFLICT DO NOTHING
             """)
         try insert.bind(calibration.sensor.name, at: 1)
-        for (place, value) in [
-            device, Int64(bitPattern: epoch.bits), sequence, batch, calibration.from.ms, calibration.saidAt.ms, Int64(calibration.gainPpm),
+        for (index, value) in [
+            device, Int64(bitPattern: epoch.bits), sequence, batch, calibration.from.ms, calibration.enteredAt.ms, Int64(calibration.gainPpm),
             Int64(calibration.offsetMpct),
-        ].enumerated() { try insert.bind(value, at: Int32(place + 2)) }
+        ].enumerated() { try insert.bind(value, at: Int32(index + 2)) }
         try insert.run()
     }
 
@@ -111,8 +111,8 @@ extension Archive {
             """)
         try insert.bind(rename.sensor.name, at: 1)
         try insert.bind(rename.name.name, at: 2)
-        for (place, value) in [device, Int64(bitPattern: epoch.bits), sequence, batch, rename.until.ms, rename.saidAt.ms].enumerated() {
-            try insert.bind(value, at: Int32(place + 3))
+        for (index, value) in [device, Int64(bitPattern: epoch.bits), sequence, batch, rename.until.ms, rename.enteredAt.ms].enumerated() {
+            try insert.bind(value, at: Int32(index + 3))
         }
         try insert.run()
         // Copies the old name's row: the sensor record of the new name comes after this record, maybe in another batch.

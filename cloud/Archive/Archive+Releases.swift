@@ -7,10 +7,10 @@ package import Wire
 
 /// Releases are immutable. An alias selects the release that is served; the history of the aliases is append-only.
 extension Archive {
-    package static let champion = "champion"
+    package static let championAlias = "champion"
 
     package struct StoredRelease: Sendable {
-        package let name: ReleaseName
+        package let name: ReleaseReference
         package let modelID: String
         package let createdAt: Instant
         package let snapshot: String
@@ -19,11 +19,11 @@ extension Archive {
         package let aliases: [String]
     }
 
-    package func releaseName(alias: String) throws -> ReleaseName? {
+    package func releaseName(alias: String) throws -> ReleaseReference? {
         var select = try database.prepare("SELECT r.counter, r.sha256 FROM alias a JOIN release r ON r.counter = a.counter WHERE a.name = ?")
         try select.bind(alias, at: 1)
         guard try select.step(), let sha256 = Hexadecimal.bytes(select.text(1)) else { return nil }
-        return ReleaseName(counter: UInt64(bitPattern: select.integer(0)), sha256: sha256)
+        return ReleaseReference(counter: UInt64(bitPattern: select.integer(0)), sha256: sha256)
     }
 
     package func releases() throws -> [StoredRelease] { try releases("", nil) }
@@ -41,7 +41,7 @@ extension Archive {
         while try select.step() {
             releases.append(
                 StoredRelease(
-                    name: ReleaseName(counter: UInt64(bitPattern: select.integer(0)), sha256: Hexadecimal.bytes(select.text(1)) ?? []),
+                    name: ReleaseReference(counter: UInt64(bitPattern: select.integer(0)), sha256: Hexadecimal.bytes(select.text(1)) ?? []),
                     modelID: select.text(2), createdAt: Instant(ms: select.integer(3)), snapshot: select.text(4), parent: select.text(5),
                     backtest: select.text(6), aliases: aliases[select.integer(0)] ?? []))
         }
@@ -55,8 +55,8 @@ extension Archive {
     }
 
     /// Registers a release and points the champion's alias at it, in one transaction.
-    package func promote(_ bytes: [UInt8], header: ReleaseHeader, reason: String, now: Instant) throws -> ReleaseName {
-        let name = ReleaseName(counter: header.counter, sha256: SHA256.digest(bytes))
+    package func promote(_ bytes: [UInt8], header: ReleaseHeader, reason: String, now: Instant) throws -> ReleaseReference {
+        let name = ReleaseReference(counter: header.counter, sha256: SHA256.digest(bytes))
         try database.transaction {
             var insert = try database.prepare("INSERT INTO release VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
             try insert.bind(Int64(bitPattern: header.counter), at: 1)
@@ -69,12 +69,12 @@ extension Archive {
             try insert.bind(bytes, at: 8)
             try insert.run()
             var alias = try database.prepare("INSERT INTO alias VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET counter = excluded.counter")
-            try alias.bind(Archive.champion, at: 1)
+            try alias.bind(Archive.championAlias, at: 1)
             try alias.bind(Int64(bitPattern: header.counter), at: 2)
             try alias.run()
             var history = try database.prepare("INSERT INTO alias_history (at_ms, name, counter, reason) VALUES (?, ?, ?, ?)")
             try history.bind(now.ms, at: 1)
-            try history.bind(Archive.champion, at: 2)
+            try history.bind(Archive.championAlias, at: 2)
             try history.bind(Int64(bitPattern: header.counter), at: 3)
             try history.bind(reason, at: 4)
             try history.run()

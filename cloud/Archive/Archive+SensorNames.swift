@@ -6,7 +6,7 @@ internal import Wire
 extension Archive {
     /// Stores new sensor names up to the quota.
     /// - Returns: the names beyond the quota; rows with these names are refused.
-    func unadmitted(_ names: Set<SensorName>, _ device: Int64) throws -> Set<SensorName> {
+    func admitSensorNames(_ names: Set<SensorName>, _ device: Int64) throws -> Set<SensorName> {
         var known = try admittedNames(device)
         let new = names.subtracting(known)
         guard !new.isEmpty else { return [] }

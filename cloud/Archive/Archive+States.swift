@@ -11,13 +11,13 @@ extension Archive {
         var report: DeviceReport?
         var refusal: (at: Instant, detail: String)?
         var silentSince: Instant?  // an alarm about silence is active since this time
-        var twoHostsSince: Instant?
+        var duplicateHostSince: Instant?
         var isOverQuota: Bool
     }
 
     /// How long a refusal counts after the last refused request: longer than the longest pause between two attempts of a device.
     private static let refusalMemory: Duration = .seconds(2 * 900 + 60)
-    private static let judgedAtOnce = 1_000  // the most devices that one transaction judges
+    private static let stateUpdatesPerTransaction = 1_000  // the most devices that one transaction judges
     static let refusalDetailLimit = 200  // bytes of UTF-8
 
     static func condition(_ facts: DeviceFacts, now: Instant) -> DeviceCondition {
@@ -30,7 +30,7 @@ extension Archive {
         if facts.isOverQuota { return DeviceCondition(.refused, since: seenAt, detail: "the device has reached its storage limit for today") }
         guard seenAt != nil else { return DeviceCondition(.silent, since: device.createdAt, detail: "it has never been heard from") }
         if let since = facts.silentSince { return DeviceCondition(.silent, since: since, detail: "no contact since then") }
-        if let since = facts.twoHostsSince {
+        if let since = facts.duplicateHostSince {
             return DeviceCondition(.duplicate, since: since, detail: "two hosts send as this device: give one a name and a token of its own")
         }
         if facts.report?.clock == .unknown {
@@ -40,7 +40,7 @@ extension Archive {
     }
 
     func facts(_ device: Device, report: DeviceReport?, now: Instant) throws -> DeviceFacts {
-        var facts = DeviceFacts(device: device, report: report, isOverQuota: try dayBytes(device.id, now.ms / 86_400_000) >= limits.bytesPerDay)
+        var facts = DeviceFacts(device: device, report: report, isOverQuota: try bytesStored(device.id, now.ms / 86_400_000) >= limits.bytesPerDay)
         var select = try database.prepare("SELECT refused_at_ms, refused_detail FROM device WHERE id = ?")
         try select.bind(device.id, at: 1)
         if try select.step(), let at = select.optionalInteger(0) { facts.refusal = (Instant(ms: at), select.text(1)) }
@@ -49,7 +49,7 @@ extension Archive {
         while try alarms.step() {
             switch Alarm.Kind(rawValue: alarms.text(0)) {
             case .silent: facts.silentSince = Instant(ms: alarms.integer(1))
-            case .twoHosts: facts.twoHostsSince = Instant(ms: alarms.integer(1))
+            case .duplicateHost: facts.duplicateHostSince = Instant(ms: alarms.integer(1))
             case nil: break
             }
         }
@@ -58,17 +58,17 @@ extension Archive {
 
     /// Records that a request under this device name was refused. Anybody can send requests under any name, so the device counts as refused only if
     /// the device itself sends nothing.
-    package func noteRefusal(of name: DeviceID, detail: String, now: Instant) throws {
+    package func recordRefusal(of name: DeviceID, detail: String, now: Instant) throws {
         var update = try database.prepare("UPDATE device SET refused_at_ms = ?, refused_detail = ?, judge_due = 1 WHERE name = ?")
         try update.bind(now.ms, at: 1)
-        try update.bind(detail.cut(toBytes: Archive.refusalDetailLimit), at: 2)
+        try update.bind(detail.truncated(toBytes: Archive.refusalDetailLimit), at: 2)
         try update.bind(name.name, at: 3)
         try update.run()
     }
 
     /// Stores the sensor states that a device reports; a sensor that is not in the report gets none.
     /// - Returns: whether any state has changed.
-    func note(_ report: DeviceReport, of device: Int64) throws -> Bool {
+    func saveReportedStates(_ report: DeviceReport, of device: Int64) throws -> Bool {
         var states: [String: Int64] = [:]
         for sensor in report.sensors { states[sensor.sensor.name] = Int64(sensor.condition.state.rawValue) }
         var select = try database.prepare("SELECT id, name, reported FROM sensor WHERE device = ?")
@@ -91,7 +91,7 @@ extension Archive {
     // MARK: periodic update
 
     /// Finds sensors that have become quiet or active again, and judges every device that has changed.
-    package func watchStates(now: Instant) throws {
+    package func updateDeviceStates(now: Instant) throws {
         try database.transaction {
             for (isQuiet, comparison) in [(Int64(1), "<"), (0, ">=")] {
                 // Replays are excluded: their times are not wall-clock times. The first condition is a constant bound that uses the index; the
@@ -100,7 +100,7 @@ extension Archive {
                     """
                     UPDATE sensor SET quiet = ?1 WHERE id IN (
                         SELECT id FROM sensor WHERE quiet = \(1 - isQuiet) AND kind <> 'replay' AND last_at_ms \(comparison) ?2
-                            AND last_at_ms \(comparison) ?3 - \(SensorState.stalePeriods * 1_000) * step_s LIMIT \(Archive.judgedAtOnce))
+                            AND last_at_ms \(comparison) ?3 - \(SensorState.stalePeriods * 1_000) * step_s LIMIT \(Archive.stateUpdatesPerTransaction))
                     RETURNING device
                     """)
                 try change.bind(isQuiet, at: 1)
@@ -111,15 +111,17 @@ extension Archive {
                 while try change.step() { devices.insert(change.integer(0)) }
                 for device in devices { try run("UPDATE device SET judge_due = 1 WHERE id = ?", device) }
             }
-            for device in try ids("SELECT id FROM device WHERE judge_due = 1 LIMIT \(Archive.judgedAtOnce)") { try judge(device, now: now) }
-            // A refusal expires without an event, so refused devices are judged again in every call, at most `judgedAtOnce` of them.
+            for device in try ids("SELECT id FROM device WHERE judge_due = 1 LIMIT \(Archive.stateUpdatesPerTransaction)") {
+                try updateState(device, now: now)
+            }
+            // A refusal expires without an event, so refused devices are judged again in every call, at most `stateUpdatesPerTransaction` of them.
             let refused = try ids(
                 """
-                SELECT id FROM device WHERE severity_rank = \(Severity.rank(DeviceState.refused)) AND id > \(lastRefusedJudged)
-                ORDER BY id LIMIT \(Archive.judgedAtOnce)
+                SELECT id FROM device WHERE severity_rank = \(Severity.rank(DeviceState.refused)) AND id > \(lastRefusedUpdated)
+                ORDER BY id LIMIT \(Archive.stateUpdatesPerTransaction)
                 """)
-            for device in refused { try judge(device, now: now) }
-            lastRefusedJudged = refused.count == Archive.judgedAtOnce ? refused.last ?? 0 : 0
+            for device in refused { try updateState(device, now: now) }
+            lastRefusedUpdated = refused.count == Archive.stateUpdatesPerTransaction ? refused.last ?? 0 : 0
         }
     }
 
@@ -130,7 +132,7 @@ extension Archive {
         return ids
     }
 
-    private func judge(_ id: Int64, now: Instant) throws {
+    private func updateState(_ id: Int64, now: Instant) throws {
         var select = try database.prepare("SELECT \(Archive.deviceColumns), report FROM device WHERE id = ?")
         try select.bind(id, at: 1)
         guard try select.step(), let device = Archive.device(select) else {
@@ -168,9 +170,9 @@ extension Archive {
 
     /// Counts that are at most two seconds old: every open page requests them.
     package func stateCounts() throws -> StateCounts {
-        if let known = knownCounts, known.at > .now - .seconds(2) { return known.counts }
+        if let known = cachedStateCounts, known.at > .now - .seconds(2) { return known.counts }
         let counts = try countStates()
-        knownCounts = (counts, .now)
+        cachedStateCounts = (counts, .now)
         return counts
     }
 

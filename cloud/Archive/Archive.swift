@@ -16,18 +16,18 @@ package actor Archive {
     var admittedNames: [Int64: Set<SensorName>] = [:]  // by device; a cache of `sensor_name`
     var amendmentCounts: [Int64: AmendmentCounts] = [:]  // by device
     static let cachedDevices = 20_000  // entries of each cache that is kept by device
-    var epochTurns: [Int64: TwoHostDetector] = [:]  // by device
-    var lastRefusedJudged: Int64 = 0  // the refused devices up to this one have been judged again
-    var knownCounts: (counts: StateCounts, at: ContinuousClock.Instant)?
+    var duplicateHostDetectors: [Int64: DuplicateHostDetector] = [:]  // by device
+    var lastRefusedUpdated: Int64 = 0  // the refused devices up to this one have been judged again
+    var cachedStateCounts: (counts: StateCounts, at: ContinuousClock.Instant)?
 
     package enum Access: Sendable {
-        case making  // reads and writes; creates a missing archive
+        case createIfMissing  // reads and writes; creates a missing archive
         case existing  // reads and writes; throws if there is no archive
         case readOnly
     }
 
     /// - Parameter folder: the folder of `archive.sqlite` and the signing key.
-    package init(folder: String, access: Access = .making, limits: ArchiveLimits = ArchiveLimits()) async throws {
+    package init(folder: String, access: Access = .createIfMissing, limits: ArchiveLimits = ArchiveLimits()) async throws {
         self.folder = folder
         self.limits = limits
         Connection.disableMemoryStatistics()
@@ -35,9 +35,9 @@ package actor Archive {
     }
 
     private static func connection(_ folder: String, _ access: Access) throws -> Connection {
-        if access == .making { try Files.makeFolder(folder) }
+        if access == .createIfMissing { try Files.createFolder(folder) }
         let path = "\(folder)/archive.sqlite"
-        if access != .making, !Files.exists(path) {
+        if access != .createIfMissing, !Files.exists(path) {
             throw ArchiveFault.noArchive(path: path)
         }
         if access != .readOnly { Files.restrictPermissions(path, to: 0o640) }

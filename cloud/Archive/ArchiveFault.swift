@@ -27,7 +27,7 @@ package enum ArchiveFault: Error, Equatable, CustomStringConvertible {
     }
 
     /// Whether the fault is in observations, which derive from the log.
-    var isOfBin: Bool { if case .damagedBin = self { true } else { false } }
+    var isDamagedBin: Bool { if case .damagedBin = self { true } else { false } }
 
     /// What the reader of the message can do.
     package var hint: String {

@@ -28,7 +28,7 @@ package enum IngestRefusal: Error, Equatable, CustomStringConvertible {
     case tooManyRanges(Epoch)
     case tooManyRangesOfDevice
     case tooManyEpochs
-    case dayIsFull(limit: Int64, untilMidnight: Duration)
+    case dailyQuotaExceeded(limit: Int64, untilMidnight: Duration)
 
     package var description: String {
         switch self {
@@ -38,7 +38,7 @@ package enum IngestRefusal: Error, Equatable, CustomStringConvertible {
             "this device would have more than \(ArchiveLimits.rangesPerDevice) separate ranges: send the lowest missing sequences first"
         case .tooManyEpochs:
             "this device has reached the limit of \(ArchiveLimits.epochsPerDevice) epochs: add the device again under another name"
-        case .dayIsFull(let limit, _):
+        case .dailyQuotaExceeded(let limit, _):
             "this device has reached its limit of \(limit) bytes a day (VAHO_DEVICE_MB_PER_DAY): send the rest after midnight UTC"
         }
     }
@@ -46,7 +46,7 @@ package enum IngestRefusal: Error, Equatable, CustomStringConvertible {
     package var retryAfter: Duration {
         switch self {
         case .tooManyRanges, .tooManyRangesOfDevice, .tooManyEpochs: .seconds(60)
-        case .dayIsFull(_, let untilMidnight): untilMidnight
+        case .dailyQuotaExceeded(_, let untilMidnight): untilMidnight
         }
     }
 }

@@ -2,11 +2,11 @@
 /// are derived from the log and can be rebuilt.
 enum ArchiveSchema {
     /// Each step migrates from the previous version; step 0 creates version 1.
-    static let steps = [first, second, third, fourth, fifth, sixth]
+    static let steps = [version1, version2, version3, version4, version5, version6]
     static var version: Int64 { Int64(steps.count) }
 
     /// Stored states of devices and sensors. Counts, and lists that show the worst first, read the stored states.
-    private static let sixth = """
+    private static let version6 = """
         ALTER TABLE sensor ADD COLUMN reported INTEGER;  -- the SensorState that the device reports; NULL: the device reports none
         ALTER TABLE sensor ADD COLUMN observed INTEGER NOT NULL DEFAULT 0;  -- the SensorState according to the newest bin
         ALTER TABLE sensor ADD COLUMN quiet INTEGER NOT NULL DEFAULT 0;  -- 1: no reading for three steps
@@ -23,7 +23,7 @@ enum ArchiveSchema {
         """
 
     /// Limited rows are counted per device, and observations are derived per device.
-    private static let fifth = """
+    private static let version5 = """
         CREATE TABLE device_log (  -- one row per device: the length of the log and the progress of the derivation (DerivationState)
             device INTEGER PRIMARY KEY, last_batch BIGINT NOT NULL DEFAULT 0, last_amendment BIGINT NOT NULL DEFAULT 0,
             day BIGINT NOT NULL DEFAULT 0, day_bytes BIGINT NOT NULL DEFAULT 0,  -- bytes stored on this day (days since 1970, UTC)
@@ -64,7 +64,7 @@ enum ArchiveSchema {
         ALTER TABLE alarm ADD COLUMN last_at_ms BIGINT;  -- the time of the last sign of the alarm's cause
         """
 
-    private static let fourth = """
+    private static let version4 = """
         ALTER TABLE calibration ADD COLUMN said_at_ms BIGINT NOT NULL DEFAULT 0;
         UPDATE calibration SET said_at_ms = COALESCE((SELECT received_at_ms FROM batch WHERE id = calibration.batch), from_ms);
         CREATE TABLE sensor_rename (
@@ -86,7 +86,7 @@ enum ArchiveSchema {
             FROM observation_bin b JOIN sensor s ON s.id = b.sensor JOIN device d ON d.id = s.device WHERE b.readings > 0;
         """
 
-    private static let third = """
+    private static let version3 = """
         CREATE TABLE calibration (
             id INTEGER PRIMARY KEY, device INTEGER NOT NULL, epoch BIGINT NOT NULL, sequence BIGINT NOT NULL, batch BIGINT NOT NULL,
             sensor TEXT NOT NULL, from_ms BIGINT NOT NULL, gain_ppm INTEGER NOT NULL, offset_mpct INTEGER NOT NULL,
@@ -95,7 +95,7 @@ enum ArchiveSchema {
         """
 
     /// Observations derived outside the ingest, token rotation, enrolment codes, plain readings, alarms.
-    private static let second = """
+    private static let version2 = """
         ALTER TABLE batch ADD COLUMN boot_first BIGINT NOT NULL DEFAULT 0;
         ALTER TABLE batch ADD COLUMN boot_last BIGINT NOT NULL DEFAULT 4294967295;
         CREATE TABLE log_total (batches BIGINT NOT NULL, readings BIGINT NOT NULL, bytes BIGINT NOT NULL);  -- one row
@@ -122,7 +122,7 @@ enum ArchiveSchema {
         );
         """
 
-    private static let first = """
+    private static let version1 = """
         CREATE TABLE device (
             id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at_ms BIGINT NOT NULL, revoked_at_ms BIGINT,
             last_seen_at_ms BIGINT, report BLOB

@@ -20,17 +20,17 @@ extension Archive {
             var boots: (first: UInt32, last: UInt32)?
             var newest: Instant?
             let latest = receivedAt + Archive.futureTolerance
-            var place = 0
+            var index = 0
             var records = frame.records[...]
             try frame.forEachReading { _, reading in
-                while records.first?.place == place {
+                while records.first?.place == index {
                     records = records.dropFirst()
-                    place += 1
+                    index += 1
                 }
-                if !Instant.valid.contains(reading.takenAt) { malformed.append(place) }
+                if !Instant.valid.contains(reading.takenAt) { malformed.append(index) }
                 if reading.takenAt <= latest, newest.map({ $0 < reading.takenAt }) ?? true { newest = reading.takenAt }
                 boots = (min(boots?.first ?? .max, reading.boot), max(boots?.last ?? 0, reading.boot))
-                place += 1
+                index += 1
             }
             self.malformed = malformed
             self.newest = newest

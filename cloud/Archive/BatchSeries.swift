@@ -4,10 +4,10 @@ internal import Wire
 
 /// The series that the readings of one batch belong to, and the indices of these series in a buffer of bins.
 struct BatchSeries {
-    let paths: [SeriesPath]  // by the batch's sensors
+    let paths: [RenameChain]  // by the batch's sensors
     private let places: [[Int]]  // by sensor, then by the names of its path; -1 if the series has no reading
 
-    func place(_ sensor: Int, _ series: Int) -> Int { places[sensor][series] }
+    func index(_ sensor: Int, _ series: Int) -> Int { places[sensor][series] }
 
     /// - Parameters:
     ///   - frame: its readings must be checked already.
@@ -15,16 +15,16 @@ struct BatchSeries {
     init(
         _ frame: BatchFrame, _ device: Int64, _ renames: [SensorRename], _ buffer: inout BinBuffer, grid: (SensorName) throws -> TimeGrid?
     ) throws {
-        paths = frame.sensors.map { SeriesPath($0, renames) }
+        paths = frame.sensors.map { RenameChain($0, renames) }
         var times: [[Instant]]?  // by sensor; read only if a series is new
         var places: [[Int]] = []
         for (sensor, path) in paths.enumerated() {
             var known: TimeGrid?  // the grid of the previous name: a renamed series keeps the grid of its old name
             var row: [Int] = []
             for name in path.names {
-                if let place = buffer.place(device, name) {
-                    row.append(place)
-                    known = buffer.sensors[place].grid
+                if let index = buffer.index(device, name) {
+                    row.append(index)
+                    known = buffer.sensors[index].grid
                     continue
                 }
                 var found = try grid(name) ?? known
@@ -34,7 +34,7 @@ struct BatchSeries {
                     if let taken = times?[sensor], !taken.isEmpty { found = TimeGrid(takenAt: taken) }
                 }
                 known = found
-                row.append(found.map { buffer.note(BinBuffer.Sensor(device: device, name: name, grid: $0)) } ?? -1)
+                row.append(found.map { buffer.addSensor(BinBuffer.Sensor(device: device, name: name, grid: $0)) } ?? -1)
             }
             places.append(row)
         }

@@ -26,9 +26,9 @@ struct BinBuffer: Sendable {
     var count: Int { bins.count + removed.count }
 
     /// The sensor's index in `sensors`; `nil` if the sensor is not in the buffer.
-    func place(_ device: Int64, _ name: SensorName) -> Int? { places[device]?[name] }
+    func index(_ device: Int64, _ name: SensorName) -> Int? { places[device]?[name] }
 
-    mutating func note(_ sensor: Sensor) -> Int {
+    mutating func addSensor(_ sensor: Sensor) -> Int {
         sensors.append(sensor)
         open.append(nil)
         newest.append(nil)
@@ -38,10 +38,10 @@ struct BinBuffer: Sendable {
 
     mutating func add(_ reading: Reading, to sensor: Int) {
         let instant = reading.takenAt
-        let label = sensors[sensor].grid.label(of: instant)
-        if open[sensor]?.validAt != label {
+        let binEnd = sensors[sensor].grid.binEnd(of: instant)
+        if open[sensor]?.validAt != binEnd {
             close(sensor)
-            open[sensor] = bins.removeValue(forKey: Key(sensor: sensor, validAt: label)) ?? Bin(validAt: label)
+            open[sensor] = bins.removeValue(forKey: Key(sensor: sensor, validAt: binEnd)) ?? Bin(validAt: binEnd)
         }
         open[sensor]?.add(reading)
         if let last = newest[sensor], instant <= last { return }
@@ -57,8 +57,8 @@ struct BinBuffer: Sendable {
     mutating func close() { for sensor in sensors.indices { close(sensor) } }
 
     mutating func remove(_ reading: Reading, from sensor: Int) {
-        let label = sensors[sensor].grid.label(of: reading.takenAt)
-        removed[Key(sensor: sensor, validAt: label), default: Bin(validAt: label)].add(reading)
+        let binEnd = sensors[sensor].grid.binEnd(of: reading.takenAt)
+        removed[Key(sensor: sensor, validAt: binEnd), default: Bin(validAt: binEnd)].add(reading)
     }
 }
 
@@ -103,7 +103,7 @@ extension Archive {
                 if let added { bin.add(added) }
                 if let removed {
                     bin.remove(removed)
-                    try noteInexact(ids[key.sensor], key.validAt)
+                    try markInexact(ids[key.sensor], key.validAt)
                 }
             }
             try write(bin, ids[key.sensor], &upsert)
@@ -111,7 +111,7 @@ extension Archive {
             counts[key.sensor, default: 0] += (bin.isEmpty ? 0 : 1) - (stored == nil ? 0 : 1)
         }
         for (sensor, count) in counts {
-            try note(ids[sensor], count, newest: buffer.newest[sensor], bin: newest[sensor], mayHaveLost: !buffer.removed.isEmpty)
+            try updateSensor(ids[sensor], count, newest: buffer.newest[sensor], bin: newest[sensor], mayHaveLost: !buffer.removed.isEmpty)
         }
     }
 
@@ -135,10 +135,10 @@ extension Archive {
             return try delete.run()
         }
         let (low, high) = bin.count > 0 ? (bin.humidityMinMpct, bin.humidityMaxMpct) : (nil, nil)
-        for (place, value) in [
+        for (index, value) in [
             sensor, bin.validAt.ms, bin.count, bin.failed, bin.humiditySumMpct, low, high, bin.temperatureCount, bin.temperatureSumMc,
             bin.pressureCount, bin.pressureSumPa, Int64(bin.flags.rawValue),
-        ].enumerated() { try upsert.bind(value, at: Int32(place + 1)) }
+        ].enumerated() { try upsert.bind(value, at: Int32(index + 1)) }
         try upsert.run()
     }
 
@@ -172,17 +172,17 @@ extension Archive {
         return database.lastInsertedRow
     }
 
-    private func note(_ id: Int64, _ count: Int64, newest: Instant?, bin: Bin?, mayHaveLost: Bool) throws {
+    private func updateSensor(_ id: Int64, _ count: Int64, newest: Instant?, bin: Bin?, mayHaveLost: Bool) throws {
         let observed = Int64((bin?.state ?? .ok).rawValue)
         // If a device reports no sensor states, its state depends on its observations.
-        var judge = try database.prepare(
+        var markDevice = try database.prepare(
             """
             UPDATE device SET judge_due = 1 WHERE id = (
                 SELECT device FROM sensor WHERE id = ?1 AND reported IS NULL AND (observed <> ?2 OR last_at_ms IS NULL))
             """)
-        try judge.bind(id, at: 1)
-        try judge.bind(observed, at: 2)
-        try judge.run()
+        try markDevice.bind(id, at: 1)
+        try markDevice.bind(observed, at: 2)
+        try markDevice.run()
         var update = try database.prepare(
             """
             UPDATE sensor SET observations = observations + ?1, last_at_ms = MAX(COALESCE(last_at_ms, ?2), COALESCE(?2, last_at_ms)),

@@ -11,10 +11,10 @@ package actor Derivation: Service {
     private let log: Log
     private var lastDevice: Int64 = 0  // the device served last
     private var pausedUntil: [Int64: ContinuousClock.Instant] = [:]  // devices whose rows are damaged
-    private var reported: Set<Int64> = []  // unreadable batches that are already logged
+    private var loggedBatches: Set<Int64> = []  // unreadable batches that are already logged
 
     private static let pause: Duration = .seconds(600)
-    private static let reportedLimit = 10_000
+    private static let loggedBatchLimit = 10_000
 
     /// - Parameters:
     ///   - reader: a separate connection, because reads may take long.
@@ -38,7 +38,7 @@ package actor Derivation: Service {
                 try await Task.sleep(for: .seconds(10))
                 continue
             }
-            guard await !wake.takeAll().isEmpty else { throw CancellationError() }
+            guard await !wake.dequeueAll().isEmpty else { throw CancellationError() }
             try await Task.sleep(for: .milliseconds(200))  // batches that arrive together are derived together
         }
     }
@@ -48,27 +48,27 @@ package actor Derivation: Service {
         let now = ContinuousClock.now
         pausedUntil = pausedUntil.filter { $0.value > now }
         do {
-            let step = try await reader.derivation(after: lastDevice, except: Set(pausedUntil.keys))
+            let step = try await reader.nextDerivationStep(after: lastDevice, except: Set(pausedUntil.keys))
             report(step.unreadable)
             lastDevice = step.lastDevice
-            return try await archive.take(step)
+            return try await archive.apply(step)
         } catch let error as SQLiteError where error.isRetryable {
             throw error
         } catch {
-            return try await stepApart()
+            return try await stepEachDevice()
         }
     }
 
     /// Derives each device separately, because one device has rows that are damaged or were edited.
-    private func stepApart() async throws -> Bool {
+    private func stepEachDevice() async throws -> Bool {
         let devices = try await reader.pendingDevices().filter { pausedUntil[$0] == nil }
         for device in devices {
             try Task.checkCancellation()
             do {
-                _ = try await archive.take(reader.derivation(after: device - 1, only: device))
-            } catch let error as ArchiveFault where error.isOfBin {
+                _ = try await archive.apply(reader.nextDerivationStep(after: device - 1, only: device))
+            } catch let error as ArchiveFault where error.isDamagedBin {
                 log(.error, "observations of a device are damaged, deriving them again from the log", ["device": device, "error": "\(error)"])
-                try await archive.forgetObservations(of: device, now: ReadingClock.wallClock)
+                try await archive.requestRederivation(of: device, now: ReadingClock.wallClock)
             } catch let error as SQLiteError where error.isRetryable {
                 throw error
             } catch {
@@ -80,7 +80,7 @@ package actor Derivation: Service {
     }
 
     private func report(_ unreadable: [Int64]) {
-        if reported.count > Derivation.reportedLimit { reported = [] }
-        for id in unreadable where reported.insert(id).inserted { log(.error, "batch of the log cannot be read", ["id": id]) }
+        if loggedBatches.count > Derivation.loggedBatchLimit { loggedBatches = [] }
+        for id in unreadable where loggedBatches.insert(id).inserted { log(.error, "batch of the log cannot be read", ["id": id]) }
     }
 }

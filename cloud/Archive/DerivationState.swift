@@ -6,7 +6,7 @@ internal import SQLite
 struct DerivationState: Sendable, Equatable {
     enum Phase: Int64, Sendable {
         /// Batches are added to the observations in the order of the log.
-        case following = 0
+        case appending = 0
         /// All observations are deleted, to be derived again from the start of the log.
         case clearing = 1
         /// Batches that were derived with older amendments are derived again with the current amendments.
@@ -23,11 +23,11 @@ struct DerivationState: Sendable, Equatable {
     var phase: Phase
     var target: Int64  // amending: becomes `amendedThrough` at the end
     var scanned: Int64  // amending and repairing: the last batch visited in this pass
-    let judgedAt: Instant  // readings up to a day after this time never count as future readings
+    let rederivedAt: Instant  // readings up to a day after this time never count as future readings
 
     /// Selects the phase of the next step: new amendments are applied before new batches, all amendments in one pass.
-    mutating func begin() {
-        guard phase == .following, amendedThrough < lastAmendment else { return }
+    mutating func selectPhase() {
+        guard phase == .appending, amendedThrough < lastAmendment else { return }
         if through == 0 {
             amendedThrough = lastAmendment  // no batch is derived yet, so there is nothing to amend
         } else {
@@ -77,7 +77,7 @@ extension Archive {
         }
         return DerivationState(
             device: row.integer(0), lastBatch: row.integer(1), lastAmendment: row.integer(2), through: row.integer(3),
-            amendedThrough: row.integer(4), phase: phase, target: row.integer(6), scanned: row.integer(7), judgedAt: Instant(ms: row.integer(8)))
+            amendedThrough: row.integer(4), phase: phase, target: row.integer(6), scanned: row.integer(7), rederivedAt: Instant(ms: row.integer(8)))
     }
 
     /// - Parameter derived: batches that are no longer pending.
@@ -87,36 +87,36 @@ extension Archive {
             UPDATE device_log SET through = ?, amended_through = ?, phase = ?, target = ?, scanned = ?,
                 pending = CASE WHEN pending > ?6 THEN pending - ?6 ELSE 0 END WHERE device = ?7
             """)
-        for (place, value) in [state.through, state.amendedThrough, state.phase.rawValue, state.target, state.scanned, derived, state.device]
+        for (index, value) in [state.through, state.amendedThrough, state.phase.rawValue, state.target, state.scanned, derived, state.device]
             .enumerated()
-        { try update.bind(value, at: Int32(place + 1)) }
+        { try update.bind(value, at: Int32(index + 1)) }
         try update.run()
     }
 
     /// Marks a device, or all devices: the derivation then deletes all their observations and derives them again from the log.
     ///
     /// - Parameter now: readings up to a day after this time are derived, even if the server's clock was behind when the readings arrived.
-    package func forgetObservations(of device: Int64? = nil, now: Instant) throws {
+    package func requestRederivation(of device: Int64? = nil, now: Instant) throws {
         try database.transaction {
-            var update = try database.prepare(device == nil ? Archive.forget : "\(Archive.forget) WHERE device = ?2")
+            var update = try database.prepare(device == nil ? Archive.markForRederivation : "\(Archive.markForRederivation) WHERE device = ?2")
             try update.bind(now.ms, at: 1)
             if let device { try update.bind(device, at: 2) }
             try update.run()
         }
     }
 
-    private static let forget = """
+    private static let markForRederivation = """
         UPDATE device_log SET phase = \(DerivationState.Phase.clearing.rawValue), target = 0, scanned = 0, withheld_from_ms = NULL,
             judged_at_ms = CASE WHEN judged_at_ms > ?1 THEN judged_at_ms ELSE ?1 END
         """
 
-    /// Marks devices, like `forgetObservations`, whose readings were withheld as future readings because the server's clock was wrong. To be called
+    /// Marks devices, like `requestRederivation`, whose readings were withheld as future readings because the server's clock was wrong. To be called
     /// when the clock is right.
     package func rederiveWithheld(now: Instant) throws {
         let through = (now + Archive.futureTolerance).ms
         guard try integer("SELECT 1 FROM device_log WHERE withheld_from_ms <= ? LIMIT 1", through) != nil else { return }
         try database.transaction {
-            var update = try database.prepare("\(Archive.forget) WHERE withheld_from_ms <= ?2")
+            var update = try database.prepare("\(Archive.markForRederivation) WHERE withheld_from_ms <= ?2")
             try update.bind(now.ms, at: 1)
             try update.bind(through, at: 2)
             try update.run()
@@ -124,7 +124,7 @@ extension Archive {
     }
 
     /// Stores the time of the earliest reading that was withheld as a future reading while the server's clock was impossible.
-    func noteWithheld(_ instant: Instant, _ device: Int64) throws {
+    func recordWithheld(_ instant: Instant, _ device: Int64) throws {
         var update = try database.prepare(
             "UPDATE device_log SET withheld_from_ms = CASE WHEN withheld_from_ms < ?1 THEN withheld_from_ms ELSE ?1 END WHERE device = ?2")
         try update.bind(instant.ms, at: 1)
@@ -133,7 +133,7 @@ extension Archive {
     }
 
     /// The number of batches that are not derived yet.
-    package func underived() throws -> Int64 {
+    package func underivedBatchCount() throws -> Int64 {
         try database.integer("SELECT COALESCE(SUM(pending), 0) FROM device_log WHERE \(Archive.isPending)") ?? 0
     }
 }

@@ -47,7 +47,7 @@ extension Archive {
         return bins
     }
 
-    func noteInexact(_ sensor: Int64, _ validAt: Instant) throws {
+    func markInexact(_ sensor: Int64, _ validAt: Instant) throws {
         var insert = try database.prepare("INSERT INTO inexact_bin (sensor, valid_at_ms) VALUES (?, ?) ON CONFLICT DO NOTHING")
         try insert.bind(sensor, at: 1)
         try insert.bind(validAt.ms, at: 2)

@@ -64,14 +64,14 @@ struct LogWriter: ~Copyable {
                     last_amendment = CASE WHEN ?3 > last_amendment THEN ?3 ELSE last_amendment END,
                     pending = pending + ?4, day_bytes = CASE WHEN day = ?5 THEN day_bytes ELSE 0 END + ?6, day = ?5
                 """)
-            for (place, value) in [device, grown.lastBatch, grown.lastAmendment, grown.batches, day, grown.bytes].enumerated() {
-                try upsert.bind(value, at: Int32(place + 1))
+            for (index, value) in [device, grown.lastBatch, grown.lastAmendment, grown.batches, day, grown.bytes].enumerated() {
+                try upsert.bind(value, at: Int32(index + 1))
             }
             try upsert.run()
         }
         guard total.batches > 0 else { return }
         var update = try database.prepare("UPDATE log_total SET batches = batches + ?, readings = readings + ?, bytes = bytes + ?")
-        for (place, value) in [total.batches, total.readings, total.bytes].enumerated() { try update.bind(value, at: Int32(place + 1)) }
+        for (index, value) in [total.batches, total.readings, total.bytes].enumerated() { try update.bind(value, at: Int32(index + 1)) }
         try update.run()
     }
 }

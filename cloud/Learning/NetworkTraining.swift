@@ -113,7 +113,7 @@ package struct NetworkTraining: Sendable {
         var parameters = Array(repeating: SIMD16<Float>(), count: shape.blocks)
         func fill(_ blocks: Range<Int>, inputs: Int) {
             let reach = 1 / Float(inputs).squareRoot()
-            for block in blocks { for lane in 0..<16 { parameters[block][lane] = (2 * random.share() - 1) * reach } }
+            for block in blocks { for lane in 0..<16 { parameters[block][lane] = (2 * random.unitFloat() - 1) * reach } }
         }
         fill(0..<shape.secondWeights, inputs: Network.Shape.inputs)
         fill(shape.secondWeights..<shape.outputWeights, inputs: shape.first)

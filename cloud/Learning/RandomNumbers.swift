@@ -21,7 +21,7 @@ package struct RandomNumbers: Sendable {
     }
 
     /// A uniform random number in [0, 1).
-    package mutating func share() -> Float { Float(next() >> 40) / 16_777_216 }
+    package mutating func unitFloat() -> Float { Float(next() >> 40) / 16_777_216 }
     package mutating func index(below count: Int) -> Int { Int(truncatingIfNeeded: ((next() >> 32) &* UInt64(count)) >> 32) }
 
     /// Fisher–Yates shuffle. The standard library's shuffle is not used, because a later version may give another order.

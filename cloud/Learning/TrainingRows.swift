@@ -39,14 +39,14 @@ package struct TrainingRows: Sendable {
         var random = RandomNumbers(1, UInt64(number))
         var chance = RandomNumbers(2, UInt64(number))
         let perDay = Float(86_400_000 / series.grid.step.ms)
-        visit(series, bins, restarts: { Int(perDay * (1 + 6.5 * random.share() * random.share())) }) { rows, origin, inputs in
-            guard chance.share() * Float(stride) < sampling.youngShare, inputs.shared[TrainingRows.history] >= 0.75 / 7 else { return }
+        visit(series, bins, restarts: { Int(perDay * (1 + 6.5 * random.unitFloat() * random.unitFloat())) }) { rows, origin, inputs in
+            guard chance.unitFloat() * Float(stride) < sampling.youngShare, inputs.shared[TrainingRows.history] >= 0.75 / 7 else { return }
             var ignored = NaiveErrors()
             rows.add(series, bins, origin, inputs, &ignored)
         }
         // Weights follow the ratio that backtests report: an error counts relative to the smaller error of persistence and seasonal naive.
         for row in before..<count {
-            for knot in 0..<Network.Shape.knots { weights[row * Network.Shape.knots + knot] *= scale / max(0.01, naive.least(knot)) }
+            for knot in 0..<Network.Shape.knots { weights[row * Network.Shape.knots + knot] *= scale / max(0.01, naive.smallerError(knot)) }
         }
     }
 
@@ -56,7 +56,7 @@ package struct TrainingRows: Sendable {
         var persistence = [Double](repeating: 0, count: Network.Shape.knots)
         var seasonal = [Double](repeating: 0, count: Network.Shape.knots)
         var count = [Double](repeating: 0, count: Network.Shape.knots)
-        func least(_ knot: Int) -> Float { count[knot] > 0 ? Float(min(persistence[knot], seasonal[knot]) / count[knot]) : 1 }
+        func smallerError(_ knot: Int) -> Float { count[knot] > 0 ? Float(min(persistence[knot], seasonal[knot]) / count[knot]) : 1 }
     }
 
     private mutating func add(
@@ -96,8 +96,8 @@ package struct TrainingRows: Sendable {
                 restart = bin + restarts()
             }
             history.append(observation)
-            let isYoung = restarts != nil
-            guard bin >= bins.lowerBound, history.length >= (isYoung ? history.binsPerDay * 3 / 4 : 3 * history.binsPerDay),
+            let hasShortHistory = restarts != nil
+            guard bin >= bins.lowerBound, history.length >= (hasShortHistory ? history.binsPerDay * 3 / 4 : 3 * history.binsPerDay),
                 inputs.fill(history)
             else { continue }
             body(&self, bin, inputs)

@@ -12,13 +12,15 @@ struct ChampionReader {
 
     /// - Returns: `nil` if there is no champion, or if this version of the program cannot use the champion's file. Devices do not use such a file
     ///   either.
-    func champion() async throws -> (name: ReleaseName, network: Network)? {
-        guard let name = try await reader.releaseName(alias: Archive.champion) else { return nil }
+    func champion() async throws -> (name: ReleaseReference, network: Network)? {
+        guard let name = try await reader.releaseName(alias: Archive.championAlias) else { return nil }
         return try await network(name).map { (name, $0) }
     }
 
-    func network(_ name: ReleaseName) async throws -> Network? {
+    func network(_ name: ReleaseReference) async throws -> Network? {
         guard let bytes = try await reader.releaseBytes(counter: name.counter) else { return nil }
-        do { return try trust.open(bytes, ReleaseIntake.Demand(sha256: name.sha256)).network } catch let error where error.isFinal { return nil }
+        do { return try trust.open(bytes, ReleaseVerification.Requirements(sha256: name.sha256)).network } catch let error where error.isFinal {
+            return nil
+        }
     }
 }

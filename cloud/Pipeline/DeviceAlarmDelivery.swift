@@ -53,8 +53,8 @@ package struct DeviceAlarmDelivery: Service {
         case (.silent, nil): log(.warning, "device silent", ["device": alarm.device, "since": since])
         case (.silent, let endedAt?):
             log(.info, "device heard again", ["device": alarm.device, "silent_since": since, "at": RFC3339.format(ms: endedAt.ms)])
-        case (.twoHosts, nil): log(.warning, "two hosts send as one device", ["device": alarm.device, "since": since])
-        case (.twoHosts, let endedAt?):
+        case (.duplicateHost, nil): log(.warning, "two hosts send as one device", ["device": alarm.device, "since": since])
+        case (.duplicateHost, let endedAt?):
             log(.info, "one host sends as the device again", ["device": alarm.device, "since": since, "at": RFC3339.format(ms: endedAt.ms)])
         }
     }
@@ -69,8 +69,8 @@ extension Archive.Alarm {
                 switch (kind, endedAt) {
                 case (.silent, nil): "device_silent"
                 case (.silent, _): "device_heard_again"
-                case (.twoHosts, nil): "device_of_two_hosts"
-                case (.twoHosts, _): "device_of_one_host_again"
+                case (.duplicateHost, nil): "device_of_two_hosts"
+                case (.duplicateHost, _): "device_of_one_host_again"
                 }
             json.field("kind", event)
             json.field("device", device.name)

@@ -22,7 +22,7 @@ package struct DeviceStateUpdater: Service {
         while true {
             try await clock.sleep(for: pause)
             do {
-                try await archive.watchStates(now: clock.wallClock)
+                try await archive.updateDeviceStates(now: clock.wallClock)
                 pauses.reset()
                 pause = DeviceStateUpdater.period
             } catch is CancellationError { throw CancellationError() } catch {

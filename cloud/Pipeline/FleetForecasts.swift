@@ -13,44 +13,44 @@ package actor FleetForecasts {
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     private let reader: Archive
-    private let pretrained: Pretrained?
-    private var loaded: (name: ReleaseName, network: Network)?
-    private var made: [Int64: Made] = [:]  // by sensor
+    private let pretrained: PretrainedNetwork?
+    private var loaded: (name: ReleaseReference, network: Network)?
+    private var cache: [Int64: CachedForecast] = [:]  // by sensor
 
     /// A sensor's newest forecast. The sensor's history is replayed once for each new observation, not for each request.
-    private struct Made {
+    private struct CachedForecast {
         let lastAt: Instant
         let issuedAt: Instant
-        let use: Int  // a later forecast has a larger number
-        let release: ReleaseName?
+        let insertionNumber: Int  // a later forecast has a larger number
+        let release: ReleaseReference?
         let forecast: QuantileForecast?
         let mould: MouldIndex?
 
-        var answer: Answer? { forecast.map { Answer(forecast: $0, mould: mould, release: release, issuedAt: issuedAt) } }
+        var answer: ServedForecast? { forecast.map { ServedForecast(forecast: $0, mould: mould, release: release, issuedAt: issuedAt) } }
     }
 
-    package struct Answer: Sendable {
+    package struct ServedForecast: Sendable {
         package let forecast: QuantileForecast
         package let mould: MouldIndex?
-        package let release: ReleaseName?
+        package let release: ReleaseReference?
         package let issuedAt: Instant
     }
 
-    private static let mostKept = 1_000
-    private var uses = 0
+    private static let cacheLimit = 1_000
+    private var insertions = 0
 
     /// - Parameter pretrained: the network to use while there is no champion.
-    package init(reader: Archive, pretrained: Pretrained? = nil) {
+    package init(reader: Archive, pretrained: PretrainedNetwork? = nil) {
         self.reader = reader
         self.pretrained = pretrained
     }
 
     /// - Returns: `nil` if the sensor has no observation.
-    package func forecast(_ sensor: Archive.Sensor) async throws -> Answer? {
+    package func forecast(_ sensor: Archive.Sensor) async throws -> ServedForecast? {
         guard let lastAt = sensor.lastAt else { return nil }
         let champion = try await champion()
-        if let made = made[sensor.id], made.lastAt == lastAt, made.release == champion?.name {
-            return made.answer
+        if let cache = cache[sensor.id], cache.lastAt == lastAt, cache.release == champion?.name {
+            return cache.answer
         }
         var forecaster = AdaptiveForecaster(grid: sensor.grid, network: champion?.network ?? pretrained?.network)
         var mould = MouldTracking()
@@ -61,21 +61,22 @@ package actor FleetForecasts {
             forecaster.observe(observation)
             mould.add(observation)
         }
-        if made.count >= FleetForecasts.mostKept {
+        if cache.count >= FleetForecasts.cacheLimit {
             // Removes the older half at once: a search for the oldest forecast at each insertion would cost more time.
-            let middle = made.values.map(\.use).sorted()[made.count / 2]
-            made = made.filter { $0.value.use > middle }
+            let middle = cache.values.map(\.insertionNumber).sorted()[cache.count / 2]
+            cache = cache.filter { $0.value.insertionNumber > middle }
         }
         let forecast = forecaster.forecast()
-        uses += 1
-        let new = Made(
-            lastAt: lastAt, issuedAt: ReadingClock.wallClock, use: uses, release: champion?.name, forecast: forecast, mould: mould.index)
-        made[sensor.id] = new
+        insertions += 1
+        let new = CachedForecast(
+            lastAt: lastAt, issuedAt: ReadingClock.wallClock, insertionNumber: insertions, release: champion?.name, forecast: forecast,
+            mould: mould.index)
+        cache[sensor.id] = new
         return new.answer
     }
 
-    private func champion() async throws -> (name: ReleaseName, network: Network)? {
-        guard let name = try await reader.releaseName(alias: Archive.champion) else { return nil }
+    private func champion() async throws -> (name: ReleaseReference, network: Network)? {
+        guard let name = try await reader.releaseName(alias: Archive.championAlias) else { return nil }
         if let loaded, loaded.name == name { return loaded }
         // Each release is opened once: the check of its golden vectors takes tenths of a second.
         guard let network = try await ChampionReader(reader: reader, trust: .local).network(name) else { return nil }

@@ -16,7 +16,7 @@ package struct ReleaseSigner {
             guard !Files.exists("\(folder)/archive.sqlite") else {
                 throw SigningError.keyFile(
                     path: path, line: nil,
-                    remedy: "the key of this archive is missing: restore it from a backup. Only if the key is lost for good, "
+                    remedy: "the key is missing beside an existing archive: restore it from a backup. Only if the key is lost for good, "
                         + "vaho-cloud keys new makes another key; every device then needs the new release keys")
             }
             try ReleaseSigner.makeKey(in: folder)
@@ -30,7 +30,7 @@ package struct ReleaseSigner {
 
     /// Makes a key. Does nothing if there is a key.
     package static func makeKey(in folder: String) throws {
-        try Files.makeFolder(folder)
+        try Files.createFolder(folder)
         // The server and a command may make a key at once: `create` keeps the first file.
         _ = try Files.create("\(folder)/release-signing.key", with: Array((Hexadecimal.text(PrivateKey.randomSeed()) + "\n").utf8), mode: 0o600)
     }

@@ -20,7 +20,7 @@ package struct SeriesFolder: Sendable {
             while let line = try lines.next() {
                 guard !line.isEmpty else { continue }
                 let row = try format.row(line, line: lines.line)
-                if let remark = row.remark { throw InputFileError(path, remark) }
+                if let droppedValueNote = row.droppedValueNote { throw InputFileError(path, droppedValueNote) }
                 guard let humidity = row.humidityPct else { continue }
                 if let last = observations.last, last.validAt.ms >= row.takenAtMs {
                     throw InputFileError(path, line: lines.line, "the time is not after the time of the line before")
@@ -52,12 +52,12 @@ package struct SeriesFolder: Sendable {
         let grid = TimeGrid(takenAt: rows.prefix(1_000).map(\.validAt))
         var bins: [Bin] = []
         for row in rows {
-            let label = grid.label(of: row.validAt)
-            if bins.last?.validAt != label { bins.append(Bin(validAt: label)) }
+            let binEnd = grid.binEnd(of: row.validAt)
+            if bins.last?.validAt != binEnd { bins.append(Bin(validAt: binEnd)) }
             bins[bins.count - 1].add(
                 Reading(
-                    takenAt: row.validAt, humidityMpct: Milli.whole(row.humidity.percent),
-                    temperatureMc: row.temperature.flatMap { Milli.whole($0.celsius) }))
+                    takenAt: row.validAt, humidityMpct: Milli.rounded(row.humidity.percent),
+                    temperatureMc: row.temperature.flatMap { Milli.rounded($0.celsius) }))
         }
         guard let series = GriddedSeries(name: name, grid: grid, observations: bins.compactMap(\.observation)) else {
             throw InputFileError("\(path)/\(name).csv", "the file holds no observation")

@@ -18,14 +18,14 @@ package struct SilenceWatch: Service {
     }
 
     package func run() async throws {
-        let upSince = clock.wallClock
+        let serverStartedAt = clock.wallClock
         let period = min(.seconds(10), max(.seconds(1), limit / 10))
         var pauses = RetryPause(first: .seconds(2), longest: .seconds(300))
         var pause: Duration = .seconds(1)
         while true {
             try await clock.sleep(for: pause)
             do {
-                try await archive.updateSilenceAlarms(limit, upSince: upSince, now: clock.wallClock)
+                try await archive.updateSilenceAlarms(limit, serverStartedAt: serverStartedAt, now: clock.wallClock)
                 pauses.reset()
                 pause = period
             } catch is CancellationError { throw CancellationError() } catch {

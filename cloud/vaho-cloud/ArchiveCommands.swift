@@ -10,8 +10,8 @@ extension Program.Command {
         let settings = try CloudSettings.read(arguments)
         let folder = arguments.positional[0]
         let archive = try await Archive(folder: settings.storeFolder, access: .readOnly)
-        try Files.makeFolder(folder)
-        guard !Files.exists("\(folder)/archive.sqlite") else { throw Failure("\(folder) holds an archive already: choose another folder") }
+        try Files.createFolder(folder)
+        guard !Files.exists("\(folder)/archive.sqlite") else { throw CommandFailure("\(folder) holds an archive already: choose another folder") }
         // The copy is renamed only when the copy is complete: a file with the name archive.sqlite is always a whole backup.
         let copy = "\(folder)/archive.sqlite.part"
         try? Files.remove(copy)
@@ -29,7 +29,7 @@ extension Program.Command {
         let settings = try CloudSettings.read(arguments)
         let archive = try await Archive(folder: settings.storeFolder, access: .existing)
         let reader = try await Archive(folder: settings.storeFolder, access: .readOnly)
-        try await archive.forgetObservations(now: ReadingClock.wallClock)
+        try await archive.requestRederivation(now: ReadingClock.wallClock)
         let derivation = Derivation(archive: archive, reader: reader, wake: Inbox(limit: 1), log: Log("vaho-cloud"))
         // A running server may derive at the same time: each step is written only once.
         while try await derivation.step() {}

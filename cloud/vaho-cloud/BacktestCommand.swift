@@ -20,13 +20,15 @@ extension Program.Command {
             Arguments.Option("leads", value: "LIST", "lead times (default 1h,3h,6h,12h,24h,48h,120h)"),
         ] + BacktestMethod.options
     ) { arguments in
-        func needed(_ name: String) throws -> String {
+        func requiredOption(_ name: String) throws -> String {
             guard let value = arguments.value(name) else { throw UsageError("--\(name) is missing") }
             return value
         }
-        let (folder, originsFile) = (try needed("data"), try needed("origins"))
+        let (folder, originsFile) = (try requiredOption("data"), try requiredOption("origins"))
         let (out, html) = (arguments.value("out"), arguments.value("html"))
-        guard out != nil || html != nil || arguments.has("report") else { throw UsageError("--out, --report or --html is missing: choose an output") }
+        guard out != nil || html != nil || arguments.hasFlag("report") else {
+            throw UsageError("--out, --report or --html is missing: choose an output")
+        }
         let leadTimes = try leadTimes(arguments) ?? ForecastShape.scored
         let history = try history(arguments)
         let method = try await BacktestMethod(arguments)
@@ -39,7 +41,7 @@ extension Program.Command {
         let started = ContinuousClock.now
         let progress = Progress()
         for (index, name) in names.enumerated() {
-            progress.tell("\(index + 1)/\(names.count) \(name)", stage: name)
+            progress.show("\(index + 1)/\(names.count) \(name)", stage: name)
             let replayed = try await backtest.replay(name)
             if out != nil { text += backtest.lines(of: replayed) }
             report.add(replayed)
@@ -49,9 +51,9 @@ extension Program.Command {
         if let out { try Files.replace(out, with: Array(text.utf8)) }
         if let html {
             let young = history.map { ", each origin with a history of \(DurationText.short($0))" } ?? ""
-            try Files.replace(html, with: Array(BacktestPage(report, method: method.words + young).html.utf8))
+            try Files.replace(html, with: Array(BacktestPage(report, method: method.description + young).html.utf8))
         }
-        if arguments.has("report") { StandardOutput.write(BacktestTables.text(report)) }
+        if arguments.hasFlag("report") { StandardOutput.write(BacktestTables.text(report)) }
         let seconds = (ContinuousClock.now - started).components.seconds
         let written = [out, html].compactMap { $0 }.joined(separator: ", ")
         let origins = backtest.origins.values.reduce(0) { $0 + $1.count }

@@ -7,7 +7,7 @@ internal import TrustedReleases
 
 /// The method that makes the forecasts of a backtest, selected by the options.
 struct BacktestMethod {
-    let words: String
+    let description: String
     let network: Network?  // `nil`: the damped anomaly
 
     static let options = [
@@ -20,23 +20,23 @@ struct BacktestMethod {
     ]
 
     init(_ arguments: Arguments) async throws {
-        let methods = ["local", "pretrained", "release", "trained-on"].filter { arguments.has($0) || arguments.value($0) != nil }
+        let methods = ["local", "pretrained", "release", "trained-on"].filter { arguments.hasFlag($0) || arguments.value($0) != nil }
         guard methods.count < 2 else { throw UsageError("--\(methods.joined(separator: " and --")): choose only one of these options") }
         switch methods.first {
         case "pretrained":
             guard let shipped = try CloudSettings.read(arguments).pretrained() else {
-                throw Failure("\(ShippedRelease.fileName) is not in the program's folder: set VAHO_PRETRAINED_FILE or use --release")
+                throw CommandFailure("\(ShippedRelease.fileName) is not in the program's folder: set VAHO_PRETRAINED_FILE or use --release")
             }
-            (words, network) = ("The release that ships, and what the device learns", shipped.network)
+            (description, network) = ("The release that ships, and what the device learns", shipped.network)
         case "release":
             let path = arguments.value("release") ?? ""
-            (words, network) = ("The release \(path), and what the device learns", try BacktestMethod.release(path))
+            (description, network) = ("The release \(path), and what the device learns", try BacktestMethod.release(path))
         case "trained-on":
             let folder = arguments.value("trained-on") ?? ""
-            let training = try OpenTraining(folder, arguments)
-            words = "A network trained on the first \(training.share) % of the series in \(folder), and what the device learns"
-            network = try await training.run(progress: OpenTraining.tell)?.network
-        default: (words, network) = ("The damped anomaly, and what the device learns", nil)
+            let training = try RecordingTraining(folder, arguments)
+            description = "A network trained on the first \(training.trainingPercent) % of the series in \(folder), and what the device learns"
+            network = try await training.run(progress: RecordingTraining.printProgress)?.network
+        default: (description, network) = ("The damped anomaly, and what the device learns", nil)
         }
     }
 
@@ -45,6 +45,6 @@ struct BacktestMethod {
         // A backtest accepts any release: the signature matters only on devices.
         do {
             return try ReleaseTrust.local.open(bytes).network
-        } catch { throw Failure("\(path): \(error)") }
+        } catch { throw CommandFailure("\(path): \(error)") }
     }
 }

@@ -15,7 +15,7 @@ enum BacktestTables {
                 if isWithMean {
                     cells.append(BacktestReport.geometricMean(values.compactMap { $0 }).flatMap { NumberText.fixed($0, places: places) } ?? "")
                 }
-                table.row([name] + cells)
+                table.addRow([name] + cells)
             }
             return table.text(width: StandardOutput.width)
         }

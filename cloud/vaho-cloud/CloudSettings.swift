@@ -22,11 +22,11 @@ struct CloudSettings: Sendable {
     let silentAfter: Duration
     let webhook: Webhook?
     let limits: ArchiveLimits
-    let freeBytes: Int64  // the least free space on the archive's disk
+    let minimumFreeBytes: Int64  // the least free space on the archive's disk
     let connections: UInt32
     let logLevel: Log.Level
 
-    func pretrained() throws -> Pretrained? { pretrainedFile == "none" ? nil : try Pretrained(path: pretrainedFile) }
+    func pretrained() throws -> PretrainedNetwork? { pretrainedFile == "none" ? nil : try PretrainedNetwork(path: pretrainedFile) }
 
     static func read(_ arguments: Arguments) throws -> CloudSettings {
         var file: [String: String] = [:]
@@ -60,7 +60,7 @@ struct CloudSettings: Sendable {
         limits.sensorsPerDevice = settings.integer("VAHO_SENSORS_PER_DEVICE", default: limits.sensorsPerDevice, in: 1...10_000)
         limits.bytesPerDay = 1_000_000 * Int64(settings.integer("VAHO_DEVICE_MB_PER_DAY", default: 1_000, in: 1...1_000_000))
         self.limits = limits
-        freeBytes = 1_000_000 * Int64(settings.integer("VAHO_STORE_FREE_MB", default: 100, in: 0...1_000_000))
+        minimumFreeBytes = 1_000_000 * Int64(settings.integer("VAHO_STORE_FREE_MB", default: 100, in: 0...1_000_000))
         connections = UInt32(settings.integer("VAHO_CONNECTIONS", default: 4_000, in: 16...100_000))
         logLevel = settings.choice("VAHO_LOG_LEVEL", default: .info, among: ["error": .error, "warning": .warning, "info": .info, "debug": .debug])
         let certificate = settings.optional("VAHO_TLS_CERT_FILE")
@@ -76,6 +76,6 @@ struct CloudSettings: Sendable {
             settings.problem("VAHO_TLS_CERT_FILE and VAHO_TLS_KEY_FILE: set both, or neither if a proxy does TLS")
         }
         self.tls = tls
-        try settings.finish(ignoring: .edge)
+        try settings.throwProblems(ignoring: .edge)
     }
 }

@@ -11,7 +11,7 @@ internal import Wire
 
 private func deviceName(_ arguments: Arguments) throws -> DeviceID {
     guard let name = DeviceID(arguments.positional[0]) else {
-        throw UsageError("«\(arguments.positional[0])» is not a device name: expected \(DeviceID.rule)")
+        throw UsageError("«\(arguments.positional[0])» is not a device name: expected \(DeviceID.syntax)")
     }
     return name
 }
@@ -40,7 +40,7 @@ extension Program.Command {
             return
         }
         // The keys are written first: if the folder is not writable, the command fails before a token is made and lost.
-        try Files.makeFolder(folder)
+        try Files.createFolder(folder)
         try Files.replace("\(folder)/release-keys", with: Array(keys.utf8))
         let token = try await archive.addDevice(name, now: ReadingClock.wallClock)
         try Files.replace("\(folder)/token", with: Array((token + "\n").utf8), mode: 0o600)
@@ -55,10 +55,10 @@ extension Program.Command {
         let settings = try CloudSettings.read(arguments)
         let archive = try await Archive(folder: settings.storeFolder, access: .readOnly, limits: settings.limits)
         var table = Table([
-            .text("device"), .text("state"), .time("state_since", heading: "since"), .time("created_at", isDetail: true),
+            .text("device"), .text("state"), .time("state_since", heading: "since"), .time("created_at", isOmittable: true),
             .time("last_seen_at", heading: "last seen"),
-            .number("sensors"), .text("sensors_not_ok", heading: "not ok"), .number("backlog", isDetail: true),
-            .number("release", isDetail: true), .text("detail", isDetail: true),
+            .number("sensors"), .text("sensors_not_ok", heading: "not ok"), .number("backlog", isOmittable: true),
+            .number("release", isOmittable: true), .text("detail", isOmittable: true),
         ])
         func time(_ instant: Instant?) -> String { instant.map { RFC3339.format(ms: $0.ms) } ?? "" }
         var rows: [(rank: Int, name: String, cells: [String])] = []
@@ -68,10 +68,10 @@ extension Program.Command {
             page = try await archive.fleet(.name, after: page.next, limit: 500, now: ReadingClock.wallClock)
             for view in page.devices {
                 let (device, shown) = (view.device, view.document)
-                let unwell = shown.sensors.filter { $0.condition.state != .ok }
+                let notOkSensors = shown.sensors.filter { $0.condition.state != .ok }
                 let cells = [
-                    device.name.name, shown.condition.state.words, time(shown.condition.since), time(device.createdAt), time(device.lastSeenAt),
-                    String(view.sensors.count), unwell.map { "\($0.name) \($0.condition.state.name)" }.joined(separator: ", "),
+                    device.name.name, shown.condition.state.displayName, time(shown.condition.since), time(device.createdAt), time(device.lastSeenAt),
+                    String(view.sensors.count), notOkSensors.map { "\($0.name) \($0.condition.state.name)" }.joined(separator: ", "),
                     view.report.map { String($0.backlog) } ?? "", view.report?.release.map { String($0.counter) } ?? "",
                     shown.condition.detail ?? "",
                 ]
@@ -79,7 +79,7 @@ extension Program.Command {
                 for fault in view.faults { StandardError.write("vaho-cloud device list: \(fault)\n") }
             }
         } while page.next != nil
-        for row in rows.sorted(by: { ($0.rank, $0.name) < ($1.rank, $1.name) }) { table.row(row.cells) }
+        for row in rows.sorted(by: { ($0.rank, $0.name) < ($1.rank, $1.name) }) { table.addRow(row.cells) }
         table.write(format)
     }
 
@@ -96,17 +96,17 @@ extension Program.Command {
         func time(_ instant: Instant) -> String { RFC3339.format(ms: instant.ms) }
         var table = Table([.text("what"), .text("sensor"), .time("from"), .time("to"), .number("readings")])
         for alarm in try await archive.alarms(of: device.id) {
-            table.row([alarm.kind == .twoHosts ? "two hosts" : "silent", "", time(alarm.since), alarm.endedAt.map(time) ?? "", ""])
+            table.addRow([alarm.kind == .duplicateHost ? "two hosts" : "silent", "", time(alarm.since), alarm.endedAt.map(time) ?? "", ""])
         }
         for hole in try await archive.holes(of: device.id, limit: 1_000) {
-            table.row([hole.reason.name, hole.sensor?.name ?? "", time(hole.from), time(hole.to), String(hole.count)])
+            table.addRow([hole.reason.name, hole.sensor?.name ?? "", time(hole.from), time(hole.to), String(hole.count)])
         }
         table.write(format)
         guard format == .table else { return }
         let limit = try CloudSettings.read(arguments).limits.bytesPerDay
-        let stored = try await archive.dayBytes(device.id, ReadingClock.wallClock.ms / 86_400_000)
-        let isOver = stored >= limit ? ": it is refused until midnight UTC (VAHO_DEVICE_MB_PER_DAY)" : ""
-        StandardOutput.write("stored today  \(NumberText.bytes(stored)) of \(NumberText.bytes(limit))\(isOver)\n")
+        let stored = try await archive.bytesStored(device.id, ReadingClock.wallClock.ms / 86_400_000)
+        let isFinished = stored >= limit ? ": it is refused until midnight UTC (VAHO_DEVICE_MB_PER_DAY)" : ""
+        StandardOutput.write("stored today  \(NumberText.bytes(stored)) of \(NumberText.bytes(limit))\(isFinished)\n")
     }
 
     static let deviceRevoke = Program.Command(
@@ -150,7 +150,9 @@ extension Program.Command {
         options: [.config, .store]
     ) { arguments in
         let folder = try CloudSettings.read(arguments).storeFolder
-        guard !Files.exists("\(folder)/release-signing.key") else { throw Failure("\(folder)/release-signing.key exists: nothing was changed") }
+        guard !Files.exists("\(folder)/release-signing.key") else {
+            throw CommandFailure("\(folder)/release-signing.key exists: nothing was changed")
+        }
         try ReleaseSigner.makeKey(in: folder)
         StandardOutput.write(ReleaseKeyFile.text([try ReleaseSigner(folder: folder).publicKey]))
     }

@@ -20,8 +20,10 @@ extension Program.Command {
     ) { arguments in
         if let data = arguments.value("data") {
             guard let out = arguments.value("out") else { throw UsageError("--out is missing: the file for the release") }
-            let training = try OpenTraining(data, arguments)
-            guard let result = try await training.run(progress: OpenTraining.tell) else { throw Failure("\(data) has too little data to train on") }
+            let training = try RecordingTraining(data, arguments)
+            guard let result = try await training.run(progress: RecordingTraining.printProgress) else {
+                throw CommandFailure("\(data) has too little data to train on")
+            }
             let bytes = try training.release(of: result)
             try Files.replace(out, with: bytes)
             StandardOutput.write("\(out): \(bytes.count) bytes, snapshot \(result.snapshot)\n")
@@ -31,7 +33,7 @@ extension Program.Command {
         let archive = try await Archive(folder: settings.storeFolder)
         let progress = Progress()
         let result = try await Training(archive: archive, reader: archive, pretrained: settings.pretrained()).run(
-            cause: "manual", now: ReadingClock.wallClock, progress: { progress.tell($0.words, stage: $0.stage) })
+            cause: "manual", now: ReadingClock.wallClock, progress: { progress.show($0.description, stage: $0.stage) })
         progress.end()
         let release = result.release.map { " release \($0.counter)" } ?? ""
         Paragraph.write("\(result.outcome.rawValue)\(release): \(result.detail)")
@@ -43,11 +45,11 @@ extension Program.Command {
         let format = try arguments.choice("format", default: OutputFormat.table)
         let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .readOnly)
         var table = Table([
-            .number("counter"), .text("model", isDetail: true), .time("created_at"), .text("sha256", shown: { String($0.prefix(12)) + "…" }),
+            .number("counter"), .text("model", isOmittable: true), .time("created_at"), .text("sha256", format: { String($0.prefix(12)) + "…" }),
             .text("alias"),
         ])
         for release in try await archive.releases() {
-            table.row([
+            table.addRow([
                 String(release.name.counter), release.modelID, RFC3339.format(ms: release.createdAt.ms), Hexadecimal.text(release.name.sha256),
                 release.aliases.joined(separator: " "),
             ])
@@ -64,9 +66,9 @@ extension Program.Command {
         let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .readOnly)
         let releases = try await archive.releases()
         let wanted = arguments.positional.first
-        let found = releases.last { wanted == nil ? $0.aliases.contains(Archive.champion) : String($0.name.counter) == wanted }
+        let found = releases.last { wanted == nil ? $0.aliases.contains(Archive.championAlias) : String($0.name.counter) == wanted }
         guard let release = found else {
-            throw Failure(
+            throw CommandFailure(
                 wanted.map { "there is no release \($0): vaho-cloud models list shows all releases" }
                     ?? "there is no champion yet: vaho-cloud train makes one")
         }
@@ -75,7 +77,7 @@ extension Program.Command {
             ("counter", String(release.name.counter)), ("model", release.modelID), ("sha256", Hexadecimal.text(release.name.sha256)),
             ("created_at", RFC3339.format(ms: release.createdAt.ms)), ("alias", release.aliases.joined(separator: " ")),
             ("snapshot", release.snapshot), ("parent", release.parent), ("backtest", release.backtest),
-        ] { table.row([field, value]) }
+        ] { table.addRow([field, value]) }
         table.write(format)
         if let path = arguments.value("out"), let bytes = try await archive.releaseBytes(counter: release.name.counter) {
             try Files.replace(path, with: bytes)
@@ -88,11 +90,11 @@ extension Program.Command {
         let format = try arguments.choice("format", default: OutputFormat.table)
         let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .readOnly)
         var table = Table([
-            .time("started_at"), .text("cause", isDetail: true), .number("device_days", isDetail: true),
+            .time("started_at"), .text("cause", isOmittable: true), .number("device_days", isOmittable: true),
             .text("outcome"), .number("release"), .text("detail"),
         ])
         for run in try await archive.runs(limit: 50) {
-            table.row([
+            table.addRow([
                 RFC3339.format(ms: run.startedAt.ms), run.cause, String(Int(run.deviceDays)), run.outcome, run.release.map { String($0) } ?? "",
                 run.detail,
             ])

@@ -12,9 +12,9 @@ extension Program.Command {
         options: [.config, .store, Arguments.Option("listen", value: "ADDRESS:PORT", "where to serve (VAHO_LISTEN, default 127.0.0.1:8080)")]
     ) { arguments in
         let settings = try CloudSettings.read(arguments)
-        let log = Log("vaho-cloud", least: settings.logLevel)
+        let log = Log("vaho-cloud", minimumLevel: settings.logLevel)
         let stop = StopSignal(log: log)
-        try Files.makeFolder(settings.storeFolder)
+        try Files.createFolder(settings.storeFolder)
         // Commands may open the archive while the server runs. A second server is not allowed: both would train and serve the same archive.
         let lock = try FolderLock(settings.storeFolder)
         defer { withExtendedLifetime(lock) {} }
@@ -22,20 +22,21 @@ extension Program.Command {
         let signer = try ReleaseSigner(folder: settings.storeFolder)
         let archive = try await Archive(folder: settings.storeFolder, limits: settings.limits)
         func reader() async throws -> Archive { try await Archive(folder: settings.storeFolder, access: .readOnly, limits: settings.limits) }
-        let reading = try await reader()
-        let stored = Inbox<Void>(limit: 1)
-        _ = stored.put(())  // starts the derivation of batches that an earlier run left
-        let space = FreeSpaceGuard(folder: settings.storeFolder, floorBytes: settings.freeBytes)
-        let ingest = Ingest(archive: archive, wake: stored, space: space, log: log.component("ingest"))
-        var pretrained: Pretrained?
+        let pageReader = try await reader()
+        let derivationWakeUps = Inbox<Void>(limit: 1)
+        _ = derivationWakeUps.enqueue(())  // starts the derivation of batches that an earlier run left
+        let freeSpaceGuard = FreeSpaceGuard(folder: settings.storeFolder, minimumFreeBytes: settings.minimumFreeBytes)
+        let ingest = Ingest(archive: archive, wake: derivationWakeUps, freeSpaceGuard: freeSpaceGuard, log: log.component("ingest"))
+        var pretrained: PretrainedNetwork?
         do { pretrained = try settings.pretrained() } catch {
             log(.error, "shipped release not usable, training starts without it", ["error": "\(error)"])
         }
         log(.info, "running", ["store": settings.storeFolder, "release_key": signer.publicKey.hexadecimal])
         try await Services.run([
-            stop, ingest, Derivation(archive: archive, reader: try await reader(), wake: stored, log: log.component("derive")),
+            stop, ingest, Derivation(archive: archive, reader: try await reader(), wake: derivationWakeUps, log: log.component("derive")),
             CloudAPI(
-                archive: archive, reader: reading, gate: try await reader(), ingest: ingest, space: space, address: settings.listen.address,
+                archive: archive, reader: pageReader, tokenReader: try await reader(), ingest: ingest, freeSpaceGuard: freeSpaceGuard,
+                address: settings.listen.address,
                 port: settings.listen.port,
                 hosts: HostNames(isLoopback: settings.listen.isLoopback, allowed: settings.allowedHosts), tls: settings.tls,
                 connections: OpenFiles.raiseLimit(toFit: settings.connections),

@@ -2,7 +2,7 @@ internal import Console
 internal import Pipeline
 internal import Runtime
 
-extension OpenTraining {
+extension RecordingTraining {
     /// A training on the series in a folder, with the options `--share` and `--without`.
     init(_ folder: String, _ arguments: Arguments) throws {
         let series = SeriesFolder(folder)
@@ -12,9 +12,9 @@ extension OpenTraining {
             guard let percent = Int(share), (10...100).contains(percent) else {
                 throw UsageError("--share=\(share): expected a whole number from 10 to 100")
             }
-            self.share = percent
+            self.trainingPercent = percent
         }
     }
 
-    static func tell(_ epoch: Int, _ loss: Double) { StandardError.write("pass \(epoch + 1): mean loss \(loss)\n") }
+    static func printProgress(_ epoch: Int, _ loss: Double) { StandardError.write("pass \(epoch + 1): mean loss \(loss)\n") }
 }

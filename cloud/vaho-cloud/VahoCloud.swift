@@ -10,7 +10,7 @@ enum CloudVersion {
 enum VahoCloud {
     static func main() async {
         BrokenPipe.ignore()
-        FileModes.keepPrivate()
+        FileModes.makeNewFilesPrivate()
         let program = Program(
             name: "vaho-cloud", version: CloudVersion.text,
             summary: "vaho-cloud takes in what vaho-edge devices measure, trains their models, signs them and sends them back.",

@@ -12,7 +12,7 @@ package struct EdgeDaemon {
 
     package init(settings: EdgeSettings) {
         self.settings = settings
-        log = Log("vaho-edge", least: settings.logLevel)
+        log = Log("vaho-edge", minimumLevel: settings.logLevel)
     }
 
     package func run() async throws {

@@ -19,7 +19,7 @@ struct EdgeParts {
     let identity: DeviceIdentity
     let uplink: UplinkStatus
     let intake: ModelIntake
-    let moulds: MouldIndexes
+    let mouldIndexes: MouldIndexes
     let statuses: SensorStatuses
     let alarms: [AlarmDelivery]
     let rules: RuleWatch
@@ -36,13 +36,13 @@ struct EdgeParts {
         intake = ModelIntake(
             folder: settings.stateFolder, keyFile: settings.releaseKeyFile, pretrained: settings.pretrainedFile, store: store,
             log: log.component("model"))
-        moulds = MouldIndexes(store: store)
+        mouldIndexes = MouldIndexes(store: store)
         statuses = SensorStatuses(store: store, recent: recent)
         alarms = AlarmDelivery.targets(settings).map { [identity] in
             AlarmDelivery($0, device: identity, store: store, log: log.component("alarm"))
         }
         rules = RuleWatch(
-            rules: settings.rules, sensors: settings.sensors.map(\.name), surfaces: settings.surfaces, store: store, moulds: moulds,
+            rules: settings.rules, sensors: settings.sensors.map(\.name), surfaces: settings.surfaces, store: store, mouldIndexes: mouldIndexes,
             deliveries: alarms, log: log.component("rules"))
         let feed = LiveFeed(forecasts: forecasts, rules: settings.rules.isEmpty ? nil : rules.inbox, log: log.component("rules"))
         flow = ReadingFlow(
@@ -74,12 +74,13 @@ struct EdgeParts {
         let count = settings.sensors.count
         return ServiceManager(
             environment: ProcessEnvironment.all, status: "\(count) \(count == 1 ? "sensor" : "sensors"), device \(settings.device)", log: log,
-            pulse: { [flow] in await flow.pulse() })
+            checkAlive: { [flow] in await flow.checkAlive() })
     }
 
     private func api(_ endpoint: Endpoint) -> LocalAPI {
         LocalAPI(
-            settings: settings, identity: identity, endpoint: endpoint, store: store, newest: forecasts, statuses: statuses, moulds: moulds,
+            settings: settings, identity: identity, endpoint: endpoint, store: store, newest: forecasts, statuses: statuses,
+            mouldIndexes: mouldIndexes,
             uplink: uplink, intake: intake, clock: clock, log: log.component("api"))
     }
 
@@ -91,7 +92,7 @@ struct EdgeParts {
 
     /// If the disk is full, the sensor must still be read: the store then stores the record with the first reading.
     private func register(_ sensor: OpenSensor) async {
-        let notes = try? SensorNotes(in: settings.stateFolder, names: [], taken: await store.corrections.renames)
+        let notes = try? SensorNotes(in: settings.stateFolder, names: [], applied: await store.corrections.renames)
         do { try await store.register(sensor.record(serial: notes?.serial(of: sensor.name))) } catch {
             log(.error, "sensor record not stored, retrying with the first reading", ["sensor": sensor.name, "error": "\(error)"])
         }
@@ -103,7 +104,7 @@ struct EdgeParts {
         let newestAt = (try? await store.newestInstant(of: sensor.name)) ?? nil
         return Sampler(
             name: sensor.name, sensor: sensor.sensor, period: settings.samplePeriod, clock: clock, boot: boot, store: store, inbox: inbox,
-            held: held, recent: recent, outage: last?.isUnreadable == true ? Outage(goingOnSince: newestAt) : Outage(),
-            quality: (try? await store.openSpell(of: sensor.name)) ?? QualityTracking(), log: log.component("sampler"))
+            held: held, recent: recent, outage: last?.isUnreadable == true ? Outage(continuingSince: newestAt) : Outage(),
+            quality: (try? await store.unfinishedSpell(of: sensor.name)) ?? QualityTracking(), log: log.component("sampler"))
     }
 }

@@ -77,7 +77,7 @@ package struct EdgeSettings: Sendable {
         isDeviceNamed = settings.optional("VAHO_DEVICE_ID") != nil
         let name = settings.text("VAHO_DEVICE_ID", default: EdgeSettings.hostName())
         let valid = DeviceID(name)
-        if valid == nil { settings.problem("VAHO_DEVICE_ID=\(name): expected \(DeviceID.rule)") }
+        if valid == nil { settings.problem("VAHO_DEVICE_ID=\(name): expected \(DeviceID.syntax)") }
         logLevel = settings.choice("VAHO_LOG_LEVEL", default: .info, among: ["error": .error, "warning": .warning, "info": .info, "debug": .debug])
         let period = settings.integer("VAHO_SAMPLE_PERIOD_SECONDS", default: 60, in: 1...86_400)
         samplePeriod = .seconds(period)
@@ -92,7 +92,7 @@ package struct EdgeSettings: Sendable {
         }
         allowedHosts = settings.hostNames("VAHO_ALLOWED_HOSTS")
         releaseKeyFile = settings.optional("VAHO_RELEASE_KEY_FILE")
-        pretrainedFile = settings.optional("VAHO_PRETRAINED_FILE") ?? Files.shipped(ShippedRelease.fileName)
+        pretrainedFile = settings.optional("VAHO_PRETRAINED_FILE") ?? Files.installedPath(ShippedRelease.fileName)
         if pretrainedFile == "none" { pretrainedFile = nil }
         if let releaseKeyFile {
             do { _ = try ModelIntake.trustedKeys(keyFile: releaseKeyFile, folder: stateFolder) } catch {
@@ -112,8 +112,8 @@ package struct EdgeSettings: Sendable {
         syncPeriod = .seconds(settings.integer("VAHO_SYNC_PERIOD_SECONDS", default: 300, in: 1...86_400))
         firstBackoff = .seconds(settings.integer("VAHO_BACKOFF_SECONDS", default: 5, in: 1...900))
         cloud = EdgeSettings.cloud(&settings, isPlainAllowed: isPlainAllowed)
-        try settings.finish(ignoring: .cloud)
-        guard let valid else { throw UsageError("VAHO_DEVICE_ID=\(name): expected \(DeviceID.rule)") }
+        try settings.throwProblems(ignoring: .cloud)
+        guard let valid else { throw UsageError("VAHO_DEVICE_ID=\(name): expected \(DeviceID.syntax)") }
         device = valid
         if sensors.contains(where: { $0.spec.isReplay }) { commitPeriod = min(commitPeriod, .milliseconds(500)) }
     }
@@ -122,7 +122,7 @@ package struct EdgeSettings: Sendable {
         var sensors: [ConfiguredSensor] = []
         for (key, value) in settings.group("VAHO_SENSOR_") {
             guard let name = SensorName(key.lowercased()) else {
-                settings.problem("VAHO_SENSOR_\(key): a sensor's name is \(SensorName.rule)")
+                settings.problem("VAHO_SENSOR_\(key): a sensor's name is \(SensorName.syntax)")
                 continue
             }
             if sensors.contains(where: { $0.name == name }) {
@@ -154,11 +154,11 @@ package struct EdgeSettings: Sendable {
                 let rule = try Rule(name: key.lowercased(), text: text)
                 rules.append(rule)
                 guard !sensors.isEmpty else { continue }  // a command that only reads the store
-                let its = sensors.filter { rule.sensor ?? $0.name == $0.name }
-                if its.isEmpty {
+                let matchingSensors = sensors.filter { rule.sensor ?? $0.name == $0.name }
+                if matchingSensors.isEmpty {
                     let names = WordList.text(sensors.map(\.name.name))
                     settings.problem("VAHO_RULE_\(key)=\(text): there is no sensor \(rule.sensor?.name ?? ""): there are \(names)")
-                } else if rule.needsSurface, its.allSatisfy({ $0.surface == nil }) {
+                } else if rule.needsSurface, matchingSensors.allSatisfy({ $0.surface == nil }) {
                     settings.problem("VAHO_RULE_\(key)=\(text): set VAHO_SURFACE_… to the temperature of the surface")
                 }
             } catch { settings.problem("VAHO_RULE_\(key)=\(text): \(error)") }

@@ -13,21 +13,21 @@ struct Housekeeping: Service {
 
     func run() async throws {
         let written = WrittenBytes()
-        var age = RetentionClock()
-        var beat = 0
+        var retentionClock = RetentionClock()
+        var iteration = 0
         while true {
             try await time.sleep(for: .seconds(10))
-            beat += 1
+            iteration += 1
             await attempt("rows not moved from memory to the disk") { try await store.retryDisk() }
             // In a replay, days pass quickly: enforce the retention every ten seconds. Otherwise every ten minutes; check the whole file once
             // a day.
-            guard clock.isReplay || beat % 60 == 1 else { continue }
+            guard clock.isReplay || iteration % 60 == 1 else { continue }
             ProcessMemory.releaseUnusedCode()
             let newest = (try? await store.read { $0.log.newest.values.map(\.takenAt).max() }) ?? nil
-            let now = age.now(clock.read(), newest: newest)
+            let now = retentionClock.now(clock.read(), newest: newest)
             await attempt("retention not enforced") { try await store.enforce(retention, now: now) }
-            if beat % 8_640 == 1 { await attempt("store not checked") { try await store.checkIntegrity() } }
-            if let rate = written.rate() { await attempt("count of written bytes not stored") { try await store.noteWritten(rate) } }
+            if iteration % 8_640 == 1 { await attempt("store not checked") { try await store.checkIntegrity() } }
+            if let rate = written.rate() { await attempt("count of written bytes not stored") { try await store.storeWriteRate(rate) } }
         }
     }
 

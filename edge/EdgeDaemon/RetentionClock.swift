@@ -7,7 +7,7 @@ struct RetentionClock: Sendable {
     private var last: (now: Instant, boottimeMs: Int64)?
 
     /// - Parameter newest: time of the newest stored reading. At the start, an unsynchronised clock counts as at most one day after it.
-    mutating func now(_ stamp: HostClock.Stamp, newest: Instant?) -> Instant {
+    mutating func now(_ stamp: HostClock.ClockSample, newest: Instant?) -> Instant {
         var now = stamp.takenAt
         if stamp.quality != .synchronised {
             if let last {

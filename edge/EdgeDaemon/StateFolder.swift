@@ -8,7 +8,7 @@ struct StateFolder {
     /// Locks the folder against a second daemon. Returns `nil` on a disk that cannot be written: two daemons could not damage anything there.
     func lock() throws -> FolderLock? {
         do {
-            try Files.makeFolder(settings.stateFolder)
+            try Files.createFolder(settings.stateFolder)
             let isUsed = Files.exists("\(settings.stateFolder)/lock")
             if isUsed, !Files.exists(settings.storePath) {
                 log(.error, "store is missing: creating a new store", ["store": settings.storePath])

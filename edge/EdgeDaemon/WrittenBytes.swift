@@ -4,7 +4,7 @@ internal import Runtime
 struct WrittenBytes: Sendable {
     private let start: (bytes: Int64, atMs: Int64)?
 
-    init() { start = WrittenBytes.counted().map { ($0, BootTime.nowMs) } }
+    init() { start = WrittenBytes.kernelByteCount().map { ($0, BootTime.nowMs) } }
 
     struct Rate: Sendable, Equatable {
         let bytes: Int64
@@ -14,12 +14,12 @@ struct WrittenBytes: Sendable {
 
     /// The rate since the start; `nil` in the first ten minutes, or if the kernel does not count.
     func rate() -> Rate? {
-        guard let start, let now = WrittenBytes.counted() else { return nil }
+        guard let start, let now = WrittenBytes.kernelByteCount() else { return nil }
         let seconds = (BootTime.nowMs - start.atMs) / 1_000
         return seconds >= 600 ? Rate(bytes: now - start.bytes, seconds: seconds) : nil
     }
 
-    private static func counted() -> Int64? {
+    private static func kernelByteCount() -> Int64? {
         guard let text = try? Files.read("/proc/self/io", limit: 4_096) else { return nil }
         let line = String(decoding: text, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("write_bytes: ") }
         return line.flatMap { Int64($0.dropFirst(13)) }

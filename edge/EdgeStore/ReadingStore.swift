@@ -36,11 +36,11 @@ package actor ReadingStore {
     }
 
     /// Opens a store read-only, whether its daemon runs or not.
-    package init(lookingInto path: String, log: Log) async throws {
+    package init(readOnlyPath path: String, log: Log) async throws {
         self.path = path
         self.log = log
         host = .current()
-        tables = try StoreTables(StoreFile.connection(lookingInto: path))
+        tables = try StoreTables(StoreFile.connection(readOnlyPath: path))
     }
 
     isolated deinit {}  // the file is closed on the thread that used it
@@ -48,13 +48,13 @@ package actor ReadingStore {
     var database: Connection { tables.database }
 
     /// Replaces the tables with those of another connection. Pending rows stay pending.
-    func use(_ database: Connection) throws { tables = try StoreTables(database, after: tables) }
+    func replaceTables(_ database: Connection) throws { tables = try StoreTables(database, after: tables) }
 
     // MARK: reading and writing
 
     /// Runs `body` on the tables, without a transaction.
     package func read<Result: Sendable>(_ body: @Sendable (inout StoreTables) throws -> Result) throws -> Result {
-        try guarded { try body(&tables) }
+        try withRepair { try body(&tables) }
     }
 
     /// Runs `body` and stores all pending rows in one transaction.
@@ -63,7 +63,7 @@ package actor ReadingStore {
     /// Runs `body` and then stores all pending rows, in one transaction. If the transaction fails, nothing changes and the rows stay pending.
     /// - Parameter storesPending: `false` for a body that adds no rows and must succeed even if rows cannot be stored.
     func commit<Result>(storesPending: Bool = true, _ body: (inout StoreTables) throws -> Result) throws -> Result {
-        try guarded(writes: true) {
+        try withRepair(writes: true) {
             tables.renumberPendingIfNeeded()
             let before = tables
             do {
@@ -132,7 +132,7 @@ package actor ReadingStore {
             }
             if found.count < limit {
                 found += tables.pending.readings(of: sensor, after: key).prefix(limit - found.count).map {
-                    ($0.key, corrections.atTrueTime($0.reading))
+                    ($0.key, corrections.withCorrectedTime($0.reading))
                 }
             }
             return found.map { LoggedReading(key: $0.key, sensor: sensor, reading: corrections.calibrated($0.reading, of: sensor)) }
@@ -143,7 +143,7 @@ package actor ReadingStore {
     package func newestReading(ofBoot boot: UInt32) throws -> Reading? {
         try read { tables in
             guard let newest = try tables.log.newestReading(), newest.boot == boot, newest.hasHostClock else { return nil }
-            return tables.corrections.atTrueTime(newest)
+            return tables.corrections.withCorrectedTime(newest)
         }
     }
 
@@ -153,7 +153,7 @@ package actor ReadingStore {
         guard first <= last else { return nil }
         return try read { tables in
             let life = try tables.lives.life(epoch)
-            let keys = RowKey.values(life: life.number, first...min(last, first + Int64(limit) - 1))
+            let keys = RowKey.keys(life: life.number, first...min(last, first + Int64(limit) - 1))
             let (sensors, rows) = try tables.log.rows(keys, sensors: tables.sensors)
             guard let start = rows.first?.sequence else { return nil }
             var consecutive: [Batch.Row] = []
@@ -181,6 +181,6 @@ package actor ReadingStore {
 
     /// Logs a sensor's record if the record differs from the stored one.
     package func register(_ record: SensorRecord) throws {
-        if try tables.differsFromStored(record) { try commit { try $0.register(record) } }
+        if try tables.rememberAndCompare(record) { try commit { try $0.register(record) } }
     }
 }

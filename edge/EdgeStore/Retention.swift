@@ -12,14 +12,14 @@ package struct Retention: Sendable, Equatable {
 }
 
 extension ReadingStore {
-    private static let wholeForecasts: Duration = .seconds(6 * 86_400)
+    private static let fullForecastAge: Duration = .seconds(6 * 86_400)
 
     /// Deletes expired rows. Above the byte limit, deletes the oldest readings, delivered or not; a hole records undelivered readings that
     /// are deleted.
     package func enforce(_ retention: Retention, now: Instant) throws {
-        try guarded(writes: true) {
+        try withRepair(writes: true) {
             try dropDelivered(before: now - retention.readings)
-            try dropDerived(observationsBefore: now - retention.observations, thinBefore: now - Self.wholeForecasts)
+            try dropDerived(observationsBefore: now - retention.observations, thinBefore: now - Self.fullForecastAge)
             while try usedBytes() > retention.byteLimit {
                 if try tables.forecasts.isTooLarge(retention.byteLimit) {
                     for sensor in tables.sensors.ids.values.sorted() { try tables.forecasts.deleteOldestDay(of: sensor) }
@@ -39,7 +39,7 @@ extension ReadingStore {
     private func dropDelivered(before limit: Instant) throws {
         for life in lives {
             for range in life.held.ranges {
-                let keys = RowKey.values(life: life.number, range)
+                let keys = RowKey.keys(life: life.number, range)
                 var look = try database.prepare(
                     "SELECT 1 FROM reading WHERE key BETWEEN ? AND ? AND taken_at_ms < ? LIMIT 1", keys.lowerBound, keys.upperBound, limit.ms)
                 guard try look.step() else { continue }
@@ -68,11 +68,11 @@ extension ReadingStore {
 
     /// - Returns: false when there is no reading left to evict.
     private func evictOldest() throws -> Bool {
-        guard let (first, last) = try oldestNeighbours() else { return false }
+        guard let (first, last) = try oldestRun() else { return false }
         var undelivered: [ClosedRange<Int64>] = []
         try commit { tables in
             guard let life = tables.lives.all.first(where: { $0.number == first.key.life }) else { return }
-            undelivered = life.held.union(life.gone).missing(in: first.key.sequence...last.key.sequence)
+            undelivered = life.held.union(life.undeliverable).missing(in: first.key.sequence...last.key.sequence)
             tables.lives.saveDelivery()
             try tables.log.deleteReadings(first.key.value...last.key.value)
             for range in undelivered {
@@ -83,7 +83,7 @@ extension ReadingStore {
                             sequences: range, epoch: life.epoch)))
                 try tables.lives.update(life.epoch) { life in
                     life.evicted += Int64(range.count)
-                    life.gone.insert(range)
+                    life.undeliverable.insert(range)
                 }
             }
         }
@@ -94,7 +94,7 @@ extension ReadingStore {
     }
 
     /// The oldest run of readings with consecutive keys, at most 5,000. The run ends at a record: records stay and are still delivered.
-    private func oldestNeighbours() throws -> (first: (key: RowKey, at: Instant), last: (key: RowKey, at: Instant))? {
+    private func oldestRun() throws -> (first: (key: RowKey, at: Instant), last: (key: RowKey, at: Instant))? {
         var select = try database.prepare("SELECT key, taken_at_ms FROM reading ORDER BY key LIMIT 5000")
         var first: (key: RowKey, at: Instant)?
         var last: (key: RowKey, at: Instant)?

@@ -27,7 +27,7 @@ extension StoreTables {
         }
         counts.bytes = (try database.integer("PRAGMA page_count") ?? 0) * (try database.integer("PRAGMA page_size") ?? 0)
         counts.epochs = lives.all.count
-        if let life = lives.all.last, let (since, reason) = try lives.beginning() { counts.epoch = (life.epoch, since, reason) }
+        if let life = lives.all.last, let (since, reason) = try lives.currentLifeStart() { counts.epoch = (life.epoch, since, reason) }
         return counts
     }
 }

@@ -14,7 +14,7 @@ package struct StoreTables {
     package internal(set) var forecasts: ForecastTable
     package var scores: ScoreTable
     package var alarms: AlarmTable
-    package let facts: FactTable
+    package let meta: MetaTable
     /// Incremented when observations are deleted or moved: sums over observations must be computed again.
     package internal(set) var derivedRevision = 0
     /// Sensors registered by this run; registered again after a repair.
@@ -31,7 +31,7 @@ package struct StoreTables {
         forecasts = ForecastTable(database)
         scores = ScoreTable(database)
         alarms = AlarmTable(database)
-        facts = FactTable(database)
+        meta = MetaTable(database)
         pending = before?.pending ?? PendingRows()
         registered = before?.registered ?? [:]
         derivedRevision = (before?.derivedRevision ?? 0) + 1
@@ -60,7 +60,7 @@ package struct StoreTables {
 
     /// Gives pending rows new keys if a new life has begun or the file has been replaced.
     mutating func renumberPendingIfNeeded() {
-        guard let given = pending.given, !lives.all.isEmpty, !lives.resume(after: given) else { return }
+        guard let assignedKeys = pending.assignedKeys, !lives.all.isEmpty, !lives.resume(after: assignedKeys) else { return }
         pending.renumber(lives.current.epoch) { lives.nextKey() }
     }
 
@@ -71,14 +71,18 @@ package struct StoreTables {
         readings.reserveCapacity(rows.count)
         for row in rows {
             switch row {
-            case .reading(let said):
+            case .reading(let sensorReading):
                 // The sensor's record could not be stored at registration: enqueue the record before the sensor's first reading.
-                if sensors.ids[said.sensor] == nil, let record = registered[said.sensor], !pending.hasRecord(of: said.sensor) {
+                if sensors.ids[sensorReading.sensor] == nil, let record = registered[sensorReading.sensor],
+                    !pending.hasRecord(of: sensorReading.sensor)
+                {
                     pending.add(.record(.sensor(record)), key: lives.nextKey(), lives.current.epoch)
                 }
                 let key = lives.nextKey()
                 pending.add(row, key: key, lives.current.epoch)
-                readings.append(LoggedReading(key: key, sensor: said.sensor, reading: corrections.calibrated(said.reading, of: said.sensor)))
+                readings.append(
+                    LoggedReading(
+                        key: key, sensor: sensorReading.sensor, reading: corrections.calibrated(sensorReading.reading, of: sensorReading.sensor)))
             case .record(let record):
                 pending.add(row, key: lives.nextKey(), lives.current.epoch)
                 corrections.apply(record)
@@ -95,7 +99,7 @@ package struct StoreTables {
         for discarded in pending.discarded { try insert(discarded) }
         for row in pending.rows {
             switch row.row {
-            case .reading(let said): try log.insert(said.reading, of: sensors.id(said.sensor), key: row.key)
+            case .reading(let sensorReading): try log.insert(sensorReading.reading, of: sensors.id(sensorReading.sensor), key: row.key)
             case .record(let record):
                 if case .sensor(let sensor) = record { try sensors.upsert(sensor) }
                 try CorrectionTable.save(record, in: database)
@@ -104,14 +108,14 @@ package struct StoreTables {
         }
         try save(pending.derived)
         for record in pending.records { try deleteDerived(of: record) }
-        lives.rowsAreStored()
+        lives.markRowsStored()
     }
 
     /// Clears the pending rows. Call after the transaction that stored them is committed.
     mutating func clearPending() {
-        for case .reading(let said) in pending.rows.lazy.map(\.row) {
-            guard let id = sensors.ids[said.sensor] else { continue }
-            log.updateNewest(said.reading, of: id, isGood: corrections.isGood(said.reading, of: said.sensor))
+        for case .reading(let sensorReading) in pending.rows.lazy.map(\.row) {
+            guard let id = sensors.ids[sensorReading.sensor] else { continue }
+            log.updateNewest(sensorReading.reading, of: id, isGood: corrections.isGood(sensorReading.reading, of: sensorReading.sensor))
         }
         pending = PendingRows()
     }
@@ -139,22 +143,22 @@ package struct StoreTables {
                     epoch: epoch)))
         try lives.update(epoch) { life in
             life.evicted += discarded.count
-            if let sequences { life.gone.insert(sequences) }
+            if let sequences { life.undeliverable.insert(sequences) }
         }
     }
 
     /// The newest readings of a sensor, committed or pending, uncalibrated, at corrected times, oldest first.
     package func newestReadings(of sensor: SensorName, limit: Int) throws -> [Reading] {
-        let waiting = pending.readings(of: sensor, after: 0).map(\.reading)
-        guard let id = sensors.ids[sensor] else { return waiting.suffix(limit) }
-        let stored = try log.readings(of: id, "ORDER BY key DESC", limit: max(0, limit - waiting.count), corrections, sensors)
-        return (stored.map(\.reading).reversed() + waiting).suffix(limit)
+        let pendingReadings = pending.readings(of: sensor, after: 0).map(\.reading)
+        guard let id = sensors.ids[sensor] else { return pendingReadings.suffix(limit) }
+        let stored = try log.readings(of: id, "ORDER BY key DESC", limit: max(0, limit - pendingReadings.count), corrections, sensors)
+        return (stored.map(\.reading).reversed() + pendingReadings).suffix(limit)
     }
 
     // MARK: sensors
 
     /// Whether a sensor's record differs from the stored one. Also remembers the record for this run.
-    mutating func differsFromStored(_ record: SensorRecord) throws -> Bool {
+    mutating func rememberAndCompare(_ record: SensorRecord) throws -> Bool {
         registered[record.sensor] = record
         return try sensors.ids[record.sensor].map { try sensors.record(of: $0) != record } ?? true
     }
@@ -167,6 +171,6 @@ package struct StoreTables {
 
     /// Registers this run's sensors that the file lacks or has with another record.
     mutating func registerMissingSensors() throws {
-        for record in registered.values.sorted(by: { $0.sensor.name < $1.sensor.name }) where try differsFromStored(record) { try register(record) }
+        for record in registered.values.sorted(by: { $0.sensor.name < $1.sensor.name }) where try rememberAndCompare(record) { try register(record) }
     }
 }

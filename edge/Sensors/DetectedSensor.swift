@@ -5,7 +5,7 @@ internal import Runtime
 package enum DetectedSensor: Sendable, Equatable {
     /// - name: a name for the configuration, in capital letters.
     /// - twins: the same chip through other kernel interfaces.
-    case sensor(SensorSpec, name: String, twins: [SensorSpec])
+    case sensor(SensorSpec, name: String, otherInterfaces: [SensorSpec])
     /// An I2C bus, without probing its chips; and why the bus cannot be used, if it cannot.
     case bus(Int, problem: String?)
 
@@ -16,15 +16,16 @@ package enum DetectedSensor: Sendable, Equatable {
         func spec(_ device: KernelDevice) -> (spec: SensorSpec, name: String) {
             let isOne = devices.count { $0.interface == device.interface && $0.names.contains(device.name) } == 1
             let name = KernelDeviceName(name: device.name, address: isOne ? nil : device.address)
-            return (.kernel(device.interface, name), variable(name.description))
+            return (.kernel(device.interface, name), variableName(name.description))
         }
-        var offers: [DetectedSensor] = []
+        var detected: [DetectedSensor] = []
         for (place, device) in devices.enumerated() where !devices[..<place].contains(where: { $0.isSameChip(as: device) }) {
-            let (its, name) = spec(device)
-            offers.append(.sensor(its, name: name, twins: devices[(place + 1)...].filter { $0.isSameChip(as: device) }.map { spec($0).spec }))
+            let (chipSpec, name) = spec(device)
+            detected.append(
+                .sensor(chipSpec, name: name, otherInterfaces: devices[(place + 1)...].filter { $0.isSameChip(as: device) }.map { spec($0).spec }))
         }
         let buses = ((try? Files.list("\(sysfs)/class/i2c-dev")) ?? []).compactMap { $0.hasPrefix("i2c-") ? Int($0.dropFirst(4)) : nil }
-        return offers + buses.sorted().map { .bus($0, problem: problem(ofBus: $0)) }
+        return detected + buses.sorted().map { .bus($0, problem: problem(ofBus: $0)) }
     }
 
     private static func problem(ofBus number: Int) -> String? {
@@ -38,7 +39,7 @@ package enum DetectedSensor: Sendable, Equatable {
     }
 
     /// A sensor name made from a device name: capital letters, digits and underscores.
-    private static func variable(_ name: String) -> String {
+    private static func variableName(_ name: String) -> String {
         String(decoding: name.uppercased().utf8.map { ($0 >= 48 && $0 <= 57) || ($0 >= 65 && $0 <= 90) ? $0 : 95 }, as: UTF8.self)
     }
 }

@@ -18,14 +18,14 @@ package actor ReplaySensor: Sensor {
     private var window: [Entry] = []  // rows read ahead: a heap, earliest first
     private var isAtEnd = false
     private var lastAtMs = Int64.min  // time of the last row read
-    private var repeated: Int?  // a line that was skipped because an earlier line has the same time
+    private var repeatedLine: Int?  // a line that was skipped because an earlier line has the same time
 
     /// A row or an error. An error has no time: it is sorted by the time of the row before it.
     private struct Entry {
         let atMs: Int64
         let line: Int
         let row: Result<SeriesCSV.Row, SensorError>
-        func comes(before other: Entry) -> Bool { (atMs, line) < (other.atMs, other.line) }
+        func precedes(before other: Entry) -> Bool { (atMs, line) < (other.atMs, other.line) }
     }
 
     /// Rows read ahead for sorting: enough for a day of minutes that is out of order, or a file of some weeks that begins with its newest
@@ -58,21 +58,21 @@ package actor ReplaySensor: Sensor {
                         + "sort the file by time", isFinal: true)
             }
             if takenAt == newest {
-                repeated = repeated ?? entry.line
+                repeatedLine = repeatedLine ?? entry.line
                 continue
             }
             newest = takenAt
             guard row.humidityPct != nil || row.temperatureC != nil else { continue }
-            let humidity = row.humidityPct.flatMap(Milli.whole)
+            let humidity = row.humidityPct.flatMap(Milli.rounded)
             guard humidity != nil || row.humidityPct == nil else {
                 throw SensorError("\(lines.path): line \(entry.line): a humidity of \(row.humidityPct ?? 0) % is out of range")
             }
             var flags: ReadingFlags = .replayed
             if let humidity, QualityControl.isImpossible(humidityMpct: humidity) { flags.insert(.impossible) }
-            defer { repeated = nil }
+            defer { repeatedLine = nil }
             return Sample(
-                humidityMpct: humidity, temperatureMc: row.temperatureC.flatMap(Milli.whole), flags: flags, takenAt: takenAt,
-                remark: row.remark ?? repeated.map { "line \($0): an earlier line has the same time" })
+                humidityMpct: humidity, temperatureMc: row.temperatureC.flatMap(Milli.rounded), flags: flags, takenAt: takenAt,
+                droppedValueNote: row.droppedValueNote ?? repeatedLine.map { "line \($0): an earlier line has the same time" })
         }
         return nil
     }
@@ -117,10 +117,10 @@ package actor ReplaySensor: Sensor {
 
     private func push(_ entry: Entry) {
         window.append(entry)
-        var place = window.count - 1
-        while place > 0, window[place].comes(before: window[(place - 1) / 2]) {
-            window.swapAt(place, (place - 1) / 2)
-            place = (place - 1) / 2
+        var index = window.count - 1
+        while index > 0, window[index].precedes(before: window[(index - 1) / 2]) {
+            window.swapAt(index, (index - 1) / 2)
+            index = (index - 1) / 2
         }
     }
 
@@ -128,15 +128,15 @@ package actor ReplaySensor: Sensor {
         guard let first = window.first, let last = window.popLast() else { return nil }
         guard !window.isEmpty else { return first }
         window[0] = last
-        var place = 0
+        var index = 0
         while true {
-            let (left, right) = (2 * place + 1, 2 * place + 2)
-            var least = place
-            if left < window.count, window[left].comes(before: window[least]) { least = left }
-            if right < window.count, window[right].comes(before: window[least]) { least = right }
-            guard least != place else { return first }
-            window.swapAt(place, least)
-            place = least
+            let (left, right) = (2 * index + 1, 2 * index + 2)
+            var smallest = index
+            if left < window.count, window[left].precedes(before: window[smallest]) { smallest = left }
+            if right < window.count, window[right].precedes(before: window[smallest]) { smallest = right }
+            guard smallest != index else { return first }
+            window.swapAt(index, smallest)
+            index = smallest
         }
     }
 

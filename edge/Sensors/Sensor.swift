@@ -21,9 +21,9 @@ extension Sensor {
 
 /// What determines when a sensor has its next reading.
 package enum SensorPace: Sendable {
-    case asked  // the caller: each call of `read` takes a reading
+    case polled  // the caller: each call of `read` takes a reading
     case recorded  // the recording: each row has its own time
-    case spoken  // the sensor: `read` waits until the sensor sends a reading
+    case selfPaced  // the sensor: `read` waits until the sensor sends a reading
 }
 
 package struct SensorIdentity: Sendable, Equatable {
@@ -33,11 +33,11 @@ package struct SensorIdentity: Sendable, Equatable {
     package var spacing: Duration?  // spacing of a recording's rows; nil: the sample period
     package var startsAt: Instant?  // start of a recording
     package var pace: SensorPace
-    package var patience: Duration  // time limit of one read
+    package var readTimeout: Duration  // time limit of one read
 
     package init(
-        kind: String, driver: String = "", serial: String = "", spacing: Duration? = nil, startsAt: Instant? = nil, pace: SensorPace = .asked,
-        patience: Duration = .seconds(30)
+        kind: String, driver: String = "", serial: String = "", spacing: Duration? = nil, startsAt: Instant? = nil, pace: SensorPace = .polled,
+        readTimeout: Duration = .seconds(30)
     ) {
         self.kind = kind
         self.driver = driver
@@ -45,7 +45,7 @@ package struct SensorIdentity: Sendable, Equatable {
         self.spacing = spacing
         self.startsAt = startsAt
         self.pace = pace
-        self.patience = patience
+        self.readTimeout = readTimeout
     }
 }
 
@@ -56,13 +56,13 @@ package struct Sample: Sendable, Equatable {
     package var pressurePa: Int32?
     package var flags: ReadingFlags
     package var takenAt: Instant?  // the time in a recording; nil: now
-    package var remark: String?  // the temperature or pressure that was discarded, and why
+    package var droppedValueNote: String?  // the temperature or pressure that was discarded, and why
 
     package init(
         humidityMpct: Int32?, temperatureMc: Int32? = nil, pressurePa: Int32? = nil, flags: ReadingFlags = [], takenAt: Instant? = nil,
-        remark: String? = nil
+        droppedValueNote: String? = nil
     ) {
-        self.remark = remark
+        self.droppedValueNote = droppedValueNote
         self.humidityMpct = humidityMpct
         self.temperatureMc = temperatureMc
         self.pressurePa = pressurePa
@@ -74,12 +74,12 @@ package struct Sample: Sendable, Equatable {
 /// A sensor could not be read, or returned an invalid value.
 package struct SensorError: Error, Equatable, CustomStringConvertible {
     package let description: String
-    package let isPassing: Bool  // normal for the part: the next read may succeed
+    package let isTransient: Bool  // normal for the part: the next read may succeed
     package let isFinal: Bool  // the recording cannot be read any further: no retry
 
-    package init(_ description: String, isPassing: Bool = false, isFinal: Bool = false) {
+    package init(_ description: String, isTransient: Bool = false, isFinal: Bool = false) {
         self.description = description
-        self.isPassing = isPassing
+        self.isTransient = isTransient
         self.isFinal = isFinal
     }
 }

@@ -31,7 +31,7 @@ package enum SensorSpec: Sendable, Equatable, CustomStringConvertible {
         case "simulated": self = try SensorSpec.simulated(rest)
         default:
             let nearest =
-                NearestWord.of(parts[0], in: ["iio", "hwmon", "i2c", "simulated", "replay", "command"]).map { " (did you mean \($0)?)" } ?? ""
+                NearestWord.closest(parts[0], in: ["iio", "hwmon", "i2c", "simulated", "replay", "command"]).map { " (did you mean \($0)?)" } ?? ""
             throw SensorError("expected one of \(SensorSpec.kinds.joined(separator: ", "))\(nearest)")
         }
     }

@@ -24,13 +24,13 @@ package actor SimulatedSensor: Sensor {
         let now = now()
         let (fault, since) = air.fault(at: now, percent: faultPercent) ?? (nil, now)
         let (humidity, temperature) = air.air(at: fault == .stuck ? since : now)
-        var sample = Sample(humidityMpct: Milli.whole(humidity.percent), temperatureMc: Milli.whole(temperature.celsius), flags: .simulated)
+        var sample = Sample(humidityMpct: Milli.rounded(humidity.percent), temperatureMc: Milli.rounded(temperature.celsius), flags: .simulated)
         switch fault {
-        case .silent: throw SensorError("the simulated sensor does not answer", isPassing: true)
+        case .silent: throw SensorError("the simulated sensor does not answer", isTransient: true)
         case .impossible:
             sample.humidityMpct = 250_000
             sample.flags.insert(.impossible)
-        case .jumping: sample.humidityMpct = Milli.whole(humidity.percent > 50 ? humidity.percent - 40 : humidity.percent + 40)
+        case .jumping: sample.humidityMpct = Milli.rounded(humidity.percent > 50 ? humidity.percent - 40 : humidity.percent + 40)
         case .stuck, nil: break
         }
         return sample

@@ -7,9 +7,9 @@ internal import Synchronization
 /// cancelled.
 package final class TimedReader: Sendable {
     private struct State {
-        var isAsked = false
+        var markReadingRequest = false
         var waiter: CheckedContinuation<Sample?, any Error>?
-        var turn = 0  // number of the current call: a timeout of an earlier call must not end a later call
+        var callNumber = 0  // number of the current call: a timeout of an earlier call must not end a later call
     }
 
     private let sensor: any Sensor
@@ -21,48 +21,49 @@ package final class TimedReader: Sendable {
     ///
     /// - Throws: `SensorError`, also after the limit; `CancellationError` at once if cancelled.
     package func read(within limit: Duration) async throws -> Sample? {
-        let turn = state.withLock { state in
-            state.turn += 1
-            return state.turn
+        let callNumber = state.withLock { state in
+            state.callNumber += 1
+            return state.callNumber
         }
         let timer = Task {
             try await Task.sleep(for: limit)
-            giveUp(
-                turn, SensorError("no answer for \(limit.components.seconds) s; the read stays open, other sensors are not affected", isPassing: true)
+            endWait(
+                callNumber,
+                SensorError("no answer for \(limit.components.seconds) s; the read stays open, other sensors are not affected", isTransient: true)
             )
         }
         defer { timer.cancel() }
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                let isToBeAsked = state.withLock { state in
+                let startsRead = state.withLock { state in
                     state.waiter = continuation
-                    defer { state.isAsked = true }
-                    return !state.isAsked
+                    defer { state.markReadingRequest = true }
+                    return !state.markReadingRequest
                 }
-                if isToBeAsked {
+                if startsRead {
                     Task {
-                        do { answer(.success(try await sensor.read())) } catch { answer(.failure(error)) }
+                        do { deliver(.success(try await sensor.read())) } catch { deliver(.failure(error)) }
                     }
                 }
-                if Task.isCancelled { giveUp(turn, CancellationError()) }  // the handler may have run before the waiter was set
+                if Task.isCancelled { endWait(callNumber, CancellationError()) }  // the handler may have run before the waiter was set
             }
         } onCancel: {
-            giveUp(turn, CancellationError())
+            endWait(callNumber, CancellationError())
         }
     }
 
-    private func answer(_ result: Result<Sample?, any Error>) {
+    private func deliver(_ result: Result<Sample?, any Error>) {
         state.withLock { state in
-            state.isAsked = false
-            return take(&state)
+            state.markReadingRequest = false
+            return takeWaiter(&state)
         }?.resume(with: result)
     }
 
-    private func giveUp(_ turn: Int, _ error: any Error) {
-        state.withLock { $0.turn == turn ? take(&$0) : nil }?.resume(throwing: error)
+    private func endWait(_ callNumber: Int, _ error: any Error) {
+        state.withLock { $0.callNumber == callNumber ? takeWaiter(&$0) : nil }?.resume(throwing: error)
     }
 
-    private func take(_ state: inout State) -> CheckedContinuation<Sample?, any Error>? {
+    private func takeWaiter(_ state: inout State) -> CheckedContinuation<Sample?, any Error>? {
         defer { state.waiter = nil }
         return state.waiter
     }

@@ -20,21 +20,21 @@ extension Program.Command {
         let notes = try await settings.sensorNotes()
         if let problem = notes.problem { StandardError.write("vaho-edge calibrate: \(problem), ignored\n") }
         let before = notes.inForce.filter { $0.sensor == sensor }
-        let isUndone = arguments.has("undo")
+        let wantsUndo = arguments.hasFlag("undo")
         let values = ["two-point", "gain", "offset", "since"].filter { arguments.value($0) != nil }
-        if isUndone, let other = values.first { throw UsageError("--undo and --\(other) do not go together") }
-        guard isUndone || !values.isEmpty else { return history(before, try arguments.choice("format", default: OutputFormat.table)) }
-        if isUndone {
+        if wantsUndo, let other = values.first { throw UsageError("--undo and --\(other) do not go together") }
+        guard wantsUndo || !values.isEmpty else { return printCalibrations(before, try arguments.choice("format", default: OutputFormat.table)) }
+        if wantsUndo {
             guard !before.isEmpty else { throw UsageError("\(sensor) has no calibration to undo") }
             try SensorNotes.add(.undone(sensor), in: settings.stateFolder)
         } else {
-            try SensorNotes.add(.calibrated(try asked(arguments, sensor)), in: settings.stateFolder)
+            try SensorNotes.add(.calibrated(try requestedCalibration(arguments, sensor)), in: settings.stateFolder)
         }
-        history(try await settings.sensorNotes().inForce.filter { $0.sensor == sensor }, .table)
+        printCalibrations(try await settings.sensorNotes().inForce.filter { $0.sensor == sensor }, .table)
         Paragraph.write("the daemon applies the calibration with its next commit; stored readings stay unchanged, later observations are recomputed")
     }
 
-    private static func asked(_ arguments: Arguments, _ sensor: SensorName) throws -> Calibration {
+    private static func requestedCalibration(_ arguments: Arguments, _ sensor: SensorName) throws -> Calibration {
         let from = try arguments.pastTime("since") ?? ReadingClock.wallClock
         if let pairs = arguments.value("two-point") {
             guard arguments.value("gain") == nil, arguments.value("offset") == nil else {
@@ -42,7 +42,7 @@ extension Program.Command {
             }
             let points = try pairs.split(separator: ",").map { try point($0) }
             guard points.count == 2 else { throw UsageError("--two-point \(pairs): expected two pairs, such as 31.9:mgcl2,76.8:nacl") }
-            guard let found = Calibration.through(points[0], points[1], sensor: sensor, from: from) else {
+            guard let found = Calibration.twoPoint(points[0], points[1], sensor: sensor, from: from) else {
                 throw UsageError(
                     "--two-point \(pairs): the points are less than 10 % apart, or the error of the sensor is too large for a calibration")
             }
@@ -63,22 +63,23 @@ extension Program.Command {
     /// Relative humidity over saturated salts at 25 °C: L. Greenspan, J. Res. Natl. Bur. Stand. 81A (1977), 89–96.
     private static let salts = ["licl": 11.3, "mgcl2": 32.8, "nacl": 75.3, "kcl": 84.3, "k2so4": 97.3]
 
-    private static func point(_ text: Substring) throws -> (said: Double, truth: Double) {
+    private static func point(_ text: Substring) throws -> (measured: Double, reference: Double) {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
-        guard parts.count == 2, let said = NumberText.decimal(parts[0]), let truth = salts[parts[1].lowercased()] ?? NumberText.decimal(parts[1]),
-            (0...100).contains(said), (0...100).contains(truth)
+        guard parts.count == 2, let measured = NumberText.decimal(parts[0]),
+            let reference = salts[parts[1].lowercased()] ?? NumberText.decimal(parts[1]),
+            (0...100).contains(measured), (0...100).contains(reference)
         else {
             throw UsageError(
                 "«\(text)»: expected READING:TRUE, such as 31.9:32.8, or a salt at 25 °C: \(salts.keys.sorted().joined(separator: ", "))"
             )
         }
-        return (said, truth)
+        return (measured, reference)
     }
 
-    private static func history(_ calibrations: [Calibration], _ format: OutputFormat) {
+    private static func printCalibrations(_ calibrations: [Calibration], _ format: OutputFormat) {
         var table = Table([.text("sensor"), .text("since"), .number("gain"), .number("offset_pct")])
         for calibration in calibrations {
-            table.row([
+            table.addRow([
                 calibration.sensor.name, RFC3339.format(ms: calibration.from.ms), fixed(Double(calibration.gainPpm) / 1_000_000, 6),
                 fixed(Double(calibration.offsetMpct) / 1_000, 3),
             ])

@@ -10,12 +10,12 @@ extension Program.Command {
         positional: 2...2
     ) { arguments in
         let (url, code) = (arguments.positional[0], arguments.positional[1])
-        let (folder, authorities, problem) = try EdgeSettings.enrolling(arguments, url: url)
+        let (folder, authorities, problem) = try EdgeSettings.enrolmentSettings(arguments, url: url)
         if let problem { throw UsageError(problem) }
         var trimmed = url
         while trimmed.hasSuffix("/") { trimmed.removeLast() }
         // Check the folder before the code is used: if the folder could not be written, the token would be lost.
-        try Files.makeFolder(folder)
+        try Files.createFolder(folder)
         try Files.replace("\(folder)/.enrol", with: [])
         try Files.remove("\(folder)/.enrol")
         let enrolment = try await EnrolmentFile.fetch(trimmed, code: code, certificateAuthorities: authorities)

@@ -17,10 +17,10 @@ extension Program.Command {
         let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
         let intake = ModelIntake(
             folder: settings.stateFolder, keyFile: settings.releaseKeyFile, pretrained: settings.pretrainedFile, store: nil,
-            log: Log("vaho-edge", least: .error))
+            log: Log("vaho-edge", minimumLevel: .error))
         await intake.load()
         guard let active = intake.active.current else {
-            throw Failure("no release is in use: the damped anomaly forecasts until the cloud sends one")
+            throw CommandFailure("no release is in use: the damped anomaly forecasts until the cloud sends one")
         }
         let header = active.release.header
         var table = Table([.text("field"), .text("value")])
@@ -30,7 +30,7 @@ extension Program.Command {
             ("hidden units", "\(active.release.network.shape.first), \(active.release.network.shape.second)"),
             ("snapshot", header.provenance.snapshot), ("code", header.provenance.codeVersion), ("parent", header.provenance.parent),
             ("backtest", header.provenance.backtest),
-        ] { table.row([field, value]) }
+        ] { table.addRow([field, value]) }
         table.write(format)
     }
 
@@ -40,8 +40,8 @@ extension Program.Command {
         let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
         let path = arguments.positional[0]
         let keys = try ReleaseKeyFile.keys(String(decoding: Files.read(path, limit: 65_536), as: UTF8.self), path: path)
-        try Files.makeFolder(settings.stateFolder)
-        try Files.replace(ModelIntake.trustFile(in: settings.stateFolder), with: Array(ReleaseKeyFile.text(keys).utf8))
+        try Files.createFolder(settings.stateFolder)
+        try Files.replace(ModelIntake.trustedKeysPath(in: settings.stateFolder), with: Array(ReleaseKeyFile.text(keys).utf8))
         StandardOutput.write("\(keys.count == 1 ? "1 key is" : "\(keys.count) keys are") trusted for releases\n")
     }
 }

@@ -33,7 +33,7 @@ extension EdgeSettings {
     }
 
     /// The state folder, the certificate authorities, and the problem with the address, if any.
-    static func enrolling(_ arguments: Arguments, url: String) throws -> (folder: String, authorities: String?, problem: String?) {
+    static func enrolmentSettings(_ arguments: Arguments, url: String) throws -> (folder: String, authorities: String?, problem: String?) {
         let all = try configured(arguments).merging(ProcessEnvironment.all) { _, environment in environment }
         let problem = URLText.problem(with: url, isPlainAllowed: all["VAHO_PLAIN_HTTP"] == "anywhere")
         return (all["VAHO_STATE_DIR"] ?? EdgeSettings.defaultStateFolder, all["VAHO_CA_FILE"], problem)

@@ -19,59 +19,59 @@ extension Program.Command {
         let format = try arguments.choice("format", default: OutputFormat.table)
         var table = Table([
             .text("configuration"), .text("is"), .number("humidity_pct", heading: "RH %"), .number("temperature_c", heading: "°C"),
-            .text("flags", isDetail: true), .text("problem"),
+            .text("flags", isOmittable: true), .text("problem"),
         ])
         var failed = 0
         for configured in settings.sensors {
             let line = "VAHO_SENSOR_\(configured.name.name.uppercased())=\(configured.spec)"
-            failed += await !ask(configured.spec, settings.sysfs, line, "configured", &table) ? 1 : 0
+            failed += await !addRow(configured.spec, settings.sysfs, line, "configured", &table) ? 1 : 0
         }
-        let offers = DetectedSensor.all(sysfs: settings.sysfs)
-        for offer in offers {
+        let detected = DetectedSensor.all(sysfs: settings.sysfs)
+        for offer in detected {
             switch offer {
-            case .sensor(let spec, let name, let twins):
-                let configured = settings.sensors.filter { ([spec] + twins).contains($0.spec) }
+            case .sensor(let spec, let name, let otherInterfaces):
+                let configured = settings.sensors.filter { ([spec] + otherInterfaces).contains($0.spec) }
                 if configured.count > 1 {
                     let names = configured.map(\.name.name).joined(separator: " and ")
-                    table.row([
+                    table.addRow([
                         "", "duplicate", "", "", "", "\(names) are the same chip, read through hwmon and IIO: remove one from the configuration",
                     ])
                 }
                 guard configured.isEmpty else { continue }
-                let note = twins.isEmpty ? "" : "the same chip as \(twins.map(\.description).joined(separator: ", "))"
-                _ = await ask(spec, settings.sysfs, "VAHO_SENSOR_\(name)=\(spec)", "offered", note: note, &table)
+                let note = otherInterfaces.isEmpty ? "" : "the same chip as \(otherInterfaces.map(\.description).joined(separator: ", "))"
+                _ = await addRow(spec, settings.sysfs, "VAHO_SENSOR_\(name)=\(spec)", "offered", note: note, &table)
             case .bus(let number, let problem):
                 let hint = problem ?? "add the chip and its address: chips are not probed, because a command for one chip can harm another"
-                table.row(["VAHO_SENSOR_NAME=i2c:CHIP@\(number):ADDRESS", "bus", "", "", "", hint])
+                table.addRow(["VAHO_SENSOR_NAME=i2c:CHIP@\(number):ADDRESS", "bus", "", "", "", hint])
             }
         }
         table.write(format)
-        if format == .table, settings.sensors.isEmpty, offers.isEmpty {
+        if format == .table, settings.sensors.isEmpty, detected.isEmpty {
             StandardOutput.write("No humidity sensor found: load its driver (dtoverlay, modprobe), or i2c-dev for a chip without a driver.\n")
         }
-        if failed > 0 { throw Failure("\(failed) of \(settings.sensors.count) configured sensors cannot be read") }
+        if failed > 0 { throw CommandFailure("\(failed) of \(settings.sensors.count) configured sensors cannot be read") }
     }
 
     /// - Returns: whether the sensor could be read.
-    private static func ask(_ spec: SensorSpec, _ sysfs: String, _ line: String, _ state: String, note: String = "", _ table: inout Table) async
+    private static func addRow(_ spec: SensorSpec, _ sysfs: String, _ line: String, _ state: String, note: String = "", _ table: inout Table) async
         -> Bool
     {
         do {
             let sensor = try spec.open(sysfs: sysfs, startingAfter: nil, period: .seconds(60))
             defer { sensor.stop() }
-            let sample = try await TimedReader(sensor).read(within: min(sensor.identity.patience, .seconds(10)))
+            let sample = try await TimedReader(sensor).read(within: min(sensor.identity.readTimeout, .seconds(10)))
             let flags = sample?.flags ?? []
             let heated =
                 flags.contains(.heated)
                 ? ["the part's heater is on: its readings are not used until it is off (heater_enable or out_current_heater_raw in sysfs)"] : []
-            table.row([
+            table.addRow([
                 line, state, thousandths(sample?.humidityMpct), thousandths(sample?.temperatureMc), flags.names.joined(separator: " "),
                 (heated + (flags.contains(.impossible) ? ["impossible for air: such readings are not used"] : []) + [note]).filter { !$0.isEmpty }
                     .joined(separator: "; "),
             ])
             return true
         } catch {
-            table.row([line, state, "", "", "", "\(error)"])
+            table.addRow([line, state, "", "", "", "\(error)"])
             return false
         }
     }
@@ -103,36 +103,36 @@ extension Program.Command {
         StandardOutput.write(lines.header)
         // The stop signal also ends the program of a `command:` sensor on Ctrl-C.
         try await Services.run([
-            StopSignal(log: Log("vaho-edge", least: .error)), Bench(sensor: sensor, lines: lines, count: count, period: .seconds(period)),
+            StopSignal(log: Log("vaho-edge", minimumLevel: .error)), ReadLoop(sensor: sensor, lines: lines, count: count, period: .seconds(period)),
         ])
     }
 }
 
 /// Reads a sensor `count` times and prints each reading at once.
-private struct Bench: Service {
+private struct ReadLoop: Service {
     let sensor: any Sensor
     let lines: ReadingLines
     let count: Int
     let period: Duration
 
     func run() async throws {
-        let reading = TimedReader(sensor)
+        let reader = TimedReader(sensor)
         var failed = 0
         var due = ContinuousClock.now
         for number in 1...count {
             do {
-                guard let sample = try await reading.read(within: sensor.identity.patience) else { break }  // end of a recording
+                guard let sample = try await reader.read(within: sensor.identity.readTimeout) else { break }  // end of a recording
                 StandardOutput.write(lines.line(sample, takenAt: sample.takenAt ?? ReadingClock.wallClock))
-                if let remark = sample.remark { StandardError.write("vaho-edge read: left out: \(remark)\n") }
+                if let droppedValueNote = sample.droppedValueNote { StandardError.write("vaho-edge read: left out: \(droppedValueNote)\n") }
             } catch let error as SensorError {
                 failed += 1
                 StandardError.write("vaho-edge read: \(PrintableText.line("\(error)"))\n")
             }
-            guard number < count, sensor.identity.pace == .asked else { continue }
+            guard number < count, sensor.identity.pace == .polled else { continue }
             due += period
             try await Task.sleep(until: due)
         }
-        if failed > 0 { throw Failure("\(failed) of \(count) reads failed") }
+        if failed > 0 { throw CommandFailure("\(failed) of \(count) reads failed") }
     }
 }
 
@@ -164,7 +164,7 @@ struct ReadingLines {
         // An impossible humidity is shown as read, and no values are derived from it.
         let reading = Reading(takenAt: takenAt, humidityMpct: sample.humidityMpct, temperatureMc: sample.temperatureMc, flags: sample.flags)
         var usable: (humidity: RelativeHumidity, temperature: Temperature)?
-        if case .passed(let humidity, let temperature?) = QualityControl.judge(reading) { usable = (humidity, temperature) }
+        if case .passed(let humidity, let temperature?) = QualityControl.check(reading) { usable = (humidity, temperature) }
         let water = usable.flatMap { WaterInAir($0.temperature, $0.humidity) }
         let pressure = sample.pressurePa.map { Double($0) / 100 }
         let wall = surface.flatMap { surface in usable.map { MoistAir.humidity(at: surface, of: $0.temperature, at: $0.humidity) } }

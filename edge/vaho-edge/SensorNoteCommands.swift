@@ -18,16 +18,16 @@ extension Program.Command {
         guard settings.sensors.contains(where: { $0.name == new }) else {
             throw UsageError("first give the sensor its new name in the configuration: VAHO_SENSOR_\(new.name.uppercased())=…")
         }
-        let store = try await ReadingStore(lookingInto: settings.storePath, log: Log("vaho-edge"))
+        let store = try await ReadingStore(readOnlyPath: settings.storePath, log: Log("vaho-edge"))
         let known = try await store.read { try $0.sensors.all() }.map(\.record.sensor)
         let applied = await store.corrections
-        let waiting = try SensorNotes(in: settings.stateFolder).renames.filter { !applied.contains($0) }
-        guard known.contains(old) || waiting.contains(where: { $0.name == old }) else {
+        let pendingRenames = try SensorNotes(in: settings.stateFolder).renames.filter { !applied.contains($0) }
+        guard known.contains(old) || pendingRenames.contains(where: { $0.name == old }) else {
             throw UsageError("the store has no series «\(old)»: there are \(known.isEmpty ? "none" : known.map(\.name).joined(separator: ", "))")
         }
         // If a pending rename frees the new name, skip this check: the daemon checks again, in the order of the notes.
-        let isGivenUp = waiting.contains { $0.sensor == new }
-        if !isGivenUp, try await store.read({ try $0.overlap(old, new) }) {
+        let isFreed = pendingRenames.contains { $0.sensor == new }
+        if !isFreed, try await store.read({ try $0.haveOverlappingReadings(old, new) }) {
             throw UsageError("\(old) and \(new) have readings of the same time: they are two sensors and cannot be one series")
         }
         try SensorNotes.add(.renamed(old, to: new), in: settings.stateFolder)
@@ -58,16 +58,16 @@ extension Program.Command {
 }
 
 private func sensorName(_ text: String) throws -> SensorName {
-    guard let sensor = SensorName(text) else { throw UsageError("«\(text)» is not a sensor name: \(SensorName.rule)") }
+    guard let sensor = SensorName(text) else { throw UsageError("«\(text)» is not a sensor name: \(SensorName.syntax)") }
     return sensor
 }
 
 extension EdgeSettings {
     /// - Parameter store: a store that is already open, if any.
     func sensorNotes(_ store: ReadingStore? = nil) async throws -> SensorNotes {
-        let store = if let store { store } else { try? await ReadingStore(lookingInto: storePath, log: Log("vaho-edge", least: .error)) }
+        let store = if let store { store } else { try? await ReadingStore(readOnlyPath: storePath, log: Log("vaho-edge", minimumLevel: .error)) }
         return try SensorNotes(
-            in: stateFolder, names: sensors.isEmpty ? nil : Set(sensors.map(\.name)), taken: await store?.corrections.renames ?? [])
+            in: stateFolder, names: sensors.isEmpty ? nil : Set(sensors.map(\.name)), applied: await store?.corrections.renames ?? [])
     }
 
     /// The sensor name `text`. If the configuration has sensors, the name must be one of them.

@@ -16,16 +16,16 @@ extension Program.Command {
         options: [.config, OutputFormat.option]
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
-        let (settings, store, statuses) = try await open(arguments)
+        let (settings, store, statuses) = try await openStore(arguments)
         let intake = ModelIntake(
             folder: settings.stateFolder, keyFile: settings.releaseKeyFile, pretrained: settings.pretrainedFile, store: nil,
-            log: Log("vaho-edge", least: .error))
+            log: Log("vaho-edge", minimumLevel: .error))
         await intake.load()
         let counts = try await store.counts()
         // Without a configured cloud, ignore the uplink state that an earlier configuration stored.
         let uplink = settings.cloud == nil ? nil : try await store.uplinkState()
         let view = try await DeviceView.document(
-            settings, named: settings.device, store: store, moulds: MouldIndexes(store: store), statuses: statuses, uplink: uplink,
+            settings, named: settings.device, store: store, mouldIndexes: MouldIndexes(store: store), statuses: statuses, uplink: uplink,
             release: intake.active.current?.name, refusal: nil, clock: ReadingClock.live().quality)
         if format == .json {
             let bytes = DeviceView.json(
@@ -57,14 +57,14 @@ extension Program.Command {
 
     private static func sensorTable(_ view: DeviceDocument) -> Table {
         var table = Table([
-            .text("sensor"), .text("kind", isDetail: true), .text("state"), .time("last"), .number("humidity_pct", heading: "RH %"),
+            .text("sensor"), .text("kind", isOmittable: true), .text("state"), .time("last"), .number("humidity_pct", heading: "RH %"),
             .number("temperature_c", heading: "°C"), .number("dew_point_c", heading: "dew °C"), .number("g_m3", heading: "g/m³"),
-            .number("hpa", isDetail: true), .number("wall_pct", heading: "wall %"), .number("mould_index", heading: "mould"),
+            .number("hpa", isOmittable: true), .number("wall_pct", heading: "wall %"), .number("mould_index", heading: "mould"),
         ])
         for sensor in view.sensors {
             let present = sensor.present  // an outdated value is printed below the table
             let water = present.flatMap { air in air.temperature.flatMap { WaterInAir($0, air.humidity) } }
-            table.row([
+            table.addRow([
                 sensor.name.name, sensor.kind, sensor.condition.state.name, sensor.last.map { RFC3339.format(ms: $0.validAt.ms) } ?? "",
                 fixed(present?.humidity.percent, 1), fixed(present?.temperature?.celsius, 1), fixed(water?.dewPoint.celsius, 1),
                 fixed(water?.absoluteHumidity, 1), fixed(present == nil ? nil : sensor.pressurePa.map { Double($0) / 100 }, 1),
@@ -81,7 +81,7 @@ extension Program.Command {
             .number("coverage_80"),
         ])
         for score in scores {
-            table.row([
+            table.addRow([
                 String(score.releaseCounter), DurationText.short(.seconds(score.leadTimeSeconds)), String(score.count),
                 fixed(Double(score.absoluteErrorMpct) / 1_000, 2), fixed(Double(score.persistenceErrorMpct) / 1_000, 2),
                 fixed(Double(score.climatologyErrorMpct) / 1_000, 2), fixed(Double(score.coveredPpm) / 1_000_000, 2),

@@ -46,7 +46,7 @@ struct StatusText {
         }
         if view.condition.state == .clockUnset { line("device", "clock unset: \(view.condition.detail ?? "")") }
         if let uplink {
-            line("cloud", "\(uplink.words) (since \(RFC3339.format(ms: uplink.since.ms)))")
+            line("cloud", "\(uplink.text) (since \(RFC3339.format(ms: uplink.since.ms)))")
         } else {
             line("cloud", isLocal ? "none is configured: this device stays local" : "no exchange yet")
         }

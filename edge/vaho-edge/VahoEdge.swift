@@ -9,7 +9,7 @@ enum VahoEdge {
 
         ProcessMemory.limitMallocArenas()
         BrokenPipe.ignore()
-        FileModes.keepPrivate()
+        FileModes.makeNewFilesPrivate()
         let program = Program(
             name: "vaho-edge", version: EdgeVersion.text,
             summary: "vaho-edge reads humidity sensors, keeps every reading, and forecasts up to five days ahead, online or not.",

@@ -13,10 +13,10 @@ package struct IntervalTracking: Sendable {
     /// Indices of the levels that determine the factors of an hour.
     private static let (low, high) = (1, 5)
     /// How fast an hour's factor returns to 1, relative to `hourRate`.
-    private static let fading: Float = 0.1
+    private static let hourRecovery: Float = 0.1
 
     /// - Parameters:
-    ///   - rowsPerDay: calls of `settle` per day.
+    ///   - rowsPerDay: calls of `learn` per day.
     ///   - overlap: consecutive rows whose forecast spans overlap; together these count as one independent row.
     ///   - start: the initial factors; from the release, where they were learnt on other series.
     package init(rowsPerDay: Int, overlap: Int, start: [Float] = Array(repeating: 1, count: ForecastShape.levels.count)) {
@@ -36,7 +36,7 @@ package struct IntervalTracking: Sendable {
     ///   - error: observed value minus the median, in deviations.
     ///   - hour: the target's hour of day (UTC), 0 to 23.
     ///   - distances: the distances of the levels from the median, without the factors.
-    package mutating func settle(error: Float, hour: Int, distances: SIMD8<Float>) {
+    package mutating func learn(error: Float, hour: Int, distances: SIMD8<Float>) {
         let bounds = distances * factors(hour: hour)
         for level in ForecastShape.levels.indices where level != ForecastShape.medianLevel {
             let share = Float(ForecastShape.levels[level])
@@ -45,14 +45,14 @@ package struct IntervalTracking: Sendable {
             factors[level] = max(0.1, min(10, factors[level] * (1 + rate * outside)))
         }
         let tail = Float(ForecastShape.levels[IntervalTracking.low])
-        nudge(hour, isOutside: error < bounds[IntervalTracking.low], tail)
-        nudge(24 + hour, isOutside: error > bounds[IntervalTracking.high], tail)
+        updateHourFactor(hour, isOutside: error < bounds[IntervalTracking.low], tail)
+        updateHourFactor(24 + hour, isOutside: error > bounds[IntervalTracking.high], tail)
     }
 
-    private mutating func nudge(_ place: Int, isOutside: Bool, _ tail: Float) {
-        let factor = hours[place]
-        let moved = factor * (1 + hourRate * (isOutside ? 1 - tail : -tail)) - hourRate * IntervalTracking.fading * (factor - 1)
-        hours[place] = max(0.4, min(2.5, moved))
+    private mutating func updateHourFactor(_ index: Int, isOutside: Bool, _ tail: Float) {
+        let factor = hours[index]
+        let moved = factor * (1 + hourRate * (isOutside ? 1 - tail : -tail)) - hourRate * IntervalTracking.hourRecovery * (factor - 1)
+        hours[index] = max(0.4, min(2.5, moved))
     }
 
     var stateBytes: Int { MemoryLayout<SIMD8<Float>>.size + hours.count * MemoryLayout<Float>.size }

@@ -5,21 +5,21 @@
 /// weights, which move the fit towards the median). The sums fade daily and cover about two months. The same sums are solved with a strong and a
 /// weak penalty; the correction is the mean of both solutions, weighted by their recent errors.
 package struct ResidualRidge: Sendable {
-    private static let kept: Float = 0.98  // the share of the sums kept per day
+    private static let decay: Float = 0.98  // the share of the sums kept per day
     private static let memory: Float = 0.001  // the weight of a new row in the usual error
     private static let fading: Float = 0.03  // the share of the corrections' errors forgotten per day
-    private static let reach: Float = 3  // deviations: the largest correction
+    private static let correctionLimit: Float = 3  // deviations: the largest correction
 
     private struct Solution {
         let penalty: Double  // relative to the penalty of the lead time
-        let youthSquared: Double  // days squared: with fewer days of data the penalty grows
+        let shortHistoryDaysSquared: Double  // days squared: with fewer days of data the penalty grows
         var weights: [Float]
         var error: Float = 0  // an exponentially fading sum
 
         func correction(_ inputs: borrowing [Float]) -> Float {
             var sum: Float = 0
             for index in weights.indices { sum += weights[index] * inputs[index] }
-            return max(-ResidualRidge.reach, min(ResidualRidge.reach, sum))
+            return max(-ResidualRidge.correctionLimit, min(ResidualRidge.correctionLimit, sum))
         }
     }
 
@@ -46,8 +46,8 @@ package struct ResidualRidge: Sendable {
         self.overlap = Float(overlap)
         gram = Array(repeating: 0, count: width * (width + 1) / 2)
         moment = Array(repeating: 0, count: width)
-        strong = Solution(penalty: 1, youthSquared: 3_600, weights: moment)
-        weak = Solution(penalty: 0.15, youthSquared: 1_800, weights: moment)
+        strong = Solution(penalty: 1, shortHistoryDaysSquared: 3_600, weights: moment)
+        weak = Solution(penalty: 0.15, shortHistoryDaysSquared: 1_800, weights: moment)
     }
 
     /// - Parameters:
@@ -60,12 +60,12 @@ package struct ResidualRidge: Sendable {
         usualErrorWeight += ResidualRidge.memory * (1 - usualErrorWeight)
         let usual = usualError / usualErrorWeight
         let weight = error > usual ? usual / error : 1
-        var place = 0
+        var index = 0
         for row in 0..<width {
             let value = inputs[row] * weight
             for column in 0...row {
-                gram[place] += value * inputs[column]
-                place += 1
+                gram[index] += value * inputs[column]
+                index += 1
             }
             moment[row] += value * residual
         }
@@ -74,18 +74,18 @@ package struct ResidualRidge: Sendable {
 
     /// Weights the two solutions by their errors. At equal errors the strong solution has the larger weight, because it overfits less.
     private mutating func compare(_ inputs: borrowing [Float], residual: Float) {
-        let kept = 1 - ResidualRidge.fading / Float(rowsPerDay)
-        strong.error = strong.error * kept + (residual - strong.correction(inputs)).magnitude
-        weak.error = weak.error * kept + (residual - weak.correction(inputs)).magnitude
-        count = count * kept + 1
+        let decay = 1 - ResidualRidge.fading / Float(rowsPerDay)
+        strong.error = strong.error * decay + (residual - strong.correction(inputs)).magnitude
+        weak.error = weak.error * decay + (residual - weak.correction(inputs)).magnitude
+        count = count * decay + 1
         let least = max(1e-6, min(strong.error, weak.error))
-        func belief(_ error: Float, _ handicap: Float) -> Float {  // approximates e^(−x) by 1/(1 + x/8)^8
+        func solutionWeight(_ error: Float, _ handicap: Float) -> Float {  // approximates e^(−x) by 1/(1 + x/8)^8
             let part = 1 + (count / overlap * max(0, error / least - 1) + handicap) / 8
             let square = part * part
             return 1 / (square * square * square * square)
         }
-        let beliefs = (belief(strong.error, 0), belief(weak.error, 1.5))
-        share = beliefs.1 / (beliefs.0 + beliefs.1)
+        let solutionWeights = (solutionWeight(strong.error, 0), solutionWeight(weak.error, 1.5))
+        share = solutionWeights.1 / (solutionWeights.0 + solutionWeights.1)
     }
 
     package func correction(_ inputs: borrowing [Float]) -> Float {
@@ -95,9 +95,9 @@ package struct ResidualRidge: Sendable {
 
     /// Computes new weights from the sums, then fades the sums. Call once a day.
     /// - Parameter least: the number of rows before the first weights.
-    package mutating func solve(least: Int) {
+    package mutating func solve(minimumRows: Int) {
         defer { fade() }
-        guard rows >= least else { return }
+        guard rows >= minimumRows else { return }
         if let weights = weights(of: strong) { strong.weights = weights }
         if let weights = weights(of: weak) { weak.weights = weights }
     }
@@ -108,7 +108,7 @@ package struct ResidualRidge: Sendable {
         func at(_ row: Int, _ column: Int) -> Int { row * (row + 1) / 2 + column }
         // A few days contain only one weather situation, whose relations may not hold in the next situation: the penalty is larger at first.
         let days = Double(rows) / Double(rowsPerDay)
-        for row in 0..<width { factor[at(row, row)] += penalty * solution.penalty * (1 + solution.youthSquared / (days * days)) }
+        for row in 0..<width { factor[at(row, row)] += penalty * solution.penalty * (1 + solution.shortHistoryDaysSquared / (days * days)) }
         for row in 0..<width {
             for column in 0...row {
                 var sum = factor[at(row, column)]
@@ -137,7 +137,7 @@ package struct ResidualRidge: Sendable {
     var stateBytes: Int { (gram.count + moment.count + strong.weights.count + weak.weights.count) * MemoryLayout<Float>.stride }
 
     private mutating func fade() {
-        for place in gram.indices { gram[place] *= ResidualRidge.kept }
-        for place in moment.indices { moment[place] *= ResidualRidge.kept }
+        for index in gram.indices { gram[index] *= ResidualRidge.decay }
+        for index in moment.indices { moment[index] *= ResidualRidge.decay }
     }
 }

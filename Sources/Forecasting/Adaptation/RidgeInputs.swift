@@ -9,18 +9,18 @@ struct RidgeInputs: Sendable {
         "humidity.lag.1800", "temperature.hour.1", "temperature.hour.3", "temperature.hour.6", "temperature.hour.12", "temperature.hour.24",
         "temperature.mean.7d", "humidity.room",
     ]
-    private static let chosen: [Int] = sharedNames.compactMap { NetworkInputs.sharedNames.firstIndex(of: $0) }
-    private static let own = chosen.count  // index of the first input specific to a lead time: see `LeadAdaptation.Issued`
+    private static let networkIndices: [Int] = sharedNames.compactMap { NetworkInputs.sharedNames.firstIndex(of: $0) }
+    private static let own = networkIndices.count  // index of the first input specific to a lead time: see `LeadAdaptation.PendingForecast`
     private static let network = own + LeadAdaptation.ownInputs
-    private static let one = network + 1
-    private static func place(_ name: String) -> Int { sharedNames.firstIndex(of: name) ?? 0 }
-    private static let room = place("humidity.room")
-    /// `bent`: the absolute value of these inputs is an additional input. `stretched`: these inputs times the distance to saturation are too.
-    private static let bent = [
-        place("humidity.hour.1"), place("humidity.lag.600"), network, place("humidity.hour.2"), place("humidity.lag.1800"), own,
+    private static let biasIndex = network + 1
+    private static func index(_ name: String) -> Int { sharedNames.firstIndex(of: name) ?? 0 }
+    private static let room = index("humidity.room")
+    /// `absoluteTerms`: the absolute value of these inputs is an additional input. `saturationTerms`: these inputs times the distance to saturation are too.
+    private static let absoluteTerms = [
+        index("humidity.hour.1"), index("humidity.lag.600"), network, index("humidity.hour.2"), index("humidity.lag.1800"), own,
     ]
-    private static let stretched = [network, own, place("humidity.hour.1"), place("humidity.mean.7d")]
-    static let width = one + 1 + bent.count + stretched.count
+    private static let saturationTerms = [network, own, index("humidity.hour.1"), index("humidity.mean.7d")]
+    static let width = biasIndex + 1 + absoluteTerms.count + saturationTerms.count
 
     private let binsPerHour: Int
     private var recent: [[Float]]  // the inputs of the last six hours' origins, one row per bin
@@ -29,38 +29,38 @@ struct RidgeInputs: Sendable {
 
     init(binsPerHour: Int) {
         self.binsPerHour = binsPerHour
-        let empty = [Float](repeating: 0, count: RidgeInputs.chosen.count)
+        let empty = [Float](repeating: 0, count: RidgeInputs.networkIndices.count)
         recent = Array(repeating: empty, count: 6 * binsPerHour + 1)
         hourly = Array(repeating: empty, count: 121)
     }
 
     /// - Parameter shared: the network's inputs at this origin.
     mutating func remember(_ shared: borrowing [Float], bin: Int) {
-        for (place, input) in RidgeInputs.chosen.enumerated() {
-            recent[bin % recent.count][place] = shared[input]
-            if bin % binsPerHour == 0 { hourly[bin / binsPerHour % hourly.count][place] = shared[input] }
+        for (index, input) in RidgeInputs.networkIndices.enumerated() {
+            recent[bin % recent.count][index] = shared[input]
+            if bin % binsPerHour == 0 { hourly[bin / binsPerHour % hourly.count][index] = shared[input] }
         }
     }
 
     /// Fills `row` for the newest origin or an origin of the last 120 hours.
-    mutating func fill(_ issued: LeadAdaptation.Issued) {
+    mutating func fill(_ issued: LeadAdaptation.PendingForecast) {
         let isHour = issued.origin % binsPerHour == 0
-        for place in 0..<RidgeInputs.chosen.count {
-            row[place] = isHour ? hourly[issued.origin / binsPerHour % hourly.count][place] : recent[issued.origin % recent.count][place]
+        for index in 0..<RidgeInputs.networkIndices.count {
+            row[index] = isHour ? hourly[issued.origin / binsPerHour % hourly.count][index] : recent[issued.origin % recent.count][index]
         }
-        for place in 0..<LeadAdaptation.ownInputs { row[RidgeInputs.own + place] = issued.own[place] }
+        for index in 0..<LeadAdaptation.ownInputs { row[RidgeInputs.own + index] = issued.own[index] }
         row[RidgeInputs.network] = issued.network
-        row[RidgeInputs.one] = 1
-        var place = RidgeInputs.one + 1
-        for input in RidgeInputs.bent {
-            row[place] = row[input].magnitude
-            place += 1
+        row[RidgeInputs.biasIndex] = 1
+        var index = RidgeInputs.biasIndex + 1
+        for input in RidgeInputs.absoluteTerms {
+            row[index] = row[input].magnitude
+            index += 1
         }
-        for input in RidgeInputs.stretched {
-            row[place] = row[input] * row[RidgeInputs.room]
-            place += 1
+        for input in RidgeInputs.saturationTerms {
+            row[index] = row[input] * row[RidgeInputs.room]
+            index += 1
         }
     }
 
-    var stateBytes: Int { (recent.count + hourly.count) * RidgeInputs.chosen.count * MemoryLayout<Float>.stride }
+    var stateBytes: Int { (recent.count + hourly.count) * RidgeInputs.networkIndices.count * MemoryLayout<Float>.stride }
 }

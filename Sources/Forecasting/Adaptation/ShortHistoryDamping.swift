@@ -19,7 +19,7 @@ struct ShortHistoryDamping: Sendable {
     }
 
     /// The factor on a departure from now.
-    func kept(days known: Float) -> Float { 1 - share * max(0, 1 - max(0, known - 1) / days) }
+    func departureFactor(days known: Float) -> Float { 1 - share * max(0, 1 - max(0, known - 1) / days) }
 
     /// The factor on the width of the intervals. On the first two days `AdaptiveForecaster` already widens them.
     func widening(days known: Float) -> Float {

@@ -2,32 +2,32 @@
 package struct SkillTracking: Sendable {
     private static let halfLife: Float = 30  // days
 
-    private let kept: Float  // the share of the sums kept per row
-    private let enough: Int
+    private let decay: Float  // the share of the sums kept per row
+    private let minimumRows: Int
     private var rows = 0
     private var error: Float = 0, climatologyError: Float = 0  // exponentially fading sums, in %
 
     /// - Parameters:
-    ///   - rowsPerDay: calls of `settle` per day.
+    ///   - rowsPerDay: calls of `learn` per day.
     ///   - overlap: consecutive rows whose forecast spans overlap; together these count as one independent row. `skill` needs two spans and three
     ///     days of rows.
     package init(rowsPerDay: Int, overlap: Int) {
-        kept = 1 - 0.693 / (SkillTracking.halfLife * Float(rowsPerDay))
-        enough = max(3 * rowsPerDay, 2 * overlap)
+        decay = 1 - 0.693 / (SkillTracking.halfLife * Float(rowsPerDay))
+        minimumRows = max(3 * rowsPerDay, 2 * overlap)
     }
 
     /// - Parameters:
     ///   - error: observed value minus the median, in %.
     ///   - climatologyError: observed value minus climatology at the forecast's origin, in %.
-    package mutating func settle(error: Float, climatologyError: Float) {
-        self.error = self.error * kept + error.magnitude
-        self.climatologyError = self.climatologyError * kept + climatologyError.magnitude
-        rows = min(rows + 1, enough)
+    package mutating func learn(error: Float, climatologyError: Float) {
+        self.error = self.error * decay + error.magnitude
+        self.climatologyError = self.climatologyError * decay + climatologyError.magnitude
+        rows = min(rows + 1, minimumRows)
     }
 
     /// 1 − mean absolute error / mean absolute error of climatology: 1 without error, 0 if both errors are equal, negative if climatology is
     /// better. `nil` while too few forecasts have been settled, or if climatology had no error.
     package var skill: Float? {
-        rows >= enough && climatologyError > 0 ? max(-1, 1 - error / climatologyError) : nil
+        rows >= minimumRows && climatologyError > 0 ? max(-1, 1 - error / climatologyError) : nil
     }
 }

@@ -69,25 +69,25 @@ package struct Network: Sendable, Equatable {
     }
 
     package func run(_ inputs: borrowing NetworkInputs, _ pass: inout Pass) {
-        for place in 0..<Shape.shared { pass.inputs[place] = inputs.shared[place] }
+        for index in 0..<Shape.shared { pass.inputs[index] = inputs.shared[index] }
         for knot in 0..<Shape.knots {
             pass.inputs[Shape.shared + 3 * knot] = inputs.leads[knot][NetworkInputs.mean]
             pass.inputs[Shape.shared + 3 * knot + 1] = inputs.leads[knot][NetworkInputs.latest]
             pass.inputs[Shape.shared + 3 * knot + 2] = inputs.leads[knot][NetworkInputs.month]
         }
         layer(pass.inputs, 0, shape.firstBias, &pass.first)
-        Network.cutBelowZero(&pass.first)
+        Network.relu(&pass.first)
         layer(pass.first, shape.secondWeights, shape.secondBias, &pass.second)
-        Network.cutBelowZero(&pass.second)
+        Network.relu(&pass.second)
         layer(pass.second, shape.outputWeights, shape.outputBias, &pass.output)
         for block in 0..<Shape.linearBlocks {
             var sum = SIMD16<Float>.zero
-            for place in 0..<Shape.shared { sum += pass.inputs[place] * parameters[shape.linearShared + place * Shape.linearBlocks + block] }
+            for index in 0..<Shape.shared { sum += pass.inputs[index] * parameters[shape.linearShared + index * Shape.linearBlocks + block] }
             pass.linear[block] = sum
         }
     }
 
-    private static func cutBelowZero(_ values: inout [SIMD16<Float>]) {
+    private static func relu(_ values: inout [SIMD16<Float>]) {
         for block in values.indices { values[block] = values[block].replacing(with: 0, where: values[block] .< 0) }
     }
 
@@ -97,11 +97,11 @@ package struct Network: Sendable, Equatable {
         for block in stride(from: 0, to: width, by: 2) {
             let next = min(block + 1, width - 1)  // an odd count computes the last block twice
             var (sum, other) = (parameters[bias + block], parameters[bias + next])
-            var place = weights
+            var index = weights
             for input in inputs {
-                sum += input * parameters[place + block]
-                other += input * parameters[place + next]
-                place += width
+                sum += input * parameters[index + block]
+                other += input * parameters[index + next]
+                index += width
             }
             output[block] = sum
             output[next] = other
@@ -113,12 +113,12 @@ package struct Network: Sendable, Equatable {
         for block in stride(from: 0, to: width, by: 2) {
             let next = min(block + 1, width - 1)
             var (sum, other) = (parameters[bias + block], parameters[bias + next])
-            var place = weights
+            var index = weights
             for input in inputs {
                 for lane in 0..<16 {
-                    sum += input[lane] * parameters[place + block]
-                    other += input[lane] * parameters[place + next]
-                    place += width
+                    sum += input[lane] * parameters[index + block]
+                    other += input[lane] * parameters[index + next]
+                    index += width
                 }
             }
             output[block] = sum

@@ -11,8 +11,8 @@ package struct NetworkInputs: Sendable {
 
     static let lags = [0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 21, 23, 24, 25, 36, 47, 48, 49, 72, 96, 120, 144, 167, 168]  // hours
     static let temperatureLags = [1, 2, 3, 6, 12, 23, 24]
-    private static let least: Float = 500  // the smallest deviation of humidity used: half a percent
-    private static let leastTemperature: Float = 250
+    private static let minimumDeviation: Float = 500  // the smallest deviation of humidity used: half a percent
+    private static let minimumTemperatureDeviation: Float = 250
     private static let limit: Float = 5
 
     /// The names of the inputs, in order; a release's contract lists them.
@@ -64,13 +64,13 @@ package struct NetworkInputs: Sendable {
         let (humidity, temperature) = (history.humidity, history.temperature)
         guard humidity[0] != RecentValues.missing else { return false }
         let here = Float(humidity[0])
-        let spread = max(NetworkInputs.least, humidity.week.deviation)
+        let spread = max(NetworkInputs.minimumDeviation, humidity.week.deviation)
         (now, deviation) = (here / 1_000, spread / 1_000)
-        var place = 0
+        var index = 0
         func scaled(_ value: Float) -> Float { value == value ? max(-NetworkInputs.limit, min(NetworkInputs.limit, (value - here) / spread)) : 0 }
         func put(_ value: Float) {
-            shared[place] = value
-            place += 1
+            shared[index] = value
+            index += 1
         }
         let perHour = history.binsPerHour
         for lag in NetworkInputs.lags { put(scaled(humidity.hourMean(lag: lag * perHour))) }
@@ -92,26 +92,28 @@ package struct NetworkInputs: Sendable {
         put(perHour > 1 ? 1 : 0)
         put(Float(humidity.week.count) / Float(7 * history.binsPerDay))
         let hasTemperature = temperature[0] != RecentValues.missing
-        let warmth = hasTemperature ? Float(temperature[0]) : 0
-        let warmthSpread = max(NetworkInputs.leastTemperature, temperature.week.deviation)
-        func scaledWarmth(_ value: Float) -> Float {
+        let currentTemperature = hasTemperature ? Float(temperature[0]) : 0
+        let temperatureDeviation = max(NetworkInputs.minimumTemperatureDeviation, temperature.week.deviation)
+        func scaledTemperature(_ value: Float) -> Float {
             guard hasTemperature, value == value else { return 0 }
-            return max(-NetworkInputs.limit, min(NetworkInputs.limit, (value - warmth) / warmthSpread))
+            return max(-NetworkInputs.limit, min(NetworkInputs.limit, (value - currentTemperature) / temperatureDeviation))
         }
         for lag in NetworkInputs.temperatureLags {
             let value = temperature[lag * perHour]
-            put(value == RecentValues.missing ? 0 : scaledWarmth(Float(value)))
+            put(value == RecentValues.missing ? 0 : scaledTemperature(Float(value)))
         }
-        put(scaledWarmth(temperature.day.mean))
-        put(scaledWarmth(temperature.week.mean))
-        put(scaledWarmth(temperature.sameHourMean(lead: 0)))
+        put(scaledTemperature(temperature.day.mean))
+        put(scaledTemperature(temperature.week.mean))
+        put(scaledTemperature(temperature.sameHourMean(lead: 0)))
         put(hasTemperature ? 1 : 0)
         let perDay = history.binsPerDay
         for knot in leads.indices where isServed[knot] {
             let back = (bins[knot] + perDay - 1) / perDay * perDay - bins[knot]  // the lag of the latest same hour
             let usualThen = scaled(humidity.climatology(lead: bins[knot]))
-            let days = (humidity.around(lag: back), humidity.around(lag: back + perDay), humidity.around(lag: back + 2 * perDay))
-            let sixth = humidity.around(lag: back + 6 * perDay)
+            let days = (
+                humidity.centredHourMean(lag: back), humidity.centredHourMean(lag: back + perDay), humidity.centredHourMean(lag: back + 2 * perDay)
+            )
+            let sixth = humidity.centredHourMean(lag: back + 6 * perDay)
             var lead = SIMD16<Float>.zero
             lead[0] = days.0 == days.0 ? scaled(days.0) : usualThen
             lead[1] = days.1 == days.1 ? scaled(days.1) : lead[0]
@@ -121,8 +123,8 @@ package struct NetworkInputs: Sendable {
             let three = NetworkInputs.mean(days)
             lead[5] = three == three ? scaled(three) : usualThen
             lead[6] = usualThen - usual
-            lead[7] = scaledWarmth(temperature.around(lag: back))
-            lead[8] = scaledWarmth(temperature.sameHourMean(lead: bins[knot]))
+            lead[7] = scaledTemperature(temperature.centredHourMean(lag: back))
+            lead[8] = scaledTemperature(temperature.sameHourMean(lead: bins[knot]))
             let month = humidity.sameHourMonthMean(lead: bins[knot])
             lead[9] = month == month ? scaled(month) : usualThen
             leads[knot] = lead

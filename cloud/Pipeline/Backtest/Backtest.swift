@@ -52,7 +52,7 @@ package struct Backtest: Sendable {
     package var seriesNames: [String] { origins.keys.sorted() }
 
     /// The forecasts of one series, and the observations of the series.
-    package struct Replayed: Sendable {
+    package struct Replay: Sendable {
         package let name: String
         package let grid: TimeGrid
         package let observations: [Observation]
@@ -61,20 +61,20 @@ package struct Backtest: Sendable {
     }
 
     /// Makes the forecasts at all origins of a series. A forecast uses no observation after its origin.
-    @concurrent package func replay(_ name: String) async throws -> Replayed {
+    @concurrent package func replay(_ name: String) async throws -> Replay {
         let observations = try SeriesFolder(folder).observations(ofSeries: name)
         let grid = TimeGrid(takenAt: observations.prefix(1_000).map(\.validAt))
         let wanted = origins[name] ?? []
-        var replayed = Replayed(name: name, grid: grid, observations: observations)
+        var replayed = Replay(name: name, grid: grid, observations: observations)
         var forecaster = AdaptiveForecaster(grid: grid, network: network)
-        for (place, observation) in observations.enumerated() {
+        for (index, observation) in observations.enumerated() {
             try Task.checkCancellation()
             let isWanted = wanted.contains(observation.validAt)
             if let history {
                 guard isWanted else { continue }
                 forecaster = AdaptiveForecaster(grid: grid, network: network)
-                let first = observations[...place].firstIndexFrom { $0.validAt > observation.validAt - history }
-                for seen in observations[first...place] { forecaster.observe(seen) }
+                let first = observations[...index].partitioningIndex { $0.validAt > observation.validAt - history }
+                for seen in observations[first...index] { forecaster.observe(seen) }
             } else {
                 forecaster.observe(observation)
             }
@@ -88,7 +88,7 @@ package struct Backtest: Sendable {
     package static let header = "series,origin_time,horizon_s,p10,p50,p90\n"
 
     /// The predictions as CSV lines in order of origin.
-    package func lines(of replayed: Replayed) -> String {
+    package func lines(of replayed: Replay) -> String {
         let served = leadTimes.filter { ForecastShape.isServed($0, on: replayed.grid) }
         var text = ""
         for forecast in replayed.forecasts {
@@ -107,7 +107,7 @@ package struct Backtest: Sendable {
 extension ArraySlice {
     /// The index of the first element that satisfies the condition; `endIndex` if none does. Every element after the first match must also satisfy
     /// the condition.
-    fileprivate func firstIndexFrom(_ holds: (Element) -> Bool) -> Int {
+    fileprivate func partitioningIndex(_ holds: (Element) -> Bool) -> Int {
         var (low, high) = (startIndex, endIndex)
         while low < high {
             let middle = low + (high - low) / 2

@@ -16,7 +16,7 @@ package struct BacktestPage {
 
     package var html: String {
         let origins = report.series.reduce(0) { $0 + $1.origins }
-        let (good, bad) = report.cases(BacktestPage.shownCases)
+        let (good, bad) = report.bestAndWorstCases(BacktestPage.shownCases)
         return """
             <!DOCTYPE html>
             <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Vaho backtest</title>
@@ -32,12 +32,12 @@ package struct BacktestPage {
             1 − error over that of the other.</p>
             \(summary)
             <h2>Skill against lead time</h2>
-            <figure>\(skill)<figcaption>\(key([("a", "over climatology"), ("b", "over persistence"), ("c", "over seasonal naive")]))
+            <figure>\(skill)<figcaption>\(legend([("a", "over climatology"), ("b", "over persistence"), ("c", "over seasonal naive")]))
             Mean over the series. Below 0 the other is better.</figcaption></figure>
             <h2>Reliability</h2>
-            <figure>\(reliability)<figcaption>\(key(reliabilityKey)) How often the truth lay at or below each quantile; on the diagonal is as said.</figcaption></figure>
-            <h2>Where it went well</h2>\(good.map(fan).joined())
-            <h2>Where it went badly</h2>\(bad.map(fan).joined())
+            <figure>\(reliability)<figcaption>\(legend(reliabilityLegend)) How often the truth lay at or below each quantile; on the diagonal is as said.</figcaption></figure>
+            <h2>Where it went well</h2>\(good.map(fanChart).joined())
+            <h2>Where it went badly</h2>\(bad.map(fanChart).joined())
             </main></body></html>
 
             """
@@ -76,7 +76,7 @@ package struct BacktestPage {
         return "<td\(isWorse(value) ? " class=\"worse\"" : "")>\(text)</td>"
     }
 
-    private func key(_ entries: [(style: String, words: String)]) -> String {
+    private func legend(_ entries: [(style: String, words: String)]) -> String {
         entries.map { "<span><i class=\"\($0.style)\"></i>\(HTML.text($0.words))</span>" }.joined(separator: " ")
     }
 
@@ -100,7 +100,7 @@ package struct BacktestPage {
         return plot.svg
     }
 
-    private var reliabilityKey: [(style: String, words: String)] {
+    private var reliabilityLegend: [(style: String, words: String)] {
         zip(["a", "b", "c", "d"], BacktestPage.reliabilityLeadTimes.filter { report.scoredLeadTimes.contains($0) })
             .map { ($0, DurationText.short($1)) }
     }
@@ -110,7 +110,7 @@ package struct BacktestPage {
         plot.yAxis(unit: "")
         plot.xAxis([0, 0.2, 0.4, 0.6, 0.8, 1].map { (at: $0, label: NumberText.fixed($0, places: 1) ?? "") }, "level")
         plot.line([(0, 0), (1, 1)], "mark")
-        for ((style, _), leadTime) in zip(reliabilityKey, BacktestPage.reliabilityLeadTimes.filter { report.scoredLeadTimes.contains($0) }) {
+        for ((style, _), leadTime) in zip(reliabilityLegend, BacktestPage.reliabilityLeadTimes.filter { report.scoredLeadTimes.contains($0) }) {
             let points = ForecastShape.levels.indices.compactMap { level in
                 report.mean(at: leadTime) { $0.reliability?[level] }.map { (ForecastShape.levels[level], $0) }
             }
@@ -120,7 +120,7 @@ package struct BacktestPage {
         return plot.svg
     }
 
-    private func fan(_ shown: BacktestReport.Case) -> String {
+    private func fanChart(_ shown: BacktestReport.Case) -> String {
         let forecast = shown.forecast
         func hours(_ at: Instant) -> Double { Double((at - forecast.origin).ms) / 3_600_000 }
         let fan = forecast.leadTimes.indices.map { (x: hours(forecast.origin + forecast.leadTimes[$0]), lead: $0) }
@@ -140,10 +140,10 @@ package struct BacktestPage {
         }
         for stretch in observed.split(whereGapAbove: 2) { plot.line(stretch, "line observed") }
         plot.line(fan.map { (x: $0.x, y: forecast.median(lead: $0.lead)) }, "line a")
-        plot.mark(0)
+        plot.verticalLine(0)
         let score = NumberText.fixed(shown.weightedInterval, places: 2) ?? ""
         return
-            "<figure>\(plot.svg)<figcaption>\(HTML.text(title)): weighted interval score \(score) % on average. \(key([("observed", "observed"), ("a", "median; bands of 50, 80 and 90 %")]))</figcaption></figure>"
+            "<figure>\(plot.svg)<figcaption>\(HTML.text(title)): weighted interval score \(score) % on average. \(legend([("observed", "observed"), ("a", "median; bands of 50, 80 and 90 %")]))</figcaption></figure>"
     }
 
     private static let style = """
@@ -165,8 +165,8 @@ extension [(x: Double, y: Double)] {
     /// Splits a line at gaps, so that no line is drawn over hours without observations.
     fileprivate func split(whereGapAbove gap: Double) -> [Self] {
         var stretches: [Self] = []
-        for (place, point) in enumerated() {
-            if place == 0 || point.x - self[place - 1].x > gap { stretches.append([]) }
+        for (index, point) in enumerated() {
+            if index == 0 || point.x - self[index - 1].x > gap { stretches.append([]) }
             stretches[stretches.count - 1].append(point)
         }
         return stretches

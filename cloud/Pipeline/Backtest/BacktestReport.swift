@@ -29,20 +29,20 @@ package struct BacktestReport: Sendable {
 
     private static let before: Duration = .seconds(3 * 86_400)  // how much history a case shows
 
-    package mutating func add(_ replayed: Backtest.Replayed) {
+    package mutating func add(_ replayed: Backtest.Replay) {
         guard let truth = GriddedSeries(name: replayed.name, grid: replayed.grid, observations: replayed.observations) else { return }
         var scores: [Duration: BacktestScore] = [:]
-        var best: (place: Int, score: Double)?, worst: (place: Int, score: Double)?
+        var best: (index: Int, score: Double)?, worst: (index: Int, score: Double)?
         var (total, judged) = (0.0, 0)
-        for (place, forecast) in replayed.forecasts.enumerated() {
+        for (index, forecast) in replayed.forecasts.enumerated() {
             var (sum, count) = (0.0, 0)
             for (lead, leadTime) in forecast.leadTimes.enumerated() {
                 let target = forecast.origin + leadTime
                 let actual = truth.humidity(bin: truth.bin(of: target))
                 guard actual == actual else { continue }
                 // If this time is in a gap, the last value before the gap is used.
-                let usual = truth.lastHumidity(notAfter: truth.bin(of: target - BacktestReport.wholeDays(leadTime)))
-                scores[leadTime, default: BacktestScore()].add(forecast, lead: lead, seasonalNaive: usual, actual: actual)
+                let seasonalNaive = truth.lastHumidity(notAfter: truth.bin(of: target - BacktestReport.wholeDays(leadTime)))
+                scores[leadTime, default: BacktestScore()].add(forecast, lead: lead, seasonalNaive: seasonalNaive, actual: actual)
                 sum += BacktestScore.weightedInterval(forecast, lead: lead, actual: actual)
                 count += 1
             }
@@ -50,12 +50,12 @@ package struct BacktestReport: Sendable {
             let mean = sum / Double(count)
             total += mean
             judged += 1
-            if best.map({ mean < $0.score }) ?? true { best = (place, mean) }
-            if worst.map({ mean > $0.score }) ?? true { worst = (place, mean) }
+            if best.map({ mean < $0.score }) ?? true { best = (index, mean) }
+            if worst.map({ mean > $0.score }) ?? true { worst = (index, mean) }
         }
-        func found(_ at: (place: Int, score: Double)?) -> Case? {
+        func makeCase(_ at: (index: Int, score: Double)?) -> Case? {
             at.map { at in
-                let forecast = replayed.forecasts[at.place]
+                let forecast = replayed.forecasts[at.index]
                 let shown = (forecast.origin - BacktestReport.before)...(forecast.origin + ForecastShape.horizon)
                 return Case(
                     series: replayed.name, forecast: forecast, observed: replayed.observations.filter { shown.contains($0.validAt) },
@@ -64,7 +64,7 @@ package struct BacktestReport: Sendable {
         }
         series.append(
             Series(
-                name: replayed.name, origins: replayed.forecasts.count, scores: scores, best: found(best), worst: found(worst),
+                name: replayed.name, origins: replayed.forecasts.count, scores: scores, best: makeCase(best), worst: makeCase(worst),
                 meanWeightedInterval: judged > 0 ? total / Double(judged) : 0))
     }
 
@@ -91,7 +91,7 @@ package struct BacktestReport: Sendable {
     }
 
     /// The best and the worst forecasts, by their score relative to the mean score of their series.
-    package func cases(_ count: Int) -> (good: [Case], bad: [Case]) {
+    package func bestAndWorstCases(_ count: Int) -> (good: [Case], bad: [Case]) {
         func ordered(_ cases: [(Case, Double)]) -> [Case] { cases.sorted { $0.1 < $1.1 }.map(\.0) }
         let judged = series.filter { $0.meanWeightedInterval > 0 }
         let good = ordered(judged.compactMap { series in series.best.map { ($0, $0.weightedInterval / series.meanWeightedInterval) } })

@@ -17,20 +17,20 @@ struct Plot {
         (self.title, self.width, self.height, self.x, self.y) = (title, width, height, x, y)
     }
 
-    private func across(_ value: Double) -> Double {
+    private func xPosition(_ value: Double) -> Double {
         Plot.left + (min(x.upperBound, max(x.lowerBound, value)) - x.lowerBound) / (x.upperBound - x.lowerBound) * (width - Plot.left - Plot.right)
     }
-    private func up(_ value: Double) -> Double {
+    private func yPosition(_ value: Double) -> Double {
         height - Plot.bottom - (min(y.upperBound, max(y.lowerBound, value)) - y.lowerBound) / (y.upperBound - y.lowerBound)
             * (height - Plot.top - Plot.bottom)
     }
-    private func point(_ at: (x: Double, y: Double)) -> String { "\(Plot.number(across(at.x))),\(Plot.number(up(at.y)))" }
+    private func point(_ at: (x: Double, y: Double)) -> String { "\(Plot.number(xPosition(at.x))),\(Plot.number(yPosition(at.y)))" }
     private static func number(_ value: Double) -> String { NumberText.fixed(value, places: 1) ?? "0" }
 
     /// Labels below, each with a tick.
     mutating func xAxis(_ ticks: [(at: Double, label: String)], _ name: String) {
         for tick in ticks {
-            let place = Plot.number(across(tick.at))
+            let place = Plot.number(xPosition(tick.at))
             body += "<path class=\"axis\" d=\"M\(place),\(Plot.number(height - Plot.bottom))v4\"/>"
             body += text(place, Plot.number(height - Plot.bottom + 16), tick.label, anchor: "middle")
         }
@@ -40,8 +40,8 @@ struct Plot {
     /// Labels to the left, each with a line across.
     mutating func yAxis(_ ticks: [(at: Double, label: String)]) {
         for tick in ticks {
-            body += "<path class=\"grid\" d=\"M\(Plot.number(Plot.left)),\(Plot.number(up(tick.at)))H\(Plot.number(width - Plot.right))\"/>"
-            body += text(Plot.number(Plot.left - 6), Plot.number(up(tick.at) + 4), tick.label, anchor: "end")
+            body += "<path class=\"grid\" d=\"M\(Plot.number(Plot.left)),\(Plot.number(yPosition(tick.at)))H\(Plot.number(width - Plot.right))\"/>"
+            body += text(Plot.number(Plot.left - 6), Plot.number(yPosition(tick.at) + 4), tick.label, anchor: "end")
         }
     }
 
@@ -59,7 +59,9 @@ struct Plot {
     }
 
     mutating func dots(_ points: [(x: Double, y: Double)], _ style: String) {
-        for dot in points { body += "<circle class=\"\(style)\" cx=\"\(Plot.number(across(dot.x)))\" cy=\"\(Plot.number(up(dot.y)))\" r=\"3\"/>" }
+        for dot in points {
+            body += "<circle class=\"\(style)\" cx=\"\(Plot.number(xPosition(dot.x)))\" cy=\"\(Plot.number(yPosition(dot.y)))\" r=\"3\"/>"
+        }
     }
 
     mutating func band(_ points: [(x: Double, low: Double, high: Double)], _ style: String) {
@@ -69,8 +71,8 @@ struct Plot {
     }
 
     /// A dashed line from top to bottom.
-    mutating func mark(_ at: Double) {
-        let place = Plot.number(across(at))
+    mutating func verticalLine(_ at: Double) {
+        let place = Plot.number(xPosition(at))
         body += "<path class=\"mark\" d=\"M\(place),\(Plot.number(Plot.top))V\(Plot.number(height - Plot.bottom))\"/>"
     }
 

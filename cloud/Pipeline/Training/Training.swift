@@ -17,14 +17,14 @@ package struct Training: Sendable {
 
     private let archive: Archive
     private let reader: Archive
-    private let pretrained: Pretrained?
+    private let pretrained: PretrainedNetwork?
     private let thread = ComputingThread(label: "training")
 
     /// - Parameters:
     ///   - archive: stores the release and the run.
     ///   - reader: reads the observations; may be the same archive.
     ///   - pretrained: the network that the fleet's first model starts from.
-    package init(archive: Archive, reader: Archive, pretrained: Pretrained? = nil) {
+    package init(archive: Archive, reader: Archive, pretrained: PretrainedNetwork? = nil) {
         self.archive = archive
         self.reader = reader
         self.pretrained = pretrained
@@ -37,7 +37,7 @@ package struct Training: Sendable {
     package struct Result: Sendable {
         package let outcome: Outcome
         package let detail: String
-        package let release: ReleaseName?
+        package let release: ReleaseReference?
     }
 
     /// Two runs at once could promote two releases against the same champion.
@@ -75,7 +75,7 @@ package struct Training: Sendable {
         guard let candidate = try await fit.network(from: champion?.network ?? pretrained?.network) else {
             let days = Int(try await data.longestDays())
             return Result(
-                outcome: .too_little_data, detail: "the longest series has \(days) days, about \(Int(TrainingData.leastDays)) are needed",
+                outcome: .too_little_data, detail: "the longest series has \(days) days, about \(Int(TrainingData.minimumDays)) are needed",
                 release: nil)
         }
         let inUse = if let champion { champion.network as Network? } else { try await shippedNetworkInUse() }
@@ -111,7 +111,7 @@ package struct Training: Sendable {
     /// Signs the network as a release with the next counter, and makes it the champion.
     private func publish(
         _ network: Network, _ provenance: Provenance, _ signer: ReleaseSigner, reason: String, now: Instant
-    ) async throws -> ReleaseName {
+    ) async throws -> ReleaseReference {
         let header = ReleaseHeader(
             counter: try await archive.nextCounter(now: now), modelID: "network-\(provenance.snapshot.prefix(8))", createdAt: now,
             expiresAt: now + Training.lifetime, provenance: provenance)

@@ -9,8 +9,8 @@ internal import Synchronization
 /// The sensors that a training run learns from. Their observations are read from the archive one series at a time.
 struct TrainingData: Sendable {
     /// Two weeks of observations: in a shorter series, the parts for fit, choice, calibration and comparison have too few 5-day targets.
-    static let leastDays = 14.0
-    private static let mostSeries = 500
+    static let minimumDays = 14.0
+    private static let maximumSeries = 500
 
     let reader: Archive
     let thread: ComputingThread
@@ -22,13 +22,13 @@ struct TrainingData: Sendable {
     static func select(
         from reader: Archive, on thread: ComputingThread, _ progress: @Sendable (TrainingProgress) -> Void
     ) async throws -> TrainingData {
-        let all = try await reader.sensors().filter { days($0) >= leastDays }
-        let stride = max(1, (all.count + mostSeries - 1) / mostSeries)
+        let all = try await reader.sensors().filter { days($0) >= minimumDays }
+        let stride = max(1, (all.count + maximumSeries - 1) / maximumSeries)
         let sensors = all.enumerated().filter { $0.offset % stride == 0 }.map(\.element)
         var snapshot = SnapshotHash()
-        for (place, sensor) in sensors.enumerated() {
+        for (index, sensor) in sensors.enumerated() {
             try Task.checkCancellation()
-            progress(.reading(place + 1, of: sensors.count))
+            progress(.reading(index + 1, of: sensors.count))
             snapshot.add("\(sensor.device)/\(sensor.name)", try await reader.observations(sensor: sensor.id))
         }
         return TrainingData(

@@ -14,7 +14,7 @@ package enum TrainingProgress: Sendable {
         }
     }
 
-    package var words: String {
+    package var description: String {
         switch self {
         case .reading(let count, let all): "reading series \(count) of \(all)"
         case .fitting(let count, let all, let loss):

@@ -8,13 +8,14 @@ package struct TrainingScheduler: Service {
     private let reader: Archive
     private let afterDeviceDays: Double
     private let checkPeriod: Duration
-    private let pretrained: Pretrained?
+    private let pretrained: PretrainedNetwork?
     private let clock: ServiceClock
     private let log: Log
 
     /// - Parameter afterDeviceDays: the device-days of observations since the last run that start a new run.
     package init(
-        archive: Archive, reader: Archive, afterDeviceDays: Double, checkPeriod: Duration, pretrained: Pretrained?, clock: ServiceClock = .host,
+        archive: Archive, reader: Archive, afterDeviceDays: Double, checkPeriod: Duration, pretrained: PretrainedNetwork?,
+        clock: ServiceClock = .host,
         log: Log
     ) {
         self.archive = archive

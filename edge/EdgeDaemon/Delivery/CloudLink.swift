@@ -25,7 +25,7 @@ struct CloudLink: Service {
             try await run(uplink, until: stamp)
             stamp = Files.stamp(file)  // before the file is read, so that a later replacement is noticed
             do {
-                uplink = try enrolled()
+                uplink = try enrolledUplink()
                 log(.info, "enrolment applied", ["device": identity.current])
             } catch { log(.error, "enrolment not applied, waiting for the file to change", ["file": file, "error": "\(error)"]) }
         }
@@ -46,7 +46,7 @@ struct CloudLink: Service {
         }
     }
 
-    private func enrolled() throws -> Uplink? {
+    private func enrolledUplink() throws -> Uplink? {
         let found = try EnrolmentFile.settings(in: settings.stateFolder)
         guard let url = found["VAHO_CLOUD_URL"], let tokenFile = found["VAHO_TOKEN_FILE"] else {
             throw EnrolmentFault.incompleteFile

@@ -29,7 +29,7 @@ package enum EnrolmentFile {
                 method: "POST", url: "\(url)/v1/enrol", headers: [("Content-Type", "application/json"), ("Accept", Enrolment.mediaType)],
                 body: Array("{\"code\":\"\(code)\"}".utf8)))
         guard response.status == 200 else {
-            throw EnrolmentFault.refused(status: response.status, detail: CloudRefusal.words(response.body))
+            throw EnrolmentFault.refused(status: response.status, detail: CloudRefusal.problemText(response.body))
         }
         return try Enrolment(binary: response.body)
     }
@@ -37,8 +37,8 @@ package enum EnrolmentFile {
     /// Writes all files, the settings last, so that the settings never name a missing file.
     package static func write(_ enrolment: Enrolment, url: String, folder: String, extra: [(String, String)]) throws {
         _ = try ReleaseKeyFile.keys(enrolment.releaseKeys, path: "the cloud's answer")
-        try Files.makeFolder(folder)
-        try Files.replace(ModelIntake.trustFile(in: folder), with: Array(enrolment.releaseKeys.utf8))
+        try Files.createFolder(folder)
+        try Files.replace(ModelIntake.trustedKeysPath(in: folder), with: Array(enrolment.releaseKeys.utf8))
         try Files.replace(tokenPath(in: folder), with: Array((enrolment.token + "\n").utf8), mode: 0o600)
         var lines = ["VAHO_CLOUD_URL=\(url)", "VAHO_DEVICE_ID=\(enrolment.device)", "VAHO_TOKEN_FILE=\(tokenPath(in: folder))"]
         for (name, value) in extra { lines.append("\(name)=\(value)") }

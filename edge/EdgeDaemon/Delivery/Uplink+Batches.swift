@@ -7,13 +7,13 @@ internal import Wire
 
 /// Sends one batch and applies its answer.
 extension Uplink {
-    private static let leastWorthPacking = 200  // bytes
+    private static let minimumBytesToCompress = 200  // bytes
 
     func send(_ life: Int64, _ first: Int64, _ last: Int64, _ limit: Int, _ plan: inout UplinkPlan) async throws {
         guard let epoch = await store.lives.first(where: { $0.number == life })?.epoch else { return }
         guard let batch = try await store.batch(of: epoch, from: first, through: last, limit: limit), batch.first == first else {
-            let gone = try await store.write { try $0.addHoleForMissingRows(epoch, from: first, through: last) }
-            return log(.warning, "rows requested by the cloud no longer exist", ["first": first, "last": gone?.upperBound ?? first])
+            let recordedMissing = try await store.write { try $0.addHoleForMissingRows(epoch, from: first, through: last) }
+            return log(.warning, "rows requested by the cloud no longer exist", ["first": first, "last": recordedMissing?.upperBound ?? first])
         }
         try await deliver(batch, life: life, &plan)
     }
@@ -21,58 +21,59 @@ extension Uplink {
     /// - Parameter life: the life of the rows, or, for a batch without rows, the life to verify.
     func deliver(_ rows: Batch, life: Int64, _ plan: inout UplinkPlan) async throws {
         var batch = rows
-        if plan.reports || rows.rows.isEmpty { batch.report = try await report() }
+        if plan.includesReport || rows.rows.isEmpty { batch.report = try await report() }
         let plain = batch.binary()
-        if plain.count > plan.byteLimit, plan.sendLess(than: batch.rows.count) { return }
-        let packed = plan.packs && plain.count >= Uplink.leastWorthPacking ? Deflate.compressed(plain) : nil
-        let response = try await post(packed ?? plain, isPacked: packed != nil)
+        if plain.count > plan.byteLimit, plan.halveBatch(than: batch.rows.count) { return }
+        let compressed = plan.compressesBodies && plain.count >= Uplink.minimumBytesToCompress ? Deflate.compressed(plain) : nil
+        let response = try await post(compressed ?? plain, isCompressed: compressed != nil)
         guard response.status == 200 else {
             // The refusal may be about the compression: send the same rows uncompressed before the refusal counts.
-            guard packed == nil || ![400, 413, 415].contains(response.status) else { return plan.sendUnpacked() }
+            guard compressed == nil || ![400, 413, 415].contains(response.status) else { return plan.sendUncompressed() }
             return try await refused(batch, life, CloudRefusal(response), &plan)
         }
         plan.accepted(response.headers["accept-encoding"])
-        if batch.report != nil { plan.reportCame(isTaken: true) }
-        try await settle(batch, life, Answer(binary: response.body), &plan)
+        if batch.report != nil { plan.reportAnswered(isAccepted: true) }
+        try await settle(batch, life, BatchAcknowledgement(binary: response.body), &plan)
     }
 
-    private func post(_ body: [UInt8], isPacked: Bool) async throws -> HTTPClient.Response {
-        let coding = isPacked ? [(name: "Content-Encoding", value: "deflate")] : []
+    private func post(_ body: [UInt8], isCompressed: Bool) async throws -> HTTPClient.Response {
+        let coding = isCompressed ? [(name: "Content-Encoding", value: "deflate")] : []
         return try await client.send(
-            request("POST", "/batches", headers: [("Content-Type", Batch.mediaType), ("Accept", Answer.mediaType)] + coding, body: body))
+            request(
+                "POST", "/batches", headers: [("Content-Type", Batch.mediaType), ("Accept", BatchAcknowledgement.mediaType)] + coding, body: body))
     }
 
     /// Halves the batch until it contains only the refused row, and sets this row aside. All other refusals are retried later.
     private func refused(_ batch: Batch, _ life: Int64, _ refusal: CloudRefusal, _ plan: inout UplinkPlan) async throws {
-        if batch.rows.isEmpty, refusal.isOfContent {
+        if batch.rows.isEmpty, refusal.refusesContent {
             // A refused report must not block the delivery of rows.
             plan.verified(life)
             return log(.error, "report refused", ["status": refusal.status, "detail": refusal.detail])
         }
         // A proxy may refuse a body as too large; only the cloud itself can refuse a row.
-        guard refusal.isOfContent || refusal.status == 413, !batch.rows.isEmpty else { throw refusal }
-        if plan.sendLess(than: batch.rows.count) {
+        guard refusal.refusesContent || refusal.status == 413, !batch.rows.isEmpty else { throw refusal }
+        if plan.halveBatch(than: batch.rows.count) {
             return log(.warning, "batch refused, sending less", ["status": refusal.status, "batch": batch.name])
         }
-        guard refusal.isOfContent else { throw refusal }
+        guard refusal.refusesContent else { throw refusal }
         // Send the row once more without the report: the cause may be the report, or damage in transfer.
         var alone = batch
         alone.report = nil
-        let second = try await post(alone.binary(), isPacked: false)
+        let second = try await post(alone.binary(), isCompressed: false)
         if second.status == 200 {
-            plan.reportCame(isTaken: false)
+            plan.reportAnswered(isAccepted: false)
             log(.warning, "row delivered without the report", ["batch": batch.name, "refused_before": refusal.detail])
-            return try await settle(alone, life, Answer(binary: second.body), &plan)
+            return try await settle(alone, life, BatchAcknowledgement(binary: second.body), &plan)
         }
         let confirmed = CloudRefusal(second)
-        guard confirmed.isOfContent else { throw confirmed }
-        try await store.setAside(batch.epoch, batch.first)
+        guard confirmed.refusesContent else { throw confirmed }
+        try await store.markUndeliverable(batch.epoch, batch.first)
         log(.error, "row set aside: refused by the cloud", ["batch": batch.name, "detail": confirmed.detail])
         // Back off: a cloud that refuses every row must not empty the log within a minute.
-        plan.failed(retryAfter: nil, chance: 0)
+        plan.failed(retryAfter: nil, randomFraction: 0)
     }
 
-    private func settle(_ batch: Batch, _ life: Int64, _ answer: Answer, _ plan: inout UplinkPlan) async throws {
+    private func settle(_ batch: Batch, _ life: Int64, _ answer: BatchAcknowledgement, _ plan: inout UplinkPlan) async throws {
         let settlement = try await store.settle(answer, sent: batch.rows.isEmpty ? nil : batch.first...batch.last)
         switch settlement {
         case .settled: break
@@ -83,41 +84,41 @@ extension Uplink {
             log(
                 .warning, "rows conflict with rows from a copy of this store: moved to a new epoch",
                 ["rows": count, "batch": batch.name])
-        case .storeIsBehind(let held, let given):
+        case .storeIsBehind(let held, let assigned):
             log(
                 .warning, "cloud holds more rows than this store assigned: the store was restored from an older copy. New epoch",
-                ["epoch": batch.epoch, "cloud_holds": held, "store_had_given": given])
+                ["epoch": batch.epoch, "cloud_holds": held, "store_had_given": assigned])
         case .unknownEpoch: log(.warning, "answer names an epoch that is not in this store", ["batch": batch.name])
         }
         plan.verified(life)
         for row in answer.refused.prefix(10) { log(.warning, "row refused", ["sequence": row.sequence, "reason": row.reason.name]) }
         let backlog = await store.lives.reduce(0) { $0 + $1.backlog }
-        if settlement == .settled, !batch.rows.isEmpty, await isUnsettled(batch, life) {
+        if settlement == .settled, !batch.rows.isEmpty, await hasNoSettledRow(batch, life) {
             // Without this error, a batch whose answer settles no row would be sent again at once, forever.
-            throw Unsettled(batch: batch.name)
+            throw NothingSettledError(batch: batch.name)
         }
         log(.debug, "batch delivered", ["batch": batch.name, "through": answer.through, "backlog": backlog])
-        await note(twoHosts(batch, answer) ? .duplicate : .delivering)
+        await storeState(hasDuplicateHost(batch, answer) ? .duplicate : .delivering)
         plan.settled(answer.next, backlog: backlog)
-        if settlement != .settled { plan.setBack(life: life, chance: Double.random(in: 0...1)) }
+        if settlement != .settled { plan.backOffAfterResend(life: life, randomFraction: Double.random(in: 0...1)) }
         if answer.wantsNewToken { try await renewToken() }
-        if let release = answer.release, await intake.wants(release) { await fetch(release) }
+        if let release = answer.release, await intake.shouldFetch(release) { await fetch(release) }
     }
 
     /// Whether two hosts send as this device. Only the answer to a batch with a report shows this; after other answers the known state stays.
-    private func twoHosts(_ batch: Batch, _ answer: Answer) -> Bool {
+    private func hasDuplicateHost(_ batch: Batch, _ answer: BatchAcknowledgement) -> Bool {
         batch.report == nil ? status.current?.kind == .duplicate : answer.hasDuplicateHost
     }
 
     /// Whether the cloud holds none of these rows.
-    private func isUnsettled(_ batch: Batch, _ life: Int64) async -> Bool {
+    private func hasNoSettledRow(_ batch: Batch, _ life: Int64) async -> Bool {
         let sent = batch.first...batch.last
         return await store.lives.first { $0.number == life }?.held.missing(in: sent) == [sent]
     }
 }
 
 /// The cloud's answer settles none of the rows in the batch.
-struct Unsettled: Error, CustomStringConvertible {
+struct NothingSettledError: Error, CustomStringConvertible {
     let batch: String
     var description: String { "the answer to \(batch) settles none of its rows" }
 }

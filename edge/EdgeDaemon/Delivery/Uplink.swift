@@ -26,7 +26,7 @@ struct Uplink: Service {
     let sensors: Set<SensorName>  // the configured sensors
     let log: Log
 
-    private static let sensorsWithScores = 64  // sensors with scores in a report, which has 64 KB at most
+    private static let maximumSensorsWithScores = 64  // sensors with scores in a report, which has 64 KB at most
 
     func run() async throws {
         var plan = UplinkPlan(period: period, phase: phase, firstBackoff: firstBackoff)
@@ -65,22 +65,22 @@ struct Uplink: Service {
             try await work(&plan)
         } catch is CancellationError {
         } catch let refusal as CloudRefusal {
-            plan.failed(retryAfter: refusal.retryAfter, chance: Double.random(in: 0...1), isFinal: refusal.isFinal)
+            plan.failed(retryAfter: refusal.retryAfter, randomFraction: Double.random(in: 0...1), isFinal: refusal.isFinal)
             log(refusal.needsAction ? .error : .warning, "cloud refused", ["status": refusal.status, "detail": refusal.detail])
-            await note(refusal.needsAction ? .refused : .failing, status: refusal.status, refusal.detail)
+            await storeState(refusal.needsAction ? .refused : .failing, status: refusal.status, refusal.detail)
         } catch let error as CurlError {
-            plan.failed(retryAfter: nil, chance: Double.random(in: 0...1))
+            plan.failed(retryAfter: nil, randomFraction: Double.random(in: 0...1))
             log(.warning, "cloud not reached", ["error": "\(error)"])
-            await note(.unreachable, PrintableText.line("\(error)"))
+            await storeState(.unreachable, PrintableText.line("\(error)"))
         } catch {
-            plan.failed(retryAfter: nil, chance: Double.random(in: 0...1))
+            plan.failed(retryAfter: nil, randomFraction: Double.random(in: 0...1))
             log(.warning, "batch not delivered", ["error": "\(error)"])
-            await note(.failing, PrintableText.line("\(error)"))
+            await storeState(.failing, PrintableText.line("\(error)"))
         }
     }
 
     /// Stores the uplink state for the status command; written only when the state changes.
-    func note(_ kind: UplinkState.Kind, status code: Int? = nil, _ detail: String = "") async {
+    func storeState(_ kind: UplinkState.Kind, status code: Int? = nil, _ detail: String = "") async {
         let state = status.set(kind, status: code, detail: detail, at: ReadingClock.wallClock)
         try? await store.setUplinkState(state)
     }
@@ -96,14 +96,14 @@ struct Uplink: Service {
     }
 
     /// A failed fetch does not block rows: the fetch is retried later.
-    func fetch(_ offered: ReleaseName) async {
+    func fetch(_ offered: ReleaseReference) async {
         do {
             let response = try await client.send(request("GET", "/release"))
             guard response.status == 200 else { throw CloudRefusal(response) }
-            await intake.take(response.body, as: offered)
+            await intake.install(response.body, as: offered)
         } catch is CancellationError {
         } catch {
-            await intake.couldNotFetch(offered)
+            await intake.fetchFailed(offered)
             let reason = (error as? CloudRefusal).map { "\($0.status): \($0.detail)" } ?? "\(error)"
             log(.warning, "release not fetched", ["counter": offered.counter, "error": reason])
         }
@@ -124,11 +124,11 @@ struct Uplink: Service {
         var reports: [SensorReport] = []
         for status in statuses {
             let scores = try await store.read({ try $0.scores.live(sensor: status.id) }).filter { $0.releaseCounter == release?.counter ?? 0 }
-            reports.append(status.report(scores: reports.count < Uplink.sensorsWithScores ? scores : []))
+            reports.append(status.report(scores: reports.count < Uplink.maximumSensorsWithScores ? scores : []))
         }
         return DeviceReport(
             release: release, backlog: counts.backlog, evicted: counts.evicted, refused: counts.refused,
-            clock: clock.quality, scores: try await store.read { try $0.scores.live() }, refusal: await intake.refusal,
+            clock: clock.quality, scores: try await store.read { try $0.scores.live() }, releaseRefusal: await intake.refusal,
             alerts: try await store.alerts(), sensors: reports, thresholds: thresholds)
     }
 }

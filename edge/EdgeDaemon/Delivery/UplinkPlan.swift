@@ -12,22 +12,22 @@ package struct UplinkPlan: Sendable {
     }
 
     private static let longestBackoff: Duration = .seconds(900)
-    private static let mostRows = 1_000  // in one batch; a larger batch would only use more memory
+    private static let maximumRows = 1_000  // in one batch; a larger batch would only use more memory
     private static let liveRows: Int64 = 500  // newest rows sent before an old backlog
 
     private let period: Duration
     private let firstBackoff: Duration
     private var pause: Duration
     private var failures = 0
-    private var setbacks = 0  // answers that forced a resend; decreases after answers with an empty backlog
-    private var lifeOfSetback: Int64?  // the life of the last setback
-    private var calmAnswers = 0  // answers with an empty backlog since the last setback
-    private var limit = UplinkPlan.mostRows
+    private var resends = 0  // answers that forced a resend; decreases after answers with an empty backlog
+    private var lifeOfLastResend: Int64?  // the life of the last setback
+    private var answersWithoutBacklog = 0  // answers with an empty backlog since the last setback
+    private var limit = UplinkPlan.maximumRows
     package private(set) var byteLimit = Batch.byteLimit  // of an uncompressed batch
-    package private(set) var packs = false  // the cloud accepts compressed bodies
-    private var mayPack = true  // false: the cloud has refused a compressed body in this run
-    package private(set) var reports = true  // a batch with rows includes a report
-    private var hasReported = false
+    package private(set) var compressesBodies = false  // the cloud accepts compressed bodies
+    private var mayCompress = true  // false: the cloud has refused a compressed body in this run
+    package private(set) var includesReport = true  // a batch with rows includes a report
+    private var isReportUpToDate = false
     private var lastWasLive = false
     private var unverified: Set<Int64>?  // lives still to verify; nil: no step chosen yet in this run
 
@@ -45,24 +45,24 @@ package struct UplinkPlan: Sendable {
             defer { pause = .zero }
             return .wait(pause)
         }
-        if let life = toVerify(lives) {
-            hasReported = true
+        if let life = nextLifeToVerify(lives) {
+            isReportUpToDate = true
             return .verify(life: life)
         }
-        if let step = toSend(lives) {
-            hasReported = false
+        if let step = nextSendStep(lives) {
+            isReportUpToDate = false
             return step
         }
-        guard hasReported else {
-            hasReported = true
+        guard isReportUpToDate else {
+            isReportUpToDate = true
             return .report
         }
-        hasReported = false
+        isReportUpToDate = false
         return .wait(period)
     }
 
     /// A cloud restored from an older backup may lack rows that it once acknowledged, even of lives with nothing left to send.
-    private mutating func toVerify(_ lives: [Life]) -> Int64? {
+    private mutating func nextLifeToVerify(_ lives: [Life]) -> Int64? {
         let delivered = lives.filter { !$0.held.ranges.isEmpty && $0.outstanding.isEmpty }.map(\.number)
         let waiting = unverified ?? Set(delivered)
         unverified = waiting
@@ -71,11 +71,11 @@ package struct UplinkPlan: Sendable {
 
     /// Alternates between live rows and the lowest gap of the oldest life, live rows first. If the server spaces batches further apart than
     /// new readings arrive, sending only live rows would never reduce the backlog.
-    private mutating func toSend(_ lives: [Life]) -> Step? {
-        let isTurnOfBacklog = lastWasLive
+    private mutating func nextSendStep(_ lives: [Life]) -> Step? {
+        let isBacklogTurn = lastWasLive
         lastWasLive = false
         if let current = lives.last, let tail = current.outstanding.last, tail.upperBound == current.last,
-            !isTurnOfBacklog || (current.outstanding.count == 1 && tail.count <= limit && lives.dropLast().allSatisfy { $0.outstanding.isEmpty })
+            !isBacklogTurn || (current.outstanding.count == 1 && tail.count <= limit && lives.dropLast().allSatisfy { $0.outstanding.isEmpty })
         {
             lastWasLive = true
             // After a long outage send the newest rows first, so that the cloud shows the current state at once.
@@ -95,18 +95,18 @@ package struct UplinkPlan: Sendable {
     package mutating func cloudIsBehind(lives: [Life]) { unverified = Set(lives.map(\.number)) }
 
     /// - Parameter backlog: rows still to send.
-    package mutating func settled(_ next: Answer.Next, backlog: Int64) {
+    package mutating func settled(_ next: BatchAcknowledgement.Pacing, backlog: Int64) {
         failures = 0
-        if backlog == 0 { calmAnswers += 1 }
-        if calmAnswers >= UplinkPlan.calm { (setbacks, calmAnswers) = (max(0, setbacks - 1), 0) }
+        if backlog == 0 { answersWithoutBacklog += 1 }
+        if answersWithoutBacklog >= UplinkPlan.answersPerForgivenResend { (resends, answersWithoutBacklog) = (max(0, resends - 1), 0) }
         // After a refusal the batch size grows again step by step.
-        limit = max(1, min(UplinkPlan.mostRows, Int(clamping: next.maxReadings), limit * 2))
+        limit = max(1, min(UplinkPlan.maximumRows, Int(clamping: next.maxReadings), limit * 2))
         byteLimit = min(Batch.byteLimit, Int(clamping: next.maxBytes))
-        hasReported = true  // the batch included the report
+        isReportUpToDate = true  // the batch included the report
         // A batch of live rows is small: the batch from the backlog follows at once.
         let isSpaced = !lastWasLive || backlog == 0
-        let asked: Duration = isSpaced ? min(UplinkPlan.longestBackoff, .milliseconds(max(0, next.afterMs))) : .zero
-        pause = backlog > 0 || unverified?.isEmpty == false ? asked : max(period, asked)
+        let requestedPause: Duration = isSpaced ? min(UplinkPlan.longestBackoff, .milliseconds(max(0, next.delayMs))) : .zero
+        pause = backlog > 0 || unverified?.isEmpty == false ? requestedPause : max(period, requestedPause)
     }
 
     /// Backs off: the pause doubles from the first backoff to 15 min. A random part is added, on the first retry too, so that a returning
@@ -114,12 +114,12 @@ package struct UplinkPlan: Sendable {
     /// - Parameters:
     ///   - chance: random, 0 to 1.
     ///   - isFinal: a retry will not succeed soon: use the longest pause at once.
-    package mutating func failed(retryAfter: Duration?, chance: Double, isFinal: Bool = false) {
+    package mutating func failed(retryAfter: Duration?, randomFraction: Double, isFinal: Bool = false) {
         failures += 1
-        hasReported = false
+        isReportUpToDate = false
         // Limit the pause that the cloud asks for: the cloud cannot shorten a pause that has begun.
-        let asked = min(UplinkPlan.longestBackoff, retryAfter ?? .zero)
-        pause = max(pause, UplinkPlan.spread(max(isFinal ? UplinkPlan.longestBackoff : backoff(failures), asked), chance))
+        let requestedPause = min(UplinkPlan.longestBackoff, retryAfter ?? .zero)
+        pause = max(pause, UplinkPlan.withJitter(max(isFinal ? UplinkPlan.longestBackoff : backoff(failures), requestedPause), randomFraction))
     }
 
     /// Call after an answer that forces a new epoch or a resend. One such answer is normal. If such answers repeat, the device backs off as
@@ -127,38 +127,41 @@ package struct UplinkPlan: Sendable {
     ///
     /// A store restored from an older copy has many rows of one life in conflict, in batch after batch. The number of conflicts is limited by
     /// the number of rows, so the pauses are at most one minute.
-    package mutating func setBack(life: Int64, chance: Double) {
-        setbacks += 1
-        calmAnswers = 0
-        let longest: Duration = lifeOfSetback == life ? .seconds(60) : UplinkPlan.longestBackoff
-        lifeOfSetback = life
-        pause = max(pause, UplinkPlan.spread(min(longest, backoff(setbacks)), chance))
+    package mutating func backOffAfterResend(life: Int64, randomFraction: Double) {
+        resends += 1
+        answersWithoutBacklog = 0
+        let longest: Duration = lifeOfLastResend == life ? .seconds(60) : UplinkPlan.longestBackoff
+        lifeOfLastResend = life
+        pause = max(pause, UplinkPlan.withJitter(min(longest, backoff(resends)), randomFraction))
     }
 
-    private static let calm = 20  // answers
+    private static let answersPerForgivenResend = 20  // answers
 
     private func backoff(_ times: Int) -> Duration { min(UplinkPlan.longestBackoff, firstBackoff * (1 << min(times - 1, 12))) }
 
-    private static func spread(_ pause: Duration, _ chance: Double) -> Duration { pause + .milliseconds(Int64(Double(pause.ms) * chance)) }
+    private static func withJitter(_ pause: Duration, _ randomFraction: Double) -> Duration {
+        pause + .milliseconds(Int64(Double(pause.ms) * randomFraction))
+    }
 
     /// - Parameter codings: the Accept-Encoding header of an answer, if present (RFC 7694).
     package mutating func accepted(_ codings: String?) {
-        packs = mayPack && codings?.split(separator: ",").contains { $0.drop { $0 == " " }.prefix { $0 != ";" && $0 != " " } == "deflate" } ?? false
+        compressesBodies =
+            mayCompress && codings?.split(separator: ",").contains { $0.drop { $0 == " " }.prefix { $0 != ";" && $0 != " " } == "deflate" } ?? false
     }
 
     /// Call when a report was accepted or refused; decides whether batches with rows include a report again.
-    package mutating func reportCame(isTaken: Bool) { reports = isTaken }
+    package mutating func reportAnswered(isAccepted: Bool) { includesReport = isAccepted }
 
     /// Call when a compressed body was refused: another cloud that accepts no compression may answer now. The same rows are sent again
     /// uncompressed.
-    package mutating func sendUnpacked() {
-        (packs, mayPack) = (false, false)
+    package mutating func sendUncompressed() {
+        (compressesBodies, mayCompress) = (false, false)
         pause = .zero
     }
 
     /// Call when the cloud refused the size of a batch, or one of its rows.
     /// - Returns: whether a smaller batch is possible; if not, the single row is the cause.
-    package mutating func sendLess(than rows: Int) -> Bool {
+    package mutating func halveBatch(than rows: Int) -> Bool {
         limit = max(1, rows / 2)
         return rows > 1
     }

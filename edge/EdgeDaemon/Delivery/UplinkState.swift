@@ -24,7 +24,7 @@ package struct UplinkState: Sendable, Equatable {
     }
 
     /// A text for people.
-    package var words: String {
+    package var text: String {
         switch kind {
         case .delivering: "delivering"
         case .duplicate: "delivering, but another host also sends as this device: give one of them its own name and token"

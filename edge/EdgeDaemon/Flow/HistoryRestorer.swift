@@ -6,7 +6,7 @@ internal import Runtime
 
 /// Restores a sensor's pipeline from the store: first the forecaster from the observations within its memory, then the readings since.
 struct HistoryRestorer: Sendable {
-    private static let page = 500  // rows read at a time, so that commits are delayed by milliseconds only
+    private static let pageSize = 500  // rows read at a time, so that commits are delayed by milliseconds only
 
     let store: ReadingStore
     let clock: ReadingClock
@@ -24,14 +24,16 @@ struct HistoryRestorer: Sendable {
         guard let newest = try await store.newestObservation(of: sensor) else { return forecaster }
         var since = newest - AdaptiveForecaster.memory
         while true {
-            let observations = try await store.observations(of: sensor, after: since, limit: Self.page)
+            let observations = try await store.observations(of: sensor, after: since, limit: Self.pageSize)
             guard let last = observations.last else { return forecaster }
-            forecaster = try await Self.observing(observations, forecaster)
+            forecaster = try await Self.withObservations(observations, forecaster)
             since = last.validAt
         }
     }
 
-    @concurrent private static func observing(_ observations: [Observation], _ forecaster: AdaptiveForecaster) async throws -> AdaptiveForecaster {
+    @concurrent private static func withObservations(_ observations: [Observation], _ forecaster: AdaptiveForecaster) async throws
+        -> AdaptiveForecaster
+    {
         try Task.checkCancellation()  // months take seconds on a slow host: a stop must not wait for them
         var forecaster = forecaster
         for observation in observations { forecaster.observe(observation) }
@@ -55,9 +57,9 @@ struct HistoryRestorer: Sendable {
     /// - Parameter isReobservation: whether the observations existed before, with another time or value.
     /// - Returns: whether there was a reading. If not, all readings that are in the log now are in the pipeline.
     func addPage(of sensor: SensorName, to restored: inout Restored, isReobservation: Bool) async throws -> Bool {
-        let readings = try await store.log(of: sensor, after: restored.through, limit: Self.page)
+        let readings = try await store.log(of: sensor, after: restored.through, limit: Self.pageSize)
         guard let last = readings.last else { return false }
-        let (pipeline, rows) = try await Self.adding(readings, restored.pipeline, now: clock.now)
+        let (pipeline, rows) = try await Self.withReadings(readings, restored.pipeline, now: clock.now)
         restored.pipeline = pipeline
         restored.through = last.key
         var derived = ([restored.newest].compactMap(\.self) + rows)
@@ -71,7 +73,7 @@ struct HistoryRestorer: Sendable {
         return true
     }
 
-    @concurrent private static func adding(_ readings: [LoggedReading], _ pipeline: SensorPipeline, now: Instant) async throws -> (
+    @concurrent private static func withReadings(_ readings: [LoggedReading], _ pipeline: SensorPipeline, now: Instant) async throws -> (
         SensorPipeline, [DerivedRow]
     ) {
         try Task.checkCancellation()

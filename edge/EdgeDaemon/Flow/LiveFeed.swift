@@ -19,13 +19,13 @@ final class LiveFeed: Sendable {
     func publish(_ reading: LoggedReading) { send(.reading(reading.sensor, reading.reading)) }
 
     func publish(_ row: DerivedRow) {
-        forecasts.put(row)
+        forecasts.update(row)
         if let issued = row.forecast { send(.forecast(row.sensor, issued.forecast)) }
     }
 
     /// Enqueues an input for the rules. Rules are faster than any sensor: only a replay can fill the inbox.
     private func send(_ input: RuleInput) {
-        guard let rules, !rules.put(input), !Task.isCancelled else { return }
+        guard let rules, !rules.enqueue(input), !Task.isCancelled else { return }
         let isFirst = isBehind.withLock { isBehind in
             defer { isBehind = true }
             return !isBehind

@@ -7,6 +7,6 @@ internal import Synchronization
 package final class NewestForecasts: Sendable {
     private let state = Mutex<[SensorName: IssuedForecast]>([:])
     package init() {}
-    func put(_ row: DerivedRow) { state.withLock { $0[row.sensor] = row.forecast } }
+    func update(_ row: DerivedRow) { state.withLock { $0[row.sensor] = row.forecast } }
     package func of(_ sensor: SensorName) -> IssuedForecast? { state.withLock { $0[sensor] } }
 }

@@ -14,11 +14,11 @@ actor ReadingFlow: Service {
     /// Inputs of the flow, processed in order.
     enum Input: Sendable {
         case row(NewRow)
-        case beat  // once a second
+        case heartbeat  // once a second
     }
 
     private static let page = 250  // rows between two checks of the commit schedule
-    private static let waitingLimit = 1_000  // readings that may be pending before a replay must wait
+    private static let pendingLimit = 1_000  // readings that may be pending before a replay must wait
 
     private let store: ReadingStore
     private let inbox: Inbox<Input>
@@ -32,7 +32,7 @@ actor ReadingFlow: Service {
     private var schedule: CommitSchedule
     private var pipelines = Pipelines()
     private let restorations = Inbox<SensorName>(limit: 10_000)  // sensors without a pipeline, or with a pipeline of another release
-    private var beats = 0
+    private var heartbeats = 0
 
     init(
         store: ReadingStore, inbox: Inbox<Input>, clock: ReadingClock, intake: ModelIntake, feed: LiveFeed, commitPeriod: Duration,
@@ -61,22 +61,22 @@ actor ReadingFlow: Service {
     func releaseCounter(of sensor: SensorName) -> UInt64? { pipelines[sensor]?.pipeline?.releaseCounter }
 
     /// Returns while the flow processes rows: the service manager's watchdog calls it.
-    func pulse() {}
+    func checkAlive() {}
 
     func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.processRows() }
-            group.addTask { try await self.beat() }
+            group.addTask { try await self.heartbeat() }
             group.addTask { try await self.restoreHistories() }
             try await group.next()
             group.cancelAll()
         }
     }
 
-    private func beat() async throws {
+    private func heartbeat() async throws {
         while true {
             try await Task.sleep(for: .seconds(1))
-            _ = inbox.put(.beat)  // a full inbox needs no beat
+            _ = inbox.enqueue(.heartbeat)  // a full inbox needs no beat
         }
     }
 
@@ -85,14 +85,14 @@ actor ReadingFlow: Service {
     private func processRows() async throws {
         var inputs: ArraySlice<Input> = []
         while true {
-            if inputs.isEmpty { inputs = await inbox.takeAll()[...] }
+            if inputs.isEmpty { inputs = await inbox.dequeueAll()[...] }
             if inputs.isEmpty { break }  // closed and drained
             await processPage(&inputs)
             // A replay produces rows faster than the disk commits them: wait for the next commit.
-            if !schedule.isBackingOff, await store.pendingReadings >= Self.waitingLimit { try? await Task.sleep(until: schedule.nextAt) }
+            if !schedule.isBackingOff, await store.pendingReadings >= Self.pendingLimit { try? await Task.sleep(until: schedule.nextAt) }
             guard schedule.isDue(at: .now) else { continue }
             if inputs.isEmpty {
-                inputs = inbox.takePresent()[...]  // readings that arrive before a commit are part of it
+                inputs = inbox.dequeueAvailable()[...]  // readings that arrive before a commit are part of it
                 await processPage(&inputs)
             }
             await commit()
@@ -106,17 +106,17 @@ actor ReadingFlow: Service {
     private func processPage(_ inputs: inout ArraySlice<Input>) async {
         let page = inputs.prefix(Self.page)
         inputs = inputs.dropFirst(Self.page)
-        await take(page)
-        for case .beat in page { await tick() }
+        await processInputs(page)
+        for case .heartbeat in page { await tick() }
     }
 
     private func tick() async {
-        beats += 1
-        if beats % 20 == 0 { await closeBins() }
+        heartbeats += 1
+        if heartbeats % 20 == 0 { await closeBins() }
         requestRestorations()
     }
 
-    private func take(_ inputs: some Sequence<Input>) async {
+    private func processInputs(_ inputs: some Sequence<Input>) async {
         let rows = inputs.compactMap { if case .row(let row) = $0 { row } else { nil } }
         guard !rows.isEmpty else { return }
         pipelines.willEnqueue()
@@ -126,7 +126,7 @@ actor ReadingFlow: Service {
             feed.publish(reading)
             derived += pipelines.add(reading, now: clock.now)
         }
-        for case .record(let record) in rows { await note(record) }
+        for case .record(let record) in rows { await handleRecord(record) }
         await enqueue(derived)
     }
 
@@ -136,7 +136,7 @@ actor ReadingFlow: Service {
     }
 
     /// Some records change the time or the value of earlier readings. Their observations are computed again after the commit of the record.
-    private func note(_ record: Record) async {
+    private func handleRecord(_ record: Record) async {
         switch record {
         case .clockCorrection(let correction):
             pipelines.markChanged(pipelines.sensors)
@@ -179,12 +179,12 @@ actor ReadingFlow: Service {
     // MARK: histories
 
     private func requestRestorations() {
-        for sensor in pipelines.outdated(releaseCounter: intake.active.network.counter) { _ = restorations.put(sensor) }
+        for sensor in pipelines.outdated(releaseCounter: intake.active.network.counter) { _ = restorations.enqueue(sensor) }
     }
 
     private func restoreHistories() async throws {
         while true {
-            let requested = await restorations.takeAll()
+            let requested = await restorations.dequeueAll()
             if requested.isEmpty { return }
             for sensor in Set(requested).sorted(by: { $0.name < $1.name }) {
                 try Task.checkCancellation()

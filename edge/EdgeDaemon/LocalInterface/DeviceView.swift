@@ -13,15 +13,16 @@ package enum DeviceView {
     ///   - statuses: the status of each sensor, after `aged`.
     ///   - uplink: how the last exchange with the cloud ended.
     package static func document(
-        _ settings: EdgeSettings, named device: DeviceID, store: ReadingStore, moulds: MouldIndexes, statuses: [SensorStatus], uplink: UplinkState?,
-        release: ReleaseName?, refusal: String?, clock: ClockQuality
+        _ settings: EdgeSettings, named device: DeviceID, store: ReadingStore, mouldIndexes: MouldIndexes, statuses: [SensorStatus],
+        uplink: UplinkState?,
+        release: ReleaseReference?, refusal: String?, clock: ClockQuality
     ) async throws -> DeviceDocument {
         let counts = try await store.counts()
         var sensors: [DeviceDocument.Sensor] = []
-        for status in statuses { sensors.append(try await sensor(status, among: statuses, settings.surfaces, store, moulds)) }
+        for status in statuses { sensors.append(try await sensor(status, among: statuses, settings.surfaces, store, mouldIndexes)) }
         var view = DeviceDocument(
             id: device, condition: condition(uplink, clock), lastSeenAt: statuses.compactMap { $0.newest?.takenAt }.max(),
-            backlog: counts.backlog, clock: clock, release: release, refusal: refusal, sensors: sensors,
+            backlog: counts.backlog, clock: clock, release: release, releaseRefusal: refusal, sensors: sensors,
             scores: try await store.read { try $0.scores.live() })
         view.alerts = try await store.alerts()
         view.thresholds = settings.rules.compactMap(\.humidityThreshold)
@@ -36,23 +37,25 @@ package enum DeviceView {
 
     private static func sensor(
         _ status: SensorStatus, among all: [SensorStatus], _ surfaces: [SensorName: EdgeSettings.Surface], _ store: ReadingStore,
-        _ moulds: MouldIndexes
+        _ mouldIndexes: MouldIndexes
     ) async throws -> DeviceDocument.Sensor {
         let name = status.record.sensor
         var sensor = DeviceDocument.Sensor(
             name: name, kind: status.record.kind, place: status.record.place, step: status.record.step, condition: status.condition,
             last: status.last)
-        (sensor.pressurePa, sensor.flags) = (status.good?.pressurePa, status.good?.flags ?? [])
+        (sensor.pressurePa, sensor.flags) = (status.newestPassed?.pressurePa, status.newestPassed?.flags ?? [])
         sensor.rejected = status.rejected.map { DeviceDocument.Sensor.Rejected(at: $0.takenAt, humidityMpct: $0.humidityMpct) }
         sensor.scores = try await store.read { try $0.scores.live(sensor: status.id) }
         sensor.hasForecast = try await store.newestObservation(of: name) != nil
         guard let present = sensor.present else { return sensor }
-        sensor.mould = try await moulds.index(of: name, beside: surfaces[name], at: present.validAt)
+        sensor.mould = try await mouldIndexes.index(of: name, beside: surfaces[name], at: present.validAt)
         switch surfaces[name] {
         case .at(let temperature): sensor.surface = temperature
         case .measured(let other):
             // Ignore a surface sensor that is silent: its last temperature is out of date.
-            guard let there = all.first(where: { $0.record.sensor == other }), there.condition.state.isPresent, let last = there.last else { break }
+            guard let surfaceStatus = all.first(where: { $0.record.sensor == other }), surfaceStatus.condition.state.isPresent,
+                let last = surfaceStatus.last
+            else { break }
             if abs((last.validAt - present.validAt).ms) <= 3_600_000 { sensor.surface = last.temperature }
         case nil: break
         }
@@ -71,16 +74,16 @@ package enum DeviceView {
 
     /// The forecast of the water in the air, of the humidity at the surface beside the sensor, and of mould.
     package static func moisture(
-        ahead forecast: QuantileForecast, of sensor: SensorName, store: ReadingStore, moulds: MouldIndexes,
+        ahead forecast: QuantileForecast, of sensor: SensorName, store: ReadingStore, mouldIndexes: MouldIndexes,
         surfaces: [SensorName: EdgeSettings.Surface]
     ) async throws -> MoistureForecast {
-        let mould = forecast.temperature == nil ? nil : try await moulds.index(of: sensor, beside: surfaces[sensor], at: forecast.origin)
+        let mould = forecast.temperature == nil ? nil : try await mouldIndexes.index(of: sensor, beside: surfaces[sensor], at: forecast.origin)
         switch surfaces[sensor] {
         case .at(let temperature): return MoistureForecast(forecast, mould: mould) { _ in temperature }
         case .measured(let other):
             // Use the forecast of the surface sensor. Without a forecast, or with an old one, the surface temperature is unknown.
-            guard let there = try await store.forecast(of: other)?.forecast else { break }
-            return MoistureForecast(forecast, mould: mould) { there.temperature(at: $0) }
+            guard let surfaceForecast = try await store.forecast(of: other)?.forecast else { break }
+            return MoistureForecast(forecast, mould: mould) { surfaceForecast.temperature(at: $0) }
         case nil: break
         }
         return MoistureForecast(forecast, mould: mould)

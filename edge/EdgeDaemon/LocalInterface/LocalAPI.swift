@@ -17,7 +17,7 @@ struct LocalAPI: Service {
     let store: ReadingStore
     let newest: NewestForecasts
     let statuses: SensorStatuses
-    let moulds: MouldIndexes
+    let mouldIndexes: MouldIndexes
     let uplink: UplinkStatus
     let intake: ModelIntake
     let clock: ReadingClock
@@ -40,9 +40,9 @@ struct LocalAPI: Service {
     private func serve(_ router: Router) async throws {
         let server = try HTTPServer(
             address: endpoint.address, port: endpoint.port,
-            limits: HTTPLimits(bodyBytes: 4_096, connections: 32, idleSeconds: 15, headerBytes: 8_192, answerBytes: 4 << 20),
-            hosts: HostNames(isLoopback: endpoint.isLoopback, allowed: settings.allowedHosts), refused: { APIResponse.problem($0, $1) },
-            handler: { await router.answer($0) })
+            limits: HTTPLimits(bodyBytes: 4_096, connections: 32, idleSeconds: 15, headerBytes: 8_192, responseBytes: 4 << 20),
+            hosts: HostNames(isLoopback: endpoint.isLoopback, allowed: settings.allowedHosts), makeRefusal: { APIResponse.problem($0, $1) },
+            handler: { await router.response($0) })
         log(.info, "listening", ["address": Endpoint(address: endpoint.address, port: server.port)])
         try? await ServiceClock.host.sleepForever()
         await server.stop()
@@ -83,7 +83,7 @@ struct LocalAPI: Service {
             guard horizon <= ForecastShape.horizon else { throw BadQuery(detail: "horizon: a forecast reaches 5 days, P5D") }
             let offset = try integer(
                 request, "utc_offset_s", default: 0, in: Int(OutlookContext.offsets.lowerBound)...Int(OutlookContext.offsets.upperBound))
-            let reader = OutlookContext(
+            let context = OutlookContext(
                 thresholds: settings.rules.compactMap(\.humidityThreshold), condition: sensor.condition, step: sensor.record.step,
                 present: sensor.last?.humidity, now: clock.now,
                 offset: .seconds(offset))
@@ -93,8 +93,9 @@ struct LocalAPI: Service {
                     Documents.forecast(
                         sensor: sensor.record.sensor, issued.forecast,
                         try await DeviceView.moisture(
-                            ahead: issued.forecast, of: sensor.record.sensor, store: store, moulds: moulds, surfaces: settings.surfaces),
-                        issuedAt: issued.issuedAt, release: active?.counter == issued.releaseCounter ? active : nil, horizon: horizon, reader: reader)
+                            ahead: issued.forecast, of: sensor.record.sensor, store: store, mouldIndexes: mouldIndexes, surfaces: settings.surfaces),
+                        issuedAt: issued.issuedAt, release: active?.counter == issued.releaseCounter ? active : nil, horizon: horizon,
+                        context: context)
                 )
             }
             // Prefer the forecast in memory, which exists even while the disk accepts no rows.
@@ -112,7 +113,7 @@ struct LocalAPI: Service {
             _ = try await store.counts()
             // An offline device is ready. A device that the cloud refuses is not: none of its rows are delivered until someone acts.
             if let state = uplink.current, state.kind == .refused {
-                return APIResponse.problem(503, "the cloud refuses this device: \(state.words)")
+                return APIResponse.problem(503, "the cloud refuses this device: \(state.text)")
             }
             return APIResponse.text("ok\n")
         }
@@ -132,7 +133,7 @@ struct LocalAPI: Service {
 
     private func document(_ statuses: [SensorStatus]) async throws -> DeviceDocument {
         try await DeviceView.document(
-            settings, named: identity.current, store: store, moulds: moulds, statuses: statuses, uplink: uplink.current,
+            settings, named: identity.current, store: store, mouldIndexes: mouldIndexes, statuses: statuses, uplink: uplink.current,
             release: intake.active.current?.name,
             refusal: await intake.refusal, clock: clock.quality)
     }

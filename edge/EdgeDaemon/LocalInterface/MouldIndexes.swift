@@ -5,7 +5,7 @@ package import Psychrometrics
 
 /// The mould index at each sensor, or at the surface beside the sensor: sums over months of observations, updated with each new observation.
 package actor MouldIndexes {
-    private static let page = 1_000
+    private static let pageSize = 1_000
 
     private struct Sums {
         var tracking = MouldTracking()
@@ -26,7 +26,7 @@ package actor MouldIndexes {
             guard let id = tables.sensors.ids[sensor] else { return sums }
             var since = sums.tracking.through ?? now - MouldTracking.memory
             while true {
-                let observations = try tables.observations.after(since, of: id, limit: Self.page)
+                let observations = try tables.observations.after(since, of: id, limit: Self.pageSize)
                 guard let last = observations.last else { return sums }
                 try Self.add(observations, beside: surface, to: &sums.tracking, tables)
                 since = last.validAt

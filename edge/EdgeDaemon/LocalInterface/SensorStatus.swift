@@ -10,21 +10,21 @@ package struct SensorStatus: Sendable {
     package let record: SensorRecord
     package let condition: SensorCondition  // ignores age until `aged` is called
     package let newest: Reading?  // calibrated
-    package let good: Reading?  // the newest reading that passed quality control, calibrated
+    package let newestPassed: Reading?  // the newest reading that passed quality control, calibrated
     package let isUnreadable: Bool  // the last read failed
     package let spacing: Duration?  // spacing of the newest readings, if the sensor sets its own pace
 
     /// The last good value, of any age; `condition` shows whether the value is stale.
-    package var last: Observation? { good.flatMap(SensorStatus.observation) }
+    package var last: Observation? { newestPassed.flatMap(SensorStatus.observation) }
 
     /// The newest reading, if the sensor is failing and the reading is newer than the last good one. The reading is shown but not used.
     package var rejected: Reading? {
-        guard let newest, condition.state == .failing, newest.takenAt > good?.takenAt ?? Instant(ms: .min) else { return nil }
+        guard let newest, condition.state == .failing, newest.takenAt > newestPassed?.takenAt ?? Instant(ms: .min) else { return nil }
         return newest
     }
 
     static func observation(_ reading: Reading) -> Observation? {
-        guard case .passed(let humidity, let temperature) = QualityControl.judge(reading) else { return nil }
+        guard case .passed(let humidity, let temperature) = QualityControl.check(reading) else { return nil }
         return Observation(validAt: reading.takenAt, humidity: humidity, temperature: temperature)
     }
 
@@ -42,7 +42,8 @@ package struct SensorStatus: Sendable {
     }
 
     func with(_ condition: SensorCondition) -> SensorStatus {
-        SensorStatus(id: id, record: record, condition: condition, newest: newest, good: good, isUnreadable: isUnreadable, spacing: spacing)
+        SensorStatus(
+            id: id, record: record, condition: condition, newest: newest, newestPassed: newestPassed, isUnreadable: isUnreadable, spacing: spacing)
     }
 }
 
@@ -94,34 +95,36 @@ private struct StatusReader {
     typealias Spell = (state: SensorState, since: Instant)
 
     /// - Parameter keep: called with the current spell of the sensor.
-    func status(spell: Spell?, keep: (Spell) -> Void) throws -> SensorStatus {
+    func status(spell: Spell?, onSpell: (Spell) -> Void) throws -> SensorStatus {
         let record = stored.record
         // Readings of this run are newer than stored ones.
         let newest = calibrated(recent?.newest ?? tables.log.newest[stored.id])
         // A calibration may move a reading into the valid range or out of it.
-        let good = [newest, calibrated(recent?.good ?? tables.log.good[stored.id])].compactMap(\.self).first { SensorStatus.observation($0) != nil }
+        let newestPassed = [newest, calibrated(recent?.newestPassed ?? tables.log.newestPassed[stored.id])].compactMap(\.self).first {
+            SensorStatus.observation($0) != nil
+        }
         var condition = newest.map { SensorConditionRule.condition(newest: $0, spellStart: nil) } ?? .ok
         if [.flat, .saturated].contains(condition.state), let newest {
-            condition.since = try start(of: condition.state, newest, spell, keep)
+            condition.since = try start(of: condition.state, newest, spell, onSpell)
         }
-        if condition.state == .failing, let lastGood = good?.takenAt { condition.since = lastGood }
+        if condition.state == .failing, let lastGood = newestPassed?.takenAt { condition.since = lastGood }
         // In the daemon, use the current failure of the sampler; in commands, the last stored failure.
         let last = SensorCondition(stored: stored.condition)
         let failure = recent == nil && last.state == .failing ? last : recent?.failure
         if let failure { condition = failure }
         return SensorStatus(
-            id: stored.id, record: record, condition: condition, newest: newest, good: good, isUnreadable: failure != nil,
+            id: stored.id, record: record, condition: condition, newest: newest, newestPassed: newestPassed, isUnreadable: failure != nil,
             spacing: try spacing(newest))
     }
 
-    private func start(of state: SensorState, _ newest: Reading, _ spell: Spell?, _ keep: (Spell) -> Void) throws -> Instant {
+    private func start(of state: SensorState, _ newest: Reading, _ spell: Spell?, _ onSpell: (Spell) -> Void) throws -> Instant {
         if let spell, spell.state == state {
-            keep(spell)
+            onSpell(spell)
             return spell.since
         }
         // In a replay the newest reading can be ahead of its observation: search again at the next call.
         guard let first = try tables.observations.startOfEqualRun(newest.humidityMpct ?? 0, of: stored.id) else { return newest.takenAt }
-        keep((state, first - stored.record.step))
+        onSpell((state, first - stored.record.step))
         return first - stored.record.step
     }
 
@@ -135,13 +138,13 @@ private struct StatusReader {
 
 extension ReadingStore {
     /// The quality state from a sensor's earlier readings: an unfinished spell of equal values.
-    func openSpell(of name: SensorName) throws -> QualityTracking {
+    func unfinishedSpell(of name: SensorName) throws -> QualityTracking {
         try read { tables in
-            guard let id = tables.sensors.ids[name], let newest = tables.log.newest[id], let said = newest.humidityMpct,
+            guard let id = tables.sensors.ids[name], let newest = tables.log.newest[id], let rawHumidity = newest.humidityMpct,
                 let value = tables.corrections.calibrated(newest, of: name).humidityMpct, let record = try tables.sensors.record(of: id),
                 let first = try tables.observations.startOfEqualRun(value, of: id)
             else { return QualityTracking() }
-            return QualityTracking(last: said, at: newest.takenAt, flatSince: first - record.step, isFlagged: newest.flags.contains(.flat))
+            return QualityTracking(last: rawHumidity, at: newest.takenAt, flatSince: first - record.step, isFlagged: newest.flags.contains(.flat))
         }
     }
 

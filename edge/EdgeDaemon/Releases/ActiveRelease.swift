@@ -6,7 +6,7 @@ package import Wire
 /// The release in use, shared by all forecasters.
 package final class ActiveRelease: Sendable {
     package struct Named: Sendable {
-        package let name: ReleaseName
+        package let name: ReleaseReference
         package let release: Release
     }
 

@@ -8,23 +8,23 @@ internal import Wire
 struct FetchBackoff: Sendable {
     private static let pause = RetryPause(first: .seconds(60), longest: .seconds(3_600))
 
-    private var refused: ReleaseName?
-    private var failed: ReleaseName?
+    private var refused: ReleaseReference?
+    private var failed: ReleaseReference?
     private var retryAt: ContinuousClock.Instant?  // of the failed release
     private var otherAt: ContinuousClock.Instant?  // of every other release
     private var pauses = FetchBackoff.pause
 
-    func allows(_ name: ReleaseName, at now: ContinuousClock.Instant) -> Bool {
+    func allows(_ name: ReleaseReference, at now: ContinuousClock.Instant) -> Bool {
         guard refused != name, let due = failed == name ? retryAt : otherAt else { return refused != name }
         return now >= due
     }
 
-    mutating func failed(_ name: ReleaseName?, at now: ContinuousClock.Instant) {
+    mutating func failed(_ name: ReleaseReference?, at now: ContinuousClock.Instant) {
         if failed != name || retryAt == nil { pauses.reset() }
         (failed, retryAt, otherAt) = (name, now + pauses.next(), now + .seconds(60))
     }
 
-    mutating func refused(_ name: ReleaseName?) { refused = name }
+    mutating func refused(_ name: ReleaseReference?) { refused = name }
 
     mutating func succeeded() { (failed, retryAt, otherAt) = (nil, nil, nil) }
 }

@@ -36,7 +36,7 @@ package actor ModelIntake {
         self.log = log
     }
 
-    package static func trustFile(in folder: String) -> String { ReleaseFolder.trustFile(in: folder) }
+    package static func trustedKeysPath(in folder: String) -> String { ReleaseFolder.trustedKeysPath(in: folder) }
     package static func trustedKeys(keyFile: String?, folder: String) throws -> [PublicKey] {
         try ReleaseFolder.trustedKeys(keyFile: keyFile, folder: folder)
     }
@@ -51,7 +51,7 @@ package actor ModelIntake {
             do {
                 let bytes = try folder.read(path)
                 let release = try folder.trust().open(bytes)
-                let name = ReleaseName(counter: release.header.counter, sha256: SHA256.digest(bytes))
+                let name = ReleaseReference(counter: release.header.counter, sha256: SHA256.digest(bytes))
                 active.replace(with: ActiveRelease.Named(name: name, release: release))
                 activeBytes = bytes
                 log(.info, "release in use", ["counter": name.counter, "model": release.header.modelID])
@@ -75,7 +75,7 @@ package actor ModelIntake {
             let bytes = try folder.read(pretrained)
             let sha256 = SHA256.digest(bytes)
             let release = try ReleaseTrust.shipped.open(bytes)
-            active.replace(with: ActiveRelease.Named(name: ReleaseName(counter: release.header.counter, sha256: sha256), release: release))
+            active.replace(with: ActiveRelease.Named(name: ReleaseReference(counter: release.header.counter, sha256: sha256), release: release))
             log(.info, "shipped release in use", ["model": release.header.modelID])
         } catch {
             log(.error, "shipped release not usable: the damped anomaly forecasts", ["file": pretrained, "error": "\(error)"])
@@ -83,38 +83,38 @@ package actor ModelIntake {
     }
 
     /// Whether to fetch this release now: it is not in use, was not refused, and no recent fetch failed.
-    package func wants(_ name: ReleaseName) -> Bool {
+    package func shouldFetch(_ name: ReleaseReference) -> Bool {
         load()
         return active.current?.name != name && fetches.allows(name, at: time.now)
     }
 
-    package func couldNotFetch(_ name: ReleaseName?) { fetches.failed(name, at: time.now) }
+    package func fetchFailed(_ name: ReleaseReference?) { fetches.failed(name, at: time.now) }
 
     /// How far a counter (seconds) may be ahead of the clock. No cloud can have assigned a higher counter by now, whatever its clock shows;
     /// after accepting a higher counter the device would accept no later release.
-    private static let mostAhead: Duration = .seconds(20 * 366 * 86_400)
+    private static let maximumAheadOfClock: Duration = .seconds(20 * 366 * 86_400)
     private static func highestCounter(now: Instant) -> UInt64 {
-        UInt64(max(0, (max(now, ClockDiscipline.earliest) + mostAhead).ms / 1_000))
+        UInt64(max(0, (max(now, ClockDiscipline.earliest) + maximumAheadOfClock).ms / 1_000))
     }
 
     /// Checks a release and switches to it. Nothing changes before the last check has passed.
-    package func take(_ bytes: [UInt8], as offered: ReleaseName?) async {
+    package func install(_ bytes: [UInt8], as offered: ReleaseReference?) async {
         load()
         let sha256 = SHA256.digest(bytes)
         do {
-            let accepted = try await store?.read { try $0.facts.acceptedRelease() }
+            let accepted = try await store?.read { try $0.meta.acceptedRelease() }
             // After a crash between storing the counter and the switch, the same file is offered again and must be accepted.
             let isRepeat = accepted.map { $0.sha256 == Hexadecimal.text(sha256) } ?? false
             let highest = ModelIntake.highestCounter(now: time.wallClock)
             let last = accepted.map { $0.counter <= highest ? $0.counter : 0 } ?? 0
-            var demand = ReleaseIntake.Demand(sha256: offered?.sha256, counterAbove: isRepeat ? nil : last)
-            (demand.counter, demand.counterAtMost) = (offered?.counter, highest)
+            var demand = ReleaseVerification.Requirements(sha256: offered?.sha256, lastAcceptedCounter: isRepeat ? nil : last)
+            (demand.counter, demand.maximumCounter) = (offered?.counter, highest)
             let release = try folder.trust().open(bytes, demand)
             try folder.stage(bytes)
             let counter = release.header.counter
-            try await store?.write { try $0.facts.acceptRelease(counter: counter, sha256: Hexadecimal.text(sha256)) }
+            try await store?.write { try $0.meta.acceptRelease(counter: counter, sha256: Hexadecimal.text(sha256)) }
             try folder.activateStaged(replacing: activeBytes)
-            let name = ReleaseName(counter: release.header.counter, sha256: sha256)
+            let name = ReleaseReference(counter: release.header.counter, sha256: sha256)
             active.replace(with: ActiveRelease.Named(name: name, release: release))
             activeBytes = bytes
             refusal = nil
@@ -123,7 +123,7 @@ package actor ModelIntake {
         } catch {
             // Transfer damage and a full disk are temporary; a fault of the file itself is permanent.
             if let error = error as? ReleaseRefusal, error.isFinal { fetches.refused(offered) }
-            couldNotFetch(offered)
+            fetchFailed(offered)
             refusal = "\(error)"
             log(
                 .error, "release refused",

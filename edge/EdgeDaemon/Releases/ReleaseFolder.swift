@@ -11,7 +11,7 @@ struct ReleaseFolder: Sendable {
 
     private var inUse: String { "\(path)/release.vaho" }
     private var previous: String { "\(path)/release-previous.vaho" }
-    static func trustFile(in folder: String) -> String { "\(folder)/release-keys" }
+    static func trustedKeysPath(in folder: String) -> String { "\(folder)/release-keys" }
 
     /// The files to load at the start, in order of preference.
     var candidates: [String] { [inUse, previous].filter { Files.exists($0) } }
@@ -23,7 +23,7 @@ struct ReleaseFolder: Sendable {
     /// The keys in the configured file, and the keys in the state folder.
     static func trustedKeys(keyFile: String?, folder: String) throws -> [PublicKey] {
         var keys: [PublicKey] = []
-        for path in [keyFile, trustFile(in: folder)].compactMap({ $0 }) where path == keyFile || Files.exists(path) {
+        for path in [keyFile, trustedKeysPath(in: folder)].compactMap({ $0 }) where path == keyFile || Files.exists(path) {
             keys += try ReleaseKeyFile.keys(String(decoding: Files.read(path, limit: 65_536), as: UTF8.self), path: path)
         }
         return keys

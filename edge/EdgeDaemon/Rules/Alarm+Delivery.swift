@@ -47,8 +47,8 @@ extension Alarm {
 }
 
 extension Alarm.Expectation {
-    init?(_ prospect: Outlook.Prospect) {
+    init?(_ prospect: Outlook.ThresholdOutlook) {
         guard prospect.verdict != .unlikely, let from = prospect.from else { return nil }
-        self.init(from: from, until: prospect.until, percent: Int(prospect.highest.probability * 100 + 1e-9))
+        self.init(from: from, until: prospect.until, percent: Int(prospect.peak.probability * 100 + 1e-9))
     }
 }

@@ -28,8 +28,8 @@ actor AlarmDelivery: Service {
     private let store: ReadingStore
     private let clock: ServiceClock
     private let log: Log
-    private let wakeUps = Inbox<Void>(limit: 1)
-    private let shell = AlarmCommand()
+    private let wakeSignals = Inbox<Void>(limit: 1)
+    private let commandRunner = AlarmCommand()
     private var unstored: [Alarm] = []  // alarms that the store could not store
     private var deliveredNotDeleted: Set<Int64> = []  // delivered alarms that the store could not delete yet
 
@@ -55,12 +55,12 @@ actor AlarmDelivery: Service {
     /// - Parameter unstored: an alarm that could not be stored.
     func wake(unstored alarm: Alarm? = nil) {
         if let alarm, unstored.count < AlarmDelivery.unstoredLimit { unstored.append(alarm) }
-        _ = wakeUps.put(())
+        _ = wakeSignals.enqueue(())
     }
 
     func run() async throws {
-        _ = wakeUps.put(())  // deliver the alarms that the last run could not deliver
-        while await !wakeUps.takeAll().isEmpty {
+        _ = wakeSignals.enqueue(())  // deliver the alarms that the last run could not deliver
+        while await !wakeSignals.dequeueAll().isEmpty {
             var pauses = AlarmDelivery.pause
             while true {
                 do {
@@ -78,29 +78,29 @@ actor AlarmDelivery: Service {
     }
 
     private func deliverAll() async throws {
-        var trouble: (any Error)?  // a store error: it must not block the delivery of later alarms
+        var storeError: (any Error)?  // a store error: it must not block the delivery of later alarms
         let name = target.name
-        for (number, alarm) in try await store.read({ try $0.alarms.waiting(for: name) }) {
+        for (number, alarm) in try await store.read({ try $0.alarms.undelivered(for: name) }) {
             if !deliveredNotDeleted.contains(number) {
                 try await deliver(alarm)
                 deliveredNotDeleted.insert(number)
             }
             do {
-                try await store.write { try $0.alarms.delivered(number) }
+                try await store.write { try $0.alarms.deleteDelivered(number) }
                 deliveredNotDeleted.remove(number)
-            } catch { trouble = error }
+            } catch { storeError = error }
         }
         while let alarm = unstored.first {
             try await deliver(alarm)
             unstored.removeFirst()
         }
-        if let trouble { throw trouble }
+        if let storeError { throw storeError }
     }
 
     private func deliver(_ alarm: Alarm) async throws {
         switch target {
         case .command(let command):
-            let code = try await shell.run(command, environment: alarm.environment)
+            let code = try await commandRunner.run(command, environment: alarm.environment)
             guard code == 0 else { throw CommandFailed(code: code) }
         case .webhook(let webhook): try await webhook.post(alarm.json(device: device.current))
         }

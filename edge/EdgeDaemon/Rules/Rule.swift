@@ -48,7 +48,7 @@ package struct Rule: Sendable, Equatable {
 
     /// The number of consecutive values that raise the alarm. Two without a hold, because a single reading could be false; one for a
     /// forecast.
-    var leastValues: Int { if case .now = subject { hold == .zero ? 2 : 1 } else { 1 } }
+    var minimumValues: Int { if case .now = subject { hold == .zero ? 2 : 1 } else { 1 } }
 
     /// The relative humidity threshold of the rule, for chart and outlook; `nil` for other quantities.
     package var humidityThreshold: HumidityThreshold? {
@@ -63,7 +63,7 @@ package struct Rule: Sendable, Equatable {
 }
 
 extension Rule {
-    static let shapes =
+    static let expectedForms =
         "humidity|temperature|dew point|surface humidity|mould index above|below NUMBER [for 6 h], dew point within NUMBER K of surface, or "
         + "forecast median|p05…p95 above|below NUMBER % within 24 h; then perhaps: hysteresis NUMBER"
 
@@ -77,39 +77,39 @@ extension Rule {
             sensor = nil
         }
         var hysteresis: Double?
-        if words.take("forecast") {
+        if words.consume("forecast") {
             let level = try words.level()
             isAbove = try words.direction()
             threshold = try words.number("%")
-            guard words.take("within") else { throw RuleProblem("the time ahead is missing: forecast … within 24 h") }
+            guard words.consume("within") else { throw RuleProblem("the time ahead is missing: forecast … within 24 h") }
             let within = try words.duration()
             guard within <= ForecastShape.horizon else { throw RuleProblem("a forecast reaches 5 days") }
             subject = .forecast(level: level, within: within)
-        } else if words.take("dew", "point", "within") {
+        } else if words.consume("dew", "point", "within") {
             threshold = try words.number("K")
-            guard words.take("of", "surface") else { throw RuleProblem("expected: dew point within \(threshold) K of surface") }
+            guard words.consume("of", "surface") else { throw RuleProblem("expected: dew point within \(threshold) K of surface") }
             (subject, isAbove) = (.now(.aboveDewPoint), false)
         } else {
             let quantity: Quantity
-            if words.take("surface", "humidity") {
+            if words.consume("surface", "humidity") {
                 quantity = .surfaceHumidity
-            } else if words.take("dew", "point") {
+            } else if words.consume("dew", "point") {
                 quantity = .dewPoint
-            } else if words.take("mould", "index") {
+            } else if words.consume("mould", "index") {
                 quantity = .mouldIndex
-            } else if words.take("humidity") {
+            } else if words.consume("humidity") {
                 quantity = .humidity
-            } else if words.take("temperature") {
+            } else if words.consume("temperature") {
                 quantity = .temperature
             } else {
-                throw RuleProblem("«\(words.rest)»: expected \(Rule.shapes)")
+                throw RuleProblem("«\(words.remainder)»: expected \(Rule.expectedForms)")
             }
             isAbove = try words.direction()
             threshold = try words.number(quantity.unit)
             subject = .now(quantity)
         }
-        hold = words.take("for") ? try words.duration() : .zero
-        if words.take("hysteresis") { hysteresis = try words.number(nil) }
+        hold = words.consume("for") ? try words.duration() : .zero
+        if words.consume("hysteresis") { hysteresis = try words.number(nil) }
         switch subject {
         case .forecast, .now(.humidity):
             guard (0...100).contains(threshold) else { throw RuleProblem("a humidity is 0 to 100 %") }
@@ -117,15 +117,15 @@ extension Rule {
             guard (0...6).contains(threshold) else { throw RuleProblem("a mould index is 0 to 6") }
         default: break
         }
-        guard words.isEmpty else { throw RuleProblem("«\(words.rest)» is unexpected: expected \(Rule.shapes)") }
-        let usual: Double =
+        guard words.isEmpty else { throw RuleProblem("«\(words.remainder)» is unexpected: expected \(Rule.expectedForms)") }
+        let defaultHysteresis: Double =
             switch subject {
             case .now(.temperature), .now(.dewPoint), .now(.aboveDewPoint): 0.5
             case .now(.mouldIndex): 0.2
             default: 2
             }
-        guard (hysteresis ?? usual) >= 0 else { throw RuleProblem("a hysteresis is 0 or more") }
-        self.hysteresis = hysteresis ?? usual
+        guard (hysteresis ?? defaultHysteresis) >= 0 else { throw RuleProblem("a hysteresis is 0 or more") }
+        self.hysteresis = hysteresis ?? defaultHysteresis
         self.name = name
         self.text = text
     }
@@ -148,28 +148,28 @@ private struct RuleWords {
     }
 
     var isEmpty: Bool { words.isEmpty }
-    var rest: String { words.joined(separator: " ") }
+    var remainder: String { words.joined(separator: " ") }
 
     /// Consumes these words if they come next.
-    mutating func take(_ wanted: String...) -> Bool {
-        guard words.prefix(wanted.count).map({ $0.lowercased() }) == wanted else { return false }
-        words = words.dropFirst(wanted.count)
+    mutating func consume(_ expectedWords: String...) -> Bool {
+        guard words.prefix(expectedWords.count).map({ $0.lowercased() }) == expectedWords else { return false }
+        words = words.dropFirst(expectedWords.count)
         return true
     }
 
     mutating func direction() throws(RuleProblem) -> Bool {
-        if take("above") { return true }
-        if take("below") { return false }
-        throw RuleProblem("«\(rest)»: above or below was expected")
+        if consume("above") { return true }
+        if consume("below") { return false }
+        throw RuleProblem("«\(remainder)»: above or below was expected")
     }
 
     mutating func level() throws(RuleProblem) -> Int {
-        if take("median") { return ForecastShape.medianLevel }
-        for (place, level) in ForecastShape.levels.enumerated() {
+        if consume("median") { return ForecastShape.medianLevel }
+        for (index, level) in ForecastShape.levels.enumerated() {
             let percent = Int((level * 100).rounded())
-            if take(percent < 10 ? "p0\(percent)" : "p\(percent)") { return place }
+            if consume(percent < 10 ? "p0\(percent)" : "p\(percent)") { return index }
         }
-        throw RuleProblem("«\(rest)»: median, p05, p10, p25, p75, p90 or p95 was expected")
+        throw RuleProblem("«\(remainder)»: median, p05, p10, p25, p75, p90 or p95 was expected")
     }
 
     /// A number and its unit, joined or apart; the unit may be left out.

@@ -8,9 +8,9 @@ struct RuleState: Sendable, Equatable {
     }
 
     private(set) var raisedSince: Instant?
-    private var beyondSince: Instant?
-    private var beyondCount = 0  // consecutive values beyond the threshold
-    private var seenAt: Instant?
+    private var exceededSince: Instant?
+    private var exceededCount = 0  // consecutive values beyond the threshold
+    private var lastValueAt: Instant?
     private var spacing: Duration = .zero  // time between the last two values
 
     init(raisedSince: Instant? = nil) { self.raisedSince = raisedSince }
@@ -26,7 +26,7 @@ struct RuleState: Sendable, Equatable {
             raisedSince = nil
             return .ended(since: since)
         }
-        guard let since = beyondSince, instant - since >= rule.hold, beyondCount >= rule.leastValues else { return nil }
+        guard let since = exceededSince, instant - since >= rule.hold, exceededCount >= rule.minimumValues else { return nil }
         raisedSince = since
         return .raised(since: since)
     }
@@ -35,21 +35,21 @@ struct RuleState: Sendable, Equatable {
     /// - Returns: false for a repeated value (same instant as the last one).
     @discardableResult
     mutating func updateHold(_ excess: Double, of rule: Rule, at instant: Instant) -> Bool {
-        if instant == seenAt { return false }
-        if let seenAt {
+        if instant == lastValueAt { return false }
+        if let lastValueAt {
             // Time goes back when a wrong clock is set: earlier values no longer count towards the hold.
-            let passed = instant - seenAt
-            if passed < .zero || passed > longestGap(rule.hold) {
-                beyondSince = nil
-                beyondCount = 0
-                if spacing == .zero { spacing = max(.zero, passed) }
+            let elapsed = instant - lastValueAt
+            if elapsed < .zero || elapsed > longestGap(rule.hold) {
+                exceededSince = nil
+                exceededCount = 0
+                if spacing == .zero { spacing = max(.zero, elapsed) }
             } else {
-                spacing = passed
+                spacing = elapsed
             }
         }
-        seenAt = instant
-        beyondSince = excess > 0 ? beyondSince ?? instant : nil
-        beyondCount = excess > 0 ? min(beyondCount + 1, 2) : 0
+        lastValueAt = instant
+        exceededSince = excess > 0 ? exceededSince ?? instant : nil
+        exceededCount = excess > 0 ? min(exceededCount + 1, 2) : 0
         return true
     }
 }

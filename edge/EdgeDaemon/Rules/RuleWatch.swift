@@ -22,7 +22,7 @@ actor RuleWatch: Service {
     /// Readings and forecasts not checked yet.
     nonisolated let inbox = Inbox<RuleInput>(limit: 20_000)
     private let store: ReadingStore
-    private let moulds: MouldIndexes
+    private let mouldIndexes: MouldIndexes
     private let deliveries: [AlarmDelivery]
     private let sensors: [SensorName]
     private let log: Log
@@ -33,13 +33,13 @@ actor RuleWatch: Service {
 
     /// - Parameter sensors: the configured sensors.
     init(
-        rules: [Rule], sensors: [SensorName], surfaces: [SensorName: EdgeSettings.Surface], store: ReadingStore, moulds: MouldIndexes,
+        rules: [Rule], sensors: [SensorName], surfaces: [SensorName: EdgeSettings.Surface], store: ReadingStore, mouldIndexes: MouldIndexes,
         deliveries: [AlarmDelivery], log: Log
     ) {
         self.sensors = sensors
         values = RuleValues(rules: rules, surfaces: surfaces)
         self.store = store
-        self.moulds = moulds
+        self.mouldIndexes = mouldIndexes
         self.deliveries = deliveries
         self.log = log
     }
@@ -52,10 +52,10 @@ actor RuleWatch: Service {
             }
         }
         while true {
-            let all = await inbox.takeAll()
+            let all = await inbox.dequeueAll()
             if all.isEmpty { throw CancellationError() }
-            for seen in all {
-                switch seen {
+            for input in all {
+                switch input {
                 case .reading(let sensor, let reading): await check(reading, of: sensor)
                 case .forecast(let sensor, let forecast): await check(forecast, of: sensor)
                 }
@@ -66,11 +66,11 @@ actor RuleWatch: Service {
     /// Ends raised alarms of rules and sensors that are no longer configured.
     private func endRemovedRules() async throws {
         for alarm in try await store.read({ try $0.alarms.raised() }) {
-            let isThere = rules.contains { $0.name == alarm.rule && $0.text == alarm.text && ($0.sensor ?? alarm.sensor) == alarm.sensor }
-            if isThere, sensors.contains(alarm.sensor) { continue }
+            let isConfigured = rules.contains { $0.name == alarm.rule && $0.text == alarm.text && ($0.sensor ?? alarm.sensor) == alarm.sensor }
+            if isConfigured, sensors.contains(alarm.sensor) { continue }
             var ended = alarm
             (ended.state, ended.at) = (.ended, ReadingClock.wallClock)
-            await announce(ended)
+            await storeAndDeliver(ended)
         }
     }
 
@@ -89,7 +89,7 @@ actor RuleWatch: Service {
     }
 
     private func check(_ reading: Reading, of sensor: SensorName) async {
-        guard case .passed(let humidity, let temperature) = QualityControl.judge(reading) else { return }
+        guard case .passed(let humidity, let temperature) = QualityControl.check(reading) else { return }
         let found = values.add(humidity, temperature, of: sensor, at: reading.takenAt)
         if temperature != nil { await checkMould(of: sensor, at: reading.takenAt) }
         for (rule, value) in found {
@@ -100,7 +100,7 @@ actor RuleWatch: Service {
     /// The mould index depends on the observations up to now and changes with each of them.
     private func checkMould(of sensor: SensorName, at instant: Instant) async {
         for rule in rules where rule.subject == .now(.mouldIndex) && rule.sensor ?? sensor == sensor {
-            guard let index = try? await moulds.index(of: sensor, beside: values.surfaces[sensor], at: instant) else { continue }
+            guard let index = try? await mouldIndexes.index(of: sensor, beside: values.surfaces[sensor], at: instant) else { continue }
             await check(index.value, of: rule, sensor, at: instant)
         }
     }
@@ -127,7 +127,7 @@ actor RuleWatch: Service {
         guard let change else { return }
         var alarm = Alarm(rule: rule, sensor: sensor, change, at: instant, value: value, validAt: validAt)
         if alarm.state == .raised { alarm.expected = expectation(of: rule, sensor, at: instant) }
-        await announce(alarm)
+        await storeAndDeliver(alarm)
     }
 
     /// When the newest forecast crosses the rule's threshold; `nil` if the rule is not about humidity, a crossing is unlikely, or the forecast is
@@ -146,7 +146,7 @@ actor RuleWatch: Service {
         } catch { return nil }
     }
 
-    private func announce(_ alarm: Alarm) async {
+    private func storeAndDeliver(_ alarm: Alarm) async {
         log(
             alarm.state == .raised ? .warning : .info, alarm.state == .raised ? "alarm raised" : "alarm ended",
             [
@@ -156,7 +156,7 @@ actor RuleWatch: Service {
             ])
         do {
             let targets = deliveries.map(\.target.name)
-            try await store.write { try $0.alarms.keep(alarm, targets: targets) }
+            try await store.write { try $0.alarms.store(alarm, targets: targets) }
             for delivery in deliveries { await delivery.wake() }
         } catch {
             log(.error, "alarm not stored: a restart may repeat or lose it", ["rule": alarm.rule, "error": "\(error)"])

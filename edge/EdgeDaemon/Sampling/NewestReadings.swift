@@ -6,7 +6,7 @@ internal import Synchronization
 package final class NewestReadings: Sendable {
     package struct Entry: Sendable {
         package var newest: Reading?  // uncalibrated
-        package var good: Reading?  // the newest reading that passed quality control
+        package var newestPassed: Reading?  // the newest reading that passed quality control
         package var measuredAt: Instant?  // time of the newest reading that is not a repeat
         package var previousAt: Instant?  // time of the previous such reading
         package var failure: SensorCondition?
@@ -18,15 +18,15 @@ package final class NewestReadings: Sendable {
 
     /// Call in the order of arrival, not of time: after the clock is set back, newer readings have earlier times.
     /// - Parameter said: the stored reading, before calibration. Quality control checks the good reading again when it is shown.
-    func put(_ said: Reading, of sensor: SensorName) {
-        let isGood = if case .passed = QualityControl.judge(said) { true } else { false }
+    func add(_ reading: Reading, of sensor: SensorName) {
+        let isGood = if case .passed = QualityControl.check(reading) { true } else { false }
         entries.withLock { entries in
             var entry = entries[sensor] ?? Entry()
             // A repeat within a burst does not show the sensor's pace.
-            if !said.flags.contains(.cached) { entry.previousAt = entry.measuredAt }
-            if !said.flags.contains(.cached) { entry.measuredAt = said.takenAt }
-            entry.newest = said
-            if isGood { entry.good = said }
+            if !reading.flags.contains(.cached) { entry.previousAt = entry.measuredAt }
+            if !reading.flags.contains(.cached) { entry.measuredAt = reading.takenAt }
+            entry.newest = reading
+            if isGood { entry.newestPassed = reading }
             entries[sensor] = entry
         }
     }

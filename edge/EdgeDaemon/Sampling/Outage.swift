@@ -9,7 +9,7 @@ struct Outage: Sendable {
     init() {}
 
     /// An outage that continues from the last run. The outage began at the newest stored reading.
-    init(goingOnSince newest: Instant?) {
+    init(continuingSince newest: Instant?) {
         guard let newest else { return }
         (since, lastAt, count) = (newest, newest, 1)
     }

@@ -21,42 +21,42 @@ struct Sampler: Service {
     let quality: QualityTracking  // the quality state at the end of the last run
     let log: Log
 
-    private static let longestPause: Duration = .seconds(900)
+    private static let longestBackoff: Duration = .seconds(900)
 
     func run() async throws {
-        inbox.join()
-        defer { inbox.leave() }
+        inbox.addProducer()
+        defer { inbox.removeProducer() }
         defer { sensor.stop() }
         var state = SamplingState(outage: outage, quality: quality)
         do { try await sample(&state) } catch {
             // A held-back reading is stored in every case.
-            for reading in state.spikes.flush() { _ = inbox.put(.row(.reading(SensorReading(sensor: name, reading: reading)))) }
+            for reading in state.spikes.flush() { _ = inbox.enqueue(.row(.reading(SensorReading(sensor: name, reading: reading)))) }
             throw error
         }
     }
 
     private func sample(_ state: inout SamplingState) async throws {
-        let asking = TimedReader(sensor)
+        let reader = TimedReader(sensor)
         var schedule = SamplingSchedule(period: period, now: time.now)
         while !Task.isCancelled {
-            let askedAt = time.now
-            state.askedAt = askedAt
-            var failedPause: Duration?
+            let readStartedAt = time.now
+            state.readStartedAt = readStartedAt
+            var retryPause: Duration?
             do {
-                guard let sample = try await asking.read(within: sensor.identity.patience) else { return try await end(&state) }
+                guard let sample = try await reader.read(within: sensor.identity.readTimeout) else { return try await end(&state) }
                 if let takenAt = sample.takenAt { try await time.sleep(for: clock.realTime(until: takenAt)) }
-                await take(sample, &state)
+                await processSample(sample, &state)
             } catch is CancellationError {
                 throw CancellationError()
             } catch {
                 await failed(error, &state)
                 if (error as? SensorError)?.isFinal == true { return try await end(&state) }
-                failedPause = min(Sampler.longestPause, period * Int(1 << (min(state.outage.count, 10) - 1)))
+                retryPause = min(Sampler.longestBackoff, period * Int(1 << (min(state.outage.count, 10) - 1)))
             }
-            switch (sensor.identity.pace, failedPause) {
-            case (.recorded, _), (.spoken, nil): continue  // `read` itself waits for the next reading
-            case (.spoken, let pause?): try await time.sleep(for: pause)
-            case (.asked, _): try await time.sleep(until: schedule.next(askedAt: askedAt, now: time.now, failedPause: failedPause))
+            switch (sensor.identity.pace, retryPause) {
+            case (.recorded, _), (.selfPaced, nil): continue  // `read` itself waits for the next reading
+            case (.selfPaced, let pause?): try await time.sleep(for: pause)
+            case (.polled, _): try await time.sleep(until: schedule.next(readStartedAt: readStartedAt, now: time.now, retryPause: retryPause))
             }
         }
         throw CancellationError()
@@ -66,7 +66,7 @@ struct Sampler: Service {
     private func end(_ state: inout SamplingState) async throws {
         await release(&state)
         log(.info, "recording ended", ["sensor": name])
-        if let hole = state.outage.end(name, at: state.outage.lastAt ?? clock.now) { await put(.record(.hole(hole))) }
+        if let hole = state.outage.end(name, at: state.outage.lastAt ?? clock.now) { await enqueue(.record(.hole(hole))) }
         if sensor.identity.pace == .recorded { clock.recordingEnded() }
         try await time.sleepForever()
     }
@@ -85,9 +85,9 @@ struct Sampler: Service {
         try? await store.setCondition(condition, of: name)
     }
 
-    private func take(_ sample: Sample, _ state: inout SamplingState) async {
+    private func processSample(_ sample: Sample, _ state: inout SamplingState) async {
         var reading = stamped(sample)
-        if sensor.identity.pace != .asked, state.bursts.isRepeat(reading) { reading.flags.insert(.cached) }
+        if sensor.identity.pace != .polled, state.bursts.isRepeat(reading) { reading.flags.insert(.cached) }
         if reading.flags.contains(.cached) {
             reading.flags.formUnion(state.lastSpellFlags)  // a cached reading repeats the last measurement, so it gets the same flags
         } else if let mpct = reading.humidityMpct, !reading.flags.contains(.impossible) {
@@ -95,37 +95,37 @@ struct Sampler: Service {
             reading.flags.formUnion(found)
             state.lastSpellFlags = found.intersection([.flat, .saturated])
         }
-        for correction in clock.takeCorrections(boot: boot) { await put(.record(.clockCorrection(correction))) }
+        for correction in clock.takeCorrections(boot: boot) { await enqueue(.record(.clockCorrection(correction))) }
         let isFirst = state.outage.lastAt == nil
         if let hole = state.outage.end(name, at: reading.takenAt) {
-            await put(.record(.hole(hole)))
+            await enqueue(.record(.hole(hole)))
             log(.info, "sensor answers again", ["sensor": name, "missed": hole.count])
             recent.recovered(name)
             try? await store.setCondition(.ok, of: name)
         } else if isFirst {
             try? await store.setCondition(.ok, of: name)  // replaces the condition that the last run stored
-        } else if sensor.identity.pace == .asked, let hole = state.gap(before: reading, period: period, name) {
-            await put(.record(.hole(hole)))
+        } else if sensor.identity.pace == .polled, let hole = state.gap(before: reading, period: period, name) {
+            await enqueue(.record(.hole(hole)))
             log(.warning, "sensor not read for a while: the host was suspended or the program stopped", ["sensor": name, "missed": hole.count])
         }
-        if state.impossible.begins(reading.flags.contains(.impossible)) {
+        if state.impossible.isOnset(reading.flags.contains(.impossible)) {
             log(
                 .warning, "impossible humidity: stored, used only if a calibration corrects it",
                 ["sensor": name, "humidity_pct": NumberText.thousandths(Int64(reading.humidityMpct ?? 0))])
         }
-        if state.heated.begins(reading.flags.contains(.heated)) {
+        if state.heated.isOnset(reading.flags.contains(.heated)) {
             log(
                 .warning, "sensor heater is on: readings are stored but not used",
                 ["sensor": name, "remedy": "switch it off: heater_enable in sysfs"])
         }
-        if state.remarks.begins(sample.remark != nil) {
-            log(.warning, "temperature or pressure left out, humidity kept", ["sensor": name, "left_out": sample.remark ?? ""])
+        if state.remarks.isOnset(sample.droppedValueNote != nil) {
+            log(.warning, "temperature or pressure left out, humidity kept", ["sensor": name, "left_out": sample.droppedValueNote ?? ""])
         }
         // Publish an impossible reading at once, although an earlier reading may still be held back.
-        if case .failed = QualityControl.judge(reading) { recent.put(reading, of: name) }
-        for decided in state.spikes.take(reading) {
-            recent.put(decided, of: name)  // before its commit, which may be half a minute later
-            await put(.reading(SensorReading(sensor: name, reading: decided)))
+        if case .failed = QualityControl.check(reading) { recent.add(reading, of: name) }
+        for decided in state.spikes.decide(reading) {
+            recent.add(decided, of: name)  // before its commit, which may be half a minute later
+            await enqueue(.reading(SensorReading(sensor: name, reading: decided)))
         }
         held.set(name, isHeld: state.spikes.isHolding)
         state.outage.lastAt = reading.takenAt
@@ -134,7 +134,7 @@ struct Sampler: Service {
 
     /// Stores a held-back reading: no later reading will show whether it is a spike.
     private func release(_ state: inout SamplingState) async {
-        for reading in state.spikes.flush() { await put(.reading(SensorReading(sensor: name, reading: reading))) }
+        for reading in state.spikes.flush() { await enqueue(.reading(SensorReading(sensor: name, reading: reading))) }
         held.set(name, isHeld: false)
     }
 
@@ -149,8 +149,8 @@ struct Sampler: Service {
     }
 
     /// Waits while the inbox is full: a recording is read faster than the disk writes, and no row may be lost.
-    private func put(_ row: NewRow) async {
-        while !inbox.put(.row(row)) {
+    private func enqueue(_ row: NewRow) async {
+        while !inbox.enqueue(.row(row)) {
             do { try await Task.sleep(for: .milliseconds(20)) } catch {
                 return log(.error, "reading lost: stopped while the store was behind", ["sensor": name])
             }
@@ -165,29 +165,29 @@ private struct SamplingState {
     var lastSpellFlags: ReadingFlags = []  // `flat` and `saturated` of the last measurement
     var bursts = BurstFilter()
     var spikes = SpikeFilter()
-    var impossible = Spell()
-    var heated = Spell()
-    var remarks = Spell()
-    var askedAt: ContinuousClock.Instant?  // when the sensor was asked; this clock runs on while the host is suspended
+    var impossible = OnsetDetector()
+    var heated = OnsetDetector()
+    var remarks = OnsetDetector()
+    var readStartedAt: ContinuousClock.Instant?  // when the sensor was asked; this clock runs on while the host is suspended
     var readAt: ContinuousClock.Instant?  // when the previous reading was complete
 
     init(outage: Outage, quality: QualityTracking) { (self.outage, self.quality) = (outage, quality) }
 
     /// The hole before a reading if the sensor was not asked for more than three periods.
     func gap(before reading: Reading, period: Duration, _ sensor: SensorName) -> Hole? {
-        guard let askedAt, let readAt, let lastAt = outage.lastAt, askedAt - readAt > period * 3 else { return nil }
+        guard let readStartedAt, let readAt, let lastAt = outage.lastAt, readStartedAt - readAt > period * 3 else { return nil }
         return Hole(
             sensor: sensor, reason: .notSampled, from: min(lastAt, reading.takenAt), to: max(lastAt, reading.takenAt),
-            count: (askedAt - readAt).ms / period.ms - 1)
+            count: (readStartedAt - readAt).ms / period.ms - 1)
     }
 }
 
 /// A condition that may last for many readings and is logged once, when the condition begins.
-struct Spell: Sendable {
+struct OnsetDetector: Sendable {
     private var isOn = false
 
     /// - Returns: whether the condition begins now.
-    mutating func begins(_ isOn: Bool) -> Bool {
+    mutating func isOnset(_ isOn: Bool) -> Bool {
         defer { self.isOn = isOn }
         return isOn && !self.isOn
     }

@@ -12,12 +12,12 @@ struct SamplingSchedule: Sendable {
     }
 
     /// - Parameters:
-    ///   - askedAt: when the sensor was last asked.
+    ///   - readStartedAt: when the sensor was last asked.
     ///   - now: when the sensor answered.
-    ///   - failedPause: after a failure, the pause before the next try.
-    mutating func next(askedAt: ContinuousClock.Instant, now: ContinuousClock.Instant, failedPause: Duration?) -> ContinuousClock.Instant {
-        let isLate = askedAt - due >= period / 2
-        let next = (isLate ? askedAt : due) + (failedPause ?? period)
+    ///   - retryPause: after a failure, the pause before the next try.
+    mutating func next(readStartedAt: ContinuousClock.Instant, now: ContinuousClock.Instant, retryPause: Duration?) -> ContinuousClock.Instant {
+        let isLate = readStartedAt - due >= period / 2
+        let next = (isLate ? readStartedAt : due) + (retryPause ?? period)
         // If the answer took longer than the period, ask again at once and skip the missed times.
         due = max(next, now)
         return due

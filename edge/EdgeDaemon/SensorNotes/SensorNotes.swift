@@ -8,7 +8,7 @@ package struct SensorNotes: Sendable {
     package struct Rename: Sendable, Hashable {
         package let sensor: SensorName
         package let name: SensorName
-        package let saidAt: Instant
+        package let enteredAt: Instant
     }
 
     /// A calibration, or a replaced part: a calibration without effect from the time of the replacement on.
@@ -24,7 +24,7 @@ package struct SensorNotes: Sendable {
     package private(set) var unconfiguredRenames: [Rename] = []  // renames whose new name is not in the configuration
     package private(set) var problem: String?  // the first line that cannot be parsed; the line is ignored
     private var entries: [Entry] = []  // not undone, by the current sensor names
-    private var saidAt = Instant(ms: 0)
+    private var enteredAt = Instant(ms: 0)
 
     /// The calibrations that are not undone, by the current sensor names.
     package var inForce: [Calibration] { entries.map(\.calibration) }
@@ -43,8 +43,8 @@ package struct SensorNotes: Sendable {
     ///     later rename leads to a configured name, and the store has not applied the rename. `nil`: no rename is unconfigured.
     ///   - taken: the renames that the store has applied.
     /// - Throws: `FileError`.
-    package init(in folder: String, names: Set<SensorName>? = nil, taken: [SensorRename] = []) throws {
-        self.init(text: try SensorNotes.text(in: folder), path: SensorNotes.path(folder), names: names, taken: taken)
+    package init(in folder: String, names: Set<SensorName>? = nil, applied: [SensorRename] = []) throws {
+        self.init(text: try SensorNotes.text(in: folder), path: SensorNotes.path(folder), names: names, applied: applied)
     }
 
     /// - Throws: `FileError`.
@@ -52,32 +52,32 @@ package struct SensorNotes: Sendable {
         Files.exists(path(folder)) ? try Files.read(path(folder), limit: limit) : []
     }
 
-    init(text: [UInt8], path: String, names: Set<SensorName>?, taken: [SensorRename]) {
+    init(text: [UInt8], path: String, names: Set<SensorName>?, applied: [SensorRename]) {
         var lines: [Line] = []
         for (number, words) in TextLines.split(text).enumerated() {
             if words.isEmpty { continue }
             if let line = Line(words[...]) { lines.append(line) } else { problem = problem ?? "\(path): line \(number + 1) cannot be parsed" }
         }
-        var ends = names
+        var reachableNames = names
         for line in lines.reversed() {
             guard case .renamed(let name) = line.said else { continue }
-            let rename = Rename(sensor: line.sensor, name: name, saidAt: line.at)
-            let isTaken = taken.contains { $0.sensor == rename.sensor && $0.name == name && $0.saidAt == rename.saidAt }
-            guard isTaken || ends?.contains(name) ?? true else {
+            let rename = Rename(sensor: line.sensor, name: name, enteredAt: line.at)
+            let isApplied = applied.contains { $0.sensor == rename.sensor && $0.name == name && $0.enteredAt == rename.enteredAt }
+            guard isApplied || reachableNames?.contains(name) ?? true else {
                 unconfiguredRenames.insert(rename, at: 0)
                 continue
             }
             renames.insert(rename, at: 0)
-            ends?.insert(line.sensor)
+            reachableNames?.insert(line.sensor)
         }
-        for line in lines { take(line) }
+        for line in lines { apply(line) }
     }
 
     // MARK: reading
 
     /// `SENSOR WORD key=value … at=TIME`
     private struct Line {
-        enum Said {
+        enum Change {
             case calibrated(from: Instant, gainPpm: Int32, offsetMpct: Int32)
             case replaced(from: Instant, serial: String)
             case undone
@@ -85,7 +85,7 @@ package struct SensorNotes: Sendable {
         }
 
         let sensor: SensorName
-        let said: Said
+        let said: Change
         let at: Instant
 
         /// `nil` for a line that cannot be parsed.
@@ -118,27 +118,27 @@ package struct SensorNotes: Sendable {
         }
     }
 
-    private mutating func take(_ line: Line) {
+    private mutating func apply(_ line: Line) {
         let sensor = line.sensor
         switch line.said {
         case .calibrated(let from, let gain, let offset):
-            add(Calibration(sensor: sensor, from: from, saidAt: line.at, gainPpm: gain, offsetMpct: offset), serial: nil)
-        case .replaced(let from, let serial): add(Calibration(sensor: sensor, from: from, saidAt: line.at), serial: serial)
+            add(Calibration(sensor: sensor, from: from, enteredAt: line.at, gainPpm: gain, offsetMpct: offset), serial: nil)
+        case .replaced(let from, let serial): add(Calibration(sensor: sensor, from: from, enteredAt: line.at), serial: serial)
         case .undone:
             guard let last = entries.lastIndex(where: { $0.calibration.sensor == sensor }) else { return }
             let first = inForce.filter { $0.sensor == sensor }.map(\.from).min() ?? line.at
             entries.remove(at: last)
             // Each calibration has its own time, because separate commits may store them.
-            for (place, said) in ([Calibration(sensor: sensor, from: first)] + inForce.filter { $0.sensor == sensor }).enumerated() {
-                var again = said
-                again.saidAt = line.at + .milliseconds(place)
-                calibrations.append(again)
+            for (index, calibration) in ([Calibration(sensor: sensor, from: first)] + inForce.filter { $0.sensor == sensor }).enumerated() {
+                var repeated = calibration
+                repeated.enteredAt = line.at + .milliseconds(index)
+                calibrations.append(repeated)
             }
         case .renamed(let name):
-            guard renames.contains(Rename(sensor: sensor, name: name, saidAt: line.at)) else { break }
-            for place in entries.indices where entries[place].calibration.sensor == sensor { entries[place].calibration.sensor = name }
+            guard renames.contains(Rename(sensor: sensor, name: name, enteredAt: line.at)) else { break }
+            for index in entries.indices where entries[index].calibration.sensor == sensor { entries[index].calibration.sensor = name }
         }
-        saidAt = max(saidAt, line.at, calibrations.last?.saidAt ?? line.at)
+        enteredAt = max(enteredAt, line.at, calibrations.last?.enteredAt ?? line.at)
     }
 
     private mutating func add(_ calibration: Calibration, serial: String?) {
@@ -157,15 +157,15 @@ package struct SensorNotes: Sendable {
 
     /// Appends a line. Its time is later than the times of all earlier lines, whatever the clock shows.
     package static func add(_ note: Note, in folder: String) throws {
-        try Files.makeFolder(folder)
-        let lock = try FolderLock(folder, name: "\(name).lock", isWaitedFor: true)
+        try Files.createFolder(folder)
+        let lock = try FolderLock(folder, name: "\(name).lock", waits: true)
         defer { withExtendedLifetime(lock) {} }
-        let at = max(ReadingClock.wallClock, try SensorNotes(in: folder).saidAt + .seconds(1))
+        let at = max(ReadingClock.wallClock, try SensorNotes(in: folder).enteredAt + .seconds(1))
         func time(_ instant: Instant) -> String { RFC3339.format(ms: instant.ms) }
         let text =
             switch note {
-            case .calibrated(let said):
-                "\(said.sensor) calibrated from=\(time(said.from)) gain_ppm=\(said.gainPpm) offset_mpct=\(said.offsetMpct)"
+            case .calibrated(let calibration):
+                "\(calibration.sensor) calibrated from=\(time(calibration.from)) gain_ppm=\(calibration.gainPpm) offset_mpct=\(calibration.offsetMpct)"
             case .undone(let sensor): "\(sensor) undone"
             case .replaced(let sensor, let from, let serial):
                 "\(sensor) replaced from=\(time(from))\(serial.isEmpty ? "" : " serial=\(serial)")"

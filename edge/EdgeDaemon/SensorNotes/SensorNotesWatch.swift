@@ -20,11 +20,11 @@ struct SensorNotesWatch: Service {
                 if now != text {
                     text = now
                     let known = await store.corrections
-                    let notes = SensorNotes(text: now, path: "\(folder)/sensor-notes", names: [], taken: known.renames)
+                    let notes = SensorNotes(text: now, path: "\(folder)/sensor-notes", names: [], applied: known.renames)
                     if notes.problem != logged, let problem = notes.problem { log(.error, "sensor note ignored", ["error": problem]) }
                     logged = notes.problem
                     for calibration in notes.calibrations where !known.contains(calibration) {
-                        while !inbox.put(.row(.record(.calibration(calibration)))) { try await Task.sleep(for: .milliseconds(20)) }
+                        while !inbox.enqueue(.row(.record(.calibration(calibration)))) { try await Task.sleep(for: .milliseconds(20)) }
                     }
                     let all = notes.renames.count + notes.unconfiguredRenames.count
                     if let count, all > count { log(.info, "sensor rename noted, applied at the next start") }

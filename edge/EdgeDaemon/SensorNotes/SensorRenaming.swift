@@ -13,7 +13,7 @@ struct SensorRenaming {
         var renamed: Set<SensorName> = []
         do {
             let notes = try SensorNotes(
-                in: settings.stateFolder, names: Set(settings.sensors.map(\.name)), taken: await store.corrections.renames)
+                in: settings.stateFolder, names: Set(settings.sensors.map(\.name)), applied: await store.corrections.renames)
             let known = await store.corrections
             for stray in notes.unconfiguredRenames where !known.contains(stray) {
                 log(
@@ -22,7 +22,7 @@ struct SensorRenaming {
             }
             for rename in notes.renames where !known.contains(rename) {
                 if let reason = try await store.counts().memoryOnly { throw StoreFault.memoryOnly(reason: reason) }
-                guard try await !store.read({ try $0.overlap(rename.sensor, rename.name) }) else {
+                guard try await !store.read({ try $0.haveOverlappingReadings(rename.sensor, rename.name) }) else {
                     log(.error, "sensor not renamed: both names have readings of the same time", ["sensor": rename.sensor, "name": rename.name])
                     continue
                 }
@@ -39,10 +39,10 @@ struct SensorRenaming {
     private func apply(_ rename: SensorNotes.Rename, _ notes: SensorNotes) async throws {
         let before = await store.corrections.renames
         let calibratedSince = notes.calibrations.filter { [rename.sensor, rename.name].contains(before.renamed($0).sensor) }.map(\.from).min()
-        try await store.write { try $0.rename(rename.sensor, to: rename.name, saidAt: rename.saidAt, calibratedSince: calibratedSince) }
+        try await store.write { try $0.rename(rename.sensor, to: rename.name, enteredAt: rename.enteredAt, calibratedSince: calibratedSince) }
     }
 }
 
 extension Corrections {
-    package func contains(_ rename: SensorNotes.Rename) -> Bool { containsRename(of: rename.sensor, to: rename.name, saidAt: rename.saidAt) }
+    package func contains(_ rename: SensorNotes.Rename) -> Bool { containsRename(of: rename.sensor, to: rename.name, enteredAt: rename.enteredAt) }
 }

@@ -21,7 +21,7 @@ package struct Alarm: Sendable, Equatable {
         (self.since, self.at, self.value, self.validAt) = (since, at, value, validAt)
     }
 
-    /// When a forecast crosses the threshold, for how long, and with which probability. See `Outlook.Prospect`.
+    /// When a forecast crosses the threshold, for how long, and with which probability. See `Outlook.ThresholdOutlook`.
     package struct Expectation: Sendable, Equatable {
         package var from: Instant
         package var until: Instant?  // nil: for the next 24 h at least

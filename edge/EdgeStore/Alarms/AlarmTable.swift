@@ -5,7 +5,7 @@ internal import SQLite
 /// Alarms that are raised now, and alarms not yet delivered to a target.
 package struct AlarmTable {
     /// Undelivered alarms kept per target. Beyond the limit the oldest are discarded: after months without a network only the newest matter.
-    package static let waitingLimit: Int64 = 1_000
+    package static let undeliveredLimit: Int64 = 1_000
     /// The columns that the tables `raised_alarm` and `waiting_alarm` share.
     static let columns = """
         rule, sensor, text, state, since_ms, at_ms, value, valid_at_ms, expected_from_ms, expected_until_ms, probability_pct
@@ -32,7 +32,7 @@ package struct AlarmTable {
     }
 
     /// Stores that an alarm was raised or ended, and enqueues the alarm for each target. Only inside a transaction.
-    package mutating func keep(_ alarm: Alarm, targets: [String]) throws {
+    package mutating func store(_ alarm: Alarm, targets: [String]) throws {
         try database.run("DELETE FROM raised_alarm WHERE rule = ? AND sensor = ?", alarm.rule, alarm.sensor.name)
         if alarm.state == .raised { try Self.insertRaised(alarm, into: database) }
         for target in targets {
@@ -45,7 +45,7 @@ package struct AlarmTable {
                 """
                 DELETE FROM waiting_alarm WHERE target = ?1
                     AND number <= (SELECT number FROM waiting_alarm WHERE target = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)
-                """, target, Self.waitingLimit)
+                """, target, Self.undeliveredLimit)
         }
     }
 
@@ -69,7 +69,7 @@ package struct AlarmTable {
     }
 
     /// Undelivered alarms for a target, oldest first.
-    package func waiting(for target: String) throws -> [(number: Int64, alarm: Alarm)] {
+    package func undelivered(for target: String) throws -> [(number: Int64, alarm: Alarm)] {
         var select = try database.prepare("SELECT number, \(Self.columns) FROM waiting_alarm WHERE target = ? ORDER BY number", target)
         var alarms: [(number: Int64, alarm: Alarm)] = []
         while try select.step() { if let alarm = select.alarm() { alarms.append((select.integer(0), alarm)) } }
@@ -77,7 +77,7 @@ package struct AlarmTable {
     }
 
     /// Deletes a delivered alarm.
-    package func delivered(_ number: Int64) throws { try database.run("DELETE FROM waiting_alarm WHERE number = ?", number) }
+    package func deleteDelivered(_ number: Int64) throws { try database.run("DELETE FROM waiting_alarm WHERE number = ?", number) }
 }
 
 extension Statement {

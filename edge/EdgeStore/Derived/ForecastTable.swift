@@ -52,7 +52,7 @@ package struct ForecastTable {
             while try select.step() {
                 highest = select.integer(0)
                 let body = select.blob(1)
-                if StoredForecast.isWhole(body) { whole.append((select.integer(0), body)) }
+                if StoredForecast.isFull(body) { whole.append((select.integer(0), body)) }
             }
             select.reset()
             guard let highest else { return }

@@ -11,7 +11,7 @@ package struct ObservationTable {
     func insert(_ observation: Observation, of sensor: Int64, through: Int64) throws -> Bool {
         try database.run(
             "INSERT INTO observation VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", sensor, observation.validAt.ms,
-            Milli.whole(observation.humidity.percent), observation.temperature.flatMap { Milli.whole($0.celsius) }, through)
+            Milli.rounded(observation.humidity.percent), observation.temperature.flatMap { Milli.rounded($0.celsius) }, through)
         return database.changes > 0
     }
 

@@ -87,7 +87,7 @@ private struct ScoreSum {
     mutating func add(_ other: ScoreSum) {
         count += other.count
         covered += other.covered
-        for place in errors.indices { errors[place] += other.errors[place] }
+        for index in errors.indices { errors[index] += other.errors[index] }
     }
 
     var score: LiveScore {

@@ -22,25 +22,25 @@ extension StoreTables {
             guard let key = try log.firstKey(of: correction) else { return }
             for sensor in sensors.ids.values.sorted() {
                 try observations.delete(of: sensor, fromKey: key)
-                try forgetForecastsAfterObservations(of: sensor)
+                try deleteForecastsAfterObservations(of: sensor)
             }
         case .calibration(let calibration):
             guard let sensor = sensors.ids[corrections.sensor(of: calibration)], let oldest = try oldestKey(of: sensor),
-                let cut = try observations.lastIncompleteBin(sensor, oldest: oldest)
+                let incompleteThrough = try observations.lastIncompleteBin(sensor, oldest: oldest)
             else { return }
-            try observations.delete(of: sensor, after: max(calibration.from, cut))
-            try forgetForecastsAfterObservations(of: sensor)
+            try observations.delete(of: sensor, after: max(calibration.from, incompleteThrough))
+            try deleteForecastsAfterObservations(of: sensor)
         }
         derivedRevision += 1
     }
 
-    private func forgetForecastsAfterObservations(of sensor: Int64) throws {
+    private func deleteForecastsAfterObservations(of sensor: Int64) throws {
         try forecasts.delete(of: sensor, after: observations.newest(of: sensor)?.at ?? Instant(ms: 0))
     }
 
     private func oldestKey(of sensor: Int64) throws -> Int64? {
-        let sources = corrections.sources(of: sensor, sensors).keys.map(String.init).joined(separator: ", ")
-        var select = try database.prepare("SELECT MIN(key) FROM reading WHERE sensor IN (\(sources))")
+        let sourceIDs = corrections.sourceIDs(of: sensor, sensors).keys.map(String.init).joined(separator: ", ")
+        var select = try database.prepare("SELECT MIN(key) FROM reading WHERE sensor IN (\(sourceIDs))")
         return try select.step() ? select.optionalInteger(0) : nil
     }
 }

@@ -29,7 +29,7 @@ package enum StoredForecast {
     }
 
     /// Whether an encoded forecast has more lead times than a thinned one.
-    static func isWhole(_ bytes: [UInt8]) -> Bool { bytes.count > 5 && Int(bytes[5]) > ForecastShape.scored.count }
+    static func isFull(_ bytes: [UInt8]) -> Bool { bytes.count > 5 && Int(bytes[5]) > ForecastShape.scored.count }
 
     /// - Parameter only: the only lead time to decode; for other lead times only the length is checked.
     package static func forecast(_ bytes: [UInt8], origin: Instant, only: Duration? = nil) throws -> QuantileForecast {

@@ -6,7 +6,7 @@ internal import Wire
 enum DeliveryCoding {
     static func bytes(_ life: Life) -> [UInt8] {
         var writer = ByteWriter()
-        for ranges in [life.held, life.gone] {
+        for ranges in [life.held, life.undeliverable] {
             writer.varint(UInt64(ranges.ranges.count))
             var last: Int64 = 0
             for range in ranges.ranges {
@@ -18,7 +18,7 @@ enum DeliveryCoding {
         return writer.bytes
     }
 
-    static func delivery(_ bytes: [UInt8]) throws(MalformedBytes) -> (held: HeldRanges, gone: HeldRanges) {
+    static func delivery(_ bytes: [UInt8]) throws(MalformedBytes) -> (held: HeldRanges, undeliverable: HeldRanges) {
         var reader = ByteReader(bytes)
         func ranges() throws(MalformedBytes) -> HeldRanges {
             var ranges = HeldRanges()
@@ -42,7 +42,7 @@ enum DeliveryCoding {
     }
 
     /// - Returns: `nil` if the life has no ranges or the ranges are damaged.
-    static func read(_ life: Int64, in database: Connection) throws -> (held: HeldRanges, gone: HeldRanges)? {
+    static func read(_ life: Int64, in database: Connection) throws -> (held: HeldRanges, undeliverable: HeldRanges)? {
         var select = try database.prepare("SELECT body, checksum FROM delivery WHERE life = ?", life)
         guard try select.step() else { return nil }
         let body = select.blob(0)

@@ -7,14 +7,14 @@ package struct Life: Sendable, Equatable {
     package let epoch: Epoch
     package var last: Int64  // the highest sequence assigned; 0 for none
     package var held = HeldRanges()  // ranges that the cloud holds, according to its answers
-    package var gone = HeldRanges()  // ranges that will never be sent: evicted, set aside, moved to a new life, damaged
+    package var undeliverable = HeldRanges()  // ranges that will never be sent: evicted, set aside, moved to a new life, damaged
     package var evicted: Int64 = 0
     package var refused: Int64 = 0
 
     /// Sequences not yet delivered, in order.
     package var outstanding: [ClosedRange<Int64>] {
         guard last > 0 else { return [] }
-        return held.missing(in: 1...last).flatMap { gone.missing(in: $0) }
+        return held.missing(in: 1...last).flatMap { undeliverable.missing(in: $0) }
     }
 
     package var backlog: Int64 { outstanding.reduce(0) { $0 + Int64($1.count) } }

@@ -5,7 +5,7 @@ internal import Wire
 
 /// The lives of the store: the epochs of its rows, and the ranges that the cloud holds.
 package struct LifeTable {
-    private static let most = 64
+    private static let maximumLives = 64
 
     private let database: Connection
     private var saved: [Life]  // as they are in the file
@@ -43,7 +43,7 @@ package struct LifeTable {
     }
 
     /// Call in the transaction that stores the rows of all assigned keys.
-    mutating func rowsAreStored() { all[all.count - 1].last = lastAssignedKey.sequence }
+    mutating func markRowsStored() { all[all.count - 1].last = lastAssignedKey.sequence }
 
     // MARK: changes, inside a transaction
 
@@ -55,7 +55,7 @@ package struct LifeTable {
         all.append(life)
         saved.append(life)
         lastAssignedKey = RowKey(life: life.number, sequence: 0)
-        try dropEmpty()
+        try deleteEmptyLives()
     }
 
     /// Number and epoch are stored twice, in different parts of the file: a damaged page may destroy one copy.
@@ -72,7 +72,7 @@ package struct LifeTable {
         let index = try index(of: epoch)
         let before = all[index]
         change(&all[index])
-        if all[index].held != before.held || all[index].gone != before.gone { deliveryIsUnsaved = true }
+        if all[index].held != before.held || all[index].undeliverable != before.undeliverable { deliveryIsUnsaved = true }
     }
 
     /// The index of a life in `all`. Throws if a repair has removed the life.
@@ -105,8 +105,8 @@ package struct LifeTable {
 
     /// A cloud that always answers `conflict` would make the store create lives without limit. Beyond 64 the oldest ones without rows
     /// are deleted. Their numbers are not used again: a new life gets a higher number than the newest.
-    private mutating func dropEmpty() throws {
-        var surplus = all.count - Self.most
+    private mutating func deleteEmptyLives() throws {
+        var surplus = all.count - Self.maximumLives
         for life in all.dropLast() where surplus > 0 {
             guard life.outstanding.isEmpty, try !hasRows(life.number) else { continue }
             for sql in ["life WHERE number", "delivery WHERE life", "life_copy WHERE number"] {
@@ -143,14 +143,14 @@ package struct LifeTable {
                 if try newest.step(), let key = newest.optionalInteger(0) { life.last = max(life.last, RowKey(key).sequence) }
             }
             // Damaged ranges are discarded: the rows are sent again, and the cloud compares them with its own.
-            if let known = try DeliveryCoding.read(life.number, in: database) { (life.held, life.gone) = known }
+            if let known = try DeliveryCoding.read(life.number, in: database) { (life.held, life.undeliverable) = known }
             lives.append(life)
         }
         return lives
     }
 
     /// When the current life began, and why.
-    package func beginning() throws -> (since: Instant, reason: String)? {
+    package func currentLifeStart() throws -> (since: Instant, reason: String)? {
         var newest = try database.prepare("SELECT began_at_ms, reason FROM life ORDER BY number DESC LIMIT 1")
         return try newest.step() ? (Instant(ms: newest.integer(0)), newest.text(1)) : nil
     }

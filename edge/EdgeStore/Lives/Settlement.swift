@@ -6,7 +6,7 @@ package import Wire
 package enum Settlement: Sendable, Equatable {
     case settled
     case moved(Int)  // rows in conflict, now at the end of a new life
-    case storeIsBehind(cloudHolds: Int64, storeGave: Int64)
+    case storeIsBehind(cloudHolds: Int64, storeAssigned: Int64)
     case cloudIsBehind(rows: Int64)  // rows that the cloud had acknowledged and has lost; they are sent again
     case unknownEpoch
 }
@@ -18,47 +18,47 @@ extension LifeTable {
     /// from another copy of the store.
     /// - Returns: `nil` if the epoch is not in the store; else the life before the update, the highest sequence that the cloud holds, and how
     ///   many rows the cloud has lost.
-    mutating func note(_ answer: Answer, sent: ClosedRange<Int64>?) throws -> (before: Life, highest: Int64, lost: Int64)? {
+    mutating func applyHoldings(_ answer: BatchAcknowledgement, sent: ClosedRange<Int64>?) throws -> (before: Life, highest: Int64, lost: Int64)? {
         guard let before = all.first(where: { $0.epoch == answer.epoch }) else { return nil }
-        let said = answer.holdings
+        let holdings = answer.holdings
         // A list of the maximum length may be incomplete: beyond its end nothing is known.
-        let known = answer.held.count < Answer.heldLimit ? before.last : min(before.last, answer.held.last?.upperBound ?? 0)
+        let known = answer.held.count < BatchAcknowledgement.heldLimit ? before.last : min(before.last, answer.held.last?.upperBound ?? 0)
         var lost: Int64 = 0
         try update(answer.epoch) { life in
-            if let sent { for range in said.held(in: sent) { life.held.insert(range) } }
+            if let sent { for range in holdings.held(in: sent) { life.held.insert(range) } }
             life.refused += Int64(answer.refused.count)
             guard known > 0 else { return }
             for held in life.held.held(in: 1...known) {
-                for range in said.missing(in: held) {
+                for range in holdings.missing(in: held) {
                     life.held.remove(range)
                     lost += Int64(range.count)
                 }
             }
         }
-        return (before, said.ranges.last?.upperBound ?? 0, lost)
+        return (before, holdings.ranges.last?.upperBound ?? 0, lost)
     }
 }
 
 extension ReadingStore {
     /// Applies the cloud's answer to the rows `sent` of a life.
-    package func settle(_ answer: Answer, sent: ClosedRange<Int64>?) throws -> Settlement {
-        guard let (before, highest, lost) = try tables.lives.note(answer, sent: sent) else { return .unknownEpoch }
+    package func settle(_ answer: BatchAcknowledgement, sent: ClosedRange<Int64>?) throws -> Settlement {
+        guard let (before, highest, lost) = try tables.lives.applyHoldings(answer, sent: sent) else { return .unknownEpoch }
         let isBehind = highest > before.last
         if isBehind, tables.lives.current.epoch == answer.epoch {
             try commit { try $0.begin(reason: "the cloud holds \(highest), the store had given \(before.last)") }
         }
         let conflicts = answer.conflicts.filter { sent?.contains($0) == true }
-        if !conflicts.isEmpty { try commit { try $0.move(conflicts, of: answer.epoch) } }
-        if isBehind { return .storeIsBehind(cloudHolds: highest, storeGave: before.last) }
+        if !conflicts.isEmpty { try commit { try $0.moveToNewLife(conflicts, of: answer.epoch) } }
+        if isBehind { return .storeIsBehind(cloudHolds: highest, storeAssigned: before.last) }
         if lost > 0 { return .cloudIsBehind(rows: lost) }
         return conflicts.isEmpty ? .settled : .moved(conflicts.count)
     }
 
     /// Marks a row that the cloud will never accept as gone and counts it, so that the row no longer blocks delivery.
-    package func setAside(_ epoch: Epoch, _ sequence: Int64) throws {
+    package func markUndeliverable(_ epoch: Epoch, _ sequence: Int64) throws {
         try commit { tables in
             try tables.lives.update(epoch) { life in
-                life.gone.insert(sequence...sequence)
+                life.undeliverable.insert(sequence...sequence)
                 life.refused += 1
             }
         }
@@ -72,19 +72,19 @@ extension ReadingStore {
 
 extension StoreTables {
     /// Gives rows new sequences in a new life, because another copy of the store has used their sequences.
-    mutating func move(_ sequences: [Int64], of epoch: Epoch) throws {
+    mutating func moveToNewLife(_ sequences: [Int64], of epoch: Epoch) throws {
         let old = try lives.life(epoch)
         try begin(reason: "\(sequences.count) rows of \(old.epoch) were in conflict")
         for sequence in sequences {
             let key = RowKey(life: old.number, sequence: sequence).value
             let (names, rows) = try log.rows(key...key, sensors: sensors)
             switch rows.first?.row {
-            case .reading(let place, let reading): try log.insert(reading, of: try sensors.id(names[place]), key: lives.nextKey())
+            case .reading(let sensorIndex, let reading): try log.insert(reading, of: try sensors.id(names[sensorIndex]), key: lives.nextKey())
             case .record(let record): try log.insert(record, key: lives.nextKey())
             case nil: break
             }
             for table in ["reading", "record"] { try database.run("DELETE FROM \(table) WHERE key = ?", key) }
-            try lives.update(epoch) { $0.gone.insert(sequence...sequence) }
+            try lives.update(epoch) { $0.undeliverable.insert(sequence...sequence) }
         }
     }
 
@@ -107,7 +107,7 @@ extension StoreTables {
                 Hole(
                     sensor: nil, reason: isOld ? .evictedByAge : .storeRepaired, from: at, to: at, count: Int64(sequences.count),
                     sequences: sequences, epoch: epoch)))
-        try lives.update(epoch) { $0.gone.insert(sequences) }
+        try lives.update(epoch) { $0.undeliverable.insert(sequences) }
         return sequences
     }
 }

@@ -12,7 +12,7 @@ package struct LogTable {
     /// Counted once, then updated: a page that polls every two seconds must not scan the log.
     package private(set) var readingCount: Int64
     package private(set) var newest: [Int64: Reading] = [:]  // by sensor
-    package private(set) var good: [Int64: Reading] = [:]  // by sensor: the newest that passed quality control
+    package private(set) var newestPassed: [Int64: Reading] = [:]  // by sensor: the newest that passed quality control
 
     init(_ database: Connection) throws {
         self.database = database
@@ -38,7 +38,7 @@ package struct LogTable {
     mutating func updateNewest(_ reading: Reading, of sensor: Int64, isGood: Bool) {
         readingCount += 1
         newest[sensor] = reading
-        if isGood { good[sensor] = reading }
+        if isGood { newestPassed[sensor] = reading }
     }
 
     mutating func deleteReadings(_ keys: ClosedRange<Int64>, before limit: Instant = Instant(ms: .max)) throws {
@@ -63,36 +63,36 @@ package struct LogTable {
     mutating func readNewest(_ sensor: Int64, _ corrections: Corrections, _ sensors: SensorTable, through: Int64?) throws {
         let name = sensors.name(of: sensor)
         func isGood(_ reading: Reading) -> Bool { name.map { corrections.isGood(reading, of: $0) } ?? false }
-        func found(_ rest: String, limit: Int) throws -> [Reading] {
-            try readings(of: sensor, rest, limit: limit, corrections, sensors).map(\.reading)
+        func found(_ sqlSuffix: String, limit: Int) throws -> [Reading] {
+            try readings(of: sensor, sqlSuffix, limit: limit, corrections, sensors).map(\.reading)
         }
         newest[sensor] = try found("ORDER BY key DESC", limit: 1).first
-        good[sensor] = nil
+        newestPassed[sensor] = nil
         if let newest = newest[sensor], isGood(newest) {
-            good[sensor] = newest
+            newestPassed[sensor] = newest
         } else if let recent = try found("ORDER BY key DESC", limit: Self.newestLimit).first(where: isGood) {
-            good[sensor] = recent
+            newestPassed[sensor] = recent
         } else if let through {
-            good[sensor] = try found("AND key <= \(through) ORDER BY key DESC", limit: 200).first(where: isGood)
+            newestPassed[sensor] = try found("AND key <= \(through) ORDER BY key DESC", limit: 200).first(where: isGood)
         }
     }
 
-    mutating func clearNewest(_ sensor: Int64) { (newest[sensor], good[sensor]) = (nil, nil) }
+    mutating func clearNewest(_ sensor: Int64) { (newest[sensor], newestPassed[sensor]) = (nil, nil) }
 
     /// A sensor's readings under all its names, uncalibrated, at corrected times. Throws on a damaged row.
     /// - Parameter rest: SQL conditions on `key`, and the order.
-    func readings(of sensor: Int64, _ rest: String, limit: Int, _ corrections: Corrections, _ sensors: SensorTable) throws -> [(
+    func readings(of sensor: Int64, _ sqlSuffix: String, limit: Int, _ corrections: Corrections, _ sensors: SensorTable) throws -> [(
         key: Int64, reading: Reading
     )] {
-        let sources = corrections.sources(of: sensor, sensors)
-        let name = sources[sensor]
-        let list = sources.keys.map(String.init).joined(separator: ", ")
-        var select = try database.prepare("SELECT \(Self.readingColumns) FROM reading WHERE sensor IN (\(list)) \(rest)")
+        let sourceIDs = corrections.sourceIDs(of: sensor, sensors)
+        let name = sourceIDs[sensor]
+        let list = sourceIDs.keys.map(String.init).joined(separator: ", ")
+        var select = try database.prepare("SELECT \(Self.readingColumns) FROM reading WHERE sensor IN (\(list)) \(sqlSuffix)")
         var rows: [(key: Int64, reading: Reading)] = []
         while rows.count < limit, try select.step() {
-            let (source, said) = try select.reading()
-            let reading = corrections.atTrueTime(said)
-            if corrections.renames.isEmpty || sources[source].map({ corrections.renames.series(of: $0, at: reading.takenAt) }) == name {
+            let (source, raw) = try select.reading()
+            let reading = corrections.withCorrectedTime(raw)
+            if corrections.renames.isEmpty || sourceIDs[source].map({ corrections.renames.series(of: $0, at: reading.takenAt) }) == name {
                 rows.append((select.integer(0), reading))
             }
         }
@@ -117,7 +117,7 @@ package struct LogTable {
 
     /// The sequence of the first row of a life at or after `first`.
     func nextRow(inLife number: Int64, from first: Int64) throws -> Int64? {
-        let keys = RowKey.values(life: number, first...RowKey.lastSequence)
+        let keys = RowKey.keys(life: number, first...RowKey.lastSequence)
         let found = try ["reading", "record"].compactMap { table -> Int64? in
             var select = try database.prepare("SELECT MIN(key) FROM \(table) WHERE key BETWEEN ? AND ?", keys.lowerBound, keys.upperBound)
             return try select.step() ? select.optionalInteger(0) : nil
@@ -134,13 +134,13 @@ package struct LogTable {
 
     /// Readings and records with keys in a range, in key order.
     func rows(_ keys: ClosedRange<Int64>, sensors: SensorTable) throws -> (sensors: [SensorName], rows: [(sequence: Int64, row: Batch.Row)]) {
-        var places: [Int64: Int] = [:]  // place in the batch by sensor id
+        var sensorIndexes: [Int64: Int] = [:]  // place in the batch by sensor id
         var used: [SensorName] = []
         var records = try database.prepare(
             "SELECT key, body, checksum FROM record WHERE key BETWEEN ? AND ? ORDER BY key", keys.lowerBound, keys.upperBound)
         var isRecord = try records.step()
         var rows: [(sequence: Int64, row: Batch.Row)] = []
-        func takeRecords(before key: Int64) throws {
+        func appendRecords(before key: Int64) throws {
             while isRecord, records.integer(0) < key {
                 rows.append((RowKey(records.integer(0)).sequence, .record(try records.record())))
                 isRecord = try records.step()
@@ -151,16 +151,16 @@ package struct LogTable {
         while try readings.step() {
             let key = readings.integer(0)
             let (sensor, reading) = try readings.reading()
-            if places[sensor] == nil {
+            if sensorIndexes[sensor] == nil {
                 guard let name = sensors.name(of: sensor) else { throw DamagedRow(key: key) }
                 guard used.count < Batch.sensorLimit else { return (used, rows) }
-                places[sensor] = used.count
+                sensorIndexes[sensor] = used.count
                 used.append(name)
             }
-            try takeRecords(before: key)
-            rows.append((RowKey(key).sequence, .reading(sensor: places[sensor] ?? 0, reading)))
+            try appendRecords(before: key)
+            rows.append((RowKey(key).sequence, .reading(sensor: sensorIndexes[sensor] ?? 0, reading)))
         }
-        try takeRecords(before: .max)
+        try appendRecords(before: .max)
         return (used, rows)
     }
 

@@ -22,7 +22,7 @@ struct PendingRows: Sendable {
     private(set) var discarded: [Discarded] = []
     private(set) var readingCount = 0
     private var epoch: Epoch?  // the epoch of the keys
-    private var recorded: Set<SensorName> = []  // sensors whose record is among the rows
+    private var sensorsWithRecord: Set<SensorName> = []  // sensors whose record is among the rows
     private let limit: Int
     private static let limit = 20_000
     /// Beyond this limit the oldest derived rows lose their forecast and keep their observation: a forecast takes 4 KB of memory.
@@ -34,20 +34,20 @@ struct PendingRows: Sendable {
     var isEmpty: Bool { rows.isEmpty && derived.isEmpty && discarded.isEmpty }
 
     /// The range of keys, discarded rows included, and its epoch; `nil` without rows.
-    var given: (epoch: Epoch, keys: ClosedRange<Int64>)? {
+    var assignedKeys: (epoch: Epoch, keys: ClosedRange<Int64>)? {
         guard let epoch, let last = rows.last?.key else { return nil }
         return (epoch, (discarded.first?.keys?.lowerBound ?? rows[0].key)...last)
     }
 
     var records: [Record] { rows.compactMap { if case .record(let record) = $0.row { record } else { nil } } }
 
-    func hasRecord(of sensor: SensorName) -> Bool { recorded.contains(sensor) }
+    func hasRecord(of sensor: SensorName) -> Bool { sensorsWithRecord.contains(sensor) }
 
     mutating func add(_ row: NewRow, key: Int64, _ epoch: Epoch) {
         rows.append(Row(key: key, row: row))
         self.epoch = epoch
         if case .reading = row { readingCount += 1 }
-        if case .record(.sensor(let record)) = row { recorded.insert(record.sensor) }
+        if case .record(.sensor(let record)) = row { sensorsWithRecord.insert(record.sensor) }
     }
 
     mutating func add(_ row: DerivedRow) {
@@ -59,7 +59,7 @@ struct PendingRows: Sendable {
     /// Sensors that rows refer to.
     var sensors: Set<SensorName> {
         var sensors = Set(derived.map(\.sensor))
-        for case .reading(let said) in rows.lazy.map(\.row) { sensors.insert(said.sensor) }
+        for case .reading(let sensorReading) in rows.lazy.map(\.row) { sensors.insert(sensorReading.sensor) }
         return sensors
     }
 
@@ -69,8 +69,8 @@ struct PendingRows: Sendable {
     /// A sensor's readings after a key, oldest first.
     func readings(of sensor: SensorName, after key: Int64) -> [(key: Int64, reading: Reading)] {
         rows.compactMap { row in
-            guard row.key > key, case .reading(let said) = row.row, said.sensor == sensor else { return nil }
-            return (row.key, said.reading)
+            guard row.key > key, case .reading(let sensorReading) = row.row, sensorReading.sensor == sensor else { return nil }
+            return (row.key, sensorReading.reading)
         }
     }
 
@@ -95,11 +95,11 @@ struct PendingRows: Sendable {
         var dropped = 0
         var kept: [Row] = []
         for row in rows {
-            guard dropped < surplus, case .reading(let said) = row.row else {
+            guard dropped < surplus, case .reading(let sensorReading) = row.row else {
                 kept.append(row)
                 continue
             }
-            note(said.reading.takenAt, key: row.key)
+            addDiscarded(sensorReading.reading.takenAt, key: row.key)
             dropped += 1
         }
         rows = kept
@@ -107,7 +107,7 @@ struct PendingRows: Sendable {
         return dropped
     }
 
-    private mutating func note(_ takenAt: Instant, key: Int64) {
+    private mutating func addDiscarded(_ takenAt: Instant, key: Int64) {
         guard let last = discarded.indices.last, let keys = discarded[last].keys, keys.upperBound + 1 == key else {
             return discarded.append(Discarded(keys: key...key, count: 1, from: takenAt, to: takenAt))
         }

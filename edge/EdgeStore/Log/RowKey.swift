@@ -15,10 +15,10 @@ package struct RowKey: Sendable, Hashable, Comparable {
     package static func < (a: RowKey, b: RowKey) -> Bool { a.value < b.value }
 
     /// The keys of a range of sequences.
-    static func values(life: Int64, _ sequences: ClosedRange<Int64>) -> ClosedRange<Int64> {
+    static func keys(life: Int64, _ sequences: ClosedRange<Int64>) -> ClosedRange<Int64> {
         RowKey(life: life, sequence: sequences.lowerBound).value...RowKey(life: life, sequence: sequences.upperBound).value
     }
 
     /// All keys of a life.
-    static func all(life: Int64) -> ClosedRange<Int64> { values(life: life, 0...lastSequence) }
+    static func all(life: Int64) -> ClosedRange<Int64> { keys(life: life, 0...lastSequence) }
 }

@@ -5,8 +5,8 @@ internal import SQLite
 /// that they belong to.
 enum PageSalvage {
     /// - Returns: a separate store beside the damaged one.
-    static func gather(from path: String, into place: String) throws -> Connection {
-        let found = try Connection(path: place)
+    static func collectRows(from path: String, into outputPath: String) throws -> Connection {
+        let found = try Connection(path: outputPath)
         // The collected store is temporary: after a crash the salvage starts again.
         try found.execute("PRAGMA journal_mode = OFF")
         try found.execute("PRAGMA synchronous = OFF")
@@ -36,7 +36,7 @@ enum PageSalvage {
                     INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
                     WHERE name = 'release_counter' AND CAST(excluded.value AS INTEGER) > CAST(value AS INTEGER)
                     """), target: found)
-            try PageScan(pageSize: StoreSchema.pageSize).forEach(in: path) { try inserts.take($0) }
+            try PageScan(pageSize: StoreSchema.pageSize).forEach(in: path) { try inserts.insert($0) }
         }
         // A row that got a new key still has its old key in an older image of its page.
         try found.execute(
@@ -58,7 +58,7 @@ enum PageSalvage {
         var meta: Statement
         let target: Connection  // for tables with few rows
 
-        mutating func take(_ row: PageScan.Row) throws {
+        mutating func insert(_ row: PageScan.Row) throws {
             let values = row.values
             guard let key = row.key else {
                 guard values.count == 2, let name = values[0].text, let value = values[1].text else { return }
@@ -68,26 +68,26 @@ enum PageSalvage {
             }
             guard values.first?.isNull == true else { return }
             switch values.count {
-            case 2: try takeCopy(key, values)
-            case 3: if values[1].blob != nil { try takeBody(key, values, row.isStale) } else { try takeRelease(values) }
-            case 5: if values[2].blob != nil { try takeSensor(key, values, row.isStale) } else { try takeRename(values) }
-            case 6: try takeCalibration(values)
-            case 8: try takeLife(key, values)
-            case 11: try takeReading(key, values)
-            case 12: try takeAlarm(values.dropFirst(), number: nil, target: nil)
-            case 13: try takeAlarm(values.dropFirst(2), number: key, target: values[1].text)
+            case 2: try insertCopy(key, values)
+            case 3: if values[1].blob != nil { try insertBody(key, values, row.isStale) } else { try insertRelease(values) }
+            case 5: if values[2].blob != nil { try insertSensor(key, values, row.isStale) } else { try insertRename(values) }
+            case 6: try insertCalibration(values)
+            case 8: try insertLife(key, values)
+            case 11: try insertReading(key, values)
+            case 12: try insertAlarm(values.dropFirst(), number: nil, target: nil)
+            case 13: try insertAlarm(values.dropFirst(2), number: key, target: values[1].text)
             default: break
             }
         }
 
         /// A row of `life_copy` or `sensor_copy`.
-        private func takeCopy(_ key: Int64, _ values: [PageScan.Value]) throws {
+        private func insertCopy(_ key: Int64, _ values: [PageScan.Value]) throws {
             if let epoch = values[1].integer { try target.run("INSERT OR IGNORE INTO life_copy VALUES (?, ?)", key, epoch) }
             if let name = values[1].text { try target.run("INSERT OR IGNORE INTO sensor_copy VALUES (?, ?)", key, name) }
         }
 
         /// Keeps the highest counter: a release counter never decreases.
-        private func takeRelease(_ values: [PageScan.Value]) throws {
+        private func insertRelease(_ values: [PageScan.Value]) throws {
             guard let counter = values[1].integer, let sha256 = values[2].text else { return }
             try target.run(
                 """
@@ -96,26 +96,26 @@ enum PageSalvage {
                 """, counter, sha256)
         }
 
-        private func takeRename(_ values: [PageScan.Value]) throws {
+        private func insertRename(_ values: [PageScan.Value]) throws {
             guard let sensor = values[1].text.flatMap(SensorName.init), let name = values[2].text.flatMap(SensorName.init),
-                let until = values[3].integer, let saidAt = values[4].integer
+                let until = values[3].integer, let enteredAt = values[4].integer
             else { return }
-            let rename = SensorRename(sensor: sensor, name: name, until: Instant(ms: until), saidAt: Instant(ms: saidAt))
+            let rename = SensorRename(sensor: sensor, name: name, until: Instant(ms: until), enteredAt: Instant(ms: enteredAt))
             if rename.isValid { try CorrectionTable.save(.rename(rename), in: target) }
         }
 
-        private func takeCalibration(_ values: [PageScan.Value]) throws {
-            guard let sensor = values[1].text.flatMap(SensorName.init), let from = values[2].integer, let saidAt = values[3].integer,
+        private func insertCalibration(_ values: [PageScan.Value]) throws {
+            guard let sensor = values[1].text.flatMap(SensorName.init), let from = values[2].integer, let enteredAt = values[3].integer,
                 let gain = values[4].integer, let offset = values[5].integer
             else { return }
             let calibration = Calibration(
-                sensor: sensor, from: Instant(ms: from), saidAt: Instant(ms: saidAt), gainPpm: Int32(clamping: gain),
+                sensor: sensor, from: Instant(ms: from), enteredAt: Instant(ms: enteredAt), gainPpm: Int32(clamping: gain),
                 offsetMpct: Int32(clamping: offset))
             if calibration.isValid { try CorrectionTable.save(.calibration(calibration), in: target) }
         }
 
         /// - Parameter values: the values of `AlarmTable.columns`.
-        private func takeAlarm(_ values: ArraySlice<PageScan.Value>, number: Int64?, target name: String?) throws {
+        private func insertAlarm(_ values: ArraySlice<PageScan.Value>, number: Int64?, target name: String?) throws {
             let values = Array(values)
             guard let rule = values[0].text, let sensor = values[1].text.flatMap(SensorName.init), let text = values[2].text,
                 let state = values[3].text.flatMap(Alarm.State.init), let since = values[4].integer, let at = values[5].integer
@@ -134,7 +134,7 @@ enum PageSalvage {
             }
         }
 
-        private mutating func takeReading(_ key: Int64, _ values: [PageScan.Value]) throws {
+        private mutating func insertReading(_ key: Int64, _ values: [PageScan.Value]) throws {
             func small(_ value: PageScan.Value) -> Int32? { value.integer.flatMap(Int32.init(exactly:)) }
             guard let sensor = values[1].integer, let takenAtMs = values[2].integer, let flags = values[6].integer.flatMap(UInt16.init(exactly:)),
                 let clock = values[7].integer.flatMap(UInt8.init(exactly:)).flatMap(ClockQuality.init),
@@ -149,7 +149,7 @@ enum PageSalvage {
         }
 
         /// A row of `record`, or, if the key is the number of a life, a row of `delivery`.
-        private mutating func takeBody(_ key: Int64, _ values: [PageScan.Value], _ isStale: Bool) throws {
+        private mutating func insertBody(_ key: Int64, _ values: [PageScan.Value], _ isStale: Bool) throws {
             guard let body = values[1].blob, values[2].integer == RowChecksum.of(key: key, body: body) else { return }
             if key >= 1 << RowKey.sequenceBits {
                 try record.bindRecord(key: key, body)
@@ -161,7 +161,7 @@ enum PageSalvage {
             }
         }
 
-        private mutating func takeLife(_ number: Int64, _ values: [PageScan.Value]) throws {
+        private mutating func insertLife(_ number: Int64, _ values: [PageScan.Value]) throws {
             guard let epoch = values[1].integer, let last = values[4].integer, let reason = values[3].text else { return }
             guard values[7].integer == RowChecksum.of(Life(number: number, epoch: Epoch(bits: UInt64(bitPattern: epoch)), last: last)) else { return }
             for (place, value) in [number, epoch, values[2].integer ?? 0].enumerated() { try life.bind(value, at: Int32(place + 1)) }
@@ -170,7 +170,7 @@ enum PageSalvage {
             try life.run()
         }
 
-        private mutating func takeSensor(_ id: Int64, _ values: [PageScan.Value], _ isStale: Bool) throws {
+        private mutating func insertSensor(_ id: Int64, _ values: [PageScan.Value], _ isStale: Bool) throws {
             guard let name = values[1].text, let record = values[2].blob, let state = values[3].text,
                 let checksum = values[4].integer, checksum == RowChecksum.of(key: id, name: name)
             else { return }

@@ -60,9 +60,9 @@ struct PageScan {
         let count = short(3)
         guard 8 + 2 * count <= pageSize else { return }
         for index in 0..<count {
-            let place = short(8 + 2 * index)
+            let cellOffset = short(8 + 2 * index)
             // A damaged cell does not affect the other cells.
-            if place < pageSize, let row = row(page[(start + place)...], hasKey: kind == 0x0D, isStale) { try body(row) }
+            if cellOffset < pageSize, let row = row(page[(start + cellOffset)...], hasKey: kind == 0x0D, isStale) { try body(row) }
         }
     }
 
@@ -99,9 +99,9 @@ struct PageScan {
         /// SQLite's varint: seven bits per byte, highest first; the ninth byte has eight bits.
         mutating func varint() -> Int64? {
             var value: UInt64 = 0
-            for place in 0..<9 {
+            for byteIndex in 0..<9 {
                 guard let byte = rest.popFirst() else { return nil }
-                if place == 8 { return Int64(bitPattern: value << 8 | UInt64(byte)) }
+                if byteIndex == 8 { return Int64(bitPattern: value << 8 | UInt64(byte)) }
                 value = value << 7 | UInt64(byte & 0x7F)
                 if byte < 0x80 { break }
             }

@@ -10,10 +10,10 @@ extension ReadingStore {
         switch finding {
         case .ready(let found, let hasLostCommits):
             do {
-                try use(found)
+                try replaceTables(found)
                 try begin(hasLostCommits: hasLostCommits)
             } catch let error where StoreFile.isDamage(error) {
-                return try repair("\(error)", takingRowsOf: found)
+                return try repair("\(error)", copyingRowsFrom: found)
             } catch let error as SQLiteError where error.isRetryable {
                 return try useMemory("\(error)")
             }
@@ -32,12 +32,12 @@ extension ReadingStore {
                 try useMemory("\(error)")
             }
         case .older(let found):
-            do { try rebuild(reason: nil, aside: nil, takingRowsOf: found) } catch { try repair("\(error)", takingRowsOf: found) }
+            do { try rebuild(reason: nil, backupLabel: nil, copyingRowsFrom: found) } catch { try repair("\(error)", copyingRowsFrom: found) }
         case .newer(let version, let found):
             log(.error, "store was written by a newer vaho-edge: set aside, new store created", ["schema": version, "known": StoreSchema.version])
-            try rebuild(reason: "the store was of a newer vaho-edge", aside: "newer-v\(version)", takingRowsOf: found)
-        case .damaged(let found, let why): try repair(why, takingRowsOf: found)
-        case .trouble(let why): try useMemory(why)
+            try rebuild(reason: "the store was of a newer vaho-edge", backupLabel: "newer-v\(version)", copyingRowsFrom: found)
+        case .damaged(let found, let reason): try repair(reason, copyingRowsFrom: found)
+        case .diskFailure(let reason): try useMemory(reason)
         }
     }
 
@@ -45,7 +45,7 @@ extension ReadingStore {
 
     /// Begins a life if there is none yet, or if the store was last used on another host.
     private func begin(hasLostCommits: Bool = false) throws {
-        let known = try tables.facts.value(Self.fingerprint)
+        let known = try tables.meta.value(Self.fingerprint)
         guard lives.isEmpty || known != host.fingerprint else { return }
         let isNew = lives.isEmpty
         try commit { [host] tables in
@@ -54,34 +54,34 @@ extension ReadingStore {
             } else {
                 try tables.begin(reason: "the store was found on another host")
             }
-            try tables.facts.set(Self.fingerprint, host.fingerprint)
+            try tables.meta.set(Self.fingerprint, host.fingerprint)
         }
         if !isNew { log(.warning, "store found on another host: new epoch", ["epoch": tables.lives.current.epoch]) }
     }
 
     // MARK: repair
 
-    private func repair(_ why: String, takingRowsOf source: Connection?) throws {
-        log(.error, "store is damaged: copying readable rows into a new store", ["store": path, "error": why])
-        try rebuild(reason: "the store was damaged", aside: "damaged", takingRowsOf: source)
+    private func repair(_ reason: String, copyingRowsFrom source: Connection?) throws {
+        log(.error, "store is damaged: copying readable rows into a new store", ["store": path, "error": reason])
+        try rebuild(reason: "the store was damaged", backupLabel: "damaged", copyingRowsFrom: source)
     }
 
     /// Writes a new store with the rows of `source`, and replaces the file with the new store.
     /// - Parameters:
     ///   - reason: why a new life begins; `nil`: the last life continues, unless rows turn out to be missing.
     ///   - aside: the word in the new name of the old file; `nil` deletes the old file, and damage is then an error.
-    private func rebuild(reason: String?, aside: String?, takingRowsOf source: Connection?) throws {
-        let (old, known, isDamaged) = (tables, lives, aside == "damaged")
+    private func rebuild(reason: String?, backupLabel: String?, copyingRowsFrom source: Connection?) throws {
+        let (old, known, isDamaged) = (tables, lives, backupLabel == "damaged")
         (walIsSuspect, isRepairing) = (false, true)
         defer { isRepairing = false }
         tables.pending = PendingRows()  // store pending rows only in the final file: the repaired file may still be deleted
         do {
             var target: Connection? = try StoreFile.beginRepair(of: path)
-            guard let made = target else { return }
+            guard let repaired = target else { return }
             var report = StoreMerge.Report(known: known)
-            if let source { try StoreMerge(target: made).take(from: source, isTolerant: aside != nil, &report) }
-            if isDamaged { try salvage(into: made, &report) }
-            try use(made)
+            if let source { try StoreMerge(target: repaired).merge(from: source, skipsDamage: backupLabel != nil, &report) }
+            if isDamaged { try salvage(into: repaired, &report) }
+            try replaceTables(repaired)
             if let reason = reason ?? (report.isIncomplete ? "rows of the file that was open could not be read" : nil) {
                 try commit { tables in
                     try tables.begin(reason: reason, hasLostCommits: isDamaged || report.isIncomplete)
@@ -91,20 +91,20 @@ extension ReadingStore {
             }
             try begin()
             try commit { try $0.registerMissingSensors() }
-            try StoreFile.completeRepair(made, of: path, aside: aside)
+            try StoreFile.completeRepair(repaired, of: path, backupLabel: backupLabel)
             target = nil
         } catch {
             tables = old
-            guard aside != nil || (error as? SQLiteError)?.isRetryable == true else { throw error }
+            guard backupLabel != nil || (error as? SQLiteError)?.isRetryable == true else { throw error }
             // Usually the disk has no room for the repaired file. The old file stays unchanged, and `retryDisk` tries to open it again
             // later.
-            if aside == "replaced" { detached = detached ?? old }
+            if backupLabel == "replaced" { detached = detached ?? old }
             return try useMemory("\(error)")
         }
         do {
-            try use(StoreFile.memory())  // closes the file before the rename
+            try replaceTables(StoreFile.memory())  // closes the file before the rename
             try StoreFile.finishRepair(of: path)
-            try use(StoreFile.connection(path))
+            try replaceTables(StoreFile.connection(path))
             memoryOnly = nil
             tables.pending = old.pending
         } catch {
@@ -116,19 +116,19 @@ extension ReadingStore {
 
     /// Adds rows from the damaged file's pages that its B-trees do not lead to.
     private func salvage(into target: Connection, _ report: inout StoreMerge.Report) throws {
-        defer { StoreFile.dropSalvage(of: path) }
-        try StoreMerge(target: target).take(from: StoreFile.salvage(of: path), isTolerant: true, &report)
+        defer { StoreFile.deleteSalvage(of: path) }
+        try StoreMerge(target: target).merge(from: StoreFile.salvage(of: path), skipsDamage: true, &report)
     }
 
     /// Handles an open store file that is no longer at its path: the file was deleted, or another file is there (a disk that was disconnected
     /// and mounted again, a copy restored by hand).
-    private func handleMovedFile() throws {
+    private func recoverMovedFile() throws {
         // The log beside the path belongs to the open file. If the open file can still be written, move the content of the log into it.
         try? database.checkpoint()
-        StoreFile.dropForeignLog(of: path)
+        StoreFile.deleteForeignLog(of: path)
         guard Files.exists(path) else {
             log(.error, "store file was deleted: writing it again from the open file", ["store": path])
-            return try rebuild(reason: nil, aside: "replaced", takingRowsOf: database)
+            return try rebuild(reason: nil, backupLabel: "replaced", copyingRowsFrom: database)
         }
         log(.error, "store file was replaced: using the new file and merging the rows of the open one", ["store": path])
         walIsSuspect = false
@@ -147,9 +147,9 @@ extension ReadingStore {
     private func mergeDetached() throws {
         guard let detached else { return }
         var report = StoreMerge.Report(known: detached.lives.all)
-        report.unitesDelivery = true
-        try StoreMerge(target: database).take(from: detached.database, isTolerant: true, &report)
-        try use(database)
+        report.mergesDelivery = true
+        try StoreMerge(target: database).merge(from: detached.database, skipsDamage: true, &report)
+        try replaceTables(database)
         if report.isIncomplete {
             try commit { tables in
                 try tables.begin(reason: "rows of the file that was open could not be read", hasLostCommits: true)
@@ -171,15 +171,15 @@ extension ReadingStore {
     }
 
     /// Runs an operation on the database. If the file turns out to be damaged or missing, repairs the store and runs the operation once more.
-    func guarded<Result>(writes: Bool = false, _ body: () throws -> Result) throws -> Result {
-        func isLeftAlone() -> Bool { memoryOnly != nil || isRepairing || path == ":memory:" || database.isReadOnly }
-        if !isLeftAlone(), database.hasMoved { try handleMovedFile() }
-        guard !isLeftAlone() else { return try body() }
+    func withRepair<Result>(writes: Bool = false, _ body: () throws -> Result) throws -> Result {
+        func skipsRepair() -> Bool { memoryOnly != nil || isRepairing || path == ":memory:" || database.isReadOnly }
+        if !skipsRepair(), database.hasMoved { try recoverMovedFile() }
+        guard !skipsRepair() else { return try body() }
         do {
             if writes, walIsSuspect { try checkpointSuspectLog() }
             return try body()
         } catch let error where StoreFile.isDamage(error) {
-            try repair("\(error)", takingRowsOf: database)
+            try repair("\(error)", copyingRowsFrom: database)
             return try body()
         } catch let error as SQLiteError where error.needsReopen {
             walIsSuspect = true
@@ -195,13 +195,13 @@ extension ReadingStore {
         // While another process reads, the log cannot be emptied. Wait only 100 ms: rows stay pending in memory meanwhile.
         let hasty = try StoreFile.connection(path, busyTimeoutMs: 100)
         try hasty.checkpoint()
-        try use(StoreFile.connection(path))
+        try replaceTables(StoreFile.connection(path))
         walIsSuspect = false
     }
 
     /// Checks every page of the file, and repairs the store if a page is damaged.
     package func checkIntegrity() throws {
-        try guarded {
+        try withRepair {
             var check = try database.prepare("PRAGMA quick_check(1)")
             guard try check.step(), check.text(0) == "ok" else { throw DamagedRow(key: 0) }
         }
@@ -209,10 +209,10 @@ extension ReadingStore {
 
     // MARK: memory only
 
-    private func useMemory(_ why: String) throws {
-        log(.error, "store cannot be used: readings are kept in memory and sent from there", ["error": why])
-        (memoryOnly, walIsSuspect) = (why, false)
-        try use(StoreFile.memory())
+    private func useMemory(_ reason: String) throws {
+        log(.error, "store cannot be used: readings are kept in memory and sent from there", ["error": reason])
+        (memoryOnly, walIsSuspect) = (reason, false)
+        try replaceTables(StoreFile.memory())
         try commit { tables in
             try tables.begin(reason: "only memory to write to")
             try tables.registerMissingSensors()
@@ -224,21 +224,21 @@ extension ReadingStore {
         guard memoryOnly != nil else { return }
         let memory = tables
         let finding = StoreFile.find(path)
-        if case .trouble(let why) = finding { return memoryOnly = why }
+        if case .diskFailure(let reason) = finding { return memoryOnly = reason }
         do {
             memoryOnly = nil
             try open(finding)
             if let memoryOnly { throw StoreFault.memoryOnly(reason: memoryOnly) }
             try mergeDetached()
             var report = StoreMerge.Report()
-            try StoreMerge(target: database).take(from: memory.database, isTolerant: false, &report)
+            try StoreMerge(target: database).merge(from: memory.database, skipsDamage: false, &report)
         } catch {
             let pending = tables.pending  // without rows that were stored on the disk
             (tables, memoryOnly) = (memory, "\(error)")  // the next call retries
             tables.pending = pending
             return
         }
-        try use(database)
+        try replaceTables(database)
         try commit { try $0.registerMissingSensors() }
         log(.info, "store writes to the disk again", ["epoch": tables.lives.current.epoch, "rows": tables.lives.current.last])
     }
@@ -253,12 +253,12 @@ extension StoreTables {
                     Hole(
                         sensor: nil, reason: .storeRepaired, from: lost.from, to: lost.to, count: Int64(lost.sequences.count),
                         sequences: lost.sequences, epoch: lost.epoch)))
-            if lives.all.contains(where: { $0.epoch == lost.epoch }) { try lives.update(lost.epoch) { $0.gone.insert(lost.sequences) } }
+            if lives.all.contains(where: { $0.epoch == lost.epoch }) { try lives.update(lost.epoch) { $0.undeliverable.insert(lost.sequences) } }
         }
-        guard report.lost.isEmpty || report.unnamed > 0 else { return }
+        guard report.lost.isEmpty || report.unidentified > 0 else { return }
         // Rows at the very end of the log may also be missing, and some rows belong to an unknown life or sensor.
         let now = ReadingClock.wallClock
         let newest = log.newest.values.map(\.takenAt).max() ?? now
-        try insert(.hole(Hole(sensor: nil, reason: .storeRepaired, from: min(newest, now), to: now, count: report.unnamed)))
+        try insert(.hole(Hole(sensor: nil, reason: .storeRepaired, from: min(newest, now), to: now, count: report.unidentified)))
     }
 }

@@ -6,7 +6,7 @@ internal import Measures
 enum RowChecksum {
     static func of(key: Int64, sensor: Int64, _ reading: Reading) -> Int64 {
         func optional(_ value: Int32?) -> Int64 { value.map(Int64.init) ?? .min }
-        var crc = CRC32C.Running()
+        var crc = CRC32C.Incremental()
         for value in [
             key, sensor, reading.takenAt.ms, optional(reading.humidityMpct), optional(reading.temperatureMc), optional(reading.pressurePa),
             Int64(reading.flags.rawValue), Int64(reading.clock.rawValue), Int64(reading.boot), reading.boottimeMs,
@@ -15,7 +15,7 @@ enum RowChecksum {
     }
 
     static func of(key: Int64, body: [UInt8]) -> Int64 {
-        var crc = CRC32C.Running()
+        var crc = CRC32C.Incremental()
         crc.add(key)
         for byte in body { crc.add(byte) }
         return short(crc.value)

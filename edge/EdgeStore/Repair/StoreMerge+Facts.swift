@@ -4,57 +4,57 @@ internal import Text
 
 /// Merges calibrations, renames, alarms, the accepted release and single values.
 extension StoreMerge {
-    func takeCorrections(_ source: Connection, _ former: LegacyMeta, hasTables: Bool, _ report: inout Report) throws {
-        for rename in former.renames { try CorrectionTable.save(.rename(rename), in: target) }
+    func mergeCorrections(_ source: Connection, _ legacy: LegacyMeta, hasTables: Bool, _ report: inout Report) throws {
+        for rename in legacy.renames { try CorrectionTable.save(.rename(rename), in: target) }
         guard hasTables else { return }
-        try takeAll(source, "calibration", "sensor, from_ms, said_at_ms, gain_ppm, offset_mpct", &report) { row in
+        try forEachRow(source, "calibration", "sensor, from_ms, said_at_ms, gain_ppm, offset_mpct", &report) { row in
             guard let sensor = SensorName(row.text(1)) else { return }
             let calibration = Calibration(
-                sensor: sensor, from: Instant(ms: row.integer(2)), saidAt: Instant(ms: row.integer(3)), gainPpm: Int32(clamping: row.integer(4)),
+                sensor: sensor, from: Instant(ms: row.integer(2)), enteredAt: Instant(ms: row.integer(3)), gainPpm: Int32(clamping: row.integer(4)),
                 offsetMpct: Int32(clamping: row.integer(5)))
             if calibration.isValid { try CorrectionTable.save(.calibration(calibration), in: target) }
         }
-        try takeAll(source, "sensor_rename", "sensor, name, until_ms, said_at_ms", &report) { row in
+        try forEachRow(source, "sensor_rename", "sensor, name, until_ms, said_at_ms", &report) { row in
             guard let sensor = SensorName(row.text(1)), let name = SensorName(row.text(2)) else { return }
-            let rename = SensorRename(sensor: sensor, name: name, until: Instant(ms: row.integer(3)), saidAt: Instant(ms: row.integer(4)))
+            let rename = SensorRename(sensor: sensor, name: name, until: Instant(ms: row.integer(3)), enteredAt: Instant(ms: row.integer(4)))
             if rename.isValid { try CorrectionTable.save(.rename(rename), in: target) }
         }
     }
 
-    func takeAlarms(_ source: Connection, _ former: LegacyMeta, hasTables: Bool, _ report: inout Report) throws {
-        for alarm in former.raised { try AlarmTable.insertRaised(alarm, into: target) }
-        for waiting in former.waiting {
-            try AlarmTable.insertWaiting(waiting.alarm, number: waiting.number, target: waiting.target, into: target)
+    func mergeAlarms(_ source: Connection, _ legacy: LegacyMeta, hasTables: Bool, _ report: inout Report) throws {
+        for alarm in legacy.raised { try AlarmTable.insertRaised(alarm, into: target) }
+        for undelivered in legacy.undelivered {
+            try AlarmTable.insertWaiting(undelivered.alarm, number: undelivered.number, target: undelivered.target, into: target)
         }
         guard hasTables else { return }
-        try takeAll(source, "raised_alarm", AlarmTable.columns, &report) { row in
+        try forEachRow(source, "raised_alarm", AlarmTable.columns, &report) { row in
             if let alarm = row.alarm() { try AlarmTable.insertRaised(alarm, into: target) }
         }
-        try takeAll(source, "waiting_alarm", key: "number", AlarmTable.columns + ", target", &report) { row in
+        try forEachRow(source, "waiting_alarm", key: "number", AlarmTable.columns + ", target", &report) { row in
             guard let alarm = row.alarm() else { return }
             try AlarmTable.insertWaiting(alarm, number: row.integer(0), target: row.text(12), into: target)
         }
     }
 
-    func takeFacts(_ source: Connection, _ former: LegacyMeta, hasTables: Bool, _ report: inout Report) throws {
+    func mergeMeta(_ source: Connection, _ legacy: LegacyMeta, hasTables: Bool, _ report: inout Report) throws {
         func accept(_ counter: UInt64, _ sha256: String) throws {
             // Keep the highest counter: a release counter never decreases.
-            let facts = FactTable(target)
-            if try facts.acceptedRelease().map({ $0.counter < counter }) ?? true { try facts.acceptRelease(counter: counter, sha256: sha256) }
+            let meta = MetaTable(target)
+            if try meta.acceptedRelease().map({ $0.counter < counter }) ?? true { try meta.acceptRelease(counter: counter, sha256: sha256) }
         }
-        if let (counter, sha256) = former.acceptedRelease { try accept(counter, sha256) }
+        if let (counter, sha256) = legacy.acceptedRelease { try accept(counter, sha256) }
         if hasTables {
-            try takeAll(source, "accepted_release", key: "only", "counter, sha256", &report) {
+            try forEachRow(source, "accepted_release", key: "only", "counter, sha256", &report) {
                 try accept(UInt64(bitPattern: $0.integer(1)), $0.text(2))
             }
         }
-        try fromBothEnds(source, "SELECT name, value FROM meta", order: "name", &report) { row in
-            guard row.text(0) != "set_aside", !LegacyMeta.isFormer(row.text(0)) else { return }
+        try forEachRowFromBothEnds(source, "SELECT name, value FROM meta", order: "name", &report) { row in
+            guard row.text(0) != "set_aside", !LegacyMeta.isLegacy(row.text(0)) else { return }
             try target.run("INSERT OR IGNORE INTO meta VALUES (?, ?)", row.text(0), row.text(1))
         }
     }
 
-    private func takeAll(
+    private func forEachRow(
         _ source: Connection, _ table: String, key: String = "id", _ columns: String, _ report: inout Report,
         _ body: (borrowing Statement) throws -> Void
     ) throws {
@@ -73,13 +73,13 @@ struct LegacyMeta {
     private(set) var sensors: [(id: Int64, name: SensorName)] = []
     private(set) var renames: [SensorRename] = []
     private(set) var raised: [Alarm] = []
-    private(set) var waiting: [(number: Int64, target: String, alarm: Alarm)] = []
+    private(set) var undelivered: [(number: Int64, target: String, alarm: Alarm)] = []
     private(set) var acceptedRelease: (counter: UInt64, sha256: String)?
 
     private static let names = ["release_counter", "release_sha256", "calibrations_through"]
     private static let prefixes = ["life:", "sensor:", "rename.", "alarm.raised.", "alarm.untold."]
 
-    static func isFormer(_ name: String) -> Bool { names.contains(name) || prefixes.contains { name.hasPrefix($0) } }
+    static func isLegacy(_ name: String) -> Bool { names.contains(name) || prefixes.contains { name.hasPrefix($0) } }
 
     init(_ source: Connection) {
         var texts: [String: String] = [:]
@@ -89,11 +89,11 @@ struct LegacyMeta {
                 texts[name] = value
             }
         }
-        for (name, value) in texts.sorted(by: { $0.key < $1.key }) { take(name, value) }
+        for (name, value) in texts.sorted(by: { $0.key < $1.key }) { parse(name, value) }
         if let counter = texts["release_counter"].flatMap({ UInt64($0) }) { acceptedRelease = (counter, texts["release_sha256"] ?? "") }
     }
 
-    private mutating func take(_ name: String, _ value: String) {
+    private mutating func parse(_ name: String, _ value: String) {
         guard let prefix = Self.prefixes.first(where: { name.hasPrefix($0) }) else { return }
         let rest = name.dropFirst(prefix.count)
         switch prefix {
@@ -102,15 +102,15 @@ struct LegacyMeta {
         case "rename.":  // rename.SAID_AT.SENSOR: SENSOR NAME UNTIL
             let words = value.split(separator: " ")
             guard words.count == 3, let sensor = SensorName(String(words[0])), let new = SensorName(String(words[1])), let until = Int64(words[2]),
-                let saidAt = Int64(rest.prefix { $0 != "." })
+                let enteredAt = Int64(rest.prefix { $0 != "." })
             else { return }
-            renames.append(SensorRename(sensor: sensor, name: new, until: Instant(ms: until), saidAt: Instant(ms: saidAt)))
+            renames.append(SensorRename(sensor: sensor, name: new, until: Instant(ms: until), enteredAt: Instant(ms: enteredAt)))
         case "alarm.raised.": if let alarm = Self.alarm(value) { raised.append(alarm) }
         default:  // alarm.untold.TARGET.NUMBER
             guard let alarm = Self.alarm(value), let dot = rest.lastIndex(of: "."), let number = Int64(rest[rest.index(after: dot)...]) else {
                 return
             }
-            waiting.append((number, String(rest[..<dot]), alarm))
+            undelivered.append((number, String(rest[..<dot]), alarm))
         }
     }
 

@@ -10,14 +10,14 @@ extension StoreMerge {
         var all: [Report.Lost] = []
         for old in lives.number.keys.sorted() {
             guard let number = lives.number[old], let epoch = lives.epoch[old] else { continue }
-            let present = try present(inLife: number)
-            let last = max(lives.last[old] ?? 0, report.lasts[epoch] ?? 0, present.ranges.ranges.last?.upperBound ?? 0)
+            let presentRows = try presentRows(inLife: number)
+            let last = max(lives.last[old] ?? 0, report.lastSequences[epoch] ?? 0, presentRows.ranges.ranges.last?.upperBound ?? 0)
             guard last > 0 else { continue }
-            let settled = try settled(ofLife: number)
-            for gap in present.ranges.missing(in: 1...last) {
-                for lost in settled.missing(in: gap) {
-                    let before = present.times.last { $0.sequence < lost.lowerBound }?.at
-                    let after = present.times.first { $0.sequence > lost.upperBound }?.at
+            let settledSequences = try settledSequences(ofLife: number)
+            for gap in presentRows.ranges.missing(in: 1...last) {
+                for lost in settledSequences.missing(in: gap) {
+                    let before = presentRows.times.last { $0.sequence < lost.lowerBound }?.at
+                    let after = presentRows.times.first { $0.sequence > lost.upperBound }?.at
                     let from = before ?? after ?? Instant(ms: 0)
                     all.append(Report.Lost(epoch: epoch, sequences: lost, from: from, to: max(from, after ?? from)))
                 }
@@ -27,7 +27,7 @@ extension StoreMerge {
     }
 
     /// The sequences that have a row, and the times of the first and last reading of each run of sequences.
-    private func present(inLife number: Int64) throws -> (ranges: HeldRanges, times: [(sequence: Int64, at: Instant)]) {
+    private func presentRows(inLife number: Int64) throws -> (ranges: HeldRanges, times: [(sequence: Int64, at: Instant)]) {
         let keys = RowKey.all(life: number)
         var select = try target.prepare(
             """
@@ -55,8 +55,8 @@ extension StoreMerge {
         return (ranges, times)
     }
 
-    private func settled(ofLife number: Int64) throws -> HeldRanges {
+    private func settledSequences(ofLife number: Int64) throws -> HeldRanges {
         guard let known = try DeliveryCoding.read(number, in: target) else { return HeldRanges() }
-        return known.held.union(known.gone)
+        return known.held.union(known.undeliverable)
     }
 }

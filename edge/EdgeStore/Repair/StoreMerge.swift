@@ -12,24 +12,24 @@ struct StoreMerge {
     struct Report {
         var isDamaged = false
         var readings: Int64 = 0  // in the target
-        var unnamed: Int64 = 0  // readings whose life or sensor is unknown
+        var unidentified: Int64 = 0  // readings whose life or sensor is unknown
         var lost: [Lost] = []  // undelivered rows that could not be read
-        var unitesDelivery = false  // two files of the same store: unite their held and gone ranges
-        var lasts: [Epoch: Int64] = [:]  // the highest sequence assigned per epoch, where known
+        var mergesDelivery = false  // two files of the same store: unite their held and gone ranges
+        var lastSequences: [Epoch: Int64] = [:]  // the highest sequence assigned per epoch, where known
         fileprivate(set) var lives = Lives()
         fileprivate var sensors: [Int64: Int64] = [:]  // ids in the target by id in the source
 
         /// - Parameter known: the lives known before the file was read again.
-        init(known: [Life] = []) { lasts = Dictionary(known.map { ($0.epoch, $0.last) }, uniquingKeysWith: max) }
+        init(known: [Life] = []) { lastSequences = Dictionary(known.map { ($0.epoch, $0.last) }, uniquingKeysWith: max) }
 
         /// Whether a row is from a failed commit: the row was never acknowledged, and its content is stored again under another key.
-        fileprivate func isBeyond(_ key: Int64) -> Bool {
-            guard let epoch = lives.epoch[RowKey(key).life], let last = lasts[epoch] else { return false }
+        fileprivate func isUnacknowledged(_ key: Int64) -> Bool {
+            guard let epoch = lives.epoch[RowKey(key).life], let last = lastSequences[epoch] else { return false }
             return RowKey(key).sequence > last
         }
 
         /// Whether rows are missing. If the file is damaged and the number of assigned sequences is unknown, damage may have hidden rows.
-        var isIncomplete: Bool { !lost.isEmpty || unnamed > 0 || isDamaged && lasts.isEmpty }
+        var isIncomplete: Bool { !lost.isEmpty || unidentified > 0 || isDamaged && lastSequences.isEmpty }
 
         struct Lost {
             let epoch: Epoch
@@ -39,28 +39,28 @@ struct StoreMerge {
         }
     }
 
-    /// - Parameter isTolerant: `true` skips damage; `false` throws on damage.
-    func take(from source: Connection, isTolerant: Bool, _ report: inout Report) throws {
+    /// - Parameter skipsDamage: `true` skips damage; `false` throws on damage.
+    func merge(from source: Connection, skipsDamage: Bool, _ report: inout Report) throws {
         let version = (try? source.integer("PRAGMA user_version")) ?? nil
-        let isChecked = version != 1  // version 1 had no checksums
+        let hasChecksums = version != 1  // version 1 had no checksums
         // Look for a table instead of trusting the version: a damaged store may have pages of an earlier version, and a flipped bit changes
         // the version number.
-        let (former, hasTables) = (LegacyMeta(source), (try? source.prepare("SELECT 1 FROM life_copy")) != nil)
-        report.unnamed = 0
+        let (legacy, hasTables) = (LegacyMeta(source), (try? source.prepare("SELECT 1 FROM life_copy")) != nil)
+        report.unidentified = 0
         try target.transaction {
-            try takeLives(source, isChecked, former, &report)
-            try takeSensors(source, isChecked, former, &report)
-            try takeReadings(source, isChecked, &report)
-            try takeRecords(source, isChecked, &report)
-            try takeDelivery(source, isChecked, &report)
-            try takeDerived(source, &report)
-            try takeCorrections(source, former, hasTables: hasTables, &report)
-            try takeAlarms(source, former, hasTables: hasTables, &report)
-            try takeFacts(source, former, hasTables: hasTables, &report)
+            try mergeLives(source, hasChecksums, legacy, &report)
+            try mergeSensors(source, hasChecksums, legacy, &report)
+            try mergeReadings(source, hasChecksums, &report)
+            try mergeRecords(source, hasChecksums, &report)
+            try mergeDelivery(source, hasChecksums, &report)
+            try mergeDerived(source, &report)
+            try mergeCorrections(source, legacy, hasTables: hasTables, &report)
+            try mergeAlarms(source, legacy, hasTables: hasTables, &report)
+            try mergeMeta(source, legacy, hasTables: hasTables, &report)
             report.readings = try target.integer("SELECT COUNT(*) FROM reading") ?? 0
-            report.lost = isTolerant ? try lost(report) : []
+            report.lost = skipsDamage ? try lost(report) : []
         }
-        if report.isDamaged, !isTolerant { throw StoreFault.damaged }
+        if report.isDamaged, !skipsDamage { throw StoreFault.damaged }
     }
 
     /// For each life, by its number in the source: its number in the target, its epoch and its last sequence.
@@ -75,25 +75,25 @@ struct StoreMerge {
         }
     }
 
-    private func takeLives(_ source: Connection, _ isChecked: Bool, _ former: LegacyMeta, _ report: inout Report) throws {
+    private func mergeLives(_ source: Connection, _ hasChecksums: Bool, _ legacy: LegacyMeta, _ report: inout Report) throws {
         var scan = TableScan(
-            source, table: "life", key: "number", columns: "epoch, began_at_ms, reason, last, evicted, refused\(isChecked ? ", checksum" : "")")
+            source, table: "life", key: "number", columns: "epoch, began_at_ms, reason, last, evicted, refused\(hasChecksums ? ", checksum" : "")")
         try scan.forEach { row in
             let epoch = Epoch(bits: UInt64(bitPattern: row.integer(1)))
             var life = Life(number: row.integer(0), epoch: epoch, last: row.integer(4))
-            guard !isChecked || row.integer(7) == RowChecksum.of(life) else {
+            guard !hasChecksums || row.integer(7) == RowChecksum.of(life) else {
                 report.isDamaged = true
                 return false
             }
             (life.evicted, life.refused) = (row.integer(5), row.integer(6))
-            try take(life, beganAt: Instant(ms: row.integer(2)), reason: row.text(3), &report.lives)
+            try mergeLife(life, beganAt: Instant(ms: row.integer(2)), reason: row.text(3), &report.lives)
             return true
         }
         report.isDamaged = report.isDamaged || scan.isDamaged
         // Copies of numbers and epochs, from another part of the file.
-        for (number, epoch) in former.lives + Self.lifeCopies(source) where report.lives.number[number] == nil {
+        for (number, epoch) in legacy.lives + Self.lifeCopies(source) where report.lives.number[number] == nil {
             report.isDamaged = true
-            try take(Life(number: number, epoch: epoch), beganAt: Instant(ms: 0), reason: "its row was damaged", &report.lives)
+            try mergeLife(Life(number: number, epoch: epoch), beganAt: Instant(ms: 0), reason: "its row was damaged", &report.lives)
         }
     }
 
@@ -109,7 +109,7 @@ struct StoreMerge {
         return rows
     }
 
-    private func take(_ life: Life, beganAt: Instant, reason: String, _ lives: inout Lives) throws {
+    private func mergeLife(_ life: Life, beganAt: Instant, reason: String, _ lives: inout Lives) throws {
         if lives.epoch[life.number] == nil { lives.epoch[life.number] = life.epoch }
         guard lives.epoch[life.number] == life.epoch else { return }  // two sources differ: keep the first
         lives.last[life.number] = max(lives.last[life.number] ?? 0, life.last)
@@ -124,23 +124,23 @@ struct StoreMerge {
         try LifeTable.insert(moved, beganAt: beganAt, reason: reason, into: target)
     }
 
-    private func takeSensors(_ source: Connection, _ isChecked: Bool, _ former: LegacyMeta, _ report: inout Report) throws {
-        var scan = TableScan(source, table: "sensor", key: "id", columns: "name, record, state\(isChecked ? ", checksum" : "")")
+    private func mergeSensors(_ source: Connection, _ hasChecksums: Bool, _ legacy: LegacyMeta, _ report: inout Report) throws {
+        var scan = TableScan(source, table: "sensor", key: "id", columns: "name, record, state\(hasChecksums ? ", checksum" : "")")
         try scan.forEach { row in
-            guard !isChecked || row.integer(4) == RowChecksum.of(key: row.integer(0), name: row.text(1)) else {
+            guard !hasChecksums || row.integer(4) == RowChecksum.of(key: row.integer(0), name: row.text(1)) else {
                 report.isDamaged = true
                 return false
             }
             if report.sensors[row.integer(0)] == nil {
-                report.sensors[row.integer(0)] = try take(sensor: row.text(1), wantedID: row.integer(0), row.blob(2), row.text(3))
+                report.sensors[row.integer(0)] = try mergeSensor(sensor: row.text(1), wantedID: row.integer(0), row.blob(2), row.text(3))
             }
             return true
         }
         report.isDamaged = report.isDamaged || scan.isDamaged
-        for (id, name) in former.sensors + Self.sensorCopies(source) where report.sensors[id] == nil {
+        for (id, name) in legacy.sensors + Self.sensorCopies(source) where report.sensors[id] == nil {
             report.isDamaged = true
             let record = SensorRecord(sensor: name, kind: "unknown", step: .seconds(600))
-            report.sensors[id] = try take(sensor: name.name, wantedID: id, RecordCoding.bytes(.sensor(record)), "ok")
+            report.sensors[id] = try mergeSensor(sensor: name.name, wantedID: id, RecordCoding.bytes(.sensor(record)), "ok")
         }
     }
 
@@ -148,7 +148,7 @@ struct StoreMerge {
         readableRows(source, "SELECT id, name FROM sensor_copy") { row in SensorName(row.text(1)).map { (row.integer(0), $0) } }
     }
 
-    private func take(sensor name: String, wantedID: Int64, _ record: [UInt8], _ state: String) throws -> Int64? {
+    private func mergeSensor(sensor name: String, wantedID: Int64, _ record: [UInt8], _ state: String) throws -> Int64? {
         guard SensorName(name) != nil else { return nil }
         var known = try target.prepare("SELECT id FROM sensor WHERE name = ?", name)
         if try known.step() { return known.integer(0) }
@@ -160,18 +160,18 @@ struct StoreMerge {
         return id
     }
 
-    private func takeReadings(_ source: Connection, _ isChecked: Bool, _ report: inout Report) throws {
+    private func mergeReadings(_ source: Connection, _ hasChecksums: Bool, _ report: inout Report) throws {
         let columns = "sensor, taken_at_ms, humidity_mpct, temperature_mc, pressure_pa, flags, clock, boot, boottime_ms"
-        var scan = TableScan(source, table: "reading", key: "key", columns: isChecked ? columns + ", checksum" : columns)
+        var scan = TableScan(source, table: "reading", key: "key", columns: hasChecksums ? columns + ", checksum" : columns)
         var insert = try target.prepare("INSERT INTO reading VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
         try scan.forEach { row in
-            guard let reading = isChecked ? try? row.reading().reading : row.uncheckedReading() else {
+            guard let reading = hasChecksums ? try? row.reading().reading : row.uncheckedReading() else {
                 report.isDamaged = true
                 return false
             }
-            guard !report.isBeyond(row.integer(0)) else { return true }
+            guard !report.isUnacknowledged(row.integer(0)) else { return true }
             guard let key = report.lives.key(row.integer(0)), let sensor = report.sensors[row.integer(1)] else {
-                report.unnamed += 1
+                report.unidentified += 1
                 return true
             }
             try insert.bindReading(key: key, sensor: sensor, reading)
@@ -181,16 +181,16 @@ struct StoreMerge {
         report.isDamaged = report.isDamaged || scan.isDamaged
     }
 
-    private func takeRecords(_ source: Connection, _ isChecked: Bool, _ report: inout Report) throws {
-        var scan = TableScan(source, table: "record", key: "key", columns: isChecked ? "body, checksum" : "body")
+    private func mergeRecords(_ source: Connection, _ hasChecksums: Bool, _ report: inout Report) throws {
+        var scan = TableScan(source, table: "record", key: "key", columns: hasChecksums ? "body, checksum" : "body")
         var insert = try target.prepare("INSERT INTO record VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
         try scan.forEach { row in
-            guard let key = report.lives.key(row.integer(0)), let record = isChecked ? try? row.record() : try? RecordCoding.record(row.blob(1))
+            guard let key = report.lives.key(row.integer(0)), let record = hasChecksums ? try? row.record() : try? RecordCoding.record(row.blob(1))
             else {
                 report.isDamaged = true
                 return false
             }
-            guard !report.isBeyond(row.integer(0)) else { return true }
+            guard !report.isUnacknowledged(row.integer(0)) else { return true }
             try insert.bindRecord(key: key, RecordCoding.bytes(record))
             try insert.run()
             try CorrectionTable.save(record, in: target)  // version 3 had no table of calibrations
@@ -200,16 +200,16 @@ struct StoreMerge {
     }
 
     /// Merges the held and gone ranges of each life. Damaged ranges are discarded, and their rows are sent again.
-    private func takeDelivery(_ source: Connection, _ isChecked: Bool, _ report: inout Report) throws {
+    private func mergeDelivery(_ source: Connection, _ hasChecksums: Bool, _ report: inout Report) throws {
         func keep(_ known: Life) throws {
             var life = known
-            if report.unitesDelivery, let here = try DeliveryCoding.read(life.number, in: target) {
-                (life.held, life.gone) = (life.held.union(here.held), life.gone.union(here.gone))
+            if report.mergesDelivery, let here = try DeliveryCoding.read(life.number, in: target) {
+                (life.held, life.undeliverable) = (life.held.union(here.held), life.undeliverable.union(here.undeliverable))
             }
             let isKnown = try DeliveryCoding.read(life.number, in: target) != nil
-            if report.unitesDelivery || !isKnown { try DeliveryCoding.save(life, in: target) }
+            if report.mergesDelivery || !isKnown { try DeliveryCoding.save(life, in: target) }
         }
-        guard isChecked else {  // version 1 stored the held ranges as rows
+        guard hasChecksums else {  // version 1 stored the held ranges as rows
             for (old, number) in report.lives.number {
                 var life = Life(number: number, epoch: Epoch(bits: 0))
                 var select = try source.prepare("SELECT first, last FROM held WHERE life = ?")
@@ -228,7 +228,7 @@ struct StoreMerge {
                 return false
             }
             var life = Life(number: number, epoch: Epoch(bits: 0))
-            (life.held, life.gone) = known
+            (life.held, life.undeliverable) = known
             try keep(life)
             return true
         }
@@ -236,10 +236,10 @@ struct StoreMerge {
     }
 
     /// Observations, forecasts and scores.
-    private func takeDerived(_ source: Connection, _ report: inout Report) throws {
+    private func mergeDerived(_ source: Connection, _ report: inout Report) throws {
         let (lives, sensors) = (report.lives, report.sensors)
         var observation = try target.prepare("INSERT INTO observation VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
-        try fromBothEnds(
+        try forEachRowFromBothEnds(
             source, "SELECT sensor, valid_at_ms, humidity_mpct, temperature_mc, through FROM observation", order: "sensor, valid_at_ms", &report
         ) { row in
             guard let sensor = sensors[row.integer(0)], (0...100_000).contains(row.integer(2)) else { return }
@@ -265,15 +265,15 @@ struct StoreMerge {
         }
         report.isDamaged = report.isDamaged || forecasts.isDamaged
         var score = try target.prepare("INSERT INTO score VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
-        try fromBothEnds(
+        try forEachRowFromBothEnds(
             source,
             """
             SELECT day, release, sensor, lead_time_s, count, absolute_error, persistence_error, climatology_error, pinball, covered FROM score
             """, order: "day, release, sensor, lead_time_s", &report
         ) { row in
             guard let sensor = sensors[row.integer(2)] else { return }
-            for (place, value) in [row.integer(0), row.integer(1), sensor, row.integer(3), row.integer(4)].enumerated() {
-                try score.bind(value, at: Int32(place + 1))
+            for (column, value) in [row.integer(0), row.integer(1), sensor, row.integer(3), row.integer(4)].enumerated() {
+                try score.bind(value, at: Int32(column + 1))
             }
             for column in 5...8 as ClosedRange<Int32> { try score.bind(row.double(column), at: column + 1) }
             try score.bind(row.integer(9), at: 10)
@@ -282,22 +282,22 @@ struct StoreMerge {
     }
 
     /// Reads a table without integer key from the front up to damage, then from the back up to damage. `body` must accept repeated rows.
-    func fromBothEnds(
+    func forEachRowFromBothEnds(
         _ source: Connection, _ sql: String, order: String, _ report: inout Report, _ body: (borrowing Statement) throws -> Void
     ) throws {
         for direction in ["ASC", "DESC"] {
             let ordered = order.split(separator: ",").map { "\($0) \(direction)" }.joined(separator: ",")
             guard var select = try? source.prepare("\(sql) ORDER BY \(ordered)") else { return report.isDamaged = true }
-            var isWhole = false
+            var isComplete = false
             while true {
                 guard let isRow = try? select.step() else { break }
                 guard isRow else {
-                    isWhole = true
+                    isComplete = true
                     break
                 }
                 try body(select)
             }
-            if isWhole { return }
+            if isComplete { return }
             report.isDamaged = true
         }
     }

@@ -18,7 +18,7 @@ enum CorrectionTable {
         while try select.step() {
             guard let sensor = SensorName(select.text(0)), let name = SensorName(select.text(1)) else { continue }
             renames.append(
-                SensorRename(sensor: sensor, name: name, until: Instant(ms: select.integer(2)), saidAt: Instant(ms: select.integer(3))))
+                SensorRename(sensor: sensor, name: name, until: Instant(ms: select.integer(2)), enteredAt: Instant(ms: select.integer(3))))
         }
         return renames
     }
@@ -29,7 +29,7 @@ enum CorrectionTable {
         while try select.step() {
             guard let sensor = SensorName(select.text(0)) else { continue }
             let calibration = Calibration(
-                sensor: sensor, from: Instant(ms: select.integer(1)), saidAt: Instant(ms: select.integer(2)),
+                sensor: sensor, from: Instant(ms: select.integer(1)), enteredAt: Instant(ms: select.integer(2)),
                 gainPpm: Int32(clamping: select.integer(3)), offsetMpct: Int32(clamping: select.integer(4)))
             if calibration.isValid { calibrations.append(calibration) }
         }
@@ -39,14 +39,16 @@ enum CorrectionTable {
     /// Stores a calibration or a rename for longer than the log keeps its record. Only inside a transaction.
     static func save(_ record: Record, in database: Connection) throws {
         switch record {
-        case .calibration(let said):
+        case .calibration(let correction):
             try database.run(
-                "INSERT OR IGNORE INTO calibration (sensor, from_ms, said_at_ms, gain_ppm, offset_mpct) VALUES (?, ?, ?, ?, ?)", said.sensor.name,
-                said.from.ms, said.saidAt.ms, Int64(said.gainPpm), Int64(said.offsetMpct))
-        case .rename(let said):
+                "INSERT OR IGNORE INTO calibration (sensor, from_ms, said_at_ms, gain_ppm, offset_mpct) VALUES (?, ?, ?, ?, ?)",
+                correction.sensor.name,
+                correction.from.ms, correction.enteredAt.ms, Int64(correction.gainPpm), Int64(correction.offsetMpct))
+        case .rename(let correction):
             try database.run(
-                "INSERT OR IGNORE INTO sensor_rename (sensor, name, until_ms, said_at_ms) VALUES (?, ?, ?, ?)", said.sensor.name, said.name.name,
-                said.until.ms, said.saidAt.ms)
+                "INSERT OR IGNORE INTO sensor_rename (sensor, name, until_ms, said_at_ms) VALUES (?, ?, ?, ?)", correction.sensor.name,
+                correction.name.name,
+                correction.until.ms, correction.enteredAt.ms)
         case .clockCorrection, .hole, .sensor: break
         }
     }

@@ -9,21 +9,21 @@ package struct Corrections: Sendable {
 
     init(clock: [ClockCorrection], calibrations: [Calibration], renames: [SensorRename]) {
         self.clock = clock
-        self.renames = renames.ordered()
-        self.calibrations = calibrations.map { [renames = self.renames] in renames.renamed($0) }.ordered()
+        self.renames = renames.sortedByEntry()
+        self.calibrations = calibrations.map { [renames = self.renames] in renames.renamed($0) }.sortedByEntry()
     }
 
     /// A record takes effect as soon as the record is in the log, committed or pending.
     mutating func apply(_ record: Record) {
         switch record {
         case .clockCorrection(let correction): clock.append(correction)
-        case .calibration(let calibration): calibrations = (calibrations + [renames.renamed(calibration)]).ordered()
-        case .rename(let rename): renames = (renames + [rename]).ordered()
+        case .calibration(let calibration): calibrations = (calibrations + [renames.renamed(calibration)]).sortedByEntry()
+        case .rename(let rename): renames = (renames + [rename]).sortedByEntry()
         case .hole, .sensor: break
         }
     }
 
-    package func atTrueTime(_ reading: Reading) -> Reading {
+    package func withCorrectedTime(_ reading: Reading) -> Reading {
         guard !clock.isEmpty else { return reading }
         var reading = reading
         reading.takenAt = clock.takenAt(reading)
@@ -34,7 +34,7 @@ package struct Corrections: Sendable {
 
     /// Whether a reading passes quality control after calibration.
     func isGood(_ reading: Reading, of sensor: SensorName) -> Bool {
-        if case .passed = QualityControl.judge(calibrated(reading, of: sensor)) { true } else { false }
+        if case .passed = QualityControl.check(calibrated(reading, of: sensor)) { true } else { false }
     }
 
     /// The sensor of a calibration, by its current name.
@@ -42,12 +42,12 @@ package struct Corrections: Sendable {
 
     package func contains(_ calibration: Calibration) -> Bool { calibrations.contains(renames.renamed(calibration)) }
 
-    package func containsRename(of sensor: SensorName, to name: SensorName, saidAt: Instant) -> Bool {
-        renames.contains { $0.sensor == sensor && $0.name == name && $0.saidAt == saidAt }
+    package func containsRename(of sensor: SensorName, to name: SensorName, enteredAt: Instant) -> Bool {
+        renames.contains { $0.sensor == sensor && $0.name == name && $0.enteredAt == enteredAt }
     }
 
     /// The ids under which a sensor's readings may be stored, each with its name: the sensor's own id and those of its earlier names.
-    func sources(of sensor: Int64, _ sensors: SensorTable) -> [Int64: SensorName] {
+    func sourceIDs(of sensor: Int64, _ sensors: SensorTable) -> [Int64: SensorName] {
         guard let name = sensors.name(of: sensor) else { return [:] }
         var names: Set<SensorName> = [name]
         for rename in renames.reversed() where names.contains(rename.name) { names.insert(rename.sensor) }

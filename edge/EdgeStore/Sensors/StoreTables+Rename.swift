@@ -7,7 +7,7 @@ internal import Wire
 /// to the new name.
 extension StoreTables {
     /// Whether both names have readings of the same time. Two names with such readings are two sensors and cannot be merged.
-    package func overlap(_ sensor: SensorName, _ name: SensorName) throws -> Bool {
+    package func haveOverlappingReadings(_ sensor: SensorName, _ name: SensorName) throws -> Bool {
         guard let old = try sensors.ids[sensor].flatMap({ try span(of: $0) }), let new = try sensors.ids[name].flatMap({ try span(of: $0) }) else {
             return false
         }
@@ -28,11 +28,11 @@ extension StoreTables {
     /// - Parameter calibratedSince: observations after this time are computed again, because calibrations of either name now apply to both
     ///   names.
     package mutating func rename(
-        _ sensor: SensorName, to name: SensorName, saidAt: Instant, calibratedSince: Instant? = nil, now: Instant = ReadingClock.wallClock
+        _ sensor: SensorName, to name: SensorName, enteredAt: Instant, calibratedSince: Instant? = nil, now: Instant = ReadingClock.wallClock
     ) throws {
         let old = sensors.ids[sensor]
         let until = max(now, try old.map { try end(of: $0) } ?? now)
-        let rename = Record.rename(SensorRename(sensor: sensor, name: name, until: until, saidAt: saidAt))
+        let rename = Record.rename(SensorRename(sensor: sensor, name: name, until: until, enteredAt: enteredAt))
         try insert(rename)
         try CorrectionTable.save(rename, in: database)
         corrections = try CorrectionTable.read(database, log: try log.records() + pending.records)
@@ -47,7 +47,7 @@ extension StoreTables {
             new = try sensors.upsert(record)
         }
         try moveDerived(from: old, to: new)
-        if let calibratedSince { try deleteDerived(of: .calibration(Calibration(sensor: name, from: calibratedSince, saidAt: saidAt))) }
+        if let calibratedSince { try deleteDerived(of: .calibration(Calibration(sensor: name, from: calibratedSince, enteredAt: enteredAt))) }
         try sensors.markRenamed(old)
         log.clearNewest(old)
         try log.readNewest(new, corrections, sensors, through: observations.newest(of: new)?.through)

@@ -19,47 +19,47 @@ package actor CommandSensor: Sensor {
     }
 
     private var startedAt: ContinuousClock.Instant?
-    private var spokeAt: ContinuousClock.Instant?  // when the last line was returned
-    private var hasSpoken = false  // the program has printed a line since its start
+    private var lastLineAt: ContinuousClock.Instant?  // when the last line was returned
+    private var hasPrintedLine = false  // the program has printed a line since its start
     private var chunk = [UInt8](repeating: 0, count: CommandSensor.limit)
     private var text: [UInt8] = []  // bytes read but not returned yet
     private var isTooLong = false  // the unfinished line is too long: its rest is discarded
 
     /// The shortest time between two readings. A line that arrives sooner replaces the line before it.
-    static let leastSpacing: Duration = .seconds(1)
-    static let longestSilence: Duration = .seconds(600)
+    static let minimumSpacing: Duration = .seconds(1)
+    static let silenceTimeout: Duration = .seconds(600)
     private static let limit = 4_096  // bytes in `text`
-    private static let mostTaken = 262_144  // bytes per `drain`: more than a pipe holds
+    private static let maximumDrainBytes = 262_144  // bytes per `drain`: more than a pipe holds
 
     package init(_ command: String, period: Duration) {
         self.command = command
         self.period = period
         identity = SensorIdentity(
-            kind: "command", driver: String(command.prefix(100)), pace: .spoken, patience: Self.longestSilence + period * 2 + .seconds(60))
+            kind: "command", driver: String(command.prefix(100)), pace: .selfPaced, readTimeout: Self.silenceTimeout + period * 2 + .seconds(60))
     }
 
     /// Waits for a line and returns the newest one.
     package func read() throws -> Sample? {
         while !isStopped {
-            if let spokeAt, .now - spokeAt < Self.leastSpacing {
+            if let lastLineAt, .now - lastLineAt < Self.minimumSpacing {
                 usleep(50_000)  // limits the rate of a program that prints without pause
                 continue
             }
-            let child = try running()
-            let isOpen = drain(child)
+            let child = try runningChild()
+            let mayHaveMore = drain(child)
             if let line = try newestLine() {
-                (hasSpoken, spokeAt) = (true, .now)
+                (hasPrintedLine, lastLineAt) = (true, .now)
                 return try PrintedReading.sample(line)
             }
-            if !isOpen { try ended(child) }
-            let since = max(startedAt ?? .now, spokeAt ?? startedAt ?? .now)
-            if .now - since > Self.longestSilence {
-                _ = forget()?.end()
+            if !mayHaveMore { try handleEnd(child) }
+            let since = max(startedAt ?? .now, lastLineAt ?? startedAt ?? .now)
+            if .now - since > Self.silenceTimeout {
+                _ = detachChild()?.end()
                 throw SensorError(
-                    "the command printed nothing for \(Self.longestSilence.components.seconds) s: ended, restarting", isPassing: true)
+                    "the command printed nothing for \(Self.silenceTimeout.components.seconds) s: ended, restarting", isTransient: true)
             }
         }
-        _ = forget()?.end()
+        _ = detachChild()?.end()
         throw CancellationError()
     }
 
@@ -73,10 +73,10 @@ package actor CommandSensor: Sensor {
 
     private var isStopped: Bool { state.withLock { $0.isStopped } }
 
-    private func running() throws -> ChildProcess {
+    private func runningChild() throws -> ChildProcess {
         if let running = state.withLock({ $0.child }) { return running }
         // A program that prints a line and ends is started once per period.
-        while let startedAt, hasSpoken, .now - startedAt < period, !isStopped { usleep(100_000) }
+        while let startedAt, hasPrintedLine, .now - startedAt < period, !isStopped { usleep(100_000) }
         let started: ChildProcess
         do {
             started = try state.withLock { state in
@@ -86,23 +86,25 @@ package actor CommandSensor: Sensor {
                 return child
             }
         } catch let error as FileError { throw SensorError("\(error)") }
-        (startedAt, hasSpoken, text, isTooLong) = (.now, false, [], false)
+        (startedAt, hasPrintedLine, text, isTooLong) = (.now, false, [], false)
         return started
     }
 
-    private func forget() -> ChildProcess? {
+    private func detachChild() -> ChildProcess? {
         state.withLock { state in
             defer { state.child = nil }
             return state.child
         }
     }
 
-    private func ended(_ child: ChildProcess) throws {
-        _ = forget()
+    private func handleEnd(_ child: ChildProcess) throws {
+        _ = detachChild()
         let code = child.end()
         let rest = PrintableText.line(String(decoding: text.prefix(80), as: UTF8.self))
-        if code != 0 { throw SensorError("the command ended with code \(code)\(rest.isEmpty ? "" : ", after «\(rest)»")", isPassing: true) }
-        if !hasSpoken { throw SensorError("the command ended without a line\(rest.isEmpty ? "" : ": «\(rest)» has no line break")", isPassing: true) }
+        if code != 0 { throw SensorError("the command ended with code \(code)\(rest.isEmpty ? "" : ", after «\(rest)»")", isTransient: true) }
+        if !hasPrintedLine {
+            throw SensorError("the command ended without a line\(rest.isEmpty ? "" : ": «\(rest)» has no line break")", isTransient: true)
+        }
     }
 
     /// Waits up to 250 ms for output and reads all available output.
@@ -110,7 +112,7 @@ package actor CommandSensor: Sensor {
     private func drain(_ child: ChildProcess) -> Bool {
         var waited = pollfd(fd: child.output, events: Int16(POLLIN), revents: 0)
         guard unsafe poll(&waited, 1, 250) > 0 else { return true }
-        for _ in 0..<(Self.mostTaken / Self.limit) {
+        for _ in 0..<(Self.maximumDrainBytes / Self.limit) {
             let count = unsafe chunk.withUnsafeMutableBytes { unsafe Glibc.read(child.output, $0.baseAddress, $0.count) }
             guard count > 0 else { return count < 0 && [EINTR, EAGAIN].contains(errno) }
             text += chunk[..<count]

@@ -11,31 +11,31 @@ struct PrintedReading {
     /// - Throws: `SensorError`, whose description names the expected form.
     static func sample(_ line: some StringProtocol) throws(SensorError) -> Sample {
         let shown = PrintableText.line(line, limit: 60)
-        var said = try line.utf8.contains(UInt8(ascii: "=")) ? named(line, shown) : listed(line, shown)
-        guard let humidity = try number(said.humidity ?? "", shown), let mpct = Milli.whole(humidity) else {
+        var fields = try line.utf8.contains(UInt8(ascii: "=")) ? parseNamed(line, shown) : parseListed(line, shown)
+        guard let humidity = try number(fields.humidity ?? "", shown), let mpct = Milli.rounded(humidity) else {
             throw SensorError("«\(shown)» has no humidity: expected humidity[,temperature[,pressure]] or humidity_pct=… temperature_c=…")
         }
-        var leftOut: [String] = []
-        let temperature = beside(&said.temperature, "a temperature", -200...1_000, &leftOut)
-        let pressure = beside(&said.pressure, "a pressure", 0...200_000, &leftOut).flatMap { pressure -> Int32? in
+        var omissions: [String] = []
+        let temperature = optionalValue(&fields.temperature, "a temperature", -200...1_000, &omissions)
+        let pressure = optionalValue(&fields.pressure, "a pressure", 0...200_000, &omissions).flatMap { pressure -> Int32? in
             if let pascals = pascals(pressure) { return pascals }
-            leftOut.append("expected a pressure of 300 to 1100 hPa, got «\(said.pressure ?? "")»")
+            omissions.append("expected a pressure of 300 to 1100 hPa, got «\(fields.pressure ?? "")»")
             return nil
         }
         return Sample(
-            humidityMpct: mpct, temperatureMc: temperature.flatMap(Milli.whole), pressurePa: pressure,
+            humidityMpct: mpct, temperatureMc: temperature.flatMap(Milli.rounded), pressurePa: pressure,
             flags: QualityControl.isImpossible(humidityMpct: mpct) ? .impossible : [],
-            remark: leftOut.isEmpty ? nil : "«\(shown)»: " + leftOut.joined(separator: "; "))
+            droppedValueNote: omissions.isEmpty ? nil : "«\(shown)»: " + omissions.joined(separator: "; "))
     }
 
-    private struct Said {
+    private struct Fields {
         var humidity: String?
         var temperature: String?
         var pressure: String?
     }
 
-    private static func named(_ line: some StringProtocol, _ shown: String) throws(SensorError) -> Said {
-        var said = Said()
+    private static func parseNamed(_ line: some StringProtocol, _ shown: String) throws(SensorError) -> Fields {
+        var fields = Fields()
         var isFirst = true
         for word in line.split(whereSeparator: { $0 == " " || $0 == "\t" || $0 == "," || $0 == "\r" }) {
             let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -48,34 +48,34 @@ struct PrintedReading {
                 continue
             }
             switch parts[0] {
-            case "humidity_pct": said.humidity = String(parts[1])
-            case "temperature_c": said.temperature = String(parts[1])
-            case "pressure_hpa": said.pressure = String(parts[1])
+            case "humidity_pct": fields.humidity = String(parts[1])
+            case "temperature_c": fields.temperature = String(parts[1])
+            case "pressure_hpa": fields.pressure = String(parts[1])
             default: continue
             }
         }
-        return said
+        return fields
     }
 
-    private static func listed(_ line: some StringProtocol, _ shown: String) throws(SensorError) -> Said {
+    private static func parseListed(_ line: some StringProtocol, _ shown: String) throws(SensorError) -> Fields {
         let parts = String(line).split(separator: ",", omittingEmptySubsequences: false).map { String($0) }
         guard parts.count <= 3 else { throw SensorError("«\(shown)»: expected humidity[,temperature[,pressure]]") }
-        return Said(humidity: parts[0], temperature: parts.count > 1 ? parts[1] : nil, pressure: parts.count > 2 ? parts[2] : nil)
+        return Fields(humidity: parts[0], temperature: parts.count > 1 ? parts[1] : nil, pressure: parts.count > 2 ? parts[2] : nil)
     }
 
-    private static func beside(_ text: inout String?, _ name: String, _ range: ClosedRange<Double>, _ leftOut: inout [String]) -> Double? {
+    private static func optionalValue(_ text: inout String?, _ name: String, _ range: ClosedRange<Double>, _ omissions: inout [String]) -> Double? {
         let trimmed = (text ?? "").trimmingBlanks()
         text = PrintableText.line(trimmed, limit: 20)
         guard !trimmed.isEmpty else { return nil }
         if let value = NumberText.decimal(trimmed), range.contains(value) { return value }
-        leftOut.append("«\(text ?? "")» is not \(name)")
+        omissions.append("«\(text ?? "")» is not \(name)")
         return nil
     }
 
     /// Converts hPa to pascals. A number that can only be pascals is taken as pascals.
-    private static func pascals(_ said: Double) -> Int32? {
-        if (300...1_100).contains(said) { return Int32((said * 100).rounded()) }
-        return (30_000...110_000).contains(said) ? Int32(said.rounded()) : nil
+    private static func pascals(_ pressure: Double) -> Int32? {
+        if (300...1_100).contains(pressure) { return Int32((pressure * 100).rounded()) }
+        return (30_000...110_000).contains(pressure) ? Int32(pressure.rounded()) : nil
     }
 
     /// The number, or `nil` if the text is empty.

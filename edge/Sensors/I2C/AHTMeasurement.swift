@@ -29,16 +29,17 @@ struct AHTMeasurement: I2CMeasurement {
     /// Status, 20 bits of humidity, 20 bits of temperature, and the checksum of the six bytes.
     static func decode(_ bytes: [UInt8], hasChecksum: Bool) throws(SensorError) -> Sample {
         if hasChecksum {
-            let right = CRC8.checksum(bytes[..<6], initial: 0xFF)
-            guard bytes[6] == right else {
+            let expected = CRC8.checksum(bytes[..<6], initial: 0xFF)
+            guard bytes[6] == expected else {
                 throw SensorError(
-                    "the checksum is \(I2CAddress.text(bytes[6])), not \(I2CAddress.text(right)): noise on the bus, or another chip", isPassing: true)
+                    "the checksum is \(I2CAddress.text(bytes[6])), not \(I2CAddress.text(expected)): noise on the bus, or another chip",
+                    isTransient: true)
             }
         }
-        guard bytes[0] & busy == 0 else { throw SensorError("the chip is still measuring after 200 ms", isPassing: true) }
+        guard bytes[0] & busy == 0 else { throw SensorError("the chip is still measuring after 200 ms", isTransient: true) }
         let humidity = UInt32(bytes[1]) << 12 | UInt32(bytes[2]) << 4 | UInt32(bytes[3]) >> 4
         let temperature = (UInt32(bytes[3]) & 0x0F) << 16 | UInt32(bytes[4]) << 8 | UInt32(bytes[5])
-        guard humidity != 0 else { throw SensorError("the chip reports a humidity of exactly 0: it has no valid measurement", isPassing: true) }
+        guard humidity != 0 else { throw SensorError("the chip reports a humidity of exactly 0: it has no valid measurement", isTransient: true) }
         return .converted(percent: 100 * Double(humidity) / 1_048_576, celsius: 200 * Double(temperature) / 1_048_576 - 50)
     }
 }

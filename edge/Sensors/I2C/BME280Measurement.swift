@@ -23,15 +23,15 @@ struct BME280Measurement: I2CMeasurement {
 
     /// Three bytes of pressure, three of temperature, two of humidity.
     static func decode(_ bytes: [UInt8], _ calibration: BME280Calibration) throws(SensorError) -> Sample {
-        func twenty(_ place: Int) -> Int32 { Int32(bytes[place]) << 12 | Int32(bytes[place + 1]) << 4 | Int32(bytes[place + 2]) >> 4 }
+        func twentyBitValue(_ index: Int) -> Int32 { Int32(bytes[index]) << 12 | Int32(bytes[index + 1]) << 4 | Int32(bytes[index + 2]) >> 4 }
         let humidity = Int32(bytes[6]) << 8 | Int32(bytes[7])
-        guard humidity != 0x8000, twenty(3) != 0x80000 else {
-            throw SensorError("the chip has not measured: another program may have put it to sleep", isPassing: true)
+        guard humidity != 0x8000, twentyBitValue(3) != 0x80000 else {
+            throw SensorError("the chip has not measured: another program may have put it to sleep", isTransient: true)
         }
-        let (hundredths, fine) = calibration.temperature(twenty(3))
+        let (hundredths, fine) = calibration.temperature(twentyBitValue(3))
         return .converted(
             percent: Double(calibration.humidity(humidity, fine: fine)) / 1_024, celsius: Double(hundredths) / 100,
-            pressurePa: twenty(0) == 0x80000 ? nil : Double(calibration.pressure(twenty(0), fine: fine)) / 256)
+            pressurePa: twentyBitValue(0) == 0x80000 ? nil : Double(calibration.pressure(twentyBitValue(0), fine: fine)) / 256)
     }
 }
 
@@ -47,8 +47,8 @@ extension BME280Calibration {
     ///   - first: the registers 0x88 to 0xA1.
     ///   - second: 0xE1 to 0xE7.
     init(first: [UInt8], second: [UInt8]) {
-        func word(_ bytes: [UInt8], _ place: Int) -> UInt16 { UInt16(bytes[place]) | UInt16(bytes[place + 1]) << 8 }
-        func signed(_ bytes: [UInt8], _ place: Int) -> Int16 { Int16(bitPattern: word(bytes, place)) }
+        func word(_ bytes: [UInt8], _ index: Int) -> UInt16 { UInt16(bytes[index]) | UInt16(bytes[index + 1]) << 8 }
+        func signed(_ bytes: [UInt8], _ index: Int) -> Int16 { Int16(bitPattern: word(bytes, index)) }
         // Two 12-bit numbers share the middle byte.
         let h4 = Int16(Int8(bitPattern: second[3])) << 4 | Int16(second[4] & 0x0F)
         let h5 = Int16(Int8(bitPattern: second[5])) << 4 | Int16(second[4] >> 4)

@@ -18,7 +18,7 @@ struct HDC1080Measurement: I2CMeasurement {
     }
 
     static func decode(_ bytes: [UInt8]) -> Sample {
-        func share(_ place: Int) -> Double { Double(UInt16(bytes[place]) << 8 | UInt16(bytes[place + 1])) / 65_536 }
-        return .converted(percent: 100 * share(2), celsius: 165 * share(0) - 40)
+        func fraction(_ index: Int) -> Double { Double(UInt16(bytes[index]) << 8 | UInt16(bytes[index + 1])) / 65_536 }
+        return .converted(percent: 100 * fraction(2), celsius: 165 * fraction(0) - 40)
     }
 }

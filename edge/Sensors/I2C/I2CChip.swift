@@ -16,7 +16,7 @@ package enum I2CChip: String, Sendable, CaseIterable {
 
 extension I2CChip {
     /// Other chips with the same address: a hint for a user who has wired another chip.
-    var neighbours: String {
+    var sameAddressHint: String {
         let others = I2CChip.allCases.filter { $0 != self && !Set($0.addresses).isDisjoint(with: addresses) }
         return others.isEmpty ? "" : " (\(others.map(\.rawValue).joined(separator: ", ")) may have this address too)"
     }
@@ -61,11 +61,12 @@ enum CRC8 {
 
     /// A big-endian number of two bytes, followed by its checksum.
     static func word(_ bytes: [UInt8], at place: Int, initial: UInt8) throws(SensorError) -> UInt16 {
-        let said = bytes[place + 2]
-        let right = checksum(bytes[place..<(place + 2)], initial: initial)
-        guard said == right else {
+        let received = bytes[place + 2]
+        let expected = checksum(bytes[place..<(place + 2)], initial: initial)
+        guard received == expected else {
             throw SensorError(
-                "the checksum is \(I2CAddress.text(said)), not \(I2CAddress.text(right)): noise on the bus, or another chip", isPassing: true)
+                "the checksum is \(I2CAddress.text(received)), not \(I2CAddress.text(expected)): noise on the bus, or another chip", isTransient: true
+            )
         }
         return UInt16(bytes[place]) << 8 | UInt16(bytes[place + 1])
     }

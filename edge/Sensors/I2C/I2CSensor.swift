@@ -7,14 +7,14 @@ package actor I2CSensor: Sensor {
     package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     package nonisolated let identity: SensorIdentity
-    private let place: I2CAddress
+    private let address: I2CAddress
     private var opened: (device: I2CDevice, measurement: any I2CMeasurement)?
 
     private static let tries = 3  // tries of a measurement disturbed by the bus
 
-    package init(_ place: I2CAddress) {
-        self.place = place
-        identity = SensorIdentity(kind: "i2c", driver: place.description)
+    package init(_ address: I2CAddress) {
+        self.address = address
+        identity = SensorIdentity(kind: "i2c", driver: address.description)
     }
 
     package func read() throws -> Sample? {
@@ -25,17 +25,17 @@ package actor I2CSensor: Sensor {
                 // The chip may have lost power: the next try prepares the chip again.
                 let device = opened?.device
                 opened = nil
-                guard error.isPassing, tried < I2CSensor.tries else {
-                    throw SensorError("\(place): \(error)\(device == nil ? "" : place.chip.neighbours)", isPassing: error.isPassing)
+                guard error.isTransient, tried < I2CSensor.tries else {
+                    throw SensorError("\(address): \(error)\(device == nil ? "" : address.chip.sameAddressHint)", isTransient: error.isTransient)
                 }
-                if tried == I2CSensor.tries - 1, let device { try? place.chip.measurement().reset(device) }
+                if tried == I2CSensor.tries - 1, let device { try? address.chip.measurement().reset(device) }
             }
         }
     }
 
     private func measure() throws(SensorError) -> Sample {
         var (device, measurement) =
-            if let opened { opened } else { (try I2CDevice(bus: place.bus, address: place.address), place.chip.measurement()) }
+            if let opened { opened } else { (try I2CDevice(bus: address.bus, address: address.address), address.chip.measurement()) }
         opened = (device, measurement)
         let sample = try measurement.measure(device)
         opened = (device, measurement)
@@ -48,7 +48,7 @@ extension Sample {
     /// clamped, and counts as 0 or 100 %, as the data sheets say.
     static func converted(percent: Double, celsius: Double?, pressurePa: Double? = nil, flags: ReadingFlags = []) -> Sample {
         Sample(
-            humidityMpct: Milli.whole(percent), temperatureMc: celsius.flatMap(Milli.whole),
+            humidityMpct: Milli.rounded(percent), temperatureMc: celsius.flatMap(Milli.rounded),
             pressurePa: pressurePa.flatMap { $0 > 0 && $0 < 200_000 ? Int32($0.rounded()) : nil },
             flags: (0...100).contains(percent) ? flags : flags.union(.clamped))
     }

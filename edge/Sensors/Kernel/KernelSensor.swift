@@ -16,21 +16,21 @@ package actor KernelSensor: Sensor {
     private let interface: KernelDevice.Interface
     private let name: KernelDeviceName
     private let sysfs: String
-    private var found: Found?
+    private var openDevice: OpenDevice?
     private let now: @Sendable () -> ContinuousClock.Instant
     private let pause: @Sendable (Duration) async throws -> Void
 
     /// A device as last found, and the state of reading it since.
-    private struct Found {
+    private struct OpenDevice {
         let device: KernelDevice
         let traits: DriverTraits
         var unit: HumidityUnit
-        var freshAt: ContinuousClock.Instant?  // when the last new conversion was read, at the latest
+        var lastConversionAt: ContinuousClock.Instant?  // when the last new conversion was read, at the latest
         var last: Double?  // humidity, in thousandths
-        var wraps = 0  // consecutive readings that may have wrapped around zero
+        var wrapCount = 0  // consecutive readings that may have wrapped around zero
         var folder: String { device.folder }
         /// Whether the folder still belongs to this device: another device may have taken the number without an error in between.
-        var isThere: Bool { KernelDevice(device.interface, folder: folder) == device }
+        var isStillPresent: Bool { KernelDevice(device.interface, folder: folder) == device }
     }
 
     package init(
@@ -47,22 +47,22 @@ package actor KernelSensor: Sensor {
     }
 
     package func read() async throws -> Sample? {
-        var device = try found.flatMap { $0.isThere ? $0 : nil } ?? find()
-        found = nil  // after an error the device may return under another number
+        var device = try openDevice.flatMap { $0.isStillPresent ? $0 : nil } ?? find()
+        openDevice = nil  // after an error the device may return under another number
         var tries = device.traits.tries
         while true {
             do {
                 let sample = try sample(&device)
-                found = device
+                openDevice = device
                 return sample
-            } catch let error as SensorError where error.isPassing && tries > 1 {
+            } catch let error as SensorError where error.isTransient && tries > 1 {
                 tries -= 1
                 try await pause(.milliseconds(max(10, device.traits.pauseMs)))
             }
         }
     }
 
-    private func find() throws -> Found {
+    private func find() throws -> OpenDevice {
         let folder = "\(sysfs)/\(interface.folder)"
         let devices: [KernelDevice]
         do { devices = try KernelDevice.all(interface, sysfs: sysfs) } catch {
@@ -71,7 +71,7 @@ package actor KernelSensor: Sensor {
         let matching = devices.filter { name.matches($0) }
         if let device = matching.first, matching.count == 1 {
             let traits = DriverTraits.of(device.names)
-            return Found(device: device, traits: traits, unit: HumidityUnit(traits.unit))
+            return OpenDevice(device: device, traits: traits, unit: HumidityUnit(traits.unit))
         }
         if matching.count > 1 {
             let each = matching.map { "\(interface.rawValue):\(name.name)@\($0.address ?? "?")" }.sorted().joined(separator: ", ")
@@ -84,10 +84,10 @@ package actor KernelSensor: Sensor {
         throw SensorError("no \(interface.rawValue) device named «\(name)» below \(folder): \(there)")
     }
 
-    private func sample(_ device: inout Found) throws -> Sample {
+    private func sample(_ device: inout OpenDevice) throws -> Sample {
         let folder = device.folder
         var flags = device.traits.flags
-        if let freshAt = device.freshAt, now() - freshAt < leastPeriod(device) { flags.insert(.cached) }
+        if let lastConversionAt = device.lastConversionAt, now() - lastConversionAt < minimumPeriod(device) { flags.insert(.cached) }
         let read = interface == .hwmon ? try attribute("\(folder)/humidity1_input")?.value : try humidityInThousandths(&device)
         guard let humidity = read else { throw SensorError("\(folder) has no humidity attribute") }
         // An unreadable temperature or pressure must not discard the humidity.
@@ -95,18 +95,21 @@ package actor KernelSensor: Sensor {
         let pressure = interface == .iio ? try? channel(folder, "in_pressure")?.value : nil
         if isHeated(folder) { flags.insert(.heated) }
         // A driver measures the period from the end of a conversion, which is before now.
-        if !flags.contains(.cached) { device.freshAt = now() }
-        if device.traits.saysZeroForNone, humidity == 0, temperature == -50_000 {
-            throw SensorError("\(folder) reads 0 % at -50 °C: the driver has no valid measurement", isPassing: true)
+        if !flags.contains(.cached) { device.lastConversionAt = now() }
+        if device.traits.reportsInvalidAsZero, humidity == 0, temperature == -50_000 {
+            throw SensorError("\(folder) reads 0 % at -50 °C: the driver has no valid measurement", isTransient: true)
         }
         if hasWrapped(humidity, &device) { flags.insert(.impossible) } else { device.last = humidity }
-        guard let mpct = Milli.whole(humidity / 1_000) else { throw SensorError("\(folder) reads a humidity of \(humidity), which is out of range") }
+        guard let mpct = Milli.rounded(humidity / 1_000) else {
+            throw SensorError("\(folder) reads a humidity of \(humidity), which is out of range")
+        }
         let isClamped =
-            device.traits.isCut ? mpct == 0 || mpct == 100_000 : device.traits.isLinear && QualityControl.isOverstepped(humidityMpct: mpct)
+            device.traits.isClamping
+            ? mpct == 0 || mpct == 100_000 : device.traits.isUnclamped && QualityControl.isSlightlyOutOfRange(humidityMpct: mpct)
         if isClamped { flags.insert(.clamped) }
         if QualityControl.isImpossible(humidityMpct: mpct), !isClamped { flags.insert(.impossible) }
         return Sample(
-            humidityMpct: mpct, temperatureMc: temperature.flatMap { Milli.whole($0 / 1_000) }, pressurePa: pressure.flatMap(Self.pascals),
+            humidityMpct: mpct, temperatureMc: temperature.flatMap { Milli.rounded($0 / 1_000) }, pressurePa: pressure.flatMap(Self.pascals),
             flags: flags)
     }
 
@@ -116,39 +119,39 @@ package actor KernelSensor: Sensor {
 
     private func isHeated(_ folder: String) -> Bool {
         for file in KernelSensor.heaterFiles {
-            if let said = try? attribute("\(folder)/\(file)")?.value { return said != 0 }
+            if let value = try? attribute("\(folder)/\(file)")?.value { return value != 0 }
         }
         return false
     }
 
     /// Whether a reading is a value below 0 % that the driver reports as 100 %. Air does not jump from below 10 % to 100 %; the fourth such
     /// reading in a row is accepted.
-    private func hasWrapped(_ humidity: Double, _ device: inout Found) -> Bool {
-        let isSuspect = device.traits.wrapsAtZero && humidity == 100_000 && device.last ?? 100_000 < 10_000 && device.wraps < 3
-        device.wraps = isSuspect ? device.wraps + 1 : 0
+    private func hasWrapped(_ humidity: Double, _ device: inout OpenDevice) -> Bool {
+        let isSuspect = device.traits.wrapsAtZero && humidity == 100_000 && device.last ?? 100_000 < 10_000 && device.wrapCount < 3
+        device.wrapCount = isSuspect ? device.wrapCount + 1 : 0
         return isSuspect
     }
 
     /// The time after a conversion within which the driver repeats the conversion: from its traits, or from its configured update interval.
-    private func leastPeriod(_ device: Found) -> Duration {
-        guard device.traits.leastPeriodMs > 0 || interface == .hwmon else { return .zero }
+    private func minimumPeriod(_ device: OpenDevice) -> Duration {
+        guard device.traits.minimumPeriodMs > 0 || interface == .hwmon else { return .zero }
         let set = interface == .hwmon ? (try? attribute("\(device.folder)/update_interval")?.value) ?? 0 : 0
-        let least = max(Double(device.traits.leastPeriodMs), min(set, 3_600_000))
-        return least > 0 ? .milliseconds(Int64(least) + 100) : .zero
+        let minimum = max(Double(device.traits.minimumPeriodMs), min(set, 3_600_000))
+        return minimum > 0 ? .milliseconds(Int64(minimum) + 100) : .zero
     }
 
     /// - Parameter said: in kPa according to the ABI; in hPa from the bme680 driver until 2024.
-    private static func pascals(_ said: Double) -> Int32? {
-        let kilopascals = said > 200 ? said / 10 : said
+    private static func pascals(_ value: Double) -> Int32? {
+        let kilopascals = value > 200 ? value / 10 : value
         guard (30...110).contains(kilopascals) else { return nil }
-        return Milli.whole(kilopascals)
+        return Milli.rounded(kilopascals)
     }
 
-    private func humidityInThousandths(_ device: inout Found) throws -> Double? {
-        for _ in 0..<HumidityUnit.needed {
+    private func humidityInThousandths(_ device: inout OpenDevice) throws -> Double? {
+        for _ in 0..<HumidityUnit.requiredValues {
             guard let read = try channel(device.folder, "in_humidityrelative") else { return nil }
-            device.unit.see(read.value, text: read.text)
-            if let factor = device.unit.toThousandths { return read.value * factor }
+            device.unit.observe(read.value, text: read.text)
+            if let factor = device.unit.factorToThousandths { return read.value * factor }
             if read.value == 0 { return 0 }
         }
         return nil
@@ -182,7 +185,7 @@ extension SensorError {
     static func reading(_ error: FileError) -> SensorError {
         switch error.code {
         case ENODATA: SensorError("\(error): the sensor may be switched off; if the folder has a humidity1_enable, write 1 into it")
-        case EIO, ETIMEDOUT, EAGAIN, EBUSY: SensorError("\(error): the chip did not answer the driver", isPassing: true)
+        case EIO, ETIMEDOUT, EAGAIN, EBUSY: SensorError("\(error): the chip did not answer the driver", isTransient: true)
         case EACCES, EPERM: SensorError("\(error): allow the user of vaho-edge to read the file, by a udev rule (chmod a+r)")
         default: SensorError("\(error)")
         }

@@ -1,7 +1,7 @@
 internal import Measures
 internal import Text
 
-extension Answer {
+extension BatchAcknowledgement {
     package func json() -> [UInt8] {
         var json = JSONWriter()
         json.object { json in
@@ -25,7 +25,7 @@ extension Answer {
             }
             json.array("conflicts") { json in for sequence in conflicts { json.integer(sequence) } }
             json.object("next") { json in
-                json.field("after_ms", next.afterMs)
+                json.field("after_ms", next.delayMs)
                 json.field("max_readings", next.maxReadings)
                 json.field("max_bytes", next.maxBytes)
             }

@@ -6,7 +6,7 @@ internal import Text
 internal import TrustedReleases
 
 /// The release that ships with the program: the start of the fleet's first training, and the first champion that a candidate must beat.
-package struct Pretrained: Sendable {
+package struct PretrainedNetwork: Sendable {
     package let network: Network
     let sha256: String
 
@@ -14,7 +14,7 @@ package struct Pretrained: Sendable {
     /// - Returns: `nil` if there is no file in the program's folder.
     /// - Throws: if the file is not the shipped release.
     package init?(path: String? = nil) throws {
-        guard let path = path ?? Files.shipped(ShippedRelease.fileName) else { return nil }
+        guard let path = path ?? Files.installedPath(ShippedRelease.fileName) else { return nil }
         let bytes = try Files.read(path, limit: ReleaseFile.limit)
         sha256 = Hexadecimal.text(SHA256.digest(bytes))
         do { network = try ReleaseTrust.shipped.open(bytes).network } catch {

@@ -4,56 +4,56 @@ internal import Observing
 
 /// Checks a release file from outside before its model may run. The checks, in order: length, hash, signature, counter, feature contract, golden
 /// vectors.
-package enum ReleaseIntake {
+package enum ReleaseVerification {
     /// Requirements on a file besides a valid format.
-    package struct Demand: Sendable {
+    package struct Requirements: Sendable {
         package var length: Int?  // as announced by the sender
         package var sha256: [UInt8]?  // of the whole file, as announced by the sender
         /// `nil` allows an already accepted release again (after a restart, or a file given by hand).
-        package var counterAbove: UInt64?
-        package var isSignatureNeeded: Bool
+        package var lastAcceptedCounter: UInt64?
+        package var requiresSignature: Bool
         package var counter: UInt64?  // the counter announced by the sender
-        package var counterAtMost: UInt64?  // accepting a higher counter would block all later releases
+        package var maximumCounter: UInt64?  // accepting a higher counter would block all later releases
 
-        package init(length: Int? = nil, sha256: [UInt8]? = nil, counterAbove: UInt64? = nil, isSignatureNeeded: Bool = true) {
+        package init(length: Int? = nil, sha256: [UInt8]? = nil, lastAcceptedCounter: UInt64? = nil, requiresSignature: Bool = true) {
             self.length = length
             self.sha256 = sha256
-            self.counterAbove = counterAbove
-            self.isSignatureNeeded = isSignatureNeeded
+            self.lastAcceptedCounter = lastAcceptedCounter
+            self.requiresSignature = requiresSignature
         }
     }
 
-    package static func open(_ bytes: [UInt8], _ demand: Demand, _ cryptography: Cryptography) throws(ReleaseRefusal) -> Release {
-        if let length = demand.length, length != bytes.count { throw .length("\(length) bytes announced, \(bytes.count) received") }
+    package static func open(_ bytes: [UInt8], _ requirements: Requirements, _ cryptography: Cryptography) throws(ReleaseRefusal) -> Release {
+        if let length = requirements.length, length != bytes.count { throw .length("\(length) bytes announced, \(bytes.count) received") }
         let file = try ReleaseFile(bytes)
-        guard cryptography.sha256(file.content) == file.digest, demand.sha256 == nil || demand.sha256 == cryptography.sha256(bytes) else {
+        guard cryptography.sha256(file.content) == file.digest, requirements.sha256 == nil || requirements.sha256 == cryptography.sha256(bytes) else {
             throw .hash
         }
         let message = ReleaseFile.signedMessage(digest: file.digest)
-        if demand.isSignatureNeeded {
+        if requirements.requiresSignature {
             guard file.signatures.contains(where: { cryptography.isSigned(message, $0.keyID, $0.signature) }) else { throw .signature }
         }
         do {
             let header = try ReleaseSections.header(file.sections[.header] ?? [])
-            if let accepted = demand.counterAbove, header.counter <= accepted {
+            if let accepted = requirements.lastAcceptedCounter, header.counter <= accepted {
                 throw ReleaseRefusal.counter(offered: header.counter, accepted: accepted)
             }
-            if let announced = demand.counter, header.counter != announced {
-                throw ReleaseRefusal.announced(counter: header.counter, announced: announced)
+            if let announced = requirements.counter, header.counter != announced {
+                throw ReleaseRefusal.counterMismatch(counter: header.counter, counterMismatch: announced)
             }
-            if let most = demand.counterAtMost, header.counter > most {
-                throw ReleaseRefusal.implausible(counter: header.counter, atMost: most)
+            if let most = requirements.maximumCounter, header.counter > most {
+                throw ReleaseRefusal.counterTooHigh(counter: header.counter, atMost: most)
             }
             let network = try network(file)
             let golden = try ReleaseSections.golden(file.sections[.golden] ?? [])
             for grid in GoldenVector.grids {
                 let own = golden.filter { $0.stepSeconds == Int(grid.step.wholeSeconds) }
-                guard own.count >= GoldenVector.perStep else {
-                    throw ReleaseRefusal.golden("\(own.count) vectors, at least \(GoldenVector.perStep) expected")
+                guard own.count >= GoldenVector.vectorsPerGrid else {
+                    throw ReleaseRefusal.golden("\(own.count) vectors, at least \(GoldenVector.vectorsPerGrid) expected")
                 }
             }
             for vector in golden {
-                if let fault = vector.fault(in: network) { throw ReleaseRefusal.golden(fault) }
+                if let mismatch = vector.mismatch(in: network) { throw ReleaseRefusal.golden(mismatch) }
             }
             return Release(header: header, network: network)
         } catch let refusal as ReleaseRefusal {

@@ -8,8 +8,8 @@ internal import Text
 internal import TrustedReleases
 
 /// Trains a network on the first part of recorded series: for the release that ships, and for backtests of the training method.
-package struct OpenTraining: Sendable {
-    package var share = 70  // % of each series, from its start
+package struct RecordingTraining: Sendable {
+    package var trainingPercent = 70  // % of each series, from its start
     package var settings = NetworkTraining.Settings()
     package var sampling = TrainingRows.Sampling()
 
@@ -37,7 +37,7 @@ package struct OpenTraining: Sendable {
         for (number, name) in names.enumerated() {
             try Task.checkCancellation()
             let series = try folder.series(named: name)
-            let bins = 0..<(series.bins * share / 100)
+            let bins = 0..<(series.bins * trainingPercent / 100)
             let learnt = series.observations.prefix { series.bin(of: $0.validAt) < bins.upperBound }
             snapshot.add(name, Array(learnt))
             newest = max(newest ?? Instant(ms: .min), learnt.last?.validAt ?? Instant(ms: .min))
@@ -45,7 +45,7 @@ package struct OpenTraining: Sendable {
             rows.add(series, in: bins, number: number, sampling: sampling)
         }
         guard let newest, var network = try NetworkTraining(rows, settings).run(progress: progress) else { return nil }
-        var intervals = IntervalStart(of: network)
+        var intervals = InitialSpreads(of: network)
         for part in parts { intervals.add(part.series, in: part.bins) }
         network.spreads = intervals.spreads
         return Result(network: network, snapshot: snapshot.finish(), newestAt: newest)
@@ -55,14 +55,14 @@ package struct OpenTraining: Sendable {
     /// newest observation, so that the same series give the same bytes.
     package func release(of result: Result) throws -> [UInt8] {
         let configuration =
-            "share \(share), \(settings), \(sampling), " + (NetworkInputs.sharedNames + NetworkInputs.leadNames).joined(separator: " ")
+            "share \(trainingPercent), \(settings), \(sampling), " + (NetworkInputs.sharedNames + NetworkInputs.leadNames).joined(separator: " ")
         let release = Release(
             header: ReleaseHeader(
                 counter: 0, modelID: "pretrained-\(result.snapshot.prefix(8))", createdAt: result.newestAt, expiresAt: Instant(ms: 4_102_444_800_000),
                 provenance: Provenance(
                     snapshot: result.snapshot, codeVersion: Training.codeVersion, seed: settings.seed,
                     configuration: Hexadecimal.text(SHA256.digest(Array(configuration.utf8))), parent: "",
-                    backtest: "the first \(share) % of " + names.joined(separator: ", "))),
+                    backtest: "the first \(trainingPercent) % of " + names.joined(separator: ", "))),
             network: result.network)
         let bytes = try ReleaseFile.bytes(of: release, sha256: { SHA256.digest($0) }, sign: { _ in [] })
         guard try ReleaseTrust.local.open(bytes) == release else {

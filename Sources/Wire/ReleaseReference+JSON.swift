@@ -3,7 +3,7 @@ package import Text
 
 extension JSONWriter {
     /// - Parameter createdAt: `nil` omits the field.
-    package mutating func field(_ key: String, _ release: ReleaseName?, createdAt: Instant? = nil) {
+    package mutating func field(_ key: String, _ release: ReleaseReference?, createdAt: Instant? = nil) {
         guard let release else { return null(key) }
         object(key) { json in
             json.field("counter", release.counter)

@@ -16,9 +16,9 @@ func thousandths(_ value: Int32?) -> String { value.map { NumberText.thousandths
 func fixed(_ value: Double?, _ places: Int) -> String { value.flatMap { NumberText.fixed($0, places: places) } ?? "" }
 
 /// Opens the store read-only and reads the status of the named sensor, or of all sensors.
-func open(_ arguments: Arguments) async throws -> (EdgeSettings, ReadingStore, [SensorStatus]) {
+func openStore(_ arguments: Arguments) async throws -> (EdgeSettings, ReadingStore, [SensorStatus]) {
     let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
-    let store = try await ReadingStore(lookingInto: settings.storePath, log: Log("vaho-edge"))
+    let store = try await ReadingStore(readOnlyPath: settings.storePath, log: Log("vaho-edge"))
     let now = ReadingClock.wallClock
     // Pending readings are not in the store yet, so a status may be older by the commit period.
     let spacing = settings.samplePeriod + settings.commitPeriod
@@ -26,9 +26,9 @@ func open(_ arguments: Arguments) async throws -> (EdgeSettings, ReadingStore, [
     if let name = arguments.value("sensor") {
         let known = WordList.text(statuses.map(\.record.sensor.name))
         statuses = statuses.filter { $0.record.sensor.name == name }
-        guard !statuses.isEmpty else { throw Failure("there is no sensor «\(name)» in the store: there are \(known)") }
+        guard !statuses.isEmpty else { throw CommandFailure("there is no sensor «\(name)» in the store: there are \(known)") }
     }
-    guard !statuses.isEmpty else { throw Failure("the store holds no sensor yet: start vaho-edge run") }
+    guard !statuses.isEmpty else { throw CommandFailure("the store holds no sensor yet: start vaho-edge run") }
     return (settings, store, statuses)
 }
 
@@ -49,34 +49,34 @@ extension Program.Command {
         let format = try arguments.choice("format", default: OutputFormat.table)
         let horizon = try arguments.duration("horizon") ?? ForecastShape.horizon
         guard horizon <= ForecastShape.horizon else { throw UsageError("--horizon \(DurationText.short(horizon)): a forecast reaches 5 days (5d)") }
-        let (settings, store, statuses) = try await open(arguments)
-        let moulds = MouldIndexes(store: store)
+        let (settings, store, statuses) = try await openStore(arguments)
+        let mouldIndexes = MouldIndexes(store: store)
         var table = Table([
             .text("sensor"), .time("time"),
-            .number("lead_time_s", heading: "lead time", shown: { DurationText.short(.seconds(Int64($0) ?? 0)) }),
-            .number("p05", isDetail: true), .number("p10"), .number("p25", isDetail: true), .number("humidity_pct", heading: "median"),
-            .number("p75", isDetail: true), .number("p90"), .number("p95", isDetail: true), .number("temperature_c", heading: "°C"),
-            .number("dew_point_c", heading: "dew °C", isDetail: true), .number("wall_pct", isDetail: true),
-            .number("mould_index", heading: "mould", isDetail: true), .number("skill"),
+            .number("lead_time_s", heading: "lead time", format: { DurationText.short(.seconds(Int64($0) ?? 0)) }),
+            .number("p05", isOmittable: true), .number("p10"), .number("p25", isOmittable: true), .number("humidity_pct", heading: "median"),
+            .number("p75", isOmittable: true), .number("p90"), .number("p95", isOmittable: true), .number("temperature_c", heading: "°C"),
+            .number("dew_point_c", heading: "dew °C", isOmittable: true), .number("wall_pct", isOmittable: true),
+            .number("mould_index", heading: "mould", isOmittable: true), .number("skill"),
         ])
         for status in statuses {
             guard let issued = try await store.forecast(of: status.record.sensor) else { continue }
             let forecast = issued.forecast
             let moisture = try await DeviceView.moisture(
-                ahead: forecast, of: status.record.sensor, store: store, moulds: moulds, surfaces: settings.surfaces)
+                ahead: forecast, of: status.record.sensor, store: store, mouldIndexes: mouldIndexes, surfaces: settings.surfaces)
             if format == .table {
                 let method = issued.releaseCounter == 0 ? forecast.method.name : "\(forecast.method.name), release \(issued.releaseCounter)"
                 StandardOutput.write("\(status.record.sensor) from \(RFC3339.format(ms: forecast.origin.ms)) (\(method))\n")
                 let shown = forecast.leadTimes.indices.filter { forecast.leadTimes[$0] <= horizon }
                 StandardOutput.write("  \(Sparkline.text(shown.map { forecast.median(lead: $0) }, width: 60))\n")
-                Paragraph.write(words(forecast.skillEnd), indent: 2)
+                Paragraph.write(words(forecast.skillHorizon), indent: 2)
                 let thresholds = settings.rules.compactMap(\.humidityThreshold)
                 Paragraph.write(DeviceView.outlook(of: status, forecast, thresholds, now: ReadingClock.wallClock), indent: 2)
             }
             for (lead, leadTime) in forecast.leadTimes.enumerated() where leadTime <= horizon {
                 // A table shows selected lead times as an overview; other formats show all lead times.
                 if format == .table, !ForecastShape.scored.contains(leadTime), horizon > .seconds(6 * 3_600) { continue }
-                table.row(
+                table.addRow(
                     [status.record.sensor.name, RFC3339.format(ms: (forecast.origin + leadTime).ms), String(leadTime.wholeSeconds)]
                         + ForecastShape.levels.indices.map { fixed(forecast.humidity(lead: lead, level: $0), 1) }
                         + [
@@ -95,7 +95,7 @@ extension Program.Command {
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
         let last = try arguments.duration("last") ?? .seconds(86_400)
-        let (_, store, statuses) = try await open(arguments)
+        let (_, store, statuses) = try await openStore(arguments)
         var table = Table([.text("sensor"), .text("time"), .number("humidity_pct"), .number("temperature_c")])
         for status in statuses {
             let newest = try await store.newestObservation(of: status.record.sensor) ?? Instant(ms: 0)
@@ -104,7 +104,7 @@ extension Program.Command {
                 StandardOutput.write("\(status.record.sensor)  \(Sparkline.text(observations.map { $0.humidity.percent }, width: 60))\n")
             }
             for row in observations {
-                table.row([
+                table.addRow([
                     status.record.sensor.name, RFC3339.format(ms: row.validAt.ms), fixed(row.humidity.percent, 2), fixed(row.temperature?.celsius, 2),
                 ])
             }

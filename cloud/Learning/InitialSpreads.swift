@@ -3,9 +3,9 @@ internal import Measures
 internal import Observing
 
 /// The initial interval widths of a device: the median of the final interval widths of the training series. Series are added one at a time.
-package struct IntervalStart: Sendable {
+package struct InitialSpreads: Sendable {
     private let network: Network
-    private var found = [[Float]](repeating: [], count: Network.Shape.knots * Network.Shape.levels)
+    private var finalSpreads = [[Float]](repeating: [], count: Network.Shape.knots * Network.Shape.levels)
 
     package init(of network: Network) { self.network = network }
 
@@ -18,9 +18,11 @@ package struct IntervalStart: Sendable {
             if bin >= bins.lowerBound { forecaster.observe(observation) }
         }
         let inputs = NetworkInputs(binsPerHour: forecaster.history.binsPerHour)
-        for (place, spread) in forecaster.spreads.enumerated() where inputs.isServed[place / Network.Shape.levels] { found[place].append(spread) }
+        for (index, spread) in forecaster.spreads.enumerated() where inputs.isServed[index / Network.Shape.levels] {
+            finalSpreads[index].append(spread)
+        }
     }
 
     /// [knots × levels]: the median over the series whose grid serves the knot; 1 without series.
-    package var spreads: [Float] { found.map { values in values.isEmpty ? 1 : values.sorted()[values.count / 2] } }
+    package var spreads: [Float] { finalSpreads.map { values in values.isEmpty ? 1 : values.sorted()[values.count / 2] } }
 }

@@ -2,14 +2,14 @@ package import Bytes
 internal import Measures
 
 /// `application/vnd.vaho.answer`, version 1: magic, version, fields as varints in the order of the properties, CRC-32C.
-extension Answer {
+extension BatchAcknowledgement {
     private static let magic = Array("VAHA".utf8)
     private static let version: UInt8 = 1
 
     package func binary() -> [UInt8] {
         var writer = ByteWriter()
-        writer.raw(Answer.magic)
-        writer.byte(Answer.version)
+        writer.raw(BatchAcknowledgement.magic)
+        writer.byte(BatchAcknowledgement.version)
         writer.fixed(epoch.bits)
         writer.zigzag(through)
         writer.varint(UInt64(held.count))
@@ -24,7 +24,7 @@ extension Answer {
         }
         writer.varint(UInt64(conflicts.count))
         for sequence in conflicts { writer.zigzag(sequence) }
-        for value in [next.afterMs, next.maxReadings, next.maxBytes] { writer.zigzag(value) }
+        for value in [next.delayMs, next.maxReadings, next.maxBytes] { writer.zigzag(value) }
         writer.byte((release == nil ? 0 : 1) | (wantsNewToken ? 2 : 0) | (hasDuplicateHost ? 4 : 0))
         if let release {
             writer.varint(release.counter)
@@ -41,32 +41,32 @@ extension Answer {
             throw MalformedBytes(at: bytes.count - 4, "the answer's CRC-32C does not match")
         }
         var reader = ByteReader(bytes[..<(bytes.count - 4)])
-        guard try reader.raw(4).elementsEqual(Answer.magic), try reader.byte() == Answer.version else {
-            throw MalformedBytes(at: 0, "an answer of version \(Answer.version) begins with VAHA")
+        guard try reader.raw(4).elementsEqual(BatchAcknowledgement.magic), try reader.byte() == BatchAcknowledgement.version else {
+            throw MalformedBytes(at: 0, "an answer of version \(BatchAcknowledgement.version) begins with VAHA")
         }
         epoch = Epoch(bits: try reader.fixed())
-        through = try Answer.sequence(&reader, from: 0)
+        through = try BatchAcknowledgement.sequence(&reader, from: 0)
         held = []
-        for _ in 0..<(try reader.count(upTo: Answer.heldLimit)) {
-            let (low, high) = (try Answer.sequence(&reader, from: 1), try Answer.sequence(&reader, from: 1))
+        for _ in 0..<(try reader.count(upTo: BatchAcknowledgement.heldLimit)) {
+            let (low, high) = (try BatchAcknowledgement.sequence(&reader, from: 1), try BatchAcknowledgement.sequence(&reader, from: 1))
             guard low >= 1, high >= low else { throw MalformedBytes(at: reader.offset, "a range ends before it begins") }
             held.append(low...high)
         }
         refused = []
         for _ in 0..<(try reader.count(upTo: Batch.rowLimit)) {
-            let sequence = try Answer.sequence(&reader, from: 1)
-            guard let reason = Refused.Reason(rawValue: try reader.byte()) else { throw MalformedBytes(at: reader.offset, "a reason is unknown") }
-            refused.append(Refused(sequence: sequence, reason: reason))
+            let sequence = try BatchAcknowledgement.sequence(&reader, from: 1)
+            guard let reason = RefusedRow.Reason(rawValue: try reader.byte()) else { throw MalformedBytes(at: reader.offset, "a reason is unknown") }
+            refused.append(RefusedRow(sequence: sequence, reason: reason))
         }
         conflicts = []
-        for _ in 0..<(try reader.count(upTo: Batch.rowLimit)) { conflicts.append(try Answer.sequence(&reader, from: 1)) }
-        next = Next(afterMs: try reader.zigzag(), maxReadings: try reader.zigzag(), maxBytes: try reader.zigzag())
+        for _ in 0..<(try reader.count(upTo: Batch.rowLimit)) { conflicts.append(try BatchAcknowledgement.sequence(&reader, from: 1)) }
+        next = Pacing(delayMs: try reader.zigzag(), maxReadings: try reader.zigzag(), maxBytes: try reader.zigzag())
         release = nil
         let further = try reader.byte()  // bit 0: a release follows, bit 1: a new token is requested, bit 2: two hosts send as this device
         guard further < 8 else { throw MalformedBytes(at: reader.offset, "an unknown bit is set") }
         wantsNewToken = further & 2 != 0
         hasDuplicateHost = further & 4 != 0
-        if further & 1 != 0 { release = ReleaseName(counter: try reader.varint(), sha256: Array(try reader.raw(32))) }
+        if further & 1 != 0 { release = ReleaseReference(counter: try reader.varint(), sha256: Array(try reader.raw(32))) }
         try reader.expectEnd()
     }
 

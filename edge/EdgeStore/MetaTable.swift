@@ -1,7 +1,7 @@
 internal import SQLite
 
 /// Single values by name, and the last accepted release.
-package struct FactTable {
+package struct MetaTable {
     private let database: Connection
 
     init(_ database: Connection) { self.database = database }

@@ -2,14 +2,14 @@
 import Measures
 import Testing
 
-@Suite struct TwoHostDetectorTests {
+@Suite struct DuplicateHostDetectorTests {
     private let start = Instant(ms: 1_700_000_000_000)
 
     /// Takes batches, each with its epoch and the second of its newest reading. Returns for each batch whether two hosts are detected.
     private func found(_ batches: [(epoch: UInt64, newest: Int64)]) -> [Bool] {
-        var turns = TwoHostDetector()
+        var turns = DuplicateHostDetector()
         return batches.enumerated().map { place, batch in
-            turns.grew(Epoch(bits: batch.epoch), newest: start + .seconds(batch.newest), at: start + .seconds(Int64(place)))
+            turns.recordGrowth(Epoch(bits: batch.epoch), newest: start + .seconds(batch.newest), at: start + .seconds(Int64(place)))
         }
     }
 
@@ -33,11 +33,11 @@ import Testing
     }
 
     @Test func `epochs that alternate every three days do not indicate two hosts`() {
-        var turns = TwoHostDetector()
+        var turns = DuplicateHostDetector()
         let (a, b) = (Epoch(bits: 1), Epoch(bits: 2))
         var day = start
         for turn in 0..<20 {
-            let isFound = turns.grew(turn % 2 == 0 ? a : b, newest: day, at: day)
+            let isFound = turns.recordGrowth(turn % 2 == 0 ? a : b, newest: day, at: day)
             #expect(!isFound)
             day = day + .seconds(3 * 86_400)
         }

@@ -1,5 +1,5 @@
 /// A reference to a release.
-package struct ReleaseName: Sendable, Hashable {
+package struct ReleaseReference: Sendable, Hashable {
     package var counter: UInt64
     package var sha256: [UInt8]  // 32 bytes, of the whole file
 

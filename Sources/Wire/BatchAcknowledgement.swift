@@ -1,23 +1,23 @@
 package import Measures
 
 /// The cloud's answer to a batch. Every sequence of the batch is newly stored, already stored, refused, or in conflict.
-package struct Answer: Sendable, Equatable {
+package struct BatchAcknowledgement: Sendable, Equatable {
     package static let mediaType = "application/vnd.vaho.answer"
     package static let heldLimit = 64
 
     package var epoch: Epoch
     package var through: Int64  // the highest sequence up to which the cloud holds all rows; 0 if none
     package var held: [ClosedRange<Int64>]  // the lowest ranges above `through` that the cloud holds, at most 64
-    package var refused: [Refused]
+    package var refused: [RefusedRow]
     /// Sequences that the cloud holds with other content. The new rows are not stored: the device must send them again under a new epoch.
     package var conflicts: [Int64]
-    package var next: Next
-    package var release: ReleaseName?  // the release that the device should run
+    package var next: Pacing
+    package var release: ReleaseReference?  // the release that the device should run
     package var wantsNewToken = false  // the device must fetch a new token
     /// Two hosts send as this device. The cloud only tells devices that report their sensors' states.
     package var hasDuplicateHost = false
 
-    package struct Refused: Sendable, Hashable {
+    package struct RefusedRow: Sendable, Hashable {
         package enum Reason: UInt8, Sendable, CaseIterable {
             case malformed = 1
             case future = 2
@@ -42,12 +42,12 @@ package struct Answer: Sendable, Equatable {
     }
 
     /// How the server paces the device.
-    package struct Next: Sendable, Hashable {
-        package var afterMs: Int64  // without a backlog: time to the next batch; with a backlog: pause before the next batch
+    package struct Pacing: Sendable, Hashable {
+        package var delayMs: Int64  // without a backlog: time to the next batch; with a backlog: pause before the next batch
         package var maxReadings: Int64
         package var maxBytes: Int64
-        package init(afterMs: Int64, maxReadings: Int64, maxBytes: Int64) {
-            self.afterMs = afterMs
+        package init(delayMs: Int64, maxReadings: Int64, maxBytes: Int64) {
+            self.delayMs = delayMs
             self.maxReadings = maxReadings
             self.maxBytes = maxBytes
         }
@@ -61,7 +61,7 @@ package struct Answer: Sendable, Equatable {
     }
 
     package init(
-        epoch: Epoch, through: Int64, held: [ClosedRange<Int64>], refused: [Refused], conflicts: [Int64], next: Next, release: ReleaseName?
+        epoch: Epoch, through: Int64, held: [ClosedRange<Int64>], refused: [RefusedRow], conflicts: [Int64], next: Pacing, release: ReleaseReference?
     ) {
         self.epoch = epoch
         self.through = through

@@ -1,5 +1,5 @@
 /// The damped anomaly's weights, measured once; `DampedAnomaly` describes how.
-enum BuiltInTable {
+enum DampedAnomalyTable {
     struct Knot {
         let hours: Double
         let humidity: DampedAnomaly.Damping

@@ -1,6 +1,6 @@
 extension String {
     /// The longest prefix of whole characters with at most `limit` bytes of UTF-8.
-    package func cut(toBytes limit: Int) -> String {
+    package func truncated(toBytes limit: Int) -> String {
         var text = self
         while text.utf8.count > limit { text.removeLast() }
         return text
