@@ -48,6 +48,7 @@ let package = Package(
         library("Psychrometrics", ["Measures"]),
         library("Observing", ["Measures"], settings: strict + [quickInTests]),
         library("Forecasting", ["Measures", "Psychrometrics", "Observing"], settings: strict + [quickInTests]),
+        library("Evaluation", ["Measures", "Observing", "Forecasting"], settings: strict + [quickInTests]),
         library("Simulation", ["Measures"]),
         library("Releases", ["Measures", "Bytes", "Observing", "Forecasting"]),
         library("Wire", ["Measures", "Bytes", "Text"], exclude: ["FORMAT.md"]),
@@ -81,7 +82,7 @@ let package = Package(
         library("Sensors", path: "edge/Sensors", ["Measures", "Observing", "Simulation", "Text", "Runtime", "CLinux"]),
         library(
             "EdgeStore", path: "edge/EdgeStore",
-            ["Measures", "Text", "Bytes", "Observing", "Forecasting", "Wire", "Runtime", "SQLite", "Signing"], settings: small),
+            ["Measures", "Text", "Bytes", "Observing", "Forecasting", "Evaluation", "Wire", "Runtime", "SQLite", "Signing"], settings: small),
         library(
             "EdgeDaemon", path: "edge/EdgeDaemon",
             core + [
@@ -101,7 +102,9 @@ let package = Package(
         library("Archive", path: "cloud/Archive", core + ["Bytes", "Releases", "Runtime", "SQLite", "Signing"], settings: features),
         library(
             "Pipeline", path: "cloud/Pipeline",
-            core + ["Psychrometrics", "Forecasting", "Releases", "TrustedReleases", "Archive", "Learning", "Runtime", "Signing", "HTTPClient"],
+            core + [
+                "Psychrometrics", "Forecasting", "Evaluation", "Releases", "TrustedReleases", "Archive", "Learning", "Runtime", "Signing", "HTTPClient",
+            ],
             settings: features),
         .target(
             name: "API",
@@ -111,7 +114,8 @@ let package = Package(
         .executableTarget(
             name: "vaho-cloud",
             dependencies: core + [
-                "Forecasting", "Releases", "TrustedReleases", "API", "APIDocuments", "Archive", "Pipeline", "Runtime", "Console", "Signing",
+                "Forecasting", "Evaluation", "Releases", "TrustedReleases", "API", "APIDocuments", "Archive", "Pipeline", "Runtime", "Console",
+                "Signing",
                 "HTTPServer", "HTTPClient",
             ], path: "cloud/vaho-cloud", swiftSettings: features),
 
@@ -128,7 +132,7 @@ let package = Package(
         tests("BytesTests", ["Bytes"]),
         tests("PsychrometricsTests", ["Measures", "Psychrometrics"]),
         tests("ObservingTests", ["Measures", "Observing"]),
-        tests("ForecastingTests", ["Examples", "Measures", "Psychrometrics", "Observing", "Forecasting"]),
+        tests("ForecastingTests", ["Examples", "Measures", "Psychrometrics", "Observing", "Forecasting", "Evaluation"]),
         tests("LearningTests", ["Measures", "Observing", "Forecasting", "Learning"]),
         tests("SimulationTests", ["Measures", "Simulation"]),
         tests("ReleasesTests", ["Examples", "Text", "Measures", "Bytes", "Observing", "Forecasting", "Releases", "Signing"]),
@@ -153,7 +157,7 @@ let package = Package(
         tests(
             "PipelineTests",
             [
-                "Examples", "Measures", "Text", "Observing", "Forecasting", "Releases", "TrustedReleases", "Wire", "Runtime", "HTTPClient",
+                "Examples", "Measures", "Text", "Observing", "Forecasting", "Evaluation", "Releases", "TrustedReleases", "Wire", "Runtime", "HTTPClient",
                 "HTTPServer", "Signing", "Archive", "Pipeline",
             ]),
         tests("APITests", ["Examples", "Measures", "Runtime", "Wire", "HTTPServer", "Archive", "Pipeline", "API"]),

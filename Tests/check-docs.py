@@ -53,7 +53,7 @@ def check_commands(page: str, program: str, folder: str, faults: list[str]) -> N
 
 def check_sensors(page: str, faults: list[str]) -> None:
     """Kinds and chips by their names in a configuration: `hwmon:`, `i2c:sht4x`."""
-    kinds = re.findall(r'"(\w+)"', re.search(r"NearestWord\.of\(parts\[0\], in: \[([^]]*)\]", sources("edge/Sensors/SensorSpec.swift"))[1])
+    kinds = re.findall(r'"(\w+)"', re.search(r"NearestWord\.closest\(parts\[0\], in: \[([^]]*)\]", sources("edge/Sensors/SensorSpec.swift"))[1])
     chips = re.search(r"case (sht3x[^\n]*)", sources("edge/Sensors/I2C/I2CChip.swift"))[1].replace(" ", "").split(",")
     text = (ROOT / page).read_text().lower()
     faults += [f"{page}: the sensor kind {kind} is missing" for kind in sorted(kinds) if f"{kind}:" not in text and f"`{kind}`" not in text]

@@ -1,5 +1,6 @@
 import Examples
 @testable import Forecasting
+import Evaluation
 import Measures
 import Observing
 import Testing
@@ -62,7 +63,8 @@ import Testing
         var waiting: [Int64: [(QuantileForecast, Int)]] = [:]
         for observation in SkillTests.air(days: 60) {
             for (forecast, lead) in waiting.removeValue(forKey: observation.validAt.ms) ?? [] {
-                scores[forecast.leadTimes[lead], default: Score()].add(forecast, lead: lead, actual: observation.humidity.percent)
+                scores[forecast.leadTimes[lead], default: Score()].add(
+                    ForecastLoss(of: forecast, lead: lead, actual: observation.humidity.percent))
             }
             forecaster.observe(observation)
             let forecast = try #require(forecaster.forecast())

@@ -1,3 +1,4 @@
+import Evaluation
 import Examples
 import Forecasting
 import Foundation
@@ -102,9 +103,9 @@ import Text
         // From 05:00 of the second day (40 %): 40 an hour later, 50 a day later. From 11:00 of the third (50 %): 70, then 40.
         let report = BacktestReportTests.report(hours: [29, 59])
         let hour = try #require(report.series.first?.scores[.seconds(3_600)]), day = try #require(report.series.first?.scores[.seconds(86_400)])
-        #expect(hour.count == 2 && hour.meanError == 15)  // |50 − 40| and |50 − 70|
+        #expect(hour.count == 2 && hour.meanAbsoluteError == 15)  // |50 − 40| and |50 − 70|
         // Persistence: 0 and 20. Seasonal naive, as at 06:00 and 12:00 of the day before: 0 and 10.
-        #expect(hour.ratio == 30.0 / 10 && hour.skillOverPersistence == 1 - 30.0 / 20 && hour.skillOverSeasonalNaive == 1 - 30.0 / 10)
+        #expect(hour.relativeError == 30.0 / 10 && hour.skillOverPersistence == 1 - 30.0 / 20 && hour.skillOverSeasonalNaive == 1 - 30.0 / 10)
         #expect(hour.skillOverClimatology == 0)  // |45 − 40| + |45 − 70| = 30
         #expect(hour.coverage == 0.5)
         #expect(hour.reliability == [0, 0, 0.5, 0.5, 0.5, 0.5, 1])
@@ -112,15 +113,15 @@ import Text
         let first = 0.5 * 10 + 0.1 * 30, second = 0.5 * 20 + 0.1 * (30 + 10 * 5)
         let score = try #require(hour.meanWeightedInterval)
         #expect((score - (first + second) / 1.5 / 2).magnitude < 1e-12)
-        #expect(day.meanError == 5)  // |50 − 50| and |50 − 40|
-        #expect(report.geometricMean(at: .seconds(3_600), \.ratio).map { ($0 - 3).magnitude < 1e-12 } == true)
-        #expect(report.mean(at: .seconds(10_800), \.ratio) == nil)
+        #expect(day.meanAbsoluteError == 5)  // |50 − 50| and |50 − 40|
+        #expect(report.geometricMean(at: .seconds(3_600), \.relativeError).map { ($0 - 3).magnitude < 1e-12 } == true)
+        #expect(report.mean(at: .seconds(10_800), \.relativeError) == nil)
     }
 
     @Test func `an unobserved target is not scored, and a gap on the day before is filled from the hour before the gap`() throws {
         let report = BacktestReportTests.report(hours: [29, 59], without: [30, 36])
         let hour = try #require(report.series.first?.scores[.seconds(3_600)])
-        #expect(hour.count == 1 && hour.meanError == 20)
+        #expect(hour.count == 1 && hour.meanAbsoluteError == 20)
         #expect(hour.skillOverSeasonalNaive == 1 - 20.0 / 30)  // the value at 11:00 of the day before, an hour earlier, was 40, not 60
     }
 
@@ -169,7 +170,7 @@ import Text
         var report = BacktestReport(leadTimes: [.seconds(3_600)])
         report.add(replayed)
         let score = try #require(report.series.first?.scores[.seconds(3_600)])
-        #expect(score.ratio == nil && score.skillOverPersistence == nil && score.meanError != nil)
+        #expect(score.relativeError == nil && score.skillOverPersistence == nil && score.meanAbsoluteError != nil)
     }
 
     @Test func `a report without forecasts still gives a page`() {

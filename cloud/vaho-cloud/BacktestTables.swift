@@ -1,4 +1,5 @@
 internal import Console
+internal import Evaluation
 internal import Pipeline
 internal import Runtime
 internal import Text
@@ -19,12 +20,12 @@ enum BacktestTables {
             }
             return table.text(width: StandardOutput.width)
         }
-        let ratios = report.series.map { series in (series.name, leadTimes.map { series.scores[$0]?.ratio }) }
-        let all = ("all", leadTimes.map { report.geometricMean(at: $0, \.ratio) })
+        let ratios = report.series.map { series in (series.name, leadTimes.map { series.scores[$0]?.relativeError }) }
+        let all = ("all", leadTimes.map { report.geometricMean(at: $0, \.relativeError) })
         let coverages = ("coverage of the 80 % interval", leadTimes.map { report.mean(at: $0, \.coverage) })
         let means = [
             ("weighted interval score, %RH", leadTimes.map { report.mean(at: $0, \.meanWeightedInterval) }),
-            ("mean absolute error, %RH", leadTimes.map { report.mean(at: $0, \.meanError) }),
+            ("mean absolute error, %RH", leadTimes.map { report.mean(at: $0, \.meanAbsoluteError) }),
             ("skill over climatology", leadTimes.map { report.mean(at: $0, \.skillOverClimatology) }),
             ("skill over persistence", leadTimes.map { report.mean(at: $0, \.skillOverPersistence) }),
         ]

@@ -1,3 +1,4 @@
+internal import Evaluation
 internal import Forecasting
 internal import Glibc
 internal import Measures
@@ -47,9 +48,9 @@ package struct BacktestPage {
 
     private var ratios: String {
         var rows = report.series.map { series in
-            row(series.name, report.leadTimes.map { cell(series.scores[$0]?.ratio, 3, isWorse: { $0 > 1 }) })
+            row(series.name, report.leadTimes.map { cell(series.scores[$0]?.relativeError, 3, isWorse: { $0 > 1 }) })
         }
-        rows.append(row("all", report.leadTimes.map { cell(report.geometricMean(at: $0, \.ratio), 3, isWorse: { $0 > 1 }) }, "sum"))
+        rows.append(row("all", report.leadTimes.map { cell(report.geometricMean(at: $0, \.relativeError), 3, isWorse: { $0 > 1 }) }, "sum"))
         return table(rows)
     }
 
@@ -59,7 +60,7 @@ package struct BacktestPage {
                 "coverage of the 80 % interval",
                 report.leadTimes.map { cell(report.mean(at: $0, \.coverage), 2, isWorse: { $0 < 0.76 || $0 > 0.84 }) }),
             row("weighted interval score", report.leadTimes.map { cell(report.mean(at: $0, \.meanWeightedInterval), 2) }),
-            row("mean absolute error", report.leadTimes.map { cell(report.mean(at: $0, \.meanError), 2) }),
+            row("mean absolute error", report.leadTimes.map { cell(report.mean(at: $0, \.meanAbsoluteError), 2) }),
             row("skill over climatology", report.leadTimes.map { cell(report.mean(at: $0, \.skillOverClimatology), 2, isWorse: { $0 < 0 }) }),
         ])
     }
@@ -84,7 +85,7 @@ package struct BacktestPage {
 
     private var skill: String {
         func hours(_ leadTime: Duration) -> Double { Double(leadTime.wholeSeconds) / 3_600 }
-        let curves: [(String, (BacktestScore) -> Double?)] = [
+        let curves: [(String, (Score) -> Double?)] = [
             ("a", \.skillOverClimatology), ("b", \.skillOverPersistence), ("c", \.skillOverSeasonalNaive),
         ]
         // Only lead times that every series has: otherwise each lead time would be a mean over different series.

@@ -1,3 +1,4 @@
+package import Evaluation
 package import Forecasting
 internal import Glibc
 internal import Measures
@@ -16,7 +17,7 @@ package struct BacktestReport: Sendable {
     package struct Series: Sendable {
         package let name: String
         package let origins: Int
-        package let scores: [Duration: BacktestScore]
+        package let scores: [Duration: Score]
         package let best: Case?
         package let worst: Case?
         package let meanWeightedInterval: Double
@@ -31,7 +32,7 @@ package struct BacktestReport: Sendable {
 
     package mutating func add(_ replayed: Backtest.Replay) {
         guard let truth = GriddedSeries(name: replayed.name, grid: replayed.grid, observations: replayed.observations) else { return }
-        var scores: [Duration: BacktestScore] = [:]
+        var scores: [Duration: Score] = [:]
         var best: (index: Int, score: Double)?, worst: (index: Int, score: Double)?
         var (total, judged) = (0.0, 0)
         for (index, forecast) in replayed.forecasts.enumerated() {
@@ -42,8 +43,9 @@ package struct BacktestReport: Sendable {
                 guard actual == actual else { continue }
                 // If this time is in a gap, the last value before the gap is used.
                 let seasonalNaive = truth.lastHumidity(notAfter: truth.bin(of: target - BacktestReport.wholeDays(leadTime)))
-                scores[leadTime, default: BacktestScore()].add(forecast, lead: lead, seasonalNaive: seasonalNaive, actual: actual)
-                sum += BacktestScore.weightedInterval(forecast, lead: lead, actual: actual)
+                let loss = ForecastLoss(of: forecast, lead: lead, actual: actual, seasonalNaive: seasonalNaive)
+                scores[leadTime, default: Score()].add(loss)
+                sum += loss.weightedInterval
                 count += 1
             }
             guard 10 * count >= 9 * forecast.leadTimes.count else { continue }  // too few targets were observed to judge the forecast
@@ -74,12 +76,12 @@ package struct BacktestReport: Sendable {
     package var scoredLeadTimes: [Duration] { Set(series.flatMap(\.scores.keys)).sorted() }
 
     /// The mean over the series, each with the same weight; `nil` if no series has the value.
-    package func mean(at leadTime: Duration, _ value: (BacktestScore) -> Double?) -> Double? {
+    package func mean(at leadTime: Duration, _ value: (Score) -> Double?) -> Double? {
         let values = series.compactMap { $0.scores[leadTime].flatMap(value) }
         return values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
     }
 
-    package func geometricMean(at leadTime: Duration, _ value: (BacktestScore) -> Double?) -> Double? {
+    package func geometricMean(at leadTime: Duration, _ value: (Score) -> Double?) -> Double? {
         BacktestReport.geometricMean(series.compactMap { $0.scores[leadTime].flatMap(value) })
     }
 

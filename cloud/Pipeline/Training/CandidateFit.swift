@@ -1,3 +1,4 @@
+internal import Evaluation
 internal import Forecasting
 internal import Learning
 internal import Observing

@@ -1,4 +1,5 @@
 package import Archive
+internal import Evaluation
 internal import Forecasting
 internal import Learning
 package import Measures

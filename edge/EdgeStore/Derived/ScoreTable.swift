@@ -1,3 +1,4 @@
+internal import Evaluation
 internal import Forecasting
 internal import Glibc
 internal import Measures
@@ -29,7 +30,7 @@ package struct ScoreTable {
                 let lead = due.forecast.leadTimes.firstIndex(of: leadTime)
             else { continue }
             var score = Score()
-            score.add(due.forecast, lead: lead, actual: observation.humidity.percent)
+            score.add(ForecastLoss(of: due.forecast, lead: lead, actual: observation.humidity.percent))
             try database.run(
                 "INSERT INTO score VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \(Self.onConflict)", validAt.ms / 86_400_000,
                 Int64(bitPattern: due.releaseCounter), sensor, leadTime.wholeSeconds, score.count, score.absoluteError, score.persistenceError,
@@ -45,12 +46,12 @@ package struct ScoreTable {
         var scores: [ScoreSum] = []
         for sum in try sums() where sensor == nil || sum.sensor == sensor {
             if let last = scores.indices.last, scores[last].release == sum.release, scores[last].leadTimeSeconds == sum.leadTimeSeconds {
-                scores[last].add(sum)
+                scores[last].score += sum.score
             } else {
                 scores.append(sum)
             }
         }
-        return scores.map(\.score)
+        return scores.map(\.live)
     }
 
     /// By release, lead time and sensor.
@@ -65,38 +66,31 @@ package struct ScoreTable {
             """)
         var sums: [ScoreSum] = []
         while try select.step() {
+            // The sums have no checksum, so a corrupt row can hold any number: clamp.
+            let score = Score(
+                count: Int64(max(1, min(1e15, select.double(3)))), absoluteError: select.double(4), persistenceError: select.double(5),
+                climatologyError: select.double(6), covered: Int64(max(0, min(1e15, select.double(7)))))
             sums.append(
                 ScoreSum(
-                    release: UInt64(bitPattern: select.integer(0)), sensor: select.integer(2), leadTimeSeconds: select.integer(1),
-                    count: select.double(3), errors: [select.double(4), select.double(5), select.double(6)], covered: select.double(7)))
+                    release: UInt64(bitPattern: select.integer(0)), sensor: select.integer(2), leadTimeSeconds: select.integer(1), score: score))
         }
         cached = sums
         return sums
     }
 }
 
-/// The sums of one release, sensor and lead time over all days.
+/// The score of one release, sensor and lead time over all days.
 private struct ScoreSum {
     let release: UInt64
     let sensor: Int64
     let leadTimeSeconds: Int64
-    var count: Double
-    var errors: [Double]  // sums of absolute errors in %RH: forecast, persistence, climatology
-    var covered: Double
+    var score: Score
 
-    mutating func add(_ other: ScoreSum) {
-        count += other.count
-        covered += other.covered
-        for index in errors.indices { errors[index] += other.errors[index] }
-    }
-
-    var score: LiveScore {
-        // The sums have no checksum, so a corrupt row can hold any number: clamp.
-        func whole(_ value: Double, upTo limit: Double) -> Int64 { Int64(max(0, min(limit, value)).rounded()) }
-        let number = max(1, count)
-        let means = errors.map { whole($0 / number * 1_000, upTo: 100_000) }
+    var live: LiveScore {
+        func thousandths(_ value: Double?, upTo limit: Double = 100_000) -> Int64 { Int64(max(0, min(limit, (value ?? 0) * 1_000)).rounded()) }
         return LiveScore(
-            releaseCounter: release, leadTimeSeconds: leadTimeSeconds, count: whole(number, upTo: 1e15), absoluteErrorMpct: means[0],
-            persistenceErrorMpct: means[1], climatologyErrorMpct: means[2], coveredPpm: whole(covered / number * 1e6, upTo: 1e6))
+            releaseCounter: release, leadTimeSeconds: leadTimeSeconds, count: score.count, absoluteErrorMpct: thousandths(score.meanAbsoluteError),
+            persistenceErrorMpct: thousandths(score.meanPersistenceError), climatologyErrorMpct: thousandths(score.meanClimatologyError),
+            coveredPpm: thousandths(score.coverage.map { $0 * 1_000 }, upTo: 1e6))
     }
 }

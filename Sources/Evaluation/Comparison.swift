@@ -1,3 +1,4 @@
+package import Forecasting
 internal import Measures
 internal import Observing
 
@@ -42,8 +43,8 @@ package struct Comparison: Sendable {
                 guard evaluationBins.contains(target), actual == actual, let newLead = new.leadTimes.firstIndex(of: leadTime),
                     let oldLead = old.leadTimes.firstIndex(of: leadTime)
                 else { continue }
-                self.candidate[index].add(new, lead: newLead, actual: actual)
-                self.champion[index].add(old, lead: oldLead, actual: actual)
+                self.candidate[index].add(ForecastLoss(of: new, lead: newLead, actual: actual))
+                self.champion[index].add(ForecastLoss(of: old, lead: oldLead, actual: actual))
             }
         }
     }
