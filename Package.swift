@@ -103,7 +103,8 @@ let package = Package(
         library(
             "Pipeline", path: "cloud/Pipeline",
             core + [
-                "Psychrometrics", "Forecasting", "Evaluation", "Releases", "TrustedReleases", "Archive", "Learning", "Runtime", "Signing", "HTTPClient",
+                "Psychrometrics", "Forecasting", "Evaluation", "Releases", "TrustedReleases", "Archive", "Learning", "Runtime", "Signing",
+                "HTTPClient",
             ],
             settings: features),
         .target(
@@ -157,7 +158,8 @@ let package = Package(
         tests(
             "PipelineTests",
             [
-                "Examples", "Measures", "Text", "Observing", "Forecasting", "Evaluation", "Releases", "TrustedReleases", "Wire", "Runtime", "HTTPClient",
+                "Examples", "Measures", "Text", "Observing", "Forecasting", "Evaluation", "Releases", "TrustedReleases", "Wire", "Runtime",
+                "HTTPClient",
                 "HTTPServer", "Signing", "Archive", "Pipeline",
             ]),
         tests("APITests", ["Examples", "Measures", "Runtime", "Wire", "HTTPServer", "Archive", "Pipeline", "API"]),

@@ -108,9 +108,7 @@ package struct DeviceDocument: Sendable {
         json.array("thresholds") { json in
             for threshold in thresholds {
                 json.object { json in
-                    json.field("rule", threshold.rule)
-                    json.field("sensor", threshold.sensor?.name)
-                    json.field("direction", threshold.isAbove ? "above" : "below")
+                    threshold.writeCondition(to: &json)
                     json.field("humidity_pct", threshold.percent, places: 3)
                 }
             }

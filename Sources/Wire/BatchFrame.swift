@@ -77,7 +77,8 @@ package struct BatchFrame: Sendable {
     package func forEachReading(_ body: (_ sensor: Int, Reading) -> Void) throws(BatchRefusal) {
         do throws(MalformedBytes) {
             var reader = ByteReader(readings)
-            try ReadingColumns.forEach(rowCount - records.count, sensors: sensors.count, from: &reader, body)
+            var decoder = try ReadingColumnsDecoder(rowCount - records.count, sensors: sensors.count, from: &reader)
+            try decoder.forEach(body)
             try reader.expectEnd()
         } catch {
             throw BatchFrame.refusal(error)

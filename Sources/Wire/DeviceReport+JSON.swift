@@ -61,9 +61,7 @@ extension DeviceReport {
         json.array("thresholds") { json in
             for threshold in thresholds {
                 json.object { json in
-                    json.field("rule", threshold.rule)
-                    json.field("sensor", threshold.sensor?.name)
-                    json.field("direction", threshold.isAbove ? "above" : "below")
+                    threshold.writeCondition(to: &json)
                     json.field("humidity_mpct", Int64(threshold.percent * 1_000 + 0.5))
                 }
             }

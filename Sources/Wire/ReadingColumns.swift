@@ -8,7 +8,7 @@ struct ReadingColumns {
     }
 
     /// The previous values of a sensor; columns hold the differences from these.
-    private struct PreviousValues {
+    struct PreviousValues {
         var time: Int64 = 0
         var spacing: Int64 = 0
         var humidity: Int64 = 0
@@ -63,85 +63,5 @@ struct ReadingColumns {
 
     func write(to writer: inout ByteWriter) {
         for name in Name.allCases { Column.write(columns[name.rawValue], to: &writer) }
-    }
-
-    /// Calls `body` for each reading, in the order in which the readings were added.
-    static func forEach(
-        _ count: Int, sensors: Int, from reader: inout ByteReader, _ body: (_ sensor: Int, Reading) -> Void
-    ) throws(MalformedBytes) {
-        let start = reader.offset
-        func wrong(_ what: String) -> MalformedBytes { MalformedBytes(at: start, what) }
-        func sum(_ a: Int64, _ b: Int64) throws(MalformedBytes) -> Int64 {
-            let (value, overflow) = a.addingReportingOverflow(b)
-            guard !overflow else { throw wrong("a sum overflows") }
-            return value
-        }
-        let sensorColumn = try Column.read(count, from: &reader)
-        let presentColumn = try Column.read(count, from: &reader)
-        // The length of each value column follows from the sensors and the present values of all readings.
-        var order = SensorOrder(sensors: sensors)
-        var last = Array(repeating: PreviousValues(), count: sensors)
-        var places: [Int] = []
-        var present: [Int64] = []
-        places.reserveCapacity(count)
-        present.reserveCapacity(count)
-        var lengths = (0, 0, 0)
-        for index in 0..<count {
-            let sensor = try sum(Int64(order.prediction), sensorColumn[index])
-            guard (0..<Int64(sensors)).contains(sensor) else { throw wrong("a reading names a sensor that the batch does not list") }
-            let sensorIndex = Int(sensor)
-            order.record(sensorIndex)
-            last[sensorIndex].present ^= presentColumn[index]
-            let kinds = last[sensorIndex].present
-            guard (0...7).contains(kinds) else { throw wrong("a reading has values of an unknown kind") }
-            places.append(sensorIndex)
-            present.append(kinds)
-            lengths.0 += Int(kinds & 1)
-            lengths.1 += Int(kinds >> 1 & 1)
-            lengths.2 += Int(kinds >> 2)
-        }
-        let time = try Column.read(count, from: &reader)
-        let humidity = try Column.read(lengths.0, from: &reader)
-        let temperature = try Column.read(lengths.1, from: &reader)
-        let pressure = try Column.read(lengths.2, from: &reader)
-        let flags = try Column.read(count, from: &reader)
-        let clock = try Column.read(count, from: &reader)
-        let boot = try Column.read(count, from: &reader)
-        let boottime = try Column.read(count, from: &reader)
-
-        var next = (0, 0, 0)
-        func value(_ last: inout Int64, _ column: [Int64], _ next: inout Int, _ isPresent: Bool) throws(MalformedBytes) -> Int32? {
-            guard isPresent else { return nil }
-            last = try sum(last, column[next])
-            next += 1
-            guard let narrow = Int32(exactly: last) else { throw wrong("a value does not fit 32 bits") }
-            return narrow
-        }
-        for index in 0..<count {
-            let sensorIndex = places[index]
-            var now = last[sensorIndex]
-            now.spacing = try sum(now.spacing, time[index])
-            now.time = try sum(now.time, now.spacing)
-            let kinds = present[index]
-            let found = (
-                try value(&now.humidity, humidity, &next.0, kinds & 1 != 0), try value(&now.temperature, temperature, &next.1, kinds & 2 != 0),
-                try value(&now.pressure, pressure, &next.2, kinds & 4 != 0)
-            )
-            now.flags = try sum(now.flags, flags[index])
-            now.clock = try sum(now.clock, clock[index])
-            now.boot = try sum(now.boot, boot[index])
-            now.boottimeOffset = now.boottimeOffset &+ boottime[index]
-            guard let flagBits = UInt16(exactly: now.flags), let bootNumber = UInt32(exactly: now.boot),
-                let quality = UInt8(exactly: now.clock).flatMap(ClockQuality.init)
-            else { throw wrong("flags, clock or boot out of range") }
-            let boottimeMs = now.boottimeOffset &+ now.time
-            guard (0...(1 << 53)).contains(boottimeMs) else { throw wrong("a boot time out of range") }
-            body(
-                sensorIndex,
-                Reading(
-                    takenAt: Instant(ms: now.time), humidityMpct: found.0, temperatureMc: found.1, pressurePa: found.2,
-                    flags: ReadingFlags(rawValue: flagBits), clock: quality, boot: bootNumber, boottimeMs: boottimeMs))
-            last[sensorIndex] = now
-        }
     }
 }

@@ -53,8 +53,9 @@ import Wire
         let freeSpaceGuard = FreeSpaceGuard(folder: folder, minimumFreeBytes: freeBytes)
         let ingest = Ingest(archive: archive, wake: Inbox(limit: 1), freeSpaceGuard: freeSpaceGuard, log: log)
         let api = CloudAPI(
-            archive: archive, reader: reader, tokenReader: reader, ingest: ingest, freeSpaceGuard: freeSpaceGuard, address: "127.0.0.1", port: 0,
-            hosts: HostNames(isLoopback: true, allowed: []), tls: nil, connections: 8, releaseKeys: "keys",
+            CloudAPI.Listening(
+                address: "127.0.0.1", port: 0, hosts: HostNames(isLoopback: true, allowed: []), tls: nil, connections: 8),
+            archive: archive, reader: reader, tokenReader: reader, ingest: ingest, freeSpaceGuard: freeSpaceGuard, releaseKeys: "keys",
             forecasts: FleetForecasts(reader: reader), version: "1", log: log)
         return Bench(archive: archive, api: api, ingest: ingest, device: device, token: token)
     }

@@ -12,12 +12,12 @@ extension CloudAPI {
     func batch(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
         let device = try await authenticated(request, id)
         let type = request.headers["content-type"].map { String($0.prefix { $0 != ";" }) } ?? ""
-        return try await deviceQueue.run(of: device.id) { _ in
+        return try await queues.devices.run(of: device.id) { _ in
             let arrival = try await decodeInTurn(device) { try CloudAPI.arrival(request, type, device, at: ReadingClock.wallClock) }
             guard case .batch(var answer) = try await ingest.submit(.batch(arrival)) else { throw Ingest.Overloaded() }
             charge(device, readings: arrival.frame.readingCount, records: arrival.frame.records.count)
-            if !answer.conflicts.isEmpty { deviceCost.charge(device.id, CloudAPI.conflictSearchCostMs, at: ReadingClock.wallClock) }
-            let pause = max(deviceRate.pause(device.id, at: arrival.receivedAt), deviceCost.pause(device.id, at: arrival.receivedAt))
+            if !answer.conflicts.isEmpty { rates.deviceCost.charge(device.id, CloudAPI.conflictSearchCostMs, at: ReadingClock.wallClock) }
+            let pause = max(rates.device.pause(device.id, at: arrival.receivedAt), rates.deviceCost.pause(device.id, at: arrival.receivedAt))
             answer.next.delayMs = max(answer.next.delayMs, pause.ms)
             let unstored = answer.refused.count + answer.conflicts.count
             if unstored > 0, let count = unstoredRows.count(unstored, of: device.id) {
@@ -53,8 +53,9 @@ extension CloudAPI {
 
     /// Decodes a device's request body when it is the device's turn, and charges the device for the decoding time.
     func decodeInTurn<Value: Sendable>(_ device: Archive.Device, _ work: @Sendable () throws -> Value) async throws -> Value {
-        let (result, cost) = try await decodingQueue.run(of: device.id) { lane in await decodingThreads[lane].measure(work) }
-        deviceCost.charge(device.id, Double(cost.components.attoseconds) / 1e15 + Double(cost.components.seconds) * 1_000, at: ReadingClock.wallClock)
+        let (result, cost) = try await queues.decoding.run(of: device.id) { lane in await queues.decodingThreads[lane].measure(work) }
+        rates.deviceCost.charge(
+            device.id, Double(cost.components.attoseconds) / 1e15 + Double(cost.components.seconds) * 1_000, at: ReadingClock.wallClock)
         return try result.get()
     }
 
@@ -64,7 +65,7 @@ extension CloudAPI {
     /// Charges the device for the later work of storing rows and deriving observations. The cost is in milliseconds, measured on two cores of a
     /// shared server.
     func charge(_ device: Archive.Device, readings: Int, records: Int) {
-        deviceCost.charge(device.id, 0.1 + Double(readings) / 2_000 + Double(records) / 60, at: ReadingClock.wallClock)
+        rates.deviceCost.charge(device.id, 0.1 + Double(readings) / 2_000 + Double(records) / 60, at: ReadingClock.wallClock)
     }
 
     func release(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
@@ -122,8 +123,8 @@ extension CloudAPI {
             await recordRefusal(of: id, "403: the token belongs to another device")
             throw Problem(status: 403, detail: "this token belongs to another device, not to \(id.prefix(64))")
         }
-        try deviceRate.take(device.id, at: ReadingClock.wallClock)
-        try deviceCost.check(device.id, at: ReadingClock.wallClock)
+        try rates.device.take(device.id, at: ReadingClock.wallClock)
+        try rates.deviceCost.check(device.id, at: ReadingClock.wallClock)
         return device
     }
 

@@ -201,7 +201,7 @@ extension CloudAPI {
             throw Problem(status: 400, detail: "utc_offset_s=\(offset.prefix(40)): expected whole seconds from -86400 to 86400")
         }
         let name = request.query["sensor"]
-        return try await forecastQueue.run(of: request.peer) { _ in
+        return try await queues.forecasts.run(of: request.peer) { _ in
             let sensor = try await reader.perform { try $0.sensor(name, of: id) }
             guard let made = try await forecasts.forecast(sensor) else {
                 throw Problem(status: 404, detail: "there is no observation of \(sensor.name) yet")

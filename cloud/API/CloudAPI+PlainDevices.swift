@@ -14,7 +14,7 @@ extension CloudAPI {
     /// `POST /v1/devices/{id}/readings`: one reading, or `{"readings": […]}`.
     func plainReadings(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
         let device = try await authenticated(request, id)
-        return try await deviceQueue.run(of: device.id) { _ in
+        return try await queues.devices.run(of: device.id) { _ in
             let now = ReadingClock.wallClock
             var parsed = try await decodeInTurn(device) { try PlainReadings.parse(request.body(), now: now) }
             if !parsed.readings.isEmpty {
@@ -31,8 +31,8 @@ extension CloudAPI {
     /// `POST /v1/enrol`: exchanges a one-time code for a device name, a token and the release keys.
     func enrol(_ request: HTTPRequest) async throws -> HTTPResponse {
         let now = ReadingClock.wallClock
-        try enrolmentRate.take(Int64(truncatingIfNeeded: request.peer.hashValue), at: now)
-        try allEnrolmentsRate.take(0, at: now)
+        try rates.enrolmentsPerAddress.take(Int64(truncatingIfNeeded: request.peer.hashValue), at: now)
+        try rates.enrolments.take(0, at: now)
         struct Body: Decodable { let code: String }
         guard let body = try? JSONDecoder().decode(Body.self, from: Data(request.body().prefix(1_024))), body.code.utf8.count <= 64 else {
             throw Problem(status: 400, detail: "expected {\"code\": \"ABCDE-FGHJK\"}", pointer: "/code")
@@ -58,7 +58,7 @@ extension CloudAPI {
     /// `POST /v1/devices/{id}/token`: issues a token that replaces the request's own token.
     func newToken(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
         let device = try await authenticated(request, id)
-        try renewalRate.take(device.id, at: ReadingClock.wallClock)
+        try rates.renewals.take(device.id, at: ReadingClock.wallClock)
         let token = try await archive.rotate(TokenCache.bearerToken(request.headers) ?? "", of: device.id, now: ReadingClock.wallClock)
         log(.info, "token renewed", ["device": device.name])
         return answer(request, Enrolment(device: device.name, token: token, releaseKeys: ""))

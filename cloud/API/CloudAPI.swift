@@ -20,52 +20,39 @@ package final class CloudAPI: Service {
     let log: Log
     let tokens = TokenCache()
     let releaseKeys: String
-    let deviceRate = RateLimit(perSecond: 100, burst: 400, detail: "this device sends requests too often: at most 100 a second")
-    /// Limits the server time that a device uses, in milliseconds: the costs of requests differ by a factor of thousands.
-    let deviceCost = RateLimit(
-        perSecond: 250, burst: 2_000, detail: "this device's requests use too much server time: at most a quarter of a processor")
-    // Enrolment codes are short, so attempts are limited: per address first, so that one address cannot use up the limit for all.
-    let enrolmentRate = RateLimit(perSecond: 1, burst: 20, detail: "too many enrolments at once from this address: try again in a moment")
-    let allEnrolmentsRate = RateLimit(perSecond: 100, burst: 1_000, detail: "too many enrolments at once: try again in a moment")
-    let renewalRate = RateLimit(perSecond: 1.0 / 60, burst: 20, detail: "this device renews its token too often: try again in a minute")
-    /// At most one request per device is in progress, so that a device with many connections has no advantage over other devices.
-    let deviceQueue = FairQueue<Int64>(lanes: 1_024, perKey: 64, limit: 4_096)
-    let decodingQueue = FairQueue<Int64>(lanes: 2, perKey: 64, limit: 4_096)
-    let decodingThreads = [ComputingThread(label: "decoding-1"), ComputingThread(label: "decoding-2")]
-    /// `readQueue` and `forecastQueue` are keyed by the client's address.
-    let readQueue = FairQueue<String>(lanes: 1, perKey: 256, limit: 1_024)
-    let forecastQueue = FairQueue<String>(lanes: 1, perKey: 16, limit: 64)
+    let rates = RequestRates()
+    let queues = RequestQueues()
     let answers = SharedAnswers()
     let unstoredRows = LogLineLimiter()
     let refusedCodes = LogLineLimiter()
     let refusals = RefusalRecordLimiter()
-    private let address: String
-    private let port: UInt16
-    private let hosts: HostNames
-    private let tls: HTTPServer.TLS?
-    private let connections: UInt32
+    private let listening: Listening
     private let version: String
 
-    /// - Parameters:
-    ///   - gate: a separate read-only connection.
-    ///   - connections: the most connections open at once.
+    /// Where and how the server accepts connections.
+    package struct Listening: Sendable {
+        let address: String
+        let port: UInt16
+        let hosts: HostNames
+        let tls: HTTPServer.TLS?
+        let connections: UInt32  // the most connections open at once
+
+        package init(address: String, port: UInt16, hosts: HostNames, tls: HTTPServer.TLS?, connections: UInt32) {
+            (self.address, self.port, self.hosts, self.tls, self.connections) = (address, port, hosts, tls, connections)
+        }
+    }
+
     package init(
-        archive: Archive, reader: Archive, tokenReader: Archive, ingest: Ingest, freeSpaceGuard: FreeSpaceGuard, address: String, port: UInt16,
-        hosts: HostNames,
-        tls: HTTPServer.TLS?,
-        connections: UInt32, releaseKeys: String, forecasts: FleetForecasts, version: String, log: Log
+        _ listening: Listening, archive: Archive, reader: Archive, tokenReader: Archive, ingest: Ingest, freeSpaceGuard: FreeSpaceGuard,
+        releaseKeys: String, forecasts: FleetForecasts, version: String, log: Log
     ) {
+        self.listening = listening
         self.archive = archive
         self.reader = reader
         self.tokenReader = tokenReader
         self.ingest = ingest
         self.freeSpaceGuard = freeSpaceGuard
         self.forecasts = forecasts
-        self.address = address
-        self.port = port
-        self.hosts = hosts
-        self.tls = tls
-        self.connections = connections
         self.version = version
         self.releaseKeys = releaseKeys
         self.log = log
@@ -76,13 +63,16 @@ package final class CloudAPI: Service {
         let tokens = tokens
         try await tokens.preload(tokenReader)
         let limits = HTTPLimits(
-            bodyBytes: Batch.byteLimit, connections: connections, threads: 2, budgetBytes: 16 << 20, connectionsPerAddress: 256,
+            bodyBytes: Batch.byteLimit, connections: listening.connections, threads: 2, budgetBytes: 16 << 20, connectionsPerAddress: 256,
             responseBytes: 24 << 20)
         let server = try HTTPServer(
-            address: address, port: port, limits: limits, tls: tls, hosts: hosts, makeRefusal: { APIResponse.problem($0, $1) },
+            address: listening.address, port: listening.port, limits: limits, tls: listening.tls, hosts: listening.hosts,
+            makeRefusal: { APIResponse.problem($0, $1) },
             isAuthenticated: { tokens.hasKnownToken($0) },
             handler: { await router.response($0) })
-        log(.info, "listening", ["address": address.contains(":") ? "[\(address)]:\(server.port)" : "\(address):\(server.port)"])
+        log(
+            .info, "listening",
+            ["address": listening.address.contains(":") ? "[\(listening.address)]:\(server.port)" : "\(listening.address):\(server.port)"])
         try? await ServiceClock.host.sleepForever()
         await server.stop()
     }
@@ -118,7 +108,7 @@ package final class CloudAPI: Service {
     private func read(_ request: HTTPRequest, _ body: @escaping @Sendable (isolated Archive) throws -> [UInt8]) async throws -> HTTPResponse {
         let reader = reader
         return try await answers.answer(to: request, version: try await reader.dataVersion()) {
-            try await self.readQueue.run(of: request.peer) { _ in HTTPBody(try await reader.perform(body)) }
+            try await self.queues.reads.run(of: request.peer) { _ in HTTPBody(try await reader.perform(body)) }
         }
     }
 
@@ -171,19 +161,5 @@ extension ArchiveFault {
         case .deviceExists: 409
         case .noArchive, .unsupportedSchema, .damagedBin, .damagedRow: 500
         }
-    }
-}
-
-/// An error response. `pointer` is a JSON pointer to the fault in the request's body.
-struct Problem: Error, Sendable {
-    let status: Int
-    let detail: String
-    var pointer: String?
-    var headers: [(name: String, value: String)] = []
-
-    var response: HTTPResponse {
-        var response = APIResponse.problem(status, detail, pointer: pointer)
-        response.headers += headers
-        return response
     }
 }

@@ -1,3 +1,4 @@
+internal import APIDocuments
 internal import Archive
 internal import FoundationEssentials
 internal import HTTPServer

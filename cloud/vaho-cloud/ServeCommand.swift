@@ -31,15 +31,15 @@ extension Program.Command {
         do { pretrained = try settings.pretrained() } catch {
             log(.error, "shipped release not usable, training starts without it", ["error": "\(error)"])
         }
+        let listening = CloudAPI.Listening(
+            address: settings.listen.address, port: settings.listen.port,
+            hosts: HostNames(isLoopback: settings.listen.isLoopback, allowed: settings.allowedHosts), tls: settings.tls,
+            connections: OpenFiles.raiseLimit(toFit: settings.connections))
         log(.info, "running", ["store": settings.storeFolder, "release_key": signer.publicKey.hexadecimal])
         try await Services.run([
             stop, ingest, Derivation(archive: archive, reader: try await reader(), wake: derivationWakeUps, log: log.component("derive")),
             CloudAPI(
-                archive: archive, reader: pageReader, tokenReader: try await reader(), ingest: ingest, freeSpaceGuard: freeSpaceGuard,
-                address: settings.listen.address,
-                port: settings.listen.port,
-                hosts: HostNames(isLoopback: settings.listen.isLoopback, allowed: settings.allowedHosts), tls: settings.tls,
-                connections: OpenFiles.raiseLimit(toFit: settings.connections),
+                listening, archive: archive, reader: pageReader, tokenReader: try await reader(), ingest: ingest, freeSpaceGuard: freeSpaceGuard,
                 releaseKeys: ReleaseKeyFile.text([signer.publicKey]),
                 forecasts: FleetForecasts(reader: try await reader(), pretrained: pretrained), version: CloudVersion.text,
                 log: log.component("api")),

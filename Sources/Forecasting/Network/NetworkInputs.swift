@@ -59,77 +59,101 @@ package struct NetworkInputs: Sendable {
     /// A knot's lead time in bins of the grid.
     package func bins(knot: Int) -> Int { bins[knot] }
 
+    /// Differences to the present value, divided by the series' own deviation of the last 7 days, limited to ±`limit`.
+    private struct Scale {
+        let present: Float
+        let deviation: Float
+        var isValid = true
+
+        /// - Returns: 0 for a missing value.
+        func callAsFunction(_ value: Float) -> Float {
+            guard isValid, value == value else { return 0 }
+            return max(-NetworkInputs.limit, min(NetworkInputs.limit, (value - present) / deviation))
+        }
+    }
+
     /// - Returns: false if the newest bin has no humidity; the inputs are then invalid.
     package mutating func fill(_ history: borrowing History) -> Bool {
-        let (humidity, temperature) = (history.humidity, history.temperature)
-        guard humidity[0] != RecentValues.missing else { return false }
-        let here = Float(humidity[0])
-        let spread = max(NetworkInputs.minimumDeviation, humidity.week.deviation)
-        (now, deviation) = (here / 1_000, spread / 1_000)
-        var index = 0
-        func scaled(_ value: Float) -> Float { value == value ? max(-NetworkInputs.limit, min(NetworkInputs.limit, (value - here) / spread)) : 0 }
-        func put(_ value: Float) {
-            shared[index] = value
-            index += 1
-        }
-        let perHour = history.binsPerHour
-        for lag in NetworkInputs.lags { put(scaled(humidity.hourMean(lag: lag * perHour))) }
-        for lag in 1...5 { put(perHour > 1 && humidity[lag] != RecentValues.missing ? scaled(Float(humidity[lag])) : 0) }
-        put(scaled(humidity.day.mean))
-        put(scaled(humidity.threeDays.mean))
-        put(scaled(humidity.week.mean))
-        put(scaled(humidity.twoWeeks.mean))
-        put(scaled(humidity.month.mean))
-        let usual = scaled(humidity.sameHourMean(lead: 0))
-        put(usual)
-        put(min(4, (100_000 - here) / spread))
-        put((spread - 8_000) / (spread + 8_000))
-        put(min(NetworkInputs.limit, humidity.dayChanges.meanSize / spread))
-        put(min(NetworkInputs.limit, humidity.weekChanges.meanSize / spread))
-        put(humidity.weekChanges.stillShare)
-        put(humidity.dailySpread / spread)
-        put(min(NetworkInputs.limit, humidity.day.deviation / spread))
-        put(perHour > 1 ? 1 : 0)
-        put(Float(humidity.week.count) / Float(7 * history.binsPerDay))
-        let hasTemperature = temperature[0] != RecentValues.missing
-        let currentTemperature = hasTemperature ? Float(temperature[0]) : 0
-        let temperatureDeviation = max(NetworkInputs.minimumTemperatureDeviation, temperature.week.deviation)
-        func scaledTemperature(_ value: Float) -> Float {
-            guard hasTemperature, value == value else { return 0 }
-            return max(-NetworkInputs.limit, min(NetworkInputs.limit, (value - currentTemperature) / temperatureDeviation))
-        }
-        for lag in NetworkInputs.temperatureLags {
-            let value = temperature[lag * perHour]
-            put(value == RecentValues.missing ? 0 : scaledTemperature(Float(value)))
-        }
-        put(scaledTemperature(temperature.day.mean))
-        put(scaledTemperature(temperature.week.mean))
-        put(scaledTemperature(temperature.sameHourMean(lead: 0)))
-        put(hasTemperature ? 1 : 0)
-        let perDay = history.binsPerDay
-        for knot in leads.indices where isServed[knot] {
-            let back = (bins[knot] + perDay - 1) / perDay * perDay - bins[knot]  // the lag of the latest same hour
-            let usualThen = scaled(humidity.climatology(lead: bins[knot]))
-            let days = (
-                humidity.centredHourMean(lag: back), humidity.centredHourMean(lag: back + perDay), humidity.centredHourMean(lag: back + 2 * perDay)
-            )
-            let sixth = humidity.centredHourMean(lag: back + 6 * perDay)
-            var lead = SIMD16<Float>.zero
-            lead[0] = days.0 == days.0 ? scaled(days.0) : usualThen
-            lead[1] = days.1 == days.1 ? scaled(days.1) : lead[0]
-            lead[2] = days.2 == days.2 ? scaled(days.2) : lead[1]
-            lead[3] = sixth == sixth ? scaled(sixth) : lead[2]
-            lead[4] = usualThen
-            let three = NetworkInputs.mean(days)
-            lead[5] = three == three ? scaled(three) : usualThen
-            lead[6] = usualThen - usual
-            lead[7] = scaledTemperature(temperature.centredHourMean(lag: back))
-            lead[8] = scaledTemperature(temperature.sameHourMean(lead: bins[knot]))
-            let month = humidity.sameHourMonthMean(lead: bins[knot])
-            lead[9] = month == month ? scaled(month) : usualThen
-            leads[knot] = lead
-        }
+        guard history.humidity[0] != RecentValues.missing else { return false }
+        let humidity = Scale(
+            present: Float(history.humidity[0]), deviation: max(NetworkInputs.minimumDeviation, history.humidity.week.deviation))
+        (now, deviation) = (humidity.present / 1_000, humidity.deviation / 1_000)
+        let hasTemperature = history.temperature[0] != RecentValues.missing
+        let temperature = Scale(
+            present: hasTemperature ? Float(history.temperature[0]) : 0,
+            deviation: max(NetworkInputs.minimumTemperatureDeviation, history.temperature.week.deviation), isValid: hasTemperature)
+        var next = 0
+        fillHumidity(history, humidity, &next)
+        fillTemperature(history, temperature, &next)
+        for knot in leads.indices where isServed[knot] { leads[knot] = lead(bins[knot], history, humidity, temperature) }
         return true
+    }
+
+    /// - Parameter next: the index of the next input.
+    private mutating func put(_ value: Float, _ next: inout Int) {
+        shared[next] = value
+        next += 1
+    }
+
+    private mutating func fillHumidity(_ history: borrowing History, _ scaled: Scale, _ next: inout Int) {
+        let (perHour, spread) = (history.binsPerHour, scaled.deviation)
+        for lag in NetworkInputs.lags { put(scaled(history.humidity.hourMean(lag: lag * perHour)), &next) }
+        for lag in 1...5 {
+            put(perHour > 1 && history.humidity[lag] != RecentValues.missing ? scaled(Float(history.humidity[lag])) : 0, &next)
+        }
+        put(scaled(history.humidity.day.mean), &next)
+        put(scaled(history.humidity.threeDays.mean), &next)
+        put(scaled(history.humidity.week.mean), &next)
+        put(scaled(history.humidity.twoWeeks.mean), &next)
+        put(scaled(history.humidity.month.mean), &next)
+        put(scaled(history.humidity.sameHourMean(lead: 0)), &next)
+        put(min(4, (100_000 - scaled.present) / spread), &next)
+        put((spread - 8_000) / (spread + 8_000), &next)
+        put(min(NetworkInputs.limit, history.humidity.dayChanges.meanSize / spread), &next)
+        put(min(NetworkInputs.limit, history.humidity.weekChanges.meanSize / spread), &next)
+        put(history.humidity.weekChanges.stillShare, &next)
+        put(history.humidity.dailySpread / spread, &next)
+        put(min(NetworkInputs.limit, history.humidity.day.deviation / spread), &next)
+        put(perHour > 1 ? 1 : 0, &next)
+        put(Float(history.humidity.week.count) / Float(7 * history.binsPerDay), &next)
+    }
+
+    private mutating func fillTemperature(_ history: borrowing History, _ scaled: Scale, _ next: inout Int) {
+        for lag in NetworkInputs.temperatureLags {
+            let value = history.temperature[lag * history.binsPerHour]
+            put(value == RecentValues.missing ? 0 : scaled(Float(value)), &next)
+        }
+        put(scaled(history.temperature.day.mean), &next)
+        put(scaled(history.temperature.week.mean), &next)
+        put(scaled(history.temperature.sameHourMean(lead: 0)), &next)
+        put(scaled.isValid ? 1 : 0, &next)
+    }
+
+    /// The inputs of one knot: the same hour on past days, in the order of `leadNames`.
+    /// - Parameter bins: the knot's lead time in bins.
+    private func lead(_ bins: Int, _ history: borrowing History, _ humidity: Scale, _ temperature: Scale) -> SIMD16<Float> {
+        let perDay = history.binsPerDay
+        let back = (bins + perDay - 1) / perDay * perDay - bins  // the lag of the latest same hour
+        let usualThen = humidity(history.humidity.climatology(lead: bins))
+        let days = (
+            history.humidity.centredHourMean(lag: back), history.humidity.centredHourMean(lag: back + perDay),
+            history.humidity.centredHourMean(lag: back + 2 * perDay)
+        )
+        let sixth = history.humidity.centredHourMean(lag: back + 6 * perDay)
+        let three = NetworkInputs.mean(days)
+        let month = history.humidity.sameHourMonthMean(lead: bins)
+        var lead = SIMD16<Float>.zero
+        lead[0] = days.0 == days.0 ? humidity(days.0) : usualThen
+        lead[1] = days.1 == days.1 ? humidity(days.1) : lead[0]
+        lead[2] = days.2 == days.2 ? humidity(days.2) : lead[1]
+        lead[3] = sixth == sixth ? humidity(sixth) : lead[2]
+        lead[4] = usualThen
+        lead[5] = three == three ? humidity(three) : usualThen
+        lead[6] = usualThen - humidity(history.humidity.sameHourMean(lead: 0))
+        lead[7] = temperature(history.temperature.centredHourMean(lag: back))
+        lead[8] = temperature(history.temperature.sameHourMean(lead: bins))
+        lead[9] = month == month ? humidity(month) : usualThen
+        return lead
     }
 
     private static func mean(_ days: (Float, Float, Float)) -> Float {

@@ -23,9 +23,6 @@ struct LocalAPI: Service {
     let clock: ReadingClock
     let log: Log
 
-    private struct NotFound: Error { let detail: String }
-    private struct BadQuery: Error { let detail: String }
-
     func run() async throws {
         let router = router
         while true {
@@ -56,11 +53,7 @@ struct LocalAPI: Service {
 
     var router: Router {
         var router = Router(problem: { APIResponse.problem($0, $1) }) { error in
-            switch error {
-            case let error as NotFound: APIResponse.problem(404, error.detail)
-            case let error as BadQuery: APIResponse.problem(400, error.detail)
-            default: failed(error)
-            }
+            (error as? Problem)?.response ?? failed(error)
         }
         router.on("GET", "/v1/status") { _, _ in APIResponse.json(try await status()) }
         router.on("GET", "/v1/readings") { request, _ in
@@ -75,36 +68,7 @@ struct LocalAPI: Service {
             let observations = try await store.observations(of: sensor.record.sensor, after: newest - .seconds(hours * 3_600))
             return APIResponse.json(Documents.observations(sensor: sensor.record.sensor, step: sensor.record.step, observations))
         }
-        router.on("GET", "/v1/forecast") { request, _ in
-            let sensor = try await sensor(request)
-            guard let horizon = request.query["horizon"].map({ ISO8601Duration.parse($0) }) ?? ForecastShape.horizon else {
-                throw BadQuery(detail: "horizon=\(request.query["horizon"]?.prefix(40) ?? ""): expected an ISO 8601 duration such as PT24H")
-            }
-            guard horizon <= ForecastShape.horizon else { throw BadQuery(detail: "horizon: a forecast reaches 5 days, P5D") }
-            let offset = try integer(
-                request, "utc_offset_s", default: 0, in: Int(OutlookContext.offsets.lowerBound)...Int(OutlookContext.offsets.upperBound))
-            let context = OutlookContext(
-                thresholds: settings.rules.compactMap(\.humidityThreshold), condition: sensor.condition, step: sensor.record.step,
-                present: sensor.last?.humidity, now: clock.now,
-                offset: .seconds(offset))
-            let active = intake.active.current?.name
-            func document(_ issued: IssuedForecast) async throws -> HTTPResponse {
-                APIResponse.json(
-                    Documents.forecast(
-                        sensor: sensor.record.sensor, issued.forecast,
-                        try await DeviceView.moisture(
-                            ahead: issued.forecast, of: sensor.record.sensor, store: store, mouldIndexes: mouldIndexes, surfaces: settings.surfaces),
-                        issuedAt: issued.issuedAt, release: active?.counter == issued.releaseCounter ? active : nil, horizon: horizon,
-                        context: context)
-                )
-            }
-            // Prefer the forecast in memory, which exists even while the disk accepts no rows.
-            if let issued = newest.of(sensor.record.sensor) { return try await document(issued) }
-            guard let issued = try await store.forecast(of: sensor.record.sensor) else {
-                throw NotFound(detail: "there is no forecast of \(sensor.record.sensor) yet: the first forecast follows the first observation")
-            }
-            return try await document(issued)
-        }
+        router.on("GET", "/v1/forecast") { request, _ in try await forecast(request) }
         router.on("GET", "/metrics") { _, _ in
             HTTPResponse(type: "text/plain; version=0.0.4; charset=utf-8", body: Array(try await metrics().utf8))
         }
@@ -119,6 +83,38 @@ struct LocalAPI: Service {
         }
         PageFiles.addRoutes(to: &router, face: .edge)
         return router
+    }
+
+    private func forecast(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let sensor = try await sensor(request)
+        guard let horizon = request.query["horizon"].map({ ISO8601Duration.parse($0) }) ?? ForecastShape.horizon else {
+            throw Problem(status: 400, detail: "horizon=\(request.query["horizon"]?.prefix(40) ?? ""): expected an ISO 8601 duration such as PT24H")
+        }
+        guard horizon <= ForecastShape.horizon else { throw Problem(status: 400, detail: "horizon: a forecast reaches 5 days, P5D") }
+        let offset = try integer(
+            request, "utc_offset_s", default: 0, in: Int(OutlookContext.offsets.lowerBound)...Int(OutlookContext.offsets.upperBound))
+        let context = OutlookContext(
+            thresholds: settings.rules.compactMap(\.humidityThreshold), condition: sensor.condition, step: sensor.record.step,
+            present: sensor.last?.humidity, now: clock.now,
+            offset: .seconds(offset))
+        let active = intake.active.current?.name
+        func document(_ issued: IssuedForecast) async throws -> HTTPResponse {
+            APIResponse.json(
+                Documents.forecast(
+                    sensor: sensor.record.sensor, issued.forecast,
+                    try await DeviceView.moisture(
+                        ahead: issued.forecast, of: sensor.record.sensor, store: store, mouldIndexes: mouldIndexes, surfaces: settings.surfaces),
+                    issuedAt: issued.issuedAt, release: active?.counter == issued.releaseCounter ? active : nil, horizon: horizon,
+                    context: context)
+            )
+        }
+        // Prefer the forecast in memory, which exists even while the disk accepts no rows.
+        if let issued = newest.of(sensor.record.sensor) { return try await document(issued) }
+        guard let issued = try await store.forecast(of: sensor.record.sensor) else {
+            throw Problem(
+                status: 404, detail: "there is no forecast of \(sensor.record.sensor) yet: the first forecast follows the first observation")
+        }
+        return try await document(issued)
     }
 
     private func agedStatuses() async throws -> [SensorStatus] {
@@ -148,11 +144,13 @@ struct LocalAPI: Service {
     private func sensor(_ request: HTTPRequest) async throws -> SensorStatus {
         let statuses = try await agedStatuses()
         guard let name = request.query["sensor"] else {
-            guard let only = statuses.first, statuses.count == 1 else { throw BadQuery(detail: "sensor is missing: there are \(names(statuses))") }
+            guard let only = statuses.first, statuses.count == 1 else {
+                throw Problem(status: 400, detail: "sensor is missing: there are \(names(statuses))")
+            }
             return only
         }
         guard let found = statuses.first(where: { $0.record.sensor.name == name }) else {
-            throw NotFound(detail: "there is no sensor «\(name.prefix(64))»: there are \(names(statuses))")
+            throw Problem(status: 404, detail: "there is no sensor «\(name.prefix(64))»: there are \(names(statuses))")
         }
         return found
     }
@@ -162,7 +160,7 @@ struct LocalAPI: Service {
     private func integer(_ request: HTTPRequest, _ name: String, default fallback: Int, in range: ClosedRange<Int>) throws -> Int {
         guard let text = request.query[name] else { return fallback }
         guard let value = Int(text), range.contains(value) else {
-            throw BadQuery(detail: "\(name)=\(text.prefix(40)): expected a whole number from \(range.lowerBound) to \(range.upperBound)")
+            throw Problem(status: 400, detail: "\(name)=\(text.prefix(40)): expected a whole number from \(range.lowerBound) to \(range.upperBound)")
         }
         return value
     }

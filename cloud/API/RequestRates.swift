@@ -1,0 +1,12 @@
+/// Limits on how often clients may send requests, and on how much server time a device may use.
+final class RequestRates: Sendable {
+    let device = RateLimit(perSecond: 100, burst: 400, detail: "this device sends requests too often: at most 100 a second")
+    /// Limits the server time that a device uses, in milliseconds: the costs of requests differ by a factor of thousands.
+    let deviceCost = RateLimit(
+        perSecond: 250, burst: 2_000, detail: "this device's requests use too much server time: at most a quarter of a processor")
+    // Enrolment codes are short, so attempts are limited: per address first, so that one address cannot use up the limit for all.
+    let enrolmentsPerAddress = RateLimit(
+        perSecond: 1, burst: 20, detail: "too many enrolments at once from this address: try again in a moment")
+    let enrolments = RateLimit(perSecond: 100, burst: 1_000, detail: "too many enrolments at once: try again in a moment")
+    let renewals = RateLimit(perSecond: 1.0 / 60, burst: 20, detail: "this device renews its token too often: try again in a minute")
+}
