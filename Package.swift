@@ -138,7 +138,7 @@ let package = Package(
         tests("SimulationTests", ["Measures", "Simulation"]),
         tests("ReleasesTests", ["Examples", "Text", "Measures", "Bytes", "Observing", "Forecasting", "Releases", "Signing"]),
         tests("APIDocumentsTests", ["Measures", "Observing", "Forecasting", "Text", "Wire", "APIDocuments"]),
-        tests("WireTests", ["Deflate", "Examples", "Measures", "Wire"]),
+        tests("WireTests", ["Bytes", "Deflate", "Examples", "Measures", "Wire"]),
         tests("RuntimeTests", ["Measures", "Runtime"]),
         tests("ConsoleTests", ["Console"]),
         tests("SQLiteTests", ["SQLite"]),

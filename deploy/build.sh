@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Builds the stripped release binaries that images, demo and size figures use.
-# usage: deploy/build.sh --out FOLDER [--product vaho-edge|vaho-cloud]
+# usage: deploy/build.sh --out FOLDER [--product vaho-edge|vaho-cloud [--map FILE]]   (--map: the linker's map, for Benchmarks/size.sh)
 set -euo pipefail
 cd "$(dirname "$0")/.."
-out=''
+out='' map=''
 products=(vaho-edge vaho-cloud)
 while [ $# -gt 0 ]; do
     case $1 in
     --out) out=${2:?--out needs a folder}; shift 2 ;;
     --product) products=("${2:?--product needs vaho-edge or vaho-cloud}"); shift 2 ;;
+    --map) map=$(realpath "${2:?--map needs a file}"); shift 2 ;;
     *) sed -n '2,3p' "$0" >&2; exit 2 ;;
     esac
 done
@@ -27,7 +28,11 @@ flags+=(-Xlinker --wrap=_swift_stdlib_getScalarName)
 # Swift throws without unwinding the stack, so the unwind tables (1 MB) and their index (0.2 MB) are never read. A crash is still traced, by
 # frame pointers.
 flags+=(-Xlinker --no-eh-frame-hdr)
-echo 'SECTIONS { /DISCARD/ : { *(.eh_frame) *(.eh_frame.*) } } INSERT AFTER .rodata;' >.build-release/static/sections
+# 64 KB of zeros, for the path of a backtrace, need no place in the file.
+cat >.build-release/static/sections <<'SECTIONS'
+SECTIONS { /DISCARD/ : { *(.eh_frame) *(.eh_frame.*) } } INSERT AFTER .rodata;
+SECTIONS { swift5_backtrace (TYPE=SHT_NOBITS) : { *(swift5_backtrace) } } INSERT AFTER .bss;
+SECTIONS
 flags+=(-Xlinker -T -Xlinker "$PWD/.build-release/static/sections")
 # Nothing links against a program, so its symbols need no names at run time (a quarter of a megabyte).
 echo '{ local: *; };' >.build-release/static/exports
@@ -36,6 +41,7 @@ if [ -n "$archive" ]; then
     ln -sf "$archive" .build-release/static/libstdc++.a
     flags+=(-Xlinker "-L$PWD/.build-release/static")
 fi
+[ -z "$map" ] || flags+=(-Xlinker "-Map=$map")
 for product in "${products[@]}"; do
     case $product in vaho-edge | vaho-cloud) ;; *) echo "build.sh: «$product» is not a product: vaho-edge or vaho-cloud" >&2; exit 2 ;; esac
     swift build "${flags[@]}" --product "$product"

@@ -264,7 +264,7 @@ private final class Folder {
         await #expect(throws: SQLiteError.self) { for number in 1...100 { try await sensor(store, "late\(number)") } }
         let known = try await store.read { try $0.sensors.all() }.count
         let late = try #require(SensorName("late\(known)"))  // the refused sensor
-        await #expect(throws: (any Error).self) { try await store.append(readings(1, from: 900, of: late.name)) }
+        await #expect(throws: SQLiteError.self) { try await store.append(readings(1, from: 900, of: late.name)) }
         #expect(try await store.read { $0.sensors.ids[late] } == nil)
         try await store.limitPages(to: 1 << 20)
         try await store.append(readings(1, from: 901, of: late.name))
@@ -335,7 +335,7 @@ extension ReadingStore {
         #expect(StoredForecast.thinned(read).leadTimes == ForecastShape.scored)
         #expect(StoredForecast.thinned(read).skill[0] == read.skill[5])  // the skill at one hour
         for length in bytes.indices {
-            #expect(throws: (any Error).self) { try StoredForecast.forecast(Array(bytes.prefix(length)), origin: forecast.origin) }
+            #expect(throws: MalformedBytes.self) { try StoredForecast.forecast(Array(bytes.prefix(length)), origin: forecast.origin) }
         }
     }
 

@@ -62,13 +62,15 @@ import Text
     @Test func `an error in a file names the wrong line`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try write("origins.csv", "series,origin_time\ns,yesterday\n")
-        let error = #expect(throws: (any Error).self) { try Backtest.origins(fromFile: folder + "/origins.csv") }
-        #expect(error.map { "\($0)".contains("line 2") } == true)
+        let origins = #expect(throws: InputFileError.self) { try Backtest.origins(fromFile: folder + "/origins.csv") }
+        #expect(origins?.line == 2)
         try write("origins.csv", "series,origin_time\ns,2020-09-13T00:00:00Z\n")
         try write("s.csv", "time,humidity_pct\n2020-09-13T00:00:00Z,wet\n")
-        await #expect(throws: (any Error).self) { try await lines() }
+        let series = await #expect(throws: InputFileError.self) { try await lines() }
+        #expect(series?.description.contains("s.csv: line 2") == true)
         try write("origins.csv", "series,origin_time\n../etc/passwd,2020-09-13T00:00:00Z\n")
-        #expect(throws: (any Error).self) { try Backtest.origins(fromFile: folder + "/origins.csv") }
+        let path = #expect(throws: InputFileError.self) { try Backtest.origins(fromFile: folder + "/origins.csv") }
+        #expect(path?.problem.contains("is not a series name") == true)
     }
 }
 

@@ -103,7 +103,9 @@ import Wire
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         try "not a key".write(toFile: folder + "/release-signing.key", atomically: true, encoding: .utf8)
-        #expect(throws: (any Error).self) { try ReleaseSigner(folder: folder) }
+        let error = #expect(throws: SigningError.self) { try ReleaseSigner(folder: folder) }
+        #expect(error?.description.contains("expected 64 hexadecimal digits") == true)
+        #expect(try String(contentsOfFile: folder + "/release-signing.key", encoding: .utf8) == "not a key")
     }
 }
 

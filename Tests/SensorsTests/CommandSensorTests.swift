@@ -45,8 +45,15 @@ import Testing
 }
 
 /// Real processes; each read waits for output of its program.
-@Suite struct CommandSensorTests {
+@Suite final class CommandSensorTests {
     private func sensor(_ command: String, period: Duration = .milliseconds(10)) -> CommandSensor { CommandSensor(command, period: period) }
+
+    deinit {
+        let temporary = FileManager.default.temporaryDirectory.path
+        for file in (try? FileManager.default.contentsOfDirectory(atPath: temporary)) ?? [] where "\(temporary)/\(file)".hasPrefix(marks) {
+            try? FileManager.default.removeItem(atPath: "\(temporary)/\(file)")
+        }
+    }
 
     @Test(.timeLimit(.minutes(1))) func `a running program is read line by line, and comments and blank lines are ignored`() async throws {
         // The program prints the next line only after the previous one was read, because only the newest line counts, however slow the reader.

@@ -1,5 +1,6 @@
 import Foundation
 import Measures
+import Runtime
 import Sensors
 import Simulation
 import Synchronization
@@ -85,7 +86,7 @@ import Testing
     }
 
     @Test func `a missing file and a file without rows are errors`() throws {
-        #expect(throws: (any Error).self) { try ReplaySensor(path: "/nowhere.csv", startingAfter: nil) }
+        #expect(throws: FileError.self) { try ReplaySensor(path: "/nowhere.csv", startingAfter: nil) }
         try folder.write("empty.csv", "time,humidity_pct\n")
         let error = #expect(throws: SensorError.self) { try ReplaySensor(path: folder.root + "/empty.csv", startingAfter: nil) }
         #expect(error?.description.contains("no row") == true)

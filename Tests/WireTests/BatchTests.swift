@@ -1,4 +1,5 @@
 import Examples
+import Bytes
 import Measures
 import Testing
 import Wire
@@ -107,10 +108,10 @@ import Wire
     func `sequences out of range are refused`(sequence: Int64) {
         var hostile = answer
         hostile.through = sequence
-        #expect(throws: (any Error).self) { try BatchAcknowledgement(binary: hostile.binary()) }
+        #expect(throws: MalformedBytes.self) { try BatchAcknowledgement(binary: hostile.binary()) }
         hostile = answer
         hostile.conflicts = [sequence]
-        #expect(throws: (any Error).self) { try BatchAcknowledgement(binary: hostile.binary()) }
+        #expect(throws: MalformedBytes.self) { try BatchAcknowledgement(binary: hostile.binary()) }
     }
 
     @Test func `the JSON answer has the field names of the API contract`() {
