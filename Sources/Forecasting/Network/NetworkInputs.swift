@@ -74,18 +74,24 @@ package struct NetworkInputs: Sendable {
 
     /// - Returns: false if the newest bin has no humidity; the inputs are then invalid.
     package mutating func fill(_ history: borrowing History) -> Bool {
-        guard history.humidity[0] != RecentValues.missing else { return false }
-        let humidity = Scale(
-            present: Float(history.humidity[0]), deviation: max(NetworkInputs.minimumDeviation, history.humidity.week.deviation))
-        (now, deviation) = (humidity.present / 1_000, humidity.deviation / 1_000)
-        let hasTemperature = history.temperature[0] != RecentValues.missing
-        let temperature = Scale(
-            present: hasTemperature ? Float(history.temperature[0]) : 0,
-            deviation: max(NetworkInputs.minimumTemperatureDeviation, history.temperature.week.deviation), isValid: hasTemperature)
+        let (humidity, temperature) = (history.humidity, history.temperature)
+        guard humidity[0] != RecentValues.missing else { return false }
+        let scale = Scale(present: Float(humidity[0]), deviation: max(NetworkInputs.minimumDeviation, humidity.week.deviation))
+        (now, deviation) = (scale.present / 1_000, scale.deviation / 1_000)
+        let hasTemperature = temperature[0] != RecentValues.missing
+        let temperatureScale = Scale(
+            present: hasTemperature ? Float(temperature[0]) : 0,
+            deviation: max(NetworkInputs.minimumTemperatureDeviation, temperature.week.deviation), isValid: hasTemperature)
         var next = 0
-        fillHumidity(history, humidity, &next)
-        fillTemperature(history, temperature, &next)
-        for knot in leads.indices where isServed[knot] { leads[knot] = lead(bins[knot], history, humidity, temperature) }
+        fillHumidity(humidity, scale, history.binsPerHour, &next)
+        fillTemperature(temperature, temperatureScale, history.binsPerHour, &next)
+        let usual = scale(humidity.sameHourMean(lead: 0))
+        for knot in leads.indices where isServed[knot] {
+            var lead = SIMD16<Float>.zero
+            NetworkInputs.fillHumidity(&lead, humidity, scale, bins: bins[knot], history.binsPerDay, usual: usual)
+            NetworkInputs.fillTemperature(&lead, temperature, temperatureScale, bins: bins[knot], history.binsPerDay)
+            leads[knot] = lead
+        }
         return true
     }
 
@@ -95,66 +101,70 @@ package struct NetworkInputs: Sendable {
         next += 1
     }
 
-    private mutating func fillHumidity(_ history: borrowing History, _ scaled: Scale, _ next: inout Int) {
-        let (perHour, spread) = (history.binsPerHour, scaled.deviation)
-        for lag in NetworkInputs.lags { put(scaled(history.humidity.hourMean(lag: lag * perHour)), &next) }
-        for lag in 1...5 {
-            put(perHour > 1 && history.humidity[lag] != RecentValues.missing ? scaled(Float(history.humidity[lag])) : 0, &next)
-        }
-        put(scaled(history.humidity.day.mean), &next)
-        put(scaled(history.humidity.threeDays.mean), &next)
-        put(scaled(history.humidity.week.mean), &next)
-        put(scaled(history.humidity.twoWeeks.mean), &next)
-        put(scaled(history.humidity.month.mean), &next)
-        put(scaled(history.humidity.sameHourMean(lead: 0)), &next)
+    private mutating func fillHumidity(_ humidity: RecentValues, _ scaled: Scale, _ perHour: Int, _ next: inout Int) {
+        let spread = scaled.deviation
+        for lag in NetworkInputs.lags { put(scaled(humidity.hourMean(lag: lag * perHour)), &next) }
+        for lag in 1...5 { put(perHour > 1 && humidity[lag] != RecentValues.missing ? scaled(Float(humidity[lag])) : 0, &next) }
+        put(scaled(humidity.day.mean), &next)
+        put(scaled(humidity.threeDays.mean), &next)
+        put(scaled(humidity.week.mean), &next)
+        put(scaled(humidity.twoWeeks.mean), &next)
+        put(scaled(humidity.month.mean), &next)
+        put(scaled(humidity.sameHourMean(lead: 0)), &next)
         put(min(4, (100_000 - scaled.present) / spread), &next)
         put((spread - 8_000) / (spread + 8_000), &next)
-        put(min(NetworkInputs.limit, history.humidity.dayChanges.meanSize / spread), &next)
-        put(min(NetworkInputs.limit, history.humidity.weekChanges.meanSize / spread), &next)
-        put(history.humidity.weekChanges.stillShare, &next)
-        put(history.humidity.dailySpread / spread, &next)
-        put(min(NetworkInputs.limit, history.humidity.day.deviation / spread), &next)
+        put(min(NetworkInputs.limit, humidity.dayChanges.meanSize / spread), &next)
+        put(min(NetworkInputs.limit, humidity.weekChanges.meanSize / spread), &next)
+        put(humidity.weekChanges.stillShare, &next)
+        put(humidity.dailySpread / spread, &next)
+        put(min(NetworkInputs.limit, humidity.day.deviation / spread), &next)
         put(perHour > 1 ? 1 : 0, &next)
-        put(Float(history.humidity.week.count) / Float(7 * history.binsPerDay), &next)
+        put(Float(humidity.week.count) / Float(7 * 24 * perHour), &next)
     }
 
-    private mutating func fillTemperature(_ history: borrowing History, _ scaled: Scale, _ next: inout Int) {
+    private mutating func fillTemperature(_ temperature: RecentValues, _ scaled: Scale, _ perHour: Int, _ next: inout Int) {
         for lag in NetworkInputs.temperatureLags {
-            let value = history.temperature[lag * history.binsPerHour]
+            let value = temperature[lag * perHour]
             put(value == RecentValues.missing ? 0 : scaled(Float(value)), &next)
         }
-        put(scaled(history.temperature.day.mean), &next)
-        put(scaled(history.temperature.week.mean), &next)
-        put(scaled(history.temperature.sameHourMean(lead: 0)), &next)
+        put(scaled(temperature.day.mean), &next)
+        put(scaled(temperature.week.mean), &next)
+        put(scaled(temperature.sameHourMean(lead: 0)), &next)
         put(scaled.isValid ? 1 : 0, &next)
     }
 
-    /// The inputs of one knot: the same hour on past days, in the order of `leadNames`.
-    /// - Parameter bins: the knot's lead time in bins.
-    private func lead(_ bins: Int, _ history: borrowing History, _ humidity: Scale, _ temperature: Scale) -> SIMD16<Float> {
-        let perDay = history.binsPerDay
-        let back = (bins + perDay - 1) / perDay * perDay - bins  // the lag of the latest same hour
-        let usualThen = humidity(history.humidity.climatology(lead: bins))
+    /// The humidity at a knot's time of day on past days, in the order of `leadNames`.
+    /// - Parameters:
+    ///   - bins: the knot's lead time in bins.
+    ///   - usual: the week's scaled mean at the present time of day.
+    private static func fillHumidity(
+        _ lead: inout SIMD16<Float>, _ humidity: RecentValues, _ scaled: Scale, bins: Int, _ perDay: Int, usual: Float
+    ) {
+        let back = NetworkInputs.latestSameHour(bins: bins, perDay)
+        let usualThen = scaled(humidity.climatology(lead: bins))
         let days = (
-            history.humidity.centredHourMean(lag: back), history.humidity.centredHourMean(lag: back + perDay),
-            history.humidity.centredHourMean(lag: back + 2 * perDay)
+            humidity.centredHourMean(lag: back), humidity.centredHourMean(lag: back + perDay), humidity.centredHourMean(lag: back + 2 * perDay)
         )
-        let sixth = history.humidity.centredHourMean(lag: back + 6 * perDay)
+        let sixth = humidity.centredHourMean(lag: back + 6 * perDay)
         let three = NetworkInputs.mean(days)
-        let month = history.humidity.sameHourMonthMean(lead: bins)
-        var lead = SIMD16<Float>.zero
-        lead[0] = days.0 == days.0 ? humidity(days.0) : usualThen
-        lead[1] = days.1 == days.1 ? humidity(days.1) : lead[0]
-        lead[2] = days.2 == days.2 ? humidity(days.2) : lead[1]
-        lead[3] = sixth == sixth ? humidity(sixth) : lead[2]
+        let month = humidity.sameHourMonthMean(lead: bins)
+        lead[0] = days.0 == days.0 ? scaled(days.0) : usualThen
+        lead[1] = days.1 == days.1 ? scaled(days.1) : lead[0]
+        lead[2] = days.2 == days.2 ? scaled(days.2) : lead[1]
+        lead[3] = sixth == sixth ? scaled(sixth) : lead[2]
         lead[4] = usualThen
-        lead[5] = three == three ? humidity(three) : usualThen
-        lead[6] = usualThen - humidity(history.humidity.sameHourMean(lead: 0))
-        lead[7] = temperature(history.temperature.centredHourMean(lag: back))
-        lead[8] = temperature(history.temperature.sameHourMean(lead: bins))
-        lead[9] = month == month ? humidity(month) : usualThen
-        return lead
+        lead[5] = three == three ? scaled(three) : usualThen
+        lead[6] = usualThen - usual
+        lead[9] = month == month ? scaled(month) : usualThen
     }
+
+    private static func fillTemperature(_ lead: inout SIMD16<Float>, _ temperature: RecentValues, _ scaled: Scale, bins: Int, _ perDay: Int) {
+        lead[7] = scaled(temperature.centredHourMean(lag: NetworkInputs.latestSameHour(bins: bins, perDay)))
+        lead[8] = scaled(temperature.sameHourMean(lead: bins))
+    }
+
+    /// The lag of the latest observed bin at the time of day of a lead time, in bins.
+    private static func latestSameHour(bins: Int, _ perDay: Int) -> Int { (bins + perDay - 1) / perDay * perDay - bins }
 
     private static func mean(_ days: (Float, Float, Float)) -> Float {
         var (sum, count): (Float, Float) = (0, 0)
