@@ -3,7 +3,7 @@
 # usage: Tests/check-binaries.sh RELEASE-FOLDER DEBUG-FOLDER
 set -euo pipefail
 release=${1:?the folder of the stripped binaries} debug=${2:?the folder of the dynamically linked ones}
-limit=8000000
+limit=7700000
 fail() { echo "check-binaries.sh: $1" >&2; exit 1; }
 needed() { readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'; }
 

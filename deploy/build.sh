@@ -29,10 +29,10 @@ flags+=(-Xlinker --wrap=_swift_stdlib_getScalarName)
 # frame pointers.
 flags+=(-Xlinker --no-eh-frame-hdr)
 # 64 KB of zeros, for the path of a backtrace, need no place in the file.
-cat >.build-release/static/sections <<'SECTIONS'
+cat >.build-release/static/sections <<'END'
 SECTIONS { /DISCARD/ : { *(.eh_frame) *(.eh_frame.*) } } INSERT AFTER .rodata;
 SECTIONS { swift5_backtrace (TYPE=SHT_NOBITS) : { *(swift5_backtrace) } } INSERT AFTER .bss;
-SECTIONS
+END
 flags+=(-Xlinker -T -Xlinker "$PWD/.build-release/static/sections")
 # Nothing links against a program, so its symbols need no names at run time (a quarter of a megabyte).
 echo '{ local: *; };' >.build-release/static/exports
