@@ -63,7 +63,7 @@ edge = cloud = None
 try:
     began = time.monotonic()
     edge = launch("vaho-edge", ["run", "--speed", "1000000"], edge_variables)
-    # The last rows are for later: the recording continues from the newest stored row.
+    # The edge ends before the last rows. After its next start the recording continues from the newest stored row.
     while count(state / "readings.sqlite", "SELECT COUNT(*) FROM reading") < backlog:
         if edge.poll() is not None:
             sys.exit(f"the edge ended: {(work / 'vaho-edge.log').read_text()}")
@@ -114,10 +114,10 @@ try:
                     lags.append(received - (reading.boottime_ms + offset))
     print(f"drained: {taken} readings in {drained:.1f} s (limit 60), {bytes_sent / taken:.2f} bytes a reading")
     print(f"memory: PSS {idle} kB while the cloud was away, {peak} kB at most while draining, {after} kB after")
-    print(f"live readings meanwhile: {len(lags)}, at most {max(lags, default=0):.0f} ms from sensor to the cloud's commit (500 ms of it may be the edge's commit)")
+    print(f"live readings during the drain: {len(lags)}, at most {max(lags, default=0):.0f} ms from sensor to the cloud's commit (up to 500 ms for the edge's commit)")
     for name in ("vaho-edge", "vaho-cloud"):
         for line in re.findall(r"^<[0-4]>.*", (work / f"{name}.log").read_text(), re.M)[:5]:
-            print(f"{name} said: {line}")
+            print(f"{name} logged: {line}")
 finally:
     for process in (edge, cloud):
         if process and process.poll() is None:

@@ -1,4 +1,4 @@
-"""Compares the shipped network in ONNX Runtime with Vaho's own code: the same weights, inputs and outputs, in turns.
+"""Compares the shipped network in ONNX Runtime with Vaho's own code: the same weights, inputs and outputs, measured alternately.
 
 usage: forecast.py VAHO-BENCH RELEASE DATA-FOLDER EXPORT-FOLDER ROUNDS
 """
@@ -30,7 +30,8 @@ def network(folder):
     assert at == len(parameters)
     used = knots * levels
     tensors["w3"], tensors["b3"], tensors["ws"] = tensors["w3"][:, :used], tensors["b3"][:used], tensors["ws"][:, :knots]
-    # A level's departure is the median's plus the steps between them; below the median the steps are subtracted. Steps go outwards.
+    # A level's departure is the median's departure plus the steps between the median and the level; below the median the steps are subtracted.
+    # Each level has one step: its distance from the next level nearer to the median.
     steps, median = numpy.zeros((levels, levels), "f4"), levels // 2
     for level in range(levels):
         for step in range(min(level, median), max(level, median) + 1):
@@ -75,8 +76,8 @@ def main():
     farthest = max(float(abs(session.run(None, {"x": a, "leads": b})[0] - c).max()) for a, b, c in zip(x, leads, wanted))
     print(f"onnxruntime {onnxruntime.__version__}, {len(x)} inputs: largest difference {farthest:.1e} deviations")
     if farthest > 1e-4:
-        sys.exit("forecast.py: the two are not the same network")
-    # Bound once, so that the call has as little Python overhead as possible.
+        sys.exit("forecast.py: ONNX Runtime and Vaho compute different forecasts")
+    # The arrays are wrapped and the output is bound before the measurement, so that a call has as little Python overhead as possible.
     binding = session.io_binding()
     values = [(onnxruntime.OrtValue.ortvalue_from_numpy(a), onnxruntime.OrtValue.ortvalue_from_numpy(b)) for a, b in zip(x, leads)]
     binding.bind_output("y")
@@ -96,7 +97,7 @@ def main():
         show("vaho: network", own["network_us"])
         show("vaho: forecast, all lead times", own["forecast_us"])
         show("vaho: inputs", own["inputs_us"])
-        show("vaho: observation, all of it", own["observation_us"])
+        show("vaho: whole observation", own["observation_us"])
 
 
 if __name__ == "__main__":

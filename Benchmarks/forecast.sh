@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Times a forecast on this machine and the same network in ONNX Runtime, in turns.
+# Measures the time of a forecast on this machine, alternately with the same network in ONNX Runtime.
 # usage: Benchmarks/forecast.sh [--rounds 5]
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -11,7 +11,7 @@ import sys
 
 NOT_IN_FILE = (".bss", ".tbss", ".relro_padding", ".symtab", ".strtab", ".debug", "swift5_backtrace")
 METADATA = "type metadata, witness tables, records"
-STANDARD_LIBRARY = [  # the first pattern that matches the demangled name
+STANDARD_LIBRARY = [  # the first pattern that matches the demangled name applies
     ("padding", r"^<pad>$"),
     ("protocol witnesses", r"^(merged |.*of )?protocol witness for"),
     (METADATA, r"witness table|metadata|descriptor|conformance|value witness|^outlined|symbolic |reflection|type_layout|lazy cache|field offset"),
@@ -23,7 +23,7 @@ STANDARD_LIBRARY = [  # the first pattern that matches the demangled name
     ("integers and floats", r"U?Int\d|Integer|Floating|Float|Double|Strideable|Numeric|ASCII|\.U?Int\b|Random"),
     ("collections", r"Array|Dictionary|Set\b|Sequence|Collection|Range|Lazy|Slice|Iterator|Buffer|Span|Zip|Hash|KeyValue|Element"),
 ]
-RUNTIME = [  # objects of the runtime in C++
+RUNTIME = [  # object files of the Swift runtime, which is written in C++
     ("demangler", r"Demangl|Remangl|Node|Mangl|Punycode|Context"),
     ("Unicode tables", r"Unicode"),
     ("backtrace of a crash", r"Backtrace|Crash|Paths"),

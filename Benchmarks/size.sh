@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the linker keeps in vaho-edge: bytes of the stripped file by cause, as a Markdown table.
+# Shows the bytes of the stripped vaho-edge by cause, as a Markdown table.
 # usage: Benchmarks/size.sh FOLDER [--names]   builds vaho-edge in FOLDER (--names: also every symbol, largest first)
 set -euo pipefail
 folder=$(realpath "${1:?usage: Benchmarks/size.sh FOLDER [--names]}")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs ten sensors at one reading a second for a day and measures schedule drift and memory growth. The day passes in a virtual machine, whose
-# clock counts instructions and skips idle time: about 86,400 s of it take an hour or two.
+# Runs ten sensors at one reading a second for a day and measures schedule drift and memory growth. The day runs in a virtual machine whose
+# clock counts instructions and skips idle time: 86,400 s of the machine's clock take an hour or two.
 # usage: Benchmarks/ten-sensors-day.sh VAHO-EDGE [HOURS] [--cache FOLDER]      (default 24; the folder keeps the unpacked kernel)
 set -euo pipefail
 [ $# -ge 1 ] || { sed -n '4p' "$0" >&2; exit 2; }
@@ -28,7 +28,7 @@ done
 kill $process
 wait $process
 cat /log
-# A schedule that drifts by a microsecond a reading shows as a slope of the times against their number.
+# The drift is the time from the first to the last reading, minus one second per reading: even a microsecond per reading adds up.
 sqlite3 -separator ' ' /state/readings.sqlite 'SELECT sensor, taken_at_ms FROM reading ORDER BY sensor, key' | awk '
     $1 != sensor { if (sensor != "") report(); sensor = $1; n = 0; first = $2; last = $2; gap = 0 }
     { if (n > 0 && $2 - last > gap) gap = $2 - last; last = $2; n++ }

@@ -25,7 +25,7 @@ cpu=$(awk -v t=$(($(ticks) - first_ticks)) -v s=$((minutes * 60)) -v hz="$(getco
 echo "PSS ${first_pss} kB after a minute, ${most} kB at most in ${minutes} minutes after it; ${cpu} % of a core"
 kill $process
 wait $process || true
-# A schedule that drifts by a microsecond a reading shows as a slope of the times against their number.
+# The drift is the time from the first to the last reading, minus one second per reading: even a microsecond per reading adds up.
 sqlite3 -separator ' ' "$state/readings.sqlite" 'SELECT sensor, taken_at_ms FROM reading ORDER BY sensor, key' | awk '
     $1 != sensor { if (sensor != "") report(); sensor = $1; n = 0; first = $2; last = $2; gap = 0 }
     { if (n > 0 && $2 - last > gap) gap = $2 - last; last = $2; n++ }

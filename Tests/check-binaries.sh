@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks what the documents promise of the binaries: the edge links no Foundation, neither needs libpq, the edge is small.
+# Checks the binaries: the edge links no Foundation, no program needs libpq, the edge is not larger than the limit.
 # usage: Tests/check-binaries.sh RELEASE-FOLDER DEBUG-FOLDER
 set -euo pipefail
 release=${1:?the folder of the stripped binaries} debug=${2:?the folder of the dynamically linked ones}
@@ -8,7 +8,7 @@ fail() { echo "check-binaries.sh: $1" >&2; exit 1; }
 needed() { readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'; }
 
 # A dynamically linked build names every Swift module it needs. The cloud's must name Foundation; otherwise the check could not fail.
-needed "$debug/vaho-cloud" | grep -q Foundation || fail "vaho-cloud needs no Foundation: the check below shows nothing"
+needed "$debug/vaho-cloud" | grep -q Foundation || fail "vaho-cloud needs no Foundation: the check of vaho-edge below cannot fail"
 if needed "$debug/vaho-edge" | grep Foundation; then fail "vaho-edge links Foundation"; fi
 for product in vaho-edge vaho-cloud; do
     if needed "$release/$product" | grep -E 'libpq|Foundation|swift'; then fail "$product needs a library it should not"; fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures the memory of vaho-edge while it samples, forecasts and syncs: its proportional set size (PSS).
-# usage: Tests/edge-memory.sh VAHO-EDGE VAHO-CLOUD [SECONDS]     (default 30; the figure of Benchmarks/README.md is after 600)
+# usage: Tests/edge-memory.sh VAHO-EDGE VAHO-CLOUD [SECONDS]     (default 30; Benchmarks/README.md has the figure after 600)
 set -euo pipefail
 edge=${1:?vaho-edge} cloud=${2:?vaho-cloud} seconds=${3:-30}
 limit_kb=14000

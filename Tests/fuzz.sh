@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Runs libFuzzer on the decoders of batches, answers, enrolments, records and releases.
-# usage: Tests/fuzz.sh [SECONDS]     (default 20; what it finds stays in .build-fuzz/found)
+# usage: Tests/fuzz.sh [SECONDS]     (default 20; inputs that fail are kept in .build-fuzz/found)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-20}
 build=.build-fuzz
 mkdir -p "$build/corpus" "$build/found"
-# One module per folder, in import order, each with the fuzzer's counters.
+# Compiles one module per folder, in import order, each with the fuzzer's coverage counters.
 modules=(Measures Text Bytes Psychrometrics Observing Forecasting Releases Wire)
 flags=(-O -sanitize=fuzzer -parse-as-library -package-name vaho -swift-version 6 -I "$build"
     -enable-upcoming-feature ExistentialAny -enable-upcoming-feature InternalImportsByDefault

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Puts promtool, Prometheus's own checker of metrics, into a folder: from Debian's package, without installing the server.
+# Extracts promtool, Prometheus's checker of metrics, from Debian's package into a folder, without installing the server.
 # usage: Tests/promtool.sh FOLDER
 set -euo pipefail
 folder=${1:?a folder}

@@ -24,7 +24,7 @@ Tests/check-docs.py
 heading "build"
 swift build "${build[@]}" --build-tests
 
-# One after another: a test that computes holds a core for seconds, and on two cores a test that waits for an answer would time out.
+# Computing tests run separately: a test that computes uses a core for seconds, and on two cores a test that waits for a response would time out.
 arithmetic='^(Forecasting|Learning|Pipeline)Tests\.'
 heading "tests of the arithmetic"
 swift test "${build[@]}" --skip-build --filter "$arithmetic"
@@ -32,7 +32,7 @@ swift test "${build[@]}" --skip-build --filter "$arithmetic"
 heading "unit tests"
 swift test "${build[@]}" --skip-build --skip "$arithmetic" --skip '^EndToEndTests\.'
 
-# Few at once: each test runs several processes, and a program that takes longer than 4 s to stop is ended by force with an error.
+# At most 8 tests at a time: each runs several processes, and a program that needs more than 4 s to stop ends itself with an error.
 heading "end-to-end tests"
 swift test "${build[@]}" --skip-build --experimental-maximum-parallelization-width 8 --filter '^EndToEndTests\.'
 
@@ -41,10 +41,10 @@ bin=$PWD/.build-release/bin
 deploy/build.sh --out "$bin"
 Tests/check-binaries.sh "$bin" .build-test/debug
 
-heading "the service's files, by systemd's own tools"
+heading "the service's files, checked with systemd's tools"
 Tests/systemd.sh "$bin"
 
-heading "the demonstration, cloud taken away in between"
+heading "the demonstration, with an outage of the cloud"
 deploy/demo.sh --check --stay-offline --binaries "$bin"
 
 heading "the page in a browser"
@@ -53,7 +53,7 @@ Tests/browser/run.sh "$bin"
 heading "every state of sensors and devices in a browser"
 Tests/browser/states.sh "$bin"
 
-heading "faults: killed, cut off, full, flipped, jumping clocks, power cuts"
+heading "faults: kills, network outages, full disks, flipped bytes, clock jumps, power cuts"
 Tests/faults.sh --seed 1 --minutes 2 --binaries "$bin"
 
 heading "decoders under the fuzzer"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the service's files with systemd's own tools: they must be valid, and exposed by at most 2.0 of 10.
+# Checks the service's files with systemd's own tools: the files must be valid, and the exposure level at most 2.0 of 10.
 # usage: Tests/systemd.sh FOLDER      (FOLDER holds the programs)
 set -euo pipefail
 binaries=$(cd "${1:?usage: Tests/systemd.sh FOLDER}" && pwd)
@@ -8,7 +8,7 @@ root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 deploy/install-edge.sh --binaries "$binaries" --root "$root"
 unit=$root/usr/lib/systemd/system/vaho-edge.service
-# The checker looks for the program on this host.
+# systemd-analyze looks for the program on this host.
 sed -i "s|/usr/bin/vaho-edge|$root/usr/bin/vaho-edge|" "$unit"
 systemd-analyze verify --recursive-errors=no --man=no "$unit"
 systemd-analyze security --offline=yes --threshold=20 "$unit" | tail -n 1
@@ -19,4 +19,4 @@ VAHO_STATE_DIR=$root/state "$root/usr/bin/vaho-edge" model show | grep '^counter
 echo '# mine' >"$root/etc/vaho/vaho.conf"
 deploy/install-edge.sh --binaries "$binaries" --root "$root"
 grep -qx '# mine' "$root/etc/vaho/vaho.conf"
-echo "systemd files: sound"
+echo "systemd files: valid"

@@ -20,7 +20,8 @@ flags=(-c release --static-swift-stdlib --scratch-path .build-release
     -Xswiftc -use-ld=lld
     -Xlinker --gc-sections -Xlinker --icf=all -Xlinker -z -Xlinker pack-relative-relocs -Xlinker -O2 -Xlinker -s
     -Xlinker --as-needed -Xswiftc -Xclang-linker -Xswiftc -static-libgcc)
-# Swift's runtime links libstdc++ by name: the static archive is found here first and linked in, and a megabyte less is mapped.
+# Swift's runtime links libstdc++ by name. The linker finds the static archive in this folder first and links it in: the process maps a
+# megabyte less.
 archive=$(find /usr/lib/gcc -name libstdc++.a 2>/dev/null | sort -V | tail -n 1)
 mkdir -p .build-release/static
 # The names of all Unicode characters take half a megabyte and are never used: UnicodeNames.swift returns no name.
@@ -28,7 +29,7 @@ flags+=(-Xlinker --wrap=_swift_stdlib_getScalarName)
 # Swift throws without unwinding the stack, so the unwind tables (1 MB) and their index (0.2 MB) are never read. A crash is still traced, by
 # frame pointers.
 flags+=(-Xlinker --no-eh-frame-hdr)
-# 64 KB of zeros, for the path of a backtrace, need no place in the file.
+# swift5_backtrace is 64 KB of zeros, for the path of a backtrace: as NOBITS it takes no space in the file.
 cat >.build-release/static/sections <<'END'
 SECTIONS { /DISCARD/ : { *(.eh_frame) *(.eh_frame.*) } } INSERT AFTER .rodata;
 SECTIONS { swift5_backtrace (TYPE=SHT_NOBITS) : { *(swift5_backtrace) } } INSERT AFTER .bss;

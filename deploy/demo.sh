@@ -3,7 +3,7 @@
 # and the model comes back signed and forecasts better. Ctrl-C stops everything.
 # usage: deploy/demo.sh [--stay-offline] [--check] [--binaries FOLDER]
 #   --stay-offline  stop the cloud in the middle: the devices keep forecasting, then catch up
-#   --check         no terminal: run to the end, exit 0 only if every step was seen
+#   --check         no terminal: run to the end, exit 0 only if every step succeeded
 #   --binaries      use these vaho-edge and vaho-cloud instead of building
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -45,7 +45,7 @@ started=$SECONDS
 if [ -t 1 ]; then bold=$'\033[1m' plain=$'\033[0m'; else bold='' plain=''; fi
 counts() { [ $check = 0 ] && [ -t 1 ]; }
 step() { printf '\n%s%3d s  %s%s\n' "$bold" $((SECONDS - started)) "$1" "$plain"; }
-# until 'what is awaited' COMMAND…: polls until the command succeeds
+# until_seen 'EVENT' COMMAND…: polls until the command succeeds
 until_seen() {
     local what=$1; shift
     until "$@" >/dev/null 2>&1; do
@@ -121,14 +121,14 @@ champion() { cloud_json /v1/devices | jq -e '.release.counter'; }
 show_runs() {
     cloud_json /v1/runs | jq -r '.runs | reverse[] | "       after \(.device_days | floor) device-days: \(.outcome | gsub("_"; " ")): \(.detail | .[:90])…"'
 }
-step "the cloud trains a model on what has come, and signs it"
-until_seen "a model that beats what the devices have" champion
+step "the cloud trains a model on the readings it has received, and signs the model"
+until_seen "a model that is better than the devices' forecasts" champion
 show_runs
 counter=$(champion)
 cloud_json /v1/models | jq -r '.models[-1] | "       release \(.counter), sha256 \(.sha256[:12])…\n       \(.backtest)"'
 
 active_everywhere() { [ "$(cloud_json /v1/devices | jq '[.devices[] | select(.release != null)] | length')" = 3 ]; }
-step "the devices pull it, check signature, contract and golden vectors, and use it"
+step "the devices fetch the model, check signature, contract and golden vectors, and use the model"
 until_seen "active on all three" active_everywhere
 for device in "${devices[@]}"; do
     edge_json "$device" /v1/status | jq -r '"       \(.device.id) runs release \(.device.release.counter)"'
@@ -149,16 +149,16 @@ if [ $offline = 1 ]; then
     echo "       $(readings) readings in the cloud"
 fi
 
-step "live error before and after, by the devices' own account"
+step "live error before and after the new model, as reported by the devices"
 scored() {
     cloud_json /v1/devices | jq -e --argjson release "$counter" '
         [.devices[] | select(any(.scores[]; .release >= $release and .lead_time_s == 43200 and .count >= 40))] | length == 3'
 }
-until_seen "forecasts of the new model whose time has come" scored
+until_seen "forecasts of the new model with observed targets" scored
 cloud_json /v1/devices | jq -r --argjson release "$counter" '
     def mean(f): (map(f * .count) | add) / (map(.count) | add);
     def row(scores): if (scores | length) == 0 then "–" else (scores | mean(.mae_pct) / mean(.persistence_mae_pct) * 100 | round | tostring) + " %" end;
-    "       error as a share of persistence\u0027s error, all forecasts whose time has come:",
+    "       error as a share of persistence\u0027s error, all forecasts with observed targets:",
     "       lead time     before (no model)     after (release \($release) on)",
     ([1, 3, 6, 12][] as $h | [.devices[].scores[] | select(.lead_time_s == $h * 3600)] as $s |
         "       \($h) h\(if $h < 10 then " " else "" end)          \(row($s | map(select(.release == 0))))                  \(row($s | map(select(.release >= $release))))"),
@@ -166,7 +166,7 @@ cloud_json /v1/devices | jq -r --argjson release "$counter" '
         "\(if .release == 0 then "before" else "release \(.release)" end) \(.mae_pct * 10 | round / 10) %RH 6 h ahead, persistence \(.persistence_mae_pct * 10 | round / 10)"] | join("; ")))'
 total=$((SECONDS - started))
 echo
-echo "every step was seen, $total s after the start"
+echo "every step succeeded, $total s after the start"
 if [ $check = 0 ]; then
     echo "the page stays at http://127.0.0.1:${port[cloud]}/ until Ctrl-C"
     wait

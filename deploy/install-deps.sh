@@ -40,7 +40,7 @@ case " $* " in
     if ! command -v swift >/dev/null; then
         cat >&2 <<'TEXT'
 install-deps.sh: there is no Swift toolchain. Vaho is built with Swift 6.2 or later:
-take swiftly or the Debian 12 tarball from https://www.swift.org/install/linux/, unpack it, and put its usr/bin into PATH.
+install Swift with swiftly, or unpack the Debian 12 tarball from https://www.swift.org/install/linux/ and add its usr/bin to PATH.
 TEXT
         exit 1
     fi

@@ -30,4 +30,4 @@ chgrp vaho /etc/vaho/vaho.conf
 modprobe i2c-dev 2>/dev/null || true
 udevadm control --reload 2>/dev/null && udevadm trigger --subsystem-match=i2c-dev 2>/dev/null || true
 systemctl daemon-reload
-echo "write /etc/vaho/vaho.conf (vaho-edge sensors shows what this host offers), then: systemctl enable --now vaho-edge"
+echo "edit /etc/vaho/vaho.conf («vaho-edge sensors» lists the sensors of this host), then run: systemctl enable --now vaho-edge"

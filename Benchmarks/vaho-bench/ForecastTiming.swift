@@ -11,7 +11,7 @@ struct ForecastTiming {
 
     func run() throws {
         guard let network = try PretrainedNetwork(path: options.release)?.network else {
-            throw WrongOption(description: "\(options.release) is not there")
+            throw WrongOption(description: "\(options.release) does not exist")
         }
         let folder = SeriesFolder(options.data)
         let series = try folder.names(without: []).map { try folder.series(named: $0) }
@@ -67,7 +67,7 @@ struct ForecastTiming {
     }
 }
 
-/// The network's weights and its outputs for some real inputs, as plain 32-bit floats, to run the same network elsewhere.
+/// Exports the network's weights, and its outputs for some real inputs, as plain 32-bit floats, so that another program can run the same network.
 struct NetworkExport {
     private static let rows = 2_000
 

@@ -42,7 +42,7 @@ package struct DeviceDocument: Sendable {
         package var place: String
         package var step: Duration
         package var condition: SensorCondition
-        package var last: Observation?  // the last good value; `condition` says whether it is the present value
+        package var last: Observation?  // the last good value; `condition` says whether `last` is the present value
         package var rejected: Rejected?  // the newest reading, if its value is impossible for air
         package var pressurePa: Int32?
         package var flags: ReadingFlags = []  // the flags of `last`
@@ -81,7 +81,7 @@ package struct DeviceDocument: Sendable {
         }
     }
 
-    /// Order in lists that show the worst first: the worse of the device's own severity and its sensors'. See `Severity`.
+    /// The rank in lists that show the worst first: the worst rank of the device's state and its sensors' states. See `Severity`.
     package var severityRank: Int {
         if isRevoked { return Severity.noProblemRank }
         return sensors.reduce(Severity.rank(condition.state)) { min($0, Severity.rank($1.condition.state)) }

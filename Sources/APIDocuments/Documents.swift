@@ -38,7 +38,7 @@ package enum Documents {
 
     /// - Parameters:
     ///   - horizon: longer lead times are omitted.
-    ///   - reader: context for the outlook.
+    ///   - context: the inputs of the outlook besides the forecast.
     package static func forecast(
         sensor: SensorName, _ forecast: QuantileForecast, _ moisture: MoistureForecast, issuedAt: Instant, release: ReleaseReference?,
         horizon: Duration,

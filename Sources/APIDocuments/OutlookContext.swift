@@ -2,7 +2,7 @@ internal import Forecasting
 package import Measures
 internal import Text
 
-/// The context of an outlook besides the forecast: the device's thresholds, the sensor's condition and step, the device's time, and the UTC
+/// The inputs of an outlook besides the forecast: the device's thresholds, the sensor's condition and step, the device's time, and the UTC
 /// offset for times of day.
 package struct OutlookContext: Sendable {
     package var thresholds: [HumidityThreshold]  // of the device
@@ -12,7 +12,7 @@ package struct OutlookContext: Sendable {
     package var now: Instant  // by the device's own clock
     package var offset: Duration  // UTC offset of the reader's clock
 
-    package static let offsets: ClosedRange<Int64> = -86_400...86_400  // seconds
+    package static let offsets: ClosedRange<Int64> = -86_400...86_400  // the accepted values of `offset`, in seconds
 
     package init(
         thresholds: [HumidityThreshold], condition: SensorCondition, step: Duration, present: RelativeHumidity?, now: Instant, offset: Duration

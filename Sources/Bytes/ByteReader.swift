@@ -62,7 +62,7 @@ package struct ByteReader {
     package mutating func integer<Integer: FixedWidthInteger>(_: Integer.Type = Integer.self) throws(MalformedBytes) -> Integer {
         let start = offset
         let value = try zigzag()
-        guard let narrow = Integer(exactly: value) else { throw MalformedBytes(at: start, "\(value) does not fit") }
+        guard let narrow = Integer(exactly: value) else { throw MalformedBytes(at: start, "the value \(value) is out of range") }
         return narrow
     }
 

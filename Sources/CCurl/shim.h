@@ -2,7 +2,7 @@
 #include <curl/curl.h>
 #include <stddef.h>
 
-// curl_easy_setopt and curl_easy_getinfo are variadic: one function for each C type of the argument.
+// Swift cannot call the variadic curl_easy_setopt and curl_easy_getinfo: here is one function for each C type of the argument.
 static inline CURLcode ccurl_set_long(CURL *handle, CURLoption option, long value) {
     return curl_easy_setopt(handle, option, value);
 }
@@ -15,7 +15,7 @@ static inline CURLcode ccurl_set_pointer(CURL *handle, CURLoption option, void *
 static inline CURLcode ccurl_set_headers(CURL *handle, struct curl_slist *headers) {
     return curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
 }
-// curl keeps the pointer and does not copy: it must stay valid until the transfer has ended.
+// curl keeps the pointer and does not copy the bytes: the bytes must stay valid until the transfer has ended.
 static inline CURLcode ccurl_set_body(CURL *handle, const void *bytes, size_t length) {
     CURLcode code = curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length);
     return code != CURLE_OK ? code : curl_easy_setopt(handle, CURLOPT_POSTFIELDS, (const char *)bytes);

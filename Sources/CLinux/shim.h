@@ -2,37 +2,39 @@
 #include <malloc.h>
 #include <sys/timex.h>
 
-// What Swift's Glibc module leaves out.
+// Functions that Swift's Glibc module does not have.
 
-// 1: the kernel's clock is kept by NTP; 0: it runs free.
+// Returns 1 if the kernel reports its clock as synchronised (by NTP), else 0.
 static inline int clinux_clock_is_synchronised(void) {
     struct timex state = { 0 };
     return adjtimex(&state) >= 0 && !(state.status & STA_UNSYNC);
 }
-// glibc keeps an arena of memory for each thread, and gives freed memory back late: a small daemon wants neither.
+// By default glibc uses one memory arena per thread and returns freed memory to the system late. A small daemon needs less memory with
+// one arena and an early return.
 static inline void clinux_lean_memory(void) {
     mallopt(M_ARENA_MAX, 1);
     mallopt(M_TRIM_THRESHOLD, 64 * 1024);
 }
 
-// glibc declares it for _GNU_SOURCE only.
+// glibc declares pipe2 only with _GNU_SOURCE.
 extern int pipe2(int ends[2], int flags);
 
-// I2C: what the kernel's header has as variadic ioctls, nested pointers and unions. Each returns -1 with errno, as ioctl does.
+// I2C: Swift cannot use the kernel's variadic ioctls, nested pointers and unions. Each function returns -1 and sets errno on failure, like
+// ioctl.
 #include <errno.h>
 #include <linux/i2c-dev.h>
 #include <linux/i2c.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
-// Columns of the terminal behind a descriptor; 0 where it is none.
+// Returns the width of the descriptor's terminal in columns; 0 if the descriptor is no terminal.
 static inline int clinux_terminal_columns(int descriptor) {
     struct winsize size;
     return ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 static inline int clinux_i2c_functions(int descriptor, unsigned long *functions) { return ioctl(descriptor, I2C_FUNCS, functions); }
 static inline int clinux_i2c_select(int descriptor, unsigned long address) { return ioctl(descriptor, I2C_SLAVE, address); }
-// A write, then a read after a repeated start; either may be empty.
+// Writes, then reads after a repeated start; the write or the read may be empty.
 static inline int clinux_i2c_transfer(
     int descriptor, unsigned short address, const unsigned char *out, unsigned short outCount, unsigned char *in, unsigned short inCount) {
     struct i2c_msg messages[2];
@@ -40,10 +42,10 @@ static inline int clinux_i2c_transfer(
     if (outCount > 0) messages[count++] = (struct i2c_msg){ .addr = address, .len = outCount, .buf = (unsigned char *)out };
     if (inCount > 0) messages[count++] = (struct i2c_msg){ .addr = address, .flags = I2C_M_RD, .len = inCount, .buf = in };
     struct i2c_rdwr_ioctl_data data = { .msgs = messages, .nmsgs = count };
-    errno = EIO;  // for an adapter that does a part and says no more
+    errno = EIO;  // for an adapter that transfers only some of the messages and sets no errno
     return ioctl(descriptor, I2C_RDWR, &data);
 }
-// At most 32 bytes from a register on.
+// Reads at most 32 bytes, starting at a register. Returns the number of bytes read.
 static inline int clinux_smbus_read(int descriptor, unsigned char reg, unsigned char *in, unsigned char count) {
     union i2c_smbus_data data = { 0 };
     struct i2c_smbus_ioctl_data call = { .read_write = I2C_SMBUS_READ, .command = reg, .data = &data };
@@ -67,7 +69,7 @@ static inline int clinux_smbus_write(int descriptor, unsigned char reg, unsigned
     return ioctl(descriptor, I2C_SMBUS, &call);
 }
 
-// A message to the service manager: one datagram to a socket by path, or by abstract name behind an @.
+// Sends a message to the service manager: one datagram to a socket with a path, or with an abstract name, written with a leading @.
 #include <errno.h>
 #include <stddef.h>
 #include <sys/socket.h>

@@ -7,8 +7,8 @@
 #include <unistd.h>
 #include <microhttpd.h>
 
-// MHD_start_daemon is variadic, and wants a socket address that lives through the call.
-// `certificate` and `key` are PEM text or null; `address` is numeric, IPv4 or IPv6. errno says why it returned null.
+// MHD_start_daemon is variadic, and needs a socket address that stays valid during the call.
+// `certificate` and `key` are PEM text or null; `address` is numeric, IPv4 or IPv6. If the result is null, errno contains the cause.
 static inline struct MHD_Daemon *cmhd_start(
     const char *address, uint16_t port, unsigned threads, unsigned connections, unsigned timeout_seconds,
     size_t connection_memory, const char *certificate, const char *key,
@@ -45,7 +45,7 @@ static inline uint16_t cmhd_port(struct MHD_Daemon *daemon) {
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT);
     return info ? info->port : 0;
 }
-// The socket of a connection, and its peer as text ("" where that cannot be told). -1: none.
+// Returns the connection's socket, -1 if unknown, and writes the peer's address as text, "" if unknown.
 static inline int cmhd_peer(struct MHD_Connection *connection, char *text, unsigned length) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     text[0] = 0;
@@ -56,11 +56,11 @@ static inline int cmhd_peer(struct MHD_Connection *connection, char *text, unsig
     info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     return info ? info->connect_fd : -1;
 }
-// Sends bytes that the kernel takes at once, past libmicrohttpd, to a connection that is about to be cut.
+// Sends bytes directly to the socket, not through libmicrohttpd, and does not wait: for a connection that is about to be closed.
 static inline void cmhd_say(int descriptor, const char *bytes, size_t count) {
     if (descriptor >= 0) (void)!send(descriptor, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
-// A response over memory that `release(owner)` gives back when the last byte has been sent.
+// Creates a response that uses the given memory. libmicrohttpd calls `release(owner)` after the last byte has been sent.
 static inline struct MHD_Response *cmhd_response(const void *bytes, size_t count, void (*release)(void *owner), void *owner) {
     return MHD_create_response_from_buffer_with_free_callback_cls(count, (void *)bytes, release, owner);
 }

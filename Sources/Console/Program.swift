@@ -57,7 +57,7 @@ package struct Program: Sendable {
             if let code = group(first, asked: words.dropFirst().first) { return code }
             let nearest = NearestWord.closest(pair, in: commands.map(\.name)) ?? NearestWord.closest(first, in: commands.map(\.name))
             StandardError.write(
-                "\(name): «\(PrintableText.line(first, limit: 80))» is not a command\(nearest.map { ": did you mean «\($0)»?" } ?? ""); \(name) --help lists them\n"
+                "\(name): «\(PrintableText.line(first, limit: 80))» is not a command\(nearest.map { ": did you mean «\($0)»?" } ?? ""); \(name) --help lists the commands\n"
             )
             return 2
         }

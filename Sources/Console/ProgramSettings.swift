@@ -1,5 +1,5 @@
-/// The settings of only the edge, and of only the cloud. Each program ignores the other program's settings, because both may share one
-/// environment. Settings of both programs are not listed.
+/// The names of the settings that only one of the two programs has. Each program ignores the settings of the other program in its environment,
+/// because both programs may share one environment.
 package enum ProgramSettings: Sendable {
     case edge, cloud
 

@@ -19,7 +19,7 @@ package struct Table {
 
         /// - Parameters:
         ///   - isOmittable: whether a table omits the column if its lines would be too long.
-        ///   - shown: formats a cell for the table; CSV and JSON keep the raw cell.
+        ///   - format: formats a cell for the table; CSV and JSON keep the raw cell.
         package static func text(
             _ title: String, heading: String? = nil, isOmittable: Bool = false, format: @escaping @Sendable (String) -> String = { $0 }
         ) -> Column {

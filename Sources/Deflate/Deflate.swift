@@ -37,7 +37,7 @@ package enum Deflate {
     }
 
     /// - Parameter bytes: zlib or gzip data, without bytes after the end.
-    /// - Parameter limit: the largest allowed result, in bytes. Memory use never exceeds this by much, whatever size the data claims.
+    /// - Parameter limit: the largest allowed result, in bytes. Memory use stays near this limit, also for hostile data.
     package static func decompressed(_ bytes: [UInt8], limit: Int) throws(DecompressionError) -> [UInt8] {
         var stream = unsafe z_stream()
         guard unsafe czlib_inflate_init(&stream) == Z_OK else { throw .malformed }
@@ -48,7 +48,7 @@ package enum Deflate {
         while code == Z_OK {
             let filled = result.count
             guard filled <= limit else { throw .tooLong }
-            // A batch rarely shrinks below a third: usually one step is enough.
+            // Compression rarely reduces a batch to less than a third of its size: usually one step is enough.
             let room = min(limit + 1 - filled, max(4_096, filled, 3 * bytes.count))
             result.append(contentsOf: repeatElement(0, count: room))
             code = unsafe bytes.withUnsafeBufferPointer { input in

@@ -14,7 +14,7 @@ package struct Score: Sendable, Hashable {
 
     package init() {}
 
-    /// Stored sums; the other sums are 0.
+    /// Restores stored sums; the sums that are not stored are 0.
     package init(count: Int64, absoluteError: Double, persistenceError: Double, climatologyError: Double, covered: Int64) {
         (self.count, self.covered) = (count, covered)
         (self.absoluteError, self.persistenceError, self.climatologyError) = (absoluteError, persistenceError, climatologyError)

@@ -5,7 +5,8 @@ package import Observing
 ///
 /// The forecast at each knot of lead time is the network's departure from now, plus the correction of a residual ridge, then passed through a
 /// gate that can reduce it to "no change", with tracked intervals. Between knots, the difference from the damped anomaly is interpolated. Without
-/// a network the damped anomaly takes its place. A value type: the same observations in the same order produce the same state, bit for bit.
+/// a network the damped anomaly replaces the network's forecast. A value type: the same observations in the same order produce the same state,
+/// bit for bit.
 package struct AdaptiveForecaster: Sendable {
     /// How much history is replayed to rebuild the state: the weight of older observations has faded to less than a fifth.
     package static let memory: Duration = .seconds(120 * 86_400)
@@ -29,7 +30,7 @@ package struct AdaptiveForecaster: Sendable {
     private let plans: [LeadPlan]
     private let leadTimes: [Duration]
     private let stepMs: Int64
-    private var isCurrent = false  // whether `newest` is of the newest observation
+    private var isCurrent = false  // whether `newest` is computed from the newest observation
 
     package init(grid: TimeGrid, network: Network?) {
         history = History(grid: grid)
@@ -51,7 +52,7 @@ package struct AdaptiveForecaster: Sendable {
         stepMs = grid.step.ms
     }
 
-    /// Adds the next observation: settles the forecasts for it, learns from their errors, and prepares the next forecast.
+    /// Adds the next observation: scores the forecasts whose target is this observation, learns from their errors, and prepares the next forecast.
     /// - Returns: whether the observation was added; false if it is not newer than the last one.
     @discardableResult
     package mutating func observe(_ observation: Observation) -> Bool {
@@ -63,7 +64,7 @@ package struct AdaptiveForecaster: Sendable {
         if let network { network.run(inputs, &pass) }
         ridgeInputs.remember(inputs.shared, bin: bin)
         for knot in leads.indices where inputs.isServed[knot] { prepare(knot, bin) }
-        // Each knot is solved once a day, each in another hour: this spreads the work over the day.
+        // The ridge of each knot is solved once a day. Each knot has a different hour, so that the work is spread over the day.
         let hour = bin / history.binsPerHour
         for knot in leads.indices where inputs.isServed[knot] { leads[knot].solve(day: (hour + knot) / 24) }
         return true
@@ -173,7 +174,7 @@ package struct AdaptiveForecaster: Sendable {
             method: network == nil ? .dampedAnomaly : .network)
     }
 
-    /// The median temperature in °C, from the damped anomaly. With less than four days of history it is closer to the present temperature.
+    /// The median temperature in °C, from the damped anomaly. With less than four days of history the result is closer to the present temperature.
     private func medianTemperature(_ plan: LeadPlan, usualNow: Float) -> Double {
         let now = Float(history.temperature[0])
         let historyShare = min(1, Float(history.temperature.week.count) / Float(4 * history.binsPerDay))

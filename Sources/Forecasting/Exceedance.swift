@@ -3,8 +3,8 @@ package import Measures
 /// The probability that a forecast value lies beyond a threshold, from the forecast's quantiles.
 package struct Exceedance: Sendable, Hashable {
     /// The probability, 0 to 1, interpolated linearly between the two quantiles around the threshold. If the threshold lies outside all
-    /// quantiles, this is the lowest or highest probability that the quantiles can show, and `bound` says whether the real one is at least or
-    /// at most this.
+    /// quantiles, `probability` comes from the level of the outermost quantile, and `bound` says whether the true probability is at least or at
+    /// most `probability`.
     package let probability: Double
     package let bound: Bound
 

@@ -18,10 +18,10 @@ package struct GriddedSeries: Sendable {
         var humidity: [Float]
     }
 
-    /// A gap of more bins than this begins a new piece. This limits the empty bins to `maximumGap` times the observations.
+    /// A gap of more bins than this begins a new segment. This limits the empty bins to `maximumGap` times the observations.
     private static let maximumGap = 16
 
-    /// - Parameter observations: in any order; of several for one bin the first applies.
+    /// - Parameter observations: in any order; if several have the same time, the first applies.
     /// - Returns: `nil` if there are no observations.
     package init?(name: String, grid: TimeGrid, observations: [Observation]) {
         var ordered: [Observation] = []
@@ -53,7 +53,7 @@ package struct GriddedSeries: Sendable {
 
     /// In %; `nan` where nothing was observed and outside the series.
     package func humidity(bin: Int) -> Double {
-        // Most series have one piece and need no search.
+        // Most series have one segment and need no search.
         var pieceIndex = 0
         if segments.count > 1 {
             var (low, high) = (0, segments.count)

@@ -1,8 +1,8 @@
 package import Measures
 package import Psychrometrics
 
-/// The moisture of the air at each lead time, computed from the medians of a forecast. The values describe the median air; they are not medians
-/// of moisture.
+/// The moisture of the air at each lead time, computed from the medians of a forecast. The values describe air with the median
+/// temperature and the median humidity; they are not medians of moisture.
 package struct MoistureForecast: Sendable {
     package let water: [WaterInAir?]  // [leadTimes.count]; nil without a temperature
     package let surfaceHumidity: [RelativeHumidity?]?  // nil if no surface is known

@@ -5,7 +5,7 @@ internal import Observing
 package struct QuantileForecast: Sendable, Equatable {
     package let origin: Instant  // the time of the last observation the model saw
     package let leadTimes: [Duration]  // strictly increasing
-    package let humidity: [Double]  // [leadTimes.count × levels.count] in %, 0 to 100; no row decreases
+    package let humidity: [Double]  // [leadTimes.count × levels.count] in %, 0 to 100; values never decrease within a row
     package let temperature: [Double]?  // nil if the sensor has no temperature
     package let climatology: [Double]  // in %; scores compare the forecast with climatology and persistence
     /// [leadTimes.count] expected skill against climatology, from this forecaster's past scores: see `SkillTracking`; nil while unknown.

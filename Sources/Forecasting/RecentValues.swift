@@ -54,10 +54,10 @@ package struct RecentValues: Sendable {
     private var values: [Int32]
     private var head = 0  // index of the newest value
     private var phase = 0  // the newest value's bin of the day
-    // [perDay] by phase: the half hours before and after that bin of the day, over the last 7 and the last 30 days.
+    // [perDay] sums by bin of the day (`phase`), from the half hour before to the half hour after that bin, over the last 7 and the last 30 days.
     private var sameHourWeek: [Sums]
     private var sameHourMonth: [Sums]
-    private var phaseWeek: [Sums]  // of that bin of the day only
+    private var phaseWeek: [Sums]  // sums of that bin of the day only, over the last 7 days
     private var phaseMeans: [Double]  // the means of `phaseWeek`; nan where nothing was observed
     package private(set) var length = 0  // bins since the first value, at most the ring's size
     package private(set) var day = Sums()
@@ -162,7 +162,7 @@ package struct RecentValues: Sendable {
         return index
     }
 
-    /// The standard deviation of the means of the times of day.
+    /// The standard deviation of the last week's means by time of day.
     package var dailySpread: Float {
         var (count, sum, squares) = (0.0, 0.0, 0.0)
         let overall = Double(week.sum) / Double(week.count)

@@ -30,8 +30,8 @@ package enum URLText {
         return authority.lastIndex(of: ":").map { String(authority[..<$0]) } ?? authority
     }
 
-    /// The problem with a server's address; `nil` if there is none. Without TLS anyone on the way can read and change what is sent, so plain HTTP
-    /// is limited to loopback.
+    /// The problem with a server's address; `nil` if there is none. Without TLS anyone on the network path can read and change the traffic, so plain
+    /// HTTP is limited to loopback.
     /// - Parameter isPlainAllowed: plain HTTP is allowed to every host (`VAHO_PLAIN_HTTP=anywhere`).
     package static func problem(with url: String, isPlainAllowed: Bool) -> String? {
         let isPlain = url.hasPrefix("http://")

@@ -16,9 +16,9 @@ final class BodyBudget: Sendable {
     static let smallBody = 16_384
 
     private struct State {
-        var known = 0
-        var unknown = 0
-        var small = 0  // small bodies of unknown senders
+        var known = 0  // bytes from senders with a valid token
+        var unknown = 0  // bytes from other senders, without their small bodies
+        var small = 0  // bytes of small bodies from senders without a valid token
         var shares: [Sender: Int] = [:]
     }
 

@@ -2,7 +2,7 @@ internal import CMicroHTTPD
 internal import Synchronization
 internal import Text
 
-/// The open connections: their peers, and since when each waits for its peer.
+/// The open connections, with the address of each peer and the time since which the connection waits for the peer.
 ///
 /// libmicrohttpd limits only idle time and the number of connections. A client that sends one byte now and then would stay connected forever, and
 /// when all connections are in use, no other client can connect.

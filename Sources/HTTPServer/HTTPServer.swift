@@ -28,8 +28,8 @@ internal import Synchronization
     ///   - address: numeric, IPv4 or IPv6.
     ///   - port: 0 lets the system choose; see `port`.
     ///   - hosts: the host names that requests may use.
-    ///   - refused: creates the response if no handler runs (413 for a body above the limit).
-    ///   - isKnown: whether the headers identify a known sender; all others share a quarter of the budget for bodies.
+    ///   - makeRefusal: creates the response if no handler runs (413 for a body above the limit).
+    ///   - isAuthenticated: whether the headers contain a valid token; all senders without a valid token share a quarter of the budget for bodies.
     package init(
         address: String, port: UInt16, limits: HTTPLimits, tls: TLS? = nil, hosts: HostNames = .any,
         makeRefusal: @escaping @Sendable (_ status: Int, _ detail: String) -> HTTPResponse,

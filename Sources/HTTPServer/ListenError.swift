@@ -9,11 +9,11 @@ package struct ListenError: Error, CustomStringConvertible {
     package var description: String {
         let reason =
             switch code {
-            case EADDRINUSE: "the port is in use: stop what listens there, or choose another"
+            case EADDRINUSE: "the port is in use: stop the program that listens there, or choose another port"
             case EACCES: "not allowed: ports below 1024 need CAP_NET_BIND_SERVICE"
             case EADDRNOTAVAIL: "this host has no such address"
             case EAFNOSUPPORT: "the address is not a numeric IPv4 or IPv6 address"
-            case 0: "libmicrohttpd refused (is the certificate readable PEM?)"
+            case 0: "libmicrohttpd gave no reason: check that certificate and key are in PEM format"
             default: unsafe String(cString: strerror(code))
             }
         return "cannot listen on \(address):\(port): \(reason)"

@@ -64,7 +64,7 @@ final class ServerContext: Sendable {
         cmhd_cut(descriptor)
     }
 
-    /// Registers a handler, which must then be started; `drained` waits for registered handlers.
+    /// Registers a handler, which must then be started; `waitForHandlers` waits for registered handlers.
     /// - Returns: the handler's number, or `nil` if the server is stopping.
     func begin() -> Int? {
         running.withLock { running in

@@ -86,7 +86,7 @@ extension [Calibration] {
     }
 
     /// The reading with the last calibration in `self` that covers its sensor and time, or the unchanged reading if there is none.
-    /// - Parameter self: sorted by `ordered()`.
+    /// - Parameter self: sorted by `sortedByEntry()`.
     package func corrected(_ reading: Reading, of sensor: SensorName) -> Reading {
         last { $0.sensor == sensor && $0.from <= reading.takenAt }?.corrected(reading) ?? reading
     }

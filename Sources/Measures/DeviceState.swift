@@ -3,10 +3,10 @@
 /// Raw values are stored in the archive (`device.state`): append new cases, never renumber. Lists are ordered by `Severity`, not by raw value.
 package enum DeviceState: Int, Sendable, CaseIterable {
     case ok
-    case revoked  // by its owner: the cloud expects no data from it
+    case revoked  // by its owner: the cloud expects no data from the device
     case clockUnset  // its clock was never set since the host started
     case duplicate  // two hosts send under one device name
-    case silent  // the cloud has not heard from it for longer than VAHO_SILENT_AFTER_SECONDS
+    case silent  // the cloud has received nothing from the device for longer than VAHO_SILENT_AFTER_SECONDS
     case refused  // the cloud rejects the device's requests
 
     package var name: String {

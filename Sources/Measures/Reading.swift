@@ -6,8 +6,8 @@ package struct Reading: Sendable, Hashable {
     package var pressurePa: Int32?
     package var flags: ReadingFlags
     package var clock: ClockQuality
-    package var boot: UInt32  // which start of the host: `boottimeMs` values of one start are comparable
-    package var boottimeMs: Int64  // since that start, including suspend; never jumps
+    package var boot: UInt32  // identifies the start of the host; only `boottimeMs` values with the same `boot` are comparable
+    package var boottimeMs: Int64  // since the host's start, including suspend; never jumps
 
     package init(
         takenAt: Instant, humidityMpct: Int32?, temperatureMc: Int32? = nil, pressurePa: Int32? = nil,
@@ -59,8 +59,8 @@ package struct ReadingFlags: OptionSet, Sendable, Hashable {
 /// How reliable the time of a reading is.
 package enum ClockQuality: UInt8, Sendable, Hashable, CaseIterable {
     case synchronised = 0
-    case holdover = 1
-    case unknown = 2
+    case holdover = 1  // not synchronised now, but the time is plausible
+    case unknown = 2  // the clock was never set
 
     package var name: String {
         switch self {

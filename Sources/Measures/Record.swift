@@ -95,7 +95,7 @@ package struct SensorRecord: Sendable, Hashable {
     package var serial: String
     package var place: String
     package var step: Duration  // of its time grid
-    package var offsetMpct: Int32  // used by version 1 of the format only; always 0 and 1,000,000 now: calibrations are separate records
+    package var offsetMpct: Int32  // unused: always 0, and `gainPpm` always 1,000,000, because calibrations are separate records
     package var gainPpm: Int32
 
     package init(

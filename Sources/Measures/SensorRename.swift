@@ -30,13 +30,13 @@ extension [SensorRename] {
     }
 
     /// The series that a reading belongs to.
-    /// - Parameter self: sorted by `ordered()`.
+    /// - Parameter self: sorted by `sortedByEntry()`.
     package func series(of sensor: SensorName, at takenAt: Instant) -> SensorName {
         reduce(sensor) { $0 == $1.sensor && takenAt < $1.until ? $1.name : $0 }
     }
 
     /// The calibration under the current name of its sensor's series.
-    /// - Parameter self: sorted by `ordered()`.
+    /// - Parameter self: sorted by `sortedByEntry()`.
     package func renamed(_ calibration: Calibration) -> Calibration {
         var calibration = calibration
         for rename in self where rename.sensor == calibration.sensor && rename.enteredAt > calibration.enteredAt { calibration.sensor = rename.name }

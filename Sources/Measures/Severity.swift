@@ -1,6 +1,6 @@
 /// Ranks of device and sensor states, for lists that show the worst first: 0 is the worst.
 package enum Severity {
-    package static let noProblemRank = 9  // no problem
+    package static let noProblemRank = 9
 
     package static func rank(_ state: DeviceState) -> Int {
         switch state {

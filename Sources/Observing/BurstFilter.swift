@@ -2,9 +2,9 @@ package import Measures
 
 /// Detects repeats within a burst: radio sensors transmit each measurement several times, and a logger records every copy.
 ///
-/// A repeat is stored with the flag `cached`. Means and the search for flat lines skip it. The filter is a value with constant time and memory.
+/// A repeat is stored with the flag `cached`. Means and the search for flat lines skip repeats. The filter is a value with constant time and memory.
 package struct BurstFilter: Sendable {
-    /// The longest duration of a burst: an equal reading after it is a new measurement.
+    /// The longest duration of a burst: a later equal reading is a new measurement.
     package static let maximumDuration: Duration = .seconds(2)
 
     private var first: Reading?  // the first reading of the newest burst

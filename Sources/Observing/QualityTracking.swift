@@ -21,7 +21,7 @@ package struct QualityTracking: Sendable, Equatable {
     /// A jump is a change of more than `jump` plus `jumpPerSecond` for each second since the previous reading; in thousandths of a percent.
     static let jump: Int32 = 10_000
     static let jumpPerSecond: Int32 = 500
-    static let minimumFlatReadings = 12  // readings
+    static let minimumFlatReadings = 12
 
     package init() {}
 

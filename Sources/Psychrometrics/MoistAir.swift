@@ -23,7 +23,7 @@ package enum MoistAir {
     private static let b = 243.04  // °C
     private static let c = 610.94  // Pa
 
-    /// Saturation vapour pressure over ice, in pascals; for 0 °C and below. Source as above; within 0.5 % from -80 °C.
+    /// Saturation vapour pressure over ice, in pascals; for 0 °C and below. Source as for the Magnus form above; within 0.5 % from -80 °C.
     package static func saturationPressure(overIceAt air: Temperature) -> Double {
         611.21 * PortableMath.exp(22.587 * air.celsius / (273.86 + air.celsius))
     }

@@ -1,7 +1,7 @@
 package import Measures
 
-/// The mould index, updated with each observation of a sensor. It describes the air at the wall or window pane beside the sensor if that
-/// temperature is known, else the air of the room.
+/// The mould index, updated with each observation of a sensor. The index describes the air at the wall or window pane beside the sensor
+/// if the temperature of that surface is known, else the air of the room.
 package struct MouldTracking: Sendable, Equatable {
     /// How much history to replay: older observations no longer matter.
     package static let memory: Duration = .seconds(120 * 86_400)

@@ -11,7 +11,8 @@ package struct Release: Sendable, Equatable {
         self.network = network
     }
 
-    /// An expired release still forecasts: an old model is better than none. The expiry asks an operator to check.
+    /// An expired release still forecasts: an old model is better than none. The device reports the expiry, so that an operator can
+    /// replace the release.
     package func isExpired(at now: Instant) -> Bool { header.expiresAt < now }
 }
 
@@ -72,7 +73,7 @@ package enum ReleaseRefusal: Error, Equatable, CustomStringConvertible {
     case hash
     case signature
     case counter(offered: UInt64, accepted: UInt64)
-    case counterMismatch(counter: UInt64, counterMismatch: UInt64)
+    case counterMismatch(counter: UInt64, announced: UInt64)
     case counterTooHigh(counter: UInt64, atMost: UInt64)
     case contract(String)
     case golden(String)
@@ -104,12 +105,12 @@ package enum ReleaseRefusal: Error, Equatable, CustomStringConvertible {
         case .format(let what): "the release's format is wrong: \(what)"
         case .hash: "the release does not match its SHA-256: it was damaged in transfer"
         case .signature: "the release is not signed by a trusted key: run vaho-edge model trust FILE with the fleet's key file"
-        case .counter(let offered, let accepted): "the release's counter \(offered) is not above \(accepted), the last accepted"
-        case .counterMismatch(let counter, let counterMismatch): "the release's counter is \(counter), the cloud's answer says \(counterMismatch)"
+        case .counter(let offered, let accepted): "the release's counter \(offered) is not above \(accepted), the last accepted counter"
+        case .counterMismatch(let counter, let announced): "the release's counter is \(counter), the cloud's answer says \(announced)"
         case .counterTooHigh(let counter, let most):
             "the release's counter \(counter) is above \(most), the highest plausible counter: no later release could follow it"
         case .contract(let what): "this program does not support the release's contract: \(what)"
-        case .golden(let what): "the release computes something else here than where it was made: \(what)"
+        case .golden(let what): "the release computes a different forecast here than on the machine that made it: \(what)"
         }
     }
 }

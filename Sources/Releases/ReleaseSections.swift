@@ -68,7 +68,7 @@ enum ReleaseSections {
             var names: [String] = []
             for _ in 0..<(try reader.count(upTo: 256)) { names.append(try reader.text(limit: 64)) }
             guard names == expected else {
-                let other = zip(names, expected).first { $0 != $1 }?.0 ?? "\(names.count) of them"
+                let other = zip(names, expected).first { $0 != $1 }?.0 ?? "\(names.count) inputs"
                 throw ReleaseRefusal.contract("the network's inputs differ from this program's: «\(other)»")
             }
         }

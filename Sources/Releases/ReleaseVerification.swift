@@ -39,7 +39,7 @@ package enum ReleaseVerification {
                 throw ReleaseRefusal.counter(offered: header.counter, accepted: accepted)
             }
             if let announced = requirements.counter, header.counter != announced {
-                throw ReleaseRefusal.counterMismatch(counter: header.counter, counterMismatch: announced)
+                throw ReleaseRefusal.counterMismatch(counter: header.counter, announced: announced)
             }
             if let most = requirements.maximumCounter, header.counter > most {
                 throw ReleaseRefusal.counterTooHigh(counter: header.counter, atMost: most)

@@ -42,7 +42,7 @@ package struct ClockDiscipline: Sendable {
     ///   - boottimeMs: milliseconds since the host's start.
     ///   - isSynchronised: as reported by the kernel.
     package mutating func update(wall: Instant, boottimeMs: Int64, isSynchronised: Bool) -> Estimate {
-        let shown = wall.ms - boottimeMs
+        let shown = wall.ms - boottimeMs  // the wall clock's offset from boot time
         let isBelievable = wall > ClockDiscipline.earliest && wall <= Instant.valid.upperBound
         var correction: Correction?
         if let offsetMs, abs(shown - offsetMs) > ClockDiscipline.toleranceMs {

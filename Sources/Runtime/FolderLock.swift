@@ -17,5 +17,5 @@ internal import Glibc
 
 package struct FolderInUse: Error, CustomStringConvertible {
     package let folder: String
-    package var description: String { "\(folder) is in use by another process of this program: stop that one, or name another folder" }
+    package var description: String { "\(folder) is in use by another process of this program: stop that process, or choose another folder" }
 }

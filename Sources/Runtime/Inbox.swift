@@ -15,7 +15,7 @@ package final class Inbox<Element: Sendable>: Sendable {
 
     package init(limit: Int) { self.limit = limit }
 
-    /// - Returns: false if the queue is full, or closed without producers; the element is then not enqueued.
+    /// - Returns: false if the queue is full, or if it is closed and all producers have left; the element is then not enqueued.
     package func enqueue(_ element: Element) -> Bool {
         let (taken, waiter) = state.withLock { state -> (Bool, CheckedContinuation<Void, Never>?) in
             guard !state.isFinished, state.elements.count < limit else { return (false, nil) }

@@ -43,7 +43,7 @@ package struct ReadingClock: Sendable {
         return .milliseconds(replay.map { Int64(Double(gap) / $0.speed) } ?? gap)
     }
 
-    /// Reports that a recording has no more rows. After the last one the clock stops: otherwise the replayed data would appear outdated.
+    /// Reports that a recording has no more rows. After the last one the clock stops: otherwise the last replayed readings would look outdated.
     package func recordingEnded() { replay?.recordingEnded() }
 
     /// The host's clock, also during a replay.

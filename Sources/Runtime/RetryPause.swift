@@ -16,6 +16,6 @@ package struct RetryPause: Sendable, Equatable {
         return following
     }
 
-    /// Starts with the first pause again: an attempt has succeeded.
+    /// Starts with the first pause again. Call after a successful attempt.
     package mutating func reset() { following = first }
 }

@@ -14,7 +14,7 @@ package struct ServiceManager: Service {
 
     /// - Parameters:
     ///   - status: one line for `systemctl status`.
-    ///   - pulse: returns if the essential parts of the program respond.
+    ///   - checkAlive: returns if the essential parts of the program respond.
     package init(environment: [String: String], status: String, log: Log, checkAlive: @escaping @Sendable () async -> Void) {
         socket = environment["NOTIFY_SOCKET"].flatMap { $0.hasPrefix("/") || $0.hasPrefix("@") ? $0 : nil }
         let isMine = environment["WATCHDOG_PID"].map { Int32($0) == getpid() } ?? true
@@ -38,6 +38,6 @@ package struct ServiceManager: Service {
     private func notify(_ message: String) {
         guard let socket else { return }
         guard unsafe clinux_notify(socket, message, message.utf8.count) != 0 else { return }
-        log(.warning, "service manager not told", ["message": message, "error": FileError.message(errno)])
+        log(.warning, "service manager notification failed", ["message": message, "error": FileError.message(errno)])
     }
 }

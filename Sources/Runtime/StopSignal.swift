@@ -19,7 +19,7 @@ package final class StopSignal: Service {
                 received.yield(number)
                 // A sensor read that hangs in the kernel cannot be interrupted; committed data is safe.
                 DispatchQueue.global().asyncAfter(deadline: .now() + 4) {
-                    log(.error, "ended by force: something did not stop")
+                    log(.error, "ended by force: a service did not stop within 4 s")
                     _exit(1)  // not a clean stop: the exit code tells the service manager
                 }
             }

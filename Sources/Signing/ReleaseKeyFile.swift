@@ -21,6 +21,6 @@ package enum ReleaseKeyFile {
     }
 
     package static func text(_ keys: [PublicKey]) -> String {
-        "# Releases signed by these keys are taken (Ed25519).\n" + keys.map { Hexadecimal.text($0.bytes) + "\n" }.joined()
+        "# Releases signed by these keys are accepted (Ed25519).\n" + keys.map { Hexadecimal.text($0.bytes) + "\n" }.joined()
     }
 }

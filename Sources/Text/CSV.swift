@@ -71,7 +71,7 @@ package struct SeriesCSV: Sendable {
             let hint = isUTF16 ? "; the file seems to be UTF-16: save it as UTF-8" : isOtherSeparator ? "; fields are separated by commas" : ""
             throw Malformed(
                 line: 1,
-                problem: "expected a header with time and humidity_pct, such as time,humidity_pct,temperature_c; it has \(found)\(hint)")
+                problem: "expected a header with time and humidity_pct, such as time,humidity_pct,temperature_c; found \(found)\(hint)")
         }
         for name in ["time", "humidity_pct", "temperature_c"] where names.count(where: { $0 == name }) > 1 {
             throw Malformed(line: 1, problem: "the header names \(name) twice: remove or rename one of them")
@@ -90,7 +90,7 @@ package struct SeriesCSV: Sendable {
         }
         guard fields.dropFirst(count).allSatisfy(\.isEmpty) else {
             throw Malformed(
-                line: line, problem: "\(fields.count) fields came, the header has \(count): numbers need a decimal point, for commas separate fields")
+                line: line, problem: "\(fields.count) fields found, the header has \(count): write numbers with a decimal point, not a comma")
         }
         guard let at = RFC3339.parse(fields[time]) else { throw Malformed(line: line, problem: SeriesCSV.problem(ofTime: fields[time])) }
         let percent = try number(fields[humidity], "humidity_pct", line)

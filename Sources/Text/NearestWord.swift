@@ -1,6 +1,6 @@
 /// Finds the known word that is most similar to a mistyped word.
 package enum NearestWord {
-    /// The candidate with the fewest edits, if these are at most a third of the candidate's length, or one.
+    /// The candidate with the fewest edits; `nil` if it needs more than one edit and more edits than a third of its length.
     package static func closest(_ word: String, in candidates: [String]) -> String? {
         let ranked = candidates.map { (edits: edits(Array(word.utf8), Array($0.utf8)), word: $0) }
         guard let best = ranked.min(by: { ($0.edits, $0.word) < ($1.edits, $1.word) }) else { return nil }

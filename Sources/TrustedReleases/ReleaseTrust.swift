@@ -2,7 +2,7 @@ package import Releases
 package import Signing
 internal import Text
 
-/// Why a release file is trusted. All release files are opened here.
+/// The reason to trust a release file. Both programs open all release files through this type.
 package enum ReleaseTrust: Sendable {
     /// One of these keys signed the file: for files that come from another machine.
     case signed(by: [PublicKey])

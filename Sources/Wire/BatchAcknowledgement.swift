@@ -14,7 +14,7 @@ package struct BatchAcknowledgement: Sendable, Equatable {
     package var next: Pacing
     package var release: ReleaseReference?  // the release that the device should run
     package var wantsNewToken = false  // the device must fetch a new token
-    /// Two hosts send as this device. The cloud only tells devices that report their sensors' states.
+    /// Two hosts send as this device. The cloud sets this flag only for devices that report their sensors' states.
     package var hasDuplicateHost = false
 
     package struct RefusedRow: Sendable, Hashable {

@@ -8,7 +8,7 @@ package struct BatchFrame: Sendable {
     package let first: Int64
     package let rowCount: Int
     package let sensors: [SensorName]
-    package let records: [(place: Int, record: Record)]  // `place`: index among the rows, increasing
+    package let records: [(rowIndex: Int, record: Record)]  // `rowIndex`: index among the rows, increasing
     package let report: DeviceReport?
     private let readings: ArraySlice<UInt8>  // the packed columns
     private let reportStart: Int
@@ -24,7 +24,7 @@ package struct BatchFrame: Sendable {
             var start = ByteReader(bytes)
             guard try start.raw(4).elementsEqual(Batch.magic) else { throw MalformedBytes(at: 0, "a batch begins with VAHB") }
             let version = Int(try start.byte())
-            // Checked first: all that follows, including the checksum, may differ in another version.
+            // The version is checked first, because everything after it, including the checksum, may differ in another version.
             if version != Batch.version { throw MalformedBytes(at: -version - 1, "") }
             guard bytes.count >= 9 else { throw MalformedBytes(at: bytes.count, "the batch ends too early") }
             var checksum = ByteReader(bytes[(bytes.count - 4)...])
@@ -49,28 +49,30 @@ package struct BatchFrame: Sendable {
         guard (1...UInt64(1 << 53)).contains(first) else { throw MalformedBytes(at: reader.offset, "the first sequence is 1 or more") }
         self.first = Int64(first)
         rowCount = try reader.count(upTo: Batch.rowLimit)
-        guard self.first + Int64(max(0, rowCount - 1)) <= 1 << 53 else { throw MalformedBytes(at: reader.offset, "sequences end at 2^53") }
+        guard self.first + Int64(max(0, rowCount - 1)) <= 1 << 53 else { throw MalformedBytes(at: reader.offset, "a sequence is at most 2^53") }
         var sensors: [SensorName] = []
         for _ in 0..<(try reader.count(upTo: Batch.sensorLimit)) {
-            let place = reader.offset
+            let start = reader.offset
             guard let name = SensorName(try reader.text(limit: 32)) else {
-                throw MalformedBytes(at: place, "a sensor's name is \(SensorName.syntax)")
+                throw MalformedBytes(at: start, "a sensor's name is \(SensorName.syntax)")
             }
             sensors.append(name)
         }
         self.sensors = sensors
-        var records: [(place: Int, record: Record)] = []
+        var records: [(rowIndex: Int, record: Record)] = []
         for _ in 0..<(try reader.count(upTo: rowCount)) {
-            let place = try reader.count(upTo: max(0, rowCount - 1))
-            guard place > records.last?.place ?? -1 else { throw MalformedBytes(at: reader.offset, "records come in the order of their sequences") }
-            records.append((place, try RecordCoding.record(from: &reader)))
+            let rowIndex = try reader.count(upTo: max(0, rowCount - 1))
+            guard rowIndex > records.last?.rowIndex ?? -1 else {
+                throw MalformedBytes(at: reader.offset, "records come in the order of their sequences")
+            }
+            records.append((rowIndex, try RecordCoding.record(from: &reader)))
         }
         self.records = records
         readings = try reader.blob(limit: Batch.byteLimit)
         reportStart = reader.offset
         report = try reader.byte() == 1 ? try ReportCoding.report(try reader.blob(limit: 65_536)) : nil
         try reader.expectEnd()
-        guard rowCount > 0 || report != nil else { throw MalformedBytes(at: reader.offset, "a batch has a row or a report") }
+        guard rowCount > 0 || report != nil else { throw MalformedBytes(at: reader.offset, "a batch has at least one row or a report") }
     }
 
     /// - Throws: `BatchRefusal` if the columns are invalid, possibly after some calls of `body`.

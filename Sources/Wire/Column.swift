@@ -1,8 +1,8 @@
 internal import Bytes
 
-/// A column of whole numbers: divided by their greatest common divisor, written as zigzag varints, with runs of zeros as pairs.
+/// A column of whole numbers: divided by their greatest common divisor, then written as zigzag varints.
 ///
-/// A zero is followed by the number of further zeros. A column that never changes takes three bytes in total.
+/// A zero is followed by the number of further zeros, so a column of zeros takes three or four bytes in total.
 enum Column {
     static func write(_ values: [Int64], to writer: inout ByteWriter) {
         var divisor: UInt64 = 0

@@ -14,7 +14,7 @@ struct ReadingColumns {
         var humidity: Int64 = 0
         var temperature: Int64 = 0
         var pressure: Int64 = 0
-        var present: Int64 = 3
+        var present: Int64 = 3  // mask of the present values: 1 humidity, 2 temperature, 4 pressure
         var flags: Int64 = 0
         var boot: Int64 = 0
         var boottimeOffset: Int64 = 0  // boot time − time: constant unless the clock is set

@@ -99,7 +99,7 @@ package enum RecordCoding {
         case rename:
             let found = SensorRename(
                 sensor: try sensorName(&body), name: try sensorName(&body), until: try instant(&body), enteredAt: try instant(&body))
-            guard found.isValid else { throw MalformedBytes(at: start, "a sensor is renamed to another name") }
+            guard found.isValid else { throw MalformedBytes(at: start, "a rename has two different names") }
             record = .rename(found)
         default: throw MalformedBytes(at: start, "a record of kind \(kind) is not known")
         }
@@ -119,7 +119,7 @@ package enum RecordCoding {
         let low = try body.zigzag()
         let high = try body.zigzag()
         guard count >= 0, low >= 0, high >= low, high <= 1 << 53, low > 0 || high == 0 else {
-            throw MalformedBytes(at: start, "a hole's counts are out of order")
+            throw MalformedBytes(at: start, "a hole's count or sequences are invalid")
         }
         let epoch = body.remaining > 0 && low > 0 ? Epoch(bits: try body.fixed()) : nil
         return Hole(sensor: sensor, reason: reason, from: from, to: to, count: count, sequences: low > 0 ? low...high : nil, epoch: epoch)

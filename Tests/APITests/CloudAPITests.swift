@@ -33,7 +33,7 @@ import Wire
         }
     }
 
-    /// Runs a test while batches are stored beside it, as in the server.
+    /// Runs a test while `Ingest` stores batches in the background, as in the server.
     private func withBench(
         freeBytes: Int64 = 0, limits: ArchiveLimits = ArchiveLimits(), _ test: @escaping @Sendable (Bench) async throws -> Void
     ) async throws {
@@ -185,7 +185,7 @@ import Wire
         }
     }
 
-    @Test(.timeLimit(.minutes(1))) func `with less free disk than the floor nothing is stored, and the server is not ready`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `with less free disk space than the limit nothing is stored, and the server is not ready`() async throws {
         try await withBench(freeBytes: .max) { bench in
             let response = await bench.send("POST", "/v1/devices/attic/batches", type: Batch.mediaType, body: try Self.batch(1, 1))
             #expect(response.status == 503 && response.headers.contains { $0.name == "Retry-After" && $0.value == "60" })

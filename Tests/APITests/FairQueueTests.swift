@@ -3,7 +3,7 @@ import Synchronization
 import Testing
 
 @Suite struct FairQueueTests {
-    /// Blocks tasks until the test opens it.
+    /// Blocks each task in `pass` until the test calls `letOne`.
     private final class Gate: Sendable {
         private let stream: AsyncStream<Void>
         private let open: AsyncStream<Void>.Continuation

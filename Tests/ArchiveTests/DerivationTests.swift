@@ -46,7 +46,7 @@ import Wire
         }
     }
 
-    /// The bins after the batches arrive in each order. Deriving again from the log must give the same bins.
+    /// For each order: stores the batches in this order, checks that deriving again from the log gives the same bins, and returns the bins.
     private func bins(of batches: [Batch], orders: [[Int]]) async throws -> [[String]] {
         var results: [[String]] = []
         for order in orders {

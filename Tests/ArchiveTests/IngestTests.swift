@@ -103,7 +103,7 @@ final class TemporaryArchive {
         #expect(try await archive.totals().readings == 15)
     }
 
-    @Test func `a reading with an impossible time is refused alone, and its sequence is settled`() async throws {
+    @Test func `a reading with an impossible time is refused alone, and its sequence counts as held`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         var batch = try place.batch(1...5)
@@ -151,7 +151,7 @@ final class TemporaryArchive {
         #expect(observed.count == 2 && zip(observed, [at.ms, at.ms + 3_600_000]).allSatisfy { (0...3_600_000).contains($0 - $1) }, "\(observed)")
     }
 
-    @Test func `records create sensors and holes, and evicted sequences are settled`() async throws {
+    @Test func `records create sensors and holes, and evicted sequences count as held`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         let air = try #require(SensorName("air"))
@@ -194,7 +194,7 @@ final class TemporaryArchive {
         #expect(try await archive.totals().readings == 2_008)
     }
 
-    @Test func `a row that another epoch's hole has settled is stored when the row arrives`() async throws {
+    @Test func `a row that a hole of another epoch declared lost is stored if it arrives later`() async throws {
         let archive = try await place.open()
         let device = try await place.device(archive)
         let hole = Hole(
@@ -340,7 +340,7 @@ final class TemporaryArchive {
         #expect(try await watch(after: 700).isEmpty)
     }
 
-    @Test func `a counter is at least the time in seconds`() async throws {
+    @Test func `a release counter is at least the Unix time in seconds`() async throws {
         let archive = try await place.open()
         #expect(try await archive.nextCounter(now: place.now) == 1_700_000_000)
     }

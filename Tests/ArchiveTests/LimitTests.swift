@@ -29,7 +29,7 @@ import Wire
         return Batch(epoch: Epoch(bits: 5), first: first, sensors: [], rows: rows)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `holes of one sequence each in another epoch are settled together, up to a limit`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `holes may declare separate sequences of another epoch lost, up to the limit of ranges`() async throws {
         let (archive, device) = try await archive()
         #expect(try await place.ingest(archive, device, holes(9_999)).first?.through == 9_999)
         #expect(try await archive.heldRanges(device, Epoch(bits: 9)).ranges.count == 9_999)
@@ -131,7 +131,7 @@ import Wire
         // The good device needs two steps, regardless of how many batches of the other device are pending.
         for _ in 0..<2 { _ = try await archive.apply(archive.nextDerivationStep(limit: 10_000)) }
         #expect(try await archive.sensors().first { $0.device.name == "good" }?.observations == 2)
-        // All amendments are applied in one pass over the log: ten steps visit the log, and twenty steps reach its end.
+        // All amendments are applied in one pass over the log: about ten steps. One pass for each amendment would take far more than twenty.
         var steps = 0
         while try await archive.apply(archive.nextDerivationStep(limit: 10_000)) { steps += 1 }
         #expect(steps <= 20)

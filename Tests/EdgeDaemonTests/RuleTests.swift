@@ -32,7 +32,7 @@ import Wire
         ("humidity above wet", "a number was expected"),
         ("humidity above 65 % for a while", "a time such as"), ("humidity above 65 % since 6 h", "is unexpected"),
         ("forecast mean above 70 % within 1 h", "median, p05"),
-        ("forecast median above 70 %", "the time ahead"), ("forecast median above 70 % within 9 d", "5 days"),
+        ("forecast median above 70 %", "the longest lead time is missing"), ("forecast median above 70 % within 9 d", "5 days"),
         ("dew point within 1 K of wall", "of surface"), ("mould index above 7", "a mould index is 0 to 6"),
         ("no such name!: humidity above 5", "not a sensor name"), ("humidity above 1e400", "a number was expected"),
         ("humidity above", "a number is missing"),

@@ -126,7 +126,7 @@ private actor ScriptedSensor: Sensor {
         #expect(humidity(rows) == [50_000, 51_000])
     }
 
-    @Test func `a reading that is held back is stored when the sensor fails, and its bin waits for it until then`() async throws {
+    @Test func `a reading that is held back is stored when the sensor fails, and its bin stays open until then`() async throws {
         let air = try #require(SensorName("air"))
         let sensor = ScriptedSensor([50, 51, 90])
         let rows = try await rows(try await sampler(sensor)) {

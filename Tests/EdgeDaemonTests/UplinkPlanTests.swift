@@ -113,10 +113,10 @@ import Wire
 
     @Test func `a batch that the cloud refuses is halved until the single bad row remains`() {
         var plan = UplinkPlan(period: period, phase: .zero)
-        let first = plan.halveBatch(than: 5)
+        let first = plan.halveBatch(of: 5)
         #expect(plan.next(lives: [life(last: 5)]) == .send(life: 1, from: 4, through: 5, limit: 2))
-        let second = plan.halveBatch(than: 2)
-        let third = plan.halveBatch(than: 1)
+        let second = plan.halveBatch(of: 2)
+        let third = plan.halveBatch(of: 1)
         #expect([first, second, third] == [true, true, false])
     }
 

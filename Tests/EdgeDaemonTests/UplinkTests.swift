@@ -105,7 +105,7 @@ import Wire
         #expect(cloud.came.contains { $0.isCompressed })
     }
 
-    @Test(.timeLimit(.minutes(1))) func `one poison row is found, set aside and counted, and all other rows arrive`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a row that the cloud always refuses is found, set aside and counted, and all others arrive`() async throws {
         let (cloud, life) = try await run(until: UplinkTests.isDelivered) { cloud, batch, _ in
             !batch.rows.isEmpty && (batch.first...batch.last).contains(123) ? Cloud.problem(400) : cloud.accept(batch)
         }

@@ -156,7 +156,7 @@ private final class Folder {
 }
 
 @Suite struct SettlementTests {
-    @Test func `a store that gave fewer rows than the cloud holds is a restored copy and takes a new epoch`() async throws {
+    @Test func `a store with fewer rows than the cloud holds counts as a restored copy and takes a new epoch`() async throws {
         let store = try await store(readings: 4)
         let old = await store.current
         // Rows 1 to 3 were sent and compared: the cloud's row 3 has other content. Rows 4 and 5 were never sent.
@@ -208,7 +208,7 @@ private final class Folder {
         #expect(await store.current.held.contains(300))
     }
 
-    @Test func `requested rows that retention has deleted are declared gone, and a hole tells the cloud`() async throws {
+    @Test func `requested rows that retention has deleted are declared gone, and a hole reports them to the cloud`() async throws {
         let store = try await store(readings: 10)
         _ = try await store.settle(answer(store.current, through: 11), sent: 1...11)
         try await store.enforce(Retention(), now: Instant(ms: 200 * 86_400_000))
@@ -236,7 +236,7 @@ private final class Folder {
         #expect(try await store.counts().readings == 4)
     }
 
-    @Test func `endless conflicts make a limited number of epochs and lose nothing`() async throws {
+    @Test func `repeated conflicts create only a limited number of epochs and lose nothing`() async throws {
         let folder = try Folder()
         let first = try await store("\(folder.path)/readings.sqlite", readings: 4)
         for _ in 1...200 {

@@ -57,7 +57,7 @@ extension ReadingStore {
         #expect(try await store.sendable().count == 303)
     }
 
-    @Test func `if the disk returns with the whole file, that file is used, with the additional rows of the damaged one`() async throws {
+    @Test func `if an undamaged copy replaces the damaged open file, the copy is used, and newer rows are added to it`() async throws {
         let folder = try StoreFolder()
         try await folder.fill(6_000)
         let store = try await folder.open()
@@ -94,7 +94,7 @@ extension ReadingStore {
         #expect(try await again.read { try $0.log.holes(limit: 10) }.isEmpty)
     }
 
-    @Test func `a damaged older copy that replaces the open file makes no row count as gone`() async throws {
+    @Test func `if a damaged older copy replaces the open file, no row counts as gone`() async throws {
         let folder = try StoreFolder()
         try await folder.fill(1_500)
         try folder.copy()
@@ -152,7 +152,7 @@ extension ReadingStore {
         #expect(try await store.sendable() == before)
     }
 
-    @Test func `a hole counts the rows of a lost last page, whatever older images of the life row say`() async throws {
+    @Test func `a hole counts the rows of a lost last page even if the log has older images of the life row`() async throws {
         let folder = try StoreFolder()
         try await folder.fill(1_500)
         let life = try folder.root(of: "life")

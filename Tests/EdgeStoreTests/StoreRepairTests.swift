@@ -21,7 +21,7 @@ private struct Random {
 }
 
 @Suite struct StoreRepairTests {
-    @Test func `an overwritten page of readings costs its rows, and holes name the rows`() async throws {
+    @Test func `overwriting a page of readings loses only the rows in the page, and holes name these rows`() async throws {
         let folder = try StoreFolder()
         try await folder.fill(3_000)
         let (before, epoch) = (try await folder.open().sendable(), try await folder.open().current.epoch)
@@ -262,7 +262,7 @@ private struct Random {
         let before = try await folder.open().sendable()
         try Connection(path: folder.store).execute("PRAGMA user_version = 0")
         #expect(try await folder.open().sendable() == before)
-        // One bit more gives a version that does not exist: rows that look like ours are still salvaged.
+        // One bit more gives a version that does not exist: rows in the format of this store are still salvaged.
         try Connection(path: folder.store).execute("PRAGMA user_version = 5")
         #expect(try await folder.open().sendable() == before)
     }
@@ -279,7 +279,7 @@ private struct Random {
         #expect(try await store.read { try $0.log.holes(limit: 1) }.first?.count == 1)
     }
 
-    @Test func `a damaged last sequence does not open a gap of a billion rows`() async throws {
+    @Test func `a damaged last sequence does not create a gap of a billion rows`() async throws {
         let folder = try StoreFolder()
         try await folder.fill(20)
         try Connection(path: folder.store).execute("UPDATE life SET last = last + 1099511000")

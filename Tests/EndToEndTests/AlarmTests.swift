@@ -79,13 +79,15 @@ import Testing
         fewer["VAHO_RULE_WALL"] = nil
         edge = try RunningProgram("vaho-edge", ["run"], environment: fewer, folder: folder)
         _ = try await seen("a status without the alarm of wall") { try raised().isEmpty ? true : nil }
-        edge.signal(SIGTERM)
-        #expect(try await edge.exitCode() == 0)
         _ = try await seen("the end of wall's alarm at the webhook") {
             bodies.withLock { $0.last?.contains("\"state\":\"ended\"") == true ? true : nil }
         }
+        _ = try await seen("the command's failure in the log") {
+            edge.log.contains("alarm not delivered, retrying target=command") && edge.log.contains("ended with code 3") ? true : nil
+        }
+        edge.signal(SIGTERM)
+        #expect(try await edge.exitCode() == 0)
         #expect(bodies.withLock { $0.count } == 4)
-        #expect(edge.log.contains("alarm not delivered, retrying target=command") && edge.log.contains("ended with code 3"))
         await hook.stop()
     }
 

@@ -47,7 +47,7 @@ import Wire
         var pace = BacklogPacing()
         var events = Events()
         let period: Int64 = 300_000
-        // Two hours of the outage are simulated, after which every device waits its maximum. The rest is only backlog.
+        // Only two hours of the outage are simulated: then every device waits the longest pause, and more time only adds backlog.
         let backMs = min(outageSeconds, 7_200) * 1_000
         let older = (outageSeconds * 1_000 - backMs) / 10_000
         var plans = (0..<devices).map { _ in UplinkPlan(period: .milliseconds(period), phase: .milliseconds(Int64(random.next() * Double(period)))) }

@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 import Wire
 
-/// A lying cloud in place of the real one harms neither the edge's store nor the user's terminal.
+/// A malicious cloud harms neither the edge's store nor the user's terminal.
 @Suite(.serialized) struct HostileCloudTests {
     private let folder = FileManager.default.temporaryDirectory.path + "/vaho-liar-\(UInt64.random(in: 0...(.max)))"
 
@@ -38,6 +38,7 @@ import Wire
             return output.contains("kernel: forged") ? output : nil
         }
         let enrolled = try RunningProgram.run("vaho-edge", ["enrol", "http://127.0.0.1:\(liar.port)", "CODE"], environment: environment)
+        _ = try await seen("the refusal in the log") { edge.log.contains("kernel: forged") ? true : nil }
         for text in [status, edge.log, enrolled.errors] {
             #expect(text.contains("kernel: forged") && !text.contains("\u{1B}") && !text.contains("\u{7}"))
             #expect(!text.split(whereSeparator: \.isNewline).contains { $0.hasPrefix("<0>kernel") })

@@ -66,7 +66,7 @@ import Text
             let scores = try await cloud.device("tower")["scores"] as? [[String: Any]] ?? []
             return scores.contains { $0["release"] as? Int == trained } ? true : nil
         }
-        // After weeks of scores a device knows how far ahead its forecasts have skill, and its cloud reports the same.
+        // After weeks of scores a device knows how far ahead its forecasts have skill, and the cloud reports the same skill.
         let made = try await seen("a forecast with a known end of its skill") { () -> [String: Any]? in
             let forecast = try await edgeJSON(port, "/v1/forecast?horizon=PT6H").json
             return (forecast["skill_end"] as? [String: Any])?["state"] as? String == "unknown" ? nil : forecast
@@ -118,7 +118,7 @@ import Text
     }
 
     @Test(.timeLimit(.minutes(3)))
-    func `kill -9 of both programs and an absent cloud lose and duplicate nothing`() async throws {
+    func `no reading is lost or stored twice after kill -9 of both programs and without a cloud`() async throws {
         let cloud = Cloud()
         try await cloud.start()
         _ = try cloud.add("airport")
@@ -193,7 +193,7 @@ import Text
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func `the cloud serves TLS, an edge that knows the authority delivers, and an edge that does not refuses`() async throws {
+    func `an edge that knows the cloud's certificate authority delivers over TLS, and another edge refuses to connect`() async throws {
         let cloud = Cloud()
         try FileManager.default.createDirectory(atPath: cloud.folder, withIntermediateDirectories: true)
         let (certificate, key) = ("\(cloud.folder)/cert.pem", "\(cloud.folder)/key.pem")

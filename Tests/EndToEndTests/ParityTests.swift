@@ -29,7 +29,9 @@ import Testing
         }
         edge.signal(SIGTERM)
         #expect(try await edge.exitCode() == 0)
+        // These two depend on the clock: the replay goes on while the answer is waited for.
         found["issued_at"] = nil
+        found["outlook"] = nil
         return found
     }
 

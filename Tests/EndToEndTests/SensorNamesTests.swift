@@ -63,7 +63,7 @@ import Testing
             "vaho-edge", ["calibrate", "air", "--offset", "-3", "--since", "2000-01-01T00:00:00Z"], environment: first)
         #expect(calibrated.code == 0)
         _ = try await run(first, cloud.folder) { try await series("air", 200, cloud, "moved") }
-        // For a while nobody has entered the rename: the calibration is applied to those readings afterwards.
+        // The rename is entered late: the calibration is then applied to the readings that arrived before.
         let unsaid = try await run(environment("moved", "HALL", rows: 250, without: 200), cloud.folder) {
             try await series("hall", 50, cloud, "moved")
         }

@@ -169,7 +169,7 @@ import Testing
         #expect(strange.status == 401)
         #expect(try await cloud.device("alpha")["state"] as? String == "ok")
 
-        // The advice works: a code lets the device in again.
+        // The command that the error message names works: a code admits the device again.
         let code = try #require(try cloud.run("device", "code", "beta").output.split(separator: "\n").first.map(String.init))
         var enrolment = environment
         (enrolment["VAHO_CLOUD_URL"], enrolment["VAHO_TOKEN_FILE"]) = (nil, nil)

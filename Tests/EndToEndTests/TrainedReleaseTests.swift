@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// From recordings to a release and its backtest, by the commands of cloud/running.md.
+/// Trains a release on recordings and backtests the release, with the commands in cloud/running.md.
 @Suite struct TrainedReleaseTests {
     private static let deploy = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../deploy"
     private let folder = FileManager.default.temporaryDirectory.path + "/vaho-trained-\(UInt64.random(in: 0...(.max)))"
@@ -44,7 +44,7 @@ import Testing
             environment: shipped)
         #expect(reported.code == 0 && reported.output.contains("weighted interval score") && reported.output.contains("bathroom"), "\(reported)")
         let page = try String(contentsOfFile: folder + "/report.html", encoding: .utf8)
-        #expect(page.hasPrefix("<!DOCTYPE html>") && page.contains("attic") && page.contains("The release that ships"))
+        #expect(page.hasPrefix("<!DOCTYPE html>") && page.contains("attic") && page.contains("The shipped release"))
     }
 
     @Test(.timeLimit(.minutes(1))) func `wrong use and bad files give different exit codes, and nothing is written`() throws {

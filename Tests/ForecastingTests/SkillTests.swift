@@ -6,7 +6,7 @@ import Observing
 import Testing
 
 @Suite struct SkillTests {
-    @Test func `skill is the error reduction against climatology, known after two spans and three days of settled forecasts`() throws {
+    @Test func `skill is the error reduction relative to climatology, and is known after three days and two lead times of scored forecasts`() throws {
         var hourly = SkillTracking(rowsPerDay: 24, overlap: 48)
         for _ in 1...95 { hourly.learn(error: -1, climatologyError: 4) }
         #expect(hourly.skill == nil)

@@ -333,7 +333,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func `the connections of one address are limited, and those of this host are not`() {
+    @Test func `the connections of one address are limited, and connections from this host are not`() {
         var limits = HTTPLimits(bodyBytes: 1)
         limits.connectionsPerAddress = 2
         let table = ConnectionTable(limits)

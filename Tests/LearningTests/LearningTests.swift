@@ -45,7 +45,7 @@ private let small: NetworkTraining.Settings = {
         #expect([random.next(), random.next()] == [0xE220_A839_7B1D_CDAF, 0x6E78_9E6A_A1B9_65F4])
     }
 
-    @Test func `random shares lie between 0 and 1 and average one half`() {
+    @Test func `random numbers lie between 0 and 1 and average one half`() {
         var random = RandomNumbers(1)
         let shares = (0..<10_000).map { _ in random.unitFloat() }
         #expect(shares.allSatisfy { (0..<1).contains($0) })
@@ -62,7 +62,7 @@ private let small: NetworkTraining.Settings = {
 }
 
 @Suite struct TrainingRowsTests {
-    @Test func `targets are the later values as deviations from now, and end with the part`() throws {
+    @Test func `targets are later values minus the value at the origin, and no target lies after the training part`() throws {
         let one = try series(days: 60, seed: 3)
         var rows = TrainingRows()
         let part = 0..<(40 * 24)
@@ -75,7 +75,7 @@ private let small: NetworkTraining.Settings = {
         #expect((0..<rows.count).allSatisfy { rows.targets[$0 * knots].isNaN })  // ten minutes ahead: an hourly series has no such value
     }
 
-    @Test func `a long series gives only its sample of rows, and young rows are added to the sample`() throws {
+    @Test func `a long series gives a limited sample of rows, plus rows with a short history`() throws {
         let one = try series(days: 400, seed: 4)
         var rows = TrainingRows()
         rows.add(one, in: 0..<one.bins, number: 0, sampling: TrainingRows.Sampling(rowsPerSeries: 1_000, youngShare: 0))

@@ -131,7 +131,7 @@ import Text
         let report = BacktestReportTests.report("<b>&\"attic\"", hours: Array(24..<200))
         let html = BacktestPage(report, method: "A <method>").html
         for words in [
-            "Skill against lead time", "Reliability", "Where it went well", "Where it went badly", "A &lt;method&gt;",
+            "Skill against lead time", "Reliability", "Best forecasts", "Worst forecasts", "A &lt;method&gt;",
             "&lt;b&gt;&amp;&quot;attic&quot;",
         ] {
             #expect(html.contains(words), "\(words)")

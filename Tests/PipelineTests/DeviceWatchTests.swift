@@ -28,7 +28,7 @@ import Testing
         await clock.sleepers()
     }
 
-    @Test func `a device becomes silent after the limit, is heard again with its next batch, and is alarmed about once`() async throws {
+    @Test func `a device that is silent longer than the limit raises one alarm, and its next batch ends the alarm`() async throws {
         let archive = try await fleet.open()
         let attic = try await fleet.addDevice(archive, "attic", at: clock.services.wallClock)
         try await fleet.send(archive, attic, at: clock.services.wallClock)
@@ -121,7 +121,7 @@ import Testing
         }
     }
 
-    @Test func `training starts when enough device-days have arrived, and not again without new ones`() async throws {
+    @Test func `training starts when enough device-days have arrived, and not again without new device-days`() async throws {
         _ = try ReleaseSigner(folder: fleet.folder)
         let archive = try await fleet.open()
         let attic = try await fleet.addDevice(archive, "attic", at: clock.services.wallClock)

@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 @Suite struct InboxTests {
-    @Test(.timeLimit(.minutes(1))) func `a taker gets all waiting elements at once, and elements beyond the limit are refused`() async {
+    @Test(.timeLimit(.minutes(1))) func `a consumer gets all waiting elements at once, and elements beyond the limit are refused`() async {
         let inbox = Inbox<Int>(limit: 3)
         #expect((1...5).map { inbox.enqueue($0) } == [true, true, true, false, false])
         #expect(await inbox.dequeueAll() == [1, 2, 3])
@@ -16,7 +16,7 @@ import Testing
         #expect(await inbox.dequeueAll().isEmpty)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a waiting taker is resumed by the first element and by cancellation`() async {
+    @Test(.timeLimit(.minutes(1))) func `a waiting consumer is resumed by the first element and by cancellation`() async {
         let inbox = Inbox<Int>(limit: 3)
         async let taken = inbox.dequeueAll()
         #expect(inbox.enqueue(1))
@@ -104,8 +104,8 @@ import Testing
     }
 }
 
-@Suite struct LastWordsTests {
-    @Test(.timeLimit(.minutes(1))) func `a cancelled taker waits for the last elements of joined producers`() async {
+@Suite struct InboxProducerTests {
+    @Test(.timeLimit(.minutes(1))) func `a cancelled consumer still gets all elements until the last producer is removed`() async {
         let inbox = Inbox<Int>(limit: 10)
         inbox.addProducer()
         let taking = Task {

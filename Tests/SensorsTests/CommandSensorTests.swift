@@ -56,7 +56,7 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(1))) func `a running program is read line by line, and comments and blank lines are ignored`() async throws {
-        // The program prints the next line only after the previous one was read, because only the newest line counts, however slow the reader.
+        // The program prints the next line only after the previous line was read, because the sensor uses only the newest line.
         let sensor = sensor(
             "echo '# bridge 1.2'; echo; for i in 41 42 43; do echo $i,20; until [ -e \(marks).$i ]; do sleep 0.05; done; done; sleep 100")
         defer { sensor.stop() }

@@ -63,9 +63,9 @@ import Testing
         arguments: [
             ("\u{FEFF}time, humidity_pct ,temperature_c\r\n2026-01-01T00:00:00Z, 45 ,20\r\n", nil),
             ("time;humidity_pct\n2026-01-01T00:00:00Z;45\n", "«time;humidity_pct»; fields are separated by commas"),
-            ("Zeit,Feuchte\n2026-01-01T00:00:00Z,45\n", "it has «Zeit», «Feuchte»"),
+            ("Zeit,Feuchte\n2026-01-01T00:00:00Z,45\n", "found «Zeit», «Feuchte»"),
             ("time,humidity_pct\n2026-01-01 09:22:00,45\n", "has no zone"), ("time,humidity_pct\n2026-01-01,45\n", "has no zone"),
-            ("time,humidity_pct\n2026-01-01T00:00:00Z,45,5\n", "3 fields came, the header has 2"),
+            ("time,humidity_pct\n2026-01-01T00:00:00Z,45,5\n", "3 fields found, the header has 2"),
         ] as [(String, String?)])
     func `files of other programs are read, or refused with the reason`(text: String, problem: String?) async throws {
         try folder.write("a.csv", text)

@@ -61,7 +61,7 @@ start attic attic VAHO_SENSOR_AIR=simulated:outdoor
 silent=${pids[-1]}
 start twin twin VAHO_SENSOR_AIR=simulated:room,seed=5
 start twin other VAHO_SENSOR_AIR=simulated:room,seed=6
-# A device whose clock was never set reports this.
+# Sends a reading and a report, as a device whose clock was never set.
 loft() {
     curl -sf -o /dev/null -H "Authorization: Bearer $(cat "$work/loft/token")" -H "Content-Type: application/json" \
         "http://127.0.0.1:$cloud/v1/devices/loft/batches" -d '{"version":1,"epoch":"00000000000000aa","first":1,"sensors":["air"],"sensor":[0],

@@ -1,6 +1,6 @@
 """A hostile device of the fleet: started beside the other devices in every scenario, and ended before the comparison.
 
-As a program: python3 -m faults.hostile URL TOKEN-FILE SEED. Runs until SIGTERM and then prints how it was answered.
+As a program: python3 -m faults.hostile URL TOKEN-FILE SEED. Runs until SIGTERM, then prints the number of each kind of answer.
 """
 import http.client
 import json

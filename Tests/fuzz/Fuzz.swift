@@ -23,7 +23,7 @@ public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
         if let record = try? RecordCoding.record(body) { precondition((try? RecordCoding.record(RecordCoding.bytes(record))) == record) }
         _ = try? ReportCoding.report(body[...])
     default:
-        // The hash always matches, so that the content behind it is decoded too.
+        // The hash always matches, so that the decoder also reads the content after the hash.
         let trusting = Cryptography(sha256: { _ in [UInt8](repeating: 0, count: 32) }, isSigned: { _, _, _ in true })
         _ = try? ReleaseVerification.open(body, ReleaseVerification.Requirements(lastAcceptedCounter: nil), trusting)
         _ = try? ReleaseVerification.open(bytes, ReleaseVerification.Requirements(lastAcceptedCounter: nil), trusting)

@@ -52,12 +52,12 @@ for raw in 25000 28000 30000 33000 36000; do
         near "iio:$name, m%" "$(milli "$(echo "$iio" | field humidity_pct)")" "$(cut -d . -f 1 <"$device/in_humidityrelative_input")" 1
     done
     # The kernel driver has the chip: a program that wants direct access gets an error.
-    if vaho-edge read "i2c:bme280@$bus:0x76" 2>/tmp/busy; then echo "it was read though a driver has it"; exit 1; fi
+    if vaho-edge read "i2c:bme280@$bus:0x76" 2>/tmp/busy; then echo "the chip was read although a kernel driver uses the chip"; exit 1; fi
     grep -q 'a kernel driver uses the chip' /tmp/busy
     echo 0x76 >"/sys/bus/i2c/devices/i2c-$bus/delete_device"
 done
 # A chip that needs more than SMBus is not accessed through an adapter that supports only SMBus.
-if vaho-edge read "i2c:sht4x@$bus:0x44" 2>/tmp/smbus; then echo "it was read over SMBus alone"; exit 1; fi
+if vaho-edge read "i2c:sht4x@$bus:0x44" 2>/tmp/smbus; then echo "the chip was read through an adapter that supports only SMBus"; exit 1; fi
 grep -q 'this adapter does SMBus only' /tmp/smbus
 vaho-edge sensors
 echo "all agree"

@@ -25,18 +25,18 @@ extension Archive {
         }
         metrics.counter("vaho_batches_total", "Batches in the log.", Double(totals.batches))
         metrics.counter("vaho_readings_total", "Readings in the log.", Double(totals.readings))
-        metrics.gauge("vaho_devices_silent", "Devices that have fallen silent.", Double(try silentDeviceCount()))
+        metrics.gauge("vaho_devices_silent", "Devices with an active silence alarm.", Double(try silentDeviceCount()))
         metrics.gauge("vaho_underived_batches", "Batches whose observations are not derived yet.", Double(try underivedBatchCount()))
         metrics.gauge("vaho_log_bytes", "Size of the log of batches.", Double(totals.logBytes))
-        metrics.gauge("vaho_devices_of_two_hosts", "Devices as which two hosts send.", Double(try devicesWithDuplicateHost().count))
-        metrics.gauge("vaho_devices_over_quota", "Devices that have stored as much today as they may.", Double(try overQuotaDeviceCount(now: now)))
-        if let free { metrics.gauge("vaho_store_free_bytes", "Bytes left on the disk of the archive.", Double(free)) }
+        metrics.gauge("vaho_devices_of_two_hosts", "Devices whose name is used by two hosts.", Double(try devicesWithDuplicateHost().count))
+        metrics.gauge("vaho_devices_over_quota", "Devices that have reached today's storage limit.", Double(try overQuotaDeviceCount(now: now)))
+        if let free { metrics.gauge("vaho_store_free_bytes", "Free bytes on the disk of the archive.", Double(free)) }
         if let release = try releaseName(alias: Archive.championAlias) {
-            metrics.gauge("vaho_release", "Number of the release that is served.", Double(release.counter))
+            metrics.gauge("vaho_release", "Counter of the release that is served.", Double(release.counter))
         }
         let sensors = counts.sensors.values.reduce(0, +)
         metrics.gauge(
-            "vaho_sensors_left_out", "Sensors without series of their own: all of them in a fleet of more than 1000 sensors, else 0.",
+            "vaho_sensors_left_out", "Sensors without per-sensor series: all sensors in a fleet of more than 1000 sensors, else 0.",
             sensors > Archive.sensorsInMetrics ? Double(sensors) : 0)
         if sensors <= Archive.sensorsInMetrics { try addSensors(&metrics, now) }
         return metrics.text
@@ -50,7 +50,7 @@ extension Archive {
                 let device = view.document
                 for alert in device.alerts {
                     metrics.gauge(
-                        "vaho_alarm", "1 for each alarm that is on.", 1,
+                        "vaho_alarm", "1 for each active alarm.", 1,
                         [("device", device.id.name), ("sensor", alert.sensor.name), ("rule", alert.rule)])
                 }
                 let isHeard = [.ok, .duplicate, .clockUnset].contains(device.condition.state)
@@ -69,8 +69,9 @@ extension Archive {
         }
         guard isUp, let present = sensor.present else { return }
         metrics.gauge(
-            "vaho_relative_humidity_ratio", "Relative humidity, 0 to 1; only while it is the present one.", present.humidity.percent / 100, labels)
+            "vaho_relative_humidity_ratio", "Relative humidity, 0 to 1; exported only while the value is current.", present.humidity.percent / 100,
+            labels)
         guard let temperature = present.temperature else { return }
-        metrics.gauge("vaho_temperature_celsius", "Temperature; only while it is the present one.", temperature.celsius, labels)
+        metrics.gauge("vaho_temperature_celsius", "Temperature; exported only while the value is current.", temperature.celsius, labels)
     }
 }

@@ -2,14 +2,14 @@ package import Measures
 package import Wire
 
 /// Decides when a device with a backlog may send its next batch, so that many devices that reconnect at once share the server's capacity.
-/// A value: the result depends only on the batches and costs that were passed in.
+/// The result depends only on the batches and costs that were passed in.
 package struct BacklogPacing: Sendable {
     package static let batchReadings: Int64 = 5_000
-    private static let share = 0.5  // the part of the server's time that backlogs may use
-    private static let drainTimeoutMs: Int64 = 60_000  // ms: a device that sends nothing for this long is no longer draining
+    private static let share = 0.5  // the share of the server's time that backlogs may use
+    private static let drainTimeoutMs: Int64 = 60_000  // a device that sends nothing for this long is no longer draining
     private static let maximumPauseMs: Int64 = 300_000
 
-    private var draining: [Int64: Instant] = [:]  // devices with a backlog, and when they last sent
+    private var draining: [Int64: Instant] = [:]  // devices with a backlog; the value is the time of the last batch
     private var cost = 0.001  // seconds per batch, a running mean
     private var prunedAt = Instant(ms: 0)
 
@@ -25,7 +25,7 @@ package struct BacklogPacing: Sendable {
         }
         guard now.ms - prunedAt.ms > 1_000 else { return }
         prunedAt = now
-        // A device that must wait longer than `memory` is still draining.
+        // A device that was told to wait longer than `drainTimeoutMs` is still draining.
         let since = now - .milliseconds(max(BacklogPacing.drainTimeoutMs, 2 * delayMs))
         draining = draining.filter { $0.value > since }
     }

@@ -105,9 +105,9 @@ extension BatchJSON {
                 }
                 return ReleaseReference(counter: release.counter, sha256: hash)
             }
-            guard let clock = ClockQuality(rawValue: clock ?? 0) else { throw malformed("clock", "0, 1 or 2") }
+            guard let clock = ClockQuality(rawValue: clock ?? 0) else { throw malformed("clock", "expected 0, 1 or 2") }
             guard (refusal ?? "").utf8.count <= DeviceReport.refusalLimit else {
-                throw malformed("refusal", "at most \(DeviceReport.refusalLimit) bytes")
+                throw malformed("refusal", "expected at most \(DeviceReport.refusalLimit) bytes")
             }
             let known = try alerts.enumerated().map { (index, alert) throws(BatchRefusal) in
                 let since = Instant(ms: alert.since_ms)
@@ -115,7 +115,7 @@ extension BatchJSON {
                     throw malformed("alerts/\(index)/sensor", "a sensor's name is \(SensorName.syntax)")
                 }
                 guard Instant.valid.contains(since) else {
-                    throw malformed("alerts/\(index)/since_ms", "milliseconds since 1970, up to the year 2199")
+                    throw malformed("alerts/\(index)/since_ms", "expected milliseconds since 1970, up to the year 2199")
                 }
                 guard alert.rule.utf8.count <= 64, alert.text.utf8.count <= ThresholdAlert.textLimit else {
                     throw malformed("alerts/\(index)", "rule has at most 64 bytes, text at most \(ThresholdAlert.textLimit)")
@@ -133,14 +133,14 @@ extension BatchJSON {
                 func malformed(_ field: String, _ what: String) -> BatchRefusal { BatchJSON.malformed("/report/sensors/\(index)/\(field)", what) }
                 guard let name = SensorName(sensor.sensor) else { throw malformed("sensor", "a sensor's name is \(SensorName.syntax)") }
                 guard let state = SensorState(name: sensor.state) else {
-                    throw malformed("state", "one of \(SensorState.allCases.map(\.name).joined(separator: ", "))")
+                    throw malformed("state", "expected one of \(SensorState.allCases.map(\.name).joined(separator: ", "))")
                 }
                 guard (sensor.detail ?? "").utf8.count <= SensorCondition.detailLimit else {
-                    throw malformed("detail", "at most \(SensorCondition.detailLimit) bytes")
+                    throw malformed("detail", "expected at most \(SensorCondition.detailLimit) bytes")
                 }
                 func instant(_ ms: Int64?, _ field: String) throws(BatchRefusal) -> Instant? {
                     guard let instant = ms.map(Instant.init(ms:)) else { return nil }
-                    guard Instant.valid.contains(instant) else { throw malformed(field, "milliseconds since 1970, up to the year 2199") }
+                    guard Instant.valid.contains(instant) else { throw malformed(field, "expected milliseconds since 1970, up to the year 2199") }
                     return instant
                 }
                 return SensorReport(
@@ -155,9 +155,9 @@ extension BatchJSON {
                 func malformed(_ field: String, _ what: String) -> BatchRefusal { BatchJSON.malformed("/report/thresholds/\(index)/\(field)", what) }
                 let sensor = threshold.sensor.flatMap(SensorName.init)
                 guard sensor != nil || threshold.sensor == nil else { throw malformed("sensor", "a sensor's name is \(SensorName.syntax)") }
-                guard threshold.rule.utf8.count <= 64 else { throw malformed("rule", "at most 64 bytes") }
-                guard ["above", "below"].contains(threshold.direction) else { throw malformed("direction", "above or below") }
-                guard (0...100_000).contains(threshold.humidity_mpct) else { throw malformed("humidity_mpct", "0 to 100000") }
+                guard threshold.rule.utf8.count <= 64 else { throw malformed("rule", "expected at most 64 bytes") }
+                guard ["above", "below"].contains(threshold.direction) else { throw malformed("direction", "expected above or below") }
+                guard (0...100_000).contains(threshold.humidity_mpct) else { throw malformed("humidity_mpct", "expected 0 to 100000") }
                 return HumidityThreshold(
                     rule: threshold.rule, sensor: sensor, isAbove: threshold.direction == "above", percent: Double(threshold.humidity_mpct) / 1_000)
             }

@@ -127,12 +127,12 @@ struct BatchJSON: Decodable {
 
     private func reading(_ index: Int) throws(BatchRefusal) -> Reading {
         let takenAtMs = try taken_at_ms.requiredValue(index, "taken_at_ms", as: Int64.self)
-        // Larger values overflow in differences of differences. A time outside `Instant.valid` is refused later, for this reading only.
-        guard takenAtMs.magnitude <= 1 << 53 else { throw BatchJSON.malformed("/taken_at_ms/\(index)", "milliseconds since 1970, at most 2^53") }
+        // Differences of differences of larger values would overflow. A time outside `Instant.valid` is refused later, for this reading only.
+        guard takenAtMs.magnitude <= 1 << 53 else { throw BatchJSON.malformed("/taken_at_ms/\(index)", "expected milliseconds since 1970") }
         let clock = try clock?.requiredValue(index, "clock", as: UInt8.self) ?? 0
-        guard let quality = ClockQuality(rawValue: clock) else { throw BatchJSON.malformed("/clock/\(index)", "0, 1 or 2") }
+        guard let quality = ClockQuality(rawValue: clock) else { throw BatchJSON.malformed("/clock/\(index)", "expected 0, 1 or 2") }
         let boottimeMs = try boottime_ms?.requiredValue(index, "boottime_ms", as: Int64.self) ?? 0
-        guard (0...(1 << 53)).contains(boottimeMs) else { throw BatchJSON.malformed("/boottime_ms/\(index)", "0 to 2^53") }
+        guard (0...(1 << 53)).contains(boottimeMs) else { throw BatchJSON.malformed("/boottime_ms/\(index)", "expected 0 to 2^53") }
         return Reading(
             takenAt: Instant(ms: takenAtMs), humidityMpct: try humidity_mpct.value(index, "humidity_mpct", as: Int32.self),
             temperatureMc: try temperature_mc?.value(index, "temperature_mc", as: Int32.self),
@@ -148,7 +148,7 @@ extension KeyedDecodingContainer {
         var list = try nestedUnkeyedContainer(forKey: key)
         var elements: [Element] = []
         while !list.isAtEnd {
-            guard elements.count < limit else { throw BatchJSON.malformed("/\(key.stringValue)", "at most \(limit)") }
+            guard elements.count < limit else { throw BatchJSON.malformed("/\(key.stringValue)", "expected at most \(limit) elements") }
             elements.append(try list.decode(type))
         }
         return elements

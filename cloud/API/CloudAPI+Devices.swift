@@ -62,8 +62,8 @@ extension CloudAPI {
     /// The cost, in milliseconds, of a search for conflicting rows under the device's other epochs.
     private static let conflictSearchCostMs = 50.0
 
-    /// Charges the device for the later work of storing rows and deriving observations. The cost is in milliseconds, measured on two cores of a
-    /// shared server.
+    /// Charges the device, in milliseconds, for the later work of storing rows and deriving observations. The constants were measured on a
+    /// shared server with two cores.
     func charge(_ device: Archive.Device, readings: Int, records: Int) {
         rates.deviceCost.charge(device.id, 0.1 + Double(readings) / 2_000 + Double(records) / 60, at: ReadingClock.wallClock)
     }
@@ -141,7 +141,7 @@ extension CloudAPI {
         }
     }
 
-    /// The archive's access version. It is read from the archive at most twice a second, however many requests arrive.
+    /// The archive's access version, read from the archive at most twice a second.
     private func accessVersion() async throws -> Int64 {
         if let known = tokens.version { return known }
         let version = try await tokenReader.accessVersion()
@@ -151,7 +151,7 @@ extension CloudAPI {
 }
 
 extension Problem {
-    fileprivate static let noRelease = Problem(status: 404, detail: "there is no release yet: the first one is trained when there is enough data")
+    fileprivate static let noRelease = Problem(status: 404, detail: "there is no release yet: the server trains one when it has enough data")
 }
 
 /// Parses a Range header with one range: `bytes=A-B`, `bytes=A-` or `bytes=-N`.

@@ -223,8 +223,8 @@ extension Archive.Alarm.Kind {
     /// A sentence for people.
     package var text: String {
         switch self {
-        case .silent: "nothing has been heard from this device"
-        case .duplicateHost: "two hosts send as this device: give one of them a name and a token of its own"
+        case .silent: "this device has stopped sending"
+        case .duplicateHost: "two hosts send as this device: give one of the hosts its own name and token"
         }
     }
 }

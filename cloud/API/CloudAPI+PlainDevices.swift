@@ -9,7 +9,7 @@ internal import Signing
 internal import Text
 internal import Wire
 
-/// Plain readings from devices that cannot run the agent, enrolment of devices without a token, and token renewal.
+/// Handles plain readings from devices that cannot run the agent, enrolment of devices without a token, and token renewal.
 extension CloudAPI {
     /// `POST /v1/devices/{id}/readings`: one reading, or `{"readings": […]}`.
     func plainReadings(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {

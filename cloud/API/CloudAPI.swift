@@ -13,7 +13,7 @@ internal import Wire
 package final class CloudAPI: Service {
     let archive: Archive
     let reader: Archive  // read-only, for page and API
-    let tokenReader: Archive  // read-only, for tokens: devices then do not wait for queries of page and API
+    let tokenReader: Archive  // read-only, for tokens, so that requests of devices do not wait for queries of page and API
     let ingest: Ingest
     let freeSpaceGuard: FreeSpaceGuard
     let forecasts: FleetForecasts
@@ -77,7 +77,7 @@ package final class CloudAPI: Service {
         await server.stop()
     }
 
-    /// The answer to a request that failed.
+    /// Converts the error of a failed request to a response.
     private func problem(_ error: any Error) -> HTTPResponse {
         func retryLater(_ status: Int, _ detail: String, _ after: Duration) -> HTTPResponse {
             var response = APIResponse.problem(status, detail)

@@ -1,7 +1,7 @@
 internal import Synchronization
 
-/// Shares costly work fairly among keys. Each key has at most one piece of work in progress. Waiting keys are served in turn, one piece each,
-/// however many pieces a key has in its queue.
+/// Shares costly work fairly among keys (devices or addresses). Each key has at most one piece of work in progress. Waiting keys are served in turn,
+/// one piece each, however many pieces a key has in its queue.
 final class FairQueue<Key: Hashable & Sendable>: Sendable {
     /// The queue of this key, or of all keys together, is full.
     struct Full: Error {

@@ -5,7 +5,7 @@ internal import Observing
 internal import Wire
 
 extension Archive.DeviceView {
-    /// The device as the status pages of edge and cloud show it.
+    /// The document of the device that the API returns and the status page shows.
     package var document: DeviceDocument {
         var shown = DeviceDocument(
             id: device.name, condition: condition, lastSeenAt: device.lastSeenAt, backlog: report?.backlog ?? 0, clock: report?.clock ?? .unknown,

@@ -15,7 +15,7 @@ package final class Ingest: Service {
     private let wake: Inbox<Void>
     private let freeSpaceGuard: FreeSpaceGuard
     private let log: Log
-    private let inbox = Inbox<PendingSubmission>(limit: 2_000)  // the server's memory budget bounds the bodies
+    private let inbox = Inbox<PendingSubmission>(limit: 2_000)  // the total size of the batches is bounded by the server's memory budget
     private let pacing = Mutex(BacklogPacing())
 
     /// - Parameter wake: receives an element after rows are stored.
@@ -30,7 +30,7 @@ package final class Ingest: Service {
     package struct Overloaded: Error {}
 
     /// - Returns: the receipt, after all new rows are on the disk.
-    /// - Throws: `IngestRefusal`, `FreeSpaceGuard.Low`, `Overloaded`, or the store's error.
+    /// - Throws: `IngestRefusal`, `FreeSpaceGuard.InsufficientSpace`, `Overloaded`, or the store's error.
     func submit(_ submission: Archive.Submission) async throws -> Archive.Receipt {
         try freeSpaceGuard.check()
         if case .batch(let arrival) = submission {

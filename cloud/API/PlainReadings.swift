@@ -6,7 +6,7 @@ internal import Measures
 internal import Text
 internal import Wire
 
-/// Readings as plain JSON, from a device that has only HTTP: the readings that can be stored, and the response about all others.
+/// A request with readings as plain JSON, from a device that cannot run the agent: the readings to store, and the response for every reading.
 struct PlainReadings: Sendable {
     static let limit = 1_000  // readings per request
 
@@ -49,7 +49,7 @@ struct PlainReadings: Sendable {
             throw Problem(status: 400, detail: "expected 1 to \(PlainReadings.limit) readings, the request has none", pointer: "/readings")
         }
         guard Set(sent.readings.map(\.sensor)).count <= Batch.sensorLimit else {
-            throw Problem(status: 400, detail: "/readings: at most \(Batch.sensorLimit) sensors a request", pointer: "/readings")
+            throw Problem(status: 400, detail: "/readings: expected at most \(Batch.sensorLimit) sensors in a request", pointer: "/readings")
         }
         for (index, one) in sent.readings.enumerated() {
             do throws(Fault) {

@@ -10,8 +10,8 @@ final class RefusalRecordLimiter: Sendable {
     }
 
     private static let perSecond = 10.0
-    private static let spacing: Duration = .seconds(60)  // between two records for one name
-    private static let limit = 4_096  // names remembered
+    private static let spacing: Duration = .seconds(60)  // the least time between two records for one name
+    private static let limit = 4_096  // the most names in memory
     private let state = Mutex(State())
 
     /// - Returns: whether to record a refusal of this name now.

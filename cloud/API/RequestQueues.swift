@@ -1,6 +1,6 @@
 internal import Runtime
 
-/// Queues in which requests wait, so that no client can keep the server busy for itself.
+/// The queues in which requests wait, so that one client cannot block other clients.
 final class RequestQueues: Sendable {
     /// At most one request per device is in progress, so that a device with many connections has no advantage over other devices.
     let devices = FairQueue<Int64>(lanes: 1_024, perKey: 64, limit: 4_096)

@@ -3,8 +3,8 @@ internal import HTTPServer
 internal import Page
 internal import Synchronization
 
-/// Computes an answer once for identical requests while the archive does not change: a hundred open pages cost as much as one page, and their
-/// answer is in memory once.
+/// Computes an answer once for identical requests while the archive does not change: a hundred open pages cost as much time as one page, and memory
+/// holds their shared answer once.
 final class SharedAnswers: Sendable {
     private struct Entry {
         var made: (body: HTTPBody, at: ContinuousClock.Instant)?

@@ -1,12 +1,12 @@
 package import Measures
 internal import Synchronization
 
-/// A token bucket for each device or address: a burst, then a steady rate.
+/// A token bucket for each device or address: allows a burst of requests, then a steady rate.
 package struct TokenBuckets: Sendable {
     private let perSecond: Double
     private let burst: Double
     private var buckets: [Int64: (balance: Double, at: Instant)] = [:]
-    private var sweepAt = 1_000  // buckets
+    private var sweepAt = 1_000  // full buckets are removed when the number of buckets reaches this limit
 
     package init(perSecond: Double, burst: Double) {
         self.perSecond = perSecond
@@ -27,11 +27,11 @@ package struct TokenBuckets: Sendable {
         return isFree
     }
 
-    /// Charges a cost that is known only afterwards; the balance may become negative.
+    /// Charges a cost that is known only after the work; the balance may become negative.
     package mutating func charge(_ key: Int64, _ cost: Double, at now: Instant) {
         if buckets.count >= sweepAt {
             buckets = buckets.filter { balance($0.key, at: now) < burst }
-            sweepAt = max(1_000, 2 * buckets.count)  // so that the average cost of sweeping per request is constant
+            sweepAt = max(1_000, 2 * buckets.count)  // doubled, so that the average cost of removal per request is constant
         }
         buckets[key] = (balance(key, at: now) - cost, now)
     }
@@ -47,7 +47,7 @@ package struct TokenBuckets: Sendable {
     }
 }
 
-/// A rate that many requests share.
+/// A thread-safe rate limit for each key, with the error text for a client over the limit.
 final class RateLimit: Sendable {
     struct Exceeded: Error {
         let detail: String

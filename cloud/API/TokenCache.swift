@@ -2,8 +2,8 @@ internal import Archive
 internal import Signing
 internal import Synchronization
 
-/// Tokens that were accepted lately. The cache exists because a batch a minute from each of ten thousand devices must not query the database each
-/// time, and because the server decides by the headers alone whether to read a request's body.
+/// Tokens that were accepted recently. The cache exists because ten thousand devices send a batch a minute each, and a database query for each batch
+/// costs too much; and because the server decides by the headers alone whether to read a request's body.
 ///
 /// An entry is valid while the archive's access version is the version at which the entry was looked up.
 final class TokenCache: Sendable {

@@ -3,19 +3,19 @@ internal import Wire
 
 /// A device's later changes to its earlier readings: clock corrections, calibrations and renames of sensors.
 ///
-/// Built once for many readings: each reading then costs a binary search, however many amendments there are.
+/// Built once for many readings: each reading then costs one binary search in the amendments.
 struct Amendments: Sendable {
     private let corrections: [UInt32: [CorrectedSpan]]  // by boot; sorted by boot time, not overlapping
     private let calibrations: [SensorName: [Calibration]]  // by series; sorted by the time from which each applies
     let renames: [SensorRename]  // in the order in which the device issued them
-    let boots: ClosedRange<UInt32>?  // the boots that have clock corrections
+    let boots: ClosedRange<UInt32>?  // from the first to the last boot that has a clock correction
 
     private struct CorrectedSpan {
         let boottimeMs: ClosedRange<Int64>
         let offsetMs: Int64
     }
 
-    /// - Parameters: the amendments in the order of the log.
+    /// All three arrays are in the order of the log.
     init(corrections: [ClockCorrection], calibrations: [Calibration], renames: [SensorRename]) {
         let renames = renames.sortedByEntry()
         self.renames = renames
@@ -56,7 +56,7 @@ struct Amendments: Sendable {
     }
 
     /// The reading with all amendments applied, and the series that the reading belongs to, as an index into `path.names`.
-    /// - Parameter path: the path of the sensor's name.
+    /// - Parameter path: the chain that starts with the name of the reading's sensor.
     func amended(_ reading: Reading, of path: RenameChain) -> (series: Int, reading: Reading) {
         var reading = reading
         if let correctedTime = correctedTime(of: reading) { reading.takenAt = correctedTime }
@@ -76,7 +76,7 @@ struct Amendments: Sendable {
     }
 }
 
-/// The series that a sensor's readings may belong to: the sensor's own name, and each name that it was renamed to later.
+/// The series that a sensor's readings may belong to: the sensor's own name, and every later name of the sensor.
 struct RenameChain: Sendable {
     let names: [SensorName]
     private let steps: [(from: Int, to: Int, until: Instant)]  // in the order in which the renames were issued

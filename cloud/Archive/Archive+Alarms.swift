@@ -17,7 +17,7 @@ extension Archive {
     }
 
     /// Raises an alarm for every device that has sent nothing for longer than `limit`, and ends the alarms of devices that have sent again. Also ends
-    /// alarms about two hosts, a day after the last sign of a second host.
+    /// alarms about two hosts one day after the last sign of a second host.
     /// - Parameter serverStartedAt: when the server began to listen: silence before this time does not count.
     package func updateSilenceAlarms(_ limit: Duration, serverStartedAt: Instant, now: Instant) throws {
         try database.transaction {
@@ -97,7 +97,7 @@ extension Archive {
         try integer("SELECT COUNT(*) FROM alarm WHERE device = ? AND kind = 'two_hosts' AND ended_at_ms IS NULL", device) ?? 0 > 0
     }
 
-    /// Marks the alarm's start as delivered, or its end if the alarm has ended.
+    /// Marks the alarm's start as delivered, or the alarm's end if the alarm has ended.
     package func markDelivered(_ alarm: Alarm) throws {
         var update = try database.prepare("UPDATE alarm SET told = ? WHERE id = ?")
         try update.bind(alarm.endedAt == nil ? Int64(1) : 2, at: 1)

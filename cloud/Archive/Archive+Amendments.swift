@@ -29,14 +29,14 @@ extension Archive {
     }
 
     /// The rows of one table of amendments in the order of the device's log: epochs in the order of arrival, then by sequence.
-    /// - Parameter make: returns `nil` for a row without a valid amendment, which somebody has edited; the row is skipped.
+    /// - Parameter make: returns `nil` for a row with invalid values (the row was edited or is damaged); the row is then skipped.
     private func amendmentRows<Amendment>(
         _ columns: String, _ table: String, _ device: Int64, _ batch: Int64, _ make: (borrowing Statement) -> Amendment?
     ) throws -> [Amendment] {
         var select = try database.prepare("SELECT epoch, sequence, \(columns) FROM \(table) WHERE device = ? AND batch <= ? ORDER BY id")
         try select.bind(device, at: 1)
         try select.bind(batch, at: 2)
-        var places: [Int64: Int] = [:]  // of the epochs, in the order of arrival
+        var places: [Int64: Int] = [:]  // epoch -> its number in the order of arrival
         var rows: [(epoch: Int, sequence: Int64, amendment: Amendment)] = []
         while try select.step() {
             let index = places[select.integer(0)] ?? places.count

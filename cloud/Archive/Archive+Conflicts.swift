@@ -64,13 +64,13 @@ extension Archive {
     /// How many bytes of the device's other epochs are searched for conflicting rows. The search is limited because it runs inside the transaction
     /// that all devices share. Three sensors that are read once a minute fill the limit in about 90 days.
     private static let searchByteLimit = 2_000_000
-    private static let lookupCostBytes = 64  // bytes that are counted for finding a batch
+    private static let lookupCostBytes = 64  // added for each batch: finding a batch also takes time
 
     /// The conflicting rows that the archive does not hold under any other epoch.
     ///
     /// A device that was restored from an older copy may send rows under an old epoch that are already stored under a newer epoch. Two rows are the
-    /// same reading if sensor, boot and boot time are equal. The stored rows were sent lately, so the newest batches of these boots are searched, up
-    /// to a limit. For a row that is not found, the device begins a new epoch.
+    /// same reading if sensor, boot and boot time are equal. The stored rows were sent recently, so the newest batches of these boots are searched,
+    /// up to a limit. A row that is not found is reported to the device as a conflict; the device then begins a new epoch.
     func conflictsNotFoundElsewhere(_ conflicts: [Int64], of batch: Batch, _ device: Int64) throws -> [Int64] {
         var unknown: [SensorReading: Int64] = [:]
         var others: [Int64] = []

@@ -26,13 +26,13 @@ extension Archive {
         let before: DerivationState
         var after: DerivationState
         var derived: Int64 = 0  // batches that are no longer pending
-        var isPassComplete = false  // amending or repairing has reached the end of the log
+        var isPassComplete = false  // the amending or repairing pass has visited every batch
         var repaired: [InexactBins.Key: Bin] = [:]
-        var withheldFrom: Instant?
+        var withheldFrom: Instant?  // time of the earliest reading that was withheld while the server's clock was wrong
     }
 
-    /// How far a reading's time may lie after its arrival. A reading beyond it is withheld until a clock correction: otherwise it would stay the
-    /// newest reading for ever.
+    /// How far a reading's time may lie after the reading's arrival. A later time is wrong, so the reading is withheld until a clock correction:
+    /// otherwise the reading would stay the newest reading for years.
     static let futureTolerance: Duration = .seconds(86_400)
     /// The most devices in a step. Every device gets a turn before a device gets a second turn.
     private static let devicesPerStep = 64
@@ -67,7 +67,7 @@ extension Archive {
         turn.after.selectPhase()
         var visited = 0
         switch turn.after.phase {
-        case .clearing: break  // the write transaction deletes
+        case .clearing: break  // `finish` deletes the observations
         case .appending: visited = try appendBatches(&turn, limit: limit, &step)
         case .amending: visited = try amend(&turn, limit: limit, &step)
         case .repairing: visited = try repair(&turn, limit: limit)
@@ -220,11 +220,11 @@ extension Archive {
 
     // MARK: writing a step
 
-    /// Writes the result of a step, unless another program has already written one of its turns.
+    /// Writes the result of a step, unless another program has already written one of the step's turns.
     /// - Returns: whether the step had any turns.
     package func apply(_ step: DerivationStep) throws -> Bool {
         guard !step.isEmpty else { return false }
-        // No fsync, because an ingest would wait for it: data that a power cut discards is derived again.
+        // No fsync, because an ingest would wait for the fsync. Observations that a power cut discards are derived again.
         try database.setDurable(false)
         defer { try? database.setDurable(true) }
         return try database.transaction {
@@ -285,7 +285,7 @@ extension Archive {
 }
 
 extension DerivationState {
-    /// Whether the states differ in no other way than by new batches.
+    /// Whether the states are equal, apart from new batches and new amendments in the log.
     fileprivate func hasSameProgress(as other: DerivationState) -> Bool {
         (through, amendedThrough, phase, target, scanned, rederivedAt)
             == (other.through, other.amendedThrough, other.phase, other.target, other.scanned, other.rederivedAt)

@@ -30,7 +30,7 @@ extension Archive {
         return token
     }
 
-    /// A number that rises with each change of a token or of a device's access. A result that was looked up at the same version is still valid.
+    /// A number that rises with each change of a token or of a device's access. A cached lookup result is valid as long as the version is unchanged.
     package func accessVersion() throws -> Int64 { try database.integer("SELECT version FROM access_version") ?? 0 }
 
     private func incrementAccessVersion() throws { try database.execute("UPDATE access_version SET version = version + 1") }
@@ -144,7 +144,7 @@ extension Archive {
         return fresh
     }
 
-    /// Records the first use of a token. The token or code that it replaces is invalid from now on.
+    /// Records the first use of a token. The older token or the enrolment code that the token replaces becomes invalid.
     package func markUsed(_ token: String, now: Instant) throws {
         try database.transaction {
             var select = try database.prepare("SELECT device, replaces FROM token WHERE sha256 = ? AND replaces IS NOT NULL")

@@ -18,8 +18,8 @@ extension Archive {
     package struct SensorView: Sendable {
         package let sensor: Sensor
         package let last: Observation?
-        package let pressurePa: Int32?  // mean over the newest bin; `flags` is also from the newest bin
-        package let flags: ReadingFlags
+        package let pressurePa: Int32?  // mean of the newest bin
+        package let flags: ReadingFlags  // of the newest bin
         package var condition: SensorCondition
         package let hasObservation: Bool  // at least one bin is complete, so a forecast can be made
         package var rejected: (at: Instant, humidityMpct: Int32?)?  // the newest reading, if its value is impossible for air
@@ -128,7 +128,7 @@ extension Archive {
         let reported = report?.sensors.first { $0.sensor == sensor.name }
         var condition = reported?.condition ?? SensorCondition(SensorState(rawValue: UInt8(truncatingIfNeeded: row.integer(16))) ?? .ok)
         if reported == nil, condition.state == .failing {
-            condition = SensorCondition(.failing, since: sensor.lastAt, detail: "its newest readings are impossible for air: not used")
+            condition = SensorCondition(.failing, since: sensor.lastAt, detail: "its newest readings are impossible for air and are not used")
         }
         // The times of a replayed recording are not wall-clock times.
         if sensor.kind != "replay" {

@@ -44,7 +44,7 @@ extension Archive {
         var log = try LogWriter(database)
         let champion = try releaseName(alias: Archive.championAlias)
         var outcomes: [Result<Receipt, IngestRefusal>] = []
-        var seen: [Int64: Submission] = [:]  // by device, the submission that updates its row: the newest with a report, else the first
+        var seen: [Int64: Submission] = [:]  // by device, the submission that updates the device's row: the newest with a report, else the first
         for submission in submissions {
             do {
                 try checkDailyQuota(submission.device, adding: log.growth[submission.device]?.bytes ?? 0, at: submission.receivedAt)
@@ -85,7 +85,7 @@ extension Archive {
         let held = try heldRanges(device, frame.epoch)
         // In most batches every row is new and may be stored: then the packed batch is stored unchanged.
         if held.missing(in: all) == [all], arrival.malformed.isEmpty, refusedNames.isEmpty {
-            let changes = try heldChanges(arrival, frame.records.map { (frame.first + Int64($0.place), $0.record) })
+            let changes = try heldChanges(arrival, frame.records.map { (frame.first + Int64($0.rowIndex), $0.record) })
             let amends = frame.records.contains { Amendments.amends($0.record) }
             // Sensor names that no row uses are not stored: many small batches with many names would be costly to compare.
             let body = frame.sensors.count > frame.rowCount ? try Batch(binary: frame.bytes).part(all).binary() : frame.withoutReport()

@@ -69,7 +69,7 @@ extension Archive {
         return receipt
     }
 
-    /// Whether the same values are stored for this sensor and time. A row from before hashes were stored counts as the same.
+    /// Whether the same values are stored for this sensor and time. A row of an older version has no hash and counts as the same.
     private func isHeld(_ plain: SensorReading, _ device: Int64) throws -> Bool {
         var select = try database.prepare("SELECT content FROM plain_reading WHERE device = ? AND sensor = ? AND taken_at_ms = ?")
         try select.bind(device, at: 1)

@@ -10,12 +10,12 @@ extension Archive {
         var device: Device
         var report: DeviceReport?
         var refusal: (at: Instant, detail: String)?
-        var silentSince: Instant?  // an alarm about silence is active since this time
-        var duplicateHostSince: Instant?
+        var silentSince: Instant?  // start of the active silence alarm
+        var duplicateHostSince: Instant?  // start of the active alarm about two hosts
         var isOverQuota: Bool
     }
 
-    /// How long a refusal counts after the last refused request: longer than the longest pause between two attempts of a device.
+    /// How long a device counts as refused after its last refused request: longer than the longest pause between two attempts of a device.
     private static let refusalMemory: Duration = .seconds(2 * 900 + 60)
     private static let stateUpdatesPerTransaction = 1_000  // the most devices that one transaction judges
     static let refusalDetailLimit = 200  // bytes of UTF-8
@@ -28,7 +28,7 @@ extension Archive {
             return DeviceCondition(.refused, since: seenAt, detail: refusal.detail)
         }
         if facts.isOverQuota { return DeviceCondition(.refused, since: seenAt, detail: "the device has reached its storage limit for today") }
-        guard seenAt != nil else { return DeviceCondition(.silent, since: device.createdAt, detail: "it has never been heard from") }
+        guard seenAt != nil else { return DeviceCondition(.silent, since: device.createdAt, detail: "the device has never sent anything") }
         if let since = facts.silentSince { return DeviceCondition(.silent, since: since, detail: "no contact since then") }
         if let since = facts.duplicateHostSince {
             return DeviceCondition(.duplicate, since: since, detail: "two hosts send as this device: give one a name and a token of its own")
@@ -66,7 +66,7 @@ extension Archive {
         try update.run()
     }
 
-    /// Stores the sensor states that a device reports; a sensor that is not in the report gets none.
+    /// Stores the sensor states that a device reports. The state of a sensor that is not in the report is cleared.
     /// - Returns: whether any state has changed.
     func saveReportedStates(_ report: DeviceReport, of device: Int64) throws -> Bool {
         var states: [String: Int64] = [:]

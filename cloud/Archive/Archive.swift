@@ -17,7 +17,7 @@ package actor Archive {
     var amendmentCounts: [Int64: AmendmentCounts] = [:]  // by device
     static let cachedDevices = 20_000  // entries of each cache that is kept by device
     var duplicateHostDetectors: [Int64: DuplicateHostDetector] = [:]  // by device
-    var lastRefusedUpdated: Int64 = 0  // the refused devices up to this one have been judged again
+    var lastRefusedUpdated: Int64 = 0  // id: the refused devices up to this device have been judged again
     var cachedStateCounts: (counts: StateCounts, at: ContinuousClock.Instant)?
 
     package enum Access: Sendable {
@@ -49,7 +49,7 @@ package actor Archive {
         }
         guard access != .readOnly, version < ArchiveSchema.version else { return database }
         try database.transaction {
-            // Two programs may create or migrate the archive at once: the second finds the new version.
+            // Two programs may create or migrate the archive at once: the second program then reads the new version and runs no step.
             let version = try database.integer("PRAGMA user_version") ?? 0
             for step in ArchiveSchema.steps.dropFirst(Int(version)) { try database.execute(step) }
             try database.execute("PRAGMA user_version = \(ArchiveSchema.version)")

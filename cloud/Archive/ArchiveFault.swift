@@ -8,7 +8,7 @@ package enum ArchiveFault: Error, Equatable, CustomStringConvertible {
     case deviceExists(DeviceID)
     /// A bin of observations with counts or sums that no readings can have.
     case damagedBin(sensor: Int64, validAt: Instant)
-    /// Another row that no version of the program writes. The text names the table, the row and the wrong values.
+    /// A row of another table, with values that no version of the program writes. The text names the table, the row and the wrong values.
     case damagedRow(String)
 
     package var description: String { "\(problem): \(hint)" }
@@ -19,14 +19,14 @@ package enum ArchiveFault: Error, Equatable, CustomStringConvertible {
         case .unsupportedSchema(let version, let path):
             "\(path) has schema \(version), this vaho-cloud supports schema \(ArchiveSchema.version)"
         case .noDevice(let device): "there is no device \(device)"
-        case .deviceExists(let device): "the device \(device) exists"
+        case .deviceExists(let device): "the device \(device) already exists"
         case .damagedBin(let sensor, let validAt):
             "observation_bin: the row of sensor \(sensor) at \(validAt.ms) has values that no readings can have"
         case .damagedRow(let row): row
         }
     }
 
-    /// Whether the fault is in observations, which derive from the log.
+    /// Whether the fault is in observations, which can be derived again from the log.
     var isDamagedBin: Bool { if case .damagedBin = self { true } else { false } }
 
     /// What the reader of the message can do.

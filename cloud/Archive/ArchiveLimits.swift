@@ -7,19 +7,19 @@ package struct ArchiveLimits: Sendable {
     /// The most bytes that a device stores in a day (UTC). Beyond the limit, the device gets status 429 until midnight.
     package var bytesPerDay: Int64 = 1_000_000_000
 
-    /// The most separate ranges of held sequences in one epoch: a device fills its gaps, so it needs few ranges.
+    /// The most separate ranges of held sequences in one epoch. An honest device needs few ranges, because it fills its gaps.
     static let rangesPerEpoch = 16_384
-    /// The most separate ranges in all epochs of a device: one batch of holes may name every epoch.
+    /// The most separate ranges in all epochs of a device. This limit is needed because the holes of one batch may name every epoch.
     static let rangesPerDevice: Int64 = 65_536
     static let epochsPerDevice = 1_024
-    /// The most clock corrections, and the most calibrations, of one device. Later ones stay in the log and are not applied.
+    /// The most clock corrections, and the most calibrations, of one device. Records beyond the limit stay in the log and are not applied.
     static let amendmentsPerDevice: Int64 = 10_000
     static let renamesPerDevice: Int64 = 256
 
     package init() {}
 
-    /// Bytes that a batch counts against the day's limit. Columns of equal values pack to almost nothing, yet each reading costs processing time and
-    /// a part of an observation. Hence the minimum: 16 bytes per reading and 64 bytes per record.
+    /// Bytes that a batch counts against the day's limit: at least 16 bytes per reading and 64 bytes per record. The minimum exists because columns
+    /// of equal values have almost no bytes, but each reading still costs processing time and disk space for observations.
     static func cost(bytes: Int, readings: Int, records: Int) -> Int64 { Int64(max(bytes, 16 * readings + 64 * records)) }
 }
 

@@ -22,7 +22,7 @@ enum ArchiveSchema {
         CREATE INDEX alarm_by_device ON alarm (device);
         """
 
-    /// Limited rows are counted per device, and observations are derived per device.
+    /// Limits are counted per device, and observations are derived per device.
     private static let version5 = """
         CREATE TABLE device_log (  -- one row per device: the length of the log and the progress of the derivation (DerivationState)
             device INTEGER PRIMARY KEY, last_batch BIGINT NOT NULL DEFAULT 0, last_amendment BIGINT NOT NULL DEFAULT 0,
@@ -129,7 +129,7 @@ enum ArchiveSchema {
         );
         CREATE TABLE token (sha256 TEXT PRIMARY KEY, device INTEGER NOT NULL REFERENCES device (id), created_at_ms BIGINT NOT NULL);
 
-        CREATE TABLE held (      -- the settled sequences of an epoch: disjoint ranges, adjacent ranges are merged
+        CREATE TABLE held (      -- sequences of an epoch that are stored, refused or lost: disjoint ranges, adjacent ranges are merged
             device INTEGER NOT NULL, epoch BIGINT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL,
             PRIMARY KEY (device, epoch, first)
         );

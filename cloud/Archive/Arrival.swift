@@ -23,7 +23,7 @@ extension Archive {
             var index = 0
             var records = frame.records[...]
             try frame.forEachReading { _, reading in
-                while records.first?.place == index {
+                while records.first?.rowIndex == index {
                     records = records.dropFirst()
                     index += 1
                 }

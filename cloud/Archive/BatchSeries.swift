@@ -4,13 +4,13 @@ internal import Wire
 
 /// The series that the readings of one batch belong to, and the indices of these series in a buffer of bins.
 struct BatchSeries {
-    let paths: [RenameChain]  // by the batch's sensors
-    private let places: [[Int]]  // by sensor, then by the names of its path; -1 if the series has no reading
+    let paths: [RenameChain]  // by index of the batch's sensors
+    private let places: [[Int]]  // by sensor, then by name in the sensor's chain; -1 if the series has no reading
 
     func index(_ sensor: Int, _ series: Int) -> Int { places[sensor][series] }
 
     /// - Parameters:
-    ///   - frame: its readings must be checked already.
+    ///   - frame: the batch; its readings must already be validated.
     ///   - grid: returns the grid of a series; `nil` if the archive does not have the series.
     init(
         _ frame: BatchFrame, _ device: Int64, _ renames: [SensorRename], _ buffer: inout BinBuffer, grid: (SensorName) throws -> TimeGrid?

@@ -195,7 +195,7 @@ extension Archive {
         try update.bind(id, at: 3)
         try update.run()
         guard mayHaveLost else { return }
-        // The newest reading may have been moved: the newest remaining reading is not later than the end of the newest bin.
+        // The newest reading may have been removed. The newest remaining reading is not later than the end of the newest bin.
         var cut = try database.prepare(
             "UPDATE sensor SET last_at_ms = MIN(last_at_ms, (SELECT MAX(valid_at_ms) FROM observation_bin WHERE sensor = ?1)) WHERE id = ?1")
         try cut.bind(id, at: 1)

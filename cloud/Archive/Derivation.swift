@@ -29,7 +29,7 @@ package actor Derivation: Service {
     package func run() async throws {
         while true {
             do {
-                // Readings may be withheld as future readings because the server's clock was impossible: now the clock is plausible.
+                // While the server's clock was before 2026, readings were withheld as future readings. They are derived once the clock is plausible.
                 let now = ReadingClock.wallClock
                 if now > ClockDiscipline.earliest { try await archive.rederiveWithheld(now: now) }
                 while try await step() { try Task.checkCancellation() }

@@ -4,8 +4,8 @@ internal import Measures
 ///
 /// A device that gets a new epoch (a copied card, a rebuilt store) switches to the new epoch once. The old epoch may still deliver a backlog, but no
 /// reading newer than the new epoch's readings. An epoch that leads, is overtaken and then leads again belongs to a second host. An epoch that stays
-/// behind the leader, but gets new readings in turns with the leader, also belongs to a second host: this host sends a little later. A value: the
-/// result depends only on the batches that were passed in.
+/// behind the leader, but gets new readings in turns with the leader, also belongs to a second host: this host sends a little later. The result
+/// depends only on the batches that were passed in.
 struct DuplicateHostDetector: Sendable {
     /// The number of returns within a day that raises the alarm: a single return may be caused by a clock that was set.
     static let returns = 2
@@ -16,7 +16,7 @@ struct DuplicateHostDetector: Sendable {
     private var follower: (epoch: Epoch, newest: Instant)?  // an epoch behind the leader, with readings from the leader's time
     private var hasLeaderGrown = false  // the leader got a newer reading after the follower last grew
     private var former: [Epoch] = []  // epochs that have led before, the latest last
-    private var returnedAt: [Instant] = []
+    private var returnedAt: [Instant] = []  // times of the recent signs of a second host
 
     /// Records new rows of an epoch.
     /// - Parameter newest: the time of the newest reading in the rows of this epoch that were just stored.

@@ -14,7 +14,7 @@ struct InexactBins {
     var partial: [Key: Bin] = [:]
     var sensors: [SensorName: (id: Int64, grid: TimeGrid)] = [:]
 
-    static let perPass = 10_000
+    static let perPass = 10_000  // the most bins of one pass
 }
 
 extension Archive {

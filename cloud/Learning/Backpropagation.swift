@@ -39,7 +39,7 @@ struct Backpropagation {
         _ rows: borrowing TrainingRows, _ row: Int, _ parameters: [SIMD16<Float>], scale: Float, dropped: Float, _ random: inout RandomNumbers
     ) {
         typealias Shape = Network.Shape
-        // Half of the rows are mirrored: the network then learns every upward course also as a downward course, but no seasonal drift.
+        // Half of the rows, chosen at random, change their sign: the network then learns rises and falls alike, but no seasonal drift.
         let sign: Float = random.next() & 1 == 0 ? 1 : -1
         for index in 0..<Shape.shared {
             inputs[index] = rows.shared[row * Shape.shared + index] * (NetworkInputs.isMirrored[index] ? sign : 1)
@@ -130,7 +130,7 @@ struct Backpropagation {
                 all += next.slope
                 slopes.append(next.slope)
             }
-            // A step moves its own level and all levels beyond this level.
+            // The step of a level moves this level and all levels that are farther from the median.
             var beyond: Float = 0
             while level != middle {
                 beyond += slopes.removeLast()

@@ -36,7 +36,7 @@ package struct NetworkTraining: Sendable {
         var network = start ?? NetworkTraining.random(settings.shape, seed: settings.seed)
         let size = min(settings.batch, rows.count)
         let batches = rows.count / size
-        let shares = (0..<NetworkTraining.parts).map { _ in Boxed(Backpropagation(network.shape)) }
+        let shares = (0..<NetworkTraining.parts).map { _ in Locked(Backpropagation(network.shape)) }
         var first = Array(repeating: SIMD16<Float>(), count: network.shape.blocks)  // running mean of the gradient
         var second = first  // running mean of the squared gradient
         var mean = network.parameters
@@ -54,7 +54,8 @@ package struct NetworkTraining: Sendable {
                 NetworkTraining.limit(&gradient)
                 let time = Float(step) / Float(settings.epochs * batches)
                 let rate = settings.rate * (1 - time * time * (3 - 2 * time)) + 1e-5
-                let share = max(0.005, 1 / Float(step + 1))  // the newest step's weight in the running mean, at first in a plain mean
+                // The weight of this step in the running mean of the parameters; the mean of the first 200 steps is a plain mean.
+                let share = max(0.005, 1 / Float(step + 1))
                 firstDecay *= 0.9
                 secondDecay *= 0.999
                 for block in gradient.indices {
@@ -70,7 +71,7 @@ package struct NetworkTraining: Sendable {
         return Network(shape: network.shape, parameters: mean)
     }
 
-    private func gradient(_ chosen: ArraySlice<Int>, _ network: Network, _ shares: [Boxed<Backpropagation>], step: Int, _ loss: inout Double)
+    private func gradient(_ chosen: ArraySlice<Int>, _ network: Network, _ shares: [Locked<Backpropagation>], step: Int, _ loss: inout Double)
         -> [SIMD16<Float>]
     {
         let knots = Network.Shape.knots
@@ -122,7 +123,7 @@ package struct NetworkTraining: Sendable {
 }
 
 /// A locked value that many threads can share by reference.
-final class Boxed<Value: Sendable>: Sendable {
+final class Locked<Value: Sendable>: Sendable {
     let value: Mutex<Value>
     init(_ value: Value) { self.value = Mutex(value) }
 }

@@ -20,7 +20,7 @@ package struct TrainingRows: Sendable {
     private(set) var shared: [Float] = []  // [count × Shape.shared]
     private(set) var leads: [SIMD16<Float>] = []  // [count × knots]
     private(set) var targets: [Float] = []  // [count × knots]: (humidity − humidity at the origin) / deviation; NaN if not observed
-    private(set) var weights: [Float] = []  // [count × knots]
+    private(set) var weights: [Float] = []  // [count × knots]: the weight of each target in the loss
 
     package init() {}
 
@@ -78,14 +78,14 @@ package struct TrainingRows: Sendable {
     }
 
     /// Calls `body` for every observed origin with its inputs.
-    /// - Parameter restarts: after how many bins the history is emptied; `nil` never empties the history.
+    /// - Parameter restarts: returns the number of bins until the history is emptied next; `nil` to keep the whole history.
     private mutating func visit(
         _ series: GriddedSeries, _ bins: Range<Int>, restarts: (() -> Int)?, _ body: (inout TrainingRows, Int, borrowing NetworkInputs) -> Void
     ) {
         var history = History(grid: series.grid)
         var inputs = NetworkInputs(binsPerHour: history.binsPerHour)
         var restart = bins.lowerBound + (restarts?() ?? .max - bins.lowerBound)
-        // A whole history begins before `bins`, so that the first origins have a full week of history.
+        // Without restarts, the history begins before `bins`, so that the first origins already have a full history.
         let first = restarts == nil ? bins.lowerBound - (History.days + 1) * history.binsPerDay : bins.lowerBound
         for observation in series.observations {
             let bin = series.bin(of: observation.validAt)

@@ -10,8 +10,8 @@ struct ChampionReader {
     let reader: Archive
     let trust: ReleaseTrust
 
-    /// - Returns: `nil` if there is no champion, or if this version of the program cannot use the champion's file. Devices do not use such a file
-    ///   either.
+    /// - Returns: `nil` if there is no champion, or if this version of the program cannot use the champion's file. Devices do not
+    ///   use this file either.
     func champion() async throws -> (name: ReleaseReference, network: Network)? {
         guard let name = try await reader.releaseName(alias: Archive.championAlias) else { return nil }
         return try await network(name).map { (name, $0) }

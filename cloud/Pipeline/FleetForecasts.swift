@@ -78,7 +78,7 @@ package actor FleetForecasts {
     private func champion() async throws -> (name: ReleaseReference, network: Network)? {
         guard let name = try await reader.releaseName(alias: Archive.championAlias) else { return nil }
         if let loaded, loaded.name == name { return loaded }
-        // Each release is opened once: the check of its golden vectors takes tenths of a second.
+        // The opened release is kept, because the check of its golden vectors takes tenths of a second.
         guard let network = try await ChampionReader(reader: reader, trust: .local).network(name) else { return nil }
         loaded = (name, network)
         return loaded

@@ -1,4 +1,4 @@
-/// A file with series, origins or a release cannot be used.
+/// Reports that a file with series, with origins or with a release cannot be used.
 package struct InputFileError: Error, Equatable, CustomStringConvertible {
     let path: String
     let line: Int?  // from 1; nil: the whole file

@@ -5,12 +5,12 @@ internal import Signing
 internal import Text
 internal import TrustedReleases
 
-/// The release that ships with the program: the start of the fleet's first training, and the first champion that a candidate must beat.
+/// The network of the release that ships with the program. The fleet's first training starts from this network, and the first candidate must beat it.
 package struct PretrainedNetwork: Sendable {
     package let network: Network
     let sha256: String
 
-    /// - Parameter path: `nil`: the file in the program's folder.
+    /// - Parameter path: the release file; `nil` for the file in the program's folder.
     /// - Returns: `nil` if there is no file in the program's folder.
     /// - Throws: if the file is not the shipped release.
     package init?(path: String? = nil) throws {

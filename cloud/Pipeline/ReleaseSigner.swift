@@ -4,7 +4,7 @@ package import Signing
 internal import Text
 internal import TrustedReleases
 
-/// The fleet's signing key. The first start makes the key, in a file of the store's folder that only the owner can read.
+/// Signs releases with the fleet's key. The first start makes the key, in a file of the store's folder that only the owner can read.
 package struct ReleaseSigner {
     private let key: PrivateKey
     package let path: String
@@ -23,12 +23,12 @@ package struct ReleaseSigner {
         }
         guard let seed = Hexadecimal.bytes(try Files.readTrimmed(path)) else {
             throw SigningError.keyFile(
-                path: path, line: nil, remedy: "expected 64 hexadecimal digits; restore the file from a backup: edges trust no other key")
+                path: path, line: nil, remedy: "expected 64 hexadecimal digits; restore the file from a backup, because devices trust no other key")
         }
         key = try PrivateKey(seed: seed)
     }
 
-    /// Makes a key. Does nothing if there is a key.
+    /// Makes a key. Does nothing if the folder already has a key.
     package static func makeKey(in folder: String) throws {
         try Files.createFolder(folder)
         // The server and a command may make a key at once: `create` keeps the first file.

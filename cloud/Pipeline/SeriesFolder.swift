@@ -36,7 +36,8 @@ package struct SeriesFolder: Sendable {
         }
     }
 
-    /// The sorted names of the series in the folder, without the series that are left out.
+    /// The sorted names of the series in the folder.
+    /// - Parameter left: names to leave out. Throws if the folder has no series of this name.
     package func names(without left: Set<String>) throws -> [String] {
         let names = try Files.list(path).filter { $0.hasSuffix(".csv") }.map { String($0.dropLast(4)) }
         for name in left.sorted() where !names.contains(name) {
@@ -46,7 +47,7 @@ package struct SeriesFolder: Sendable {
     }
     private static let lists: Set = ["origins", "series", "manifest"]  // files that list series and are not series themselves
 
-    /// The series on the grid that fits the spacing of its times. Readings in one bin are averaged, as on the edge.
+    /// Reads a series and puts it on the grid that fits the spacing of its times. Readings in one bin are averaged, as on the edge.
     package func series(named name: String) throws -> GriddedSeries {
         let rows = try observations(ofSeries: name)
         let grid = TimeGrid(takenAt: rows.prefix(1_000).map(\.validAt))

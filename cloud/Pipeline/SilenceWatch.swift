@@ -30,7 +30,7 @@ package struct SilenceWatch: Service {
                 pause = period
             } catch is CancellationError { throw CancellationError() } catch {
                 pause = pauses.next()
-                log(.error, "silent devices not looked for, retrying", ["error": "\(error)", "after_s": pause.wholeSeconds])
+                log(.error, "silence alarms not updated, retrying", ["error": "\(error)", "after_s": pause.wholeSeconds])
             }
         }
     }

@@ -5,13 +5,13 @@ internal import Runtime
 
 extension Program.Command {
     static let backup = Program.Command(
-        "backup", "copy archive and signing key into a folder, while the server runs", usage: "FOLDER", options: [.config, .store], positional: 1...1
+        "backup", "copy archive and key into a folder; the server may keep running", usage: "FOLDER", options: [.config, .store], positional: 1...1
     ) { arguments in
         let settings = try CloudSettings.read(arguments)
         let folder = arguments.positional[0]
         let archive = try await Archive(folder: settings.storeFolder, access: .readOnly)
         try Files.createFolder(folder)
-        guard !Files.exists("\(folder)/archive.sqlite") else { throw CommandFailure("\(folder) holds an archive already: choose another folder") }
+        guard !Files.exists("\(folder)/archive.sqlite") else { throw CommandFailure("\(folder) already has an archive: choose another folder") }
         // The copy is renamed only when the copy is complete: a file with the name archive.sqlite is always a whole backup.
         let copy = "\(folder)/archive.sqlite.part"
         try? Files.remove(copy)

@@ -7,16 +7,16 @@ internal import Text
 
 extension Program.Command {
     static let backtest = Program.Command(
-        "backtest", "forecast recorded series at given origins, seeing nothing after them, and score that",
+        "backtest", "forecast recorded series at given origins, without any data after the origin, and score the forecasts",
         usage: "--data FOLDER --origins FILE [--out FILE] [--report] [--html FILE] [--local|--pretrained|--release FILE|--trained-on FOLDER]"
             + " [--history 7d] [--leads 1h,6h,24h]",
         options: [
-            Arguments.Option("data", value: "FOLDER", "holds SERIES.csv: time,humidity_pct,temperature_c, on its grid"),
-            Arguments.Option("origins", value: "FILE", "series,origin_time"),
-            Arguments.Option("out", value: "FILE", "gets series,origin_time,horizon_s,p10,p50,p90"),
-            Arguments.Option("report", "prints the scores, beside persistence, seasonal naive and climatology"),
-            Arguments.Option("html", value: "FILE", "gets the scores with plots: skill, reliability, the best and the worst forecasts"),
-            Arguments.Option("history", value: "DURATION", "each origin sees so much of the past and no more, like a device as young as that: 7d"),
+            Arguments.Option("data", value: "FOLDER", "the folder of the series: SERIES.csv with time,humidity_pct,temperature_c"),
+            Arguments.Option("origins", value: "FILE", "the origins: a CSV file with series,origin_time"),
+            Arguments.Option("out", value: "FILE", "write the forecasts to this file: series,origin_time,horizon_s,p10,p50,p90"),
+            Arguments.Option("report", "print the scores, compared with persistence, seasonal naive and climatology"),
+            Arguments.Option("html", value: "FILE", "write a page with scores and plots: skill, reliability, the best and the worst forecasts"),
+            Arguments.Option("history", value: "DURATION", "use only this much data before each origin, as on a new device: 7d (default: all data)"),
             Arguments.Option("leads", value: "LIST", "lead times (default 1h,3h,6h,12h,24h,48h,120h)"),
         ] + BacktestMethod.options
     ) { arguments in
@@ -58,7 +58,7 @@ extension Program.Command {
         let written = [out, html].compactMap { $0 }.joined(separator: ", ")
         let origins = backtest.origins.values.reduce(0) { $0 + $1.count }
         StandardOutput.write("\(names.count) series, \(origins) origins in \(seconds) s\(written.isEmpty ? "" : ": " + written)\n")
-        if missing > 0 { StandardOutput.write("\(missing) origins have no observation at their time, and no forecast\n") }
+        if missing > 0 { StandardOutput.write("\(missing) origins have no observation at their time and get no forecast\n") }
     }
 
     private static func leadTimes(_ arguments: Arguments) throws -> [Duration]? {

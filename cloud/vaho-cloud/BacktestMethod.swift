@@ -11,12 +11,12 @@ struct BacktestMethod {
     let network: Network?  // `nil`: the damped anomaly
 
     static let options = [
-        Arguments.Option("local", "the damped anomaly and what the device learns of its own air (default)"),
-        Arguments.Option("pretrained", "by the release that ships and what the device learns, exactly as on the edge"),
-        Arguments.Option("release", value: "FILE", "likewise by this release"),
-        Arguments.Option("trained-on", value: "FOLDER", "likewise by a network trained on the first part of the series in it"),
-        Arguments.Option("share", value: "PERCENT", "that part (default 70)"),
-        Arguments.Option("without", value: "LIST", "series left out of that training"),
+        Arguments.Option("local", "forecast without a release: the damped anomaly and what the device learns from its own data (default)"),
+        Arguments.Option("pretrained", "forecast with the shipped release and what the device learns, as on the edge"),
+        Arguments.Option("release", value: "FILE", "forecast with this release and what the device learns"),
+        Arguments.Option("trained-on", value: "FOLDER", "forecast with a network that is trained on the first part of the series in this folder"),
+        Arguments.Option("share", value: "PERCENT", "the part of each series that --trained-on uses, from its start (default 70)"),
+        Arguments.Option("without", value: "LIST", "series that --trained-on does not use"),
     ]
 
     init(_ arguments: Arguments) async throws {
@@ -27,7 +27,7 @@ struct BacktestMethod {
             guard let shipped = try CloudSettings.read(arguments).pretrained() else {
                 throw CommandFailure("\(ShippedRelease.fileName) is not in the program's folder: set VAHO_PRETRAINED_FILE or use --release")
             }
-            (description, network) = ("The release that ships, and what the device learns", shipped.network)
+            (description, network) = ("The shipped release, and what the device learns", shipped.network)
         case "release":
             let path = arguments.value("release") ?? ""
             (description, network) = ("The release \(path), and what the device learns", try BacktestMethod.release(path))

@@ -29,7 +29,7 @@ enum BacktestTables {
             ("skill over climatology", leadTimes.map { report.mean(at: $0, \.skillOverClimatology) }),
             ("skill over persistence", leadTimes.map { report.mean(at: $0, \.skillOverPersistence) }),
         ]
-        return "mean absolute error over that of the better of persistence and seasonal naive; all: geometric mean\n"
+        return "mean absolute error, divided by the error of persistence or seasonal naive, whichever is smaller; all: geometric mean\n"
             + table("series", ratios + [all], 3, isWithMean: true) + "\nmeans over the series\n" + table("", [coverages] + means, 3) + "\n"
     }
 }

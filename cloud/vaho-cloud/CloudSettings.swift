@@ -6,17 +6,17 @@ internal import Pipeline
 internal import Runtime
 
 extension Arguments.Option {
-    static let config = Arguments.Option("config", value: "FILE", "a file of VAHO_…=value lines; the environment wins over it")
-    static let store = Arguments.Option("store", value: "sqlite:DIR", "where the archive is (VAHO_STORE, default sqlite:/var/lib/vaho-cloud)")
+    static let config = Arguments.Option("config", value: "FILE", "a file of VAHO_…=value lines; environment variables override the file")
+    static let store = Arguments.Option("store", value: "sqlite:DIR", "the folder of the archive (VAHO_STORE, default sqlite:/var/lib/vaho-cloud)")
 }
 
-/// All of the cloud's configuration, checked; every problem is reported at once.
+/// The cloud's configuration. The initialiser checks all settings and reports every problem at once.
 struct CloudSettings: Sendable {
     let storeFolder: String
     let listen: Endpoint
     let allowedHosts: [String]
     let tls: HTTPServer.TLS?
-    private let pretrainedFile: String?  // the shipped release, if not in the program's folder; `none`: no shipped release
+    private let pretrainedFile: String?  // path of the shipped release; `nil`: the program's folder; `none`: no shipped release
     let trainAfterDeviceDays: Double
     let trainCheckPeriod: Duration
     let silentAfter: Duration
@@ -73,7 +73,7 @@ struct CloudSettings: Sendable {
                     key: String(decoding: try Files.read(key, limit: 1 << 20), as: UTF8.self))
             } catch { settings.problem("VAHO_TLS_CERT_FILE, VAHO_TLS_KEY_FILE: \(error)") }
         } else if certificate != nil || key != nil {
-            settings.problem("VAHO_TLS_CERT_FILE and VAHO_TLS_KEY_FILE: set both, or neither if a proxy does TLS")
+            settings.problem("VAHO_TLS_CERT_FILE and VAHO_TLS_KEY_FILE: set both settings, or neither if a proxy provides TLS")
         }
         self.tls = tls
         try settings.throwProblems(ignoring: .edge)

@@ -18,9 +18,9 @@ private func deviceName(_ arguments: Arguments) throws -> DeviceID {
 
 extension Program.Command {
     static let deviceAdd = Program.Command(
-        "device add", "let a device send: makes its token, shown once", usage: "NAME [--out FOLDER]",
+        "device add", "add a device and show its token, only once", usage: "NAME [--out FOLDER]",
         options: [
-            .config, .store, Arguments.Option("out", value: "FOLDER", "write the files token and release-keys there instead of showing the token"),
+            .config, .store, Arguments.Option("out", value: "FOLDER", "write the files token and release-keys to this folder, do not show the token"),
         ], positional: 1...1
     ) { arguments in
         let settings = try CloudSettings.read(arguments)
@@ -31,10 +31,10 @@ extension Program.Command {
             let token = try await archive.addDevice(name, now: ReadingClock.wallClock)
             StandardOutput.write(
                 """
-                token of \(name), shown only now; put it into the file that VAHO_TOKEN_FILE names on the device:
+                token of \(name), shown only now; put the token into the file that VAHO_TOKEN_FILE names on the device:
                 \(token)
 
-                release keys; put them into the file that VAHO_RELEASE_KEY_FILE names (vaho-cloud keys prints them again):
+                release keys; put the keys into the file that VAHO_RELEASE_KEY_FILE names (vaho-cloud keys prints the keys again):
                 \(keys)
                 """)
             return
@@ -44,11 +44,11 @@ extension Program.Command {
         try Files.replace("\(folder)/release-keys", with: Array(keys.utf8))
         let token = try await archive.addDevice(name, now: ReadingClock.wallClock)
         try Files.replace("\(folder)/token", with: Array((token + "\n").utf8), mode: 0o600)
-        StandardOutput.write("\(folder)/token and \(folder)/release-keys are for \(name)\n")
+        StandardOutput.write("wrote \(folder)/token and \(folder)/release-keys for \(name)\n")
     }
 
     static let deviceList = Program.Command(
-        "device list", "the devices, the worst first: how they and their sensors are", usage: "[--format FORMAT]",
+        "device list", "list the devices and the states of their sensors, worst first", usage: "[--format FORMAT]",
         options: [.config, .store, OutputFormat.option]
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
@@ -84,7 +84,7 @@ extension Program.Command {
     }
 
     static let deviceShow = Program.Command(
-        "device show", "what is missing of a device: when it was silent, which readings will not come", usage: "NAME [--format FORMAT]",
+        "device show", "show a device's silent periods, its lost readings and its bytes stored today", usage: "NAME [--format FORMAT]",
         options: [.config, .store, OutputFormat.option], positional: 1...1
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
@@ -105,7 +105,7 @@ extension Program.Command {
         guard format == .table else { return }
         let limit = try CloudSettings.read(arguments).limits.bytesPerDay
         let stored = try await archive.bytesStored(device.id, ReadingClock.wallClock.ms / 86_400_000)
-        let isFinished = stored >= limit ? ": it is refused until midnight UTC (VAHO_DEVICE_MB_PER_DAY)" : ""
+        let isFinished = stored >= limit ? ": the device is refused until midnight UTC (VAHO_DEVICE_MB_PER_DAY)" : ""
         StandardOutput.write("stored today  \(NumberText.bytes(stored)) of \(NumberText.bytes(limit))\(isFinished)\n")
     }
 
@@ -114,12 +114,12 @@ extension Program.Command {
     ) { arguments in
         let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .existing)
         try await archive.revoke(deviceName(arguments), now: ReadingClock.wallClock)
-        StandardOutput.write("\(arguments.positional[0]) is revoked; what it sent stays\n")
+        StandardOutput.write("\(arguments.positional[0]) is revoked; its stored data is kept\n")
     }
 
     static let deviceCode = Program.Command(
         "device code", "make a one-time code with which a device enrols itself", usage: "NAME [--expires 24h]",
-        options: [.config, .store, Arguments.Option("expires", value: "DURATION", "how long it can be used (default 24h)")], positional: 1...1
+        options: [.config, .store, Arguments.Option("expires", value: "DURATION", "how long the code is valid (default 24h)")], positional: 1...1
     ) { arguments in
         let settings = try CloudSettings.read(arguments)
         let name = try deviceName(arguments)
@@ -137,7 +137,7 @@ extension Program.Command {
     }
 
     static let deviceRotate = Program.Command(
-        "device rotate", "have a device fetch a new token; the old one opens until the new one is first used", usage: "NAME",
+        "device rotate", "make a device fetch a new token; the old token stays valid until the new token is first used", usage: "NAME",
         options: [.config, .store], positional: 1...1
     ) { arguments in
         let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .existing)
@@ -146,7 +146,7 @@ extension Program.Command {
     }
 
     static let keysNew = Program.Command(
-        "keys new", "make a new signing key where the old one is lost for good; every device then needs the new release keys",
+        "keys new", "make a new signing key if the old key is permanently lost; every device then needs the new release keys",
         options: [.config, .store]
     ) { arguments in
         let folder = try CloudSettings.read(arguments).storeFolder
@@ -158,7 +158,7 @@ extension Program.Command {
     }
 
     static let keys = Program.Command(
-        "keys", "the public keys of the fleet's releases, as devices need them", options: [.config, .store]
+        "keys", "print the public keys with which devices verify releases", options: [.config, .store]
     ) { arguments in
         let signer = try ReleaseSigner(folder: CloudSettings.read(arguments).storeFolder)
         StandardOutput.write(ReleaseKeyFile.text([signer.publicKey]))

@@ -8,14 +8,14 @@ internal import Wire
 
 extension Program.Command {
     static let train = Program.Command(
-        "train", "train on all observations now; the model is released if it beats the champion",
+        "train", "train on all observations now; release the model if it beats the champion",
         usage: "[--data FOLDER --out FILE [--share PERCENT] [--without LIST]]",
         options: [
             .config, .store,
-            Arguments.Option("data", value: "FOLDER", "train on the series in it instead, each a SERIES.csv: time,humidity_pct,temperature_c"),
-            Arguments.Option("out", value: "FILE", "gets the release of them: counter 0, unsigned"),
-            Arguments.Option("share", value: "PERCENT", "the part of each series that is learnt, from its start (default 70)"),
-            Arguments.Option("without", value: "LIST", "series left out"),
+            Arguments.Option("data", value: "FOLDER", "train on the series in this folder instead: SERIES.csv with time,humidity_pct,temperature_c"),
+            Arguments.Option("out", value: "FILE", "with --data: write the release to this file, with counter 0 and unsigned"),
+            Arguments.Option("share", value: "PERCENT", "with --data: the part of each series to train on, from its start (default 70)"),
+            Arguments.Option("without", value: "LIST", "with --data: series to leave out"),
         ]
     ) { arguments in
         if let data = arguments.value("data") {
@@ -40,7 +40,7 @@ extension Program.Command {
     }
 
     static let modelsList = Program.Command(
-        "models list", "the releases", usage: "[--format FORMAT]", options: [.config, .store, OutputFormat.option]
+        "models list", "list the releases", usage: "[--format FORMAT]", options: [.config, .store, OutputFormat.option]
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
         let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .readOnly)
@@ -58,8 +58,8 @@ extension Program.Command {
     }
 
     static let modelsShow = Program.Command(
-        "models show", "one release: by counter, or the champion", usage: "[COUNTER] [--out FILE] [--format FORMAT]",
-        options: [.config, .store, OutputFormat.option, Arguments.Option("out", value: "FILE", "also write the release file there")],
+        "models show", "show the release with this counter, or the champion", usage: "[COUNTER] [--out FILE] [--format FORMAT]",
+        options: [.config, .store, OutputFormat.option, Arguments.Option("out", value: "FILE", "also write the release to this file")],
         positional: 0...1
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
@@ -85,7 +85,7 @@ extension Program.Command {
     }
 
     static let runs = Program.Command(
-        "runs", "the training runs, newest first", usage: "[--format FORMAT]", options: [.config, .store, OutputFormat.option]
+        "runs", "list the training runs, newest first", usage: "[--format FORMAT]", options: [.config, .store, OutputFormat.option]
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
         let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .readOnly)

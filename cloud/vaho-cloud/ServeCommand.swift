@@ -8,8 +8,8 @@ internal import Signing
 
 extension Program.Command {
     static let serve = Program.Command(
-        "serve", "take batches in, train, serve releases, API and page", usage: "[--store sqlite:DIR] [--listen ADDRESS:PORT] [--config FILE]",
-        options: [.config, .store, Arguments.Option("listen", value: "ADDRESS:PORT", "where to serve (VAHO_LISTEN, default 127.0.0.1:8080)")]
+        "serve", "store batches, train models, serve releases, API and page", usage: "[--store sqlite:DIR] [--listen ADDRESS:PORT] [--config FILE]",
+        options: [.config, .store, Arguments.Option("listen", value: "ADDRESS:PORT", "address to listen on (VAHO_LISTEN, default 127.0.0.1:8080)")]
     ) { arguments in
         let settings = try CloudSettings.read(arguments)
         let log = Log("vaho-cloud", minimumLevel: settings.logLevel)
@@ -24,12 +24,12 @@ extension Program.Command {
         func reader() async throws -> Archive { try await Archive(folder: settings.storeFolder, access: .readOnly, limits: settings.limits) }
         let pageReader = try await reader()
         let derivationWakeUps = Inbox<Void>(limit: 1)
-        _ = derivationWakeUps.enqueue(())  // starts the derivation of batches that an earlier run left
+        _ = derivationWakeUps.enqueue(())  // starts the derivation of batches that the previous run did not derive
         let freeSpaceGuard = FreeSpaceGuard(folder: settings.storeFolder, minimumFreeBytes: settings.minimumFreeBytes)
         let ingest = Ingest(archive: archive, wake: derivationWakeUps, freeSpaceGuard: freeSpaceGuard, log: log.component("ingest"))
         var pretrained: PretrainedNetwork?
         do { pretrained = try settings.pretrained() } catch {
-            log(.error, "shipped release not usable, training starts without it", ["error": "\(error)"])
+            log(.error, "shipped release not usable, the first training starts from random weights", ["error": "\(error)"])
         }
         let listening = CloudAPI.Listening(
             address: settings.listen.address, port: settings.listen.port,

@@ -13,7 +13,7 @@ enum VahoCloud {
         FileModes.makeNewFilesPrivate()
         let program = Program(
             name: "vaho-cloud", version: CloudVersion.text,
-            summary: "vaho-cloud takes in what vaho-edge devices measure, trains their models, signs them and sends them back.",
+            summary: "vaho-cloud stores the readings of vaho-edge devices, trains and signs forecast models, and serves the models to the devices.",
             commands: [
                 .serve, .deviceAdd, .deviceList, .deviceShow, .deviceRevoke, .deviceCode, .deviceRotate, .keysNew, .keys, .backup, .rebuild, .train,
                 .modelsList,

@@ -90,7 +90,7 @@ struct EdgeParts {
             log: log.component("uplink"))
     }
 
-    /// If the disk is full, the sensor must still be read: the store then stores the record with the first reading.
+    /// Stores the sensor's record. A full disk is not an error here: the store then stores the record with the first reading.
     private func register(_ sensor: OpenSensor) async {
         let notes = try? SensorNotes(in: settings.stateFolder, names: [], applied: await store.corrections.renames)
         do { try await store.register(sensor.record(serial: notes?.serial(of: sensor.name))) } catch {
@@ -98,7 +98,7 @@ struct EdgeParts {
         }
     }
 
-    /// Restores the outage and the run of equal values that had not ended when the last run of the daemon ended.
+    /// Creates the sampler of a sensor. Restores an outage and a run of equal values that had not ended when the last run of the daemon ended.
     private func sampler(_ sensor: OpenSensor) async -> Sampler {
         let last = (try? await SensorStatuses(store: store).all())?.first { $0.record.sensor == sensor.name }
         let newestAt = (try? await store.newestInstant(of: sensor.name)) ?? nil

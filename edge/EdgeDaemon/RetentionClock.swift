@@ -6,7 +6,8 @@ internal import Runtime
 struct RetentionClock: Sendable {
     private var last: (now: Instant, boottimeMs: Int64)?
 
-    /// - Parameter newest: time of the newest stored reading. At the start, an unsynchronised clock counts as at most one day after it.
+    /// - Parameter newest: time of the newest stored reading. At the start, the time of an unsynchronised clock is limited to one day after
+    ///   this reading.
     mutating func now(_ stamp: HostClock.ClockSample, newest: Instant?) -> Instant {
         var now = stamp.takenAt
         if stamp.quality != .synchronised {

@@ -5,7 +5,8 @@ struct StateFolder {
     let settings: EdgeSettings
     let log: Log
 
-    /// Locks the folder against a second daemon. Returns `nil` on a disk that cannot be written: two daemons could not damage anything there.
+    /// Locks the folder against a second daemon. Returns `nil` if the disk cannot be written: then a second daemon cannot damage
+    /// anything either.
     func lock() throws -> FolderLock? {
         do {
             try Files.createFolder(settings.stateFolder)

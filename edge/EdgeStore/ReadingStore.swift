@@ -43,11 +43,11 @@ package actor ReadingStore {
         tables = try StoreTables(StoreFile.connection(readOnlyPath: path))
     }
 
-    isolated deinit {}  // the file is closed on the thread that used it
+    isolated deinit {}  // isolated: SQLite closes the file on the thread that used the file
 
     var database: Connection { tables.database }
 
-    /// Replaces the tables with those of another connection. Pending rows stay pending.
+    /// Reads the tables of another connection and uses them instead of the current tables. Pending rows stay pending.
     func replaceTables(_ database: Connection) throws { tables = try StoreTables(database, after: tables) }
 
     // MARK: reading and writing
@@ -179,7 +179,7 @@ package actor ReadingStore {
         return counts
     }
 
-    /// Logs a sensor's record if the record differs from the stored one.
+    /// Adds a sensor's record to the sensor table and to the log, if the record differs from the stored record.
     package func register(_ record: SensorRecord) throws {
         if try tables.rememberAndCompare(record) { try commit { try $0.register(record) } }
     }

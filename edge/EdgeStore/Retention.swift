@@ -35,7 +35,7 @@ extension ReadingStore {
         return pages * (try database.integer("PRAGMA page_size") ?? 4_096)
     }
 
-    /// Deletes delivered readings taken before `limit`, and the records between them.
+    /// Deletes delivered readings taken before `limit`, and the delivered log records before the last of these readings.
     private func dropDelivered(before limit: Instant) throws {
         for life in lives {
             for range in life.held.ranges {
@@ -93,7 +93,7 @@ extension ReadingStore {
         return true
     }
 
-    /// The oldest run of readings with consecutive keys, at most 5,000. The run ends at a record: records stay and are still delivered.
+    /// The oldest run of readings with consecutive keys, at most 5,000. A log record ends the run, because log records are not evicted.
     private func oldestRun() throws -> (first: (key: RowKey, at: Instant), last: (key: RowKey, at: Instant))? {
         var select = try database.prepare("SELECT key, taken_at_ms FROM reading ORDER BY key LIMIT 5000")
         var first: (key: RowKey, at: Instant)?

@@ -1,11 +1,11 @@
 package import Measures
 
-/// Why the store cannot execute a request, with the remedy where a person can help.
+/// Why the store cannot execute a request. If a user can fix the problem, the text names the remedy.
 package enum StoreFault: Error, Equatable, CustomStringConvertible {
     case noStore(path: String)
     case otherSchema(path: String)
     case memoryOnly(reason: String)
-    /// A complete repaired file exists beside the store: it may be the only copy of its rows.
+    /// A complete repaired file exists beside the store. The repaired file may be the only copy of some rows, so a new repair must not replace it.
     case repairUnfinished(path: String)
     case damaged
     /// A repair has removed the life.
@@ -19,7 +19,7 @@ package enum StoreFault: Error, Equatable, CustomStringConvertible {
         case .memoryOnly(let reason): "the store is kept in memory only: \(reason)"
         case .repairUnfinished(let path): "\(path).repaired is complete and has not replaced the store yet"
         case .damaged: "the store is damaged"
-        case .unknownEpoch(let epoch): "epoch \(epoch) is not in the store now"
+        case .unknownEpoch(let epoch): "epoch \(epoch) is no longer in the store"
         case .unknownSensor(let sensor): "sensor \(sensor) is not registered"
         }
     }

@@ -18,8 +18,8 @@ enum StoreSchema {
         }
     }
 
-    /// Whether the table definitions are those that `create` writes: a flipped bit in a definition hides the rows of the table. Comments,
-    /// blanks and additional tables are not compared.
+    /// Whether the table definitions in the file equal the definitions that `create` writes. A flipped bit in a definition hides the rows of
+    /// the table. Comments, blanks and additional tables are not compared.
     static func isIntact(in database: Connection) throws -> Bool {
         func descriptions(_ database: Connection) throws -> [String: [Substring]] {
             var tables: [String: [Substring]] = [:]

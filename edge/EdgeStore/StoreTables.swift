@@ -15,7 +15,7 @@ package struct StoreTables {
     package var scores: ScoreTable
     package var alarms: AlarmTable
     package let meta: MetaTable
-    /// Incremented when observations are deleted or moved: sums over observations must be computed again.
+    /// Incremented when observations are deleted or moved. Code that caches sums over observations then computes the sums again.
     package internal(set) var derivedRevision = 0
     /// Sensors registered by this run; registered again after a repair.
     private var registered: [SensorName: SensorRecord] = [:]
@@ -120,8 +120,8 @@ package struct StoreTables {
         pending = PendingRows()
     }
 
-    /// Stores records of sensors that the file lacks: the file may have been replaced since registration. Pending rows then get keys after
-    /// these records.
+    /// Stores the records of registered sensors that are missing in the file, because the file may have been replaced since registration. The
+    /// pending rows then get new keys, after the keys of these records.
     private mutating func storeMissingSensors() throws {
         var isMissing = false
         for sensor in pending.sensors where sensors.ids[sensor] == nil && !pending.hasRecord(of: sensor) {
@@ -169,7 +169,7 @@ package struct StoreTables {
         try insert(.sensor(record))
     }
 
-    /// Registers this run's sensors that the file lacks or has with another record.
+    /// Registers the sensors of this run that are missing in the file, or whose stored record differs.
     mutating func registerMissingSensors() throws {
         for record in registered.values.sorted(by: { $0.sensor.name < $1.sensor.name }) where try rememberAndCompare(record) { try register(record) }
     }

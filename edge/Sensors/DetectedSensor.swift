@@ -4,9 +4,10 @@ internal import Runtime
 /// A sensor or bus that the host offers, found without writing to any device.
 package enum DetectedSensor: Sendable, Equatable {
     /// - name: a name for the configuration, in capital letters.
-    /// - twins: the same chip through other kernel interfaces.
+    /// - otherInterfaces: the same chip through other kernel interfaces.
     case sensor(SensorSpec, name: String, otherInterfaces: [SensorSpec])
-    /// An I2C bus, without probing its chips; and why the bus cannot be used, if it cannot.
+    /// An I2C bus, whose chips are not probed.
+    /// - problem: why the bus cannot be used; `nil` if the bus can be used.
     case bus(Int, problem: String?)
 
     package static func all(sysfs: String) -> [DetectedSensor] {

@@ -25,14 +25,14 @@ package actor ReplaySensor: Sensor {
         let atMs: Int64
         let line: Int
         let row: Result<SeriesCSV.Row, SensorError>
-        func precedes(before other: Entry) -> Bool { (atMs, line) < (other.atMs, other.line) }
+        func precedes(_ other: Entry) -> Bool { (atMs, line) < (other.atMs, other.line) }
     }
 
     /// Rows read ahead for sorting: enough for a day of minutes that is out of order, or a file of some weeks that begins with its newest
     /// row.
     private static let windowRows = 4_096
 
-    /// - Parameter startingAfter: rows up to this time are skipped, so that a restart continues after the log.
+    /// - Parameter startingAfter: rows up to this time are skipped, so that a restart continues after the newest reading in the log.
     package init(path: String, startingAfter: Instant?) throws {
         let preview = try ReplaySensor.preview(path)
         (lines, format) = try ReplaySensor.open(path)
@@ -118,7 +118,7 @@ package actor ReplaySensor: Sensor {
     private func push(_ entry: Entry) {
         window.append(entry)
         var index = window.count - 1
-        while index > 0, window[index].precedes(before: window[(index - 1) / 2]) {
+        while index > 0, window[index].precedes(window[(index - 1) / 2]) {
             window.swapAt(index, (index - 1) / 2)
             index = (index - 1) / 2
         }
@@ -132,8 +132,8 @@ package actor ReplaySensor: Sensor {
         while true {
             let (left, right) = (2 * index + 1, 2 * index + 2)
             var smallest = index
-            if left < window.count, window[left].precedes(before: window[smallest]) { smallest = left }
-            if right < window.count, window[right].precedes(before: window[smallest]) { smallest = right }
+            if left < window.count, window[left].precedes(window[smallest]) { smallest = left }
+            if right < window.count, window[right].precedes(window[smallest]) { smallest = right }
             guard smallest != index else { return first }
             window.swapAt(index, smallest)
             index = smallest
@@ -158,7 +158,7 @@ package actor ReplaySensor: Sensor {
                 if Instant.valid.contains(takenAt) { times.append(takenAt) }
             } catch { problem = problem ?? error }
         }
-        // Rows of 1970 among later rows come from a reset of the logger: they are not the start.
+        // Rows from 1970 among later rows come from a reset of the logger's clock, so they are not the start of the recording.
         guard let first = times.filter({ $0 >= Instant.earliestPlausible }).min() ?? times.min() else {
             throw SensorError(problem.map { "\(path): \($0)" } ?? "\(path) has no row with a time")
         }

@@ -1,13 +1,13 @@
 internal import Synchronization
 
 /// Reads a sensor that may never answer. After the time limit the caller continues and the read stays open. No second read starts meanwhile,
-/// so that a driver that hangs blocks one thread and nothing else.
+/// so that a driver that hangs blocks only one thread.
 ///
 /// This is the only type with unstructured tasks: a structured child task cannot be abandoned, and a read that blocks in the kernel cannot be
 /// cancelled.
 package final class TimedReader: Sendable {
     private struct State {
-        var markReadingRequest = false
+        var isReading = false
         var waiter: CheckedContinuation<Sample?, any Error>?
         var callNumber = 0  // number of the current call: a timeout of an earlier call must not end a later call
     }
@@ -37,8 +37,8 @@ package final class TimedReader: Sendable {
             try await withCheckedThrowingContinuation { continuation in
                 let startsRead = state.withLock { state in
                     state.waiter = continuation
-                    defer { state.markReadingRequest = true }
-                    return !state.markReadingRequest
+                    defer { state.isReading = true }
+                    return !state.isReading
                 }
                 if startsRead {
                     Task {
@@ -54,7 +54,7 @@ package final class TimedReader: Sendable {
 
     private func deliver(_ result: Result<Sample?, any Error>) {
         state.withLock { state in
-            state.markReadingRequest = false
+            state.isReading = false
             return takeWaiter(&state)
         }?.resume(with: result)
     }

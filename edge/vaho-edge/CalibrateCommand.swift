@@ -7,11 +7,13 @@ internal import Text
 extension Program.Command {
     static let calibrate = Program.Command(
         "calibrate", "calibrate a sensor from now on or since a time; without a value, show the calibrations in force",
-        usage: "SENSOR [--two-point SAID:TRUE,SAID:TRUE | --gain FACTOR] [--offset PERCENT] [--since TIME] | SENSOR --undo",
+        usage: "SENSOR [--two-point READING:TRUE,READING:TRUE | --gain FACTOR] [--offset PERCENT] [--since TIME] | SENSOR --undo",
         options: [
-            .config, Arguments.Option("two-point", value: "PAIRS", "the readings at two references and the true values: 31.9:mgcl2,76.8:nacl"),
-            Arguments.Option("gain", value: "FACTOR", "0.5 to 2"), Arguments.Option("offset", value: "PERCENT", "added after the gain, -50 to 50"),
-            Arguments.Option("since", value: "TIME", "of the first calibrated reading, RFC 3339 (default: now)"),
+            .config,
+            Arguments.Option("two-point", value: "PAIRS", "the readings at two references, each with the true value or a salt: 31.9:mgcl2,76.8:nacl"),
+            Arguments.Option("gain", value: "FACTOR", "multiplies each reading, 0.5 to 2"),
+            Arguments.Option("offset", value: "PERCENT", "added after the gain, -50 to 50"),
+            Arguments.Option("since", value: "TIME", "time of the first calibrated reading, RFC 3339 (default: now)"),
             Arguments.Option("undo", "undo the last calibration or replacement in force"), OutputFormat.option,
         ], positional: 1...1
     ) { arguments in

@@ -14,7 +14,7 @@ extension Program.Command {
         if let problem { throw UsageError(problem) }
         var trimmed = url
         while trimmed.hasSuffix("/") { trimmed.removeLast() }
-        // Check the folder before the code is used: if the folder could not be written, the token would be lost.
+        // Check that the folder can be written before the one-time code is used: otherwise the token would be lost.
         try Files.createFolder(folder)
         try Files.replace("\(folder)/.enrol", with: [])
         try Files.remove("\(folder)/.enrol")

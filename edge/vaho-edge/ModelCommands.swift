@@ -20,7 +20,7 @@ extension Program.Command {
             log: Log("vaho-edge", minimumLevel: .error))
         await intake.load()
         guard let active = intake.active.current else {
-            throw CommandFailure("no release is in use: the damped anomaly forecasts until the cloud sends one")
+            throw CommandFailure("no release is in use: the damped anomaly method forecasts until the cloud sends a release")
         }
         let header = active.release.header
         var table = Table([.text("field"), .text("value")])

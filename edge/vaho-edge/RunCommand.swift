@@ -6,8 +6,8 @@ internal import Runtime
 internal import Sensors
 
 extension Arguments.Option {
-    static let config = Arguments.Option("config", value: "FILE", "a file of VAHO_…=value lines; the environment wins over it")
-    static let sensor = Arguments.Option("sensor", value: "NAME", "only this sensor")
+    static let config = Arguments.Option("config", value: "FILE", "a file of VAHO_…=value lines; environment variables override the file")
+    static let sensor = Arguments.Option("sensor", value: "NAME", "show only this sensor")
 }
 
 extension EdgeSettings {
@@ -32,7 +32,7 @@ extension EdgeSettings {
         return read
     }
 
-    /// The state folder, the certificate authorities, and the problem with the address, if any.
+    /// The settings that `enrol` needs: the state folder, the certificate authorities, and the problem with the address `url`, if any.
     static func enrolmentSettings(_ arguments: Arguments, url: String) throws -> (folder: String, authorities: String?, problem: String?) {
         let all = try configured(arguments).merging(ProcessEnvironment.all) { _, environment in environment }
         let problem = URLText.problem(with: url, isPlainAllowed: all["VAHO_PLAIN_HTTP"] == "anywhere")
@@ -47,7 +47,7 @@ extension EdgeSettings {
 
 extension Program.Command {
     static let run = Program.Command(
-        "run", "read sensors, forecast, serve, sync: the daemon", usage: "[--config FILE] [--speed N]",
+        "run", "run the daemon: read sensors, forecast, serve the local API, deliver to the cloud", usage: "[--config FILE] [--speed N]",
         options: [.config, Arguments.Option("speed", value: "N", "replay speed of a recording; 1 is real time (VAHO_REPLAY_SPEED)")]
     ) { arguments in
         let overriding = arguments.value("speed").map { ["VAHO_REPLAY_SPEED": $0] } ?? [:]

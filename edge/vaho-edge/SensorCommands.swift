@@ -63,10 +63,10 @@ extension Program.Command {
             let flags = sample?.flags ?? []
             let heated =
                 flags.contains(.heated)
-                ? ["the part's heater is on: its readings are not used until it is off (heater_enable or out_current_heater_raw in sysfs)"] : []
+                ? ["the part's heater is on: readings are not used until the heater is off (heater_enable or out_current_heater_raw in sysfs)"] : []
             table.addRow([
                 line, state, thousandths(sample?.humidityMpct), thousandths(sample?.temperatureMc), flags.names.joined(separator: " "),
-                (heated + (flags.contains(.impossible) ? ["impossible for air: such readings are not used"] : []) + [note]).filter { !$0.isEmpty }
+                (heated + (flags.contains(.impossible) ? ["impossible for air: the reading is not used"] : []) + [note]).filter { !$0.isEmpty }
                     .joined(separator: "; "),
             ])
             return true
@@ -93,7 +93,7 @@ extension Program.Command {
         do { spec = try configured?.spec ?? SensorSpec(name) } catch {
             let names = settings.sensors.map(\.name.name)
             throw UsageError(
-                "«\(name)»: \(names.isEmpty ? "" : "no sensor of that name is configured (there are \(WordList.text(names))); ")\(error)")
+                "«\(name)»: \(names.isEmpty ? "" : "no sensor with this name is configured (there are \(WordList.text(names))); ")\(error)")
         }
         let sensor = try spec.open(sysfs: settings.sysfs, startingAfter: nil, period: .seconds(period))
         defer { sensor.stop() }
@@ -142,7 +142,7 @@ struct ReadingLines {
     let surface: Temperature?  // of a wall or pane beside the sensor
     let format: OutputFormat
 
-    /// The columns of a table, which has room for no more; other formats have all columns.
+    /// The columns that a table shows, so that a line fits a terminal; other formats have all columns.
     private static let tableColumns = [0, 1, 2, 3, 9]
     private static let columns = [
         "taken_at", "humidity_pct", "temperature_c", "dew_point_c", "vapour_pressure_pa", "absolute_humidity_g_m3", "surface_humidity_pct",

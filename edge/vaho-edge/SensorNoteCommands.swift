@@ -25,13 +25,13 @@ extension Program.Command {
         guard known.contains(old) || pendingRenames.contains(where: { $0.name == old }) else {
             throw UsageError("the store has no series «\(old)»: there are \(known.isEmpty ? "none" : known.map(\.name).joined(separator: ", "))")
         }
-        // If a pending rename frees the new name, skip this check: the daemon checks again, in the order of the notes.
+        // If an earlier rename that is not applied yet frees the new name, skip this check: the daemon checks again when it applies the renames.
         let isFreed = pendingRenames.contains { $0.sensor == new }
         if !isFreed, try await store.read({ try $0.haveOverlappingReadings(old, new) }) {
             throw UsageError("\(old) and \(new) have readings of the same time: they are two sensors and cannot be one series")
         }
         try SensorNotes.add(.renamed(old, to: new), in: settings.stateFolder)
-        let both = settings.sensors.contains { $0.name == old } ? "; «\(old)», still configured, starts a new series" : ""
+        let both = settings.sensors.contains { $0.name == old } ? "; «\(old)» is still configured and starts a new series" : ""
         StandardOutput.write("the series of \(old) continues as \(new) from the daemon's next start\(both)\n")
     }
 
@@ -39,7 +39,7 @@ extension Program.Command {
         "sensors replace", "continue the series of a sensor with a new part; calibrations of the old part end",
         usage: "SENSOR [--since TIME] [--serial TEXT]",
         options: [
-            .config, Arguments.Option("since", value: "TIME", "of the new part's first reading, RFC 3339 (default: now)"),
+            .config, Arguments.Option("since", value: "TIME", "time of the new part's first reading, RFC 3339 (default: now)"),
             Arguments.Option("serial", value: "TEXT", "the new part's serial number, without blanks"),
         ], positional: 1...1
     ) { arguments in

@@ -20,7 +20,7 @@ func openStore(_ arguments: Arguments) async throws -> (EdgeSettings, ReadingSto
     let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
     let store = try await ReadingStore(readOnlyPath: settings.storePath, log: Log("vaho-edge"))
     let now = ReadingClock.wallClock
-    // Pending readings are not in the store yet, so a status may be older by the commit period.
+    // Pending readings are not in the store yet, so the newest stored reading may be older by the commit period.
     let spacing = settings.samplePeriod + settings.commitPeriod
     var statuses = try await SensorStatuses(store: store).all().map { $0.aged(at: now, period: spacing) }
     if let name = arguments.value("sensor") {
@@ -44,7 +44,10 @@ private func words(_ end: SkillHorizon) -> String {
 extension Program.Command {
     static let forecast = Program.Command(
         "forecast", "the newest forecast of each sensor", usage: "[--sensor NAME] [--horizon 24h] [--format FORMAT]",
-        options: [.config, .sensor, Arguments.Option("horizon", value: "DURATION", "how far ahead: 1h to 5d (default 5d)"), OutputFormat.option]
+        options: [
+            .config, .sensor, Arguments.Option("horizon", value: "DURATION", "the longest lead time to show, 1h to 5d (default 5d)"),
+            OutputFormat.option,
+        ]
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
         let horizon = try arguments.duration("horizon") ?? ForecastShape.horizon
@@ -91,7 +94,10 @@ extension Program.Command {
 
     static let history = Program.Command(
         "history", "observations of each sensor", usage: "[--sensor NAME] [--last 24h] [--format FORMAT]",
-        options: [.config, .sensor, Arguments.Option("last", value: "DURATION", "how far back (default 24h)"), OutputFormat.option]
+        options: [
+            .config, .sensor, Arguments.Option("last", value: "DURATION", "the span before the newest observation to show (default 24h)"),
+            OutputFormat.option,
+        ]
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
         let last = try arguments.duration("last") ?? .seconds(86_400)

@@ -35,7 +35,7 @@ package struct NoChangeGate: Sendable {
 
     /// - Parameters:
     ///   - raw: the departure before the gate.
-    ///   - usualChange: its value when the forecast was issued.
+    ///   - usualChange: the gate's `usualChange` when the forecast was issued.
     package mutating func learn(_ raw: Float, usualChange: Float, actual: Float) {
         for candidate in errors.indices {
             errors[candidate] = errors[candidate] * decay + (actual - NoChangeGate.departure(raw, usualChange, candidate)).magnitude

@@ -94,7 +94,7 @@ package struct ResidualRidge: Sendable {
     }
 
     /// Computes new weights from the sums, then fades the sums. Call once a day.
-    /// - Parameter least: the number of rows before the first weights.
+    /// - Parameter minimumRows: the number of rows before the first weights.
     package mutating func solve(minimumRows: Int) {
         defer { fade() }
         guard rows >= minimumRows else { return }

@@ -15,7 +15,8 @@ struct RidgeInputs: Sendable {
     private static let biasIndex = network + 1
     private static func index(_ name: String) -> Int { sharedNames.firstIndex(of: name) ?? 0 }
     private static let room = index("humidity.room")
-    /// `absoluteTerms`: the absolute value of these inputs is an additional input. `saturationTerms`: these inputs times the distance to saturation are too.
+    /// Each input in `absoluteTerms` gives one more input, its absolute value. Each input in `saturationTerms` gives one more input, its product with
+    /// the distance to saturation.
     private static let absoluteTerms = [
         index("humidity.hour.1"), index("humidity.lag.600"), network, index("humidity.hour.2"), index("humidity.lag.1800"), own,
     ]

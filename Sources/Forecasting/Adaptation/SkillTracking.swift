@@ -26,7 +26,7 @@ package struct SkillTracking: Sendable {
     }
 
     /// 1 − mean absolute error / mean absolute error of climatology: 1 without error, 0 if both errors are equal, negative if climatology is
-    /// better. `nil` while too few forecasts have been settled, or if climatology had no error.
+    /// better. `nil` while too few forecasts have been scored, or if climatology had no error.
     package var skill: Float? {
         rows >= minimumRows && climatologyError > 0 ? max(-1, 1 - error / climatologyError) : nil
     }

@@ -163,7 +163,7 @@ package struct NetworkInputs: Sendable {
         lead[8] = scaled(temperature.sameHourMean(lead: bins))
     }
 
-    /// The lag of the latest observed bin at the time of day of a lead time, in bins.
+    /// The lag of the latest past bin that has the same time of day as the target of a lead time, in bins.
     private static func latestSameHour(bins: Int, _ perDay: Int) -> Int { (bins + perDay - 1) / perDay * perDay - bins }
 
     private static func mean(_ days: (Float, Float, Float)) -> Float {

@@ -14,7 +14,7 @@ import { clock, instant, span, utcOffset } from "./words.js";
 const POLL_MS = 2000;
 const LOST_MS = 15000; // without an answer the values count as old
 const REFRESH_ROUNDS = 15; // about 30 s: late data may change the past
-const NO_CHART = "No chart: dygraphs was not found. Remedy: install libjs-dygraphs. The numbers are below.";
+const NO_CHART = "No chart: dygraphs was not found. Install libjs-dygraphs. The numbers are below.";
 
 let fleet = null; // the last list of devices
 let answeredAt = null; // by the browser's clock: it is about the line, not about data
@@ -173,7 +173,7 @@ function notes(device, sensor, some) {
   const { forecast, problems } = shown;
   const list = [...(device.faults ?? []), ...troubles(device, sensor)];
   const { unstored_readings: unstored = 0, only_in_memory: refuge } = fleet.store ?? {};
-  if (unstored > 0) list.push(`${unstored} readings are in memory only: the disk does not take them. Is it full?`);
+  if (unstored > 0) list.push(`${unstored} readings are in memory only, because they cannot be written to the disk. Check whether the disk is full.`);
   if (refuge) list.push(`Readings are kept in memory only: ${refuge}.`);
   if (!available() && (some || forecast)) list.push(NO_CHART);
   const refused = (name) => (problems[name] ?? { status: 404 }).status !== 404;
@@ -188,7 +188,7 @@ function showChosen() {
   const { device, sensor } = find();
   $("detail").removeAttribute("aria-busy");
   if (!sensor) {
-    showMissing(chosen ? `There is no sensor ${chosen.sensor} of a device ${chosen.device} here. Choose one above.` : "");
+    showMissing(chosen ? `Device ${chosen.device} has no sensor ${chosen.sensor}, or the device is not known here. Choose a sensor above.` : "");
     return;
   }
   const { observed, forecast } = shown;

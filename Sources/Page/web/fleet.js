@@ -44,8 +44,8 @@ export function showFleet(fleet, selected) {
   const bad = summary(fleet);
   say($("unwell"), devices.length === 0 ? "" : bad === "" ? "all ok" : bad);
   $("unwell").dataset.state = bad === "" ? "ok" : "failing";
-  say($("fleet-empty"), devices.length === 0 ? "No device has reported yet: vaho-cloud device add NAME"
-    : face === "edge" && devices[0].sensors.length === 0 ? "No sensor has reported yet: vaho-edge sensors" : "");
+  say($("fleet-empty"), devices.length === 0 ? "No device has reported yet. To add a device: vaho-cloud device add NAME"
+    : face === "edge" && devices[0].sensors.length === 0 ? "No sensor has reported yet. To list the sensors: vaho-edge sensors" : "");
   $("fleet").hidden = !$("fleet-empty").hidden;
   say($("served"), face === "edge" ? "" : release
     ? `Devices get the model of ${dated(instant(release.created_at))}.`

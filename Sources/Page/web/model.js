@@ -4,7 +4,7 @@ import { $, cell, element, pairs, rebuild, rowHead } from "./dom.js";
 import { dated, instant, number, percent, span, THIN } from "./words.js";
 
 const modelName = (counter) => (counter === 0 ? "The model that ships with the program" : `Model ${counter}`);
-const CLOCKS = { synchronised: "synchronised", holdover: "running free since it was last set", unknown: "never set since the start" };
+const CLOCKS = { synchronised: "synchronised", holdover: "not synchronised now, but it was set before", unknown: "never set since the host started" };
 
 /** Technical details of the device and its model. */
 export function showDetails(device, sensor, forecast) {
@@ -14,9 +14,9 @@ export function showDetails(device, sensor, forecast) {
     ["Last heard from", dated(instant(device.last_seen_at))], ["Rows waiting to be sent", String(device.backlog)],
     ["Model", modelName(release?.counter ?? 0)],
   ];
-  if (release) list.push(["Its SHA-256", element("code", { title: release.sha256 }, release.sha256.slice(0, 12))]);
-  if (device.release_refused) list.push(["Last model offered", `not taken: ${device.release_refused}`]);
-  if (forecast) list.push(["Method", forecast.method], ["Forecast begins", dated(forecast.origin)], ["Made", dated(forecast.issuedAt)]);
+  if (release) list.push(["SHA-256 of the model", element("code", { title: release.sha256 }, release.sha256.slice(0, 12))]);
+  if (device.release_refused) list.push(["Last model offered", `refused: ${device.release_refused}`]);
+  if (forecast) list.push(["Method", forecast.method], ["Last observation used", dated(forecast.origin)], ["Forecast made", dated(forecast.issuedAt)]);
   rebuild($("use"), [list.map(String), release], () => pairs(list));
 }
 
@@ -46,7 +46,7 @@ export function showScores(device, sensor, forecast) {
 }
 
 const reasons = {
-  sensor_error: "sensor gave no reading", evicted_by_age: "dropped for its age", evicted_by_size: "dropped for want of room",
+  sensor_error: "sensor gave no reading", evicted_by_age: "deleted because too old", evicted_by_size: "deleted because the store was full",
   store_repaired: "store was damaged", not_sampled: "host was asleep or stopped",
 };
 

@@ -62,7 +62,7 @@ export function showOutlook(device, sensor, forecast) {
   $("alerts").hidden = list.length === 0;
 }
 
-const MOULD = "Hukka and Viitanen’s index of mould on pine: 1 is first growth under the microscope, 3 visible, 6 all covered";
+const MOULD = "Hukka and Viitanen’s index of mould on pine: 1 is first growth, seen only under a microscope; 3 is visible growth; 6 is a surface fully covered";
 
 /** What follows from humidity and temperature together, now and at the end of the horizon. */
 export function showMoisture({ last }, forecast) {
@@ -84,7 +84,7 @@ export function showMoisture({ last }, forecast) {
   }
   if (Number.isFinite(last?.pressure_hpa)) list.push(["Air pressure", united(last.pressure_hpa, "hPa")]);
   const flags = (last?.flags ?? []).filter((flag) => flag !== "simulated" && flag !== "replayed");
-  if (flags.length > 0) list.push(["Last readings", flags.join(", "), "what the driver or quality control noted"]);
+  if (flags.length > 0) list.push(["Last readings", flags.join(", "), "flags set by the driver or by quality control"]);
   const node = $("moisture").querySelector("dl");
   rebuild(node, list.map((entry) => entry.map((part) => part?.textContent ?? part)), () => pairs(list));
   $("moisture").hidden = list.length === 0;
@@ -92,10 +92,10 @@ export function showMoisture({ last }, forecast) {
 
 /** Where the forecast stops being better than climatology, as far as its own scored past tells. */
 function skillWords({ state, lead_time_s: lead }, shown) {
-  if (state === "unknown" && Number.isFinite(shown.skill)) return [number(shown.skill, 2), `in ${span(shown.lead)}; where it ends is not known yet`];
+  if (state === "unknown" && Number.isFinite(shown.skill)) return [number(shown.skill, 2), `in ${span(shown.lead)}; the lead time at which skill ends is not known yet`];
   if (state === "unknown") return [NONE, "not known yet: too few forecasts scored"];
   if (state === "beyond_horizon") return ["lasts", "to the end of five days"];
-  return lead === 0 ? ["none", "no better than climatology"] : [`to ${span(lead)}`, "beyond, no better than climatology"];
+  return lead === 0 ? ["none", "no better than climatology"] : [`to ${span(lead)}`, "after that no better than climatology"];
 }
 
 const ago = (device, time) => {
@@ -159,7 +159,7 @@ export function showReadout(point, observed, forecast) {
       const [humidity, temperature] = [observed.humidity[point.observation], observed.temperature[point.observation]];
       parts.push(["strong", percent(humidity)], ["", "observed"]);
       if (Number.isFinite(temperature)) parts.push(["", celsius(temperature)]);
-    } else if (point.lead === undefined) parts.push(["", point.time === forecast?.origin ? "the forecast begins" : "nothing observed"]);
+    } else if (point.lead === undefined) parts.push(["", point.time === forecast?.origin ? "start of the forecast" : "no observation"]);
     if (point.lead !== undefined) {
       const { lead, values, temperature, dewPoint, skill } = forecast.leads[point.lead];
       parts.push(["strong", percent(values[medianIndex(forecast.levels)])], ["", `in ${span(lead)}`]);

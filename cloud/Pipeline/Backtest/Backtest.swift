@@ -14,8 +14,8 @@ package struct Backtest: Sendable {
     package let folder: String
     package let origins: [String: Set<Instant>]  // by series
     package let leadTimes: [Duration]
-    package let network: Network?  // `nil`: the damped anomaly, corrected by the device's own history
-    package let history: Duration?  // how much history each forecast uses, as on a device of this age; `nil`: all
+    package let network: Network?  // `nil`: the damped anomaly, corrected by what the forecaster learns from the series
+    package let history: Duration?  // how much history each forecast uses, as on a device of this age; `nil`: the whole history
 
     package init(folder: String, origins: [Origin], leadTimes: [Duration], network: Network?, history: Duration? = nil) {
         self.folder = folder
@@ -60,7 +60,7 @@ package struct Backtest: Sendable {
         package var missing = 0  // origins without an observation at their time
     }
 
-    /// Makes the forecasts at all origins of a series. A forecast uses no observation after its origin.
+    /// Makes the forecasts at all origins of a series.
     @concurrent package func replay(_ name: String) async throws -> Replay {
         let observations = try SeriesFolder(folder).observations(ofSeries: name)
         let grid = TimeGrid(takenAt: observations.prefix(1_000).map(\.validAt))

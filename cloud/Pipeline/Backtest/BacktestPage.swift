@@ -12,7 +12,7 @@ package struct BacktestPage {
     private let report: BacktestReport
     private let method: String
 
-    /// - Parameter method: the method of the forecasts, in words.
+    /// - Parameter method: a description of the forecasts' method, for people.
     package init(_ report: BacktestReport, method: String) { (self.report, self.method) = (report, method) }
 
     package var html: String {
@@ -23,22 +23,24 @@ package struct BacktestPage {
             <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Vaho backtest</title>
             <style>\(BacktestPage.style)</style></head><body><main>
             <h1>Backtest</h1>
-            <p>\(HTML.text(method)). \(report.series.count) series, \(origins) origins; at each, nothing after it was seen.</p>
-            <h2>Error over that of the better naive forecast</h2>
-            <p>Mean absolute error over the better of persistence (no change) and seasonal naive (as at that time of day on the last day known);
-            below 1 is better. Last line: the geometric mean over the series.</p>
+            <p>\(HTML.text(method)). \(report.series.count) series, \(origins) origins. A forecast uses no observation after its origin.</p>
+            <h2>Error relative to the better naive forecast</h2>
+            <p>Mean absolute error of the forecast, divided by the error of persistence (no change) or of seasonal naive (the value at the same
+            time of day on the last known day), whichever is smaller. Below 1, the forecast is better.
+            Last line: the geometric mean over the series.</p>
             \(ratios)
-            <h2>Over all series</h2>
+            <h2>Means over all series</h2>
             <p>Coverage is the share of targets within the 80 % interval; the weighted interval score is in % of relative humidity; skill is
-            1 − error over that of the other.</p>
+            1 − error of the forecast / error of the reference forecast.</p>
             \(summary)
             <h2>Skill against lead time</h2>
             <figure>\(skill)<figcaption>\(legend([("a", "over climatology"), ("b", "over persistence"), ("c", "over seasonal naive")]))
-            Mean over the series. Below 0 the other is better.</figcaption></figure>
+            Mean over the series. Below 0, the reference forecast is better.</figcaption></figure>
             <h2>Reliability</h2>
-            <figure>\(reliability)<figcaption>\(legend(reliabilityLegend)) How often the truth lay at or below each quantile; on the diagonal is as said.</figcaption></figure>
-            <h2>Where it went well</h2>\(good.map(fanChart).joined())
-            <h2>Where it went badly</h2>\(bad.map(fanChart).joined())
+            <figure>\(reliability)<figcaption>\(legend(reliabilityLegend))
+            The share of observed values at or below each quantile. On the diagonal, the share equals the stated level.</figcaption></figure>
+            <h2>Best forecasts</h2>\(good.map(fanChart).joined())
+            <h2>Worst forecasts</h2>\(bad.map(fanChart).joined())
             </main></body></html>
 
             """
@@ -88,7 +90,7 @@ package struct BacktestPage {
         let curves: [(String, (Score) -> Double?)] = [
             ("a", \.skillOverClimatology), ("b", \.skillOverPersistence), ("c", \.skillOverSeasonalNaive),
         ]
-        // Only lead times that every series has: otherwise each lead time would be a mean over different series.
+        // Only lead times that every series has: otherwise the means at two lead times would be over different series.
         let scored = report.series.filter { !$0.scores.isEmpty }
         let leadTimes = report.scoredLeadTimes.filter { leadTime in scored.allSatisfy { $0.scores[leadTime] != nil } }
         guard let first = leadTimes.first, let last = leadTimes.last, first < last else { return "" }

@@ -28,7 +28,7 @@ package struct BacktestReport: Sendable {
 
     package init(leadTimes: [Duration]) { self.leadTimes = leadTimes }
 
-    private static let before: Duration = .seconds(3 * 86_400)  // how much history a case shows
+    private static let before: Duration = .seconds(3 * 86_400)  // how much history the chart of a case shows
 
     package mutating func add(_ replayed: Backtest.Replay) {
         guard let truth = GriddedSeries(name: replayed.name, grid: replayed.grid, observations: replayed.observations) else { return }
@@ -41,7 +41,7 @@ package struct BacktestReport: Sendable {
                 let target = forecast.origin + leadTime
                 let actual = truth.humidity(bin: truth.bin(of: target))
                 guard actual == actual else { continue }
-                // If this time is in a gap, the last value before the gap is used.
+                // If the time of the seasonal naive forecast is in a gap, the last value before the gap is used.
                 let seasonalNaive = truth.lastHumidity(notAfter: truth.bin(of: target - BacktestReport.wholeDays(leadTime)))
                 let loss = ForecastLoss(of: forecast, lead: lead, actual: actual, seasonalNaive: seasonalNaive)
                 scores[leadTime, default: Score()].add(loss)

@@ -12,7 +12,8 @@ struct Plot {
 
     /// - Parameters:
     ///   - title: for screen readers.
-    ///   - x: the range of the axis; likewise `y`. Values outside the range are moved to the edge of the frame.
+    ///   - x: the range of the horizontal axis. Values outside the range are moved to the edge of the frame.
+    ///   - y: the range of the vertical axis, with the same rule.
     init(_ title: String, width: Double = 620, height: Double = 280, x: ClosedRange<Double>, y: ClosedRange<Double>) {
         (self.title, self.width, self.height, self.x, self.y) = (title, width, height, x, y)
     }

@@ -7,7 +7,7 @@ internal import Runtime
 internal import Signing
 internal import Text
 
-/// Fits a network to the part of every series that the comparison does not use.
+/// Fits a network to the training part of every series; the comparison uses the rest.
 struct CandidateFit: Sendable {
     static let settings = NetworkTraining.Settings()
     /// For a fit that starts from a champion: fewer and smaller steps, so that the network keeps what it has learned from other series.

@@ -66,7 +66,7 @@ package struct RecordingTraining: Sendable {
             network: result.network)
         let bytes = try ReleaseFile.bytes(of: release, sha256: { SHA256.digest($0) }, sign: { _ in [] })
         guard try ReleaseTrust.local.open(bytes) == release else {
-            throw InputFileError("the new release", "its bytes do not read back as they were written")
+            throw InputFileError("the new release", "its bytes decode to a different release")
         }
         return bytes
     }

@@ -8,7 +8,7 @@ internal import Synchronization
 
 /// The sensors that a training run learns from. Their observations are read from the archive one series at a time.
 struct TrainingData: Sendable {
-    /// Two weeks of observations: in a shorter series, the parts for fit, choice, calibration and comparison have too few 5-day targets.
+    /// Two weeks of observations: in a shorter series, the parts for training and for comparison have too few targets five days ahead.
     static let minimumDays = 14.0
     private static let maximumSeries = 500
 

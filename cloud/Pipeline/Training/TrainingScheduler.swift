@@ -31,7 +31,7 @@ package struct TrainingScheduler: Service {
         while true {
             try await clock.sleep(for: checkPeriod)
             do { try await check() } catch is CancellationError { throw CancellationError() } catch is Training.InProgress {
-                // A person has started a run: the next check sees its result.
+                // A person has started a run with `vaho-cloud train`. The next check uses that run's result.
             } catch {
                 log(.error, "training run failed", ["error": "\(error)"])
             }

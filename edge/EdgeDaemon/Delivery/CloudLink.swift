@@ -4,7 +4,7 @@ internal import HTTPClient
 internal import Measures
 internal import Runtime
 
-/// Runs the uplink to the cloud named by the settings or by an enrolment. An enrolment while the daemon runs is applied without a restart.
+/// Runs the uplink to the cloud that the settings or an enrolment configure. An enrolment while the daemon runs is applied without a restart.
 struct CloudLink: Service {
     let settings: EdgeSettings
     let identity: DeviceIdentity

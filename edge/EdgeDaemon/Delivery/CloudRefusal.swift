@@ -10,7 +10,7 @@ struct CloudRefusal: Error {
     private let isFromCloud: Bool  // the answer is from the cloud, not from a proxy or a captive portal
     let refusesContent: Bool  // the cloud itself refuses these bytes permanently
     var isFinal: Bool { status == 401 || status == 403 }
-    /// Whether someone must act, because a retry will fail again. 408, 425 and a 429 with Retry-After up to 15 min are temporary.
+    /// Whether a user must act, because a retry will fail again. 408, 425 and a 429 with Retry-After up to 15 min are temporary.
     var needsAction: Bool {
         switch status {
         case 408, 425: false

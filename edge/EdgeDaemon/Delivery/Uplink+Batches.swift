@@ -7,7 +7,7 @@ internal import Wire
 
 /// Sends one batch and applies its answer.
 extension Uplink {
-    private static let minimumBytesToCompress = 200  // bytes
+    private static let minimumBytesToCompress = 200
 
     func send(_ life: Int64, _ first: Int64, _ last: Int64, _ limit: Int, _ plan: inout UplinkPlan) async throws {
         guard let epoch = await store.lives.first(where: { $0.number == life })?.epoch else { return }
@@ -23,7 +23,7 @@ extension Uplink {
         var batch = rows
         if plan.includesReport || rows.rows.isEmpty { batch.report = try await report() }
         let plain = batch.binary()
-        if plain.count > plan.byteLimit, plan.halveBatch(than: batch.rows.count) { return }
+        if plain.count > plan.byteLimit, plan.halveBatch(of: batch.rows.count) { return }
         let compressed = plan.compressesBodies && plain.count >= Uplink.minimumBytesToCompress ? Deflate.compressed(plain) : nil
         let response = try await post(compressed ?? plain, isCompressed: compressed != nil)
         guard response.status == 200 else {
@@ -43,7 +43,8 @@ extension Uplink {
                 "POST", "/batches", headers: [("Content-Type", Batch.mediaType), ("Accept", BatchAcknowledgement.mediaType)] + coding, body: body))
     }
 
-    /// Halves the batch until it contains only the refused row, and sets this row aside. All other refusals are retried later.
+    /// Handles a refusal. Halves the batch until the batch contains only the refused row, and marks this row undeliverable. Throws every other
+    /// refusal, which is retried later.
     private func refused(_ batch: Batch, _ life: Int64, _ refusal: CloudRefusal, _ plan: inout UplinkPlan) async throws {
         if batch.rows.isEmpty, refusal.refusesContent {
             // A refused report must not block the delivery of rows.
@@ -52,8 +53,8 @@ extension Uplink {
         }
         // A proxy may refuse a body as too large; only the cloud itself can refuse a row.
         guard refusal.refusesContent || refusal.status == 413, !batch.rows.isEmpty else { throw refusal }
-        if plan.halveBatch(than: batch.rows.count) {
-            return log(.warning, "batch refused, sending less", ["status": refusal.status, "batch": batch.name])
+        if plan.halveBatch(of: batch.rows.count) {
+            return log(.warning, "batch refused, retrying with half the rows", ["status": refusal.status, "batch": batch.name])
         }
         guard refusal.refusesContent else { throw refusal }
         // Send the row once more without the report: the cause may be the report, or damage in transfer.
@@ -68,7 +69,7 @@ extension Uplink {
         let confirmed = CloudRefusal(second)
         guard confirmed.refusesContent else { throw confirmed }
         try await store.markUndeliverable(batch.epoch, batch.first)
-        log(.error, "row set aside: refused by the cloud", ["batch": batch.name, "detail": confirmed.detail])
+        log(.error, "row refused by the cloud and marked undeliverable", ["batch": batch.name, "detail": confirmed.detail])
         // Back off: a cloud that refuses every row must not empty the log within a minute.
         plan.failed(retryAfter: nil, randomFraction: 0)
     }
@@ -86,7 +87,7 @@ extension Uplink {
                 ["rows": count, "batch": batch.name])
         case .storeIsBehind(let held, let assigned):
             log(
-                .warning, "cloud holds more rows than this store assigned: the store was restored from an older copy. New epoch",
+                .warning, "cloud holds more rows than this store assigned: the store was restored from an older copy, new epoch",
                 ["epoch": batch.epoch, "cloud_holds": held, "store_had_given": assigned])
         case .unknownEpoch: log(.warning, "answer names an epoch that is not in this store", ["batch": batch.name])
         }
@@ -94,7 +95,7 @@ extension Uplink {
         for row in answer.refused.prefix(10) { log(.warning, "row refused", ["sequence": row.sequence, "reason": row.reason.name]) }
         let backlog = await store.lives.reduce(0) { $0 + $1.backlog }
         if settlement == .settled, !batch.rows.isEmpty, await hasNoSettledRow(batch, life) {
-            // Without this error, a batch whose answer settles no row would be sent again at once, forever.
+            // Without this error, the uplink would send the same batch again and again without a pause.
             throw NothingSettledError(batch: batch.name)
         }
         log(.debug, "batch delivered", ["batch": batch.name, "through": answer.through, "backlog": backlog])

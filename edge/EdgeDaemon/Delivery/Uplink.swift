@@ -26,12 +26,12 @@ struct Uplink: Service {
     let sensors: Set<SensorName>  // the configured sensors
     let log: Log
 
-    private static let maximumSensorsWithScores = 64  // sensors with scores in a report, which has 64 KB at most
+    private static let maximumSensorsWithScores = 64  // scores of more sensors are left out: a report is limited to 64 KB
 
     func run() async throws {
         var plan = UplinkPlan(period: period, phase: phase, firstBackoff: firstBackoff)
         while true {
-            try Task.checkCancellation()  // a transfer that a stop interrupts is not a failure to retry
+            try Task.checkCancellation()  // when the daemon stops, an interrupted transfer is not retried
             switch plan.next(lives: await store.lives) {
             case .wait(let pause): try await Task.sleep(for: pause)
             case .report:
@@ -85,17 +85,17 @@ struct Uplink: Service {
         try? await store.setUplinkState(state)
     }
 
-    /// The old token stays valid until the first use of the new one: a crash in between does no harm.
+    /// Requests a new token. The old token stays valid until the first use of the new token, so a crash in between does no harm.
     func renewToken() async throws {
         let response = try await client.send(request("POST", "/token", headers: [("Accept", Enrolment.mediaType)]))
         guard response.status == 200 else { throw CloudRefusal(response) }
         do { try token.replace(with: Enrolment(binary: response.body).token) } catch {
-            return log(.error, "token not renewed: the old one stays in use", ["error": "\(error)"])
+            return log(.error, "token not renewed: the old token stays in use", ["error": "\(error)"])
         }
         log(.info, "token renewed")
     }
 
-    /// A failed fetch does not block rows: the fetch is retried later.
+    /// Fetches and installs a release. A failed fetch does not block the delivery of rows and is retried later.
     func fetch(_ offered: ReleaseReference) async {
         do {
             let response = try await client.send(request("GET", "/release"))

@@ -2,7 +2,7 @@ package import EdgeStore
 internal import Measures
 package import Wire
 
-/// Decides the next step of the uplink. A value: a table of cases tests it without network or clock.
+/// Decides the next step of the uplink. A value type: tests need no network and no clock.
 package struct UplinkPlan: Sendable {
     package enum Step: Sendable, Equatable {
         case wait(Duration)
@@ -20,8 +20,8 @@ package struct UplinkPlan: Sendable {
     private var pause: Duration
     private var failures = 0
     private var resends = 0  // answers that forced a resend; decreases after answers with an empty backlog
-    private var lifeOfLastResend: Int64?  // the life of the last setback
-    private var answersWithoutBacklog = 0  // answers with an empty backlog since the last setback
+    private var lifeOfLastResend: Int64?  // the life of the last answer that forced a resend
+    private var answersWithoutBacklog = 0  // answers with an empty backlog since the last resend
     private var limit = UplinkPlan.maximumRows
     package private(set) var byteLimit = Batch.byteLimit  // of an uncompressed batch
     package private(set) var compressesBodies = false  // the cloud accepts compressed bodies
@@ -61,7 +61,7 @@ package struct UplinkPlan: Sendable {
         return .wait(period)
     }
 
-    /// A cloud restored from an older backup may lack rows that it once acknowledged, even of lives with nothing left to send.
+    /// The next life to verify. A cloud restored from an older backup may have lost acknowledged rows, even of lives with nothing left to send.
     private mutating func nextLifeToVerify(_ lives: [Life]) -> Int64? {
         let delivered = lives.filter { !$0.held.ranges.isEmpty && $0.outstanding.isEmpty }.map(\.number)
         let waiting = unverified ?? Set(delivered)
@@ -112,7 +112,7 @@ package struct UplinkPlan: Sendable {
     /// Backs off: the pause doubles from the first backoff to 15 min. A random part is added, on the first retry too, so that a returning
     /// fleet spreads out.
     /// - Parameters:
-    ///   - chance: random, 0 to 1.
+    ///   - randomFraction: a random number, 0 to 1.
     ///   - isFinal: a retry will not succeed soon: use the longest pause at once.
     package mutating func failed(retryAfter: Duration?, randomFraction: Double, isFinal: Bool = false) {
         failures += 1
@@ -123,7 +123,7 @@ package struct UplinkPlan: Sendable {
     }
 
     /// Call after an answer that forces a new epoch or a resend. One such answer is normal. If such answers repeat, the device backs off as
-    /// after failures, so that no cloud makes it create epochs without limit. 20 answers with an empty backlog reduce the count by one.
+    /// after failures, so that no cloud makes the device create epochs without limit. 20 answers with an empty backlog reduce the count by one.
     ///
     /// A store restored from an older copy has many rows of one life in conflict, in batch after batch. The number of conflicts is limited by
     /// the number of rows, so the pauses are at most one minute.
@@ -135,7 +135,7 @@ package struct UplinkPlan: Sendable {
         pause = max(pause, UplinkPlan.withJitter(min(longest, backoff(resends)), randomFraction))
     }
 
-    private static let answersPerForgivenResend = 20  // answers
+    private static let answersPerForgivenResend = 20
 
     private func backoff(_ times: Int) -> Duration { min(UplinkPlan.longestBackoff, firstBackoff * (1 << min(times - 1, 12))) }
 
@@ -159,9 +159,9 @@ package struct UplinkPlan: Sendable {
         pause = .zero
     }
 
-    /// Call when the cloud refused the size of a batch, or one of its rows.
+    /// Call when the cloud refused a batch because of its size or because of one of its rows.
     /// - Returns: whether a smaller batch is possible; if not, the single row is the cause.
-    package mutating func halveBatch(than rows: Int) -> Bool {
+    package mutating func halveBatch(of rows: Int) -> Bool {
         limit = max(1, rows / 2)
         return rows > 1
     }

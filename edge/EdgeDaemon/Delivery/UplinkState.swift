@@ -6,7 +6,7 @@ package struct UplinkState: Sendable, Equatable {
     package enum Kind: String, Sendable, CaseIterable {
         case delivering
         case duplicate  // delivering, but another host sends under the same name
-        case refused  // the cloud refuses what this device sends: someone must act
+        case refused  // the cloud refuses the requests of this device: a user must act
         case unreachable  // no answer: no network, unknown host, or untrusted certificate
         case failing  // an answer, but temporarily unusable: busy server or unexpected content
     }

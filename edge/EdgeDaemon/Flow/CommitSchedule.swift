@@ -1,6 +1,6 @@
-/// When pending rows are committed: rows that arrive within one period share a commit. While commits fail, the schedule backs off.
+/// When pending rows are committed: all rows that arrive within one period are in one commit. While commits fail, the schedule backs off.
 ///
-/// A value: the caller passes the time.
+/// A value type without a clock: the caller passes the time.
 struct CommitSchedule: Sendable {
     private static let shortestBackoff: Duration = .seconds(1)
     private static let longestBackoff: Duration = .seconds(30)

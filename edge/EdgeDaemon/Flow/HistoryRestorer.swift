@@ -4,7 +4,8 @@ internal import Measures
 internal import Observing
 internal import Runtime
 
-/// Restores a sensor's pipeline from the store: first the forecaster from the observations within its memory, then the readings since.
+/// Restores a sensor's pipeline from the store: first the forecaster, from the observations within its memory; then the
+/// readings after these observations.
 struct HistoryRestorer: Sendable {
     private static let pageSize = 500  // rows read at a time, so that commits are delayed by milliseconds only
 
@@ -34,7 +35,7 @@ struct HistoryRestorer: Sendable {
     @concurrent private static func withObservations(_ observations: [Observation], _ forecaster: AdaptiveForecaster) async throws
         -> AdaptiveForecaster
     {
-        try Task.checkCancellation()  // months take seconds on a slow host: a stop must not wait for them
+        try Task.checkCancellation()  // months of observations take seconds on a slow host, and the daemon must stop at once
         var forecaster = forecaster
         for observation in observations { forecaster.observe(observation) }
         return forecaster

@@ -3,7 +3,8 @@ internal import Forecasting
 internal import Measures
 internal import Observing
 
-/// The pipelines of all sensors, and which of them must be restored from the store. A value: `ReadingFlow` does the reading and storing.
+/// The pipelines of all sensors, and which of them must be restored from the store. A value type: `ReadingFlow` reads
+/// and writes the store.
 struct Pipelines: Sendable {
     struct Entry: Sendable {
         let grid: TimeGrid
@@ -15,7 +16,7 @@ struct Pipelines: Sendable {
 
     private var entries: [SensorName: Entry] = [:]
     private var changed: Set<SensorName> = []  // sensors whose history a pending record changes
-    private var restoredThrough: [SensorName: Int64] = [:]  // restored while rows were being enqueued: newest key in the pipeline
+    private var restoredThrough: [SensorName: Int64] = [:]  // newest key in each pipeline that was restored since `willEnqueue`
 
     subscript(_ sensor: SensorName) -> Entry? { entries[sensor] }
     var sensors: [SensorName] { Array(entries.keys) }
@@ -27,7 +28,8 @@ struct Pipelines: Sendable {
 
     // MARK: readings
 
-    /// Call before the rows of a page are enqueued: the store's actor may restore a pipeline meanwhile, which then has some of these rows already.
+    /// Call before the rows of a page are enqueued. While `ReadingFlow` waits for the store, a pipeline may be restored that already contains some
+    /// of these rows.
     mutating func willEnqueue() { restoredThrough = [:] }
 
     /// Adds an enqueued reading to its sensor's pipeline.

@@ -76,7 +76,7 @@ actor ReadingFlow: Service {
     private func heartbeat() async throws {
         while true {
             try await Task.sleep(for: .seconds(1))
-            _ = inbox.enqueue(.heartbeat)  // a full inbox needs no beat
+            _ = inbox.enqueue(.heartbeat)  // if the inbox is full, a lost heartbeat does no harm
         }
     }
 
@@ -135,7 +135,8 @@ actor ReadingFlow: Service {
         if !derived.isEmpty { await store.enqueue(derived) }
     }
 
-    /// Some records change the time or the value of earlier readings. Their observations are computed again after the commit of the record.
+    /// Marks the sensors whose earlier readings get another time or value from a record. The observations of these sensors are computed again after
+    /// the commit of the record.
     private func handleRecord(_ record: Record) async {
         switch record {
         case .clockCorrection(let correction):
@@ -194,7 +195,7 @@ actor ReadingFlow: Service {
                 } catch let error as SQLiteError where error.isRetryable {
                     log(.warning, "history not read, retrying", ["sensor": sensor, "error": "\(error)"])
                 } catch let error where !(error is CancellationError) {
-                    log(.error, "history cannot be read: forecasts start without it", ["sensor": sensor, "error": "\(error)"])
+                    log(.error, "history cannot be read: forecasts start without history", ["sensor": sensor, "error": "\(error)"])
                     pipelines.start(sensor, network: intake.active.network)
                 }
             }
@@ -221,7 +222,7 @@ actor ReadingFlow: Service {
         guard let state = pipelines[sensor], state.pipeline?.releaseCounter != network.counter else { return }
         let forecaster = try await restorer.forecaster(of: sensor, grid: state.grid, network: network.weights)
         if pipelines.switchRelease(of: sensor, to: forecaster, releaseCounter: network.counter) {
-            log(.info, "sensor forecast by another release", ["sensor": sensor, "counter": network.counter])
+            log(.info, "sensor switched to another release", ["sensor": sensor, "counter": network.counter])
         }
     }
 }

@@ -7,7 +7,7 @@ internal import Runtime
 internal import Text
 package import Wire
 
-/// The device as shown by its API, its page and its status command. Reads only the store.
+/// The device as the local API, the web page and `vaho-edge status` show it. Reads only the store.
 package enum DeviceView {
     /// - Parameters:
     ///   - statuses: the status of each sensor, after `aged`.
@@ -62,7 +62,7 @@ package enum DeviceView {
         return sensor
     }
 
-    /// The outlook sentence, which answers "must I act?". Times in UTC.
+    /// A sentence that tells the user whether and when the forecast crosses a threshold. Times in UTC.
     package static func outlook(of sensor: SensorStatus, _ forecast: QuantileForecast?, _ thresholds: [HumidityThreshold], now: Instant) -> String {
         let name = sensor.record.sensor
         // For a recording, now is the origin of its last forecast.

@@ -27,11 +27,12 @@ struct EdgeMetrics {
         }
         guard let present = sensor.present else { return }
         metrics.gauge(
-            "vaho_relative_humidity_ratio", "Relative humidity, 0 to 1; only while it is the present one.", present.humidity.percent / 100, labels)
+            "vaho_relative_humidity_ratio", "Relative humidity, 0 to 1; exported only while the value is current.", present.humidity.percent / 100,
+            labels)
         guard let temperature = present.temperature else { return }
-        metrics.gauge("vaho_temperature_celsius", "Temperature; only while it is the present one.", temperature.celsius, labels)
+        metrics.gauge("vaho_temperature_celsius", "Temperature; exported only while the value is current.", temperature.celsius, labels)
         if let water = WaterInAir(temperature, present.humidity) {
-            metrics.gauge("vaho_dew_point_celsius", "Dew point; only while it is the present one.", water.dewPoint.celsius, labels)
+            metrics.gauge("vaho_dew_point_celsius", "Dew point; exported only while the value is current.", water.dewPoint.celsius, labels)
         }
     }
 
@@ -42,8 +43,8 @@ struct EdgeMetrics {
             "vaho_forecast_relative_humidity_ratio", "Median forecast of the relative humidity, 0 to 1.", forecast.median(lead: lead) / 100,
             [("sensor", sensor.name), ("lead_time", "24h")])
         metrics.gauge(
-            "vaho_forecast_origin_timestamp_seconds", "The last instant whose data the newest forecast saw.", Double(forecast.origin.ms) / 1_000,
-            [("sensor", sensor.name)])
+            "vaho_forecast_origin_timestamp_seconds", "Origin of the newest forecast: the time of its last observation.",
+            Double(forecast.origin.ms) / 1_000, [("sensor", sensor.name)])
     }
 
     mutating func add(_ device: DeviceDocument, _ counts: StoreCounts) {
@@ -54,7 +55,7 @@ struct EdgeMetrics {
         metrics.gauge("vaho_clock_synchronised", "Whether the clock that dates readings is synchronised.", device.clock == .synchronised ? 1 : 0)
         metrics.gauge("vaho_alarms", "Alarms that are on.", Double(device.alerts.count))
         for alert in device.alerts {
-            metrics.gauge("vaho_alarm", "1 for each alarm that is on.", 1, [("sensor", alert.sensor.name), ("rule", alert.rule)])
+            metrics.gauge("vaho_alarm", "1 for each active alarm.", 1, [("sensor", alert.sensor.name), ("rule", alert.rule)])
         }
         metrics.gauge("vaho_store_readings", "Readings in the store.", Double(counts.readings))
         metrics.gauge("vaho_store_bytes", "Size of the store.", Double(counts.bytes))

@@ -63,7 +63,7 @@ extension SensorCondition {
 package final class SensorStatuses: Sendable {
     private let store: ReadingStore
     private let recent: NewestReadings?
-    /// When a sensor became flat or saturated. The observations are searched once per spell.
+    /// Since when a sensor is flat or saturated (a spell). Kept here, so that the observations are searched only once per spell.
     private let spells = Mutex<[SensorName: (state: SensorState, since: Instant)]>([:])
 
     /// - Parameter recent: `nil` for commands that only read the store.
@@ -94,7 +94,7 @@ private struct StatusReader {
 
     typealias Spell = (state: SensorState, since: Instant)
 
-    /// - Parameter keep: called with the current spell of the sensor.
+    /// - Parameter onSpell: called with the current spell of the sensor.
     func status(spell: Spell?, onSpell: (Spell) -> Void) throws -> SensorStatus {
         let record = stored.record
         // Readings of this run are newer than stored ones.

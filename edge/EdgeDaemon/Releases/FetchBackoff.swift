@@ -1,7 +1,7 @@
 internal import Runtime
 internal import Wire
 
-/// When a release that the cloud offers may be fetched. A value: the caller passes the time.
+/// When a release that the cloud offers may be fetched. A value type: the caller passes the time.
 ///
 /// A cloud may announce a hash and a counter that no file has; then every fetch fails. A release that was refused for its content is not
 /// fetched again. After another failure the same release is fetched again after 1 min, doubling to 1 h; a different release after 1 min.

@@ -7,7 +7,8 @@ internal import Text
 internal import TrustedReleases
 package import Wire
 
-/// Checks and stores releases: keeps the release in use and the last good one on disk, and loads them at start.
+/// Checks and stores releases: keeps the release in use and the last good release on disk, and loads a release at the first
+/// call of `load`.
 package actor ModelIntake {
     private let executor = BlockingExecutor(label: "model-intake")
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -42,8 +43,8 @@ package actor ModelIntake {
     }
 
     /// Loads the release in use. If its file is damaged, loads the last good release; if that file is damaged too or missing, the shipped
-    /// release. Checking the golden vectors takes tenths of a second, so each user of a release calls `load` and sampling does not wait: only
-    /// the first call loads.
+    /// release. Only the first call loads. The daemon does not load at its start, because checking the golden vectors takes tenths of a second
+    /// and would delay sampling: each user of a release calls `load` first.
     package func load() {
         guard !isLoaded else { return }
         isLoaded = true
@@ -68,7 +69,9 @@ package actor ModelIntake {
 
     private func loadShipped() {
         guard let pretrained else {
-            log(.warning, "no shipped release found: the damped anomaly forecasts until the cloud sends one", ["file": ShippedRelease.fileName])
+            log(
+                .warning, "no shipped release found: the damped anomaly method forecasts until the cloud sends a release",
+                ["file": ShippedRelease.fileName])
             return
         }
         do {
@@ -78,7 +81,7 @@ package actor ModelIntake {
             active.replace(with: ActiveRelease.Named(name: ReleaseReference(counter: release.header.counter, sha256: sha256), release: release))
             log(.info, "shipped release in use", ["model": release.header.modelID])
         } catch {
-            log(.error, "shipped release not usable: the damped anomaly forecasts", ["file": pretrained, "error": "\(error)"])
+            log(.error, "shipped release not usable: the damped anomaly method forecasts", ["file": pretrained, "error": "\(error)"])
         }
     }
 

@@ -34,7 +34,7 @@ package struct Rule: Sendable, Equatable {
         /// A forecast level (index in `ForecastShape.levels`), and the longest lead time to consider.
         case forecast(level: Int, within: Duration)
 
-        /// The thresholds that values can cross; `nil` for any.
+        /// The valid range of a threshold; `nil` if every threshold is valid.
         fileprivate var thresholds: ClosedRange<Double>? {
             switch self {
             case .forecast, .now(.humidity): 0...100
@@ -77,7 +77,7 @@ package struct Rule: Sendable, Equatable {
         }
     }
 
-    /// How far a value exceeds the threshold; negative on the good side.
+    /// How far a value exceeds the threshold; negative if the value does not exceed the threshold.
     func excess(_ value: Double) -> Double { isAbove ? value - threshold : threshold - value }
 }
 

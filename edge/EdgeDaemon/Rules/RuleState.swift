@@ -1,6 +1,6 @@
 internal import Measures
 
-/// Whether a rule's alarm is raised for one sensor. A value: the caller passes each value with its time.
+/// Whether a rule's alarm is raised for one sensor. The caller passes each value with its time.
 struct RuleState: Sendable, Equatable {
     enum Change: Sendable, Equatable {
         case raised(since: Instant)

@@ -1,7 +1,7 @@
 internal import Measures
 internal import Psychrometrics
 
-/// The quantities that rules on readings compare with their limits, computed from the air at each sensor.
+/// Computes the values that rules on readings compare with their thresholds, from the temperature and humidity at each sensor.
 struct RuleValues: Sendable {
     let rules: [Rule]
     let surfaces: [SensorName: EdgeSettings.Surface]
@@ -11,8 +11,8 @@ struct RuleValues: Sendable {
         (self.rules, self.surfaces) = (rules, surfaces)
     }
 
-    /// Adds the air at a sensor.
-    /// - Returns: the rules on readings of this sensor, each with its value for this air.
+    /// Adds a reading of a sensor.
+    /// - Returns: the rules on readings of this sensor, each with its value for this reading.
     mutating func add(_ humidity: RelativeHumidity, _ air: Temperature?, of sensor: SensorName, at instant: Instant) -> [(Rule, Double)] {
         if let air { temperatures[sensor] = (air.celsius, instant) }
         return rules.compactMap { rule in

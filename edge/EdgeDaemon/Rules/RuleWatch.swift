@@ -97,7 +97,7 @@ actor RuleWatch: Service {
         }
     }
 
-    /// The mould index depends on the observations up to now and changes with each of them.
+    /// Checks the mould index, which changes with each observation.
     private func checkMould(of sensor: SensorName, at instant: Instant) async {
         for rule in rules where rule.subject == .now(.mouldIndex) && rule.sensor ?? sensor == sensor {
             guard let index = try? await mouldIndexes.index(of: sensor, beside: values.surfaces[sensor], at: instant) else { continue }
@@ -120,7 +120,7 @@ actor RuleWatch: Service {
     }
 
     private func check(_ value: Double, of rule: Rule, _ sensor: SensorName, at instant: Instant, validAt: Instant? = nil) async {
-        // If the store cannot be read, the next value tries again.
+        // If the store cannot be read, skip this value: the next value reads the store again.
         guard var state = await state(of: rule, sensor) else { return }
         let change = state.update(rule.excess(value), of: rule, at: instant)
         states[Key(rule: rule.name, sensor: sensor)] = state

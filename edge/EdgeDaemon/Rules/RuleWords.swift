@@ -22,11 +22,11 @@ struct RuleWords {
         return true
     }
 
-    /// What the rule watches, on which side of the threshold the alarm is, and the threshold.
+    /// Parses the subject, the direction (above or below) and the threshold of the rule.
     mutating func condition() throws(RuleProblem) -> (subject: Rule.Subject, isAbove: Bool, threshold: Double) {
         if consume("forecast") {
             let (level, isAbove, threshold) = (try level(), try direction(), try number("%"))
-            guard consume("within") else { throw RuleProblem("the time ahead is missing: forecast … within 24 h") }
+            guard consume("within") else { throw RuleProblem("the longest lead time is missing: expected forecast … within 24 h") }
             let within = try duration()
             guard within <= ForecastShape.horizon else { throw RuleProblem("a forecast reaches 5 days") }
             return (.forecast(level: level, within: within), isAbove, threshold)

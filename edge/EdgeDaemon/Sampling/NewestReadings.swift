@@ -8,7 +8,7 @@ package final class NewestReadings: Sendable {
         package var newest: Reading?  // uncalibrated
         package var newestPassed: Reading?  // the newest reading that passed quality control
         package var measuredAt: Instant?  // time of the newest reading that is not a repeat
-        package var previousAt: Instant?  // time of the previous such reading
+        package var previousAt: Instant?  // time of the reading before `measuredAt` that is not a repeat
         package var failure: SensorCondition?
     }
 
@@ -17,12 +17,12 @@ package final class NewestReadings: Sendable {
     package init() {}
 
     /// Call in the order of arrival, not of time: after the clock is set back, newer readings have earlier times.
-    /// - Parameter said: the stored reading, before calibration. Quality control checks the good reading again when it is shown.
+    /// - Parameter reading: uncalibrated. `SensorStatuses` checks the quality again after calibration.
     func add(_ reading: Reading, of sensor: SensorName) {
         let isGood = if case .passed = QualityControl.check(reading) { true } else { false }
         entries.withLock { entries in
             var entry = entries[sensor] ?? Entry()
-            // A repeat within a burst does not show the sensor's pace.
+            // A repeated reading says nothing about the time between measurements.
             if !reading.flags.contains(.cached) { entry.previousAt = entry.measuredAt }
             if !reading.flags.contains(.cached) { entry.measuredAt = reading.takenAt }
             entry.newest = reading

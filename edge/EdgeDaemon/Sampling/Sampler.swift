@@ -17,7 +17,7 @@ struct Sampler: Service {
     let inbox: Inbox<ReadingFlow.Input>
     let held: HeldBackReadings
     let recent: NewestReadings
-    let outage: Outage  // the outage in which the last run ended
+    let outage: Outage  // the outage that continues from the last run, if any
     let quality: QualityTracking  // the quality state at the end of the last run
     let log: Log
 
@@ -116,7 +116,7 @@ struct Sampler: Service {
         if state.heated.isOnset(reading.flags.contains(.heated)) {
             log(
                 .warning, "sensor heater is on: readings are stored but not used",
-                ["sensor": name, "remedy": "switch it off: heater_enable in sysfs"])
+                ["sensor": name, "remedy": "switch the heater off: heater_enable in sysfs"])
         }
         if state.remarks.isOnset(sample.droppedValueNote != nil) {
             log(.warning, "temperature or pressure left out, humidity kept", ["sensor": name, "left_out": sample.droppedValueNote ?? ""])
@@ -168,12 +168,12 @@ private struct SamplingState {
     var impossible = OnsetDetector()
     var heated = OnsetDetector()
     var remarks = OnsetDetector()
-    var readStartedAt: ContinuousClock.Instant?  // when the sensor was asked; this clock runs on while the host is suspended
+    var readStartedAt: ContinuousClock.Instant?  // when the read started; ContinuousClock also runs while the host is suspended
     var readAt: ContinuousClock.Instant?  // when the previous reading was complete
 
     init(outage: Outage, quality: QualityTracking) { (self.outage, self.quality) = (outage, quality) }
 
-    /// The hole before a reading if the sensor was not asked for more than three periods.
+    /// The hole before a reading; `nil` if no read was missed. A hole begins after three periods without a read.
     func gap(before reading: Reading, period: Duration, _ sensor: SensorName) -> Hole? {
         guard let readStartedAt, let readAt, let lastAt = outage.lastAt, readStartedAt - readAt > period * 3 else { return nil }
         return Hole(

@@ -23,7 +23,7 @@ package struct SensorNotes: Sendable {
     package private(set) var renames: [Rename] = []  // renames that lead to a configured name
     package private(set) var unconfiguredRenames: [Rename] = []  // renames whose new name is not in the configuration
     package private(set) var problem: String?  // the first line that cannot be parsed; the line is ignored
-    private var entries: [Entry] = []  // not undone, by the current sensor names
+    private var entries: [Entry] = []  // calibrations and replacements that are not undone, by the current sensor names
     private var enteredAt = Instant(ms: 0)
 
     /// The calibrations that are not undone, by the current sensor names.
@@ -41,7 +41,7 @@ package struct SensorNotes: Sendable {
     /// - Parameters:
     ///   - names: the sensor names in the configuration. A rename is unconfigured if its new name is not in the configuration, no
     ///     later rename leads to a configured name, and the store has not applied the rename. `nil`: no rename is unconfigured.
-    ///   - taken: the renames that the store has applied.
+    ///   - applied: the renames that the store has applied.
     /// - Throws: `FileError`.
     package init(in folder: String, names: Set<SensorName>? = nil, applied: [SensorRename] = []) throws {
         self.init(text: try SensorNotes.text(in: folder), path: SensorNotes.path(folder), names: names, applied: applied)

@@ -1,6 +1,6 @@
 package import Measures
 
-/// A rule's alarm, raised or ended, as stored and delivered.
+/// An alarm of a rule for one sensor, raised or ended, as stored and delivered.
 package struct Alarm: Sendable, Equatable {
     package enum State: String, Sendable { case raised, ended }
 

@@ -36,8 +36,8 @@ package struct AlarmTable {
         try database.run("DELETE FROM raised_alarm WHERE rule = ? AND sensor = ?", alarm.rule, alarm.sensor.name)
         if alarm.state == .raised { try Self.insertRaised(alarm, into: database) }
         for target in targets {
-            // A number is never used twice and always increases. A store that was created again has lost its numbers, so numbers start at the
-            // clock (ms).
+            // Numbers always increase and are never reused. A newly created store does not know the numbers of the store before it, so the
+            // numbers start at the current time in milliseconds.
             let last = try database.integer("SELECT MAX(number) FROM waiting_alarm") ?? 0
             newestNumber = max(last + 1, ReadingClock.wallClock.ms, newestNumber + 1)
             try Self.insertWaiting(alarm, number: newestNumber, target: target, into: database)

@@ -66,8 +66,8 @@ package struct ForecastTable {
         try database.run("UPDATE forecast SET body = ? WHERE key = ?", StoredForecast.bytes(StoredForecast.thinned(forecast)), key)
     }
 
-    /// Whether forecasts take more than a quarter of the byte limit. Old forecasts only serve for review: readings must not be deleted in
-    /// their favour.
+    /// Whether forecasts take more than a quarter of the byte limit. Old forecasts are kept only for review, so old forecasts are deleted before
+    /// readings.
     func isTooLarge(_ byteLimit: Int64) throws -> Bool {
         (try database.integer("SELECT COALESCE(SUM(length(body) + 20), 0) FROM forecast") ?? 0) > byteLimit / 4
     }

@@ -15,7 +15,7 @@ package struct ScoreTable {
         """
 
     private let database: Connection
-    /// Read once after each change: each batch carries a report, and a year of scores is thousands of rows.
+    /// Read from the table once after each change: each report to the cloud contains the sums, and a year of scores is thousands of rows.
     private var cached: [ScoreSum]?
 
     init(_ database: Connection) { self.database = database }
@@ -54,7 +54,7 @@ package struct ScoreTable {
         return scores.map(\.live)
     }
 
-    /// By release, lead time and sensor.
+    /// The sums over all days, ordered by release, lead time and sensor.
     private mutating func sums() throws -> [ScoreSum] {
         if let cached { return cached }
         var select = try database.prepare(

@@ -1,7 +1,7 @@
 internal import Measures
 internal import SQLite
 
-/// Rows derived from readings: stored together with the readings, deleted when a correction changes the readings.
+/// Stores rows derived from readings in the commit of the readings, and deletes derived rows when a correction changes the readings.
 extension StoreTables {
     /// Stores derived rows, and scores the forecasts whose target time has passed. A row that is already stored is ignored.
     mutating func save(_ rows: [DerivedRow]) throws {

@@ -2,7 +2,7 @@ internal import Bytes
 internal import SQLite
 internal import Wire
 
-/// The held and gone ranges of a life as one blob: first the held ranges, then the gone ranges, encoded as differences.
+/// Encodes the held and the undeliverable ranges of a life as one blob: first the held ranges, then the undeliverable ranges, as differences.
 enum DeliveryCoding {
     static func bytes(_ life: Life) -> [UInt8] {
         var writer = ByteWriter()

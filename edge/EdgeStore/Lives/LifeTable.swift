@@ -8,9 +8,9 @@ package struct LifeTable {
     private static let maximumLives = 64
 
     private let database: Connection
-    private var saved: [Life]  // as they are in the file
+    private var saved: [Life]  // the lives as stored in the file
     private var lastAssignedKey: RowKey  // the last assigned key; its row may be uncommitted
-    /// The held or gone ranges have changed; the next commit saves them. If a change is lost, rows are only sent again.
+    /// The held or undeliverable ranges have changed; the next commit saves the ranges. If a crash loses the change, rows are sent again.
     private(set) var deliveryIsUnsaved = false
     package private(set) var all: [Life]  // oldest first; new rows belong to the last life
 
@@ -86,8 +86,8 @@ package struct LifeTable {
     /// Saves the held ranges with the next commit even if they are unchanged: rows are about to be deleted because the cloud holds them.
     mutating func saveDelivery() { deliveryIsUnsaved = true }
 
-    /// Writes the changed lives. `last` follows from the rows and is written only with other changes, so that a commit of rows costs one
-    /// page.
+    /// Writes the changed lives. A life is not written if only its `last` has changed: `last` can be computed from the rows, and a commit of rows
+    /// then writes only one page.
     mutating func save() throws {
         for life in all {
             let old = saved.first { $0.number == life.number }
@@ -103,8 +103,8 @@ package struct LifeTable {
             RowChecksum.of(life), life.number)
     }
 
-    /// A cloud that always answers `conflict` would make the store create lives without limit. Beyond 64 the oldest ones without rows
-    /// are deleted. Their numbers are not used again: a new life gets a higher number than the newest.
+    /// Deletes the oldest lives without rows if there are more than 64 lives: a cloud that always answers `conflict` would make the store create
+    /// lives without limit. The numbers of deleted lives are not reused: a new life gets a higher number than the newest life.
     private mutating func deleteEmptyLives() throws {
         var surplus = all.count - Self.maximumLives
         for life in all.dropLast() where surplus > 0 {

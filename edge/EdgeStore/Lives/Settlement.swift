@@ -21,7 +21,7 @@ extension LifeTable {
     mutating func applyHoldings(_ answer: BatchAcknowledgement, sent: ClosedRange<Int64>?) throws -> (before: Life, highest: Int64, lost: Int64)? {
         guard let before = all.first(where: { $0.epoch == answer.epoch }) else { return nil }
         let holdings = answer.holdings
-        // A list of the maximum length may be incomplete: beyond its end nothing is known.
+        // A list of the maximum length may be incomplete: it says nothing about the rows after its last range.
         let known = answer.held.count < BatchAcknowledgement.heldLimit ? before.last : min(before.last, answer.held.last?.upperBound ?? 0)
         var lost: Int64 = 0
         try update(answer.epoch) { life in
@@ -45,7 +45,7 @@ extension ReadingStore {
         guard let (before, highest, lost) = try tables.lives.applyHoldings(answer, sent: sent) else { return .unknownEpoch }
         let isBehind = highest > before.last
         if isBehind, tables.lives.current.epoch == answer.epoch {
-            try commit { try $0.begin(reason: "the cloud holds \(highest), the store had given \(before.last)") }
+            try commit { try $0.begin(reason: "the cloud holds sequence \(highest), the store had assigned \(before.last)") }
         }
         let conflicts = answer.conflicts.filter { sent?.contains($0) == true }
         if !conflicts.isEmpty { try commit { try $0.moveToNewLife(conflicts, of: answer.epoch) } }
@@ -54,7 +54,7 @@ extension ReadingStore {
         return conflicts.isEmpty ? .settled : .moved(conflicts.count)
     }
 
-    /// Marks a row that the cloud will never accept as gone and counts it, so that the row no longer blocks delivery.
+    /// Marks a row that the cloud refuses as undeliverable and counts the row as refused. The row then no longer blocks the delivery of other rows.
     package func markUndeliverable(_ epoch: Epoch, _ sequence: Int64) throws {
         try commit { tables in
             try tables.lives.update(epoch) { life in

@@ -9,7 +9,7 @@ package struct LogTable {
     private static let newestLimit = 1_000  // readings searched for a good one
 
     private let database: Connection
-    /// Counted once, then updated: a page that polls every two seconds must not scan the log.
+    /// Counted once and then updated: the web page requests the count every two seconds, and each request must not scan the log.
     package private(set) var readingCount: Int64
     package private(set) var newest: [Int64: Reading] = [:]  // by sensor
     package private(set) var newestPassed: [Int64: Reading] = [:]  // by sensor: the newest that passed quality control
@@ -80,7 +80,7 @@ package struct LogTable {
     mutating func clearNewest(_ sensor: Int64) { (newest[sensor], newestPassed[sensor]) = (nil, nil) }
 
     /// A sensor's readings under all its names, uncalibrated, at corrected times. Throws on a damaged row.
-    /// - Parameter rest: SQL conditions on `key`, and the order.
+    /// - Parameter sqlSuffix: SQL conditions on `key`, and the order.
     func readings(of sensor: Int64, _ sqlSuffix: String, limit: Int, _ corrections: Corrections, _ sensors: SensorTable) throws -> [(
         key: Int64, reading: Reading
     )] {

@@ -11,7 +11,7 @@ struct PendingRows: Sendable {
 
     /// A run of readings with consecutive sequences that were discarded before their commit.
     struct Discarded: Sendable, Equatable {
-        var keys: ClosedRange<Int64>?  // nil: assigned in an earlier life and never stored there
+        var keys: ClosedRange<Int64>?  // nil: the keys were assigned in an earlier life and are no longer valid
         var count: Int64
         var from: Instant
         var to: Instant
@@ -33,7 +33,7 @@ struct PendingRows: Sendable {
 
     var isEmpty: Bool { rows.isEmpty && derived.isEmpty && discarded.isEmpty }
 
-    /// The range of keys, discarded rows included, and its epoch; `nil` without rows.
+    /// The range of the assigned keys, including the keys of discarded rows, and the epoch of the keys; `nil` without rows.
     var assignedKeys: (epoch: Epoch, keys: ClosedRange<Int64>)? {
         guard let epoch, let last = rows.last?.key else { return nil }
         return (epoch, (discarded.first?.keys?.lowerBound ?? rows[0].key)...last)
@@ -56,7 +56,7 @@ struct PendingRows: Sendable {
         if derived.count > limit { derived.removeFirst(limit / 10) }  // a tenth at a time: a removal moves all later elements
     }
 
-    /// Sensors that rows refer to.
+    /// The sensors of the pending readings and derived rows.
     var sensors: Set<SensorName> {
         var sensors = Set(derived.map(\.sensor))
         for case .reading(let sensorReading) in rows.lazy.map(\.row) { sensors.insert(sensorReading.sensor) }

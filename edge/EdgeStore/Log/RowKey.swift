@@ -1,4 +1,5 @@
-/// The place of a row in this store: life and sequence. The integer form is `life << 40 | sequence`, so that the log needs no second index.
+/// The place of a row in this store: life and sequence. The integer form is `life << 40 | sequence`: SQLite's row id,
+/// so that the log needs no second index.
 package struct RowKey: Sendable, Hashable, Comparable {
     static let sequenceBits: Int64 = 40
     static let lastSequence: Int64 = 1 << sequenceBits - 1

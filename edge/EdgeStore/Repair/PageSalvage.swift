@@ -86,7 +86,7 @@ enum PageSalvage {
             if let name = values[1].text { try target.run("INSERT OR IGNORE INTO sensor_copy VALUES (?, ?)", key, name) }
         }
 
-        /// Keeps the highest counter: a release counter never decreases.
+        /// Inserts the accepted release with the highest counter: a release counter never decreases.
         private func insertRelease(_ values: [PageScan.Value]) throws {
             guard let counter = values[1].integer, let sha256 = values[2].text else { return }
             try target.run(

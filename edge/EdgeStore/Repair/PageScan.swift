@@ -69,7 +69,7 @@ struct PageScan {
     private func row(_ cell: ArraySlice<UInt8>, hasKey: Bool, _ isStale: Bool) -> Row? {
         var reader = CellReader(cell)
         guard let size = reader.varint(), let key = hasKey ? reader.varint() : 0 else { return nil }
-        // A longer row continues on overflow pages. No row that matters is so long.
+        // Skip a longer row, which continues on overflow pages: the rows to salvage are shorter.
         let longest = Int64(hasKey ? pageSize - 35 : (pageSize - 12) * 64 / 255 - 23)
         guard (1...longest).contains(size), let payload = reader.take(Int(size)) else { return nil }
         var header = CellReader(payload)

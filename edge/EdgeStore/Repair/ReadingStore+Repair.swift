@@ -5,7 +5,8 @@ internal import Wire
 
 /// Recovers the store when its disk or its file fails.
 extension ReadingStore {
-    /// Opens the store from what `StoreFile` found. A disk failure does not throw: the store then uses memory for a while.
+    /// Opens the store according to the result of `StoreFile.find`. A disk failure does not throw: the store then keeps rows in memory until
+    /// `retryDisk` succeeds.
     func open(_ finding: StoreFile.Finding) throws {
         switch finding {
         case .ready(let found, let hasLostCommits):
@@ -34,8 +35,8 @@ extension ReadingStore {
         case .older(let found):
             do { try rebuild(reason: nil, backupLabel: nil, copyingRowsFrom: found) } catch { try repair("\(error)", copyingRowsFrom: found) }
         case .newer(let version, let found):
-            log(.error, "store was written by a newer vaho-edge: set aside, new store created", ["schema": version, "known": StoreSchema.version])
-            try rebuild(reason: "the store was of a newer vaho-edge", backupLabel: "newer-v\(version)", copyingRowsFrom: found)
+            log(.error, "store was written by a newer vaho-edge: file renamed, new store created", ["schema": version, "known": StoreSchema.version])
+            try rebuild(reason: "the store was written by a newer vaho-edge", backupLabel: "newer-v\(version)", copyingRowsFrom: found)
         case .damaged(let found, let reason): try repair(reason, copyingRowsFrom: found)
         case .diskFailure(let reason): try useMemory(reason)
         }
@@ -69,7 +70,7 @@ extension ReadingStore {
     /// Writes a new store with the rows of `source`, and replaces the file with the new store.
     /// - Parameters:
     ///   - reason: why a new life begins; `nil`: the last life continues, unless rows turn out to be missing.
-    ///   - aside: the word in the new name of the old file; `nil` deletes the old file, and damage is then an error.
+    ///   - backupLabel: a word in the backup name of the old file. `nil` deletes the old file, and damage is then an error.
     private func rebuild(reason: String?, backupLabel: String?, copyingRowsFrom source: Connection?) throws {
         let (old, known, isDamaged) = (tables, lives, backupLabel == "damaged")
         (walIsSuspect, isRepairing) = (false, true)
@@ -114,7 +115,7 @@ extension ReadingStore {
         }
     }
 
-    /// Adds rows from the damaged file's pages that its B-trees do not lead to.
+    /// Adds rows from pages that the B-trees of the damaged file do not reference.
     private func salvage(into target: Connection, _ report: inout StoreMerge.Report) throws {
         defer { StoreFile.deleteSalvage(of: path) }
         try StoreMerge(target: target).merge(from: StoreFile.salvage(of: path), skipsDamage: true, &report)
@@ -123,7 +124,7 @@ extension ReadingStore {
     /// Handles an open store file that is no longer at its path: the file was deleted, or another file is there (a disk that was disconnected
     /// and mounted again, a copy restored by hand).
     private func recoverMovedFile() throws {
-        // The log beside the path belongs to the open file. If the open file can still be written, move the content of the log into it.
+        // The write-ahead log beside the path belongs to the open file. If the open file can still be written, move the content of the log into it.
         try? database.checkpoint()
         StoreFile.deleteForeignLog(of: path)
         guard Files.exists(path) else {
@@ -187,7 +188,7 @@ extension ReadingStore {
         }
     }
 
-    /// Moves the whole write-ahead log into the file, so that the log starts again. After a failed write or fsync the kernel's copy of the
+    /// Moves the whole write-ahead log into the file and empties the log. After a failed write or fsync the kernel's copy of the
     /// log may differ from the disk, and no later fsync reports the difference: a commit after the differing place is lost at a power cut.
     ///
     /// Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020.
@@ -214,7 +215,7 @@ extension ReadingStore {
         (memoryOnly, walIsSuspect) = (reason, false)
         try replaceTables(StoreFile.memory())
         try commit { tables in
-            try tables.begin(reason: "only memory to write to")
+            try tables.begin(reason: "the disk could not be used: rows in memory only")
             try tables.registerMissingSensors()
         }
     }

@@ -11,7 +11,7 @@ enum StoreFile {
     enum Finding {
         case ready(Connection, hasLostCommits: Bool)
         case older(Connection)
-        case newer(version: Int64, Connection?)  // open if its rows are readable by this version
+        case newer(version: Int64, Connection?)  // the connection; nil if this version cannot read the rows
         case damaged(Connection?, reason: String)
         case diskFailure(String)  // the disk failed, not the file: a retry may succeed later
     }
@@ -73,7 +73,7 @@ enum StoreFile {
         return target
     }
 
-    /// A store with the rows in the pages of a damaged file, whatever the state of its B-trees.
+    /// Creates a store with the rows found in the pages of a damaged file. Does not read the B-trees of the damaged file.
     static func salvage(of path: String) throws -> Connection {
         deleteFiles(path + ".salvaged")
         return try PageSalvage.collectRows(from: path, into: path + ".salvaged")
@@ -90,7 +90,7 @@ enum StoreFile {
     static func deleteSalvage(of path: String) { deleteFiles(path + ".salvaged") }
 
     /// Marks the repaired store as complete. From here on the repaired store replaces the old one, even after a crash.
-    /// - Parameter aside: the word in the new name of the old file; `nil` deletes the old file.
+    /// - Parameter backupLabel: a word in the backup name of the old file; `nil` deletes the old file.
     static func completeRepair(_ target: Connection, of path: String, backupLabel: String?) throws {
         var stamp = ReadingClock.wallClock.ms / 1_000
         while backupLabel.map({ Files.exists("\(basePath(path)).\($0)-\(stamp).sqlite") }) == true { stamp += 1 }
@@ -115,7 +115,8 @@ enum StoreFile {
 
     private static func basePath(_ path: String) -> String { path.hasSuffix(".sqlite") ? String(path.dropLast(7)) : path }
 
-    /// - Returns: `nil` if the repaired store is incomplete. Throws if the repaired store cannot be read now: it may be the only copy.
+    /// - Returns: the backup name of the old file, empty for none; `nil` if the repaired store is incomplete.
+    /// - Throws: if the repaired store cannot be read. The caller must not delete the repaired store then: it may be the only copy.
     private static func backupName(in repaired: String) throws -> String? {
         let database = try Connection(path: repaired)
         guard try database.integer("SELECT COUNT(*) FROM sqlite_master WHERE name = 'meta'") == 1 else { return nil }

@@ -2,9 +2,9 @@ internal import Measures
 internal import SQLite
 internal import Wire
 
-/// Finds the rows that could not be read.
+/// Finds the rows that are missing after a merge.
 extension StoreMerge {
-    /// Sequences that were assigned, have no row, and are neither held by the cloud nor recorded as gone.
+    /// The sequences that were assigned, have no row, and are neither held by the cloud nor marked undeliverable.
     func lost(_ report: Report) throws -> [Report.Lost] {
         let lives = report.lives
         var all: [Report.Lost] = []

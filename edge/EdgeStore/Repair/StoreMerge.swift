@@ -14,7 +14,7 @@ struct StoreMerge {
         var readings: Int64 = 0  // in the target
         var unidentified: Int64 = 0  // readings whose life or sensor is unknown
         var lost: [Lost] = []  // undelivered rows that could not be read
-        var mergesDelivery = false  // two files of the same store: unite their held and gone ranges
+        var mergesDelivery = false  // two files of the same store: merge their held and undeliverable ranges
         var lastSequences: [Epoch: Int64] = [:]  // the highest sequence assigned per epoch, where known
         fileprivate(set) var lives = Lives()
         fileprivate var sensors: [Int64: Int64] = [:]  // ids in the target by id in the source
@@ -22,7 +22,7 @@ struct StoreMerge {
         /// - Parameter known: the lives known before the file was read again.
         init(known: [Life] = []) { lastSequences = Dictionary(known.map { ($0.epoch, $0.last) }, uniquingKeysWith: max) }
 
-        /// Whether a row is from a failed commit: the row was never acknowledged, and its content is stored again under another key.
+        /// Whether a row is from a failed commit. The commit was never acknowledged, and the content of the row is stored again under another key.
         fileprivate func isUnacknowledged(_ key: Int64) -> Bool {
             guard let epoch = lives.epoch[RowKey(key).life], let last = lastSequences[epoch] else { return false }
             return RowKey(key).sequence > last
@@ -90,10 +90,10 @@ struct StoreMerge {
             return true
         }
         report.isDamaged = report.isDamaged || scan.isDamaged
-        // Copies of numbers and epochs, from another part of the file.
+        // Restore lives whose row is damaged from the copies in another part of the file.
         for (number, epoch) in legacy.lives + Self.lifeCopies(source) where report.lives.number[number] == nil {
             report.isDamaged = true
-            try mergeLife(Life(number: number, epoch: epoch), beganAt: Instant(ms: 0), reason: "its row was damaged", &report.lives)
+            try mergeLife(Life(number: number, epoch: epoch), beganAt: Instant(ms: 0), reason: "the row of this life was damaged", &report.lives)
         }
     }
 
@@ -199,7 +199,7 @@ struct StoreMerge {
         report.isDamaged = report.isDamaged || scan.isDamaged
     }
 
-    /// Merges the held and gone ranges of each life. Damaged ranges are discarded, and their rows are sent again.
+    /// Merges the held and undeliverable ranges of each life. Damaged ranges are discarded, and their rows are sent again.
     private func mergeDelivery(_ source: Connection, _ hasChecksums: Bool, _ report: inout Report) throws {
         func keep(_ known: Life) throws {
             var life = known

@@ -38,7 +38,7 @@ enum WriteAheadLog {
                 running = sum(frame + 24..<frame + 24 + page, sum(frame..<frame + 8, running))
                 isDamaged = running != (word(frame + 16), word(frame + 20))
                 if !isDamaged { continue }
-                // The very last commit may have been torn while it was written: it was never acknowledged.
+                // If only the last commit is damaged, a power cut interrupted it before it was acknowledged: it does not count as lost.
                 commitsAfter = -1
             }
             if word(frame + 4) != 0 { commitsAfter += 1 }

@@ -13,7 +13,7 @@ package struct Corrections: Sendable {
         self.calibrations = calibrations.map { [renames = self.renames] in renames.renamed($0) }.sortedByEntry()
     }
 
-    /// A record takes effect as soon as the record is in the log, committed or pending.
+    /// Applies a record. Call as soon as the record is in the log, committed or pending.
     mutating func apply(_ record: Record) {
         switch record {
         case .clockCorrection(let correction): clock.append(correction)

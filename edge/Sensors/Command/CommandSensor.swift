@@ -3,8 +3,8 @@ internal import Runtime
 internal import Synchronization
 internal import Text
 
-/// A program that prints one line per reading: the bridge to sensors without a driver here. The program may run forever at its own pace, or
-/// print one line and end; then it is started again each period. Its standard error is inherited from this process.
+/// Reads a sensor through a program that prints one line per reading, for sensors that vaho-edge has no driver for. The program may run forever
+/// at its own pace, or print one line and end: then the program is started again each period. The program inherits standard error.
 package actor CommandSensor: Sensor {
     private let executor = BlockingExecutor(label: "command-sensor")
     package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }

@@ -7,7 +7,8 @@ internal import Text
 struct PrintedReading {
     static let limit = 256  // bytes
 
-    /// If the temperature or pressure is not a number or out of range, the value is left out and the sample's `remark` names it.
+    /// If the temperature or pressure is not a number or out of range, the value is left out and the sample's `droppedValueNote`
+    /// describes the problem.
     /// - Throws: `SensorError`, whose description names the expected form.
     static func sample(_ line: some StringProtocol) throws(SensorError) -> Sample {
         let shown = PrintableText.line(line, limit: 60)

@@ -31,7 +31,7 @@ package struct I2CAddress: Sendable, Equatable, CustomStringConvertible {
             guard chip.addresses.contains(number) else { throw SensorError("\(chip.rawValue) is never at \(digits): it has \(known)") }
             address = number
         } else {
-            guard chip.addresses.count == 1 else { throw SensorError("\(chip.rawValue) has the address \(known): say which") }
+            guard chip.addresses.count == 1 else { throw SensorError("\(chip.rawValue) has the address \(known): add the address after the bus") }
             address = chip.addresses[0]
         }
         self.init(chip: chip, bus: Int(bus), address: address)

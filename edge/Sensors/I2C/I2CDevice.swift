@@ -64,7 +64,7 @@ final class I2CDevice {
             let got = unsafe clinux_smbus_read(descriptor, register, &bytes, UInt8(count))
             let code = errno
             guard got == count else {
-                throw got < 0 ? transferError(code) : SensorError("\(self.name) gave \(got) bytes of \(count)", isTransient: true)
+                throw got < 0 ? transferError(code) : SensorError("\(self.name) returned \(got) of \(count) bytes", isTransient: true)
             }
         }
         return bytes

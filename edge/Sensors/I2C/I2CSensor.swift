@@ -44,8 +44,8 @@ package actor I2CSensor: Sensor {
 }
 
 extension Sample {
-    /// A sample from the converted values of a chip. Sensors with a linear output slightly exceed 0 and 100 %: the value is kept, flagged as
-    /// clamped, and counts as 0 or 100 %, as the data sheets say.
+    /// A sample from the converted values of a chip. The linear conversion of some chips slightly exceeds 0 and 100 %. Such a value is stored
+    /// unchanged with the flag `clamped`, and counts as 0 or 100 %, as the data sheets specify.
     static func converted(percent: Double, celsius: Double?, pressurePa: Double? = nil, flags: ReadingFlags = []) -> Sample {
         Sample(
             humidityMpct: Milli.rounded(percent), temperatureMc: celsius.flatMap(Milli.rounded),

@@ -24,13 +24,13 @@ struct DriverTraits: Sendable, Equatable {
 
     static func of(driver: String) -> DriverTraits {
         switch driver {
-        case "bme680": DriverTraits(unit: .percent)  // breaks the ABI
+        case "bme680": DriverTraits(unit: .percent)  // does not follow the ABI of sysfs, which requires thousandths
         case "bme280": DriverTraits(unit: .either, isClamping: true)  // older kernels report percent
         case "dht11", "dht22", "am2302": DriverTraits(minimumPeriodMs: 2_000, tries: 3, pauseMs: 2_100)  // misses pulses on a busy host
         case "sht3x", "sts3x": DriverTraits(flags: .unchecked)
         case "sht4x": DriverTraits(minimumPeriodMs: 2_000, isUnclamped: true)
         case "sht21", "sht20", "sht25": DriverTraits(flags: .unchecked, minimumPeriodMs: 500, isUnclamped: true)
-        case "hts221": DriverTraits(isUnclamped: true)  // a line through two points that were measured in the factory
+        case "hts221": DriverTraits(isUnclamped: true)  // the part is calibrated at two points; values beyond these points are extrapolated
         case "aht10", "aht20", "dht20": DriverTraits(flags: .unchecked, minimumPeriodMs: 2_000, reportsInvalidAsZero: true)
         case "si7020", "si7006", "si7013", "si7021", "th06": DriverTraits(flags: .unchecked, isClamping: true)
         case "htu21", "htu21d", "ms8607-humidity": DriverTraits(isClamping: true, wrapsAtZero: true)
@@ -47,8 +47,8 @@ struct DriverTraits: Sendable, Equatable {
 /// Distinguishes percent from thousandths of a percent for a driver that reports either, depending on the kernel.
 ///
 /// Old kernels report percent with nine decimals; later kernels a whole number of thousandths; the newest kernels thousandths with nine
-/// decimals. A value above 100 is in thousandths, whatever was decided before. A value up to 100 with decimals, or several whole numbers up
-/// to 100 in a row, are percent, because air as dry as 0.1 % does not occur. 0 is the same in both units.
+/// decimals. A value above 100 is in thousandths, even if earlier values were taken as percent. A value up to 100 with decimals, or several
+/// whole numbers up to 100 in a row, are percent, because air as dry as 0.1 % does not occur. 0 is the same in both units.
 struct HumidityUnit: Sendable {
     private(set) var factorToThousandths: Double?
     private var isUndecided: Bool

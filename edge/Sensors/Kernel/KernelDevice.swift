@@ -15,7 +15,7 @@ package struct KernelDevice: Sendable, Equatable {
     /// The content of the `name` file first, then the names in the chip's own folder: some drivers write the bus address into `name`
     /// (hdc100x, si7020), or append an address (dht11 by device tree: dht11@4).
     package let names: [String]
-    package let address: String?  // on its bus: 1-0076, spi0.0, or the part after the @ in the device tree
+    package let address: String?  // the address on the bus: 1-0076, spi0.0, or the part after the @ in the device tree
     private let chip: String?  // the chip's own folder below sysfs; nil if no link leads to one
 
     /// The name that the configuration uses.

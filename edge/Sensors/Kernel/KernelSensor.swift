@@ -20,12 +20,12 @@ package actor KernelSensor: Sensor {
     private let now: @Sendable () -> ContinuousClock.Instant
     private let pause: @Sendable (Duration) async throws -> Void
 
-    /// A device as last found, and the state of reading it since.
+    /// The device found by the last search, and the state of its readings.
     private struct OpenDevice {
         let device: KernelDevice
         let traits: DriverTraits
         var unit: HumidityUnit
-        var lastConversionAt: ContinuousClock.Instant?  // when the last new conversion was read, at the latest
+        var lastConversionAt: ContinuousClock.Instant?  // the last conversion ended at this time or earlier
         var last: Double?  // humidity, in thousandths
         var wrapCount = 0  // consecutive readings that may have wrapped around zero
         var folder: String { device.folder }
@@ -75,7 +75,7 @@ package actor KernelSensor: Sensor {
         }
         if matching.count > 1 {
             let each = matching.map { "\(interface.rawValue):\(name.name)@\($0.address ?? "?")" }.sorted().joined(separator: ", ")
-            throw SensorError("there are \(matching.count) \(interface.rawValue) devices named «\(name)»: say which, \(each)")
+            throw SensorError("there are \(matching.count) \(interface.rawValue) devices named «\(name)»: configure one of \(each)")
         }
         let others = Set(
             devices.filter { !$0.name.isEmpty }.map { KernelDeviceName(name: $0.name, address: $0.address).description }.filter { !$0.isEmpty }
@@ -94,7 +94,7 @@ package actor KernelSensor: Sensor {
         let temperature = try? interface == .hwmon ? attribute("\(folder)/temp1_input")?.value : channel(folder, "in_temp")?.value
         let pressure = interface == .iio ? try? channel(folder, "in_pressure")?.value : nil
         if isHeated(folder) { flags.insert(.heated) }
-        // A driver measures the period from the end of a conversion, which is before now.
+        // The driver counts its minimum period from the end of a conversion, which is before now.
         if !flags.contains(.cached) { device.lastConversionAt = now() }
         if device.traits.reportsInvalidAsZero, humidity == 0, temperature == -50_000 {
             throw SensorError("\(folder) reads 0 % at -50 °C: the driver has no valid measurement", isTransient: true)
@@ -140,7 +140,7 @@ package actor KernelSensor: Sensor {
         return minimum > 0 ? .milliseconds(Int64(minimum) + 100) : .zero
     }
 
-    /// - Parameter said: in kPa according to the ABI; in hPa from the bme680 driver until 2024.
+    /// - Parameter value: in kPa according to the ABI; in hPa from the bme680 driver until 2024.
     private static func pascals(_ value: Double) -> Int32? {
         let kilopascals = value > 200 ? value / 10 : value
         guard (30...110).contains(kilopascals) else { return nil }
