@@ -154,7 +154,7 @@ let package = Package(
                 "Examples", "StoreExamples", "Measures", "Text", "Psychrometrics", "Observing", "Forecasting", "Releases", "Wire", "Runtime",
                 "Console", "SQLite", "HTTPClient", "HTTPServer", "Signing", "Sensors", "Simulation", "EdgeStore", "EdgeDaemon",
             ]),
-        tests("ArchiveTests", ["Measures", "Observing", "Runtime", "Wire", "SQLite", "Archive"]),
+        tests("ArchiveTests", ["Measures", "Observing", "Runtime", "Wire", "Archive"]),
         tests(
             "PipelineTests",
             [

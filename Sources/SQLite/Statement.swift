@@ -62,6 +62,21 @@ internal import CSQLite
 
     package mutating func reset() { unsafe sqlite3_reset(handle) }
 
+    package enum ColumnType: Sendable { case null, integer, real, text, blob }
+
+    /// The type of the value in a column of the current row.
+    package func type(_ column: Int32) -> ColumnType {
+        switch unsafe sqlite3_column_type(handle, column) {
+        case SQLITE_INTEGER: .integer
+        case SQLITE_FLOAT: .real
+        case SQLITE_TEXT: .text
+        case SQLITE_BLOB: .blob
+        default: .null
+        }
+    }
+
+    package var columnCount: Int32 { unsafe sqlite3_column_count(handle) }
+
     package func isNull(_ column: Int32) -> Bool { unsafe sqlite3_column_type(handle, column) == SQLITE_NULL }
     package func integer(_ column: Int32) -> Int64 { unsafe sqlite3_column_int64(handle, column) }
     package func optionalInteger(_ column: Int32) -> Int64? { isNull(column) ? nil : integer(column) }

@@ -2,7 +2,6 @@
 import Foundation
 import Measures
 import Observing
-import SQLite
 import Testing
 import Wire
 

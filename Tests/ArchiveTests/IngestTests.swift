@@ -1,17 +1,19 @@
 import Foundation
 import Measures
 import Observing
-import SQLite
 import Testing
 import Wire
 
 @testable import Archive
 
+/// An archive of its own for one test.
 final class TemporaryArchive {
     let folder = FileManager.default.temporaryDirectory.path + "/vaho-archive-\(UInt64.random(in: 0...(.max)))"
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
-    func open() async throws -> Archive { try await Archive(folder: folder) }
+    func open(_ access: Archive.Access = .createIfMissing, limits: ArchiveLimits = ArchiveLimits()) async throws -> Archive {
+        try await Archive(folder: folder, access: access, limits: limits)
+    }
 
     func device(_ archive: Archive, _ name: String = "church") async throws -> Int64 {
         let name = try #require(DeviceID(name))
@@ -348,10 +350,8 @@ final class TemporaryArchive {
 
 extension Archive {
     func bins() throws -> [String] {
-        var select = try database.prepare(
-            "SELECT b.*, s.device, s.name FROM observation_bin b JOIN sensor s ON s.id = b.sensor ORDER BY s.device, s.name, b.valid_at_ms")
-        var bins: [String] = []
-        while try select.step() { bins.append("\(select.text(13)) " + (1..<12).map { String(select.integer(Int32($0))) }.joined(separator: " ")) }
-        return bins
+        try database.rows(
+            "SELECT b.*, s.device, s.name FROM observation_bin b JOIN sensor s ON s.id = b.sensor ORDER BY s.device, s.name, b.valid_at_ms"
+        ).map { row in "\(row.text(13)) " + (1..<12).map { String(row.integer($0)) }.joined(separator: " ") }
     }
 }

@@ -2,7 +2,6 @@
 import Foundation
 import Measures
 import Runtime
-import SQLite
 import Testing
 import Wire
 
@@ -13,7 +12,7 @@ import Wire
     private func archive(_ change: (inout ArchiveLimits) -> Void = { _ in }) async throws -> (Archive, device: Int64) {
         var limits = ArchiveLimits()
         change(&limits)
-        let archive = try await Archive(folder: place.folder, limits: limits)
+        let archive = try await place.open(limits: limits)
         return (archive, try await place.device(archive))
     }
 
@@ -221,7 +220,7 @@ import Wire
     @Test(arguments: [
         ("UPDATE sensor SET step_s = -600 WHERE device = 1", "step_s is -600"), ("UPDATE sensor SET step_s = 0 WHERE device = 1", "step_s is 0"),
         ("UPDATE sensor SET last_at_ms = 9223372036854775807 WHERE device = 1", "last_at_ms is 9223372036854775807"),
-        ("UPDATE device SET report = x'ff00ff' WHERE id = 1", "its report cannot be read"),
+        ("UPDATE device SET report = ? WHERE id = 1", "its report cannot be read"),
         ("UPDATE observation_bin SET humidity_sum_mpct = 9223372036854775807 WHERE sensor = 1", "has values that no readings can have"),
         (
             "UPDATE observation_bin SET valid_at_ms = 9223372036854775807 WHERE sensor = 1 AND valid_at_ms = (SELECT MIN(valid_at_ms) FROM observation_bin)",
@@ -259,5 +258,6 @@ import Wire
 }
 
 extension Archive {
-    fileprivate func edit(_ sql: String) throws { try database.execute(sql) }
+    /// - Parameter sql: a `?` stands for three bytes that are not a report.
+    fileprivate func edit(_ sql: String) throws { _ = try database.change(sql, sql.contains("?") ? [.bytes([0xFF, 0, 0xFF])] : []) }
 }

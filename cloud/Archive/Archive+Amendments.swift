@@ -1,5 +1,4 @@
 internal import Measures
-internal import SQLite
 
 /// Reads the amendments in a device's log.
 extension Archive {
@@ -31,17 +30,14 @@ extension Archive {
     /// The rows of one table of amendments in the order of the device's log: epochs in the order of arrival, then by sequence.
     /// - Parameter make: returns `nil` for a row with invalid values (the row was edited or is damaged); the row is then skipped.
     private func amendmentRows<Amendment>(
-        _ columns: String, _ table: String, _ device: Int64, _ batch: Int64, _ make: (borrowing Statement) -> Amendment?
+        _ columns: String, _ table: String, _ device: Int64, _ batch: Int64, _ make: (Row) -> Amendment?
     ) throws -> [Amendment] {
-        var select = try database.prepare("SELECT epoch, sequence, \(columns) FROM \(table) WHERE device = ? AND batch <= ? ORDER BY id")
-        try select.bind(device, at: 1)
-        try select.bind(batch, at: 2)
         var places: [Int64: Int] = [:]  // epoch -> its number in the order of arrival
         var rows: [(epoch: Int, sequence: Int64, amendment: Amendment)] = []
-        while try select.step() {
-            let index = places[select.integer(0)] ?? places.count
-            places[select.integer(0)] = index
-            if let amendment = make(select) { rows.append((index, select.integer(1), amendment)) }
+        for row in try database.rows("SELECT epoch, sequence, \(columns) FROM \(table) WHERE device = ? AND batch <= ? ORDER BY id", device, batch) {
+            let index = places[row.integer(0)] ?? places.count
+            places[row.integer(0)] = index
+            if let amendment = make(row) { rows.append((index, row.integer(1), amendment)) }
         }
         return rows.sorted { ($0.epoch, $0.sequence) < ($1.epoch, $1.sequence) }.map(\.amendment)
     }

@@ -1,5 +1,4 @@
 internal import Measures
-internal import SQLite
 internal import Wire
 
 /// Finds rows that the archive already holds under the same sequence with other content.
@@ -10,39 +9,38 @@ extension Archive {
         SELECT body, first, last FROM batch WHERE device = ?1 AND epoch = ?2 AND first BETWEEN ?3 - \(Batch.rowLimit) AND ?4 AND last >= ?3
         """
 
-    private func overlapping(_ device: Int64, _ epoch: Epoch, _ sequences: ClosedRange<Int64>) throws -> Statement {
-        let select = try database.prepare(Archive.selectOverlapping)
-        try select.bind(device, at: 1)
-        try select.bind(Int64(bitPattern: epoch.bits), at: 2)
-        try select.bind(sequences.lowerBound, at: 3)
-        try select.bind(sequences.upperBound, at: 4)
-        return select
+    /// Calls `body` for each batch of the log that overlaps: body, first and last sequence.
+    private func forEachOverlapping(_ device: Int64, _ epoch: Epoch, _ sequences: ClosedRange<Int64>, _ body: (Row) -> Void) throws {
+        let values: [DatabaseValue] = [
+            .integer(device), Int64(bitPattern: epoch.bits).databaseValue, .integer(sequences.lowerBound), .integer(sequences.upperBound),
+        ]
+        try database.forEachRow(Archive.selectOverlapping, values) { row in
+            body(row)
+            return true
+        }
     }
 
     /// Sequences that no batch of the log holds and that were not refused.
     func unstoredSequences(_ device: Int64, _ epoch: Epoch, _ all: ClosedRange<Int64>) throws -> [ClosedRange<Int64>] {
         var stored: [ClosedRange<Int64>] = []
-        var batches = try overlapping(device, epoch, all)
-        while try batches.step() { stored.append(batches.integer(1)...max(batches.integer(1), batches.integer(2))) }
-        var refused = try database.prepare("SELECT sequence FROM refused WHERE device = ? AND epoch = ? AND sequence BETWEEN ? AND ?")
-        try refused.bind(device, at: 1)
-        try refused.bind(Int64(bitPattern: epoch.bits), at: 2)
-        try refused.bind(all.lowerBound, at: 3)
-        try refused.bind(all.upperBound, at: 4)
-        while try refused.step() { stored.append(refused.integer(0)...refused.integer(0)) }
+        try forEachOverlapping(device, epoch, all) { stored.append($0.integer(1)...max($0.integer(1), $0.integer(2))) }
+        for row in try database.rows(
+            "SELECT sequence FROM refused WHERE device = ? AND epoch = ? AND sequence BETWEEN ? AND ?", device, Int64(bitPattern: epoch.bits),
+            all.lowerBound, all.upperBound)
+        { stored.append(row.integer(0)...row.integer(0)) }
         return HeldRanges(stored).missing(in: all)
     }
 
     func conflicts(_ device: Int64, _ batch: Batch) throws -> [Int64] {
         let sent = batch.first...batch.last
-        var select = try overlapping(device, batch.epoch, sent)
         var conflicts: [Int64] = []
-        while try select.step() {
-            guard select.integer(1) <= select.integer(2) else { continue }  // a damaged row holds no sequences
-            let sequences = max(select.integer(1), batch.first)...min(select.integer(2), batch.last)
-            guard let stored = try? Batch(binary: select.blob(0)), stored.first == select.integer(1), stored.last == select.integer(2) else {
+        try forEachOverlapping(device, batch.epoch, sent) { row in
+            let (first, last) = (row.integer(1), row.integer(2))
+            guard first <= last else { return }  // a damaged row holds no sequences
+            let sequences = max(first, batch.first)...min(last, batch.last)
+            guard let stored = try? Batch(binary: row.bytes(0)), stored.first == first, stored.last == last else {
                 conflicts += sequences  // the stored batch is damaged: the device sends these rows again under another epoch
-                continue
+                return
             }
             for sequence in sequences {
                 let (old, new) = (stored.rows[Int(sequence - stored.first)], batch.rows[Int(sequence - batch.first)])
@@ -82,25 +80,25 @@ extension Archive {
             }
         }
         guard let first = unknown.keys.map(\.reading.boot).min(), let last = unknown.keys.map(\.reading.boot).max() else { return conflicts }
-        var select = try database.prepare(
-            """
-            SELECT body FROM batch WHERE id IN (
-                SELECT id FROM batch WHERE device = ? AND boot_last >= ? AND boot_first <= ? AND epoch <> ? ORDER BY id DESC LIMIT ?)
-            ORDER BY id DESC
-            """)
-        try select.bind(device, at: 1)
-        try select.bind(Int64(first), at: 2)
-        try select.bind(Int64(last), at: 3)
-        try select.bind(Int64(bitPattern: batch.epoch.bits), at: 4)
-        try select.bind(Int64(Archive.searchByteLimit / Archive.lookupCostBytes), at: 5)
         var searched = 0
-        while !unknown.isEmpty, searched < Archive.searchByteLimit, try select.step() {
-            let body = select.blob(0)
-            searched += body.count + Archive.lookupCostBytes
-            guard let frame = try? BatchFrame(body) else { continue }
-            try? frame.forEachReading { index, reading in
-                unknown[SensorReading(sensor: frame.sensors[index], reading: reading)] = nil
+        let values: [DatabaseValue] = [
+            .integer(device), .integer(Int64(first)), .integer(Int64(last)), .integer(Int64(bitPattern: batch.epoch.bits)),
+            .integer(Int64(Archive.searchByteLimit / Archive.lookupCostBytes)),
+        ]
+        try database.forEachRow(
+            """
+            SELECT body FROM batch WHERE device = ?1 AND id IN (
+                SELECT id FROM batch WHERE device = ?1 AND boot_last >= ?2 AND boot_first <= ?3 AND epoch <> ?4 ORDER BY id DESC LIMIT ?5)
+            ORDER BY id DESC
+            """, values
+        ) { row in
+            searched += row.bytes(0).count + Archive.lookupCostBytes
+            if let frame = try? BatchFrame(row.bytes(0)) {
+                try? frame.forEachReading { index, reading in
+                    unknown[SensorReading(sensor: frame.sensors[index], reading: reading)] = nil
+                }
             }
+            return !unknown.isEmpty && searched < Archive.searchByteLimit
         }
         return (others + unknown.values).sorted()
     }

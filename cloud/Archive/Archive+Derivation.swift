@@ -2,7 +2,6 @@ internal import Bytes
 internal import Measures
 internal import Observing
 internal import Runtime
-internal import SQLite
 internal import Wire
 
 /// Derives observations from the log, one device at a time. Late data, clock corrections, calibrations and renames are applied.
@@ -86,30 +85,27 @@ extension Archive {
     /// Visits the batches of a device in the order of the log, at least one, until the limit is reached or the step is full.
     private func forEachBatch(
         _ device: Int64, after first: Int64, through last: Int64, limit: Int, isFull: () -> Bool,
-        _ body: (_ id: Int64, _ boots: ClosedRange<Int64>, _ receivedAt: Instant, _ frame: () -> BatchFrame?) throws -> Int
+        _ body: (_ id: Int64, _ boots: ClosedRange<Int64>, _ receivedAt: Instant, _ frame: () throws -> BatchFrame?) throws -> Int
     ) throws -> Visited {
-        var select = try database.prepare(
-            "SELECT id, received_at_ms, boot_first, boot_last, body FROM batch WHERE device = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?")
-        for (index, value) in [device, first, last, Int64(Archive.batchesPerTurn)].enumerated() { try select.bind(value, at: Int32(index + 1)) }
+        let rows = try database.rows(
+            "SELECT id, received_at_ms, boot_first, boot_last FROM batch WHERE device = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?",
+            device, first, last, Archive.batchesPerTurn)
         var visited = Visited()
-        var batches = 0
-        while batches == 0 || (visited.readings < limit && !isFull()) {
-            guard try select.step() else {
-                visited.isFinished = batches < Archive.batchesPerTurn
-                return visited
-            }
-            batches += 1
-            let (id, receivedAt) = (select.integer(0), Instant(ms: select.integer(1)))
-            let boots = select.integer(2)...max(select.integer(2), select.integer(3))
+        for (index, row) in rows.enumerated() {
+            guard index == 0 || (visited.readings < limit && !isFull()) else { return visited }
+            let (id, receivedAt) = (row.integer(0), Instant(ms: row.integer(1)))
+            let boots = row.integer(2)...max(row.integer(2), row.integer(3))
             visited.readings += try body(id, boots, receivedAt) {
                 // A damaged batch must not stop the derivation of the other batches.
-                guard let frame = try? BatchFrame(select.blob(4)), (try? frame.forEachReading { _, _ in }) != nil else {
+                let bytes = try database.row("SELECT body FROM batch WHERE device = ? AND id = ?", device, id)?.bytes(0) ?? []
+                guard let frame = try? BatchFrame(bytes), (try? frame.forEachReading { _, _ in }) != nil else {
                     visited.unreadable.append(id)
                     return nil
                 }
                 return frame
             }
         }
+        visited.isFinished = rows.count < Archive.batchesPerTurn
         return visited
     }
 
@@ -121,7 +117,7 @@ extension Archive {
             id, _, receivedAt, frame in
             turn.after.through = id
             turn.derived += 1
-            guard let frame = frame() else { return 1 }
+            guard let frame = try frame() else { return 1 }
             let series = try series(frame, state.device, amendments.renames, &step.buffer)
             try frame.forEachReading { sensor, logged in
                 let (name, reading) = amendments.amended(logged, of: series.paths[sensor])
@@ -152,7 +148,7 @@ extension Archive {
         let visited = try forEachBatch(state.device, after: state.scanned, through: state.through, limit: limit, isFull: { step.isFull }) {
             id, range, receivedAt, frame in
             turn.after.scanned = id
-            guard boots?.overlaps(range) == true, let frame = frame() else { return 1 }
+            guard boots?.overlaps(range) == true, let frame = try frame() else { return 1 }
             let before = try series(frame, state.device, old.renames, &step.buffer)
             let after = try series(frame, state.device, new.renames, &step.buffer)
             try frame.forEachReading { sensor, logged in
@@ -180,7 +176,7 @@ extension Archive {
         let visited = try forEachBatch(state.device, after: state.scanned, through: state.through, limit: limit, isFull: { false }) {
             id, _, receivedAt, frame in
             turn.after.scanned = id
-            guard let frame = frame() else { return 1 }
+            guard let frame = try frame() else { return 1 }
             let paths = frame.sensors.map { RenameChain($0, amendments.renames) }
             let sensors = paths.map { $0.names.map { bins.sensors[$0] } }
             try frame.forEachReading { sensor, logged in
@@ -204,9 +200,8 @@ extension Archive {
     /// Whether a part of the log contains calibrations or renames.
     private func hasAmendment(_ device: Int64, after first: Int64, through last: Int64) throws -> Bool {
         for table in ["calibration", "sensor_rename"] {
-            var select = try database.prepare("SELECT 1 FROM \(table) WHERE device = ? AND batch > ? AND batch <= ? LIMIT 1")
-            for (index, value) in [device, first, last].enumerated() { try select.bind(value, at: Int32(index + 1)) }
-            if try select.step() { return true }
+            let found = try database.row("SELECT 1 FROM \(table) WHERE device = ? AND batch > ? AND batch <= ? LIMIT 1", device, first, last)
+            if found != nil { return true }
         }
         return false
     }
@@ -225,9 +220,7 @@ extension Archive {
     package func apply(_ step: DerivationStep) throws -> Bool {
         guard !step.isEmpty else { return false }
         // No fsync, because an ingest would wait for the fsync. Observations that a power cut discards are derived again.
-        try database.setDurable(false)
-        defer { try? database.setDurable(true) }
-        return try database.transaction {
+        return try database.transaction(.lazy) {
             for turn in step.turns {
                 // New batches may have arrived since the step was read; all other fields must be unchanged.
                 guard let now = try derivationState(of: turn.before.device), now.hasSameProgress(as: turn.before) else { return true }
@@ -265,22 +258,20 @@ extension Archive {
     /// Deletes a part of a device's observations.
     /// - Returns: `false` if none were left.
     private func deleteSomeObservations(_ device: Int64) throws -> Bool {
-        var delete = try database.prepare(
+        let deleted = try database.run(
             """
             DELETE FROM observation_bin WHERE (sensor, valid_at_ms) IN (
                 SELECT b.sensor, b.valid_at_ms FROM sensor s JOIN observation_bin b ON b.sensor = s.id WHERE s.device = ?
                 LIMIT \(Archive.binsPerStep))
-            """)
-        try delete.bind(device, at: 1)
-        try delete.run()
-        guard database.changes == 0 else { return true }
-        try run("DELETE FROM inexact_bin WHERE sensor IN (SELECT id FROM sensor WHERE device = ?)", device)
-        try run("UPDATE sensor SET observations = 0, last_at_ms = NULL WHERE device = ?", device)
+            """, device)
+        guard deleted == 0 else { return true }
+        try database.run("DELETE FROM inexact_bin WHERE sensor IN (SELECT id FROM sensor WHERE device = ?)", device)
+        try database.run("UPDATE sensor SET observations = 0, last_at_ms = NULL WHERE device = ?", device)
         return false
     }
 
     private func resetPendingCount(_ device: Int64) throws {
-        try run("UPDATE device_log SET pending = (SELECT COUNT(*) FROM batch b WHERE b.device = device_log.device) WHERE device = ?", device)
+        try database.run("UPDATE device_log SET pending = (SELECT COUNT(*) FROM batch b WHERE b.device = device_log.device) WHERE device = ?", device)
     }
 }
 

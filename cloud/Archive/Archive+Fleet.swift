@@ -1,6 +1,5 @@
 package import Measures
 internal import Observing
-internal import SQLite
 package import Wire
 
 /// Reads the fleet one page at a time: the cost and the size of a page do not grow with the fleet.
@@ -58,30 +57,31 @@ extension Archive {
         devices: [DeviceView], next: FleetCursor?
     ) {
         let isByName = order == .name
-        var select = try database.prepare(
-            "SELECT \(Archive.deviceColumns), report, severity_rank FROM device WHERE "
-                + (isByName ? "name > ?2 ORDER BY name" : "(severity_rank, name) > (?1, ?2) ORDER BY severity_rank, name"))
-        if !isByName { try select.bind(cursor?.rank ?? -1, at: 1) }
-        try select.bind(cursor?.name ?? "", at: 2)
+        let after = DatabaseValue.text(cursor?.name ?? "")
         var views: [DeviceView] = []
         var (sensors, last) = (0, FleetCursor(rank: -1, name: ""))
-        while try select.step() {
-            guard let device = Archive.device(select) else { continue }
-            if views.count == limit || sensors > Archive.sensorsPerPage { return (views, last) }
-            let view = try view(device, report: select.isNull(5) ? nil : select.blob(5), now: now)
+        var isComplete = true
+        try database.forEachRow(
+            "SELECT \(Archive.deviceColumns), report, severity_rank FROM device WHERE "
+                + (isByName ? "name > ? ORDER BY name" : "(severity_rank, name) > (?, ?) ORDER BY severity_rank, name"),
+            isByName ? [after] : [.integer(cursor?.rank ?? -1), after]
+        ) { row in
+            guard let device = Archive.device(row) else { return true }
+            isComplete = views.count < limit && sensors <= Archive.sensorsPerPage
+            guard isComplete else { return false }
+            let view = try view(device, report: row.isNull(5) ? nil : row.bytes(5), now: now)
             sensors += view.sensors.count
             views.append(view)
-            last = FleetCursor(rank: isByName ? -1 : select.integer(6), name: device.name.name)
+            last = FleetCursor(rank: isByName ? -1 : row.integer(6), name: device.name.name)
+            return true
         }
-        return (views, nil)
+        return (views, isComplete ? nil : last)
     }
 
     package func view(named name: DeviceID, now: Instant) throws -> DeviceView? {
         guard let device = try device(named: name) else { return nil }
-        var select = try database.prepare("SELECT report FROM device WHERE id = ?")
-        try select.bind(device.id, at: 1)
-        let report = try select.step() && !select.isNull(0) ? select.blob(0) : nil
-        return try view(device, report: report, now: now)
+        let row = try database.row("SELECT report FROM device WHERE id = ? AND report IS NOT NULL", device.id)
+        return try view(device, report: row?.bytes(0), now: now)
     }
 
     private func view(_ device: Device, report bytes: [UInt8]?, now: Instant) throws -> DeviceView {
@@ -95,26 +95,25 @@ extension Archive {
         let facts = try facts(device, report: report, now: now)
         var view = DeviceView(device: device, report: report, condition: Archive.condition(facts, now: now))
         (view.hasDuplicateHost, view.faults) = (facts.duplicateHostSince != nil, faults)
-        var select = try database.prepare(
+        for row in try database.rows(
             """
             SELECT \(Archive.sensorColumns), o.valid_at_ms, o.readings, o.humidity_sum_mpct, o.temperature_readings, o.temperature_sum_mc,
                 n.pressure_readings, n.pressure_sum_pa, n.flags, \(Archive.sensorState)
             FROM device JOIN sensor s ON s.device = device.id
             LEFT JOIN observation_bin o ON o.sensor = s.id AND o.valid_at_ms = (
-                SELECT valid_at_ms FROM (SELECT valid_at_ms, readings FROM observation_bin WHERE sensor = s.id ORDER BY valid_at_ms DESC LIMIT 1000)
+                SELECT valid_at_ms FROM (SELECT valid_at_ms, readings FROM observation_bin WHERE sensor = s.id ORDER BY valid_at_ms DESC LIMIT 1000) recent
                 WHERE readings > 0 ORDER BY valid_at_ms DESC LIMIT 1)
             LEFT JOIN observation_bin n ON n.sensor = s.id AND n.valid_at_ms = (
                 SELECT valid_at_ms FROM observation_bin WHERE sensor = s.id ORDER BY valid_at_ms DESC LIMIT 1)
             WHERE device.id = ? AND \(Archive.isShown) ORDER BY s.name
-            """)
-        try select.bind(device.id, at: 1)
-        while try select.step() {
-            do { view.sensors.append(try Archive.sensorView(select, report, now)) } catch { view.faults.append("\(error)") }
+            """, device.id
+        ) {
+            do { view.sensors.append(try Archive.sensorView(row, report, now)) } catch { view.faults.append("\(error)") }
         }
         return view
     }
 
-    private static func sensorView(_ row: borrowing Statement, _ report: DeviceReport?, _ now: Instant) throws -> SensorView {
+    private static func sensorView(_ row: Row, _ report: DeviceReport?, _ now: Instant) throws -> SensorView {
         let sensor = try sensor(row)
         var bin = Bin(validAt: Instant(ms: row.integer(8)))
         (bin.count, bin.humiditySumMpct) = (row.integer(9), row.integer(10))
@@ -148,10 +147,7 @@ extension Archive {
 
     /// The number of devices that have used up today's quota.
     package func overQuotaDeviceCount(now: Instant) throws -> Int64 {
-        var select = try database.prepare("SELECT COUNT(*) FROM device_log WHERE day = ? AND day_bytes >= ?")
-        try select.bind(now.ms / 86_400_000, at: 1)
-        try select.bind(limits.bytesPerDay, at: 2)
-        return try select.step() ? select.integer(0) : 0
+        try database.integer("SELECT COUNT(*) FROM device_log WHERE day = ? AND day_bytes >= ?", now.ms / 86_400_000, limits.bytesPerDay) ?? 0
     }
 }
 

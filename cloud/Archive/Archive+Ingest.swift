@@ -1,5 +1,4 @@
 package import Measures
-internal import SQLite
 package import Wire
 
 /// Stores batches. Acknowledged rows are on the disk, exactly once. Observations are derived later, outside this transaction.
@@ -41,7 +40,7 @@ extension Archive {
     }
 
     private func store(_ submissions: [Submission], next: BatchAcknowledgement.Pacing) throws -> [Result<Receipt, IngestRefusal>] {
-        var log = try LogWriter(database)
+        var log = LogWriter(database)
         let champion = try releaseName(alias: Archive.championAlias)
         var outcomes: [Result<Receipt, IngestRefusal>] = []
         var seen: [Int64: Submission] = [:]  // by device, the submission that updates the device's row: the newest with a report, else the first
@@ -62,7 +61,7 @@ extension Archive {
                 if seen[submission.device] == nil { seen[submission.device] = submission }
             } catch let refusal as IngestRefusal {
                 outcomes.append(.failure(refusal))
-                try run("UPDATE device SET judge_due = 1 WHERE id = ?", submission.device)
+                try database.run("UPDATE device SET judge_due = 1 WHERE id = ?", submission.device)
                 // The device is not silent, although its rows are not stored.
                 if seen[submission.device] == nil { seen[submission.device] = submission }
             }
@@ -199,22 +198,13 @@ extension Archive {
     /// Bytes that a device has stored on a day, as `ArchiveLimits.cost` counts them.
     /// - Parameter day: days since 1970, UTC.
     package func bytesStored(_ device: Int64, _ day: Int64) throws -> Int64 {
-        var select = try database.prepare("SELECT day_bytes FROM device_log WHERE device = ? AND day = ?")
-        try select.bind(device, at: 1)
-        try select.bind(day, at: 2)
-        return try select.step() ? select.integer(0) : 0
+        try database.integer("SELECT day_bytes FROM device_log WHERE device = ? AND day = ?", device, day) ?? 0
     }
 
     private func save(_ refused: [BatchAcknowledgement.RefusedRow], _ device: Int64, _ epoch: Epoch) throws {
-        guard !refused.isEmpty else { return }
-        var insert = try database.prepare("INSERT INTO refused VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
-        for row in refused {
-            try insert.bind(device, at: 1)
-            try insert.bind(Int64(bitPattern: epoch.bits), at: 2)
-            try insert.bind(row.sequence, at: 3)
-            try insert.bind(row.reason.name, at: 4)
-            try insert.run()
-        }
+        try database.changeEach(
+            "INSERT INTO refused VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            refused.map { [.integer(device), .integer(Int64(bitPattern: epoch.bits)), .integer($0.sequence), .text($0.reason.name)] })
     }
 
     /// Stores the time of the device's last contact and the device's report.
@@ -224,18 +214,15 @@ extension Archive {
         if case .batch(let arrival) = submission { report = arrival.frame.report }
         let isChanged = try report.map { try saveReportedStates($0, of: submission.device) } ?? false
         // A device is judged again if its state was not ok or its report has changed.
-        var update = try database.prepare(
-            """
-            UPDATE device SET last_seen_at_ms = ?1, report = COALESCE(?2, report), reported_clock = COALESCE(?3, reported_clock),
-                judge_due = CASE WHEN ?5 = 1 OR state <> 0 OR reported_clock <> COALESCE(?3, reported_clock) THEN 1 ELSE judge_due END
-            WHERE id = ?4 RETURNING rotate_at_ms
-            """)
-        try update.bind(submission.receivedAt.ms, at: 1)
-        try update.bind(report.map(ReportCoding.bytes), at: 2)
-        try update.bind(report.map { Int64($0.clock.rawValue) }, at: 3)
-        try update.bind(isChanged ? Int64(1) : 0, at: 5)
-        try update.bind(submission.device, at: 4)
-        guard try update.step(), let rotateAt = update.optionalInteger(0) else { return false }
+        guard
+            let row = try database.row(
+                """
+                UPDATE device SET last_seen_at_ms = ?1, report = COALESCE(?2, report), reported_clock = COALESCE(?3, reported_clock),
+                    judge_due = CASE WHEN ?5 = 1 OR state <> 0 OR reported_clock <> COALESCE(?3, reported_clock) THEN 1 ELSE judge_due END
+                WHERE id = ?4 RETURNING rotate_at_ms
+                """, submission.receivedAt.ms, report.map(ReportCoding.bytes), report.map { Int64($0.clock.rawValue) }, submission.device,
+                isChanged ? Int64(1) : 0), let rotateAt = row.optionalInteger(0)
+        else { return false }
         return rotateAt <= submission.receivedAt.ms
     }
 }

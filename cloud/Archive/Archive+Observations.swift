@@ -1,6 +1,5 @@
 package import Measures
 package import Observing
-internal import SQLite
 package import Wire
 
 /// Queries for models, the page and the API.
@@ -20,13 +19,10 @@ extension Archive {
     /// `fleet` reports.
     /// - Parameter device: `nil` for the sensors of all devices, sorted by device and name.
     package func sensors(of device: DeviceID? = nil) throws -> [Sensor] {
-        var select = try database.prepare(
+        let rows = try database.rows(
             "SELECT \(Archive.sensorColumns) FROM device JOIN sensor s ON s.device = device.id WHERE \(Archive.isShown)"
-                + (device == nil ? "" : " AND device.name = ?") + " ORDER BY device.name, s.name")
-        if let device { try select.bind(device.name, at: 1) }
-        var sensors: [Sensor] = []
-        while try select.step() { if let sensor = try? Archive.sensor(select) { sensors.append(sensor) } }
-        return sensors
+                + (device == nil ? "" : " AND device.name = ?") + " ORDER BY device.name, s.name", device.map { [.text($0.name)] } ?? [])
+        return rows.compactMap { try? Archive.sensor($0) }
     }
 
     /// An SQL condition for sensors with the alias `s`.
@@ -36,7 +32,7 @@ extension Archive {
 
     /// Reads a row of `sensorColumns`.
     /// - Throws: `ArchiveFault` that names the row.
-    static func sensor(_ row: borrowing Statement) throws -> Sensor {
+    static func sensor(_ row: Row) throws -> Sensor {
         guard let device = DeviceID(row.text(1)), let name = SensorName(row.text(2)) else {
             throw ArchiveFault.damagedRow(
                 "sensor \(row.integer(0)): «\(row.text(2))» of the device «\(row.text(1))» is not a valid name")
@@ -54,26 +50,25 @@ extension Archive {
 
     /// Days of observations of the whole fleet: two sensors that are observed for one day count as two days.
     package func observedDays() throws -> Double {
-        Double(try database.integer("SELECT COALESCE(SUM(observations * step_s), 0) FROM sensor WHERE observations > 0 AND step_s > 0") ?? 0) / 86_400
+        let seconds = try database.integer(
+            "SELECT CAST(COALESCE(SUM(observations * step_s), 0) AS BIGINT) FROM sensor WHERE observations > 0 AND step_s > 0")
+        return Double(seconds ?? 0) / 86_400
     }
 
     /// Observations later than `since`, oldest first, at most `limit`.
     package func observations(sensor: Int64, since: Instant = Instant(ms: .min), limit: Int64 = .max) throws -> [Observation] {
-        var select = try database.prepare(
+        var observations: [Observation] = []
+        try database.forEach(
             """
             SELECT valid_at_ms, readings, humidity_sum_mpct, temperature_readings, temperature_sum_mc FROM observation_bin
             WHERE sensor = ? AND valid_at_ms > ? AND readings > 0 ORDER BY valid_at_ms LIMIT ?
-            """)
-        try select.bind(sensor, at: 1)
-        try select.bind(since.ms, at: 2)
-        try select.bind(limit, at: 3)
-        var observations: [Observation] = []
-        while try select.step() {
-            var bin = Bin(validAt: Instant(ms: select.integer(0)))
-            bin.count = select.integer(1)
-            bin.humiditySumMpct = select.integer(2)
-            bin.temperatureCount = select.integer(3)
-            bin.temperatureSumMc = select.integer(4)
+            """, sensor, since.ms, limit
+        ) { row in
+            var bin = Bin(validAt: Instant(ms: row.integer(0)))
+            bin.count = row.integer(1)
+            bin.humiditySumMpct = row.integer(2)
+            bin.temperatureCount = row.integer(3)
+            bin.temperatureSumMc = row.integer(4)
             guard bin.isPlausible else { throw ArchiveFault.damagedBin(sensor: sensor, validAt: bin.validAt) }
             if let observation = bin.observation { observations.append(observation) }
         }
@@ -82,9 +77,10 @@ extension Archive {
 
     /// The last report of each device. A damaged report is skipped; `fleet` reports the damage.
     package func reports() throws -> [DeviceReport] {
-        var select = try database.prepare("SELECT report FROM device WHERE report IS NOT NULL")
         var reports: [DeviceReport] = []
-        while try select.step() { if let report = try? ReportCoding.report(select.blob(0)[...]) { reports.append(report) } }
+        try database.forEach("SELECT report FROM device WHERE report IS NOT NULL") { row in
+            if let report = try? ReportCoding.report(row.bytes(0)[...]) { reports.append(report) }
+        }
         return reports
     }
 
@@ -105,16 +101,15 @@ extension Archive {
 
     /// Holes of a device, newest first.
     package func holes(of device: Int64, limit: Int) throws -> [Hole] {
-        var select = try database.prepare("SELECT sensor, reason, from_ms, to_ms, readings FROM hole WHERE device = ? ORDER BY to_ms DESC LIMIT ?")
-        try select.bind(device, at: 1)
-        try select.bind(Int64(limit), at: 2)
         var holes: [Hole] = []
-        while try select.step() {
-            guard let reason = Hole.Reason(name: select.text(1)) else { continue }
+        for row in try database.rows(
+            "SELECT sensor, reason, from_ms, to_ms, readings FROM hole WHERE device = ? ORDER BY to_ms DESC LIMIT ?", device, Int64(limit))
+        {
+            guard let reason = Hole.Reason(name: row.text(1)) else { continue }
             holes.append(
                 Hole(
-                    sensor: select.optionalText(0).flatMap(SensorName.init), reason: reason, from: Instant(ms: select.integer(2)),
-                    to: Instant(ms: select.integer(3)), count: select.integer(4)))
+                    sensor: row.optionalText(0).flatMap(SensorName.init), reason: reason, from: Instant(ms: row.integer(2)),
+                    to: Instant(ms: row.integer(3)), count: row.integer(4)))
         }
         return holes
     }

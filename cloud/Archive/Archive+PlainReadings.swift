@@ -1,5 +1,4 @@
 package import Measures
-internal import SQLite
 internal import Wire
 
 /// Readings from devices that cannot run the agent. These readings have no epoch and no sequence; sensor and time identify a reading.
@@ -32,8 +31,6 @@ extension Archive {
     func ingest(_ arrival: PlainArrival, _ log: inout LogWriter) throws -> PlainReceipt {
         let device = arrival.device
         let refusedNames = try admitSensorNames(Set(arrival.readings.map(\.sensor)), device)
-        var insert = try database.prepare(
-            "INSERT INTO plain_reading (device, sensor, taken_at_ms, content) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
         var receipt = PlainReceipt(outcomes: [])
         var places: [SensorName: Int] = [:]
         var sensors: [SensorName] = []
@@ -43,12 +40,10 @@ extension Archive {
                 receipt.outcomes.append(.unknownSensor)
                 continue
             }
-            try insert.bind(device, at: 1)
-            try insert.bind(plain.sensor.name, at: 2)
-            try insert.bind(plain.reading.takenAt.ms, at: 3)
-            try insert.bind(plain.valueHash, at: 4)
-            try insert.run()
-            guard database.changes > 0 else {
+            let inserted = try database.run(
+                "INSERT INTO plain_reading (device, sensor, taken_at_ms, content) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", device,
+                plain.sensor.name, plain.reading.takenAt.ms, plain.valueHash)
+            guard inserted > 0 else {
                 receipt.outcomes.append(try isHeld(plain, device) ? .duplicate : .conflict)
                 continue
             }
@@ -71,11 +66,11 @@ extension Archive {
 
     /// Whether the same values are stored for this sensor and time. A row of an older version has no hash and counts as the same.
     private func isHeld(_ plain: SensorReading, _ device: Int64) throws -> Bool {
-        var select = try database.prepare("SELECT content FROM plain_reading WHERE device = ? AND sensor = ? AND taken_at_ms = ?")
-        try select.bind(device, at: 1)
-        try select.bind(plain.sensor.name, at: 2)
-        try select.bind(plain.reading.takenAt.ms, at: 3)
-        guard try select.step(), let content = select.optionalInteger(0) else { return true }
+        guard
+            let row = try database.row(
+                "SELECT content FROM plain_reading WHERE device = ? AND sensor = ? AND taken_at_ms = ?", device, plain.sensor.name,
+                plain.reading.takenAt.ms), let content = row.optionalInteger(0)
+        else { return true }
         return content == plain.valueHash
     }
 }

@@ -1,6 +1,5 @@
 internal import Measures
 internal import Observing
-internal import SQLite
 internal import Wire
 
 /// Stores the contents of records (sensors, holes, clock corrections, calibrations, renames) together with their batch.
@@ -37,9 +36,9 @@ extension Archive {
         var counts =
             try amendmentCounts[device]
             ?? AmendmentCounts(
-                corrections: integer("SELECT COUNT(*) FROM clock_correction WHERE device = ?", device) ?? 0,
-                calibrations: integer("SELECT COUNT(*) FROM calibration WHERE device = ?", device) ?? 0,
-                renames: integer("SELECT COUNT(*) FROM sensor_rename WHERE device = ?", device) ?? 0)
+                corrections: database.integer("SELECT COUNT(*) FROM clock_correction WHERE device = ?", device) ?? 0,
+                calibrations: database.integer("SELECT COUNT(*) FROM calibration WHERE device = ?", device) ?? 0,
+                renames: database.integer("SELECT COUNT(*) FROM sensor_rename WHERE device = ?", device) ?? 0)
         guard counts[keyPath: kind] < limit else { return false }
         counts[keyPath: kind] += 1
         if amendmentCounts.count >= Archive.cachedDevices { amendmentCounts = [:] }
@@ -48,82 +47,51 @@ extension Archive {
     }
 
     func upsert(_ record: SensorRecord, _ device: Int64) throws {
-        var upsert = try database.prepare(
+        try database.run(
             """
             INSERT INTO sensor (device, name, kind, driver, serial, place, step_s) VALUES (?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (device, name) DO UPDATE SET kind = excluded.kind, driver = excluded.driver, serial = excluded.serial,
                 place = excluded.place, step_s = excluded.step_s
-            """)
-        try upsert.bind(device, at: 1)
-        for (index, text) in [record.sensor.name, record.kind, record.driver, record.serial, record.place].enumerated() {
-            try upsert.bind(text, at: Int32(index + 2))
-        }
-        try upsert.bind(record.step.wholeSeconds, at: 7)
-        try upsert.run()
+            """, device, record.sensor.name, record.kind, record.driver, record.serial, record.place, record.step.wholeSeconds)
     }
 
     private func insert(_ hole: Hole, _ device: Int64, _ epoch: Epoch, _ sequence: Int64) throws {
-        var insert = try database.prepare("INSERT INTO hole VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
-        try insert.bind(device, at: 1)
-        try insert.bind(Int64(bitPattern: epoch.bits), at: 2)
-        try insert.bind(sequence, at: 3)
-        try insert.bind(hole.sensor?.name, at: 4)
-        try insert.bind(hole.reason.name, at: 5)
-        try insert.bind(hole.from.ms, at: 6)
-        try insert.bind(hole.to.ms, at: 7)
-        try insert.bind(hole.count, at: 8)
-        try insert.run()
+        try database.run(
+            "INSERT INTO hole VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", device, Int64(bitPattern: epoch.bits), sequence,
+            hole.sensor?.name, hole.reason.name, hole.from.ms, hole.to.ms, hole.count)
     }
 
     private func insert(_ correction: ClockCorrection, _ device: Int64, _ epoch: Epoch, _ sequence: Int64, batch: Int64) throws {
-        var insert = try database.prepare(
+        try database.run(
             """
             INSERT INTO clock_correction (device, epoch, sequence, batch, boot, offset_ms, from_ms, to_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT DO NOTHING
-            """)
-        for (index, value) in [
-            device, Int64(bitPattern: epoch.bits), sequence, batch, Int64(correction.boot), correction.offset.ms, correction.boottimeMs.lowerBound,
-            correction.boottimeMs.upperBound,
-        ].enumerated() { try insert.bind(value, at: Int32(index + 1)) }
-        try insert.run()
+            """, device, Int64(bitPattern: epoch.bits), sequence, batch, Int64(correction.boot), correction.offset.ms,
+            correction.boottimeMs.lowerBound, correction.boottimeMs.upperBound)
     }
 
     private func insert(_ calibration: Calibration, _ device: Int64, _ epoch: Epoch, _ sequence: Int64, batch: Int64) throws {
-        var insert = try database.prepare(
+        try database.run(
             """
             INSERT INTO calibration (sensor, device, epoch, sequence, batch, from_ms, said_at_ms, gain_ppm, offset_mpct)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT DO NOTHING
-            """)
-        try insert.bind(calibration.sensor.name, at: 1)
-        for (index, value) in [
-            device, Int64(bitPattern: epoch.bits), sequence, batch, calibration.from.ms, calibration.enteredAt.ms, Int64(calibration.gainPpm),
-            Int64(calibration.offsetMpct),
-        ].enumerated() { try insert.bind(value, at: Int32(index + 2)) }
-        try insert.run()
+            """, calibration.sensor.name, device, Int64(bitPattern: epoch.bits), sequence, batch, calibration.from.ms, calibration.enteredAt.ms,
+            calibration.gainPpm, calibration.offsetMpct)
     }
 
     private func insert(_ rename: SensorRename, _ device: Int64, _ epoch: Epoch, _ sequence: Int64, batch: Int64) throws {
-        var insert = try database.prepare(
+        try database.run(
             """
             INSERT INTO sensor_rename (sensor, name, device, epoch, sequence, batch, until_ms, said_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT DO NOTHING
-            """)
-        try insert.bind(rename.sensor.name, at: 1)
-        try insert.bind(rename.name.name, at: 2)
-        for (index, value) in [device, Int64(bitPattern: epoch.bits), sequence, batch, rename.until.ms, rename.enteredAt.ms].enumerated() {
-            try insert.bind(value, at: Int32(index + 3))
-        }
-        try insert.run()
+            """, rename.sensor.name, rename.name.name, device, Int64(bitPattern: epoch.bits), sequence, batch, rename.until.ms,
+            rename.enteredAt.ms)
         // Copies the old name's row: the sensor record of the new name comes after this record, maybe in another batch.
-        var copy = try database.prepare(
+        try database.run(
             """
             INSERT INTO sensor (device, name, kind, driver, serial, place, step_s)
             SELECT device, ?, kind, driver, serial, place, step_s FROM sensor WHERE device = ? AND name = ? ON CONFLICT DO NOTHING
-            """)
-        try copy.bind(rename.name.name, at: 1)
-        try copy.bind(device, at: 2)
-        try copy.bind(rename.sensor.name, at: 3)
-        try copy.run()
+            """, rename.name.name, device, rename.sensor.name)
     }
 }

@@ -1,5 +1,4 @@
 internal import Measures
-internal import SQLite
 internal import Wire
 
 /// The sensor names that a device has used. The names count against the device's quota.
@@ -12,12 +11,8 @@ extension Archive {
         guard !new.isEmpty else { return [] }
         // In a fixed order, so that a repeat of the batch admits the same names.
         let admitted = new.sorted { $0.name < $1.name }.prefix(max(0, limits.sensorsPerDevice - known.count))
-        var insert = try database.prepare("INSERT INTO sensor_name VALUES (?, ?) ON CONFLICT DO NOTHING")
-        for name in admitted {
-            try insert.bind(device, at: 1)
-            try insert.bind(name.name, at: 2)
-            try insert.run()
-        }
+        try database.changeEach(
+            "INSERT INTO sensor_name VALUES (?, ?) ON CONFLICT DO NOTHING", admitted.map { [.integer(device), .text($0.name)] })
         known.formUnion(admitted)
         admittedNames[device] = nil  // read again after the transaction, which may be rolled back
         return new.subtracting(known)
@@ -26,10 +21,10 @@ extension Archive {
     /// Read once for each device and then cached. Few devices have many names, so the whole cache is small.
     private func admittedNames(_ device: Int64) throws -> Set<SensorName> {
         if let cached = admittedNames[device] { return cached }
-        var select = try database.prepare("SELECT name FROM sensor_name WHERE device = ?")
-        try select.bind(device, at: 1)
         var names: Set<SensorName> = []
-        while try select.step() { if let name = SensorName(select.text(0)) { names.insert(name) } }
+        for row in try database.rows("SELECT name FROM sensor_name WHERE device = ?", device) {
+            if let name = SensorName(row.text(0)) { names.insert(name) }
+        }
         if admittedNames.count >= Archive.cachedDevices { admittedNames = [:] }
         admittedNames[device] = names
         return names

@@ -1,5 +1,4 @@
 package import Measures
-internal import SQLite
 internal import Wire
 
 /// The states of devices and sensors. Judging a device means computing and storing its state. A device is judged only when something about the device
@@ -41,15 +40,13 @@ extension Archive {
 
     func facts(_ device: Device, report: DeviceReport?, now: Instant) throws -> DeviceFacts {
         var facts = DeviceFacts(device: device, report: report, isOverQuota: try bytesStored(device.id, now.ms / 86_400_000) >= limits.bytesPerDay)
-        var select = try database.prepare("SELECT refused_at_ms, refused_detail FROM device WHERE id = ?")
-        try select.bind(device.id, at: 1)
-        if try select.step(), let at = select.optionalInteger(0) { facts.refusal = (Instant(ms: at), select.text(1)) }
-        var alarms = try database.prepare("SELECT kind, since_ms FROM alarm WHERE device = ? AND ended_at_ms IS NULL")
-        try alarms.bind(device.id, at: 1)
-        while try alarms.step() {
-            switch Alarm.Kind(rawValue: alarms.text(0)) {
-            case .silent: facts.silentSince = Instant(ms: alarms.integer(1))
-            case .duplicateHost: facts.duplicateHostSince = Instant(ms: alarms.integer(1))
+        if let row = try database.row("SELECT refused_at_ms, refused_detail FROM device WHERE id = ?", device.id), let at = row.optionalInteger(0) {
+            facts.refusal = (Instant(ms: at), row.text(1))
+        }
+        for row in try database.rows("SELECT kind, since_ms FROM alarm WHERE device = ? AND ended_at_ms IS NULL", device.id) {
+            switch Alarm.Kind(rawValue: row.text(0)) {
+            case .silent: facts.silentSince = Instant(ms: row.integer(1))
+            case .duplicateHost: facts.duplicateHostSince = Instant(ms: row.integer(1))
             case nil: break
             }
         }
@@ -59,11 +56,9 @@ extension Archive {
     /// Records that a request under this device name was refused. Anybody can send requests under any name, so the device counts as refused only if
     /// the device itself sends nothing.
     package func recordRefusal(of name: DeviceID, detail: String, now: Instant) throws {
-        var update = try database.prepare("UPDATE device SET refused_at_ms = ?, refused_detail = ?, judge_due = 1 WHERE name = ?")
-        try update.bind(now.ms, at: 1)
-        try update.bind(detail.truncated(toBytes: Archive.refusalDetailLimit), at: 2)
-        try update.bind(name.name, at: 3)
-        try update.run()
+        try database.run(
+            "UPDATE device SET refused_at_ms = ?, refused_detail = ?, judge_due = 1 WHERE name = ?", now.ms,
+            detail.truncated(toBytes: Archive.refusalDetailLimit), name.name)
     }
 
     /// Stores the sensor states that a device reports. The state of a sensor that is not in the report is cleared.
@@ -71,21 +66,14 @@ extension Archive {
     func saveReportedStates(_ report: DeviceReport, of device: Int64) throws -> Bool {
         var states: [String: Int64] = [:]
         for sensor in report.sensors { states[sensor.sensor.name] = Int64(sensor.condition.state.rawValue) }
-        var select = try database.prepare("SELECT id, name, reported FROM sensor WHERE device = ?")
-        try select.bind(device, at: 1)
         var changed: [(id: Int64, state: Int64?)] = []
-        while try select.step() {
-            let state = states[select.text(1)]
-            if state != select.optionalInteger(2) { changed.append((select.integer(0), state)) }
+        for row in try database.rows("SELECT id, name, reported FROM sensor WHERE device = ?", device) {
+            let state = states[row.text(1)]
+            if state != row.optionalInteger(2) { changed.append((row.integer(0), state)) }
         }
-        guard !changed.isEmpty else { return false }
-        var update = try database.prepare("UPDATE sensor SET reported = ? WHERE id = ?")
-        for sensor in changed {
-            try update.bind(sensor.state, at: 1)
-            try update.bind(sensor.id, at: 2)
-            try update.run()
-        }
-        return true
+        try database.changeEach(
+            "UPDATE sensor SET reported = ? WHERE id = ?", changed.map { [$0.state.databaseValue, .integer($0.id)] })
+        return !changed.isEmpty
     }
 
     // MARK: periodic update
@@ -96,20 +84,15 @@ extension Archive {
             for (isQuiet, comparison) in [(Int64(1), "<"), (0, ">=")] {
                 // Replays are excluded: their times are not wall-clock times. The first condition is a constant bound that uses the index; the
                 // second applies the sensor's own step (10 minutes or an hour).
-                var change = try database.prepare(
+                let steps: Int64 = Int64(SensorState.stalePeriods) * (isQuiet == 1 ? 600 : 3_600) * 1_000
+                let changed = try database.rows(
                     """
                     UPDATE sensor SET quiet = ?1 WHERE id IN (
                         SELECT id FROM sensor WHERE quiet = \(1 - isQuiet) AND kind <> 'replay' AND last_at_ms \(comparison) ?2
                             AND last_at_ms \(comparison) ?3 - \(SensorState.stalePeriods * 1_000) * step_s LIMIT \(Archive.stateUpdatesPerTransaction))
                     RETURNING device
-                    """)
-                try change.bind(isQuiet, at: 1)
-                let steps: Int64 = Int64(SensorState.stalePeriods) * (isQuiet == 1 ? 600 : 3_600) * 1_000
-                try change.bind(now.ms - steps, at: 2)
-                try change.bind(now.ms, at: 3)
-                var devices: Set<Int64> = []
-                while try change.step() { devices.insert(change.integer(0)) }
-                for device in devices { try run("UPDATE device SET judge_due = 1 WHERE id = ?", device) }
+                    """, isQuiet, now.ms - steps, now.ms)
+                for device in Set(changed.map { $0.integer(0) }) { try database.run("UPDATE device SET judge_due = 1 WHERE id = ?", device) }
             }
             for device in try ids("SELECT id FROM device WHERE judge_due = 1 LIMIT \(Archive.stateUpdatesPerTransaction)") {
                 try updateState(device, now: now)
@@ -126,34 +109,28 @@ extension Archive {
     }
 
     private func ids(_ sql: String) throws -> [Int64] {
-        var select = try database.prepare(sql)
         var ids: [Int64] = []
-        while try select.step() { ids.append(select.integer(0)) }
+        for row in try database.rows(sql) { ids.append(row.integer(0)) }
         return ids
     }
 
     private func updateState(_ id: Int64, now: Instant) throws {
-        var select = try database.prepare("SELECT \(Archive.deviceColumns), report FROM device WHERE id = ?")
-        try select.bind(id, at: 1)
-        guard try select.step(), let device = Archive.device(select) else {
-            return try run("UPDATE device SET judge_due = 0 WHERE id = ?", id)  // the name is not valid: the row was edited or is damaged
+        guard let row = try database.row("SELECT \(Archive.deviceColumns), report FROM device WHERE id = ?", id), let device = Archive.device(row)
+        else {
+            try database.run("UPDATE device SET judge_due = 0 WHERE id = ?", id)  // the name is not valid: the row was edited or is damaged
+            return
         }
-        let report = select.isNull(5) ? nil : try? ReportCoding.report(select.blob(5)[...])
+        let report = row.isNull(5) ? nil : try? ReportCoding.report(row.bytes(5)[...])
         let state = Archive.condition(try facts(device, report: report, now: now), now: now).state
         var rank = Severity.rank(state)
         if state != .revoked {
-            var sensors = try database.prepare(
-                "SELECT DISTINCT \(Archive.sensorState) FROM sensor s WHERE s.device = ? AND \(Archive.isShown)")
-            try sensors.bind(id, at: 1)
-            while try sensors.step() {
-                rank = min(rank, Severity.rank(SensorState(rawValue: UInt8(truncatingIfNeeded: sensors.integer(0))) ?? .ok))
+            for row in try database.rows(
+                "SELECT DISTINCT \(Archive.sensorState) FROM sensor s WHERE s.device = ? AND \(Archive.isShown)", id)
+            {
+                rank = min(rank, Severity.rank(SensorState(rawValue: UInt8(truncatingIfNeeded: row.integer(0))) ?? .ok))
             }
         }
-        var update = try database.prepare("UPDATE device SET state = ?, severity_rank = ?, judge_due = 0 WHERE id = ?")
-        try update.bind(Int64(state.rawValue), at: 1)
-        try update.bind(Int64(rank), at: 2)
-        try update.bind(id, at: 3)
-        try update.run()
+        try database.run("UPDATE device SET state = ?, severity_rank = ?, judge_due = 0 WHERE id = ?", Int64(state.rawValue), Int64(rank), id)
     }
 
     /// A sensor's state in SQL: the state that the device reports, else the state from its observations; `stale` if the sensor is quiet.
@@ -178,18 +155,17 @@ extension Archive {
 
     func countStates() throws -> StateCounts {
         var counts = StateCounts()
-        var devices = try database.prepare("SELECT state, COUNT(*) FROM device GROUP BY state")
-        while try devices.step() {
-            if let state = DeviceState(rawValue: Int(devices.integer(0))) { counts.devices[state] = devices.integer(1) }
+        for row in try database.rows("SELECT state, COUNT(*) FROM device GROUP BY state") {
+            if let state = DeviceState(rawValue: Int(row.integer(0))) { counts.devices[state] = row.integer(1) }
         }
-        var sensors = try database.prepare(
+        for row in try database.rows(
             """
             SELECT \(Archive.sensorState), COUNT(*) FROM sensor s JOIN device d ON d.id = s.device
             WHERE d.revoked_at_ms IS NULL AND \(Archive.isShown) GROUP BY 1
-            """)
-        while try sensors.step() {
-            if let state = SensorState(rawValue: UInt8(truncatingIfNeeded: sensors.integer(0))) {
-                counts.sensors[state, default: 0] += sensors.integer(1)
+            """
+        ) {
+            if let state = SensorState(rawValue: UInt8(truncatingIfNeeded: row.integer(0))) {
+                counts.sensors[state, default: 0] += row.integer(1)
             }
         }
         return counts

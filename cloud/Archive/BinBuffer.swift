@@ -1,6 +1,5 @@
 internal import Measures
 internal import Observing
-internal import SQLite
 
 /// Collects the readings that batches add to bins and remove from bins. Each bin is written once, at the end.
 struct BinBuffer: Sendable {
@@ -69,17 +68,14 @@ extension Archive {
         FROM observation_bin WHERE sensor = ? AND valid_at_ms = ?
         """
 
-    private func bin(_ sensor: Int64, _ validAt: Instant, _ select: inout Statement) throws -> Bin? {
-        select.reset()
-        try select.bind(sensor, at: 1)
-        try select.bind(validAt.ms, at: 2)
-        guard try select.step() else { return nil }
+    private func bin(_ sensor: Int64, _ validAt: Instant) throws -> Bin? {
+        guard let row = try database.row(Archive.selectBin, sensor, validAt.ms) else { return nil }
         var bin = Bin(validAt: validAt)
-        (bin.count, bin.failed, bin.humiditySumMpct) = (select.integer(0), select.integer(1), select.integer(2))
-        (bin.humidityMinMpct, bin.humidityMaxMpct) = (select.optionalInteger(3) ?? .max, select.optionalInteger(4) ?? .min)
-        (bin.temperatureCount, bin.temperatureSumMc) = (select.integer(5), select.integer(6))
-        (bin.pressureCount, bin.pressureSumPa) = (select.integer(7), select.integer(8))
-        bin.flags = ReadingFlags(rawValue: UInt16(truncatingIfNeeded: select.integer(9)))
+        (bin.count, bin.failed, bin.humiditySumMpct) = (row.integer(0), row.integer(1), row.integer(2))
+        (bin.humidityMinMpct, bin.humidityMaxMpct) = (row.optionalInteger(3) ?? .max, row.optionalInteger(4) ?? .min)
+        (bin.temperatureCount, bin.temperatureSumMc) = (row.integer(5), row.integer(6))
+        (bin.pressureCount, bin.pressureSumPa) = (row.integer(7), row.integer(8))
+        bin.flags = ReadingFlags(rawValue: UInt16(truncatingIfNeeded: row.integer(9)))
         guard bin.isPlausible else { throw ArchiveFault.damagedBin(sensor: sensor, validAt: validAt) }
         return bin
     }
@@ -89,12 +85,12 @@ extension Archive {
         var counts: [Int: Int64] = [:]  // change in the number of bins, by sensor
         var newest: [Int: Bin] = [:]  // by sensor
         let ids = try buffer.sensors.map { try id(of: $0) }
-        var select = try database.prepare(Archive.selectBin)
-        var upsert = try database.prepare(Archive.upsertBin)
+        var written: [[DatabaseValue]] = []
+        var emptied: [[DatabaseValue]] = []
         // Sorted by the table's key, because neighbouring rows are on the same database page.
         let keys = Set(buffer.bins.keys).union(buffer.removed.keys).sorted { ($0.sensor, $0.validAt) < ($1.sensor, $1.validAt) }
         for key in keys {
-            let stored = try bin(ids[key.sensor], key.validAt, &select)
+            let stored = try bin(ids[key.sensor], key.validAt)
             var bin = stored ?? Bin(validAt: key.validAt)
             let (added, removed) = (buffer.bins[key], buffer.removed[key])
             if let removed, removed.count == bin.count, removed.failed == bin.failed {
@@ -106,10 +102,16 @@ extension Archive {
                     try markInexact(ids[key.sensor], key.validAt)
                 }
             }
-            try write(bin, ids[key.sensor], &upsert)
+            if bin.isEmpty {
+                emptied.append([.integer(ids[key.sensor]), .integer(bin.validAt.ms)])
+            } else {
+                written.append(Archive.columns(of: bin, ids[key.sensor]))
+            }
             newest[key.sensor] = bin  // keys are sorted by time
             counts[key.sensor, default: 0] += (bin.isEmpty ? 0 : 1) - (stored == nil ? 0 : 1)
         }
+        try database.changeEach("DELETE FROM observation_bin WHERE sensor = ? AND valid_at_ms = ?", emptied)
+        try database.changeEach(Archive.upsertBin, written)
         for (sensor, count) in counts {
             try updateSensor(ids[sensor], count, newest: buffer.newest[sensor], bin: newest[sensor], mayHaveLost: !buffer.removed.isEmpty)
         }
@@ -127,28 +129,20 @@ extension Archive {
             pressure_readings = excluded.pressure_readings, pressure_sum_pa = excluded.pressure_sum_pa, flags = excluded.flags
         """
 
-    private func write(_ bin: Bin, _ sensor: Int64, _ upsert: inout Statement) throws {
-        if bin.isEmpty {
-            var delete = try database.prepare("DELETE FROM observation_bin WHERE sensor = ? AND valid_at_ms = ?")
-            try delete.bind(sensor, at: 1)
-            try delete.bind(bin.validAt.ms, at: 2)
-            return try delete.run()
-        }
-        let (low, high) = bin.count > 0 ? (bin.humidityMinMpct, bin.humidityMaxMpct) : (nil, nil)
-        for (index, value) in [
-            sensor, bin.validAt.ms, bin.count, bin.failed, bin.humiditySumMpct, low, high, bin.temperatureCount, bin.temperatureSumMc,
-            bin.pressureCount, bin.pressureSumPa, Int64(bin.flags.rawValue),
-        ].enumerated() { try upsert.bind(value, at: Int32(index + 1)) }
-        try upsert.run()
+    /// The values of `upsertBin`.
+    private static func columns(of bin: Bin, _ sensor: Int64) -> [DatabaseValue] {
+        let (low, high): (Int64?, Int64?) = bin.count > 0 ? (bin.humidityMinMpct, bin.humidityMaxMpct) : (nil, nil)
+        return [
+            .integer(sensor), .integer(bin.validAt.ms), .integer(bin.count), .integer(bin.failed), .integer(bin.humiditySumMpct), low.databaseValue,
+            high.databaseValue, .integer(bin.temperatureCount), .integer(bin.temperatureSumMc), .integer(bin.pressureCount),
+            .integer(bin.pressureSumPa), .integer(Int64(bin.flags.rawValue)),
+        ]
     }
 
     /// The grid of a series; `nil` if the archive does not have the series.
     func grid(of name: SensorName, _ device: Int64) throws -> TimeGrid? {
-        var select = try database.prepare("SELECT step_s, id FROM sensor WHERE device = ? AND name = ?")
-        try select.bind(device, at: 1)
-        try select.bind(name.name, at: 2)
-        guard try select.step() else { return nil }
-        return try Archive.grid(stepSeconds: select.integer(0), sensor: select.integer(1), name)
+        guard let row = try database.row("SELECT step_s, id FROM sensor WHERE device = ? AND name = ?", device, name.name) else { return nil }
+        return try Archive.grid(stepSeconds: row.integer(0), sensor: row.integer(1), name)
     }
 
     static func grid(stepSeconds: Int64, sensor: Int64, _ name: SensorName) throws -> TimeGrid {
@@ -160,46 +154,36 @@ extension Archive {
     }
 
     private func knownID(of sensor: BinBuffer.Sensor) throws -> Int64? {
-        var select = try database.prepare("SELECT id FROM sensor WHERE device = ? AND name = ?")
-        try select.bind(sensor.device, at: 1)
-        try select.bind(sensor.name.name, at: 2)
-        return try select.step() ? select.integer(0) : nil
+        try database.row("SELECT id FROM sensor WHERE device = ? AND name = ?", sensor.device, sensor.name.name).map { $0.integer(0) }
     }
 
     private func id(of sensor: BinBuffer.Sensor) throws -> Int64 {
         if let known = try knownID(of: sensor) { return known }
         try upsert(SensorRecord(sensor: sensor.name, kind: "unknown", step: sensor.grid.step), sensor.device)
-        return database.lastInsertedRow
+        return try knownID(of: sensor) ?? 0
     }
 
     private func updateSensor(_ id: Int64, _ count: Int64, newest: Instant?, bin: Bin?, mayHaveLost: Bool) throws {
         let observed = Int64((bin?.state ?? .ok).rawValue)
         // If a device reports no sensor states, its state depends on its observations.
-        var markDevice = try database.prepare(
+        try database.run(
             """
             UPDATE device SET judge_due = 1 WHERE id = (
                 SELECT device FROM sensor WHERE id = ?1 AND reported IS NULL AND (observed <> ?2 OR last_at_ms IS NULL))
-            """)
-        try markDevice.bind(id, at: 1)
-        try markDevice.bind(observed, at: 2)
-        try markDevice.run()
-        var update = try database.prepare(
+            """, id, observed)
+        try database.run(
             """
-            UPDATE sensor SET observations = observations + ?1, last_at_ms = MAX(COALESCE(last_at_ms, ?2), COALESCE(?2, last_at_ms)),
+            UPDATE sensor SET observations = observations + ?1, last_at_ms = CASE WHEN last_at_ms >= ?2 THEN last_at_ms ELSE COALESCE(?2, last_at_ms) END,
                 observed = CASE WHEN ?2 >= COALESCE(last_at_ms, ?2) THEN ?4 ELSE observed END
             WHERE id = ?3
-            """)
-        try update.bind(observed, at: 4)
-        try update.bind(count, at: 1)
-        try update.bind(newest?.ms, at: 2)
-        try update.bind(id, at: 3)
-        try update.run()
+            """, count, newest?.ms, id, observed)
         guard mayHaveLost else { return }
         // The newest reading may have been removed. The newest remaining reading is not later than the end of the newest bin.
-        var cut = try database.prepare(
-            "UPDATE sensor SET last_at_ms = MIN(last_at_ms, (SELECT MAX(valid_at_ms) FROM observation_bin WHERE sensor = ?1)) WHERE id = ?1")
-        try cut.bind(id, at: 1)
-        try cut.run()
+        try database.run(
+            """
+            UPDATE sensor SET last_at_ms = (SELECT MAX(valid_at_ms) FROM observation_bin WHERE sensor = ?1)
+            WHERE id = ?1 AND (last_at_ms <= (SELECT MAX(valid_at_ms) FROM observation_bin WHERE sensor = ?1)) IS NOT TRUE
+            """, id)
     }
 }
 

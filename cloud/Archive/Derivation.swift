@@ -1,5 +1,4 @@
 package import Runtime
-internal import SQLite
 
 /// Derives observations from the growing log, without delaying an ingest.
 ///
@@ -52,7 +51,7 @@ package actor Derivation: Service {
             report(step.unreadable)
             lastDevice = step.lastDevice
             return try await archive.apply(step)
-        } catch let error as SQLiteError where error.isRetryable {
+        } catch let error as any DatabaseFailure where error.isRetryable {
             throw error
         } catch {
             return try await stepEachDevice()
@@ -69,7 +68,7 @@ package actor Derivation: Service {
             } catch let error as ArchiveFault where error.isDamagedBin {
                 log(.error, "observations of a device are damaged, deriving them again from the log", ["device": device, "error": "\(error)"])
                 try await archive.requestRederivation(of: device, now: ReadingClock.wallClock)
-            } catch let error as SQLiteError where error.isRetryable {
+            } catch let error as any DatabaseFailure where error.isRetryable {
                 throw error
             } catch {
                 log(.error, "observations of a device not derived, retrying in 10 min", ["device": device, "error": "\(error)"])

@@ -1,5 +1,4 @@
 package import Measures
-internal import SQLite
 
 /// The progress of deriving a device's observations from its log. A row of `device_log`. Each step of the derivation commits its progress together
 /// with its observations, so that a stop at any moment loses nothing.
@@ -41,9 +40,8 @@ extension Archive {
 
     /// The ids of all devices with something to derive, ascending.
     package func pendingDevices() throws -> [Int64] {
-        var select = try database.prepare("SELECT device FROM device_log WHERE \(Archive.isPending) ORDER BY device")
         var devices: [Int64] = []
-        while try select.step() { devices.append(select.integer(0)) }
+        for row in try database.rows("SELECT device FROM device_log WHERE \(Archive.isPending) ORDER BY device") { devices.append(row.integer(0)) }
         return devices
     }
 
@@ -51,27 +49,25 @@ extension Archive {
     func pendingDevices(after device: Int64, limit: Int, except paused: Set<Int64>) throws -> [DerivationState] {
         var states: [DerivationState] = []
         for range in ["device > ?", "device <= ?"] where states.count < limit {
-            var select = try database.prepare(
-                "SELECT \(Archive.stateColumns) FROM device_log WHERE \(Archive.isPending) AND \(range) ORDER BY device")
-            try select.bind(device, at: 1)
-            while states.count < limit, try select.step() {
-                let state = try Archive.state(select)
+            try database.forEachRow(
+                "SELECT \(Archive.stateColumns) FROM device_log WHERE \(Archive.isPending) AND \(range) ORDER BY device", [.integer(device)]
+            ) { row in
+                let state = try Archive.state(row)
                 if !paused.contains(state.device) { states.append(state) }
+                return states.count < limit
             }
         }
         return states
     }
 
     func derivationState(of device: Int64) throws -> DerivationState? {
-        var select = try database.prepare("SELECT \(Archive.stateColumns) FROM device_log WHERE device = ?")
-        try select.bind(device, at: 1)
-        return try select.step() ? try Archive.state(select) : nil
+        try database.row("SELECT \(Archive.stateColumns) FROM device_log WHERE device = ?", device).map(Archive.state)
     }
 
     private static let stateColumns =
         "device, last_batch, last_amendment, through, amended_through, phase, target, scanned, judged_at_ms"
 
-    private static func state(_ row: borrowing Statement) throws -> DerivationState {
+    private static func state(_ row: Row) throws -> DerivationState {
         guard let phase = DerivationState.Phase(rawValue: row.integer(5)) else {
             throw ArchiveFault.damagedRow("device_log: phase \(row.integer(5)) of device \(row.integer(0)) is not known, expected 0 to 3")
         }
@@ -82,15 +78,11 @@ extension Archive {
 
     /// - Parameter derived: batches that are no longer pending.
     func save(_ state: DerivationState, derived: Int64) throws {
-        var update = try database.prepare(
+        try database.run(
             """
-            UPDATE device_log SET through = ?, amended_through = ?, phase = ?, target = ?, scanned = ?,
+            UPDATE device_log SET through = ?1, amended_through = ?2, phase = ?3, target = ?4, scanned = ?5,
                 pending = CASE WHEN pending > ?6 THEN pending - ?6 ELSE 0 END WHERE device = ?7
-            """)
-        for (index, value) in [state.through, state.amendedThrough, state.phase.rawValue, state.target, state.scanned, derived, state.device]
-            .enumerated()
-        { try update.bind(value, at: Int32(index + 1)) }
-        try update.run()
+            """, state.through, state.amendedThrough, state.phase.rawValue, state.target, state.scanned, derived, state.device)
     }
 
     /// Marks a device, or all devices: the derivation then deletes all their observations and derives them again from the log.
@@ -98,10 +90,11 @@ extension Archive {
     /// - Parameter now: readings up to a day after this time are derived, even if the server's clock was behind when the readings arrived.
     package func requestRederivation(of device: Int64? = nil, now: Instant) throws {
         try database.transaction {
-            var update = try database.prepare(device == nil ? Archive.markForRederivation : "\(Archive.markForRederivation) WHERE device = ?2")
-            try update.bind(now.ms, at: 1)
-            if let device { try update.bind(device, at: 2) }
-            try update.run()
+            if let device {
+                try database.run("\(Archive.markForRederivation) WHERE device = ?2", now.ms, device)
+            } else {
+                try database.run(Archive.markForRederivation, now.ms)
+            }
         }
     }
 
@@ -114,26 +107,21 @@ extension Archive {
     /// when the clock is right.
     package func rederiveWithheld(now: Instant) throws {
         let through = (now + Archive.futureTolerance).ms
-        guard try integer("SELECT 1 FROM device_log WHERE withheld_from_ms <= ? LIMIT 1", through) != nil else { return }
+        guard try database.integer("SELECT 1 FROM device_log WHERE withheld_from_ms <= ? LIMIT 1", through) != nil else { return }
         try database.transaction {
-            var update = try database.prepare("\(Archive.markForRederivation) WHERE withheld_from_ms <= ?2")
-            try update.bind(now.ms, at: 1)
-            try update.bind(through, at: 2)
-            try update.run()
+            try database.run("\(Archive.markForRederivation) WHERE withheld_from_ms <= ?2", now.ms, through)
         }
     }
 
     /// Stores the time of the earliest reading that was withheld as a future reading while the server's clock was impossible.
     func recordWithheld(_ instant: Instant, _ device: Int64) throws {
-        var update = try database.prepare(
-            "UPDATE device_log SET withheld_from_ms = CASE WHEN withheld_from_ms < ?1 THEN withheld_from_ms ELSE ?1 END WHERE device = ?2")
-        try update.bind(instant.ms, at: 1)
-        try update.bind(device, at: 2)
-        try update.run()
+        try database.run(
+            "UPDATE device_log SET withheld_from_ms = CASE WHEN withheld_from_ms < ?1 THEN withheld_from_ms ELSE ?1 END WHERE device = ?2",
+            instant.ms, device)
     }
 
     /// The number of batches that are not derived yet.
     package func underivedBatchCount() throws -> Int64 {
-        try database.integer("SELECT COALESCE(SUM(pending), 0) FROM device_log WHERE \(Archive.isPending)") ?? 0
+        try database.integer("SELECT CAST(COALESCE(SUM(pending), 0) AS BIGINT) FROM device_log WHERE \(Archive.isPending)") ?? 0
     }
 }

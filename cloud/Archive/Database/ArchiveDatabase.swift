@@ -1,0 +1,86 @@
+/// What the archive needs of a database. Statements are written once, in SQL that SQLite and PostgreSQL share, with `?1`, `?2`, … or `?` for
+/// parameters; what only one of them can do is a function with a name.
+///
+/// Not `Sendable`: the archive's actor confines it to one thread.
+package protocol ArchiveDatabase: AnyObject {
+    /// Calls `body` for each row until `body` returns false. Rows are not collected, so a result may be longer than memory.
+    func forEachRow(_ sql: String, _ values: [DatabaseValue], _ body: (Row) throws -> Bool) throws
+
+    /// Runs a statement without a result.
+    /// - Returns: the number of rows that the statement has inserted, updated or deleted.
+    func change(_ sql: String, _ values: [DatabaseValue]) throws -> Int
+
+    /// Runs a statement once for each list of values. One round trip for many lists, where the database is on another host.
+    func changeEach(_ sql: String, _ rows: [[DatabaseValue]]) throws
+
+    /// Runs `body` in a transaction, which is rolled back if `body` throws. `body` has no `await`, so the actor runs no other work in between.
+    @discardableResult
+    func transaction<Result>(_ durability: Durability, _ body: () throws -> Result) throws -> Result
+
+    /// A number that changes whenever another connection has changed the archive. It may change without such a change, too.
+    func dataVersion() throws -> Int64
+
+    /// Copies the current archive into a file, while other connections read and write the archive.
+    func backUp(to path: String) throws
+}
+
+/// An error of a driver, which says whether the same call may succeed later.
+package protocol DatabaseFailure: Error {
+    var isRetryable: Bool { get }
+}
+
+/// When a transaction is on the disk.
+package enum Durability: Sendable {
+    case durable  // before the call returns
+    case lazy  // soon after: a power cut can undo the transaction, for data that is derived again
+}
+
+extension ArchiveDatabase {
+    /// All rows of a result: for results with a limit.
+    package func rows(_ sql: String, _ values: any DatabaseConvertible...) throws -> [Row] { try rows(sql, values.map(\.databaseValue)) }
+
+    package func rows(_ sql: String, _ values: [DatabaseValue]) throws -> [Row] {
+        var rows: [Row] = []
+        try forEachRow(sql, values) { row in
+            rows.append(row)
+            return true
+        }
+        return rows
+    }
+
+    /// Calls `body` for each row: for results without a limit, which need not fit into memory.
+    package func forEach(_ sql: String, _ values: any DatabaseConvertible..., body: (Row) throws -> Void) throws {
+        try forEachRow(sql, values.map(\.databaseValue)) { row in
+            try body(row)
+            return true
+        }
+    }
+
+    /// The first row; `nil` without rows.
+    package func row(_ sql: String, _ values: any DatabaseConvertible...) throws -> Row? {
+        var first: Row?
+        try forEachRow(sql, values.map(\.databaseValue)) { row in
+            first = row
+            return false
+        }
+        return first
+    }
+
+    /// The first column of the first row; `nil` without rows, or if the column is NULL.
+    package func integer(_ sql: String, _ values: any DatabaseConvertible...) throws -> Int64? {
+        var first: Int64?
+        try forEachRow(sql, values.map(\.databaseValue)) { row in
+            first = row.optionalInteger(0)
+            return false
+        }
+        return first
+    }
+
+    @discardableResult
+    package func transaction<Result>(_ body: () throws -> Result) throws -> Result { try transaction(.durable, body) }
+
+    /// Runs a statement without a result.
+    /// - Returns: the number of changed rows.
+    @discardableResult
+    package func run(_ sql: String, _ values: any DatabaseConvertible...) throws -> Int { try change(sql, values.map(\.databaseValue)) }
+}

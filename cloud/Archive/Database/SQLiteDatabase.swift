@@ -1,0 +1,100 @@
+internal import Runtime
+internal import SQLite
+
+extension SQLiteError: DatabaseFailure {}
+
+/// The archive in one SQLite file.
+final class SQLiteDatabase: ArchiveDatabase {
+    private let connection: Connection
+
+    /// Opens `archive.sqlite` in a folder, and migrates the file to the newest schema if the access allows it.
+    init(folder: String, _ access: Archive.Access) throws {
+        Connection.disableMemoryStatistics()
+        if access == .createIfMissing { try Files.createFolder(folder) }
+        let path = "\(folder)/archive.sqlite"
+        guard access == .createIfMissing || Files.exists(path) else { throw ArchiveFault.noArchive(path: path) }
+        if access != .readOnly { Files.restrictPermissions(path, to: 0o640) }
+        connection = try Connection(path: path, access: access == .readOnly ? .readOnly : .readWrite, cacheKiB: 4_096)
+        if access != .readOnly { try connection.makeDurable() }
+        let version = try connection.integer("PRAGMA user_version") ?? 0
+        guard version <= ArchiveSchema.version, access != .readOnly || version == ArchiveSchema.version else {
+            throw ArchiveFault.unsupportedSchema(version, path: path)
+        }
+        if version < ArchiveSchema.version { try migrate() }
+    }
+
+    private func migrate() throws {
+        try connection.transaction {
+            // Two programs may create or migrate the archive at once: the second program then reads the new version and runs no step.
+            let version = try connection.integer("PRAGMA user_version") ?? 0
+            for step in ArchiveSchema.steps.dropFirst(Int(version)) { try connection.execute(step) }
+            try connection.execute("PRAGMA user_version = \(ArchiveSchema.version)")
+        }
+    }
+
+    // MARK: statements
+
+    func forEachRow(_ sql: String, _ values: [DatabaseValue], _ body: (Row) throws -> Bool) throws {
+        var statement = try connection.prepare(sql)
+        try SQLiteDatabase.bind(values, to: statement)
+        let columns = statement.columnCount
+        while try statement.step() {
+            guard try body(Row((0..<columns).map { SQLiteDatabase.value(statement, $0) })) else { return }
+        }
+    }
+
+    func change(_ sql: String, _ values: [DatabaseValue]) throws -> Int {
+        var statement = try connection.prepare(sql)
+        try SQLiteDatabase.bind(values, to: statement)
+        try statement.run()
+        return connection.changes
+    }
+
+    func changeEach(_ sql: String, _ rows: [[DatabaseValue]]) throws {
+        guard !rows.isEmpty else { return }
+        var statement = try connection.prepare(sql)
+        for values in rows {
+            try SQLiteDatabase.bind(values, to: statement)
+            try statement.run()
+        }
+    }
+
+    func transaction<Result>(_ durability: Durability, _ body: () throws -> Result) throws -> Result {
+        guard durability == .lazy else { return try connection.transaction(body) }
+        try connection.setDurable(false)
+        defer { try? connection.setDurable(true) }
+        return try connection.transaction(body)
+    }
+
+    // MARK: verbs
+
+    func dataVersion() throws -> Int64 { try connection.integer("PRAGMA data_version") ?? 0 }
+
+    func backUp(to path: String) throws { try connection.backUp(to: path) }
+
+    // MARK: values
+
+    private static func bind(_ values: [DatabaseValue], to statement: borrowing Statement) throws(SQLiteError) {
+        var index: Int32 = 0
+        for value in values {
+            index += 1
+            switch value {
+            case .null: try statement.bind(nil as Int64?, at: index)
+            case .integer(let value): try statement.bind(value, at: index)
+            case .real(let value): try statement.bind(value, at: index)
+            case .text(let value): try statement.bind(value, at: index)
+            case .bytes(let value): try statement.bind(value, at: index)
+            }
+        }
+    }
+
+    private static func value(_ statement: borrowing Statement, _ column: Int32) -> DatabaseValue {
+        switch statement.type(column) {
+        case .null: .null
+        case .integer: .integer(statement.integer(column))
+        case .real: .real(statement.double(column))
+        case .text: .text(statement.text(column))
+        case .blob: .bytes(statement.blob(column))
+        }
+    }
+}
