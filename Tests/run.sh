@@ -32,6 +32,9 @@ swift test "${build[@]}" --skip-build --filter "$arithmetic"
 heading "unit tests"
 swift test "${build[@]}" --skip-build --skip "$arithmetic" --skip '^EndToEndTests\.'
 
+heading "tests against PostgreSQL"
+Tests/postgres.sh swift test "${build[@]}" --skip-build --filter '^PostgresTests\.'
+
 # At most 8 tests at a time: each runs several processes, and a program that needs more than 4 s to stop ends itself with an error.
 heading "end-to-end tests"
 swift test "${build[@]}" --skip-build --experimental-maximum-parallelization-width 8 --filter '^EndToEndTests\.'
