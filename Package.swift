@@ -101,7 +101,7 @@ let package = Package(
             ], path: "edge/vaho-edge", swiftSettings: small),
 
         // The cloud.
-        library("Archive", path: "cloud/Archive", core + ["Bytes", "Releases", "Runtime", "SQLite", "Signing"], settings: features),
+        library("Archive", path: "cloud/Archive", core + ["Bytes", "Releases", "Runtime", "SQLite", "Postgres", "Signing"], settings: features),
         library(
             "Pipeline", path: "cloud/Pipeline",
             core + [
@@ -157,7 +157,7 @@ let package = Package(
                 "Examples", "StoreExamples", "Measures", "Text", "Psychrometrics", "Observing", "Forecasting", "Releases", "Wire", "Runtime",
                 "Console", "SQLite", "HTTPClient", "HTTPServer", "Signing", "Sensors", "Simulation", "EdgeStore", "EdgeDaemon",
             ]),
-        tests("ArchiveTests", ["Measures", "Observing", "Runtime", "Wire", "Archive"]),
+        tests("ArchiveTests", ["Measures", "Observing", "Runtime", "Wire", "Postgres", "Archive"]),
         tests(
             "PipelineTests",
             [

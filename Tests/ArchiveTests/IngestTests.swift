@@ -1,18 +1,47 @@
 import Foundation
 import Measures
 import Observing
+import Postgres
 import Testing
 import Wire
 
 @testable import Archive
 
-/// An archive of its own for one test.
+/// An archive of its own for one test: in a scratch folder, or, if `Tests/postgres.sh` runs a server, in a schema of that server.
 final class TemporaryArchive {
-    let folder = FileManager.default.temporaryDirectory.path + "/vaho-archive-\(UInt64.random(in: 0...(.max)))"
-    deinit { try? FileManager.default.removeItem(atPath: folder) }
+    static let server = ProcessInfo.processInfo.environment["VAHO_TEST_POSTGRES"]
+    static var isPostgres: Bool { server != nil }
+
+    /// Where the archive is. Several tasks may open the archive at once.
+    struct Location: Sendable {
+        let name = "archive_\(UInt64.random(in: 0...(.max)))"
+        var folder: String { FileManager.default.temporaryDirectory.path + "/vaho-\(name)" }
+
+        func open(_ access: Archive.Access = .createIfMissing, limits: ArchiveLimits = ArchiveLimits()) async throws -> Archive {
+            guard let server = TemporaryArchive.server else { return try await Archive(folder: folder, access: access, limits: limits) }
+            return try await Archive(postgres: "\(server)?options=-csearch_path%3D\(name)", folder: folder, access: access, limits: limits)
+        }
+    }
+
+    let location = Location()
+    private var hasSchema = false
+    var folder: String { location.folder }
+
+    deinit {
+        try? FileManager.default.removeItem(atPath: folder)
+        if hasSchema, let server = Self.server { try? PostgresConnection(server, name: "test").execute("DROP SCHEMA \(location.name) CASCADE") }
+    }
+
+    /// Makes the schema for the archive's tables.
+    func prepare() throws {
+        guard let server = Self.server, !hasSchema else { return }
+        try PostgresConnection(server, name: "test").execute("CREATE SCHEMA \(location.name)")
+        hasSchema = true
+    }
 
     func open(_ access: Archive.Access = .createIfMissing, limits: ArchiveLimits = ArchiveLimits()) async throws -> Archive {
-        try await Archive(folder: folder, access: access, limits: limits)
+        try prepare()
+        return try await location.open(access, limits: limits)
     }
 
     func device(_ archive: Archive, _ name: String = "church") async throws -> Int64 {

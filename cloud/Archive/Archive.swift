@@ -32,6 +32,16 @@ package actor Archive {
         database = try SQLiteDatabase(folder: folder, access)
     }
 
+    /// Opens an archive in a PostgreSQL database.
+    /// - Parameters:
+    ///   - address: a connection URI or keywords, as libpq reads them.
+    ///   - folder: the folder of the signing key.
+    package init(postgres address: String, folder: String, access: Access = .createIfMissing, limits: ArchiveLimits = ArchiveLimits()) async throws {
+        self.folder = folder
+        self.limits = limits
+        database = try PostgresDatabase(address: address, access)
+    }
+
     isolated deinit {}  // the file is closed on the thread that used it
 
     /// Runs a whole query on the archive's own thread. Throws `CancellationError` if the request was cancelled before it began.

@@ -4,6 +4,8 @@ package import Measures
 package enum ArchiveFault: Error, Equatable, CustomStringConvertible {
     case noArchive(path: String)
     case unsupportedSchema(Int64, path: String)
+    /// The database's own tools make the backup.
+    case backUpByServer
     case noDevice(DeviceID)
     case deviceExists(DeviceID)
     /// A bin of observations with counts or sums that no readings can have.
@@ -18,6 +20,7 @@ package enum ArchiveFault: Error, Equatable, CustomStringConvertible {
         case .noArchive(let path): "there is no archive at \(path)"
         case .unsupportedSchema(let version, let path):
             "\(path) has schema \(version), this vaho-cloud supports schema \(ArchiveSchema.version)"
+        case .backUpByServer: "an archive in PostgreSQL is backed up by the server's tools"
         case .noDevice(let device): "there is no device \(device)"
         case .deviceExists(let device): "the device \(device) already exists"
         case .damagedBin(let sensor, let validAt):
@@ -34,6 +37,7 @@ package enum ArchiveFault: Error, Equatable, CustomStringConvertible {
         switch self {
         case .noArchive: "check VAHO_STORE; vaho-cloud serve creates an archive"
         case .unsupportedSchema: "use the version that wrote the archive"
+        case .backUpByServer: "use pg_dump or pg_basebackup, and copy the signing key"
         case .noDevice: "vaho-cloud device list shows all devices"
         case .deviceExists(let device): "revoke it first (vaho-cloud device revoke \(device)) to give it a new token"
         case .damagedBin: "vaho-cloud rebuild derives all observations again from the log"

@@ -1,0 +1,141 @@
+internal import Postgres
+
+extension PostgresError: DatabaseFailure {}
+
+/// The archive in a PostgreSQL database, for one server or several replicas.
+final class PostgresDatabase: ArchiveDatabase {
+    private let connection: PostgresConnection
+    private var numbered: [String: String] = [:]  // statements with PostgreSQL's parameters, by their common text
+
+    /// Connects, and migrates the schema to the newest version if the access allows it.
+    /// - Parameter address: a connection URI or keywords, as libpq reads them.
+    init(address: String, _ access: Archive.Access, notice: @escaping @Sendable (String) -> Void = { _ in }) throws {
+        connection = try PostgresConnection(address, name: "vaho-cloud", notice: notice)
+        if access == .readOnly { try connection.execute("SET default_transaction_read_only = on") }
+        let version = try schemaVersion()
+        guard let version else {
+            guard access == .createIfMissing else { throw ArchiveFault.noArchive(path: "the PostgreSQL database") }
+            try create()
+            return
+        }
+        guard version == ArchiveSchema.version else { throw ArchiveFault.unsupportedSchema(version, path: "the PostgreSQL database") }
+    }
+
+    private func schemaVersion() throws -> Int64? {
+        // Not to_regclass: it may answer from a cache that does not know yet what another transaction has committed.
+        let tables = try connection.query("SELECT 1 FROM pg_class WHERE relname = 'archive_version' AND pg_table_is_visible(oid)")
+        guard tables.count > 0 else { return nil }
+        let version = try connection.query("SELECT version FROM archive_version")
+        return version.count == 1 ? try version.integer(0, 0) : nil
+    }
+
+    /// Two replicas may start at once: the second waits for the first, then finds the schema.
+    private func create() throws {
+        try connection.transaction {
+            try connection.execute("SELECT pg_advisory_xact_lock(\(PostgresDatabase.migrationLock))")
+            guard try schemaVersion() == nil else { return }
+            try connection.execute(PostgresSchema.statements)
+            try connection.execute("INSERT INTO archive_version VALUES (\(ArchiveSchema.version))")
+        }
+    }
+
+    /// The key of the advisory lock under which the schema changes: "vaho" in ASCII.
+    private static let migrationLock = 0x7661_686F
+
+    // MARK: statements
+
+    func forEachRow(_ sql: String, _ values: [DatabaseValue], _ body: (Row) throws -> Bool) throws {
+        let rows = try connection.query(statement(sql), values.map(PostgresValue.init))
+        for row in 0..<rows.count {
+            var columns: [DatabaseValue] = []
+            columns.reserveCapacity(rows.columnCount)
+            for column in 0..<rows.columnCount { columns.append(DatabaseValue(try rows.value(row, column))) }
+            guard try body(Row(columns)) else { return }
+        }
+    }
+
+    func change(_ sql: String, _ values: [DatabaseValue]) throws -> Int {
+        try connection.query(statement(sql), values.map(PostgresValue.init)).changed
+    }
+
+    func changeEach(_ sql: String, _ rows: [[DatabaseValue]]) throws {
+        guard !rows.isEmpty else { return }
+        let statement = statement(sql)
+        try connection.pipeline(rows.map { (statement, $0.map(PostgresValue.init)) })
+    }
+
+    func transaction<Result>(_ durability: Durability, _ body: () throws -> Result) throws -> Result {
+        try connection.transaction {
+            if durability == .lazy { try connection.execute("SET LOCAL synchronous_commit = off") }
+            return try body()
+        }
+    }
+
+    // MARK: verbs
+
+    /// A hash of the set of committed transactions.
+    func dataVersion() throws -> Int64 {
+        try connection.query("SELECT hashtextextended(pg_current_snapshot()::text, 0)").integer(0, 0)
+    }
+
+    func backUp(to path: String) throws { throw ArchiveFault.backUpByServer }
+
+    // MARK: parameters
+
+    private func statement(_ sql: String) -> String {
+        if let known = numbered[sql] { return known }
+        let statement = PostgresDatabase.numbered(sql)
+        numbered[sql] = statement
+        return statement
+    }
+
+    /// The statement with `$1`, `$2`, … in place of `?1`, `?2`, …; a `?` without a number has the number after the one before. Text in quotes is
+    /// left as it is.
+    static func numbered(_ sql: String) -> String {
+        var text: [UInt8] = []
+        var (last, isQuoted) = (0, false)
+        let bytes = Array(sql.utf8)
+        var index = 0
+        while index < bytes.count {
+            let byte = bytes[index]
+            index += 1
+            if byte == UInt8(ascii: "'") { isQuoted.toggle() }
+            guard byte == UInt8(ascii: "?"), !isQuoted else {
+                text.append(byte)
+                continue
+            }
+            let digits = bytes[index...].prefix { (48...57).contains($0) }
+            index += digits.count
+            last = digits.isEmpty ? last + 1 : digits.reduce(0) { $0 * 10 + Int($1 - 48) }
+            text += "$\(last)".utf8
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+}
+
+extension PostgresValue {
+    fileprivate init(_ value: DatabaseValue) {
+        self =
+            switch value {
+            case .null: .null
+            case .integer(let value): .integer(value)
+            case .real(let value): .real(value)
+            // PostgreSQL's text holds no zero byte; a device may send one.
+            case .text(let value): .text(value.utf8.contains(0) ? String(value.map { $0 == "\0" ? "\u{FFFD}" : $0 }) : value)
+            case .bytes(let value): .bytes(value)
+            }
+    }
+}
+
+extension DatabaseValue {
+    fileprivate init(_ value: PostgresValue) {
+        self =
+            switch value {
+            case .integer(let value): .integer(value)
+            case .real(let value): .real(value)
+            case .text(let value): .text(value)
+            case .bytes(let value): .bytes(value)
+            case .null, .integers, .byteArrays: .null
+            }
+    }
+}
