@@ -1,5 +1,6 @@
 @testable import Archive
 import Foundation
+import Postgres
 import Testing
 
 @Suite struct PostgresDatabaseTests {
@@ -23,6 +24,51 @@ import Testing
             """)
         #expect(columns.subtracting(expected) == ["archive_version.version"])
         #expect(expected.subtracting(columns).isEmpty)
+    }
+}
+
+/// Needs a server: `Tests/postgres.sh`.
+@Suite(.enabled(if: TemporaryArchive.isPostgres), .timeLimit(.minutes(1))) struct LostConnectionTests {
+    private let place = TemporaryArchive()
+
+    /// Ends the server process of an archive's connection, as a restart of the server does.
+    private static func disconnect(_ database: any ArchiveDatabase) throws {
+        let process = try database.integer("SELECT pg_backend_pid()") ?? 0
+        let other = try PostgresConnection(try #require(TemporaryArchive.server), name: "test")
+        _ = try other.query("SELECT pg_terminate_backend($1::integer)", [.integer(process)])
+    }
+
+    @Test func `after a lost connection one call fails, and the next one connects again`() async throws {
+        let archive = try await place.open()
+        _ = try await place.device(archive)
+        let isRetryable = try await archive.perform { archive -> Bool? in
+            try Self.disconnect(archive.database)
+            do { _ = try archive.totals() } catch let error as any DatabaseFailure { return error.isRetryable }
+            return nil
+        }
+        #expect(isRetryable == true)
+        #expect(try await archive.totals().devices == 1)
+    }
+
+    @Test func `a transaction whose connection is lost stores nothing, before and after the loss`() async throws {
+        let archive = try await place.open()
+        let failures = try await archive.perform { archive -> Int in
+            var failures = 0
+            do {
+                try archive.database.transaction {
+                    try archive.database.run("INSERT INTO device (name, created_at_ms) VALUES ('before', 0)")
+                    try Self.disconnect(archive.database)
+                    for name in ["lost", "after"] {
+                        do { try archive.database.run("INSERT INTO device (name, created_at_ms) VALUES (?, 0)", name) } catch { failures += 1 }
+                    }
+                }
+            } catch is any DatabaseFailure { failures += 1 }
+            return failures
+        }
+        #expect(failures == 3)
+        #expect(try await archive.totals().devices == 0)
+        _ = try await place.device(archive)
+        #expect(try await archive.totals().devices == 1)
     }
 }
 

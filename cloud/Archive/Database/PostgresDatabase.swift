@@ -3,25 +3,53 @@ internal import Postgres
 extension PostgresError: DatabaseFailure {}
 
 /// The archive in a PostgreSQL database, for one server or several replicas.
+///
+/// A lost connection fails the call or the transaction that used it; the next call connects again.
 final class PostgresDatabase: ArchiveDatabase {
-    private let connection: PostgresConnection
+    private let address: String
+    private let access: Archive.Access
+    private let notice: @Sendable (String) -> Void
+    private var connection: PostgresConnection?
+    private var isInTransaction = false
     private var numbered: [String: String] = [:]  // statements with PostgreSQL's parameters, by their common text
 
     /// Connects, and migrates the schema to the newest version if the access allows it.
     /// - Parameter address: a connection URI or keywords, as libpq reads them.
     init(address: String, _ access: Archive.Access, notice: @escaping @Sendable (String) -> Void = { _ in }) throws {
-        connection = try PostgresConnection(address, name: "vaho-cloud", notice: notice)
-        if access == .readOnly { try connection.execute("SET default_transaction_read_only = on") }
-        let version = try schemaVersion()
-        guard let version else {
+        (self.address, self.access, self.notice) = (address, access, notice)
+        _ = try connected()
+    }
+
+    // MARK: connection
+
+    private func connected() throws -> PostgresConnection {
+        if let connection { return connection }
+        // Another connection would run the rest of the transaction outside of it.
+        guard !isInTransaction else { throw PostgresError(state: "", message: "the connection was lost in the transaction") }
+        let new = try PostgresConnection(address, name: "vaho-cloud", notice: notice)
+        if access == .readOnly { try new.execute("SET default_transaction_read_only = on") }
+        try checkSchema(new)
+        connection = new
+        return new
+    }
+
+    private func withConnection<Result>(_ body: (PostgresConnection) throws -> Result) throws -> Result {
+        let connection = try connected()
+        do { return try body(connection) } catch let error as PostgresError where error.needsReconnect {
+            self.connection = nil
+            throw error
+        }
+    }
+
+    private func checkSchema(_ connection: PostgresConnection) throws {
+        guard let version = try schemaVersion(connection) else {
             guard access == .createIfMissing else { throw ArchiveFault.noArchive(path: "the PostgreSQL database") }
-            try create()
-            return
+            return try create(connection)
         }
         guard version == ArchiveSchema.version else { throw ArchiveFault.unsupportedSchema(version, path: "the PostgreSQL database") }
     }
 
-    private func schemaVersion() throws -> Int64? {
+    private func schemaVersion(_ connection: PostgresConnection) throws -> Int64? {
         // Not to_regclass: it may answer from a cache that does not know yet what another transaction has committed.
         let tables = try connection.query("SELECT 1 FROM pg_class WHERE relname = 'archive_version' AND pg_table_is_visible(oid)")
         guard tables.count > 0 else { return nil }
@@ -30,10 +58,10 @@ final class PostgresDatabase: ArchiveDatabase {
     }
 
     /// Two replicas may start at once: the second waits for the first, then finds the schema.
-    private func create() throws {
+    private func create(_ connection: PostgresConnection) throws {
         try connection.transaction {
             try connection.execute("SELECT pg_advisory_xact_lock(\(PostgresDatabase.migrationLock))")
-            guard try schemaVersion() == nil else { return }
+            guard try schemaVersion(connection) == nil else { return }
             try connection.execute(PostgresSchema.statements)
             try connection.execute("INSERT INTO archive_version VALUES (\(ArchiveSchema.version))")
         }
@@ -45,29 +73,35 @@ final class PostgresDatabase: ArchiveDatabase {
     // MARK: statements
 
     func forEachRow(_ sql: String, _ values: [DatabaseValue], _ body: (Row) throws -> Bool) throws {
-        let rows = try connection.query(statement(sql), values.map(PostgresValue.init))
-        for row in 0..<rows.count {
-            var columns: [DatabaseValue] = []
-            columns.reserveCapacity(rows.columnCount)
-            for column in 0..<rows.columnCount { columns.append(DatabaseValue(try rows.value(row, column))) }
-            guard try body(Row(columns)) else { return }
+        try withConnection { connection in
+            let rows = try connection.query(statement(sql), values.map(PostgresValue.init))
+            for row in 0..<rows.count {
+                var columns: [DatabaseValue] = []
+                columns.reserveCapacity(rows.columnCount)
+                for column in 0..<rows.columnCount { columns.append(DatabaseValue(try rows.value(row, column))) }
+                guard try body(Row(columns)) else { return }
+            }
         }
     }
 
     func change(_ sql: String, _ values: [DatabaseValue]) throws -> Int {
-        try connection.query(statement(sql), values.map(PostgresValue.init)).changed
+        try withConnection { try $0.query(statement(sql), values.map(PostgresValue.init)).changed }
     }
 
     func changeEach(_ sql: String, _ rows: [[DatabaseValue]]) throws {
         guard !rows.isEmpty else { return }
         let statement = statement(sql)
-        try connection.pipeline(rows.map { (statement, $0.map(PostgresValue.init)) })
+        try withConnection { try $0.pipeline(rows.map { (statement, $0.map(PostgresValue.init)) }) }
     }
 
     func transaction<Result>(_ durability: Durability, _ body: () throws -> Result) throws -> Result {
-        try connection.transaction {
-            if durability == .lazy { try connection.execute("SET LOCAL synchronous_commit = off") }
-            return try body()
+        try withConnection { connection in
+            isInTransaction = true
+            defer { isInTransaction = false }
+            return try connection.transaction {
+                if durability == .lazy { try connection.execute("SET LOCAL synchronous_commit = off") }
+                return try body()
+            }
         }
     }
 
@@ -75,7 +109,7 @@ final class PostgresDatabase: ArchiveDatabase {
 
     /// A hash of the set of committed transactions.
     func dataVersion() throws -> Int64 {
-        try connection.query("SELECT hashtextextended(pg_current_snapshot()::text, 0)").integer(0, 0)
+        try withConnection { try $0.query("SELECT hashtextextended(pg_current_snapshot()::text, 0)").integer(0, 0) }
     }
 
     func backUp(to path: String) throws { throw ArchiveFault.backUpByServer }
