@@ -19,6 +19,7 @@ shellcheck -S warning deploy/*.sh Tests/*.sh Tests/browser/*.sh Benchmarks/*.sh 
 
 heading "imports, documents"
 Tests/check-imports.py
+Tests/check-circles.py
 Tests/check-docs.py
 
 heading "build"

@@ -62,7 +62,7 @@ struct IngestLoad {
                 method: "POST", url: "\(options.url)/v1/devices/\(devices[deviceIndex].name)/batches",
                 headers: [
                     ("Authorization", "Bearer \(devices[deviceIndex].token)"),
-                    ("Content-Type", options.isJSON ? "application/json" : Batch.mediaType),
+                    ("Content-Type", options.isJSON ? "application/json" : BatchFormat.mediaType),
                     ("Accept", BatchAcknowledgement.mediaType),
                 ], body: body)
         }

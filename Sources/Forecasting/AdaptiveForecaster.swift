@@ -26,7 +26,7 @@ package struct AdaptiveForecaster: Sendable {
     private var leads: [LeadAdaptation]  // by knot
     private var newest: [KnotForecast]  // from the newest origin, by knot
     private var ridgeInputs: RidgeInputs
-    private let damping: [DampedAnomaly.Damping]  // by knot
+    private let damping: [Damping]  // by knot
     private let plans: [LeadPlan]
     private let leadTimes: [Duration]
     private let stepMs: Int64
@@ -80,7 +80,7 @@ package struct AdaptiveForecaster: Sendable {
 
     private mutating func prepare(_ knot: Int, _ bin: Int) {
         let lead = inputs.leads[knot]
-        var issued = LeadAdaptation.PendingForecast()
+        var issued = PendingForecast()
         issued.origin = bin
         (issued.now, issued.deviation) = (inputs.now, inputs.deviation)
         issued.climatology = (history.humidity.climatology(lead: leads[knot].bins) / 1_000 - inputs.now) / inputs.deviation

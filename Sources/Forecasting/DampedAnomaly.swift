@@ -10,18 +10,6 @@ internal import Measures
 /// The weights and the quantiles were measured on the first 70 % of 17 open series (7 outdoor, 8 indoor, 2 attics), by least squares on the
 /// scaled differences, with equal weight for each series.
 package enum DampedAnomaly {
-    package struct Damping: Sendable {
-        package let course: Double
-        package let anomaly: Double
-
-        func mixed(with other: Damping, _ share: Double) -> Damping {
-            Damping(course: course + (other.course - course) * share, anomaly: anomaly + (other.anomaly - anomaly) * share)
-        }
-
-        /// The departure from now. `then` and `now` are climatology at the target and at the origin, each minus the present value.
-        func departure(then: Float, now: Float) -> Float { Float(course) * (then - now) + (1 - Float(anomaly)) * now }
-    }
-
     package struct Weights: Sendable {
         package let humidity: Damping
         package let temperature: Damping

@@ -2,8 +2,8 @@
 enum DampedAnomalyTable {
     struct Knot {
         let hours: Double
-        let humidity: DampedAnomaly.Damping
-        let temperature: DampedAnomaly.Damping
+        let humidity: Damping
+        let temperature: Damping
         let quantiles: [Double]
     }
 
@@ -29,7 +29,7 @@ enum DampedAnomalyTable {
 
     private static func knot(_ hours: Double, _ humidity: (Double, Double), _ temperature: (Double, Double), _ quantiles: [Double]) -> Knot {
         Knot(
-            hours: hours, humidity: DampedAnomaly.Damping(course: humidity.0, anomaly: humidity.1),
-            temperature: DampedAnomaly.Damping(course: temperature.0, anomaly: temperature.1), quantiles: quantiles)
+            hours: hours, humidity: Damping(course: humidity.0, anomaly: humidity.1),
+            temperature: Damping(course: temperature.0, anomaly: temperature.1), quantiles: quantiles)
     }
 }

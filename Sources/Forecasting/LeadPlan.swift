@@ -7,8 +7,8 @@ struct LeadPlan: Sendable {
     /// The nearest knots at or before, and at or after, the lead time. Both are equal on a knot and before the first knot.
     let low: Int, high: Int
     let share: Float  // position between `low` (0) and `high` (1)
-    let humidity: DampedAnomaly.Damping
-    let temperature: DampedAnomaly.Damping
+    let humidity: Damping
+    let temperature: Damping
 
     /// - Parameter served: indices of the knots that the grid serves, in increasing order.
     static func all(on grid: TimeGrid, served: [Int]) -> [LeadPlan] {

@@ -5,8 +5,6 @@ internal import Synchronization
 
 /// An HTTP server: libmicrohttpd with asynchronous handlers. A connection is suspended while its handler runs.
 @safe package final class HTTPServer: Sendable {
-    package typealias Handler = @Sendable (HTTPRequest) async -> HTTPResponse
-
     package struct TLS: Sendable {
         package let certificate: String  // PEM
         package let key: String  // PEM
@@ -33,7 +31,7 @@ internal import Synchronization
     package init(
         address: String, port: UInt16, limits: HTTPLimits, tls: TLS? = nil, hosts: HostNames = .any,
         makeRefusal: @escaping @Sendable (_ status: Int, _ detail: String) -> HTTPResponse,
-        isAuthenticated: @escaping @Sendable (_ headers: [String: String]) -> Bool = { _ in true }, handler: @escaping Handler
+        isAuthenticated: @escaping @Sendable (_ headers: [String: String]) -> Bool = { _ in true }, handler: @escaping HTTPHandler
     ) throws(ListenError) {
         let context = ServerContext(
             limits: limits, isPlain: tls == nil, hosts: hosts, handler: handler, makeRefusal: makeRefusal, isAuthenticated: isAuthenticated)

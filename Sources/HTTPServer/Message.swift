@@ -85,3 +85,6 @@ package struct HTTPLimits: Sendable {
         self.responseBytes = responseBytes
     }
 }
+
+/// Answers a request. Never throws: a failure is a response, too.
+package typealias HTTPHandler = @Sendable (HTTPRequest) async -> HTTPResponse

@@ -4,7 +4,7 @@ internal import Synchronization
 /// The state shared by all connections of a server.
 final class ServerContext: Sendable {
     let limits: HTTPLimits
-    let handler: HTTPServer.Handler
+    let handler: HTTPHandler
     let makeRefusal: @Sendable (Int, String) -> HTTPResponse
     let isAuthenticated: @Sendable ([String: String]) -> Bool
     let hosts: HostNames
@@ -23,7 +23,7 @@ final class ServerContext: Sendable {
     }
 
     init(
-        limits: HTTPLimits, isPlain: Bool, hosts: HostNames, handler: @escaping HTTPServer.Handler,
+        limits: HTTPLimits, isPlain: Bool, hosts: HostNames, handler: @escaping HTTPHandler,
         makeRefusal: @escaping @Sendable (Int, String) -> HTTPResponse,
         isAuthenticated: @escaping @Sendable ([String: String]) -> Bool
     ) {

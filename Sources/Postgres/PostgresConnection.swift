@@ -28,7 +28,7 @@ internal import Glibc
         let opened = unsafe PostgresConnection.open(defaults)
         guard let opened = unsafe opened else { throw PostgresError(state: "", message: "libpq is out of memory") }
         guard unsafe PQstatus(opened) == CONNECTION_OK else {
-            let message = unsafe PostgresConnection.line(PQerrorMessage(opened))
+            let message = unsafe line(PQerrorMessage(opened))
             unsafe PQfinish(opened)
             throw PostgresError(state: "", message: message)
         }
@@ -230,20 +230,14 @@ internal import Glibc
         case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: return unsafe PostgresRows(result, sql: sql)
         default:
             let state = unsafe cpostgres_sqlstate(result).map { unsafe String(cString: $0) } ?? ""
-            let message = unsafe PostgresConnection.line(PQresultErrorMessage(result))
+            let message = unsafe line(PQresultErrorMessage(result))
             unsafe PQclear(result)
             throw PostgresError(state: state, message: message, sql: sql)
         }
     }
 
     private func failure(_ sql: String) -> PostgresError {
-        PostgresError(state: "", message: unsafe PostgresConnection.line(PQerrorMessage(connection)), sql: sql)
-    }
-
-    /// A message of libpq on one line, without its last line feed.
-    static func line(_ text: UnsafePointer<CChar>?) -> String {
-        guard let text = unsafe text else { return "" }
-        return unsafe String(cString: text).split(whereSeparator: \.isNewline).joined(separator: "; ")
+        PostgresError(state: "", message: unsafe line(PQerrorMessage(connection)), sql: sql)
     }
 }
 
@@ -255,6 +249,12 @@ private final class Notices: Sendable {
     static let receive: PQnoticeReceiver = { context, result in
         guard let context = unsafe context else { return }
         let notices = unsafe Unmanaged<Notices>.fromOpaque(context).takeUnretainedValue()
-        notices.notice(unsafe PostgresConnection.line(PQresultErrorMessage(result)))
+        notices.notice(unsafe line(PQresultErrorMessage(result)))
     }
+}
+
+/// A message of libpq on one line, without its last line feed.
+private func line(_ text: UnsafePointer<CChar>?) -> String {
+    guard let text = unsafe text else { return "" }
+    return unsafe String(cString: text).split(whereSeparator: \.isNewline).joined(separator: "; ")
 }

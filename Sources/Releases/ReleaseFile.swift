@@ -13,7 +13,7 @@ internal import Measures
 ///            1   number of signatures, 7 zeros
 ///            2 × (8 key id, 64 Ed25519 signature of "vaho release 1\0" and the SHA-256); an unused slot is zero
 package struct ReleaseFile: Sendable, Equatable {
-    package static let limit = 128 * 1024
+    package static let limit = ReleaseSections.byteLimit
     static let magic: [UInt8] = [0x89, 0x56, 0x41, 0x48, 0x4F, 0x0D, 0x0A, 0x1A]
     static let version: UInt16 = 1
     static let trailerLength = 32 + 8 + 2 * (8 + 64)

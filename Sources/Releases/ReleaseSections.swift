@@ -5,6 +5,8 @@ internal import Observing
 
 /// Encoding and decoding of the sections of a release file.
 enum ReleaseSections {
+    static let byteLimit = 128 * 1024  // of a whole release file
+
     // MARK: header
 
     static func header(_ header: ReleaseHeader) -> [UInt8] {
@@ -123,7 +125,7 @@ enum ReleaseSections {
             for _ in 0..<(try reader.count(upTo: 4)) {
                 shape.append(try reader.count(upTo: 65_536))
                 count *= shape[shape.count - 1]
-                guard count <= ReleaseFile.limit / 4 else { throw ReleaseRefusal.format("the tensor «\(name)» is too large") }
+                guard count <= ReleaseSections.byteLimit / 4 else { throw ReleaseRefusal.format("the tensor «\(name)» is too large") }
             }
             var values: [Float] = []
             values.reserveCapacity(count)

@@ -22,7 +22,7 @@ package final class HostClock: Sendable {
         state.withLock { state in
             let boottimeMs = BootTime.nowMs
             let verdict = state.discipline.update(
-                wall: ReadingClock.wallClock, boottimeMs: boottimeMs, isSynchronised: clinux_clock_is_synchronised() == 1)
+                wall: WallClock.now, boottimeMs: boottimeMs, isSynchronised: clinux_clock_is_synchronised() == 1)
             if let correction = verdict.correction { state.corrections.append(correction) }
             return ClockSample(takenAt: verdict.now, quality: verdict.quality, boottimeMs: boottimeMs)
         }

@@ -45,13 +45,6 @@ package struct ReadingClock: Sendable {
 
     /// Reports that a recording has no more rows. After the last one the clock stops: otherwise the last replayed readings would look outdated.
     package func recordingEnded() { replay?.recordingEnded() }
-
-    /// The host's clock, also during a replay.
-    package static var wallClock: Instant {
-        var time = timespec()
-        unsafe clock_gettime(CLOCK_REALTIME, &time)
-        return Instant(ms: Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000)
-    }
 }
 
 /// The time of the recordings; stops when all recordings have ended.
@@ -76,14 +69,5 @@ private final class ReplayClock: Sendable {
             state.going -= 1
             if state.going <= 0, state.stoppedAt == nil { state.stoppedAt = now }
         }
-    }
-}
-
-package enum BootTime {
-    /// Milliseconds since the host started, suspend included.
-    package static var nowMs: Int64 {
-        var time = timespec()
-        unsafe clock_gettime(CLOCK_BOOTTIME, &time)
-        return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
     }
 }

@@ -16,7 +16,7 @@ package struct ServiceClock: Sendable {
         (monotonic, self.wall, wake) = (now, wall, sleep)
     }
 
-    package static let host = ServiceClock(now: { .now }, wall: { ReadingClock.wallClock }, sleep: { try await Task.sleep(until: $0) })
+    package static let host = ServiceClock(now: { .now }, wall: { WallClock.now }, sleep: { try await Task.sleep(until: $0) })
 
     package var now: ContinuousClock.Instant { monotonic() }
     package var wallClock: Instant { wall() }

@@ -7,6 +7,9 @@ package enum Hexadecimal {
         return String(decoding: text, as: UTF8.self)
     }
 
+    /// A byte as in a program: 0x0a.
+    package static func prefixed(_ byte: UInt8) -> String { "0x" + text([byte]) }
+
     /// - Returns: `nil` if the text does not consist of pairs of hexadecimal digits.
     package static func bytes(_ text: some StringProtocol) -> [UInt8]? {
         let digits = Array(text.utf8)

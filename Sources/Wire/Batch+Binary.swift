@@ -5,12 +5,11 @@ internal import Measures
 ///
 /// Columns hold differences from the previous reading of the same sensor; times are differences of differences.
 extension Batch {
-    static let magic = Array("VAHB".utf8)
 
     package func binary() -> [UInt8] {
         var writer = ByteWriter(reserving: 64 + rows.count * 8)
-        writer.raw(Batch.magic)
-        writer.byte(UInt8(Batch.version))
+        writer.raw(BatchFormat.magic)
+        writer.byte(UInt8(BatchFormat.version))
         writer.fixed(epoch.bits)
         writer.varint(UInt64(first))
         writer.varint(UInt64(rows.count))

@@ -6,7 +6,7 @@ extension Batch {
     package func json() -> [UInt8] {
         var json = JSONWriter()
         json.object { json in
-            json.field("version", Batch.version)
+            json.field("version", BatchFormat.version)
             json.field("epoch", epoch.description)
             json.field("first", first)
             json.array("sensors") { json in for sensor in sensors { json.string(sensor.name) } }

@@ -2,12 +2,6 @@ package import Measures
 
 /// Consecutive rows of one device's log, sent in one request. Named device/epoch/first–last.
 package struct Batch: Sendable, Equatable {
-    package static let version = 1
-    package static let mediaType = "application/vnd.vaho.batch"
-    package static let rowLimit = 10_000
-    package static let byteLimit = 1 << 20  // of a body, in binary or JSON form
-    package static let sensorLimit = 256
-
     package var epoch: Epoch
     package var first: Int64
     package var sensors: [SensorName]  // readings refer to sensors by index
@@ -55,7 +49,7 @@ package enum BatchRefusal: Error, Equatable, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .version(let version): "batch version \(version) is not supported: send version \(Batch.version)"
+        case .version(let version): "batch version \(version) is not supported: send version \(BatchFormat.version)"
         case .checksum: "the batch's CRC-32C does not match: it was truncated or damaged in transfer"
         case .malformed(let pointer, let what): "\(pointer): \(what)"
         }

@@ -53,13 +53,13 @@ extension BatchAcknowledgement {
             held.append(low...high)
         }
         refused = []
-        for _ in 0..<(try reader.count(upTo: Batch.rowLimit)) {
+        for _ in 0..<(try reader.count(upTo: BatchFormat.rowLimit)) {
             let sequence = try BatchAcknowledgement.sequence(&reader, from: 1)
             guard let reason = RefusedRow.Reason(rawValue: try reader.byte()) else { throw MalformedBytes(at: reader.offset, "a reason is unknown") }
             refused.append(RefusedRow(sequence: sequence, reason: reason))
         }
         conflicts = []
-        for _ in 0..<(try reader.count(upTo: Batch.rowLimit)) { conflicts.append(try BatchAcknowledgement.sequence(&reader, from: 1)) }
+        for _ in 0..<(try reader.count(upTo: BatchFormat.rowLimit)) { conflicts.append(try BatchAcknowledgement.sequence(&reader, from: 1)) }
         next = Pacing(delayMs: try reader.zigzag(), maxReadings: try reader.zigzag(), maxBytes: try reader.zigzag())
         release = nil
         let further = try reader.byte()  // bit 0: a release follows, bit 1: a new token is requested, bit 2: two hosts send as this device

@@ -22,10 +22,10 @@ package struct BatchFrame: Sendable {
     package init(_ bytes: [UInt8]) throws(BatchRefusal) {
         do throws(MalformedBytes) {
             var start = ByteReader(bytes)
-            guard try start.raw(4).elementsEqual(Batch.magic) else { throw MalformedBytes(at: 0, "a batch begins with VAHB") }
+            guard try start.raw(4).elementsEqual(BatchFormat.magic) else { throw MalformedBytes(at: 0, "a batch begins with VAHB") }
             let version = Int(try start.byte())
             // The version is checked first, because everything after it, including the checksum, may differ in another version.
-            if version != Batch.version { throw MalformedBytes(at: -version - 1, "") }
+            if version != BatchFormat.version { throw MalformedBytes(at: -version - 1, "") }
             guard bytes.count >= 9 else { throw MalformedBytes(at: bytes.count, "the batch ends too early") }
             var checksum = ByteReader(bytes[(bytes.count - 4)...])
             guard try checksum.fixed(UInt32.self) == CRC32C.checksum(bytes[..<(bytes.count - 4)]) else { throw MalformedBytes(at: Int.max, "") }
@@ -48,10 +48,10 @@ package struct BatchFrame: Sendable {
         let first = try reader.varint()
         guard (1...UInt64(1 << 53)).contains(first) else { throw MalformedBytes(at: reader.offset, "the first sequence is 1 or more") }
         self.first = Int64(first)
-        rowCount = try reader.count(upTo: Batch.rowLimit)
+        rowCount = try reader.count(upTo: BatchFormat.rowLimit)
         guard self.first + Int64(max(0, rowCount - 1)) <= 1 << 53 else { throw MalformedBytes(at: reader.offset, "a sequence is at most 2^53") }
         var sensors: [SensorName] = []
-        for _ in 0..<(try reader.count(upTo: Batch.sensorLimit)) {
+        for _ in 0..<(try reader.count(upTo: BatchFormat.sensorLimit)) {
             let start = reader.offset
             guard let name = SensorName(try reader.text(limit: 32)) else {
                 throw MalformedBytes(at: start, "a sensor's name is \(SensorName.syntax)")
@@ -68,7 +68,7 @@ package struct BatchFrame: Sendable {
             records.append((rowIndex, try RecordCoding.record(from: &reader)))
         }
         self.records = records
-        readings = try reader.blob(limit: Batch.byteLimit)
+        readings = try reader.blob(limit: BatchFormat.byteLimit)
         reportStart = reader.offset
         report = try reader.byte() == 1 ? try ReportCoding.report(try reader.blob(limit: 65_536)) : nil
         try reader.expectEnd()

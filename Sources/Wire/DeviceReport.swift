@@ -23,7 +23,7 @@ package struct DeviceReport: Sendable, Hashable {
         releaseRefusal: String? = nil,
         alerts: [ThresholdAlert] = [], sensors: [SensorReport] = [], thresholds: [HumidityThreshold] = []
     ) {
-        self.sensors = Array(sensors.prefix(Batch.sensorLimit))
+        self.sensors = Array(sensors.prefix(BatchFormat.sensorLimit))
         // With a longer rule name the cloud would refuse the whole report.
         self.thresholds = Array(thresholds.filter { $0.rule.utf8.count <= 64 }.prefix(Self.thresholdLimit))
         self.alerts = Array(alerts.prefix(Self.alertLimit))

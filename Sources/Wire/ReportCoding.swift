@@ -84,7 +84,7 @@ package enum ReportCoding {
     private static func sensors(_ reader: inout ByteReader) throws(MalformedBytes) -> [SensorReport] {
         guard reader.remaining > 0 else { return [] }
         var sensors: [SensorReport] = []
-        for _ in 0..<(try reader.count(upTo: Batch.sensorLimit)) {
+        for _ in 0..<(try reader.count(upTo: BatchFormat.sensorLimit)) {
             let name = try sensorName(&reader)
             let start = reader.offset
             guard let state = SensorState(rawValue: try reader.byte()) else { throw MalformedBytes(at: start, "a sensor's state is 0 to 4") }

@@ -62,7 +62,7 @@ import Wire
 
     private static func batch(_ first: Int64, _ count: Int, humidity: Int32 = 45_000) throws -> [UInt8] {
         let air = try #require(SensorName("air"))
-        let start = ReadingClock.wallClock.ms - 3_600_000
+        let start = WallClock.now.ms - 3_600_000
         let rows = (0..<count).map {
             Batch.Row.reading(sensor: 0, Reading(takenAt: Instant(ms: start + (first + Int64($0)) * 1_000), humidityMpct: humidity))
         }
@@ -75,7 +75,7 @@ import Wire
         try await withBench { bench in
             let body = try Self.batch(1, 20)
             for _ in 0..<2 {
-                let response = await bench.send("POST", "/v1/devices/attic/batches", type: Batch.mediaType, body: body)
+                let response = await bench.send("POST", "/v1/devices/attic/batches", type: BatchFormat.mediaType, body: body)
                 #expect(response.status == 200)
                 #expect(Self.text(response).contains(#""through":20"#))
             }
@@ -92,7 +92,7 @@ import Wire
     func `a request without the device's own token is refused`(device: String, token: String?, status: Int, words: String) async throws {
         try await withBench { bench in
             let response = await bench.send(
-                "POST", "/v1/devices/\(device)/batches", token: token, type: Batch.mediaType, body: try Self.batch(1, 1))
+                "POST", "/v1/devices/\(device)/batches", token: token, type: BatchFormat.mediaType, body: try Self.batch(1, 1))
             #expect(response.status == status && Self.text(response).contains(words))
         }
     }
@@ -100,12 +100,12 @@ import Wire
     @Test(.timeLimit(.minutes(1))) func `a revoked device is refused within a second`() async throws {
         try await withBench { bench in
             let body = try Self.batch(1, 1)
-            #expect(await bench.send("POST", "/v1/devices/attic/batches", type: Batch.mediaType, body: body).status == 200)
+            #expect(await bench.send("POST", "/v1/devices/attic/batches", type: BatchFormat.mediaType, body: body).status == 200)
             try await bench.archive.revoke(bench.device, now: Instant(ms: 2))
             let end = ContinuousClock.now + .seconds(1)
             var status = 200
             while status == 200, ContinuousClock.now < end {
-                status = await bench.send("POST", "/v1/devices/attic/batches", type: Batch.mediaType, body: body).status
+                status = await bench.send("POST", "/v1/devices/attic/batches", type: BatchFormat.mediaType, body: body).status
             }
             #expect(status == 403)
         }
@@ -116,7 +116,7 @@ import Wire
         arguments: [
             ("text/csv", "a,b", 415, "text/csv"), ("application/json", "{", 400, "the batch"),
             ("application/json", #"{"version":9}"#, 415, "version 9 is not supported"),
-            (Batch.mediaType, "none", 400, "byte"),
+            (BatchFormat.mediaType, "none", 400, "byte"),
         ])
     func `a body that is not a batch is refused with the reason`(type: String, body: String, status: Int, words: String) async throws {
         try await withBench { bench in
@@ -133,7 +133,7 @@ import Wire
         limits.sensorsPerDevice = 2
         try await withBench(limits: limits) { bench in
             func send(_ body: String) async -> HTTPResponse { await bench.send("POST", "/v1/devices/attic/readings", body: Array(body.utf8)) }
-            let now = ReadingClock.wallClock.ms
+            let now = WallClock.now.ms
             let one = #"{"sensor":"air","taken_at_ms":\#(now),"humidity_pct":45}"#
             #expect(Self.text(await send(one)).contains(#""stored":1"#))
             #expect(Self.text(await send(one)).contains(#""duplicates":1"#))
@@ -147,7 +147,7 @@ import Wire
     @Test(.timeLimit(.minutes(1))) func `an enrolment code becomes a token once, and guesses are rate-limited`() async throws {
         try await withBench { bench in
             let name = try #require(DeviceID("cellar"))
-            let code = try await bench.archive.makeCode(for: name, now: ReadingClock.wallClock, validFor: .seconds(60))
+            let code = try await bench.archive.makeCode(for: name, now: WallClock.now, validFor: .seconds(60))
             let made = await bench.send("POST", "/v1/enrol", body: Array(#"{"code":"\#(code)"}"#.utf8))
             #expect(made.status == 200 && Self.text(made).contains(#""device":"cellar""#))
             var statuses: Set<Int> = []
@@ -163,12 +163,12 @@ import Wire
             let new = try #require(json["token"] as? String)
             let body = try Self.batch(1, 1)
             for token in [bench.token, new] {
-                #expect(await bench.send("POST", "/v1/devices/attic/batches", token: token, type: Batch.mediaType, body: body).status == 200)
+                #expect(await bench.send("POST", "/v1/devices/attic/batches", token: token, type: BatchFormat.mediaType, body: body).status == 200)
             }
             let end = ContinuousClock.now + .seconds(1)
             var status = 200
             while status == 200, ContinuousClock.now < end {
-                status = await bench.send("POST", "/v1/devices/attic/batches", type: Batch.mediaType, body: body).status
+                status = await bench.send("POST", "/v1/devices/attic/batches", type: BatchFormat.mediaType, body: body).status
             }
             #expect(status == 401)
         }
@@ -187,7 +187,7 @@ import Wire
 
     @Test(.timeLimit(.minutes(1))) func `with less free disk space than the limit nothing is stored, and the server is not ready`() async throws {
         try await withBench(freeBytes: .max) { bench in
-            let response = await bench.send("POST", "/v1/devices/attic/batches", type: Batch.mediaType, body: try Self.batch(1, 1))
+            let response = await bench.send("POST", "/v1/devices/attic/batches", type: BatchFormat.mediaType, body: try Self.batch(1, 1))
             #expect(response.status == 503 && response.headers.contains { $0.name == "Retry-After" && $0.value == "60" })
             #expect(await bench.send("GET", "/readyz").status == 503)
             #expect(await bench.send("GET", "/livez").status == 200)

@@ -17,7 +17,7 @@ final class TemporaryArchive {
         let name = "archive_\(UInt64.random(in: 0...(.max)))"
         var folder: String { FileManager.default.temporaryDirectory.path + "/vaho-\(name)" }
 
-        func open(_ access: Archive.Access = .createIfMissing, limits: ArchiveLimits = ArchiveLimits()) async throws -> Archive {
+        func open(_ access: ArchiveAccess = .createIfMissing, limits: ArchiveLimits = ArchiveLimits()) async throws -> Archive {
             guard let server = TemporaryArchive.server else { return try await Archive(folder: folder, access: access, limits: limits) }
             return try await Archive(postgres: "\(server)?options=-csearch_path%3D\(name)", folder: folder, access: access, limits: limits)
         }
@@ -39,7 +39,7 @@ final class TemporaryArchive {
         hasSchema = true
     }
 
-    func open(_ access: Archive.Access = .createIfMissing, limits: ArchiveLimits = ArchiveLimits()) async throws -> Archive {
+    func open(_ access: ArchiveAccess = .createIfMissing, limits: ArchiveLimits = ArchiveLimits()) async throws -> Archive {
         try prepare()
         return try await location.open(access, limits: limits)
     }
@@ -61,7 +61,7 @@ final class TemporaryArchive {
     }
 
     func ingest(_ archive: Archive, _ device: Int64, _ batches: Batch...) async throws -> [BatchAcknowledgement] {
-        try await submit(archive, batches.map { .batch(try Archive.Arrival(device: device, batch: $0, receivedAt: now)) }).map { outcome in
+        try await submit(archive, batches.map { .batch(try BatchArrival(device: device, batch: $0, receivedAt: now)) }).map { outcome in
             let answer: BatchAcknowledgement? = if case .batch(let answer) = try outcome.get() { answer } else { nil }
             return try #require(answer)
         }
@@ -75,7 +75,7 @@ final class TemporaryArchive {
     func report(_ archive: Archive, _ device: Int64, at now: Instant) async throws {
         let report = DeviceReport(release: nil, backlog: 0, evicted: 0, refused: 0, clock: .synchronised, scores: [])
         let batch = Batch(epoch: Epoch(bits: 5), first: 1, sensors: [], rows: [], report: report)
-        _ = try await submit(archive, [.batch(try Archive.Arrival(device: device, batch: batch, receivedAt: now))]).map { try $0.get() }
+        _ = try await submit(archive, [.batch(try BatchArrival(device: device, batch: batch, receivedAt: now))]).map { try $0.get() }
     }
 
     /// Derives everything that is pending, in small steps.
@@ -217,7 +217,7 @@ final class TemporaryArchive {
             let later = try (start..<(start + 500)).map { number in
                 let reading = Reading(takenAt: place.now, humidityMpct: 40_000, boot: 1_000, boottimeMs: number)
                 let batch = Batch(epoch: Epoch(bits: 77), first: number, sensors: mine.sensors, rows: [.reading(sensor: 0, reading)])
-                return Archive.Submission.batch(try Archive.Arrival(device: device, batch: batch, receivedAt: place.now))
+                return Archive.Submission.batch(try BatchArrival(device: device, batch: batch, receivedAt: place.now))
             }
             _ = try await place.submit(archive, later)
         }

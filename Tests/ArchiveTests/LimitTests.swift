@@ -33,7 +33,7 @@ import Wire
         #expect(try await place.ingest(archive, device, holes(9_999)).first?.through == 9_999)
         #expect(try await archive.heldRanges(device, Epoch(bits: 9)).ranges.count == 9_999)
         let refused = try await place.submit(
-            archive, [.batch(try Archive.Arrival(device: device, batch: holes(9_999, first: 10_000), receivedAt: place.now))])
+            archive, [.batch(try BatchArrival(device: device, batch: holes(9_999, first: 10_000), receivedAt: place.now))])
         guard case .failure(.tooManyRanges(let epoch))? = refused.first else {
             Issue.record("\(refused)")
             return
@@ -82,7 +82,7 @@ import Wire
         // 1.7e12 ms is 80,000 s after midnight.
         #expect(error == .dailyQuotaExceeded(limit: 1_000, untilMidnight: .seconds(6_400)))
         #expect(try await archive.overQuotaDeviceCount(now: place.now) == 1)
-        let tomorrow = try Archive.Arrival(device: device, batch: place.batch(101...101), receivedAt: place.now + .seconds(6_400))
+        let tomorrow = try BatchArrival(device: device, batch: place.batch(101...101), receivedAt: place.now + .seconds(6_400))
         guard case .success? = try await place.submit(archive, [.batch(tomorrow)]).first else {
             Issue.record("the batch of the next day was refused")
             return
@@ -189,7 +189,7 @@ import Wire
         let device = try await place.device(archive)
         let behind = Instant(ms: 1_400_000_000_000)
         let batch = try place.batch(1...20)
-        _ = try await place.submit(archive, [.batch(try Archive.Arrival(device: device, batch: batch, receivedAt: behind))]).map { try $0.get() }
+        _ = try await place.submit(archive, [.batch(try BatchArrival(device: device, batch: batch, receivedAt: behind))]).map { try $0.get() }
         try await place.derive(archive)
         #expect(try await place.bins(archive).isEmpty)
         try await archive.rederiveWithheld(now: Instant(ms: 1_450_000_000_000))

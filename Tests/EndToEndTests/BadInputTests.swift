@@ -24,7 +24,7 @@ import Wire
         let other = try cloud.add("tower")
         var stored = 0
 
-        func post(_ body: [UInt8], type: String = Batch.mediaType, token: String? = token, device: String = "church") async throws
+        func post(_ body: [UInt8], type: String = BatchFormat.mediaType, token: String? = token, device: String = "church") async throws
             -> HTTPClient.Response
         {
             let authorization = token.map { [(name: "Authorization", value: "Bearer \($0)")] } ?? []
@@ -44,9 +44,10 @@ import Wire
         try await expectRefused(try await post(good, token: "wrong"), 401, "not known")
         try await expectRefused(try await post(good, token: other), 403, "belongs to another device, not to church")
         try await expectRefused(try await post(Array(good.prefix(40))), 400, "CRC-32C")
-        try await expectRefused(try await post([UInt8](repeating: 65, count: Batch.byteLimit + 1)), 413, "larger than \(Batch.byteLimit) bytes")
+        try await expectRefused(
+            try await post([UInt8](repeating: 65, count: BatchFormat.byteLimit + 1)), 413, "larger than \(BatchFormat.byteLimit) bytes")
         try await expectRefused(try await post(Array("{\"version\":".utf8), type: "application/json"), 400, "not JSON")
-        try await expectRefused(try await post(good, type: "text/csv"), 415, Batch.mediaType)
+        try await expectRefused(try await post(good, type: "text/csv"), 415, BatchFormat.mediaType)
         var later = good
         later[4] = 9
         try await expectRefused(try await post(later), 415, "accepts version 1")
@@ -128,7 +129,7 @@ import Wire
                         let body = try Self.batch(first: Int64(round * 10 + 1), at: 1_700_000_000_000 + Int64(round) * 600_000).binary()
                         let request = HTTPClient.Request(
                             method: "POST", url: "http://127.0.0.1:\(port)/v1/devices/\(device.name)/batches",
-                            headers: [("Authorization", "Bearer \(device.token)"), ("Content-Type", Batch.mediaType)], body: body)
+                            headers: [("Authorization", "Bearer \(device.token)"), ("Content-Type", BatchFormat.mediaType)], body: body)
                         statuses.append(try await client.send(request).status)
                     }
                     return statuses

@@ -22,7 +22,7 @@ import Wire
         let token: String
         let client = HTTPClient(settings: HTTPClient.Settings(userAgent: "sender"))
 
-        func post(_ body: [UInt8], type: String = Batch.mediaType, path: String = "batches") async throws -> HTTPClient.Response {
+        func post(_ body: [UInt8], type: String = BatchFormat.mediaType, path: String = "batches") async throws -> HTTPClient.Response {
             let url = "http://127.0.0.1:\(port)/v1/devices/\(device)/\(path)"
             let headers = [(name: "Authorization", value: "Bearer \(token)"), (name: "Content-Type", value: type)]
             return try await client.send(HTTPClient.Request(method: "POST", url: url, headers: headers, body: body))

@@ -8,8 +8,8 @@ import Wire
 @Suite(.serialized) struct HostileCloudTests {
     private let folder = FileManager.default.temporaryDirectory.path + "/vaho-liar-\(UInt64.random(in: 0...(.max)))"
 
-    private func server(_ handler: @escaping HTTPServer.Handler) throws -> HTTPServer {
-        let limits = HTTPLimits(bodyBytes: Batch.byteLimit, connections: 16, threads: 1)
+    private func server(_ handler: @escaping HTTPHandler) throws -> HTTPServer {
+        let limits = HTTPLimits(bodyBytes: BatchFormat.byteLimit, connections: 16, threads: 1)
         return try HTTPServer(
             address: "127.0.0.1", port: 0, limits: limits, makeRefusal: { status, _ in HTTPResponse(status: status) }, handler: handler)
     }

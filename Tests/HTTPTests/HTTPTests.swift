@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 @Suite(.serialized) struct HTTPTests {
-    private func server(bodyBytes: Int = 1_000, _ handler: @escaping HTTPServer.Handler) throws -> HTTPServer {
+    private func server(bodyBytes: Int = 1_000, _ handler: @escaping HTTPHandler) throws -> HTTPServer {
         try HTTPServer(
             address: "127.0.0.1", port: 0, limits: HTTPLimits(bodyBytes: bodyBytes),
             makeRefusal: { HTTPResponse(status: $0, type: "text/plain", body: Array($1.utf8)) }, handler: handler)

@@ -29,7 +29,7 @@ final class FleetExample {
             Batch.Row.reading(
                 sensor: 0, Reading(takenAt: Instant(ms: now.ms - (count - 1 - $0) * 600_000), humidityMpct: Int32(45_000 + $0 % 500)))
         }
-        let arrival = try Archive.Arrival(
+        let arrival = try BatchArrival(
             device: device, batch: Batch(epoch: Epoch(bits: 5), first: first, sensors: [air], rows: rows), receivedAt: now)
         for outcome in try await archive.ingest([.batch(arrival)], next: BatchAcknowledgement.Pacing(delayMs: 0, maxReadings: 1, maxBytes: 1)) {
             _ = try outcome.get()

@@ -38,7 +38,7 @@ import Wire
             let batch = Batch(
                 epoch: Epoch(bits: 5), first: Int64(start + 1), sensors: [try #require(SensorName("air"))],
                 rows: Array(rows[start..<min(rows.count, start + 5_000)]))
-            let arrival = try Archive.Arrival(device: device, batch: batch, receivedAt: now)
+            let arrival = try BatchArrival(device: device, batch: batch, receivedAt: now)
             for outcome in try await archive.ingest([.batch(arrival)], next: BatchAcknowledgement.Pacing(delayMs: 0, maxReadings: 1, maxBytes: 1)) {
                 _ = try outcome.get()
             }

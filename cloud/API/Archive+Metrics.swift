@@ -12,7 +12,7 @@ extension Archive {
 
     /// - Parameter free: free bytes on the archive's disk; `nil` if unknown.
     func metrics(free: Int64?, version: String) throws -> String {
-        let now = ReadingClock.wallClock
+        let now = WallClock.now
         let (totals, counts) = (try totals(), try stateCounts())
         var metrics = MetricsText()
         metrics.info("vaho_build_info", "The program's version.", [("version", version)])

@@ -42,6 +42,6 @@ package struct BacklogPacing: Sendable {
 
     /// The wait and the limits that an answer contains now.
     package var next: BatchAcknowledgement.Pacing {
-        BatchAcknowledgement.Pacing(delayMs: delayMs, maxReadings: BacklogPacing.batchReadings, maxBytes: Int64(Batch.byteLimit))
+        BatchAcknowledgement.Pacing(delayMs: delayMs, maxReadings: BacklogPacing.batchReadings, maxBytes: Int64(BatchFormat.byteLimit))
     }
 }

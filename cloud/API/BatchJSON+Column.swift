@@ -11,11 +11,12 @@ extension BatchJSON {
 
         init(from decoder: any Decoder) throws {
             var container = try decoder.unkeyedContainer()
-            values.reserveCapacity(min(container.count ?? 0, Batch.rowLimit))
+            values.reserveCapacity(min(container.count ?? 0, BatchFormat.rowLimit))
             do {
                 while !container.isAtEnd {
-                    guard values.count < Batch.rowLimit else {
-                        throw BatchJSON.malformed(container.codingPath.map { "/" + $0.stringValue }.joined(), "at most \(Batch.rowLimit) values")
+                    guard values.count < BatchFormat.rowLimit else {
+                        throw BatchJSON.malformed(
+                            container.codingPath.map { "/" + $0.stringValue }.joined(), "at most \(BatchFormat.rowLimit) values")
                     }
                     values.append(try container.decodeIfPresent(Int64.self))
                 }

@@ -33,7 +33,7 @@ extension BatchJSON {
             }
             scores = try list(ScoreJSON.self, .scores, DeviceReport.scoreLimit)
             alerts = try list(AlertJSON.self, .alerts, DeviceReport.alertLimit)
-            sensors = try list(SensorJSON.self, .sensors, Batch.sensorLimit)
+            sensors = try list(SensorJSON.self, .sensors, BatchFormat.sensorLimit)
             thresholds = try list(ThresholdJSON.self, .thresholds, DeviceReport.thresholdLimit)
         }
 

@@ -29,10 +29,10 @@ struct BatchJSON: Decodable {
     init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: Field.self)
         version = try fields.decode(Int.self, forKey: .version)
-        guard version == Batch.version else { throw BatchRefusal.version(version) }
+        guard version == BatchFormat.version else { throw BatchRefusal.version(version) }
         epoch = try fields.decode(String.self, forKey: .epoch)
         first = try fields.decode(Int64.self, forKey: .first)
-        sensors = try fields.decodeList(of: String.self, forKey: .sensors, upTo: Batch.sensorLimit)
+        sensors = try fields.decodeList(of: String.self, forKey: .sensors, upTo: BatchFormat.sensorLimit)
         sensor = try fields.decode(Column.self, forKey: .sensor)
         taken_at_ms = try fields.decode(Column.self, forKey: .taken_at_ms)
         humidity_mpct = try fields.decode(Column.self, forKey: .humidity_mpct)
@@ -44,7 +44,7 @@ struct BatchJSON: Decodable {
         boottime_ms = try fields.decodeIfPresent(Column.self, forKey: .boottime_ms)
         records =
             try fields.contains(.records) && !fields.decodeNil(forKey: .records)
-            ? fields.decodeList(of: RecordJSON.self, forKey: .records, upTo: Batch.rowLimit) : []
+            ? fields.decodeList(of: RecordJSON.self, forKey: .records, upTo: BatchFormat.rowLimit) : []
         report = try fields.decodeIfPresent(ReportJSON.self, forKey: .report)
     }
 
@@ -83,8 +83,8 @@ struct BatchJSON: Decodable {
         let report = try report?.report()
         let records = records.sorted { $0.sequence < $1.sequence }
         let total = sensor.count + records.count
-        guard total <= Batch.rowLimit, total > 0 || report != nil else {
-            throw BatchJSON.malformed("", "expected 1 to \(Batch.rowLimit) rows, or a report: the batch has \(total) rows")
+        guard total <= BatchFormat.rowLimit, total > 0 || report != nil else {
+            throw BatchJSON.malformed("", "expected 1 to \(BatchFormat.rowLimit) rows, or a report: the batch has \(total) rows")
         }
         guard first + Int64(max(0, total - 1)) <= 1 << 53 else { throw BatchJSON.malformed("/first", "the last sequence is larger than 2^53") }
         return Batch(epoch: epoch, first: first, sensors: names, rows: try rows(total, records), report: report)

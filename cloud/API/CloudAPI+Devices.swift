@@ -13,10 +13,10 @@ extension CloudAPI {
         let device = try await authenticated(request, id)
         let type = request.headers["content-type"].map { String($0.prefix { $0 != ";" }) } ?? ""
         return try await queues.devices.run(of: device.id) { _ in
-            let arrival = try await decodeInTurn(device) { try CloudAPI.arrival(request, type, device, at: ReadingClock.wallClock) }
+            let arrival = try await decodeInTurn(device) { try CloudAPI.arrival(request, type, device, at: WallClock.now) }
             guard case .batch(var answer) = try await ingest.submit(.batch(arrival)) else { throw Ingest.Overloaded() }
             charge(device, readings: arrival.frame.readingCount, records: arrival.frame.records.count)
-            if !answer.conflicts.isEmpty { rates.deviceCost.charge(device.id, CloudAPI.conflictSearchCostMs, at: ReadingClock.wallClock) }
+            if !answer.conflicts.isEmpty { rates.deviceCost.charge(device.id, CloudAPI.conflictSearchCostMs, at: WallClock.now) }
             let pause = max(rates.device.pause(device.id, at: arrival.receivedAt), rates.deviceCost.pause(device.id, at: arrival.receivedAt))
             answer.next.delayMs = max(answer.next.delayMs, pause.ms)
             let unstored = answer.refused.count + answer.conflicts.count
@@ -30,20 +30,20 @@ extension CloudAPI {
         }
     }
 
-    private static func arrival(_ request: HTTPRequest, _ type: String, _ device: Archive.Device, at now: Instant) throws -> Archive.Arrival {
+    private static func arrival(_ request: HTTPRequest, _ type: String, _ device: Archive.Device, at now: Instant) throws -> BatchArrival {
         do {
-            let arrival: Archive.Arrival
+            let arrival: BatchArrival
             switch type {
-            case Batch.mediaType: arrival = try Archive.Arrival(device: device.id, frame: BatchFrame(request.body()), receivedAt: now)
-            case "application/json": arrival = try Archive.Arrival(device: device.id, batch: BatchJSON.batch(request.body()), receivedAt: now)
-            default: throw Problem(status: 415, detail: "send a batch as application/json or \(Batch.mediaType), not as «\(type.prefix(80))»")
+            case BatchFormat.mediaType: arrival = try BatchArrival(device: device.id, frame: BatchFrame(request.body()), receivedAt: now)
+            case "application/json": arrival = try BatchArrival(device: device.id, batch: BatchJSON.batch(request.body()), receivedAt: now)
+            default: throw Problem(status: 415, detail: "send a batch as application/json or \(BatchFormat.mediaType), not as «\(type.prefix(80))»")
             }
             guard arrival.frame.epoch != .server else {
                 throw Problem(status: 400, detail: "/epoch: 0000000000000000 is reserved for the server", pointer: "/epoch")
             }
             return arrival
         } catch BatchRefusal.version(let version) {
-            throw Problem(status: 415, detail: "batch version \(version) is not supported: this server accepts version \(Batch.version)")
+            throw Problem(status: 415, detail: "batch version \(version) is not supported: this server accepts version \(BatchFormat.version)")
         } catch BatchRefusal.malformed(let pointer, let what) {
             throw Problem(status: 400, detail: "\(pointer.isEmpty ? "the batch" : pointer): \(what)", pointer: pointer)
         } catch let error as BatchRefusal {
@@ -55,7 +55,7 @@ extension CloudAPI {
     func decodeInTurn<Value: Sendable>(_ device: Archive.Device, _ work: @Sendable () throws -> Value) async throws -> Value {
         let (result, cost) = try await queues.decoding.run(of: device.id) { lane in await queues.decodingThreads[lane].measure(work) }
         rates.deviceCost.charge(
-            device.id, Double(cost.components.attoseconds) / 1e15 + Double(cost.components.seconds) * 1_000, at: ReadingClock.wallClock)
+            device.id, Double(cost.components.attoseconds) / 1e15 + Double(cost.components.seconds) * 1_000, at: WallClock.now)
         return try result.get()
     }
 
@@ -65,7 +65,7 @@ extension CloudAPI {
     /// Charges the device, in milliseconds, for the later work of storing rows and deriving observations. The constants were measured on a
     /// shared server with two cores.
     func charge(_ device: Archive.Device, readings: Int, records: Int) {
-        rates.deviceCost.charge(device.id, 0.1 + Double(readings) / 2_000 + Double(records) / 60, at: ReadingClock.wallClock)
+        rates.deviceCost.charge(device.id, 0.1 + Double(readings) / 2_000 + Double(records) / 60, at: WallClock.now)
     }
 
     func release(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
@@ -108,7 +108,7 @@ extension CloudAPI {
                         "this token is not known: run vaho-cloud device code \(DeviceID(id)?.name ?? "NAME"), then vaho-edge enrol on the device",
                     headers: challenge)
             }
-            if found.isNew { try await archive.markUsed(token, now: ReadingClock.wallClock) }
+            if found.isNew { try await archive.markUsed(token, now: WallClock.now) }
             device = found.device
             tokens.keep(token, device, version: version)
         }
@@ -123,8 +123,8 @@ extension CloudAPI {
             await recordRefusal(of: id, "403: the token belongs to another device")
             throw Problem(status: 403, detail: "this token belongs to another device, not to \(id.prefix(64))")
         }
-        try rates.device.take(device.id, at: ReadingClock.wallClock)
-        try rates.deviceCost.check(device.id, at: ReadingClock.wallClock)
+        try rates.device.take(device.id, at: WallClock.now)
+        try rates.deviceCost.check(device.id, at: WallClock.now)
         return device
     }
 
@@ -135,7 +135,7 @@ extension CloudAPI {
             guard let name = DeviceID(id), try await tokenReader.device(named: name) != nil, refusals.shouldRecord(for: name, at: .now) else {
                 return
             }
-            try await archive.recordRefusal(of: name, detail: detail, now: ReadingClock.wallClock)
+            try await archive.recordRefusal(of: name, detail: detail, now: WallClock.now)
         } catch {
             log(.warning, "refused request not recorded", ["device": id, "error": "\(error)"])
         }

@@ -45,7 +45,7 @@ extension Archive {
     func fleetDocument(_ page: FleetPage) throws -> [UInt8] {
         let release = try releaseName(alias: Archive.championAlias)
         let createdAt = try release.flatMap { try self.release(counter: $0.counter)?.createdAt }
-        let now = ReadingClock.wallClock
+        let now = WallClock.now
         let (devices, next) = try fleet(page.order, after: page.after, limit: page.limit, now: now)
         let counts = try stateCounts()
         var json = JSONWriter()
@@ -69,11 +69,11 @@ extension Archive {
     }
 
     func deviceDocument(_ id: String) throws -> [UInt8] {
-        guard let name = DeviceID(id), let view = try view(named: name, now: ReadingClock.wallClock) else { throw Problem.noDevice(id) }
-        let now = ReadingClock.wallClock
+        guard let name = DeviceID(id), let view = try view(named: name, now: WallClock.now) else { throw Problem.noDevice(id) }
+        let now = WallClock.now
         let holes = try holes(of: view.device.id, limit: 50)
         let alarms = try alarms(of: view.device.id)
-        let day = ReadingClock.wallClock.ms / 86_400_000
+        let day = WallClock.now.ms / 86_400_000
         let storedToday = try bytesStored(view.device.id, day)
         var json = JSONWriter()
         json.object { json in
@@ -117,7 +117,7 @@ extension Archive {
 
     /// Collects the inputs of a forecast's outlook: the device's thresholds, the sensor's condition and the newest humidity.
     func outlookContext(of sensor: Sensor, offset: Duration) throws -> OutlookContext {
-        let wall = ReadingClock.wallClock
+        let wall = WallClock.now
         let view = try view(named: sensor.device, now: wall)
         let shown = view?.sensors.first { $0.sensor.id == sensor.id }
         var condition = shown?.condition ?? .ok

@@ -15,7 +15,7 @@ extension CloudAPI {
     func plainReadings(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
         let device = try await authenticated(request, id)
         return try await queues.devices.run(of: device.id) { _ in
-            let now = ReadingClock.wallClock
+            let now = WallClock.now
             var parsed = try await decodeInTurn(device) { try PlainReadings.parse(request.body(), now: now) }
             if !parsed.readings.isEmpty {
                 let arrival = Archive.PlainArrival(device: device.id, readings: parsed.readings.map(\.reading), receivedAt: now)
@@ -30,7 +30,7 @@ extension CloudAPI {
 
     /// `POST /v1/enrol`: exchanges a one-time code for a device name, a token and the release keys.
     func enrol(_ request: HTTPRequest) async throws -> HTTPResponse {
-        let now = ReadingClock.wallClock
+        let now = WallClock.now
         try rates.enrolmentsPerAddress.take(Int64(truncatingIfNeeded: request.peer.hashValue), at: now)
         try rates.enrolments.take(0, at: now)
         struct Body: Decodable { let code: String }
@@ -58,8 +58,8 @@ extension CloudAPI {
     /// `POST /v1/devices/{id}/token`: issues a token that replaces the request's own token.
     func newToken(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
         let device = try await authenticated(request, id)
-        try rates.renewals.take(device.id, at: ReadingClock.wallClock)
-        let token = try await archive.rotate(TokenCache.bearerToken(request.headers) ?? "", of: device.id, now: ReadingClock.wallClock)
+        try rates.renewals.take(device.id, at: WallClock.now)
+        let token = try await archive.rotate(TokenCache.bearerToken(request.headers) ?? "", of: device.id, now: WallClock.now)
         log(.info, "token renewed", ["device": device.name])
         return answer(request, Enrolment(device: device.name, token: token, releaseKeys: ""))
     }

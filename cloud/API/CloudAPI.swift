@@ -63,7 +63,7 @@ package final class CloudAPI: Service {
         let tokens = tokens
         try await tokens.preload(tokenReader)
         let limits = HTTPLimits(
-            bodyBytes: Batch.byteLimit, connections: listening.connections, threads: 2, budgetBytes: 16 << 20, connectionsPerAddress: 256,
+            bodyBytes: BatchFormat.byteLimit, connections: listening.connections, threads: 2, budgetBytes: 16 << 20, connectionsPerAddress: 256,
             responseBytes: 24 << 20)
         let server = try HTTPServer(
             address: listening.address, port: listening.port, limits: limits, tls: listening.tls, hosts: listening.hosts,

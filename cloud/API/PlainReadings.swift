@@ -48,8 +48,8 @@ struct PlainReadings: Sendable {
         guard count > 0 else {
             throw Problem(status: 400, detail: "expected 1 to \(PlainReadings.limit) readings, the request has none", pointer: "/readings")
         }
-        guard Set(sent.readings.map(\.sensor)).count <= Batch.sensorLimit else {
-            throw Problem(status: 400, detail: "/readings: expected at most \(Batch.sensorLimit) sensors in a request", pointer: "/readings")
+        guard Set(sent.readings.map(\.sensor)).count <= BatchFormat.sensorLimit else {
+            throw Problem(status: 400, detail: "/readings: expected at most \(BatchFormat.sensorLimit) sensors in a request", pointer: "/readings")
         }
         for (index, one) in sent.readings.enumerated() {
             do throws(Fault) {

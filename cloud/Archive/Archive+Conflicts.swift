@@ -3,10 +3,10 @@ internal import Wire
 
 /// Finds rows that the archive already holds under the same sequence with other content.
 extension Archive {
-    /// A batch has at most `Batch.rowLimit` rows, so an overlapping batch begins at most `Batch.rowLimit` sequences earlier: the cost of the search
+    /// A batch has at most `BatchFormat.rowLimit` rows, so an overlapping batch begins at most `BatchFormat.rowLimit` sequences earlier: the cost of the search
     /// does not grow with the log.
     private static let selectOverlapping = """
-        SELECT body, first, last FROM batch WHERE device = ?1 AND epoch = ?2 AND first BETWEEN ?3 - \(Batch.rowLimit) AND ?4 AND last >= ?3
+        SELECT body, first, last FROM batch WHERE device = ?1 AND epoch = ?2 AND first BETWEEN ?3 - \(BatchFormat.rowLimit) AND ?4 AND last >= ?3
         """
 
     /// Calls `body` for each batch of the log that overlaps: body, first and last sequence.

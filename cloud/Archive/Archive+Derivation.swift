@@ -30,9 +30,6 @@ extension Archive {
         var withheldFrom: Instant?  // time of the earliest reading that was withheld while the server's clock was wrong
     }
 
-    /// How far a reading's time may lie after the reading's arrival. A later time is wrong, so the reading is withheld until a clock correction:
-    /// otherwise the reading would stay the newest reading for years.
-    static let futureTolerance: Duration = .seconds(86_400)
     /// The most devices in a step. Every device gets a turn before a device gets a second turn.
     private static let devicesPerStep = 64
     private static let batchesPerTurn = 500
@@ -210,7 +207,7 @@ extension Archive {
 
     private static func checkTime(_ reading: Reading, receivedAt: Instant, _ rederivedAt: Instant) -> TimeCheck {
         guard reading.takenAt >= Instant.earliestPlausible else { return .implausible }
-        return reading.takenAt <= max(receivedAt, rederivedAt) + futureTolerance ? .observable : .future
+        return reading.takenAt <= max(receivedAt, rederivedAt) + BatchArrival.futureTolerance ? .observable : .future
     }
 
     // MARK: writing a step

@@ -5,7 +5,7 @@ package import Wire
 extension Archive {
     /// Rows from a device that are to be stored.
     package enum Submission: Sendable {
-        case batch(Arrival)
+        case batch(BatchArrival)
         case plain(PlainArrival)
 
         package var device: Int64 {
@@ -76,7 +76,7 @@ extension Archive {
     }
 
     /// - Throws: `IngestRefusal` before anything has been written.
-    private func ingest(_ arrival: Arrival, _ log: inout LogWriter) throws -> BatchAcknowledgement {
+    private func ingest(_ arrival: BatchArrival, _ log: inout LogWriter) throws -> BatchAcknowledgement {
         let (device, frame) = (arrival.device, arrival.frame)
         guard frame.rowCount > 0 else { return answer(try heldRanges(device, frame.epoch), frame.epoch) }
         let all = frame.first...frame.last
@@ -99,7 +99,7 @@ extension Archive {
     }
 
     /// Stores a batch in which some rows are already held, malformed, or from sensors beyond the quota.
-    private func ingestRowByRow(_ arrival: Arrival, _ refusedNames: Set<SensorName>, _ log: inout LogWriter) throws -> BatchAcknowledgement {
+    private func ingestRowByRow(_ arrival: BatchArrival, _ refusedNames: Set<SensorName>, _ log: inout LogWriter) throws -> BatchAcknowledgement {
         let (device, frame) = (arrival.device, arrival.frame)
         let all = frame.first...frame.last
         let batch = try Batch(binary: frame.bytes)
@@ -135,7 +135,7 @@ extension Archive {
     }
 
     /// Rows that are refused one by one, with their reasons.
-    private func refusals(_ batch: Batch, _ arrival: Arrival, _ refusedNames: Set<SensorName>) -> [BatchAcknowledgement.RefusedRow] {
+    private func refusals(_ batch: Batch, _ arrival: BatchArrival, _ refusedNames: Set<SensorName>) -> [BatchAcknowledgement.RefusedRow] {
         var reasons: [Int: BatchAcknowledgement.RefusedRow.Reason] = [:]
         if !refusedNames.isEmpty {
             for (index, row) in batch.rows.enumerated() {
@@ -151,7 +151,7 @@ extension Archive {
     }
 
     /// Raises an alarm if two epochs of the device grow in turns.
-    private func detectDuplicateHost(_ arrival: Arrival) throws {
+    private func detectDuplicateHost(_ arrival: BatchArrival) throws {
         guard let newest = arrival.newest else { return }
         if duplicateHostDetectors.count >= Archive.cachedDevices { duplicateHostDetectors = [:] }
         guard
@@ -166,7 +166,7 @@ extension Archive {
     ///
     /// - Parameter records: the records that will be stored, with their sequences.
     /// - Throws: `IngestRefusal` if an epoch or the device would get too many ranges, or the device too many epochs.
-    private func heldChanges(_ arrival: Arrival, _ records: [(sequence: Int64, record: Record)]) throws -> [HeldChange] {
+    private func heldChanges(_ arrival: BatchArrival, _ records: [(sequence: Int64, record: Record)]) throws -> [HeldChange] {
         let (device, own) = (arrival.device, arrival.frame.epoch)
         var settled: [Epoch: [ClosedRange<Int64>]] = [own: [arrival.frame.first...arrival.frame.last]]
         for case (let sequence, .hole(let hole)) in records {

@@ -5,7 +5,7 @@ internal import Wire
 extension Archive {
     package struct PlainArrival: Sendable {
         package let device: Int64
-        package let readings: [SensorReading]  // from at most `Batch.sensorLimit` sensors
+        package let readings: [SensorReading]  // from at most `BatchFormat.sensorLimit` sensors
         package let receivedAt: Instant
 
         package init(device: Int64, readings: [SensorReading], receivedAt: Instant) {
@@ -58,7 +58,7 @@ extension Archive {
         guard !rows.isEmpty else { return receipt }
         let held = try heldRanges(device, .server)
         let batch = Batch(epoch: .server, first: held.through + 1, sensors: sensors, rows: rows)
-        let packed = try Arrival(device: device, batch: batch, receivedAt: arrival.receivedAt)
+        let packed = try BatchArrival(device: device, batch: batch, receivedAt: arrival.receivedAt)
         _ = try log.append(packed.frame.bytes, packed, batch.first...batch.last, readings: rows.count, records: 0, amends: false)
         try save(HeldChange(epoch: .server, before: held, after: held.union(HeldRanges([batch.first...batch.last]))), device)
         return receipt

@@ -19,14 +19,8 @@ package actor Archive {
     var lastRefusedUpdated: Int64 = 0  // id: the refused devices up to this device have been judged again
     var cachedStateCounts: (counts: StateCounts, at: ContinuousClock.Instant)?
 
-    package enum Access: Sendable {
-        case createIfMissing  // reads and writes; creates a missing archive
-        case existing  // reads and writes; throws if there is no archive
-        case readOnly
-    }
-
     /// - Parameter folder: the folder of `archive.sqlite` and the signing key.
-    package init(folder: String, access: Access = .createIfMissing, limits: ArchiveLimits = ArchiveLimits()) async throws {
+    package init(folder: String, access: ArchiveAccess = .createIfMissing, limits: ArchiveLimits = ArchiveLimits()) async throws {
         self.folder = folder
         self.limits = limits
         database = try SQLiteDatabase(folder: folder, access)
@@ -36,7 +30,9 @@ package actor Archive {
     /// - Parameters:
     ///   - address: a connection URI or keywords, as libpq reads them.
     ///   - folder: the folder of the signing key.
-    package init(postgres address: String, folder: String, access: Access = .createIfMissing, limits: ArchiveLimits = ArchiveLimits()) async throws {
+    package init(postgres address: String, folder: String, access: ArchiveAccess = .createIfMissing, limits: ArchiveLimits = ArchiveLimits())
+        async throws
+    {
         self.folder = folder
         self.limits = limits
         database = try PostgresDatabase(address: address, access)

@@ -29,7 +29,7 @@ package actor Derivation: Service {
         while true {
             do {
                 // While the server's clock was before 2026, readings were withheld as future readings. They are derived once the clock is plausible.
-                let now = ReadingClock.wallClock
+                let now = WallClock.now
                 if now > ClockDiscipline.earliest { try await archive.rederiveWithheld(now: now) }
                 while try await step() { try Task.checkCancellation() }
             } catch is CancellationError { throw CancellationError() } catch {
@@ -67,7 +67,7 @@ package actor Derivation: Service {
                 _ = try await archive.apply(reader.nextDerivationStep(after: device - 1, only: device))
             } catch let error as ArchiveFault where error.isDamagedBin {
                 log(.error, "observations of a device are damaged, deriving them again from the log", ["device": device, "error": "\(error)"])
-                try await archive.requestRederivation(of: device, now: ReadingClock.wallClock)
+                try await archive.requestRederivation(of: device, now: WallClock.now)
             } catch let error as any DatabaseFailure where error.isRetryable {
                 throw error
             } catch {

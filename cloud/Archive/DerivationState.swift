@@ -106,7 +106,7 @@ extension Archive {
     /// Marks devices, like `requestRederivation`, whose readings were withheld as future readings because the server's clock was wrong. To be called
     /// when the clock is right.
     package func rederiveWithheld(now: Instant) throws {
-        let through = (now + Archive.futureTolerance).ms
+        let through = (now + BatchArrival.futureTolerance).ms
         guard try database.integer("SELECT 1 FROM device_log WHERE withheld_from_ms <= ? LIMIT 1", through) != nil else { return }
         try database.transaction {
             try database.run("\(Archive.markForRederivation) WHERE withheld_from_ms <= ?2", now.ms, through)

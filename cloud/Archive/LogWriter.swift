@@ -19,7 +19,7 @@ struct LogWriter: ~Copyable {
 
     /// - Returns: the batch's row id in the log.
     mutating func append(
-        _ body: [UInt8], _ arrival: Archive.Arrival, _ sequences: ClosedRange<Int64>, readings: Int, records: Int, amends: Bool
+        _ body: [UInt8], _ arrival: BatchArrival, _ sequences: ClosedRange<Int64>, readings: Int, records: Int, amends: Bool
     ) throws -> Int64 {
         let id =
             try database.integer(

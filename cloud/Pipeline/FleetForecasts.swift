@@ -69,7 +69,7 @@ package actor FleetForecasts {
         let forecast = forecaster.forecast()
         insertions += 1
         let new = CachedForecast(
-            lastAt: lastAt, issuedAt: ReadingClock.wallClock, insertionNumber: insertions, release: champion?.name, forecast: forecast,
+            lastAt: lastAt, issuedAt: WallClock.now, insertionNumber: insertions, release: champion?.name, forecast: forecast,
             mould: mould.index)
         cache[sensor.id] = new
         return new.answer

@@ -29,7 +29,7 @@ extension Program.Command {
         let settings = try CloudSettings.read(arguments)
         let archive = try await Archive(folder: settings.storeFolder, access: .existing)
         let reader = try await Archive(folder: settings.storeFolder, access: .readOnly)
-        try await archive.requestRederivation(now: ReadingClock.wallClock)
+        try await archive.requestRederivation(now: WallClock.now)
         let derivation = Derivation(archive: archive, reader: reader, wake: Inbox(limit: 1), log: Log("vaho-cloud"))
         // A running server may derive at the same time: each step is written only once.
         while try await derivation.step() {}

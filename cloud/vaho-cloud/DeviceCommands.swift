@@ -28,7 +28,7 @@ extension Program.Command {
         let keys = ReleaseKeyFile.text([try ReleaseSigner(folder: settings.storeFolder).publicKey])
         let archive = try await Archive(folder: settings.storeFolder)
         guard let folder = arguments.value("out") else {
-            let token = try await archive.addDevice(name, now: ReadingClock.wallClock)
+            let token = try await archive.addDevice(name, now: WallClock.now)
             StandardOutput.write(
                 """
                 token of \(name), shown only now; put the token into the file that VAHO_TOKEN_FILE names on the device:
@@ -42,7 +42,7 @@ extension Program.Command {
         // The keys are written first: if the folder is not writable, the command fails before a token is made and lost.
         try Files.createFolder(folder)
         try Files.replace("\(folder)/release-keys", with: Array(keys.utf8))
-        let token = try await archive.addDevice(name, now: ReadingClock.wallClock)
+        let token = try await archive.addDevice(name, now: WallClock.now)
         try Files.replace("\(folder)/token", with: Array((token + "\n").utf8), mode: 0o600)
         StandardOutput.write("wrote \(folder)/token and \(folder)/release-keys for \(name)\n")
     }
@@ -65,7 +65,7 @@ extension Program.Command {
         // Pages are read by name, because this order does not change between pages: no device is left out or listed twice.
         var page: (devices: [Archive.DeviceView], next: Archive.FleetCursor?) = ([], nil)
         repeat {
-            page = try await archive.fleet(.name, after: page.next, limit: 500, now: ReadingClock.wallClock)
+            page = try await archive.fleet(.name, after: page.next, limit: 500, now: WallClock.now)
             for view in page.devices {
                 let (device, shown) = (view.device, view.document)
                 let notOkSensors = shown.sensors.filter { $0.condition.state != .ok }
@@ -104,7 +104,7 @@ extension Program.Command {
         table.write(format)
         guard format == .table else { return }
         let limit = try CloudSettings.read(arguments).limits.bytesPerDay
-        let stored = try await archive.bytesStored(device.id, ReadingClock.wallClock.ms / 86_400_000)
+        let stored = try await archive.bytesStored(device.id, WallClock.now.ms / 86_400_000)
         let isFinished = stored >= limit ? ": the device is refused until midnight UTC (VAHO_DEVICE_MB_PER_DAY)" : ""
         StandardOutput.write("stored today  \(NumberText.bytes(stored)) of \(NumberText.bytes(limit))\(isFinished)\n")
     }
@@ -113,7 +113,7 @@ extension Program.Command {
         "device revoke", "refuse a device from now on", usage: "NAME", options: [.config, .store], positional: 1...1
     ) { arguments in
         let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .existing)
-        try await archive.revoke(deviceName(arguments), now: ReadingClock.wallClock)
+        try await archive.revoke(deviceName(arguments), now: WallClock.now)
         StandardOutput.write("\(arguments.positional[0]) is revoked; its stored data is kept\n")
     }
 
@@ -125,7 +125,7 @@ extension Program.Command {
         let name = try deviceName(arguments)
         let validity = try arguments.duration("expires") ?? .seconds(86_400)
         let archive = try await Archive(folder: settings.storeFolder, access: .existing)
-        let now = ReadingClock.wallClock
+        let now = WallClock.now
         let code = try await archive.makeCode(for: name, now: now, validFor: validity)
         StandardOutput.write(
             """
@@ -141,7 +141,7 @@ extension Program.Command {
         options: [.config, .store], positional: 1...1
     ) { arguments in
         let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .existing)
-        try await archive.requestRotation(deviceName(arguments), now: ReadingClock.wallClock)
+        try await archive.requestRotation(deviceName(arguments), now: WallClock.now)
         StandardOutput.write("\(arguments.positional[0]) will fetch a new token at its next sync\n")
     }
 

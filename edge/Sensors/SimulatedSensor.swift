@@ -12,7 +12,7 @@ package actor SimulatedSensor: Sensor {
 
     /// - Parameter faultPercent: the share of time with a fault.
     package init(
-        _ setting: SimulatedAir.Setting, seed: UInt64, faultPercent: Int = 0, now: @escaping @Sendable () -> Instant = { ReadingClock.wallClock }
+        _ setting: SimulatedAir.Setting, seed: UInt64, faultPercent: Int = 0, now: @escaping @Sendable () -> Instant = { WallClock.now }
     ) {
         air = SimulatedAir(setting, seed: seed)
         self.faultPercent = Double(faultPercent)

@@ -37,7 +37,7 @@ extension Program.Command {
     }
 
     private static func requestedCalibration(_ arguments: Arguments, _ sensor: SensorName) throws -> Calibration {
-        let from = try arguments.pastTime("since") ?? ReadingClock.wallClock
+        let from = try arguments.pastTime("since") ?? WallClock.now
         if let pairs = arguments.value("two-point") {
             guard arguments.value("gain") == nil, arguments.value("offset") == nil else {
                 throw UsageError("--two-point sets gain and offset: leave out --gain and --offset")

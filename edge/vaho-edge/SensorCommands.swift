@@ -122,7 +122,7 @@ private struct ReadLoop: Service {
         for number in 1...count {
             do {
                 guard let sample = try await reader.read(within: sensor.identity.readTimeout) else { break }  // end of a recording
-                StandardOutput.write(lines.line(sample, takenAt: sample.takenAt ?? ReadingClock.wallClock))
+                StandardOutput.write(lines.line(sample, takenAt: sample.takenAt ?? WallClock.now))
                 if let droppedValueNote = sample.droppedValueNote { StandardError.write("vaho-edge read: left out: \(droppedValueNote)\n") }
             } catch let error as SensorError {
                 failed += 1

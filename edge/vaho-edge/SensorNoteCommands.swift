@@ -49,7 +49,7 @@ extension Program.Command {
         guard serial.utf8.count <= SensorRecord.textLimit, !serial.contains(where: \.isWhitespace) else {
             throw UsageError("--serial \(serial): expected at most \(SensorRecord.textLimit) bytes without blanks")
         }
-        let from = try arguments.pastTime("since") ?? ReadingClock.wallClock
+        let from = try arguments.pastTime("since") ?? WallClock.now
         try SensorNotes.add(.replaced(sensor, from: from, serial: serial), in: settings.stateFolder)
         StandardOutput.write(
             "\(sensor) has a new part since \(RFC3339.format(ms: from.ms)): earlier calibrations end there\(serial.isEmpty ? "" : "; the daemon stores its serial number at the next start")\n"
@@ -83,7 +83,7 @@ extension EdgeSettings {
 extension Arguments {
     func pastTime(_ name: String) throws -> Instant? {
         guard let text = value(name) else { return nil }
-        guard let ms = RFC3339.parse(text), Instant.valid.contains(Instant(ms: ms)), Instant(ms: ms) <= ReadingClock.wallClock else {
+        guard let ms = RFC3339.parse(text), Instant.valid.contains(Instant(ms: ms)), Instant(ms: ms) <= WallClock.now else {
             throw UsageError("--\(name) \(text): expected a time in the past such as 2026-11-01T00:00:00Z")
         }
         return Instant(ms: ms)

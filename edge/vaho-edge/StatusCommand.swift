@@ -30,7 +30,7 @@ extension Program.Command {
         if format == .json {
             let bytes = DeviceView.json(
                 view, counts: counts, writtenPerDay: try await store.writtenPerDay(), uplink: uplink, holes: try await holes(store, 20),
-                now: ReadingClock.wallClock)
+                now: WallClock.now)
             StandardOutput.write(String(decoding: bytes, as: UTF8.self) + "\n")
             return
         }
@@ -38,16 +38,16 @@ extension Program.Command {
         guard format == .table else { return }
         let text = StatusText(width: StandardOutput.width)
         StandardOutput.write("\n")
-        for sensor in view.sensors { text.sensor(sensor, now: ReadingClock.wallClock) }
+        for sensor in view.sensors { text.sensor(sensor, now: WallClock.now) }
         let thresholds = settings.rules.compactMap(\.humidityThreshold)
         for status in statuses {
             let forecast = try await store.forecast(of: status.record.sensor)?.forecast
-            text.line("outlook", "\(status.record.sensor): \(DeviceView.outlook(of: status, forecast, thresholds, now: ReadingClock.wallClock))")
+            text.line("outlook", "\(status.record.sensor): \(DeviceView.outlook(of: status, forecast, thresholds, now: WallClock.now))")
         }
         for alert in view.alerts { text.alert(alert) }
         text.delivery(view, counts, writtenPerDay: try await store.writtenPerDay(), uplink, isLocal: settings.cloud == nil)
         let release = view.release.map { "\($0.counter), sha256 \(Hexadecimal.text(Array($0.sha256.prefix(6))))…" } ?? "none: damped anomaly"
-        let isExpired = intake.active.current?.release.isExpired(at: ReadingClock.wallClock) == true
+        let isExpired = intake.active.current?.release.isExpired(at: WallClock.now) == true
         text.line("release", release + (isExpired ? " (expired: can the device reach the cloud?)" : ""))
         for hole in try await holes(store, 5) { text.hole(hole) }
         scores(try await store.read { try $0.scores.live() })

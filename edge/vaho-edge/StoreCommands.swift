@@ -19,7 +19,7 @@ func fixed(_ value: Double?, _ places: Int) -> String { value.flatMap { NumberTe
 func openStore(_ arguments: Arguments) async throws -> (EdgeSettings, ReadingStore, [SensorStatus]) {
     let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
     let store = try await ReadingStore(readOnlyPath: settings.storePath, log: Log("vaho-edge"))
-    let now = ReadingClock.wallClock
+    let now = WallClock.now
     // Pending readings are not in the store yet, so the newest stored reading may be older by the commit period.
     let spacing = settings.samplePeriod + settings.commitPeriod
     var statuses = try await SensorStatuses(store: store).all().map { $0.aged(at: now, period: spacing) }
@@ -74,7 +74,7 @@ extension Program.Command {
                 StandardOutput.write("  \(Sparkline.text(shown.map { forecast.median(lead: $0) }, width: 60))\n")
                 Paragraph.write(words(forecast.skillHorizon), indent: 2)
                 let thresholds = settings.rules.compactMap(\.humidityThreshold)
-                Paragraph.write(DeviceView.outlook(of: status, forecast, thresholds, now: ReadingClock.wallClock), indent: 2)
+                Paragraph.write(DeviceView.outlook(of: status, forecast, thresholds, now: WallClock.now), indent: 2)
             }
             for (lead, leadTime) in forecast.leadTimes.enumerated() where leadTime <= horizon {
                 // A table shows selected lead times as an overview; other formats show all lead times.

@@ -10,8 +10,8 @@ struct RidgeInputs: Sendable {
         "temperature.mean.7d", "humidity.room",
     ]
     private static let networkIndices: [Int] = sharedNames.compactMap { NetworkInputs.sharedNames.firstIndex(of: $0) }
-    private static let own = networkIndices.count  // index of the first input specific to a lead time: see `LeadAdaptation.PendingForecast`
-    private static let network = own + LeadAdaptation.ownInputs
+    private static let own = networkIndices.count  // index of the first input specific to a lead time: see `PendingForecast`
+    private static let network = own + PendingForecast.ownInputs
     private static let biasIndex = network + 1
     private static func index(_ name: String) -> Int { sharedNames.firstIndex(of: name) ?? 0 }
     private static let room = index("humidity.room")
@@ -44,12 +44,12 @@ struct RidgeInputs: Sendable {
     }
 
     /// Fills `row` for the newest origin or an origin of the last 120 hours.
-    mutating func fill(_ issued: LeadAdaptation.PendingForecast) {
+    mutating func fill(_ issued: PendingForecast) {
         let isHour = issued.origin % binsPerHour == 0
         for index in 0..<RidgeInputs.networkIndices.count {
             row[index] = isHour ? hourly[issued.origin / binsPerHour % hourly.count][index] : recent[issued.origin % recent.count][index]
         }
-        for index in 0..<LeadAdaptation.ownInputs { row[RidgeInputs.own + index] = issued.own[index] }
+        for index in 0..<PendingForecast.ownInputs { row[RidgeInputs.own + index] = issued.own[index] }
         row[RidgeInputs.network] = issued.network
         row[RidgeInputs.biasIndex] = 1
         var index = RidgeInputs.biasIndex + 1

@@ -7,7 +7,7 @@ extension PostgresError: DatabaseFailure {}
 /// A lost connection fails the call or the transaction that used it; the next call connects again.
 final class PostgresDatabase: ArchiveDatabase {
     private let address: String
-    private let access: Archive.Access
+    private let access: ArchiveAccess
     private let notice: @Sendable (String) -> Void
     private var connection: PostgresConnection?
     private var isInTransaction = false
@@ -15,7 +15,7 @@ final class PostgresDatabase: ArchiveDatabase {
 
     /// Connects, and migrates the schema to the newest version if the access allows it.
     /// - Parameter address: a connection URI or keywords, as libpq reads them.
-    init(address: String, _ access: Archive.Access, notice: @escaping @Sendable (String) -> Void = { _ in }) throws {
+    init(address: String, _ access: ArchiveAccess, notice: @escaping @Sendable (String) -> Void = { _ in }) throws {
         (self.address, self.access, self.notice) = (address, access, notice)
         _ = try connected()
     }

@@ -8,7 +8,7 @@ final class SQLiteDatabase: ArchiveDatabase {
     private let connection: Connection
 
     /// Opens `archive.sqlite` in a folder, and migrates the file to the newest schema if the access allows it.
-    init(folder: String, _ access: Archive.Access) throws {
+    init(folder: String, _ access: ArchiveAccess) throws {
         Connection.disableMemoryStatistics()
         if access == .createIfMissing { try Files.createFolder(folder) }
         let path = "\(folder)/archive.sqlite"

@@ -62,7 +62,7 @@ package struct Training: Sendable {
         let result = try await outcome(of: data, cause: cause, now: now, progress)
         try await archive.record(
             Archive.Run(
-                startedAt: now, endedAt: max(now, ReadingClock.wallClock), cause: cause, snapshot: data.hash, deviceDays: data.deviceDays,
+                startedAt: now, endedAt: max(now, WallClock.now), cause: cause, snapshot: data.hash, deviceDays: data.deviceDays,
                 outcome: result.outcome.rawValue, detail: result.detail, release: result.release?.counter))
         return result
     }

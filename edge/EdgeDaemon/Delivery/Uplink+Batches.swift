@@ -40,7 +40,8 @@ extension Uplink {
         let coding = isCompressed ? [(name: "Content-Encoding", value: "deflate")] : []
         return try await client.send(
             request(
-                "POST", "/batches", headers: [("Content-Type", Batch.mediaType), ("Accept", BatchAcknowledgement.mediaType)] + coding, body: body))
+                "POST", "/batches", headers: [("Content-Type", BatchFormat.mediaType), ("Accept", BatchAcknowledgement.mediaType)] + coding,
+                body: body))
     }
 
     /// Handles a refusal. Halves the batch until the batch contains only the refused row, and marks this row undeliverable. Throws every other

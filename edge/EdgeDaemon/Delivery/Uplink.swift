@@ -81,7 +81,7 @@ struct Uplink: Service {
 
     /// Stores the uplink state for the status command; written only when the state changes.
     func storeState(_ kind: UplinkState.Kind, status code: Int? = nil, _ detail: String = "") async {
-        let state = status.set(kind, status: code, detail: detail, at: ReadingClock.wallClock)
+        let state = status.set(kind, status: code, detail: detail, at: WallClock.now)
         try? await store.setUplinkState(state)
     }
 

@@ -23,7 +23,7 @@ package struct UplinkPlan: Sendable {
     private var lifeOfLastResend: Int64?  // the life of the last answer that forced a resend
     private var answersWithoutBacklog = 0  // answers with an empty backlog since the last resend
     private var limit = UplinkPlan.maximumRows
-    package private(set) var byteLimit = Batch.byteLimit  // of an uncompressed batch
+    package private(set) var byteLimit = BatchFormat.byteLimit  // of an uncompressed batch
     package private(set) var compressesBodies = false  // the cloud accepts compressed bodies
     private var mayCompress = true  // false: the cloud has refused a compressed body in this run
     package private(set) var includesReport = true  // a batch with rows includes a report
@@ -101,7 +101,7 @@ package struct UplinkPlan: Sendable {
         if answersWithoutBacklog >= UplinkPlan.answersPerForgivenResend { (resends, answersWithoutBacklog) = (max(0, resends - 1), 0) }
         // After a refusal the batch size grows again step by step.
         limit = max(1, min(UplinkPlan.maximumRows, Int(clamping: next.maxReadings), limit * 2))
-        byteLimit = min(Batch.byteLimit, Int(clamping: next.maxBytes))
+        byteLimit = min(BatchFormat.byteLimit, Int(clamping: next.maxBytes))
         isReportUpToDate = true  // the batch included the report
         // A batch of live rows is small: the batch from the backlog follows at once.
         let isSpaced = !lastWasLive || backlog == 0

@@ -11,53 +11,10 @@ internal import Text
 ///
 /// A rule without a sensor before a colon applies to every sensor separately.
 package struct Rule: Sendable, Equatable {
-    package enum Quantity: String, Sendable, CaseIterable {
-        case humidity
-        case temperature
-        case dewPoint = "dew point"
-        case surfaceHumidity = "surface humidity"
-        case aboveDewPoint = "surface above dew point"  // in K; written «dew point within N K of surface»
-        case mouldIndex = "mould index"  // 0 to 6
-
-        var unit: String? {
-            switch self {
-            case .humidity, .surfaceHumidity: "%"
-            case .temperature, .dewPoint: "°C"
-            case .aboveDewPoint: "K"
-            case .mouldIndex: nil
-            }
-        }
-    }
-
-    package enum Subject: Sendable, Equatable {
-        case now(Quantity)
-        /// A forecast level (index in `ForecastShape.levels`), and the longest lead time to consider.
-        case forecast(level: Int, within: Duration)
-
-        /// The valid range of a threshold; `nil` if every threshold is valid.
-        fileprivate var thresholds: ClosedRange<Double>? {
-            switch self {
-            case .forecast, .now(.humidity): 0...100
-            case .now(.mouldIndex): 0...6
-            case .now: nil
-            }
-        }
-
-        fileprivate var thresholdProblem: String { self == .now(.mouldIndex) ? "a mould index is 0 to 6" : "a humidity is 0 to 100 %" }
-
-        fileprivate var defaultHysteresis: Double {
-            switch self {
-            case .now(.temperature), .now(.dewPoint), .now(.aboveDewPoint): 0.5
-            case .now(.mouldIndex): 0.2
-            default: 2
-            }
-        }
-    }
-
     package let name: String
     package let text: String
     package let sensor: SensorName?
-    package let subject: Subject
+    package let subject: RuleSubject
     package let isAbove: Bool
     package let threshold: Double  // %, °C or K
     package let hold: Duration
@@ -82,10 +39,6 @@ package struct Rule: Sendable, Equatable {
 }
 
 extension Rule {
-    static let expectedForms =
-        "humidity|temperature|dew point|surface humidity|mould index above|below NUMBER [for 6 h], dew point within NUMBER K of surface, or "
-        + "forecast median|p05…p95 above|below NUMBER % within 24 h; then perhaps: hysteresis NUMBER"
-
     /// - Throws: `RuleProblem`, whose description names the expected words.
     package init(name: String, text: String) throws(RuleProblem) {
         var words = RuleWords(text)
@@ -99,7 +52,7 @@ extension Rule {
         hold = words.consume("for") ? try words.duration() : .zero
         hysteresis = words.consume("hysteresis") ? try words.number(nil) : subject.defaultHysteresis
         guard subject.thresholds?.contains(threshold) ?? true else { throw RuleProblem(subject.thresholdProblem) }
-        guard words.isEmpty else { throw RuleProblem("«\(words.remainder)» is unexpected: expected \(Rule.expectedForms)") }
+        guard words.isEmpty else { throw RuleProblem("«\(words.remainder)» is unexpected: expected \(RuleWords.expectedForms)") }
         guard hysteresis >= 0 else { throw RuleProblem("a hysteresis is 0 or more") }
         self.name = name
         self.text = text

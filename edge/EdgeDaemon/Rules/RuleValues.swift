@@ -22,7 +22,7 @@ struct RuleValues: Sendable {
     }
 
     private func value(
-        _ quantity: Rule.Quantity, _ humidity: RelativeHumidity, _ air: Temperature?, _ sensor: SensorName, _ instant: Instant
+        _ quantity: RuleQuantity, _ humidity: RelativeHumidity, _ air: Temperature?, _ sensor: SensorName, _ instant: Instant
     ) -> Double? {
         switch quantity {
         case .mouldIndex: return nil  // computed from observations, not from one reading

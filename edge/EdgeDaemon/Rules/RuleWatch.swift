@@ -69,7 +69,7 @@ actor RuleWatch: Service {
             let isConfigured = rules.contains { $0.name == alarm.rule && $0.text == alarm.text && ($0.sensor ?? alarm.sensor) == alarm.sensor }
             if isConfigured, sensors.contains(alarm.sensor) { continue }
             var ended = alarm
-            (ended.state, ended.at) = (.ended, ReadingClock.wallClock)
+            (ended.state, ended.at) = (.ended, WallClock.now)
             await storeAndDeliver(ended)
         }
     }

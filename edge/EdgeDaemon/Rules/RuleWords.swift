@@ -3,6 +3,10 @@ internal import Text
 
 /// Parses the words of a rule from left to right.
 struct RuleWords {
+    static let expectedForms =
+        "humidity|temperature|dew point|surface humidity|mould index above|below NUMBER [for 6 h], dew point within NUMBER K of surface, or "
+        + "forecast median|p05…p95 above|below NUMBER % within 24 h; then perhaps: hysteresis NUMBER"
+
     private var words: ArraySlice<Substring>
     let sensor: String?
 
@@ -23,7 +27,7 @@ struct RuleWords {
     }
 
     /// Parses the subject, the direction (above or below) and the threshold of the rule.
-    mutating func condition() throws(RuleProblem) -> (subject: Rule.Subject, isAbove: Bool, threshold: Double) {
+    mutating func condition() throws(RuleProblem) -> (subject: RuleSubject, isAbove: Bool, threshold: Double) {
         if consume("forecast") {
             let (level, isAbove, threshold) = (try level(), try direction(), try number("%"))
             guard consume("within") else { throw RuleProblem("the longest lead time is missing: expected forecast … within 24 h") }
@@ -40,13 +44,13 @@ struct RuleWords {
         return (.now(quantity), try direction(), try number(quantity.unit))
     }
 
-    private mutating func quantity() throws(RuleProblem) -> Rule.Quantity {
+    private mutating func quantity() throws(RuleProblem) -> RuleQuantity {
         if consume("surface", "humidity") { return .surfaceHumidity }
         if consume("dew", "point") { return .dewPoint }
         if consume("mould", "index") { return .mouldIndex }
         if consume("humidity") { return .humidity }
         if consume("temperature") { return .temperature }
-        throw RuleProblem("«\(remainder)»: expected \(Rule.expectedForms)")
+        throw RuleProblem("«\(remainder)»: expected \(RuleWords.expectedForms)")
     }
 
     private mutating func direction() throws(RuleProblem) -> Bool {

@@ -160,7 +160,7 @@ package struct SensorNotes: Sendable {
         try Files.createFolder(folder)
         let lock = try FolderLock(folder, name: "\(name).lock", waits: true)
         defer { withExtendedLifetime(lock) {} }
-        let at = max(ReadingClock.wallClock, try SensorNotes(in: folder).enteredAt + .seconds(1))
+        let at = max(WallClock.now, try SensorNotes(in: folder).enteredAt + .seconds(1))
         func time(_ instant: Instant) -> String { RFC3339.format(ms: instant.ms) }
         let text =
             switch note {

@@ -39,7 +39,7 @@ package struct AlarmTable {
             // Numbers always increase and are never reused. A newly created store does not know the numbers of the store before it, so the
             // numbers start at the current time in milliseconds.
             let last = try database.integer("SELECT MAX(number) FROM waiting_alarm") ?? 0
-            newestNumber = max(last + 1, ReadingClock.wallClock.ms, newestNumber + 1)
+            newestNumber = max(last + 1, WallClock.now.ms, newestNumber + 1)
             try Self.insertWaiting(alarm, number: newestNumber, target: target, into: database)
             try database.run(
                 """

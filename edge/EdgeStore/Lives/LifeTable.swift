@@ -51,7 +51,7 @@ package struct LifeTable {
     mutating func begin(reason: String, hasLostCommits: Bool = false) throws {
         let number = Life.number(after: all.last?.number, isCertain: !hasLostCommits)
         let life = Life(number: number, epoch: Epoch(bits: UInt64.random(in: 1...(.max))))
-        try Self.insert(life, beganAt: ReadingClock.wallClock, reason: reason, into: database)
+        try Self.insert(life, beganAt: WallClock.now, reason: reason, into: database)
         all.append(life)
         saved.append(life)
         lastAssignedKey = RowKey(life: life.number, sequence: 0)

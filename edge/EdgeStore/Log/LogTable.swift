@@ -153,7 +153,7 @@ package struct LogTable {
             let (sensor, reading) = try readings.reading()
             if sensorIndexes[sensor] == nil {
                 guard let name = sensors.name(of: sensor) else { throw DamagedRow(key: key) }
-                guard used.count < Batch.sensorLimit else { return (used, rows) }
+                guard used.count < BatchFormat.sensorLimit else { return (used, rows) }
                 sensorIndexes[sensor] = used.count
                 used.append(name)
             }

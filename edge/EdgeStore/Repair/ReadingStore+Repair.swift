@@ -258,7 +258,7 @@ extension StoreTables {
         }
         guard report.lost.isEmpty || report.unidentified > 0 else { return }
         // Rows at the very end of the log may also be missing, and some rows belong to an unknown life or sensor.
-        let now = ReadingClock.wallClock
+        let now = WallClock.now
         let newest = log.newest.values.map(\.takenAt).max() ?? now
         try insert(.hole(Hole(sensor: nil, reason: .storeRepaired, from: min(newest, now), to: now, count: report.unidentified)))
     }

@@ -25,7 +25,7 @@ enum StoreFile {
             try finishRepair(of: path)
             let hasLostCommits = WriteAheadLog.hasLostCommits(path + "-wal")
             if hasLostCommits, let damaged = try? Files.read(path + "-wal", limit: 64 << 20) {
-                try Files.write("\(basePath(path)).damaged-\(ReadingClock.wallClock.ms / 1_000).wal", damaged, mode: 0o640)
+                try Files.write("\(basePath(path)).damaged-\(WallClock.now.ms / 1_000).wal", damaged, mode: 0o640)
             }
             let database = try connection(path)
             switch try database.integer("PRAGMA user_version") ?? 0 {
@@ -92,7 +92,7 @@ enum StoreFile {
     /// Marks the repaired store as complete. From here on the repaired store replaces the old one, even after a crash.
     /// - Parameter backupLabel: a word in the backup name of the old file; `nil` deletes the old file.
     static func completeRepair(_ target: Connection, of path: String, backupLabel: String?) throws {
-        var stamp = ReadingClock.wallClock.ms / 1_000
+        var stamp = WallClock.now.ms / 1_000
         while backupLabel.map({ Files.exists("\(basePath(path)).\($0)-\(stamp).sqlite") }) == true { stamp += 1 }
         let name = backupLabel.map { "\(basePath(path)).\($0)-\(stamp).sqlite" } ?? ""
         try target.run("INSERT OR REPLACE INTO meta VALUES ('set_aside', ?)", name)

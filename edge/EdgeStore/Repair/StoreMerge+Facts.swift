@@ -84,8 +84,7 @@ struct LegacyMeta {
     init(_ source: Connection) {
         var texts: [String: String] = [:]
         for order in ["ASC", "DESC"] {  // from each end up to the first unreadable row
-            for (name, value) in StoreMerge.readableRows(source, "SELECT name, value FROM meta ORDER BY name \(order)", { ($0.text(0), $0.text(1)) })
-            {
+            for (name, value) in source.readableRows("SELECT name, value FROM meta ORDER BY name \(order)", { ($0.text(0), $0.text(1)) }) {
                 texts[name] = value
             }
         }

@@ -98,15 +98,7 @@ struct StoreMerge {
     }
 
     private static func lifeCopies(_ source: Connection) -> [(number: Int64, epoch: Epoch)] {
-        readableRows(source, "SELECT number, epoch FROM life_copy") { ($0.integer(0), Epoch(bits: UInt64(bitPattern: $0.integer(1)))) }
-    }
-
-    /// The rows before the first unreadable row.
-    static func readableRows<Row>(_ source: Connection, _ sql: String, _ row: (borrowing Statement) -> Row?) -> [Row] {
-        guard var select = try? source.prepare(sql) else { return [] }
-        var rows: [Row] = []
-        while (try? select.step()) == true { if let row = row(select) { rows.append(row) } }
-        return rows
+        source.readableRows("SELECT number, epoch FROM life_copy") { ($0.integer(0), Epoch(bits: UInt64(bitPattern: $0.integer(1)))) }
     }
 
     private func mergeLife(_ life: Life, beganAt: Instant, reason: String, _ lives: inout Lives) throws {
@@ -145,7 +137,7 @@ struct StoreMerge {
     }
 
     private static func sensorCopies(_ source: Connection) -> [(id: Int64, name: SensorName)] {
-        readableRows(source, "SELECT id, name FROM sensor_copy") { row in SensorName(row.text(1)).map { (row.integer(0), $0) } }
+        source.readableRows("SELECT id, name FROM sensor_copy") { row in SensorName(row.text(1)).map { (row.integer(0), $0) } }
     }
 
     private func mergeSensor(sensor name: String, wantedID: Int64, _ record: [UInt8], _ state: String) throws -> Int64? {
@@ -300,5 +292,15 @@ struct StoreMerge {
             if isComplete { return }
             report.isDamaged = true
         }
+    }
+}
+
+extension Connection {
+    /// The rows of a result up to the first row that cannot be read.
+    func readableRows<Row>(_ sql: String, _ row: (borrowing Statement) -> Row?) -> [Row] {
+        guard var select = try? prepare(sql) else { return [] }
+        var rows: [Row] = []
+        while (try? select.step()) == true { if let row = row(select) { rows.append(row) } }
+        return rows
     }
 }

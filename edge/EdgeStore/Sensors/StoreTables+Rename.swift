@@ -28,7 +28,7 @@ extension StoreTables {
     /// - Parameter calibratedSince: observations after this time are computed again, because calibrations of either name now apply to both
     ///   names.
     package mutating func rename(
-        _ sensor: SensorName, to name: SensorName, enteredAt: Instant, calibratedSince: Instant? = nil, now: Instant = ReadingClock.wallClock
+        _ sensor: SensorName, to name: SensorName, enteredAt: Instant, calibratedSince: Instant? = nil, now: Instant = WallClock.now
     ) throws {
         let old = sensors.ids[sensor]
         let until = max(now, try old.map { try end(of: $0) } ?? now)

@@ -1,3 +1,5 @@
+internal import Text
+
 /// Aosong AHT20 and the older AHT10 (AHT20 data sheet version 1.0, sections 5.3 and 5.4).
 ///
 /// The status is read without a preceding command: writing 0x71 can leave newer parts busy forever. Newer parts refuse the AHT10's
@@ -32,7 +34,7 @@ struct AHTMeasurement: I2CMeasurement {
             let expected = CRC8.checksum(bytes[..<6], initial: 0xFF)
             guard bytes[6] == expected else {
                 throw SensorError(
-                    "the checksum is \(I2CAddress.text(bytes[6])), not \(I2CAddress.text(expected)): noise on the bus, or another chip",
+                    "the checksum is \(Hexadecimal.prefixed(bytes[6])), not \(Hexadecimal.prefixed(expected)): noise on the bus, or another chip",
                     isTransient: true)
             }
         }

@@ -1,3 +1,5 @@
+internal import Text
+
 /// Bosch BME280 (BST-BME280-DS002, sections 3, 4.2.3, 5 and 9.1): one forced measurement without oversampling. The chip sends no checksum.
 struct BME280Measurement: I2CMeasurement {
     private var calibration: BME280Calibration?
@@ -16,7 +18,7 @@ struct BME280Measurement: I2CMeasurement {
         let id = try device.read(register: 0xD0, 1)[0]
         guard id == 0x60 else {
             let what = id == 0x58 ? "a BMP280, which has no humidity" : "not a BME280"
-            throw SensorError("the chip id is \(I2CAddress.text(id)): \(what)")
+            throw SensorError("the chip id is \(Hexadecimal.prefixed(id)): \(what)")
         }
         return BME280Calibration(first: try device.read(register: 0x88, 26), second: try device.read(register: 0xE1, 7))
     }

@@ -1,3 +1,5 @@
+internal import Text
+
 /// Texas Instruments HDC1080 (SNAS672A, sections 8.5 and 8.6): temperature and humidity at 14 bits in one measurement. The chip sends no
 /// checksum.
 struct HDC1080Measurement: I2CMeasurement {
@@ -7,7 +9,7 @@ struct HDC1080Measurement: I2CMeasurement {
         if !isPrepared {
             let id = try device.read(register: 0xFF, 2)
             guard id == [0x10, 0x50] else {
-                throw SensorError("the device id is \(id.map(I2CAddress.text).joined(separator: " ")), an HDC1080 has 0x10 0x50")
+                throw SensorError("the device id is \(id.map(Hexadecimal.prefixed).joined(separator: " ")), an HDC1080 has 0x10 0x50")
             }
             try device.write([0x02, 0x10, 0x00])  // heater off, humidity measured after temperature
             isPrepared = true

@@ -1,3 +1,5 @@
+internal import Text
+
 /// A chip and its place on a bus: `i2c:CHIP@BUS:ADDRESS`, such as `i2c:sht4x@1:0x44`.
 package struct I2CAddress: Sendable, Equatable, CustomStringConvertible {
     package let chip: I2CChip
@@ -21,7 +23,7 @@ package struct I2CAddress: Sendable, Equatable, CustomStringConvertible {
         }
         let place = parts[1].split(separator: ":", omittingEmptySubsequences: false)
         guard (1...2).contains(place.count), let bus = UInt8(place[0]) else { throw SensorError(shape) }
-        let known = chip.addresses.map(I2CAddress.text).joined(separator: " or ")
+        let known = chip.addresses.map(Hexadecimal.prefixed).joined(separator: " or ")
         let address: UInt8
         if place.count == 2 {
             let digits = place[1]
@@ -37,7 +39,5 @@ package struct I2CAddress: Sendable, Equatable, CustomStringConvertible {
         self.init(chip: chip, bus: Int(bus), address: address)
     }
 
-    package var description: String { "\(chip.rawValue)@\(bus):\(I2CAddress.text(address))" }
-
-    static func text(_ address: UInt8) -> String { (address < 16 ? "0x0" : "0x") + String(address, radix: 16) }
+    package var description: String { "\(chip.rawValue)@\(bus):\(Hexadecimal.prefixed(address))" }
 }

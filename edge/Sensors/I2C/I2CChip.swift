@@ -1,3 +1,5 @@
+internal import Text
+
 /// The chips that can be read without a kernel driver.
 package enum I2CChip: String, Sendable, CaseIterable {
     case sht3x, sht4x, aht10, aht20, hdc1080, si7021, htu21d, bme280
@@ -65,7 +67,8 @@ enum CRC8 {
         let expected = checksum(bytes[place..<(place + 2)], initial: initial)
         guard received == expected else {
             throw SensorError(
-                "the checksum is \(I2CAddress.text(received)), not \(I2CAddress.text(expected)): noise on the bus, or another chip", isTransient: true
+                "the checksum is \(Hexadecimal.prefixed(received)), not \(Hexadecimal.prefixed(expected)): noise on the bus, or another chip",
+                isTransient: true
             )
         }
         return UInt16(bytes[place]) << 8 | UInt16(bytes[place + 1])

@@ -1,6 +1,7 @@
 internal import CLinux
 internal import Glibc
 internal import Runtime
+internal import Text
 
 /// One chip on one bus, accessed through the kernel's /dev/i2c-N. Never writes to another address.
 ///
@@ -81,7 +82,7 @@ final class I2CDevice {
     /// Waits for a conversion. Blocks only the sensor's own thread.
     func pause(milliseconds: Int) { usleep(UInt32(milliseconds) * 1_000) }
 
-    private var name: String { "/dev/i2c-\(bus) at \(I2CAddress.text(address))" }
+    private var name: String { "/dev/i2c-\(bus) at \(Hexadecimal.prefixed(address))" }
 
     private func smbusOnlyError() -> SensorError {
         SensorError("\(name): this adapter does SMBus only, and the chip needs plain I2C: use its kernel driver, or another bus")

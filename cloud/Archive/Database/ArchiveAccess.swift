@@ -1,0 +1,6 @@
+/// What a program does with an archive that it opens.
+package enum ArchiveAccess: Sendable {
+    case createIfMissing  // reads and writes; creates a missing archive
+    case existing  // reads and writes; throws if there is no archive
+    case readOnly
+}
