@@ -26,3 +26,25 @@ package struct ServiceClock: Sendable {
     /// Waits until the task is cancelled.
     package func sleepForever() async throws { try await sleep(for: .seconds(1 << 40)) }
 }
+
+extension ServiceClock {
+    /// Repeats a task: `period` after a success, and after growing pauses while the task fails. Each failure is logged.
+    /// - Parameter failure: the log event of a failure.
+    /// - Throws: `CancellationError`, and no other error.
+    package func repeating(
+        every period: Duration, retry pauses: RetryPause, failure: String, log: Log, _ task: () async throws -> Void
+    ) async throws -> Never {
+        var (pauses, pause) = (pauses, period)
+        while true {
+            try await sleep(for: pause)
+            do {
+                try await task()
+                pauses.reset()
+                pause = period
+            } catch is CancellationError { throw CancellationError() } catch {
+                pause = pauses.next()
+                log(.error, failure, ["error": "\(error)", "after_s": pause.components.seconds])
+            }
+        }
+    }
+}

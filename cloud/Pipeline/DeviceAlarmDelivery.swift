@@ -11,8 +11,6 @@ package struct DeviceAlarmDelivery: Service {
     private let clock: ServiceClock
     private let log: Log
 
-    private static let period: Duration = .seconds(1)
-
     package init(archive: Archive, webhook: Webhook?, clock: ServiceClock = .host, log: Log) {
         self.archive = archive
         self.webhook = webhook
@@ -21,19 +19,9 @@ package struct DeviceAlarmDelivery: Service {
     }
 
     package func run() async throws {
-        var pauses = RetryPause(first: .seconds(2), longest: .seconds(300))
-        var pause = DeviceAlarmDelivery.period
-        while true {
-            try await clock.sleep(for: pause)
-            do {
-                try await deliverAll()
-                pauses.reset()
-                pause = DeviceAlarmDelivery.period
-            } catch is CancellationError { throw CancellationError() } catch {
-                pause = pauses.next()
-                log(.error, "alarm not delivered, retrying", ["error": "\(error)", "after_s": pause.wholeSeconds])
-            }
-        }
+        try await clock.repeating(
+            every: .seconds(1), retry: RetryPause(first: .seconds(2), longest: .seconds(300)), failure: "alarm not delivered, retrying", log: log,
+            deliverAll)
     }
 
     /// An alarm that the webhook refuses does not block the alarms after it.

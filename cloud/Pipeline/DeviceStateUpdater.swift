@@ -8,7 +8,6 @@ package struct DeviceStateUpdater: Service {
     private let archive: Archive
     private let clock: ServiceClock
     private let log: Log
-    private static let period: Duration = .seconds(1)
 
     package init(archive: Archive, clock: ServiceClock = .host, log: Log) {
         self.archive = archive
@@ -17,18 +16,8 @@ package struct DeviceStateUpdater: Service {
     }
 
     package func run() async throws {
-        var pauses = RetryPause(first: .seconds(2), longest: .seconds(60))
-        var pause = DeviceStateUpdater.period
-        while true {
-            try await clock.sleep(for: pause)
-            do {
-                try await archive.updateDeviceStates(now: clock.wallClock)
-                pauses.reset()
-                pause = DeviceStateUpdater.period
-            } catch is CancellationError { throw CancellationError() } catch {
-                pause = pauses.next()
-                log(.error, "device states not updated, retrying", ["error": "\(error)", "after_s": pause.wholeSeconds])
-            }
-        }
+        try await clock.repeating(
+            every: .seconds(1), retry: RetryPause(first: .seconds(2), longest: .seconds(60)), failure: "device states not updated, retrying", log: log
+        ) { try await archive.updateDeviceStates(now: clock.wallClock) }
     }
 }

@@ -19,19 +19,9 @@ package struct SilenceWatch: Service {
 
     package func run() async throws {
         let serverStartedAt = clock.wallClock
-        let period = min(.seconds(10), max(.seconds(1), limit / 10))
-        var pauses = RetryPause(first: .seconds(2), longest: .seconds(300))
-        var pause: Duration = .seconds(1)
-        while true {
-            try await clock.sleep(for: pause)
-            do {
-                try await archive.updateSilenceAlarms(limit, serverStartedAt: serverStartedAt, now: clock.wallClock)
-                pauses.reset()
-                pause = period
-            } catch is CancellationError { throw CancellationError() } catch {
-                pause = pauses.next()
-                log(.error, "silence alarms not updated, retrying", ["error": "\(error)", "after_s": pause.wholeSeconds])
-            }
-        }
+        try await clock.repeating(
+            every: min(.seconds(10), max(.seconds(1), limit / 10)), retry: RetryPause(first: .seconds(2), longest: .seconds(300)),
+            failure: "silence alarms not updated, retrying", log: log
+        ) { try await archive.updateSilenceAlarms(limit, serverStartedAt: serverStartedAt, now: clock.wallClock) }
     }
 }
