@@ -5,6 +5,7 @@ internal import Glibc
 @safe package final class PostgresConnection {
     private let connection: OpaquePointer
     private var prepared: [Signature: String] = [:]
+    private var preparedCount = 0  // statements that this connection has ever prepared
     private let notices: Notices
     private static let preparedLimit = 512
 
@@ -26,11 +27,11 @@ internal import Glibc
             ("fallback_application_name", name), ("client_encoding", "UTF8"),
         ]
         let opened = unsafe PostgresConnection.open(defaults)
-        guard let opened = unsafe opened else { throw PostgresError(state: "", message: "libpq is out of memory") }
+        guard let opened = unsafe opened else { throw PostgresError(state: PostgresError.notConnected, message: "libpq is out of memory") }
         guard unsafe PQstatus(opened) == CONNECTION_OK else {
             let message = unsafe line(PQerrorMessage(opened))
             unsafe PQfinish(opened)
-            throw PostgresError(state: "", message: message)
+            throw PostgresError(state: PostgresError.notConnected, message: message)
         }
         unsafe connection = opened
         notices = Notices(notice)
@@ -69,6 +70,7 @@ internal import Glibc
 
     /// Runs a statement with the values as `$1`, `$2`, … The statement is prepared once for each combination of types.
     package func query(_ sql: String, _ values: [PostgresValue] = []) throws(PostgresError) -> PostgresRows {
+        try limitPrepared()
         let name = try prepare(sql, values)
         let result = unsafe PostgresConnection.withParameters(values) { pointers, lengths, formats in
             unsafe PQexecPrepared(connection, name, Int32(values.count), pointers, lengths, formats, 1)
@@ -89,10 +91,11 @@ internal import Glibc
         }
     }
 
-    /// Sends many statements without waiting for the answer to each: one round trip instead of one a statement. If one fails, the server skips
-    /// the rest. Call inside a transaction, so that what ran before the failure is rolled back.
+    /// Sends many statements without waiting for the answer to each: one round trip instead of one a statement. If a statement fails, the server
+    /// skips the statements after it. Call this inside a transaction, so that the statements before it are rolled back.
     /// - Throws: the error of the first statement that failed.
     package func pipeline(_ statements: [(sql: String, values: [PostgresValue])]) throws(PostgresError) {
+        try limitPrepared()
         var names: [String] = []
         for statement in statements { names.append(try prepare(statement.sql, statement.values)) }
         var rest = Array(zip(statements, names))[...]
@@ -186,15 +189,19 @@ internal import Glibc
         return unsafe PQconnectdbParams(keywordList, valueList, 1)
     }
 
+    /// Frees all prepared statements if there are too many. Called only between calls: a pipeline needs all of its statements at once.
+    private func limitPrepared() throws(PostgresError) {
+        guard prepared.count >= PostgresConnection.preparedLimit else { return }
+        try execute("DEALLOCATE ALL")
+        prepared = [:]
+    }
+
     /// Prepares a statement unless this connection has it.
     private func prepare(_ sql: String, _ values: [PostgresValue]) throws(PostgresError) -> String {
         let signature = Signature(sql: sql, types: values.map(\.type))
         if let name = prepared[signature] { return name }
-        if prepared.count >= PostgresConnection.preparedLimit {
-            try execute("DEALLOCATE ALL")
-            prepared = [:]
-        }
-        let name = "s\(prepared.count)"
+        preparedCount += 1
+        let name = "s\(preparedCount)"
         let result = unsafe signature.types.withUnsafeBufferPointer {
             unsafe PQprepare(connection, name, sql, Int32(values.count), $0.baseAddress)
         }
@@ -229,7 +236,7 @@ internal import Glibc
         switch unsafe PQresultStatus(result) {
         case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: return unsafe PostgresRows(result, sql: sql)
         default:
-            let state = unsafe cpostgres_sqlstate(result).map { unsafe String(cString: $0) } ?? ""
+            let state = unsafe cpostgres_sqlstate(result).map { unsafe String(cString: $0) } ?? stateOfConnection
             let message = unsafe line(PQresultErrorMessage(result))
             unsafe PQclear(result)
             throw PostgresError(state: state, message: message, sql: sql)
@@ -237,8 +244,11 @@ internal import Glibc
     }
 
     private func failure(_ sql: String) -> PostgresError {
-        PostgresError(state: "", message: unsafe line(PQerrorMessage(connection)), sql: sql)
+        PostgresError(state: stateOfConnection, message: unsafe line(PQerrorMessage(connection)), sql: sql)
     }
+
+    /// The SQLSTATE of an error that libpq itself reports.
+    private var stateOfConnection: String { unsafe PQstatus(connection) == CONNECTION_BAD ? PostgresError.connectionLost : "" }
 }
 
 /// Passes the server's notices to a closure. libpq keeps a pointer to this object while the connection is open.

@@ -1,19 +1,22 @@
 /// A failed call of PostgreSQL: the SQLSTATE, the server's or libpq's message, the statement.
 package struct PostgresError: Error, Equatable, CustomStringConvertible {
-    package let state: String  // SQLSTATE, five characters; empty if the connection failed or libpq refused the call
+    package let state: String  // SQLSTATE, five characters; empty if libpq refused the call before sending it
     package let message: String
     package let sql: String
+
+    package static let notConnected = "08001"
+    package static let connectionLost = "08006"
 
     package init(state: String, message: String, sql: String = "") {
         (self.state, self.message, self.sql) = (state, message, sql)
     }
 
     package var description: String {
-        "postgres \(state.isEmpty ? "connection" : state): \(message)" + (sql.isEmpty ? "" : " in «\(sql)»")
+        "\(state.isEmpty ? "libpq" : "postgres \(state)"): \(message)" + (sql.isEmpty ? "" : " in «\(sql)»")
     }
 
     /// Whether a new connection is needed: the server or the network ended this one.
-    package var needsReconnect: Bool { state.isEmpty || state.hasPrefix("08") || ["57P01", "57P02", "57P03"].contains(state) || isReadOnly }
+    package var needsReconnect: Bool { state.hasPrefix("08") || ["57P01", "57P02", "57P03"].contains(state) || isReadOnly }
 
     /// The server accepts no writes: a former primary after a failover, or a standby.
     package var isReadOnly: Bool { state == "25006" }

@@ -98,6 +98,24 @@ struct PostgresTests {
         #expect(try integer(connection, "SELECT count(*) FROM t") == 2_000)
     }
 
+    @Test func `a pipeline with more kinds of statements than the connection keeps prepared runs all of them`() throws {
+        let connection = try connection()
+        try connection.execute("CREATE TABLE t (id bigint)")
+        let statements = (0..<1_500 as Range<Int64>).map { (sql: "INSERT INTO t VALUES ($1 + \($0) - \($0))", values: [PostgresValue.integer($0)]) }
+        try connection.transaction { try connection.pipeline(statements) }
+        try connection.transaction { try connection.pipeline(statements) }
+        #expect(try integer(connection, "SELECT count(*) FROM t") == 3_000)
+        #expect(try integer(connection, "SELECT count(*) FROM pg_prepared_statements") <= 1_501)
+    }
+
+    @Test func `a call that libpq refuses is not worth a retry`() throws {
+        let connection = try connection()
+        let values = [PostgresValue](repeating: .integer(1), count: 70_000)
+        let error = refusal { _ = try connection.query("SELECT 1", values) }
+        #expect(error?.isRetryable == false, "\(error?.description ?? "")")
+        #expect(try integer(connection, "SELECT 1") == 1)
+    }
+
     @Test func `COPY takes rows in chunks, and a client that stops copies nothing`() throws {
         struct Stop: Error {}
         let connection = try connection()
@@ -163,7 +181,7 @@ struct PostgresTests {
 @Suite struct PostgresErrorTests {
     @Test(arguments: [
         ("40001", true, false), ("40P01", true, false), ("53100", true, false), ("53300", true, false), ("57P01", true, true), ("57P03", true, true),
-        ("25006", true, true), ("08006", true, true), ("", true, true), ("23505", false, false), ("42601", false, false), ("22P02", false, false),
+        ("25006", true, true), ("08006", true, true), ("08001", true, true), ("", false, false), ("23505", false, false), ("42601", false, false), ("22P02", false, false),
     ])
     func `the SQLSTATE says whether to retry, and on which connection`(state: String, isRetryable: Bool, needsReconnect: Bool) {
         let error = PostgresError(state: state, message: "")
