@@ -129,7 +129,9 @@ let package = Package(
         .target(
             name: "StoreExamples", dependencies: ["EdgeStore", "Forecasting", "Measures", "Runtime", "SQLite", "Wire"], path: "Tests/StoreExamples",
             swiftSettings: features),
-        .target(name: "Examples", dependencies: ["Forecasting", "Measures", "Runtime", "Wire"], path: "Tests/Examples", swiftSettings: features),
+        .target(
+            name: "Examples", dependencies: ["Forecasting", "HTTPServer", "Measures", "Runtime", "Wire"], path: "Tests/Examples",
+            swiftSettings: features),
         tests("MeasuresTests", ["Measures"]),
         tests("TextTests", ["Text"]),
         tests("BytesTests", ["Bytes"]),
@@ -141,7 +143,7 @@ let package = Package(
         tests("ReleasesTests", ["Examples", "Text", "Measures", "Bytes", "Observing", "Forecasting", "Releases", "Signing"]),
         tests("APIDocumentsTests", ["Measures", "Observing", "Forecasting", "Text", "Wire", "APIDocuments"]),
         tests("WireTests", ["Bytes", "Deflate", "Examples", "Measures", "Wire"]),
-        tests("RuntimeTests", ["Measures", "Runtime"]),
+        tests("RuntimeTests", ["Examples", "Measures", "Runtime"]),
         tests("ConsoleTests", ["Console"]),
         tests("SQLiteTests", ["SQLite"]),
         tests("PostgresTests", ["Postgres"]),
@@ -162,8 +164,7 @@ let package = Package(
             "PipelineTests",
             [
                 "Examples", "Measures", "Text", "Observing", "Forecasting", "Evaluation", "Releases", "TrustedReleases", "Wire", "Runtime",
-                "HTTPClient",
-                "HTTPServer", "Signing", "Archive", "Pipeline",
+                "HTTPClient", "Signing", "Archive", "Pipeline",
             ]),
         tests("APITests", ["Examples", "Measures", "Runtime", "Wire", "HTTPServer", "Archive", "Pipeline", "API"]),
         tests(

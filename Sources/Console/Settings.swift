@@ -63,6 +63,9 @@ package struct Settings {
         return value
     }
 
+    /// `VAHO_PLAIN_HTTP`: whether plain HTTP is allowed to every host, or only to loopback.
+    package mutating func allowsPlainHTTP() -> Bool { choice("VAHO_PLAIN_HTTP", default: false, among: ["anywhere": true, "loopback": false]) }
+
     /// A setting `ADDRESS:PORT`, with an IPv6 address in brackets.
     package mutating func endpoint(_ key: String, default fallback: Endpoint) -> Endpoint {
         guard let text = optional(key) else { return fallback }

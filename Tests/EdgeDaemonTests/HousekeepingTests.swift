@@ -11,19 +11,10 @@ import Testing
     private let clock = ManualClock()
     private let log = Log("test", minimumLevel: .error)
 
-    /// Runs the periodic work beside `test`, then stops it.
+    /// Runs the periodic work while `test` runs.
     private func run(_ store: ReadingStore, _ retention: Retention = Retention(), _ test: () async throws -> Void) async throws {
-        let work = Housekeeping(store: store, retention: retention, clock: .live(), time: clock.services, log: log)
-        let running = Task { try await work.run() }
-        await clock.sleepers()
-        try await test()
-        running.cancel()
-        await #expect(throws: CancellationError.self) { try await running.value }
-    }
-
-    private func advance(_ step: Duration) async {
-        clock.advance(by: step)
-        await clock.sleepers()
+        let work = Housekeeping(store: store, retention: retention, clock: .live(), serviceClock: clock.serviceClock, log: log)
+        try await clock.running(work, test)
     }
 
     @Test func `a store above its byte limit loses its oldest readings at the first check, and then every ten minutes`() async throws {
@@ -34,12 +25,12 @@ import Testing
         retention.byteLimit = 1
         try await run(store, retention) {
             #expect(try await store.counts().readings == 6_000)
-            await advance(.seconds(10))
+            await clock.advance(.seconds(10))
             #expect(try await store.counts().readings == 0)
             try await store.append(minutes(10, from: 6_000))
-            for _ in 0..<59 { await advance(.seconds(10)) }
+            for _ in 0..<59 { await clock.advance(.seconds(10)) }
             #expect(try await store.counts().readings == 10)
-            await advance(.seconds(10))
+            await clock.advance(.seconds(10))
             #expect(try await store.counts().readings == 0)
         }
     }
@@ -55,10 +46,10 @@ import Testing
         try await store.register(try #require(SensorName("air")))
         try await store.append(minutes(2, from: 100))
         try await run(store) {
-            await advance(.seconds(10))
+            await clock.advance(.seconds(10))
             #expect(try await store.counts().memoryOnly != nil)
             try FileManager.default.moveItem(atPath: away, toPath: folder.path)
-            await advance(.seconds(10))
+            await clock.advance(.seconds(10))
             #expect(try await store.counts().memoryOnly == nil)
             #expect(try await store.counts().readings == 7)
         }

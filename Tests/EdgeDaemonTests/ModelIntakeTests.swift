@@ -37,7 +37,7 @@ import Wire
     private func intake(_ store: ReadingStore) throws -> ModelIntake {
         try Files.createFolder(folder)
         try Files.replace(folder + "/keys", with: Array(ReleaseKeyFile.text([try key(1).publicKey]).utf8))
-        return ModelIntake(folder: folder, keyFile: folder + "/keys", store: store, time: clock.services, log: log)
+        return ModelIntake(folder: folder, keyFile: folder + "/keys", store: store, serviceClock: clock.serviceClock, log: log)
     }
 
     @Test func `a valid release is used at once and after a restart, and damaged, foreign or older ones are never used`() async throws {

@@ -102,6 +102,13 @@ import Testing
         #expect(wrong.code == 2 && wrong.errors.contains(words), "\(wrong.errors)")
     }
 
+    @Test func `the cloud refuses a webhook without TLS beyond loopback`() throws {
+        let wrong = try RunningProgram.run(
+            "vaho-cloud", ["serve"], environment: ["VAHO_WEBHOOK_URL": "http://example.org/", "VAHO_STORE": "sqlite:/nonexistent"])
+        #expect(wrong.code == 2)
+        #expect(wrong.errors.contains("VAHO_WEBHOOK_URL=http://example.org/: without TLS only to loopback"))
+    }
+
     @Test func `a rule that cannot be parsed prevents the start, and the error says why`() throws {
         let wrong = try RunningProgram.run(
             "vaho-edge", ["run"],

@@ -33,7 +33,7 @@ package final class ManualClock: Sendable {
 
     package var passed: Duration { state.withLock { $0.passed } }
 
-    package var services: ServiceClock {
+    package var serviceClock: ServiceClock {
         ServiceClock(
             now: { self.start + self.passed }, wall: { self.wallStart + self.passed }, sleep: { try await self.sleep(until: $0) })
     }

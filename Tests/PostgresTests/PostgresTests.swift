@@ -181,7 +181,8 @@ struct PostgresTests {
 @Suite struct PostgresErrorTests {
     @Test(arguments: [
         ("40001", true, false), ("40P01", true, false), ("53100", true, false), ("53300", true, false), ("57P01", true, true), ("57P03", true, true),
-        ("25006", true, true), ("08006", true, true), ("08001", true, true), ("", false, false), ("23505", false, false), ("42601", false, false), ("22P02", false, false),
+        ("25006", true, true), ("08006", true, true), ("08001", true, true), ("", false, false), ("23505", false, false), ("42601", false, false),
+        ("22P02", false, false),
     ])
     func `the SQLSTATE says whether to retry, and on which connection`(state: String, isRetryable: Bool, needsReconnect: Bool) {
         let error = PostgresError(state: state, message: "")

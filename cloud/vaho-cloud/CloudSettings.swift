@@ -50,7 +50,7 @@ struct CloudSettings: Sendable {
         trainAfterDeviceDays = Double(settings.integer("VAHO_TRAIN_AFTER_DEVICE_DAYS", default: 28, in: 1...1_000_000))
         trainCheckPeriod = .seconds(settings.integer("VAHO_TRAIN_CHECK_SECONDS", default: 600, in: 1...86_400))
         silentAfter = .seconds(settings.integer("VAHO_SILENT_AFTER_SECONDS", default: 1_800, in: 5...2_592_000))
-        let isPlainAllowed = settings.choice("VAHO_PLAIN_HTTP", default: false, among: ["anywhere": true, "loopback": false])
+        let isPlainAllowed = settings.allowsPlainHTTP()
         let webhookURL = settings.optional("VAHO_WEBHOOK_URL")
         if let webhookURL, let problem = URLText.problem(with: webhookURL, isPlainAllowed: isPlainAllowed) {
             settings.problem("VAHO_WEBHOOK_URL=\(problem)")

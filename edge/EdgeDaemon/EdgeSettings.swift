@@ -100,7 +100,7 @@ package struct EdgeSettings: Sendable {
             }
         }
         alarmCommand = settings.optional("VAHO_ALARM_COMMAND")
-        let isPlainAllowed = settings.choice("VAHO_PLAIN_HTTP", default: false, among: ["anywhere": true, "loopback": false])
+        let isPlainAllowed = settings.allowsPlainHTTP()
         allowsPlainHTTP = isPlainAllowed
         alarmWebhook = settings.optional("VAHO_ALARM_WEBHOOK_URL")
         if let alarmWebhook, let problem = URLText.problem(with: alarmWebhook, isPlainAllowed: isPlainAllowed) {

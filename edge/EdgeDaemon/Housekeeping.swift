@@ -8,7 +8,7 @@ struct Housekeeping: Service {
     let store: ReadingStore
     let retention: Retention
     let clock: ReadingClock
-    var time = ServiceClock.host
+    var serviceClock = ServiceClock.host
     let log: Log
 
     func run() async throws {
@@ -16,7 +16,7 @@ struct Housekeeping: Service {
         var retentionClock = RetentionClock()
         var iteration = 0
         while true {
-            try await time.sleep(for: .seconds(10))
+            try await serviceClock.sleep(for: .seconds(10))
             iteration += 1
             await attempt("rows not moved from memory to the disk") { try await store.retryDisk() }
             // In a replay, days pass quickly: enforce the retention every ten seconds. Otherwise every ten minutes; check the whole file once

@@ -3,7 +3,8 @@
 ///
 /// Not `Sendable`: the archive's actor confines it to one thread.
 package protocol ArchiveDatabase: AnyObject {
-    /// Calls `body` for each row until `body` returns false. Rows are not collected, so a result may be longer than memory.
+    /// Calls `body` for each row until `body` returns false. SQLite computes row after row; PostgreSQL sends the whole result before the first call,
+    /// so a statement whose result grows with the fleet or with time needs a LIMIT.
     func forEachRow(_ sql: String, _ values: [DatabaseValue], _ body: (Row) throws -> Bool) throws
 
     /// Runs a statement without a result.
@@ -48,7 +49,7 @@ extension ArchiveDatabase {
         return rows
     }
 
-    /// Calls `body` for each row: for results without a limit, which need not fit into memory.
+    /// Calls `body` for each row.
     package func forEach(_ sql: String, _ values: any DatabaseConvertible..., body: (Row) throws -> Void) throws {
         try forEachRow(sql, values.map(\.databaseValue)) { row in
             try body(row)

@@ -25,7 +25,9 @@ final class PostgresDatabase: ArchiveDatabase {
     private func connected() throws -> PostgresConnection {
         if let connection { return connection }
         // Another connection would run the rest of the transaction outside of it.
-        guard !isInTransaction else { throw PostgresError(state: PostgresError.connectionLost, message: "the connection was lost in the transaction") }
+        guard !isInTransaction else {
+            throw PostgresError(state: PostgresError.connectionLost, message: "the connection was lost in the transaction")
+        }
         let new = try PostgresConnection(address, name: "vaho-cloud", notice: notice)
         if access == .readOnly { try new.execute("SET default_transaction_read_only = on") }
         try checkSchema(new)

@@ -17,7 +17,7 @@ package actor ModelIntake {
     private let folder: ReleaseFolder
     private let pretrained: String?
     private let store: ReadingStore?
-    private let time: ServiceClock
+    private let serviceClock: ServiceClock
     private let log: Log
     private var isLoaded = false
     private var fetches = FetchBackoff()
@@ -28,9 +28,9 @@ package actor ModelIntake {
     ///   - pretrained: the file of the shipped release; `nil` without one.
     ///   - store: stores the counter of the last accepted release; `nil` for commands that only read.
     package init(
-        folder: String, keyFile: String?, pretrained: String? = nil, store: ReadingStore?, time: ServiceClock = .host, log: Log
+        folder: String, keyFile: String?, pretrained: String? = nil, store: ReadingStore?, serviceClock: ServiceClock = .host, log: Log
     ) {
-        self.time = time
+        self.serviceClock = serviceClock
         self.folder = ReleaseFolder(path: folder, keyFile: keyFile)
         self.pretrained = pretrained
         self.store = store
@@ -56,7 +56,7 @@ package actor ModelIntake {
                 active.replace(with: ActiveRelease.Named(name: name, release: release))
                 activeBytes = bytes
                 log(.info, "release in use", ["counter": name.counter, "model": release.header.modelID])
-                if release.isExpired(at: time.wallClock) {
+                if release.isExpired(at: serviceClock.wallClock) {
                     log(.warning, "release expired, forecasting continues", ["counter": name.counter])
                 }
                 return
@@ -88,10 +88,10 @@ package actor ModelIntake {
     /// Whether to fetch this release now: it is not in use, was not refused, and no recent fetch failed.
     package func shouldFetch(_ name: ReleaseReference) -> Bool {
         load()
-        return active.current?.name != name && fetches.allows(name, at: time.now)
+        return active.current?.name != name && fetches.allows(name, at: serviceClock.now)
     }
 
-    package func fetchFailed(_ name: ReleaseReference?) { fetches.failed(name, at: time.now) }
+    package func fetchFailed(_ name: ReleaseReference?) { fetches.failed(name, at: serviceClock.now) }
 
     /// How far a counter (seconds) may be ahead of the clock. No cloud can have assigned a higher counter by now, whatever its clock shows;
     /// after accepting a higher counter the device would accept no later release.
@@ -108,7 +108,7 @@ package actor ModelIntake {
             let accepted = try await store?.read { try $0.meta.acceptedRelease() }
             // After a crash between storing the counter and the switch, the same file is offered again and must be accepted.
             let isRepeat = accepted.map { $0.sha256 == Hexadecimal.text(sha256) } ?? false
-            let highest = ModelIntake.highestCounter(now: time.wallClock)
+            let highest = ModelIntake.highestCounter(now: serviceClock.wallClock)
             let last = accepted.map { $0.counter <= highest ? $0.counter : 0 } ?? 0
             var demand = ReleaseVerification.Requirements(sha256: offered?.sha256, lastAcceptedCounter: isRepeat ? nil : last)
             (demand.counter, demand.maximumCounter) = (offered?.counter, highest)

@@ -9,14 +9,14 @@ final class HeldBackReadings: Sendable {
     private static let wayToStore: Duration = .seconds(10)
 
     private enum State { case held, released(ContinuousClock.Instant) }
-    private let time: ServiceClock
+    private let serviceClock: ServiceClock
     private let states = Mutex<[SensorName: State]>([:])
 
-    init(time: ServiceClock = .host) { self.time = time }
+    init(serviceClock: ServiceClock = .host) { self.serviceClock = serviceClock }
 
     func set(_ sensor: SensorName, isHeld: Bool) {
         states.withLock { states in
-            if isHeld { states[sensor] = .held } else if case .held = states[sensor] { states[sensor] = .released(time.now) }
+            if isHeld { states[sensor] = .held } else if case .held = states[sensor] { states[sensor] = .released(serviceClock.now) }
         }
     }
 
@@ -25,7 +25,7 @@ final class HeldBackReadings: Sendable {
             switch states[sensor] {
             case nil: false
             case .held: true
-            case .released(let at): time.now < at + HeldBackReadings.wayToStore
+            case .released(let at): serviceClock.now < at + HeldBackReadings.wayToStore
             }
         }
     }

@@ -11,7 +11,7 @@ struct Sampler: Service {
     let sensor: any Sensor
     let period: Duration
     let clock: ReadingClock
-    var time = ServiceClock.host
+    var serviceClock = ServiceClock.host
     let boot: UInt32
     let store: ReadingStore
     let inbox: Inbox<ReadingFlow.Input>
@@ -37,14 +37,14 @@ struct Sampler: Service {
 
     private func sample(_ state: inout SamplingState) async throws {
         let reader = TimedReader(sensor)
-        var schedule = SamplingSchedule(period: period, now: time.now)
+        var schedule = SamplingSchedule(period: period, now: serviceClock.now)
         while !Task.isCancelled {
-            let readStartedAt = time.now
+            let readStartedAt = serviceClock.now
             state.readStartedAt = readStartedAt
             var retryPause: Duration?
             do {
                 guard let sample = try await reader.read(within: sensor.identity.readTimeout) else { return try await end(&state) }
-                if let takenAt = sample.takenAt { try await time.sleep(for: clock.realTime(until: takenAt)) }
+                if let takenAt = sample.takenAt { try await serviceClock.sleep(for: clock.realTime(until: takenAt)) }
                 await processSample(sample, &state)
             } catch is CancellationError {
                 throw CancellationError()
@@ -55,8 +55,9 @@ struct Sampler: Service {
             }
             switch (sensor.identity.pace, retryPause) {
             case (.recorded, _), (.selfPaced, nil): continue  // `read` itself waits for the next reading
-            case (.selfPaced, let pause?): try await time.sleep(for: pause)
-            case (.polled, _): try await time.sleep(until: schedule.next(readStartedAt: readStartedAt, now: time.now, retryPause: retryPause))
+            case (.selfPaced, let pause?): try await serviceClock.sleep(for: pause)
+            case (.polled, _):
+                try await serviceClock.sleep(until: schedule.next(readStartedAt: readStartedAt, now: serviceClock.now, retryPause: retryPause))
             }
         }
         throw CancellationError()
@@ -68,7 +69,7 @@ struct Sampler: Service {
         log(.info, "recording ended", ["sensor": name])
         if let hole = state.outage.end(name, at: state.outage.lastAt ?? clock.now) { await enqueue(.record(.hole(hole))) }
         if sensor.identity.pace == .recorded { clock.recordingEnded() }
-        try await time.sleepForever()
+        try await serviceClock.sleepForever()
     }
 
     private func failed(_ error: any Error, _ state: inout SamplingState) async {
@@ -129,7 +130,7 @@ struct Sampler: Service {
         }
         held.set(name, isHeld: state.spikes.isHolding)
         state.outage.lastAt = reading.takenAt
-        state.readAt = time.now
+        state.readAt = serviceClock.now
     }
 
     /// Stores a held-back reading: no later reading will show whether it is a spike.
