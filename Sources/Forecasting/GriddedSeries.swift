@@ -18,7 +18,7 @@ package struct GriddedSeries: Sendable {
         var humidity: [Float]
     }
 
-    /// A gap of more bins than this begins a new segment. This limits the empty bins to `maximumGap` times the observations.
+    /// A longer gap, in bins, splits the series into two segments. So there are at most `maximumGap` empty bins for each observation.
     private static let maximumGap = 16
 
     /// - Parameter observations: in any order; if several have the same time, the first applies.

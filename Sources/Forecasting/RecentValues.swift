@@ -32,7 +32,8 @@ package struct RecentValues: Sendable {
         }
     }
 
-    /// Sums of the changes within an hour: their count, their sizes, and the count of changes below `RecentValues.noChangeLimit`.
+    /// The changes from one value to the next within an hour: how many, the sum of their absolute sizes, and how many are below
+    /// `RecentValues.noChangeLimit`.
     package struct Changes: Sendable, Equatable {
         package var count: Int64 = 0
         package var sizes: Int64 = 0

@@ -2,7 +2,7 @@ package import Measures
 
 /// Detects repeats within a burst: radio sensors transmit each measurement several times, and a logger records every copy.
 ///
-/// A repeat is stored with the flag `cached`. Means and the search for flat lines skip repeats. The filter is a value with constant time and memory.
+/// The caller stores a repeat with the flag `cached`; means and the flat-line check leave out readings with this flag. Each call takes constant time.
 package struct BurstFilter: Sendable {
     /// The longest duration of a burst: a later equal reading is a new measurement.
     package static let maximumDuration: Duration = .seconds(2)

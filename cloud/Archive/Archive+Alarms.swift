@@ -15,8 +15,8 @@ extension Archive {
         package let endedAt: Instant?
     }
 
-    /// Raises an alarm for every device that has sent nothing for longer than `limit`, and ends the alarms of devices that have sent again. Also ends
-    /// alarms about two hosts one day after the last sign of a second host.
+    /// Raises an alarm for every device that has sent nothing for longer than `limit`, and ends the alarms of devices that have sent again. An
+    /// alarm that two hosts use one device name ends one day after a second host was last detected.
     /// - Parameter serverStartedAt: when the server began to listen: silence before this time does not count.
     package func updateSilenceAlarms(_ limit: Duration, serverStartedAt: Instant, now: Instant) throws {
         try database.transaction {

@@ -59,7 +59,7 @@ package struct NetworkInputs: Sendable {
     /// A knot's lead time in bins of the grid.
     package func bins(knot: Int) -> Int { bins[knot] }
 
-    /// Differences to the present value, divided by the series' own deviation of the last 7 days, limited to ±`limit`.
+    /// Scales a value to a network input: value minus present value, divided by the series' deviation over the last 7 days, clamped to ±`limit`.
     private struct Scale {
         let present: Float
         let deviation: Float

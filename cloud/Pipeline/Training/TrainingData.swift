@@ -16,7 +16,7 @@ struct TrainingData: Sendable {
     let thread: ComputingThread
     let sensors: [Archive.Sensor]
     let hash: String  // of the names and observations of all series
-    let deviceDays: Double  // observed days of all sensors of the fleet, including sensors that are not selected
+    let deviceDays: Double  // days with observations, summed over all sensors, also over sensors that the training does not use
 
     /// Selects sensors with enough observed days; in a large fleet, every n-th of these sensors in the order of names.
     static func select(

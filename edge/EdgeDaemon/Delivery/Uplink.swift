@@ -85,7 +85,8 @@ struct Uplink: Service {
         try? await store.setUplinkState(state)
     }
 
-    /// Requests a new token. The old token stays valid until the first use of the new token, so a crash in between does no harm.
+    /// Requests a new token from the cloud and stores it. If the program ends before the token is stored, the old token still works: the cloud
+    /// accepts the old token until the new token is first used.
     func renewToken() async throws {
         let response = try await client.send(request("POST", "/token", headers: [("Accept", Enrolment.mediaType)]))
         guard response.status == 200 else { throw CloudRefusal(response) }

@@ -78,7 +78,7 @@ actor AlarmDelivery: Service {
     }
 
     private func deliverAll() async throws {
-        var storeError: (any Error)?  // a store error: it must not block the delivery of later alarms
+        var storeError: (any Error)?  // thrown at the end, so that the later alarms are delivered first
         let name = target.name
         for (number, alarm) in try await store.read({ try $0.alarms.undelivered(for: name) }) {
             if !deliveredNotDeleted.contains(number) {

@@ -54,7 +54,7 @@ package struct ScoreTable {
         return scores.map(\.live)
     }
 
-    /// The sums over all days, ordered by release, lead time and sensor.
+    /// One sum over all days for each release, lead time and sensor, in this order.
     private mutating func sums() throws -> [ScoreSum] {
         if let cached { return cached }
         var select = try database.prepare(
@@ -66,7 +66,7 @@ package struct ScoreTable {
             """)
         var sums: [ScoreSum] = []
         while try select.step() {
-            // The sums have no checksum, so a corrupt row can hold any number: clamp.
+            // Rows of this table have no checksum, so a damaged row may hold any number. A number that Int64 cannot hold would end the program.
             let score = Score(
                 count: Int64(max(1, min(1e15, select.double(3)))), absoluteError: select.double(4), persistenceError: select.double(5),
                 climatologyError: select.double(6), covered: Int64(max(0, min(1e15, select.double(7)))))
