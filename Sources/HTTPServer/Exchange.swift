@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// One request and its response: receives the headers, then the body in pieces, runs the handler, and sends the handler's response.
 ///
-/// libmicrohttpd calls each exchange from one thread at a time. The handler's task passes the response under the lock `response`.
+/// libmicrohttpd calls each exchange from one thread at a time. The handler's task passes the response through `progress`.
 final class Exchange: @unchecked Sendable {
     private let method: String
     private let path: String
@@ -18,7 +18,14 @@ final class Exchange: @unchecked Sendable {
     private var sender: BodyBudget.Sender
     private var hasBegun = false
     private var reservedBody: HTTPBody?
-    private let response = Mutex<HTTPResponse?>(nil)
+    private let progress = Mutex(Progress.reading)
+
+    private enum Progress {
+        case reading  // the request
+        case handling  // the handler runs, and the connection is not suspended
+        case suspended  // the handler runs; when it has a response, the connection is resumed
+        case finished(HTTPResponse)
+    }
 
     init(method: String, path: String, peer: String) {
         self.method = method
@@ -82,7 +89,7 @@ final class Exchange: @unchecked Sendable {
 
     /// - Returns: the response, or `nil` if the connection is suspended until the handler has a response.
     @safe func finish(_ connection: OpaquePointer, _ context: ServerContext) -> HTTPResponse? {
-        if let response = response.withLock({ $0 }) { return response }
+        if case .finished(let response) = progress.withLock({ $0 }) { return response }
         if isTooLarge { return context.tooLarge() }
         if isOverBudget { return context.bodyBudgetExceeded() }
         guard !hasBegun else { return nil }
@@ -90,14 +97,23 @@ final class Exchange: @unchecked Sendable {
         hasBegun = true
         context.willSend()
         context.connections.markHandling(UInt(bitPattern: connection), isAuthenticated: sender.isAuthenticated)
-        unsafe MHD_suspend_connection(connection)
-        nonisolated(unsafe) let suspended = unsafe connection  // resumed exactly once, below; stays alive until then
+        progress.withLock { $0 = .handling }
+        nonisolated(unsafe) let handled = unsafe connection  // stays alive until it has been resumed
         context.start(number) {
-            let answer = await self.handle(context)
-            self.response.withLock { $0 = answer }
-            unsafe MHD_resume_connection(suspended)
+            let response = await self.handle(context)
+            let isSuspended = self.progress.withLock { progress in
+                defer { progress = .finished(response) }
+                return if case .suspended = progress { true } else { false }
+            }
+            if isSuspended { unsafe MHD_resume_connection(handled) }
         }
-        return nil
+        return progress.withLock { progress in
+            if case .finished(let response) = progress { return response }
+            // Under the lock, so that the handler's task cannot resume the connection before it is suspended.
+            unsafe MHD_suspend_connection(handled)
+            progress = .suspended
+            return nil
+        }
     }
 }
 

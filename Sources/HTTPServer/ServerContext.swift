@@ -75,9 +75,9 @@ final class ServerContext: Sendable {
         }
     }
 
-    /// Runs a registered handler in a new task.
+    /// Runs a registered handler in a new task, on this thread until the handler first waits: most handlers end without a switch of threads.
     func start(_ number: Int, _ work: @escaping @Sendable () async -> Void) {
-        let task = Task {
+        let task = Task.immediate {
             await work()
             end(number)
         }

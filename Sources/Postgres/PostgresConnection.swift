@@ -93,23 +93,28 @@ internal import Glibc
 
     /// Sends many statements without waiting for the answer to each: one round trip instead of one a statement. If a statement fails, the server
     /// skips the statements after it. Call this inside a transaction, so that the statements before it are rolled back.
+    /// - Parameter body: receives the result of each statement, in order.
     /// - Throws: the error of the first statement that failed.
-    package func pipeline(_ statements: [(sql: String, values: [PostgresValue])]) throws(PostgresError) {
+    package func pipeline(
+        _ statements: [(sql: String, values: [PostgresValue])], _ body: (borrowing PostgresRows) throws -> Void = { _ in }
+    ) throws {
         try limitPrepared()
         var names: [String] = []
         for statement in statements { names.append(try prepare(statement.sql, statement.values)) }
         var rest = Array(zip(statements, names))[...]
         // The server may wait to send answers while libpq waits to send statements: read the answers after a bounded number.
         while !rest.isEmpty {
-            try sendAndSync(Array(rest.prefix(128)))
+            try sendAndSync(Array(rest.prefix(128)), body)
             rest = rest.dropFirst(128)
         }
     }
 
-    private func sendAndSync(_ statements: [((sql: String, values: [PostgresValue]), String)]) throws(PostgresError) {
+    private func sendAndSync(
+        _ statements: [((sql: String, values: [PostgresValue]), String)], _ body: (borrowing PostgresRows) throws -> Void
+    ) throws {
         guard unsafe PQenterPipelineMode(connection) == 1 else { throw failure("pipeline") }
         defer { unsafe PQexitPipelineMode(connection) }
-        var failed: PostgresError?
+        var failed: (any Error)?
         for ((sql, values), name) in statements {
             let sent = unsafe PostgresConnection.withParameters(values) { pointers, lengths, formats in
                 unsafe PQsendQueryPrepared(connection, name, Int32(values.count), pointers, lengths, formats, 1)
@@ -119,7 +124,10 @@ internal import Glibc
         guard unsafe PQpipelineSync(connection) == 1 else { throw failure("pipeline") }
         for ((sql, _), _) in statements {
             while let result = unsafe PQgetResult(connection) {
-                do { _ = try unsafe rows(result, sql) } catch { failed = failed ?? error }
+                do {
+                    let rows = try unsafe rows(result, sql)
+                    if failed == nil { try body(rows) }
+                } catch { failed = failed ?? error }
             }
         }
         while let result = unsafe PQgetResult(connection) {

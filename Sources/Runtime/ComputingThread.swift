@@ -14,9 +14,15 @@ package actor ComputingThread {
 
     /// - Returns: the result of the work, and the processor time used.
     package func measure<Value: Sendable>(_ work: @Sendable () throws -> Value) -> (result: Result<Value, any Error>, cost: Duration) {
-        let start = ComputingThread.processorTime
-        let result = Result { try run(work) }
-        return (result, ComputingThread.processorTime - start)
+        ComputingThread.measureHere { try run(work) }
+    }
+
+    /// Does the work on the calling thread.
+    /// - Returns: the result of the work, and the processor time used.
+    package static func measureHere<Value>(_ work: () throws -> Value) -> (result: Result<Value, any Error>, cost: Duration) {
+        let start = processorTime
+        let result = Result { try work() }
+        return (result, processorTime - start)
     }
 
     /// The processor time used by this thread.

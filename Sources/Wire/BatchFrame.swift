@@ -79,7 +79,7 @@ package struct BatchFrame: Sendable {
     package func forEachReading(_ body: (_ sensor: Int, Reading) -> Void) throws(BatchRefusal) {
         do throws(MalformedBytes) {
             var reader = ByteReader(readings)
-            var decoder = try ReadingColumnsDecoder(rowCount - records.count, sensors: sensors.count, from: &reader)
+            let decoder = try ReadingColumnsDecoder(rowCount - records.count, sensors: sensors.count, from: &reader)
             try decoder.forEach(body)
             try reader.expectEnd()
         } catch {

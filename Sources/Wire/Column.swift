@@ -30,16 +30,15 @@ enum Column {
         let start = reader.offset
         let unit = try reader.varint()
         guard unit >= 1, unit <= UInt64(Int64.max) else { throw MalformedBytes(at: start, "a column's unit is 1 or more") }
-        var values: [Int64] = []
-        values.reserveCapacity(count)
-        while values.count < count {
+        var values = [Int64](repeating: 0, count: count)
+        var index = 0
+        while index < count {
             let valueStart = reader.offset
             let (value, overflow) = try reader.zigzag().multipliedReportingOverflow(by: Int64(unit))
             guard !overflow else { throw MalformedBytes(at: valueStart, "a value overflows") }
-            values.append(value)
-            guard value == 0 else { continue }
-            let more = try reader.count(upTo: count - values.count)
-            values.append(contentsOf: repeatElement(0, count: more))
+            values[index] = value
+            index += 1
+            if value == 0 { index += try reader.count(upTo: count - index) }
         }
         return values
     }

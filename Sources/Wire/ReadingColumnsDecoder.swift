@@ -8,7 +8,7 @@ struct ReadingColumnsDecoder {
     private var sensors: [Int] = []
     private var present: [Int64] = []
     private var time: [Int64] = []
-    private var humidity = ValueColumn(), temperature = ValueColumn(), pressure = ValueColumn()
+    private var humidity: [Int64] = [], temperature: [Int64] = [], pressure: [Int64] = []  // only of the readings that have the quantity
     private var flags: [Int64] = [], clock: [Int64] = [], boot: [Int64] = [], boottime: [Int64] = []
 
     /// Reads all columns.
@@ -17,9 +17,9 @@ struct ReadingColumnsDecoder {
         last = Array(repeating: ReadingColumns.PreviousValues(), count: sensorCount)
         let lengths = try readSensors(count, sensorCount, from: &reader)
         time = try Column.read(count, from: &reader)
-        humidity.deltas = try Column.read(lengths.humidity, from: &reader)
-        temperature.deltas = try Column.read(lengths.temperature, from: &reader)
-        pressure.deltas = try Column.read(lengths.pressure, from: &reader)
+        humidity = try Column.read(lengths.humidity, from: &reader)
+        temperature = try Column.read(lengths.temperature, from: &reader)
+        pressure = try Column.read(lengths.pressure, from: &reader)
         flags = try Column.read(count, from: &reader)
         clock = try Column.read(count, from: &reader)
         boot = try Column.read(count, from: &reader)
@@ -37,8 +37,8 @@ struct ReadingColumnsDecoder {
         sensors.reserveCapacity(count)
         present.reserveCapacity(count)
         for index in 0..<count {
-            let sensor = try sum(Int64(order.prediction), sensorColumn[index])
-            guard (0..<Int64(sensorCount)).contains(sensor) else { throw fault("a reading names a sensor that the batch does not list") }
+            let (sensor, overflow) = Int64(order.prediction).addingReportingOverflow(sensorColumn[index])
+            guard !overflow, (0..<Int64(sensorCount)).contains(sensor) else { throw fault("a reading names a sensor that the batch does not list") }
             order.record(Int(sensor))
             last[Int(sensor)].present ^= presentColumn[index]
             let kinds = last[Int(sensor)].present
@@ -53,51 +53,61 @@ struct ReadingColumnsDecoder {
     }
 
     /// Calls `body` for each reading, in the order in which the readings were added.
-    mutating func forEach(_ body: (_ sensor: Int, Reading) -> Void) throws(MalformedBytes) {
-        for index in sensors.indices { body(sensors[index], try reading(index)) }
+    ///
+    /// This loop runs for every reading of the fleet. Its state is in local variables, because the compiler copies a whole struct, with a reference
+    /// count for each column, around a call that takes one of the struct's properties as `inout`.
+    func forEach(_ body: (_ sensor: Int, Reading) -> Void) throws(MalformedBytes) {
+        var last = last
+        var (humidityIndex, temperatureIndex, pressureIndex) = (0, 0, 0)
+        for index in sensors.indices {
+            let (sensor, kinds) = (sensors[index], present[index])
+            var now = last[sensor]
+            var sums = CheckedSums()
+            sums.add(time[index], to: &now.spacing)
+            sums.add(now.spacing, to: &now.time)
+            let humidityMpct = sums.next(kinds & 1 != 0, humidity, &humidityIndex, &now.humidity)
+            let temperatureMc = sums.next(kinds & 2 != 0, temperature, &temperatureIndex, &now.temperature)
+            let pressurePa = sums.next(kinds & 4 != 0, pressure, &pressureIndex, &now.pressure)
+            sums.add(flags[index], to: &now.flags)
+            sums.add(clock[index], to: &now.clock)
+            sums.add(boot[index], to: &now.boot)
+            now.boottimeOffset &+= boottime[index]
+            guard sums.areValid else { throw fault("a value does not fit its type") }
+            guard let flagBits = UInt16(exactly: now.flags), let bootNumber = UInt32(exactly: now.boot),
+                let quality = UInt8(exactly: now.clock).flatMap(ClockQuality.init)
+            else { throw fault("flags, clock or boot out of range") }
+            let boottimeMs = now.boottimeOffset &+ now.time
+            guard (0...(1 << 53)).contains(boottimeMs) else { throw fault("a boot time out of range") }
+            last[sensor] = now
+            body(
+                sensor,
+                Reading(
+                    takenAt: Instant(ms: now.time), humidityMpct: humidityMpct, temperatureMc: temperatureMc, pressurePa: pressurePa,
+                    flags: ReadingFlags(rawValue: flagBits), clock: quality, boot: bootNumber, boottimeMs: boottimeMs))
+        }
     }
 
-    private mutating func reading(_ index: Int) throws(MalformedBytes) -> Reading {
-        let (sensor, kinds) = (sensors[index], present[index])
-        var now = last[sensor]
-        now.spacing = try sum(now.spacing, time[index])
-        now.time = try sum(now.time, now.spacing)
-        let humidityMpct = try value(kinds & 1 != 0, &humidity, &now.humidity)
-        let temperatureMc = try value(kinds & 2 != 0, &temperature, &now.temperature)
-        let pressurePa = try value(kinds & 4 != 0, &pressure, &now.pressure)
-        now.flags = try sum(now.flags, flags[index])
-        now.clock = try sum(now.clock, clock[index])
-        now.boot = try sum(now.boot, boot[index])
-        now.boottimeOffset = now.boottimeOffset &+ boottime[index]
-        guard let flagBits = UInt16(exactly: now.flags), let bootNumber = UInt32(exactly: now.boot),
-            let quality = UInt8(exactly: now.clock).flatMap(ClockQuality.init)
-        else { throw fault("flags, clock or boot out of range") }
-        let boottimeMs = now.boottimeOffset &+ now.time
-        guard (0...(1 << 53)).contains(boottimeMs) else { throw fault("a boot time out of range") }
-        last[sensor] = now
-        return Reading(
-            takenAt: Instant(ms: now.time), humidityMpct: humidityMpct, temperatureMc: temperatureMc, pressurePa: pressurePa,
-            flags: ReadingFlags(rawValue: flagBits), clock: quality, boot: bootNumber, boottimeMs: boottimeMs)
-    }
+    /// Sums of hostile differences: an overflow is recorded, and checked once per reading.
+    private struct CheckedSums {
+        private(set) var areValid = true
 
-    /// The differences of one quantity, for the readings that have it.
-    private struct ValueColumn {
-        var deltas: [Int64] = []
-        var next = 0
-    }
+        mutating func add(_ difference: Int64, to sum: inout Int64) {
+            let (value, overflow) = sum.addingReportingOverflow(difference)
+            sum = value
+            if overflow { areValid = false }
+        }
 
-    private func value(_ isPresent: Bool, _ column: inout ValueColumn, _ last: inout Int64) throws(MalformedBytes) -> Int32? {
-        guard isPresent else { return nil }
-        last = try sum(last, column.deltas[column.next])
-        column.next += 1
-        guard let narrow = Int32(exactly: last) else { throw fault("a value does not fit 32 bits") }
-        return narrow
-    }
-
-    private func sum(_ a: Int64, _ b: Int64) throws(MalformedBytes) -> Int64 {
-        let (value, overflow) = a.addingReportingOverflow(b)
-        guard !overflow else { throw fault("a sum overflows") }
-        return value
+        /// The next value of a quantity; `nil` if the reading does not have the quantity.
+        mutating func next(_ isPresent: Bool, _ differences: [Int64], _ index: inout Int, _ last: inout Int64) -> Int32? {
+            guard isPresent else { return nil }
+            add(differences[index], to: &last)
+            index += 1
+            guard let narrow = Int32(exactly: last) else {
+                areValid = false
+                return nil
+            }
+            return narrow
+        }
     }
 
     private func fault(_ what: String) -> MalformedBytes { MalformedBytes(at: start, what) }

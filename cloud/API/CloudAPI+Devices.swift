@@ -13,7 +13,7 @@ extension CloudAPI {
         let device = try await authenticated(request, id)
         let type = request.headers["content-type"].map { String($0.prefix { $0 != ";" }) } ?? ""
         return try await queues.devices.run(of: device.id) { _ in
-            let arrival = try await decodeInTurn(device) { try CloudAPI.arrival(request, type, device, at: WallClock.now) }
+            let arrival = try await decodeInTurn(request, device) { try CloudAPI.arrival(request, type, device, at: WallClock.now) }
             guard case .batch(var answer) = try await ingest.submit(.batch(arrival)) else { throw Ingest.Overloaded() }
             charge(device, readings: arrival.frame.readingCount, records: arrival.frame.records.count)
             if !answer.conflicts.isEmpty { rates.deviceCost.charge(device.id, CloudAPI.conflictSearchCostMs, at: WallClock.now) }
@@ -52,8 +52,13 @@ extension CloudAPI {
     }
 
     /// Decodes a device's request body when it is the device's turn, and charges the device for the decoding time.
-    func decodeInTurn<Value: Sendable>(_ device: Archive.Device, _ work: @Sendable () throws -> Value) async throws -> Value {
-        let (result, cost) = try await queues.decoding.run(of: device.id) { lane in await queues.decodingThreads[lane].measure(work) }
+    func decodeInTurn<Value: Sendable>(
+        _ request: HTTPRequest, _ device: Archive.Device, _ work: @Sendable () throws -> Value
+    ) async throws -> Value {
+        let (result, cost) =
+            request.isSmall
+            ? ComputingThread.measureHere(work)
+            : try await queues.decoding.run(of: device.id) { lane in await queues.decodingThreads[lane].measure(work) }
         rates.deviceCost.charge(
             device.id, Double(cost.components.attoseconds) / 1e15 + Double(cost.components.seconds) * 1_000, at: WallClock.now)
         return try result.get()
@@ -147,6 +152,13 @@ extension CloudAPI {
         let version = try await tokenReader.accessVersion()
         tokens.setVersion(version)
         return version
+    }
+}
+
+extension HTTPRequest {
+    /// Whether decoding the body takes less time than waiting for a thread that decodes: at most 16 KB, and not compressed.
+    fileprivate var isSmall: Bool {
+        headers["content-encoding"] == nil && (headers["content-length"].flatMap(Int.init) ?? .max) <= 16_384
     }
 }
 

@@ -16,7 +16,7 @@ extension CloudAPI {
         let device = try await authenticated(request, id)
         return try await queues.devices.run(of: device.id) { _ in
             let now = WallClock.now
-            var parsed = try await decodeInTurn(device) { try PlainReadings.parse(request.body(), now: now) }
+            var parsed = try await decodeInTurn(request, device) { try PlainReadings.parse(request.body(), now: now) }
             if !parsed.readings.isEmpty {
                 let arrival = Archive.PlainArrival(device: device.id, readings: parsed.readings.map(\.reading), receivedAt: now)
                 guard case .plain(let receipt) = try await ingest.submit(.plain(arrival)) else { throw Ingest.Overloaded() }

@@ -5,13 +5,16 @@ internal import Synchronization
 internal import Wire
 
 /// Collects submissions from devices and stores up to 256 waiting submissions in one transaction, with one fsync.
-package final class Ingest: Service {
+package actor Ingest: Service {
     private struct PendingSubmission: Sendable {
         let submission: Archive.Submission
         let receipt: CheckedContinuation<Archive.Receipt, any Error>
     }
 
-    private let archive: Archive
+    /// The archive's thread: a group of batches is taken and stored without a switch of threads.
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { archive.unownedExecutor }
+
+    private nonisolated let archive: Archive
     private let wake: Inbox<Void>
     private let freeSpaceGuard: FreeSpaceGuard
     private let log: Log
@@ -31,7 +34,7 @@ package final class Ingest: Service {
 
     /// - Returns: the receipt, after all new rows are on the disk.
     /// - Throws: `IngestRefusal`, `FreeSpaceGuard.InsufficientSpace`, `Overloaded`, or the store's error.
-    func submit(_ submission: Archive.Submission) async throws -> Archive.Receipt {
+    nonisolated func submit(_ submission: Archive.Submission) async throws -> Archive.Receipt {
         try freeSpaceGuard.check()
         if case .batch(let arrival) = submission {
             let backlog = arrival.frame.report.map { $0.backlog > Int64(arrival.frame.rowCount) }

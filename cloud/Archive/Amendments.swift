@@ -61,7 +61,7 @@ struct Amendments: Sendable {
         var reading = reading
         if let correctedTime = correctedTime(of: reading) { reading.takenAt = correctedTime }
         let series = path.series(at: reading.takenAt)
-        if let known = calibrations[path.names[series]] {
+        if !calibrations.isEmpty, let known = calibrations[path.names[series]] {
             let after = known.partitioningIndex { $0.from > reading.takenAt }
             if after > 0 { reading = known[after - 1].corrected(reading) }
         }

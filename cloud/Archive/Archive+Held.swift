@@ -4,22 +4,27 @@ package import Wire
 /// The sequences of each epoch that are stored, refused or declared lost. The device need not send these rows again.
 extension Archive {
     package func heldRanges(_ device: Int64, _ epoch: Epoch) throws -> HeldRanges {
-        var ranges: [ClosedRange<Int64>] = []
-        for row in try database.rows(
+        let rows = try database.rows(
             "SELECT first, last FROM held WHERE device = ? AND epoch = ? ORDER BY first", device, Int64(bitPattern: epoch.bits))
-        {
-            let (first, last) = (row.integer(0), row.integer(1))
-            guard first <= last else {
-                throw ArchiveFault.damagedRow("held: epoch \(epoch) of device \(device) has a range from \(first) to \(last)")
-            }
-            ranges.append(first...last)
-        }
-        return HeldRanges(ranges)
+        return try Archive.heldRanges(rows, device, epoch)
     }
 
-    /// The held ranges of one epoch before and after a batch. Loaded and saved once per batch, however many records name the epoch.
+    /// - Parameter rows: the first and last sequence of each range.
+    static func heldRanges(_ rows: [Row], _ device: Int64, _ epoch: Epoch) throws -> HeldRanges {
+        HeldRanges(
+            try rows.map { row in
+                let (first, last) = (row.integer(0), row.integer(1))
+                guard first <= last else {
+                    throw ArchiveFault.damagedRow("held: epoch \(epoch) of device \(device) has a range from \(first) to \(last)")
+                }
+                return first...last
+            })
+    }
+
+    /// The held ranges of one epoch before and after a batch. Computed once per batch, however many records name the epoch.
     struct HeldChange {
         let epoch: Epoch
+        let isNew: Bool  // the device has not used the epoch before
         let before: HeldRanges
         var after: HeldRanges
 
@@ -28,40 +33,70 @@ extension Archive {
     }
 
     func heldChange(_ device: Int64, _ epoch: Epoch, adding ranges: [ClosedRange<Int64>]) throws -> HeldChange {
-        let before = try heldRanges(device, epoch)
-        return HeldChange(epoch: epoch, before: before, after: before.union(HeldRanges(ranges)))
+        let held = try heldEpoch(device, epoch)
+        return HeldChange(
+            epoch: epoch, isNew: !held.isStored && held.ranges.ranges.isEmpty, before: held.ranges, after: held.ranges.union(HeldRanges(ranges)))
     }
 
-    func save(_ change: HeldChange, _ device: Int64) throws {
-        guard change.after != change.before else { return }
-        let epoch = DatabaseValue.integer(Int64(bitPattern: change.epoch.bits))
-        let starts = Set(change.after.ranges.map(\.lowerBound))
-        let removed = change.before.ranges.filter { !starts.contains($0.lowerBound) }
-        try database.changeEach(
-            "DELETE FROM held WHERE device = ? AND epoch = ? AND first = ?", removed.map { [.integer(device), epoch, .integer($0.lowerBound)] })
-        let unchanged = Set(change.before.ranges)
-        let added = change.after.ranges.filter { !unchanged.contains($0) }
-        try database.changeEach(
-            "INSERT INTO held VALUES (?, ?, ?, ?) ON CONFLICT (device, epoch, first) DO UPDATE SET last = excluded.last",
-            added.map { [.integer(device), epoch, .integer($0.lowerBound), .integer($0.upperBound)] })
-    }
-
-    // MARK: epochs
-
-    /// The epochs that the device has not used before.
-    func newEpochs(_ device: Int64, among epochs: some Sequence<Epoch>) throws -> [Epoch] {
-        try epochs.filter { epoch in
-            try database.row("SELECT 1 FROM epoch WHERE device = ? AND epoch = ?", device, Int64(bitPattern: epoch.bits)) == nil
+    /// Applies the changes to the device's ledger. `saveHeldRanges` writes them.
+    func apply(_ changes: [HeldChange], _ device: Int64, at now: Instant) {
+        for change in changes {
+            if change.isNew { ledgers[device]?.epochs[change.epoch]?.firstSeenAt = now }
+            ledgers[device]?.epochs[change.epoch]?.ranges = change.after
+            unsavedEpochs.insert(DeviceEpoch(device: device, epoch: change.epoch))
+            if change.isNew { ledgers[device]?.epochCount? += 1 }
+            ledgers[device]?.rangeCount? += Int64(change.after.ranges.count - change.before.ranges.count)
         }
     }
 
-    func rangeCount(_ device: Int64) throws -> Int64 { try database.integer("SELECT COUNT(*) FROM held WHERE device = ?", device) ?? 0 }
+    struct DeviceEpoch: Hashable {
+        let device: Int64
+        let epoch: Epoch
+    }
 
-    func epochCount(_ device: Int64) throws -> Int64 { try database.integer("SELECT COUNT(*) FROM epoch WHERE device = ?", device) ?? 0 }
-
-    func insertEpochs(_ epochs: [Epoch], of device: Int64, now: Instant) throws {
+    /// Writes the ranges that the transaction has changed in the ledgers.
+    func saveHeldRanges() throws {
+        var removed: [[DatabaseValue]] = []
+        var added: [[DatabaseValue]] = []
+        var new: [[DatabaseValue]] = []
+        for key in unsavedEpochs {
+            guard let held = ledgers[key.device]?.epochs[key.epoch] else { continue }
+            let (device, epoch) = (DatabaseValue.integer(key.device), DatabaseValue.integer(Int64(bitPattern: key.epoch.bits)))
+            if held.ranges.ranges.count == 1, held.stored.ranges.count <= 1, held.stored.ranges.first?.lowerBound ?? 0 == held.ranges.ranges[0].lowerBound {
+                added.append([device, epoch, .integer(held.ranges.ranges[0].lowerBound), .integer(held.ranges.ranges[0].upperBound)])
+            } else {
+                let (starts, unchanged) = (Set(held.ranges.ranges.map(\.lowerBound)), Set(held.stored.ranges))
+                removed += held.stored.ranges.filter { !starts.contains($0.lowerBound) }.map { [device, epoch, .integer($0.lowerBound)] }
+                added += held.ranges.ranges.filter { !unchanged.contains($0) }.map {
+                    [device, epoch, .integer($0.lowerBound), .integer($0.upperBound)]
+                }
+            }
+            if !held.isStored { new.append([device, epoch, .integer(held.firstSeenAt.ms)]) }
+            ledgers[key.device]?.epochs[key.epoch]?.stored = held.ranges
+            ledgers[key.device]?.epochs[key.epoch]?.isStored = true
+        }
+        unsavedEpochs = []
+        try database.changeEach("DELETE FROM held WHERE device = ? AND epoch = ? AND first = ?", removed)
         try database.changeEach(
-            "INSERT INTO epoch VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            epochs.map { [.integer(device), .integer(Int64(bitPattern: $0.bits)), .integer(now.ms)] })
+            "INSERT INTO held VALUES (?, ?, ?, ?) ON CONFLICT (device, epoch, first) DO UPDATE SET last = excluded.last", added)
+        try database.changeEach("INSERT INTO epoch VALUES (?, ?, ?) ON CONFLICT DO NOTHING", new)
+    }
+
+    // MARK: counts
+
+    func rangeCount(_ device: Int64) throws -> Int64 {
+        if let known = ledgers[device]?.rangeCount { return known }
+        try saveHeldRanges()
+        let count = try database.integer("SELECT COUNT(*) FROM held WHERE device = ?", device) ?? 0
+        ledgers[device]?.rangeCount = count
+        return count
+    }
+
+    func epochCount(_ device: Int64) throws -> Int64 {
+        if let known = ledgers[device]?.epochCount { return known }
+        try saveHeldRanges()
+        let count = try database.integer("SELECT COUNT(*) FROM epoch WHERE device = ?", device) ?? 0
+        ledgers[device]?.epochCount = count
+        return count
     }
 }

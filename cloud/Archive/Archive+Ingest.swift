@@ -34,19 +34,20 @@ extension Archive {
         do {
             return try database.transaction { try store(submissions, next: next) }
         } catch {
-            (admittedNames, amendmentCounts) = ([:], [:])  // the cached counts may include rows that were rolled back
+            ledgers = [:]  // they may contain rows that were rolled back
             throw error
         }
     }
 
     private func store(_ submissions: [Submission], next: BatchAcknowledgement.Pacing) throws -> [Result<Receipt, IngestRefusal>] {
         var log = LogWriter(database)
+        try readLedgers(for: submissions)
         let champion = try releaseName(alias: Archive.championAlias)
         var outcomes: [Result<Receipt, IngestRefusal>] = []
         var seen: [Int64: Submission] = [:]  // by device, the submission that updates the device's row: the newest with a report, else the first
         for submission in submissions {
             do {
-                try checkDailyQuota(submission.device, adding: log.growth[submission.device]?.bytes ?? 0, at: submission.receivedAt)
+                try checkDailyQuota(submission.device, at: submission.receivedAt)
                 switch submission {
                 case .batch(let arrival):
                     var answer = try ingest(arrival, &log)
@@ -66,8 +67,10 @@ extension Archive {
                 if seen[submission.device] == nil { seen[submission.device] = submission }
             }
         }
+        try flush(&log)
         if let now = submissions.last?.receivedAt { try log.finish(at: now) }
-        let toRotate = Set(try seen.values.filter { try recordContact($0) }.map(\.device))
+        let toRotate = try recordContacts(seen.values.sorted { $0.device < $1.device })
+        discardLargeLedgers(of: Set(submissions.map(\.device)))
         return zip(outcomes, submissions).map { outcome, submission in
             guard case .success(.batch(var answer)) = outcome else { return outcome }
             answer.wantsNewToken = toRotate.contains(submission.device)
@@ -78,20 +81,18 @@ extension Archive {
     /// - Throws: `IngestRefusal` before anything has been written.
     private func ingest(_ arrival: BatchArrival, _ log: inout LogWriter) throws -> BatchAcknowledgement {
         let (device, frame) = (arrival.device, arrival.frame)
-        guard frame.rowCount > 0 else { return answer(try heldRanges(device, frame.epoch), frame.epoch) }
+        guard frame.rowCount > 0 else { return answer(try heldEpoch(device, frame.epoch).ranges, frame.epoch) }
         let all = frame.first...frame.last
         let refusedNames = try admitSensorNames(frame.names, device)
-        let held = try heldRanges(device, frame.epoch)
+        let held = try heldEpoch(device, frame.epoch).ranges
         // In most batches every row is new and may be stored: then the packed batch is stored unchanged.
         if held.missing(in: all) == [all], arrival.malformed.isEmpty, refusedNames.isEmpty {
-            let changes = try heldChanges(arrival, frame.records.map { (frame.first + Int64($0.rowIndex), $0.record) })
-            let amends = frame.records.contains { Amendments.amends($0.record) }
+            let records = frame.records.map { (sequence: frame.first + Int64($0.rowIndex), record: $0.record) }
+            let changes = try heldChanges(arrival, records)
             // Sensor names that no row uses are not stored: many small batches with many names would be costly to compare.
             let body = frame.sensors.count > frame.rowCount ? try Batch(binary: frame.bytes).part(all).binary() : frame.withoutReport()
-            let id = try log.append(
-                body, arrival, all, readings: frame.readingCount, records: frame.records.count, amends: amends)
-            for (index, record) in frame.records { try store(record, device, frame.epoch, frame.first + Int64(index), batch: id) }
-            for change in changes { try save(change, device) }
+            count(log.append(body, arrival, all, readings: frame.readingCount, records: records), arrival)
+            apply(changes, device, at: arrival.receivedAt)
             try detectDuplicateHost(arrival)
             return answer(changes.first?.after ?? held, frame.epoch)
         }
@@ -103,6 +104,7 @@ extension Archive {
         let (device, frame) = (arrival.device, arrival.frame)
         let all = frame.first...frame.last
         let batch = try Batch(binary: frame.bytes)
+        try flush(&log)  // the rows of this batch are compared with the log
         var conflicts = try self.conflicts(device, batch)
         if !conflicts.isEmpty { conflicts = try conflictsNotFoundElsewhere(conflicts, of: batch, device) }
         // A hole may have declared a row lost that another copy of the device's store still has: if the row arrives, it is stored.
@@ -114,14 +116,10 @@ extension Archive {
         let changes = try heldChanges(arrival, parts.flatMap { part in part.records })
         for part in parts {
             let records = part.records
-            let id = try log.append(
-                part.binary(), arrival, part.first...part.last, readings: part.rows.count - records.count, records: records.count,
-                amends: records.contains { Amendments.amends($0.record) })
-            for (sequence, record) in records { try store(record, device, part.epoch, sequence, batch: id) }
+            count(log.append(part.binary(), arrival, part.first...part.last, readings: part.rows.count - records.count, records: records), arrival)
         }
-        try save(refused, device, frame.epoch)
-        log.countRefused(refused.count, device: device)
-        for change in changes { try save(change, device) }
+        count(log.refuse(refused, device, frame.epoch), arrival)
+        apply(changes, device, at: arrival.receivedAt)
         if !parts.isEmpty { try detectDuplicateHost(arrival) }
         var answer = answer(changes.first?.after ?? HeldRanges([all]), frame.epoch)
         (answer.refused, answer.conflicts) = (refused, conflicts)
@@ -177,21 +175,29 @@ extension Archive {
                 settled[own, default: []].append(lostSequences)
             }
         }
-        let new = try newEpochs(device, among: settled.keys)
-        if !new.isEmpty {
-            guard try epochCount(device) + Int64(new.count) <= ArchiveLimits.epochsPerDevice else { throw IngestRefusal.tooManyEpochs }
-        }
         let changes = try settled.map { try heldChange(device, $0.key, adding: $0.value) }
+        let new = changes.count(where: \.isNew)
+        if new > 0 {
+            guard try epochCount(device) + Int64(new) <= ArchiveLimits.epochsPerDevice else { throw IngestRefusal.tooManyEpochs }
+        }
         if let over = changes.first(where: \.isOverLimit) { throw IngestRefusal.tooManyRanges(over.epoch) }
         let more = changes.reduce(0) { $0 + $1.after.ranges.count - $1.before.ranges.count }
         if more > 0, try rangeCount(device) + Int64(more) > ArchiveLimits.rangesPerDevice { throw IngestRefusal.tooManyRangesOfDevice }
-        try insertEpochs(new, of: device, now: arrival.receivedAt)
         return changes.filter { $0.epoch == own } + changes.filter { $0.epoch != own }
     }
 
-    private func checkDailyQuota(_ device: Int64, adding bytes: Int64, at now: Instant) throws {
+    /// Counts stored bytes against the device's limit of the day.
+    private func count(_ bytes: Int64, _ arrival: BatchArrival) { ledgers[arrival.device]?.add(bytes: bytes, on: arrival.receivedAt.ms / 86_400_000) }
+
+    /// Writes what the transaction has collected so far.
+    func flush(_ log: inout LogWriter) throws {
+        try log.flush { record, device, epoch, sequence, batch in try store(record, device, epoch, sequence, batch: batch) }
+        try saveHeldRanges()
+    }
+
+    private func checkDailyQuota(_ device: Int64, at now: Instant) throws {
         let day = now.ms / 86_400_000
-        guard try bytesStored(device, day) + bytes >= limits.bytesPerDay else { return }
+        guard try ledger(device).bytes(on: day) >= limits.bytesPerDay else { return }
         throw IngestRefusal.dailyQuotaExceeded(limit: limits.bytesPerDay, untilMidnight: .milliseconds((day + 1) * 86_400_000 - now.ms))
     }
 
@@ -201,29 +207,35 @@ extension Archive {
         try database.integer("SELECT day_bytes FROM device_log WHERE device = ? AND day = ?", device, day) ?? 0
     }
 
-    private func save(_ refused: [BatchAcknowledgement.RefusedRow], _ device: Int64, _ epoch: Epoch) throws {
-        try database.changeEach(
-            "INSERT INTO refused VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            refused.map { [.integer(device), .integer(Int64(bitPattern: epoch.bits)), .integer($0.sequence), .text($0.reason.name)] })
-    }
-
-    /// Stores the time of the device's last contact and the device's report.
-    /// - Returns: whether the device should fetch a new token.
-    private func recordContact(_ submission: Submission) throws -> Bool {
-        var report: DeviceReport?
-        if case .batch(let arrival) = submission { report = arrival.frame.report }
-        let isChanged = try report.map { try saveReportedStates($0, of: submission.device) } ?? false
+    /// Stores the times of the devices' last contacts, and the devices' reports.
+    /// - Parameter submissions: one for each device, sorted by device.
+    /// - Returns: the devices that should fetch a new token.
+    private func recordContacts(_ submissions: [Submission]) throws -> Set<Int64> {
+        let reports = submissions.compactMap { submission -> (device: Int64, report: DeviceReport)? in
+            guard case .batch(let arrival) = submission, let report = arrival.frame.report else { return nil }
+            return (arrival.device, report)
+        }
+        let changed = try saveReportedStates(reports)
+        let byDevice = Dictionary(uniqueKeysWithValues: reports.map { ($0.device, $0.report) })
         // A device is judged again if its state was not ok or its report has changed.
-        guard
-            let row = try database.row(
-                """
-                UPDATE device SET last_seen_at_ms = ?1, report = COALESCE(?2, report), reported_clock = COALESCE(?3, reported_clock),
-                    judge_due = CASE WHEN ?5 = 1 OR state <> 0 OR reported_clock <> COALESCE(?3, reported_clock) THEN 1 ELSE judge_due END
-                WHERE id = ?4 RETURNING rotate_at_ms
-                """, submission.receivedAt.ms, report.map(ReportCoding.bytes), report.map { Int64($0.clock.rawValue) }, submission.device,
-                isChanged ? Int64(1) : 0), let rotateAt = row.optionalInteger(0)
-        else { return false }
-        return rotateAt <= submission.receivedAt.ms
+        let rows = try database.rowsEach(
+            """
+            UPDATE device SET last_seen_at_ms = ?1, report = COALESCE(?2, report), reported_clock = COALESCE(?3, reported_clock),
+                judge_due = CASE WHEN ?5 = 1 OR state <> 0 OR reported_clock <> COALESCE(?3, reported_clock) THEN 1 ELSE judge_due END
+            WHERE id = ?4 RETURNING rotate_at_ms
+            """,
+            submissions.map { submission in
+                let report = byDevice[submission.device]
+                return [
+                    .integer(submission.receivedAt.ms), report.map(ReportCoding.bytes).databaseValue,
+                    report.map { Int64($0.clock.rawValue) }.databaseValue, .integer(submission.device),
+                    changed.contains(submission.device).databaseValue,
+                ]
+            })
+        return Set(
+            zip(submissions, rows).filter { submission, rows in
+                rows.first?.optionalInteger(0).map { $0 <= submission.receivedAt.ms } ?? false
+            }.map(\.0.device))
     }
 }
 

@@ -56,11 +56,12 @@ extension Archive {
             receipt.outcomes.append(.stored)
         }
         guard !rows.isEmpty else { return receipt }
-        let held = try heldRanges(device, .server)
+        let held = try heldEpoch(device, .server).ranges
         let batch = Batch(epoch: .server, first: held.through + 1, sensors: sensors, rows: rows)
         let packed = try BatchArrival(device: device, batch: batch, receivedAt: arrival.receivedAt)
-        _ = try log.append(packed.frame.bytes, packed, batch.first...batch.last, readings: rows.count, records: 0, amends: false)
-        try save(HeldChange(epoch: .server, before: held, after: held.union(HeldRanges([batch.first...batch.last]))), device)
+        let bytes = log.append(packed.frame.bytes, packed, batch.first...batch.last, readings: rows.count, records: [])
+        ledgers[device]?.add(bytes: bytes, on: arrival.receivedAt.ms / 86_400_000)
+        apply([try heldChange(device, .server, adding: [batch.first...batch.last])], device, at: arrival.receivedAt)
         return receipt
     }
 

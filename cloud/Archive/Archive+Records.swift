@@ -23,26 +23,20 @@ extension Archive {
         }
     }
 
-    /// How many amendments of each kind a device has. Counted once, then cached: a batch may contain thousands.
-    struct AmendmentCounts {
-        var corrections: Int64
-        var calibrations: Int64
-        var renames: Int64
-    }
-
     /// Counts one more amendment of a kind.
     /// - Returns: `false` if the limit is reached: then the record stays in the log and is not applied.
-    private func countAmendment(_ kind: WritableKeyPath<AmendmentCounts, Int64>, _ device: Int64, upTo limit: Int64) throws -> Bool {
+    private func countAmendment(
+        _ kind: WritableKeyPath<DeviceLedger.AmendmentCounts, Int64>, _ device: Int64, upTo limit: Int64
+    ) throws -> Bool {
         var counts =
-            try amendmentCounts[device]
-            ?? AmendmentCounts(
+            try ledgers[device]?.amendments
+            ?? DeviceLedger.AmendmentCounts(
                 corrections: database.integer("SELECT COUNT(*) FROM clock_correction WHERE device = ?", device) ?? 0,
                 calibrations: database.integer("SELECT COUNT(*) FROM calibration WHERE device = ?", device) ?? 0,
                 renames: database.integer("SELECT COUNT(*) FROM sensor_rename WHERE device = ?", device) ?? 0)
         guard counts[keyPath: kind] < limit else { return false }
         counts[keyPath: kind] += 1
-        if amendmentCounts.count >= Archive.cachedDevices { amendmentCounts = [:] }
-        amendmentCounts[device] = counts
+        ledgers[device]?.amendments = counts
         return true
     }
 

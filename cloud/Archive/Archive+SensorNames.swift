@@ -6,7 +6,7 @@ extension Archive {
     /// Stores new sensor names up to the quota.
     /// - Returns: the names beyond the quota; rows with these names are refused.
     func admitSensorNames(_ names: Set<SensorName>, _ device: Int64) throws -> Set<SensorName> {
-        var known = try admittedNames(device)
+        var known = try ledger(device).names
         let new = names.subtracting(known)
         guard !new.isEmpty else { return [] }
         // In a fixed order, so that a repeat of the batch admits the same names.
@@ -14,20 +14,8 @@ extension Archive {
         try database.changeEach(
             "INSERT INTO sensor_name VALUES (?, ?) ON CONFLICT DO NOTHING", admitted.map { [.integer(device), .text($0.name)] })
         known.formUnion(admitted)
-        admittedNames[device] = nil  // read again after the transaction, which may be rolled back
+        ledgers[device]?.names = known
         return new.subtracting(known)
-    }
-
-    /// Read once for each device and then cached. Few devices have many names, so the whole cache is small.
-    private func admittedNames(_ device: Int64) throws -> Set<SensorName> {
-        if let cached = admittedNames[device] { return cached }
-        var names: Set<SensorName> = []
-        for row in try database.rows("SELECT name FROM sensor_name WHERE device = ?", device) {
-            if let name = SensorName(row.text(0)) { names.insert(name) }
-        }
-        if admittedNames.count >= Archive.cachedDevices { admittedNames = [:] }
-        admittedNames[device] = names
-        return names
     }
 }
 

@@ -61,19 +61,24 @@ extension Archive {
             detail.truncated(toBytes: Archive.refusalDetailLimit), name.name)
     }
 
-    /// Stores the sensor states that a device reports. The state of a sensor that is not in the report is cleared.
-    /// - Returns: whether any state has changed.
-    func saveReportedStates(_ report: DeviceReport, of device: Int64) throws -> Bool {
-        var states: [String: Int64] = [:]
-        for sensor in report.sensors { states[sensor.sensor.name] = Int64(sensor.condition.state.rawValue) }
-        var changed: [(id: Int64, state: Int64?)] = []
-        for row in try database.rows("SELECT id, name, reported FROM sensor WHERE device = ?", device) {
-            let state = states[row.text(1)]
-            if state != row.optionalInteger(2) { changed.append((row.integer(0), state)) }
+    /// Stores the sensor states that devices report. The state of a sensor that is not in its device's report is cleared.
+    /// - Returns: the devices of which a state has changed.
+    func saveReportedStates(_ reports: [(device: Int64, report: DeviceReport)]) throws -> Set<Int64> {
+        var devices: Set<Int64> = []
+        var changed: [[DatabaseValue]] = []
+        let sensors = try database.rowsEach("SELECT id, name, reported FROM sensor WHERE device = ?", reports.map { [.integer($0.device)] })
+        for ((device, report), rows) in zip(reports, sensors) {
+            var states: [String: Int64] = [:]
+            for sensor in report.sensors { states[sensor.sensor.name] = Int64(sensor.condition.state.rawValue) }
+            for row in rows {
+                let state = states[row.text(1)]
+                guard state != row.optionalInteger(2) else { continue }
+                changed.append([state.databaseValue, .integer(row.integer(0))])
+                devices.insert(device)
+            }
         }
-        try database.changeEach(
-            "UPDATE sensor SET reported = ? WHERE id = ?", changed.map { [$0.state.databaseValue, .integer($0.id)] })
-        return !changed.isEmpty
+        try database.changeEach("UPDATE sensor SET reported = ? WHERE id = ?", changed)
+        return devices
     }
 
     // MARK: periodic update

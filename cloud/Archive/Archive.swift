@@ -12,9 +12,10 @@ package actor Archive {
     let database: any ArchiveDatabase
     package nonisolated let folder: String
     let limits: ArchiveLimits
-    var admittedNames: [Int64: Set<SensorName>] = [:]  // by device; a cache of `sensor_name`
-    var amendmentCounts: [Int64: AmendmentCounts] = [:]  // by device
-    static let cachedDevices = 20_000  // entries of each cache that is kept by device
+    var ledgers: [Int64: DeviceLedger] = [:]  // by device
+    var ledgerVersion: Int64?  // the version of the archive that the ledgers belong to
+    var unsavedEpochs: Set<DeviceEpoch> = []  // the epochs whose ranges the current transaction has changed in the ledgers
+    static let cachedDevices = 20_000  // entries of a cache that is kept by device
     var duplicateHostDetectors: [Int64: DuplicateHostDetector] = [:]  // by device
     var lastRefusedUpdated: Int64 = 0  // id: the refused devices up to this device have been judged again
     var cachedStateCounts: (counts: StateCounts, at: ContinuousClock.Instant)?

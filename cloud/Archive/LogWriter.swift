@@ -1,11 +1,15 @@
 internal import Measures
 internal import Wire
 
-/// Appends packed batches to the log within one transaction, and counts how much each device adds to the log.
+/// What one transaction adds to the log and to the tables beside it. The rows are collected, and written a table at a time.
 struct LogWriter: ~Copyable {
-    private let database: any ArchiveDatabase
-    private var total: (batches: Int64, readings: Int64, bytes: Int64) = (0, 0, 0)
-    private(set) var growth: [Int64: Growth] = [:]  // by device
+    /// A batch that is not written yet, with the records that are stored beside the log.
+    private struct Batch {
+        let device: Int64
+        let epoch: Epoch
+        let columns: [DatabaseValue]
+        let records: [(sequence: Int64, record: Record)]
+    }
 
     /// What a transaction has added to a device's log.
     struct Growth {
@@ -15,45 +19,83 @@ struct LogWriter: ~Copyable {
         var bytes: Int64 = 0  // as ArchiveLimits counts them
     }
 
+    private let database: any ArchiveDatabase
+    private var batches: [Batch] = []
+    private var refused: [[DatabaseValue]] = []
+    private var total: (batches: Int64, readings: Int64, bytes: Int64) = (0, 0, 0)
+    private(set) var growth: [Int64: Growth] = [:]  // by device
+
     init(_ database: any ArchiveDatabase) { self.database = database }
 
-    /// - Returns: the batch's row id in the log.
+    /// - Returns: the bytes that the batch counts against the device's limit.
+    @discardableResult
     mutating func append(
-        _ body: [UInt8], _ arrival: BatchArrival, _ sequences: ClosedRange<Int64>, readings: Int, records: Int, amends: Bool
-    ) throws -> Int64 {
-        let id =
-            try database.integer(
-                """
-                INSERT INTO batch (device, epoch, first, last, received_at_ms, readings, body, boot_first, boot_last) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-                RETURNING id
-                """, arrival.device, Int64(bitPattern: arrival.frame.epoch.bits), sequences.lowerBound, sequences.upperBound, arrival.receivedAt.ms,
-                readings, body, Int64(arrival.boots.lowerBound), Int64(arrival.boots.upperBound)) ?? 0
+        _ body: [UInt8], _ arrival: BatchArrival, _ sequences: ClosedRange<Int64>, readings: Int, records: [(sequence: Int64, record: Record)]
+    ) -> Int64 {
+        let (device, epoch) = (arrival.device, arrival.frame.epoch)
+        batches.append(
+            Batch(
+                device: device, epoch: epoch,
+                columns: [
+                    .integer(device), .integer(Int64(bitPattern: epoch.bits)), .integer(sequences.lowerBound), .integer(sequences.upperBound),
+                    .integer(arrival.receivedAt.ms), .integer(Int64(readings)), .bytes(body), .integer(Int64(arrival.boots.lowerBound)),
+                    .integer(Int64(arrival.boots.upperBound)),
+                ], records: records))
         total = (total.batches + 1, total.readings + Int64(readings), total.bytes + Int64(body.count))
-        var grown = growth[arrival.device] ?? Growth()
-        grown.lastBatch = id
-        if amends { grown.lastAmendment = id }
-        grown.batches += 1
-        grown.bytes += ArchiveLimits.cost(bytes: body.count, readings: readings, records: records)
-        growth[arrival.device] = grown
-        return id
+        let bytes = ArchiveLimits.cost(bytes: body.count, readings: readings, records: records.count)
+        growth[device, default: Growth()].batches += 1
+        growth[device, default: Growth()].bytes += bytes
+        return bytes
     }
 
     /// Refused rows are stored too, and cost 64 bytes each.
-    mutating func countRefused(_ rows: Int, device: Int64) { growth[device, default: Growth()].bytes += 64 * Int64(rows) }
+    /// - Returns: the bytes that the rows count against the device's limit.
+    mutating func refuse(_ rows: [BatchAcknowledgement.RefusedRow], _ device: Int64, _ epoch: Epoch) -> Int64 {
+        guard !rows.isEmpty else { return 0 }
+        refused += rows.map { [.integer(device), .integer(Int64(bitPattern: epoch.bits)), .integer($0.sequence), .text($0.reason.name)] }
+        growth[device, default: Growth()].bytes += 64 * Int64(rows.count)
+        return 64 * Int64(rows.count)
+    }
 
-    mutating func finish(at now: Instant) throws {
-        let day = now.ms / 86_400_000
-        for (device, grown) in growth {
-            try database.run(
-                """
-                INSERT INTO device_log (device, last_batch, last_amendment, pending, day, day_bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                ON CONFLICT (device) DO UPDATE SET
-                    last_batch = CASE WHEN ?2 > device_log.last_batch THEN ?2 ELSE device_log.last_batch END,
-                    last_amendment = CASE WHEN ?3 > device_log.last_amendment THEN ?3 ELSE device_log.last_amendment END,
-                    pending = device_log.pending + ?4,
-                    day_bytes = CASE WHEN device_log.day = ?5 THEN device_log.day_bytes ELSE 0 END + ?6, day = ?5
-                """, device, grown.lastBatch, grown.lastAmendment, grown.batches, day, grown.bytes)
+    /// Writes the collected batches, so that a query of this transaction finds them.
+    /// - Parameter store: stores a record beside the log.
+    mutating func flush(
+        _ store: (_ record: Record, _ device: Int64, _ epoch: Epoch, _ sequence: Int64, _ batch: Int64) throws -> Void
+    ) throws {
+        guard !batches.isEmpty || !refused.isEmpty else { return }
+        let ids = try database.rowsEach(
+            """
+            INSERT INTO batch (device, epoch, first, last, received_at_ms, readings, body, boot_first, boot_last) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            RETURNING id
+            """, batches.map(\.columns))
+        for (batch, rows) in zip(batches, ids) {
+            let id = rows.first?.integer(0) ?? 0
+            growth[batch.device]?.lastBatch = id
+            if batch.records.contains(where: { Amendments.amends($0.record) }) { growth[batch.device]?.lastAmendment = id }
+            for (sequence, record) in batch.records { try store(record, batch.device, batch.epoch, sequence, id) }
         }
+        try database.changeEach("INSERT INTO refused VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", refused)
+        (batches, refused) = ([], [])
+    }
+
+    /// Writes how much each device's log has grown. Call `flush` first.
+    func finish(at now: Instant) throws {
+        let day = now.ms / 86_400_000
+        try database.changeEach(
+            """
+            INSERT INTO device_log (device, last_batch, last_amendment, pending, day, day_bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+            ON CONFLICT (device) DO UPDATE SET
+                last_batch = CASE WHEN ?2 > device_log.last_batch THEN ?2 ELSE device_log.last_batch END,
+                last_amendment = CASE WHEN ?3 > device_log.last_amendment THEN ?3 ELSE device_log.last_amendment END,
+                pending = device_log.pending + ?4,
+                day_bytes = CASE WHEN device_log.day = ?5 THEN device_log.day_bytes ELSE 0 END + ?6, day = ?5
+            """,
+            growth.sorted { $0.key < $1.key }.map { device, grown in
+                [
+                    .integer(device), .integer(grown.lastBatch), .integer(grown.lastAmendment), .integer(grown.batches), .integer(day),
+                    .integer(grown.bytes),
+                ]
+            })
         guard total.batches > 0 else { return }
         try database.run(
             "UPDATE log_total SET batches = batches + ?, readings = readings + ?, bytes = bytes + ?", total.batches, total.readings, total.bytes)

@@ -14,12 +14,23 @@ package protocol ArchiveDatabase: AnyObject {
     /// Runs a statement once for each list of values. One round trip for many lists, where the database is on another host.
     func changeEach(_ sql: String, _ rows: [[DatabaseValue]]) throws
 
+    /// Runs a statement once for each list of values. One round trip for many lists, where the database is on another host.
+    /// - Returns: the rows of each run.
+    func rowsEach(_ sql: String, _ values: [[DatabaseValue]]) throws -> [[Row]]
+
     /// Runs `body` in a transaction, which is rolled back if `body` throws. `body` has no `await`, so the actor runs no other work in between.
     @discardableResult
     func transaction<Result>(_ durability: Durability, _ body: () throws -> Result) throws -> Result
 
+    /// Waits until no other transaction stores batches of these devices, then keeps others from doing so until this transaction ends.
+    /// - Parameter devices: sorted, so that two transactions never wait for each other.
+    func lock(devices: [Int64]) throws
+
     /// A number that changes whenever another connection has changed the archive. It may change without such a change, too.
     func dataVersion() throws -> Int64
+
+    /// A number that stays the same until another connection changes the archive; `nil` if other programs may change the archive at any time.
+    func exclusiveVersion() throws -> Int64?
 
     /// Copies the current archive into a file, while other connections read and write the archive.
     func backUp(to path: String) throws

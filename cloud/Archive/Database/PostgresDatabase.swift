@@ -78,10 +78,7 @@ final class PostgresDatabase: ArchiveDatabase {
         try withConnection { connection in
             let rows = try connection.query(statement(sql), values.map(PostgresValue.init))
             for row in 0..<rows.count {
-                var columns: [DatabaseValue] = []
-                columns.reserveCapacity(rows.columnCount)
-                for column in 0..<rows.columnCount { columns.append(DatabaseValue(try rows.value(row, column))) }
-                guard try body(Row(columns)) else { return }
+                guard try body(PostgresDatabase.row(rows, row)) else { return }
             }
         }
     }
@@ -96,6 +93,26 @@ final class PostgresDatabase: ArchiveDatabase {
         try withConnection { try $0.pipeline(rows.map { (statement, $0.map(PostgresValue.init)) }) }
     }
 
+    func rowsEach(_ sql: String, _ values: [[DatabaseValue]]) throws -> [[Row]] {
+        guard !values.isEmpty else { return [] }
+        let statement = statement(sql)
+        return try withConnection { connection in
+            var results: [[Row]] = []
+            results.reserveCapacity(values.count)
+            try connection.pipeline(values.map { (statement, $0.map(PostgresValue.init)) }) { rows in
+                results.append(try (0..<rows.count).map { try PostgresDatabase.row(rows, $0) })
+            }
+            return results
+        }
+    }
+
+    private static func row(_ rows: borrowing PostgresRows, _ row: Int) throws -> Row {
+        var columns: [DatabaseValue] = []
+        columns.reserveCapacity(rows.columnCount)
+        for column in 0..<rows.columnCount { columns.append(DatabaseValue(try rows.value(row, column))) }
+        return Row(columns)
+    }
+
     func transaction<Result>(_ durability: Durability, _ body: () throws -> Result) throws -> Result {
         try withConnection { connection in
             isInTransaction = true
@@ -108,6 +125,16 @@ final class PostgresDatabase: ArchiveDatabase {
     }
 
     // MARK: verbs
+
+    func lock(devices: [Int64]) throws {
+        guard !devices.isEmpty else { return }
+        try withConnection {
+            _ = try $0.query("SELECT 1 FROM device WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE", [.integers(devices)])
+        }
+    }
+
+    /// Other replicas may change the archive at any time.
+    func exclusiveVersion() throws -> Int64? { nil }
 
     /// A hash of the set of committed transactions.
     func dataVersion() throws -> Int64 {

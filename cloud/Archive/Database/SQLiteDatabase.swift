@@ -59,6 +59,19 @@ final class SQLiteDatabase: ArchiveDatabase {
         }
     }
 
+    func rowsEach(_ sql: String, _ values: [[DatabaseValue]]) throws -> [[Row]] {
+        guard !values.isEmpty else { return [] }
+        var statement = try connection.prepare(sql)
+        let columns = statement.columnCount
+        return try values.map { values in
+            try SQLiteDatabase.bind(values, to: statement)
+            var rows: [Row] = []
+            while try statement.step() { rows.append(Row((0..<columns).map { SQLiteDatabase.value(statement, $0) })) }
+            statement.reset()
+            return rows
+        }
+    }
+
     func transaction<Result>(_ durability: Durability, _ body: () throws -> Result) throws -> Result {
         guard durability == .lazy else { return try connection.transaction(body) }
         try connection.setDurable(false)
@@ -67,6 +80,11 @@ final class SQLiteDatabase: ArchiveDatabase {
     }
 
     // MARK: verbs
+
+    /// A transaction that writes already excludes all other writers.
+    func lock(devices: [Int64]) throws {}
+
+    func exclusiveVersion() throws -> Int64? { try dataVersion() }
 
     func dataVersion() throws -> Int64 { try connection.integer("PRAGMA data_version") ?? 0 }
 

@@ -1,0 +1,100 @@
+internal import Measures
+internal import Wire
+
+/// What decides whether a device's rows are stored: the ranges the archive holds, the device's sensor names, and counts against its limits.
+///
+/// Read once and then kept up to date in memory, because a busy device sends many batches, until another program writes to the archive.
+struct DeviceLedger {
+    /// The held ranges of one epoch.
+    struct HeldEpoch {
+        var isStored: Bool  // the table `epoch` has a row
+        var stored: HeldRanges  // the rows of the table `held`
+        var ranges: HeldRanges  // `stored`, and what this transaction adds
+        var firstSeenAt = Instant(ms: 0)  // when the epoch's first batch arrived; needed until `isStored`
+    }
+
+    /// How many amendments of each kind the device has.
+    struct AmendmentCounts {
+        var corrections: Int64
+        var calibrations: Int64
+        var renames: Int64
+    }
+
+    var day: Int64  // days since 1970, UTC
+    var dayBytes: Int64  // stored on this day, as ArchiveLimits counts them
+    var names: Set<SensorName> = []
+    var epochs: [Epoch: HeldEpoch] = [:]  // the epochs that batches have named since the ledger was read
+    var epochCount: Int64?
+    var rangeCount: Int64?  // of all epochs
+    var amendments: AmendmentCounts?
+
+    func bytes(on day: Int64) -> Int64 { day == self.day ? dayBytes : 0 }
+
+    mutating func add(bytes: Int64, on day: Int64) { (self.day, dayBytes) = (day, self.bytes(on: day) + bytes) }
+
+    /// Few devices have many names or ranges: only small ledgers are kept after their transaction.
+    var isSmall: Bool { names.count <= 64 && epochs.count <= 8 && epochs.values.allSatisfy { $0.ranges.ranges.count <= 64 } }
+}
+
+extension Archive {
+    /// The most ledgers in memory between transactions.
+    private static let keptLedgers = 10_000
+
+    /// Reads the ledgers that these submissions need and that are not in memory.
+    func readLedgers(for submissions: [Submission]) throws {
+        try database.lock(devices: Set(submissions.map(\.device)).sorted())
+        let version = try database.exclusiveVersion()
+        if version == nil || version != ledgerVersion { ledgers = [:] }
+        ledgerVersion = version
+        let devices = Set(submissions.map(\.device)).filter { ledgers[$0] == nil }.sorted().map { [DatabaseValue.integer($0)] }
+        let days = try database.rowsEach("SELECT day, day_bytes FROM device_log WHERE device = ?", devices)
+        let names = try database.rowsEach("SELECT name FROM sensor_name WHERE device = ?", devices)
+        for (index, device) in devices.enumerated() {
+            guard case .integer(let device) = device[0] else { continue }
+            let day = days[index].first
+            ledgers[device] = DeviceLedger(
+                day: day?.integer(0) ?? 0, dayBytes: day?.integer(1) ?? 0, names: Set(names[index].compactMap { SensorName($0.text(0)) }))
+        }
+        try readEpochs(
+            submissions.map { submission in
+                switch submission {
+                case .batch(let arrival): (arrival.device, arrival.frame.epoch)
+                case .plain(let arrival): (arrival.device, .server)
+                }
+            })
+    }
+
+    private func readEpochs(_ wanted: [(device: Int64, epoch: Epoch)]) throws {
+        var missing: [(device: Int64, epoch: Epoch)] = []
+        for (device, epoch) in wanted where ledgers[device]?.epochs[epoch] == nil && !missing.contains(where: { $0 == (device, epoch) }) {
+            missing.append((device, epoch))
+        }
+        guard !missing.isEmpty else { return }
+        let keys = missing.map { [DatabaseValue.integer($0.device), .integer(Int64(bitPattern: $0.epoch.bits))] }
+        let ranges = try database.rowsEach("SELECT first, last FROM held WHERE device = ? AND epoch = ? ORDER BY first", keys)
+        let stored = try database.rowsEach("SELECT 1 FROM epoch WHERE device = ? AND epoch = ?", keys)
+        for (index, key) in missing.enumerated() {
+            let held = try Archive.heldRanges(ranges[index], key.device, key.epoch)
+            // The server's own epoch does not count against the limit of epochs.
+            let isStored = key.epoch == .server || !stored[index].isEmpty
+            ledgers[key.device]?.epochs[key.epoch] = DeviceLedger.HeldEpoch(isStored: isStored, stored: held, ranges: held)
+        }
+    }
+
+    /// The ledger of a device whose ledger this transaction has read.
+    func ledger(_ device: Int64) throws -> DeviceLedger {
+        guard let ledger = ledgers[device] else { throw ArchiveFault.damagedRow("device \(device): its ledger was not read") }
+        return ledger
+    }
+
+    func heldEpoch(_ device: Int64, _ epoch: Epoch) throws -> DeviceLedger.HeldEpoch {
+        try readEpochs([(device, epoch)])
+        return ledgers[device]?.epochs[epoch] ?? DeviceLedger.HeldEpoch(isStored: false, stored: HeldRanges(), ranges: HeldRanges())
+    }
+
+    /// Discards what the next transaction must read again.
+    func discardLargeLedgers(of devices: some Sequence<Int64>) {
+        for device in devices where ledgers[device]?.isSmall != true { ledgers[device] = nil }
+        if ledgers.count > Archive.keptLedgers { ledgers = [:] }
+    }
+}
