@@ -2,15 +2,17 @@ internal import CSQLite
 
 /// A prepared statement. Bind parameters by position from 1, then call `step()` while it returns true.
 @safe package struct Statement: ~Copyable {
-    private let handle: OpaquePointer
+    private let entry: StatementCache.Entry
+    private var handle: OpaquePointer { unsafe entry.handle }
     private let connection: OpaquePointer
     private let sql: String
     private let cache: StatementCache
 
     init(_ connection: OpaquePointer, _ sql: String, _ cache: StatementCache) throws(SQLiteError) {
         self.cache = cache
-        if let handle = unsafe cache.take(sql) {
-            unsafe (self.handle, self.connection, self.sql) = (handle, connection, sql)
+        unsafe (self.connection, self.sql) = (connection, sql)
+        if let entry = cache.take(sql) {
+            self.entry = entry
             return
         }
         var handle: OpaquePointer?
@@ -18,10 +20,10 @@ internal import CSQLite
         guard code == SQLITE_OK, let handle = unsafe handle else {
             throw unsafe SQLiteError(code: code, message: String(cString: sqlite3_errmsg(connection)), sql: sql)
         }
-        unsafe (self.handle, self.connection, self.sql) = (handle, connection, sql)
+        entry = unsafe cache.add(handle, sql)
     }
 
-    deinit { unsafe cache.put(handle, sql) }
+    deinit { cache.put(entry, sql) }
 
     package func bind(_ value: Int64?, at index: Int32) throws(SQLiteError) {
         if let value { try check(unsafe sqlite3_bind_int64(handle, index, value)) } else { try bindNull(at: index) }

@@ -1,29 +1,55 @@
 internal import CSQLite
 
-/// Idle prepared statements by SQL text, for reuse: parsing takes longer than most statements run.
+/// Prepared statements by SQL text, for reuse: parsing takes longer than most statements run.
 @safe final class StatementCache {
-    private var idle: [String: OpaquePointer] = unsafe [:]
-    private var isClosed = false
-    private static let limit = 64
-
-    /// A reset statement without bound values, if the cache has one.
-    func take(_ sql: String) -> OpaquePointer? { unsafe idle.removeValue(forKey: sql) }
-
-    func put(_ handle: OpaquePointer, _ sql: String) {
-        // Keep one statement per SQL text: a second statement is only needed while the first is in use.
-        guard !isClosed, unsafe idle.count < StatementCache.limit, unsafe idle[sql] == nil else {
-            unsafe sqlite3_finalize(handle)
-            return
-        }
-        unsafe sqlite3_reset(handle)
-        unsafe sqlite3_clear_bindings(handle)
-        unsafe idle[sql] = handle
+    /// A statement that is in use or waits for its next use.
+    @safe final class Entry {
+        let handle: OpaquePointer
+        var isInUse = true
+        init(_ handle: OpaquePointer) { unsafe self.handle = handle }
     }
 
-    /// Call before the connection is closed.
+    /// A statement's text. Texts differ in their lengths or ends, so the hash needs no more: whole texts would take longer to hash than to run.
+    private struct Key: Hashable {
+        let sql: String
+        func hash(into hasher: inout Hasher) {
+            let end = sql.utf8.suffix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+            hasher.combine(UInt64(truncatingIfNeeded: sql.utf8.count) &* 0x9E37_79B9_7F4A_7C15 ^ end)
+        }
+    }
+
+    private var entries: [Key: Entry] = [:]
+    private var isClosed = false
+    private static let limit = 96
+
+    /// A reset statement without bound values, if the cache has one that is not in use.
+    func take(_ sql: String) -> Entry? {
+        guard let entry = entries[Key(sql: sql)], !entry.isInUse else { return nil }
+        entry.isInUse = true
+        return entry
+    }
+
+    /// Keeps one statement per SQL text: a second statement is only needed while the first is in use.
+    func add(_ handle: OpaquePointer, _ sql: String) -> Entry {
+        let entry = unsafe Entry(handle)
+        if !isClosed, entries.count < StatementCache.limit, entries[Key(sql: sql)] == nil { entries[Key(sql: sql)] = entry }
+        return entry
+    }
+
+    func put(_ entry: Entry, _ sql: String) {
+        guard !isClosed, entries[Key(sql: sql)] === entry else {
+            unsafe sqlite3_finalize(entry.handle)
+            return
+        }
+        unsafe sqlite3_reset(entry.handle)
+        unsafe sqlite3_clear_bindings(entry.handle)
+        entry.isInUse = false
+    }
+
+    /// Call before the connection is closed. Statements in use are finalized when their use ends.
     func close() {
         isClosed = true
-        unsafe idle.values.forEach { unsafe sqlite3_finalize($0) }
-        unsafe idle = [:]
+        for entry in entries.values where !entry.isInUse { unsafe sqlite3_finalize(entry.handle) }
+        entries = [:]
     }
 }

@@ -218,17 +218,20 @@ extension Archive {
         guard !step.isEmpty else { return false }
         // No fsync, because an ingest would wait for the fsync. Observations that a power cut discards are derived again.
         return try database.transaction(.lazy) {
-            for turn in step.turns {
-                // New batches may have arrived since the step was read; all other fields must be unchanged.
-                guard let now = try derivationState(of: turn.before.device), now.hasSameProgress(as: turn.before) else { return true }
-            }
+            // New batches may have arrived since the step was read; all other fields must be unchanged.
+            let turns = step.turns.sorted { $0.before.device < $1.before.device }
+            let states = try lockedDerivationStates(of: turns.map(\.before.device))
+            guard zip(turns, states).allSatisfy({ turn, state in state?.hasSameProgress(as: turn.before) ?? false }) else { return true }
             try write(step.buffer)
-            for turn in step.turns { try finish(turn) }
+            var saved: [(state: DerivationState, derived: Int64)] = []
+            for turn in turns { saved.append((try finish(turn), turn.derived)) }
+            try save(saved)
             return true
         }
     }
 
-    private func finish(_ turn: Turn) throws {
+    /// - Returns: the device's new state, to be saved.
+    private func finish(_ turn: Turn) throws -> DerivationState {
         var state = turn.after
         switch state.phase {
         case .appending: break
@@ -249,7 +252,7 @@ extension Archive {
         case .amending: break
         }
         if let withheld = turn.withheldFrom { try recordWithheld(withheld, state.device) }
-        try save(state, derived: turn.derived)
+        return state
     }
 
     /// Deletes a part of a device's observations.

@@ -68,8 +68,13 @@ extension Archive {
         FROM observation_bin WHERE sensor = ? AND valid_at_ms = ?
         """
 
-    private func bin(_ sensor: Int64, _ validAt: Instant) throws -> Bin? {
-        guard let row = try database.row(Archive.selectBin, sensor, validAt.ms) else { return nil }
+    private func bins(_ keys: [(sensor: Int64, validAt: Instant)]) throws -> [Bin?] {
+        let rows = try database.rowsEach(Archive.selectBin, keys.map { [.integer($0.sensor), .integer($0.validAt.ms)] })
+        return try zip(keys, rows).map { key, rows in try rows.first.map { try Archive.bin($0, key.sensor, key.validAt) } }
+    }
+
+    /// - Throws: `ArchiveFault` if no readings can have these values.
+    private static func bin(_ row: Row, _ sensor: Int64, _ validAt: Instant) throws -> Bin {
         var bin = Bin(validAt: validAt)
         (bin.count, bin.failed, bin.humiditySumMpct) = (row.integer(0), row.integer(1), row.integer(2))
         (bin.humidityMinMpct, bin.humidityMaxMpct) = (row.optionalInteger(3) ?? .max, row.optionalInteger(4) ?? .min)
@@ -84,13 +89,17 @@ extension Archive {
     func write(_ buffer: BinBuffer) throws {
         var counts: [Int: Int64] = [:]  // change in the number of bins, by sensor
         var newest: [Int: Bin] = [:]  // by sensor
-        let ids = try buffer.sensors.map { try id(of: $0) }
+        let sensors = try storedSensors(buffer.sensors)
         var written: [[DatabaseValue]] = []
         var emptied: [[DatabaseValue]] = []
         // Sorted by the table's key, because neighbouring rows are on the same database page.
         let keys = Set(buffer.bins.keys).union(buffer.removed.keys).sorted { ($0.sensor, $0.validAt) < ($1.sensor, $1.validAt) }
+        // Most bins are newer than every stored bin of their sensor.
+        let known = keys.filter { key in sensors[key.sensor].newestBin.map { key.validAt <= $0 } ?? false }
+        let storedBins = try bins(known.map { (sensors[$0.sensor].id, $0.validAt) })
+        let bins = Dictionary(uniqueKeysWithValues: zip(known, storedBins))
         for key in keys {
-            let stored = try bin(ids[key.sensor], key.validAt)
+            let stored = bins[key] ?? nil
             var bin = stored ?? Bin(validAt: key.validAt)
             let (added, removed) = (buffer.bins[key], buffer.removed[key])
             if let removed, removed.count == bin.count, removed.failed == bin.failed {
@@ -99,22 +108,25 @@ extension Archive {
                 if let added { bin.add(added) }
                 if let removed {
                     bin.remove(removed)
-                    try markInexact(ids[key.sensor], key.validAt)
+                    try markInexact(sensors[key.sensor].id, key.validAt)
                 }
             }
             if bin.isEmpty {
-                emptied.append([.integer(ids[key.sensor]), .integer(bin.validAt.ms)])
+                emptied.append([.integer(sensors[key.sensor].id), .integer(bin.validAt.ms)])
             } else {
-                written.append(Archive.columns(of: bin, ids[key.sensor]))
+                written.append(Archive.columns(of: bin, sensors[key.sensor].id))
             }
             newest[key.sensor] = bin  // keys are sorted by time
             counts[key.sensor, default: 0] += (bin.isEmpty ? 0 : 1) - (stored == nil ? 0 : 1)
         }
         try database.changeEach("DELETE FROM observation_bin WHERE sensor = ? AND valid_at_ms = ?", emptied)
         try database.changeEach(Archive.upsertBin, written)
-        for (sensor, count) in counts {
-            try updateSensor(ids[sensor], count, newest: buffer.newest[sensor], bin: newest[sensor], mayHaveLost: !buffer.removed.isEmpty)
-        }
+        try updateSensors(
+            counts.map { index, count in
+                SensorGrowth(
+                    sensor: sensors[index], device: buffer.sensors[index].device, bins: count, newest: buffer.newest[index],
+                    state: newest[index]?.state ?? .ok)
+            }.sorted { $0.sensor.id < $1.sensor.id }, mayHaveLost: !buffer.removed.isEmpty)
     }
 
     private static let upsertBin = """
@@ -153,37 +165,64 @@ extension Archive {
         return TimeGrid(step: step)
     }
 
-    private func knownID(of sensor: BinBuffer.Sensor) throws -> Int64? {
-        try database.row("SELECT id FROM sensor WHERE device = ? AND name = ?", sensor.device, sensor.name.name).map { $0.integer(0) }
+    /// A sensor's row, with the newest of its bins.
+    private struct StoredSensor {
+        let id: Int64
+        let newestBin: Instant?
+        let isJudgedByBins: Bool  // the device reports no state for the sensor
+        let observed: Int64  // the SensorState according to the newest bin
+        let hasReading: Bool
     }
 
-    private func id(of sensor: BinBuffer.Sensor) throws -> Int64 {
-        if let known = try knownID(of: sensor) { return known }
-        try upsert(SensorRecord(sensor: sensor.name, kind: "unknown", step: sensor.grid.step), sensor.device)
-        return try knownID(of: sensor) ?? 0
-    }
-
-    private func updateSensor(_ id: Int64, _ count: Int64, newest: Instant?, bin: Bin?, mayHaveLost: Bool) throws {
-        let observed = Int64((bin?.state ?? .ok).rawValue)
-        // If a device reports no sensor states, its state depends on its observations.
-        try database.run(
+    /// The rows of these sensors; missing rows are created.
+    private func storedSensors(_ sensors: [BinBuffer.Sensor]) throws -> [StoredSensor] {
+        let select = """
+            SELECT id, (SELECT MAX(valid_at_ms) FROM observation_bin WHERE sensor = sensor.id), reported, observed, last_at_ms
+            FROM sensor WHERE device = ? AND name = ?
             """
-            UPDATE device SET judge_due = 1 WHERE id = (
-                SELECT device FROM sensor WHERE id = ?1 AND reported IS NULL AND (observed <> ?2 OR last_at_ms IS NULL))
-            """, id, observed)
-        try database.run(
+        let rows = try database.rowsEach(select, sensors.map { [.integer($0.device), .text($0.name.name)] })
+        return try zip(sensors, rows).map { sensor, rows in
+            var row = rows.first
+            if row == nil {
+                try upsert(SensorRecord(sensor: sensor.name, kind: "unknown", step: sensor.grid.step), sensor.device)
+                row = try database.row(select, sensor.device, sensor.name.name)
+            }
+            guard let row else { throw ArchiveFault.damagedRow("sensor «\(sensor.name)» of device \(sensor.device) cannot be stored") }
+            return StoredSensor(
+                id: row.integer(0), newestBin: row.optionalInteger(1).map(Instant.init(ms:)), isJudgedByBins: row.isNull(2),
+                observed: row.integer(3), hasReading: !row.isNull(4))
+        }
+    }
+
+    /// What a step of the derivation adds to a sensor.
+    private struct SensorGrowth {
+        let sensor: StoredSensor
+        let device: Int64
+        let bins: Int64
+        let newest: Instant?  // time of the newest added reading
+        let state: SensorState  // according to the newest bin of the step
+    }
+
+    private func updateSensors(_ growths: [SensorGrowth], mayHaveLost: Bool) throws {
+        // If a device reports no sensor states, its state depends on its observations.
+        let changed = growths.filter { growth in
+            growth.sensor.isJudgedByBins && (growth.sensor.observed != Int64(growth.state.rawValue) || !growth.sensor.hasReading)
+        }
+        try database.changeEach("UPDATE device SET judge_due = 1 WHERE id = ?", Set(changed.map(\.device)).sorted().map { [.integer($0)] })
+        try database.changeEach(
             """
             UPDATE sensor SET observations = observations + ?1, last_at_ms = CASE WHEN last_at_ms >= ?2 THEN last_at_ms ELSE COALESCE(?2, last_at_ms) END,
                 observed = CASE WHEN ?2 >= COALESCE(last_at_ms, ?2) THEN ?4 ELSE observed END
             WHERE id = ?3
-            """, count, newest?.ms, id, observed)
+            """,
+            growths.map { [.integer($0.bins), ($0.newest?.ms).databaseValue, .integer($0.sensor.id), .integer(Int64($0.state.rawValue))] })
         guard mayHaveLost else { return }
         // The newest reading may have been removed. The newest remaining reading is not later than the end of the newest bin.
-        try database.run(
+        try database.changeEach(
             """
             UPDATE sensor SET last_at_ms = (SELECT MAX(valid_at_ms) FROM observation_bin WHERE sensor = ?1)
             WHERE id = ?1 AND (last_at_ms <= (SELECT MAX(valid_at_ms) FROM observation_bin WHERE sensor = ?1)) IS NOT TRUE
-            """, id)
+            """, growths.map { [.integer($0.sensor.id)] })
     }
 }
 

@@ -60,8 +60,12 @@ extension Archive {
         return states
     }
 
-    func derivationState(of device: Int64) throws -> DerivationState? {
-        try database.row("SELECT \(Archive.stateColumns) FROM device_log WHERE device = ?", device).map(Archive.state)
+    /// The states of these devices. No other transaction changes them until this transaction ends.
+    /// - Parameter devices: sorted, so that two transactions never wait for each other.
+    func lockedDerivationStates(of devices: [Int64]) throws -> [DerivationState?] {
+        try database.rowsEach(
+            "SELECT \(Archive.stateColumns) FROM device_log WHERE device = ?\(database.rowLock)", devices.map { [.integer($0)] }
+        ).map { try $0.first.map(Archive.state) }
     }
 
     private static let stateColumns =
@@ -76,13 +80,19 @@ extension Archive {
             amendedThrough: row.integer(4), phase: phase, target: row.integer(6), scanned: row.integer(7), rederivedAt: Instant(ms: row.integer(8)))
     }
 
-    /// - Parameter derived: batches that are no longer pending.
-    func save(_ state: DerivationState, derived: Int64) throws {
-        try database.run(
+    /// - Parameter states: each with the number of batches that are no longer pending.
+    func save(_ states: [(state: DerivationState, derived: Int64)]) throws {
+        try database.changeEach(
             """
             UPDATE device_log SET through = ?1, amended_through = ?2, phase = ?3, target = ?4, scanned = ?5,
                 pending = CASE WHEN pending > ?6 THEN pending - ?6 ELSE 0 END WHERE device = ?7
-            """, state.through, state.amendedThrough, state.phase.rawValue, state.target, state.scanned, derived, state.device)
+            """,
+            states.map { state, derived in
+                [
+                    .integer(state.through), .integer(state.amendedThrough), .integer(state.phase.rawValue), .integer(state.target),
+                    .integer(state.scanned), .integer(derived), .integer(state.device),
+                ]
+            })
     }
 
     /// Marks a device, or all devices: the derivation then deletes all their observations and derives them again from the log.

@@ -22,6 +22,9 @@ package protocol ArchiveDatabase: AnyObject {
     @discardableResult
     func transaction<Result>(_ durability: Durability, _ body: () throws -> Result) throws -> Result
 
+    /// The end of a SELECT that locks its rows until the transaction ends.
+    var rowLock: String { get }
+
     /// Waits until no other transaction stores batches of these devices, then keeps others from doing so until this transaction ends.
     /// - Parameter devices: sorted, so that two transactions never wait for each other.
     func lock(devices: [Int64]) throws

@@ -126,6 +126,8 @@ final class PostgresDatabase: ArchiveDatabase {
 
     // MARK: verbs
 
+    let rowLock = " FOR UPDATE"
+
     func lock(devices: [Int64]) throws {
         guard !devices.isEmpty else { return }
         try withConnection {

@@ -81,6 +81,8 @@ final class SQLiteDatabase: ArchiveDatabase {
 
     // MARK: verbs
 
+    let rowLock = ""  // a transaction that writes already excludes all other writers
+
     /// A transaction that writes already excludes all other writers.
     func lock(devices: [Int64]) throws {}
 
