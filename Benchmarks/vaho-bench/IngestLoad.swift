@@ -27,6 +27,7 @@ struct IngestLoad {
         let plans = (0..<options.connections).map { connection in
             requests(of: stride(from: connection, to: devices.count, by: options.connections).map { devices[$0] })
         }
+        if let out = options.out { return try write(plans, to: out) }
         let bytes = plans.joined().reduce(0) { $0 + $1.body.count }
         let started = ContinuousClock.now
         let refused = await withTaskGroup(of: Int.self) { group in
@@ -51,6 +52,24 @@ struct IngestLoad {
             "batches=\(sent) refused=\(refused) rows_a_batch=\(options.rows) seconds=\(String(format: "%.2f", seconds)) "
                 + "readings_per_second=\(Int(Double(readings) / seconds)) bytes_per_reading=\(String(format: "%.2f", Double(bytes) / Double(readings)))"
         )
+    }
+
+    /// Writes the requests as they go over the wire, for another load generator: each with its length before it, as 4 bytes, little-endian.
+    private func write(_ plans: [[HTTPClient.Request]], to path: String) throws {
+        FileManager.default.createFile(atPath: path, contents: nil)
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+        let host = options.url.replacingOccurrences(of: "http://", with: "")
+        for index in 0..<options.batches {
+            for plan in plans {
+                let request = plan[index]
+                var head = "POST \(request.url.dropFirst(options.url.count)) HTTP/1.1\r\nHost: \(host)\r\n"
+                for (name, value) in request.headers { head += "\(name): \(value)\r\n" }
+                head += "Content-Length: \(request.body.count)\r\n\r\n"
+                let bytes = Array(head.utf8) + request.body
+                try file.write(contentsOf: withUnsafeBytes(of: UInt32(bytes.count).littleEndian) { Data($0) } + Data(bytes))
+            }
+        }
+        try file.close()
     }
 
     private func requests(of devices: [Device]) -> [HTTPClient.Request] {

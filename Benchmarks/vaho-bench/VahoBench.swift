@@ -4,7 +4,7 @@ import Foundation
 @main
 struct VahoBench {
     static let usage = """
-        usage: vaho-bench ingest --url URL --tokens FOLDER [--rows 1000] [--batches 2000] [--connections 4] [--format binary|json]
+        usage: vaho-bench ingest --url URL --tokens FOLDER [--rows 1000] [--batches 2000] [--connections 4] [--format binary|json] [--out FILE]
                vaho-bench forecast --release FILE --data FOLDER [--rounds 3] [--export FOLDER]
 
         """
@@ -47,10 +47,12 @@ struct IngestOptions {
     var batches = 2_000  // of each connection
     var connections = 4
     var isJSON = false
+    var out: String?  // write the requests to this file, and send none
 
     init(_ arguments: [String]) throws {
         try forEachOption(arguments) { name, value in
             switch name {
+            case "--out": out = value
             case "--url": url = value
             case "--tokens": tokens = value
             case "--rows": rows = try wholeNumber(name, value)

@@ -58,6 +58,18 @@ package struct ByteReader {
         return Int(value)
     }
 
+    /// Lends the remaining bytes to `body`, and skips as many of them as `body` returns.
+    package mutating func consume(_ body: (UnsafeBufferPointer<UInt8>) throws(MalformedBytes) -> Int) throws(MalformedBytes) {
+        var failure: MalformedBytes?
+        offset += unsafe bytes[offset...].withUnsafeBufferPointer { rest in
+            do throws(MalformedBytes) { return min(rest.count, unsafe try body(rest)) } catch {
+                failure = error
+                return 0
+            }
+        }
+        if let failure { throw failure }
+    }
+
     /// A zigzag-coded whole number; an error if the value does not fit the type.
     package mutating func integer<Integer: FixedWidthInteger>(_: Integer.Type = Integer.self) throws(MalformedBytes) -> Integer {
         let start = offset

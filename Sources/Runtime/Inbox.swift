@@ -60,7 +60,7 @@ package final class Inbox<Element: Sendable>: Sendable {
         }
     }
 
-    var isEmpty: Bool { state.withLock { $0.elements.isEmpty } }
+    package var isEmpty: Bool { state.withLock { $0.elements.isEmpty } }
 
     /// The elements waiting now; may be empty.
     package func dequeueAvailable() -> [Element] {

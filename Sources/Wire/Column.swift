@@ -31,14 +31,36 @@ enum Column {
         let unit = try reader.varint()
         guard unit >= 1, unit <= UInt64(Int64.max) else { throw MalformedBytes(at: start, "a column's unit is 1 or more") }
         var values = [Int64](repeating: 0, count: count)
-        var index = 0
-        while index < count {
-            let valueStart = reader.offset
-            let (value, overflow) = try reader.zigzag().multipliedReportingOverflow(by: Int64(unit))
-            guard !overflow else { throw MalformedBytes(at: valueStart, "a value overflows") }
-            values[index] = value
-            index += 1
-            if value == 0 { index += try reader.count(upTo: count - index) }
+        let offset = reader.offset
+        // The loop runs for every value of the fleet: it reads the bytes through a pointer, within the checked count of bytes.
+        try unsafe reader.consume { bytes throws(MalformedBytes) in
+            var (index, position) = (0, 0)
+            func varint() throws(MalformedBytes) -> UInt64 {
+                var (value, shift) = (UInt64(0), UInt64(0))
+                while position < bytes.count {
+                    let byte = unsafe bytes[position]
+                    position += 1
+                    guard shift < 63 || byte <= 1 else { break }
+                    value |= UInt64(byte & 0x7f) << shift
+                    if byte < 0x80 { return value }
+                    shift += 7
+                }
+                throw MalformedBytes(at: offset + position, "a varint is cut off or longer than 64 bits")
+            }
+            while index < count {
+                let bits = try varint()
+                let (value, overflow) = (Int64(bitPattern: bits >> 1) ^ -Int64(bitPattern: bits & 1)).multipliedReportingOverflow(by: Int64(unit))
+                guard !overflow else { throw MalformedBytes(at: offset + position, "a value overflows") }
+                values[index] = value
+                index += 1
+                guard value == 0 else { continue }
+                let zeros = try varint()
+                guard zeros <= UInt64(count - index) else {
+                    throw MalformedBytes(at: offset + position, "\(zeros) further zeros, the column has \(count - index) values left")
+                }
+                index += Int(zeros)
+            }
+            return position
         }
         return values
     }

@@ -33,7 +33,7 @@ extension Archive {
     /// The most devices in a step. Every device gets a turn before a device gets a second turn.
     private static let devicesPerStep = 64
     private static let batchesPerTurn = 500
-    fileprivate static let binsPerStep = 10_000  // limits the duration of the write transaction
+    fileprivate static let binsPerStep = 2_500  // limits the duration of the write transaction
 
     /// Reads a part of the pending batches.
     /// - Parameters:

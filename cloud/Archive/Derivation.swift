@@ -12,6 +12,7 @@ package actor Derivation: Service {
     private var pausedUntil: [Int64: ContinuousClock.Instant] = [:]  // devices whose rows are damaged
     private var loggedBatches: Set<Int64> = []  // unreadable batches that are already logged
 
+    private static let longestRun: Duration = .milliseconds(600)  // without a pause
     private static let pause: Duration = .seconds(600)
     private static let loggedBatchLimit = 10_000
 
@@ -26,23 +27,29 @@ package actor Derivation: Service {
     }
 
     package func run() async throws {
-        var busy: Duration = .zero
         while true {
+            var busy: Duration = .zero
             do {
                 // While the server's clock was before 2026, readings were withheld as future readings. They are derived once the clock is plausible.
                 let now = WallClock.now
                 if now > ClockDiscipline.earliest { try await archive.rederiveWithheld(now: now) }
                 let started = ContinuousClock.now
-                while try await step() { try Task.checkCancellation() }
-                busy = .now - started
+                var isDone = false
+                while !isDone, busy < Derivation.longestRun {
+                    isDone = try await !step()
+                    busy = .now - started
+                }
+                // Without new batches nothing waits for the derivation to rest.
+                if !isDone, wake.isEmpty { continue }
+                if !isDone { _ = wake.enqueue(()) }
             } catch is CancellationError { throw CancellationError() } catch {
                 log(.error, "observations not derived, retrying in 10 s", ["error": "\(error)"])
                 try await Task.sleep(for: .seconds(10))
                 continue
             }
             guard await !wake.dequeueAll().isEmpty else { throw CancellationError() }
-            // Batches that arrive together are derived together: a step costs less per batch. Under load, half of the time is left to the ingest.
-            try await Task.sleep(for: min(.seconds(1), max(.milliseconds(200), busy)))
+            // Batches that arrive together are derived together, which costs less per batch. Half of the time is left to the ingest.
+            try await Task.sleep(for: max(.milliseconds(200), busy))
         }
     }
 
