@@ -56,7 +56,7 @@ struct IngestLoad {
 
     /// Writes the requests as they go over the wire, for another load generator: each with its length before it, as 4 bytes, little-endian.
     private func write(_ plans: [[HTTPClient.Request]], to path: String) throws {
-        FileManager.default.createFile(atPath: path, contents: nil)
+        guard FileManager.default.createFile(atPath: path, contents: nil) else { throw WrongOption(description: "--out \(path) cannot be created") }
         let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
         let host = options.url.replacingOccurrences(of: "http://", with: "")
         for index in 0..<options.batches {

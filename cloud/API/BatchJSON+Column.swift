@@ -9,6 +9,8 @@ extension BatchJSON {
 
         var count: Int { values.count }
 
+        init(_ values: [Int64?]) { self.values = values }
+
         init(from decoder: any Decoder) throws {
             var container = try decoder.unkeyedContainer()
             values.reserveCapacity(min(container.count ?? 0, BatchFormat.rowLimit))

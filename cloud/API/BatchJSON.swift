@@ -8,15 +8,15 @@ struct BatchJSON: Decodable {
     let epoch: String
     let first: Int64
     let sensors: [String]
-    let sensor: Column
-    let taken_at_ms: Column
-    let humidity_mpct: Column
-    let temperature_mc: Column?
-    let pressure_pa: Column?
-    let flags: Column?
-    let clock: Column?
-    let boot: Column?
-    let boottime_ms: Column?
+    private(set) var sensor: Column
+    private(set) var taken_at_ms: Column
+    private(set) var humidity_mpct: Column
+    private(set) var temperature_mc: Column?
+    private(set) var pressure_pa: Column?
+    private(set) var flags: Column?
+    private(set) var clock: Column?
+    private(set) var boot: Column?
+    private(set) var boottime_ms: Column?
     let records: [RecordJSON]
     let report: ReportJSON?
 
@@ -51,10 +51,27 @@ struct BatchJSON: Decodable {
     /// - Throws: `BatchRefusal` with a JSON pointer to the fault.
     static func batch(_ body: [UInt8]) throws -> Batch {
         do {
-            return try JSONDecoder().decode(BatchJSON.self, from: Data(body)).batch()
+            guard let scanned = ColumnScanner.scan(body) else { return try JSONDecoder().decode(BatchJSON.self, from: Data(body)).batch() }
+            var batch = try JSONDecoder().decode(BatchJSON.self, from: Data(scanned.rest))
+            batch.fill(scanned.columns)
+            return try batch.batch()
         } catch let error as DecodingError {
             throw refusal(error)
         }
+    }
+
+    static let columnNames = ["sensor", "taken_at_ms", "humidity_mpct", "temperature_mc", "pressure_pa", "flags", "clock", "boot", "boottime_ms"]
+
+    private mutating func fill(_ columns: [String: Column]) {
+        sensor = columns["sensor"] ?? sensor
+        taken_at_ms = columns["taken_at_ms"] ?? taken_at_ms
+        humidity_mpct = columns["humidity_mpct"] ?? humidity_mpct
+        temperature_mc = columns["temperature_mc"] ?? temperature_mc
+        pressure_pa = columns["pressure_pa"] ?? pressure_pa
+        flags = columns["flags"] ?? flags
+        clock = columns["clock"] ?? clock
+        boot = columns["boot"] ?? boot
+        boottime_ms = columns["boottime_ms"] ?? boottime_ms
     }
 
     static func refusal(_ error: DecodingError) -> BatchRefusal {
