@@ -159,14 +159,17 @@ let package = Package(
                 "Examples", "StoreExamples", "Measures", "Text", "Psychrometrics", "Observing", "Forecasting", "Releases", "Wire", "Runtime",
                 "Console", "SQLite", "HTTPClient", "HTTPServer", "Signing", "Sensors", "Simulation", "EdgeStore", "EdgeDaemon",
             ]),
-        tests("ArchiveTests", ["Measures", "Observing", "Runtime", "Wire", "Postgres", "Archive"]),
+        .target(
+            name: "ArchiveExamples", dependencies: ["Archive", "Measures", "Postgres", "Wire"], path: "Tests/ArchiveExamples", swiftSettings: features
+        ),
+        tests("ArchiveTests", ["ArchiveExamples", "Measures", "Observing", "Runtime", "Wire", "Postgres", "Archive"]),
         tests(
             "PipelineTests",
             [
                 "Examples", "Measures", "Text", "Observing", "Forecasting", "Evaluation", "Releases", "TrustedReleases", "Wire", "Runtime",
-                "HTTPClient", "Signing", "Archive", "Pipeline",
+                "HTTPClient", "Signing", "Archive", "ArchiveExamples", "Pipeline",
             ]),
-        tests("APITests", ["Examples", "Measures", "Runtime", "Wire", "HTTPServer", "Archive", "Pipeline", "API"]),
+        tests("APITests", ["ArchiveExamples", "Examples", "Measures", "Runtime", "Wire", "HTTPServer", "Archive", "Pipeline", "API"]),
         tests(
             "EndToEndTests",
             [

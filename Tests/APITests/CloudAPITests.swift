@@ -1,4 +1,5 @@
 import Archive
+import ArchiveExamples
 import Foundation
 import HTTPServer
 import Measures
@@ -11,10 +12,8 @@ import Wire
 
 /// Requests through the cloud's router, over an archive in a folder of its own, without a socket.
 @Suite final class CloudAPITests {
-    private let folder = FileManager.default.temporaryDirectory.path + "/vaho-api-\(UInt64.random(in: 0...(.max)))"
+    private let place = TemporaryArchive()
     private let log = Log("test", minimumLevel: .error)
-
-    deinit { try? FileManager.default.removeItem(atPath: folder) }
 
     private struct Bench: Sendable {
         let archive: Archive
@@ -46,11 +45,11 @@ import Wire
     }
 
     private func bench(freeBytes: Int64, limits: ArchiveLimits) async throws -> Bench {
-        let archive = try await Archive(folder: folder, limits: limits)
-        let reader = try await Archive(folder: folder, access: .readOnly, limits: limits)
+        let archive = try await place.open(limits: limits)
+        let reader = try await place.open(.readOnly, limits: limits)
         let device = try #require(DeviceID("attic"))
         let token = try await archive.addDevice(device, now: Instant(ms: 1))
-        let freeSpaceGuard = FreeSpaceGuard(folder: folder, minimumFreeBytes: freeBytes)
+        let freeSpaceGuard = FreeSpaceGuard(folder: FileManager.default.temporaryDirectory.path, minimumFreeBytes: freeBytes)
         let ingest = Ingest(archive: archive, wake: Inbox(limit: 1), freeSpaceGuard: freeSpaceGuard, log: log)
         let api = CloudAPI(
             CloudAPI.Listening(

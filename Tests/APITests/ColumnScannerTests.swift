@@ -32,7 +32,9 @@ import Wire
             var random = Seeded(state: seed)
             let count = Int.random(in: 0...40, using: &random)
             func column(_ values: () -> Int64?) -> String {
-                "[" + (0..<count).map { _ in values().map(String.init) ?? "null" }.joined(separator: [",", " , ", ",\n"].randomElement(using: &random) ?? ",") + "]"
+                "["
+                    + (0..<count).map { _ in values().map(String.init) ?? "null" }.joined(
+                        separator: [",", " , ", ",\n"].randomElement(using: &random) ?? ",") + "]"
             }
             let times = column { Int64.random(in: -(1 << 53)...(1 << 53), using: &random) }
             let humidity = column { Bool.random(using: &random) ? nil : Int64.random(in: -5...100_000, using: &random) }

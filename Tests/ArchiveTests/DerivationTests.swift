@@ -1,3 +1,4 @@
+import ArchiveExamples
 @testable import Archive
 import Foundation
 import Measures
@@ -57,10 +58,10 @@ import Wire
                 _ = try await place.ingest(archive, device, batches[index])
                 try await place.derive(archive, limit: 1)
             }
-            let bins = try await place.bins(archive)
+            let bins = try await archive.bins()
             try await archive.requestRederivation(now: place.now)
             try await place.derive(archive)
-            #expect(try await place.bins(archive) == bins)
+            #expect(try await archive.bins() == bins)
             results.append(bins)
         }
         return results
@@ -103,7 +104,7 @@ import Wire
         let same = try await plain.device(other)
         for batch in try self.batches() { _ = try await plain.ingest(other, same, batch) }
         try await plain.derive(other)
-        #expect(try await place.bins(archive) == plain.bins(other))
+        #expect(try await archive.bins() == other.bins())
     }
 
     @Test func `a renamed sensor has one series, calibrated and at its true times, in any batch order`() async throws {
@@ -200,7 +201,7 @@ import Wire
         let until = Instant(ms: 1_700_000_000_000)
         let record = Batch.Row.record(.rename(SensorRename(sensor: air, name: hall, until: until, enteredAt: until)))
         _ = try await place.ingest(archive, device, Batch(epoch: Epoch(bits: 5), first: 302, sensors: [], rows: [record]))
-        let before = try await place.bins(archive).count
+        let before = try await archive.bins().count
         try await place.derive(archive)
         #expect(try await archive.sensors().map(\.name) == [hall])
         #expect(try await archive.sensors().first?.observations == 31 && before == 0)
@@ -214,16 +215,16 @@ import Wire
         try await place.derive(archive)
         // The first correction moves part of the readings ten minutes later, and the second moves them back.
         let (right, wrong): (Int64, Int64) = (1_600_000_000_000, 1_600_000_600_000)
-        var states = [try await place.bins(archive)]
+        var states = [try await archive.bins()]
         for (sequence, offset) in [(302, wrong), (303, right)] as [(Int64, Int64)] {
             let correction = ClockCorrection(boot: 1, boottimeMs: (154 * 60_000)...(183 * 60_000), offset: .milliseconds(offset))
             let batch = Batch(epoch: Epoch(bits: 5), first: sequence, sensors: [], rows: [.record(.clockCorrection(correction))])
             _ = try await place.ingest(archive, device, batch)
             try await place.derive(archive)
-            states.append(try await place.bins(archive))
+            states.append(try await archive.bins())
             try await archive.requestRederivation(now: place.now)
             try await place.derive(archive)
-            #expect(try await place.bins(archive) == states.last)
+            #expect(try await archive.bins() == states.last)
         }
         #expect(states[0] == states[2] && states[0] != states[1])
     }

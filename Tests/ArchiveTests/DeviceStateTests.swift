@@ -1,3 +1,4 @@
+import ArchiveExamples
 @testable import Archive
 import Measures
 import Testing

@@ -1,91 +1,11 @@
+import ArchiveExamples
 import Foundation
 import Measures
 import Observing
-import Postgres
 import Testing
 import Wire
 
 @testable import Archive
-
-/// An archive of its own for one test: in a scratch folder, or, if `Tests/postgres.sh` runs a server, in a schema of that server.
-final class TemporaryArchive {
-    static let server = ProcessInfo.processInfo.environment["VAHO_TEST_POSTGRES"]
-    static var isPostgres: Bool { server != nil }
-
-    /// Where the archive is. Several tasks may open the archive at once.
-    struct Location: Sendable {
-        let name = "archive_\(UInt64.random(in: 0...(.max)))"
-        var folder: String { FileManager.default.temporaryDirectory.path + "/vaho-\(name)" }
-
-        func open(_ access: ArchiveAccess = .createIfMissing, limits: ArchiveLimits = ArchiveLimits()) async throws -> Archive {
-            guard let server = TemporaryArchive.server else { return try await Archive(folder: folder, access: access, limits: limits) }
-            return try await Archive(postgres: "\(server)?options=-csearch_path%3D\(name)", folder: folder, access: access, limits: limits)
-        }
-    }
-
-    let location = Location()
-    private var hasSchema = false
-    var folder: String { location.folder }
-
-    deinit {
-        try? FileManager.default.removeItem(atPath: folder)
-        if hasSchema, let server = Self.server { try? PostgresConnection(server, name: "test").execute("DROP SCHEMA \(location.name) CASCADE") }
-    }
-
-    /// Makes the schema for the archive's tables.
-    func prepare() throws {
-        guard let server = Self.server, !hasSchema else { return }
-        try PostgresConnection(server, name: "test").execute("CREATE SCHEMA \(location.name)")
-        hasSchema = true
-    }
-
-    func open(_ access: ArchiveAccess = .createIfMissing, limits: ArchiveLimits = ArchiveLimits()) async throws -> Archive {
-        try prepare()
-        return try await location.open(access, limits: limits)
-    }
-
-    func device(_ archive: Archive, _ name: String = "church") async throws -> Int64 {
-        let name = try #require(DeviceID(name))
-        _ = try await archive.addDevice(name, now: now)
-        return try #require(try await archive.device(named: name)).id
-    }
-
-    let now = Instant(ms: 1_700_000_000_000)
-
-    func batch(_ sequences: ClosedRange<Int64>, value: Int32 = 45_000, epoch: UInt64 = 5) throws -> Batch {
-        let air = try #require(SensorName("air"))
-        let rows = sequences.map {
-            Batch.Row.reading(sensor: 0, Reading(takenAt: Instant(ms: 1_600_000_200_000 + $0 * 60_000), humidityMpct: value + Int32($0)))
-        }
-        return Batch(epoch: Epoch(bits: epoch), first: sequences.lowerBound, sensors: [air], rows: rows)
-    }
-
-    func ingest(_ archive: Archive, _ device: Int64, _ batches: Batch...) async throws -> [BatchAcknowledgement] {
-        try await submit(archive, batches.map { .batch(try BatchArrival(device: device, batch: $0, receivedAt: now)) }).map { outcome in
-            let answer: BatchAcknowledgement? = if case .batch(let answer) = try outcome.get() { answer } else { nil }
-            return try #require(answer)
-        }
-    }
-
-    func submit(_ archive: Archive, _ submissions: [Archive.Submission]) async throws -> [Result<Archive.Receipt, IngestRefusal>] {
-        try await archive.ingest(submissions, next: BatchAcknowledgement.Pacing(delayMs: 0, maxReadings: 5_000, maxBytes: 1 << 20))
-    }
-
-    /// Ingests a device report without rows.
-    func report(_ archive: Archive, _ device: Int64, at now: Instant) async throws {
-        let report = DeviceReport(release: nil, backlog: 0, evicted: 0, refused: 0, clock: .synchronised, scores: [])
-        let batch = Batch(epoch: Epoch(bits: 5), first: 1, sensors: [], rows: [], report: report)
-        _ = try await submit(archive, [.batch(try BatchArrival(device: device, batch: batch, receivedAt: now))]).map { try $0.get() }
-    }
-
-    /// Derives everything that is pending, in small steps.
-    func derive(_ archive: Archive, limit: Int = 7) async throws {
-        while try await archive.apply(archive.nextDerivationStep(limit: limit)) {}
-    }
-
-    /// All bins as text.
-    func bins(_ archive: Archive) async throws -> [String] { try await archive.bins() }
-}
 
 @Suite struct IngestTests {
     private let place = TemporaryArchive()

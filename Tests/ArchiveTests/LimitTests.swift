@@ -1,3 +1,4 @@
+import ArchiveExamples
 @testable import Archive
 import Foundation
 import Measures
@@ -167,7 +168,7 @@ import Wire
             _ = try await place.ingest(archive, device, calibration(1_002, -3_000))
             _ = try await place.ingest(archive, device, place.batch(1_003...1_010))
             try await place.derive(archive, limit: limit)
-            results.append(try await place.bins(archive))
+            results.append(try await archive.bins())
         }
         #expect(results[0].count == 101)
         #expect(results[0] == results[1] && results[0] == results[2])
@@ -191,13 +192,13 @@ import Wire
         let batch = try place.batch(1...20)
         _ = try await place.submit(archive, [.batch(try BatchArrival(device: device, batch: batch, receivedAt: behind))]).map { try $0.get() }
         try await place.derive(archive)
-        #expect(try await place.bins(archive).isEmpty)
+        #expect(try await archive.bins().isEmpty)
         try await archive.rederiveWithheld(now: Instant(ms: 1_450_000_000_000))
         try await place.derive(archive)
-        #expect(try await place.bins(archive).isEmpty)
+        #expect(try await archive.bins().isEmpty)
         try await archive.rederiveWithheld(now: Instant(ms: 1_795_000_000_000))
         try await place.derive(archive)
-        #expect(try await place.bins(archive).count == 2)
+        #expect(try await archive.bins().count == 2)
     }
 
     @Test func `readings from before the year 2000 are stored but not observed`() async throws {
@@ -246,12 +247,12 @@ import Wire
         let (church, tower) = (try await place.device(archive, "church"), try await place.device(archive, "tower"))
         for device in [church, tower] { _ = try await place.ingest(archive, device, place.batch(1...15)) }
         try await place.derive(archive)
-        let before = try await place.bins(archive)
+        let before = try await archive.bins()
         try await archive.edit("UPDATE observation_bin SET readings = -5 WHERE sensor = 1")
         for device in [church, tower] { _ = try await place.ingest(archive, device, place.batch(16...16)) }
         let derivation = Derivation(archive: archive, reader: archive, wake: Inbox(limit: 1), log: Log("test", minimumLevel: .error))
         while try await derivation.step() {}
-        let after = try await place.bins(archive)
+        let after = try await archive.bins()
         #expect(after.count == before.count)
         #expect(try await archive.observations(sensor: 1) == archive.observations(sensor: 2))
     }

@@ -1,3 +1,4 @@
+import ArchiveExamples
 @testable import Archive
 import Foundation
 import Postgres
@@ -14,11 +15,11 @@ import Testing
 
     @Test(.enabled(if: TemporaryArchive.isPostgres, "Tests/postgres.sh starts a server"))
     func `both drivers have the same tables and columns`() async throws {
-        let (place, folder) = (TemporaryArchive(), TemporaryArchive().folder)
+        let (place, folder) = (TemporaryArchive(), TemporaryArchive().location.folder)
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let columns = try await place.open().names(
             "SELECT table_name || '.' || column_name FROM information_schema.columns WHERE table_schema = current_schema()")
-        let expected = try await Archive(folder: folder).names(
+        let expected = try await Archive(.sqlite(folder: folder)).names(
             """
             SELECT t.name || '.' || c.name FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type IN ('table', 'view') AND t.name NOT LIKE 'sqlite_%'
             """)

@@ -1,4 +1,5 @@
 import Archive
+import ArchiveExamples
 import Examples
 import HTTPClient
 import Measures
@@ -80,7 +81,7 @@ import Testing
 
     /// The number of sensors in each state, read by a connection without cached counts.
     private func states() async throws -> [SensorState: Int64] {
-        try await Archive(folder: fleet.folder, access: .readOnly).stateCounts().sensors
+        try await fleet.open(.readOnly).stateCounts().sensors
     }
 
     @Test func `a sensor that sends nothing for three steps is counted as stale within a second, without a request`() async throws {
@@ -98,11 +99,12 @@ import Testing
     }
 
     @Test func `training starts when enough device-days have arrived, and not again without new device-days`() async throws {
-        _ = try ReleaseSigner(folder: fleet.folder)
         let archive = try await fleet.open()
+        _ = try await ReleaseSigner(of: archive, keyFile: fleet.place.location.keyFile)
         let attic = try await fleet.addDevice(archive, "attic", at: clock.serviceClock.wallClock)
         let scheduler = TrainingScheduler(
-            archive: archive, reader: archive, afterDeviceDays: 2, checkPeriod: .seconds(600), pretrained: nil, clock: clock.serviceClock, log: log)
+            archive: archive, reader: archive, afterDeviceDays: 2, checkPeriod: .seconds(600), keyFile: fleet.place.location.keyFile,
+            pretrained: nil, clock: clock.serviceClock, log: log)
         try await clock.running(scheduler) {
             try await fleet.send(archive, attic, count: 144, at: clock.serviceClock.wallClock)
             await clock.advance(.seconds(600))

@@ -1,17 +1,16 @@
 import Archive
+import ArchiveExamples
 import Foundation
 import Measures
 import Testing
 import Wire
 
-/// An archive in a folder of its own, with devices that send readings.
+/// An archive of its own, with devices that send readings.
 final class FleetExample {
-    let folder = FileManager.default.temporaryDirectory.path + "/vaho-fleet-\(UInt64.random(in: 0...(.max)))"
+    let place = TemporaryArchive()
     private var sent: [DeviceID: Int64] = [:]
 
-    deinit { try? FileManager.default.removeItem(atPath: folder) }
-
-    func open() async throws -> Archive { try await Archive(folder: folder) }
+    func open(_ access: ArchiveAccess = .createIfMissing) async throws -> Archive { try await place.open(access) }
 
     func addDevice(_ archive: Archive, _ name: String, at now: Instant) async throws -> DeviceID {
         let name = try #require(DeviceID(name))

@@ -1,6 +1,7 @@
 internal import Forecasting
 
 import Archive
+import ArchiveExamples
 import Examples
 import Foundation
 import Measures
@@ -14,7 +15,8 @@ internal import TrustedReleases
 import Wire
 
 @Suite struct TrainingTests {
-    private let folder = FileManager.default.temporaryDirectory.path + "/vaho-pipeline-\(UInt64.random(in: 0...(.max)))"
+    private let place = TemporaryArchive()
+    private var keyFile: String { place.location.keyFile }
     private let now = Instant(ms: 1_795_000_000_000)
 
     private static let recordings = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../deploy/demo"
@@ -48,10 +50,9 @@ import Wire
 
     @Test(.timeLimit(.minutes(3)))
     func `a run on real recordings publishes a signed release, a repeated run changes nothing, and the key stays private`() async throws {
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        _ = try ReleaseSigner(folder: folder)
-        let archive = try await Archive(folder: folder)
-        let training = Training(archive: archive, reader: archive)
+        let archive = try await place.open()
+        _ = try await ReleaseSigner(of: archive, keyFile: keyFile)
+        let training = Training(archive: archive, reader: archive, keyFile: keyFile)
         try await send(archive, "attic")
         #expect(try await training.run(cause: "manual", now: now).outcome != .too_little_data)
         for recording in ["airport", "bathroom"] { try await send(archive, recording) }
@@ -62,11 +63,11 @@ import Wire
         #expect(try await archive.releaseName(alias: Archive.championAlias) == name)
 
         let bytes = try #require(try await archive.releaseBytes(counter: name.counter))
-        let signer = try ReleaseSigner(folder: folder)
+        let signer = try ReleaseSigner(keyFile: keyFile)
         let trust = ReleaseTrust.signed(by: [signer.publicKey])
         let release = try trust.open(bytes, ReleaseVerification.Requirements(sha256: name.sha256, lastAcceptedCounter: 0))
         #expect(release.header.provenance.backtest == result.detail)
-        let mode = try FileManager.default.attributesOfItem(atPath: signer.path)[.posixPermissions] as? Int
+        let mode = try FileManager.default.attributesOfItem(atPath: keyFile)[.posixPermissions] as? Int
         #expect(mode == 0o600)
 
         #expect(try await training.run(cause: "manual", now: now + .seconds(2)).outcome == .unchanged)
@@ -80,44 +81,20 @@ import Wire
     }
 
     @Test(.timeLimit(.minutes(3))) func `the first training of a fleet starts from the shipped release and must beat it`() async throws {
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        _ = try ReleaseSigner(folder: folder)
-        let archive = try await Archive(folder: folder)
+        let archive = try await place.open()
+        _ = try await ReleaseSigner(of: archive, keyFile: keyFile)
         let pretrained = try #require(try PretrainedNetwork(path: Self.recordings + "/../pretrained.vaho"))
         for recording in ["airport", "attic", "bathroom"] { try await send(archive, recording) }
-        let result = try await Training(archive: archive, reader: archive, pretrained: pretrained).run(cause: "manual", now: now)
+        let result = try await Training(archive: archive, reader: archive, keyFile: keyFile, pretrained: pretrained).run(cause: "manual", now: now)
         // The shipped release was trained on the first part of these series; the rest does not improve it by half a percent.
         #expect(result.outcome == .champion_kept, "\(result.detail)")
     }
 
     @Test func `a run without data says how much data is missing`() async throws {
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        _ = try ReleaseSigner(folder: folder)
-        let archive = try await Archive(folder: folder)
-        let result = try await Training(archive: archive, reader: archive).run(cause: "manual", now: now)
+        let archive = try await place.open()
+        _ = try await ReleaseSigner(of: archive, keyFile: keyFile)
+        let result = try await Training(archive: archive, reader: archive, keyFile: keyFile).run(cause: "manual", now: now)
         #expect(result.outcome == .too_little_data)
         #expect(result.detail.contains("0 days, about 14"))
-    }
-
-    @Test func `a damaged key is an error and is not replaced`() throws {
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        try "not a key".write(toFile: folder + "/release-signing.key", atomically: true, encoding: .utf8)
-        let error = #expect(throws: SigningError.self) { try ReleaseSigner(folder: folder) }
-        #expect(error?.description.contains("expected 64 hexadecimal digits") == true)
-        #expect(try String(contentsOfFile: folder + "/release-signing.key", encoding: .utf8) == "not a key")
-    }
-}
-
-@Suite struct ReleaseSignerTests {
-    @Test(.timeLimit(.minutes(1))) func `concurrent creation of the key gives every caller the same key`() async throws {
-        let folder = FileManager.default.temporaryDirectory.path + "/vaho-signer-\(UInt64.random(in: 0...(.max)))"
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        let keys = try await withThrowingTaskGroup(of: String.self) { group in
-            for _ in 0..<16 { group.addTask { try ReleaseSigner(folder: folder).publicKey.hexadecimal } }
-            return try await group.reduce(into: Set<String>()) { $0.insert($1) }
-        }
-        #expect(keys.count == 1)
-        #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["release-signing.key"])
     }
 }

@@ -14,19 +14,22 @@ package final class FreeSpaceGuard: Sendable {
         }
     }
 
-    private let folder: String
+    private let folder: String?
     private let minimumFreeBytes: Int64
     private let state = Mutex<(free: Int64?, at: ContinuousClock.Instant)>((nil, .now))
 
-    /// - Parameter minimumFreeBytes: the least free space; 0 disables the check.
-    package init(folder: String, minimumFreeBytes: Int64) {
+    /// - Parameters:
+    ///   - folder: the folder of the archive; `nil` if the archive is on a database server, whose disk cannot be seen from here.
+    ///   - minimumFreeBytes: the least free space; 0 disables the check.
+    package init(folder: String?, minimumFreeBytes: Int64) {
         self.folder = folder
         self.minimumFreeBytes = minimumFreeBytes
     }
 
     /// The free space, measured at most once a second; `nil` if the measurement fails.
     package var freeBytes: Int64? {
-        state.withLock { state in
+        guard let folder else { return nil }
+        return state.withLock { state in
             if state.free == nil || state.at < .now - .seconds(1) { state = (FreeSpaceGuard.measureFreeBytes(folder), .now) }
             return state.free
         }

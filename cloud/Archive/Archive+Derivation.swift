@@ -13,8 +13,9 @@ extension Archive {
     package struct DerivationStep: Sendable {
         fileprivate var turns: [Turn] = []
         fileprivate var buffer = BinBuffer()
+        fileprivate var unserved: [Int64] = []  // claimed devices that are not in the step
         package fileprivate(set) var unreadable: [Int64] = []  // batches of the log that cannot be read
-        package var isEmpty: Bool { turns.isEmpty }
+        package var isEmpty: Bool { turns.isEmpty && unserved.isEmpty }
         /// The last device in the step; 0 if the step is empty.
         package var lastDevice: Int64 { turns.last?.before.device ?? 0 }
         fileprivate var isFull: Bool { buffer.count >= Archive.binsPerStep }
@@ -31,7 +32,7 @@ extension Archive {
     }
 
     /// The most devices in a step. Every device gets a turn before a device gets a second turn.
-    private static let devicesPerStep = 64
+    static let devicesPerStep = 64
     private static let batchesPerTurn = 500
     fileprivate static let binsPerStep = 2_500  // limits the duration of the write transaction
 
@@ -41,10 +42,11 @@ extension Archive {
     ///   - limit: the most readings to visit, shared by the devices; each device visits at least one batch.
     ///   - paused: devices to leave out.
     ///   - only: the only device to serve; `nil` for all devices.
-    package func nextDerivationStep(after device: Int64 = 0, limit: Int = 200_000, except paused: Set<Int64> = [], only: Int64? = nil) throws
-        -> DerivationStep
-    {
-        let pending = try pendingDevices(after: device, limit: only == nil ? Archive.devicesPerStep : 1, except: paused)
+    ///   - claimed: the devices that this program has claimed; `nil` if only this program derives.
+    package func nextDerivationStep(
+        after device: Int64 = 0, limit: Int = 200_000, except paused: Set<Int64> = [], only: Int64? = nil, claimed: [Int64]? = nil
+    ) throws -> DerivationStep {
+        let pending = try pendingDevices(after: device, limit: only == nil ? Archive.devicesPerStep : 1, except: paused, claimed: claimed)
             .filter { $0.device == only ?? $0.device }
         var step = DerivationStep()
         var remaining = limit
@@ -54,6 +56,7 @@ extension Archive {
             remaining -= try deriveNextPart(state, limit: share, &step)
         }
         step.buffer.close()
+        step.unserved = Set(claimed ?? []).subtracting(step.turns.map(\.before.device)).sorted()
         return step
     }
 
@@ -221,12 +224,13 @@ extension Archive {
             // New batches may have arrived since the step was read; all other fields must be unchanged.
             let turns = step.turns.sorted { $0.before.device < $1.before.device }
             let states = try lockedDerivationStates(of: turns.map(\.before.device))
+            try releaseClaims(of: step.unserved)
             guard zip(turns, states).allSatisfy({ turn, state in state?.hasSameProgress(as: turn.before) ?? false }) else { return true }
             try write(step.buffer)
             var saved: [(state: DerivationState, derived: Int64)] = []
             for turn in turns { saved.append((try finish(turn), turn.derived)) }
             try save(saved)
-            return true
+            return !turns.isEmpty
         }
     }
 

@@ -62,7 +62,9 @@ extension Archive {
         for key in unsavedEpochs {
             guard let held = ledgers[key.device]?.epochs[key.epoch] else { continue }
             let (device, epoch) = (DatabaseValue.integer(key.device), DatabaseValue.integer(Int64(bitPattern: key.epoch.bits)))
-            if held.ranges.ranges.count == 1, held.stored.ranges.count <= 1, held.stored.ranges.first?.lowerBound ?? 0 == held.ranges.ranges[0].lowerBound {
+            if held.ranges.ranges.count == 1, held.stored.ranges.count <= 1,
+                held.stored.ranges.first?.lowerBound ?? 0 == held.ranges.ranges[0].lowerBound
+            {
                 added.append([device, epoch, .integer(held.ranges.ranges[0].lowerBound), .integer(held.ranges.ranges[0].upperBound)])
             } else {
                 let (starts, unchanged) = (Set(held.ranges.ranges.map(\.lowerBound)), Set(held.stored.ranges))

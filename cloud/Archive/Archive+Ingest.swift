@@ -31,13 +31,17 @@ extension Archive {
     /// Stores the new rows of all submissions in one transaction.
     /// - Returns: the outcome of each submission, in the same order. The rows are on the disk: the answers may be sent.
     package func ingest(_ submissions: [Submission], next: BatchAcknowledgement.Pacing) throws -> [Result<Receipt, IngestRefusal>] {
-        do {
-            return try database.transaction { try store(submissions, next: next) }
-        } catch {
-            ledgers = [:]  // they may contain rows that were rolled back
-            throw error
+        var attempt = 0
+        while true {
+            attempt += 1
+            do { return try database.transaction { try store(submissions, next: next) } } catch {
+                (ledgers, unsavedEpochs) = ([:], [])  // they may contain rows that were rolled back
+                guard let failure = error as? any DatabaseFailure, failure.isConflict, attempt < Archive.ingestAttempts else { throw error }
+            }
         }
     }
+
+    private static let ingestAttempts = 5
 
     private func store(_ submissions: [Submission], next: BatchAcknowledgement.Pacing) throws -> [Result<Receipt, IngestRefusal>] {
         var log = LogWriter(database)

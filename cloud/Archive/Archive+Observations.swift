@@ -92,11 +92,11 @@ extension Archive {
     }
 
     package func totals() throws -> Totals {
-        Totals(
-            devices: try database.integer("SELECT COUNT(*) FROM device WHERE revoked_at_ms IS NULL") ?? 0,
-            batches: try database.integer("SELECT batches FROM log_total") ?? 0,
-            readings: try database.integer("SELECT readings FROM log_total") ?? 0,
-            logBytes: try database.integer("SELECT bytes FROM log_total") ?? 0)
+        let log = try database.row(
+            "SELECT CAST(SUM(batches) AS BIGINT), CAST(SUM(readings) AS BIGINT), CAST(SUM(bytes) AS BIGINT) FROM log_total")
+        return Totals(
+            devices: try database.integer("SELECT COUNT(*) FROM device WHERE revoked_at_ms IS NULL") ?? 0, batches: log?.integer(0) ?? 0,
+            readings: log?.integer(1) ?? 0, logBytes: log?.integer(2) ?? 0)
     }
 
     /// Holes of a device, newest first.

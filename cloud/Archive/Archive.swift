@@ -10,7 +10,7 @@ package actor Archive {
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     let database: any ArchiveDatabase
-    package nonisolated let folder: String
+    package nonisolated let store: StoreAddress
     let limits: ArchiveLimits
     var ledgers: [Int64: DeviceLedger] = [:]  // by device
     var ledgerVersion: Int64?  // the version of the archive that the ledgers belong to
@@ -18,25 +18,20 @@ package actor Archive {
     static let cachedDevices = 20_000  // entries of a cache that is kept by device
     var duplicateHostDetectors: [Int64: DuplicateHostDetector] = [:]  // by device
     var lastRefusedUpdated: Int64 = 0  // id: the refused devices up to this device have been judged again
+    var claims: [ExclusiveWork: any WorkClaim] = [:]
     var cachedStateCounts: (counts: StateCounts, at: ContinuousClock.Instant)?
 
-    /// - Parameter folder: the folder of `archive.sqlite` and the signing key.
-    package init(folder: String, access: ArchiveAccess = .createIfMissing, limits: ArchiveLimits = ArchiveLimits()) async throws {
-        self.folder = folder
+    /// - Parameter notice: receives the notices and warnings of a PostgreSQL server.
+    package init(
+        _ store: StoreAddress, access: ArchiveAccess = .createIfMissing, limits: ArchiveLimits = ArchiveLimits(),
+        notice: @escaping @Sendable (String) -> Void = { _ in }
+    ) async throws {
+        self.store = store
         self.limits = limits
-        database = try SQLiteDatabase(folder: folder, access)
-    }
-
-    /// Opens an archive in a PostgreSQL database.
-    /// - Parameters:
-    ///   - address: a connection URI or keywords, as libpq reads them.
-    ///   - folder: the folder of the signing key.
-    package init(postgres address: String, folder: String, access: ArchiveAccess = .createIfMissing, limits: ArchiveLimits = ArchiveLimits())
-        async throws
-    {
-        self.folder = folder
-        self.limits = limits
-        database = try PostgresDatabase(address: address, access)
+        switch store {
+        case .sqlite(let folder): database = try SQLiteDatabase(folder: folder, access)
+        case .postgres(let address): database = try PostgresDatabase(address, access, notice: notice)
+        }
     }
 
     isolated deinit {}  // the file is closed on the thread that used it

@@ -34,6 +34,15 @@ enum ArchiveSchema {
         DROP INDEX batch_by_device;
         DROP INDEX batch_by_boot;
         CREATE INDEX batch_by_device ON batch (device, id, received_at_ms, boot_first, boot_last);
+        ALTER TABLE log_total ADD COLUMN shard INTEGER NOT NULL DEFAULT 0;  -- several rows: concurrent transactions change different rows
+        CREATE TABLE signing_key (id INTEGER PRIMARY KEY, public_key TEXT NOT NULL);  -- one row: the key that signs this archive's releases
+        ALTER TABLE device_log ADD COLUMN claimed_until_ms BIGINT NOT NULL DEFAULT 0;  -- until then one program derives the device's batches
+        ALTER TABLE device ADD COLUMN sensor_states TEXT;  -- how many sensors are in each SensorState, as counted in state_total; NULL: not counted
+        CREATE TABLE state_total (kind TEXT NOT NULL, state INTEGER NOT NULL, number BIGINT NOT NULL, PRIMARY KEY (kind, state));
+        UPDATE device SET judge_due = 1;
+        CREATE INDEX device_by_state ON device (state, name);
+        CREATE INDEX alarm_active ON alarm (kind, device) WHERE ended_at_ms IS NULL;
+        CREATE INDEX device_log_large ON device_log (day, day_bytes) WHERE day_bytes >= 1000000;
         """
 
     /// Stored states of devices and sensors. Counts, and lists that show the worst first, read the stored states.

@@ -57,14 +57,17 @@ package actor Derivation: Service {
     package func step() async throws -> Bool {
         let now = ContinuousClock.now
         pausedUntil = pausedUntil.filter { $0.value > now }
+        let claimed = try await archive.claimPendingDevices(after: lastDevice, now: WallClock.now)
+        guard claimed?.isEmpty != true else { return false }
         do {
-            let step = try await reader.nextDerivationStep(after: lastDevice, except: Set(pausedUntil.keys))
+            let step = try await reader.nextDerivationStep(after: lastDevice, except: Set(pausedUntil.keys), claimed: claimed)
             report(step.unreadable)
             lastDevice = step.lastDevice
             return try await archive.apply(step)
         } catch let error as any DatabaseFailure where error.isRetryable {
             throw error
         } catch {
+            try await archive.releaseClaims(of: claimed ?? [])
             return try await stepEachDevice()
         }
     }
@@ -92,5 +95,19 @@ package actor Derivation: Service {
     private func report(_ unreadable: [Int64]) {
         if loggedBatches.count > Derivation.loggedBatchLimit { loggedBatches = [] }
         for id in unreadable where loggedBatches.insert(id).inserted { log(.error, "batch of the log cannot be read", ["id": id]) }
+    }
+}
+
+/// Wakes the derivation every few seconds: another program may have added work, or a server that had claimed devices may have ended.
+package struct DerivationPoll: Service {
+    private let wake: Inbox<Void>
+
+    package init(wake: Inbox<Void>) { self.wake = wake }
+
+    package func run() async throws {
+        while true {
+            try await Task.sleep(for: .seconds(3))
+            _ = wake.enqueue(())
+        }
     }
 }

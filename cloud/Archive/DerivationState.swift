@@ -46,8 +46,15 @@ extension Archive {
     }
 
     /// Devices with something to derive, sorted by id; the devices after `device` come first.
-    func pendingDevices(after device: Int64, limit: Int, except paused: Set<Int64>) throws -> [DerivationState] {
+    /// - Parameter claimed: the devices to choose from; `nil`: all devices.
+    func pendingDevices(after device: Int64, limit: Int, except paused: Set<Int64>, claimed: [Int64]?) throws -> [DerivationState] {
         var states: [DerivationState] = []
+        if let claimed {
+            let rows = try database.rowsEach(
+                "SELECT \(Archive.stateColumns) FROM device_log WHERE device = ? AND \(Archive.isPending)", claimed.map { [.integer($0)] })
+            for row in rows.joined() { states.append(try Archive.state(row)) }
+            return states.filter { !paused.contains($0.device) }
+        }
         for range in ["device > ?", "device <= ?"] where states.count < limit {
             try database.forEachRow(
                 "SELECT \(Archive.stateColumns) FROM device_log WHERE \(Archive.isPending) AND \(range) ORDER BY device", [.integer(device)]
@@ -85,7 +92,7 @@ extension Archive {
         try database.changeEach(
             """
             UPDATE device_log SET through = ?1, amended_through = ?2, phase = ?3, target = ?4, scanned = ?5,
-                pending = CASE WHEN pending > ?6 THEN pending - ?6 ELSE 0 END WHERE device = ?7
+                pending = CASE WHEN pending > ?6 THEN pending - ?6 ELSE 0 END, claimed_until_ms = 0 WHERE device = ?7
             """,
             states.map { state, derived in
                 [
@@ -128,6 +135,20 @@ extension Archive {
         try database.run(
             "UPDATE device_log SET withheld_from_ms = CASE WHEN withheld_from_ms < ?1 THEN withheld_from_ms ELSE ?1 END WHERE device = ?2",
             instant.ms, device)
+    }
+
+    /// Claims devices with something to derive, if several programs share the work.
+    /// - Returns: the claimed devices; `nil` if only this program derives.
+    package func claimPendingDevices(after device: Int64, now: Instant) throws -> [Int64]? {
+        try database.claimPending(after: device, limit: Archive.devicesPerStep, now: now.ms, end: (now + Archive.derivationClaim).ms)
+    }
+
+    /// How long a claim lasts if its program ends: longer than a step takes.
+    private static let derivationClaim: Duration = .seconds(10)
+
+    /// Ends the claims of devices that a step has not served.
+    func releaseClaims(of devices: [Int64]) throws {
+        try database.changeEach("UPDATE device_log SET claimed_until_ms = 0 WHERE device = ?", devices.map { [.integer($0)] })
     }
 
     /// The number of batches that are not derived yet.

@@ -98,6 +98,7 @@ struct LogWriter: ~Copyable {
             })
         guard total.batches > 0 else { return }
         try database.run(
-            "UPDATE log_total SET batches = batches + ?, readings = readings + ?, bytes = bytes + ?", total.batches, total.readings, total.bytes)
+            "UPDATE log_total SET batches = batches + ?, readings = readings + ?, bytes = bytes + ? WHERE shard = ?", total.batches, total.readings,
+            total.bytes, database.counterShard)
     }
 }

@@ -9,7 +9,7 @@ extension Program.Command {
     ) { arguments in
         let settings = try CloudSettings.read(arguments)
         let folder = arguments.positional[0]
-        let archive = try await Archive(folder: settings.storeFolder, access: .readOnly)
+        let archive = try await settings.archive(.readOnly)
         try Files.createFolder(folder)
         guard !Files.exists("\(folder)/archive.sqlite") else { throw CommandFailure("\(folder) already has an archive: choose another folder") }
         // The copy is renamed only when the copy is complete: a file with the name archive.sqlite is always a whole backup.
@@ -17,8 +17,8 @@ extension Program.Command {
         try? Files.remove(copy)
         try await archive.backUp(to: copy)
         try Files.rename(copy, to: "\(folder)/archive.sqlite")
-        try ReleaseSigner.copyKey(from: settings.storeFolder, to: folder)
-        let totals = try await Archive(folder: folder, access: .readOnly).totals()
+        try ReleaseSigner.copyKey(from: settings.signingKeyFile, to: "\(folder)/release-signing.key")
+        let totals = try await Archive(.sqlite(folder: folder), access: .readOnly).totals()
         StandardOutput.write(
             "\(folder) holds \(totals.devices) devices and \(totals.readings) readings; to restore: vaho-cloud serve --store sqlite:\(folder)\n")
     }
@@ -27,8 +27,8 @@ extension Program.Command {
         "rebuild", "derive all observations again from the log", options: [.config, .store]
     ) { arguments in
         let settings = try CloudSettings.read(arguments)
-        let archive = try await Archive(folder: settings.storeFolder, access: .existing)
-        let reader = try await Archive(folder: settings.storeFolder, access: .readOnly)
+        let archive = try await settings.archive(.existing)
+        let reader = try await settings.archive(.readOnly)
         try await archive.requestRederivation(now: WallClock.now)
         let derivation = Derivation(archive: archive, reader: reader, wake: Inbox(limit: 1), log: Log("vaho-cloud"))
         // A running server may derive at the same time: each step is written only once.

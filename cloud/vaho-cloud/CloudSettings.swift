@@ -7,12 +7,14 @@ internal import Runtime
 
 extension Arguments.Option {
     static let config = Arguments.Option("config", value: "FILE", "a file of VAHO_…=value lines; environment variables override the file")
-    static let store = Arguments.Option("store", value: "sqlite:DIR", "the folder of the archive (VAHO_STORE, default sqlite:/var/lib/vaho-cloud)")
+    static let store = Arguments.Option(
+        "store", value: "STORE", "the archive: sqlite:DIR or postgres://USER@HOST/DATABASE (VAHO_STORE, default sqlite:/var/lib/vaho-cloud)")
 }
 
 /// The cloud's configuration. The initialiser checks all settings and reports every problem at once.
 struct CloudSettings: Sendable {
-    let storeFolder: String
+    let store: StoreAddress
+    let signingKeyFile: String
     let listen: Endpoint
     let allowedHosts: [String]
     let tls: HTTPServer.TLS?
@@ -25,6 +27,13 @@ struct CloudSettings: Sendable {
     let minimumFreeBytes: Int64  // the least free space on the archive's disk
     let connections: UInt32
     let logLevel: Log.Level
+
+    private static let defaultFolder = "/var/lib/vaho-cloud"
+
+    func archive(_ access: ArchiveAccess) async throws -> Archive {
+        let log = Log("postgres", minimumLevel: logLevel)
+        return try await Archive(store, access: access, limits: limits) { log(.info, "message of the database server", ["text": $0]) }
+    }
 
     func pretrained() throws -> PretrainedNetwork? { pretrainedFile == "none" ? nil : try PretrainedNetwork(path: pretrainedFile) }
 
@@ -41,9 +50,11 @@ struct CloudSettings: Sendable {
     }
 
     init(_ settings: inout Settings) throws {
-        let store = settings.text("VAHO_STORE", default: "sqlite:/var/lib/vaho-cloud")
-        storeFolder = String(store.dropFirst(7))
-        if !store.hasPrefix("sqlite:") || storeFolder.isEmpty { settings.problem("VAHO_STORE=\(store): expected sqlite:DIR") }
+        let address = StoreAddress(settings.text("VAHO_STORE", default: "sqlite:\(CloudSettings.defaultFolder)"))
+        // The text is not repeated: it may contain a password.
+        if address == nil { settings.problem("VAHO_STORE: expected \(StoreAddress.syntax)") }
+        store = address ?? .sqlite(folder: CloudSettings.defaultFolder)
+        signingKeyFile = settings.text("VAHO_SIGNING_KEY_FILE", default: "\(store.folder ?? CloudSettings.defaultFolder)/release-signing.key")
         listen = settings.endpoint("VAHO_LISTEN", default: Endpoint(address: "127.0.0.1", port: 8080))
         allowedHosts = settings.hostNames("VAHO_ALLOWED_HOSTS")
         pretrainedFile = settings.optional("VAHO_PRETRAINED_FILE")

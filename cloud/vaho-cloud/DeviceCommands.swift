@@ -25,8 +25,8 @@ extension Program.Command {
     ) { arguments in
         let settings = try CloudSettings.read(arguments)
         let name = try deviceName(arguments)
-        let keys = ReleaseKeyFile.text([try ReleaseSigner(folder: settings.storeFolder).publicKey])
-        let archive = try await Archive(folder: settings.storeFolder)
+        let archive = try await settings.archive(.createIfMissing)
+        let keys = ReleaseKeyFile.text([try await ReleaseSigner(of: archive, keyFile: settings.signingKeyFile).publicKey])
         guard let folder = arguments.value("out") else {
             let token = try await archive.addDevice(name, now: WallClock.now)
             StandardOutput.write(
@@ -53,7 +53,7 @@ extension Program.Command {
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
         let settings = try CloudSettings.read(arguments)
-        let archive = try await Archive(folder: settings.storeFolder, access: .readOnly, limits: settings.limits)
+        let archive = try await settings.archive(.readOnly)
         var table = Table([
             .text("device"), .text("state"), .time("state_since", heading: "since"), .time("created_at", isOmittable: true),
             .time("last_seen_at", heading: "last seen"),
@@ -89,7 +89,7 @@ extension Program.Command {
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
         let name = try deviceName(arguments)
-        let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .readOnly)
+        let archive = try await CloudSettings.read(arguments).archive(.readOnly)
         guard let device = try await archive.device(named: name) else {
             throw UsageError("there is no device \(name): vaho-cloud device list shows all devices")
         }
@@ -112,7 +112,7 @@ extension Program.Command {
     static let deviceRevoke = Program.Command(
         "device revoke", "refuse a device from now on", usage: "NAME", options: [.config, .store], positional: 1...1
     ) { arguments in
-        let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .existing)
+        let archive = try await CloudSettings.read(arguments).archive(.existing)
         try await archive.revoke(deviceName(arguments), now: WallClock.now)
         StandardOutput.write("\(arguments.positional[0]) is revoked; its stored data is kept\n")
     }
@@ -124,7 +124,7 @@ extension Program.Command {
         let settings = try CloudSettings.read(arguments)
         let name = try deviceName(arguments)
         let validity = try arguments.duration("expires") ?? .seconds(86_400)
-        let archive = try await Archive(folder: settings.storeFolder, access: .existing)
+        let archive = try await settings.archive(.existing)
         let now = WallClock.now
         let code = try await archive.makeCode(for: name, now: now, validFor: validity)
         StandardOutput.write(
@@ -140,7 +140,7 @@ extension Program.Command {
         "device rotate", "make a device fetch a new token; the old token stays valid until the new token is first used", usage: "NAME",
         options: [.config, .store], positional: 1...1
     ) { arguments in
-        let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .existing)
+        let archive = try await CloudSettings.read(arguments).archive(.existing)
         try await archive.requestRotation(deviceName(arguments), now: WallClock.now)
         StandardOutput.write("\(arguments.positional[0]) will fetch a new token at its next sync\n")
     }
@@ -149,18 +149,19 @@ extension Program.Command {
         "keys new", "make a new signing key if the old key is permanently lost; every device then needs the new release keys",
         options: [.config, .store]
     ) { arguments in
-        let folder = try CloudSettings.read(arguments).storeFolder
-        guard !Files.exists("\(folder)/release-signing.key") else {
-            throw CommandFailure("\(folder)/release-signing.key exists: nothing was changed")
-        }
-        try ReleaseSigner.makeKey(in: folder)
-        StandardOutput.write(ReleaseKeyFile.text([try ReleaseSigner(folder: folder).publicKey]))
+        let settings = try CloudSettings.read(arguments)
+        guard !Files.exists(settings.signingKeyFile) else { throw CommandFailure("\(settings.signingKeyFile) exists: nothing was changed") }
+        let archive = try await settings.archive(.createIfMissing)
+        try ReleaseSigner.makeKey(settings.signingKeyFile)
+        let key = try ReleaseSigner(keyFile: settings.signingKeyFile).publicKey
+        try await archive.replaceSigningKey(key.hexadecimal)
+        StandardOutput.write(ReleaseKeyFile.text([key]))
     }
 
     static let keys = Program.Command(
         "keys", "print the public keys with which devices verify releases", options: [.config, .store]
     ) { arguments in
-        let signer = try ReleaseSigner(folder: CloudSettings.read(arguments).storeFolder)
+        let signer = try ReleaseSigner(keyFile: CloudSettings.read(arguments).signingKeyFile)
         StandardOutput.write(ReleaseKeyFile.text([signer.publicKey]))
     }
 }

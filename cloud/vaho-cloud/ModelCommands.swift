@@ -30,9 +30,9 @@ extension Program.Command {
             return
         }
         let settings = try CloudSettings.read(arguments)
-        let archive = try await Archive(folder: settings.storeFolder)
+        let archive = try await settings.archive(.createIfMissing)
         let progress = Progress()
-        let result = try await Training(archive: archive, reader: archive, pretrained: settings.pretrained()).run(
+        let result = try await Training(archive: archive, reader: archive, keyFile: settings.signingKeyFile, pretrained: settings.pretrained()).run(
             cause: "manual", now: WallClock.now, progress: { progress.show($0.description, stage: $0.stage) })
         progress.end()
         let release = result.release.map { " release \($0.counter)" } ?? ""
@@ -43,7 +43,7 @@ extension Program.Command {
         "models list", "list the releases", usage: "[--format FORMAT]", options: [.config, .store, OutputFormat.option]
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
-        let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .readOnly)
+        let archive = try await CloudSettings.read(arguments).archive(.readOnly)
         var table = Table([
             .number("counter"), .text("model", isOmittable: true), .time("created_at"), .text("sha256", format: { String($0.prefix(12)) + "…" }),
             .text("alias"),
@@ -63,7 +63,7 @@ extension Program.Command {
         positional: 0...1
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
-        let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .readOnly)
+        let archive = try await CloudSettings.read(arguments).archive(.readOnly)
         let releases = try await archive.releases()
         let wanted = arguments.positional.first
         let found = releases.last { wanted == nil ? $0.aliases.contains(Archive.championAlias) : String($0.name.counter) == wanted }
@@ -88,7 +88,7 @@ extension Program.Command {
         "runs", "list the training runs, newest first", usage: "[--format FORMAT]", options: [.config, .store, OutputFormat.option]
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
-        let archive = try await Archive(folder: CloudSettings.read(arguments).storeFolder, access: .readOnly)
+        let archive = try await CloudSettings.read(arguments).archive(.readOnly)
         var table = Table([
             .time("started_at"), .text("cause", isOmittable: true), .number("device_days", isOmittable: true),
             .text("outcome"), .number("release"), .text("detail"),

@@ -8,24 +8,26 @@ internal import Signing
 
 extension Program.Command {
     static let serve = Program.Command(
-        "serve", "store batches, train models, serve releases, API and page", usage: "[--store sqlite:DIR] [--listen ADDRESS:PORT] [--config FILE]",
+        "serve", "store batches, train models, serve releases, API and page", usage: "[--store STORE] [--listen ADDRESS:PORT] [--config FILE]",
         options: [.config, .store, Arguments.Option("listen", value: "ADDRESS:PORT", "address to listen on (VAHO_LISTEN, default 127.0.0.1:8080)")]
     ) { arguments in
         let settings = try CloudSettings.read(arguments)
         let log = Log("vaho-cloud", minimumLevel: settings.logLevel)
         let stop = StopSignal(log: log)
-        try Files.createFolder(settings.storeFolder)
-        // Commands may open the archive while the server runs. A second server is not allowed: both would train and serve the same archive.
-        let lock = try FolderLock(settings.storeFolder)
+        // Commands may open an archive in a folder while the server runs, but not a second server: it would have caches of its own. Any number of
+        // servers may share a PostgreSQL database.
+        let lock = try settings.store.folder.map { folder in
+            try Files.createFolder(folder)
+            return try FolderLock(folder)
+        }
         defer { withExtendedLifetime(lock) {} }
-        // The key is made before the archive: an archive without a key therefore means that the key was lost.
-        let signer = try ReleaseSigner(folder: settings.storeFolder)
-        let archive = try await Archive(folder: settings.storeFolder, limits: settings.limits)
-        func reader() async throws -> Archive { try await Archive(folder: settings.storeFolder, access: .readOnly, limits: settings.limits) }
+        let archive = try await settings.archive(.createIfMissing)
+        let signer = try await ReleaseSigner(of: archive, keyFile: settings.signingKeyFile)
+        func reader() async throws -> Archive { try await settings.archive(.readOnly) }
         let pageReader = try await reader()
         let derivationWakeUps = Inbox<Void>(limit: 1)
         _ = derivationWakeUps.enqueue(())  // starts the derivation of batches that the previous run did not derive
-        let freeSpaceGuard = FreeSpaceGuard(folder: settings.storeFolder, minimumFreeBytes: settings.minimumFreeBytes)
+        let freeSpaceGuard = FreeSpaceGuard(folder: settings.store.folder, minimumFreeBytes: settings.minimumFreeBytes)
         let ingest = Ingest(archive: archive, wake: derivationWakeUps, freeSpaceGuard: freeSpaceGuard, log: log.component("ingest"))
         var pretrained: PretrainedNetwork?
         do { pretrained = try settings.pretrained() } catch {
@@ -35,7 +37,7 @@ extension Program.Command {
             address: settings.listen.address, port: settings.listen.port,
             hosts: HostNames(isLoopback: settings.listen.isLoopback, allowed: settings.allowedHosts), tls: settings.tls,
             connections: OpenFiles.raiseLimit(toFit: settings.connections))
-        log(.info, "running", ["store": settings.storeFolder, "release_key": signer.publicKey.hexadecimal])
+        log(.info, "running", ["store": settings.store, "release_key": signer.publicKey.hexadecimal])
         try await Services.run([
             stop, ingest, Derivation(archive: archive, reader: try await reader(), wake: derivationWakeUps, log: log.component("derive")),
             CloudAPI(
@@ -43,12 +45,17 @@ extension Program.Command {
                 releaseKeys: ReleaseKeyFile.text([signer.publicKey]),
                 forecasts: FleetForecasts(reader: try await reader(), pretrained: pretrained), version: CloudVersion.text,
                 log: log.component("api")),
-            SilenceWatch(archive: archive, limit: settings.silentAfter, log: log.component("watch")),
-            DeviceAlarmDelivery(archive: archive, webhook: settings.webhook, log: log.component("watch")),
-            DeviceStateUpdater(archive: archive, log: log.component("watch")),
-            TrainingScheduler(
-                archive: archive, reader: try await reader(), afterDeviceDays: settings.trainAfterDeviceDays, checkPeriod: settings.trainCheckPeriod,
-                pretrained: pretrained, log: log.component("train")),
+            DerivationPoll(wake: derivationWakeUps),
+            ElectedServices(
+                archive: archive,
+                services: [
+                    SilenceWatch(archive: archive, limit: settings.silentAfter, log: log.component("watch")),
+                    DeviceAlarmDelivery(archive: archive, webhook: settings.webhook, log: log.component("watch")),
+                    DeviceStateUpdater(archive: archive, log: log.component("watch")),
+                    TrainingScheduler(
+                        archive: archive, reader: try await reader(), afterDeviceDays: settings.trainAfterDeviceDays,
+                        checkPeriod: settings.trainCheckPeriod, keyFile: settings.signingKeyFile, pretrained: pretrained, log: log.component("train")),
+                ], log: log.component("schedule")),
         ])
         log(.info, "stopped")
     }

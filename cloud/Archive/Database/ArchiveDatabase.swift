@@ -25,6 +25,17 @@ package protocol ArchiveDatabase: AnyObject {
     /// The end of a SELECT that locks its rows until the transaction ends.
     var rowLock: String { get }
 
+    /// The row of `log_total` that this connection adds to.
+    var counterShard: Int64 { get }
+
+    /// Claims devices with something to derive, so that several programs share the work. A claim ends when the device's progress is saved, or at `end`.
+    /// - Parameter device: devices after this one come first.
+    /// - Returns: the claimed devices, sorted; `nil` if only one program derives.
+    func claimPending(after device: Int64, limit: Int, now: Int64, end: Int64) throws -> [Int64]?
+
+    /// - Returns: the right to do this work, until the returned object is released; `nil` while another program has the right.
+    func claim(_ work: ExclusiveWork) throws -> (any WorkClaim)?
+
     /// Waits until no other transaction stores batches of these devices, then keeps others from doing so until this transaction ends.
     /// - Parameter devices: sorted, so that two transactions never wait for each other.
     func lock(devices: [Int64]) throws
@@ -42,6 +53,10 @@ package protocol ArchiveDatabase: AnyObject {
 /// An error of a driver, which says whether the same call may succeed later.
 package protocol DatabaseFailure: Error {
     var isRetryable: Bool { get }
+    /// Two transactions were in each other's way: the same transaction may succeed at once.
+    var isConflict: Bool { get }
+    /// The database cannot be reached, so other calls would fail, too.
+    var isUnavailable: Bool { get }
 }
 
 /// When a transaction is on the disk.

@@ -1,12 +1,14 @@
 internal import Postgres
 
-extension PostgresError: DatabaseFailure {}
+extension PostgresError: DatabaseFailure {
+    package var isUnavailable: Bool { needsReconnect }
+}
 
 /// The archive in a PostgreSQL database, for one server or several replicas.
 ///
 /// A lost connection fails the call or the transaction that used it; the next call connects again.
 final class PostgresDatabase: ArchiveDatabase {
-    private let address: String
+    private let address: PostgresAddress
     private let access: ArchiveAccess
     private let notice: @Sendable (String) -> Void
     private var connection: PostgresConnection?
@@ -14,8 +16,7 @@ final class PostgresDatabase: ArchiveDatabase {
     private var numbered: [String: String] = [:]  // statements with PostgreSQL's parameters, by their common text
 
     /// Connects, and migrates the schema to the newest version if the access allows it.
-    /// - Parameter address: a connection URI or keywords, as libpq reads them.
-    init(address: String, _ access: ArchiveAccess, notice: @escaping @Sendable (String) -> Void = { _ in }) throws {
+    init(_ address: PostgresAddress, _ access: ArchiveAccess, notice: @escaping @Sendable (String) -> Void = { _ in }) throws {
         (self.address, self.access, self.notice) = (address, access, notice)
         _ = try connected()
     }
@@ -28,7 +29,7 @@ final class PostgresDatabase: ArchiveDatabase {
         guard !isInTransaction else {
             throw PostgresError(state: PostgresError.connectionLost, message: "the connection was lost in the transaction")
         }
-        let new = try PostgresConnection(address, name: "vaho-cloud", notice: notice)
+        let new = try PostgresConnection(address.text, name: "vaho-cloud", notice: notice)
         if access == .readOnly { try new.execute("SET default_transaction_read_only = on") }
         try checkSchema(new)
         connection = new
@@ -45,10 +46,10 @@ final class PostgresDatabase: ArchiveDatabase {
 
     private func checkSchema(_ connection: PostgresConnection) throws {
         guard let version = try schemaVersion(connection) else {
-            guard access == .createIfMissing else { throw ArchiveFault.noArchive(path: "the PostgreSQL database") }
+            guard access == .createIfMissing else { throw ArchiveFault.noArchive(path: address.description) }
             return try create(connection)
         }
-        guard version == ArchiveSchema.version else { throw ArchiveFault.unsupportedSchema(version, path: "the PostgreSQL database") }
+        guard version == ArchiveSchema.version else { throw ArchiveFault.unsupportedSchema(version, path: address.description) }
     }
 
     private func schemaVersion(_ connection: PostgresConnection) throws -> Int64? {
@@ -127,6 +128,20 @@ final class PostgresDatabase: ArchiveDatabase {
     // MARK: verbs
 
     let rowLock = " FOR UPDATE"
+    let counterShard = Int64.random(in: 0..<16)
+
+    func claimPending(after device: Int64, limit: Int, now: Int64, end: Int64) throws -> [Int64]? {
+        let rows = try rows(
+            """
+            UPDATE device_log SET claimed_until_ms = ?1 WHERE device IN (
+                SELECT device FROM device_log WHERE \(Archive.isPending) AND claimed_until_ms < ?2 ORDER BY device <= ?3, device LIMIT ?4
+                FOR UPDATE SKIP LOCKED)
+            RETURNING device
+            """, end, now, device, limit)
+        return rows.map { $0.integer(0) }.sorted()
+    }
+
+    func claim(_ work: ExclusiveWork) throws -> (any WorkClaim)? { try SessionClaim(address, work) }
 
     func lock(devices: [Int64]) throws {
         guard !devices.isEmpty else { return }

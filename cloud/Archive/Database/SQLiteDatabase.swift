@@ -1,11 +1,15 @@
 internal import Runtime
 internal import SQLite
 
-extension SQLiteError: DatabaseFailure {}
+extension SQLiteError: DatabaseFailure {
+    package var isConflict: Bool { false }  // SQLite waits for the other transaction
+    package var isUnavailable: Bool { false }
+}
 
 /// The archive in one SQLite file.
 final class SQLiteDatabase: ArchiveDatabase {
     private let connection: Connection
+    private let folder: String
 
     /// Opens `archive.sqlite` in a folder, and migrates the file to the newest schema if the access allows it.
     init(folder: String, _ access: ArchiveAccess) throws {
@@ -13,6 +17,7 @@ final class SQLiteDatabase: ArchiveDatabase {
         if access == .createIfMissing { try Files.createFolder(folder) }
         let path = "\(folder)/archive.sqlite"
         guard access == .createIfMissing || Files.exists(path) else { throw ArchiveFault.noArchive(path: path) }
+        self.folder = folder
         if access != .readOnly { Files.restrictPermissions(path, to: 0o640) }
         connection = try Connection(path: path, access: access == .readOnly ? .readOnly : .readWrite, cacheKiB: 4_096)
         if access != .readOnly { try connection.makeDurable() }
@@ -80,6 +85,21 @@ final class SQLiteDatabase: ArchiveDatabase {
     }
 
     // MARK: verbs
+
+    let counterShard: Int64 = 0
+
+    func claimPending(after device: Int64, limit: Int, now: Int64, end: Int64) throws -> [Int64]? { nil }
+
+    func claim(_ work: ExclusiveWork) throws -> (any WorkClaim)? {
+        do { return FolderClaim(try FolderLock(folder, name: "\(work.rawValue).lock")) } catch is FolderInUse { return nil }
+    }
+
+    /// The system keeps the lock of a file until the program ends.
+    private final class FolderClaim: WorkClaim {
+        private let lock: FolderLock
+        init(_ lock: FolderLock) { self.lock = lock }
+        func isHeld() -> Bool { true }
+    }
 
     let rowLock = ""  // a transaction that writes already excludes all other writers
 

@@ -18,16 +18,19 @@ package struct Training: Sendable {
 
     private let archive: Archive
     private let reader: Archive
+    private let keyFile: String
     private let pretrained: PretrainedNetwork?
     private let thread = ComputingThread(label: "training")
 
     /// - Parameters:
     ///   - archive: stores the release and the run.
     ///   - reader: reads the observations; may be the same archive.
+    ///   - keyFile: the path of the fleet's signing key.
     ///   - pretrained: the network that the fleet's first model starts from.
-    package init(archive: Archive, reader: Archive, pretrained: PretrainedNetwork? = nil) {
+    package init(archive: Archive, reader: Archive, keyFile: String, pretrained: PretrainedNetwork? = nil) {
         self.archive = archive
         self.reader = reader
+        self.keyFile = keyFile
         self.pretrained = pretrained
     }
 
@@ -51,10 +54,18 @@ package struct Training: Sendable {
     ///   - progress: called at each step of the run.
     /// - Throws: `InProgress` while another run is in progress, in this program or another.
     package func run(cause: String, now: Instant, progress: @escaping @Sendable (TrainingProgress) -> Void = { _ in }) async throws -> Result {
-        let lock: FolderLock
-        do { lock = try FolderLock(archive.folder, name: "training.lock") } catch is FolderInUse { throw InProgress() }
-        defer { withExtendedLifetime(lock) {} }
+        guard try await archive.claim(.training) else { throw InProgress() }
+        do {
+            let result = try await claimedRun(cause: cause, now: now, progress)
+            await archive.release(.training)
+            return result
+        } catch {
+            await archive.release(.training)
+            throw error
+        }
+    }
 
+    private func claimedRun(cause: String, now: Instant, _ progress: @escaping @Sendable (TrainingProgress) -> Void) async throws -> Result {
         let data = try await TrainingData.select(from: reader, on: thread, progress)
         if try await archive.runs(limit: 1).first?.snapshot == data.hash {
             return Result(outcome: .unchanged, detail: "no observation has arrived since the last run", release: nil)
@@ -70,7 +81,7 @@ package struct Training: Sendable {
     private func outcome(
         of data: TrainingData, cause: String, now: Instant, _ progress: @escaping @Sendable (TrainingProgress) -> Void
     ) async throws -> Result {
-        let signer = try ReleaseSigner(folder: archive.folder)
+        let signer = try await ReleaseSigner(of: archive, keyFile: keyFile)
         let champion = try await ChampionReader(reader: reader, trust: .signed(by: [signer.publicKey])).champion()
         let fit = CandidateFit(data: data, progress: progress)
         guard let candidate = try await fit.network(from: champion?.network ?? pretrained?.network) else {

@@ -8,13 +8,14 @@ package struct TrainingScheduler: Service {
     private let reader: Archive
     private let afterDeviceDays: Double
     private let checkPeriod: Duration
+    private let keyFile: String
     private let pretrained: PretrainedNetwork?
     private let clock: ServiceClock
     private let log: Log
 
     /// - Parameter afterDeviceDays: the device-days of observations since the last run that start a new run.
     package init(
-        archive: Archive, reader: Archive, afterDeviceDays: Double, checkPeriod: Duration, pretrained: PretrainedNetwork?,
+        archive: Archive, reader: Archive, afterDeviceDays: Double, checkPeriod: Duration, keyFile: String, pretrained: PretrainedNetwork?,
         clock: ServiceClock = .host,
         log: Log
     ) {
@@ -22,6 +23,7 @@ package struct TrainingScheduler: Service {
         self.reader = reader
         self.afterDeviceDays = afterDeviceDays
         self.checkPeriod = checkPeriod
+        self.keyFile = keyFile
         self.pretrained = pretrained
         self.clock = clock
         self.log = log
@@ -43,7 +45,8 @@ package struct TrainingScheduler: Service {
         let learnt = try await reader.runs(limit: 1).first?.deviceDays ?? 0
         guard days - learnt >= afterDeviceDays else { return }
         let started = clock.now
-        let result = try await Training(archive: archive, reader: reader, pretrained: pretrained).run(cause: "new data", now: clock.wallClock)
+        let result = try await Training(archive: archive, reader: reader, keyFile: keyFile, pretrained: pretrained).run(
+            cause: "new data", now: clock.wallClock)
         guard result.outcome != .unchanged else { return }
         log(
             .info, "training run ended",
