@@ -8,15 +8,15 @@ struct BatchJSON: Decodable {
     let epoch: String
     let first: Int64
     let sensors: [String]
-    private(set) var sensor: Column
-    private(set) var taken_at_ms: Column
-    private(set) var humidity_mpct: Column
-    private(set) var temperature_mc: Column?
-    private(set) var pressure_pa: Column?
-    private(set) var flags: Column?
-    private(set) var clock: Column?
-    private(set) var boot: Column?
-    private(set) var boottime_ms: Column?
+    private(set) var sensor: JSONColumn
+    private(set) var taken_at_ms: JSONColumn
+    private(set) var humidity_mpct: JSONColumn
+    private(set) var temperature_mc: JSONColumn?
+    private(set) var pressure_pa: JSONColumn?
+    private(set) var flags: JSONColumn?
+    private(set) var clock: JSONColumn?
+    private(set) var boot: JSONColumn?
+    private(set) var boottime_ms: JSONColumn?
     let records: [RecordJSON]
     let report: ReportJSON?
 
@@ -33,15 +33,15 @@ struct BatchJSON: Decodable {
         epoch = try fields.decode(String.self, forKey: .epoch)
         first = try fields.decode(Int64.self, forKey: .first)
         sensors = try fields.decodeList(of: String.self, forKey: .sensors, upTo: BatchFormat.sensorLimit)
-        sensor = try fields.decode(Column.self, forKey: .sensor)
-        taken_at_ms = try fields.decode(Column.self, forKey: .taken_at_ms)
-        humidity_mpct = try fields.decode(Column.self, forKey: .humidity_mpct)
-        temperature_mc = try fields.decodeIfPresent(Column.self, forKey: .temperature_mc)
-        pressure_pa = try fields.decodeIfPresent(Column.self, forKey: .pressure_pa)
-        flags = try fields.decodeIfPresent(Column.self, forKey: .flags)
-        clock = try fields.decodeIfPresent(Column.self, forKey: .clock)
-        boot = try fields.decodeIfPresent(Column.self, forKey: .boot)
-        boottime_ms = try fields.decodeIfPresent(Column.self, forKey: .boottime_ms)
+        sensor = try fields.decode(JSONColumn.self, forKey: .sensor)
+        taken_at_ms = try fields.decode(JSONColumn.self, forKey: .taken_at_ms)
+        humidity_mpct = try fields.decode(JSONColumn.self, forKey: .humidity_mpct)
+        temperature_mc = try fields.decodeIfPresent(JSONColumn.self, forKey: .temperature_mc)
+        pressure_pa = try fields.decodeIfPresent(JSONColumn.self, forKey: .pressure_pa)
+        flags = try fields.decodeIfPresent(JSONColumn.self, forKey: .flags)
+        clock = try fields.decodeIfPresent(JSONColumn.self, forKey: .clock)
+        boot = try fields.decodeIfPresent(JSONColumn.self, forKey: .boot)
+        boottime_ms = try fields.decodeIfPresent(JSONColumn.self, forKey: .boottime_ms)
         records =
             try fields.contains(.records) && !fields.decodeNil(forKey: .records)
             ? fields.decodeList(of: RecordJSON.self, forKey: .records, upTo: BatchFormat.rowLimit) : []
@@ -60,9 +60,7 @@ struct BatchJSON: Decodable {
         }
     }
 
-    static let columnNames = ["sensor", "taken_at_ms", "humidity_mpct", "temperature_mc", "pressure_pa", "flags", "clock", "boot", "boottime_ms"]
-
-    private mutating func fill(_ columns: [String: Column]) {
+    private mutating func fill(_ columns: [String: JSONColumn]) {
         sensor = columns["sensor"] ?? sensor
         taken_at_ms = columns["taken_at_ms"] ?? taken_at_ms
         humidity_mpct = columns["humidity_mpct"] ?? humidity_mpct

@@ -8,14 +8,16 @@ internal import Wire
 struct ColumnScanner {
     private let body: [UInt8]
     private var position = 0
-    private var columns: [String: BatchJSON.Column] = [:]
+    private var columns: [String: JSONColumn] = [:]
     private var rest: [UInt8] = []
     private var copied = 0  // the bytes before this position are in `rest`, or in a column
 
-    private static let names = Set(BatchJSON.columnNames)
+    private static let names: Set = [
+        "sensor", "taken_at_ms", "humidity_mpct", "temperature_mc", "pressure_pa", "flags", "clock", "boot", "boottime_ms",
+    ]
 
     /// - Returns: the columns by name, and the batch's JSON with empty columns.
-    static func scan(_ body: [UInt8]) -> (columns: [String: BatchJSON.Column], rest: [UInt8])? {
+    static func scan(_ body: [UInt8]) -> (columns: [String: JSONColumn], rest: [UInt8])? {
         var scanner = ColumnScanner(body: body)
         guard scanner.scanObject() else { return nil }
         scanner.rest += body[scanner.copied...]
@@ -82,7 +84,7 @@ struct ColumnScanner {
         return false
     }
 
-    private mutating func column() -> BatchJSON.Column? {
+    private mutating func column() -> JSONColumn? {
         rest += body[copied...position]  // with the bracket that opens the column
         position += 1
         var values: [Int64?] = []
@@ -98,7 +100,7 @@ struct ColumnScanner {
         guard byte == UInt8(ascii: "]") else { return nil }
         copied = position
         position += 1
-        return BatchJSON.Column(values)
+        return JSONColumn(values)
     }
 
     /// A whole number or null; `nil` for anything else.

@@ -14,6 +14,9 @@ struct DerivationState: Sendable, Equatable {
         case repairing = 3
     }
 
+    /// An SQL condition for rows of `device_log` with something to derive.
+    static let isPending = "(through < last_batch OR amended_through < last_amendment OR phase <> 0)"
+
     let device: Int64
     let lastBatch: Int64
     let lastAmendment: Int64  // the last batch with a clock correction, calibration or rename
@@ -36,12 +39,11 @@ struct DerivationState: Sendable, Equatable {
 }
 
 extension Archive {
-    static let isPending = "(through < last_batch OR amended_through < last_amendment OR phase <> 0)"
 
     /// The ids of all devices with something to derive, ascending.
     package func pendingDevices() throws -> [Int64] {
         var devices: [Int64] = []
-        for row in try database.rows("SELECT device FROM device_log WHERE \(Archive.isPending) ORDER BY device") { devices.append(row.integer(0)) }
+        for row in try database.rows("SELECT device FROM device_log WHERE \(DerivationState.isPending) ORDER BY device") { devices.append(row.integer(0)) }
         return devices
     }
 
@@ -51,13 +53,13 @@ extension Archive {
         var states: [DerivationState] = []
         if let claimed {
             let rows = try database.rowsEach(
-                "SELECT \(Archive.stateColumns) FROM device_log WHERE device = ? AND \(Archive.isPending)", claimed.map { [.integer($0)] })
+                "SELECT \(Archive.stateColumns) FROM device_log WHERE device = ? AND \(DerivationState.isPending)", claimed.map { [.integer($0)] })
             for row in rows.joined() { states.append(try Archive.state(row)) }
             return states.filter { !paused.contains($0.device) }
         }
         for range in ["device > ?", "device <= ?"] where states.count < limit {
             try database.forEachRow(
-                "SELECT \(Archive.stateColumns) FROM device_log WHERE \(Archive.isPending) AND \(range) ORDER BY device", [.integer(device)]
+                "SELECT \(Archive.stateColumns) FROM device_log WHERE \(DerivationState.isPending) AND \(range) ORDER BY device", [.integer(device)]
             ) { row in
                 let state = try Archive.state(row)
                 if !paused.contains(state.device) { states.append(state) }
@@ -153,6 +155,6 @@ extension Archive {
 
     /// The number of batches that are not derived yet.
     package func underivedBatchCount() throws -> Int64 {
-        try database.integer("SELECT CAST(COALESCE(SUM(pending), 0) AS BIGINT) FROM device_log WHERE \(Archive.isPending)") ?? 0
+        try database.integer("SELECT CAST(COALESCE(SUM(pending), 0) AS BIGINT) FROM device_log WHERE \(DerivationState.isPending)") ?? 0
     }
 }

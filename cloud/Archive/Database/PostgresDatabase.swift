@@ -134,7 +134,7 @@ final class PostgresDatabase: ArchiveDatabase {
         let rows = try rows(
             """
             UPDATE device_log SET claimed_until_ms = ?1 WHERE device IN (
-                SELECT device FROM device_log WHERE \(Archive.isPending) AND claimed_until_ms < ?2 ORDER BY device <= ?3, device LIMIT ?4
+                SELECT device FROM device_log WHERE \(DerivationState.isPending) AND claimed_until_ms < ?2 ORDER BY device <= ?3, device LIMIT ?4
                 FOR UPDATE SKIP LOCKED)
             RETURNING device
             """, end, now, device, limit)
