@@ -89,10 +89,10 @@ import Wire
         #expect(try await condition(at: place.now) == .ok)
         let later = place.now + .seconds(3 * 600)
         #expect(try await condition(at: later) == .stale)
-        #expect(try await archive.countStates().sensors == [.stale: 1])
+        #expect(try await archive.stateCounts().sensors == [.stale: 1])
         try await take(2, at: place.now + .seconds(120))
         #expect(try await condition(at: place.now + .seconds(180)) == .ok)
-        #expect(try await archive.countStates().sensors == [.ok: 1])
+        #expect(try await archive.stateCounts().sensors == [.ok: 1])
     }
 
     @Test func `a second host is reported only to a device whose program reports states`() async throws {

@@ -16,7 +16,7 @@ extension Archive {
         let (totals, counts) = (try totals(), try stateCounts())
         var metrics = MetricsText()
         metrics.info("vaho_build_info", "The program's version.", [("version", version)])
-        metrics.gauge("vaho_devices", "Devices that are not revoked.", Double(totals.devices))
+        metrics.gauge("vaho_devices", "Devices that are not revoked.", Double(counts.devices.filter { $0.key != .revoked }.values.reduce(0, +)))
         for state in DeviceState.allCases {
             metrics.gauge("vaho_devices_in_state", "Devices by state.", Double(counts.devices[state] ?? 0), [("state", state.name)])
         }

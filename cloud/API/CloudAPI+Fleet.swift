@@ -12,20 +12,34 @@ internal import Wire
 /// The page of the fleet that a request selects: order, cursor and size.
 struct FleetPage: Sendable {
     let order: Archive.FleetOrder
+    let filter: Archive.FleetFilter
     let after: Archive.FleetCursor?
     let limit: Int
 
     static let maximumLimit = 1_000
+    private static let textLimit = 64
 
     init(_ request: HTTPRequest) throws(Problem) {
-        let text = request.query["limit"] ?? "500"
+        let text = request.query["limit"] ?? "100"
         guard let limit = Int(text), (1...FleetPage.maximumLimit).contains(limit) else {
             throw Problem(status: 400, detail: "limit=\(text.prefix(40)): expected a whole number from 1 to \(FleetPage.maximumLimit)")
         }
         self.limit = limit
+        var filter = Archive.FleetFilter(text: request.query["text"].flatMap { $0.isEmpty ? nil : $0 })
+        if let text = filter.text, text.utf8.count > FleetPage.textLimit {
+            throw Problem(status: 400, detail: "text: expected at most \(FleetPage.textLimit) bytes, a part of a device's name")
+        }
+        if let name = request.query["state"] {
+            guard let state = DeviceState.allCases.first(where: { $0.name == name }) else {
+                let names = DeviceState.allCases.map(\.name).joined(separator: ", ")
+                throw Problem(status: 400, detail: "state=\(name.prefix(40)): expected one of \(names)")
+            }
+            filter.state = state
+        }
+        self.filter = filter
         // A cursor without «:» has no severity: it comes from a page ordered by name.
         let isByName = request.query["after"].map { !$0.utf8.contains(UInt8(ascii: ":")) } ?? false
-        switch request.query["order"] ?? (isByName ? "name" : "state") {
+        switch request.query["order"] ?? (isByName || filter.state != nil ? "name" : "state") {
         case "state": order = .worstFirst
         case "name": order = .name
         case let other: throw Problem(status: 400, detail: "order=\(other.prefix(40)): expected state (worst first) or name")
@@ -46,7 +60,7 @@ extension Archive {
         let release = try releaseName(alias: Archive.championAlias)
         let createdAt = try release.flatMap { try self.release(counter: $0.counter)?.createdAt }
         let now = WallClock.now
-        let (devices, next) = try fleet(page.order, after: page.after, limit: page.limit, now: now)
+        let (devices, next) = try fleet(page.order, page.filter, after: page.after, limit: page.limit, now: now)
         let counts = try stateCounts()
         var json = JSONWriter()
         json.object { json in

@@ -47,71 +47,109 @@ extension Archive {
         init(rank: Int64, name: String) { (self.rank, self.name) = (rank, name) }
     }
 
+    /// Which devices a fleet's pages show.
+    package struct FleetFilter: Sendable {
+        package var state: DeviceState?
+        package var text: String?  // a part of the device's name; upper and lower case are the same
+
+        package init(state: DeviceState? = nil, text: String? = nil) { (self.state, self.text) = (state, text) }
+    }
+
     private static let sensorsPerPage = 5_000
+    private static let devicesPerQuery = 50
 
     /// - Parameters:
     ///   - cursor: the cursor of the previous page; `nil` for the first page.
     ///   - limit: the most devices on the page; a page has fewer devices if they have very many sensors.
     /// - Returns: the devices, and the cursor of the next page if there are more.
-    package func fleet(_ order: FleetOrder = .worstFirst, after cursor: FleetCursor?, limit: Int, now: Instant) throws -> (
-        devices: [DeviceView], next: FleetCursor?
-    ) {
-        let isByName = order == .name
-        let after = DatabaseValue.text(cursor?.name ?? "")
+    package func fleet(
+        _ order: FleetOrder = .worstFirst, _ filter: FleetFilter = FleetFilter(), after cursor: FleetCursor?, limit: Int, now: Instant
+    ) throws -> (devices: [DeviceView], next: FleetCursor?) {
+        let rows = try devicePage(order, filter, after: cursor, limit: limit + 1)
         var views: [DeviceView] = []
-        var (sensors, last) = (0, FleetCursor(rank: -1, name: ""))
-        var isComplete = true
-        try database.forEachRow(
-            "SELECT \(Archive.deviceColumns), report, severity_rank FROM device WHERE "
-                + (isByName ? "name > ? ORDER BY name" : "(severity_rank, name) > (?, ?) ORDER BY severity_rank, name"),
-            isByName ? [after] : [.integer(cursor?.rank ?? -1), after]
-        ) { row in
-            guard let device = Archive.device(row) else { return true }
-            isComplete = views.count < limit && sensors <= Archive.sensorsPerPage
-            guard isComplete else { return false }
-            let view = try view(device, report: row.isNull(5) ? nil : row.bytes(5), now: now)
-            sensors += view.sensors.count
-            views.append(view)
-            last = FleetCursor(rank: isByName ? -1 : row.integer(6), name: device.name.name)
-            return true
+        var (sensors, read) = (0, 0)
+        for start in stride(from: 0, to: min(limit, rows.count), by: Archive.devicesPerQuery) where sensors <= Archive.sensorsPerPage {
+            let part = rows[start..<min(start + Archive.devicesPerQuery, limit, rows.count)]
+            let new = try self.views(Array(part), now: now)
+            sensors += new.reduce(0) { $0 + $1.sensors.count }
+            views += new
+            read += part.count
         }
-        return (views, isComplete ? nil : last)
+        guard read < rows.count, let last = rows[..<read].last else { return (views, nil) }
+        return (views, FleetCursor(rank: order == .name ? -1 : last.integer(6), name: last.text(1)))
+    }
+
+    private static let pageColumns = "\(deviceColumns), device.report, device.severity_rank, device.refused_at_ms, device.refused_detail"
+
+    private func devicePage(_ order: FleetOrder, _ filter: FleetFilter, after cursor: FleetCursor?, limit: Int) throws -> [Row] {
+        var conditions: [String] = []
+        var values: [DatabaseValue] = []
+        if let state = filter.state {
+            conditions.append("state = ?")
+            values.append(.integer(Int64(state.rawValue)))
+        }
+        if let text = filter.text {
+            conditions.append("LOWER(name) LIKE ? ESCAPE '!'")
+            let escaped = text.lowercased().map { "!%_".contains($0) ? "!\($0)" : String($0) }.joined()
+            values.append(.text("%\(escaped)%"))
+        }
+        switch order {
+        case .name:
+            conditions.append("name > ?")
+            values.append(.text(cursor?.name ?? ""))
+        case .worstFirst:
+            conditions.append("(severity_rank, name) > (?, ?)")
+            values += [.integer(cursor?.rank ?? -1), .text(cursor?.name ?? "")]
+        }
+        values.append(.integer(Int64(limit)))
+        return try database.rows(
+            "SELECT \(Archive.pageColumns) FROM device WHERE \(conditions.joined(separator: " AND ")) "
+                + "ORDER BY \(order == .name ? "name" : "severity_rank, name") LIMIT ?", values)
     }
 
     package func view(named name: DeviceID, now: Instant) throws -> DeviceView? {
-        guard let device = try device(named: name) else { return nil }
-        let row = try database.row("SELECT report FROM device WHERE id = ? AND report IS NOT NULL", device.id)
-        return try view(device, report: row?.bytes(0), now: now)
+        try views(database.rows("SELECT \(Archive.pageColumns) FROM device WHERE name = ?", name.name), now: now).first
     }
 
-    private func view(_ device: Device, report bytes: [UInt8]?, now: Instant) throws -> DeviceView {
-        var faults: [String] = []
-        var report: DeviceReport?
-        if let bytes {
-            do { report = try ReportCoding.report(bytes[...]) } catch {
-                faults.append("device \(device.id) («\(device.name)»): its report cannot be read: \(error)")
+    /// One query a table, whatever the number of devices.
+    /// - Parameter rows: rows of `pageColumns`; rows with an invalid name are left out.
+    private func views(_ rows: [Row], now: Instant) throws -> [DeviceView] {
+        var faults: [Int64: String] = [:]
+        var known: [(device: Device, report: DeviceReport?, refusal: DeviceFacts.Refusal?)] = []
+        for row in rows {
+            guard let device = Archive.device(row) else { continue }
+            var report: DeviceReport?
+            if !row.isNull(5) {
+                do { report = try ReportCoding.report(row.bytes(5)[...]) } catch {
+                    faults[device.id] = "device \(device.id) («\(device.name)»): its report cannot be read: \(error)"
+                }
             }
+            known.append((device, report, DeviceFacts.Refusal(row, 7)))
         }
-        let facts = try facts(device, report: report, now: now)
-        var view = DeviceView(device: device, report: report, condition: Archive.condition(facts, now: now))
-        (view.hasDuplicateHost, view.faults) = (facts.duplicateHostSince != nil, faults)
-        for row in try database.rows(
-            """
-            SELECT \(Archive.sensorColumns), o.valid_at_ms, o.readings, o.humidity_sum_mpct, o.temperature_readings, o.temperature_sum_mc,
-                n.pressure_readings, n.pressure_sum_pa, n.flags, \(Archive.sensorState)
-            FROM device JOIN sensor s ON s.device = device.id
-            LEFT JOIN observation_bin o ON o.sensor = s.id AND o.valid_at_ms = (
-                SELECT valid_at_ms FROM (SELECT valid_at_ms, readings FROM observation_bin WHERE sensor = s.id ORDER BY valid_at_ms DESC LIMIT 1000) recent
-                WHERE readings > 0 ORDER BY valid_at_ms DESC LIMIT 1)
-            LEFT JOIN observation_bin n ON n.sensor = s.id AND n.valid_at_ms = (
-                SELECT valid_at_ms FROM observation_bin WHERE sensor = s.id ORDER BY valid_at_ms DESC LIMIT 1)
-            WHERE device.id = ? AND \(Archive.isShown) ORDER BY s.name
-            """, device.id
-        ) {
-            do { view.sensors.append(try Archive.sensorView(row, report, now)) } catch { view.faults.append("\(error)") }
+        let facts = try facts(known, now: now)
+        let sensors = try database.rowsEach(Archive.selectSensorViews, known.map { [.integer($0.device.id)] })
+        return zip(facts, sensors).map { facts, rows in
+            var view = DeviceView(device: facts.device, report: facts.report, condition: Archive.condition(facts, now: now))
+            view.hasDuplicateHost = facts.duplicateHostSince != nil
+            view.faults = faults[facts.device.id].map { [$0] } ?? []
+            for row in rows {
+                do { view.sensors.append(try Archive.sensorView(row, facts.report, now)) } catch { view.faults.append("\(error)") }
+            }
+            return view
         }
-        return view
     }
+
+    private static let selectSensorViews = """
+        SELECT \(Archive.sensorColumns), o.valid_at_ms, o.readings, o.humidity_sum_mpct, o.temperature_readings, o.temperature_sum_mc,
+            n.pressure_readings, n.pressure_sum_pa, n.flags, \(Archive.sensorState)
+        FROM device JOIN sensor s ON s.device = device.id
+        LEFT JOIN observation_bin o ON o.sensor = s.id AND o.valid_at_ms = (
+            SELECT valid_at_ms FROM (SELECT valid_at_ms, readings FROM observation_bin WHERE sensor = s.id ORDER BY valid_at_ms DESC LIMIT 1000) recent
+            WHERE readings > 0 ORDER BY valid_at_ms DESC LIMIT 1)
+        LEFT JOIN observation_bin n ON n.sensor = s.id AND n.valid_at_ms = (
+            SELECT valid_at_ms FROM observation_bin WHERE sensor = s.id ORDER BY valid_at_ms DESC LIMIT 1)
+        WHERE device.id = ? AND \(Archive.isShown) ORDER BY s.name
+        """
 
     private static func sensorView(_ row: Row, _ report: DeviceReport?, _ now: Instant) throws -> SensorView {
         let sensor = try sensor(row)
@@ -147,7 +185,11 @@ extension Archive {
 
     /// The number of devices that have used up today's quota.
     package func overQuotaDeviceCount(now: Instant) throws -> Int64 {
-        try database.integer("SELECT COUNT(*) FROM device_log WHERE day = ? AND day_bytes >= ?", now.ms / 86_400_000, limits.bytesPerDay) ?? 0
+        // The index `device_log_large` has only the devices above a megabyte: few devices send so much.
+        let isIndexed = limits.bytesPerDay >= 1_000_000
+        return try database.integer(
+            "SELECT COUNT(*) FROM device_log WHERE day = ? AND day_bytes >= ?\(isIndexed ? " AND day_bytes >= 1000000" : "")",
+            now.ms / 86_400_000, limits.bytesPerDay) ?? 0
     }
 }
 

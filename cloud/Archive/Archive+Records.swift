@@ -47,6 +47,7 @@ extension Archive {
             ON CONFLICT (device, name) DO UPDATE SET kind = excluded.kind, driver = excluded.driver, serial = excluded.serial,
                 place = excluded.place, step_s = excluded.step_s
             """, device, record.sensor.name, record.kind, record.driver, record.serial, record.place, record.step.wholeSeconds)
+        try database.run("UPDATE device SET judge_due = 1 WHERE id = ?", device)  // its sensors are counted again
     }
 
     private func insert(_ hole: Hole, _ device: Int64, _ epoch: Epoch, _ sequence: Int64) throws {
@@ -87,5 +88,6 @@ extension Archive {
             INSERT INTO sensor (device, name, kind, driver, serial, place, step_s)
             SELECT device, ?, kind, driver, serial, place, step_s FROM sensor WHERE device = ? AND name = ? ON CONFLICT DO NOTHING
             """, rename.name.name, device, rename.sensor.name)
+        try database.run("UPDATE device SET judge_due = 1 WHERE id = ?", device)
     }
 }

@@ -8,10 +8,22 @@ extension Archive {
     struct DeviceFacts {
         var device: Device
         var report: DeviceReport?
-        var refusal: (at: Instant, detail: String)?
+        var refusal: Refusal?
         var silentSince: Instant?  // start of the active silence alarm
         var duplicateHostSince: Instant?  // start of the active alarm about two hosts
         var isOverQuota: Bool
+
+        /// The last refused request under the device's name.
+        struct Refusal {
+            let at: Instant
+            let detail: String
+
+            /// Reads the columns `refused_at_ms` and `refused_detail`, which begin at `column`.
+            init?(_ row: Row, _ column: Int) {
+                guard let at = row.optionalInteger(column) else { return nil }
+                (self.at, detail) = (Instant(ms: at), row.text(column + 1))
+            }
+        }
     }
 
     /// How long a device counts as refused after its last refused request: longer than the longest pause between two attempts of a device.
@@ -38,19 +50,25 @@ extension Archive {
         return .ok
     }
 
-    func facts(_ device: Device, report: DeviceReport?, now: Instant) throws -> DeviceFacts {
-        var facts = DeviceFacts(device: device, report: report, isOverQuota: try bytesStored(device.id, now.ms / 86_400_000) >= limits.bytesPerDay)
-        if let row = try database.row("SELECT refused_at_ms, refused_detail FROM device WHERE id = ?", device.id), let at = row.optionalInteger(0) {
-            facts.refusal = (Instant(ms: at), row.text(1))
-        }
-        for row in try database.rows("SELECT kind, since_ms FROM alarm WHERE device = ? AND ended_at_ms IS NULL", device.id) {
-            switch Alarm.Kind(rawValue: row.text(0)) {
-            case .silent: facts.silentSince = Instant(ms: row.integer(1))
-            case .duplicateHost: facts.duplicateHostSince = Instant(ms: row.integer(1))
-            case nil: break
+    /// One query a table, whatever the number of devices.
+    func facts(_ devices: [(device: Device, report: DeviceReport?, refusal: DeviceFacts.Refusal?)], now: Instant) throws -> [DeviceFacts] {
+        let ids = devices.map { [DatabaseValue.integer($0.device.id)] }
+        let day = now.ms / 86_400_000
+        let logs = try database.rowsEach("SELECT day, day_bytes FROM device_log WHERE device = ?", ids)
+        let alarms = try database.rowsEach("SELECT kind, since_ms FROM alarm WHERE device = ? AND ended_at_ms IS NULL", ids)
+        return devices.indices.map { index in
+            let bytes = logs[index].first.map { $0.integer(0) == day ? $0.integer(1) : 0 } ?? 0
+            var facts = DeviceFacts(device: devices[index].device, report: devices[index].report, isOverQuota: bytes >= limits.bytesPerDay)
+            facts.refusal = devices[index].refusal
+            for row in alarms[index] {
+                switch Alarm.Kind(rawValue: row.text(0)) {
+                case .silent: facts.silentSince = Instant(ms: row.integer(1))
+                case .duplicateHost: facts.duplicateHostSince = Instant(ms: row.integer(1))
+                case nil: break
+                }
             }
+            return facts
         }
-        return facts
     }
 
     /// Records that a request under this device name was refused. Anybody can send requests under any name, so the device counts as refused only if
@@ -85,57 +103,74 @@ extension Archive {
 
     /// Finds sensors that have become quiet or active again, and judges every device that has changed.
     package func updateDeviceStates(now: Instant) throws {
+        try database.transaction { try updateQuietSensors(now: now) }
         try database.transaction {
-            for (isQuiet, comparison) in [(Int64(1), "<"), (0, ">=")] {
-                // Replays are excluded: their times are not wall-clock times. The first condition is a constant bound that uses the index; the
-                // second applies the sensor's own step (10 minutes or an hour).
-                let steps: Int64 = Int64(SensorState.stalePeriods) * (isQuiet == 1 ? 600 : 3_600) * 1_000
-                let changed = try database.rows(
-                    """
-                    UPDATE sensor SET quiet = ?1 WHERE id IN (
-                        SELECT id FROM sensor WHERE quiet = \(1 - isQuiet) AND kind <> 'replay' AND last_at_ms \(comparison) ?2
-                            AND last_at_ms \(comparison) ?3 - \(SensorState.stalePeriods * 1_000) * step_s LIMIT \(Archive.stateUpdatesPerTransaction))
-                    RETURNING device
-                    """, isQuiet, now.ms - steps, now.ms)
-                for device in Set(changed.map { $0.integer(0) }) { try database.run("UPDATE device SET judge_due = 1 WHERE id = ?", device) }
-            }
-            for device in try ids("SELECT id FROM device WHERE judge_due = 1 LIMIT \(Archive.stateUpdatesPerTransaction)") {
-                try updateState(device, now: now)
-            }
+            try updateStates(ids("SELECT id FROM device WHERE judge_due = 1 LIMIT \(Archive.stateUpdatesPerTransaction)"), now: now)
             // A refusal expires without an event, so refused devices are judged again in every call, at most `stateUpdatesPerTransaction` of them.
             let refused = try ids(
                 """
                 SELECT id FROM device WHERE severity_rank = \(Severity.rank(DeviceState.refused)) AND id > \(lastRefusedUpdated)
                 ORDER BY id LIMIT \(Archive.stateUpdatesPerTransaction)
                 """)
-            for device in refused { try updateState(device, now: now) }
+            try updateStates(refused, now: now)
             lastRefusedUpdated = refused.count == Archive.stateUpdatesPerTransaction ? refused.last ?? 0 : 0
         }
     }
 
-    private func ids(_ sql: String) throws -> [Int64] {
-        var ids: [Int64] = []
-        for row in try database.rows(sql) { ids.append(row.integer(0)) }
-        return ids
+    private func updateQuietSensors(now: Instant) throws {
+        var devices: Set<Int64> = []
+        for (isQuiet, comparison) in [(Int64(1), "<"), (0, ">=")] {
+            // Replays are excluded: their times are not wall-clock times. The first condition is a constant bound that uses the index; the second
+            // applies the sensor's own step (10 minutes or an hour).
+            let steps: Int64 = Int64(SensorState.stalePeriods) * (isQuiet == 1 ? 600 : 3_600) * 1_000
+            let changed = try database.rows(
+                """
+                UPDATE sensor SET quiet = ?1 WHERE id IN (
+                    SELECT id FROM sensor WHERE quiet = \(1 - isQuiet) AND kind <> 'replay' AND last_at_ms \(comparison) ?2
+                        AND last_at_ms \(comparison) ?3 - \(SensorState.stalePeriods * 1_000) * step_s LIMIT \(Archive.stateUpdatesPerTransaction))
+                RETURNING device
+                """, isQuiet, now.ms - steps, now.ms)
+            devices.formUnion(changed.map { $0.integer(0) })
+        }
+        try database.changeEach("UPDATE device SET judge_due = 1 WHERE id = ?", devices.sorted().map { [.integer($0)] })
     }
 
-    private func updateState(_ id: Int64, now: Instant) throws {
-        guard let row = try database.row("SELECT \(Archive.deviceColumns), report FROM device WHERE id = ?", id), let device = Archive.device(row)
-        else {
-            try database.run("UPDATE device SET judge_due = 0 WHERE id = ?", id)  // the name is not valid: the row was edited or is damaged
-            return
+    private func ids(_ sql: String) throws -> [Int64] { try database.rows(sql).map { $0.integer(0) }.sorted() }
+
+    /// Computes and stores the states of these devices, and how many sensors are in each state; changes the totals of the fleet by the differences.
+    private func updateStates(_ ids: [Int64], now: Instant) throws {
+        let rows = try database.rowsEach(
+            """
+            SELECT \(Archive.deviceColumns), report, refused_at_ms, refused_detail, state, sensor_states FROM device WHERE id = ?\(database.rowLock)
+            """, ids.map { [.integer($0)] }
+        ).compactMap(\.first)
+        // A name that is not valid: the row was edited or is damaged.
+        let damaged = rows.filter { Archive.device($0) == nil }
+        try database.changeEach("UPDATE device SET judge_due = 0 WHERE id = ?", damaged.map { [.integer($0.integer(0))] })
+        let known = rows.compactMap { row in Archive.device(row).map { (device: $0, row: row) } }
+        let facts = try facts(
+            known.map { device, row in
+                (device, row.isNull(5) ? nil : try? ReportCoding.report(row.bytes(5)[...]), DeviceFacts.Refusal(row, 6))
+            }, now: now)
+        let sensors = try database.rowsEach(
+            "SELECT \(Archive.sensorState), COUNT(*) FROM sensor s WHERE s.device = ? AND \(Archive.isShown) GROUP BY 1",
+            known.map { [.integer($0.device.id)] })
+        var totals = StateTotals()
+        var updates: [[DatabaseValue]] = []
+        for (index, (device, row)) in known.enumerated() {
+            let state = Archive.condition(facts[index], now: now).state
+            let counts = state == .revoked ? SensorCounts() : SensorCounts(sensors[index])
+            totals.replace(
+                DeviceState(rawValue: Int(row.integer(8))), row.optionalText(9).map(SensorCounts.init(text:)), with: state, counts)
+            let rank = counts.states.map { Severity.rank($0) }.reduce(Severity.rank(state)) { min($0, $1) }
+            updates.append([.integer(Int64(state.rawValue)), .integer(Int64(rank)), .text(counts.text), .integer(device.id)])
         }
-        let report = row.isNull(5) ? nil : try? ReportCoding.report(row.bytes(5)[...])
-        let state = Archive.condition(try facts(device, report: report, now: now), now: now).state
-        var rank = Severity.rank(state)
-        if state != .revoked {
-            for row in try database.rows(
-                "SELECT DISTINCT \(Archive.sensorState) FROM sensor s WHERE s.device = ? AND \(Archive.isShown)", id)
-            {
-                rank = min(rank, Severity.rank(SensorState(rawValue: UInt8(truncatingIfNeeded: row.integer(0))) ?? .ok))
-            }
-        }
-        try database.run("UPDATE device SET state = ?, severity_rank = ?, judge_due = 0 WHERE id = ?", Int64(state.rawValue), Int64(rank), id)
+        try database.changeEach("UPDATE device SET state = ?, severity_rank = ?, sensor_states = ?, judge_due = 0 WHERE id = ?", updates)
+        try database.changeEach(
+            """
+            INSERT INTO state_total (kind, state, number) VALUES (?, ?, ?)
+            ON CONFLICT (kind, state) DO UPDATE SET number = state_total.number + excluded.number
+            """, totals.rows)
     }
 
     /// A sensor's state in SQL: the state that the device reports, else the state from its observations; `stale` if the sensor is quiet.
@@ -150,27 +185,13 @@ extension Archive {
         package var sensors: [SensorState: Int64] = [:]
     }
 
-    /// Counts that are at most two seconds old: every open page requests them.
+    /// The totals that `updateDeviceStates` keeps.
     package func stateCounts() throws -> StateCounts {
-        if let known = cachedStateCounts, known.at > .now - .seconds(2) { return known.counts }
-        let counts = try countStates()
-        cachedStateCounts = (counts, .now)
-        return counts
-    }
-
-    func countStates() throws -> StateCounts {
         var counts = StateCounts()
-        for row in try database.rows("SELECT state, COUNT(*) FROM device GROUP BY state") {
-            if let state = DeviceState(rawValue: Int(row.integer(0))) { counts.devices[state] = row.integer(1) }
-        }
-        for row in try database.rows(
-            """
-            SELECT \(Archive.sensorState), COUNT(*) FROM sensor s JOIN device d ON d.id = s.device
-            WHERE d.revoked_at_ms IS NULL AND \(Archive.isShown) GROUP BY 1
-            """
-        ) {
-            if let state = SensorState(rawValue: UInt8(truncatingIfNeeded: row.integer(0))) {
-                counts.sensors[state, default: 0] += row.integer(1)
+        for row in try database.rows("SELECT kind, state, number FROM state_total WHERE number > 0") {
+            switch row.text(0) {
+            case StateTotals.deviceKind: if let state = DeviceState(rawValue: Int(row.integer(1))) { counts.devices[state] = row.integer(2) }
+            default: if let state = SensorState(rawValue: UInt8(truncatingIfNeeded: row.integer(1))) { counts.sensors[state] = row.integer(2) }
             }
         }
         return counts

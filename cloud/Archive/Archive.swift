@@ -19,7 +19,6 @@ package actor Archive {
     var duplicateHostDetectors: [Int64: DuplicateHostDetector] = [:]  // by device
     var lastRefusedUpdated: Int64 = 0  // id: the refused devices up to this device have been judged again
     var claims: [ExclusiveWork: any WorkClaim] = [:]
-    var cachedStateCounts: (counts: StateCounts, at: ContinuousClock.Instant)?
 
     /// - Parameter notice: receives the notices and warnings of a PostgreSQL server.
     package init(

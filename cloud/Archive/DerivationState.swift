@@ -43,7 +43,9 @@ extension Archive {
     /// The ids of all devices with something to derive, ascending.
     package func pendingDevices() throws -> [Int64] {
         var devices: [Int64] = []
-        for row in try database.rows("SELECT device FROM device_log WHERE \(DerivationState.isPending) ORDER BY device") { devices.append(row.integer(0)) }
+        for row in try database.rows("SELECT device FROM device_log WHERE \(DerivationState.isPending) ORDER BY device") {
+            devices.append(row.integer(0))
+        }
         return devices
     }
 
