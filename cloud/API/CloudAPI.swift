@@ -159,7 +159,7 @@ extension ArchiveFault {
         switch self {
         case .noDevice: 404
         case .deviceExists: 409
-        case .noArchive, .unsupportedSchema, .backUpByServer, .damagedBin, .damagedRow: 500
+        case .noArchive, .unsupportedSchema, .unfinishedMigration, .backUpByServer, .damagedBin, .damagedRow: 500
         }
     }
 }

@@ -84,7 +84,7 @@ extension Archive {
         return reports
     }
 
-    package struct Totals: Sendable {
+    package struct Totals: Sendable, Equatable {
         package let devices: Int64
         package let batches: Int64
         package let readings: Int64

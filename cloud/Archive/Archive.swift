@@ -44,6 +44,9 @@ package actor Archive {
     /// A number that changes whenever another connection has changed the archive.
     package func dataVersion() throws -> Int64 { try database.dataVersion() }
 
+    /// - Throws: if the archive's file is damaged.
+    package func checkIntegrity() throws { try database.checkIntegrity() }
+
     /// Copies the current archive into a file, while other connections read and write the archive.
     package func backUp(to path: String) throws { try database.backUp(to: path) }
 }

@@ -6,6 +6,8 @@ package enum ArchiveFault: Error, Equatable, CustomStringConvertible {
     case unsupportedSchema(Int64, path: String)
     /// The database's own tools make the backup.
     case backUpByServer
+    /// `vaho-cloud migrate` has not copied everything yet.
+    case unfinishedMigration(from: String)
     case noDevice(DeviceID)
     case deviceExists(DeviceID)
     /// A bin of observations with counts or sums that no readings can have.
@@ -21,6 +23,7 @@ package enum ArchiveFault: Error, Equatable, CustomStringConvertible {
         case .unsupportedSchema(let version, let path):
             "\(path) has schema \(version), this vaho-cloud supports schema \(ArchiveSchema.version)"
         case .backUpByServer: "an archive in PostgreSQL is backed up by the server's tools"
+        case .unfinishedMigration(let source): "the migration from \(source) into this archive has not finished"
         case .noDevice(let device): "there is no device \(device)"
         case .deviceExists(let device): "the device \(device) already exists"
         case .damagedBin(let sensor, let validAt):
@@ -38,6 +41,7 @@ package enum ArchiveFault: Error, Equatable, CustomStringConvertible {
         case .noArchive: "check VAHO_STORE; vaho-cloud serve creates an archive"
         case .unsupportedSchema: "use the version that wrote the archive"
         case .backUpByServer: "use pg_dump or pg_basebackup, and copy the signing key"
+        case .unfinishedMigration: "run the same vaho-cloud migrate again"
         case .noDevice: "vaho-cloud device list shows all devices"
         case .deviceExists(let device): "revoke it first (vaho-cloud device revoke \(device)) to give it a new token"
         case .damagedBin: "vaho-cloud rebuild derives all observations again from the log"

@@ -35,6 +35,7 @@ enum ArchiveSchema {
         DROP INDEX batch_by_boot;
         CREATE INDEX batch_by_device ON batch (device, id, received_at_ms, boot_first, boot_last);
         ALTER TABLE log_total ADD COLUMN shard INTEGER NOT NULL DEFAULT 0;  -- several rows: concurrent transactions change different rows
+        CREATE TABLE migration (id INTEGER PRIMARY KEY, source TEXT NOT NULL);  -- one row while `vaho-cloud migrate` has not finished
         CREATE TABLE signing_key (id INTEGER PRIMARY KEY, public_key TEXT NOT NULL);  -- one row: the key that signs this archive's releases
         ALTER TABLE device_log ADD COLUMN claimed_until_ms BIGINT NOT NULL DEFAULT 0;  -- until then one program derives the device's batches
         ALTER TABLE device ADD COLUMN sensor_states TEXT;  -- how many sensors are in each SensorState, as counted in state_total; NULL: not counted

@@ -2,6 +2,7 @@ internal import Archive
 internal import Console
 internal import Pipeline
 internal import Runtime
+internal import Signing
 
 extension Program.Command {
     static let backup = Program.Command(
@@ -20,7 +21,39 @@ extension Program.Command {
         try ReleaseSigner.copyKey(from: settings.signingKeyFile, to: "\(folder)/release-signing.key")
         let totals = try await Archive(.sqlite(folder: folder), access: .readOnly).totals()
         StandardOutput.write(
-            "\(folder) holds \(totals.devices) devices and \(totals.readings) readings; to restore: vaho-cloud serve --store sqlite:\(folder)\n")
+            "\(folder) holds \(totals.devices) devices and \(totals.readings) readings; to restore: vaho-cloud restore \(folder)\n")
+    }
+
+    static let restore = Program.Command(
+        "restore", "copy a backup into the folder of the archive, which must be empty", usage: "FOLDER", options: [.config, .store], positional: 1...1
+    ) { arguments in
+        let settings = try CloudSettings.read(arguments)
+        let backup = arguments.positional[0]
+        guard let folder = settings.store.folder else {
+            throw CommandFailure("\(settings.store) is restored by the database's own tools: pg_restore, or the base backup")
+        }
+        for path in ["\(folder)/archive.sqlite", settings.signingKeyFile] where Files.exists(path) {
+            throw CommandFailure("\(path) exists and is not overwritten: choose an empty folder, or move the old archive away")
+        }
+        let source = try await Archive(.sqlite(folder: backup), access: .readOnly)
+        try await source.checkIntegrity()
+        let key = "\(backup)/release-signing.key"
+        guard Files.exists(key) else { throw CommandFailure("\(key) is missing: without the signing key devices trust no new release") }
+        if let registered = try await source.signingKey() {
+            guard try ReleaseSigner(keyFile: key).publicKey.hexadecimal == registered else {
+                throw CommandFailure("\(key) is not the key of this archive")
+            }
+        }
+        try Files.createFolder(folder)
+        // The archive is renamed last: a file with the name archive.sqlite is always whole, and its key is beside it.
+        let copy = "\(folder)/archive.sqlite.part"
+        try? Files.remove(copy)
+        try await source.backUp(to: copy)
+        try ReleaseSigner.copyKey(from: key, to: settings.signingKeyFile)
+        try Files.rename(copy, to: "\(folder)/archive.sqlite")
+        let totals = try await Archive(.sqlite(folder: folder), access: .readOnly).totals()
+        StandardOutput.write(
+            "\(folder) holds \(totals.devices) devices and \(totals.readings) readings. Devices send again what arrived after the backup\n")
     }
 
     static let rebuild = Program.Command(

@@ -22,6 +22,7 @@ extension Program.Command {
         }
         defer { withExtendedLifetime(lock) {} }
         let archive = try await settings.archive(.createIfMissing)
+        try await archive.checkMigration()
         let signer = try await ReleaseSigner(of: archive, keyFile: settings.signingKeyFile)
         func reader() async throws -> Archive { try await settings.archive(.readOnly) }
         let pageReader = try await reader()

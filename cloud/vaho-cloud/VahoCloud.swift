@@ -15,7 +15,8 @@ enum VahoCloud {
             name: "vaho-cloud", version: CloudVersion.text,
             summary: "vaho-cloud stores the readings of vaho-edge devices, trains and signs forecast models, and serves the models to the devices.",
             commands: [
-                .serve, .deviceAdd, .deviceList, .deviceShow, .deviceRevoke, .deviceCode, .deviceRotate, .keysNew, .keys, .backup, .rebuild, .train,
+                .serve, .deviceAdd, .deviceList, .deviceShow, .deviceRevoke, .deviceCode, .deviceRotate, .keysNew, .keys, .backup, .restore, .migrate,
+                .rebuild, .train,
                 .modelsList,
                 .modelsShow, .runs, .backtest,
             ])

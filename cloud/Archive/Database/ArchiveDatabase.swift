@@ -46,6 +46,12 @@ package protocol ArchiveDatabase: AnyObject {
     /// A number that stays the same until another connection changes the archive; `nil` if other programs may change the archive at any time.
     func exclusiveVersion() throws -> Int64?
 
+    /// Makes the ids that the database assigns continue after the highest stored id of each table.
+    func restartIdentities(_ tables: [String]) throws
+
+    /// - Throws: `ArchiveFault.damagedRow` if the database's own check finds damage.
+    func checkIntegrity() throws
+
     /// Copies the current archive into a file, while other connections read and write the archive.
     func backUp(to path: String) throws
 }

@@ -158,6 +158,14 @@ final class PostgresDatabase: ArchiveDatabase {
         try withConnection { try $0.query("SELECT hashtextextended(pg_current_snapshot()::text, 0)").integer(0, 0) }
     }
 
+    func restartIdentities(_ tables: [String]) throws {
+        for table in tables {
+            _ = try rows("SELECT setval(pg_get_serial_sequence('\(table)', 'id'), (SELECT COALESCE(MAX(id), 0) + 1 FROM \(table)), false)")
+        }
+    }
+
+    func checkIntegrity() throws {}  // the server checks its pages: initdb --data-checksums
+
     func backUp(to path: String) throws { throw ArchiveFault.backUpByServer }
 
     // MARK: parameters

@@ -110,6 +110,13 @@ final class SQLiteDatabase: ArchiveDatabase {
 
     func dataVersion() throws -> Int64 { try connection.integer("PRAGMA data_version") ?? 0 }
 
+    func restartIdentities(_ tables: [String]) throws {}  // SQLite takes the highest row id plus one
+
+    func checkIntegrity() throws {
+        var check = try connection.prepare("PRAGMA quick_check(1)")
+        guard try check.step(), check.text(0) == "ok" else { throw ArchiveFault.damagedRow("SQLite's check of the archive failed: \(check.text(0))") }
+    }
+
     func backUp(to path: String) throws { try connection.backUp(to: path) }
 
     // MARK: values

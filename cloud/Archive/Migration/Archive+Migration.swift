@@ -1,0 +1,81 @@
+internal import Signing
+
+/// What a migration needs of an archive.
+extension Archive {
+    /// - Throws: `ArchiveMigration.Failure` if this archive has rows that do not come from an unfinished migration of `source`.
+    func beginMigration(from source: String) throws {
+        try database.transaction {
+            if let unfinished = try database.row("SELECT source FROM migration WHERE id = 1") {
+                guard unfinished.text(0) == source else {
+                    throw ArchiveMigration.Failure(
+                        description: "\(store) has an unfinished migration from \(unfinished.text(0)): finish that one first")
+                }
+                return
+            }
+            guard try !isInUse() && signingKey() == nil else {
+                throw ArchiveMigration.Failure(description: "\(store) already holds an archive: choose an empty database or folder")
+            }
+            try database.run("INSERT INTO migration (id, source) VALUES (1, ?)", source)
+        }
+    }
+
+    func endMigration() throws {
+        try database.transaction {
+            try database.restartIdentities(ArchiveTable.all.filter(\.hasIdentity).map(\.name))
+            try database.run("DELETE FROM migration")
+        }
+    }
+
+    /// - Throws: `ArchiveFault.unfinishedMigration`.
+    package func checkMigration() throws {
+        guard let row = try database.row("SELECT source FROM migration WHERE id = 1") else { return }
+        throw ArchiveFault.unfinishedMigration(from: row.text(0))
+    }
+
+    func lastKey(of table: ArchiveTable) throws -> [DatabaseValue]? {
+        try database.row(table.selectLastKey).map { row in (0..<row.count).map { row[$0] } }
+    }
+
+    /// At least one row if there is one, then more rows up to the limits.
+    func rows(of table: ArchiveTable, after key: [DatabaseValue]?, limit: Int, bytes: Int) throws -> [[DatabaseValue]] {
+        var rows: [[DatabaseValue]] = []
+        var size = 0
+        // A result is whole in memory where the database is a server: rows with large bodies are read a few at a time.
+        let limit = table.columns.contains("body") ? min(limit, 100) : limit
+        try database.forEachRow(key == nil ? table.selectFirst : table.selectAfter, (key ?? []) + [.integer(Int64(limit))]) { row in
+            rows.append(
+                (0..<row.count).map { column in
+                    switch row[column] {
+                    // PostgreSQL's text holds no zero byte.
+                    case .text(let text) where text.utf8.contains(0): .text(String(text.map { $0 == "\0" ? "\u{FFFD}" : $0 }))
+                    case let value: value
+                    }
+                })
+            size += row.bytes(table.columns.firstIndex(of: "body") ?? 0).count
+            return size < bytes
+        }
+        return rows
+    }
+
+    func insert(_ rows: [[DatabaseValue]], into table: ArchiveTable) throws {
+        try database.transaction { try database.changeEach(table.insert, rows) }
+    }
+
+    /// The values of the tables that a database may spread over several rows.
+    struct MigratedTotals: Sendable {
+        var accessVersion: Int64
+        var log: Totals
+    }
+
+    func totalsForMigration() throws -> MigratedTotals { MigratedTotals(accessVersion: try accessVersion(), log: try totals()) }
+
+    func setTotals(_ totals: MigratedTotals) throws {
+        try database.transaction {
+            try database.run("UPDATE access_version SET version = ?", totals.accessVersion)
+            try database.run("UPDATE log_total SET batches = 0, readings = 0, bytes = 0")
+            try database.run(
+                "UPDATE log_total SET batches = ?, readings = ?, bytes = ? WHERE shard = 0", totals.log.batches, totals.log.readings,
+                totals.log.logBytes)
+        }
+    }
+}

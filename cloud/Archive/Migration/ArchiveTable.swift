@@ -1,0 +1,70 @@
+/// A table of the archive, for copying it row by row: the columns, of which the first `keyLength` are a unique key.
+package struct ArchiveTable: Sendable, Equatable {
+    package let name: String
+    let columns: [String]
+    let keyLength: Int
+    let hasIdentity: Bool  // the database assigns the column `id`
+
+    private init(_ name: String, key: String, _ rest: String = "", hasIdentity: Bool = false) {
+        func names(_ text: String) -> [String] { text.split(separator: " ").map(String.init) }
+        self.name = name
+        columns = names(key) + names(rest)
+        keyLength = names(key).count
+        self.hasIdentity = hasIdentity
+    }
+
+    /// All tables whose rows are copied, tables that others refer to first. `access_version` and `log_total` have one meaning in all rows together,
+    /// see `ArchiveMigration`.
+    package static let all = [
+        ArchiveTable("signing_key", key: "id", "public_key"),
+        ArchiveTable(
+            "device", key: "id",
+            "name created_at_ms revoked_at_ms last_seen_at_ms report rotate_at_ms state severity_rank reported_clock judge_due refused_at_ms "
+                + "refused_detail sensor_states", hasIdentity: true),
+        ArchiveTable("token", key: "sha256", "device created_at_ms replaces"),
+        ArchiveTable("enrolment_code", key: "sha256", "device created_at_ms expires_at_ms used_at_ms"),
+        ArchiveTable("held", key: "device epoch first", "last"),
+        ArchiveTable("epoch", key: "device epoch", "first_seen_at_ms"),
+        ArchiveTable("refused", key: "device epoch sequence", "reason"),
+        ArchiveTable("batch", key: "device id", "epoch first last received_at_ms readings body boot_first boot_last", hasIdentity: true),
+        ArchiveTable(
+            "device_log", key: "device",
+            "last_batch last_amendment day day_bytes pending through amended_through phase target scanned judged_at_ms withheld_from_ms "
+                + "claimed_until_ms"),
+        ArchiveTable("plain_reading", key: "device sensor taken_at_ms", "content"),
+        ArchiveTable(
+            "sensor", key: "id", "device name kind driver serial place step_s observations last_at_ms reported observed quiet", hasIdentity: true),
+        ArchiveTable("sensor_name", key: "device name"),
+        ArchiveTable(
+            "observation_bin", key: "sensor valid_at_ms",
+            "readings failed humidity_sum_mpct humidity_min_mpct humidity_max_mpct temperature_readings temperature_sum_mc pressure_readings "
+                + "pressure_sum_pa flags"),
+        ArchiveTable("inexact_bin", key: "sensor valid_at_ms", "humidity_min_mpct humidity_max_mpct flags"),
+        ArchiveTable("hole", key: "device epoch sequence", "sensor reason from_ms to_ms readings"),
+        ArchiveTable(
+            "clock_correction", key: "device epoch sequence", "id batch boot offset_ms from_ms to_ms", hasIdentity: true),
+        ArchiveTable(
+            "calibration", key: "device epoch sequence", "id batch sensor from_ms gain_ppm offset_mpct said_at_ms", hasIdentity: true),
+        ArchiveTable("sensor_rename", key: "device epoch sequence", "id batch sensor name until_ms said_at_ms", hasIdentity: true),
+        ArchiveTable("alarm", key: "id", "device kind since_ms raised_at_ms ended_at_ms told last_at_ms", hasIdentity: true),
+        ArchiveTable("release", key: "counter", "sha256 model_id created_at_ms snapshot parent backtest body"),
+        ArchiveTable("alias", key: "name", "counter"),
+        ArchiveTable("alias_history", key: "id", "at_ms name counter reason", hasIdentity: true),
+        ArchiveTable("run", key: "id", "started_at_ms ended_at_ms cause snapshot device_days outcome detail release", hasIdentity: true),
+        ArchiveTable("state_total", key: "kind state", "number"),
+    ]
+
+    private var key: String { columns.prefix(keyLength).joined(separator: ", ") }
+    private static func marks(_ count: Int) -> String { Array(repeating: "?", count: count).joined(separator: ", ") }
+
+    /// The rows after a key, in the order of the key. Parameters: the key, then the most rows.
+    var selectAfter: String {
+        "SELECT \(columns.joined(separator: ", ")) FROM \(name) WHERE (\(key)) > (\(Self.marks(keyLength))) ORDER BY \(key) LIMIT ?"
+    }
+    /// The first rows. Parameter: the most rows.
+    var selectFirst: String { "SELECT \(columns.joined(separator: ", ")) FROM \(name) ORDER BY \(key) LIMIT ?" }
+    var selectLastKey: String {
+        "SELECT \(key) FROM \(name) ORDER BY \(columns.prefix(keyLength).map { "\($0) DESC" }.joined(separator: ", ")) LIMIT 1"
+    }
+    var insert: String { "INSERT INTO \(name) (\(columns.joined(separator: ", "))) VALUES (\(Self.marks(columns.count)))" }
+}
