@@ -86,12 +86,12 @@ import Wire
         let source = try await filled()
         let target = try await Archive(.sqlite(folder: folder))
         _ = try await place.device(target)
-        let taken = await #expect(throws: ArchiveMigration.Failure.self) { try await ArchiveMigration(from: source, to: target).copy() }
+        let taken = await #expect(throws: MigrationFailure.self) { try await ArchiveMigration(from: source, to: target).copy() }
         #expect(taken?.description.contains("already holds an archive") == true)
         let server = try await place.open()
         await source.release(.scheduling)
         #expect(try await server.claim(.scheduling))
-        let used = await #expect(throws: ArchiveMigration.Failure.self) { try await ArchiveMigration(from: source, to: target).copy() }
+        let used = await #expect(throws: MigrationFailure.self) { try await ArchiveMigration(from: source, to: target).copy() }
         #expect(used?.description.contains("is in use by a server") == true)
     }
 

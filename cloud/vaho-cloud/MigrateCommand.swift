@@ -24,7 +24,7 @@ extension Program.Command {
         let progress = Progress()
         do {
             try await migration.copy { table, rows in progress.show("copying \(table): \(rows) rows", stage: table) }
-        } catch let error as ArchiveMigration.Failure { throw CommandFailure(error.description) }
+        } catch let error as MigrationFailure { throw CommandFailure(error.description) }
         let comparisons = try await migration.verify { progress.show("comparing \($0)", stage: "compare") }
         progress.end()
         var table = Table([.text("table"), .number("rows"), .text("copy")])

@@ -2,18 +2,18 @@ internal import Signing
 
 /// What a migration needs of an archive.
 extension Archive {
-    /// - Throws: `ArchiveMigration.Failure` if this archive has rows that do not come from an unfinished migration of `source`.
+    /// - Throws: `MigrationFailure` if this archive has rows that do not come from an unfinished migration of `source`.
     func beginMigration(from source: String) throws {
         try database.transaction {
             if let unfinished = try database.row("SELECT source FROM migration WHERE id = 1") {
                 guard unfinished.text(0) == source else {
-                    throw ArchiveMigration.Failure(
+                    throw MigrationFailure(
                         description: "\(store) has an unfinished migration from \(unfinished.text(0)): finish that one first")
                 }
                 return
             }
             guard try !isInUse() && signingKey() == nil else {
-                throw ArchiveMigration.Failure(description: "\(store) already holds an archive: choose an empty database or folder")
+                throw MigrationFailure(description: "\(store) already holds an archive: choose an empty database or folder")
             }
             try database.run("INSERT INTO migration (id, source) VALUES (1, ?)", source)
         }

@@ -1,10 +1,6 @@
 /// Copies an archive into another database, table by table in the order of the keys. A copy that was interrupted continues after the last key in the
 /// target.
 package struct ArchiveMigration: Sendable {
-    package struct Failure: Error, CustomStringConvertible {
-        package let description: String
-    }
-
     /// The content of a table on both sides.
     package struct Comparison: Sendable, Equatable {
         package let table: String
@@ -24,11 +20,11 @@ package struct ArchiveMigration: Sendable {
     }
 
     /// - Parameter progress: called after each step with the table and the number of rows copied by this call.
-    /// - Throws: `Failure` if a server uses one of the archives, or if the target holds another archive.
+    /// - Throws: `MigrationFailure` if a server uses one of the archives, or if the target holds another archive.
     package func copy(_ progress: @Sendable (_ table: String, _ rows: Int) -> Void = { _, _ in }) async throws {
         for archive in [source, target] {
             guard try await archive.claim(.scheduling) else {
-                throw Failure(description: "\(archive.store) is in use by a server: stop every vaho-cloud serve of this archive first")
+                throw MigrationFailure(description: "\(archive.store) is in use by a server: stop every vaho-cloud serve of this archive first")
             }
         }
         try await target.beginMigration(from: source.store.description)
