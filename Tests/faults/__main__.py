@@ -13,10 +13,11 @@ from .disk import DiskScenario
 from .kill import KillScenario
 from .network import NetworkScenario
 from .power import PowerScenario
+from .replicas import ReplicasScenario
 from .replies import RepliesScenario
 from .scenario import Outcome
 
-SCENARIOS = {each.name: each for each in (KillScenario, RepliesScenario, NetworkScenario, DiskScenario, ClockScenario, PowerScenario)}
+SCENARIOS = {each.name: each for each in (KillScenario, RepliesScenario, NetworkScenario, DiskScenario, ClockScenario, PowerScenario, ReplicasScenario)}
 
 
 def arguments() -> argparse.Namespace:

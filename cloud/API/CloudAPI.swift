@@ -25,6 +25,7 @@ package final class CloudAPI: Service {
     let answers = SharedAnswers()
     let unstoredRows = LogLineLimiter()
     let refusedCodes = LogLineLimiter()
+    let unavailable = LogLineLimiter()
     let refusals = RefusalRecordLimiter()
     private let listening: Listening
     private let version: String
@@ -97,6 +98,12 @@ package final class CloudAPI: Service {
         case let error as ArchiveFault:
             if error.status == 500 { log(.error, "request failed", ["error": "\(error)"]) }
             return APIResponse.problem(error.status, "\(error)")
+        case let error as any DatabaseFailure where error.isUnavailable:
+            // Every request fails until the database is back: one line a minute says so.
+            if let count = unavailable.count(1, of: 0) {
+                log(.error, "requests failed, the database is not available", ["count": count, "error": "\(error)"])
+            }
+            return retryLater(503, "the database is not available: retry later", .seconds(5))
         default:
             log(.error, "request failed", ["error": "\(error)"])
             return retryLater(503, "the store is unavailable: retry later", .seconds(30))

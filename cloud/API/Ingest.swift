@@ -66,7 +66,6 @@ package actor Ingest: Service {
             let outcomes = try await archive.ingest(waiting.map(\.submission), next: pacing.withLock { $0.next })
             for (waiting, outcome) in zip(waiting, outcomes) { waiting.receipt.resume(with: outcome.mapError { $0 as any Error }) }
         } catch let error as any DatabaseFailure where error.isUnavailable {
-            log(.error, "batches not stored, the devices will retry", ["count": waiting.count, "error": "\(error)"])
             for waiting in waiting { waiting.receipt.resume(throwing: error) }
         } catch {
             // The transaction is rolled back. One batch may be the cause, so each batch gets its own transaction.

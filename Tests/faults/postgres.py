@@ -1,0 +1,91 @@
+"""A PostgreSQL server of its own, in a folder, that a scenario may kill and start again."""
+import os
+import pwd
+import signal
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+
+class PostgresFault(Exception):
+    pass
+
+
+def programs() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    if not found:
+        raise PostgresFault("PostgreSQL is missing: deploy/install-deps.sh --test")
+    return found[-1]
+
+
+def free_port() -> int:
+    with socket.socket() as chosen:
+        chosen.bind(("127.0.0.1", 0))
+        return chosen.getsockname()[1]
+
+
+class Postgres:
+    """The server refuses to run as root, so root runs it as the user `postgres`, in a folder which that user may reach."""
+
+    def __init__(self):
+        self.folder, self.port, self.programs = Path(tempfile.mkdtemp(prefix="vaho-pg-")), free_port(), programs()
+        self.prefix = []
+        folder = self.folder
+        if os.getuid() == 0:
+            owner = pwd.getpwnam("postgres")
+            os.chown(folder, owner.pw_uid, owner.pw_gid)
+            self.prefix = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        self.run("initdb", "-D", str(folder / "data"), "-U", "vaho", "--auth=trust", "--encoding=UTF8")
+
+    @property
+    def url(self) -> str:
+        return f"postgres://vaho@127.0.0.1:{self.port}/postgres"
+
+    def run(self, program: str, *arguments: str) -> str:
+        done = subprocess.run([*self.prefix, str(self.programs / program), *arguments], cwd=self.folder, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise PostgresFault(f"{program}: {done.stderr.strip()}")
+        return done.stdout
+
+    def start(self) -> None:
+        options = f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories={self.folder} -c fsync=on -c max_connections=60"
+        self.run("pg_ctl", "-D", str(self.folder / "data"), "-s", "-w", "-t", "60", "-l", str(self.folder / "log"), "-o", options, "start")
+
+    def restart(self) -> None:
+        self.run("pg_ctl", "-D", str(self.folder / "data"), "-s", "-w", "-m", "fast", "-l", str(self.folder / "log"), "restart")
+
+    def kill(self) -> None:
+        """SIGKILL of the postmaster and of its processes, as when the host loses power."""
+        file = self.folder / "data" / "postmaster.pid"
+        if not file.exists():
+            return
+        postmaster = int(file.read_text().split()[0])
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        for process in [postmaster, *map(int, children)]:
+            try:
+                os.kill(process, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        while Path(f"/proc/{postmaster}").exists() or any(Path(f"/proc/{child}").exists() for child in children):
+            time.sleep(0.01)
+        file.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def query(self, sql: str) -> str:
+        return subprocess.run(
+            ["psql", "-qAtX", self.url, "-c", sql], capture_output=True, text=True, check=True).stdout.strip()
+
+    def take_connections(self, seconds: float) -> int:
+        """Holds all free connections for a while."""
+        holders = [
+            subprocess.Popen(["psql", "-qX", self.url, "-c", f"SELECT pg_sleep({seconds})"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            for _ in range(60)]
+        for holder in holders:
+            holder.wait()
+        return sum(holder.returncode == 0 for holder in holders)
