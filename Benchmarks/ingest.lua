@@ -26,7 +26,7 @@ function request()
 end
 function response(status)
     answered = answered + 1
-    if status ~= 200 then refused = refused + 1 end
+    if status ~= 200 and status ~= 204 then refused = refused + 1 end
     if answered ~= #requests then return end
     local seconds = now() - started
     local file = assert(io.open(done, "w"))

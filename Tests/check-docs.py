@@ -72,7 +72,7 @@ def main() -> int:
     alarm = {name for name in settings("edge/EdgeDaemon/Rules/*.swift") if name.startswith("VAHO_ALARM_")}
     check_settings(
         "edge/configuration.md", ["edge/EdgeDaemon/EdgeSettings*.swift", "edge/vaho-edge/RunCommand.swift"], alarm - {"VAHO_ALARM_COMMAND"}, faults)
-    check_settings("cloud/running.md", ["cloud/vaho-cloud/CloudSettings.swift"], set(), faults)
+    check_settings("cloud/running.md", ["cloud/vaho-cloud/CloudSettings.swift", "Sources/Console/Settings.swift"], {"VAHO_NAME"}, faults)
     check_commands("edge/running.md", "vaho-edge", "edge/vaho-edge/*.swift", faults)
     check_commands("cloud/running.md", "vaho-cloud", "cloud/vaho-cloud/*.swift", faults)
     check_sensors("edge/sensors.md", faults)

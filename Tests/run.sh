@@ -34,7 +34,7 @@ heading "unit tests"
 swift test "${build[@]}" --skip-build --skip "$arithmetic" --skip '^EndToEndTests\.'
 
 heading "tests against PostgreSQL"
-Tests/postgres.sh swift test "${build[@]}" --skip-build --filter '^(Postgres|Archive|API|Pipeline)Tests\.'
+Tests/postgres.sh swift test "${build[@]}" --skip-build --filter '^((Postgres|Archive|API|Pipeline)Tests\.|EndToEndTests\.ReplicaTests)'
 
 # At most 8 tests at a time: each runs several processes, and a program that needs more than 4 s to stop ends itself with an error.
 heading "end-to-end tests"

@@ -152,7 +152,8 @@ import Wire
         try FileManager.default.removeItem(atPath: folder + "/release-signing.key")
         let refused = try RunningProgram.run("vaho-cloud", ["serve", "--listen", "127.0.0.1:0"], environment: cloud.environment)
         #expect(
-            refused.code == 1 && refused.errors.contains("the signing key of this archive is missing") && refused.errors.contains("vaho-cloud keys new"))
+            refused.code == 1 && refused.errors.contains("the signing key of this archive is missing")
+                && refused.errors.contains("vaho-cloud keys new"))
         #expect(try cloud.run("keys", "new").code == 0)
         try await cloud.start()
         #expect(try await cloud.stop() == 0)

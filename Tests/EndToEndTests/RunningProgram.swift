@@ -98,9 +98,15 @@ final class Cloud {
         port = try await program.port()
     }
 
+    private(set) var lastLog = ""
+    var log: String { program?.log ?? lastLog }
+
     func stop(_ signal: Int32 = SIGTERM) async throws -> Int32 {
         program?.signal(signal)
-        defer { program = nil }
+        defer {
+            lastLog = program?.log ?? ""
+            program = nil
+        }
         return try await program?.exitCode() ?? 0
     }
 

@@ -1,0 +1,101 @@
+import Foundation
+import HTTPClient
+import Testing
+
+/// Two servers on one PostgreSQL database. Needs `Tests/postgres.sh`.
+@Suite(.enabled(if: Replicas.server != nil, "Tests/postgres.sh starts a server"), .timeLimit(.minutes(2))) struct ReplicaTests {
+    @Test func `a token that is revoked through one server is refused by the other within two seconds`() async throws {
+        let replicas = try Replicas()
+        let one = try await replicas.start()
+        let other = try await replicas.start()
+        let token = try replicas.add("attic")
+        let headers = [(name: "Authorization", value: "Bearer \(token)"), (name: "Content-Type", value: "application/json")]
+        let batch =
+            #"{"version":1,"epoch":"00000000000000aa","first":1,"sensors":["air"],"sensor":[0],"taken_at_ms":[1795234200000],"humidity_mpct":[61250]}"#
+        for replica in [one, other] {
+            let answer = try await replica.request("POST", "/v1/devices/attic/batches", headers: headers, body: Array(batch.utf8))
+            #expect(answer.status == 200)
+        }
+        #expect(try await other.metric("vaho_readings_total") == 1, "the same batch through two servers is stored once")
+        #expect(try replicas.run("device", "revoke", "attic").code == 0)
+        for replica in [one, other] {
+            _ = try await seen("the refusal of the revoked token", within: 2) {
+                let answer = try await replica.request("POST", "/v1/devices/attic/batches", headers: headers, body: Array(batch.utf8))
+                return answer.status == 403 ? true : nil
+            }
+        }
+        for replica in [one, other] { #expect(try await replica.stop() == 0) }
+    }
+
+    @Test func `a server with another signing key refuses to start`() async throws {
+        let replicas = try Replicas()
+        let one = try await replicas.start()
+        let wrong = try replicas.run("serve", settings: ["VAHO_SIGNING_KEY_FILE": replicas.folder + "/other.key", "VAHO_LISTEN": "127.0.0.1:0"])
+        #expect(wrong.code == 1)
+        #expect(wrong.errors.contains("the signing key of this archive is missing"), "\(wrong.errors)")
+        try String(repeating: "ab", count: 32).write(toFile: replicas.folder + "/other.key", atomically: true, encoding: .utf8)
+        let other = try replicas.run("serve", settings: ["VAHO_SIGNING_KEY_FILE": replicas.folder + "/other.key", "VAHO_LISTEN": "127.0.0.1:0"])
+        #expect(other.code == 1)
+        #expect(other.errors.contains("use the archive's own key (VAHO_SIGNING_KEY_FILE)"), "\(other.errors)")
+        #expect(try await one.stop() == 0)
+    }
+
+    @Test func `scheduled work moves to the other server when the first is killed, and no log line has the password`() async throws {
+        let replicas = try Replicas(password: "s3cret-pass")
+        let one = try await replicas.start()
+        _ = try await seen("the first server schedules") { one.log.contains("scheduled work begins on this server") ? true : nil }
+        let other = try await replicas.start()
+        #expect(!other.log.contains("scheduled work begins"))
+        _ = try await one.stop(SIGKILL)
+        _ = try await seen("the other server takes over", within: 10) { other.log.contains("scheduled work begins on this server") ? true : nil }
+        #expect(try await other.stop() == 0)
+        #expect(!other.log.contains("s3cret-pass") && !one.log.contains("s3cret-pass"))
+    }
+}
+
+/// Servers on a database of their own.
+private final class Replicas {
+    static let server = ProcessInfo.processInfo.environment["VAHO_TEST_POSTGRES"]
+
+    let folder = FileManager.default.temporaryDirectory.path + "/vaho-replicas-\(UInt64.random(in: 0...(.max)))"
+    private let name = "replicas_\(UInt64.random(in: 0...(.max)))"
+    private let password: String?
+
+    init(password: String? = nil) throws {
+        self.password = password
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try psql("CREATE DATABASE \(name)")
+    }
+
+    deinit {
+        try? psql("DROP DATABASE \(name) WITH (FORCE)")
+        try? FileManager.default.removeItem(atPath: folder)
+    }
+
+    private func psql(_ sql: String) throws {
+        let result = try RunningProgram.run(program: "/usr/bin/psql", ["-qX", Self.server ?? "", "-c", sql], environment: [:])
+        guard result.code == 0 else { throw NotSeen(description: result.errors) }
+    }
+
+    private var environment: [String: String] {
+        var address = (Self.server ?? "").replacingOccurrences(of: "/postgres", with: "/\(name)", options: .backwards)
+        if let password { address = address.replacingOccurrences(of: "vaho@", with: "vaho:\(password)@") }
+        return ["VAHO_STORE": address, "VAHO_SIGNING_KEY_FILE": folder + "/signing.key"]
+    }
+
+    func start() async throws -> Cloud {
+        let cloud = Cloud()
+        try await cloud.start(environment)
+        return cloud
+    }
+
+    func run(_ arguments: String..., settings: [String: String] = [:]) throws -> (code: Int32, output: String, errors: String) {
+        try RunningProgram.run("vaho-cloud", arguments, environment: environment.merging(settings) { $1 })
+    }
+
+    func add(_ device: String) throws -> String {
+        let result = try run("device", "add", device, "--out", "\(folder)/\(device)")
+        guard result.code == 0 else { throw NotSeen(description: result.errors) }
+        return try String(contentsOfFile: "\(folder)/\(device)/token", encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+}
