@@ -29,7 +29,7 @@ extension Batch {
             writer.varint(UInt64(rowIndex))
             RecordCoding.write(record, to: &writer)
         }
-        var columns = ReadingColumns(sensors: sensors.count)
+        var columns = ReadingColumns(sensors: sensors.count, count: rows.count)
         for (sensor, reading) in readings { columns.add(sensor, reading) }
         var packed = ByteWriter(reserving: rows.count * 8)
         columns.write(to: &packed)

@@ -15,7 +15,7 @@ enum Column {
         writer.varint(UInt64(unit))
         var index = 0
         while index < values.count {
-            let value = values[index] / unit
+            let value = unit == 1 ? values[index] : values[index] / unit
             writer.zigzag(value)
             index += 1
             guard value == 0 else { continue }

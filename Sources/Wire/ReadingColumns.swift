@@ -25,7 +25,9 @@ struct ReadingColumns {
     private var last: [PreviousValues]
     private var order: SensorOrder
 
-    init(sensors: Int) {
+    /// - Parameter count: how many readings will be added.
+    init(sensors: Int, count: Int) {
+        for index in columns.indices { columns[index].reserveCapacity(count) }
         last = Array(repeating: PreviousValues(), count: sensors)
         order = SensorOrder(sensors: sensors)
     }

@@ -30,20 +30,20 @@ struct ColumnScanner {
 
     private mutating func skipSpace() { while let byte, byte == 32 || byte == 10 || byte == 13 || byte == 9 { position += 1 } }
 
-    private mutating func take(_ wanted: Character) -> Bool {
-        guard byte == wanted.asciiValue else { return false }
+    private mutating func take(_ wanted: UInt8) -> Bool {
+        guard byte == wanted else { return false }
         position += 1
         return true
     }
 
     private mutating func scanObject() -> Bool {
         skipSpace()
-        guard take("{") else { return false }
+        guard take(UInt8(ascii: "{")) else { return false }
         repeat {
             skipSpace()
             guard let key = string() else { return false }
             skipSpace()
-            guard take(":") else { return false }
+            guard take(UInt8(ascii: ":")) else { return false }
             skipSpace()
             if ColumnScanner.names.contains(key), byte == UInt8(ascii: "[") {
                 guard columns[key] == nil, let column = column() else { return false }
@@ -52,13 +52,13 @@ struct ColumnScanner {
                 return false
             }
             skipSpace()
-        } while take(",")
+        } while take(UInt8(ascii: ","))
         return byte == UInt8(ascii: "}")
     }
 
     /// The bytes of a string, with its escapes.
     private mutating func string() -> String? {
-        guard take("\"") else { return nil }
+        guard take(UInt8(ascii: "\"")) else { return nil }
         let start = position
         while let byte, byte != UInt8(ascii: "\"") { position += byte == UInt8(ascii: "\\") ? 2 : 1 }
         guard position < body.count else { return nil }
@@ -88,6 +88,7 @@ struct ColumnScanner {
         rest += body[copied...position]  // with the bracket that opens the column
         position += 1
         var values: [Int64?] = []
+        values.reserveCapacity(columns.first?.value.count ?? 0)  // the columns of a batch have one length
         skipSpace()
         if byte != UInt8(ascii: "]") {
             repeat {
@@ -95,7 +96,7 @@ struct ColumnScanner {
                 guard values.count < BatchFormat.rowLimit, let value = value() else { return nil }
                 values.append(value)
                 skipSpace()
-            } while take(",")
+            } while take(UInt8(ascii: ","))
         }
         guard byte == UInt8(ascii: "]") else { return nil }
         copied = position
@@ -110,18 +111,21 @@ struct ColumnScanner {
             position += 4
             return .some(nil)
         }
-        let isNegative = take("-")
-        let start = position
+        var index = position
+        let isNegative = index < body.count && body[index] == UInt8(ascii: "-")
+        if isNegative { index += 1 }
+        let start = index
         var magnitude: Int64 = 0
-        while let byte, (48...57).contains(byte) {
-            position += 1
-            let (scaled, isLarge) = magnitude.multipliedReportingOverflow(by: 10)
-            let (sum, isLarger) = scaled.addingReportingOverflow(Int64(byte - 48))
-            guard !isLarge, !isLarger else { return nil }
-            magnitude = sum
+        while index < body.count, case let digit = body[index] &- 48, digit < 10 {
+            // A number of 18 digits always fits; longer numbers are left to JSONDecoder.
+            guard index - start < 18 else { return nil }
+            magnitude = magnitude &* 10 &+ Int64(digit)
+            index += 1
         }
         // JSON has no numbers with leading zeros; a fraction or an exponent is left to JSONDecoder.
-        guard position > start, position == start + 1 || body[start] != 48, let byte, byte == 44 || byte == 93 || byte <= 32 else { return nil }
+        guard index > start, index < body.count, index == start + 1 || body[start] != 48 else { return nil }
+        guard body[index] == 44 || body[index] == 93 || body[index] <= 32 else { return nil }
+        position = index
         return .some(isNegative ? -magnitude : magnitude)
     }
 }
