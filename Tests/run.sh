@@ -58,7 +58,7 @@ heading "every state of sensors and devices in a browser"
 Tests/browser/states.sh "$bin"
 
 heading "faults: kills, network outages, full disks, flipped bytes, clock jumps, power cuts"
-Tests/faults.sh --seed 1 --minutes 2 --binaries "$bin"
+Tests/faults.sh --seed 1 --minutes 2.4 --binaries "$bin"
 
 heading "decoders under the fuzzer"
 Tests/fuzz.sh 15

@@ -94,7 +94,10 @@ import Wire
         #expect(try await cloud.stop() == 0)
 
         try FileManager.default.removeItem(atPath: "\(cloud.folder)/cloud")
-        try FileManager.default.moveItem(atPath: "\(cloud.folder)/backup", toPath: "\(cloud.folder)/cloud")
+        let restored = try cloud.run("restore", "\(cloud.folder)/backup")
+        #expect(restored.code == 0 && restored.output.contains("1 devices and 500 readings"), "\(restored)")
+        let again = try cloud.run("restore", "\(cloud.folder)/backup")
+        #expect(again.code == 1 && again.errors.contains("exists and is not overwritten"), "\(again)")
         try await cloud.start()
         _ = try await seen("all readings again") { try await cloud.metric("vaho_readings_total") == 1_680 ? true : nil }
         #expect(edge.log.contains("cloud has lost acknowledged rows"))

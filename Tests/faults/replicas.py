@@ -133,8 +133,28 @@ class ReplicasScenario(Scenario):
         for program in [*self.edges, self.cloud]:
             self.attempt(program.stop)
         self.outcome.verdict = self.compare()
+        self.restore_backup()
         for replica in self.replicas:
             self.attempt(replica.stop)
+
+    def restore_backup(self) -> None:
+        """A dump of the database, restored into another database, is the same archive: `migrate` compares it with the last copy's source."""
+        dump, restored = self.work / "vaho.dump", self.postgres.url.replace("/postgres", "/restored")
+        self.postgres.query("CREATE DATABASE restored")
+        self.command("pg_dump", "--format=custom", f"--file={dump}", self.postgres.url)
+        self.command("pg_restore", f"--dbname={restored}", str(dump))
+        copy = self.work / "restored"
+        self.command(str(self.binaries / "vaho-cloud"), "migrate", "--from", restored, "--to", f"sqlite:{copy}")
+        found = verdicts.compare(self.truth, copy / "archive.sqlite", self.repaired)
+        self.outcome.notes.append(f"restored from pg_dump: sent {found.sent}, lost {len(found.lost)}, doubled {len(found.doubled)}")
+        if found.lost or found.doubled or found.strange:
+            self.problem("the restored database differs from the readings of the sensors")
+
+    @staticmethod
+    def command(*arguments: str) -> None:
+        done = subprocess.run(arguments, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise ProgramFault(f"{' '.join(arguments[:2])}: {done.stderr.strip()} {done.stdout.strip()}")
 
     def compare(self) -> verdicts.Verdict:
         """An archive is copied while no server uses it."""
@@ -142,10 +162,7 @@ class ReplicasScenario(Scenario):
             self.attempt(replica.stop)
         copy = self.work / "copy"
         subprocess.run(["rm", "-rf", str(copy)], check=True)
-        done = subprocess.run(
-            [str(self.binaries / "vaho-cloud"), "migrate", "--from", self.postgres.url, "--to", f"sqlite:{copy}"], capture_output=True, text=True)
-        if done.returncode != 0:
-            raise ProgramFault(f"vaho-cloud migrate: {done.stderr.strip()} {done.stdout.strip()}")
+        self.command(str(self.binaries / "vaho-cloud"), "migrate", "--from", self.postgres.url, "--to", f"sqlite:{copy}")
         for replica in self.replicas:
             replica.start()
             replica.port()
