@@ -169,7 +169,8 @@ let package = Package(
                 "Examples", "Measures", "Text", "Observing", "Forecasting", "Evaluation", "Releases", "TrustedReleases", "Wire", "Runtime",
                 "HTTPClient", "Signing", "Archive", "ArchiveExamples", "Pipeline",
             ]),
-        tests("APITests", ["APIDocuments", "ArchiveExamples", "Examples", "Measures", "Runtime", "Wire", "HTTPServer", "Archive", "Pipeline", "API"]),
+        tests(
+            "APITests", ["APIDocuments", "ArchiveExamples", "Examples", "Measures", "Runtime", "Wire", "HTTPServer", "Archive", "Pipeline", "API"]),
         tests(
             "EndToEndTests",
             [
