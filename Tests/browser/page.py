@@ -77,6 +77,15 @@ def main():
         browser.go(cloud + "/")
         browser.wait("four devices", "['airport','attic','bathroom','tower'].every(name => document.body.innerText.includes(name))")
         print("ok the cloud lists four devices")
+        listed = "[...document.querySelectorAll('#fleet .device')].map(e => e.textContent)"
+        browser.run("document.getElementById('filter-text').value = 'TOW'; document.getElementById('filter-text').dispatchEvent(new Event('input'))")
+        browser.wait("the devices whose name contains a text", f"{listed}.length > 0 && {listed}.every(name => name === 'tower')")
+        check(browser.run("return document.getElementById('face').textContent").endswith("1 of 5 devices"), "the header counts the fleet, too")
+        browser.run("document.getElementById('filter-text').value = 'none'; document.getElementById('filter-text').dispatchEvent(new Event('input'))")
+        browser.wait("a list without devices", "/No device matches/.test(document.getElementById('fleet-empty').textContent)")
+        browser.run("document.getElementById('filter-text').value = ''; document.getElementById('filter-text').dispatchEvent(new Event('input'))")
+        browser.wait("all devices again", f"{listed}.includes('airport') && {listed}.includes('tower')")
+        print("ok devices are found by a part of their name")
         # The recording is long enough for a release; the page shows the release's counter.
         browser.wait("a release in use", "/Model \\d{9,}/.test(document.getElementById('use').textContent)", 120)
         print("ok a release is in use")

@@ -64,11 +64,25 @@ function chosenByHash() {
 
 async function askFleet() {
   if (face === "cloud") {
-    const { now, counts, devices, release, next } = await get(`v1/devices?limit=${MOST_DEVICES}`);
-    return { face, now: instant(now), counts, devices, release, hasMore: Boolean(next) };
+    const filter = { text: $("filter-text").value.trim(), state: $("filter-state").value };
+    const query = new URLSearchParams({ limit: MOST_DEVICES, ...(filter.text && { text: filter.text }), ...(filter.state && { state: filter.state }) });
+    const { now, counts, devices, release, next } = await get(`v1/devices?${query}`);
+    return { face, now: instant(now), counts, devices, release, hasMore: Boolean(next), isFiltered: Boolean(filter.text || filter.state),
+      unlisted: await askUnlisted(devices) };
   }
   const { now, device, store, holes } = await get("v1/status");
   return { face, now: instant(now), devices: [device], release: null, store, holes };
+}
+
+/** The chosen device, if it is not in the list: the list has one page, and the address of this page may name any device. */
+async function askUnlisted(devices) {
+  if (!chosen || devices.some(({ id }) => id === chosen.device)) return null;
+  try {
+    return await get(`v1/devices/${encodeURIComponent(chosen.device)}`);
+  } catch (error) {
+    if (error.status === 404) return null;
+    throw error;
+  }
 }
 
 /** A table of more devices than this helps nobody, and costs the server. */
@@ -158,7 +172,7 @@ const chart = new FanChart($("chart"),
   (zoomed) => { $("unzoom").hidden = !zoomed; });
 
 function find() {
-  const device = fleet.devices.find(({ id }) => id === chosen?.device);
+  const device = fleet.devices.find(({ id }) => id === chosen?.device) ?? fleet.unlisted;
   return { device, sensor: device?.sensors.find(({ name }) => name === chosen.sensor) };
 }
 
@@ -261,6 +275,8 @@ picker("horizon", "hours", [[1, "1 h"], [3, "3 h"], [6, "6 h"], [12, "12 h"], [2
 say($("zone"), `Times are in ${Intl.DateTimeFormat().resolvedOptions().timeZone}.`);
 showReadout(null);
 window.addEventListener("hashchange", choose);
+for (const id of ["filter-text", "filter-state"]) $(id).addEventListener("input", () => ask());
+$("filter").addEventListener("submit", (event) => event.preventDefault());
 $("unzoom").addEventListener("click", () => { chart.unzoom(); $("chart").focus(); });
 $("fleet").addEventListener("click", (event) => {
   const link = event.target.closest("tr")?.querySelector("a[href]");

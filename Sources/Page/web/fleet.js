@@ -37,14 +37,16 @@ function summary({ devices, counts }) {
 }
 
 export function showFleet(fleet, selected) {
-  const { face, now, devices, counts, release, hasMore } = fleet;
+  const { face, now, devices, counts, release, hasMore, isFiltered } = fleet;
   const total = counts ? Object.values(counts.devices).reduce((sum, count) => sum + count, 0) : devices.length;
-  const count = total === 1 ? "1 device" : `${hasMore ? `${devices.length} of ` : ""}${total} devices`;
+  const count = total === 1 ? "1 device" : `${hasMore || isFiltered ? `${devices.length} of ` : ""}${total} devices`;
   say($("face"), `${face} · ${face === "edge" ? devices[0].id : count}`);
   const bad = summary(fleet);
-  say($("unwell"), devices.length === 0 ? "" : bad === "" ? "all ok" : bad);
+  $("filter").hidden = face === "edge" || (total === 0 && !isFiltered);
+  say($("unwell"), total === 0 ? "" : bad === "" ? "all ok" : bad);
   $("unwell").dataset.state = bad === "" ? "ok" : "failing";
-  say($("fleet-empty"), devices.length === 0 ? "No device has reported yet. To add a device: vaho-cloud device add NAME"
+  say($("fleet-empty"), isFiltered && devices.length === 0 ? "No device matches the name and the state above."
+    : devices.length === 0 ? "No device has reported yet. To add a device: vaho-cloud device add NAME"
     : face === "edge" && devices[0].sensors.length === 0 ? "No sensor has reported yet. To list the sensors: vaho-edge sensors" : "");
   $("fleet").hidden = !$("fleet-empty").hidden;
   say($("served"), face === "edge" ? "" : release
