@@ -98,7 +98,7 @@ final class Exchange: @unchecked Sendable {
         context.willSend()
         context.connections.markHandling(UInt(bitPattern: connection), isAuthenticated: sender.isAuthenticated)
         progress.withLock { $0 = .handling }
-        nonisolated(unsafe) let handled = unsafe connection  // stays alive until it has been resumed
+        nonisolated(unsafe) let handled = unsafe connection  // libmicrohttpd keeps the connection during this call, and while it is suspended
         context.start(number) {
             let response = await self.handle(context)
             let isSuspended = self.progress.withLock { progress in

@@ -75,7 +75,7 @@ final class ServerContext: Sendable {
         }
     }
 
-    /// Runs a registered handler in a new task, on this thread until the handler first waits: most handlers end without a switch of threads.
+    /// Starts a registered handler in a new task: on this thread until the handler first waits, then on Swift's thread pool.
     func start(_ number: Int, _ work: @escaping @Sendable () async -> Void) {
         let task = Task.immediate {
             await work()

@@ -83,11 +83,21 @@ internal import Glibc
         try execute("BEGIN")
         do {
             let result = try body()
-            try execute("COMMIT")
+            try commit()
             return result
         } catch {
             try? execute("ROLLBACK")  // fails if the connection is lost: the server then rolls back
             throw error
+        }
+    }
+
+    /// The server answers `COMMIT` with the tag `ROLLBACK` if a statement of the transaction failed and `body` ignored the error.
+    private func commit() throws(PostgresError) {
+        let result = unsafe PQexec(connection, "COMMIT")
+        let isCommitted = unsafe result.map { unsafe String(cString: PQcmdStatus($0)) } == "COMMIT"
+        _ = try unsafe rows(result, "COMMIT")
+        guard isCommitted else {
+            throw PostgresError(state: "25P02", message: "a statement had failed: the transaction is rolled back", sql: "COMMIT")
         }
     }
 

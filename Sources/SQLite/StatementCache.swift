@@ -9,7 +9,7 @@ internal import CSQLite
         init(_ handle: OpaquePointer) { unsafe self.handle = handle }
     }
 
-    /// A statement's text. Texts differ in their lengths or ends, so the hash needs no more: whole texts would take longer to hash than to run.
+    /// A statement's text. Only its length and its last 8 bytes are hashed, because hashing a long text is slow. `==` compares whole texts.
     private struct Key: Hashable {
         let sql: String
         func hash(into hasher: inout Hasher) {

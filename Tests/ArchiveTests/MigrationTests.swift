@@ -38,8 +38,8 @@ import Wire
         let migration = ArchiveMigration(from: source, to: target)
         try await migration.copy()
         let comparisons = try await migration.verify()
-        await source.release(.scheduling)
-        await target.release(.scheduling)
+        await source.release(.serving)
+        await target.release(.serving)
         return comparisons
     }
 
@@ -89,8 +89,8 @@ import Wire
         let taken = await #expect(throws: MigrationFailure.self) { try await ArchiveMigration(from: source, to: target).copy() }
         #expect(taken?.description.contains("already holds an archive") == true)
         let server = try await place.open()
-        await source.release(.scheduling)
-        #expect(try await server.claim(.scheduling))
+        await source.release(.serving)
+        #expect(try await server.claim(.serving, isShared: true))
         let used = await #expect(throws: MigrationFailure.self) { try await ArchiveMigration(from: source, to: target).copy() }
         #expect(used?.description.contains("is in use by a server") == true)
     }

@@ -37,7 +37,7 @@ chip hwmon0 sht4x
 chip hwmon1 sht3x
 echo 1 >"$work/sys/class/hwmon/hwmon1/heater_enable"
 start house house VAHO_SYSFS_ROOT="$work/sys" VAHO_SENSOR_GALLERY=simulated VAHO_PLACE_GALLERY="north wall" VAHO_SENSOR_ARCHIVE=hwmon:sht4x \
-    VAHO_SENSOR_DEPOT=hwmon:sht3x VAHO_SENSOR_VAULT="command:echo 48,20; echo 48.1,20; exec sleep 6000" \
+    VAHO_SENSOR_DEPOT=hwmon:sht3x VAHO_SENSOR_VAULT="command:echo 48.1,20; echo 48.14,20; exec sleep 6000" \
     VAHO_SENSOR_CRYPT="command:echo 55.6,21; sleep 1; while echo 250,21; do sleep 1; done" \
     VAHO_SENSOR_SPRING="command:while echo 100,\$((12 + RANDOM % 3)).\$((RANDOM % 9)); do sleep 1; done" \
     VAHO_RULE_DAMP="humidity above 55 %"

@@ -138,7 +138,7 @@ class ReplicasScenario(Scenario):
             self.attempt(replica.stop)
 
     def restore_backup(self) -> None:
-        """A dump of the database, restored into another database, is the same archive: `migrate` compares it with the last copy's source."""
+        """Restores a dump into another database, copies that database to a folder, and compares the copy with the sensors' readings."""
         dump, restored = self.work / "vaho.dump", self.postgres.url.replace("/postgres", "/restored")
         self.postgres.query("CREATE DATABASE restored")
         self.command("pg_dump", "--format=custom", f"--file={dump}", self.postgres.url)

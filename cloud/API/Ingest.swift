@@ -53,6 +53,7 @@ package actor Ingest: Service {
             // The size of a transaction is limited, so that a batch does not wait for all earlier batches.
             for start in stride(from: 0, to: waiting.count, by: Ingest.submissionsPerTransaction) {
                 await store(Array(waiting[start..<min(waiting.count, start + Ingest.submissionsPerTransaction)]))
+                await Task.yield()  // other work waits for the archive's thread
             }
             pacing.withLock { $0.recordStored(waiting.count, took: .now - started) }
             _ = wake.enqueue(())

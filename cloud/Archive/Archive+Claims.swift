@@ -1,12 +1,12 @@
 /// Work that one program at a time does: each claim lasts until it is released or the program ends.
 extension Archive {
     /// - Returns: whether this archive has the claim now; false if another program or another archive of this program has it.
-    package func claim(_ work: ExclusiveWork) throws -> Bool {
+    package func claim(_ work: ExclusiveWork, isShared: Bool = false) throws -> Bool {
         if let claim = claims[work] {
             if claim.isHeld() { return false }
             claims[work] = nil
         }
-        guard let claim = try database.claim(work) else { return false }
+        guard let claim = try database.claim(work, isShared: isShared) else { return false }
         claims[work] = claim
         return true
     }

@@ -80,25 +80,24 @@ extension Archive {
             }
         }
         guard let first = unknown.keys.map(\.reading.boot).min(), let last = unknown.keys.map(\.reading.boot).max() else { return conflicts }
-        var searched = 0
-        let values: [DatabaseValue] = [
-            .integer(device), .integer(Int64(first)), .integer(Int64(last)), .integer(Int64(bitPattern: batch.epoch.bits)),
-            .integer(Int64(Archive.searchByteLimit / Archive.lookupCostBytes)),
-        ]
-        try database.forEachRow(
+        // The limit is on the rows that are visited, whether their boots match or not.
+        let candidates = try database.rows(
             """
-            SELECT body FROM batch WHERE device = ?1 AND id IN (
-                SELECT id FROM batch WHERE device = ?1 AND boot_last >= ?2 AND boot_first <= ?3 AND epoch <> ?4 ORDER BY id DESC LIMIT ?5)
+            SELECT id, LENGTH(body) FROM batch WHERE device = ?1 AND epoch <> ?4 AND id IN (
+                SELECT id FROM (SELECT id, boot_first, boot_last FROM batch WHERE device = ?1 ORDER BY id DESC LIMIT ?5) newest
+                WHERE boot_last >= ?2 AND boot_first <= ?3)
             ORDER BY id DESC
-            """, values
-        ) { row in
-            searched += row.bytes(0).count + Archive.lookupCostBytes
-            if let frame = try? BatchFrame(row.bytes(0)) {
+            """, device, Int64(first), Int64(last), Int64(bitPattern: batch.epoch.bits), Archive.searchByteLimit / Archive.lookupCostBytes)
+        var searched: Int64 = 0
+        for candidate in candidates {
+            searched += candidate.integer(1) + Int64(Archive.lookupCostBytes)
+            let body = try database.row("SELECT body FROM batch WHERE device = ? AND id = ?", device, candidate.integer(0))?.bytes(0) ?? []
+            if let frame = try? BatchFrame(body) {
                 try? frame.forEachReading { index, reading in
                     unknown[SensorReading(sensor: frame.sensors[index], reading: reading)] = nil
                 }
             }
-            return !unknown.isEmpty && searched < Archive.searchByteLimit
+            guard !unknown.isEmpty, searched < Archive.searchByteLimit else { break }
         }
         return (others + unknown.values).sorted()
     }

@@ -46,8 +46,7 @@ extension Archive {
     package func nextDerivationStep(
         after device: Int64 = 0, limit: Int = 200_000, except paused: Set<Int64> = [], only: Int64? = nil, claimed: [Int64]? = nil
     ) throws -> DerivationStep {
-        let pending = try pendingDevices(after: device, limit: only == nil ? Archive.devicesPerStep : 1, except: paused, claimed: claimed)
-            .filter { $0.device == only ?? $0.device }
+        let pending = try pendingDevices(after: device, limit: Archive.devicesPerStep, except: paused, claimed: only.map { [$0] } ?? claimed)
         var step = DerivationStep()
         var remaining = limit
         for (index, state) in pending.enumerated() {
@@ -223,6 +222,8 @@ extension Archive {
         return try database.transaction(.lazy) {
             // New batches may have arrived since the step was read; all other fields must be unchanged.
             let turns = step.turns.sorted { $0.before.device < $1.before.device }
+            // In the order of the ingest: first the device, then its other rows. Otherwise both could wait for each other.
+            try database.lock(devices: turns.map(\.before.device))
             let states = try lockedDerivationStates(of: turns.map(\.before.device))
             try releaseClaims(of: step.unserved)
             guard zip(turns, states).allSatisfy({ turn, state in state?.hasSameProgress(as: turn.before) ?? false }) else { return true }
@@ -271,6 +272,7 @@ extension Archive {
         guard deleted == 0 else { return true }
         try database.run("DELETE FROM inexact_bin WHERE sensor IN (SELECT id FROM sensor WHERE device = ?)", device)
         try database.run("UPDATE sensor SET observations = 0, last_at_ms = NULL WHERE device = ?", device)
+        try database.run("UPDATE device SET judge_due = 1 WHERE id = ?", device)
         return false
     }
 

@@ -34,7 +34,7 @@ extension Archive {
         var attempt = 0
         while true {
             attempt += 1
-            do { return try database.transaction { try store(submissions, next: next) } } catch {
+            do { return try database.transactionOnce(.durable) { try store(submissions, next: next) } } catch {
                 (ledgers, unsavedEpochs) = ([:], [])  // they may contain rows that were rolled back
                 guard let failure = error as? any DatabaseFailure, failure.isConflict, attempt < Archive.ingestAttempts else { throw error }
             }
@@ -82,7 +82,7 @@ extension Archive {
         }
     }
 
-    /// - Throws: `IngestRefusal` before anything has been written.
+    /// - Throws: `IngestRefusal`; then no row of the batch is stored, only its new sensor names are.
     private func ingest(_ arrival: BatchArrival, _ log: inout LogWriter) throws -> BatchAcknowledgement {
         let (device, frame) = (arrival.device, arrival.frame)
         guard frame.rowCount > 0 else { return answer(try heldEpoch(device, frame.epoch).ranges, frame.epoch) }
@@ -179,6 +179,9 @@ extension Archive {
                 settled[own, default: []].append(lostSequences)
             }
         }
+        // One batch may name thousands of epochs: more than a device may have are refused before any is looked up.
+        guard settled.count <= ArchiveLimits.epochsPerDevice else { throw IngestRefusal.tooManyEpochs }
+        try readEpochs(settled.keys.map { (device, $0) })
         let changes = try settled.map { try heldChange(device, $0.key, adding: $0.value) }
         let new = changes.count(where: \.isNew)
         if new > 0 {

@@ -35,15 +35,16 @@ extension Archive {
         var places: [SensorName: Int] = [:]
         var sensors: [SensorName] = []
         var rows: [Batch.Row] = []
+        let accepted = arrival.readings.filter { !refusedNames.contains($0.sensor) }
+        var inserted = try database.rowsEach(
+            "INSERT INTO plain_reading (device, sensor, taken_at_ms, content) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1",
+            accepted.map { [.integer(device), .text($0.sensor.name), .integer($0.reading.takenAt.ms), .integer($0.valueHash)] })[...]
         for plain in arrival.readings {
             guard !refusedNames.contains(plain.sensor) else {
                 receipt.outcomes.append(.unknownSensor)
                 continue
             }
-            let inserted = try database.run(
-                "INSERT INTO plain_reading (device, sensor, taken_at_ms, content) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", device,
-                plain.sensor.name, plain.reading.takenAt.ms, plain.valueHash)
-            guard inserted > 0 else {
+            guard inserted.removeFirst().isEmpty == false else {
                 receipt.outcomes.append(try isHeld(plain, device) ? .duplicate : .conflict)
                 continue
             }

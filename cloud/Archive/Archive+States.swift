@@ -105,14 +105,14 @@ extension Archive {
     package func updateDeviceStates(now: Instant) throws {
         try database.transaction { try updateQuietSensors(now: now) }
         try database.transaction {
-            try updateStates(ids("SELECT id FROM device WHERE judge_due = 1 LIMIT \(Archive.stateUpdatesPerTransaction)"), now: now)
+            let due = try ids("SELECT id FROM device WHERE judge_due = 1 LIMIT \(Archive.stateUpdatesPerTransaction)")
             // A refusal expires without an event, so refused devices are judged again in every call, at most `stateUpdatesPerTransaction` of them.
             let refused = try ids(
                 """
-                SELECT id FROM device WHERE severity_rank = \(Severity.rank(DeviceState.refused)) AND id > \(lastRefusedUpdated)
+                SELECT id FROM device WHERE severity_rank = \(Severity.rank(DeviceState.refused)) AND id > ?
                 ORDER BY id LIMIT \(Archive.stateUpdatesPerTransaction)
-                """)
-            try updateStates(refused, now: now)
+                """, lastRefusedUpdated)
+            try updateStates(Set(due + refused).sorted(), now: now)
             lastRefusedUpdated = refused.count == Archive.stateUpdatesPerTransaction ? refused.last ?? 0 : 0
         }
     }
@@ -135,7 +135,9 @@ extension Archive {
         try database.changeEach("UPDATE device SET judge_due = 1 WHERE id = ?", devices.sorted().map { [.integer($0)] })
     }
 
-    private func ids(_ sql: String) throws -> [Int64] { try database.rows(sql).map { $0.integer(0) }.sorted() }
+    private func ids(_ sql: String, _ values: any DatabaseConvertible...) throws -> [Int64] {
+        try database.rows(sql, values.map(\.databaseValue)).map { $0.integer(0) }.sorted()
+    }
 
     /// Computes and stores the states of these devices, and how many sensors are in each state; changes the totals of the fleet by the differences.
     private func updateStates(_ ids: [Int64], now: Instant) throws {

@@ -21,8 +21,9 @@ struct BinBuffer: Sendable {
     private var places: [Int64: [SensorName: Int]] = [:]
     private var open: [Bin?] = []  // by sensor, the bin of the last reading: readings are in time order, so most belong to this bin
 
-    /// The number of bins to write, without the open bin of each sensor.
-    var count: Int { bins.count + removed.count }
+    /// The number of bins to write.
+    var count: Int { bins.count + removed.count + openCount }
+    private var openCount = 0  // bins in `open`
 
     /// The sensor's index in `sensors`; `nil` if the sensor is not in the buffer.
     func index(_ device: Int64, _ name: SensorName) -> Int? { places[device]?[name] }
@@ -41,6 +42,7 @@ struct BinBuffer: Sendable {
         if open[sensor]?.validAt != binEnd {
             close(sensor)
             open[sensor] = bins.removeValue(forKey: Key(sensor: sensor, validAt: binEnd)) ?? Bin(validAt: binEnd)
+            openCount += 1
         }
         open[sensor]?.add(reading)
         if let last = newest[sensor], instant <= last { return }
@@ -48,8 +50,10 @@ struct BinBuffer: Sendable {
     }
 
     private mutating func close(_ sensor: Int) {
-        if let bin = open[sensor] { bins[Key(sensor: sensor, validAt: bin.validAt)] = bin }
+        guard let bin = open[sensor] else { return }
+        bins[Key(sensor: sensor, validAt: bin.validAt)] = bin
         open[sensor] = nil
+        openCount -= 1
     }
 
     /// Moves the open bins to `bins`.
@@ -206,7 +210,7 @@ extension Archive {
     private func updateSensors(_ growths: [SensorGrowth], mayHaveLost: Bool) throws {
         // If a device reports no sensor states, its state depends on its observations.
         let changed = growths.filter { growth in
-            growth.sensor.isJudgedByBins && (growth.sensor.observed != Int64(growth.state.rawValue) || !growth.sensor.hasReading)
+            mayHaveLost || growth.sensor.isJudgedByBins && (growth.sensor.observed != Int64(growth.state.rawValue) || !growth.sensor.hasReading)
         }
         try database.changeEach("UPDATE device SET judge_due = 1 WHERE id = ?", Set(changed.map(\.device)).sorted().map { [.integer($0)] })
         try database.changeEach(

@@ -12,8 +12,8 @@ package actor Derivation: Service {
     private var pausedUntil: [Int64: ContinuousClock.Instant] = [:]  // devices whose rows are damaged
     private var loggedBatches: Set<Int64> = []  // unreadable batches that are already logged
 
-    private static let longestRun: Duration = .milliseconds(600)  // without a pause
-    private static let pause: Duration = .seconds(600)
+    private static let longestRun: Duration = .milliseconds(600)  // of consecutive steps
+    private static let damagedDevicePause: Duration = .seconds(600)
     private static let loggedBatchLimit = 10_000
 
     /// - Parameters:
@@ -36,10 +36,11 @@ package actor Derivation: Service {
                 let started = ContinuousClock.now
                 var isDone = false
                 while !isDone, busy < Derivation.longestRun {
+                    try Task.checkCancellation()
                     isDone = try await !step()
                     busy = .now - started
                 }
-                // Without new batches nothing waits for the derivation to rest.
+                // No batch has arrived meanwhile: continue without a pause.
                 if !isDone, wake.isEmpty { continue }
                 if !isDone { _ = wake.enqueue(()) }
             } catch is CancellationError { throw CancellationError() } catch {
@@ -48,7 +49,8 @@ package actor Derivation: Service {
                 continue
             }
             guard await !wake.dequeueAll().isEmpty else { throw CancellationError() }
-            // Batches that arrive together are derived together, which costs less per batch. Half of the time is left to the ingest.
+            // Batches that arrive together are derived together, which costs less per batch. The pause is as long as the steps took, so that the
+            // ingest gets half of the time.
             try await Task.sleep(for: max(.milliseconds(200), busy))
         }
     }
@@ -57,7 +59,7 @@ package actor Derivation: Service {
     package func step() async throws -> Bool {
         let now = ContinuousClock.now
         pausedUntil = pausedUntil.filter { $0.value > now }
-        let claimed = try await archive.claimPendingDevices(after: lastDevice, now: WallClock.now)
+        let claimed = try await archive.claimPendingDevices(after: lastDevice)
         guard claimed?.isEmpty != true else { return false }
         do {
             let step = try await reader.nextDerivationStep(after: lastDevice, except: Set(pausedUntil.keys), claimed: claimed)
@@ -86,7 +88,7 @@ package actor Derivation: Service {
                 throw error
             } catch {
                 log(.error, "observations of a device not derived, retrying in 10 min", ["device": device, "error": "\(error)"])
-                pausedUntil[device] = .now + Derivation.pause
+                pausedUntil[device] = .now + Derivation.damagedDevicePause
             }
         }
         return !devices.isEmpty

@@ -57,7 +57,9 @@ extension Archive {
             let rows = try database.rowsEach(
                 "SELECT \(Archive.stateColumns) FROM device_log WHERE device = ? AND \(DerivationState.isPending)", claimed.map { [.integer($0)] })
             for row in rows.joined() { states.append(try Archive.state(row)) }
-            return states.filter { !paused.contains($0.device) }
+            states = states.filter { !paused.contains($0.device) }
+            // The devices after the one served last come first: a step that is full serves the others next time.
+            return states.filter { $0.device > device } + states.filter { $0.device <= device }
         }
         for range in ["device > ?", "device <= ?"] where states.count < limit {
             try database.forEachRow(
@@ -143,8 +145,8 @@ extension Archive {
 
     /// Claims devices with something to derive, if several programs share the work.
     /// - Returns: the claimed devices; `nil` if only this program derives.
-    package func claimPendingDevices(after device: Int64, now: Instant) throws -> [Int64]? {
-        try database.claimPending(after: device, limit: Archive.devicesPerStep, now: now.ms, end: (now + Archive.derivationClaim).ms)
+    package func claimPendingDevices(after device: Int64) throws -> [Int64]? {
+        try database.claimPending(after: device, limit: Archive.devicesPerStep, for: Archive.derivationClaim.ms)
     }
 
     /// How long a claim lasts if its program ends: longer than a step takes.

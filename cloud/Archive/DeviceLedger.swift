@@ -1,9 +1,10 @@
 internal import Measures
 internal import Wire
 
-/// What decides whether a device's rows are stored: the ranges the archive holds, the device's sensor names, and counts against its limits.
+/// What the checks of a device's batches need: the held ranges, the sensor names, and counts against limits.
 ///
-/// Read once and then kept up to date in memory, because a busy device sends many batches, until another program writes to the archive.
+/// Ledgers stay in memory between transactions, because a busy device sends many batches. All ledgers are discarded when another program has written
+/// to the archive; with PostgreSQL, before every transaction.
 struct DeviceLedger {
     /// The held ranges of one epoch.
     struct HeldEpoch {
@@ -64,10 +65,12 @@ extension Archive {
             })
     }
 
-    private func readEpochs(_ wanted: [(device: Int64, epoch: Epoch)]) throws {
-        var missing: [(device: Int64, epoch: Epoch)] = []
-        for (device, epoch) in wanted where ledgers[device]?.epochs[epoch] == nil && !missing.contains(where: { $0 == (device, epoch) }) {
-            missing.append((device, epoch))
+    func readEpochs(_ wanted: [(device: Int64, epoch: Epoch)]) throws {
+        var missing: [DeviceEpoch] = []
+        var seen: Set<DeviceEpoch> = []
+        for (device, epoch) in wanted where ledgers[device]?.epochs[epoch] == nil {
+            let key = DeviceEpoch(device: device, epoch: epoch)
+            if seen.insert(key).inserted { missing.append(key) }
         }
         guard !missing.isEmpty else { return }
         let keys = missing.map { [DatabaseValue.integer($0.device), .integer(Int64(bitPattern: $0.epoch.bits))] }
@@ -92,7 +95,7 @@ extension Archive {
         return ledgers[device]?.epochs[epoch] ?? DeviceLedger.HeldEpoch(isStored: false, stored: HeldRanges(), ranges: HeldRanges())
     }
 
-    /// Discards what the next transaction must read again.
+    /// Discards large ledgers, and all ledgers if there are too many.
     func discardLargeLedgers(of devices: some Sequence<Int64>) {
         for device in devices where ledgers[device]?.isSmall != true { ledgers[device] = nil }
         if ledgers.count > Archive.keptLedgers { ledgers = [:] }

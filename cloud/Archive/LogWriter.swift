@@ -1,7 +1,7 @@
 internal import Measures
 internal import Wire
 
-/// What one transaction adds to the log and to the tables beside it. The rows are collected, and written a table at a time.
+/// Collects the batches that one transaction adds to the log, and writes them with one call.
 struct LogWriter: ~Copyable {
     /// A batch that is not written yet, with the records that are stored beside the log.
     private struct Batch {
@@ -69,7 +69,7 @@ struct LogWriter: ~Copyable {
             RETURNING id
             """, batches.map(\.columns))
         for (batch, rows) in zip(batches, ids) {
-            let id = rows.first?.integer(0) ?? 0
+            guard let id = rows.first?.integer(0) else { throw ArchiveFault.damagedRow("batch: the database has given no id to a new row") }
             growth[batch.device]?.lastBatch = id
             if batch.records.contains(where: { Amendments.amends($0.record) }) { growth[batch.device]?.lastAmendment = id }
             for (sequence, record) in batch.records { try store(record, batch.device, batch.epoch, sequence, id) }

@@ -25,7 +25,7 @@ struct SensorCounts: Equatable {
     func number(_ state: SensorState) -> Int64 { numbers[Int(state.rawValue)] }
 }
 
-/// The differences that a transaction makes to the totals of the fleet. The totals are kept and not counted: a count reads every device.
+/// The differences that a transaction makes to the totals of the fleet. The totals are stored and updated, because counting would read every device.
 struct StateTotals {
     static let deviceKind = "device"
     private static let sensorKind = "sensor"

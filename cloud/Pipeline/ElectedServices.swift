@@ -25,12 +25,12 @@ package struct ElectedServices: Service {
                     try await Services.run(services + [ClaimWatch(archive: archive, clock: clock, period: ElectedServices.checkPeriod)])
                     await archive.release(.scheduling)
                     try Task.checkCancellation()
-                    log(.warning, "scheduled work has ended on this server: the connection that carries its claim is lost")
+                    log(.warning, "scheduled work no longer runs on this server, trying to claim it again")
                 }
             } catch is CancellationError { throw CancellationError() } catch {
                 await archive.release(.scheduling)
                 log(
-                    .warning, "scheduled work is not possible, retrying",
+                    .warning, "scheduled work failed, retrying",
                     ["error": "\(error)", "after_s": ElectedServices.checkPeriod.components.seconds])
             }
             try await clock.sleep(for: ElectedServices.checkPeriod)

@@ -32,7 +32,9 @@ extension Program.Command {
         guard let folder = settings.store.folder else {
             throw CommandFailure("\(settings.store) is restored by the database's own tools: pg_restore, or the base backup")
         }
-        for path in ["\(folder)/archive.sqlite", settings.signingKeyFile] where Files.exists(path) {
+        // A write-ahead log without its archive would be applied to the restored file.
+        for path in ["\(folder)/archive.sqlite", "\(folder)/archive.sqlite-wal", "\(folder)/archive.sqlite-shm", settings.signingKeyFile]
+        where Files.exists(path) {
             throw CommandFailure("\(path) exists and is not overwritten: choose an empty folder, or move the old archive away")
         }
         let source = try await Archive(.sqlite(folder: backup), access: .readOnly)
@@ -64,8 +66,13 @@ extension Program.Command {
         let reader = try await settings.archive(.readOnly)
         try await archive.requestRederivation(now: WallClock.now)
         let derivation = Derivation(archive: archive, reader: reader, wake: Inbox(limit: 1), log: Log("vaho-cloud"))
-        // A running server may derive at the same time: each step is written only once.
-        while try await derivation.step() {}
+        // Running servers may derive at the same time: each step is written only once. A device that another server has claimed is waited for.
+        var isDone = false
+        while !isDone {
+            if try await derivation.step() { continue }
+            isDone = try await reader.pendingDevices().isEmpty
+            if !isDone { try await Task.sleep(for: .milliseconds(200)) }
+        }
         let sensors = try await reader.sensors()
         StandardOutput.write("\(sensors.reduce(0) { $0 + $1.observations }) observations of \(sensors.count) sensors\n")
     }

@@ -16,12 +16,12 @@ extension Program.Command {
         let stop = StopSignal(log: log)
         // Commands may open an archive in a folder while the server runs, but not a second server: it would have caches of its own. Any number of
         // servers may share a PostgreSQL database.
-        let lock = try settings.store.folder.map { folder in
-            try Files.createFolder(folder)
-            return try FolderLock(folder)
-        }
-        defer { withExtendedLifetime(lock) {} }
         let archive = try await settings.archive(.createIfMissing)
+        guard try await archive.claim(.serving, isShared: true) else {
+            throw CommandFailure("\(settings.store) is in use by another server or by vaho-cloud migrate: stop that program, or choose another store")
+        }
+        // A claim on a server's database is a connection that may be lost: waiting for it must not delay the ingest.
+        let scheduling = settings.store.folder == nil ? try await settings.archive(.createIfMissing) : archive
         try await archive.checkMigration()
         let signer = try await ReleaseSigner(of: archive, keyFile: settings.signingKeyFile)
         func reader() async throws -> Archive { try await settings.archive(.readOnly) }
@@ -48,13 +48,13 @@ extension Program.Command {
                 log: log.component("api")),
             DerivationPoll(wake: derivationWakeUps),
             ElectedServices(
-                archive: archive,
+                archive: scheduling,
                 services: [
-                    SilenceWatch(archive: archive, limit: settings.silentAfter, log: log.component("watch")),
-                    DeviceAlarmDelivery(archive: archive, webhook: settings.webhook, log: log.component("watch")),
-                    DeviceStateUpdater(archive: archive, log: log.component("watch")),
+                    SilenceWatch(archive: scheduling, limit: settings.silentAfter, log: log.component("watch")),
+                    DeviceAlarmDelivery(archive: scheduling, webhook: settings.webhook, log: log.component("watch")),
+                    DeviceStateUpdater(archive: scheduling, log: log.component("watch")),
                     TrainingScheduler(
-                        archive: archive, reader: try await reader(), afterDeviceDays: settings.trainAfterDeviceDays,
+                        archive: scheduling, reader: try await reader(), afterDeviceDays: settings.trainAfterDeviceDays,
                         checkPeriod: settings.trainCheckPeriod, keyFile: settings.signingKeyFile, pretrained: pretrained, log: log.component("train")),
                 ], log: log.component("schedule")),
         ])

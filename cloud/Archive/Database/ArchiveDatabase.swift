@@ -20,21 +20,23 @@ package protocol ArchiveDatabase: AnyObject {
 
     /// Runs `body` in a transaction, which is rolled back if `body` throws. `body` has no `await`, so the actor runs no other work in between.
     @discardableResult
-    func transaction<Result>(_ durability: Durability, _ body: () throws -> Result) throws -> Result
+    func transactionOnce<Result>(_ durability: Durability, _ body: () throws -> Result) throws -> Result
 
-    /// The end of a SELECT that locks its rows until the transaction ends.
+    /// SQL at the end of a SELECT that makes it lock its rows until the transaction ends: ` FOR UPDATE`, or empty.
     var rowLock: String { get }
 
     /// The row of `log_total` that this connection adds to.
     var counterShard: Int64 { get }
 
-    /// Claims devices with something to derive, so that several programs share the work. A claim ends when the device's progress is saved, or at `end`.
+    /// Claims devices with something to derive, so that several programs share the work. A claim ends when the device's progress is saved, or after
+    /// `milliseconds`.
     /// - Parameter device: devices after this one come first.
     /// - Returns: the claimed devices, sorted; `nil` if only one program derives.
-    func claimPending(after device: Int64, limit: Int, now: Int64, end: Int64) throws -> [Int64]?
+    func claimPending(after device: Int64, limit: Int, for milliseconds: Int64) throws -> [Int64]?
 
+    /// - Parameter isShared: other programs may have the same right, if they share it, too. In a folder only one program at a time has it.
     /// - Returns: the right to do this work, until the returned object is released; `nil` while another program has the right.
-    func claim(_ work: ExclusiveWork) throws -> (any WorkClaim)?
+    func claim(_ work: ExclusiveWork, isShared: Bool) throws -> (any WorkClaim)?
 
     /// Waits until no other transaction stores batches of these devices, then keeps others from doing so until this transaction ends.
     /// - Parameter devices: sorted, so that two transactions never wait for each other.
@@ -59,7 +61,7 @@ package protocol ArchiveDatabase: AnyObject {
 /// An error of a driver, which says whether the same call may succeed later.
 package protocol DatabaseFailure: Error {
     var isRetryable: Bool { get }
-    /// Two transactions were in each other's way: the same transaction may succeed at once.
+    /// Two transactions conflicted (a deadlock or a serialization failure): run the same transaction again.
     var isConflict: Bool { get }
     /// The database cannot be reached, so other calls would fail, too.
     var isUnavailable: Bool { get }
@@ -112,8 +114,17 @@ extension ArchiveDatabase {
         return first
     }
 
+    /// Like `transactionOnce`, and again if another transaction was in conflict with this one. `body` must have no effects beside the database's.
     @discardableResult
-    package func transaction<Result>(_ body: () throws -> Result) throws -> Result { try transaction(.durable, body) }
+    package func transaction<Result>(_ durability: Durability = .durable, _ body: () throws -> Result) throws -> Result {
+        var attempt = 0
+        while true {
+            attempt += 1
+            do { return try transactionOnce(durability, body) } catch let error as any DatabaseFailure where error.isConflict && attempt < 5 {
+                // Another transaction has won: run this one again.
+            }
+        }
+    }
 
     /// Runs a statement without a result.
     /// - Returns: the number of changed rows.

@@ -1,5 +1,7 @@
 /// Work that only one program at a time does on an archive.
 package enum ExclusiveWork: String, Sendable, CaseIterable {
+    /// Storing batches. All servers of an archive share this claim; `vaho-cloud migrate` excludes them.
+    case serving
     /// Alarms, device states and the schedule of training runs.
     case scheduling
     case training

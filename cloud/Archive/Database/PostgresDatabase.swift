@@ -15,7 +15,7 @@ final class PostgresDatabase: ArchiveDatabase {
     private var isInTransaction = false
     private var numbered: [String: String] = [:]  // statements with PostgreSQL's parameters, by their common text
 
-    /// Connects, and migrates the schema to the newest version if the access allows it.
+    /// Connects, and makes the tables if there are none and the access allows it.
     init(_ address: PostgresAddress, _ access: ArchiveAccess, notice: @escaping @Sendable (String) -> Void = { _ in }) throws {
         (self.address, self.access, self.notice) = (address, access, notice)
         _ = try connected()
@@ -114,7 +114,7 @@ final class PostgresDatabase: ArchiveDatabase {
         return Row(columns)
     }
 
-    func transaction<Result>(_ durability: Durability, _ body: () throws -> Result) throws -> Result {
+    func transactionOnce<Result>(_ durability: Durability, _ body: () throws -> Result) throws -> Result {
         try withConnection { connection in
             isInTransaction = true
             defer { isInTransaction = false }
@@ -130,18 +130,22 @@ final class PostgresDatabase: ArchiveDatabase {
     let rowLock = " FOR UPDATE"
     let counterShard = Int64.random(in: 0..<16)
 
-    func claimPending(after device: Int64, limit: Int, now: Int64, end: Int64) throws -> [Int64]? {
+    func claimPending(after device: Int64, limit: Int, for milliseconds: Int64) throws -> [Int64]? {
+        // The database's clock: the clocks of the servers may differ.
+        let now = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint"
         let rows = try rows(
             """
-            UPDATE device_log SET claimed_until_ms = ?1 WHERE device IN (
-                SELECT device FROM device_log WHERE \(DerivationState.isPending) AND claimed_until_ms < ?2 ORDER BY device <= ?3, device LIMIT ?4
+            UPDATE device_log SET claimed_until_ms = \(now) + ?1 WHERE device IN (
+                SELECT device FROM device_log WHERE \(DerivationState.isPending) AND claimed_until_ms < \(now) ORDER BY device <= ?2, device LIMIT ?3
                 FOR UPDATE SKIP LOCKED)
             RETURNING device
-            """, end, now, device, limit)
+            """, milliseconds, device, limit)
         return rows.map { $0.integer(0) }.sorted()
     }
 
-    func claim(_ work: ExclusiveWork) throws -> (any WorkClaim)? { try SessionClaim(address, work) }
+    func claim(_ work: ExclusiveWork, isShared: Bool) throws -> (any WorkClaim)? {
+        try SessionClaim(address, work, isShared: isShared)
+    }
 
     func lock(devices: [Int64]) throws {
         guard !devices.isEmpty else { return }

@@ -77,7 +77,7 @@ final class SQLiteDatabase: ArchiveDatabase {
         }
     }
 
-    func transaction<Result>(_ durability: Durability, _ body: () throws -> Result) throws -> Result {
+    func transactionOnce<Result>(_ durability: Durability, _ body: () throws -> Result) throws -> Result {
         guard durability == .lazy else { return try connection.transaction(body) }
         try connection.setDurable(false)
         defer { try? connection.setDurable(true) }
@@ -88,10 +88,11 @@ final class SQLiteDatabase: ArchiveDatabase {
 
     let counterShard: Int64 = 0
 
-    func claimPending(after device: Int64, limit: Int, now: Int64, end: Int64) throws -> [Int64]? { nil }
+    func claimPending(after device: Int64, limit: Int, for milliseconds: Int64) throws -> [Int64]? { nil }
 
-    func claim(_ work: ExclusiveWork) throws -> (any WorkClaim)? {
-        do { return FolderClaim(try FolderLock(folder, name: "\(work.rawValue).lock")) } catch is FolderInUse { return nil }
+    func claim(_ work: ExclusiveWork, isShared: Bool) throws -> (any WorkClaim)? {
+        let name = work == .serving ? "lock" : "\(work.rawValue).lock"
+        do { return FolderClaim(try FolderLock(folder, name: name)) } catch is FolderInUse { return nil }
     }
 
     /// The system keeps the lock of a file until the program ends.

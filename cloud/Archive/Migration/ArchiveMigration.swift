@@ -23,10 +23,11 @@ package struct ArchiveMigration: Sendable {
     /// - Throws: `MigrationFailure` if a server uses one of the archives, or if the target holds another archive.
     package func copy(_ progress: @Sendable (_ table: String, _ rows: Int) -> Void = { _, _ in }) async throws {
         for archive in [source, target] {
-            guard try await archive.claim(.scheduling) else {
+            guard try await archive.claim(.serving) else {
                 throw MigrationFailure(description: "\(archive.store) is in use by a server: stop every vaho-cloud serve of this archive first")
             }
         }
+        try await source.checkMigration()
         try await target.beginMigration(from: source.store.description)
         for table in ArchiveTable.all {
             var (key, copied) = (try await target.lastKey(of: table), 0)

@@ -13,8 +13,8 @@ package struct ArchiveTable: Sendable, Equatable {
         self.hasIdentity = hasIdentity
     }
 
-    /// All tables whose rows are copied, tables that others refer to first. `access_version` and `log_total` have one meaning in all rows together,
-    /// see `ArchiveMigration`.
+    /// All tables whose rows are copied, tables that others refer to first. `access_version` and `log_total` are copied as sums,
+    /// because PostgreSQL splits the sums of `log_total` over 16 rows.
     package static let all = [
         ArchiveTable("signing_key", key: "id", "public_key"),
         ArchiveTable(

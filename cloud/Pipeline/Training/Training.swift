@@ -95,6 +95,8 @@ package struct Training: Sendable {
         guard comparison.verdict == .pass else {
             return Result(outcome: .champion_kept, detail: "\(comparison.verdict.rawValue): \(comparison.summary)", release: nil)
         }
+        // A restart of the database ends the claim: another run may have begun.
+        guard await archive.holds(.training) else { throw InProgress() }
         let provenance = Provenance(
             snapshot: data.hash, codeVersion: Training.codeVersion, seed: CandidateFit.settings.seed,
             configuration: CandidateFit.configurationHash(),
