@@ -111,7 +111,7 @@ extension Archive {
         try views(database.rows("SELECT \(Archive.pageColumns) FROM device WHERE name = ?", name.name), now: now).first
     }
 
-    /// One query a table, whatever the number of devices.
+    /// One call for each table, whatever the number of devices.
     /// - Parameter rows: rows of `pageColumns`; rows with an invalid name are left out.
     private func views(_ rows: [Row], now: Instant) throws -> [DeviceView] {
         var faults: [Int64: String] = [:]

@@ -62,6 +62,7 @@ extension Archive {
         for key in unsavedEpochs {
             guard let held = ledgers[key.device]?.epochs[key.epoch] else { continue }
             let (device, epoch) = (DatabaseValue.integer(key.device), DatabaseValue.integer(Int64(bitPattern: key.epoch.bits)))
+            // The usual case: the only range has grown at its end, so one row changes.
             if held.ranges.ranges.count == 1, held.stored.ranges.count <= 1,
                 held.stored.ranges.first?.lowerBound ?? 0 == held.ranges.ranges[0].lowerBound
             {

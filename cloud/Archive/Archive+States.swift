@@ -50,7 +50,7 @@ extension Archive {
         return .ok
     }
 
-    /// One query a table, whatever the number of devices.
+    /// One call for each table, whatever the number of devices.
     func facts(_ devices: [(device: Device, report: DeviceReport?, refusal: DeviceFacts.Refusal?)], now: Instant) throws -> [DeviceFacts] {
         let ids = devices.map { [DatabaseValue.integer($0.device.id)] }
         let day = now.ms / 86_400_000

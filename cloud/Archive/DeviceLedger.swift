@@ -44,7 +44,7 @@ extension Archive {
     /// Reads the ledgers that these submissions need and that are not in memory.
     func readLedgers(for submissions: [Submission]) throws {
         try database.lock(devices: Set(submissions.map(\.device)).sorted())
-        let version = try database.exclusiveVersion()
+        let version = try database.cacheVersion()
         if version == nil || version != ledgerVersion { ledgers = [:] }
         ledgerVersion = version
         let devices = Set(submissions.map(\.device)).filter { ledgers[$0] == nil }.sorted().map { [DatabaseValue.integer($0)] }

@@ -1,5 +1,5 @@
 /// What the archive needs of a database. Statements are written once, in SQL that SQLite and PostgreSQL share, with `?1`, `?2`, … or `?` for
-/// parameters; what only one of them can do is a function with a name.
+/// parameters; operations whose SQL differs are functions of their own.
 ///
 /// Not `Sendable`: the archive's actor confines it to one thread.
 package protocol ArchiveDatabase: AnyObject {
@@ -42,11 +42,11 @@ package protocol ArchiveDatabase: AnyObject {
     /// - Parameter devices: sorted, so that two transactions never wait for each other.
     func lock(devices: [Int64]) throws
 
-    /// A number that changes whenever another connection has changed the archive. It may change without such a change, too.
+    /// A number that changes whenever another connection has changed the archive. It may also change when nothing was changed.
     func dataVersion() throws -> Int64
 
-    /// A number that stays the same until another connection changes the archive; `nil` if other programs may change the archive at any time.
-    func exclusiveVersion() throws -> Int64?
+    /// A number that changes when another connection has committed a change; `nil` if nothing may be cached between transactions.
+    func cacheVersion() throws -> Int64?
 
     /// Makes the ids that the database assigns continue after the highest stored id of each table.
     func restartIdentities(_ tables: [String]) throws

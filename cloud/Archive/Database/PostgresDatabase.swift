@@ -125,7 +125,7 @@ final class PostgresDatabase: ArchiveDatabase {
         }
     }
 
-    // MARK: verbs
+    // MARK: operations that differ
 
     let rowLock = " FOR UPDATE"
     let counterShard = Int64.random(in: 0..<16)
@@ -155,7 +155,7 @@ final class PostgresDatabase: ArchiveDatabase {
     }
 
     /// Other replicas may change the archive at any time.
-    func exclusiveVersion() throws -> Int64? { nil }
+    func cacheVersion() throws -> Int64? { nil }
 
     /// A hash of the set of committed transactions.
     func dataVersion() throws -> Int64 {

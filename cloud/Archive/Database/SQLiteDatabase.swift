@@ -84,7 +84,7 @@ final class SQLiteDatabase: ArchiveDatabase {
         return try connection.transaction(body)
     }
 
-    // MARK: verbs
+    // MARK: operations that differ
 
     let counterShard: Int64 = 0
 
@@ -107,7 +107,7 @@ final class SQLiteDatabase: ArchiveDatabase {
     /// A transaction that writes already excludes all other writers.
     func lock(devices: [Int64]) throws {}
 
-    func exclusiveVersion() throws -> Int64? { try dataVersion() }
+    func cacheVersion() throws -> Int64? { try dataVersion() }
 
     func dataVersion() throws -> Int64 { try connection.integer("PRAGMA data_version") ?? 0 }
 

@@ -40,13 +40,13 @@ extension Archive {
     func rows(of table: ArchiveTable, after key: [DatabaseValue]?, limit: Int, bytes: Int) throws -> [[DatabaseValue]] {
         var rows: [[DatabaseValue]] = []
         var size = 0
-        // A result is whole in memory where the database is a server: rows with large bodies are read a few at a time.
+        // PostgreSQL returns the whole result at once, so rows with large bodies are read a few at a time.
         let limit = table.columns.contains("body") ? min(limit, 100) : limit
         try database.forEachRow(key == nil ? table.selectFirst : table.selectAfter, (key ?? []) + [.integer(Int64(limit))]) { row in
             rows.append(
                 (0..<row.count).map { column in
                     switch row[column] {
-                    // PostgreSQL's text holds no zero byte.
+                    // PostgreSQL's text cannot contain a zero byte, so both sides have U+FFFD for it.
                     case .text(let text) where text.utf8.contains(0): .text(String(text.map { $0 == "\0" ? "\u{FFFD}" : $0 }))
                     case let value: value
                     }

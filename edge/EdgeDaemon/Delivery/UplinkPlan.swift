@@ -21,7 +21,7 @@ package struct UplinkPlan: Sendable {
     private var failures = 0
     private var resends = 0  // answers that forced a resend; decreases after answers with an empty backlog
     private var lifeOfLastResend: Int64?  // the life of the last answer that forced a resend
-    private var answersWithoutBacklog = 0  // consecutive answers since the last resend after which no rows were left to send
+    private var answersWithoutBacklog = 0  // consecutive answers since the last resend that left no rows to send
     private var limit = UplinkPlan.maximumRows
     package private(set) var byteLimit = BatchFormat.byteLimit  // of an uncompressed batch
     package private(set) var compressesBodies = false  // the cloud accepts compressed bodies
