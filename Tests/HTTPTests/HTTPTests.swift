@@ -258,8 +258,8 @@ import Testing
         let (entered, signal) = AsyncStream.makeStream(of: Void.self)
         let server = try server { _ in
             signal.yield()
-            do { try await Task.sleep(for: .seconds(60)) } catch { return HTTPResponse(status: 503) }
-            return HTTPResponse(status: 200)
+            for await _ in AsyncStream<Never>.makeStream().stream {}  // ends when the handler is cancelled
+            return HTTPResponse(status: Task.isCancelled ? 503 : 200)
         }
         async let answer = client.send(HTTPClient.Request(method: "GET", url: "http://127.0.0.1:\(server.port)/"))
         for await _ in entered { break }
@@ -281,9 +281,13 @@ import Testing
         let port = address.sin_port.bigEndian
         let dripping = Thread {
             let peer = accept(listener, nil, nil)
+            var request = [UInt8](repeating: 0, count: 4_096)
+            _ = recv(peer, &request, request.count, 0)
             let head = Array("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n".utf8)
             _ = send(peer, head, head.count, Int32(MSG_NOSIGNAL))
-            while send(peer, [120, 120], 2, Int32(MSG_NOSIGNAL)) > 0 { usleep(100_000) }
+            // Two bytes ten times a second, until the client closes the connection.
+            var client = pollfd(fd: peer, events: Int16(POLLIN), revents: 0)
+            while poll(&client, 1, 100) == 0, send(peer, [120, 120], 2, Int32(MSG_NOSIGNAL)) > 0 {}
             close(peer)
         }
         dripping.start()
