@@ -54,7 +54,7 @@ struct IngestLoad {
         )
     }
 
-    /// Writes the requests as they go over the wire, for another load generator: each with its length before it, as 4 bytes, little-endian.
+    /// Writes the bytes of the requests to a file, for another load generator. Before each request the file has its length: 4 bytes, little-endian.
     private func write(_ plans: [[HTTPClient.Request]], to path: String) throws {
         guard FileManager.default.createFile(atPath: path, contents: nil) else { throw WrongOption(description: "--out \(path) cannot be created") }
         let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))

@@ -32,8 +32,8 @@ package struct RecentValues: Sendable {
         }
     }
 
-    /// The changes from one value to the next within an hour: how many, the sum of their absolute sizes, and how many are below
-    /// `RecentValues.noChangeLimit`.
+    /// Statistics of the differences between neighbouring values that are at most one hour apart: the number of differences, the sum of their
+    /// absolute values, and the number of differences below `RecentValues.noChangeLimit`.
     package struct Changes: Sendable, Equatable {
         package var count: Int64 = 0
         package var sizes: Int64 = 0

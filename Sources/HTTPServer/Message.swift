@@ -86,5 +86,5 @@ package struct HTTPLimits: Sendable {
     }
 }
 
-/// Answers a request. Never throws: a failure is a response, too.
+/// Answers a request. A handler does not throw: for an error it returns a response with an error status.
 package typealias HTTPHandler = @Sendable (HTTPRequest) async -> HTTPResponse

@@ -101,8 +101,9 @@ internal import Glibc
         }
     }
 
-    /// Sends many statements without waiting for the answer to each: one round trip instead of one a statement. If a statement fails, the server
-    /// skips the statements after it. Call this inside a transaction, so that the statements before it are rolled back.
+    /// Sends many statements before it waits for their results, so that all of them together take one round trip. If a statement fails, the server
+    /// does not run the statements after it. The statements before it have run already: call this function inside a transaction, so that they are
+    /// rolled back.
     /// - Parameter body: receives the result of each statement, in order.
     /// - Throws: the error of the first statement that failed.
     package func pipeline(
@@ -207,7 +208,7 @@ internal import Glibc
         return unsafe PQconnectdbParams(keywordList, valueList, 1)
     }
 
-    /// Frees all prepared statements if there are too many. Called only between calls: a pipeline needs all of its statements at once.
+    /// Frees all prepared statements if there are too many. Must not be called while a pipeline runs, because a pipeline uses many prepared statements.
     private func limitPrepared() throws(PostgresError) {
         guard prepared.count >= PostgresConnection.preparedLimit else { return }
         try execute("DEALLOCATE ALL")

@@ -1,6 +1,6 @@
 internal import CSQLite
 
-/// Prepared statements by SQL text, for reuse: parsing takes longer than most statements run.
+/// Keeps prepared statements by their SQL text, so that a text is parsed once: parsing takes longer than running most statements.
 @safe final class StatementCache {
     /// A statement that is in use or waits for its next use.
     @safe final class Entry {
@@ -22,14 +22,14 @@ internal import CSQLite
     private var isClosed = false
     private static let limit = 96
 
-    /// A reset statement without bound values, if the cache has one that is not in use.
+    /// - Returns: a statement that is reset and has no bound values; `nil` if the cache has none for this text, or if it is in use.
     func take(_ sql: String) -> Entry? {
         guard let entry = entries[Key(sql: sql)], !entry.isInUse else { return nil }
         entry.isInUse = true
         return entry
     }
 
-    /// Keeps one statement per SQL text: a second statement is only needed while the first is in use.
+    /// Adds a new statement, which is in use now. The cache keeps one statement per SQL text.
     func add(_ handle: OpaquePointer, _ sql: String) -> Entry {
         let entry = unsafe Entry(handle)
         if !isClosed, entries.count < StatementCache.limit, entries[Key(sql: sql)] == nil { entries[Key(sql: sql)] = entry }

@@ -32,7 +32,7 @@ enum Column {
         guard unit >= 1, unit <= UInt64(Int64.max) else { throw MalformedBytes(at: start, "a column's unit is 1 or more") }
         var values = [Int64](repeating: 0, count: count)
         let offset = reader.offset
-        // The loop runs for every value of the fleet: it reads the bytes through a pointer, within the checked count of bytes.
+        // This loop runs for every value of every device, so it reads through a pointer. `position` is checked against the count of bytes.
         try unsafe reader.consume { bytes throws(MalformedBytes) in
             var (index, position) = (0, 0)
             func varint() throws(MalformedBytes) -> UInt64 {

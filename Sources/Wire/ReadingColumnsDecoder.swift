@@ -54,8 +54,8 @@ struct ReadingColumnsDecoder {
 
     /// Calls `body` for each reading, in the order in which the readings were added.
     ///
-    /// This loop runs for every reading of the fleet. Its state is in local variables, because the compiler copies a whole struct, with a reference
-    /// count for each column, around a call that takes one of the struct's properties as `inout`.
+    /// The state is in local variables for speed: the compiler copies the whole struct before a call that takes one of its properties as `inout`, and
+    /// each copy changes the reference count of every column.
     func forEach(_ body: (_ sensor: Int, Reading) -> Void) throws(MalformedBytes) {
         var last = last
         var (humidityIndex, temperatureIndex, pressureIndex) = (0, 0, 0)
@@ -87,7 +87,7 @@ struct ReadingColumnsDecoder {
         }
     }
 
-    /// Sums of hostile differences: an overflow is recorded, and checked once per reading.
+    /// Adds differences that a client chose. An overflow is recorded, and the caller checks `areValid` once per reading.
     private struct CheckedSums {
         private(set) var areValid = true
 

@@ -60,7 +60,7 @@ import Testing
         (["text": String(repeating: "x", count: 65)], "at most 64 bytes"),
         (["after": "x y"], "expected the value of"), (["order": "size"], "worst first"),
     ])
-    func `a wrong query is refused with what is right`(query: [String: String], words: String) {
+    func `a wrong query is refused, and the error names the right values`(query: [String: String], words: String) {
         let error = #expect(throws: Problem.self) { try FleetPage(HTTPRequest(method: "GET", path: "/v1/devices", query: query)) }
         #expect(error?.detail.contains(words) == true, "\(error?.detail ?? "")")
     }

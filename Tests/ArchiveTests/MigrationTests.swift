@@ -43,7 +43,7 @@ import Wire
         return comparisons
     }
 
-    @Test func `a copy has the same content in every table, and goes on where the source was`() async throws {
+    @Test func `a copy has the same content in every table, and stores and derives further batches`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let source = try await filled()
         let target = try await Archive(.sqlite(folder: folder))
@@ -66,7 +66,7 @@ import Wire
         #expect(counts.0.readings == counts.1.readings + 2)
     }
 
-    @Test func `an interrupted copy continues after the last row, and is not served before its end`() async throws {
+    @Test func `an interrupted copy continues after its last row, and cannot be served until it is complete`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let source = try await filled()
         let target = try await Archive(.sqlite(folder: folder))

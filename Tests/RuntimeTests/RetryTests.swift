@@ -11,7 +11,7 @@ import Testing
         #expect(growing + [pauses.next()] == [5, 10, 20, 30, 30, 5].map(Duration.seconds))
     }
 
-    @Test func `a longest pause below the first pause is never exceeded after the first`() {
+    @Test func `if the longest pause is shorter than the first pause, every pause after the first is the longest pause`() {
         var pauses = RetryPause(first: .seconds(5), longest: .seconds(3))
         #expect([pauses.next(), pauses.next(), pauses.next()] == [5, 3, 3].map(Duration.seconds))
     }

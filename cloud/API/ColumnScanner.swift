@@ -3,8 +3,8 @@ internal import Wire
 /// Takes the columns of whole numbers out of a batch's JSON. Almost all bytes of a batch are in these columns, and JSONDecoder takes twenty times as
 /// long to read them.
 ///
-/// The scanner accepts the plain form only: one column of each name at the top level, with whole numbers and nulls. For everything else it returns
-/// `nil`: then JSONDecoder reads the whole batch, and says what is wrong and where.
+/// The scanner reads a batch if each column occurs once, at the top level, and has only whole numbers and nulls. For every other batch it returns
+/// `nil`. JSONDecoder then reads the whole batch, and its error says what is wrong and where.
 struct ColumnScanner {
     private let body: [UInt8]
     private var position = 0

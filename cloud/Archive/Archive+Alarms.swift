@@ -15,8 +15,8 @@ extension Archive {
         package let endedAt: Instant?
     }
 
-    /// Raises an alarm for every device that has sent nothing for longer than `limit`, and ends the alarms of devices that have sent again. An
-    /// alarm that two hosts use one device name ends one day after a second host was last detected.
+    /// Raises an alarm for every device that has sent nothing for longer than `limit`, and ends the alarm when the device sends again. The
+    /// other kind of alarm, about a device name that two hosts use, ends here one day after the second host was last detected.
     /// - Parameter serverStartedAt: when the server began to listen: silence before this time does not count.
     package func updateSilenceAlarms(_ limit: Duration, serverStartedAt: Instant, now: Instant) throws {
         try database.transaction {

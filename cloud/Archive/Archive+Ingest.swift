@@ -179,7 +179,7 @@ extension Archive {
                 settled[own, default: []].append(lostSequences)
             }
         }
-        // One batch may name thousands of epochs: more than a device may have are refused before any is looked up.
+        // The holes of one batch may name thousands of epochs. Refuse such a batch before the database is asked for each epoch.
         guard settled.count <= ArchiveLimits.epochsPerDevice else { throw IngestRefusal.tooManyEpochs }
         try readEpochs(settled.keys.map { (device, $0) })
         let changes = try settled.map { try heldChange(device, $0.key, adding: $0.value) }

@@ -5,7 +5,7 @@ enum ArchiveSchema {
     static let steps = [version1, version2, version3, version4, version5, version6, version7]
     static var version: Int64 { Int64(steps.count) }
 
-    /// Tables whose rows are small and found by their key have no row ids: one tree instead of a table and an index.
+    /// The tables of observations and held ranges become WITHOUT ROWID: each row is stored once, by its key, and not in a table and an index.
     private static let version7 = """
         DROP VIEW observation;
         ALTER TABLE observation_bin RENAME TO old_observation_bin;

@@ -173,7 +173,7 @@ extension Archive {
     private struct StoredSensor {
         let id: Int64
         let newestBin: Instant?
-        let isJudgedByBins: Bool  // the device reports no state for the sensor
+        let hasReportedState: Bool  // the device reports a state for the sensor
         let observed: Int64  // the SensorState according to the newest bin
         let hasReading: Bool
     }
@@ -193,7 +193,7 @@ extension Archive {
             }
             guard let row else { throw ArchiveFault.damagedRow("sensor «\(sensor.name)» of device \(sensor.device) cannot be stored") }
             return StoredSensor(
-                id: row.integer(0), newestBin: row.optionalInteger(1).map(Instant.init(ms:)), isJudgedByBins: row.isNull(2),
+                id: row.integer(0), newestBin: row.optionalInteger(1).map(Instant.init(ms:)), hasReportedState: !row.isNull(2),
                 observed: row.integer(3), hasReading: !row.isNull(4))
         }
     }
@@ -210,7 +210,7 @@ extension Archive {
     private func updateSensors(_ growths: [SensorGrowth], mayHaveLost: Bool) throws {
         // If a device reports no sensor states, its state depends on its observations.
         let changed = growths.filter { growth in
-            mayHaveLost || growth.sensor.isJudgedByBins && (growth.sensor.observed != Int64(growth.state.rawValue) || !growth.sensor.hasReading)
+            mayHaveLost || !growth.sensor.hasReportedState && (growth.sensor.observed != Int64(growth.state.rawValue) || !growth.sensor.hasReading)
         }
         try database.changeEach("UPDATE device SET judge_due = 1 WHERE id = ?", Set(changed.map(\.device)).sorted().map { [.integer($0)] })
         try database.changeEach(

@@ -50,7 +50,9 @@ extension Archive {
     }
 
     /// Devices with something to derive, sorted by id; the devices after `device` come first.
-    /// - Parameter claimed: the devices to choose from; `nil`: all devices.
+    /// - Parameters:
+    ///   - device: the device served last.
+    ///   - claimed: only these devices are considered; `nil` considers every device.
     func pendingDevices(after device: Int64, limit: Int, except paused: Set<Int64>, claimed: [Int64]?) throws -> [DerivationState] {
         var states: [DerivationState] = []
         if let claimed {
@@ -58,7 +60,7 @@ extension Archive {
                 "SELECT \(Archive.stateColumns) FROM device_log WHERE device = ? AND \(DerivationState.isPending)", claimed.map { [.integer($0)] })
             for row in rows.joined() { states.append(try Archive.state(row)) }
             states = states.filter { !paused.contains($0.device) }
-            // The devices after the one served last come first: a step that is full serves the others next time.
+            // A step that becomes full leaves out the last devices of this list. Therefore the list begins after the device served last.
             return states.filter { $0.device > device } + states.filter { $0.device <= device }
         }
         for range in ["device > ?", "device <= ?"] where states.count < limit {

@@ -8,9 +8,9 @@ internal import Wire
 struct DeviceLedger {
     /// The held ranges of one epoch.
     struct HeldEpoch {
-        var isStored: Bool  // the table `epoch` has a row
+        var isStored: Bool  // the table `epoch` has a row for this epoch, or needs none
         var stored: HeldRanges  // the rows of the table `held`
-        var ranges: HeldRanges  // `stored`, and what this transaction adds
+        var ranges: HeldRanges  // `stored` plus the sequences that this transaction adds
         var firstSeenAt = Instant(ms: 0)  // when the epoch's first batch arrived; needed until `isStored`
     }
 
@@ -33,12 +33,12 @@ struct DeviceLedger {
 
     mutating func add(bytes: Int64, on day: Int64) { (self.day, dayBytes) = (day, self.bytes(on: day) + bytes) }
 
-    /// Few devices have many names or ranges: only small ledgers are kept after their transaction.
+    /// Whether the ledger stays in memory after its transaction. Few devices have so many names or ranges that it does not.
     var isSmall: Bool { names.count <= 64 && epochs.count <= 8 && epochs.values.allSatisfy { $0.ranges.ranges.count <= 64 } }
 }
 
 extension Archive {
-    /// The most ledgers in memory between transactions.
+    /// The maximum number of ledgers in memory between transactions.
     private static let keptLedgers = 10_000
 
     /// Reads the ledgers that these submissions need and that are not in memory.
@@ -78,13 +78,13 @@ extension Archive {
         let stored = try database.rowsEach("SELECT 1 FROM epoch WHERE device = ? AND epoch = ?", keys)
         for (index, key) in missing.enumerated() {
             let held = try Archive.heldRanges(ranges[index], key.device, key.epoch)
-            // The server's own epoch does not count against the limit of epochs.
+            // The limit of epochs counts rows of the table `epoch`. The server's epoch (plain readings) must not count, so it never gets a row.
             let isStored = key.epoch == .server || !stored[index].isEmpty
             ledgers[key.device]?.epochs[key.epoch] = DeviceLedger.HeldEpoch(isStored: isStored, stored: held, ranges: held)
         }
     }
 
-    /// The ledger of a device whose ledger this transaction has read.
+    /// - Throws: if `readLedgers` was not called for this device in this transaction.
     func ledger(_ device: Int64) throws -> DeviceLedger {
         guard let ledger = ledgers[device] else { throw ArchiveFault.damagedRow("device \(device): its ledger was not read") }
         return ledger

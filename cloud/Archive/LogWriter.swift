@@ -1,7 +1,7 @@
 internal import Measures
 internal import Wire
 
-/// Collects the batches that one transaction adds to the log, and writes them with one call.
+/// Collects the batches of one transaction, and inserts them into the log with one call of the database.
 struct LogWriter: ~Copyable {
     /// A batch that is not written yet, with the records that are stored beside the log.
     private struct Batch {

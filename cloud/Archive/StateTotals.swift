@@ -34,8 +34,8 @@ struct StateTotals {
     private var sensors: [SensorState: Int64] = [:]
 
     /// - Parameters:
-    ///   - state: the device's stored state.
-    ///   - counts: the stored numbers of the device's sensors; `nil` if the totals do not contain the device yet.
+    ///   - state: the state in the device's row before this update; `nil` if the row has no valid state.
+    ///   - counts: how many sensors of the device the totals contain, by state; `nil` if the totals do not contain the device yet.
     mutating func replace(_ state: DeviceState?, _ counts: SensorCounts?, with newState: DeviceState, _ newCounts: SensorCounts) {
         if let counts, let state {
             devices[state, default: 0] -= 1

@@ -14,7 +14,7 @@ package protocol ArchiveDatabase: AnyObject {
     /// Runs a statement once for each list of values. One round trip for many lists, where the database is on another host.
     func changeEach(_ sql: String, _ rows: [[DatabaseValue]]) throws
 
-    /// Runs a statement once for each list of values. One round trip for many lists, where the database is on another host.
+    /// Runs a statement once for each list of values. With a database server, many runs together take one round trip.
     /// - Returns: the rows of each run.
     func rowsEach(_ sql: String, _ values: [[DatabaseValue]]) throws -> [[Row]]
 
@@ -30,12 +30,13 @@ package protocol ArchiveDatabase: AnyObject {
 
     /// Claims devices with something to derive, so that several programs share the work. A claim ends when the device's progress is saved, or after
     /// `milliseconds`.
-    /// - Parameter device: devices after this one come first.
+    /// - Parameter device: the device served last. Devices with a higher id come first, then the devices with a lower id.
     /// - Returns: the claimed devices, sorted; `nil` if only one program derives.
     func claimPending(after device: Int64, limit: Int, for milliseconds: Int64) throws -> [Int64]?
 
-    /// - Parameter isShared: other programs may have the same right, if they share it, too. In a folder only one program at a time has it.
-    /// - Returns: the right to do this work, until the returned object is released; `nil` while another program has the right.
+    /// - Parameter isShared: whether other programs that pass `true` may have the right at the same time. For an archive in a folder only one
+    ///   program has the right.
+    /// - Returns: the right, which lasts until the returned object is released; `nil` if another program has the right.
     func claim(_ work: ExclusiveWork, isShared: Bool) throws -> (any WorkClaim)?
 
     /// Waits until no other transaction stores batches of these devices, then keeps others from doing so until this transaction ends.
@@ -48,7 +49,7 @@ package protocol ArchiveDatabase: AnyObject {
     /// A number that changes when another connection has committed a change; `nil` if nothing may be cached between transactions.
     func cacheVersion() throws -> Int64?
 
-    /// Makes the ids that the database assigns continue after the highest stored id of each table.
+    /// Makes the database continue its ids after the highest stored id of each table.
     func restartIdentities(_ tables: [String]) throws
 
     /// - Throws: `ArchiveFault.damagedRow` if the database's own check finds damage.
@@ -114,14 +115,15 @@ extension ArchiveDatabase {
         return first
     }
 
-    /// Like `transactionOnce`, and again if another transaction was in conflict with this one. `body` must have no effects beside the database's.
+    /// Runs a transaction, and repeats it after a conflict with another transaction. `body` may run several times, so it must change nothing but the
+    /// database.
     @discardableResult
     package func transaction<Result>(_ durability: Durability = .durable, _ body: () throws -> Result) throws -> Result {
         var attempt = 0
         while true {
             attempt += 1
             do { return try transactionOnce(durability, body) } catch let error as any DatabaseFailure where error.isConflict && attempt < 5 {
-                // Another transaction has won: run this one again.
+                // The server has rolled this transaction back because of another one: run it again.
             }
         }
     }

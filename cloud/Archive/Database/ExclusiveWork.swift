@@ -7,8 +7,8 @@ package enum ExclusiveWork: String, Sendable, CaseIterable {
     case training
 }
 
-/// The right to do exclusive work. It ends when this object is released, and when its program ends in any way.
+/// The right to do exclusive work. The right ends when this object is released, or when the program ends or is killed.
 package protocol WorkClaim: AnyObject {
-    /// Whether the right still exists: the connection that carries it may be lost.
+    /// Whether the right still exists. It can be lost with the connection to the database.
     func isHeld() -> Bool
 }

@@ -1,15 +1,15 @@
 internal import Postgres
 
-/// A claim by an advisory lock of PostgreSQL, on a connection of its own. The server releases the lock when the connection ends.
+/// A claim that is an advisory lock in PostgreSQL. The lock has its own connection, and the server releases the lock when this connection ends.
 final class SessionClaim: WorkClaim {
     private let connection: PostgresConnection
 
-    /// - Returns: `nil` while another connection has the claim.
+    /// - Returns: `nil` if another connection has the lock.
     init?(_ address: PostgresAddress, _ work: ExclusiveWork, isShared: Bool) throws(PostgresError) {
         connection = try PostgresConnection(address.text, name: "vaho-cloud \(work.rawValue)")
-        // If the program's host disappears, the server notices after 6 s and not after two hours. A local socket needs no such check.
+        // If this host loses its network, the server ends the connection after 6 s. By default it would wait two hours.
         try connection.execute("SET tcp_keepalives_idle = 2; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 2")
-        // Two archives in one database have different claims: the key contains the schema.
+        // The key contains the name of the schema, because a database may contain an archive in each of several schemas.
         let locked = try connection.query(
             "SELECT pg_try_advisory_lock\(isShared ? "_shared" : "")(hashtextextended('vaho ' || current_schema() || ' ' || $1, 0))",
             [.text(work.rawValue)])

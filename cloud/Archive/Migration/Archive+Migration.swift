@@ -1,6 +1,6 @@
 internal import Signing
 
-/// What a migration needs of an archive.
+/// Functions of an archive that `ArchiveMigration` calls.
 extension Archive {
     /// - Throws: `MigrationFailure` if this archive has rows that do not come from an unfinished migration of `source`.
     func beginMigration(from source: String) throws {
@@ -36,7 +36,7 @@ extension Archive {
         try database.row(table.selectLastKey).map { row in (0..<row.count).map { row[$0] } }
     }
 
-    /// At least one row if there is one, then more rows up to the limits.
+    /// The rows after a key, at most `limit`. The function stops after the row with which the bodies exceed `bytes`, so a large row is returned alone.
     func rows(of table: ArchiveTable, after key: [DatabaseValue]?, limit: Int, bytes: Int) throws -> [[DatabaseValue]] {
         var rows: [[DatabaseValue]] = []
         var size = 0
@@ -61,7 +61,7 @@ extension Archive {
         try database.transaction { try database.changeEach(table.insert, rows) }
     }
 
-    /// The values of the tables that a database may spread over several rows.
+    /// The contents of the tables `access_version` and `log_total`, which are copied as sums.
     struct MigratedTotals: Sendable {
         var accessVersion: Int64
         var log: Totals

@@ -20,7 +20,7 @@ package struct ArchiveMigration: Sendable {
     }
 
     /// - Parameter progress: called after each step with the table and the number of rows copied by this call.
-    /// - Throws: `MigrationFailure` if a server uses one of the archives, or if the target holds another archive.
+    /// - Throws: `MigrationFailure` if a server is running on the source or the target, or if the target already contains another archive.
     package func copy(_ progress: @Sendable (_ table: String, _ rows: Int) -> Void = { _, _ in }) async throws {
         for archive in [source, target] {
             guard try await archive.claim(.serving) else {

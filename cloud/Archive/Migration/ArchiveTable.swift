@@ -1,9 +1,9 @@
-/// A table of the archive, for copying it row by row: the columns, of which the first `keyLength` are a unique key.
+/// The name and the columns of a table, for copying the table row by row. The first `keyLength` columns are a unique key.
 package struct ArchiveTable: Sendable, Equatable {
     package let name: String
     let columns: [String]
     let keyLength: Int
-    let hasIdentity: Bool  // the database assigns the column `id`
+    let hasIdentity: Bool  // in PostgreSQL, a sequence gives the values of the column `id`
 
     private init(_ name: String, key: String, _ rest: String = "", hasIdentity: Bool = false) {
         func names(_ text: String) -> [String] { text.split(separator: " ").map(String.init) }
@@ -13,8 +13,9 @@ package struct ArchiveTable: Sendable, Equatable {
         self.hasIdentity = hasIdentity
     }
 
-    /// All tables whose rows are copied, tables that others refer to first. `access_version` and `log_total` are copied as sums,
-    /// because PostgreSQL splits the sums of `log_total` over 16 rows.
+    /// The tables that are copied row by row, in an order in which a table comes after the tables that its foreign keys name. The tables
+    /// `access_version` and `log_total` are not in the list: `Archive.setTotals` copies their sums, because PostgreSQL has 16 rows in `log_total`
+    /// where SQLite has one.
     package static let all = [
         ArchiveTable("signing_key", key: "id", "public_key"),
         ArchiveTable(
@@ -57,11 +58,11 @@ package struct ArchiveTable: Sendable, Equatable {
     private var key: String { columns.prefix(keyLength).joined(separator: ", ") }
     private static func marks(_ count: Int) -> String { Array(repeating: "?", count: count).joined(separator: ", ") }
 
-    /// The rows after a key, in the order of the key. Parameters: the key, then the most rows.
+    /// Selects the rows whose key is greater than a given key, sorted by key. Parameters: one for each key column, then the maximum number of rows.
     var selectAfter: String {
         "SELECT \(columns.joined(separator: ", ")) FROM \(name) WHERE (\(key)) > (\(Self.marks(keyLength))) ORDER BY \(key) LIMIT ?"
     }
-    /// The first rows. Parameter: the most rows.
+    /// Selects the first rows, sorted by key. Parameter: the maximum number of rows.
     var selectFirst: String { "SELECT \(columns.joined(separator: ", ")) FROM \(name) ORDER BY \(key) LIMIT ?" }
     var selectLastKey: String {
         "SELECT \(key) FROM \(name) ORDER BY \(columns.prefix(keyLength).map { "\($0) DESC" }.joined(separator: ", ")) LIMIT 1"
