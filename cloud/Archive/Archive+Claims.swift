@@ -15,29 +15,4 @@ extension Archive {
     package func holds(_ work: ExclusiveWork) -> Bool { claims[work]?.isHeld() ?? false }
 
     package func release(_ work: ExclusiveWork) { claims[work] = nil }
-
-    // MARK: signing key
-
-    /// Registers the public key that signs this archive's releases, if none is registered yet.
-    /// - Returns: the registered key, in hexadecimal.
-    package func registerSigningKey(_ publicKey: String) throws -> String {
-        try database.transaction {
-            try database.run("INSERT INTO signing_key (id, public_key) VALUES (1, ?) ON CONFLICT DO NOTHING", publicKey)
-            return try signingKey() ?? publicKey
-        }
-    }
-
-    /// The registered key, in hexadecimal; `nil` before the first start with a key.
-    package func signingKey() throws -> String? { try database.row("SELECT public_key FROM signing_key WHERE id = 1").map { $0.text(0) } }
-
-    /// Replaces the registered key: the old key is permanently lost.
-    package func replaceSigningKey(_ publicKey: String) throws {
-        try database.run(
-            "INSERT INTO signing_key (id, public_key) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET public_key = excluded.public_key", publicKey)
-    }
-
-    /// Whether devices or releases exist: their trust depends on the signing key.
-    package func isInUse() throws -> Bool {
-        try database.integer("SELECT 1 FROM device LIMIT 1") != nil || database.integer("SELECT 1 FROM release LIMIT 1") != nil
-    }
 }

@@ -87,19 +87,18 @@ extension Archive {
 
     // MARK: counts
 
-    func rangeCount(_ device: Int64) throws -> Int64 {
-        if let known = ledgers[device]?.rangeCount { return known }
-        try saveHeldRanges()
-        let count = try database.integer("SELECT COUNT(*) FROM held WHERE device = ?", device) ?? 0
-        ledgers[device]?.rangeCount = count
-        return count
-    }
+    /// The number of separate ranges in all epochs of a device.
+    func rangeCount(_ device: Int64) throws -> Int64 { try count(\.rangeCount, rowsOf: "held", device) }
 
-    func epochCount(_ device: Int64) throws -> Int64 {
-        if let known = ledgers[device]?.epochCount { return known }
+    /// The number of epochs that a device has used.
+    func epochCount(_ device: Int64) throws -> Int64 { try count(\.epochCount, rowsOf: "epoch", device) }
+
+    /// Counts the device's rows of a table once; `apply` keeps the number up to date.
+    private func count(_ known: WritableKeyPath<DeviceLedger, Int64?>, rowsOf table: String, _ device: Int64) throws -> Int64 {
+        if let count = ledgers[device]?[keyPath: known] { return count }
         try saveHeldRanges()
-        let count = try database.integer("SELECT COUNT(*) FROM epoch WHERE device = ?", device) ?? 0
-        ledgers[device]?.epochCount = count
+        let count = try database.integer("SELECT COUNT(*) FROM \(table) WHERE device = ?", device) ?? 0
+        ledgers[device]?[keyPath: known] = count
         return count
     }
 }

@@ -5,6 +5,17 @@ enum ArchiveSchema {
     static let steps = [version1, version2, version3, version4, version5, version6, version7]
     static var version: Int64 { Int64(steps.count) }
 
+    /// The view for analysts, since version 4.
+    private static let observationView = """
+        CREATE VIEW observation AS
+            SELECT d.name AS device, s.name AS sensor, b.valid_at_ms, s.step_s, b.readings,
+                b.humidity_sum_mpct / (1000.0 * b.readings) AS humidity_pct, b.humidity_min_mpct / 1000.0 AS humidity_min_pct,
+                b.humidity_max_mpct / 1000.0 AS humidity_max_pct,
+                CASE WHEN b.temperature_readings > 0 THEN b.temperature_sum_mc / (1000.0 * b.temperature_readings) END AS temperature_c,
+                CASE WHEN b.pressure_readings > 0 THEN b.pressure_sum_pa / (100.0 * b.pressure_readings) END AS pressure_hpa, b.flags
+            FROM observation_bin b JOIN sensor s ON s.id = b.sensor JOIN device d ON d.id = s.device WHERE b.readings > 0;
+        """
+
     /// The tables of observations and held ranges become WITHOUT ROWID: each row is stored once, by its key, and not in a table and an index.
     private static let version7 = """
         DROP VIEW observation;
@@ -18,13 +29,7 @@ enum ArchiveSchema {
         INSERT INTO observation_bin SELECT sensor, valid_at_ms, readings, failed, humidity_sum_mpct, humidity_min_mpct, humidity_max_mpct,
             temperature_readings, temperature_sum_mc, pressure_readings, pressure_sum_pa, flags FROM old_observation_bin ORDER BY sensor, valid_at_ms;
         DROP TABLE old_observation_bin;
-        CREATE VIEW observation AS
-            SELECT d.name AS device, s.name AS sensor, b.valid_at_ms, s.step_s, b.readings,
-                b.humidity_sum_mpct / (1000.0 * b.readings) AS humidity_pct, b.humidity_min_mpct / 1000.0 AS humidity_min_pct,
-                b.humidity_max_mpct / 1000.0 AS humidity_max_pct,
-                CASE WHEN b.temperature_readings > 0 THEN b.temperature_sum_mc / (1000.0 * b.temperature_readings) END AS temperature_c,
-                CASE WHEN b.pressure_readings > 0 THEN b.pressure_sum_pa / (100.0 * b.pressure_readings) END AS pressure_hpa, b.flags
-            FROM observation_bin b JOIN sensor s ON s.id = b.sensor JOIN device d ON d.id = s.device WHERE b.readings > 0;
+        \(observationView)
         ALTER TABLE held RENAME TO old_held;
         CREATE TABLE held (
             device INTEGER NOT NULL, epoch BIGINT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL, PRIMARY KEY (device, epoch, first)
@@ -118,13 +123,7 @@ enum ArchiveSchema {
         ALTER TABLE observation_bin ADD COLUMN pressure_sum_pa BIGINT NOT NULL DEFAULT 0;
         ALTER TABLE observation_bin ADD COLUMN flags INTEGER NOT NULL DEFAULT 0;
         DROP VIEW observation;
-        CREATE VIEW observation AS
-            SELECT d.name AS device, s.name AS sensor, b.valid_at_ms, s.step_s, b.readings,
-                b.humidity_sum_mpct / (1000.0 * b.readings) AS humidity_pct, b.humidity_min_mpct / 1000.0 AS humidity_min_pct,
-                b.humidity_max_mpct / 1000.0 AS humidity_max_pct,
-                CASE WHEN b.temperature_readings > 0 THEN b.temperature_sum_mc / (1000.0 * b.temperature_readings) END AS temperature_c,
-                CASE WHEN b.pressure_readings > 0 THEN b.pressure_sum_pa / (100.0 * b.pressure_readings) END AS pressure_hpa, b.flags
-            FROM observation_bin b JOIN sensor s ON s.id = b.sensor JOIN device d ON d.id = s.device WHERE b.readings > 0;
+        \(observationView)
         """
 
     private static let version3 = """
