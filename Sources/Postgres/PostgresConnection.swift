@@ -124,7 +124,18 @@ internal import Glibc
         _ statements: [((sql: String, values: [PostgresValue]), String)], _ body: (borrowing PostgresRows) throws -> Void
     ) throws {
         guard unsafe PQenterPipelineMode(connection) == 1 else { throw failure("pipeline") }
-        defer { unsafe PQexitPipelineMode(connection) }
+        var failure: (any Error)?
+        do { try sendAndReceive(statements, body) } catch { failure = error }
+        guard unsafe PQexitPipelineMode(connection) == 1 else {
+            // Results are missing, so the connection cannot be used any more.
+            throw PostgresError(state: PostgresError.connectionLost, message: "the pipeline has not ended: \(failure.map { "\($0)" } ?? "")")
+        }
+        if let failure { throw failure }
+    }
+
+    private func sendAndReceive(
+        _ statements: [((sql: String, values: [PostgresValue]), String)], _ body: (borrowing PostgresRows) throws -> Void
+    ) throws {
         var failed: (any Error)?
         for ((sql, values), name) in statements {
             let sent = unsafe PostgresConnection.withParameters(values) { pointers, lengths, formats in

@@ -51,7 +51,7 @@ import Wire
                 group.addTask {
                     let (archive, reader) = (try await place.open(), try await place.open(.readOnly))
                     for _ in 0..<batches {
-                        let claimed = try await archive.claimPendingDevices(after: 0)
+                        let claimed = try await archive.claimPendingDevices()
                         _ = try await archive.apply(reader.nextDerivationStep(claimed: claimed))
                     }
                 }

@@ -75,7 +75,10 @@ extension Archive {
             views += new
             read += part.count
         }
-        guard read < rows.count, let last = rows[..<read].last else { return (views, nil) }
+        // A cursor ends with a valid name: rows with a damaged name after it are read again, and left out again.
+        guard read < rows.count, let last = rows[..<read].last(where: { Archive.device($0) != nil }) ?? rows[..<read].last else {
+            return (views, nil)
+        }
         return (views, FleetCursor(rank: order == .name ? -1 : last.integer(6), name: last.text(1)))
     }
 

@@ -31,17 +31,10 @@ extension Archive {
     /// Stores the new rows of all submissions in one transaction.
     /// - Returns: the outcome of each submission, in the same order. The rows are on the disk: the answers may be sent.
     package func ingest(_ submissions: [Submission], next: BatchAcknowledgement.Pacing) throws -> [Result<Receipt, IngestRefusal>] {
-        var attempt = 0
-        while true {
-            attempt += 1
-            do { return try database.transactionOnce(.durable) { try store(submissions, next: next) } } catch {
-                (ledgers, unsavedEpochs) = ([:], [])  // they may contain rows that were rolled back
-                guard let failure = error as? any DatabaseFailure, failure.isConflict, attempt < Archive.ingestAttempts else { throw error }
-            }
-        }
+        try database.transaction(
+            rolledBack: { (ledgers, unsavedEpochs, duplicateHostDetectors) = ([:], [], [:]) }  // they may count rows that were rolled back
+        ) { try store(submissions, next: next) }
     }
-
-    private static let ingestAttempts = 5
 
     private func store(_ submissions: [Submission], next: BatchAcknowledgement.Pacing) throws -> [Result<Receipt, IngestRefusal>] {
         var log = LogWriter(database)
@@ -72,7 +65,7 @@ extension Archive {
             }
         }
         try flush(&log)
-        if let now = submissions.last?.receivedAt { try log.finish(at: now) }
+        try log.finish(ledgers)
         let toRotate = try recordContacts(seen.values.sorted { $0.device < $1.device })
         discardLargeLedgers(of: Set(submissions.map(\.device)))
         return zip(outcomes, submissions).map { outcome, submission in
@@ -198,7 +191,9 @@ extension Archive {
 
     /// Writes what the transaction has collected so far.
     func flush(_ log: inout LogWriter) throws {
-        try log.flush { record, device, epoch, sequence, batch in try store(record, device, epoch, sequence, batch: batch) }
+        try log.flush { record, device, epoch, sequence, batch, rows in
+            try add(record, device, epoch, sequence, batch: batch, to: &rows)
+        }
         try saveHeldRanges()
     }
 

@@ -2,29 +2,110 @@ internal import Measures
 internal import Observing
 internal import Wire
 
-/// Stores the contents of records (sensors, holes, clock corrections, calibrations, renames) together with their batch.
+/// The rows of records (sensors, holes, clock corrections, calibrations, renames) in the tables beside the log. A batch may have thousands of records,
+/// so the rows are collected, and written with one call for each table.
+struct RecordRows: ~Copyable {
+    private var holes: [[DatabaseValue]] = []
+    private var corrections: [[DatabaseValue]] = []
+    private var calibrations: [[DatabaseValue]] = []
+    private var renames: [[DatabaseValue]] = []
+    private var sensors: [(sql: String, rows: [[DatabaseValue]])] = []  // in the order of the records: a rename copies the row of the old name
+    private var devices: Set<Int64> = []  // whose sensors have changed
+
+    mutating func add(_ hole: Hole, _ key: [DatabaseValue]) {
+        holes.append(
+            key + [(hole.sensor?.name).databaseValue, .text(hole.reason.name), .integer(hole.from.ms), .integer(hole.to.ms), .integer(hole.count)])
+    }
+
+    mutating func add(_ correction: ClockCorrection, _ key: [DatabaseValue], batch: Int64) {
+        corrections.append(
+            key + [
+                .integer(batch), .integer(Int64(correction.boot)), .integer(correction.offset.ms), .integer(correction.boottimeMs.lowerBound),
+                .integer(correction.boottimeMs.upperBound),
+            ])
+    }
+
+    mutating func add(_ calibration: Calibration, _ key: [DatabaseValue], batch: Int64) {
+        calibrations.append(
+            key + [
+                .integer(batch), .text(calibration.sensor.name), .integer(calibration.from.ms), .integer(calibration.enteredAt.ms),
+                .integer(Int64(calibration.gainPpm)), .integer(Int64(calibration.offsetMpct)),
+            ])
+    }
+
+    mutating func add(_ rename: SensorRename, _ device: Int64, _ key: [DatabaseValue], batch: Int64) {
+        renames.append(
+            key + [
+                .integer(batch), .text(rename.sensor.name), .text(rename.name.name), .integer(rename.until.ms), .integer(rename.enteredAt.ms),
+            ])
+        // The sensor record of the new name comes after this record, maybe in another batch.
+        changeSensors(
+            """
+            INSERT INTO sensor (device, name, kind, driver, serial, place, step_s)
+            SELECT device, ?2, kind, driver, serial, place, step_s FROM sensor WHERE device = ?1 AND name = ?3 ON CONFLICT DO NOTHING
+            """, device, [.text(rename.name.name), .text(rename.sensor.name)])
+    }
+
+    mutating func add(_ record: SensorRecord, _ device: Int64) {
+        changeSensors(
+            """
+            INSERT INTO sensor (device, name, kind, driver, serial, place, step_s) VALUES (?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (device, name) DO UPDATE SET kind = excluded.kind, driver = excluded.driver, serial = excluded.serial,
+                place = excluded.place, step_s = excluded.step_s
+            """, device,
+            [
+                .text(record.sensor.name), .text(record.kind), .text(record.driver), .text(record.serial), .text(record.place),
+                .integer(record.step.wholeSeconds),
+            ])
+    }
+
+    private mutating func changeSensors(_ sql: String, _ device: Int64, _ values: [DatabaseValue]) {
+        devices.insert(device)
+        if sensors.last?.sql != sql { sensors.append((sql, [])) }
+        sensors[sensors.count - 1].rows.append([.integer(device)] + values)
+    }
+
+    consuming func write(to database: any ArchiveDatabase) throws {
+        for (sql, rows) in sensors { try database.changeEach(sql, rows) }
+        try database.changeEach("INSERT INTO hole VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", holes)
+        try database.changeEach(
+            """
+            INSERT INTO clock_correction (device, epoch, sequence, batch, boot, offset_ms, from_ms, to_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT DO NOTHING
+            """, corrections)
+        try database.changeEach(
+            """
+            INSERT INTO calibration (device, epoch, sequence, batch, sensor, from_ms, said_at_ms, gain_ppm, offset_mpct)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+            """, calibrations)
+        try database.changeEach(
+            """
+            INSERT INTO sensor_rename (device, epoch, sequence, batch, sensor, name, until_ms, said_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT DO NOTHING
+            """, renames)
+        // Their sensors are counted again.
+        try database.changeEach("UPDATE device SET judge_due = 1 WHERE id = ?", devices.sorted().map { [.integer($0)] })
+    }
+}
+
 extension Archive {
-    func store(_ record: Record, _ device: Int64, _ epoch: Epoch, _ sequence: Int64, batch: Int64) throws {
+    /// Adds the row of a record, unless the device has too many of its kind: such a record stays in the log and is not applied.
+    func add(_ record: Record, _ device: Int64, _ epoch: Epoch, _ sequence: Int64, batch: Int64, to rows: inout RecordRows) throws {
+        let key: [DatabaseValue] = [.integer(device), .integer(Int64(bitPattern: epoch.bits)), .integer(sequence)]
         switch record {
-        case .sensor(let sensor): try upsert(sensor, device)
+        case .sensor(let sensor): rows.add(sensor, device)
         case .clockCorrection(let correction):
-            if try countAmendment(\.corrections, device, upTo: ArchiveLimits.amendmentsPerDevice) {
-                try insert(correction, device, epoch, sequence, batch: batch)
-            }
+            if try countAmendment(\.corrections, device, upTo: ArchiveLimits.amendmentsPerDevice) { rows.add(correction, key, batch: batch) }
         case .calibration(let calibration):
-            if try countAmendment(\.calibrations, device, upTo: ArchiveLimits.amendmentsPerDevice) {
-                try insert(calibration, device, epoch, sequence, batch: batch)
-            }
+            if try countAmendment(\.calibrations, device, upTo: ArchiveLimits.amendmentsPerDevice) { rows.add(calibration, key, batch: batch) }
         case .rename(let rename):
-            if try countAmendment(\.renames, device, upTo: ArchiveLimits.renamesPerDevice) {
-                try insert(rename, device, epoch, sequence, batch: batch)
-            }
-        case .hole(let hole): try insert(hole, device, epoch, sequence)
+            if try countAmendment(\.renames, device, upTo: ArchiveLimits.renamesPerDevice) { rows.add(rename, device, key, batch: batch) }
+        case .hole(let hole): rows.add(hole, key)
         }
     }
 
     /// Counts one more amendment of a kind.
-    /// - Returns: `false` if the limit is reached: then the record stays in the log and is not applied.
+    /// - Returns: `false` if the device has reached the limit.
     private func countAmendment(
         _ kind: WritableKeyPath<DeviceLedger.AmendmentCounts, Int64>, _ device: Int64, upTo limit: Int64
     ) throws -> Bool {
@@ -41,53 +122,8 @@ extension Archive {
     }
 
     func upsert(_ record: SensorRecord, _ device: Int64) throws {
-        try database.run(
-            """
-            INSERT INTO sensor (device, name, kind, driver, serial, place, step_s) VALUES (?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (device, name) DO UPDATE SET kind = excluded.kind, driver = excluded.driver, serial = excluded.serial,
-                place = excluded.place, step_s = excluded.step_s
-            """, device, record.sensor.name, record.kind, record.driver, record.serial, record.place, record.step.wholeSeconds)
-        try database.run("UPDATE device SET judge_due = 1 WHERE id = ?", device)  // its sensors are counted again
-    }
-
-    private func insert(_ hole: Hole, _ device: Int64, _ epoch: Epoch, _ sequence: Int64) throws {
-        try database.run(
-            "INSERT INTO hole VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", device, Int64(bitPattern: epoch.bits), sequence,
-            hole.sensor?.name, hole.reason.name, hole.from.ms, hole.to.ms, hole.count)
-    }
-
-    private func insert(_ correction: ClockCorrection, _ device: Int64, _ epoch: Epoch, _ sequence: Int64, batch: Int64) throws {
-        try database.run(
-            """
-            INSERT INTO clock_correction (device, epoch, sequence, batch, boot, offset_ms, from_ms, to_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT DO NOTHING
-            """, device, Int64(bitPattern: epoch.bits), sequence, batch, Int64(correction.boot), correction.offset.ms,
-            correction.boottimeMs.lowerBound, correction.boottimeMs.upperBound)
-    }
-
-    private func insert(_ calibration: Calibration, _ device: Int64, _ epoch: Epoch, _ sequence: Int64, batch: Int64) throws {
-        try database.run(
-            """
-            INSERT INTO calibration (sensor, device, epoch, sequence, batch, from_ms, said_at_ms, gain_ppm, offset_mpct)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT DO NOTHING
-            """, calibration.sensor.name, device, Int64(bitPattern: epoch.bits), sequence, batch, calibration.from.ms, calibration.enteredAt.ms,
-            calibration.gainPpm, calibration.offsetMpct)
-    }
-
-    private func insert(_ rename: SensorRename, _ device: Int64, _ epoch: Epoch, _ sequence: Int64, batch: Int64) throws {
-        try database.run(
-            """
-            INSERT INTO sensor_rename (sensor, name, device, epoch, sequence, batch, until_ms, said_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT DO NOTHING
-            """, rename.sensor.name, rename.name.name, device, Int64(bitPattern: epoch.bits), sequence, batch, rename.until.ms,
-            rename.enteredAt.ms)
-        // Copies the old name's row: the sensor record of the new name comes after this record, maybe in another batch.
-        try database.run(
-            """
-            INSERT INTO sensor (device, name, kind, driver, serial, place, step_s)
-            SELECT device, ?, kind, driver, serial, place, step_s FROM sensor WHERE device = ? AND name = ? ON CONFLICT DO NOTHING
-            """, rename.name.name, device, rename.sensor.name)
-        try database.run("UPDATE device SET judge_due = 1 WHERE id = ?", device)
+        var rows = RecordRows()
+        rows.add(record, device)
+        try rows.write(to: database)
     }
 }

@@ -59,7 +59,7 @@ package actor Derivation: Service {
     package func step() async throws -> Bool {
         let now = ContinuousClock.now
         pausedUntil = pausedUntil.filter { $0.value > now }
-        let claimed = try await archive.claimPendingDevices(after: lastDevice)
+        let claimed = try await archive.claimPendingDevices(after: lastDevice, except: Set(pausedUntil.keys))
         guard claimed?.isEmpty != true else { return false }
         do {
             let step = try await reader.nextDerivationStep(after: lastDevice, except: Set(pausedUntil.keys), claimed: claimed)

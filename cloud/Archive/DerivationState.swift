@@ -147,8 +147,11 @@ extension Archive {
 
     /// Claims devices with something to derive, if several programs share the work.
     /// - Returns: the claimed devices; `nil` if only this program derives.
-    package func claimPendingDevices(after device: Int64) throws -> [Int64]? {
-        try database.claimPending(after: device, limit: Archive.devicesPerStep, for: Archive.derivationClaim.ms)
+    /// - Parameters:
+    ///   - device: the device served last.
+    ///   - paused: devices to leave out.
+    package func claimPendingDevices(after device: Int64 = 0, except paused: Set<Int64> = []) throws -> [Int64]? {
+        try database.claimPending(after: device, except: paused, limit: Archive.devicesPerStep, for: Archive.derivationClaim.ms)
     }
 
     /// How long a claim lasts if its program ends: longer than a step takes.

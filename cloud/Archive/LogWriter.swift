@@ -16,7 +16,6 @@ struct LogWriter: ~Copyable {
         var lastBatch: Int64 = 0
         var lastAmendment: Int64 = 0
         var batches: Int64 = 0
-        var bytes: Int64 = 0  // as ArchiveLimits counts them
     }
 
     private let database: any ArchiveDatabase
@@ -44,7 +43,6 @@ struct LogWriter: ~Copyable {
         total = (total.batches + 1, total.readings + Int64(readings), total.bytes + Int64(body.count))
         let bytes = ArchiveLimits.cost(bytes: body.count, readings: readings, records: records.count)
         growth[device, default: Growth()].batches += 1
-        growth[device, default: Growth()].bytes += bytes
         return bytes
     }
 
@@ -53,14 +51,14 @@ struct LogWriter: ~Copyable {
     mutating func refuse(_ rows: [BatchAcknowledgement.RefusedRow], _ device: Int64, _ epoch: Epoch) -> Int64 {
         guard !rows.isEmpty else { return 0 }
         refused += rows.map { [.integer(device), .integer(Int64(bitPattern: epoch.bits)), .integer($0.sequence), .text($0.reason.name)] }
-        growth[device, default: Growth()].bytes += 64 * Int64(rows.count)
+        growth[device] = growth[device] ?? Growth()
         return 64 * Int64(rows.count)
     }
 
     /// Writes the collected batches, so that a query of this transaction finds them.
-    /// - Parameter store: stores a record beside the log.
+    /// - Parameter add: adds the row of a record beside the log.
     mutating func flush(
-        _ store: (_ record: Record, _ device: Int64, _ epoch: Epoch, _ sequence: Int64, _ batch: Int64) throws -> Void
+        _ add: (_ record: Record, _ device: Int64, _ epoch: Epoch, _ sequence: Int64, _ batch: Int64, _ rows: inout RecordRows) throws -> Void
     ) throws {
         guard !batches.isEmpty || !refused.isEmpty else { return }
         let ids = try database.rowsEach(
@@ -68,32 +66,33 @@ struct LogWriter: ~Copyable {
             INSERT INTO batch (device, epoch, first, last, received_at_ms, readings, body, boot_first, boot_last) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
             RETURNING id
             """, batches.map(\.columns))
+        var recordRows = RecordRows()
         for (batch, rows) in zip(batches, ids) {
             guard let id = rows.first?.integer(0) else { throw ArchiveFault.damagedRow("batch: the database has given no id to a new row") }
             growth[batch.device]?.lastBatch = id
             if batch.records.contains(where: { Amendments.amends($0.record) }) { growth[batch.device]?.lastAmendment = id }
-            for (sequence, record) in batch.records { try store(record, batch.device, batch.epoch, sequence, id) }
+            for (sequence, record) in batch.records { try add(record, batch.device, batch.epoch, sequence, id, &recordRows) }
         }
+        try recordRows.write(to: database)
         try database.changeEach("INSERT INTO refused VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", refused)
         (batches, refused) = ([], [])
     }
 
     /// Writes how much each device's log has grown. Call `flush` first.
-    func finish(at now: Instant) throws {
-        let day = now.ms / 86_400_000
+    /// - Parameter ledgers: have the bytes of each device's day.
+    func finish(_ ledgers: [Int64: DeviceLedger]) throws {
         try database.changeEach(
             """
             INSERT INTO device_log (device, last_batch, last_amendment, pending, day, day_bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
             ON CONFLICT (device) DO UPDATE SET
                 last_batch = CASE WHEN ?2 > device_log.last_batch THEN ?2 ELSE device_log.last_batch END,
                 last_amendment = CASE WHEN ?3 > device_log.last_amendment THEN ?3 ELSE device_log.last_amendment END,
-                pending = device_log.pending + ?4,
-                day_bytes = CASE WHEN device_log.day = ?5 THEN device_log.day_bytes ELSE 0 END + ?6, day = ?5
+                pending = device_log.pending + ?4, day = ?5, day_bytes = ?6
             """,
             growth.sorted { $0.key < $1.key }.map { device, grown in
                 [
-                    .integer(device), .integer(grown.lastBatch), .integer(grown.lastAmendment), .integer(grown.batches), .integer(day),
-                    .integer(grown.bytes),
+                    .integer(device), .integer(grown.lastBatch), .integer(grown.lastAmendment), .integer(grown.batches),
+                    .integer(ledgers[device]?.day ?? 0), .integer(ledgers[device]?.dayBytes ?? 0),
                 ]
             })
         guard total.batches > 0 else { return }

@@ -30,9 +30,11 @@ package protocol ArchiveDatabase: AnyObject {
 
     /// Claims devices with something to derive, so that several programs share the work. A claim ends when the device's progress is saved, or after
     /// `milliseconds`.
-    /// - Parameter device: the device served last. Devices with a higher id come first, then the devices with a lower id.
+    /// - Parameters:
+    ///   - device: the device served last. Devices with a higher id come first, then the devices with a lower id.
+    ///   - paused: devices to leave out.
     /// - Returns: the claimed devices, sorted; `nil` if only one program derives.
-    func claimPending(after device: Int64, limit: Int, for milliseconds: Int64) throws -> [Int64]?
+    func claimPending(after device: Int64, except paused: Set<Int64>, limit: Int, for milliseconds: Int64) throws -> [Int64]?
 
     /// - Parameter isShared: whether other programs that pass `true` may have the right at the same time. For an archive in a folder only one
     ///   program has the right.
@@ -116,14 +118,16 @@ extension ArchiveDatabase {
     }
 
     /// Runs a transaction, and repeats it after a conflict with another transaction. `body` may run several times, so it must change nothing but the
-    /// database.
+    /// database, unless `rolledBack` undoes the other changes.
+    /// - Parameter rolledBack: called after each failure, before the transaction is repeated or the error is thrown.
     @discardableResult
-    package func transaction<Result>(_ durability: Durability = .durable, _ body: () throws -> Result) throws -> Result {
+    package func transaction<Result>(_ durability: Durability = .durable, rolledBack: () -> Void = {}, _ body: () throws -> Result) throws -> Result {
         var attempt = 0
         while true {
             attempt += 1
-            do { return try transactionOnce(durability, body) } catch let error as any DatabaseFailure where error.isConflict && attempt < 5 {
-                // The server has rolled this transaction back because of another one: run it again.
+            do { return try transactionOnce(durability, body) } catch {
+                rolledBack()
+                guard let failure = error as? any DatabaseFailure, failure.isConflict, attempt < 5 else { throw error }
             }
         }
     }

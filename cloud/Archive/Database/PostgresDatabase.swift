@@ -130,17 +130,19 @@ final class PostgresDatabase: ArchiveDatabase {
     let rowLock = " FOR UPDATE"
     let counterShard = Int64.random(in: 0..<16)
 
-    func claimPending(after device: Int64, limit: Int, for milliseconds: Int64) throws -> [Int64]? {
+    func claimPending(after device: Int64, except paused: Set<Int64>, limit: Int, for milliseconds: Int64) throws -> [Int64]? {
         // The database's clock: the clocks of the servers may differ.
         let now = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint"
-        let rows = try rows(
-            """
-            UPDATE device_log SET claimed_until_ms = \(now) + ?1 WHERE device IN (
-                SELECT device FROM device_log WHERE \(DerivationState.isPending) AND claimed_until_ms < \(now) ORDER BY device <= ?2, device LIMIT ?3
-                FOR UPDATE SKIP LOCKED)
-            RETURNING device
-            """, milliseconds, device, limit)
-        return rows.map { $0.integer(0) }.sorted()
+        return try withConnection { connection in
+            let rows = try connection.query(
+                """
+                UPDATE device_log SET claimed_until_ms = \(now) + $1 WHERE device IN (
+                    SELECT device FROM device_log WHERE \(DerivationState.isPending) AND claimed_until_ms < \(now) AND device <> ALL ($4)
+                    ORDER BY device <= $2, device LIMIT $3 FOR UPDATE SKIP LOCKED)
+                RETURNING device
+                """, [.integer(milliseconds), .integer(device), .integer(Int64(limit)), .integers(paused.sorted())])
+            return try (0..<rows.count).map { try rows.integer($0, 0) }.sorted()
+        }
     }
 
     func claim(_ work: ExclusiveWork, isShared: Bool) throws -> (any WorkClaim)? {

@@ -88,7 +88,7 @@ final class SQLiteDatabase: ArchiveDatabase {
 
     let counterShard: Int64 = 0
 
-    func claimPending(after device: Int64, limit: Int, for milliseconds: Int64) throws -> [Int64]? { nil }
+    func claimPending(after device: Int64, except paused: Set<Int64>, limit: Int, for milliseconds: Int64) throws -> [Int64]? { nil }
 
     func claim(_ work: ExclusiveWork, isShared: Bool) throws -> (any WorkClaim)? {
         let name = work == .serving ? "lock" : "\(work.rawValue).lock"
