@@ -17,11 +17,11 @@ extension Program.Command {
         // Commands may open an archive in a folder while the server runs, but not a second server: it would have caches of its own. Any number of
         // servers may share a PostgreSQL database.
         let archive = try await settings.archive(.createIfMissing)
-        guard try await archive.claim(.serving, isShared: true) else {
+        // With a database server a claim is a connection, which may be lost: waiting for it must not delay the ingest.
+        let scheduling = settings.store.folder == nil ? try await settings.archive(.createIfMissing) : archive
+        guard try await scheduling.claim(.serving, isShared: true) else {
             throw CommandFailure("\(settings.store) is in use by another server or by vaho-cloud migrate: stop that program, or choose another store")
         }
-        // A claim on a server's database is a connection that may be lost: waiting for it must not delay the ingest.
-        let scheduling = settings.store.folder == nil ? try await settings.archive(.createIfMissing) : archive
         try await archive.checkMigration()
         let signer = try await ReleaseSigner(of: archive, keyFile: settings.signingKeyFile)
         func reader() async throws -> Archive { try await settings.archive(.readOnly) }
@@ -46,7 +46,7 @@ extension Program.Command {
                 releaseKeys: ReleaseKeyFile.text([signer.publicKey]),
                 forecasts: FleetForecasts(reader: try await reader(), pretrained: pretrained), version: CloudVersion.text,
                 log: log.component("api")),
-            DerivationPoll(wake: derivationWakeUps),
+            DerivationPoll(wake: derivationWakeUps), ServingClaim(archive: scheduling),
             ElectedServices(
                 archive: scheduling,
                 services: [

@@ -1,0 +1,31 @@
+package import Archive
+package import Runtime
+
+/// Keeps the claim of a running server, which excludes `vaho-cloud migrate`. A restart of the database ends the claim, so it is claimed again.
+package struct ServingClaim: Service {
+    /// Another program copies the archive: batches that this server would store now could be missing in the copy.
+    package struct Excluded: Error, CustomStringConvertible {
+        package var description: String { "vaho-cloud migrate copies this archive: start the server again when the copy is complete" }
+    }
+
+    private let archive: Archive
+    private let clock: ServiceClock
+    private static let checkPeriod: Duration = .seconds(2)
+
+    package init(archive: Archive, clock: ServiceClock = .host) {
+        self.archive = archive
+        self.clock = clock
+    }
+
+    /// - Throws: `Excluded`, which ends the server.
+    package func run() async throws {
+        while true {
+            try await clock.sleep(for: ServingClaim.checkPeriod)
+            do {
+                guard try await archive.keep(.serving, isShared: true) else { throw Excluded() }
+            } catch is any DatabaseFailure {
+                // The database is away. Requests are refused meanwhile, so nothing is stored without the claim.
+            }
+        }
+    }
+}
