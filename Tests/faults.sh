@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs both programs under injected faults and compares every reading that a sensor gave with the readings in the cloud.
-# usage: Tests/faults.sh --seed N --minutes M [--only kill,replies,network,disk,clock,power,replicas] [--binaries DIR]
+# usage: Tests/faults.sh --seed N --minutes M [--devices N] [--only kill,replies,network,disk,clock,power,replicas] [--binaries DIR]
 # Without --binaries the programs are built. Network, disk and power need root.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

@@ -25,6 +25,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--minutes", type=float, required=True, help="divided evenly among the scenarios")
     parser.add_argument("--only", default=",".join(SCENARIOS), help="some of: %(default)s")
+    parser.add_argument("--devices", type=int, help="edges of each scenario (default: a number that suits two cores)")
     parser.add_argument("--binaries", type=Path, required=True, help="the folder of vaho-edge and vaho-cloud")
     chosen = parser.parse_args()
     chosen.only = chosen.only.split(",")
@@ -66,7 +67,9 @@ def main() -> int:
     began = time.monotonic()
     try:
         for name in chosen.only:
-            outcome = SCENARIOS[name](chosen.seed, seconds, work / name, chosen.binaries.resolve()).run()
+            scenario = SCENARIOS[name](chosen.seed, seconds, work / name, chosen.binaries.resolve())
+            scenario.device_count = chosen.devices or scenario.device_count
+            outcome = scenario.run()
             outcomes.append(outcome)
             report(outcome)
             if outcome.is_good:

@@ -1,4 +1,5 @@
 """A PostgreSQL server of its own, in a folder, that a scenario may kill and start again."""
+import contextlib
 import os
 import pwd
 import signal
@@ -8,6 +9,8 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+
+from . import system
 
 
 class PostgresFault(Exception):
@@ -28,12 +31,19 @@ def free_port() -> int:
 
 
 class Postgres:
-    """The server refuses to run as root, so root runs it as the user `postgres`, in a folder which that user may reach."""
+    """The server refuses to run as root, so root runs it as the user `postgres`, in a folder which that user may reach. The folder is on a disk of its
+    own, which a scenario can fill."""
 
-    def __init__(self):
+    DISK_MB = 400
+
+    def __init__(self, cleanup: contextlib.ExitStack, work: Path):
         self.folder, self.port, self.programs = Path(tempfile.mkdtemp(prefix="vaho-pg-")), free_port(), programs()
         self.prefix = []
         folder = self.folder
+        cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
+        system.make_ext4(work / "database.img", self.DISK_MB)
+        system.mount(cleanup, folder, "mount -o loop", work / "database.img")
+        cleanup.callback(self.kill)
         if os.getuid() == 0:
             owner = pwd.getpwnam("postgres")
             os.chown(folder, owner.pw_uid, owner.pw_gid)
@@ -51,7 +61,8 @@ class Postgres:
         return done.stdout
 
     def start(self) -> None:
-        options = f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories={self.folder} -c fsync=on -c max_connections=60"
+        options = (f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories={self.folder} -c fsync=on "
+                   "-c max_connections=60 -c max_wal_size=64MB")
         self.run("pg_ctl", "-D", str(self.folder / "data"), "-s", "-w", "-t", "60", "-l", str(self.folder / "log"), "-o", options, "start")
 
     def restart(self) -> None:
@@ -73,9 +84,25 @@ class Postgres:
             time.sleep(0.01)
         file.unlink(missing_ok=True)
 
-    def remove(self) -> None:
-        self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def is_running(self) -> bool:
+        file = self.folder / "data" / "postmaster.pid"
+        return file.exists() and Path(f"/proc/{file.read_text().split()[0]}").exists()
+
+    def fill_disk(self) -> None:
+        """Takes all free space. The server can then store nothing, and may end itself."""
+        free = os.statvfs(self.folder)
+        with (self.folder / "filler").open("wb") as filler:
+            os.posix_fallocate(filler.fileno(), 0, free.f_bfree * free.f_frsize // 10 * 9)
+            with contextlib.suppress(OSError):
+                while True:
+                    filler.seek(0, os.SEEK_END)
+                    filler.write(bytes(65_536))
+                    filler.flush()
+
+    def free_disk(self) -> None:
+        (self.folder / "filler").unlink()
+        if not self.is_running():
+            self.start()
 
     def query(self, sql: str) -> str:
         return subprocess.run(

@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from . import hostile
+from . import hostile, system
 from . import verdict as verdicts
 from .postgres import Postgres, free_port
 from .programs import Cloud, Program, ProgramFault
@@ -59,8 +59,10 @@ class ReplicasScenario(Scenario):
     rows_per_second = 20
 
     def set_up(self) -> None:
-        self.postgres = Postgres()
-        self.cleanup.callback(self.postgres.remove)
+        system.need_root("a disk for the database")
+        # The whole fleet's rate stays the same with more edges.
+        self.rows_per_second = max(1, self.rows_per_second * ReplicasScenario.device_count // self.device_count)
+        self.postgres = Postgres(self.cleanup, self.work)
         self.postgres.start()
         self.replicas: list[Replica] = []
         for number in range(REPLICAS):
@@ -84,7 +86,7 @@ class ReplicasScenario(Scenario):
             for replica in self.replicas:
                 self.look_after(replica)
             self.look_after_edges()
-            kind = chance.choice(["replica", "replica", "edge", "database", "database restart", "connections"])
+            kind = chance.choice(["replica", "replica", "edge", "database", "database restart", "disk", "connections"])
             self.fault(kind)
             match kind:
                 case "replica":
@@ -102,6 +104,10 @@ class ReplicasScenario(Scenario):
                     self.postgres.start()
                 case "database restart":
                     self.postgres.restart()
+                case "disk":
+                    self.postgres.fill_disk()
+                    self.pause(chance.uniform(0.5, 2))
+                    self.postgres.free_disk()
                 case "connections":
                     self.postgres.take_connections(1)
 
