@@ -113,6 +113,10 @@ class ReplicasScenario(Scenario):
 
     def roll(self) -> None:
         """Restarts one replica after another, as for a new version, while the edges send."""
+        heard = "SELECT COUNT(*) FROM device WHERE last_seen_at_ms IS NOT NULL"
+        while int(self.postgres.query(heard)) < self.device_count:  # many edges take a while to start
+            if not self.pause(0.5):
+                raise ProgramFault("not all edges have sent something before the end")
         self.pause(2)
         before = self.cloud.failed_requests()
         for replica in self.replicas:
