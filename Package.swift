@@ -162,7 +162,7 @@ let package = Package(
         .target(
             name: "ArchiveExamples", dependencies: ["Archive", "Measures", "Postgres", "Wire"], path: "Tests/ArchiveExamples", swiftSettings: features
         ),
-        tests("ArchiveTests", ["ArchiveExamples", "Measures", "Observing", "Runtime", "Wire", "SQLite", "Postgres", "Archive"]),
+        tests("ArchiveTests", ["ArchiveExamples", "Examples", "Measures", "Observing", "Runtime", "Wire", "SQLite", "Postgres", "Archive"]),
         tests(
             "PipelineTests",
             [

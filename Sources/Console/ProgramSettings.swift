@@ -15,7 +15,8 @@ package enum ProgramSettings: Sendable {
         case .cloud:
             [
                 "VAHO_STORE", "VAHO_TRAIN_AFTER_DEVICE_DAYS", "VAHO_TRAIN_CHECK_SECONDS", "VAHO_SILENT_AFTER_SECONDS", "VAHO_WEBHOOK_URL",
-                "VAHO_SENSORS_PER_DEVICE", "VAHO_DEVICE_MB_PER_DAY", "VAHO_STORE_FREE_MB", "VAHO_CONNECTIONS", "VAHO_TLS_CERT_FILE",
+                "VAHO_SENSORS_PER_DEVICE", "VAHO_RETENTION_DAYS", "VAHO_DEVICE_MB_PER_DAY", "VAHO_STORE_FREE_MB", "VAHO_CONNECTIONS",
+                "VAHO_TLS_CERT_FILE",
                 "VAHO_TLS_KEY_FILE", "VAHO_SIGNING_KEY_FILE",
             ]
         }

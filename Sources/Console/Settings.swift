@@ -54,6 +54,17 @@ package struct Settings {
         return value
     }
 
+    /// A number of days; `nil` for the word `forever`.
+    package mutating func days(_ key: String, default fallback: Int, in range: ClosedRange<Int>) -> Int? {
+        guard let text = optional(key) else { return fallback }
+        if text == "forever" { return nil }
+        guard let value = Int(text), range.contains(value) else {
+            problem("\(key)=\(text): expected a whole number of days from \(range.lowerBound) to \(range.upperBound), or forever")
+            return fallback
+        }
+        return value
+    }
+
     package mutating func choice<Value>(_ key: String, default fallback: Value, among choices: [String: Value]) -> Value {
         guard let text = optional(key) else { return fallback }
         guard let value = choices[text] else {

@@ -29,12 +29,14 @@ package struct ServiceClock: Sendable {
 
 extension ServiceClock {
     /// Repeats a task: `period` after a success, and after growing pauses while the task fails. Each failure is logged.
-    /// - Parameter failure: the log event of a failure.
+    /// - Parameters:
+    ///   - first: the pause before the first run; `nil`: `period`.
+    ///   - failure: the log event of a failure.
     /// - Throws: `CancellationError`, and no other error.
     package func repeating(
-        every period: Duration, retry pauses: RetryPause, failure: String, log: Log, _ task: () async throws -> Void
+        every period: Duration, first: Duration? = nil, retry pauses: RetryPause, failure: String, log: Log, _ task: () async throws -> Void
     ) async throws -> Never {
-        var (pauses, pause) = (pauses, period)
+        var (pauses, pause) = (pauses, first ?? period)
         while true {
             try await sleep(for: pause)
             do {

@@ -63,6 +63,16 @@ package enum RFC3339 {
         return value
     }
 
+    /// The year and the month (1 to 12) of an instant, in UTC.
+    package static func month(ms: Int64) -> (year: Int64, month: Int64) {
+        let (year, month, _) = civil(fromDays: floorDivide(ms, 86_400_000))
+        return (year, month)
+    }
+
+    /// Midnight UTC at the start of a month, in milliseconds since 1970.
+    /// - Parameter month: 1 to 12.
+    package static func start(ofMonth month: Int64, year: Int64) -> Int64 { days(fromCivil: year, month, 1) * 86_400_000 }
+
     private static func length(ofMonth month: Int64, year: Int64) -> Int64 {
         switch month {
         case 2: (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 ? 29 : 28

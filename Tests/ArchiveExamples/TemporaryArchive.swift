@@ -24,7 +24,9 @@ package final class TemporaryArchive {
         }
 
         package func open(_ access: ArchiveAccess = .createIfMissing, limits: ArchiveLimits = ArchiveLimits()) async throws -> Archive {
-            try await Archive(store, access: access, limits: limits)
+            let archive = try await Archive(store, access: access, limits: limits)
+            if access != .readOnly { try await archive.preparePartitions(for: Instant(ms: 1_600_000_000_000)...Instant(ms: 1_610_000_000_000)) }
+            return archive
         }
     }
 

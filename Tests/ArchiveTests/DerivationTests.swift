@@ -83,7 +83,7 @@ import Wire
         for batch in batches { _ = try await place.ingest(archive, device, batch) }
         try await place.derive(archive)
         let sensor = try #require(try await archive.sensors().first)
-        func means() async throws -> [Int32?] { try await archive.observations(sensor: sensor.id).map { Milli.rounded($0.humidity.percent) } }
+        func means() async throws -> [Int32?] { try await archive.observations(of: sensor).map { Milli.rounded($0.humidity.percent) } }
         // Expected means, computed by hand from raw readings of 40,000 + index · 37 mod 900, one minute apart. The first bin ends 200 s after the
         // start.
         func said(_ bin: Int) -> [Int32] { (10 * bin - 6...10 * bin + 3).map { 40_000 + Int32($0 * 37 % 900) } }
@@ -120,7 +120,7 @@ import Wire
             try await place.derive(archive)
             var series: [String: [Observation]] = [:]
             for sensor in try await archive.sensors() {
-                series[sensor.name.name] = try await archive.observations(sensor: sensor.id)
+                series[sensor.name.name] = try await archive.observations(of: sensor)
                 #expect(sensor.observations == series[sensor.name.name].map { Int64($0.count) })
             }
             return series
@@ -188,7 +188,7 @@ import Wire
         _ = try await place.ingest(archive, device, Batch(epoch: Epoch(bits: 5), first: 1, sensors: [a, b], rows: rows))
         try await place.derive(archive)
         var means: [SensorName: Double] = [:]
-        for sensor in try await archive.sensors() { means[sensor.name] = try await archive.observations(sensor: sensor.id).first?.humidity.percent }
+        for sensor in try await archive.sensors() { means[sensor.name] = try await archive.observations(of: sensor).first?.humidity.percent }
         #expect(means == [b: 45, c: 70])
     }
 

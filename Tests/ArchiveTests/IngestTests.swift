@@ -21,7 +21,7 @@ import Wire
         #expect(try await archive.heldRanges(device, Epoch(bits: 5)).ranges == [1...61])
         try await place.derive(archive)
         let sensor = try #require(try await archive.sensors().first)
-        let observations = try await archive.observations(sensor: sensor.id)
+        let observations = try await archive.observations(of: sensor)
         #expect(observations.count == 7)
         #expect(observations.first?.humidity.percent == 45.006)  // the mean of sequences 1 to 10
     }
@@ -75,12 +75,12 @@ import Wire
         #expect(try await place.ingest(archive, device, batch).first?.through == 2)
         try await place.derive(archive)
         let sensor = try #require(try await archive.sensors().first)
-        #expect(try await archive.observations(sensor: sensor.id).count == 1)
+        #expect(try await archive.observations(of: sensor).count == 1)
         let correction = ClockCorrection(boot: 9, boottimeMs: 0...700_000, offset: .milliseconds(1_600_010_000_000))
         let later = Batch(epoch: batch.epoch, first: 3, sensors: [], rows: [.record(.clockCorrection(correction))])
         _ = try await place.ingest(archive, device, later)
         try await place.derive(archive)
-        #expect(try await archive.observations(sensor: sensor.id).map(\.humidity.percent) == [45.001, 51])
+        #expect(try await archive.observations(of: sensor).map(\.humidity.percent) == [45.001, 51])
     }
 
     @Test func `a clock correction of the replaying host does not move a replayed recording`() async throws {
@@ -98,7 +98,7 @@ import Wire
         _ = try await place.ingest(archive, device, Batch(epoch: batch.epoch, first: 4, sensors: [], rows: corrections))
         try await place.derive(archive)
         let sensor = try #require(try await archive.sensors().first)
-        let observed = try await archive.observations(sensor: sensor.id).prefix(2).map(\.validAt.ms)
+        let observed = try await archive.observations(of: sensor).prefix(2).map(\.validAt.ms)
         #expect(observed.count == 2 && zip(observed, [at.ms, at.ms + 3_600_000]).allSatisfy { (0...3_600_000).contains($0 - $1) }, "\(observed)")
     }
 
@@ -165,7 +165,7 @@ import Wire
         _ = try await place.ingest(archive, device, place.batch(1...5))
         try await place.derive(archive)
         let sensor = try #require(try await archive.sensors().first)
-        #expect(try await archive.observations(sensor: sensor.id).map(\.humidity.percent) == [45.004])
+        #expect(try await archive.observations(of: sensor).map(\.humidity.percent) == [45.004])
     }
 
     @Test func `a report without rows is accepted, and reports and readings survive a restart`() async throws {
@@ -211,7 +211,7 @@ import Wire
         try await place.derive(archive)
         let sensors = try await archive.sensors()
         #expect(sensors.map(\.name.name) == ["a", "b"])
-        #expect(try await archive.observations(sensor: sensors[1].id).map(\.humidity.percent) == [51])
+        #expect(try await archive.observations(of: sensors[1]).map(\.humidity.percent) == [51])
         #expect(try await archive.heldRanges(device, .server).ranges == [1...4])
         #expect(try await archive.totals().readings == 4)
     }
@@ -300,7 +300,11 @@ import Wire
 extension Archive {
     func bins() throws -> [String] {
         try database.rows(
-            "SELECT b.*, s.device, s.name FROM observation_bin b JOIN sensor s ON s.id = b.sensor ORDER BY s.device, s.name, b.valid_at_ms"
-        ).map { row in "\(row.text(13)) " + (1..<12).map { String(row.integer($0)) }.joined(separator: " ") }
+            """
+            SELECT s.name, b.valid_at_ms, b.readings, b.failed, b.humidity_sum_mpct, b.humidity_min_mpct, b.humidity_max_mpct, b.temperature_readings,
+                b.temperature_sum_mc, b.pressure_readings, b.pressure_sum_pa, b.flags
+            FROM observation_bin b JOIN sensor s ON s.device = b.device AND s.id = b.sensor ORDER BY s.device, s.name, b.valid_at_ms
+            """
+        ).map { row in "\(row.text(0)) " + (1..<12).map { String(row.integer($0)) }.joined(separator: " ") }
     }
 }

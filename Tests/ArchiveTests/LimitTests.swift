@@ -145,7 +145,7 @@ import Wire
         }
         try await plain.derive(other, limit: 200_000)
         let reference = try #require(try await other.sensors().first)
-        #expect(try await archive.observations(sensor: sensor.id) == other.observations(sensor: reference.id))
+        #expect(try await archive.observations(of: sensor) == other.observations(of: reference))
     }
 
     @Test func `a pass over the log resumes where it stopped, and no reading is counted twice`() async throws {
@@ -181,7 +181,7 @@ import Wire
         let (first, second) = (try await archive.nextDerivationStep(), try await archive.nextDerivationStep())
         #expect(try await archive.apply(first))
         #expect(try await archive.apply(second))
-        #expect(try await archive.observations(sensor: 1).count == 10)
+        #expect(try await archive.observations(of: archive.sensors()[0]).count == 10)
         #expect(try await archive.bins().allSatisfy { $0.contains(" 10 ") })
     }
 
@@ -209,7 +209,7 @@ import Wire
         #expect(try await place.ingest(archive, device, batch).first?.through == 5)
         try await place.derive(archive)
         #expect(try await archive.totals().readings == 5)
-        #expect(try await archive.observations(sensor: 1).allSatisfy { $0.validAt > Instant.earliestPlausible })
+        #expect(try await archive.observations(of: archive.sensors()[0]).allSatisfy { $0.validAt > Instant.earliestPlausible })
         #expect(try await archive.bins().count == 1)
     }
 }
@@ -254,7 +254,7 @@ import Wire
         while try await derivation.step() {}
         let after = try await archive.bins()
         #expect(after.count == before.count)
-        #expect(try await archive.observations(sensor: 1) == archive.observations(sensor: 2))
+        #expect(try await archive.observations(of: archive.sensors()[0]) == archive.observations(of: archive.sensors()[1]))
     }
 }
 

@@ -3,6 +3,7 @@ import ArchiveExamples
 import Foundation
 import Postgres
 import Testing
+import Wire
 
 @Suite struct PostgresDatabaseTests {
     @Test(arguments: [
@@ -18,13 +19,93 @@ import Testing
         let (place, folder) = (TemporaryArchive(), TemporaryArchive().location.folder)
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let columns = try await place.open().names(
-            "SELECT table_name || '.' || column_name FROM information_schema.columns WHERE table_schema = current_schema()")
+            """
+            SELECT c.table_name || '.' || c.column_name FROM information_schema.columns c
+            JOIN pg_class t ON t.oid = (quote_ident(c.table_schema) || '.' || quote_ident(c.table_name))::regclass
+            WHERE c.table_schema = current_schema() AND NOT t.relispartition
+            """)
         let expected = try await Archive(.sqlite(folder: folder)).names(
             """
             SELECT t.name || '.' || c.name FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type IN ('table', 'view') AND t.name NOT LIKE 'sqlite_%'
             """)
         #expect(columns.subtracting(expected) == ["archive_version.version"])
         #expect(expected.subtracting(columns).isEmpty)
+    }
+}
+
+/// Databases that an older version of the program has written. Needs a server: `Tests/postgres.sh`.
+@Suite(.enabled(if: TemporaryArchive.isPostgres), .timeLimit(.minutes(1))) struct PostgresSchemaTests {
+    private let place = TemporaryArchive()
+
+    /// Makes the tables of version 7, with one device, 30 readings in the log, of which 10 are derived.
+    private func makeVersion7() throws -> PostgresConnection {
+        try place.prepare()
+        guard case .postgres(let address) = place.location.store else { throw CancellationError() }
+        let connection = try PostgresConnection(address.text, name: "test")
+        try connection.execute(PostgresSchema.version7)
+        try connection.execute(
+            """
+            INSERT INTO archive_version VALUES (7);
+            INSERT INTO device (id, name, created_at_ms) OVERRIDING SYSTEM VALUE VALUES (1, 'church', 1);
+            INSERT INTO held VALUES (1, 5, 1, 30);
+            INSERT INTO epoch VALUES (1, 5, 1);
+            INSERT INTO sensor_name VALUES (1, 'air');
+            UPDATE log_total SET batches = 3, readings = 30, bytes = 500 WHERE shard = 2;
+            INSERT INTO device_log (device, last_batch, pending, through) VALUES (1, 3, 2, 1);
+            INSERT INTO sensor (id, device, name, kind, driver, serial, place, step_s, observations, last_at_ms)
+                VALUES (4, 1, 'air', 'unknown', '', '', '', 600, 1, 1600000800000);
+            INSERT INTO observation_bin VALUES (4, 1600000800000, 10, 0, 450055, 45001, 45010, 0, 0, 0, 0, 0);
+            """)
+        // The second batch arrived while the server's clock was behind.
+        for (id, range, receivedAt) in [(1, 1...10, 1_770_000_000_000), (2, 11...20, 1_650_000_000_000), (3, 21...30, 1_773_000_000_000)]
+            as [(Int64, ClosedRange<Int64>, Int64)]
+        {
+            _ = try connection.query(
+                "INSERT INTO batch (id, device, epoch, first, last, received_at_ms, readings, body) VALUES ($1, 1, 5, $2, $3, $4, 10, $5)",
+                [.integer(id), .integer(range.lowerBound), .integer(range.upperBound), .integer(receivedAt), .bytes(try place.batch(range).binary())])
+        }
+        return connection
+    }
+
+    @Test func `a database of version 7 is migrated, and stores and derives further`() async throws {
+        _ = try makeVersion7()
+        await #expect(throws: ArchiveFault.self) { _ = try await place.location.open(.readOnly) }
+        let archive = try await Archive(place.location.store)
+        let partitions = try await archive.names(
+            "SELECT c.relname::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE relkind = 'r' AND c.relnamespace = current_schema()::regnamespace"
+        )
+        #expect(partitions == ["batch_other", "batch_2026_01", "batch_2026_02", "batch_2026_03", "observation_bin_other"])
+        #expect(try await archive.names("SELECT 'in ' || received_at_ms::text FROM batch_other") == ["in 1650000000000"])
+        #expect(try await archive.totals().readings == 30)
+        #expect(try await place.ingest(archive, 1, place.batch(25...40)).first?.through == 40)
+        try await place.derive(archive)
+        #expect(try await archive.totals().readings == 40)
+
+        let (other, folder) = (TemporaryArchive(), TemporaryArchive().location.folder)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let plain = try await Archive(.sqlite(folder: folder))
+        let device = try await other.device(plain)
+        _ = try await other.ingest(plain, device, other.batch(1...40))
+        try await other.derive(plain)
+        let bins = try await plain.bins()
+        // The first bin has 10 readings of the sequences 1 to 10, as in the migrated row.
+        #expect(try await archive.bins() == bins)
+        try await archive.requestRederivation(now: place.now)
+        try await place.derive(archive)
+        #expect(try await archive.bins() == bins)
+    }
+
+    @Test func `two servers that start at once migrate once, and a failed migration leaves the database as it was`() async throws {
+        let connection = try makeVersion7()
+        try connection.execute("CREATE TABLE retention (other text)")
+        await #expect(throws: (any Error).self) { _ = try await Archive(place.location.store) }
+        #expect(try connection.query("SELECT version FROM archive_version").integer(0, 0) == 7)
+        #expect(try connection.query("SELECT COUNT(*) FROM batch").integer(0, 0) == 3)
+        try connection.execute("DROP TABLE retention")
+        let store = place.location.store
+        async let first = Archive(store)
+        async let second = Archive(store)
+        #expect(try await [first.totals().readings, second.totals().readings] == [30, 30])
     }
 }
 

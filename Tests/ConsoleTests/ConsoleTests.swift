@@ -107,6 +107,16 @@ import Testing
         #expect(throws: UsageError.self) { try Settings.parse(file: Array("what".utf8), path: "f") }
     }
 
+    @Test func `a number of days may be forever`() throws {
+        var settings = Settings(environment: ["VAHO_A": "forever", "VAHO_B": "500", "VAHO_C": "89"])
+        #expect(settings.days("VAHO_A", default: 400, in: 90...1_000) == nil)
+        #expect(settings.days("VAHO_B", default: 400, in: 90...1_000) == 500)
+        #expect(settings.days("VAHO_D", default: 400, in: 90...1_000) == 400)
+        _ = settings.days("VAHO_C", default: 400, in: 90...1_000)
+        let error = #expect(throws: UsageError.self) { try settings.throwProblems() }
+        #expect(error?.description.contains("VAHO_C=89: expected a whole number of days from 90 to 1000, or forever") == true)
+    }
+
     @Test func `an endpoint is a numeric address and a port`() {
         #expect(Endpoint("127.0.0.1:80") == Endpoint(address: "127.0.0.1", port: 80))
         #expect(Endpoint("[::1]:0")?.isLoopback == true)

@@ -148,7 +148,7 @@ extension Archive {
         let sensor = try sensor(name, of: id)
         let since = (sensor.lastAt ?? Instant(ms: 0)) - .seconds(hours * 3_600)
         return Documents.observations(
-            sensor: sensor.name, step: sensor.grid.step, try observations(sensor: sensor.id, since: since, limit: 60_000))
+            sensor: sensor.name, step: sensor.grid.step, try observations(of: sensor, since: since, limit: 60_000))
     }
 
     func modelsDocument() throws -> [UInt8] {

@@ -78,6 +78,11 @@ struct PlainReadings: Sendable {
                     Refusal(
                         index: sent.index, reason: BatchAcknowledgement.RefusedRow.Reason.unknownSensor.name,
                         detail: "this device has reached its limit of sensors (VAHO_SENSORS_PER_DEVICE)", field: "sensor"))
+            case .tooOld:
+                refused.append(
+                    Refusal(
+                        index: sent.index, reason: BatchAcknowledgement.RefusedRow.Reason.tooOld.name,
+                        detail: "older than the server keeps readings (VAHO_RETENTION_DAYS)", field: "taken_at"))
             }
         }
         refused.sort { $0.index < $1.index }

@@ -20,7 +20,7 @@ extension Archive {
         }
     }
 
-    /// Sequences that no batch of the log holds and that were not refused.
+    /// Sequences that no batch of the log holds, that were not refused, and that are not in batches which retention has deleted.
     func unstoredSequences(_ device: Int64, _ epoch: Epoch, _ all: ClosedRange<Int64>) throws -> [ClosedRange<Int64>] {
         var stored: [ClosedRange<Int64>] = []
         try forEachOverlapping(device, epoch, all) { stored.append($0.integer(1)...max($0.integer(1), $0.integer(2))) }
@@ -28,12 +28,30 @@ extension Archive {
             "SELECT sequence FROM refused WHERE device = ? AND epoch = ? AND sequence BETWEEN ? AND ?", device, Int64(bitPattern: epoch.bits),
             all.lowerBound, all.upperBound)
         { stored.append(row.integer(0)...row.integer(0)) }
-        return HeldRanges(stored).missing(in: all)
+        return HeldRanges(stored + (try expiredSequences(device, epoch, all))).missing(in: all)
+    }
+
+    /// Held sequences that may be in batches which retention has deleted.
+    private func expiredSequences(_ device: Int64, _ epoch: Epoch, _ all: ClosedRange<Int64>) throws -> [ClosedRange<Int64>] {
+        let held = try heldEpoch(device, epoch)
+        guard held.expiredThrough >= all.lowerBound else { return [] }
+        let expired = all.lowerBound...min(all.upperBound, held.expiredThrough)
+        return HeldRanges(held.ranges.missing(in: expired)).missing(in: expired)
+    }
+
+    /// Readings of the batch under sequences of deleted batches that cannot be the deleted readings, because they are newer.
+    private func conflictsWithExpired(_ device: Int64, _ batch: Batch) throws -> [Int64] {
+        let expired = try expiredSequences(device, batch.epoch, batch.first...batch.last)
+        guard !expired.isEmpty, let frozenAt = try database.integer("SELECT frozen_ms FROM device_log WHERE device = ?", device) else { return [] }
+        return expired.joined().filter { sequence in
+            guard case .reading(_, let reading) = batch.rows[Int(sequence - batch.first)] else { return false }
+            return reading.takenAt.ms > frozenAt
+        }
     }
 
     func conflicts(_ device: Int64, _ batch: Batch) throws -> [Int64] {
         let sent = batch.first...batch.last
-        var conflicts: [Int64] = []
+        var conflicts = try conflictsWithExpired(device, batch)
         try forEachOverlapping(device, batch.epoch, sent) { row in
             let (first, last) = (row.integer(1), row.integer(2))
             guard first <= last else { return }  // a damaged row holds no sequences
@@ -47,7 +65,7 @@ extension Archive {
                 if !Archive.isSame(old, stored.sensors, new, batch.sensors) { conflicts.append(sequence) }
             }
         }
-        return conflicts.sorted()
+        return Set(conflicts).sorted()
     }
 
     private static func isSame(_ a: Batch.Row, _ aSensors: [SensorName], _ b: Batch.Row, _ bSensors: [SensorName]) -> Bool {

@@ -27,7 +27,7 @@ extension Archive {
         var after: DerivationState
         var derived: Int64 = 0  // batches that are no longer pending
         var isPassComplete = false  // the amending or repairing pass has visited every batch
-        var repaired: [InexactBins.Key: Bin] = [:]
+        var repaired: [BinKey: Bin] = [:]
         var withheldFrom: Instant?  // time of the earliest reading that was withheld while the server's clock was wrong
     }
 
@@ -121,7 +121,10 @@ extension Archive {
             try frame.forEachReading { sensor, logged in
                 let (name, reading) = amendments.amended(logged, of: series.paths[sensor])
                 switch Archive.checkTime(reading, receivedAt: receivedAt, state.rederivedAt) {
-                case .observable: step.buffer.add(reading, to: series.index(sensor, name))
+                case .observable:
+                    let index = series.index(sensor, name)
+                    if id <= state.frozenThrough, state.isFrozen(id, step.buffer.sensors[index].grid.binEnd(of: reading.takenAt)) { return }
+                    step.buffer.add(reading, to: index)
                 case .future where receivedAt < ClockDiscipline.earliest:
                     turn.withheldFrom = min(turn.withheldFrom ?? reading.takenAt, reading.takenAt)
                 case .future, .implausible: break
@@ -154,6 +157,7 @@ extension Archive {
                 let (oldReading, newReading) = (old.amended(logged, of: before.paths[sensor]), new.amended(logged, of: after.paths[sensor]))
                 let (from, to) = (before.index(sensor, oldReading.series), after.index(sensor, newReading.series))
                 guard from != to || oldReading.reading != newReading.reading else { return }
+                if id <= state.frozenThrough, state.isFrozen(id, step.buffer.sensors[from].grid.binEnd(of: oldReading.reading.takenAt)) { return }
                 if Archive.checkTime(oldReading.reading, receivedAt: receivedAt, state.rederivedAt) == .observable {
                     step.buffer.remove(oldReading.reading, from: from)
                 }
@@ -183,7 +187,7 @@ extension Archive {
                 guard let known = sensors[sensor][series], Archive.checkTime(reading, receivedAt: receivedAt, state.rederivedAt) == .observable else {
                     return
                 }
-                bins.partial[InexactBins.Key(sensor: known.id, validAt: known.grid.binEnd(of: reading.takenAt))]?.add(reading)
+                bins.partial[BinKey(device: state.device, sensor: known.id, validAt: known.grid.binEnd(of: reading.takenAt))]?.add(reading)
             }
             return max(1, frame.readingCount)
         }
@@ -227,7 +231,7 @@ extension Archive {
             let states = try lockedDerivationStates(of: turns.map(\.before.device))
             try releaseClaims(of: step.unserved)
             guard zip(turns, states).allSatisfy({ turn, state in state?.hasSameProgress(as: turn.before) ?? false }) else { return true }
-            try write(step.buffer)
+            try write(step.buffer, frozen: Dictionary(uniqueKeysWithValues: turns.map { ($0.before.device, $0.before.frozenAt) }))
             var saved: [(state: DerivationState, derived: Int64)] = []
             for turn in turns { saved.append((try finish(turn), turn.derived)) }
             try save(saved)
@@ -241,7 +245,7 @@ extension Archive {
         switch state.phase {
         case .appending: break
         case .clearing:
-            if try !deleteSomeObservations(state.device) {
+            if try !deleteSomeObservations(state) {
                 (state.through, state.amendedThrough, state.phase) = (0, 0, .appending)
                 try resetPendingCount(state.device)
             }
@@ -260,19 +264,33 @@ extension Archive {
         return state
     }
 
-    /// Deletes a part of a device's observations.
+    /// Deletes a part of a device's observations that are not frozen.
     /// - Returns: `false` if none were left.
-    private func deleteSomeObservations(_ device: Int64) throws -> Bool {
-        let deleted = try database.run(
+    private func deleteSomeObservations(_ state: DerivationState) throws -> Bool {
+        let deleted = try database.rows(
             """
-            DELETE FROM observation_bin WHERE (sensor, valid_at_ms) IN (
-                SELECT b.sensor, b.valid_at_ms FROM sensor s JOIN observation_bin b ON b.sensor = s.id WHERE s.device = ?
-                LIMIT \(Archive.binsPerStep))
-            """, device)
-        guard deleted == 0 else { return true }
-        try database.run("DELETE FROM inexact_bin WHERE sensor IN (SELECT id FROM sensor WHERE device = ?)", device)
-        try database.run("UPDATE sensor SET observations = 0, last_at_ms = NULL WHERE device = ?", device)
-        try database.run("UPDATE device SET judge_due = 1 WHERE id = ?", device)
+            DELETE FROM observation_bin WHERE (device, sensor, valid_at_ms) IN (
+                SELECT b.device, b.sensor, b.valid_at_ms FROM sensor s
+                JOIN observation_bin b ON b.device = s.device AND b.sensor = s.id AND b.valid_at_ms > ?2
+                WHERE s.device = ?1 LIMIT \(Archive.binsPerStep))
+            RETURNING sensor
+            """, state.device, state.frozenAt.ms)
+        guard deleted.isEmpty else {
+            var counts: [Int64: Int64] = [:]
+            for row in deleted { counts[row.integer(0), default: 0] += 1 }
+            try database.changeEach(
+                "UPDATE sensor SET observations = observations - ? WHERE device = ? AND id = ?",
+                counts.sorted { $0.key < $1.key }.map { [.integer($0.value), .integer(state.device), .integer($0.key)] })
+            return true
+        }
+        try database.run("DELETE FROM inexact_bin WHERE device = ?", state.device)
+        try database.run(
+            """
+            UPDATE sensor SET \(state.frozenAt.ms == 0 ? "observations = 0, " : "")last_at_ms = (
+                SELECT MAX(valid_at_ms) FROM observation_bin b WHERE b.device = sensor.device AND b.sensor = sensor.id)
+            WHERE device = ?
+            """, state.device)
+        try database.run("UPDATE device SET judge_due = 1 WHERE id = ?", state.device)
         return false
     }
 
@@ -284,7 +302,8 @@ extension Archive {
 extension DerivationState {
     /// Whether the states are equal, apart from new batches and new amendments in the log.
     fileprivate func hasSameProgress(as other: DerivationState) -> Bool {
-        (through, amendedThrough, phase, target, scanned, rederivedAt)
-            == (other.through, other.amendedThrough, other.phase, other.target, other.scanned, other.rederivedAt)
+        (through, amendedThrough, phase, target, scanned, rederivedAt) == (
+            other.through, other.amendedThrough, other.phase, other.target, other.scanned, other.rederivedAt
+        ) && (frozenAt, frozenThrough) == (other.frozenAt, other.frozenThrough)
     }
 }

@@ -146,27 +146,28 @@ extension Archive {
         SELECT \(Archive.sensorColumns), o.valid_at_ms, o.readings, o.humidity_sum_mpct, o.temperature_readings, o.temperature_sum_mc,
             n.pressure_readings, n.pressure_sum_pa, n.flags, \(Archive.sensorState)
         FROM device JOIN sensor s ON s.device = device.id
-        LEFT JOIN observation_bin o ON o.sensor = s.id AND o.valid_at_ms = (
-            SELECT valid_at_ms FROM (SELECT valid_at_ms, readings FROM observation_bin WHERE sensor = s.id ORDER BY valid_at_ms DESC LIMIT 1000) recent
+        LEFT JOIN observation_bin o ON o.device = s.device AND o.sensor = s.id AND o.valid_at_ms = (
+            SELECT valid_at_ms FROM (
+                SELECT valid_at_ms, readings FROM observation_bin WHERE device = s.device AND sensor = s.id ORDER BY valid_at_ms DESC LIMIT 1000) recent
             WHERE readings > 0 ORDER BY valid_at_ms DESC LIMIT 1)
-        LEFT JOIN observation_bin n ON n.sensor = s.id AND n.valid_at_ms = (
-            SELECT valid_at_ms FROM observation_bin WHERE sensor = s.id ORDER BY valid_at_ms DESC LIMIT 1)
+        LEFT JOIN observation_bin n ON n.device = s.device AND n.sensor = s.id AND n.valid_at_ms = (
+            SELECT valid_at_ms FROM observation_bin WHERE device = s.device AND sensor = s.id ORDER BY valid_at_ms DESC LIMIT 1)
         WHERE device.id = ? AND \(Archive.isShown) ORDER BY s.name
         """
 
     private static func sensorView(_ row: Row, _ report: DeviceReport?, _ now: Instant) throws -> SensorView {
         let sensor = try sensor(row)
-        var bin = Bin(validAt: Instant(ms: row.integer(8)))
-        (bin.count, bin.humiditySumMpct) = (row.integer(9), row.integer(10))
-        (bin.temperatureCount, bin.temperatureSumMc) = (row.integer(11), row.integer(12))
-        (bin.pressureCount, bin.pressureSumPa) = (row.integer(13), row.integer(14))
-        guard row.isNull(8) || bin.isPlausible else { throw ArchiveFault.damagedBin(sensor: sensor.id, validAt: bin.validAt) }
+        var bin = Bin(validAt: Instant(ms: row.integer(9)))
+        (bin.count, bin.humiditySumMpct) = (row.integer(10), row.integer(11))
+        (bin.temperatureCount, bin.temperatureSumMc) = (row.integer(12), row.integer(13))
+        (bin.pressureCount, bin.pressureSumPa) = (row.integer(14), row.integer(15))
+        guard row.isNull(9) || bin.isPlausible else { throw ArchiveFault.damagedBin(sensor: sensor.id, validAt: bin.validAt) }
         // The time of an open bin is its end, which lies in the future.
         let last = bin.observation.map {
             Observation(validAt: min($0.validAt, sensor.lastAt ?? $0.validAt), humidity: $0.humidity, temperature: $0.temperature)
         }
         let reported = report?.sensors.first { $0.sensor == sensor.name }
-        var condition = reported?.condition ?? SensorCondition(SensorState(rawValue: UInt8(truncatingIfNeeded: row.integer(16))) ?? .ok)
+        var condition = reported?.condition ?? SensorCondition(SensorState(rawValue: UInt8(truncatingIfNeeded: row.integer(17))) ?? .ok)
         if reported == nil, condition.state == .failing {
             condition = SensorCondition(.failing, since: sensor.lastAt, detail: "its newest readings are impossible for air and are not used")
         }
@@ -178,7 +179,7 @@ extension Archive {
         return SensorView(
             sensor: sensor, last: last,
             pressurePa: bin.pressureCount > 0 ? Int32(clamping: Bin.mean(bin.pressureSumPa, bin.pressureCount)) : nil,
-            flags: ReadingFlags(rawValue: UInt16(truncatingIfNeeded: row.integer(15))), condition: condition,
+            flags: ReadingFlags(rawValue: UInt16(truncatingIfNeeded: row.integer(16))), condition: condition,
             hasObservation: last != nil && (sensor.observations > 1 || bin.validAt <= sensor.lastAt ?? Instant(ms: .min)),
             rejected: reported.flatMap { report in
                 guard report.condition.state == .failing, let at = report.newestAt, report.rejectedMpct != nil else { return nil }

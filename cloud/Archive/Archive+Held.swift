@@ -82,7 +82,7 @@ extension Archive {
         try database.changeEach("DELETE FROM held WHERE device = ? AND epoch = ? AND first = ?", removed)
         try database.changeEach(
             "INSERT INTO held VALUES (?, ?, ?, ?) ON CONFLICT (device, epoch, first) DO UPDATE SET last = excluded.last", added)
-        try database.changeEach("INSERT INTO epoch VALUES (?, ?, ?) ON CONFLICT DO NOTHING", new)
+        try database.changeEach("INSERT INTO epoch (device, epoch, first_seen_at_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", new)
     }
 
     // MARK: counts

@@ -13,6 +13,7 @@ extension Archive {
         package let grid: TimeGrid
         package let observations: Int64  // the number of bins, used to count device-days
         package let lastAt: Instant?  // time of the newest reading
+        let deviceID: Int64
     }
 
     /// The sensors to show. Two kinds of rows are left out: old names of renamed sensors without observations of their own, and damaged rows, which
@@ -28,7 +29,7 @@ extension Archive {
     /// An SQL condition for sensors with the alias `s`.
     static let isShown =
         "(s.observations > 0 OR NOT EXISTS (SELECT 1 FROM sensor_rename r WHERE r.device = s.device AND r.sensor = s.name))"
-    static let sensorColumns = "s.id, device.name, s.name, s.kind, s.place, s.step_s, s.observations, s.last_at_ms"
+    static let sensorColumns = "s.id, device.name, s.name, s.kind, s.place, s.step_s, s.observations, s.last_at_ms, s.device"
 
     /// Reads a row of `sensorColumns`.
     /// - Throws: `ArchiveFault` that names the row.
@@ -45,7 +46,7 @@ extension Archive {
         }
         return Sensor(
             id: row.integer(0), device: device, name: name, kind: row.text(3), place: row.text(4), grid: grid, observations: row.integer(6),
-            lastAt: lastAt)
+            lastAt: lastAt, deviceID: row.integer(8))
     }
 
     /// Days of observations of the whole fleet: two sensors that are observed for one day count as two days.
@@ -56,20 +57,20 @@ extension Archive {
     }
 
     /// Observations later than `since`, oldest first, at most `limit`.
-    package func observations(sensor: Int64, since: Instant = Instant(ms: .min), limit: Int64 = .max) throws -> [Observation] {
+    package func observations(of sensor: Sensor, since: Instant = Instant(ms: .min), limit: Int64 = .max) throws -> [Observation] {
         var observations: [Observation] = []
         try database.forEach(
             """
             SELECT valid_at_ms, readings, humidity_sum_mpct, temperature_readings, temperature_sum_mc FROM observation_bin
-            WHERE sensor = ? AND valid_at_ms > ? AND readings > 0 ORDER BY valid_at_ms LIMIT ?
-            """, sensor, since.ms, limit
+            WHERE device = ? AND sensor = ? AND valid_at_ms > ? AND readings > 0 ORDER BY valid_at_ms LIMIT ?
+            """, sensor.deviceID, sensor.id, since.ms, limit
         ) { row in
             var bin = Bin(validAt: Instant(ms: row.integer(0)))
             bin.count = row.integer(1)
             bin.humiditySumMpct = row.integer(2)
             bin.temperatureCount = row.integer(3)
             bin.temperatureSumMc = row.integer(4)
-            guard bin.isPlausible else { throw ArchiveFault.damagedBin(sensor: sensor, validAt: bin.validAt) }
+            guard bin.isPlausible else { throw ArchiveFault.damagedBin(sensor: sensor.id, validAt: bin.validAt) }
             if let observation = bin.observation { observations.append(observation) }
         }
         return observations

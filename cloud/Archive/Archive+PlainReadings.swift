@@ -21,6 +21,7 @@ extension Archive {
             case stored, duplicate
             case conflict  // another value is stored for this sensor and time
             case unknownSensor  // the device has reached its limit of sensors
+            case tooOld  // retention has deleted the readings of this time, so a repeated reading could not be recognised
         }
         package var outcomes: [Outcome]  // in the order of the readings
 
@@ -35,13 +36,18 @@ extension Archive {
         var places: [SensorName: Int] = [:]
         var sensors: [SensorName] = []
         var rows: [Batch.Row] = []
-        let accepted = arrival.readings.filter { !refusedNames.contains($0.sensor) }
+        let horizon = try retentionHorizon()
+        let accepted = arrival.readings.filter { !refusedNames.contains($0.sensor) && $0.reading.takenAt >= horizon }
         var inserted = try database.rowsEach(
             "INSERT INTO plain_reading (device, sensor, taken_at_ms, content) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1",
             accepted.map { [.integer(device), .text($0.sensor.name), .integer($0.reading.takenAt.ms), .integer($0.valueHash)] })[...]
         for plain in arrival.readings {
             guard !refusedNames.contains(plain.sensor) else {
                 receipt.outcomes.append(.unknownSensor)
+                continue
+            }
+            guard plain.reading.takenAt >= horizon else {
+                receipt.outcomes.append(.tooOld)
                 continue
             }
             guard inserted.removeFirst().isEmpty == false else {

@@ -91,11 +91,11 @@ extension Archive {
             for row in rows {
                 let state = states[row.text(1)]
                 guard state != row.optionalInteger(2) else { continue }
-                changed.append([state.databaseValue, .integer(row.integer(0))])
+                changed.append([state.databaseValue, .integer(device), .integer(row.integer(0))])
                 devices.insert(device)
             }
         }
-        try database.changeEach("UPDATE sensor SET reported = ? WHERE id = ?", changed)
+        try database.changeEach("UPDATE sensor SET reported = ? WHERE device = ? AND id = ?", changed)
         return devices
     }
 
@@ -125,8 +125,8 @@ extension Archive {
             let steps: Int64 = Int64(SensorState.stalePeriods) * (isQuiet == 1 ? 600 : 3_600) * 1_000
             let changed = try database.rows(
                 """
-                UPDATE sensor SET quiet = ?1 WHERE id IN (
-                    SELECT id FROM sensor WHERE quiet = \(1 - isQuiet) AND kind <> 'replay' AND last_at_ms \(comparison) ?2
+                UPDATE sensor SET quiet = ?1 WHERE (device, id) IN (
+                    SELECT device, id FROM sensor WHERE quiet = \(1 - isQuiet) AND kind <> 'replay' AND last_at_ms \(comparison) ?2
                         AND last_at_ms \(comparison) ?3 - \(SensorState.stalePeriods * 1_000) * step_s LIMIT \(Archive.stateUpdatesPerTransaction))
                 RETURNING device
                 """, isQuiet, now.ms - steps, now.ms)

@@ -32,13 +32,11 @@ package enum ArchiveFault: Error, Equatable, CustomStringConvertible {
         }
     }
 
-    /// Whether the fault is in observations, which can be derived again from the log.
-    var isDamagedBin: Bool { if case .damagedBin = self { true } else { false } }
-
     /// What the reader of the message can do.
     package var hint: String {
         switch self {
         case .noArchive: "check VAHO_STORE; vaho-cloud serve creates an archive"
+        case .unsupportedSchema(let version, _) where version < ArchiveSchema.version: "vaho-cloud serve migrates the archive when it starts"
         case .unsupportedSchema: "use the version that wrote the archive"
         case .backUpByServer: "use pg_dump or pg_basebackup, and copy the signing key"
         case .unfinishedMigration: "run the same vaho-cloud migrate again"

@@ -2,19 +2,59 @@
 /// are derived from the log and can be rebuilt.
 enum ArchiveSchema {
     /// Each step migrates from the previous version; step 0 creates version 1.
-    static let steps = [version1, version2, version3, version4, version5, version6, version7]
+    static let steps = [version1, version2, version3, version4, version5, version6, version7, version8]
     static var version: Int64 { Int64(steps.count) }
 
+    /// Keys of derived tables begin with the device, and old batches can be deleted from the log: see `Archive+Retention.swift`.
+    private static let version8 = """
+        DROP VIEW observation;
+        ALTER TABLE observation_bin RENAME TO old_observation_bin;
+        CREATE TABLE observation_bin (
+            device INTEGER NOT NULL, sensor INTEGER NOT NULL, valid_at_ms BIGINT NOT NULL, readings INTEGER NOT NULL, failed INTEGER NOT NULL,
+            humidity_sum_mpct BIGINT NOT NULL, humidity_min_mpct INTEGER, humidity_max_mpct INTEGER,
+            temperature_readings INTEGER NOT NULL, temperature_sum_mc BIGINT NOT NULL, pressure_readings INTEGER NOT NULL DEFAULT 0,
+            pressure_sum_pa BIGINT NOT NULL DEFAULT 0, flags INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (device, sensor, valid_at_ms)
+        ) WITHOUT ROWID;
+        INSERT INTO observation_bin SELECT s.device, sensor, valid_at_ms, readings, failed, humidity_sum_mpct, humidity_min_mpct, humidity_max_mpct,
+            temperature_readings, temperature_sum_mc, pressure_readings, pressure_sum_pa, flags
+            FROM old_observation_bin JOIN sensor s ON s.id = sensor ORDER BY s.device, sensor, valid_at_ms;
+        DROP TABLE old_observation_bin;
+        ALTER TABLE inexact_bin RENAME TO old_inexact_bin;
+        CREATE TABLE inexact_bin (  -- bins from which readings were removed: extremes and flags are computed again from the log
+            device INTEGER NOT NULL, sensor INTEGER NOT NULL, valid_at_ms BIGINT NOT NULL, humidity_min_mpct INTEGER, humidity_max_mpct INTEGER,
+            flags INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (device, sensor, valid_at_ms)
+        ) WITHOUT ROWID;
+        INSERT INTO inexact_bin SELECT s.device, sensor, valid_at_ms, humidity_min_mpct, humidity_max_mpct, flags
+            FROM old_inexact_bin JOIN sensor s ON s.id = sensor;
+        DROP TABLE old_inexact_bin;
+        \(observationView(join: "s.device = b.device AND s.id = b.sensor"))
+        ALTER TABLE log_total RENAME TO old_log_total;
+        CREATE TABLE log_total (  -- several shards: concurrent transactions change different rows
+            shard INTEGER NOT NULL, month INTEGER NOT NULL, batches BIGINT NOT NULL, readings BIGINT NOT NULL, bytes BIGINT NOT NULL,
+            PRIMARY KEY (shard, month)  -- month: of the arrival, as year * 12 + month - 1; 0: unknown
+        );
+        INSERT INTO log_total SELECT 0, 0, SUM(batches), SUM(readings), SUM(bytes) FROM old_log_total;
+        DROP TABLE old_log_total;
+        CREATE TABLE retention (id INTEGER PRIMARY KEY, horizon_ms BIGINT NOT NULL);  -- one row: batches that arrived before this time may be deleted
+        INSERT INTO retention VALUES (1, 0);
+        ALTER TABLE device_log ADD COLUMN frozen_ms BIGINT NOT NULL DEFAULT 0;  -- observations up to this time are not derived again
+        ALTER TABLE device_log ADD COLUMN frozen_through BIGINT NOT NULL DEFAULT 0;  -- the last batch that is in every frozen observation
+        ALTER TABLE epoch ADD COLUMN expired_through BIGINT NOT NULL DEFAULT 0;  -- the highest sequence of a deleted batch
+        """
+
     /// The view for analysts, since version 4.
-    private static let observationView = """
+    /// - Parameter join: the condition that joins a bin `b` with its sensor `s`.
+    private static func observationView(join: String) -> String {
+        """
         CREATE VIEW observation AS
             SELECT d.name AS device, s.name AS sensor, b.valid_at_ms, s.step_s, b.readings,
                 b.humidity_sum_mpct / (1000.0 * b.readings) AS humidity_pct, b.humidity_min_mpct / 1000.0 AS humidity_min_pct,
                 b.humidity_max_mpct / 1000.0 AS humidity_max_pct,
                 CASE WHEN b.temperature_readings > 0 THEN b.temperature_sum_mc / (1000.0 * b.temperature_readings) END AS temperature_c,
                 CASE WHEN b.pressure_readings > 0 THEN b.pressure_sum_pa / (100.0 * b.pressure_readings) END AS pressure_hpa, b.flags
-            FROM observation_bin b JOIN sensor s ON s.id = b.sensor JOIN device d ON d.id = s.device WHERE b.readings > 0;
+            FROM observation_bin b JOIN sensor s ON \(join) JOIN device d ON d.id = s.device WHERE b.readings > 0;
         """
+    }
 
     /// The tables of observations and held ranges become WITHOUT ROWID: each row is stored once, by its key, and not in a table and an index.
     private static let version7 = """
@@ -29,7 +69,7 @@ enum ArchiveSchema {
         INSERT INTO observation_bin SELECT sensor, valid_at_ms, readings, failed, humidity_sum_mpct, humidity_min_mpct, humidity_max_mpct,
             temperature_readings, temperature_sum_mc, pressure_readings, pressure_sum_pa, flags FROM old_observation_bin ORDER BY sensor, valid_at_ms;
         DROP TABLE old_observation_bin;
-        \(observationView)
+        \(observationView(join: "s.id = b.sensor"))
         ALTER TABLE held RENAME TO old_held;
         CREATE TABLE held (
             device INTEGER NOT NULL, epoch BIGINT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL, PRIMARY KEY (device, epoch, first)
@@ -123,7 +163,7 @@ enum ArchiveSchema {
         ALTER TABLE observation_bin ADD COLUMN pressure_sum_pa BIGINT NOT NULL DEFAULT 0;
         ALTER TABLE observation_bin ADD COLUMN flags INTEGER NOT NULL DEFAULT 0;
         DROP VIEW observation;
-        \(observationView)
+        \(observationView(join: "s.id = b.sensor"))
         """
 
     private static let version3 = """

@@ -69,11 +69,11 @@ extension Archive {
     private static let selectBin = """
         SELECT readings, failed, humidity_sum_mpct, humidity_min_mpct, humidity_max_mpct, temperature_readings, temperature_sum_mc,
             pressure_readings, pressure_sum_pa, flags
-        FROM observation_bin WHERE sensor = ? AND valid_at_ms = ?
+        FROM observation_bin WHERE device = ? AND sensor = ? AND valid_at_ms = ?
         """
 
-    private func bins(_ keys: [(sensor: Int64, validAt: Instant)]) throws -> [Bin?] {
-        let rows = try database.rowsEach(Archive.selectBin, keys.map { [.integer($0.sensor), .integer($0.validAt.ms)] })
+    private func bins(_ keys: [BinKey]) throws -> [Bin?] {
+        let rows = try database.rowsEach(Archive.selectBin, keys.map(\.columns))
         return try zip(keys, rows).map { key, rows in try rows.first.map { try Archive.bin($0, key.sensor, key.validAt) } }
     }
 
@@ -90,17 +90,21 @@ extension Archive {
     }
 
     /// Adds the buffered sums to the stored bins; late readings are added to their existing bins.
-    func write(_ buffer: BinBuffer) throws {
+    /// - Parameter frozen: by device, the time up to which the log no longer has all readings of a bin.
+    func write(_ buffer: BinBuffer, frozen: [Int64: Instant]) throws {
         var counts: [Int: Int64] = [:]  // change in the number of bins, by sensor
         var newest: [Int: Bin] = [:]  // by sensor
         let sensors = try storedSensors(buffer.sensors)
+        func row(_ key: BinBuffer.Key) -> BinKey {
+            BinKey(device: buffer.sensors[key.sensor].device, sensor: sensors[key.sensor].id, validAt: key.validAt)
+        }
         var written: [[DatabaseValue]] = []
         var emptied: [[DatabaseValue]] = []
         // Sorted by the table's key, because neighbouring rows are on the same database page.
         let keys = Set(buffer.bins.keys).union(buffer.removed.keys).sorted { ($0.sensor, $0.validAt) < ($1.sensor, $1.validAt) }
         // Most bins are newer than every stored bin of their sensor.
         let known = keys.filter { key in sensors[key.sensor].newestBin.map { key.validAt <= $0 } ?? false }
-        let storedBins = try bins(known.map { (sensors[$0.sensor].id, $0.validAt) })
+        let storedBins = try bins(known.map(row))
         let bins = Dictionary(uniqueKeysWithValues: zip(known, storedBins))
         for key in keys {
             let stored = bins[key] ?? nil
@@ -112,18 +116,19 @@ extension Archive {
                 if let added { bin.add(added) }
                 if let removed {
                     bin.remove(removed)
-                    try markInexact(sensors[key.sensor].id, key.validAt)
+                    // Of a frozen bin, the old extremes stay: they are bounds of the true ones.
+                    if frozen[row(key).device].map({ key.validAt > $0 }) ?? true { try markInexact(row(key)) }
                 }
             }
             if bin.isEmpty {
-                emptied.append([.integer(sensors[key.sensor].id), .integer(bin.validAt.ms)])
+                emptied.append(row(key).columns)
             } else {
-                written.append(Archive.columns(of: bin, sensors[key.sensor].id))
+                written.append(Archive.columns(of: bin, row(key)))
             }
             newest[key.sensor] = bin  // keys are sorted by time
             counts[key.sensor, default: 0] += (bin.isEmpty ? 0 : 1) - (stored == nil ? 0 : 1)
         }
-        try database.changeEach("DELETE FROM observation_bin WHERE sensor = ? AND valid_at_ms = ?", emptied)
+        try database.changeEach("DELETE FROM observation_bin WHERE device = ? AND sensor = ? AND valid_at_ms = ?", emptied)
         try database.changeEach(Archive.upsertBin, written)
         try updateSensors(
             counts.map { index, count in
@@ -135,10 +140,10 @@ extension Archive {
 
     private static let upsertBin = """
         INSERT INTO observation_bin (
-            sensor, valid_at_ms, readings, failed, humidity_sum_mpct, humidity_min_mpct, humidity_max_mpct, temperature_readings,
+            device, sensor, valid_at_ms, readings, failed, humidity_sum_mpct, humidity_min_mpct, humidity_max_mpct, temperature_readings,
             temperature_sum_mc, pressure_readings, pressure_sum_pa, flags
-        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        ON CONFLICT (sensor, valid_at_ms) DO UPDATE SET
+        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (device, sensor, valid_at_ms) DO UPDATE SET
             readings = excluded.readings, failed = excluded.failed, humidity_sum_mpct = excluded.humidity_sum_mpct,
             humidity_min_mpct = excluded.humidity_min_mpct, humidity_max_mpct = excluded.humidity_max_mpct,
             temperature_readings = excluded.temperature_readings, temperature_sum_mc = excluded.temperature_sum_mc,
@@ -146,10 +151,10 @@ extension Archive {
         """
 
     /// The values of `upsertBin`.
-    private static func columns(of bin: Bin, _ sensor: Int64) -> [DatabaseValue] {
+    private static func columns(of bin: Bin, _ key: BinKey) -> [DatabaseValue] {
         let (low, high): (Int64?, Int64?) = bin.count > 0 ? (bin.humidityMinMpct, bin.humidityMaxMpct) : (nil, nil)
-        return [
-            .integer(sensor), .integer(bin.validAt.ms), .integer(bin.count), .integer(bin.failed), .integer(bin.humiditySumMpct), low.databaseValue,
+        return key.columns + [
+            .integer(bin.count), .integer(bin.failed), .integer(bin.humiditySumMpct), low.databaseValue,
             high.databaseValue, .integer(bin.temperatureCount), .integer(bin.temperatureSumMc), .integer(bin.pressureCount),
             .integer(bin.pressureSumPa), .integer(Int64(bin.flags.rawValue)),
         ]
@@ -181,7 +186,7 @@ extension Archive {
     /// The rows of these sensors; missing rows are created.
     private func storedSensors(_ sensors: [BinBuffer.Sensor]) throws -> [StoredSensor] {
         let select = """
-            SELECT id, (SELECT MAX(valid_at_ms) FROM observation_bin WHERE sensor = sensor.id), reported, observed, last_at_ms
+            SELECT id, (SELECT MAX(valid_at_ms) FROM observation_bin b WHERE b.device = sensor.device AND b.sensor = sensor.id), reported, observed, last_at_ms
             FROM sensor WHERE device = ? AND name = ?
             """
         let rows = try database.rowsEach(select, sensors.map { [.integer($0.device), .text($0.name.name)] })
@@ -217,16 +222,18 @@ extension Archive {
             """
             UPDATE sensor SET observations = observations + ?1, last_at_ms = CASE WHEN last_at_ms >= ?2 THEN last_at_ms ELSE COALESCE(?2, last_at_ms) END,
                 observed = CASE WHEN ?2 >= COALESCE(last_at_ms, ?2) THEN ?4 ELSE observed END
-            WHERE id = ?3
+            WHERE device = ?5 AND id = ?3
             """,
-            growths.map { [.integer($0.bins), ($0.newest?.ms).databaseValue, .integer($0.sensor.id), .integer(Int64($0.state.rawValue))] })
+            growths.map {
+                [.integer($0.bins), ($0.newest?.ms).databaseValue, .integer($0.sensor.id), .integer(Int64($0.state.rawValue)), .integer($0.device)]
+            })
         guard mayHaveLost else { return }
         // The newest reading may have been removed. The newest remaining reading is not later than the end of the newest bin.
         try database.changeEach(
             """
-            UPDATE sensor SET last_at_ms = (SELECT MAX(valid_at_ms) FROM observation_bin WHERE sensor = ?1)
-            WHERE id = ?1 AND (last_at_ms <= (SELECT MAX(valid_at_ms) FROM observation_bin WHERE sensor = ?1)) IS NOT TRUE
-            """, growths.map { [.integer($0.sensor.id)] })
+            UPDATE sensor SET last_at_ms = (SELECT MAX(valid_at_ms) FROM observation_bin WHERE device = ?2 AND sensor = ?1)
+            WHERE device = ?2 AND id = ?1 AND (last_at_ms <= (SELECT MAX(valid_at_ms) FROM observation_bin WHERE device = ?2 AND sensor = ?1)) IS NOT TRUE
+            """, growths.map { [.integer($0.sensor.id), .integer($0.device)] })
     }
 }
 

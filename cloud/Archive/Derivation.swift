@@ -81,9 +81,11 @@ package actor Derivation: Service {
             try Task.checkCancellation()
             do {
                 _ = try await archive.apply(reader.nextDerivationStep(after: device - 1, only: device))
-            } catch let error as ArchiveFault where error.isDamagedBin {
-                log(.error, "observations of a device are damaged, deriving them again from the log", ["device": device, "error": "\(error)"])
-                try await archive.requestRederivation(of: device, now: WallClock.now)
+            } catch ArchiveFault.damagedBin(let sensor, let validAt) {
+                log(
+                    .error, "a damaged observation is removed or derived again from the log",
+                    ["device": device, "error": "\(ArchiveFault.damagedBin(sensor: sensor, validAt: validAt))"])
+                try await archive.repairDamagedBin(of: device, sensor: sensor, validAt: validAt, now: WallClock.now)
             } catch let error as any DatabaseFailure where error.isRetryable {
                 throw error
             } catch {

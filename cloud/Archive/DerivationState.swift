@@ -26,6 +26,14 @@ struct DerivationState: Sendable, Equatable {
     var target: Int64  // amending: becomes `amendedThrough` at the end
     var scanned: Int64  // amending and repairing: the last batch visited in this pass
     let rederivedAt: Instant  // readings up to a day after this time never count as future readings
+    /// Bins up to this time are frozen: batches with some of their readings have been deleted from the log. Deriving again leaves these bins as they
+    /// are.
+    let frozenAt: Instant
+    let frozenThrough: Int64  // frozen bins contain the readings of all batches up to this batch
+
+    /// Whether a reading is already in a frozen bin.
+    /// - Parameter batch: the batch with the reading.
+    func isFrozen(_ batch: Int64, _ binEnd: Instant) -> Bool { batch <= frozenThrough && binEnd <= frozenAt }
 
     /// Selects the phase of the next step: new amendments are applied before new batches, all amendments in one pass.
     mutating func selectPhase() {
@@ -84,7 +92,7 @@ extension Archive {
     }
 
     private static let stateColumns =
-        "device, last_batch, last_amendment, through, amended_through, phase, target, scanned, judged_at_ms"
+        "device, last_batch, last_amendment, through, amended_through, phase, target, scanned, judged_at_ms, frozen_ms, frozen_through"
 
     private static func state(_ row: Row) throws -> DerivationState {
         guard let phase = DerivationState.Phase(rawValue: row.integer(5)) else {
@@ -92,7 +100,8 @@ extension Archive {
         }
         return DerivationState(
             device: row.integer(0), lastBatch: row.integer(1), lastAmendment: row.integer(2), through: row.integer(3),
-            amendedThrough: row.integer(4), phase: phase, target: row.integer(6), scanned: row.integer(7), rederivedAt: Instant(ms: row.integer(8)))
+            amendedThrough: row.integer(4), phase: phase, target: row.integer(6), scanned: row.integer(7), rederivedAt: Instant(ms: row.integer(8)),
+            frozenAt: Instant(ms: row.integer(9)), frozenThrough: row.integer(10))
     }
 
     /// - Parameter states: each with the number of batches that are no longer pending.
@@ -110,7 +119,8 @@ extension Archive {
             })
     }
 
-    /// Marks a device, or all devices: the derivation then deletes all their observations and derives them again from the log.
+    /// Marks a device, or all devices: the derivation then deletes their observations and derives them again from the log. Frozen observations are
+    /// left as they are.
     ///
     /// - Parameter now: readings up to a day after this time are derived, even if the server's clock was behind when the readings arrived.
     package func requestRederivation(of device: Int64? = nil, now: Instant) throws {
@@ -125,6 +135,7 @@ extension Archive {
 
     private static let markForRederivation = """
         UPDATE device_log SET phase = \(DerivationState.Phase.clearing.rawValue), target = 0, scanned = 0, withheld_from_ms = NULL,
+            frozen_through = CASE WHEN frozen_through > through THEN frozen_through ELSE through END,
             judged_at_ms = CASE WHEN judged_at_ms > ?1 THEN judged_at_ms ELSE ?1 END
         """
 

@@ -11,6 +11,7 @@ struct DeviceLedger {
         var isStored: Bool  // the table `epoch` has a row for this epoch, or needs none
         var stored: HeldRanges  // the rows of the table `held`
         var ranges: HeldRanges  // `stored` plus the sequences that this transaction adds
+        var expiredThrough: Int64 = 0  // the highest sequence of a batch that retention has deleted
         var firstSeenAt = Instant(ms: 0)  // when the epoch's first batch arrived; needed until `isStored`
     }
 
@@ -75,12 +76,13 @@ extension Archive {
         guard !missing.isEmpty else { return }
         let keys = missing.map { [DatabaseValue.integer($0.device), .integer(Int64(bitPattern: $0.epoch.bits))] }
         let ranges = try database.rowsEach("SELECT first, last FROM held WHERE device = ? AND epoch = ? ORDER BY first", keys)
-        let stored = try database.rowsEach("SELECT 1 FROM epoch WHERE device = ? AND epoch = ?", keys)
+        let stored = try database.rowsEach("SELECT expired_through FROM epoch WHERE device = ? AND epoch = ?", keys)
         for (index, key) in missing.enumerated() {
             let held = try Archive.heldRanges(ranges[index], key.device, key.epoch)
             // The limit of epochs counts rows of the table `epoch`. The server's epoch (plain readings) must not count, so it never gets a row.
             let isStored = key.epoch == .server || !stored[index].isEmpty
-            ledgers[key.device]?.epochs[key.epoch] = DeviceLedger.HeldEpoch(isStored: isStored, stored: held, ranges: held)
+            ledgers[key.device]?.epochs[key.epoch] = DeviceLedger.HeldEpoch(
+                isStored: isStored, stored: held, ranges: held, expiredThrough: stored[index].first?.integer(0) ?? 0)
         }
     }
 

@@ -4,13 +4,8 @@ internal import Observing
 /// Bins from which readings were removed. Counts and sums can be subtracted; extremes and flags cannot. Extremes and flags are computed again from
 /// the log, in a separate pass with a bounded number of bins at a time.
 struct InexactBins {
-    struct Key: Sendable, Hashable {
-        let sensor: Int64
-        let validAt: Instant
-    }
-
     /// Extremes and flags of the readings that the pass has visited so far. Counts and sums in these bins are not used.
-    var partial: [Key: Bin] = [:]
+    var partial: [BinKey: Bin] = [:]
     var sensors: [SensorName: (id: Int64, grid: TimeGrid)] = [:]
 
     static let perPass = 10_000  // the most bins of one pass
@@ -18,7 +13,7 @@ struct InexactBins {
 
 extension Archive {
     func hasInexactBins(_ device: Int64) throws -> Bool {
-        try database.integer("SELECT 1 FROM sensor s JOIN inexact_bin b ON b.sensor = s.id WHERE s.device = ? LIMIT 1", device) != nil
+        try database.integer("SELECT 1 FROM inexact_bin WHERE device = ? LIMIT 1", device) != nil
     }
 
     /// The bins of the current pass. No bins are added until the pass is over.
@@ -26,11 +21,11 @@ extension Archive {
         var bins = InexactBins()
         for row in try database.rows(
             """
-            SELECT b.sensor, b.valid_at_ms, b.humidity_min_mpct, b.humidity_max_mpct, b.flags FROM sensor s
-            JOIN inexact_bin b ON b.sensor = s.id WHERE s.device = ? ORDER BY b.sensor, b.valid_at_ms LIMIT \(InexactBins.perPass)
+            SELECT sensor, valid_at_ms, humidity_min_mpct, humidity_max_mpct, flags FROM inexact_bin
+            WHERE device = ? ORDER BY sensor, valid_at_ms LIMIT \(InexactBins.perPass)
             """, device
         ) {
-            let key = InexactBins.Key(sensor: row.integer(0), validAt: Instant(ms: row.integer(1)))
+            let key = BinKey(device: device, sensor: row.integer(0), validAt: Instant(ms: row.integer(1)))
             var bin = Bin(validAt: key.validAt)
             (bin.humidityMinMpct, bin.humidityMaxMpct) = (row.optionalInteger(2) ?? .max, row.optionalInteger(3) ?? .min)
             bin.flags = ReadingFlags(rawValue: UInt16(truncatingIfNeeded: row.integer(4)))
@@ -43,24 +38,25 @@ extension Archive {
         return bins
     }
 
-    func markInexact(_ sensor: Int64, _ validAt: Instant) throws {
-        try database.run("INSERT INTO inexact_bin (sensor, valid_at_ms) VALUES (?, ?) ON CONFLICT DO NOTHING", sensor, validAt.ms)
+    func markInexact(_ bin: BinKey) throws {
+        try database.run(
+            "INSERT INTO inexact_bin (device, sensor, valid_at_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", bin.device, bin.sensor, bin.validAt.ms)
     }
 
     /// Stores the intermediate extremes and flags; at the end of the pass (`isFinal`), writes them to the observations.
-    func save(_ partial: [InexactBins.Key: Bin], isFinal: Bool) throws {
+    func save(_ partial: [BinKey: Bin], isFinal: Bool) throws {
         let table = isFinal ? "observation_bin" : "inexact_bin"
         try database.changeEach(
-            "UPDATE \(table) SET humidity_min_mpct = ?, humidity_max_mpct = ?, flags = ? WHERE sensor = ? AND valid_at_ms = ?",
+            "UPDATE \(table) SET humidity_min_mpct = ?, humidity_max_mpct = ?, flags = ? WHERE device = ? AND sensor = ? AND valid_at_ms = ?",
             partial.map { key, bin in
                 let isEmpty = bin.humidityMinMpct > bin.humidityMaxMpct
                 return [
                     isEmpty ? .null : .integer(bin.humidityMinMpct), isEmpty ? .null : .integer(bin.humidityMaxMpct),
-                    .integer(Int64(bin.flags.rawValue)), .integer(key.sensor), .integer(key.validAt.ms),
-                ]
+                    .integer(Int64(bin.flags.rawValue)),
+                ] + key.columns
             })
         guard isFinal else { return }
         try database.changeEach(
-            "DELETE FROM inexact_bin WHERE sensor = ? AND valid_at_ms = ?", partial.keys.map { [.integer($0.sensor), .integer($0.validAt.ms)] })
+            "DELETE FROM inexact_bin WHERE device = ? AND sensor = ? AND valid_at_ms = ?", partial.keys.map(\.columns))
     }
 }

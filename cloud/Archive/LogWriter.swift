@@ -21,7 +21,7 @@ struct LogWriter: ~Copyable {
     private let database: any ArchiveDatabase
     private var batches: [Batch] = []
     private var refused: [[DatabaseValue]] = []
-    private var total: (batches: Int64, readings: Int64, bytes: Int64) = (0, 0, 0)
+    private var totals: [LogMonth: (batches: Int64, readings: Int64, bytes: Int64)] = [:]  // by the month of arrival
     private(set) var growth: [Int64: Growth] = [:]  // by device
 
     init(_ database: any ArchiveDatabase) { self.database = database }
@@ -40,7 +40,9 @@ struct LogWriter: ~Copyable {
                     .integer(arrival.receivedAt.ms), .integer(Int64(readings)), .bytes(body), .integer(Int64(arrival.boots.lowerBound)),
                     .integer(Int64(arrival.boots.upperBound)),
                 ], records: records))
-        total = (total.batches + 1, total.readings + Int64(readings), total.bytes + Int64(body.count))
+        let month = LogMonth(of: arrival.receivedAt)
+        let total = totals[month] ?? (0, 0, 0)
+        totals[month] = (total.batches + 1, total.readings + Int64(readings), total.bytes + Int64(body.count))
         let bytes = ArchiveLimits.cost(bytes: body.count, readings: readings, records: records.count)
         growth[device, default: Growth()].batches += 1
         return bytes
@@ -95,9 +97,13 @@ struct LogWriter: ~Copyable {
                     .integer(ledgers[device]?.day ?? 0), .integer(ledgers[device]?.dayBytes ?? 0),
                 ]
             })
-        guard total.batches > 0 else { return }
-        try database.run(
-            "UPDATE log_total SET batches = batches + ?, readings = readings + ?, bytes = bytes + ? WHERE shard = ?", total.batches, total.readings,
-            total.bytes, database.counterShard)
+        for (month, total) in totals {
+            try database.run(
+                """
+                INSERT INTO log_total (shard, month, batches, readings, bytes) VALUES (?, ?, ?, ?, ?) ON CONFLICT (shard, month) DO UPDATE SET
+                    batches = log_total.batches + excluded.batches, readings = log_total.readings + excluded.readings,
+                    bytes = log_total.bytes + excluded.bytes
+                """, database.counterShard, month.number, total.batches, total.readings, total.bytes)
+        }
     }
 }

@@ -54,7 +54,7 @@ package actor FleetForecasts {
         }
         var forecaster = AdaptiveForecaster(grid: sensor.grid, network: champion?.network ?? pretrained?.network)
         var mould = MouldTracking()
-        for observation in try await reader.observations(sensor: sensor.id, since: lastAt - AdaptiveForecaster.memory) {
+        for observation in try await reader.observations(of: sensor, since: lastAt - AdaptiveForecaster.memory) {
             try Task.checkCancellation()
             // An open bin is not used, because the edge also forecasts from closed bins only.
             guard observation.validAt <= lastAt else { continue }

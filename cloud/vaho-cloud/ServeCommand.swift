@@ -53,6 +53,7 @@ extension Program.Command {
                     SilenceWatch(archive: scheduling, limit: settings.silentAfter, log: log.component("watch")),
                     DeviceAlarmDelivery(archive: scheduling, webhook: settings.webhook, log: log.component("watch")),
                     DeviceStateUpdater(archive: scheduling, log: log.component("watch")),
+                    Retention(archive: scheduling, keep: settings.retention, log: log.component("retention")),
                     TrainingScheduler(
                         archive: scheduling, reader: try await reader(), afterDeviceDays: settings.trainAfterDeviceDays,
                         checkPeriod: settings.trainCheckPeriod, keyFile: settings.signingKeyFile, pretrained: pretrained, log: log.component("train")),

@@ -1,8 +1,10 @@
+internal import Measures
+
 /// What the archive needs of a database. Statements are written once, in SQL that SQLite and PostgreSQL share, with `?1`, `?2`, … or `?` for
 /// parameters; operations whose SQL differs are functions of their own.
 ///
 /// Not `Sendable`: the archive's actor confines it to one thread.
-package protocol ArchiveDatabase: AnyObject {
+protocol ArchiveDatabase: AnyObject {
     /// Calls `body` for each row until `body` returns false. SQLite computes row after row; PostgreSQL sends the whole result before the first call,
     /// so a statement whose result grows with the fleet or with time needs a LIMIT.
     func forEachRow(_ sql: String, _ values: [DatabaseValue], _ body: (Row) throws -> Bool) throws
@@ -45,6 +47,22 @@ package protocol ArchiveDatabase: AnyObject {
     /// - Parameter devices: sorted, so that two transactions never wait for each other.
     func lock(devices: [Int64]) throws
 
+    /// Makes the partitions for batches that arrive, and for observations that are made, in this span, if the database has partitions.
+    func preparePartitions(for span: ClosedRange<Instant>) throws
+
+    /// Months that ended before the horizon, whose batches are in a table of their own; `nil` if the whole log is in one table.
+    func expiredMonths(before horizon: Instant) throws -> [LogMonth]?
+
+    /// The batches of a month that belong to the next device; `nil` after the last device.
+    func expiredBatches(in month: LogMonth, after device: Int64) throws -> ExpiredBatches?
+
+    /// Deletes the table with the batches of a month.
+    func drop(_ month: LogMonth) throws
+
+    /// Gives free space in the database's file back to the disk, a bounded amount.
+    /// - Returns: whether there is more to give back.
+    func giveBackSpace() throws -> Bool
+
     /// A number that changes whenever another connection has changed the archive. It may also change when nothing was changed.
     func dataVersion() throws -> Int64
 
@@ -78,9 +96,9 @@ package enum Durability: Sendable {
 
 extension ArchiveDatabase {
     /// All rows of a result: for results with a limit.
-    package func rows(_ sql: String, _ values: any DatabaseConvertible...) throws -> [Row] { try rows(sql, values.map(\.databaseValue)) }
+    func rows(_ sql: String, _ values: any DatabaseConvertible...) throws -> [Row] { try rows(sql, values.map(\.databaseValue)) }
 
-    package func rows(_ sql: String, _ values: [DatabaseValue]) throws -> [Row] {
+    func rows(_ sql: String, _ values: [DatabaseValue]) throws -> [Row] {
         var rows: [Row] = []
         try forEachRow(sql, values) { row in
             rows.append(row)
@@ -90,7 +108,7 @@ extension ArchiveDatabase {
     }
 
     /// Calls `body` for each row.
-    package func forEach(_ sql: String, _ values: any DatabaseConvertible..., body: (Row) throws -> Void) throws {
+    func forEach(_ sql: String, _ values: any DatabaseConvertible..., body: (Row) throws -> Void) throws {
         try forEachRow(sql, values.map(\.databaseValue)) { row in
             try body(row)
             return true
@@ -98,7 +116,7 @@ extension ArchiveDatabase {
     }
 
     /// The first row; `nil` without rows.
-    package func row(_ sql: String, _ values: any DatabaseConvertible...) throws -> Row? {
+    func row(_ sql: String, _ values: any DatabaseConvertible...) throws -> Row? {
         var first: Row?
         try forEachRow(sql, values.map(\.databaseValue)) { row in
             first = row
@@ -108,7 +126,7 @@ extension ArchiveDatabase {
     }
 
     /// The first column of the first row; `nil` without rows, or if the column is NULL.
-    package func integer(_ sql: String, _ values: any DatabaseConvertible...) throws -> Int64? {
+    func integer(_ sql: String, _ values: any DatabaseConvertible...) throws -> Int64? {
         var first: Int64?
         try forEachRow(sql, values.map(\.databaseValue)) { row in
             first = row.optionalInteger(0)
@@ -121,7 +139,7 @@ extension ArchiveDatabase {
     /// database, unless `rolledBack` undoes the other changes.
     /// - Parameter rolledBack: called after each failure, before the transaction is repeated or the error is thrown.
     @discardableResult
-    package func transaction<Result>(_ durability: Durability = .durable, rolledBack: () -> Void = {}, _ body: () throws -> Result) throws -> Result {
+    func transaction<Result>(_ durability: Durability = .durable, rolledBack: () -> Void = {}, _ body: () throws -> Result) throws -> Result {
         var attempt = 0
         while true {
             attempt += 1
@@ -135,5 +153,5 @@ extension ArchiveDatabase {
     /// Runs a statement without a result.
     /// - Returns: the number of changed rows.
     @discardableResult
-    package func run(_ sql: String, _ values: any DatabaseConvertible...) throws -> Int { try change(sql, values.map(\.databaseValue)) }
+    func run(_ sql: String, _ values: any DatabaseConvertible...) throws -> Int { try change(sql, values.map(\.databaseValue)) }
 }

@@ -1,4 +1,6 @@
+internal import Measures
 internal import Postgres
+internal import Runtime
 
 extension PostgresError: DatabaseFailure {
     package var isUnavailable: Bool { needsReconnect }
@@ -36,7 +38,7 @@ final class PostgresDatabase: ArchiveDatabase {
         return new
     }
 
-    private func withConnection<Result>(_ body: (PostgresConnection) throws -> Result) throws -> Result {
+    func withConnection<Result>(_ body: (PostgresConnection) throws -> Result) throws -> Result {
         let connection = try connected()
         do { return try body(connection) } catch let error as PostgresError where error.needsReconnect {
             self.connection = nil
@@ -45,11 +47,13 @@ final class PostgresDatabase: ArchiveDatabase {
     }
 
     private func checkSchema(_ connection: PostgresConnection) throws {
-        guard let version = try schemaVersion(connection) else {
-            guard access == .createIfMissing else { throw ArchiveFault.noArchive(path: address.description) }
-            return try create(connection)
+        let version = try schemaVersion(connection)
+        if version == nil, access != .createIfMissing { throw ArchiveFault.noArchive(path: address.description) }
+        let mayMigrate = access != .readOnly && version ?? 0 < ArchiveSchema.version
+        guard version == ArchiveSchema.version || mayMigrate else {
+            throw ArchiveFault.unsupportedSchema(version ?? 0, path: address.description)
         }
-        guard version == ArchiveSchema.version else { throw ArchiveFault.unsupportedSchema(version, path: address.description) }
+        if version != ArchiveSchema.version { try migrate(connection) }
     }
 
     private func schemaVersion(_ connection: PostgresConnection) throws -> Int64? {
@@ -60,18 +64,38 @@ final class PostgresDatabase: ArchiveDatabase {
         return version.count == 1 ? try version.integer(0, 0) : nil
     }
 
-    /// Two replicas may start at once: the second waits for the first, then finds the schema.
-    private func create(_ connection: PostgresConnection) throws {
+    /// Creates the schema, or migrates it to the newest version. Two replicas may start at once: the second waits for the first, then finds the newest
+    /// version.
+    private func migrate(_ connection: PostgresConnection) throws {
         try connection.transaction {
-            try connection.execute("SELECT pg_advisory_xact_lock(\(PostgresDatabase.migrationLock))")
-            guard try schemaVersion(connection) == nil else { return }
-            try connection.execute(PostgresSchema.statements)
-            try connection.execute("INSERT INTO archive_version VALUES (\(ArchiveSchema.version))")
+            try connection.execute(PostgresDatabase.lockSchema)
+            let version = try schemaVersion(connection)
+            if version == nil {
+                try connection.execute(PostgresSchema.version7)
+                try connection.execute("INSERT INTO archive_version VALUES (\(PostgresSchema.firstVersion))")
+            }
+            guard version ?? PostgresSchema.firstVersion < ArchiveSchema.version else { return }
+            try migrateToVersion8(connection)
+            try connection.execute("UPDATE archive_version SET version = \(ArchiveSchema.version)")
         }
     }
 
-    /// The key of the advisory lock under which the schema changes: "vaho" in ASCII.
-    private static let migrationLock = 0x7661_686F
+    private func migrateToVersion8(_ connection: PostgresConnection) throws {
+        try connection.execute(PostgresSchema.version8)
+        for table in [TimePartitions.batches, .observations] {
+            let span = try connection.query("SELECT MIN(\(table.column)), MAX(\(table.column)) FROM old_\(table.table)")
+            // Older rows arrived while a server's clock was not set; later rows have wrong times. Both stay in the default partition.
+            let first = max(Instant(ms: try span.integer(0, 0)), ClockDiscipline.earliest)
+            let last = min(Instant(ms: try span.integer(0, 1)), WallClock.now + .seconds(86_400))
+            guard first <= last else { continue }
+            for partition in table.partitions(for: first...last) { try table.create(partition, connection) }
+        }
+        try connection.execute(PostgresSchema.version8Rows)
+        _ = try connection.query("SELECT setval(pg_get_serial_sequence('batch', 'id'), (SELECT COALESCE(MAX(id), 0) + 1 FROM batch), false)")
+    }
+
+    /// Takes the lock under which tables are created and changed. A database may contain an archive in each of several schemas.
+    static let lockSchema = "SELECT pg_advisory_xact_lock(hashtextextended('vaho tables ' || current_schema(), 0))"
 
     // MARK: statements
 

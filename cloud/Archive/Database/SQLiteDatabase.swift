@@ -1,3 +1,4 @@
+internal import Measures
 internal import Runtime
 internal import SQLite
 
@@ -20,6 +21,8 @@ final class SQLiteDatabase: ArchiveDatabase {
         self.folder = folder
         if access != .readOnly { Files.restrictPermissions(path, to: 0o640) }
         connection = try Connection(path: path, access: access == .readOnly ? .readOnly : .readWrite, cacheKiB: 4_096)
+        // SQLite accepts this only before it writes the first page of a new file.
+        if access == .createIfMissing { try connection.execute("PRAGMA auto_vacuum = INCREMENTAL") }
         if access != .readOnly { try connection.makeDurable() }
         let version = try connection.integer("PRAGMA user_version") ?? 0
         guard version <= ArchiveSchema.version, access != .readOnly || version == ArchiveSchema.version else {
@@ -112,6 +115,22 @@ final class SQLiteDatabase: ArchiveDatabase {
     func dataVersion() throws -> Int64 { try connection.integer("PRAGMA data_version") ?? 0 }
 
     func restartIdentities(_ tables: [String]) throws {}  // SQLite takes the highest row id plus one
+
+    func preparePartitions(for span: ClosedRange<Instant>) throws {}
+
+    func expiredMonths(before horizon: Instant) throws -> [LogMonth]? { nil }
+
+    func expiredBatches(in month: LogMonth, after device: Int64) throws -> ExpiredBatches? { nil }
+
+    func drop(_ month: LogMonth) throws {}
+
+    /// A tenth of the file, or a megabyte, may be free: new rows use it. In a file that an older version has made, SQLite cannot give space back.
+    func giveBackSpace() throws -> Bool {
+        let (free, pages) = (try connection.integer("PRAGMA freelist_count") ?? 0, try connection.integer("PRAGMA page_count") ?? 0)
+        guard free > max(256, pages / 10), try connection.integer("PRAGMA auto_vacuum") == 2 else { return false }
+        try connection.execute("PRAGMA incremental_vacuum(200)")
+        return true
+    }
 
     func checkIntegrity() throws {
         var check = try connection.prepare("PRAGMA quick_check(1)")

@@ -1,3 +1,4 @@
+internal import Measures
 internal import Signing
 
 /// Functions of an archive that `ArchiveMigration` calls.
@@ -58,24 +59,32 @@ extension Archive {
     }
 
     func insert(_ rows: [[DatabaseValue]], into table: ArchiveTable) throws {
+        if let column = table.columns.firstIndex(of: "received_at_ms"), table.name == "batch" {
+            let arrivals = rows.compactMap { if case .integer(let ms) = $0[column] { Instant(ms: ms) } else { nil } }
+            if let first = arrivals.min(), let last = arrivals.max() { try database.preparePartitions(for: first...last) }
+        }
         try database.transaction { try database.changeEach(table.insert, rows) }
     }
 
     /// The contents of the tables `access_version` and `log_total`, which are copied as sums.
     struct MigratedTotals: Sendable {
         var accessVersion: Int64
-        var log: Totals
+        var log: [[DatabaseValue]]  // month, batches, readings, bytes
     }
 
-    func totalsForMigration() throws -> MigratedTotals { MigratedTotals(accessVersion: try accessVersion(), log: try totals()) }
+    func totalsForMigration() throws -> MigratedTotals {
+        let log = try database.rows(
+            """
+            SELECT month, CAST(SUM(batches) AS BIGINT), CAST(SUM(readings) AS BIGINT), CAST(SUM(bytes) AS BIGINT) FROM log_total GROUP BY month
+            """)
+        return MigratedTotals(accessVersion: try accessVersion(), log: log.map { row in (0..<row.count).map { row[$0] } })
+    }
 
     func setTotals(_ totals: MigratedTotals) throws {
         try database.transaction {
             try database.run("UPDATE access_version SET version = ?", totals.accessVersion)
-            try database.run("UPDATE log_total SET batches = 0, readings = 0, bytes = 0")
-            try database.run(
-                "UPDATE log_total SET batches = ?, readings = ?, bytes = ? WHERE shard = 0", totals.log.batches, totals.log.readings,
-                totals.log.logBytes)
+            try database.run("DELETE FROM log_total")
+            try database.changeEach("INSERT INTO log_total (shard, month, batches, readings, bytes) VALUES (0, ?, ?, ?, ?)", totals.log)
         }
     }
 }

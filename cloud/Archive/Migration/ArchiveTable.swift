@@ -14,8 +14,8 @@ package struct ArchiveTable: Sendable, Equatable {
     }
 
     /// The tables that are copied row by row, in an order in which a table comes after the tables that its foreign keys name. The tables
-    /// `access_version` and `log_total` are not in the list: `Archive.setTotals` copies their sums, because PostgreSQL has 16 rows in `log_total`
-    /// where SQLite has one.
+    /// `access_version` and `log_total` are not in the list: `Archive.setTotals` copies their sums, because PostgreSQL has several rows
+    /// of `log_total` where SQLite has one.
     package static let all = [
         ArchiveTable("signing_key", key: "id", "public_key"),
         ArchiveTable(
@@ -25,22 +25,22 @@ package struct ArchiveTable: Sendable, Equatable {
         ArchiveTable("token", key: "sha256", "device created_at_ms replaces"),
         ArchiveTable("enrolment_code", key: "sha256", "device created_at_ms expires_at_ms used_at_ms"),
         ArchiveTable("held", key: "device epoch first", "last"),
-        ArchiveTable("epoch", key: "device epoch", "first_seen_at_ms"),
+        ArchiveTable("epoch", key: "device epoch", "first_seen_at_ms expired_through"),
         ArchiveTable("refused", key: "device epoch sequence", "reason"),
         ArchiveTable("batch", key: "device id", "epoch first last received_at_ms readings body boot_first boot_last", hasIdentity: true),
         ArchiveTable(
             "device_log", key: "device",
             "last_batch last_amendment day day_bytes pending through amended_through phase target scanned judged_at_ms withheld_from_ms "
-                + "claimed_until_ms"),
+                + "claimed_until_ms frozen_ms frozen_through"),
         ArchiveTable("plain_reading", key: "device sensor taken_at_ms", "content"),
         ArchiveTable(
-            "sensor", key: "id", "device name kind driver serial place step_s observations last_at_ms reported observed quiet", hasIdentity: true),
+            "sensor", key: "device id", "name kind driver serial place step_s observations last_at_ms reported observed quiet", hasIdentity: true),
         ArchiveTable("sensor_name", key: "device name"),
         ArchiveTable(
-            "observation_bin", key: "sensor valid_at_ms",
+            "observation_bin", key: "device sensor valid_at_ms",
             "readings failed humidity_sum_mpct humidity_min_mpct humidity_max_mpct temperature_readings temperature_sum_mc pressure_readings "
                 + "pressure_sum_pa flags"),
-        ArchiveTable("inexact_bin", key: "sensor valid_at_ms", "humidity_min_mpct humidity_max_mpct flags"),
+        ArchiveTable("inexact_bin", key: "device sensor valid_at_ms", "humidity_min_mpct humidity_max_mpct flags"),
         ArchiveTable("hole", key: "device epoch sequence", "sensor reason from_ms to_ms readings"),
         ArchiveTable(
             "clock_correction", key: "device epoch sequence", "id batch boot offset_ms from_ms to_ms", hasIdentity: true),
@@ -52,6 +52,7 @@ package struct ArchiveTable: Sendable, Equatable {
         ArchiveTable("alias", key: "name", "counter"),
         ArchiveTable("alias_history", key: "id", "at_ms name counter reason", hasIdentity: true),
         ArchiveTable("run", key: "id", "started_at_ms ended_at_ms cause snapshot device_days outcome detail release", hasIdentity: true),
+        ArchiveTable("retention", key: "id", "horizon_ms"),
         ArchiveTable("state_total", key: "kind state", "number"),
     ]
 

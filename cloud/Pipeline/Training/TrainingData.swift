@@ -29,7 +29,7 @@ struct TrainingData: Sendable {
         for (index, sensor) in sensors.enumerated() {
             try Task.checkCancellation()
             progress(.reading(index + 1, of: sensors.count))
-            snapshot.add("\(sensor.device)/\(sensor.name)", try await reader.observations(sensor: sensor.id))
+            snapshot.add("\(sensor.device)/\(sensor.name)", try await reader.observations(of: sensor))
         }
         return TrainingData(
             reader: reader, thread: thread, sensors: sensors, hash: snapshot.finish(), deviceDays: try await reader.observedDays())
@@ -46,7 +46,7 @@ struct TrainingData: Sendable {
     ) async throws -> Value {
         let sum = Accumulator(start)
         for (number, sensor) in sensors.enumerated() {
-            let observations = try await reader.observations(sensor: sensor.id)
+            let observations = try await reader.observations(of: sensor)
             let name = "\(sensor.device)/\(sensor.name)"
             guard let series = GriddedSeries(name: name, grid: sensor.grid, observations: observations) else { continue }
             try await thread.run { sum.value.withLock { add(&$0, series, number) } }

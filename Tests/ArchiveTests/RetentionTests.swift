@@ -1,0 +1,241 @@
+import ArchiveExamples
+@testable import Archive
+import Examples
+import Foundation
+import Measures
+import Runtime
+import Testing
+import Wire
+
+@Suite(.timeLimit(.minutes(1))) struct RetentionTests {
+    private let place = TemporaryArchive()
+    private let february = Instant(ms: 1_769_904_000_000)  // 2026-02-01
+    private let april = Instant(ms: 1_775_001_600_000)  // 2026-04-01
+    private let lateJune = Instant(ms: 1_782_777_600_000)  // 2026-06-30
+
+    private func at(_ days: Int64) -> Instant { february + .seconds(days * 86_400) }
+
+    /// An archive with the partitions of the year 2026.
+    private func open() async throws -> Archive {
+        let archive = try await place.open()
+        try await archive.preparePartitions(for: february...lateJune)
+        return archive
+    }
+
+    /// Readings every minute.
+    private func batch(_ sequences: ClosedRange<Int64>, from start: Instant, epoch: UInt64 = 5, value: Int32 = 40_000) throws -> Batch {
+        let air = try #require(SensorName("air"))
+        let rows = sequences.map { sequence in
+            Batch.Row.reading(
+                sensor: 0,
+                Reading(
+                    takenAt: start + .seconds((sequence - sequences.lowerBound) * 60), humidityMpct: value + Int32(sequence * 37 % 900),
+                    temperatureMc: 20_000 + Int32(sequence % 7)))
+        }
+        return Batch(epoch: Epoch(bits: epoch), first: sequences.lowerBound, sensors: [air], rows: rows)
+    }
+
+    @discardableResult
+    private func send(_ archive: Archive, _ device: Int64, _ batch: Batch, at now: Instant) async throws -> BatchAcknowledgement {
+        let outcomes = try await place.submit(archive, [.batch(try BatchArrival(device: device, batch: batch, receivedAt: now))])
+        guard case .batch(let answer) = try #require(outcomes.first).get() else { throw CancellationError() }
+        return answer
+    }
+
+    /// 100 readings on each of the days 1, 40 and 70 after 1 February, derived.
+    private func fill(_ archive: Archive) async throws -> Int64 {
+        let device = try await place.device(archive)
+        for (index, day) in [Int64(1), 40, 70].enumerated() {
+            let first = Int64(index) * 100 + 1
+            try await send(archive, device, batch(first...(first + 99), from: at(day)), at: at(day) + .seconds(7_200))
+        }
+        try await place.derive(archive)
+        return device
+    }
+
+    private func deleteBatches(_ archive: Archive, before horizon: Instant) async throws {
+        try await Retention(archive: archive, keep: nil, log: Log("test")).deleteBatches(before: horizon)
+    }
+
+    @Test func `old batches are deleted, and observations stay, also when they are derived again`() async throws {
+        let archive = try await open()
+        let device = try await fill(archive)
+        let (bins, before) = (try await archive.bins(), try await archive.totals())
+        try await deleteBatches(archive, before: april)
+        #expect(try await archive.batchCount() == 1)
+        let after = try await archive.totals()
+        #expect(after.readings == before.readings && after.logBytes > 0 && after.logBytes < before.logBytes)
+        #expect(try await archive.bins() == bins)
+        for _ in 0..<2 {
+            try await archive.requestRederivation(now: at(80))
+            try await place.derive(archive)
+            #expect(try await archive.bins() == bins)
+        }
+        #expect(try await archive.sensors().first?.observations == Int64(bins.count))
+
+        // The next batch of the same device is stored and derived as before.
+        #expect(try await send(archive, device, batch(301...400, from: at(71)), at: at(72)).through == 400)
+        try await place.derive(archive)
+        #expect(try await archive.bins().count > bins.count)
+    }
+
+    @Test func `late readings join frozen observations once`() async throws {
+        let archive = try await open()
+        let device = try await fill(archive)
+        try await deleteBatches(archive, before: april)
+        let before = try await archive.bins()
+        // A part of the first day was delivered after 80 days.
+        try await send(archive, device, batch(301...320, from: at(1), value: 30_000), at: at(80))
+        try await place.derive(archive)
+        let bins = try await archive.bins()
+        #expect(bins != before && bins.count == before.count)
+        try await archive.requestRederivation(now: at(80))
+        try await place.derive(archive)
+        #expect(try await archive.bins() == bins)
+
+        // A second rebuild begins before the first has ended.
+        try await archive.requestRederivation(now: at(80))
+        for _ in 0..<3 { _ = try await archive.apply(archive.nextDerivationStep(limit: 7)) }
+        try await archive.requestRederivation(now: at(81))
+        try await place.derive(archive)
+        #expect(try await archive.bins() == bins)
+    }
+
+    @Test func `a row that is sent again after its batch was deleted is not stored twice`() async throws {
+        let archive = try await open()
+        let device = try await fill(archive)
+        try await deleteBatches(archive, before: april)
+        let bins = try await archive.bins()
+        let again = try await send(archive, device, batch(51...150, from: at(1) + .seconds(50 * 60)), at: at(80))
+        #expect(again.through == 300 && again.conflicts.isEmpty)
+        try await place.derive(archive)
+        #expect(try await archive.bins() == bins)
+        #expect(try await archive.batchCount() == 1)
+    }
+
+    @Test func `a new reading under a sequence of a deleted batch is a conflict, so that the device sends it under another epoch`() async throws {
+        let archive = try await open()
+        let device = try await fill(archive)
+        try await deleteBatches(archive, before: april)
+        // The device was restored from a copy that is older than the retention.
+        let answer = try await send(archive, device, batch(91...110, from: at(80)), at: at(81))
+        #expect(answer.conflicts == Array(91...110))
+        let renamed = try await send(archive, device, batch(1...20, from: at(80), epoch: 6), at: at(81))
+        #expect(renamed.through == 20)
+        try await place.derive(archive)
+        #expect(try await archive.totals().readings == 320)
+    }
+
+    @Test func `batches are deleted only after they are derived`() async throws {
+        let archive = try await open()
+        let device = try await fill(archive)
+        try await send(archive, device, batch(301...310, from: at(2)), at: at(3))
+        // A derivation from the start of the log is under way.
+        try await archive.requestRederivation(now: at(80))
+        for _ in 0..<2 { _ = try await archive.apply(archive.nextDerivationStep(limit: 7)) }
+        try await deleteBatches(archive, before: april)
+        #expect(try await archive.batchCount() == 4)
+        try await place.derive(archive)
+        let bins = try await archive.bins()
+        try await deleteBatches(archive, before: april)
+        #expect(try await archive.batchCount() == 1)
+        #expect(try await archive.bins() == bins)
+    }
+
+    @Test func `a calibration changes the readings that are in the log, and leaves frozen observations as they are`() async throws {
+        let archive = try await open()
+        let device = try await fill(archive)
+        try await deleteBatches(archive, before: april)
+        let before = try await archive.bins()
+        let air = try #require(SensorName("air"))
+        let calibration = Calibration(sensor: air, from: february, enteredAt: at(80), gainPpm: 1_000_000, offsetMpct: 2_000)
+        let record = Batch(epoch: Epoch(bits: 5), first: 301, sensors: [], rows: [.record(.calibration(calibration))])
+        try await send(archive, device, record, at: at(80))
+        try await place.derive(archive)
+        let bins = try await archive.bins()
+        // The horizon lies between the second and the third group of 100 readings, which have 11 bins each.
+        #expect(bins.count == before.count && bins.prefix(22) == before.prefix(22) && bins.suffix(10) != before.suffix(10))
+        try await archive.requestRederivation(now: at(80))
+        try await place.derive(archive)
+        #expect(try await archive.bins() == bins)
+    }
+
+    @Test func `readings without an agent are recognised as repeated as long as they are kept, and refused when they are older`() async throws {
+        let archive = try await open()
+        let device = try await place.device(archive)
+        let air = try #require(SensorName("air"))
+        func send(_ days: Int64...) async throws -> [Archive.PlainReceipt.Outcome] {
+            let readings = days.map { SensorReading(sensor: air, reading: Reading(takenAt: at($0), humidityMpct: 45_000)) }
+            let arrival = Archive.PlainArrival(device: device, readings: readings, receivedAt: at(75))
+            guard case .plain(let receipt) = try await place.submit(archive, [.plain(arrival)]).first?.get() else { return [] }
+            return receipt.outcomes
+        }
+        #expect(try await send(1, 39, 70) == [.stored, .stored, .stored])
+        try await place.derive(archive)
+        let horizon = try await archive.advanceRetention(keep: .seconds(30 * 86_400), now: at(75))
+        #expect(horizon == at(40))  // 30 days before the newest reading
+        try await deleteBatches(archive, before: horizon)
+        #expect(try await send(70, 1, 39, 72) == [.duplicate, .tooOld, .tooOld, .stored])
+        #expect(try await archive.count("plain_reading") == 2)
+    }
+
+    @Test func `the service deletes at its start, and again six hours later`() async throws {
+        let archive = try await open()
+        let device = try await fill(archive)
+        let clock = ManualClock(wall: at(75))
+        let service = Retention(archive: archive, keep: .seconds(20 * 86_400), clock: clock.serviceClock, log: Log("test"))
+        let task = Task { try await service.run() }
+        await clock.sleepers()
+        #expect(try await archive.batchCount() == (TemporaryArchive.isPostgres ? 2 : 1))  // 50 days after 1 February: March has not ended
+        try await send(archive, device, batch(301...310, from: at(130)), at: at(130))
+        try await place.derive(archive)
+        clock.advance(by: .seconds(60 * 86_400))
+        await clock.sleepers()
+        #expect(try await archive.batchCount() == 1)
+        task.cancel()
+        _ = await task.result
+    }
+
+    @Test func `the horizon never moves back, and a server's clock that is ahead does not move it`() async throws {
+        let archive = try await open()
+        _ = try await fill(archive)
+        let newest = try #require(try await archive.sensors().first?.lastAt)
+        let horizon = try await archive.advanceRetention(keep: .seconds(30 * 86_400), now: at(10_000))
+        #expect(horizon == newest - .seconds(30 * 86_400))
+        #expect(try await archive.advanceRetention(keep: .seconds(300 * 86_400), now: at(80)) == horizon)
+    }
+
+    @Test func `a batch that arrived while the server's clock was not set is kept until the batch after it is deleted`() async throws {
+        let archive = try await open()
+        let device = try await place.device(archive)
+        try await send(archive, device, batch(1...10, from: Instant(ms: 60_000)), at: Instant(ms: 1_000_000))
+        try await send(archive, device, batch(11...20, from: at(40)), at: at(41))
+        try await place.derive(archive)
+        try await deleteBatches(archive, before: at(30))
+        #expect(try await archive.batchCount() == 2)
+        try await deleteBatches(archive, before: lateJune)
+        // PostgreSQL has no month for the first batch, so it stays.
+        #expect(try await archive.batchCount() == (TemporaryArchive.isPostgres ? 1 : 0))
+    }
+
+    @Test(.enabled(if: !TemporaryArchive.isPostgres)) func `the space of deleted batches goes back to the disk`() async throws {
+        let archive = try await open()
+        let device = try await place.device(archive)
+        for index in 0..<400 as Range<Int64> {
+            let first = index * 2_000 + 1
+            try await send(archive, device, batch(first...(first + 1_999), from: at(index / 10), value: 30_000), at: at(index / 10 + 2))
+        }
+        while try await archive.apply(archive.nextDerivationStep()) {}
+        func pages() async throws -> Int64 { try await archive.perform { try $0.database.integer("PRAGMA page_count") ?? 0 } }
+        let before = try await pages()
+        try await deleteBatches(archive, before: lateJune)
+        #expect(try await archive.batchCount() == 0)
+        let after = try await pages()
+        #expect(after < before / 2, "\(before) pages before, \(after) after")
+    }
+}
+
+extension Archive {
+    fileprivate func batchCount() throws -> Int64 { try count("batch") }
+    fileprivate func count(_ table: String) throws -> Int64 { try database.integer("SELECT COUNT(*) FROM \(table)") ?? 0 }
+}

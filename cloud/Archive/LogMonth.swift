@@ -1,0 +1,26 @@
+internal import Measures
+internal import Text
+
+/// A calendar month in UTC. The log of batches is counted, and in PostgreSQL partitioned, by the month of arrival.
+struct LogMonth: Sendable, Hashable, Comparable {
+    /// year * 12 + month - 1, so that the next month has the next number.
+    let number: Int64
+
+    init(number: Int64) { self.number = number }
+
+    init(of instant: Instant) {
+        let (year, month) = RFC3339.month(ms: instant.ms)
+        number = year * 12 + month - 1
+    }
+
+    static func < (a: LogMonth, b: LogMonth) -> Bool { a.number < b.number }
+
+    var year: Int64 { number / 12 }
+    var next: LogMonth { LogMonth(number: number + 1) }
+    var start: Instant { Instant(ms: RFC3339.start(ofMonth: number % 12 + 1, year: year)) }
+}
+
+extension LogMonth: CustomStringConvertible {
+    /// As in `2026_11`.
+    var description: String { number % 12 < 9 ? "\(year)_0\(number % 12 + 1)" : "\(year)_\(number % 12 + 1)" }
+}
