@@ -16,6 +16,7 @@ extension Archive {
         fileprivate var unserved: [Int64] = []  // claimed devices that are not in the step
         package fileprivate(set) var unreadable: [Int64] = []  // batches of the log that cannot be read
         package var isEmpty: Bool { turns.isEmpty && unserved.isEmpty }
+        package var deviceCount: Int { turns.count }
         /// The last device in the step; 0 if the step is empty.
         package var lastDevice: Int64 { turns.last?.before.device ?? 0 }
         fileprivate var isFull: Bool { buffer.count >= Archive.binsPerStep }
@@ -32,8 +33,9 @@ extension Archive {
     }
 
     /// The most devices in a step. Every device gets a turn before a device gets a second turn.
-    static let devicesPerStep = 64
+    package static let devicesPerStep = 64
     private static let batchesPerTurn = 500
+    private static let batchesPerRead = 16
     fileprivate static let binsPerStep = 2_500  // limits the duration of the write transaction
 
     /// Reads a part of the pending batches.
@@ -82,30 +84,57 @@ extension Archive {
     }
 
     /// Visits the batches of a device in the order of the log, at least one, until the limit is reached or the step is full.
+    /// - Parameters:
+    ///   - wanted: only batches with readings of these boots are read; `nil` reads none.
+    ///   - body: receives `nil` for a batch that is not read or not readable.
     private func forEachBatch(
-        _ device: Int64, after first: Int64, through last: Int64, limit: Int, isFull: () -> Bool,
-        _ body: (_ id: Int64, _ boots: ClosedRange<Int64>, _ receivedAt: Instant, _ frame: () throws -> BatchFrame?) throws -> Int
+        _ device: Int64, after first: Int64, through last: Int64, of wanted: ClosedRange<Int64>? = Int64.min...Int64.max, limit: Int,
+        isFull: () -> Bool, _ body: (_ id: Int64, _ receivedAt: Instant, _ frame: BatchFrame?) throws -> Void
     ) throws -> Visited {
         let rows = try database.rows(
-            "SELECT id, received_at_ms, boot_first, boot_last FROM batch WHERE device = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?",
+            "SELECT id, received_at_ms, boot_first, boot_last, readings FROM batch WHERE device = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?",
             device, first, last, Archive.batchesPerTurn)
+        func isWanted(_ row: Row) -> Bool { wanted?.overlaps(row.integer(2)...max(row.integer(2), row.integer(3))) == true }
         var visited = Visited()
+        var bodies: [Int64: [UInt8]] = [:]  // by id, of the next batches
         for (index, row) in rows.enumerated() {
             guard index == 0 || (visited.readings < limit && !isFull()) else { return visited }
             let (id, receivedAt) = (row.integer(0), Instant(ms: row.integer(1)))
-            let boots = row.integer(2)...max(row.integer(2), row.integer(3))
-            visited.readings += try body(id, boots, receivedAt) {
-                // A damaged batch must not stop the derivation of the other batches.
-                let bytes = try database.row("SELECT body FROM batch WHERE device = ? AND id = ?", device, id)?.bytes(0) ?? []
-                guard let frame = try? BatchFrame(bytes), (try? frame.forEachReading { _, _ in }) != nil else {
-                    visited.unreadable.append(id)
-                    return nil
-                }
-                return frame
+            guard isWanted(row) else {
+                visited.readings += 1
+                try body(id, receivedAt, nil)
+                continue
+            }
+            if bodies[id] == nil {
+                bodies = try readBodies(device, rows[index...].prefix(Archive.batchesPerRead).filter(isWanted), limit: limit - visited.readings)
+            }
+            // A damaged batch must not stop the derivation of the other batches.
+            let frame = bodies.removeValue(forKey: id).flatMap { try? BatchFrame($0) }
+            if let frame, (try? frame.forEachReading { _, _ in }) != nil {
+                visited.readings += max(1, frame.readingCount)
+                try body(id, receivedAt, frame)
+            } else {
+                visited.readings += 1
+                visited.unreadable.append(id)
+                try body(id, receivedAt, nil)
             }
         }
         visited.isFinished = rows.count < Archive.batchesPerTurn
         return visited
+    }
+
+    /// The bodies of the first of these batches, until they have this many readings together, read in one round trip.
+    private func readBodies(_ device: Int64, _ rows: [Row], limit: Int) throws -> [Int64: [UInt8]] {
+        var next: [Row] = []
+        var readings = 0
+        for row in rows where readings < limit || next.isEmpty {
+            next.append(row)
+            readings += Int(row.integer(4))
+        }
+        let found = try database.rowsEach(
+            "SELECT body FROM batch WHERE device = ? AND id = ? AND received_at_ms = ?",
+            next.map { [.integer(device), .integer($0.integer(0)), .integer($0.integer(1))] })
+        return Dictionary(uniqueKeysWithValues: zip(next, found).map { ($0.integer(0), $1.first?.bytes(0) ?? []) })
     }
 
     /// Adds the next batches to the observations.
@@ -113,10 +142,10 @@ extension Archive {
         let state = turn.after
         let amendments = try amendments(of: state.device, through: state.amendedThrough)
         let visited = try forEachBatch(state.device, after: state.through, through: .max, limit: limit, isFull: { step.isFull }) {
-            id, _, receivedAt, frame in
+            id, receivedAt, frame in
             turn.after.through = id
             turn.derived += 1
-            guard let frame = try frame() else { return 1 }
+            guard let frame else { return }
             let series = try series(frame, state.device, amendments.renames, &step.buffer)
             try frame.forEachReading { sensor, logged in
                 let (name, reading) = amendments.amended(logged, of: series.paths[sensor])
@@ -130,7 +159,6 @@ extension Archive {
                 case .future, .implausible: break
                 }
             }
-            return max(1, frame.readingCount)
         }
         step.unreadable += visited.unreadable
         // No batch was found: the batches counted as pending are no longer in the log.
@@ -147,10 +175,11 @@ extension Archive {
         // A calibration or a rename can affect readings of every boot; a clock correction affects one boot.
         let affectsOnlyCorrectedBoots = try !hasAmendment(state.device, after: state.amendedThrough, through: state.target)
         let boots = affectsOnlyCorrectedBoots ? new.boots.map { Int64($0.lowerBound)...Int64($0.upperBound) } : Int64.min...Int64.max
-        let visited = try forEachBatch(state.device, after: state.scanned, through: state.through, limit: limit, isFull: { step.isFull }) {
-            id, range, receivedAt, frame in
+        let visited = try forEachBatch(
+            state.device, after: state.scanned, through: state.through, of: boots, limit: limit, isFull: { step.isFull }
+        ) { id, receivedAt, frame in
             turn.after.scanned = id
-            guard boots?.overlaps(range) == true, let frame = try frame() else { return 1 }
+            guard let frame else { return }
             let before = try series(frame, state.device, old.renames, &step.buffer)
             let after = try series(frame, state.device, new.renames, &step.buffer)
             try frame.forEachReading { sensor, logged in
@@ -165,7 +194,6 @@ extension Archive {
                     step.buffer.add(newReading.reading, to: to)
                 }
             }
-            return max(1, frame.readingCount)
         }
         turn.isPassComplete = visited.isFinished
         return visited.readings
@@ -177,9 +205,9 @@ extension Archive {
         let amendments = try amendments(of: state.device, through: state.amendedThrough)
         var bins = try inexactBins(of: state.device)
         let visited = try forEachBatch(state.device, after: state.scanned, through: state.through, limit: limit, isFull: { false }) {
-            id, _, receivedAt, frame in
+            id, receivedAt, frame in
             turn.after.scanned = id
-            guard let frame = try frame() else { return 1 }
+            guard let frame else { return }
             let paths = frame.sensors.map { RenameChain($0, amendments.renames) }
             let sensors = paths.map { $0.names.map { bins.sensors[$0] } }
             try frame.forEachReading { sensor, logged in
@@ -189,7 +217,6 @@ extension Archive {
                 }
                 bins.partial[BinKey(device: state.device, sensor: known.id, validAt: known.grid.binEnd(of: reading.takenAt))]?.add(reading)
             }
-            return max(1, frame.readingCount)
         }
         turn.isPassComplete = visited.isFinished
         turn.repaired = bins.partial

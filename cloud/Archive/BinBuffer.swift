@@ -98,7 +98,7 @@ extension Archive {
         func row(_ key: BinBuffer.Key) -> BinKey {
             BinKey(device: buffer.sensors[key.sensor].device, sensor: sensors[key.sensor].id, validAt: key.validAt)
         }
-        var written: [[DatabaseValue]] = []
+        var written: [(key: BinKey, bin: Bin)] = []
         var emptied: [[DatabaseValue]] = []
         // Sorted by the table's key, because neighbouring rows are on the same database page.
         let keys = Set(buffer.bins.keys).union(buffer.removed.keys).sorted { ($0.sensor, $0.validAt) < ($1.sensor, $1.validAt) }
@@ -123,41 +123,19 @@ extension Archive {
             if bin.isEmpty {
                 emptied.append(row(key).columns)
             } else {
-                written.append(Archive.columns(of: bin, row(key)))
+                written.append((row(key), bin))
             }
             newest[key.sensor] = bin  // keys are sorted by time
             counts[key.sensor, default: 0] += (bin.isEmpty ? 0 : 1) - (stored == nil ? 0 : 1)
         }
         try database.changeEach("DELETE FROM observation_bin WHERE device = ? AND sensor = ? AND valid_at_ms = ?", emptied)
-        try database.changeEach(Archive.upsertBin, written)
+        try database.store(bins: written)
         try updateSensors(
             counts.map { index, count in
                 SensorGrowth(
                     sensor: sensors[index], device: buffer.sensors[index].device, bins: count, newest: buffer.newest[index],
                     state: newest[index]?.state ?? .ok)
             }.sorted { $0.sensor.id < $1.sensor.id }, mayHaveLost: !buffer.removed.isEmpty)
-    }
-
-    private static let upsertBin = """
-        INSERT INTO observation_bin (
-            device, sensor, valid_at_ms, readings, failed, humidity_sum_mpct, humidity_min_mpct, humidity_max_mpct, temperature_readings,
-            temperature_sum_mc, pressure_readings, pressure_sum_pa, flags
-        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        ON CONFLICT (device, sensor, valid_at_ms) DO UPDATE SET
-            readings = excluded.readings, failed = excluded.failed, humidity_sum_mpct = excluded.humidity_sum_mpct,
-            humidity_min_mpct = excluded.humidity_min_mpct, humidity_max_mpct = excluded.humidity_max_mpct,
-            temperature_readings = excluded.temperature_readings, temperature_sum_mc = excluded.temperature_sum_mc,
-            pressure_readings = excluded.pressure_readings, pressure_sum_pa = excluded.pressure_sum_pa, flags = excluded.flags
-        """
-
-    /// The values of `upsertBin`.
-    private static func columns(of bin: Bin, _ key: BinKey) -> [DatabaseValue] {
-        let (low, high): (Int64?, Int64?) = bin.count > 0 ? (bin.humidityMinMpct, bin.humidityMaxMpct) : (nil, nil)
-        return key.columns + [
-            .integer(bin.count), .integer(bin.failed), .integer(bin.humiditySumMpct), low.databaseValue,
-            high.databaseValue, .integer(bin.temperatureCount), .integer(bin.temperatureSumMc), .integer(bin.pressureCount),
-            .integer(bin.pressureSumPa), .integer(Int64(bin.flags.rawValue)),
-        ]
     }
 
     /// The grid of a series; `nil` if the archive does not have the series.

@@ -9,6 +9,7 @@ package actor Derivation: Service {
     private let wake: Inbox<Void>
     private let log: Log
     private var lastDevice: Int64 = 0  // the device served last
+    private var claimLimit = Archive.devicesPerStep  // devices with long logs: fewer, so that other programs can claim the rest
     private var pausedUntil: [Int64: ContinuousClock.Instant] = [:]  // devices whose rows are damaged
     private var loggedBatches: Set<Int64> = []  // unreadable batches that are already logged
 
@@ -59,12 +60,13 @@ package actor Derivation: Service {
     package func step() async throws -> Bool {
         let now = ContinuousClock.now
         pausedUntil = pausedUntil.filter { $0.value > now }
-        let claimed = try await archive.claimPendingDevices(after: lastDevice, except: Set(pausedUntil.keys))
+        let claimed = try await archive.claimPendingDevices(after: lastDevice, except: Set(pausedUntil.keys), limit: claimLimit)
         guard claimed?.isEmpty != true else { return false }
         do {
             let step = try await reader.nextDerivationStep(after: lastDevice, except: Set(pausedUntil.keys), claimed: claimed)
             report(step.unreadable)
             lastDevice = step.lastDevice
+            claimLimit = min(Archive.devicesPerStep, 2 * step.deviceCount + 2)
             return try await archive.apply(step)
         } catch let error as any DatabaseFailure where error.isRetryable {
             throw error

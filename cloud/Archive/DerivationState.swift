@@ -161,8 +161,11 @@ extension Archive {
     /// - Parameters:
     ///   - device: the device served last.
     ///   - paused: devices to leave out.
-    package func claimPendingDevices(after device: Int64 = 0, except paused: Set<Int64> = []) throws -> [Int64]? {
-        try database.claimPending(after: device, except: paused, limit: Archive.devicesPerStep, for: Archive.derivationClaim.ms)
+    ///   - limit: the most devices to claim.
+    package func claimPendingDevices(
+        after device: Int64 = 0, except paused: Set<Int64> = [], limit: Int = Archive.devicesPerStep
+    ) throws -> [Int64]? {
+        try database.claimPending(after: device, except: paused, limit: limit, for: Archive.derivationClaim.ms)
     }
 
     /// How long a claim lasts if its program ends: longer than a step takes.

@@ -39,26 +39,39 @@ extension Program.Command {
             hosts: HostNames(isLoopback: settings.listen.isLoopback, allowed: settings.allowedHosts), tls: settings.tls,
             connections: OpenFiles.raiseLimit(toFit: settings.connections))
         log(.info, "running", ["store": settings.store, "release_key": signer.publicKey.hexadecimal])
-        try await Services.run([
-            stop, ingest, Derivation(archive: archive, reader: try await reader(), wake: derivationWakeUps, log: log.component("derive")),
-            CloudAPI(
-                listening, archive: archive, reader: pageReader, tokenReader: try await reader(), ingest: ingest, freeSpaceGuard: freeSpaceGuard,
-                releaseKeys: ReleaseKeyFile.text([signer.publicKey]),
-                forecasts: FleetForecasts(reader: try await reader(), pretrained: pretrained), version: CloudVersion.text,
-                log: log.component("api")),
-            DerivationPoll(wake: derivationWakeUps), ServingClaim(archive: scheduling),
-            ElectedServices(
-                archive: scheduling,
-                services: [
-                    SilenceWatch(archive: scheduling, limit: settings.silentAfter, log: log.component("watch")),
-                    DeviceAlarmDelivery(archive: scheduling, webhook: settings.webhook, log: log.component("watch")),
-                    DeviceStateUpdater(archive: scheduling, log: log.component("watch")),
-                    Retention(archive: scheduling, keep: settings.retention, log: log.component("retention")),
-                    TrainingScheduler(
-                        archive: scheduling, reader: try await reader(), afterDeviceDays: settings.trainAfterDeviceDays,
-                        checkPeriod: settings.trainCheckPeriod, keyFile: settings.signingKeyFile, pretrained: pretrained, log: log.component("train")),
-                ], log: log.component("schedule")),
-        ])
+        // A database server has time for a second derivation, while the first one waits for its answers. The second one has no part in the ingest's
+        // connection: it works on backlogs.
+        var backlogServices: [any Service] = []
+        if settings.store.folder == nil {
+            let wakeUps = Inbox<Void>(limit: 1)
+            backlogServices = [
+                Derivation(
+                    archive: try await settings.archive(.existing), reader: try await reader(), wake: wakeUps, log: log.component("derive")),
+                DerivationPoll(wake: wakeUps),
+            ]
+        }
+        try await Services.run(
+            backlogServices + [
+                stop, ingest, Derivation(archive: archive, reader: try await reader(), wake: derivationWakeUps, log: log.component("derive")),
+                CloudAPI(
+                    listening, archive: archive, reader: pageReader, tokenReader: try await reader(), ingest: ingest, freeSpaceGuard: freeSpaceGuard,
+                    releaseKeys: ReleaseKeyFile.text([signer.publicKey]),
+                    forecasts: FleetForecasts(reader: try await reader(), pretrained: pretrained), version: CloudVersion.text,
+                    log: log.component("api")),
+                DerivationPoll(wake: derivationWakeUps), ServingClaim(archive: scheduling),
+                ElectedServices(
+                    archive: scheduling,
+                    services: [
+                        SilenceWatch(archive: scheduling, limit: settings.silentAfter, log: log.component("watch")),
+                        DeviceAlarmDelivery(archive: scheduling, webhook: settings.webhook, log: log.component("watch")),
+                        DeviceStateUpdater(archive: scheduling, log: log.component("watch")),
+                        Retention(archive: scheduling, keep: settings.retention, log: log.component("retention")),
+                        TrainingScheduler(
+                            archive: scheduling, reader: try await reader(), afterDeviceDays: settings.trainAfterDeviceDays,
+                            checkPeriod: settings.trainCheckPeriod, keyFile: settings.signingKeyFile, pretrained: pretrained,
+                            log: log.component("train")),
+                    ], log: log.component("schedule")),
+            ])
         log(.info, "stopped")
     }
 }

@@ -1,4 +1,5 @@
 internal import Measures
+internal import Observing
 
 /// What the archive needs of a database. Statements are written once, in SQL that SQLite and PostgreSQL share, with `?1`, `?2`, … or `?` for
 /// parameters; operations whose SQL differs are functions of their own.
@@ -46,6 +47,9 @@ protocol ArchiveDatabase: AnyObject {
     /// Waits until no other transaction stores batches of these devices, then keeps others from doing so until this transaction ends.
     /// - Parameter devices: sorted, so that two transactions never wait for each other.
     func lock(devices: [Int64]) throws
+
+    /// Inserts bins into `observation_bin`, and replaces the bins with the same keys.
+    func store(bins: [(key: BinKey, bin: Bin)]) throws
 
     /// Makes the partitions for batches that arrive, and for observations that are made, in this span, if the database has partitions.
     func preparePartitions(for span: ClosedRange<Instant>) throws

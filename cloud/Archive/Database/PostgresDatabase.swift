@@ -1,4 +1,5 @@
 internal import Measures
+internal import Observing
 internal import Postgres
 internal import Runtime
 
@@ -197,6 +198,27 @@ final class PostgresDatabase: ArchiveDatabase {
     func checkIntegrity() throws {}  // the server checks its pages: initdb --data-checksums
 
     func backUp(to path: String) throws { throw ArchiveFault.backUpByServer }
+
+    /// One statement for all bins: the columns are arrays. Thousands of statements, even in one round trip, take the server twice as long.
+    func store(bins: [(key: BinKey, bin: Bin)]) throws {
+        guard !bins.isEmpty else { return }
+        let rows = bins.map { BinColumns.values($0.key, $0.bin) }
+        let none = Int64(Int32.min)  // arrays have no NULL here; no extreme has this value
+        let extremes = bins.map { BinColumns.extremes($0.bin) }
+        let columns =
+            rows[0].indices.map { column in PostgresValue.integers(rows.map { $0[column] }) } + [
+                .integers(extremes.map { $0.low ?? none }), .integers(extremes.map { $0.high ?? none }),
+            ]
+        let parameters = columns.indices.map { "$\($0 + 1)" }.joined(separator: ", ")
+        try withConnection {
+            _ = try $0.query(
+                """
+                INSERT INTO observation_bin (\(BinColumns.names))
+                SELECT c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, NULLIF(c12, \(none)), NULLIF(c13, \(none))
+                FROM unnest(\(parameters)) AS bins (c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13) \(BinColumns.replace)
+                """, columns)
+        }
+    }
 
     // MARK: parameters
 

@@ -1,4 +1,5 @@
 internal import Measures
+internal import Observing
 internal import Runtime
 internal import SQLite
 
@@ -115,6 +116,15 @@ final class SQLiteDatabase: ArchiveDatabase {
     func dataVersion() throws -> Int64 { try connection.integer("PRAGMA data_version") ?? 0 }
 
     func restartIdentities(_ tables: [String]) throws {}  // SQLite takes the highest row id plus one
+
+    func store(bins: [(key: BinKey, bin: Bin)]) throws {
+        try changeEach(
+            "INSERT INTO observation_bin (\(BinColumns.names)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \(BinColumns.replace)",
+            bins.map { key, bin in
+                let extremes = BinColumns.extremes(bin)
+                return BinColumns.values(key, bin).map { .integer($0) } + [extremes.low.databaseValue, extremes.high.databaseValue]
+            })
+    }
 
     func preparePartitions(for span: ClosedRange<Instant>) throws {}
 
