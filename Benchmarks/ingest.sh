@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Measures how many readings a second vaho-cloud ingests, acknowledged after the fsync. Server, database and load generator (wrk) share this machine.
 # usage: Benchmarks/ingest.sh [--rows 1000] [--batches 100] [--connections 64] [--devices 1000] [--format binary|json] [--store sqlite|postgres]
-#                             [--peer victoriametrics]
+#                             [--peer victoriametrics] [--bin FOLDER]
 # --batches: of each connection. --store postgres: a PostgreSQL server in a scratch folder. --peer: sends the same number of readings, in requests of as
-# many rows, to VictoriaMetrics (Debian's package victoria-metrics), which does not wait for the disk.
+# many rows, to VictoriaMetrics (Debian's package victoria-metrics), which does not wait for the disk. --bin: vaho-cloud and vaho-bench are in this folder; by default
+# they are built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-rows=1000 batches=100 connections=64 devices=1000 format=binary store=sqlite peer=
+rows=1000 batches=100 connections=64 devices=1000 format=binary store=sqlite peer='' bin=''
 arguments=("$@")
 while [ $# -gt 0 ]; do
     case $1 in
@@ -17,15 +18,20 @@ while [ $# -gt 0 ]; do
     --format) format=$2 ;;
     --store) store=$2 ;;
     --peer) peer=$2 ;;
-    *) sed -n '2,7p' "$0" >&2; exit 2 ;;
+    --bin) bin=$2 ;;
+    *) sed -n '2,8p' "$0" >&2; exit 2 ;;
     esac
     shift 2
 done
 if [ "$store" = postgres ] && [ -z "${VAHO_TEST_POSTGRES:-}" ]; then exec Tests/postgres.sh "$0" "${arguments[@]}"; fi
 command -v wrk >/dev/null || { echo "ingest.sh: wrk is missing: apt-get install wrk" >&2; exit 1; }
-deploy/build.sh --out .build-release/bin --product vaho-cloud >/dev/null
-swift build -c release --scratch-path .build-bench --product vaho-bench 2>&1 | grep -E 'error|warning' >&2 || true
-bench=$(swift build -c release --scratch-path .build-bench --show-bin-path)/vaho-bench
+if [ -n "$bin" ]; then
+    vaho_cloud=$bin/vaho-cloud bench=$bin/vaho-bench
+else
+    deploy/build.sh --out .build-release/bin --product vaho-cloud >/dev/null
+    swift build -c release --scratch-path .build-bench --product vaho-bench 2>&1 | grep -E 'error|warning' >&2 || true
+    vaho_cloud=.build-release/bin/vaho-cloud bench=$(swift build -c release --scratch-path .build-bench --show-bin-path)/vaho-bench
+fi
 work=$(mktemp -d)
 pids=()
 trap 'kill "${pids[@]}" 2>/dev/null || true; wait; rm -rf "$work"' EXIT
@@ -41,12 +47,12 @@ send() { # FILE URL
     local generator=$!
     pids+=("$generator")
     until [ -s "$work/done" ]; do sleep 0.1; kill -0 "$generator" 2>/dev/null || { echo "ingest.sh: wrk ended" >&2; exit 1; }; done
-    kill "$generator" 2>/dev/null || true
+    kill -KILL "$generator" 2>/dev/null || true  # wrk may have been started with SIGTERM ignored
     awk -v rows="$rows" '{ split($NF, rate, "="); printf "%s readings_per_second=%d\n", $0, rate[2] * rows }' "$work/done"
 }
 
-for device in $(seq "$devices"); do .build-release/bin/vaho-cloud device add "d$device" --out "$work/tokens/d$device" >/dev/null; done
-.build-release/bin/vaho-cloud serve 2>"$work/log" &
+for device in $(seq "$devices"); do "$vaho_cloud" device add "d$device" --out "$work/tokens/d$device" >/dev/null; done
+"$vaho_cloud" serve 2>"$work/log" &
 cloud=$!
 pids+=("$cloud")
 until port=$(sed -n 's/.*listening address=127.0.0.1://p' "$work/log") && [ -n "$port" ]; do sleep 0.1; done

@@ -16,13 +16,7 @@ struct IngestLoad {
     }
 
     func run() async throws {
-        let names = try FileManager.default.contentsOfDirectory(atPath: options.tokens).sorted()
-        let devices = try names.compactMap { name -> Device? in
-            let path = "\(options.tokens)/\(name)/token"
-            guard FileManager.default.fileExists(atPath: path) else { return nil }
-            let token = try String(contentsOfFile: path, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
-            return Device(name: name, token: token, epoch: Epoch(bits: .random(in: 1...(.max))))
-        }
+        let devices = try tokens().map { Device(name: $0.name, token: $0.token, epoch: Epoch(bits: .random(in: 1...(.max)))) }
         guard devices.count >= options.connections else { throw WrongOption(description: "at least \(options.connections) devices are needed") }
         let plans = (0..<options.connections).map { connection in
             requests(of: stride(from: connection, to: devices.count, by: options.connections).map { devices[$0] })
@@ -52,6 +46,25 @@ struct IngestLoad {
             "batches=\(sent) refused=\(refused) rows_a_batch=\(options.rows) seconds=\(String(format: "%.2f", seconds)) "
                 + "readings_per_second=\(Int(Double(readings) / seconds)) bytes_per_reading=\(String(format: "%.2f", Double(bytes) / Double(readings)))"
         )
+    }
+
+    private func tokens() throws -> [(name: String, token: String)] {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: options.tokens, isDirectory: &isFolder) else {
+            throw WrongOption(description: "--tokens \(options.tokens) does not exist")
+        }
+        guard isFolder.boolValue else {
+            return try String(contentsOfFile: options.tokens, encoding: .utf8).split(separator: "\n").map { line in
+                let words = line.split(separator: " ").map(String.init)
+                guard words.count == 2 else { throw WrongOption(description: "\(options.tokens): expected lines of a device and a token") }
+                return (words[0], words[1])
+            }
+        }
+        return try FileManager.default.contentsOfDirectory(atPath: options.tokens).sorted().compactMap { name in
+            let path = "\(options.tokens)/\(name)/token"
+            guard FileManager.default.fileExists(atPath: path) else { return nil }
+            return (name, try String(contentsOfFile: path, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines))
+        }
     }
 
     /// Writes the bytes of the requests to a file, for another load generator. Before each request the file has its length: 4 bytes, little-endian.
@@ -87,18 +100,19 @@ struct IngestLoad {
         }
     }
 
-    /// Readings of two sensors, one per sensor and minute; the humidity varies as in a room.
+    /// Readings of the device's sensors, one per sensor and minute; the humidity varies as in a room.
     private func body(_ device: inout Device) -> [UInt8] {
-        let sensors = ["cellar", "roof"].compactMap(SensorName.init)
+        let sensors = (0..<options.sensors).compactMap { SensorName("room\($0)") }
+        let count = Int64(options.sensors)
         let start: Int64 = 1_700_000_000_000
         let rows = (0..<options.rows).map { index -> Batch.Row in
             let sequence = device.next + Int64(index)
             let wave = Int64(sin(Double(sequence) / 300) * 8_000) + sequence &* 7_919 % 61
             return .reading(
-                sensor: Int(sequence % 2),
+                sensor: Int(sequence % count),
                 Reading(
-                    takenAt: Instant(ms: start + sequence / 2 * 60_000 + sequence % 5), humidityMpct: Int32(45_000 + wave),
-                    temperatureMc: Int32(20_000 + wave / 3), boot: 77, boottimeMs: sequence / 2 * 60_000 + sequence % 5))
+                    takenAt: Instant(ms: start + sequence / count * 60_000 + sequence % 5), humidityMpct: Int32(45_000 + wave),
+                    temperatureMc: Int32(20_000 + wave / 3), boot: 77, boottimeMs: sequence / count * 60_000 + sequence % 5))
         }
         let batch = Batch(epoch: device.epoch, first: device.next, sensors: sensors, rows: rows)
         device.next += Int64(options.rows)

@@ -4,7 +4,8 @@ import Foundation
 @main
 struct VahoBench {
     static let usage = """
-        usage: vaho-bench ingest --url URL --tokens FOLDER [--rows 1000] [--batches 2000] [--connections 4] [--format binary|json] [--out FILE]
+        usage: vaho-bench ingest --url URL --tokens FOLDER [--rows 1000] [--batches 2000] [--connections 4] [--sensors 2]
+               [--format binary|json] [--out FILE]
                vaho-bench forecast --release FILE --data FOLDER [--rounds 3] [--export FOLDER]
 
         """
@@ -42,10 +43,11 @@ func wholeNumber(_ name: String, _ value: String) throws -> Int {
 
 struct IngestOptions {
     var url = ""
-    var tokens = ""  // a folder with DEVICE/token, as `vaho-cloud device add --out` makes them
+    var tokens = ""  // a folder with DEVICE/token, as `vaho-cloud device add --out` makes them, or a file with lines of device and token
     var rows = 1_000
     var batches = 2_000  // of each connection
     var connections = 4
+    var sensors = 2  // of each device
     var isJSON = false
     var out: String?  // write the requests to this file, and send none
 
@@ -58,6 +60,7 @@ struct IngestOptions {
             case "--rows": rows = try wholeNumber(name, value)
             case "--batches": batches = try wholeNumber(name, value)
             case "--connections": connections = try wholeNumber(name, value)
+            case "--sensors": sensors = try wholeNumber(name, value)
             case "--format": isJSON = value == "json"
             default: throw WrongOption(description: "\(name) is not an option")
             }

@@ -24,6 +24,22 @@ import Testing
         #expect(try floats("inputs") == rows * 111 && floats("leads") == rows * 18 * 16 && floats("outputs") == rows * 18 * 7)
     }
 
+    @Test(.timeLimit(.minutes(3))) func `the benchmarks of the ingest and of a fleet send all batches and print their figures`() throws {
+        let scripts = Self.deploy + "/../Benchmarks"
+        let bin = RunningProgram.binaries
+        let ingest = try RunningProgram.run(
+            program: "/bin/bash", ["\(scripts)/ingest.sh", "--bin", bin, "--rows", "10", "--batches", "3", "--connections", "4", "--devices", "4"],
+            environment: [:])
+        #expect(ingest.code == 0 && ingest.output.contains("batches=12 refused=0"), "\(ingest)")
+        #expect(ingest.output.contains("observations derived") && ingest.output.contains("bytes a reading"), "\(ingest)")
+        let fleet = try RunningProgram.run(
+            program: "/usr/bin/env", ["python3", "\(scripts)/fleet.py", "--bin", bin, "--devices", "100", "--batches", "4"], environment: [:])
+        #expect(fleet.code == 0 && fleet.output.contains("batches=200 refused=0"), "\(fleet)")
+        for figure in ["MB a device-year", "processor time", "pages of 100 devices by a part of the name: p50"] {
+            #expect(fleet.output.contains(figure), "\(figure)")
+        }
+    }
+
     @Test(.timeLimit(.minutes(1)), arguments: [[], ["ingest"], ["forecast", "--release"], ["forecast", "--rounds", "none"], ["guess"]])
     func `wrong use prints the usage`(arguments: [String]) throws {
         let result = try RunningProgram.run("vaho-bench", arguments, environment: [:])
