@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measures what a fleet costs: bytes a device-year, processor time a million readings, and how long a page of the device list takes.
 usage: Benchmarks/fleet.py [--devices 10000] [--store sqlite|postgres] [--rows 5] [--batches 24] [--bin FOLDER]
-Every device has one sensor that is read once a minute. --rows: readings in a batch: 5 for a device that syncs every 5 minutes. --batches: of each device.
-The first two batches of each device are not counted: they make its rows in the tables whose size does not depend on time. --bin: vaho-cloud and vaho-bench are in this folder; by default they are built."""
+Every device has one sensor that is read once a minute. --rows: readings in a batch (5: a sync every 5 minutes). --batches: batches of each device; the
+first two are not counted, because they create rows that exist once for each device. --bin: use the programs in FOLDER instead of building them."""
 import argparse
 import contextlib
 import hashlib
@@ -25,7 +25,7 @@ LOG_TABLES = ("batch",)
 
 
 class Store:
-    """The archive's database, reached beside the server."""
+    """The archive's database, read and written directly, not through the server."""
 
     def __init__(self, work: Path, url: str | None):
         self.url, self.folder = url, work / "cloud"
@@ -40,7 +40,7 @@ class Store:
             connection.commit()
             return [[str(value) for value in row] for row in rows]
 
-    def add(self, devices: list[tuple[str, str]], now: int) -> None:
+    def add_devices(self, devices: list[tuple[str, str]], now: int) -> None:
         """Adds devices with their tokens. One command a device would take minutes."""
         for start in range(0, len(devices), 1_000):
             part = devices[start:start + 1_000]
@@ -69,7 +69,7 @@ class Store:
         return sum(tables.get(name, 0) for name in LOG_TABLES), tables.get("observation_bin", 0)
 
 
-def seconds(pids: list[int]) -> float:
+def processor_seconds(pids: list[int]) -> float:
     """Processor time of processes."""
     total = 0.0
     for pid in pids:
@@ -90,13 +90,15 @@ def metric(base: str, name: str) -> float:
 
 def latency(base: str, path: str, texts: bool = False) -> str:
     """Times 200 different requests, because equal requests share an answer: pages one after another, or pages for different texts."""
-    took, after = [], ""
+    took, after, limit = [], "", 100
     for number in range(200):
         started = time.monotonic()
-        body = urllib.request.urlopen(f"{base}{path}{after}").read()
+        body = urllib.request.urlopen(f"{base}{path}&limit={limit}{after}").read()
         took.append(1_000 * (time.monotonic() - started))
-        following = json.loads(body).get("next") if body.startswith(b"{") else None
+        following = json.loads(body).get("next")
         after = f"&text={number:03d}" if texts else f"&after={urllib.parse.quote(following)}" if following else ""
+        if not after:
+            limit -= 1  # the first page again, as another request
     took.sort()
     return f"p50 {statistics.median(took):.1f} ms, p95 {took[190]:.1f} ms"
 
@@ -119,7 +121,7 @@ def send(base: str, work: Path) -> None:
         time.sleep(0.5)
 
 
-def split(requests: Path, count: int, first: Path, rest: Path) -> None:
+def split_requests(requests: Path, count: int, first: Path, rest: Path) -> None:
     """Copies the first `count` requests of a file to one file, and the others to another."""
     with requests.open("rb") as source, first.open("wb") as head, rest.open("wb") as tail:
         number = 0
@@ -163,7 +165,7 @@ def main() -> None:
                 time.sleep(0.1)
             base = "http://127.0.0.1:" + text.split("listening address=127.0.0.1:")[1].split()[0]
             devices = [(f"site-{number:06d}", secrets.token_hex(16)) for number in range(options.devices)]
-            store.add(devices, int(1_000 * time.time()))
+            store.add_devices(devices, int(1_000 * time.time()))
             tokens = work / "tokens"
             tokens.write_text("".join(f"{name} {token}\n" for name, token in devices))
             measure(options, store, base, tokens, work, bench, server.pid)
@@ -176,20 +178,19 @@ def main() -> None:
 
 
 def measure(options, store: Store, base: str, tokens: Path, work: Path, bench: str, server: int) -> None:
-    postmaster = int(store.run("SELECT pg_backend_pid()")[0][0]) if store.url else 0
-    if postmaster:  # the parent of every process of the database server
-        data = Path(store.run("SHOW data_directory")[0][0])
-        postmaster = int((data / "postmaster.pid").read_text().split()[0])
+    postmaster = 0  # the parent of every process of the database server
+    if store.url:
+        postmaster = int((Path(store.run("SHOW data_directory")[0][0]) / "postmaster.pid").read_text().split()[0])
     processes = lambda: [server] + ([postmaster, *children(postmaster)] if postmaster else [])
     subprocess.run(
         [bench, "ingest", "--url", base, "--tokens", str(tokens), "--rows", str(options.rows), "--sensors", "1", "--connections", "50",
          "--batches", str(options.batches * options.devices // 50), "--out", str(work / "all")], check=True)
-    split(work / "all", 2 * options.devices, work / "requests", work / "rest")
+    split_requests(work / "all", 2 * options.devices, work / "requests", work / "rest")
     send(base, work)
-    (readings, sizes, used) = (store.readings(), store.sizes(), seconds(processes()))
+    (readings, sizes, used) = (store.readings(), store.sizes(), processor_seconds(processes()))
     (work / "rest").rename(work / "requests")
     send(base, work)
-    used = seconds(processes()) - used
+    used = processor_seconds(processes()) - used
     added = store.readings() - readings
     log, observations = (after - before for before, after in zip(sizes, store.sizes()))
     print(f"{options.store}, {options.devices} devices, {options.rows} readings in a batch, {added:.0f} readings:")
@@ -199,9 +200,9 @@ def measure(options, store: Store, base: str, tokens: Path, work: Path, bench: s
     pss = next(line.split()[1] for line in Path(f"/proc/{server}/smaps_rollup").read_text().splitlines() if line.startswith("Pss:"))
     print(f"memory of the server: PSS {int(pss) / 1000:.0f} MB")
     for order in ("state", "name"):
-        print(f"pages of 100 devices by {order}: {latency(base, f'/v1/devices?limit=100&order={order}')}")
-    print(f"pages of 100 devices by a part of the name: {latency(base, '/v1/devices?limit=100', texts=True)}")
-    print(f"pages of 100 devices by state: {latency(base, '/v1/devices?limit=100&state=ok')}")
+        print(f"pages of 100 devices ordered by {order}: {latency(base, f'/v1/devices?order={order}')}")
+    print(f"pages of 100 devices with a text in their name: {latency(base, '/v1/devices?order=name', texts=True)}")
+    print(f"pages of 100 devices with the state ok: {latency(base, '/v1/devices?state=ok')}")
 
 
 main()

@@ -3,8 +3,8 @@
 # usage: Benchmarks/ingest.sh [--rows 1000] [--batches 100] [--connections 64] [--devices 1000] [--format binary|json] [--store sqlite|postgres]
 #                             [--peer victoriametrics] [--bin FOLDER]
 # --batches: of each connection. --store postgres: a PostgreSQL server in a scratch folder. --peer: sends the same number of readings, in requests of as
-# many rows, to VictoriaMetrics (Debian's package victoria-metrics), which does not wait for the disk. --bin: vaho-cloud and vaho-bench are in this folder; by default
-# they are built.
+# many rows, to VictoriaMetrics (Debian's package victoria-metrics), which does not wait for the disk. --bin: use the programs in FOLDER instead of building
+# them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rows=1000 batches=100 connections=64 devices=1000 format=binary store=sqlite peer='' bin=''
@@ -19,7 +19,7 @@ while [ $# -gt 0 ]; do
     --store) store=$2 ;;
     --peer) peer=$2 ;;
     --bin) bin=$2 ;;
-    *) sed -n '2,8p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,7p' "$0" >&2; exit 2 ;;
     esac
     shift 2
 done

@@ -56,7 +56,7 @@ struct IngestLoad {
         guard isFolder.boolValue else {
             return try String(contentsOfFile: options.tokens, encoding: .utf8).split(separator: "\n").map { line in
                 let words = line.split(separator: " ").map(String.init)
-                guard words.count == 2 else { throw WrongOption(description: "\(options.tokens): expected lines of a device and a token") }
+                guard words.count == 2 else { throw WrongOption(description: "\(options.tokens): expected DEVICE TOKEN on each line") }
                 return (words[0], words[1])
             }
         }

@@ -4,7 +4,7 @@ import Foundation
 @main
 struct VahoBench {
     static let usage = """
-        usage: vaho-bench ingest --url URL --tokens FOLDER [--rows 1000] [--batches 2000] [--connections 4] [--sensors 2]
+        usage: vaho-bench ingest --url URL --tokens FOLDER|FILE [--rows 1000] [--batches 2000] [--connections 4] [--sensors 2]
                [--format binary|json] [--out FILE]
                vaho-bench forecast --release FILE --data FOLDER [--rounds 3] [--export FOLDER]
 

@@ -31,6 +31,7 @@ import Wire
         _ = try await archive.registerSigningKey("00ff")
         try await place.derive(archive, limit: 500)
         try await archive.updateDeviceStates(now: place.now)
+        _ = try await archive.advanceRetention(keep: .seconds(3_600), now: place.now)
         return archive
     }
 
@@ -52,6 +53,8 @@ import Wire
         #expect(comparisons.filter { $0.source.rows > 0 }.count >= 13, "\(comparisons.map { ($0.table, $0.source.rows) })")
         #expect(try await target.totals() == source.totals())
         #expect(try await target.bins() == source.bins())
+        let cutoff = try await source.retentionCutoff()
+        #expect(try await target.retentionCutoff() == cutoff && cutoff.ms > 0)
         try await target.checkMigration()
 
         // And back, into an archive of the first kind.

@@ -67,7 +67,7 @@ import Wire
         return connection
     }
 
-    @Test func `a database of version 7 is migrated, and stores and derives further`() async throws {
+    @Test func `a database of version 7 is migrated, and then stores and derives new batches`() async throws {
         _ = try makeVersion7()
         await #expect(throws: ArchiveFault.self) { _ = try await place.location.open(.readOnly) }
         let archive = try await Archive(place.location.store)

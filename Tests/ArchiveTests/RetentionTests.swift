@@ -53,8 +53,8 @@ import Wire
         return device
     }
 
-    private func deleteBatches(_ archive: Archive, before horizon: Instant) async throws {
-        try await Retention(archive: archive, keep: nil, log: Log("test")).deleteBatches(before: horizon)
+    private func deleteBatches(_ archive: Archive, before cutoff: Instant) async throws {
+        try await Retention(archive: archive, keep: nil, log: Log("test")).deleteBatches(before: cutoff)
     }
 
     @Test func `old batches are deleted, and observations stay, also when they are derived again`() async throws {
@@ -79,7 +79,7 @@ import Wire
         #expect(try await archive.bins().count > bins.count)
     }
 
-    @Test func `late readings join frozen observations once`() async throws {
+    @Test func `late readings are added to frozen observations exactly once, also after a rebuild`() async throws {
         let archive = try await open()
         let device = try await fill(archive)
         try await deleteBatches(archive, before: april)
@@ -142,7 +142,7 @@ import Wire
         #expect(try await archive.bins() == bins)
     }
 
-    @Test func `a calibration changes the readings that are in the log, and leaves frozen observations as they are`() async throws {
+    @Test func `a calibration changes only observations that are not frozen`() async throws {
         let archive = try await open()
         let device = try await fill(archive)
         try await deleteBatches(archive, before: april)
@@ -153,14 +153,14 @@ import Wire
         try await send(archive, device, record, at: at(80))
         try await place.derive(archive)
         let bins = try await archive.bins()
-        // The horizon lies between the second and the third group of 100 readings, which have 11 bins each.
+        // The cutoff lies between the second and the third group of 100 readings, which have 11 bins each.
         #expect(bins.count == before.count && bins.prefix(22) == before.prefix(22) && bins.suffix(10) != before.suffix(10))
         try await archive.requestRederivation(now: at(80))
         try await place.derive(archive)
         #expect(try await archive.bins() == bins)
     }
 
-    @Test func `readings without an agent are recognised as repeated as long as they are kept, and refused when they are older`() async throws {
+    @Test func `a plain reading that is sent again is a duplicate after the cutoff, and refused before it`() async throws {
         let archive = try await open()
         let device = try await place.device(archive)
         let air = try #require(SensorName("air"))
@@ -172,21 +172,21 @@ import Wire
         }
         #expect(try await send(1, 39, 70) == [.stored, .stored, .stored])
         try await place.derive(archive)
-        let horizon = try await archive.advanceRetention(keep: .seconds(30 * 86_400), now: at(75))
-        #expect(horizon == at(40))  // 30 days before the newest reading
-        try await deleteBatches(archive, before: horizon)
+        let cutoff = try await archive.advanceRetention(keep: .seconds(30 * 86_400), now: at(75))
+        #expect(cutoff == at(40))  // 30 days before the newest reading
+        try await deleteBatches(archive, before: cutoff)
         #expect(try await send(70, 1, 39, 72) == [.duplicate, .tooOld, .tooOld, .stored])
         #expect(try await archive.count("plain_reading") == 2)
     }
 
-    @Test func `the service deletes at its start, and again six hours later`() async throws {
+    @Test func `the service deletes at its start, and again after its period`() async throws {
         let archive = try await open()
         let device = try await fill(archive)
         let clock = ManualClock(wall: at(75))
         let service = Retention(archive: archive, keep: .seconds(20 * 86_400), clock: clock.serviceClock, log: Log("test"))
         let task = Task { try await service.run() }
         await clock.sleepers()
-        #expect(try await archive.batchCount() == (TemporaryArchive.isPostgres ? 2 : 1))  // 50 days after 1 February: March has not ended
+        #expect(try await archive.batchCount() == (TemporaryArchive.isPostgres ? 2 : 1))  // the cutoff is 28 March, so PostgreSQL keeps March
         try await send(archive, device, batch(301...310, from: at(130)), at: at(130))
         try await place.derive(archive)
         clock.advance(by: .seconds(60 * 86_400))
@@ -196,16 +196,18 @@ import Wire
         _ = await task.result
     }
 
-    @Test func `the horizon never moves back, and a server's clock that is ahead does not move it`() async throws {
+    @Test func `the cutoff never decreases, and a server's clock that is ahead does not move it`() async throws {
         let archive = try await open()
         _ = try await fill(archive)
         let newest = try #require(try await archive.sensors().first?.lastAt)
-        let horizon = try await archive.advanceRetention(keep: .seconds(30 * 86_400), now: at(10_000))
-        #expect(horizon == newest - .seconds(30 * 86_400))
-        #expect(try await archive.advanceRetention(keep: .seconds(300 * 86_400), now: at(80)) == horizon)
+        let cutoff = try await archive.advanceRetention(keep: .seconds(30 * 86_400), now: at(10_000))
+        #expect(cutoff == newest - .seconds(30 * 86_400))
+        #expect(try await archive.advanceRetention(keep: .seconds(300 * 86_400), now: at(80)) == cutoff)
+        for early in [Instant(ms: 0), at(-60)] { try await deleteBatches(archive, before: early) }
+        #expect(try await archive.batchCount() == 3)
     }
 
-    @Test func `a batch that arrived while the server's clock was not set is kept until the batch after it is deleted`() async throws {
+    @Test func `a batch that arrived while the server's clock was not set is not deleted before the next batch`() async throws {
         let archive = try await open()
         let device = try await place.device(archive)
         try await send(archive, device, batch(1...10, from: Instant(ms: 60_000)), at: Instant(ms: 1_000_000))
@@ -218,7 +220,7 @@ import Wire
         #expect(try await archive.batchCount() == (TemporaryArchive.isPostgres ? 1 : 0))
     }
 
-    @Test(.enabled(if: !TemporaryArchive.isPostgres)) func `the space of deleted batches goes back to the disk`() async throws {
+    @Test(.enabled(if: !TemporaryArchive.isPostgres)) func `deleting batches shrinks the file`() async throws {
         let archive = try await open()
         let device = try await place.device(archive)
         for index in 0..<400 as Range<Int64> {

@@ -107,7 +107,7 @@ import Testing
         #expect(throws: UsageError.self) { try Settings.parse(file: Array("what".utf8), path: "f") }
     }
 
-    @Test func `a number of days may be forever`() throws {
+    @Test func `a setting in days accepts the word forever`() throws {
         var settings = Settings(environment: ["VAHO_A": "forever", "VAHO_B": "500", "VAHO_C": "89"])
         #expect(settings.days("VAHO_A", default: 400, in: 90...1_000) == nil)
         #expect(settings.days("VAHO_B", default: 400, in: 90...1_000) == 500)

@@ -1,6 +1,7 @@
 """Drives the page in headless Chromium through chromedriver's own protocol (W3C WebDriver), without any package.
 
 usage: page.py CLOUD-URL EDGE-URL [SCREENSHOT.png]
+       page.py pages CLOUD-URL      for a cloud with 205 devices
 """
 import base64
 import json
@@ -69,7 +70,36 @@ def check(condition, what):
     print("ok", what)
 
 
+def check_pages(cloud):
+    """The list of a fleet with 205 devices has two pages."""
+    browser = Browser(1280, 1230)
+    try:
+        browser.go(cloud + "/")
+        listed = "[...document.querySelectorAll('#fleet .device')].map(e => e.textContent)"
+        shown = "document.getElementById('face').textContent"
+        browser.wait("the first page", f"{listed}.length === 200 && {shown}.endsWith('200 of 205 devices')")
+        first = set(browser.run(f"return {listed}"))
+        check(browser.run("return document.getElementById('page-back').disabled"), "the first page has no previous one")
+        browser.run("document.getElementById('page-next').click()")
+        browser.wait("the second page", f"{listed}.length === 5 && {shown}.endsWith('5 of 205 devices')")
+        second = set(browser.run(f"return {listed}"))
+        check(len(first | second) == 205, "two pages list all devices")
+        check(browser.run("return document.getElementById('page-next').disabled"), "the last page has no next one")
+        browser.run("document.getElementById('page-back').click()")
+        browser.wait("the first page again", f"{listed}.length === 200")
+        browser.run("document.getElementById('page-next').click()")
+        browser.wait("the second page again", f"{listed}.length === 5")
+        browser.run("document.getElementById('filter-text').value = 'site-'; document.getElementById('filter-text').dispatchEvent(new Event('input'))")
+        browser.wait("the first page of a filter", f"{listed}.length === 200 && {listed}.every(name => name.startsWith('site-'))")
+        check(browser.run("return document.getElementById('pages').hidden"), "one page needs no buttons")
+        check(not browser.errors(), "no error in the browser's console")
+    finally:
+        browser.close()
+
+
 def main():
+    if sys.argv[1] == "pages":
+        return check_pages(sys.argv[2])
     cloud, edge = sys.argv[1:3]
     picture = sys.argv[3] if len(sys.argv) > 3 else None
     browser = Browser(1280, 1230)

@@ -36,3 +36,5 @@ curl -sf -o /dev/null -H "Authorization: Bearer $(cat "$work/quiet/token")" -H "
     "taken_at_ms":['"$now"'],"humidity_mpct":[61250],"temperature_mc":[11900],"pressure_pa":[100150],"flags":[256],"records":[{"sequence":2,"kind":"hole","sensor":"air","reason":"sensor_error",
     "from_ms":1795234200000,"to_ms":1795237800000,"count":59}]}'
 python3 "$here/page.py" "http://127.0.0.1:$cloud" "http://127.0.0.1:$edge" $picture
+for number in $(seq 200); do VAHO_STORE=sqlite:$work/cloud "$bin/vaho-cloud" device add "site-$number" --out "$work/site-$number" >/dev/null; done
+python3 "$here/page.py" pages "http://127.0.0.1:$cloud"

@@ -108,6 +108,12 @@ class Postgres:
         return subprocess.run(
             ["psql", "-qAtX", self.url, "-c", sql], capture_output=True, text=True, check=True).stdout.strip()
 
+    def set_read_only(self, is_read_only: bool) -> None:
+        """A server that refuses to write, as the standby to which connections may lead after a failover."""
+        setting = "SET default_transaction_read_only = on" if is_read_only else "RESET default_transaction_read_only"
+        for sql in (f"ALTER SYSTEM {setting}", "SELECT pg_reload_conf()"):
+            self.query(sql)
+
     def take_connections(self, seconds: float) -> int:
         """Holds all free connections for a while."""
         holders = [

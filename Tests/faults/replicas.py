@@ -1,5 +1,6 @@
-"""Three replicas on one PostgreSQL database behind nginx. Replicas, edges and the database are killed and restarted in turn; for a while another
-program holds all connections of the database. At the end the archive is copied out of the database and compared."""
+"""Three replicas on one PostgreSQL database behind nginx. Replicas, edges and the database are killed and restarted in turn; the database runs out of
+disk or connections, or only reads, as after a failover; replies to the edges are lost, cut, late or repeated. At the end the archive is copied out of
+the database and compared."""
 import os
 import subprocess
 from pathlib import Path
@@ -8,6 +9,7 @@ from . import hostile, system
 from . import verdict as verdicts
 from .postgres import Postgres, free_port
 from .programs import Cloud, Program, ProgramFault
+from .proxy import FaultProxy
 from .scenario import Scenario
 
 REPLICAS = 3
@@ -74,19 +76,23 @@ class ReplicasScenario(Scenario):
         self.cleanup.callback(lambda: os.environ.pop("VAHO_SIGNING_KEY_FILE"))
         self.cloud = FrontDoor(self.work, self.replicas)
         self.cloud.start()
+        self.proxy = FaultProxy(("127.0.0.1", self.cloud.port_number), self.chance, self.fault)
+        self.proxy.calm.set()  # until the rolling restart is over: its requests are counted
+        self.cleanup.callback(self.proxy.close)
         for number in range(self.device_count):
-            self.add_edge(f"d{number:02d}")
+            self.add_edge(f"d{number:02d}", url=f"http://127.0.0.1:{self.proxy.port}")
         for edge in self.edges:
             edge.start()
 
     def inject(self) -> None:
         chance = self.chance("faults")
         self.roll()
+        self.proxy.calm.clear()
         while self.pause(chance.uniform(0.5, 2)):
             for replica in self.replicas:
                 self.look_after(replica)
             self.look_after_edges()
-            kind = chance.choice(["replica", "replica", "edge", "database", "database restart", "disk", "connections"])
+            kind = chance.choice(["replica", "replica", "edge", "database", "database restart", "disk", "connections", "read only"])
             self.fault(kind)
             match kind:
                 case "replica":
@@ -110,13 +116,17 @@ class ReplicasScenario(Scenario):
                     self.postgres.free_disk()
                 case "connections":
                     self.postgres.take_connections(1)
+                case "read only":
+                    self.postgres.set_read_only(True)
+                    self.pause(chance.uniform(0.5, 2))
+                    self.postgres.set_read_only(False)
 
     def roll(self) -> None:
         """Restarts one replica after another, as for a new version, while the edges send."""
-        heard = "SELECT COUNT(*) FROM device WHERE last_seen_at_ms IS NOT NULL"
-        while int(self.postgres.query(heard)) < self.device_count:  # many edges take a while to start
+        count_active_devices = "SELECT COUNT(*) FROM device WHERE last_seen_at_ms IS NOT NULL"
+        while int(self.postgres.query(count_active_devices)) < self.device_count:  # many edges take a while to start
             if not self.pause(0.5):
-                raise ProgramFault("not all edges have sent something before the end")
+                raise ProgramFault("some edges did not contact the cloud before the scenario ended")
         self.pause(2)
         before = self.cloud.failed_requests()
         for replica in self.replicas:
@@ -130,6 +140,7 @@ class ReplicasScenario(Scenario):
             self.problem(f"{failed} requests failed during the rolling restart")
 
     def settle(self) -> None:
+        self.proxy.calm.set()
         for edge in self.edges:
             edge.kill()
             edge.speed *= 20

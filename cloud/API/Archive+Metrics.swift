@@ -23,15 +23,15 @@ extension Archive {
         for state in SensorState.allCases {
             metrics.gauge("vaho_sensors_in_state", "Sensors by state.", Double(counts.sensors[state] ?? 0), [("state", state.name)])
         }
-        metrics.counter("vaho_batches_total", "Batches that were stored, also the ones that retention has deleted.", Double(totals.batches))
-        metrics.counter("vaho_readings_total", "Readings that were stored, also the ones that retention has deleted.", Double(totals.readings))
+        metrics.counter("vaho_batches_total", "Batches stored so far, including deleted ones.", Double(totals.batches))
+        metrics.counter("vaho_readings_total", "Readings stored so far, including deleted ones.", Double(totals.readings))
         metrics.gauge("vaho_devices_silent", "Devices with an active silence alarm.", Double(try silentDeviceCount()))
         metrics.gauge("vaho_underived_batches", "Batches whose observations are not derived yet.", Double(try underivedBatchCount()))
         metrics.gauge("vaho_log_bytes", "Size of the log of batches.", Double(totals.logBytes))
-        let horizon = try retentionHorizon()
-        if horizon.ms > 0 {
+        let cutoff = try retentionCutoff()
+        if cutoff.ms > 0 {
             metrics.gauge(
-                "vaho_retention_horizon_timestamp_seconds", "Batches that arrived before this time may have been deleted.", Double(horizon.ms) / 1_000
+                "vaho_retention_cutoff_timestamp_seconds", "Batches that arrived before this time may be deleted.", Double(cutoff.ms) / 1_000
             )
         }
         metrics.gauge("vaho_devices_of_two_hosts", "Devices whose name is used by two hosts.", Double(try devicesWithDuplicateHost().count))

@@ -36,16 +36,19 @@ extension Archive {
         let held = try heldEpoch(device, epoch)
         guard held.expiredThrough >= all.lowerBound else { return [] }
         let expired = all.lowerBound...min(all.upperBound, held.expiredThrough)
-        return HeldRanges(held.ranges.missing(in: expired)).missing(in: expired)
+        let unheld = HeldRanges(held.ranges.missing(in: expired))
+        return unheld.missing(in: expired)
     }
 
-    /// Readings of the batch under sequences of deleted batches that cannot be the deleted readings, because they are newer.
+    /// Sequences that a deleted batch has used, and whose reading in this batch is newer than every deleted reading: another reading.
     private func conflictsWithExpired(_ device: Int64, _ batch: Batch) throws -> [Int64] {
         let expired = try expiredSequences(device, batch.epoch, batch.first...batch.last)
-        guard !expired.isEmpty, let frozenAt = try database.integer("SELECT frozen_ms FROM device_log WHERE device = ?", device) else { return [] }
+        guard !expired.isEmpty, let frozenUntil = try database.integer("SELECT frozen_until_ms FROM device_log WHERE device = ?", device) else {
+            return []
+        }
         return expired.joined().filter { sequence in
             guard case .reading(_, let reading) = batch.rows[Int(sequence - batch.first)] else { return false }
-            return reading.takenAt.ms > frozenAt
+            return reading.takenAt.ms > frozenUntil
         }
     }
 

@@ -7,7 +7,7 @@ internal import Wire
 /// Derives observations from the log, one device at a time. Late data, clock corrections, calibrations and renames are applied.
 ///
 /// A read-only connection unpacks and sums a bounded part of the log; one short write transaction then saves the sums together with
-/// the new state of the derivation. The observations depend on the log alone: deriving the whole log again gives the same observations.
+/// the new state of the derivation. The observations depend on the log alone: deriving the log again gives the same observations.
 extension Archive {
     /// The changes of one step to the observations of some devices.
     package struct DerivationStep: Sendable {
@@ -96,7 +96,7 @@ extension Archive {
             device, first, last, Archive.batchesPerTurn)
         func isWanted(_ row: Row) -> Bool { wanted?.overlaps(row.integer(2)...max(row.integer(2), row.integer(3))) == true }
         var visited = Visited()
-        var bodies: [Int64: [UInt8]] = [:]  // by id, of the next batches
+        var bodies: [Int64: [UInt8]] = [:]  // already read, by the ids of the batches
         for (index, row) in rows.enumerated() {
             guard index == 0 || (visited.readings < limit && !isFull()) else { return visited }
             let (id, receivedAt) = (row.integer(0), Instant(ms: row.integer(1)))
@@ -123,7 +123,8 @@ extension Archive {
         return visited
     }
 
-    /// The bodies of the first of these batches, until they have this many readings together, read in one round trip.
+    /// Reads the bodies of the first rows in one round trip: as many as have `limit` readings together, at least one.
+    /// - Returns: the bodies by the ids of the batches.
     private func readBodies(_ device: Int64, _ rows: [Row], limit: Int) throws -> [Int64: [UInt8]] {
         var next: [Row] = []
         var readings = 0
@@ -152,7 +153,7 @@ extension Archive {
                 switch Archive.checkTime(reading, receivedAt: receivedAt, state.rederivedAt) {
                 case .observable:
                     let index = series.index(sensor, name)
-                    if id <= state.frozenThrough, state.isFrozen(id, step.buffer.sensors[index].grid.binEnd(of: reading.takenAt)) { return }
+                    if state.isInFrozenBin(batch: id, binEnd: step.buffer.sensors[index].grid.binEnd(of: reading.takenAt)) { return }
                     step.buffer.add(reading, to: index)
                 case .future where receivedAt < ClockDiscipline.earliest:
                     turn.withheldFrom = min(turn.withheldFrom ?? reading.takenAt, reading.takenAt)
@@ -186,7 +187,7 @@ extension Archive {
                 let (oldReading, newReading) = (old.amended(logged, of: before.paths[sensor]), new.amended(logged, of: after.paths[sensor]))
                 let (from, to) = (before.index(sensor, oldReading.series), after.index(sensor, newReading.series))
                 guard from != to || oldReading.reading != newReading.reading else { return }
-                if id <= state.frozenThrough, state.isFrozen(id, step.buffer.sensors[from].grid.binEnd(of: oldReading.reading.takenAt)) { return }
+                if state.isInFrozenBin(batch: id, binEnd: step.buffer.sensors[from].grid.binEnd(of: oldReading.reading.takenAt)) { return }
                 if Archive.checkTime(oldReading.reading, receivedAt: receivedAt, state.rederivedAt) == .observable {
                     step.buffer.remove(oldReading.reading, from: from)
                 }
@@ -258,7 +259,7 @@ extension Archive {
             let states = try lockedDerivationStates(of: turns.map(\.before.device))
             try releaseClaims(of: step.unserved)
             guard zip(turns, states).allSatisfy({ turn, state in state?.hasSameProgress(as: turn.before) ?? false }) else { return true }
-            try write(step.buffer, frozen: Dictionary(uniqueKeysWithValues: turns.map { ($0.before.device, $0.before.frozenAt) }))
+            try write(step.buffer, frozen: Dictionary(uniqueKeysWithValues: turns.map { ($0.before.device, $0.before.frozenUntil) }))
             var saved: [(state: DerivationState, derived: Int64)] = []
             for turn in turns { saved.append((try finish(turn), turn.derived)) }
             try save(saved)
@@ -301,7 +302,7 @@ extension Archive {
                 JOIN observation_bin b ON b.device = s.device AND b.sensor = s.id AND b.valid_at_ms > ?2
                 WHERE s.device = ?1 LIMIT \(Archive.binsPerStep))
             RETURNING sensor
-            """, state.device, state.frozenAt.ms)
+            """, state.device, state.frozenUntil.ms)
         guard deleted.isEmpty else {
             var counts: [Int64: Int64] = [:]
             for row in deleted { counts[row.integer(0), default: 0] += 1 }
@@ -313,7 +314,7 @@ extension Archive {
         try database.run("DELETE FROM inexact_bin WHERE device = ?", state.device)
         try database.run(
             """
-            UPDATE sensor SET \(state.frozenAt.ms == 0 ? "observations = 0, " : "")last_at_ms = (
+            UPDATE sensor SET \(state.frozenUntil.ms == 0 ? "observations = 0, " : "")last_at_ms = (
                 SELECT MAX(valid_at_ms) FROM observation_bin b WHERE b.device = sensor.device AND b.sensor = sensor.id)
             WHERE device = ?
             """, state.device)
@@ -331,6 +332,6 @@ extension DerivationState {
     fileprivate func hasSameProgress(as other: DerivationState) -> Bool {
         (through, amendedThrough, phase, target, scanned, rederivedAt) == (
             other.through, other.amendedThrough, other.phase, other.target, other.scanned, other.rederivedAt
-        ) && (frozenAt, frozenThrough) == (other.frozenAt, other.frozenThrough)
+        ) && (frozenUntil, frozenThrough) == (other.frozenUntil, other.frozenThrough)
     }
 }

@@ -21,7 +21,7 @@ extension Archive {
             case stored, duplicate
             case conflict  // another value is stored for this sensor and time
             case unknownSensor  // the device has reached its limit of sensors
-            case tooOld  // retention has deleted the readings of this time, so a repeated reading could not be recognised
+            case tooOld  // taken before the retention cutoff: the key that identifies a repeated reading may be deleted
         }
         package var outcomes: [Outcome]  // in the order of the readings
 
@@ -36,8 +36,8 @@ extension Archive {
         var places: [SensorName: Int] = [:]
         var sensors: [SensorName] = []
         var rows: [Batch.Row] = []
-        let horizon = try retentionHorizon()
-        let accepted = arrival.readings.filter { !refusedNames.contains($0.sensor) && $0.reading.takenAt >= horizon }
+        let cutoff = try retentionCutoff()
+        let accepted = arrival.readings.filter { !refusedNames.contains($0.sensor) && $0.reading.takenAt >= cutoff }
         var inserted = try database.rowsEach(
             "INSERT INTO plain_reading (device, sensor, taken_at_ms, content) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1",
             accepted.map { [.integer(device), .text($0.sensor.name), .integer($0.reading.takenAt.ms), .integer($0.valueHash)] })[...]
@@ -46,7 +46,7 @@ extension Archive {
                 receipt.outcomes.append(.unknownSensor)
                 continue
             }
-            guard plain.reading.takenAt >= horizon else {
+            guard plain.reading.takenAt >= cutoff else {
                 receipt.outcomes.append(.tooOld)
                 continue
             }

@@ -42,7 +42,7 @@ package enum ArchiveFault: Error, Equatable, CustomStringConvertible {
         case .unfinishedMigration: "run the same vaho-cloud migrate again"
         case .noDevice: "vaho-cloud device list shows all devices"
         case .deviceExists(let device): "revoke it first (vaho-cloud device revoke \(device)) to give it a new token"
-        case .damagedBin: "vaho-cloud rebuild derives all observations again from the log"
+        case .damagedBin: "vaho-cloud rebuild derives observations again from the log"
         case .damagedRow: "the archive was edited or is damaged, restore a backup"
         }
     }

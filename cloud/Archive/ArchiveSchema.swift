@@ -1,5 +1,5 @@
 /// The schema of the cloud's database, in SQL that SQLite and PostgreSQL share. The log of batches is the source of truth. The tables after the log
-/// are derived from the log and can be rebuilt.
+/// are derived from the log. They can be rebuilt, except for observations whose batches retention has deleted.
 enum ArchiveSchema {
     /// Each step migrates from the previous version; step 0 creates version 1.
     static let steps = [version1, version2, version3, version4, version5, version6, version7, version8]
@@ -31,14 +31,15 @@ enum ArchiveSchema {
         ALTER TABLE log_total RENAME TO old_log_total;
         CREATE TABLE log_total (  -- several shards: concurrent transactions change different rows
             shard INTEGER NOT NULL, month INTEGER NOT NULL, batches BIGINT NOT NULL, readings BIGINT NOT NULL, bytes BIGINT NOT NULL,
-            PRIMARY KEY (shard, month)  -- month: of the arrival, as year * 12 + month - 1; 0: unknown
+            PRIMARY KEY (shard, month)  -- month: of the arrival, as year * 12 + month - 1
         );
-        INSERT INTO log_total SELECT 0, 0, SUM(batches), SUM(readings), SUM(bytes) FROM old_log_total;
+        INSERT INTO log_total
+            SELECT 0, strftime('%Y', received_at_ms / 1000, 'unixepoch') * 12 + strftime('%m', received_at_ms / 1000, 'unixepoch') - 1 AS month,
+                COUNT(*), SUM(readings), SUM(LENGTH(body)) FROM batch GROUP BY month;
         DROP TABLE old_log_total;
-        CREATE TABLE retention (id INTEGER PRIMARY KEY, horizon_ms BIGINT NOT NULL);  -- one row: batches that arrived before this time may be deleted
-        INSERT INTO retention VALUES (1, 0);
-        ALTER TABLE device_log ADD COLUMN frozen_ms BIGINT NOT NULL DEFAULT 0;  -- observations up to this time are not derived again
-        ALTER TABLE device_log ADD COLUMN frozen_through BIGINT NOT NULL DEFAULT 0;  -- the last batch that is in every frozen observation
+        CREATE TABLE retention (id INTEGER PRIMARY KEY, cutoff_ms BIGINT NOT NULL);  -- one row: batches that arrived before this time may be deleted
+        ALTER TABLE device_log ADD COLUMN frozen_until_ms BIGINT NOT NULL DEFAULT 0;  -- a rebuild does not change observations up to this time
+        ALTER TABLE device_log ADD COLUMN frozen_through BIGINT NOT NULL DEFAULT 0;  -- the readings of batches up to this id are in the frozen observations
         ALTER TABLE epoch ADD COLUMN expired_through BIGINT NOT NULL DEFAULT 0;  -- the highest sequence of a deleted batch
         """
 

@@ -90,7 +90,7 @@ extension Archive {
     }
 
     /// Adds the buffered sums to the stored bins; late readings are added to their existing bins.
-    /// - Parameter frozen: by device, the time up to which the log no longer has all readings of a bin.
+    /// - Parameter frozen: by device, the time up to which the log may no longer have all readings of a bin.
     func write(_ buffer: BinBuffer, frozen: [Int64: Instant]) throws {
         var counts: [Int: Int64] = [:]  // change in the number of bins, by sensor
         var newest: [Int: Bin] = [:]  // by sensor
@@ -116,7 +116,7 @@ extension Archive {
                 if let added { bin.add(added) }
                 if let removed {
                     bin.remove(removed)
-                    // Of a frozen bin, the old extremes stay: they are bounds of the true ones.
+                    // A frozen bin keeps its old extremes. The true extremes lie between them.
                     if frozen[row(key).device].map({ key.validAt > $0 }) ?? true { try markInexact(row(key)) }
                 }
             }

@@ -9,7 +9,7 @@ package actor Derivation: Service {
     private let wake: Inbox<Void>
     private let log: Log
     private var lastDevice: Int64 = 0  // the device served last
-    private var claimLimit = Archive.devicesPerStep  // devices with long logs: fewer, so that other programs can claim the rest
+    private var claimLimit = Archive.devicesPerStep  // lower after a step that served few devices, so that other programs can claim the others
     private var pausedUntil: [Int64: ContinuousClock.Instant] = [:]  // devices whose rows are damaged
     private var loggedBatches: Set<Int64> = []  // unreadable batches that are already logged
 
@@ -84,10 +84,10 @@ package actor Derivation: Service {
             do {
                 _ = try await archive.apply(reader.nextDerivationStep(after: device - 1, only: device))
             } catch ArchiveFault.damagedBin(let sensor, let validAt) {
+                let isDeleted = try await archive.repairDamagedBin(of: device, sensor: sensor, validAt: validAt, now: WallClock.now)
                 log(
-                    .error, "a damaged observation is removed or derived again from the log",
+                    .error, isDeleted ? "damaged observation deleted" : "damaged observation, deriving the device's observations again",
                     ["device": device, "error": "\(ArchiveFault.damagedBin(sensor: sensor, validAt: validAt))"])
-                try await archive.repairDamagedBin(of: device, sensor: sensor, validAt: validAt, now: WallClock.now)
             } catch let error as any DatabaseFailure where error.isRetryable {
                 throw error
             } catch {

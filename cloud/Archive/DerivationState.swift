@@ -26,14 +26,12 @@ struct DerivationState: Sendable, Equatable {
     var target: Int64  // amending: becomes `amendedThrough` at the end
     var scanned: Int64  // amending and repairing: the last batch visited in this pass
     let rederivedAt: Instant  // readings up to a day after this time never count as future readings
-    /// Bins up to this time are frozen: batches with some of their readings have been deleted from the log. Deriving again leaves these bins as they
-    /// are.
-    let frozenAt: Instant
-    let frozenThrough: Int64  // frozen bins contain the readings of all batches up to this batch
+    /// Bins up to this time are frozen: the log may no longer have all their readings. Frozen bins change only when late readings are added.
+    let frozenUntil: Instant
+    let frozenThrough: Int64  // the readings of batches up to this batch are in the frozen bins
 
-    /// Whether a reading is already in a frozen bin.
-    /// - Parameter batch: the batch with the reading.
-    func isFrozen(_ batch: Int64, _ binEnd: Instant) -> Bool { batch <= frozenThrough && binEnd <= frozenAt }
+    /// Whether a reading is already in a frozen bin, where it stays.
+    func isInFrozenBin(batch: Int64, binEnd: @autoclosure () -> Instant) -> Bool { batch <= frozenThrough && binEnd() <= frozenUntil }
 
     /// Selects the phase of the next step: new amendments are applied before new batches, all amendments in one pass.
     mutating func selectPhase() {
@@ -92,7 +90,7 @@ extension Archive {
     }
 
     private static let stateColumns =
-        "device, last_batch, last_amendment, through, amended_through, phase, target, scanned, judged_at_ms, frozen_ms, frozen_through"
+        "device, last_batch, last_amendment, through, amended_through, phase, target, scanned, judged_at_ms, frozen_until_ms, frozen_through"
 
     private static func state(_ row: Row) throws -> DerivationState {
         guard let phase = DerivationState.Phase(rawValue: row.integer(5)) else {
@@ -101,7 +99,7 @@ extension Archive {
         return DerivationState(
             device: row.integer(0), lastBatch: row.integer(1), lastAmendment: row.integer(2), through: row.integer(3),
             amendedThrough: row.integer(4), phase: phase, target: row.integer(6), scanned: row.integer(7), rederivedAt: Instant(ms: row.integer(8)),
-            frozenAt: Instant(ms: row.integer(9)), frozenThrough: row.integer(10))
+            frozenUntil: Instant(ms: row.integer(9)), frozenThrough: row.integer(10))
     }
 
     /// - Parameter states: each with the number of batches that are no longer pending.
@@ -119,8 +117,8 @@ extension Archive {
             })
     }
 
-    /// Marks a device, or all devices: the derivation then deletes their observations and derives them again from the log. Frozen observations are
-    /// left as they are.
+    /// Marks a device, or all devices: the derivation then deletes their observations and derives them again from the log. Frozen observations
+    /// stay as they are.
     ///
     /// - Parameter now: readings up to a day after this time are derived, even if the server's clock was behind when the readings arrived.
     package func requestRederivation(of device: Int64? = nil, now: Instant) throws {

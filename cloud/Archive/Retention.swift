@@ -1,7 +1,7 @@
-package import Measures
+internal import Measures
 package import Runtime
 
-/// Deletes batches from the log that are older than the retention, in small steps, and prepares the database for the coming months.
+/// Deletes expired batches from the log in small steps, and creates the partitions of the coming three months.
 package struct Retention: Service {
     private let archive: Archive
     private let keep: Duration?
@@ -22,7 +22,8 @@ package struct Retention: Service {
     package func run() async throws {
         try await clock.repeating(
             every: Retention.period, first: .zero, retry: RetryPause(first: .seconds(2), longest: .seconds(300)),
-            failure: "old batches not deleted, retrying", log: log
+            failure: "retention failed, retrying",
+            log: log
         ) {
             let now = clock.wallClock
             guard now > ClockDiscipline.earliest else { return }  // the server's clock is not set yet
@@ -31,36 +32,41 @@ package struct Retention: Service {
         }
     }
 
-    /// Deletes all expired batches, except those whose observations are being derived.
-    /// - Parameter horizon: batches that arrived before this time are expired.
-    package func deleteBatches(before horizon: Instant) async throws {
+    /// Deletes all batches that arrived before the cutoff, except those whose observations are not derived yet.
+    func deleteBatches(before cutoff: Instant) async throws {
+        guard cutoff > ClockDiscipline.earliest else { return }
         var postponed = 0
-        if let months = try await archive.expiredMonths(before: horizon) {
+        if let months = try await archive.closeExpiredMonths(before: cutoff) {
             for month in months {
-                let waiting = try await total({ $0.postponed }) { try await archive.prepareToDrop(month, after: $0, before: horizon) }
+                let waiting = try await runSteps(summing: { $0.postponed }) { try await archive.prepareToDrop(month, after: $0, before: cutoff) }
                 postponed += waiting
                 guard waiting == 0 else { continue }
                 try await archive.drop(month)
-                log(.info, "batches of a month deleted", ["year": month / 12, "month": month % 12 + 1])
+                log(.info, "batches of a month deleted", ["month": month])
             }
         } else {
-            let deleted = try await total({ $0.deleted }) { try await archive.deleteExpiredBatches(after: $0, before: horizon) }
+            var deleted = 0
+            postponed = try await runSteps(summing: { $0.postponed }) { device in
+                let step = try await archive.deleteExpiredBatches(after: device, before: cutoff)
+                deleted += step?.deleted ?? 0
+                return step
+            }
             if deleted > 0 { log(.info, "old batches deleted", ["batches": deleted]) }
         }
-        if postponed > 0 { log(.warning, "old batches not deleted yet: their observations are being derived", ["devices": postponed]) }
-        _ = try await total({ $0.deleted }) { try await archive.deleteExpiredPlainReadings(after: $0, before: horizon) }
-        while try await archive.giveBackSpace() { try await Task.sleep(for: .milliseconds(20)) }
+        if postponed > 0 { log(.warning, "old batches not deleted yet, their observations are not derived", ["devices": postponed]) }
+        _ = try await runSteps(summing: { $0.deleted }) { try await archive.deleteExpiredPlainReadings(after: $0, before: cutoff) }
+        while try await archive.releaseFreeSpace() { try await Task.sleep(for: .milliseconds(20)) }
     }
 
-    /// Runs steps over all devices. After each step a pause as long as the step leaves the database to the ingest.
-    private func total(
-        _ count: (Archive.RetentionStep) -> Int, _ step: (_ after: Int64) async throws -> Archive.RetentionStep?
+    /// Runs steps until no device is left. Pauses after each step for as long as the step took, so that the ingest can use the database.
+    private func runSteps(
+        summing count: (Archive.RetentionStep) -> Int, _ step: (_ after: Int64) async throws -> Archive.RetentionStep?
     ) async throws -> Int {
         var (device, sum) = (Int64(0), 0)
         while true {
             let started = ContinuousClock.now
             guard let done = try await step(device) else { return sum }
-            (device, sum) = (done.device, sum + count(done))
+            (device, sum) = (done.continueAfter, sum + count(done))
             try await Task.sleep(for: .now - started)
         }
     }

@@ -73,8 +73,8 @@ struct CloudSettings: Sendable {
         limits.bytesPerDay = 1_000_000 * Int64(settings.integer("VAHO_DEVICE_MB_PER_DAY", default: 1_000, in: 1...1_000_000))
         self.limits = limits
         minimumFreeBytes = 1_000_000 * Int64(settings.integer("VAHO_STORE_FREE_MB", default: 100, in: 0...1_000_000))
-        // At least the 90 days for which an edge keeps its readings: a restored edge may send them again.
-        retention = settings.days("VAHO_RETENTION_DAYS", default: 400, in: 90...36_500).map { .seconds($0 * 86_400) }
+        // The minimum is the edge's default retention: an edge that is restored from a backup may send its readings again.
+        retention = settings.days("VAHO_ARCHIVE_RETENTION_DAYS", default: 400, in: 90...36_500).map { .seconds($0 * 86_400) }
         connections = UInt32(settings.integer("VAHO_CONNECTIONS", default: 4_000, in: 16...100_000))
         logLevel = settings.choice("VAHO_LOG_LEVEL", default: .info, among: ["error": .error, "warning": .warning, "info": .info, "debug": .debug])
         let certificate = settings.optional("VAHO_TLS_CERT_FILE")

@@ -39,19 +39,19 @@ extension Program.Command {
             hosts: HostNames(isLoopback: settings.listen.isLoopback, allowed: settings.allowedHosts), tls: settings.tls,
             connections: OpenFiles.raiseLimit(toFit: settings.connections))
         log(.info, "running", ["store": settings.store, "release_key": signer.publicKey.hexadecimal])
-        // A database server has time for a second derivation, while the first one waits for its answers. The second one has no part in the ingest's
-        // connection: it works on backlogs.
-        var backlogServices: [any Service] = []
+        // With PostgreSQL, a second derivation runs while the first one waits for the database. It has its own connection, and looks for devices with
+        // new batches every 3 s.
+        var secondDerivation: [any Service] = []
         if settings.store.folder == nil {
             let wakeUps = Inbox<Void>(limit: 1)
-            backlogServices = [
+            secondDerivation = [
                 Derivation(
                     archive: try await settings.archive(.existing), reader: try await reader(), wake: wakeUps, log: log.component("derive")),
                 DerivationPoll(wake: wakeUps),
             ]
         }
         try await Services.run(
-            backlogServices + [
+            secondDerivation + [
                 stop, ingest, Derivation(archive: archive, reader: try await reader(), wake: derivationWakeUps, log: log.component("derive")),
                 CloudAPI(
                     listening, archive: archive, reader: pageReader, tokenReader: try await reader(), ingest: ingest, freeSpaceGuard: freeSpaceGuard,

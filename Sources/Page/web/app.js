@@ -17,6 +17,7 @@ const REFRESH_ROUNDS = 15; // about 30 s: late data may change the past
 const NO_CHART = "No chart: dygraphs was not found. Install libjs-dygraphs. The numbers are below.";
 
 let fleet = null; // the last list of devices
+let cursors = []; // of the pages that lead to the shown one; empty: the first page
 let answeredAt = null; // by the browser's clock: it is about the line, not about data
 let chosen = null; // { device, sensor } names
 let shown = nothingYet(); // what is known of it
@@ -65,9 +66,14 @@ function chosenByHash() {
 async function askFleet() {
   if (face === "cloud") {
     const filter = { text: $("filter-text").value.trim(), state: $("filter-state").value };
-    const query = new URLSearchParams({ limit: MOST_DEVICES, ...(filter.text && { text: filter.text }), ...(filter.state && { state: filter.state }) });
+    const query = new URLSearchParams({ limit: MOST_DEVICES, ...(filter.text && { text: filter.text }), ...(filter.state && { state: filter.state }),
+      ...(cursors.length && { after: cursors.at(-1) }) });
     const { now, counts, devices, release, next } = await get(`v1/devices?${query}`);
-    return { face, now: instant(now), counts, devices, release, hasMore: Boolean(next), isFiltered: Boolean(filter.text || filter.state),
+    if (cursors.length && devices.length === 0) { // the devices of this page are on another page now, or gone
+      cursors.pop();
+      return askFleet();
+    }
+    return { face, now: instant(now), counts, devices, release, next, isFirst: cursors.length === 0, isFiltered: Boolean(filter.text || filter.state),
       unlisted: await askUnlisted(devices) };
   }
   const { now, device, store, holes } = await get("v1/status");
@@ -269,13 +275,22 @@ function choose() {
   ask();
 }
 
+/** Shows another page of the list of devices. */
+function showPage(path) {
+  cursors = path;
+  $("fleet-scroll").scrollTop = 0;
+  ask();
+}
+
 chosen = chosenByHash();
 picker("history", "days", [[1, "1 day"], [3, "3 days"], [7, "7 days"]]);
 picker("horizon", "hours", [[1, "1 h"], [3, "3 h"], [6, "6 h"], [12, "12 h"], [24, "24 h"], [48, "48 h"], [120, "5 days"]]);
 say($("zone"), `Times are in ${Intl.DateTimeFormat().resolvedOptions().timeZone}.`);
 showReadout(null);
 window.addEventListener("hashchange", choose);
-for (const id of ["filter-text", "filter-state"]) $(id).addEventListener("input", () => ask());
+for (const id of ["filter-text", "filter-state"]) $(id).addEventListener("input", () => showPage([]));
+$("page-back").addEventListener("click", () => showPage(cursors.slice(0, -1)));
+$("page-next").addEventListener("click", () => { if (fleet?.next) showPage([...cursors, fleet.next]); });
 $("filter").addEventListener("submit", (event) => event.preventDefault());
 $("unzoom").addEventListener("click", () => { chart.unzoom(); $("chart").focus(); });
 $("fleet").addEventListener("click", (event) => {

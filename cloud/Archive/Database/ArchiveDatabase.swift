@@ -28,7 +28,7 @@ protocol ArchiveDatabase: AnyObject {
     /// SQL at the end of a SELECT that makes it lock its rows until the transaction ends: ` FOR UPDATE`, or empty.
     var rowLock: String { get }
 
-    /// The row of `log_total` that this connection adds to.
+    /// The shard of `log_total` that this connection adds to.
     var counterShard: Int64 { get }
 
     /// Claims devices with something to derive, so that several programs share the work. A claim ends when the device's progress is saved, or after
@@ -51,21 +51,22 @@ protocol ArchiveDatabase: AnyObject {
     /// Inserts bins into `observation_bin`, and replaces the bins with the same keys.
     func store(bins: [(key: BinKey, bin: Bin)]) throws
 
-    /// Makes the partitions for batches that arrive, and for observations that are made, in this span, if the database has partitions.
+    /// Creates the missing partitions of `batch` and `observation_bin` for all times in `span`, if the database has partitions.
     func preparePartitions(for span: ClosedRange<Instant>) throws
 
-    /// Months that ended before the horizon, whose batches are in a table of their own; `nil` if the whole log is in one table.
-    func expiredMonths(before horizon: Instant) throws -> [LogMonth]?
+    /// Closes the months that ended before the cutoff, so that no batch can be added to them.
+    /// - Returns: the months; `nil` if the whole log is in one table.
+    func closeExpiredMonths(before cutoff: Instant) throws -> [LogMonth]?
 
-    /// The batches of a month that belong to the next device; `nil` after the last device.
-    func expiredBatches(in month: LogMonth, after device: Int64) throws -> ExpiredBatches?
+    /// The next device with batches in a month; `nil` after the last device.
+    func nextDevice(in month: LogMonth, after device: Int64) throws -> ExpiredBatches?
 
     /// Deletes the table with the batches of a month.
     func drop(_ month: LogMonth) throws
 
-    /// Gives free space in the database's file back to the disk, a bounded amount.
-    /// - Returns: whether there is more to give back.
-    func giveBackSpace() throws -> Bool
+    /// Returns a bounded number of free pages of the database's file to the disk.
+    /// - Returns: whether more pages can be returned.
+    func releaseFreeSpace() throws -> Bool
 
     /// A number that changes whenever another connection has changed the archive. It may also change when nothing was changed.
     func dataVersion() throws -> Int64
@@ -95,7 +96,7 @@ package protocol DatabaseFailure: Error {
 /// When a transaction is on the disk.
 package enum Durability: Sendable {
     case durable  // before the call returns
-    case lazy  // soon after: a power cut can undo the transaction, for data that is derived again
+    case lazy  // soon after: a power cut can undo the transaction, for work that is then done again
 }
 
 extension ArchiveDatabase {

@@ -4,7 +4,7 @@ internal import Runtime
 
 /// The log's months as partitions, which are created ahead and dropped whole.
 extension PostgresDatabase {
-    /// How long a change of partitions waits for other transactions. Meanwhile, the ingest waits behind the change.
+    /// How long a change of partitions waits for other transactions. The ingest waits for the change during this time.
     private static let lockTimeout = "SET LOCAL lock_timeout = '500ms'"
 
     func preparePartitions(for span: ClosedRange<Instant>) throws {
@@ -24,12 +24,12 @@ extension PostgresDatabase {
         }
     }
 
-    /// Closes each month first: no batch can be added to it any more. Only a server whose clock is wrong by the whole retention would add one.
-    func expiredMonths(before horizon: Instant) throws -> [LogMonth]? {
+    /// Adds a constraint to each expired month, so that a server with a wrong clock cannot add a batch to the month.
+    func closeExpiredMonths(before cutoff: Instant) throws -> [LogMonth]? {
         let existing = try withConnection { try TimePartitions.batches.existing($0) }
-        guard LogMonth(of: horizon) > LogMonth(of: ClockDiscipline.earliest) else { return [] }
-        let all = TimePartitions.batches.partitions(for: ClockDiscipline.earliest...horizon)
-        let expired = all.filter { existing.contains($0.name) && $0.months.upperBound.start <= horizon }
+        guard cutoff > ClockDiscipline.earliest else { return [] }
+        let all = TimePartitions.batches.partitions(for: ClockDiscipline.earliest...cutoff)
+        let expired = all.filter { existing.contains($0.name) && $0.months.upperBound.start <= cutoff }
         for partition in expired {
             try transactionOnce(.durable) {
                 try withConnection { connection in
@@ -44,12 +44,12 @@ extension PostgresDatabase {
         return expired.map(\.months.lowerBound)
     }
 
-    func expiredBatches(in month: LogMonth, after device: Int64) throws -> ExpiredBatches? {
+    func nextDevice(in month: LogMonth, after device: Int64) throws -> ExpiredBatches? {
         let table = "batch_\(month)"
         // Each query is one access to an index, however many batches the month has.
         guard let next = try row("SELECT device, id FROM \(table) WHERE device > ? ORDER BY device, id LIMIT 1", device) else { return nil }
         let found = next.integer(0)
-        var expired = ExpiredBatches(device: found, newest: try integer("SELECT MAX(id) FROM \(table) WHERE device = ?", found) ?? 0)
+        var expired = ExpiredBatches(device: found, lastBatch: try integer("SELECT MAX(id) FROM \(table) WHERE device = ?", found) ?? 0)
         var below: Int64?
         while let row = try row(
             "SELECT epoch, last FROM \(table) WHERE device = ?1\(below == nil ? "" : " AND epoch < ?2") ORDER BY epoch DESC, first DESC LIMIT 1",
@@ -72,8 +72,8 @@ extension PostgresDatabase {
         }
     }
 
-    /// PostgreSQL gives the space of dropped tables back at once.
-    func giveBackSpace() throws -> Bool { false }
+    /// PostgreSQL deletes the files of dropped tables at once.
+    func releaseFreeSpace() throws -> Bool { false }
 
     private func row(_ sql: String, _ values: [DatabaseValue]) throws -> Row? { try rows(sql, values).first }
 }

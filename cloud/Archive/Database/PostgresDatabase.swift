@@ -18,7 +18,7 @@ final class PostgresDatabase: ArchiveDatabase {
     private var isInTransaction = false
     private var numbered: [String: String] = [:]  // statements with PostgreSQL's parameters, by their common text
 
-    /// Connects, and makes the tables if there are none and the access allows it.
+    /// Connects, and creates or migrates the tables if the access allows it.
     init(_ address: PostgresAddress, _ access: ArchiveAccess, notice: @escaping @Sendable (String) -> Void = { _ in }) throws {
         (self.address, self.access, self.notice) = (address, access, notice)
         _ = try connected()
@@ -34,7 +34,7 @@ final class PostgresDatabase: ArchiveDatabase {
         }
         let new = try PostgresConnection(address.text, name: "vaho-cloud", notice: notice)
         if access == .readOnly { try new.execute("SET default_transaction_read_only = on") }
-        try checkSchema(new)
+        try prepareSchema(new)
         connection = new
         return new
     }
@@ -47,7 +47,7 @@ final class PostgresDatabase: ArchiveDatabase {
         }
     }
 
-    private func checkSchema(_ connection: PostgresConnection) throws {
+    private func prepareSchema(_ connection: PostgresConnection) throws {
         let version = try schemaVersion(connection)
         if version == nil, access != .createIfMissing { throw ArchiveFault.noArchive(path: address.description) }
         let mayMigrate = access != .readOnly && version ?? 0 < ArchiveSchema.version
@@ -85,7 +85,7 @@ final class PostgresDatabase: ArchiveDatabase {
         try connection.execute(PostgresSchema.version8)
         for table in [TimePartitions.batches, .observations] {
             let span = try connection.query("SELECT MIN(\(table.column)), MAX(\(table.column)) FROM old_\(table.table)")
-            // Older rows arrived while a server's clock was not set; later rows have wrong times. Both stay in the default partition.
+            // Rows outside this span go to the default partition: batches that arrived with a wrong clock, and observations from before 2026.
             let first = max(Instant(ms: try span.integer(0, 0)), ClockDiscipline.earliest)
             let last = min(Instant(ms: try span.integer(0, 1)), WallClock.now + .seconds(86_400))
             guard first <= last else { continue }
@@ -203,7 +203,7 @@ final class PostgresDatabase: ArchiveDatabase {
     func store(bins: [(key: BinKey, bin: Bin)]) throws {
         guard !bins.isEmpty else { return }
         let rows = bins.map { BinColumns.values($0.key, $0.bin) }
-        let none = Int64(Int32.min)  // arrays have no NULL here; no extreme has this value
+        let none = Int64(Int32.min)  // stands for NULL, which `PostgresValue.integers` cannot hold
         let extremes = bins.map { BinColumns.extremes($0.bin) }
         let columns =
             rows[0].indices.map { column in PostgresValue.integers(rows.map { $0[column] }) } + [

@@ -1,8 +1,9 @@
 /// The schema of `ArchiveSchema` in PostgreSQL: ids are identities, and texts in keys are ordered by their bytes, as in SQLite, so that a cursor over
 /// names means the same in both.
 ///
-/// Every key of a table that the ingest or the derivation writes begins with the device, and no foreign key crosses devices. A fleet's database could
-/// therefore be distributed by device (Citus) as it is, with `release` and `alias` on every node. This is a plan: it was not tried.
+/// The key of every table that the ingest or the derivation writes begins with the device, except `log_total`, and no foreign key crosses devices. A
+/// fleet's database could therefore be distributed by device (Citus) as it is, with the small tables (`release`, `alias`, `log_total`) on every node.
+/// This is a plan: it was not tried.
 enum PostgresSchema {
     /// The first version that ran on PostgreSQL.
     static let firstVersion: Int64 = 7
@@ -23,7 +24,7 @@ enum PostgresSchema {
         CREATE TABLE batch_other PARTITION OF batch DEFAULT;
 
         ALTER TABLE observation_bin RENAME TO old_observation_bin;
-        -- The wide columns come first, so that no bytes are lost to alignment: 72 bytes a row and 24 of its header.
+        -- The wide columns come first, so that no bytes are lost to alignment: 76 bytes of columns after a header of 24 bytes.
         CREATE TABLE observation_bin (
             device bigint NOT NULL, sensor bigint NOT NULL, valid_at_ms bigint NOT NULL, humidity_sum_mpct bigint NOT NULL,
             temperature_sum_mc bigint NOT NULL, pressure_sum_pa bigint NOT NULL DEFAULT 0, readings integer NOT NULL, failed integer NOT NULL,
@@ -47,12 +48,16 @@ enum PostgresSchema {
                 b.flags
             FROM observation_bin b JOIN sensor s ON s.device = b.device AND s.id = b.sensor JOIN device d ON d.id = s.device WHERE b.readings > 0;
 
-        ALTER TABLE log_total DROP CONSTRAINT log_total_pkey;
-        ALTER TABLE log_total ADD COLUMN month bigint NOT NULL DEFAULT 0;
-        ALTER TABLE log_total ADD PRIMARY KEY (shard, month);
-        CREATE TABLE retention (id bigint PRIMARY KEY, horizon_ms bigint NOT NULL);
-        INSERT INTO retention VALUES (1, 0);
-        ALTER TABLE device_log ADD COLUMN frozen_ms bigint NOT NULL DEFAULT 0, ADD COLUMN frozen_through bigint NOT NULL DEFAULT 0;
+        DROP TABLE log_total;
+        CREATE TABLE log_total (
+            shard bigint NOT NULL, month bigint NOT NULL, batches bigint NOT NULL, readings bigint NOT NULL, bytes bigint NOT NULL,
+            PRIMARY KEY (shard, month)
+        ) WITH (fillfactor = 50);
+        INSERT INTO log_total
+            SELECT 0, EXTRACT(YEAR FROM at)::bigint * 12 + EXTRACT(MONTH FROM at)::bigint - 1, COUNT(*), SUM(readings), SUM(LENGTH(body))
+            FROM (SELECT to_timestamp(received_at_ms / 1000) AT TIME ZONE 'UTC' AS at, readings, body FROM old_batch) arrivals GROUP BY 2;
+        CREATE TABLE retention (id bigint PRIMARY KEY, cutoff_ms bigint NOT NULL);
+        ALTER TABLE device_log ADD COLUMN frozen_until_ms bigint NOT NULL DEFAULT 0, ADD COLUMN frozen_through bigint NOT NULL DEFAULT 0;
         ALTER TABLE epoch ADD COLUMN expired_through bigint NOT NULL DEFAULT 0;
         """
 

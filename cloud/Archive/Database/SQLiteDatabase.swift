@@ -128,14 +128,14 @@ final class SQLiteDatabase: ArchiveDatabase {
 
     func preparePartitions(for span: ClosedRange<Instant>) throws {}
 
-    func expiredMonths(before horizon: Instant) throws -> [LogMonth]? { nil }
+    func closeExpiredMonths(before cutoff: Instant) throws -> [LogMonth]? { nil }
 
-    func expiredBatches(in month: LogMonth, after device: Int64) throws -> ExpiredBatches? { nil }
+    func nextDevice(in month: LogMonth, after device: Int64) throws -> ExpiredBatches? { nil }
 
     func drop(_ month: LogMonth) throws {}
 
-    /// A tenth of the file, or a megabyte, may be free: new rows use it. In a file that an older version has made, SQLite cannot give space back.
-    func giveBackSpace() throws -> Bool {
+    /// Does nothing while at most a tenth of the file, or 1 MB, is free. A file that was created before schema 8 cannot return pages.
+    func releaseFreeSpace() throws -> Bool {
         let (free, pages) = (try connection.integer("PRAGMA freelist_count") ?? 0, try connection.integer("PRAGMA page_count") ?? 0)
         guard free > max(256, pages / 10), try connection.integer("PRAGMA auto_vacuum") == 2 else { return false }
         try connection.execute("PRAGMA incremental_vacuum(200)")

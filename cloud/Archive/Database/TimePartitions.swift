@@ -17,7 +17,7 @@ struct TimePartitions {
     /// Observations, by year.
     static let observations = TimePartitions(table: "observation_bin", column: "valid_at_ms", isYearly: true)
 
-    /// A longer span than this many partitions comes from a wrong clock; its rows go to the default partition.
+    /// The most partitions for one span. Rows after the last of them go to the default partition.
     private static let limit = 240
 
     /// The partitions for all times of a span.
@@ -45,7 +45,7 @@ struct TimePartitions {
     /// Creates a partition, and moves rows that arrived before it existed out of the default partition. Call inside a transaction.
     func create(_ partition: Partition, _ connection: PostgresConnection) throws {
         let (first, end) = (partition.months.lowerBound.start.ms, partition.months.upperBound.start.ms)
-        // ATTACH instead of PARTITION OF: it does not block the queries on the other partitions.
+        // ATTACH instead of PARTITION OF: ATTACH does not block queries on the other partitions.
         try connection.execute(
             """
             CREATE TABLE \(partition.name) (LIKE \(table) INCLUDING DEFAULTS);

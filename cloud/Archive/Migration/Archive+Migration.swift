@@ -1,4 +1,5 @@
 internal import Measures
+internal import Runtime
 internal import Signing
 
 /// Functions of an archive that `ArchiveMigration` calls.
@@ -61,12 +62,14 @@ extension Archive {
     func insert(_ rows: [[DatabaseValue]], into table: ArchiveTable) throws {
         if let column = table.columns.firstIndex(of: "received_at_ms"), table.name == "batch" {
             let arrivals = rows.compactMap { if case .integer(let ms) = $0[column] { Instant(ms: ms) } else { nil } }
-            if let first = arrivals.min(), let last = arrivals.max() { try database.preparePartitions(for: first...last) }
+            // Batches that arrived with a wrong clock get no partition of their own.
+            let plausible = arrivals.filter { $0 >= ClockDiscipline.earliest && $0 <= WallClock.now + .seconds(86_400) }
+            if let first = plausible.min(), let last = plausible.max() { try database.preparePartitions(for: first...last) }
         }
         try database.transaction { try database.changeEach(table.insert, rows) }
     }
 
-    /// The contents of the tables `access_version` and `log_total`, which are copied as sums.
+    /// The contents of the tables `access_version` and `log_total`, which are copied as sums, `log_total` for each month.
     struct MigratedTotals: Sendable {
         var accessVersion: Int64
         var log: [[DatabaseValue]]  // month, batches, readings, bytes
