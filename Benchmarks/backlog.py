@@ -94,7 +94,7 @@ try:
     archive, peak, first = work / "cloud/archive.sqlite", 0, None
     while True:
         peak = max(peak, memory(edge))
-        arrived = count(archive, "SELECT readings FROM log_total")
+        arrived = count(archive, "SELECT SUM(readings) FROM log_month")
         first = first or (time.monotonic() if arrived else None)
         if first and arrived >= taken:
             break

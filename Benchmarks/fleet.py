@@ -51,7 +51,7 @@ class Store:
                 + ", ".join(f"('{hashes[name]}', '{name}')" for name, _ in part) + ") v JOIN device d ON d.name = v.column2")
 
     def readings(self) -> int:
-        return int(self.run("SELECT SUM(readings) FROM log_total")[0][0])
+        return int(self.run("SELECT SUM(readings) FROM log_month")[0][0])
 
     def sizes(self) -> tuple[int, int]:
         """Bytes of the log with its indexes, and of the observations."""

@@ -40,16 +40,19 @@ extension Archive {
         return unheld.missing(in: expired)
     }
 
-    /// Sequences that a deleted batch has used, and whose reading in this batch is newer than every deleted reading: another reading.
+    /// Sequences that a deleted batch has used, if this batch has a reading under one of them that is newer than every deleted reading: then its rows
+    /// are other rows.
     private func conflictsWithExpired(_ device: Int64, _ batch: Batch) throws -> [Int64] {
         let expired = try expiredSequences(device, batch.epoch, batch.first...batch.last)
         guard !expired.isEmpty, let frozenUntil = try database.integer("SELECT frozen_until_ms FROM device_log WHERE device = ?", device) else {
             return []
         }
-        return expired.joined().filter { sequence in
+        let sequences = Array(expired.joined())
+        let isOther = sequences.contains { sequence in
             guard case .reading(_, let reading) = batch.rows[Int(sequence - batch.first)] else { return false }
             return reading.takenAt.ms > frozenUntil
         }
+        return isOther ? sequences : []
     }
 
     func conflicts(_ device: Int64, _ batch: Batch) throws -> [Int64] {
@@ -104,15 +107,18 @@ extension Archive {
         // The limit is on the rows that are visited, whether their boots match or not.
         let candidates = try database.rows(
             """
-            SELECT id, LENGTH(body) FROM batch WHERE device = ?1 AND epoch <> ?4 AND id IN (
-                SELECT id FROM (SELECT id, boot_first, boot_last FROM batch WHERE device = ?1 ORDER BY id DESC LIMIT ?5) newest
+            SELECT id, LENGTH(body), received_at_ms FROM batch WHERE device = ?1 AND epoch <> ?4 AND (id, received_at_ms) IN (
+                SELECT id, received_at_ms FROM (SELECT id, received_at_ms, boot_first, boot_last FROM batch WHERE device = ?1 ORDER BY id DESC LIMIT ?5) newest
                 WHERE boot_last >= ?2 AND boot_first <= ?3)
             ORDER BY id DESC
             """, device, Int64(first), Int64(last), Int64(bitPattern: batch.epoch.bits), Archive.searchByteLimit / Archive.lookupCostBytes)
         var searched: Int64 = 0
         for candidate in candidates {
             searched += candidate.integer(1) + Int64(Archive.lookupCostBytes)
-            let body = try database.row("SELECT body FROM batch WHERE device = ? AND id = ?", device, candidate.integer(0))?.bytes(0) ?? []
+            let body =
+                try database.row(
+                    "SELECT body FROM batch WHERE device = ? AND id = ? AND received_at_ms = ?", device, candidate.integer(0), candidate.integer(2))?
+                .bytes(0) ?? []
             if let frame = try? BatchFrame(body) {
                 try? frame.forEachReading { index, reading in
                     unknown[SensorReading(sensor: frame.sensors[index], reading: reading)] = nil

@@ -29,6 +29,7 @@ extension Archive {
         var derived: Int64 = 0  // batches that are no longer pending
         var isPassComplete = false  // the amending or repairing pass has visited every batch
         var repaired: [BinKey: Bin] = [:]
+        var aheadUntil: Instant?  // time of the newest observed reading that was taken more than a day after its arrival, by the server's clock
         var withheldFrom: Instant?  // time of the earliest reading that was withheld while the server's clock was wrong
     }
 
@@ -154,6 +155,9 @@ extension Archive {
                 case .observable:
                     let index = series.index(sensor, name)
                     if state.isInFrozenBin(batch: id, binEnd: step.buffer.sensors[index].grid.binEnd(of: reading.takenAt)) { return }
+                    if reading.takenAt > receivedAt + BatchArrival.futureTolerance {
+                        turn.aheadUntil = max(turn.aheadUntil ?? reading.takenAt, reading.takenAt)
+                    }
                     step.buffer.add(reading, to: index)
                 case .future where receivedAt < ClockDiscipline.earliest:
                     turn.withheldFrom = min(turn.withheldFrom ?? reading.takenAt, reading.takenAt)
@@ -187,7 +191,6 @@ extension Archive {
                 let (oldReading, newReading) = (old.amended(logged, of: before.paths[sensor]), new.amended(logged, of: after.paths[sensor]))
                 let (from, to) = (before.index(sensor, oldReading.series), after.index(sensor, newReading.series))
                 guard from != to || oldReading.reading != newReading.reading else { return }
-                if state.isInFrozenBin(batch: id, binEnd: step.buffer.sensors[from].grid.binEnd(of: oldReading.reading.takenAt)) { return }
                 if Archive.checkTime(oldReading.reading, receivedAt: receivedAt, state.rederivedAt) == .observable {
                     step.buffer.remove(oldReading.reading, from: from)
                 }
@@ -250,21 +253,23 @@ extension Archive {
     /// - Returns: whether the step had any turns.
     package func apply(_ step: DerivationStep) throws -> Bool {
         guard !step.isEmpty else { return false }
+        let turns = step.turns.sorted { $0.before.device < $1.before.device }
+        let devices = turns.map(\.before.device)
         // No fsync, because an ingest would wait for the fsync. Observations that a power cut discards are derived again.
-        return try database.transaction(.lazy) {
+        let isApplied = try database.transaction(.lazy) {
             // New batches may have arrived since the step was read; all other fields must be unchanged.
-            let turns = step.turns.sorted { $0.before.device < $1.before.device }
             // In the order of the ingest: first the device, then its other rows. Otherwise both could wait for each other.
-            try database.lock(devices: turns.map(\.before.device))
-            let states = try lockedDerivationStates(of: turns.map(\.before.device))
-            try releaseClaims(of: step.unserved)
-            guard zip(turns, states).allSatisfy({ turn, state in state?.hasSameProgress(as: turn.before) ?? false }) else { return true }
+            try database.lock(devices: devices)
+            let states = try lockedDerivationStates(of: devices)
+            guard zip(turns, states).allSatisfy({ turn, state in state?.hasSameProgress(as: turn.before) ?? false }) else { return false }
             try write(step.buffer, frozen: Dictionary(uniqueKeysWithValues: turns.map { ($0.before.device, $0.before.frozenUntil) }))
             var saved: [(state: DerivationState, derived: Int64)] = []
             for turn in turns { saved.append((try finish(turn), turn.derived)) }
             try save(saved)
-            return !turns.isEmpty
+            return true
         }
+        try releaseClaims(of: isApplied ? step.unserved : (step.unserved + devices).sorted())
+        return !turns.isEmpty
     }
 
     /// - Returns: the device's new state, to be saved.
@@ -274,12 +279,13 @@ extension Archive {
         case .appending: break
         case .clearing:
             if try !deleteSomeObservations(state) {
-                (state.through, state.amendedThrough, state.phase) = (0, 0, .appending)
+                (state.through, state.phase) = (0, .appending)
+                if state.frozenUntil.ms == 0 { state.amendedThrough = 0 }
                 try resetPendingCount(state.device)
             }
         case .amending where turn.isPassComplete:
             (state.amendedThrough, state.scanned) = (state.target, 0)
-            state.phase = try hasInexactBins(state.device) ? .repairing : .appending
+            state.phase = state.rederiveDue ? .clearing : try hasInexactBins(state.device) ? .repairing : .appending
         case .repairing:
             try save(turn.repaired, isFinal: turn.isPassComplete)
             if turn.isPassComplete {
@@ -289,6 +295,9 @@ extension Archive {
         case .amending: break
         }
         if let withheld = turn.withheldFrom { try recordWithheld(withheld, state.device) }
+        if let ahead = turn.aheadUntil {
+            try database.run("UPDATE device_log SET ahead_until_ms = ?1 WHERE device = ?2 AND ahead_until_ms < ?1", ahead.ms, state.device)
+        }
         return state
     }
 
@@ -332,6 +341,6 @@ extension DerivationState {
     fileprivate func hasSameProgress(as other: DerivationState) -> Bool {
         (through, amendedThrough, phase, target, scanned, rederivedAt) == (
             other.through, other.amendedThrough, other.phase, other.target, other.scanned, other.rederivedAt
-        ) && (frozenUntil, frozenThrough) == (other.frozenUntil, other.frozenThrough)
+        ) && (frozenUntil, frozenThrough, rederiveDue) == (other.frozenUntil, other.frozenThrough, other.rederiveDue)
     }
 }

@@ -94,7 +94,7 @@ extension Archive {
 
     package func totals() throws -> Totals {
         let log = try database.row(
-            "SELECT CAST(SUM(batches) AS BIGINT), CAST(SUM(readings) AS BIGINT), CAST(SUM(bytes) AS BIGINT) FROM log_total")
+            "SELECT CAST(SUM(batches) AS BIGINT), CAST(SUM(readings) AS BIGINT), CAST(SUM(bytes) AS BIGINT) FROM log_month")
         return Totals(
             devices: try database.integer("SELECT COUNT(*) FROM device WHERE revoked_at_ms IS NULL") ?? 0, batches: log?.integer(0) ?? 0,
             readings: log?.integer(1) ?? 0, logBytes: log?.integer(2) ?? 0)

@@ -18,20 +18,23 @@ extension Archive {
     /// Batches that arrived before this time may be deleted, and plain readings that were taken before this time are refused.
     package func retentionCutoff() throws -> Instant { Instant(ms: try database.integer("SELECT cutoff_ms FROM retention") ?? 0) }
 
-    /// Sets the cutoff to `keep` before the server's time, or before the newest reading if that is earlier: a clock that is ahead deletes nothing early.
-    /// The cutoff never decreases.
+    /// Sets the cutoff to `keep` before the server's time. The cutoff never decreases.
+    ///
+    /// A clock that is ahead must not delete the whole log. Therefore the time that counts as now is never later than the newest reading, nor than a day
+    /// after the time of the last call: a clock that is years ahead for some hours deletes some days early. A server that was off for long catches
+    /// up with one day for each call.
     /// - Returns: the cutoff.
     package func advanceRetention(keep: Duration, now: Instant) throws -> Instant {
-        let newest = try database.integer("SELECT MAX(last_at_ms) FROM sensor") ?? 0
-        let cutoff = min(now, Instant(ms: newest)) - keep
-        if cutoff.ms > 0 {
+        try database.transaction {
+            let newest = try database.integer("SELECT MAX(last_at_ms) FROM sensor") ?? 0
+            let last = try database.row("SELECT now_ms, cutoff_ms FROM retention")
+            let believed = last.map { min(now, Instant(ms: $0.integer(0)) + .seconds(86_400)) } ?? now
+            let cutoff = max(last?.integer(1) ?? 0, (min(believed, Instant(ms: newest)) - keep).ms)
             try database.run(
-                """
-                INSERT INTO retention (id, cutoff_ms) VALUES (1, ?1)
-                ON CONFLICT (id) DO UPDATE SET cutoff_ms = ?1 WHERE retention.cutoff_ms < ?1
-                """, cutoff.ms)
+                "INSERT INTO retention (id, cutoff_ms, now_ms) VALUES (1, ?1, ?2) ON CONFLICT (id) DO UPDATE SET cutoff_ms = ?1, now_ms = ?2", cutoff,
+                max(believed.ms, last?.integer(0) ?? 0))
+            return Instant(ms: cutoff)
         }
-        return try retentionCutoff()
     }
 
     /// Creates the missing partitions of the log and of the observations for all times in `span`.
@@ -53,15 +56,15 @@ extension Archive {
     /// Freezes the observations of some devices with batches in the month. Afterwards, if no device is postponed, the month can be dropped.
     /// - Returns: `nil` if no device is left.
     func prepareToDrop(_ month: LogMonth, after device: Int64, before cutoff: Instant) throws -> RetentionStep? {
-        try database.transaction(.lazy) {
-            var step: RetentionStep?
-            for _ in 0..<Archive.devicesPerStep {
-                guard let expired = try database.nextDevice(in: month, after: step?.continueAfter ?? device) else { break }
-                let isFrozen = try freeze(expired, before: cutoff)
-                step = RetentionStep(continueAfter: expired.device, postponed: (step?.postponed ?? 0) + (isFrozen ? 0 : 1))
-            }
-            return step
+        var step: RetentionStep?
+        for _ in 0..<Archive.devicesPerStep {
+            guard let expired = try database.nextDevice(in: month, after: step?.continueAfter ?? device) else { break }
+            let isOverdue = month.next.start + Archive.longestPostponement < cutoff
+            // A transaction for each device: the ingest of the others does not wait.
+            let isFrozen = try database.transaction(.lazy) { try freeze(expired, before: cutoff, isForced: isOverdue) }
+            step = RetentionStep(continueAfter: expired.device, postponed: (step?.postponed ?? 0) + (isFrozen ? 0 : 1))
         }
+        return step
     }
 
     /// Deletes the batches of a month. Call `prepareToDrop` for all devices first.
@@ -70,6 +73,8 @@ extension Archive {
     // MARK: single batches
 
     private static let batchesPerDeletion = 200
+    private static let bytesPerDeletion: Int64 = 2_000_000
+    private static let batchesPerSearch = 5_000
     private static let devicesPerSearch = 200
 
     /// Deletes expired batches of the next device that has any.
@@ -82,8 +87,8 @@ extension Archive {
             let ids = try expiredBatches(of: next, before: cutoff)
             if !ids.isEmpty {
                 // After a deletion, the next step visits the same device again.
-                return try deleteBatches(ids, of: next, before: cutoff)
-                    ? RetentionStep(continueAfter: next - 1, deleted: ids.count) : RetentionStep(continueAfter: next, postponed: 1)
+                let deleted = try deleteBatches(ids, of: next, before: cutoff)
+                return deleted > 0 ? RetentionStep(continueAfter: next - 1, deleted: deleted) : RetentionStep(continueAfter: next, postponed: 1)
             }
             step = RetentionStep(continueAfter: next)
         }
@@ -92,55 +97,84 @@ extension Archive {
 
     /// The ids of the expired batches among the device's oldest batches. The index `batch_by_device` has all columns of the query.
     private func expiredBatches(of device: Int64, before cutoff: Instant) throws -> [Int64] {
-        let rows = try database.rows(
-            "SELECT id, received_at_ms FROM batch WHERE device = ? ORDER BY id LIMIT \(Archive.batchesPerDeletion)", device)
-        let last = rows.lastIndex { $0.integer(1) < cutoff.ms && $0.integer(1) >= ClockDiscipline.earliest.ms }
-        guard let last else { return [] }
+        // Batches that arrived with a wrong clock may come before the expired batches. The device's newest batch stays: new batches get higher ids.
+        let expired = try database.row(
+            """
+            SELECT MIN(id) FROM (SELECT id, received_at_ms FROM batch WHERE device = ? ORDER BY id LIMIT \(Archive.batchesPerSearch)) oldest
+            WHERE received_at_ms >= ? AND received_at_ms < ?
+            """, device, ClockDiscipline.earliest.ms, cutoff.ms)
+        guard let first = expired?.optionalInteger(0) else { return [] }
         // A batch with an arrival before 2026 arrived while the server's clock was not set. It is deleted together with the next batch.
-        return rows[...last].filter { $0.integer(1) < cutoff.ms }.map { $0.integer(0) }
+        return try database.rows(
+            """
+            SELECT id FROM batch WHERE device = ?1 AND received_at_ms < ?2 AND (id <= ?3 OR received_at_ms >= ?4)
+                AND id < (SELECT MAX(id) FROM batch WHERE device = ?1) ORDER BY id LIMIT \(Archive.batchesPerDeletion)
+            """, device, cutoff.ms, first, ClockDiscipline.earliest.ms
+        ).map { $0.integer(0) }
     }
 
+    /// Deletes the first of these batches, until their bodies have `bytesPerDeletion`.
     /// - Parameter ids: sorted.
-    /// - Returns: `false` if the batches cannot be deleted yet.
-    private func deleteBatches(_ ids: [Int64], of device: Int64, before cutoff: Instant) throws -> Bool {
-        let keys = ids.map { [DatabaseValue.integer(device), .integer($0)] }
-        return try database.transaction(.lazy) {
-            let rows = try database.rowsEach("SELECT epoch, last, received_at_ms, LENGTH(body) FROM batch WHERE device = ? AND id = ?", keys)
-                .compactMap(\.first)
-            var expired = ExpiredBatches(device: device, lastBatch: ids.last ?? 0)
-            for row in rows { expired.lastSequences[row.integer(0)] = max(expired.lastSequences[row.integer(0)] ?? 0, row.integer(1)) }
-            guard try freeze(expired, before: cutoff) else { return false }
-            try database.changeEach("DELETE FROM batch WHERE device = ? AND id = ?", keys)
+    /// - Returns: how many are deleted; 0 if the batches cannot be deleted yet.
+    private func deleteBatches(_ ids: [Int64], of device: Int64, before cutoff: Instant) throws -> Int {
+        try database.transaction(.lazy) {
+            var rows: [Row] = []
+            var bytes: Int64 = 0
+            for id in ids where bytes < Archive.bytesPerDeletion {
+                rows += try database.rows(
+                    "SELECT id, epoch, last, received_at_ms, LENGTH(body) FROM batch WHERE device = ? AND id = ?", device, id)
+                bytes += rows.last?.integer(4) ?? 0
+            }
+            guard let last = rows.last else { return 0 }
+            var expired = ExpiredBatches(device: device, lastBatch: last.integer(0))
+            for row in rows { expired.lastSequences[row.integer(1)] = max(expired.lastSequences[row.integer(1)] ?? 0, row.integer(2)) }
+            let isOverdue = Instant(ms: last.integer(3)) + Archive.longestPostponement < cutoff
+            guard try freeze(expired, before: cutoff, isForced: isOverdue) else { return 0 }
+            try database.changeEach("DELETE FROM batch WHERE device = ? AND id = ?", rows.map { [.integer(device), .integer($0.integer(0))] })
             try database.changeEach(
-                "UPDATE log_total SET bytes = bytes - ? WHERE shard = 0 AND month = ?",
-                rows.map { [.integer($0.integer(3)), .integer(LogMonth(of: Instant(ms: $0.integer(2))).number)] })
-            return true
+                "UPDATE log_month SET bytes = bytes - ? WHERE shard = 0 AND month = ?",
+                rows.map { [.integer($0.integer(4)), .integer(LogMonth(of: Instant(ms: $0.integer(3))).number)] })
+            return rows.count
         }
     }
 
     // MARK: shared
 
-    /// The longest time from the arrival of a batch to the end of a bin with one of its readings.
-    private static let longestAfterArrival = BatchArrival.futureTolerance + .seconds(3_600)
+    /// The longest time from the arrival of a batch to one of its readings, unless `ahead_until_ms` is later.
+    private static let longestAfterArrival = BatchArrival.futureTolerance
+    /// After this time, expired batches are deleted even if they cannot be derived: one device must not stop the deletion for all.
+    private static let longestPostponement: Duration = .seconds(31 * 86_400)
 
-    /// Freezes the device's observations up to the cutoff, if all expired batches are derived and no rebuild is running.
+    /// Freezes the device's observations up to the cutoff, if all expired batches are derived, none of their readings is withheld, and no rebuild is
+    /// running.
+    /// - Parameter isForced: freeze in any state; readings that are not derived are lost with their batches.
     /// - Returns: whether the batches may be deleted.
-    private func freeze(_ expired: ExpiredBatches, before cutoff: Instant) throws -> Bool {
+    private func freeze(_ expired: ExpiredBatches, before cutoff: Instant, isForced: Bool) throws -> Bool {
         let device = expired.device
         try database.lock(devices: [device])
-        let frozenUntil = cutoff + Archive.longestAfterArrival
+        let ahead = try database.integer("SELECT ahead_until_ms FROM device_log WHERE device = ?", device) ?? 0
+        // Bins end at full hours, or at parts of an hour.
+        let hour: Int64 = 3_600_000
+        let frozenUntil = Instant(ms: (max((cutoff + Archive.longestAfterArrival).ms, ahead) / hour + 1) * hour)
+        let repairing = DerivationState.Phase.repairing.rawValue
         let frozen = try database.run(
             """
-            UPDATE device_log SET frozen_until_ms = CASE WHEN frozen_until_ms > ?1 THEN frozen_until_ms ELSE ?1 END, frozen_through = through
-            WHERE device = ?2 AND phase <> \(DerivationState.Phase.clearing.rawValue) AND through >= ?3 AND through >= frozen_through
-            """, frozenUntil.ms, device, expired.lastBatch)
+            UPDATE device_log SET frozen_until_ms = CASE WHEN frozen_until_ms > ?1 THEN frozen_until_ms ELSE ?1 END,
+                scanned = CASE WHEN phase = \(repairing) THEN 0 ELSE scanned END
+            WHERE device = ?2 AND (?4 = 1 OR (phase <> \(DerivationState.Phase.clearing.rawValue) AND through >= ?3 AND through >= frozen_through
+                AND (withheld_from_ms > ?1 OR withheld_from_ms IS NULL)))
+            """, frozenUntil.ms, device, expired.lastBatch, isForced)
         guard frozen > 0 else { return false }
         // The extremes of frozen bins cannot be computed again from the log.
         try database.run("DELETE FROM inexact_bin WHERE device = ? AND valid_at_ms <= ?", device, frozenUntil.ms)
         for (epoch, last) in expired.lastSequences {
             try database.run(
                 "UPDATE epoch SET expired_through = ?1 WHERE device = ?2 AND epoch = ?3 AND expired_through < ?1", last, device, epoch)
-            try database.run("DELETE FROM refused WHERE device = ? AND epoch = ? AND sequence <= ?", device, epoch, last)
+            try database.run(
+                """
+                DELETE FROM refused WHERE (device, epoch, sequence) IN (
+                    SELECT device, epoch, sequence FROM refused WHERE device = ? AND epoch = ? AND sequence <= ? LIMIT 1000)
+                """, device, epoch, last)
         }
         ledgers[device] = nil  // the ledger in memory is outdated
         return true
@@ -151,6 +185,7 @@ extension Archive {
     func deleteExpiredPlainReadings(after device: Int64, before cutoff: Instant) throws -> RetentionStep? {
         guard let next = try database.integer("SELECT MIN(device) FROM plain_reading WHERE device > ?", device) else { return nil }
         return try database.transaction(.lazy) {
+            try database.lock(devices: [next])  // an ingest that has read an older cutoff ends first
             let sensors = try database.rows("SELECT name FROM sensor_name WHERE device = ?", next).map { $0.text(0) }
             for sensor in sensors {
                 let deleted = try database.run(
@@ -168,19 +203,17 @@ extension Archive {
     /// - Returns: whether more pages can be returned.
     func releaseFreeSpace() throws -> Bool { try database.releaseFreeSpace() }
 
-    /// Deletes a bin with impossible values if the bin is frozen; otherwise marks the device, so that its observations are derived again.
-    /// - Returns: whether the bin is deleted.
+    /// Deletes a bin with impossible values. Unless the bin is frozen, marks the device, so that its observations are derived again.
+    /// - Returns: whether the bin is frozen.
     package func repairDamagedBin(of device: Int64, sensor: Int64, validAt: Instant, now: Instant) throws -> Bool {
-        let isDeleted = try database.transaction {
+        let isFrozen = try database.transaction {
+            let frozenUntil = try database.integer("SELECT frozen_until_ms FROM device_log WHERE device = ?", device) ?? 0
             let deleted = try database.run(
-                """
-                DELETE FROM observation_bin WHERE device = ?1 AND sensor = ?2 AND valid_at_ms = ?3
-                    AND valid_at_ms <= (SELECT frozen_until_ms FROM device_log WHERE device = ?1)
-                """, device, sensor, validAt.ms)
+                "DELETE FROM observation_bin WHERE device = ? AND sensor = ? AND valid_at_ms = ?", device, sensor, validAt.ms)
             try database.run("UPDATE sensor SET observations = observations - ? WHERE device = ? AND id = ?", Int64(deleted), device, sensor)
-            return deleted > 0
+            return validAt.ms <= frozenUntil
         }
-        if !isDeleted { try requestRederivation(of: device, now: now) }
-        return isDeleted
+        if !isFrozen { try requestRederivation(of: device, now: now) }
+        return isFrozen
     }
 }

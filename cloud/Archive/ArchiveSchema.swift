@@ -15,9 +15,9 @@ enum ArchiveSchema {
             temperature_readings INTEGER NOT NULL, temperature_sum_mc BIGINT NOT NULL, pressure_readings INTEGER NOT NULL DEFAULT 0,
             pressure_sum_pa BIGINT NOT NULL DEFAULT 0, flags INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (device, sensor, valid_at_ms)
         ) WITHOUT ROWID;
-        INSERT INTO observation_bin SELECT s.device, sensor, valid_at_ms, readings, failed, humidity_sum_mpct, humidity_min_mpct, humidity_max_mpct,
+        INSERT INTO observation_bin SELECT s.device, s.id, valid_at_ms, readings, failed, humidity_sum_mpct, humidity_min_mpct, humidity_max_mpct,
             temperature_readings, temperature_sum_mc, pressure_readings, pressure_sum_pa, flags
-            FROM old_observation_bin JOIN sensor s ON s.id = sensor ORDER BY s.device, sensor, valid_at_ms;
+            FROM sensor s CROSS JOIN old_observation_bin b ON b.sensor = s.id;
         DROP TABLE old_observation_bin;
         ALTER TABLE inexact_bin RENAME TO old_inexact_bin;
         CREATE TABLE inexact_bin (  -- bins from which readings were removed: extremes and flags are computed again from the log
@@ -28,18 +28,23 @@ enum ArchiveSchema {
             FROM old_inexact_bin JOIN sensor s ON s.id = sensor;
         DROP TABLE old_inexact_bin;
         \(observationView(join: "s.device = b.device AND s.id = b.sensor"))
-        ALTER TABLE log_total RENAME TO old_log_total;
-        CREATE TABLE log_total (  -- several shards: concurrent transactions change different rows
+        DROP TABLE log_total;
+        CREATE TABLE log_month (  -- several shards: concurrent transactions change different rows
             shard INTEGER NOT NULL, month INTEGER NOT NULL, batches BIGINT NOT NULL, readings BIGINT NOT NULL, bytes BIGINT NOT NULL,
             PRIMARY KEY (shard, month)  -- month: of the arrival, as year * 12 + month - 1
         );
-        INSERT INTO log_total
+        INSERT INTO log_month
             SELECT 0, strftime('%Y', received_at_ms / 1000, 'unixepoch') * 12 + strftime('%m', received_at_ms / 1000, 'unixepoch') - 1 AS month,
                 COUNT(*), SUM(readings), SUM(LENGTH(body)) FROM batch GROUP BY month;
-        DROP TABLE old_log_total;
-        CREATE TABLE retention (id INTEGER PRIMARY KEY, cutoff_ms BIGINT NOT NULL);  -- one row: batches that arrived before this time may be deleted
+        CREATE TABLE retention (  -- one row: batches that arrived before the cutoff may be deleted; the last time that retention has taken for now
+            id INTEGER PRIMARY KEY, cutoff_ms BIGINT NOT NULL, now_ms BIGINT NOT NULL
+        );
+        ALTER TABLE device_log RENAME COLUMN judged_at_ms TO rederived_at_ms;
         ALTER TABLE device_log ADD COLUMN frozen_until_ms BIGINT NOT NULL DEFAULT 0;  -- a rebuild does not change observations up to this time
-        ALTER TABLE device_log ADD COLUMN frozen_through BIGINT NOT NULL DEFAULT 0;  -- the readings of batches up to this id are in the frozen observations
+        ALTER TABLE device_log ADD COLUMN frozen_through BIGINT NOT NULL DEFAULT 0;  -- at the last rebuild, the readings of batches up to this id were in the frozen observations
+        -- the newest reading that was observed although it was taken more than a day after its batch arrived: the server's clock was behind
+        ALTER TABLE device_log ADD COLUMN ahead_until_ms BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE device_log ADD COLUMN rederive_due BIGINT NOT NULL DEFAULT 0;  -- 1: a rebuild begins when the amending pass has ended
         ALTER TABLE epoch ADD COLUMN expired_through BIGINT NOT NULL DEFAULT 0;  -- the highest sequence of a deleted batch
         """
 

@@ -84,9 +84,9 @@ package actor Derivation: Service {
             do {
                 _ = try await archive.apply(reader.nextDerivationStep(after: device - 1, only: device))
             } catch ArchiveFault.damagedBin(let sensor, let validAt) {
-                let isDeleted = try await archive.repairDamagedBin(of: device, sensor: sensor, validAt: validAt, now: WallClock.now)
+                let isFrozen = try await archive.repairDamagedBin(of: device, sensor: sensor, validAt: validAt, now: WallClock.now)
                 log(
-                    .error, isDeleted ? "damaged observation deleted" : "damaged observation, deriving the device's observations again",
+                    .error, isFrozen ? "damaged observation deleted" : "damaged observation, deriving the device's observations again",
                     ["device": device, "error": "\(ArchiveFault.damagedBin(sensor: sensor, validAt: validAt))"])
             } catch let error as any DatabaseFailure where error.isRetryable {
                 throw error

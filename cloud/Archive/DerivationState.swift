@@ -28,14 +28,17 @@ struct DerivationState: Sendable, Equatable {
     let rederivedAt: Instant  // readings up to a day after this time never count as future readings
     /// Bins up to this time are frozen: the log may no longer have all their readings. Frozen bins change only when late readings are added.
     let frozenUntil: Instant
-    let frozenThrough: Int64  // the readings of batches up to this batch are in the frozen bins
+    /// At the last rebuild, the readings of batches up to this batch were in the frozen bins, with the amendments up to `amendedThrough`.
+    let frozenThrough: Int64
+    let rederiveDue: Bool  // a rebuild begins when the amending pass has ended
 
-    /// Whether a reading is already in a frozen bin, where it stays.
+    /// Whether a rebuild must leave out a reading, because it is in a frozen bin already.
     func isInFrozenBin(batch: Int64, binEnd: @autoclosure () -> Instant) -> Bool { batch <= frozenThrough && binEnd() <= frozenUntil }
 
     /// Selects the phase of the next step: new amendments are applied before new batches, all amendments in one pass.
     mutating func selectPhase() {
-        guard phase == .appending, amendedThrough < lastAmendment else { return }
+        // A rebuild with frozen bins first appends with the amendments that the frozen bins have.
+        guard phase == .appending, amendedThrough < lastAmendment, through >= frozenThrough else { return }
         if through == 0 {
             amendedThrough = lastAmendment  // no batch is derived yet, so there is nothing to amend
         } else {
@@ -90,7 +93,7 @@ extension Archive {
     }
 
     private static let stateColumns =
-        "device, last_batch, last_amendment, through, amended_through, phase, target, scanned, judged_at_ms, frozen_until_ms, frozen_through"
+        "device, last_batch, last_amendment, through, amended_through, phase, target, scanned, rederived_at_ms, frozen_until_ms, frozen_through, rederive_due"
 
     private static func state(_ row: Row) throws -> DerivationState {
         guard let phase = DerivationState.Phase(rawValue: row.integer(5)) else {
@@ -99,7 +102,7 @@ extension Archive {
         return DerivationState(
             device: row.integer(0), lastBatch: row.integer(1), lastAmendment: row.integer(2), through: row.integer(3),
             amendedThrough: row.integer(4), phase: phase, target: row.integer(6), scanned: row.integer(7), rederivedAt: Instant(ms: row.integer(8)),
-            frozenUntil: Instant(ms: row.integer(9)), frozenThrough: row.integer(10))
+            frozenUntil: Instant(ms: row.integer(9)), frozenThrough: row.integer(10), rederiveDue: row.integer(11) == 1)
     }
 
     /// - Parameter states: each with the number of batches that are no longer pending.
@@ -107,7 +110,8 @@ extension Archive {
         try database.changeEach(
             """
             UPDATE device_log SET through = ?1, amended_through = ?2, phase = ?3, target = ?4, scanned = ?5,
-                pending = CASE WHEN pending > ?6 THEN pending - ?6 ELSE 0 END, claimed_until_ms = 0 WHERE device = ?7
+                pending = CASE WHEN pending > ?6 THEN pending - ?6 ELSE 0 END, claimed_until_ms = 0,
+                rederive_due = CASE WHEN ?3 = \(DerivationState.Phase.clearing.rawValue) THEN 0 ELSE rederive_due END WHERE device = ?7
             """,
             states.map { state, derived in
                 [
@@ -131,10 +135,16 @@ extension Archive {
         }
     }
 
+    /// Frozen bins are not derived again, so they must not keep the half of an amending pass.
+    private static let mustEndAmending = "phase = \(DerivationState.Phase.amending.rawValue) AND frozen_until_ms > 0"
+
     private static let markForRederivation = """
-        UPDATE device_log SET phase = \(DerivationState.Phase.clearing.rawValue), target = 0, scanned = 0, withheld_from_ms = NULL,
+        UPDATE device_log SET withheld_from_ms = NULL,
+            rederive_due = CASE WHEN \(mustEndAmending) THEN 1 ELSE 0 END,
+            phase = CASE WHEN \(mustEndAmending) THEN phase ELSE \(DerivationState.Phase.clearing.rawValue) END,
+            target = CASE WHEN \(mustEndAmending) THEN target ELSE 0 END, scanned = CASE WHEN \(mustEndAmending) THEN scanned ELSE 0 END,
             frozen_through = CASE WHEN frozen_through > through THEN frozen_through ELSE through END,
-            judged_at_ms = CASE WHEN judged_at_ms > ?1 THEN judged_at_ms ELSE ?1 END
+            rederived_at_ms = CASE WHEN rederived_at_ms > ?1 THEN rederived_at_ms ELSE ?1 END
         """
 
     /// Marks devices, like `requestRederivation`, whose readings were withheld as future readings because the server's clock was wrong. To be called

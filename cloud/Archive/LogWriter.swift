@@ -100,9 +100,9 @@ struct LogWriter: ~Copyable {
         for (month, total) in totals {
             try database.run(
                 """
-                INSERT INTO log_total (shard, month, batches, readings, bytes) VALUES (?, ?, ?, ?, ?) ON CONFLICT (shard, month) DO UPDATE SET
-                    batches = log_total.batches + excluded.batches, readings = log_total.readings + excluded.readings,
-                    bytes = log_total.bytes + excluded.bytes
+                INSERT INTO log_month (shard, month, batches, readings, bytes) VALUES (?, ?, ?, ?, ?) ON CONFLICT (shard, month) DO UPDATE SET
+                    batches = log_month.batches + excluded.batches, readings = log_month.readings + excluded.readings,
+                    bytes = log_month.bytes + excluded.bytes
                 """, database.counterShard, month.number, total.batches, total.readings, total.bytes)
         }
     }

@@ -8,7 +8,7 @@ package struct Retention: Service {
     private let clock: ServiceClock
     private let log: Log
 
-    private static let period: Duration = .seconds(6 * 3_600)
+    private static let period: Duration = .seconds(3_600)
     private static let preparedSpan: Duration = .seconds(92 * 86_400)
 
     /// - Parameter keep: how long batches stay in the log; `nil`: for ever.
@@ -27,8 +27,10 @@ package struct Retention: Service {
         ) {
             let now = clock.wallClock
             guard now > ClockDiscipline.earliest else { return }  // the server's clock is not set yet
-            try await archive.preparePartitions(for: now...(now + Retention.preparedSpan))
+            var failure: (any Error)?
+            do { try await archive.preparePartitions(for: now...(now + Retention.preparedSpan)) } catch { failure = error }
             if let keep { try await deleteBatches(before: try await archive.advanceRetention(keep: keep, now: now)) }
+            if let failure { throw failure }
         }
     }
 

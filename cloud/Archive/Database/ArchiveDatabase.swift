@@ -28,7 +28,7 @@ protocol ArchiveDatabase: AnyObject {
     /// SQL at the end of a SELECT that makes it lock its rows until the transaction ends: ` FOR UPDATE`, or empty.
     var rowLock: String { get }
 
-    /// The shard of `log_total` that this connection adds to.
+    /// The shard of `log_month` that this connection adds to.
     var counterShard: Int64 { get }
 
     /// Claims devices with something to derive, so that several programs share the work. A claim ends when the device's progress is saved, or after

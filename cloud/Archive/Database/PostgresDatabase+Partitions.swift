@@ -66,8 +66,15 @@ extension PostgresDatabase {
             try withConnection { connection in
                 try connection.execute(PostgresDatabase.lockTimeout)
                 // Not DETACH … CONCURRENTLY, which PostgreSQL does not support beside a default partition.
-                try connection.execute("ALTER TABLE batch DETACH PARTITION batch_\(month); DROP TABLE batch_\(month)")
-                try connection.execute("UPDATE log_total SET bytes = 0 WHERE month = \(month.number)")
+                // The batch with the highest id stays: in a copy of the archive, new batches get ids after the highest id.
+                try connection.execute(
+                    """
+                    ALTER TABLE batch DETACH PARTITION batch_\(month);
+                    INSERT INTO batch SELECT * FROM batch_\(month) WHERE (device, id) IN (
+                        SELECT device, last_batch FROM device_log ORDER BY last_batch DESC LIMIT 1);
+                    DROP TABLE batch_\(month)
+                    """)
+                try connection.execute("UPDATE log_month SET bytes = 0 WHERE month = \(month.number)")
             }
         }
     }

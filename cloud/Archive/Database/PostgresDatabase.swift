@@ -83,13 +83,16 @@ final class PostgresDatabase: ArchiveDatabase {
 
     private func migrateToVersion8(_ connection: PostgresConnection) throws {
         try connection.execute(PostgresSchema.version8)
+        let (now, tomorrow) = (WallClock.now, WallClock.now + .seconds(86_400))
         for table in [TimePartitions.batches, .observations] {
             let span = try connection.query("SELECT MIN(\(table.column)), MAX(\(table.column)) FROM old_\(table.table)")
             // Rows outside this span go to the default partition: batches that arrived with a wrong clock, and observations from before 2026.
             let first = max(Instant(ms: try span.integer(0, 0)), ClockDiscipline.earliest)
-            let last = min(Instant(ms: try span.integer(0, 1)), WallClock.now + .seconds(86_400))
-            guard first <= last else { continue }
-            for partition in table.partitions(for: first...last) { try table.create(partition, connection) }
+            let last = min(Instant(ms: try span.integer(0, 1)), tomorrow)
+            var wanted = first <= last ? table.partitions(for: first...last) : []
+            // The first batches arrive before retention prepares the coming months.
+            for partition in table.partitions(for: now...tomorrow) where !wanted.contains(partition) { wanted.append(partition) }
+            for partition in wanted where partition.months.upperBound.start > ClockDiscipline.earliest { try table.create(partition, connection) }
         }
         try connection.execute(PostgresSchema.version8Rows)
         _ = try connection.query("SELECT setval(pg_get_serial_sequence('batch', 'id'), (SELECT COALESCE(MAX(id), 0) + 1 FROM batch), false)")

@@ -1,8 +1,8 @@
 /// The schema of `ArchiveSchema` in PostgreSQL: ids are identities, and texts in keys are ordered by their bytes, as in SQLite, so that a cursor over
 /// names means the same in both.
 ///
-/// The key of every table that the ingest or the derivation writes begins with the device, except `log_total`, and no foreign key crosses devices. A
-/// fleet's database could therefore be distributed by device (Citus) as it is, with the small tables (`release`, `alias`, `log_total`) on every node.
+/// The key of every table that the ingest or the derivation writes begins with the device, except `log_month`, and no foreign key crosses devices. A
+/// fleet's database could therefore be distributed by device (Citus) as it is, with the small tables (`release`, `alias`, `log_month`) on every node.
 /// This is a plan: it was not tried.
 enum PostgresSchema {
     /// The first version that ran on PostgreSQL.
@@ -12,6 +12,8 @@ enum PostgresSchema {
     ///
     /// The log is partitioned by the month of arrival, observations by year. Rows outside of all partitions go to the default partitions.
     static let version8 = """
+        -- In the order of the ingest, which locks the device first. A server of version 7 waits, and then cannot store or derive.
+        LOCK TABLE device, held, epoch, batch, device_log, log_total, sensor, observation_bin, inexact_bin IN ACCESS EXCLUSIVE MODE;
         DROP VIEW observation;
         ALTER TABLE batch RENAME TO old_batch;
         ALTER INDEX batch_by_name RENAME TO old_batch_by_name;
@@ -24,12 +26,12 @@ enum PostgresSchema {
         CREATE TABLE batch_other PARTITION OF batch DEFAULT;
 
         ALTER TABLE observation_bin RENAME TO old_observation_bin;
-        -- The wide columns come first, so that no bytes are lost to alignment: 76 bytes of columns after a header of 24 bytes.
+        -- The wide columns come first, so that no bytes are lost to alignment.
         CREATE TABLE observation_bin (
             device bigint NOT NULL, sensor bigint NOT NULL, valid_at_ms bigint NOT NULL, humidity_sum_mpct bigint NOT NULL,
-            temperature_sum_mc bigint NOT NULL, pressure_sum_pa bigint NOT NULL DEFAULT 0, readings integer NOT NULL, failed integer NOT NULL,
-            humidity_min_mpct integer, humidity_max_mpct integer, temperature_readings integer NOT NULL,
-            pressure_readings integer NOT NULL DEFAULT 0, flags integer NOT NULL DEFAULT 0, PRIMARY KEY (device, sensor, valid_at_ms)
+            temperature_sum_mc bigint NOT NULL, pressure_sum_pa bigint NOT NULL DEFAULT 0, readings bigint NOT NULL, failed bigint NOT NULL,
+            temperature_readings bigint NOT NULL, pressure_readings bigint NOT NULL DEFAULT 0, humidity_min_mpct integer,
+            humidity_max_mpct integer, flags integer NOT NULL DEFAULT 0, PRIMARY KEY (device, sensor, valid_at_ms)
         ) PARTITION BY RANGE (valid_at_ms);
         CREATE TABLE observation_bin_other PARTITION OF observation_bin DEFAULT;
         ALTER TABLE inexact_bin RENAME TO old_inexact_bin;
@@ -49,15 +51,17 @@ enum PostgresSchema {
             FROM observation_bin b JOIN sensor s ON s.device = b.device AND s.id = b.sensor JOIN device d ON d.id = s.device WHERE b.readings > 0;
 
         DROP TABLE log_total;
-        CREATE TABLE log_total (
+        CREATE TABLE log_month (
             shard bigint NOT NULL, month bigint NOT NULL, batches bigint NOT NULL, readings bigint NOT NULL, bytes bigint NOT NULL,
             PRIMARY KEY (shard, month)
         ) WITH (fillfactor = 50);
-        INSERT INTO log_total
+        INSERT INTO log_month
             SELECT 0, EXTRACT(YEAR FROM at)::bigint * 12 + EXTRACT(MONTH FROM at)::bigint - 1, COUNT(*), SUM(readings), SUM(LENGTH(body))
             FROM (SELECT to_timestamp(received_at_ms / 1000) AT TIME ZONE 'UTC' AS at, readings, body FROM old_batch) arrivals GROUP BY 2;
-        CREATE TABLE retention (id bigint PRIMARY KEY, cutoff_ms bigint NOT NULL);
-        ALTER TABLE device_log ADD COLUMN frozen_until_ms bigint NOT NULL DEFAULT 0, ADD COLUMN frozen_through bigint NOT NULL DEFAULT 0;
+        CREATE TABLE retention (id bigint PRIMARY KEY, cutoff_ms bigint NOT NULL, now_ms bigint NOT NULL);
+        ALTER TABLE device_log ADD COLUMN frozen_until_ms bigint NOT NULL DEFAULT 0, ADD COLUMN frozen_through bigint NOT NULL DEFAULT 0,
+            ADD COLUMN ahead_until_ms bigint NOT NULL DEFAULT 0, ADD COLUMN rederive_due bigint NOT NULL DEFAULT 0;
+        ALTER TABLE device_log RENAME COLUMN judged_at_ms TO rederived_at_ms;
         ALTER TABLE epoch ADD COLUMN expired_through bigint NOT NULL DEFAULT 0;
         """
 

@@ -48,6 +48,7 @@ struct TimePartitions {
         // ATTACH instead of PARTITION OF: ATTACH does not block queries on the other partitions.
         try connection.execute(
             """
+            LOCK TABLE \(table)_other IN ACCESS EXCLUSIVE MODE;  -- otherwise a row of a running transaction would be overlooked, and ATTACH fail
             CREATE TABLE \(partition.name) (LIKE \(table) INCLUDING DEFAULTS);
             WITH moved AS (DELETE FROM \(table)_other WHERE \(column) >= \(first) AND \(column) < \(end) RETURNING *)
                 INSERT INTO \(partition.name) SELECT * FROM moved;

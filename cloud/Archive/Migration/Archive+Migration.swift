@@ -60,16 +60,18 @@ extension Archive {
     }
 
     func insert(_ rows: [[DatabaseValue]], into table: ArchiveTable) throws {
-        if let column = table.columns.firstIndex(of: "received_at_ms"), table.name == "batch" {
-            let arrivals = rows.compactMap { if case .integer(let ms) = $0[column] { Instant(ms: ms) } else { nil } }
-            // Batches that arrived with a wrong clock get no partition of their own.
-            let plausible = arrivals.filter { $0 >= ClockDiscipline.earliest && $0 <= WallClock.now + .seconds(86_400) }
+        if let column = table.columns.firstIndex(of: table.name == "batch" ? "received_at_ms" : "valid_at_ms"),
+            ["batch", "observation_bin"].contains(table.name)
+        {
+            let times = rows.compactMap { if case .integer(let ms) = $0[column] { Instant(ms: ms) } else { nil } }
+            // Rows with the times of a wrong clock get no partition of their own.
+            let plausible = times.filter { $0 >= ClockDiscipline.earliest && $0 <= WallClock.now + .seconds(86_400) }
             if let first = plausible.min(), let last = plausible.max() { try database.preparePartitions(for: first...last) }
         }
         try database.transaction { try database.changeEach(table.insert, rows) }
     }
 
-    /// The contents of the tables `access_version` and `log_total`, which are copied as sums, `log_total` for each month.
+    /// The contents of the tables `access_version` and `log_month`, which are copied as sums, `log_month` for each month.
     struct MigratedTotals: Sendable {
         var accessVersion: Int64
         var log: [[DatabaseValue]]  // month, batches, readings, bytes
@@ -78,7 +80,7 @@ extension Archive {
     func totalsForMigration() throws -> MigratedTotals {
         let log = try database.rows(
             """
-            SELECT month, CAST(SUM(batches) AS BIGINT), CAST(SUM(readings) AS BIGINT), CAST(SUM(bytes) AS BIGINT) FROM log_total GROUP BY month
+            SELECT month, CAST(SUM(batches) AS BIGINT), CAST(SUM(readings) AS BIGINT), CAST(SUM(bytes) AS BIGINT) FROM log_month GROUP BY month
             """)
         return MigratedTotals(accessVersion: try accessVersion(), log: log.map { row in (0..<row.count).map { row[$0] } })
     }
@@ -86,8 +88,8 @@ extension Archive {
     func setTotals(_ totals: MigratedTotals) throws {
         try database.transaction {
             try database.run("UPDATE access_version SET version = ?", totals.accessVersion)
-            try database.run("DELETE FROM log_total")
-            try database.changeEach("INSERT INTO log_total (shard, month, batches, readings, bytes) VALUES (0, ?, ?, ?, ?)", totals.log)
+            try database.run("DELETE FROM log_month")
+            try database.changeEach("INSERT INTO log_month (shard, month, batches, readings, bytes) VALUES (0, ?, ?, ?, ?)", totals.log)
         }
     }
 }

@@ -14,8 +14,8 @@ package struct ArchiveTable: Sendable, Equatable {
     }
 
     /// The tables that are copied row by row, in an order in which a table comes after the tables that its foreign keys name. The tables
-    /// `access_version` and `log_total` are not in the list: `Archive.setTotals` copies their sums, because PostgreSQL has several rows
-    /// of `log_total` for a month where SQLite has one.
+    /// `access_version` and `log_month` are not in the list: `Archive.setTotals` copies their sums, because PostgreSQL has several rows
+    /// of `log_month` for a month where SQLite has one.
     package static let all = [
         ArchiveTable("signing_key", key: "id", "public_key"),
         ArchiveTable(
@@ -30,8 +30,8 @@ package struct ArchiveTable: Sendable, Equatable {
         ArchiveTable("batch", key: "device id", "epoch first last received_at_ms readings body boot_first boot_last", hasIdentity: true),
         ArchiveTable(
             "device_log", key: "device",
-            "last_batch last_amendment day day_bytes pending through amended_through phase target scanned judged_at_ms withheld_from_ms "
-                + "claimed_until_ms frozen_until_ms frozen_through"),
+            "last_batch last_amendment day day_bytes pending through amended_through phase target scanned rederived_at_ms withheld_from_ms "
+                + "claimed_until_ms frozen_until_ms frozen_through ahead_until_ms rederive_due"),
         ArchiveTable("plain_reading", key: "device sensor taken_at_ms", "content"),
         ArchiveTable(
             "sensor", key: "device id", "name kind driver serial place step_s observations last_at_ms reported observed quiet", hasIdentity: true),
@@ -52,7 +52,7 @@ package struct ArchiveTable: Sendable, Equatable {
         ArchiveTable("alias", key: "name", "counter"),
         ArchiveTable("alias_history", key: "id", "at_ms name counter reason", hasIdentity: true),
         ArchiveTable("run", key: "id", "started_at_ms ended_at_ms cause snapshot device_days outcome detail release", hasIdentity: true),
-        ArchiveTable("retention", key: "id", "cutoff_ms"),
+        ArchiveTable("retention", key: "id", "cutoff_ms now_ms"),
         ArchiveTable("state_total", key: "kind state", "number"),
     ]
 
