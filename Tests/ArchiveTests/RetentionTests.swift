@@ -161,7 +161,9 @@ import Wire
     }
 
     /// Readings of the first day that arrive late, with a clock that is corrected, calibrated and renamed later: their bins are frozen.
-    @Test(arguments: [nil, 0, 1, 2, 3, 5]) func `amendments of late readings are applied once, whenever a rebuild is requested`(interruptedAfter steps: Int?)
+    @Test(arguments: [nil, 0, 1, 2, 3, 5]) func `amendments of late readings are applied once, whenever a rebuild is requested`(
+        interruptedAfter steps: Int?
+    )
         async throws
     {
         let archive = try await open()
