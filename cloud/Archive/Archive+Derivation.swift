@@ -11,19 +11,19 @@ internal import Wire
 extension Archive {
     /// The changes of one step to the observations of some devices.
     package struct DerivationStep: Sendable {
-        fileprivate var turns: [Turn] = []
-        fileprivate var buffer = BinBuffer()
-        fileprivate var unserved: [Int64] = []  // claimed devices that are not in the step
-        package fileprivate(set) var unreadable: [Int64] = []  // batches of the log that cannot be read
+        var turns: [DerivationTurn] = []
+        var buffer = BinBuffer()
+        var unserved: [Int64] = []  // claimed devices that are not in the step
+        package internal(set) var unreadable: [Int64] = []  // batches of the log that cannot be read
         package var isEmpty: Bool { turns.isEmpty && unserved.isEmpty }
         package var deviceCount: Int { turns.count }
         /// The last device in the step; 0 if the step is empty.
         package var lastDevice: Int64 { turns.last?.before.device ?? 0 }
-        fileprivate var isFull: Bool { buffer.count >= Archive.binsPerStep }
+        var isFull: Bool { buffer.count >= Archive.binsPerStep }
     }
 
     /// A device's share of a step.
-    fileprivate struct Turn: Sendable {
+    struct DerivationTurn: Sendable {
         let before: DerivationState
         var after: DerivationState
         var derived: Int64 = 0  // batches that are no longer pending
@@ -37,7 +37,7 @@ extension Archive {
     package static let devicesPerStep = 64
     private static let batchesPerTurn = 500
     private static let batchesPerRead = 16
-    fileprivate static let binsPerStep = 2_500  // limits the duration of the write transaction
+    static let binsPerStep = 2_500  // limits the duration of the write transaction
 
     /// Reads a part of the pending batches.
     /// - Parameters:
@@ -64,7 +64,7 @@ extension Archive {
 
     /// - Returns: readings visited.
     private func deriveNextPart(_ state: DerivationState, limit: Int, _ step: inout DerivationStep) throws -> Int {
-        var turn = Turn(before: state, after: state)
+        var turn = DerivationTurn(before: state, after: state)
         turn.after.selectPhase()
         var visited = 0
         switch turn.after.phase {
@@ -140,7 +140,7 @@ extension Archive {
     }
 
     /// Adds the next batches to the observations.
-    private func appendBatches(_ turn: inout Turn, limit: Int, _ step: inout DerivationStep) throws -> Int {
+    private func appendBatches(_ turn: inout DerivationTurn, limit: Int, _ step: inout DerivationStep) throws -> Int {
         let state = turn.after
         let amendments = try amendments(of: state.device, through: state.amendedThrough)
         let visited = try forEachBatch(state.device, after: state.through, through: .max, limit: limit, isFull: { step.isFull }) {
@@ -173,7 +173,7 @@ extension Archive {
 
     /// Derives readings again that are already derived: subtracts each reading with the old amendments applied, and adds the reading with the current
     /// amendments applied.
-    private func amend(_ turn: inout Turn, limit: Int, _ step: inout DerivationStep) throws -> Int {
+    private func amend(_ turn: inout DerivationTurn, limit: Int, _ step: inout DerivationStep) throws -> Int {
         let state = turn.after
         let old = try amendments(of: state.device, through: state.amendedThrough)
         let new = try amendments(of: state.device, through: state.target)
@@ -204,7 +204,7 @@ extension Archive {
     }
 
     /// Computes the extremes and flags of inexact bins again from the log.
-    private func repair(_ turn: inout Turn, limit: Int) throws -> Int {
+    private func repair(_ turn: inout DerivationTurn, limit: Int) throws -> Int {
         let state = turn.after
         let amendments = try amendments(of: state.device, through: state.amendedThrough)
         var bins = try inexactBins(of: state.device)
@@ -245,102 +245,5 @@ extension Archive {
     private static func checkTime(_ reading: Reading, receivedAt: Instant, _ rederivedAt: Instant) -> TimeCheck {
         guard reading.takenAt >= Instant.earliestPlausible else { return .implausible }
         return reading.takenAt <= max(receivedAt, rederivedAt) + BatchArrival.futureTolerance ? .observable : .future
-    }
-
-    // MARK: writing a step
-
-    /// Writes the result of a step, unless another program has already written one of the step's turns.
-    /// - Returns: whether the step had any turns.
-    package func apply(_ step: DerivationStep) throws -> Bool {
-        guard !step.isEmpty else { return false }
-        let turns = step.turns.sorted { $0.before.device < $1.before.device }
-        let devices = turns.map(\.before.device)
-        // No fsync, because an ingest would wait for the fsync. Observations that a power cut discards are derived again.
-        let isApplied = try database.transaction(.lazy) {
-            // New batches may have arrived since the step was read; all other fields must be unchanged.
-            // In the order of the ingest: first the device, then its other rows. Otherwise both could wait for each other.
-            try database.lock(devices: devices)
-            let states = try lockedDerivationStates(of: devices)
-            guard zip(turns, states).allSatisfy({ turn, state in state?.hasSameProgress(as: turn.before) ?? false }) else { return false }
-            try write(step.buffer, frozen: Dictionary(uniqueKeysWithValues: turns.map { ($0.before.device, $0.before.frozenUntil) }))
-            var saved: [(state: DerivationState, derived: Int64)] = []
-            for turn in turns { saved.append((try finish(turn), turn.derived)) }
-            try save(saved)
-            return true
-        }
-        try releaseClaims(of: isApplied ? step.unserved : (step.unserved + devices).sorted())
-        return !turns.isEmpty
-    }
-
-    /// - Returns: the device's new state, to be saved.
-    private func finish(_ turn: Turn) throws -> DerivationState {
-        var state = turn.after
-        switch state.phase {
-        case .appending: break
-        case .clearing:
-            if try !deleteSomeObservations(state) {
-                (state.through, state.phase) = (0, .appending)
-                if state.frozenUntil.ms == 0 { state.amendedThrough = 0 }
-                try resetPendingCount(state.device)
-            }
-        case .amending where turn.isPassComplete:
-            (state.amendedThrough, state.scanned) = (state.target, 0)
-            state.phase = state.rederiveDue ? .clearing : try hasInexactBins(state.device) ? .repairing : .appending
-        case .repairing:
-            try save(turn.repaired, isFinal: turn.isPassComplete)
-            if turn.isPassComplete {
-                state.scanned = 0
-                state.phase = try hasInexactBins(state.device) ? .repairing : .appending
-            }
-        case .amending: break
-        }
-        if let withheld = turn.withheldFrom { try recordWithheld(withheld, state.device) }
-        if let ahead = turn.aheadUntil {
-            try database.run("UPDATE device_log SET ahead_until_ms = ?1 WHERE device = ?2 AND ahead_until_ms < ?1", ahead.ms, state.device)
-        }
-        return state
-    }
-
-    /// Deletes a part of a device's observations that are not frozen.
-    /// - Returns: `false` if none were left.
-    private func deleteSomeObservations(_ state: DerivationState) throws -> Bool {
-        let deleted = try database.rows(
-            """
-            DELETE FROM observation_bin WHERE (device, sensor, valid_at_ms) IN (
-                SELECT b.device, b.sensor, b.valid_at_ms FROM sensor s
-                JOIN observation_bin b ON b.device = s.device AND b.sensor = s.id AND b.valid_at_ms > ?2
-                WHERE s.device = ?1 LIMIT \(Archive.binsPerStep))
-            RETURNING sensor
-            """, state.device, state.frozenUntil.ms)
-        guard deleted.isEmpty else {
-            var counts: [Int64: Int64] = [:]
-            for row in deleted { counts[row.integer(0), default: 0] += 1 }
-            try database.changeEach(
-                "UPDATE sensor SET observations = observations - ? WHERE device = ? AND id = ?",
-                counts.sorted { $0.key < $1.key }.map { [.integer($0.value), .integer(state.device), .integer($0.key)] })
-            return true
-        }
-        try database.run("DELETE FROM inexact_bin WHERE device = ?", state.device)
-        try database.run(
-            """
-            UPDATE sensor SET \(state.frozenUntil.ms == 0 ? "observations = 0, " : "")last_at_ms = (
-                SELECT MAX(valid_at_ms) FROM observation_bin b WHERE b.device = sensor.device AND b.sensor = sensor.id)
-            WHERE device = ?
-            """, state.device)
-        try database.run("UPDATE device SET judge_due = 1 WHERE id = ?", state.device)
-        return false
-    }
-
-    private func resetPendingCount(_ device: Int64) throws {
-        try database.run("UPDATE device_log SET pending = (SELECT COUNT(*) FROM batch b WHERE b.device = device_log.device) WHERE device = ?", device)
-    }
-}
-
-extension DerivationState {
-    /// Whether the states are equal, apart from new batches and new amendments in the log.
-    fileprivate func hasSameProgress(as other: DerivationState) -> Bool {
-        (through, amendedThrough, phase, target, scanned, rederivedAt) == (
-            other.through, other.amendedThrough, other.phase, other.target, other.scanned, other.rederivedAt
-        ) && (frozenUntil, frozenThrough, rederiveDue) == (other.frozenUntil, other.frozenThrough, other.rederiveDue)
     }
 }
