@@ -2,6 +2,7 @@ internal import API
 internal import Archive
 internal import Console
 internal import HTTPServer
+internal import Measures
 internal import Pipeline
 internal import Runtime
 internal import Signing
@@ -16,15 +17,15 @@ extension Program.Command {
         let stop = StopSignal(log: log)
         // Commands may open an archive in a folder while the server runs, but not a second server: it would have caches of its own. Any number of
         // servers may share a PostgreSQL database.
-        let archive = try await settings.archive(.createIfMissing)
+        let archive = try await whenReachable(log) { try await settings.archive(.createIfMissing) }
         // With a database server a claim is a connection, which may be lost: waiting for it must not delay the ingest.
-        let scheduling = settings.store.folder == nil ? try await settings.archive(.createIfMissing) : archive
-        guard try await scheduling.claim(.serving, isShared: true) else {
+        let scheduling = settings.store.folder == nil ? try await whenReachable(log) { try await settings.archive(.existing) } : archive
+        guard try await whenReachable(log, { try await scheduling.claim(.serving, isShared: true) }) else {
             throw CommandFailure("\(settings.store) is in use by another server or by vaho-cloud migrate: stop that program, or choose another store")
         }
-        try await archive.checkMigration()
-        let signer = try await ReleaseSigner(of: archive, keyFile: settings.signingKeyFile)
-        func reader() async throws -> Archive { try await settings.archive(.readOnly) }
+        try await whenReachable(log) { try await archive.checkMigration() }
+        let signer = try await whenReachable(log) { try await ReleaseSigner(of: archive, keyFile: settings.signingKeyFile) }
+        func reader() async throws -> Archive { try await whenReachable(log) { try await settings.archive(.readOnly) } }
         let pageReader = try await reader()
         let derivationWakeUps = Inbox<Void>(limit: 1)
         _ = derivationWakeUps.enqueue(())  // starts the derivation of batches that the previous run did not derive
@@ -46,7 +47,8 @@ extension Program.Command {
             let wakeUps = Inbox<Void>(limit: 1)
             secondDerivation = [
                 Derivation(
-                    archive: try await settings.archive(.existing), reader: try await reader(), wake: wakeUps, log: log.component("derive")),
+                    archive: try await whenReachable(log) { try await settings.archive(.existing) }, reader: try await reader(), wake: wakeUps,
+                    log: log.component("derive")),
                 DerivationPoll(wake: wakeUps),
             ]
         }
@@ -73,5 +75,18 @@ extension Program.Command {
                     ], log: log.component("schedule")),
             ])
         log(.info, "stopped")
+    }
+}
+
+/// Repeats a step of the start for up to half a minute if the database cannot be reached: a server may start while its database restarts.
+private func whenReachable<Result>(_ log: Log, _ step: () async throws -> Result) async throws -> Result {
+    let deadline = ContinuousClock.now + .seconds(30)
+    var pauses = RetryPause(first: .milliseconds(500), longest: .seconds(5))
+    while true {
+        do { return try await step() } catch let error as any DatabaseFailure where error.isRetryable && .now < deadline {
+            let pause = pauses.next()
+            log(.warning, "database not reached, retrying", ["error": "\(error)", "after_ms": pause.ms])
+            try await Task.sleep(for: pause)
+        }
     }
 }
