@@ -47,7 +47,7 @@ send() { # FILE URL
     local generator=$!
     pids+=("$generator")
     until [ -s "$work/done" ]; do sleep 0.1; kill -0 "$generator" 2>/dev/null || { echo "ingest.sh: wrk ended" >&2; exit 1; }; done
-    kill -KILL "$generator" 2>/dev/null || true  # wrk may have been started with SIGTERM ignored
+    { kill -KILL "$generator" && wait "$generator"; } 2>/dev/null || true  # wrk may have been started with SIGTERM ignored
     awk -v rows="$rows" '{ split($NF, rate, "="); printf "%s readings_per_second=%d\n", $0, rate[2] * rows }' "$work/done"
 }
 
