@@ -224,10 +224,46 @@ import Wire
         let archive = try await open()
         _ = try await fill(archive)
         try await archive.requestRederivation(now: at(80))
+        for (days, remaining) in [(Int64(0), [3]), (30, [3]), (32, [1, 2])] {
+            let (cutoff, now) = (april.ms, (at(80) + .seconds(days * 86_400)).ms)
+            try await archive.perform { archive in
+                _ = try archive.database.run(
+                    "INSERT INTO retention VALUES (1, ?1, ?2) ON CONFLICT (id) DO UPDATE SET now_ms = ?2", cutoff, now)
+            }
+            try await deleteBatches(archive, before: april)
+            #expect(remaining.contains(Int(try await archive.batchCount())), "after \(days) days")
+        }
+    }
+
+    @Test func `readings that were withheld while the server's clock was wrong join frozen observations when the clock is right`() async throws {
+        let archive = try await open()
+        let device = try await fill(archive)
         try await deleteBatches(archive, before: april)
-        #expect(try await archive.batchCount() == 3)
-        try await deleteBatches(archive, before: lateJune)
-        #expect(try await archive.batchCount() < 3)
+        // The server has restarted with its clock in 1970. The device delivers readings of the first day late.
+        try await send(archive, device, batch(301...310, from: at(1)), at: Instant(ms: 60_000))
+        try await place.derive(archive)
+        #expect(try await archive.readingsInBins() == 300)
+        for _ in 0..<2 {
+            try await archive.rederiveWithheld(now: at(90))
+            try await archive.requestRederivation(now: at(90))
+            try await place.derive(archive)
+            #expect(try await archive.readingsInBins() == 310)
+        }
+    }
+
+    @Test func `a rebuild of a device without frozen observations applies all amendments at once`() async throws {
+        let archive = try await open()
+        let device = try await fill(archive)
+        let air = try #require(SensorName("air"))
+        let calibration = Calibration(sensor: air, from: february, enteredAt: at(71), offsetMpct: 1_000)
+        try await send(archive, device, Batch(epoch: Epoch(bits: 5), first: 301, sensors: [], rows: [.record(.calibration(calibration))]), at: at(71))
+        try await place.derive(archive)
+        let bins = try await archive.bins()
+        try await archive.requestRederivation(now: at(80))
+        var phases: Set<Int64> = []
+        while try await archive.apply(archive.nextDerivationStep(limit: 7)) { phases.insert(try await archive.phase(device)) }
+        #expect(try await archive.bins() == bins)
+        #expect(phases == [DerivationState.Phase.clearing.rawValue, DerivationState.Phase.appending.rawValue])
     }
 
     @Test func `a plain reading that is sent again is a duplicate after the cutoff, and refused before it`() async throws {
@@ -326,6 +362,9 @@ import Wire
 }
 
 extension Archive {
+    fileprivate func phase(_ device: Int64) throws -> Int64 {
+        try database.integer("SELECT phase FROM device_log WHERE device = ?", device) ?? -1
+    }
     fileprivate func readingsInBins() throws -> Int64 {
         try database.integer("SELECT CAST(SUM(readings) AS BIGINT) FROM observation_bin") ?? 0
     }

@@ -31,6 +31,11 @@ extension Archive {
         var repaired: [BinKey: Bin] = [:]
         var aheadUntil: Instant?  // time of the newest observed reading that was taken more than a day after its arrival, by the server's clock
         var withheldFrom: Instant?  // time of the earliest reading that was withheld while the server's clock was wrong
+
+        mutating func noteAhead(_ reading: Reading, _ receivedAt: Instant) {
+            guard reading.takenAt > receivedAt + BatchArrival.futureTolerance else { return }
+            aheadUntil = max(aheadUntil ?? reading.takenAt, reading.takenAt)
+        }
     }
 
     /// The most devices in a step. Every device gets a turn before a device gets a second turn.
@@ -154,10 +159,11 @@ extension Archive {
                 switch Archive.checkTime(reading, receivedAt: receivedAt, state.rederivedAt) {
                 case .observable:
                     let index = series.index(sensor, name)
-                    if state.isInFrozenBin(batch: id, binEnd: step.buffer.sensors[index].grid.binEnd(of: reading.takenAt)) { return }
-                    if reading.takenAt > receivedAt + BatchArrival.futureTolerance {
-                        turn.aheadUntil = max(turn.aheadUntil ?? reading.takenAt, reading.takenAt)
-                    }
+                    let isFrozen = state.isInFrozenBin(
+                        batch: id, receivedAt: receivedAt, takenAt: reading.takenAt,
+                        binEnd: step.buffer.sensors[index].grid.binEnd(of: reading.takenAt))
+                    if isFrozen { return }
+                    turn.noteAhead(reading, receivedAt)
                     step.buffer.add(reading, to: index)
                 case .future where receivedAt < ClockDiscipline.earliest:
                     turn.withheldFrom = min(turn.withheldFrom ?? reading.takenAt, reading.takenAt)
@@ -167,7 +173,7 @@ extension Archive {
         }
         step.unreadable += visited.unreadable
         // No batch was found: the batches counted as pending are no longer in the log.
-        if turn.derived == 0, visited.isFinished { turn.after.through = state.lastBatch }
+        if turn.derived == 0, visited.isFinished { (turn.after.through, turn.derived) = (state.lastBatch, .max) }
         return visited.readings
     }
 
@@ -195,6 +201,7 @@ extension Archive {
                     step.buffer.remove(oldReading.reading, from: from)
                 }
                 if Archive.checkTime(newReading.reading, receivedAt: receivedAt, state.rederivedAt) == .observable {
+                    turn.noteAhead(newReading.reading, receivedAt)
                     step.buffer.add(newReading.reading, to: to)
                 }
             }

@@ -94,6 +94,9 @@ extension DerivationState {
     fileprivate func hasSameProgress(as other: DerivationState) -> Bool {
         (through, amendedThrough, phase, target, scanned, rederivedAt) == (
             other.through, other.amendedThrough, other.phase, other.target, other.scanned, other.rederivedAt
-        ) && (frozenUntil, frozenThrough, rederiveDue) == (other.frozenUntil, other.frozenThrough, other.rederiveDue)
+        )
+            && (frozenUntil, frozenThrough, rederivedBefore, rederiveDue) == (
+                other.frozenUntil, other.frozenThrough, other.rederivedBefore, other.rederiveDue
+            )
     }
 }

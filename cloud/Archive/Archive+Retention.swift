@@ -59,9 +59,8 @@ extension Archive {
         var step: RetentionStep?
         for _ in 0..<Archive.devicesPerStep {
             guard let expired = try database.nextDevice(in: month, after: step?.continueAfter ?? device) else { break }
-            let isOverdue = month.next.start + Archive.longestPostponement < cutoff
             // A transaction for each device: the ingest of the others does not wait.
-            let isFrozen = try database.transaction(.lazy) { try freeze(expired, before: cutoff, isForced: isOverdue) }
+            let isFrozen = try database.transaction(.lazy) { try freeze(expired, before: cutoff) }
             step = RetentionStep(continueAfter: expired.device, postponed: (step?.postponed ?? 0) + (isFrozen ? 0 : 1))
         }
         return step
@@ -128,8 +127,7 @@ extension Archive {
             guard let last = rows.last else { return 0 }
             var expired = ExpiredBatches(device: device, lastBatch: last.integer(0))
             for row in rows { expired.lastSequences[row.integer(1)] = max(expired.lastSequences[row.integer(1)] ?? 0, row.integer(2)) }
-            let isOverdue = Instant(ms: last.integer(3)) + Archive.longestPostponement < cutoff
-            guard try freeze(expired, before: cutoff, isForced: isOverdue) else { return 0 }
+            guard try freeze(expired, before: cutoff) else { return 0 }
             try database.changeEach("DELETE FROM batch WHERE device = ? AND id = ?", rows.map { [.integer(device), .integer($0.integer(0))] })
             try database.changeEach(
                 "UPDATE log_month SET bytes = bytes - ? WHERE shard = 0 AND month = ?",
@@ -145,14 +143,14 @@ extension Archive {
     /// After this time, expired batches are deleted even if they cannot be derived: one device must not stop the deletion for all.
     private static let longestPostponement: Duration = .seconds(31 * 86_400)
 
-    /// Freezes the device's observations up to the cutoff, if all expired batches are derived, none of their readings is withheld, and no rebuild is
-    /// running.
-    /// - Parameter isForced: freeze in any state; readings that are not derived are lost with their batches.
+    /// Freezes the device's observations up to the cutoff, if all expired batches are derived and amended, none of their readings is withheld, and no
+    /// rebuild is running. After `longestPostponement` the batches may be deleted in any state: their readings are then lost, and the rest goes on.
     /// - Returns: whether the batches may be deleted.
-    private func freeze(_ expired: ExpiredBatches, before cutoff: Instant, isForced: Bool) throws -> Bool {
+    private func freeze(_ expired: ExpiredBatches, before cutoff: Instant) throws -> Bool {
         let device = expired.device
         try database.lock(devices: [device])
-        let ahead = try database.integer("SELECT ahead_until_ms FROM device_log WHERE device = ?", device) ?? 0
+        let row = try database.row("SELECT ahead_until_ms, postponed_from_ms FROM device_log WHERE device = ?", device)
+        let (ahead, postponedFrom) = (row?.integer(0) ?? 0, row?.integer(1) ?? 0)
         // Bins end at full hours, or at parts of an hour.
         let hour: Int64 = 3_600_000
         let frozenUntil = Instant(ms: (max((cutoff + Archive.longestAfterArrival).ms, ahead) / hour + 1) * hour)
@@ -160,11 +158,13 @@ extension Archive {
         let frozen = try database.run(
             """
             UPDATE device_log SET frozen_until_ms = CASE WHEN frozen_until_ms > ?1 THEN frozen_until_ms ELSE ?1 END,
-                scanned = CASE WHEN phase = \(repairing) THEN 0 ELSE scanned END
-            WHERE device = ?2 AND (?4 = 1 OR (phase <> \(DerivationState.Phase.clearing.rawValue) AND through >= ?3 AND through >= frozen_through
-                AND (withheld_from_ms > ?1 OR withheld_from_ms IS NULL)))
-            """, frozenUntil.ms, device, expired.lastBatch, isForced)
-        guard frozen > 0 else { return false }
+                scanned = CASE WHEN phase = \(repairing) THEN 0 ELSE scanned END, postponed_from_ms = 0
+            WHERE device = ?2 AND phase IN (\(DerivationState.Phase.appending.rawValue), \(repairing)) AND amended_through >= last_amendment
+                AND through >= ?3 AND through >= frozen_through AND (withheld_from_ms > ?1 OR withheld_from_ms IS NULL)
+            """, frozenUntil.ms, device, expired.lastBatch)
+        let now = try database.integer("SELECT now_ms FROM retention") ?? 0
+        if frozen == 0, postponedFrom == 0 { try database.run("UPDATE device_log SET postponed_from_ms = ? WHERE device = ?", now, device) }
+        guard frozen > 0 || (postponedFrom > 0 && postponedFrom + Archive.longestPostponement.ms < now) else { return false }
         // The extremes of frozen bins cannot be computed again from the log.
         try database.run("DELETE FROM inexact_bin WHERE device = ? AND valid_at_ms <= ?", device, frozenUntil.ms)
         for (epoch, last) in expired.lastSequences {

@@ -30,15 +30,18 @@ struct DerivationState: Sendable, Equatable {
     let frozenUntil: Instant
     /// At the last rebuild, the readings of batches up to this batch were in the frozen bins, with the amendments up to `amendedThrough`.
     let frozenThrough: Int64
+    let rederivedBefore: Instant  // `rederivedAt` when the last rebuild began
     let rederiveDue: Bool  // a rebuild begins when the amending pass has ended
 
-    /// Whether a rebuild must leave out a reading, because it is in a frozen bin already.
-    func isInFrozenBin(batch: Int64, binEnd: @autoclosure () -> Instant) -> Bool { batch <= frozenThrough && binEnd() <= frozenUntil }
+    /// Whether a rebuild must leave out a reading, because it is in a frozen bin already. A reading that was withheld as a future reading is not.
+    func isInFrozenBin(batch: Int64, receivedAt: Instant, takenAt: Instant, binEnd: @autoclosure () -> Instant) -> Bool {
+        batch <= frozenThrough && takenAt <= max(receivedAt, rederivedBefore) + BatchArrival.futureTolerance && binEnd() <= frozenUntil
+    }
 
     /// Selects the phase of the next step: new amendments are applied before new batches, all amendments in one pass.
     mutating func selectPhase() {
         // A rebuild with frozen bins first appends with the amendments that the frozen bins have.
-        guard phase == .appending, amendedThrough < lastAmendment, through >= frozenThrough else { return }
+        guard phase == .appending, amendedThrough < lastAmendment, through >= frozenThrough || frozenUntil.ms == 0 else { return }
         if through == 0 {
             amendedThrough = lastAmendment  // no batch is derived yet, so there is nothing to amend
         } else {
@@ -93,7 +96,8 @@ extension Archive {
     }
 
     private static let stateColumns =
-        "device, last_batch, last_amendment, through, amended_through, phase, target, scanned, rederived_at_ms, frozen_until_ms, frozen_through, rederive_due"
+        "device, last_batch, last_amendment, through, amended_through, phase, target, scanned, rederived_at_ms, frozen_until_ms, frozen_through, "
+        + "rederive_due, rederived_before_ms"
 
     private static func state(_ row: Row) throws -> DerivationState {
         guard let phase = DerivationState.Phase(rawValue: row.integer(5)) else {
@@ -102,7 +106,8 @@ extension Archive {
         return DerivationState(
             device: row.integer(0), lastBatch: row.integer(1), lastAmendment: row.integer(2), through: row.integer(3),
             amendedThrough: row.integer(4), phase: phase, target: row.integer(6), scanned: row.integer(7), rederivedAt: Instant(ms: row.integer(8)),
-            frozenUntil: Instant(ms: row.integer(9)), frozenThrough: row.integer(10), rederiveDue: row.integer(11) == 1)
+            frozenUntil: Instant(ms: row.integer(9)), frozenThrough: row.integer(10), rederivedBefore: Instant(ms: row.integer(12)),
+            rederiveDue: row.integer(11) > 0)
     }
 
     /// - Parameter states: each with the number of batches that are no longer pending.
@@ -111,6 +116,8 @@ extension Archive {
             """
             UPDATE device_log SET through = ?1, amended_through = ?2, phase = ?3, target = ?4, scanned = ?5,
                 pending = CASE WHEN pending > ?6 THEN pending - ?6 ELSE 0 END, claimed_until_ms = 0,
+                rederived_at_ms = CASE WHEN ?3 = \(DerivationState.Phase.clearing.rawValue) AND rederive_due > rederived_at_ms THEN rederive_due
+                    ELSE rederived_at_ms END,
                 rederive_due = CASE WHEN ?3 = \(DerivationState.Phase.clearing.rawValue) THEN 0 ELSE rederive_due END WHERE device = ?7
             """,
             states.map { state, derived in
@@ -140,11 +147,13 @@ extension Archive {
 
     private static let markForRederivation = """
         UPDATE device_log SET withheld_from_ms = NULL,
-            rederive_due = CASE WHEN \(mustEndAmending) THEN 1 ELSE 0 END,
+            rederive_due = CASE WHEN \(mustEndAmending) THEN ?1 ELSE 0 END,
             phase = CASE WHEN \(mustEndAmending) THEN phase ELSE \(DerivationState.Phase.clearing.rawValue) END,
             target = CASE WHEN \(mustEndAmending) THEN target ELSE 0 END, scanned = CASE WHEN \(mustEndAmending) THEN scanned ELSE 0 END,
             frozen_through = CASE WHEN frozen_through > through THEN frozen_through ELSE through END,
-            rederived_at_ms = CASE WHEN rederived_at_ms > ?1 THEN rederived_at_ms ELSE ?1 END
+            rederived_before_ms = CASE WHEN through >= frozen_through AND phase <> \(DerivationState.Phase.clearing.rawValue)
+                THEN rederived_at_ms ELSE rederived_before_ms END,
+            rederived_at_ms = CASE WHEN rederived_at_ms > ?1 OR (\(mustEndAmending)) THEN rederived_at_ms ELSE ?1 END
         """
 
     /// Marks devices, like `requestRederivation`, whose readings were withheld as future readings because the server's clock was wrong. To be called

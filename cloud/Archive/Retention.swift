@@ -20,6 +20,7 @@ package struct Retention: Service {
     }
 
     package func run() async throws {
+        var nextAdvance = clock.now
         try await clock.repeating(
             every: Retention.period, first: .zero, retry: RetryPause(first: .seconds(2), longest: .seconds(300)),
             failure: "retention failed, retrying",
@@ -29,7 +30,14 @@ package struct Retention: Service {
             guard now > ClockDiscipline.earliest else { return }  // the server's clock is not set yet
             var failure: (any Error)?
             do { try await archive.preparePartitions(for: now...(now + Retention.preparedSpan)) } catch { failure = error }
-            if let keep { try await deleteBatches(before: try await archive.advanceRetention(keep: keep, now: now)) }
+            if let keep {
+                // Not at each attempt after a failure: the cutoff moves by up to a day.
+                if clock.now >= nextAdvance {
+                    _ = try await archive.advanceRetention(keep: keep, now: now)
+                    nextAdvance = clock.now + Retention.period
+                }
+                try await deleteBatches(before: try await archive.retentionCutoff())
+            }
             if let failure { throw failure }
         }
     }

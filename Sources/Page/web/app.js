@@ -278,6 +278,7 @@ function choose() {
 /** Shows another page of the list of devices. */
 function showPage(path) {
   cursors = path;
+  $("page-back").disabled = $("page-next").disabled = true; // until the list has arrived: its cursor is not known yet
   $("fleet-scroll").scrollTop = 0;
   ask();
 }
@@ -290,7 +291,7 @@ showReadout(null);
 window.addEventListener("hashchange", choose);
 for (const id of ["filter-text", "filter-state"]) $(id).addEventListener("input", () => showPage([]));
 $("page-back").addEventListener("click", () => showPage(cursors.slice(0, -1)));
-$("page-next").addEventListener("click", () => { if (fleet?.next) showPage([...cursors, fleet.next]); });
+$("page-next").addEventListener("click", () => { showPage([...cursors, fleet.next]); });
 $("filter").addEventListener("submit", (event) => event.preventDefault());
 $("unzoom").addEventListener("click", () => { chart.unzoom(); $("chart").focus(); });
 $("fleet").addEventListener("click", (event) => {
