@@ -27,7 +27,7 @@ enum ArchiveSchema {
         INSERT INTO inexact_bin SELECT s.device, sensor, valid_at_ms, humidity_min_mpct, humidity_max_mpct, flags
             FROM old_inexact_bin JOIN sensor s ON s.id = sensor;
         DROP TABLE old_inexact_bin;
-        \(observationView(join: "s.device = b.device AND s.id = b.sensor"))
+        \(observationView(join: joinByDevice))
         DROP TABLE log_total;
         CREATE TABLE log_month (  -- several shards: concurrent transactions change different rows
             shard INTEGER NOT NULL, month INTEGER NOT NULL, batches BIGINT NOT NULL, readings BIGINT NOT NULL, bytes BIGINT NOT NULL,
@@ -50,16 +50,22 @@ enum ArchiveSchema {
         ALTER TABLE epoch ADD COLUMN expired_through BIGINT NOT NULL DEFAULT 0;  -- the highest sequence of a deleted batch
         """
 
-    /// The view for analysts, since version 4.
+    /// The condition that joins a bin with its sensor, since version 8.
+    static let joinByDevice = "s.device = b.device AND s.id = b.sensor"
+
+    /// The view for analysts, in both databases. SQLite has it since version 4 in this form.
     /// - Parameter join: the condition that joins a bin `b` with its sensor `s`.
-    private static func observationView(join: String) -> String {
+    static func observationView(join: String) -> String {
         """
         CREATE VIEW observation AS
             SELECT d.name AS device, s.name AS sensor, b.valid_at_ms, s.step_s, b.readings,
-                b.humidity_sum_mpct / (1000.0 * b.readings) AS humidity_pct, b.humidity_min_mpct / 1000.0 AS humidity_min_pct,
-                b.humidity_max_mpct / 1000.0 AS humidity_max_pct,
-                CASE WHEN b.temperature_readings > 0 THEN b.temperature_sum_mc / (1000.0 * b.temperature_readings) END AS temperature_c,
-                CASE WHEN b.pressure_readings > 0 THEN b.pressure_sum_pa / (100.0 * b.pressure_readings) END AS pressure_hpa, b.flags
+                b.humidity_sum_mpct / CAST(1000 * b.readings AS DOUBLE PRECISION) AS humidity_pct,
+                b.humidity_min_mpct / CAST(1000 AS DOUBLE PRECISION) AS humidity_min_pct,
+                b.humidity_max_mpct / CAST(1000 AS DOUBLE PRECISION) AS humidity_max_pct,
+                CASE WHEN b.temperature_readings > 0 THEN b.temperature_sum_mc / CAST(1000 * b.temperature_readings AS DOUBLE PRECISION) END
+                    AS temperature_c,
+                CASE WHEN b.pressure_readings > 0 THEN b.pressure_sum_pa / CAST(100 * b.pressure_readings AS DOUBLE PRECISION) END AS pressure_hpa,
+                b.flags
             FROM observation_bin b JOIN sensor s ON \(join) JOIN device d ON d.id = s.device WHERE b.readings > 0;
         """
     }

@@ -39,16 +39,7 @@ enum PostgresSchema {
             device bigint NOT NULL, sensor bigint NOT NULL, valid_at_ms bigint NOT NULL, humidity_min_mpct integer, humidity_max_mpct integer,
             flags integer NOT NULL DEFAULT 0, PRIMARY KEY (device, sensor, valid_at_ms)
         );
-        CREATE VIEW observation AS
-            SELECT d.name AS device, s.name AS sensor, b.valid_at_ms, s.step_s, b.readings,
-                b.humidity_sum_mpct / (1000.0 * b.readings)::double precision AS humidity_pct,
-                b.humidity_min_mpct / 1000.0::double precision AS humidity_min_pct,
-                b.humidity_max_mpct / 1000.0::double precision AS humidity_max_pct,
-                CASE WHEN b.temperature_readings > 0 THEN b.temperature_sum_mc / (1000.0 * b.temperature_readings)::double precision END
-                    AS temperature_c,
-                CASE WHEN b.pressure_readings > 0 THEN b.pressure_sum_pa / (100.0 * b.pressure_readings)::double precision END AS pressure_hpa,
-                b.flags
-            FROM observation_bin b JOIN sensor s ON s.device = b.device AND s.id = b.sensor JOIN device d ON d.id = s.device WHERE b.readings > 0;
+        \(ArchiveSchema.observationView(join: ArchiveSchema.joinByDevice))
 
         DROP TABLE log_total;
         CREATE TABLE log_month (
@@ -159,16 +150,7 @@ enum PostgresSchema {
             sensor bigint NOT NULL, valid_at_ms bigint NOT NULL, humidity_min_mpct bigint, humidity_max_mpct bigint,
             flags bigint NOT NULL DEFAULT 0, PRIMARY KEY (sensor, valid_at_ms)
         );
-        CREATE VIEW observation AS
-            SELECT d.name AS device, s.name AS sensor, b.valid_at_ms, s.step_s, b.readings,
-                b.humidity_sum_mpct / (1000.0 * b.readings)::double precision AS humidity_pct,
-                b.humidity_min_mpct / 1000.0::double precision AS humidity_min_pct,
-                b.humidity_max_mpct / 1000.0::double precision AS humidity_max_pct,
-                CASE WHEN b.temperature_readings > 0 THEN b.temperature_sum_mc / (1000.0 * b.temperature_readings)::double precision END
-                    AS temperature_c,
-                CASE WHEN b.pressure_readings > 0 THEN b.pressure_sum_pa / (100.0 * b.pressure_readings)::double precision END AS pressure_hpa,
-                b.flags
-            FROM observation_bin b JOIN sensor s ON s.id = b.sensor JOIN device d ON d.id = s.device WHERE b.readings > 0;
+        \(ArchiveSchema.observationView(join: "s.id = b.sensor"))
 
         CREATE TABLE hole (
             device bigint NOT NULL, epoch bigint NOT NULL, sequence bigint NOT NULL, sensor text, reason text NOT NULL, from_ms bigint NOT NULL,
