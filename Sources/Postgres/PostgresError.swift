@@ -21,12 +21,12 @@ package struct PostgresError: Error, Equatable, CustomStringConvertible {
     /// The server accepts no writes: a former primary after a failover, or a standby.
     package var isReadOnly: Bool { state == "25006" }
 
-    /// The disk of the server is full, or the server is out of memory or connections.
-    package var isOutOfResources: Bool { state.hasPrefix("53") }
+    /// The disk of the server is full or fails, or the server is out of memory or connections.
+    package var isOutOfResources: Bool { state.hasPrefix("53") || state.hasPrefix("58") }
 
     /// Two transactions have blocked each other, or a serializable transaction must run again.
     package var isConflict: Bool { ["40001", "40P01", "55P03"].contains(state) }
 
     /// Whether the same transaction may succeed later: see Appendix A of the manual, "PostgreSQL Error Codes".
-    package var isRetryable: Bool { needsReconnect || isOutOfResources || isConflict || state.hasPrefix("57") || state.hasPrefix("58") }
+    package var isRetryable: Bool { needsReconnect || isOutOfResources || isConflict || state.hasPrefix("57") }
 }

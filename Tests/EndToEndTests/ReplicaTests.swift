@@ -40,6 +40,32 @@ import Testing
         #expect(try await one.stop() == 0)
     }
 
+    @Test func `a database that is out of disk space answers reads, and the server says that it stores nothing`() async throws {
+        let replicas = try Replicas()
+        let cloud = try await replicas.start()
+        let headers = [(name: "Authorization", value: "Bearer \(try replicas.add("attic"))"), (name: "Content-Type", value: "application/json")]
+        func post(_ first: Int) async throws -> Int {
+            let batch =
+                #"{"version":1,"epoch":"00000000000000aa","first":\#(first),"sensors":["air"],"sensor":[0],"taken_at_ms":[1795234200000],"humidity_mpct":[1]}"#
+            return try await cloud.request("POST", "/v1/devices/attic/batches", headers: headers, body: Array(batch.utf8)).status
+        }
+        #expect(try await post(1) == 200)
+        // The error that the server itself gives on a full disk.
+        try replicas.sql(
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'No space left' USING ERRCODE = '53100'; END $$",
+            "CREATE TRIGGER full_disk BEFORE INSERT ON batch FOR EACH ROW EXECUTE FUNCTION full_disk()")
+        for first in 2...21 { #expect(try await post(first) == 503) }
+        let ready = try await cloud.request("GET", "/readyz")
+        #expect(ready.status == 503)
+        #expect(String(decoding: ready.body, as: UTF8.self).contains("the database stores nothing"))
+        #expect(try await cloud.request("GET", "/v1/devices").status == 200)
+        #expect(cloud.log.split(separator: "\n").count { $0.contains("No space left") } == 1, "\(cloud.log)")
+        try replicas.sql("DROP TRIGGER full_disk ON batch")
+        #expect(try await post(2) == 200)
+        #expect(try await cloud.request("GET", "/readyz").status == 200)
+        #expect(try await cloud.stop() == 0)
+    }
+
     @Test func `scheduled work moves to the other server when the first is killed, and no log line has the password`() async throws {
         let replicas = try Replicas(password: "s3cret-pass")
         let one = try await replicas.start()
@@ -72,8 +98,12 @@ private final class Replicas {
         try? FileManager.default.removeItem(atPath: folder)
     }
 
-    private func psql(_ sql: String) throws {
-        let result = try RunningProgram.run(program: "/usr/bin/psql", ["-qX", Self.server ?? "", "-c", sql], environment: [:])
+    /// Runs statements in this database.
+    func sql(_ statements: String...) throws { for statement in statements { try psql(statement, in: environment["VAHO_STORE"]) } }
+
+    private func psql(_ sql: String, in database: String? = Replicas.server) throws {
+        let result = try RunningProgram.run(
+            program: "/usr/bin/psql", ["-qX", "-v", "ON_ERROR_STOP=1", database ?? "", "-c", sql], environment: [:])
         guard result.code == 0 else { throw NotSeen(description: result.errors) }
     }
 

@@ -94,6 +94,7 @@ package final class CloudAPI: Service {
             return retryLater(429, "too many requests from this device are waiting: send one request after another", .seconds(2))
         case is FairQueue<Int64>.Full, is FairQueue<String>.Full: return retryLater(503, "too many requests are waiting: retry later", .seconds(5))
         case is CancellationError: return retryLater(503, "the server is stopping: send this request again", .seconds(2))
+        case is Ingest.StoresNothing: return retryLater(503, "the database stores nothing: retry later", .seconds(5))
         case is Ingest.Overloaded: return retryLater(503, "too many batches are waiting: send this batch again later", .seconds(10))
         case let error as ArchiveFault:
             if error.status == 500 { log(.error, "request failed", ["error": "\(error)"]) }
@@ -153,6 +154,7 @@ package final class CloudAPI: Service {
         router.on("GET", "/livez") { _, _ in APIResponse.text("ok\n") }
         router.on("GET", "/readyz") { _, _ in
             try self.freeSpaceGuard.check()
+            try self.ingest.checkDatabase()
             _ = try await self.tokenReader.accessVersion()
             return APIResponse.text("ok\n")
         }

@@ -20,6 +20,7 @@ package actor Ingest: Service {
     private let log: Log
     private let inbox = Inbox<PendingSubmission>(limit: 2_000)  // the total size of the batches is bounded by the server's memory budget
     private let pacing = Mutex(BacklogPacing())
+    private let failedAt = Mutex<ContinuousClock.Instant?>(nil)  // when the database last refused batches; `nil` after it has stored some
 
     /// - Parameter wake: receives an element after rows are stored.
     package init(archive: Archive, wake: Inbox<Void>, freeSpaceGuard: FreeSpaceGuard, log: Log) {
@@ -27,6 +28,16 @@ package actor Ingest: Service {
         self.wake = wake
         self.freeSpaceGuard = freeSpaceGuard
         self.log = log
+    }
+
+    /// The database has refused batches a few seconds ago, and has stored none since. It may still answer queries.
+    package struct StoresNothing: Error {}
+
+    private static let failureValidity: Duration = .seconds(10)  // then a proxy may try this server again
+
+    /// - Throws: `StoresNothing`.
+    nonisolated func checkDatabase() throws(StoresNothing) {
+        if let failedAt = failedAt.withLock({ $0 }), failedAt > .now - Ingest.failureValidity { throw StoresNothing() }
     }
 
     /// Too many batches are waiting.
@@ -65,8 +76,10 @@ package actor Ingest: Service {
     private func store(_ waiting: [PendingSubmission]) async {
         do {
             let outcomes = try await archive.ingest(waiting.map(\.submission), next: pacing.withLock { $0.next })
+            failedAt.withLock { $0 = nil }
             for (waiting, outcome) in zip(waiting, outcomes) { waiting.receipt.resume(with: outcome.mapError { $0 as any Error }) }
         } catch let error as any DatabaseFailure where error.isUnavailable {
+            failedAt.withLock { $0 = .now }
             for waiting in waiting { waiting.receipt.resume(throwing: error) }
         } catch {
             // The transaction is rolled back. One batch may be the cause, so each batch gets its own transaction.

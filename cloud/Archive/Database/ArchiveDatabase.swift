@@ -89,7 +89,7 @@ package protocol DatabaseFailure: Error {
     var isRetryable: Bool { get }
     /// Two transactions conflicted (a deadlock or a serialization failure): run the same transaction again.
     var isConflict: Bool { get }
-    /// The database cannot be reached, so other calls would fail, too.
+    /// The database cannot be reached, or has no space, memory or connection left. Other calls would fail with the same error.
     var isUnavailable: Bool { get }
 }
 

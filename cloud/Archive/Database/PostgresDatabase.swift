@@ -4,7 +4,7 @@ internal import Postgres
 internal import Runtime
 
 extension PostgresError: DatabaseFailure {
-    package var isUnavailable: Bool { needsReconnect }
+    package var isUnavailable: Bool { needsReconnect || isOutOfResources }
 }
 
 /// The archive in a PostgreSQL database, for one server or several replicas.
