@@ -21,7 +21,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 YEAR = 525_600  # readings of a device in a year
-LOG_TABLES = ("batch",)
 
 
 class Store:
@@ -66,7 +65,7 @@ class Store:
             tables = {}
             for name, size in self.run("SELECT name, SUM(pgsize) FROM dbstat GROUP BY name"):
                 tables[names.get(name, name)] = tables.get(names.get(name, name), 0) + int(size)
-        return sum(tables.get(name, 0) for name in LOG_TABLES), tables.get("observation_bin", 0)
+        return tables.get("batch", 0), tables.get("observation_bin", 0)
 
 
 def processor_seconds(pids: list[int]) -> float:
@@ -181,7 +180,10 @@ def measure(options, store: Store, base: str, tokens: Path, work: Path, bench: s
     postmaster = 0  # the parent of every process of the database server
     if store.url:
         postmaster = int((Path(store.run("SHOW data_directory")[0][0]) / "postmaster.pid").read_text().split()[0])
-    processes = lambda: [server] + ([postmaster, *children(postmaster)] if postmaster else [])
+
+    def processes() -> list[int]:
+        return [server] + ([postmaster, *children(postmaster)] if postmaster else [])
+
     subprocess.run(
         [bench, "ingest", "--url", base, "--tokens", str(tokens), "--rows", str(options.rows), "--sensors", "1", "--connections", "50",
          "--batches", str(options.batches * options.devices // 50), "--out", str(work / "all")], check=True)

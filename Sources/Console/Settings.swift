@@ -46,9 +46,13 @@ package struct Settings {
     }
 
     package mutating func integer(_ key: String, default fallback: Int, in range: ClosedRange<Int>) -> Int {
+        integer(key, default: fallback, in: range, expected: "a whole number from \(range.lowerBound) to \(range.upperBound)")
+    }
+
+    private mutating func integer(_ key: String, default fallback: Int, in range: ClosedRange<Int>, expected: String) -> Int {
         guard let text = optional(key) else { return fallback }
         guard let value = Int(text), range.contains(value) else {
-            problem("\(key)=\(text): expected a whole number from \(range.lowerBound) to \(range.upperBound)")
+            problem("\(key)=\(text): expected \(expected)")
             return fallback
         }
         return value
@@ -56,13 +60,9 @@ package struct Settings {
 
     /// A number of days; `nil` for the word `forever`.
     package mutating func days(_ key: String, default fallback: Int, in range: ClosedRange<Int>) -> Int? {
-        guard let text = optional(key) else { return fallback }
-        if text == "forever" { return nil }
-        guard let value = Int(text), range.contains(value) else {
-            problem("\(key)=\(text): expected a whole number of days from \(range.lowerBound) to \(range.upperBound), or forever")
-            return fallback
-        }
-        return value
+        if optional(key) == "forever" { return nil }
+        let expected = "a whole number of days from \(range.lowerBound) to \(range.upperBound), or forever"
+        return integer(key, default: fallback, in: range, expected: expected)
     }
 
     package mutating func choice<Value>(_ key: String, default fallback: Value, among choices: [String: Value]) -> Value {

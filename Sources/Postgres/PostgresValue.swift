@@ -6,7 +6,6 @@ package enum PostgresValue: Sendable, Equatable {
     case text(String)  // text; PostgreSQL's text holds no zero byte
     case bytes([UInt8])  // bytea
     case integers([Int64])  // bigint[], for `unnest`
-    case byteArrays([[UInt8]])  // bytea[]
 
     /// The type's object identifier in `pg_type`, which never changes; 0: inferred.
     var type: UInt32 {
@@ -17,7 +16,6 @@ package enum PostgresValue: Sendable, Equatable {
         case .text: 25
         case .bytes: 17
         case .integers: 1016
-        case .byteArrays: 1001
         }
     }
 
@@ -30,7 +28,6 @@ package enum PostgresValue: Sendable, Equatable {
         case .text(let value): return Array(value.utf8)
         case .bytes(let value): return value
         case .integers(let values): return PostgresValue.array(values.map { PostgresValue.bytes(of: $0) }, elementType: 20)
-        case .byteArrays(let values): return PostgresValue.array(values, elementType: 17)
         }
     }
 

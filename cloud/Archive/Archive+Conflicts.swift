@@ -35,9 +35,7 @@ extension Archive {
     private func expiredSequences(_ device: Int64, _ epoch: Epoch, _ all: ClosedRange<Int64>) throws -> [ClosedRange<Int64>] {
         let held = try heldEpoch(device, epoch)
         guard held.expiredThrough >= all.lowerBound else { return [] }
-        let expired = all.lowerBound...min(all.upperBound, held.expiredThrough)
-        let unheld = HeldRanges(held.ranges.missing(in: expired))
-        return unheld.missing(in: expired)
+        return held.ranges.held(in: all.lowerBound...min(all.upperBound, held.expiredThrough))
     }
 
     /// Sequences that a deleted batch has used, if this batch has a reading under one of them that is newer than every deleted reading: then its rows

@@ -138,8 +138,6 @@ extension Archive {
 
     // MARK: shared
 
-    /// The longest time from the arrival of a batch to one of its readings, unless `ahead_until_ms` is later.
-    private static let longestAfterArrival = BatchArrival.futureTolerance
     /// After this time, expired batches are deleted even if they cannot be derived: one device must not stop the deletion for all.
     private static let longestPostponement: Duration = .seconds(31 * 86_400)
 
@@ -152,8 +150,7 @@ extension Archive {
         let row = try database.row("SELECT ahead_until_ms, postponed_from_ms FROM device_log WHERE device = ?", device)
         let (ahead, postponedFrom) = (row?.integer(0) ?? 0, row?.integer(1) ?? 0)
         // Bins end at full hours, or at parts of an hour.
-        let hour: Int64 = 3_600_000
-        let frozenUntil = Instant(ms: (max((cutoff + Archive.longestAfterArrival).ms, ahead) / hour + 1) * hour)
+        let frozenUntil = TimeGrid.hourly.binEnd(of: max(cutoff + BatchArrival.futureTolerance, Instant(ms: ahead)))
         let repairing = DerivationState.Phase.repairing.rawValue
         let frozen = try database.run(
             """

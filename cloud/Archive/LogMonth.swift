@@ -16,7 +16,6 @@ struct LogMonth: Sendable, Hashable, Comparable {
     static func < (a: LogMonth, b: LogMonth) -> Bool { a.number < b.number }
 
     var year: Int64 { number / 12 }
-    var next: LogMonth { LogMonth(number: number + 1) }
     var start: Instant { Instant(ms: RFC3339.start(ofMonth: number % 12 + 1, year: year)) }
 }
 

@@ -224,7 +224,7 @@ extension DatabaseValue {
             case .real(let value): .real(value)
             case .text(let value): .text(value)
             case .bytes(let value): .bytes(value)
-            case .null, .integers, .byteArrays: .null
+            case .null, .integers: .null
             }
     }
 }
