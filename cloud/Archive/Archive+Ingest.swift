@@ -15,6 +15,8 @@ extension Archive {
             }
         }
 
+        var isPlain: Bool { if case .plain = self { true } else { false } }
+
         package var receivedAt: Instant {
             switch self {
             case .batch(let arrival): arrival.receivedAt
@@ -40,6 +42,7 @@ extension Archive {
         var log = LogWriter(database)
         try readLedgers(for: submissions)
         let champion = try releaseName(alias: Archive.championAlias)
+        let cutoff = try submissions.contains(where: \.isPlain) ? retentionCutoff() : Instant(ms: 0)
         var outcomes: [Result<Receipt, IngestRefusal>] = []
         var seen: [Int64: Submission] = [:]  // by device, the submission that updates the device's row: the newest with a report, else the first
         for submission in submissions {
@@ -54,7 +57,7 @@ extension Archive {
                     if arrival.frame.report?.sensors.isEmpty == false { answer.hasDuplicateHost = try hasDuplicateHost(arrival.device) }
                     outcomes.append(.success(.batch(answer)))
                     if arrival.frame.report != nil { seen[arrival.device] = submission }
-                case .plain(let arrival): outcomes.append(.success(.plain(try ingest(arrival, &log))))
+                case .plain(let arrival): outcomes.append(.success(.plain(try ingest(arrival, takenAfter: cutoff, &log))))
                 }
                 if seen[submission.device] == nil { seen[submission.device] = submission }
             } catch let refusal as IngestRefusal {
@@ -65,7 +68,7 @@ extension Archive {
             }
         }
         try flush(&log)
-        try log.finish(ledgers)
+        try log.finish(ledger)
         let toRotate = try recordContacts(seen.values.sorted { $0.device < $1.device })
         discardLargeLedgers(of: Set(submissions.map(\.device)))
         return zip(outcomes, submissions).map { outcome, submission in

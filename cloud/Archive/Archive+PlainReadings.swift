@@ -29,25 +29,25 @@ extension Archive {
     }
 
     /// Appends the new readings to the log, under sequences that the server assigns (epoch 0).
-    func ingest(_ arrival: PlainArrival, _ log: inout LogWriter) throws -> PlainReceipt {
+    /// - Parameter cutoff: earlier readings are refused.
+    func ingest(_ arrival: PlainArrival, takenAfter cutoff: Instant, _ log: inout LogWriter) throws -> PlainReceipt {
         let device = arrival.device
         let refusedNames = try admitSensorNames(Set(arrival.readings.map(\.sensor)), device)
         var receipt = PlainReceipt(outcomes: [])
         var places: [SensorName: Int] = [:]
         var sensors: [SensorName] = []
         var rows: [Batch.Row] = []
-        let cutoff = try retentionCutoff()
-        let accepted = arrival.readings.filter { !refusedNames.contains($0.sensor) && $0.reading.takenAt >= cutoff }
+        func refusal(_ plain: SensorReading) -> PlainReceipt.Outcome? {
+            refusedNames.contains(plain.sensor) ? .unknownSensor : plain.reading.takenAt < cutoff ? .tooOld : nil
+        }
         var inserted = try database.rowsEach(
             "INSERT INTO plain_reading (device, sensor, taken_at_ms, content) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1",
-            accepted.map { [.integer(device), .text($0.sensor.name), .integer($0.reading.takenAt.ms), .integer($0.valueHash)] })[...]
+            arrival.readings.filter { refusal($0) == nil }.map {
+                [.integer(device), .text($0.sensor.name), .integer($0.reading.takenAt.ms), .integer($0.valueHash)]
+            })[...]
         for plain in arrival.readings {
-            guard !refusedNames.contains(plain.sensor) else {
-                receipt.outcomes.append(.unknownSensor)
-                continue
-            }
-            guard plain.reading.takenAt >= cutoff else {
-                receipt.outcomes.append(.tooOld)
+            if let refusal = refusal(plain) {
+                receipt.outcomes.append(refusal)
                 continue
             }
             guard inserted.removeFirst().isEmpty == false else {

@@ -100,6 +100,7 @@ extension Archive {
         }
         var written: [(key: BinKey, bin: Bin)] = []
         var emptied: [[DatabaseValue]] = []
+        var inexact: [[DatabaseValue]] = []
         // Sorted by the table's key, because neighbouring rows are on the same database page.
         let keys = Set(buffer.bins.keys).union(buffer.removed.keys).sorted { ($0.sensor, $0.validAt) < ($1.sensor, $1.validAt) }
         // Most bins are newer than every stored bin of their sensor.
@@ -107,6 +108,7 @@ extension Archive {
         let storedBins = try bins(known.map(row))
         let bins = Dictionary(uniqueKeysWithValues: zip(known, storedBins))
         for key in keys {
+            let row = row(key)
             let stored = bins[key] ?? nil
             var bin = stored ?? Bin(validAt: key.validAt)
             let (added, removed) = (buffer.bins[key], buffer.removed[key])
@@ -117,18 +119,19 @@ extension Archive {
                 if let removed {
                     bin.remove(removed)
                     // A frozen bin keeps its old extremes. The true extremes lie between them.
-                    if frozen[row(key).device].map({ key.validAt > $0 }) ?? true { try markInexact(row(key)) }
+                    if key.validAt > frozen[row.device, default: Instant(ms: 0)] { inexact.append(row.columns) }
                 }
             }
             if bin.isEmpty {
-                emptied.append(row(key).columns)
+                emptied.append(row.columns)
             } else {
-                written.append((row(key), bin))
+                written.append((row, bin))
             }
             newest[key.sensor] = bin  // keys are sorted by time
             counts[key.sensor, default: 0] += (bin.isEmpty ? 0 : 1) - (stored == nil ? 0 : 1)
         }
         try database.changeEach("DELETE FROM observation_bin WHERE device = ? AND sensor = ? AND valid_at_ms = ?", emptied)
+        try database.changeEach("INSERT INTO inexact_bin (device, sensor, valid_at_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", inexact)
         try database.store(bins: written)
         try updateSensors(
             counts.map { index, count in

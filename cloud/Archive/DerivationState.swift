@@ -71,7 +71,6 @@ extension Archive {
             let rows = try database.rowsEach(
                 "SELECT \(Archive.stateColumns) FROM device_log WHERE device = ? AND \(DerivationState.isPending)", claimed.map { [.integer($0)] })
             for row in rows.joined() { states.append(try Archive.state(row)) }
-            states = states.filter { !paused.contains($0.device) }
             // A step that becomes full leaves out the last devices of this list. Therefore the list begins after the device served last.
             return states.filter { $0.device > device } + states.filter { $0.device <= device }
         }

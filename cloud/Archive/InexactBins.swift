@@ -38,11 +38,6 @@ extension Archive {
         return bins
     }
 
-    func markInexact(_ bin: BinKey) throws {
-        try database.run(
-            "INSERT INTO inexact_bin (device, sensor, valid_at_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", bin.device, bin.sensor, bin.validAt.ms)
-    }
-
     /// Stores the intermediate extremes and flags; at the end of the pass (`isFinal`), writes them to the observations.
     func save(_ partial: [BinKey: Bin], isFinal: Bool) throws {
         let table = isFinal ? "observation_bin" : "inexact_bin"

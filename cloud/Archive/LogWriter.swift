@@ -81,8 +81,8 @@ struct LogWriter: ~Copyable {
     }
 
     /// Writes how much each device's log has grown. Call `flush` first.
-    /// - Parameter ledgers: have the bytes of each device's day.
-    func finish(_ ledgers: [Int64: DeviceLedger]) throws {
+    /// - Parameter ledger: returns the ledger of a device, for the bytes that the device has stored today.
+    func finish(_ ledger: (_ device: Int64) throws -> DeviceLedger) throws {
         try database.changeEach(
             """
             INSERT INTO device_log (device, last_batch, last_amendment, pending, day, day_bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -92,18 +92,23 @@ struct LogWriter: ~Copyable {
                 pending = device_log.pending + ?4, day = ?5, day_bytes = ?6
             """,
             growth.sorted { $0.key < $1.key }.map { device, grown in
-                [
+                let ledger = try ledger(device)
+                return [
                     .integer(device), .integer(grown.lastBatch), .integer(grown.lastAmendment), .integer(grown.batches),
-                    .integer(ledgers[device]?.day ?? 0), .integer(ledgers[device]?.dayBytes ?? 0),
+                    .integer(ledger.day), .integer(ledger.dayBytes),
                 ]
             })
-        for (month, total) in totals {
-            try database.run(
-                """
-                INSERT INTO log_month (shard, month, batches, readings, bytes) VALUES (?, ?, ?, ?, ?) ON CONFLICT (shard, month) DO UPDATE SET
-                    batches = log_month.batches + excluded.batches, readings = log_month.readings + excluded.readings,
-                    bytes = log_month.bytes + excluded.bytes
-                """, database.counterShard, month.number, total.batches, total.readings, total.bytes)
-        }
+        try database.changeEach(
+            """
+            INSERT INTO log_month (shard, month, batches, readings, bytes) VALUES (?, ?, ?, ?, ?) ON CONFLICT (shard, month) DO UPDATE SET
+                batches = log_month.batches + excluded.batches, readings = log_month.readings + excluded.readings,
+                bytes = log_month.bytes + excluded.bytes
+            """,
+            totals.sorted { $0.key < $1.key }.map { month, total in
+                [
+                    .integer(database.counterShard), .integer(month.number), .integer(total.batches), .integer(total.readings),
+                    .integer(total.bytes),
+                ]
+            })
     }
 }
