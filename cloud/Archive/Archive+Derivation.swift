@@ -29,12 +29,12 @@ extension Archive {
         var derived: Int64 = 0  // batches that are no longer pending
         var isPassComplete = false  // the amending or repairing pass has visited every batch
         var repaired: [BinKey: Bin] = [:]
-        var aheadUntil: Instant?  // time of the newest observed reading that was taken more than a day after its arrival, by the server's clock
+        var newestAheadAt: Instant?  // time of the newest observed reading that was taken more than a day after its arrival, by the server's clock
         var withheldFrom: Instant?  // time of the earliest reading that was withheld while the server's clock was wrong
 
         mutating func noteAhead(_ reading: Reading, _ receivedAt: Instant) {
             guard reading.takenAt > receivedAt + BatchArrival.futureTolerance else { return }
-            aheadUntil = max(aheadUntil ?? reading.takenAt, reading.takenAt)
+            newestAheadAt = max(newestAheadAt ?? reading.takenAt, reading.takenAt)
         }
     }
 

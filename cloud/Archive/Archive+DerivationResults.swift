@@ -38,7 +38,11 @@ extension Archive {
             }
         case .amending where turn.isPassComplete:
             (state.amendedThrough, state.scanned) = (state.target, 0)
-            state.phase = state.rederiveDue ? .clearing : try hasInexactBins(state.device) ? .repairing : .appending
+            if let due = state.rederiveDueAt {
+                (state.phase, state.rederivedAt, state.rederiveDueAt) = (.clearing, max(state.rederivedAt, due), nil)
+            } else {
+                state.phase = try hasInexactBins(state.device) ? .repairing : .appending
+            }
         case .repairing:
             try save(turn.repaired, isFinal: turn.isPassComplete)
             if turn.isPassComplete {
@@ -48,8 +52,8 @@ extension Archive {
         case .amending: break
         }
         if let withheld = turn.withheldFrom { try recordWithheld(withheld, state.device) }
-        if let ahead = turn.aheadUntil {
-            try database.run("UPDATE device_log SET ahead_until_ms = ?1 WHERE device = ?2 AND ahead_until_ms < ?1", ahead.ms, state.device)
+        if let ahead = turn.newestAheadAt {
+            try database.run("UPDATE device_log SET newest_ahead_at_ms = ?1 WHERE device = ?2 AND newest_ahead_at_ms < ?1", ahead.ms, state.device)
         }
         return state
     }
@@ -76,7 +80,7 @@ extension Archive {
         try database.run("DELETE FROM inexact_bin WHERE device = ?", state.device)
         try database.run(
             """
-            UPDATE sensor SET \(state.frozenUntil.ms == 0 ? "observations = 0, " : "")last_at_ms = (
+            UPDATE sensor SET last_at_ms = (
                 SELECT MAX(valid_at_ms) FROM observation_bin b WHERE b.device = sensor.device AND b.sensor = sensor.id)
             WHERE device = ?
             """, state.device)
@@ -92,11 +96,8 @@ extension Archive {
 extension DerivationState {
     /// Whether the states are equal, apart from new batches and new amendments in the log.
     fileprivate func hasSameProgress(as other: DerivationState) -> Bool {
-        (through, amendedThrough, phase, target, scanned, rederivedAt) == (
-            other.through, other.amendedThrough, other.phase, other.target, other.scanned, other.rederivedAt
-        )
-            && (frozenUntil, frozenThrough, rederivedBefore, rederiveDue) == (
-                other.frozenUntil, other.frozenThrough, other.rederivedBefore, other.rederiveDue
-            )
+        var other = other
+        (other.lastBatch, other.lastAmendment) = (lastBatch, lastAmendment)
+        return self == other
     }
 }

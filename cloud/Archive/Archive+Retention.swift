@@ -147,7 +147,7 @@ extension Archive {
     private func freeze(_ expired: ExpiredBatches, before cutoff: Instant) throws -> Bool {
         let device = expired.device
         try database.lock(devices: [device])
-        let row = try database.row("SELECT ahead_until_ms, postponed_from_ms FROM device_log WHERE device = ?", device)
+        let row = try database.row("SELECT newest_ahead_at_ms, postponed_from_ms FROM device_log WHERE device = ?", device)
         let (ahead, postponedFrom) = (row?.integer(0) ?? 0, row?.integer(1) ?? 0)
         // Bins end at full hours, or at parts of an hour.
         let frozenUntil = TimeGrid.hourly.binEnd(of: max(cutoff + BatchArrival.futureTolerance, Instant(ms: ahead)))
@@ -199,18 +199,4 @@ extension Archive {
     /// Returns a bounded number of free pages of the archive's file to the disk.
     /// - Returns: whether more pages can be returned.
     func releaseFreeSpace() throws -> Bool { try database.releaseFreeSpace() }
-
-    /// Deletes a bin with impossible values. Unless the bin is frozen, marks the device, so that its observations are derived again.
-    /// - Returns: whether the bin is frozen.
-    package func repairDamagedBin(of device: Int64, sensor: Int64, validAt: Instant, now: Instant) throws -> Bool {
-        let isFrozen = try database.transaction {
-            let frozenUntil = try database.integer("SELECT frozen_until_ms FROM device_log WHERE device = ?", device) ?? 0
-            let deleted = try database.run(
-                "DELETE FROM observation_bin WHERE device = ? AND sensor = ? AND valid_at_ms = ?", device, sensor, validAt.ms)
-            try database.run("UPDATE sensor SET observations = observations - ? WHERE device = ? AND id = ?", Int64(deleted), device, sensor)
-            return validAt.ms <= frozenUntil
-        }
-        if !isFrozen { try requestRederivation(of: device, now: now) }
-        return isFrozen
-    }
 }

@@ -43,9 +43,9 @@ enum ArchiveSchema {
         ALTER TABLE device_log ADD COLUMN frozen_until_ms BIGINT NOT NULL DEFAULT 0;  -- a rebuild does not change observations up to this time
         ALTER TABLE device_log ADD COLUMN frozen_through BIGINT NOT NULL DEFAULT 0;  -- at the last rebuild, the readings of batches up to this id were in the frozen observations
         -- the newest reading that was observed although it was taken more than a day after its batch arrived: the server's clock was behind
-        ALTER TABLE device_log ADD COLUMN ahead_until_ms BIGINT NOT NULL DEFAULT 0;
-        ALTER TABLE device_log ADD COLUMN rederive_due BIGINT NOT NULL DEFAULT 0;  -- above 0: a rebuild, as of this time, begins after the amending pass
-        ALTER TABLE device_log ADD COLUMN rederived_before_ms BIGINT NOT NULL DEFAULT 0;  -- rederived_at_ms when the last rebuild began
+        ALTER TABLE device_log ADD COLUMN newest_ahead_at_ms BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE device_log ADD COLUMN rederive_due_at_ms BIGINT NOT NULL DEFAULT 0;  -- above 0: a rebuild, as of this time, begins after the amending pass
+        ALTER TABLE device_log ADD COLUMN previous_rederived_at_ms BIGINT NOT NULL DEFAULT 0;  -- rederived_at_ms when the last rebuild began
         ALTER TABLE device_log ADD COLUMN postponed_from_ms BIGINT NOT NULL DEFAULT 0;  -- above 0: since this time expired batches cannot be deleted
         ALTER TABLE epoch ADD COLUMN expired_through BIGINT NOT NULL DEFAULT 0;  -- the highest sequence of a deleted batch
         """

@@ -18,24 +18,24 @@ struct DerivationState: Sendable, Equatable {
     static let isPending = "(through < last_batch OR amended_through < last_amendment OR phase <> 0)"
 
     let device: Int64
-    let lastBatch: Int64
-    let lastAmendment: Int64  // the last batch with a clock correction, calibration or rename
+    var lastBatch: Int64
+    var lastAmendment: Int64  // the last batch with a clock correction, calibration or rename
     var through: Int64  // the last batch whose readings are in the observations
     var amendedThrough: Int64  // amendments up to this batch are applied to every derived batch
     var phase: Phase
     var target: Int64  // amending: becomes `amendedThrough` at the end
     var scanned: Int64  // amending and repairing: the last batch visited in this pass
-    let rederivedAt: Instant  // readings up to a day after this time never count as future readings
+    var rederivedAt: Instant  // readings up to a day after this time never count as future readings
     /// Bins up to this time are frozen: the log may no longer have all their readings. Frozen bins change only when late readings are added.
     let frozenUntil: Instant
     /// At the last rebuild, the readings of batches up to this batch were in the frozen bins, with the amendments up to `amendedThrough`.
     let frozenThrough: Int64
-    let rederivedBefore: Instant  // `rederivedAt` when the last rebuild began
-    let rederiveDue: Bool  // a rebuild begins when the amending pass has ended
+    let previousRederivedAt: Instant  // `rederivedAt` when the last rebuild began
+    var rederiveDueAt: Instant?  // the time of a request for a rebuild, which begins when the amending pass has ended
 
     /// Whether a rebuild must leave out a reading, because it is in a frozen bin already. A reading that was withheld as a future reading is not.
     func isInFrozenBin(batch: Int64, receivedAt: Instant, takenAt: Instant, binEnd: @autoclosure () -> Instant) -> Bool {
-        batch <= frozenThrough && takenAt <= max(receivedAt, rederivedBefore) + BatchArrival.futureTolerance && binEnd() <= frozenUntil
+        batch <= frozenThrough && takenAt <= max(receivedAt, previousRederivedAt) + BatchArrival.futureTolerance && binEnd() <= frozenUntil
     }
 
     /// Selects the phase of the next step: new amendments are applied before new batches, all amendments in one pass.
@@ -96,7 +96,7 @@ extension Archive {
 
     private static let stateColumns =
         "device, last_batch, last_amendment, through, amended_through, phase, target, scanned, rederived_at_ms, frozen_until_ms, frozen_through, "
-        + "rederive_due, rederived_before_ms"
+        + "rederive_due_at_ms, previous_rederived_at_ms"
 
     private static func state(_ row: Row) throws -> DerivationState {
         guard let phase = DerivationState.Phase(rawValue: row.integer(5)) else {
@@ -105,24 +105,22 @@ extension Archive {
         return DerivationState(
             device: row.integer(0), lastBatch: row.integer(1), lastAmendment: row.integer(2), through: row.integer(3),
             amendedThrough: row.integer(4), phase: phase, target: row.integer(6), scanned: row.integer(7), rederivedAt: Instant(ms: row.integer(8)),
-            frozenUntil: Instant(ms: row.integer(9)), frozenThrough: row.integer(10), rederivedBefore: Instant(ms: row.integer(12)),
-            rederiveDue: row.integer(11) > 0)
+            frozenUntil: Instant(ms: row.integer(9)), frozenThrough: row.integer(10), previousRederivedAt: Instant(ms: row.integer(12)),
+            rederiveDueAt: row.integer(11) > 0 ? Instant(ms: row.integer(11)) : nil)
     }
 
     /// - Parameter states: each with the number of batches that are no longer pending.
     func save(_ states: [(state: DerivationState, derived: Int64)]) throws {
         try database.changeEach(
             """
-            UPDATE device_log SET through = ?1, amended_through = ?2, phase = ?3, target = ?4, scanned = ?5,
-                pending = CASE WHEN pending > ?6 THEN pending - ?6 ELSE 0 END, claimed_until_ms = 0,
-                rederived_at_ms = CASE WHEN ?3 = \(DerivationState.Phase.clearing.rawValue) AND rederive_due > rederived_at_ms THEN rederive_due
-                    ELSE rederived_at_ms END,
-                rederive_due = CASE WHEN ?3 = \(DerivationState.Phase.clearing.rawValue) THEN 0 ELSE rederive_due END WHERE device = ?7
+            UPDATE device_log SET through = ?1, amended_through = ?2, phase = ?3, target = ?4, scanned = ?5, rederived_at_ms = ?6,
+                rederive_due_at_ms = ?7, pending = CASE WHEN pending > ?8 THEN pending - ?8 ELSE 0 END, claimed_until_ms = 0 WHERE device = ?9
             """,
             states.map { state, derived in
                 [
                     .integer(state.through), .integer(state.amendedThrough), .integer(state.phase.rawValue), .integer(state.target),
-                    .integer(state.scanned), .integer(derived), .integer(state.device),
+                    .integer(state.scanned), .integer(state.rederivedAt.ms), .integer(state.rederiveDueAt?.ms ?? 0), .integer(derived),
+                    .integer(state.device),
                 ]
             })
     }
@@ -132,36 +130,50 @@ extension Archive {
     ///
     /// - Parameter now: readings up to a day after this time are derived, even if the server's clock was behind when the readings arrived.
     package func requestRederivation(of device: Int64? = nil, now: Instant) throws {
-        try database.transaction {
-            if let device {
-                try database.run("\(Archive.markForRederivation) WHERE device = ?2", now.ms, device)
-            } else {
-                try database.run(Archive.markForRederivation, now.ms)
-            }
-        }
+        try database.transaction { try markForRederivation(device == nil ? "device > ?1" : "device = ?1", device ?? .min, now: now) }
     }
-
-    /// Frozen bins are not derived again, so they must not keep the half of an amending pass.
-    private static let mustEndAmending = "phase = \(DerivationState.Phase.amending.rawValue) AND frozen_until_ms > 0"
-
-    private static let markForRederivation = """
-        UPDATE device_log SET withheld_from_ms = NULL,
-            rederive_due = CASE WHEN \(mustEndAmending) THEN ?1 ELSE 0 END,
-            phase = CASE WHEN \(mustEndAmending) THEN phase ELSE \(DerivationState.Phase.clearing.rawValue) END,
-            target = CASE WHEN \(mustEndAmending) THEN target ELSE 0 END, scanned = CASE WHEN \(mustEndAmending) THEN scanned ELSE 0 END,
-            frozen_through = CASE WHEN frozen_through > through THEN frozen_through ELSE through END,
-            rederived_before_ms = CASE WHEN through >= frozen_through AND phase <> \(DerivationState.Phase.clearing.rawValue)
-                THEN rederived_at_ms ELSE rederived_before_ms END,
-            rederived_at_ms = CASE WHEN rederived_at_ms > ?1 OR (\(mustEndAmending)) THEN rederived_at_ms ELSE ?1 END
-        """
 
     /// Marks devices, like `requestRederivation`, whose readings were withheld as future readings because the server's clock was wrong. To be called
     /// when the clock is right.
     package func rederiveWithheld(now: Instant) throws {
         let through = (now + BatchArrival.futureTolerance).ms
         guard try database.integer("SELECT 1 FROM device_log WHERE withheld_from_ms <= ? LIMIT 1", through) != nil else { return }
+        try database.transaction { try markForRederivation("withheld_from_ms <= ?1", through, now: now) }
+    }
+
+    /// SQL condition: an amending pass must end before a rebuild begins. A rebuild does not change frozen bins, so an interrupted pass would leave
+    /// frozen bins with some batches amended and some not.
+    private static let mustEndAmending = "(phase = \(DerivationState.Phase.amending.rawValue) AND frozen_until_ms > 0)"
+
+    /// - Parameter condition: an SQL condition that selects the devices; `?1` is the value.
+    private func markForRederivation(_ condition: String, _ value: Int64, now: Instant) throws {
+        let clearing = DerivationState.Phase.clearing.rawValue
+        // A rebuild may be requested while another rebuild runs: then the frozen bins are those of the first request.
+        try database.run(
+            """
+            UPDATE device_log SET frozen_through = through, previous_rederived_at_ms = rederived_at_ms
+            WHERE through >= frozen_through AND phase <> \(clearing) AND \(condition)
+            """, value)
+        try database.run("UPDATE device_log SET rederive_due_at_ms = ?2 WHERE \(Archive.mustEndAmending) AND \(condition)", value, now.ms)
+        try database.run(
+            """
+            UPDATE device_log SET phase = \(clearing), target = 0, scanned = 0, rederive_due_at_ms = 0,
+                rederived_at_ms = CASE WHEN rederived_at_ms > ?2 THEN rederived_at_ms ELSE ?2 END
+            WHERE NOT \(Archive.mustEndAmending) AND \(condition)
+            """, value, now.ms)
+        try database.run("UPDATE device_log SET withheld_from_ms = NULL WHERE \(condition)", value)
+    }
+
+    /// Deletes a bin with impossible values. If the bin is not frozen, requests that the device's observations are derived again.
+    /// - Returns: `true` if the bin is frozen: then the bin is not derived again, because the log may no longer have all its readings.
+    package func repairDamagedBin(of device: Int64, sensor: Int64, validAt: Instant, now: Instant) throws -> Bool {
         try database.transaction {
-            try database.run("\(Archive.markForRederivation) WHERE withheld_from_ms <= ?2", now.ms, through)
+            let isFrozen = try database.integer("SELECT frozen_until_ms FROM device_log WHERE device = ?", device) ?? 0 >= validAt.ms
+            let deleted = try database.run(
+                "DELETE FROM observation_bin WHERE device = ? AND sensor = ? AND valid_at_ms = ?", device, sensor, validAt.ms)
+            try database.run("UPDATE sensor SET observations = observations - ? WHERE device = ? AND id = ?", Int64(deleted), device, sensor)
+            if !isFrozen { try markForRederivation("device = ?1", device, now: now) }
+            return isFrozen
         }
     }
 

@@ -51,8 +51,8 @@ enum PostgresSchema {
             FROM (SELECT to_timestamp(received_at_ms / 1000) AT TIME ZONE 'UTC' AS at, readings, body FROM old_batch) arrivals GROUP BY 2;
         CREATE TABLE retention (id bigint PRIMARY KEY, cutoff_ms bigint NOT NULL, now_ms bigint NOT NULL);
         ALTER TABLE device_log ADD COLUMN frozen_until_ms bigint NOT NULL DEFAULT 0, ADD COLUMN frozen_through bigint NOT NULL DEFAULT 0,
-            ADD COLUMN ahead_until_ms bigint NOT NULL DEFAULT 0, ADD COLUMN rederive_due bigint NOT NULL DEFAULT 0,
-            ADD COLUMN rederived_before_ms bigint NOT NULL DEFAULT 0, ADD COLUMN postponed_from_ms bigint NOT NULL DEFAULT 0;
+            ADD COLUMN newest_ahead_at_ms bigint NOT NULL DEFAULT 0, ADD COLUMN rederive_due_at_ms bigint NOT NULL DEFAULT 0,
+            ADD COLUMN previous_rederived_at_ms bigint NOT NULL DEFAULT 0, ADD COLUMN postponed_from_ms bigint NOT NULL DEFAULT 0;
         ALTER TABLE device_log RENAME COLUMN judged_at_ms TO rederived_at_ms;
         ALTER TABLE epoch ADD COLUMN expired_through bigint NOT NULL DEFAULT 0;
         """

@@ -31,7 +31,7 @@ package struct ArchiveTable: Sendable, Equatable {
         ArchiveTable(
             "device_log", key: "device",
             "last_batch last_amendment day day_bytes pending through amended_through phase target scanned rederived_at_ms withheld_from_ms "
-                + "claimed_until_ms frozen_until_ms frozen_through ahead_until_ms rederive_due rederived_before_ms postponed_from_ms"),
+                + "claimed_until_ms frozen_until_ms frozen_through newest_ahead_at_ms rederive_due_at_ms previous_rederived_at_ms postponed_from_ms"),
         ArchiveTable("plain_reading", key: "device sensor taken_at_ms", "content"),
         ArchiveTable(
             "sensor", key: "device id", "name kind driver serial place step_s observations last_at_ms reported observed quiet", hasIdentity: true),
