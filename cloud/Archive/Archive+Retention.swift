@@ -6,7 +6,7 @@ internal import Wire
 /// The last of a device's batches that retention is about to delete.
 struct ExpiredBatches {
     let device: Int64
-    let lastBatch: Int64  // id
+    var lastBatch: Int64  // the highest id of these batches
     var lastSequences: [Int64: Int64] = [:]  // by epoch, the highest sequence
 }
 
@@ -42,7 +42,7 @@ extension Archive {
 
     /// What one step of a pass over all devices has done.
     package struct RetentionStep: Sendable {
-        package let continueAfter: Int64  // the next step begins with the device after this one
+        package var continueAfter: Int64  // the next step begins with the device after this one
         package var deleted = 0  // rows
         package var postponed = 0  // devices whose batches cannot be deleted yet
     }
@@ -50,24 +50,25 @@ extension Archive {
     // MARK: whole months
 
     /// Closes the months that ended before the cutoff, so that no batch can be added to them.
-    /// - Returns: the months; `nil` if the database has the whole log in one table, so that single batches are deleted.
-    func closeExpiredMonths(before cutoff: Instant) throws -> [LogMonth]? { try database.closeExpiredMonths(before: cutoff) }
+    /// - Returns: the months; `nil` if the log is one table: then `deleteExpiredBatches` deletes single batches.
+    func closeExpiredMonths(before cutoff: Instant) throws -> [LogMonth]? { try database.monthlyLog?.closeMonths(before: cutoff) }
 
-    /// Freezes the observations of some devices with batches in the month. Afterwards, if no device is postponed, the month can be dropped.
+    /// Freezes the observations of the next devices that have batches in the month. Call this function until it returns `nil`. Then the month can
+    /// be dropped, if no call has postponed a device.
     /// - Returns: `nil` if no device is left.
     func prepareToDrop(_ month: LogMonth, after device: Int64, before cutoff: Instant) throws -> RetentionStep? {
-        var step: RetentionStep?
+        var step = RetentionStep(continueAfter: device)
         for _ in 0..<Archive.devicesPerStep {
-            guard let expired = try database.nextDevice(in: month, after: step?.continueAfter ?? device) else { break }
-            // A transaction for each device: the ingest of the others does not wait.
-            let isFrozen = try database.transaction(.lazy) { try freeze(expired, before: cutoff) }
-            step = RetentionStep(continueAfter: expired.device, postponed: (step?.postponed ?? 0) + (isFrozen ? 0 : 1))
+            guard let expired = try database.monthlyLog?.nextDevice(in: month, after: step.continueAfter) else { break }
+            // Each device has its own transaction, so that the ingest of other devices does not wait.
+            if try !database.transaction(.lazy, { try freeze(expired, before: cutoff) }) { step.postponed += 1 }
+            step.continueAfter = expired.device
         }
-        return step
+        return step.continueAfter == device ? nil : step
     }
 
     /// Deletes the batches of a month. Call `prepareToDrop` for all devices first.
-    func drop(_ month: LogMonth) throws { try database.drop(month) }
+    func drop(_ month: LogMonth) throws { try database.monthlyLog?.drop(month) }
 
     // MARK: single batches
 
@@ -79,31 +80,32 @@ extension Archive {
     /// Deletes expired batches of the next device that has any.
     /// - Returns: `nil` if no device is left.
     func deleteExpiredBatches(after device: Int64, before cutoff: Instant) throws -> RetentionStep? {
-        var step: RetentionStep?
+        var last = device
         for _ in 0..<Archive.devicesPerSearch {
-            let next = try database.integer("SELECT MIN(device) FROM device_log WHERE device > ?", step?.continueAfter ?? device)
-            guard let next else { return step }
+            guard let next = try database.integer("SELECT MIN(device) FROM device_log WHERE device > ?", last) else { break }
             let ids = try expiredBatches(of: next, before: cutoff)
             if !ids.isEmpty {
                 // After a deletion, the next step visits the same device again.
                 let deleted = try deleteBatches(ids, of: next, before: cutoff)
                 return deleted > 0 ? RetentionStep(continueAfter: next - 1, deleted: deleted) : RetentionStep(continueAfter: next, postponed: 1)
             }
-            step = RetentionStep(continueAfter: next)
+            last = next
         }
-        return step
+        return last == device ? nil : RetentionStep(continueAfter: last)
     }
 
-    /// The ids of the expired batches among the device's oldest batches. The index `batch_by_device` has all columns of the query.
+    /// Returns ids of expired batches. The queries read only the index `batch_by_device`, which has all their columns.
     private func expiredBatches(of device: Int64, before cutoff: Instant) throws -> [Int64] {
-        // Batches that arrived with a wrong clock may come before the expired batches. The device's newest batch stays: new batches get higher ids.
+        // If the server's clock was wrong, batches with a lower id may have a later arrival time. The newest batch of a device is never deleted, so
+        // that new batches get higher ids.
         let expired = try database.row(
             """
             SELECT MIN(id) FROM (SELECT id, received_at_ms FROM batch WHERE device = ? ORDER BY id LIMIT \(Archive.batchesPerSearch)) oldest
             WHERE received_at_ms >= ? AND received_at_ms < ?
             """, device, ClockDiscipline.earliest.ms, cutoff.ms)
         guard let first = expired?.optionalInteger(0) else { return [] }
-        // A batch with an arrival before 2026 arrived while the server's clock was not set. It is deleted together with the next batch.
+        // An arrival time before 2026 is wrong: the server's clock was not set. A batch with a wrong arrival time is deleted only if a batch with a
+        // higher id and a valid arrival time is expired.
         return try database.rows(
             """
             SELECT id FROM batch WHERE device = ?1 AND received_at_ms < ?2 AND (id <= ?3 OR received_at_ms >= ?4)
@@ -112,27 +114,28 @@ extension Archive {
         ).map { $0.integer(0) }
     }
 
-    /// Deletes the first of these batches, until their bodies have `bytesPerDeletion`.
-    /// - Parameter ids: sorted.
-    /// - Returns: how many are deleted; 0 if the batches cannot be deleted yet.
+    /// Deletes batches in the order of `ids`, and stops when the deleted bodies have `bytesPerDeletion` bytes.
+    /// - Parameter ids: in ascending order.
+    /// - Returns: the number of deleted batches; 0 if the batches cannot be deleted yet.
     private func deleteBatches(_ ids: [Int64], of device: Int64, before cutoff: Instant) throws -> Int {
         try database.transaction(.lazy) {
-            var rows: [Row] = []
-            var bytes: Int64 = 0
-            for id in ids where bytes < Archive.bytesPerDeletion {
-                rows += try database.rows(
-                    "SELECT id, epoch, last, received_at_ms, LENGTH(body) FROM batch WHERE device = ? AND id = ?", device, id)
-                bytes += rows.last?.integer(4) ?? 0
+            var expired = ExpiredBatches(device: device, lastBatch: 0)
+            var deleted: [[DatabaseValue]] = []
+            var bytes: [LogMonth: Int64] = [:]
+            for id in ids where bytes.values.reduce(0, +) < Archive.bytesPerDeletion {
+                let row = try database.row("SELECT epoch, last, received_at_ms, LENGTH(body) FROM batch WHERE device = ? AND id = ?", device, id)
+                guard let row else { continue }
+                expired.lastBatch = id
+                expired.lastSequences[row.integer(0)] = max(expired.lastSequences[row.integer(0)] ?? 0, row.integer(1))
+                bytes[LogMonth(of: Instant(ms: row.integer(2))), default: 0] += row.integer(3)
+                deleted.append([.integer(device), .integer(id)])
             }
-            guard let last = rows.last else { return 0 }
-            var expired = ExpiredBatches(device: device, lastBatch: last.integer(0))
-            for row in rows { expired.lastSequences[row.integer(1)] = max(expired.lastSequences[row.integer(1)] ?? 0, row.integer(2)) }
-            guard try freeze(expired, before: cutoff) else { return 0 }
-            try database.changeEach("DELETE FROM batch WHERE device = ? AND id = ?", rows.map { [.integer(device), .integer($0.integer(0))] })
+            guard !deleted.isEmpty, try freeze(expired, before: cutoff) else { return 0 }
+            try database.changeEach("DELETE FROM batch WHERE device = ? AND id = ?", deleted)
             try database.changeEach(
-                "UPDATE log_month SET bytes = bytes - ? WHERE shard = 0 AND month = ?",
-                rows.map { [.integer($0.integer(4)), .integer(LogMonth(of: Instant(ms: $0.integer(3))).number)] })
-            return rows.count
+                "UPDATE log_month SET bytes = bytes - ? WHERE shard = ? AND month = ?",
+                bytes.map { month, bytes in [.integer(bytes), .integer(database.counterShard), .integer(month.number)] })
+            return deleted.count
         }
     }
 

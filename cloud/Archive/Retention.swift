@@ -48,35 +48,32 @@ package struct Retention: Service {
         var postponed = 0
         if let months = try await archive.closeExpiredMonths(before: cutoff) {
             for month in months {
-                let waiting = try await runSteps(summing: { $0.postponed }) { try await archive.prepareToDrop(month, after: $0, before: cutoff) }
+                let waiting = try await runSteps { try await archive.prepareToDrop(month, after: $0, before: cutoff) }.postponed
                 postponed += waiting
                 guard waiting == 0 else { continue }
                 try await archive.drop(month)
-                log(.info, "batches of a month deleted", ["month": month])
+                log(.info, "expired month deleted from the log", ["month": month])
             }
         } else {
-            var deleted = 0
-            postponed = try await runSteps(summing: { $0.postponed }) { device in
-                let step = try await archive.deleteExpiredBatches(after: device, before: cutoff)
-                deleted += step?.deleted ?? 0
-                return step
-            }
-            if deleted > 0 { log(.info, "old batches deleted", ["batches": deleted]) }
+            let done = try await runSteps { try await archive.deleteExpiredBatches(after: $0, before: cutoff) }
+            postponed = done.postponed
+            if done.deleted > 0 { log(.info, "expired batches deleted from the log", ["batches": done.deleted]) }
         }
-        if postponed > 0 { log(.warning, "old batches not deleted yet, their observations are not derived", ["devices": postponed]) }
-        _ = try await runSteps(summing: { $0.deleted }) { try await archive.deleteExpiredPlainReadings(after: $0, before: cutoff) }
+        if postponed > 0 { log(.warning, "deletion of expired batches postponed until they are derived", ["devices": postponed]) }
+        _ = try await runSteps { try await archive.deleteExpiredPlainReadings(after: $0, before: cutoff) }
         while try await archive.releaseFreeSpace() { try await Task.sleep(for: .milliseconds(20)) }
     }
 
-    /// Runs steps until no device is left. Pauses after each step for as long as the step took, so that the ingest can use the database.
+    /// Runs steps until no device is left. Pauses after each step for as long as the step took, so that the ingest can use the database. These pauses
+    /// are real time, not the time of `clock`: they depend on how long the database needs.
     private func runSteps(
-        summing count: (Archive.RetentionStep) -> Int, _ step: (_ after: Int64) async throws -> Archive.RetentionStep?
-    ) async throws -> Int {
-        var (device, sum) = (Int64(0), 0)
+        _ step: (_ after: Int64) async throws -> Archive.RetentionStep?
+    ) async throws -> (deleted: Int, postponed: Int) {
+        var (device, deleted, postponed) = (Int64(0), 0, 0)
         while true {
             let started = ContinuousClock.now
-            guard let done = try await step(device) else { return sum }
-            (device, sum) = (done.continueAfter, sum + count(done))
+            guard let done = try await step(device) else { return (deleted, postponed) }
+            (device, deleted, postponed) = (done.continueAfter, deleted + done.deleted, postponed + done.postponed)
             try await Task.sleep(for: .now - started)
         }
     }

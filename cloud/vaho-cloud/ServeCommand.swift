@@ -17,16 +17,16 @@ extension Program.Command {
         let stop = StopSignal(log: log)
         // Commands may open an archive in a folder while the server runs, but not a second server: it would have caches of its own. Any number of
         // servers may share a PostgreSQL database.
-        let archive = try await whenReachable(log) { try await settings.archive(.createIfMissing) }
+        func open(_ access: ArchiveAccess) async throws -> Archive { try await whenReachable(log) { try await settings.archive(access) } }
+        let archive = try await open(.createIfMissing)
         // With a database server a claim is a connection, which may be lost: waiting for it must not delay the ingest.
-        let scheduling = settings.store.folder == nil ? try await whenReachable(log) { try await settings.archive(.existing) } : archive
+        let scheduling = settings.store.folder == nil ? try await open(.existing) : archive
         guard try await whenReachable(log, { try await scheduling.claim(.serving, isShared: true) }) else {
             throw CommandFailure("\(settings.store) is in use by another server or by vaho-cloud migrate: stop that program, or choose another store")
         }
         try await whenReachable(log) { try await archive.checkMigration() }
         let signer = try await whenReachable(log) { try await ReleaseSigner(of: archive, keyFile: settings.signingKeyFile) }
-        func reader() async throws -> Archive { try await whenReachable(log) { try await settings.archive(.readOnly) } }
-        let pageReader = try await reader()
+        let pageReader = try await open(.readOnly)
         let derivationWakeUps = Inbox<Void>(limit: 1)
         _ = derivationWakeUps.enqueue(())  // starts the derivation of batches that the previous run did not derive
         let freeSpaceGuard = FreeSpaceGuard(folder: settings.store.folder, minimumFreeBytes: settings.minimumFreeBytes)
@@ -47,18 +47,19 @@ extension Program.Command {
             let wakeUps = Inbox<Void>(limit: 1)
             secondDerivation = [
                 Derivation(
-                    archive: try await whenReachable(log) { try await settings.archive(.existing) }, reader: try await reader(), wake: wakeUps,
+                    archive: try await open(.existing), reader: try await open(.readOnly), wake: wakeUps,
                     log: log.component("derive")),
                 DerivationPoll(wake: wakeUps),
             ]
         }
         try await Services.run(
             secondDerivation + [
-                stop, ingest, Derivation(archive: archive, reader: try await reader(), wake: derivationWakeUps, log: log.component("derive")),
+                stop, ingest, Derivation(archive: archive, reader: try await open(.readOnly), wake: derivationWakeUps, log: log.component("derive")),
                 CloudAPI(
-                    listening, archive: archive, reader: pageReader, tokenReader: try await reader(), ingest: ingest, freeSpaceGuard: freeSpaceGuard,
+                    listening, archive: archive, reader: pageReader, tokenReader: try await open(.readOnly), ingest: ingest,
+                    freeSpaceGuard: freeSpaceGuard,
                     releaseKeys: ReleaseKeyFile.text([signer.publicKey]),
-                    forecasts: FleetForecasts(reader: try await reader(), pretrained: pretrained), version: CloudVersion.text,
+                    forecasts: FleetForecasts(reader: try await open(.readOnly), pretrained: pretrained), version: CloudVersion.text,
                     log: log.component("api")),
                 DerivationPoll(wake: derivationWakeUps), ServingClaim(archive: scheduling),
                 ElectedServices(
@@ -69,7 +70,7 @@ extension Program.Command {
                         DeviceStateUpdater(archive: scheduling, log: log.component("watch")),
                         Retention(archive: scheduling, keep: settings.retention, log: log.component("retention")),
                         TrainingScheduler(
-                            archive: scheduling, reader: try await reader(), afterDeviceDays: settings.trainAfterDeviceDays,
+                            archive: scheduling, reader: try await open(.readOnly), afterDeviceDays: settings.trainAfterDeviceDays,
                             checkPeriod: settings.trainCheckPeriod, keyFile: settings.signingKeyFile, pretrained: pretrained,
                             log: log.component("train")),
                     ], log: log.component("schedule")),

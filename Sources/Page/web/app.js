@@ -77,7 +77,7 @@ async function askFleet() {
       unlisted: await askUnlisted(devices) };
   }
   const { now, device, store, holes } = await get("v1/status");
-  return { face, now: instant(now), devices: [device], release: null, store, holes };
+  return { face, now: instant(now), devices: [device], release: null, isFirst: true, store, holes };
 }
 
 /** The chosen device, if it is not in the list: the list has one page, and the address of this page may name any device. */

@@ -39,7 +39,7 @@ function summary({ devices, counts }) {
 export function showFleet(fleet, selected) {
   const { face, now, devices, counts, release, next, isFirst, isFiltered } = fleet;
   const total = counts ? Object.values(counts.devices).reduce((sum, count) => sum + count, 0) : devices.length;
-  const count = total === 1 ? "1 device" : `${next || isFirst === false || isFiltered ? `${devices.length} of ` : ""}${total} devices`;
+  const count = total === 1 ? "1 device" : `${next || !isFirst || isFiltered ? `${devices.length} of ` : ""}${total} devices`;
   say($("face"), `${face} · ${face === "edge" ? devices[0].id : count}`);
   const bad = summary(fleet);
   $("filter").hidden = face === "edge" || (total === 0 && !isFiltered);
@@ -49,8 +49,8 @@ export function showFleet(fleet, selected) {
     : devices.length === 0 ? "No device has reported yet. To add a device: vaho-cloud device add NAME"
     : face === "edge" && devices[0].sensors.length === 0 ? "No sensor has reported yet. To list the sensors: vaho-edge sensors" : "");
   $("fleet").hidden = !$("fleet-empty").hidden;
-  $("pages").hidden = !next && isFirst !== false;
-  $("page-back").disabled = isFirst !== false;
+  $("pages").hidden = !next && isFirst;
+  $("page-back").disabled = isFirst;
   $("page-next").disabled = !next;
   say($("served"), face === "edge" ? "" : release
     ? `Devices get the model of ${dated(instant(release.created_at))}.`

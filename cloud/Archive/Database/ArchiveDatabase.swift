@@ -54,15 +54,12 @@ protocol ArchiveDatabase: AnyObject {
     /// Creates the missing partitions of `batch` and `observation_bin` for all times in `span`, if the database has partitions.
     func preparePartitions(for span: ClosedRange<Instant>) throws
 
-    /// Closes the months that ended before the cutoff, so that no batch can be added to them.
-    /// - Returns: the months; `nil` if the whole log is in one table.
-    func closeExpiredMonths(before cutoff: Instant) throws -> [LogMonth]?
+    /// Creates the missing partitions of a table for rows with times from `first` to `last`, if the database partitions the table. Rows with times
+    /// that only a wrong clock can give get no partition of their own.
+    func preparePartitions(of table: String, _ first: Instant, _ last: Instant) throws
 
-    /// The next device with batches in a month; `nil` after the last device.
-    func nextDevice(in month: LogMonth, after device: Int64) throws -> ExpiredBatches?
-
-    /// Deletes the table with the batches of a month.
-    func drop(_ month: LogMonth) throws
+    /// The log, if the database stores each month of arrival in a table of its own; `nil` if the log is one table.
+    var monthlyLog: (any MonthlyLog)? { get }
 
     /// Returns a bounded number of free pages of the database's file to the disk.
     /// - Returns: whether more pages can be returned.

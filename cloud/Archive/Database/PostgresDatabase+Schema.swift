@@ -40,16 +40,12 @@ extension PostgresDatabase {
 
     private func migrateToVersion8(_ connection: PostgresConnection) throws {
         try connection.execute(PostgresSchema.version8)
-        let (now, tomorrow) = (WallClock.now, WallClock.now + .seconds(86_400))
-        for table in [TimePartitions.batches, .observations] {
+        for table in TimePartitions.all {
             let span = try connection.query("SELECT MIN(\(table.column)), MAX(\(table.column)) FROM old_\(table.table)")
-            // Rows outside this span go to the default partition: batches that arrived with a wrong clock, and observations from before 2026.
-            let first = max(Instant(ms: try span.integer(0, 0)), ClockDiscipline.earliest)
-            let last = min(Instant(ms: try span.integer(0, 1)), tomorrow)
-            var wanted = first <= last ? table.partitions(for: first...last) : []
-            // The first batches arrive before retention prepares the coming months.
-            for partition in table.partitions(for: now...tomorrow) where !wanted.contains(partition) { wanted.append(partition) }
-            for partition in wanted where partition.months.upperBound.start > ClockDiscipline.earliest { try table.create(partition, connection) }
+            let stored = TimePartitions.plausible(Instant(ms: try span.integer(0, 0)), Instant(ms: try span.integer(0, 1)))
+            // Batches may arrive before the first run of retention creates partitions. So the current partition must exist already.
+            let current = TimePartitions.plausible(WallClock.now, WallClock.now)
+            for span in [stored, current] { try table.createMissing(for: span, connection) }
         }
         try connection.execute(PostgresSchema.version8Rows)
         _ = try connection.query("SELECT setval(pg_get_serial_sequence('batch', 'id'), (SELECT COALESCE(MAX(id), 0) + 1 FROM batch), false)")

@@ -128,11 +128,9 @@ final class SQLiteDatabase: ArchiveDatabase {
 
     func preparePartitions(for span: ClosedRange<Instant>) throws {}
 
-    func closeExpiredMonths(before cutoff: Instant) throws -> [LogMonth]? { nil }
+    func preparePartitions(of table: String, _ first: Instant, _ last: Instant) throws {}
 
-    func nextDevice(in month: LogMonth, after device: Int64) throws -> ExpiredBatches? { nil }
-
-    func drop(_ month: LogMonth) throws {}
+    let monthlyLog: (any MonthlyLog)? = nil
 
     /// Does nothing while at most a tenth of the file, or 1 MB, is free. A file that was created before schema 8 cannot return pages.
     func releaseFreeSpace() throws -> Bool {

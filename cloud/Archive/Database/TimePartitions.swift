@@ -1,5 +1,6 @@
 internal import Measures
 internal import Postgres
+internal import Runtime
 
 /// A table in PostgreSQL that is partitioned by months or years, with a default partition for rows outside of all of them.
 struct TimePartitions {
@@ -16,6 +17,14 @@ struct TimePartitions {
     static let batches = TimePartitions(table: "batch", column: "received_at_ms", isYearly: false)
     /// Observations, by year.
     static let observations = TimePartitions(table: "observation_bin", column: "valid_at_ms", isYearly: true)
+
+    static let all = [batches, observations]
+
+    /// The times of a span that a right clock can have given; `nil` if there are none. Rows with other times get no partition of their own.
+    static func plausible(_ first: Instant, _ last: Instant) -> ClosedRange<Instant>? {
+        let (first, last) = (max(first, ClockDiscipline.earliest), min(last, WallClock.now + .seconds(86_400)))
+        return first <= last ? first...last : nil
+    }
 
     /// The most partitions for one span. Rows after the last of them go to the default partition.
     private static let limit = 240
@@ -42,8 +51,15 @@ struct TimePartitions {
         return names
     }
 
+    /// Creates the partitions for a span that do not exist. Call inside a transaction.
+    func createMissing(for span: ClosedRange<Instant>?, _ connection: PostgresConnection) throws {
+        guard let span else { return }
+        let existing = try existing(connection)
+        for partition in partitions(for: span) where !existing.contains(partition.name) { try create(partition, connection) }
+    }
+
     /// Creates a partition, and moves rows that arrived before it existed out of the default partition. Call inside a transaction.
-    func create(_ partition: Partition, _ connection: PostgresConnection) throws {
+    private func create(_ partition: Partition, _ connection: PostgresConnection) throws {
         let (first, end) = (partition.months.lowerBound.start.ms, partition.months.upperBound.start.ms)
         // ATTACH instead of PARTITION OF: ATTACH does not block queries on the other partitions.
         try connection.execute(

@@ -1,5 +1,4 @@
 internal import Measures
-internal import Runtime
 internal import Signing
 
 /// Functions of an archive that `ArchiveMigration` calls.
@@ -60,13 +59,9 @@ extension Archive {
     }
 
     func insert(_ rows: [[DatabaseValue]], into table: ArchiveTable) throws {
-        if let column = table.columns.firstIndex(of: table.name == "batch" ? "received_at_ms" : "valid_at_ms"),
-            ["batch", "observation_bin"].contains(table.name)
-        {
+        if let timeColumn = table.timeColumn, let column = table.columns.firstIndex(of: timeColumn) {
             let times = rows.compactMap { if case .integer(let ms) = $0[column] { Instant(ms: ms) } else { nil } }
-            // Rows with the times of a wrong clock get no partition of their own.
-            let plausible = times.filter { $0 >= ClockDiscipline.earliest && $0 <= WallClock.now + .seconds(86_400) }
-            if let first = plausible.min(), let last = plausible.max() { try database.preparePartitions(for: first...last) }
+            if let first = times.min(), let last = times.max() { try database.preparePartitions(of: table.name, first, last) }
         }
         try database.transaction { try database.changeEach(table.insert, rows) }
     }

@@ -3,13 +3,15 @@ package struct ArchiveTable: Sendable, Equatable {
     package let name: String
     let columns: [String]
     let keyLength: Int
+    let timeColumn: String?  // PostgreSQL may partition the table by this column
     let hasIdentity: Bool  // in PostgreSQL, a sequence gives the values of the column `id`
 
-    private init(_ name: String, key: String, _ rest: String = "", hasIdentity: Bool = false) {
+    private init(_ name: String, key: String, _ rest: String = "", timeColumn: String? = nil, hasIdentity: Bool = false) {
         func names(_ text: String) -> [String] { text.split(separator: " ").map(String.init) }
         self.name = name
         columns = names(key) + names(rest)
         keyLength = names(key).count
+        self.timeColumn = timeColumn
         self.hasIdentity = hasIdentity
     }
 
@@ -27,7 +29,9 @@ package struct ArchiveTable: Sendable, Equatable {
         ArchiveTable("held", key: "device epoch first", "last"),
         ArchiveTable("epoch", key: "device epoch", "first_seen_at_ms expired_through"),
         ArchiveTable("refused", key: "device epoch sequence", "reason"),
-        ArchiveTable("batch", key: "device id", "epoch first last received_at_ms readings body boot_first boot_last", hasIdentity: true),
+        ArchiveTable(
+            "batch", key: "device id", "epoch first last received_at_ms readings body boot_first boot_last", timeColumn: "received_at_ms",
+            hasIdentity: true),
         ArchiveTable(
             "device_log", key: "device",
             "last_batch last_amendment day day_bytes pending through amended_through phase target scanned rederived_at_ms withheld_from_ms "
@@ -39,7 +43,7 @@ package struct ArchiveTable: Sendable, Equatable {
         ArchiveTable(
             "observation_bin", key: "device sensor valid_at_ms",
             "readings failed humidity_sum_mpct humidity_min_mpct humidity_max_mpct temperature_readings temperature_sum_mc pressure_readings "
-                + "pressure_sum_pa flags"),
+                + "pressure_sum_pa flags", timeColumn: "valid_at_ms"),
         ArchiveTable("inexact_bin", key: "device sensor valid_at_ms", "humidity_min_mpct humidity_max_mpct flags"),
         ArchiveTable("hole", key: "device epoch sequence", "sensor reason from_ms to_ms readings"),
         ArchiveTable(
