@@ -52,6 +52,8 @@ import Wire
         #expect(comparisons.filter { !$0.isEqual } == [])
         #expect(comparisons.filter { $0.source.rows > 0 }.count >= 13, "\(comparisons.map { ($0.table, $0.source.rows) })")
         #expect(try await target.totals() == source.totals())
+        let months = try await source.months()
+        #expect(try await target.months() == months && months == [LogMonth(of: place.now).number])
         #expect(try await target.bins() == source.bins())
         let cutoff = try await source.retentionCutoff()
         #expect(try await target.retentionCutoff() == cutoff && cutoff.ms > 0)

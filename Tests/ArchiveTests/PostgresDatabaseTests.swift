@@ -1,6 +1,7 @@
 import ArchiveExamples
 @testable import Archive
 import Foundation
+import Measures
 import Postgres
 import Testing
 import Wire
@@ -77,6 +78,7 @@ import Wire
         #expect(partitions.isSuperset(of: ["batch_other", "batch_2026_01", "batch_2026_02", "batch_2026_03", "observation_bin_other"]))
         #expect(try await archive.names("SELECT 'in ' || received_at_ms::text FROM batch_other") == ["in 1650000000000"])
         #expect(try await archive.totals().readings == 30)
+        #expect(try await archive.months() == [1_650_000_000_000, 1_770_000_000_000, 1_773_000_000_000].map { LogMonth(of: Instant(ms: $0)).number })
         #expect(try await place.ingest(archive, 1, place.batch(25...40)).first?.through == 40)
         try await place.derive(archive)
         #expect(try await archive.totals().readings == 40)

@@ -1,4 +1,4 @@
-import Archive
+@testable import Archive
 import ArchiveExamples
 import Foundation
 import Measures
@@ -51,7 +51,7 @@ import Wire
                 group.addTask {
                     let (archive, reader) = (try await place.open(), try await place.open(.readOnly))
                     for _ in 0..<batches {
-                        let claimed = try await archive.claimPendingDevices()
+                        let claimed = try await archive.claimPendingDevices(after: 0, except: [], limit: 64)
                         _ = try await archive.apply(reader.nextDerivationStep(claimed: claimed))
                     }
                 }
@@ -66,6 +66,21 @@ import Wire
         try await archive.requestRederivation(now: .now)
         while try await archive.apply(archive.nextDerivationStep()) {}
         #expect(try await archive.bins() == derived)
+    }
+
+    @Test(.enabled(if: TemporaryArchive.isPostgres)) func `servers claim different devices, a limited number each, and no paused device`()
+        async throws
+    {
+        let archive = try await place.open()
+        var devices: [Int64] = []
+        for name in ["a", "b", "c", "d"] {
+            devices.append(try await place.device(archive, name))
+            _ = try await place.ingest(archive, devices[devices.count - 1], place.batch(1...3))
+        }
+        #expect(try await archive.claimPendingDevices(after: devices[1], except: [devices[2]], limit: 2) == [devices[0], devices[3]])
+        let other = try await place.open()
+        #expect(try await other.claimPendingDevices(after: 0, except: [], limit: 64) == [devices[1], devices[2]])
+        #expect(try await archive.claimPendingDevices(after: 0, except: [], limit: 64) == [])
     }
 
     @Test func `work is claimed by one archive, and another takes over when the first is gone`() async throws {

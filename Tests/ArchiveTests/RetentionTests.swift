@@ -224,7 +224,7 @@ import Wire
         let archive = try await open()
         _ = try await fill(archive)
         try await archive.requestRederivation(now: at(80))
-        for (days, remaining) in [(Int64(0), [3]), (30, [3]), (32, [1, 2])] {
+        for (days, remaining) in [(Int64(0), [3]), (30, [3]), (32, [1])] {
             let (cutoff, now) = (april.ms, (at(80) + .seconds(days * 86_400)).ms)
             try await archive.perform { archive in
                 _ = try archive.database.run(
@@ -295,7 +295,10 @@ import Wire
         #expect(try await archive.batchCount() == (TemporaryArchive.isPostgres ? 2 : 1))  // the cutoff is 28 March, so PostgreSQL keeps March
         try await send(archive, device, batch(301...310, from: at(130)), at: at(130))
         try await place.derive(archive)
-        // The service believes one more day at each run.
+        clock.advance(by: .seconds(3_600))
+        await clock.sleepers()
+        #expect(try await archive.believedNow() == at(75) + .seconds(3_600))
+        // At each run, the time that the service uses increases by at most one day.
         clock.advance(by: .seconds(86_400))
         await clock.sleepers()
         #expect(try await archive.batchCount() == (TemporaryArchive.isPostgres ? 3 : 2))
@@ -306,6 +309,45 @@ import Wire
         #expect(try await archive.batchCount() == 1)
         task.cancel()
         _ = await task.result
+    }
+
+    @Test func `a run that fails is repeated, and does not move the cutoff again`() async throws {
+        let archive = try await open()
+        _ = try await fill(archive)
+        let clock = ManualClock(wall: at(75))
+        let service = Retention(archive: archive, keep: .seconds(20 * 86_400), clock: clock.serviceClock, log: Log("test", minimumLevel: .error))
+        _ = try await archive.advanceRetention(keep: .seconds(300 * 86_400), now: at(60))
+        try await archive.perform { _ = try $0.database.run("ALTER TABLE epoch RENAME TO away") }
+        let task = Task { try await service.run() }
+        for pause in [0, 2, 4, 8] as [Int64] {
+            clock.advance(by: .seconds(pause))
+            await clock.sleepers()
+        }
+        #expect(try await archive.believedNow() == at(61))
+        #expect(try await archive.batchCount() == 3)
+        try await archive.perform { _ = try $0.database.run("ALTER TABLE away RENAME TO epoch") }
+        clock.advance(by: .seconds(300))
+        await clock.sleepers()
+        #expect(try await archive.batchCount() < 3)
+        task.cancel()
+        _ = await task.result
+    }
+
+    @Test func `observed readings that are newer than the arrival of their deleted batch stay`() async throws {
+        let archive = try await open()
+        let device = try await fill(archive)
+        // The server's clock was 77 days behind. A rebuild with the right clock observes the readings.
+        try await send(archive, device, batch(301...310, from: at(78)), at: at(1))
+        try await send(archive, device, batch(311...320, from: at(80)), at: at(80))
+        try await place.derive(archive)
+        #expect(try await archive.readingsInBins() == 310)
+        for _ in 0..<2 {
+            try await archive.requestRederivation(now: at(90))
+            try await place.derive(archive)
+            #expect(try await archive.readingsInBins() == 320)
+            try await deleteBatches(archive, before: april)
+        }
+        #expect(try await archive.batchCount() == 2)
     }
 
     @Test func `the cutoff never decreases, and a server's clock that is ahead does not move it`() async throws {
@@ -362,6 +404,7 @@ import Wire
 }
 
 extension Archive {
+    fileprivate func believedNow() throws -> Instant { Instant(ms: try database.integer("SELECT now_ms FROM retention") ?? 0) }
     fileprivate func phase(_ device: Int64) throws -> Int64 {
         try database.integer("SELECT phase FROM device_log WHERE device = ?", device) ?? -1
     }

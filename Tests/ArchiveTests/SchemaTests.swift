@@ -46,6 +46,7 @@ import Wire
         #expect(try await place.ingest(archive, id, place.batch(25...40)).first?.through == 40)
         try await place.derive(archive)
         #expect(try await archive.totals().readings == 40)
+        #expect(try await archive.months() == [LogMonth(of: place.now).number])
 
         let plain = try await place.open()
         let other = try await place.device(plain)
@@ -92,6 +93,9 @@ extension Archive {
                 """
             ).map { "\($0.text(0)) \($0.text(1))" })
     }
+
+    /// The months of arrival that the totals of the log have.
+    func months() throws -> [Int64] { try database.rows("SELECT DISTINCT month FROM log_month ORDER BY month").map { $0.integer(0) } }
 
     fileprivate func setVersion(_ version: Int64) throws {
         try database.run(TemporaryArchive.isPostgres ? "UPDATE archive_version SET version = \(version)" : "PRAGMA user_version = \(version)")

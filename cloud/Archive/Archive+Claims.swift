@@ -14,9 +14,9 @@ extension Archive {
     /// Whether this archive still has the claim.
     package func holds(_ work: ExclusiveWork) -> Bool { claims[work]?.isHeld() ?? false }
 
-    /// Claims the work again if the claim was lost.
-    /// - Returns: false if another program has the claim now.
-    package func keep(_ work: ExclusiveWork, isShared: Bool) throws -> Bool { try holds(work) || claim(work, isShared: isShared) }
+    /// Claims the right of a server to store batches again, if the claim was lost.
+    /// - Returns: `false` if another program excludes servers now.
+    package func keepServing() throws -> Bool { try holds(.serving) || claim(.serving, isShared: true) }
 
     package func release(_ work: ExclusiveWork) { claims[work] = nil }
 }

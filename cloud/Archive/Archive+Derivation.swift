@@ -14,11 +14,11 @@ extension Archive {
         var turns: [DerivationTurn] = []
         var buffer = BinBuffer()
         var unserved: [Int64] = []  // claimed devices that are not in the step
-        package internal(set) var unreadable: [Int64] = []  // batches of the log that cannot be read
-        package var isEmpty: Bool { turns.isEmpty && unserved.isEmpty }
-        package var deviceCount: Int { turns.count }
+        var unreadable: [Int64] = []  // batches of the log that cannot be read
+        var isEmpty: Bool { turns.isEmpty && unserved.isEmpty }
+        var deviceCount: Int { turns.count }
         /// The last device in the step; 0 if the step is empty.
-        package var lastDevice: Int64 { turns.last?.before.device ?? 0 }
+        var lastDevice: Int64 { turns.last?.before.device ?? 0 }
         var isFull: Bool { buffer.count >= Archive.binsPerStep }
     }
 
@@ -39,7 +39,7 @@ extension Archive {
     }
 
     /// The most devices in a step. Every device gets a turn before a device gets a second turn.
-    package static let devicesPerStep = 64
+    static let devicesPerStep = 64
     private static let batchesPerTurn = 500
     private static let batchesPerRead = 16
     static let binsPerStep = 2_500  // limits the duration of the write transaction

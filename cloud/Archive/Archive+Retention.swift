@@ -24,7 +24,7 @@ extension Archive {
     /// after the time of the last call: a clock that is years ahead for some hours deletes some days early. A server that was off for long catches
     /// up with one day for each call.
     /// - Returns: the cutoff.
-    package func advanceRetention(keep: Duration, now: Instant) throws -> Instant {
+    func advanceRetention(keep: Duration, now: Instant) throws -> Instant {
         try database.transaction {
             let newest = try database.integer("SELECT MAX(last_at_ms) FROM sensor") ?? 0
             let last = try database.row("SELECT now_ms, cutoff_ms FROM retention")
@@ -41,10 +41,10 @@ extension Archive {
     package func preparePartitions(for span: ClosedRange<Instant>) throws { try database.preparePartitions(for: span) }
 
     /// What one step of a pass over all devices has done.
-    package struct RetentionStep: Sendable {
-        package var continueAfter: Int64  // the next step begins with the device after this one
-        package var deleted = 0  // rows
-        package var postponed = 0  // devices whose batches cannot be deleted yet
+    struct RetentionStep: Sendable {
+        var continueAfter: Int64  // the next step begins with the device after this one
+        var deleted = 0  // rows
+        var postponed = 0  // devices whose batches cannot be deleted yet
     }
 
     // MARK: whole months

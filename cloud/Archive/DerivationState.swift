@@ -135,7 +135,7 @@ extension Archive {
 
     /// Marks devices, like `requestRederivation`, whose readings were withheld as future readings because the server's clock was wrong. To be called
     /// when the clock is right.
-    package func rederiveWithheld(now: Instant) throws {
+    func rederiveWithheld(now: Instant) throws {
         let through = (now + BatchArrival.futureTolerance).ms
         guard try database.integer("SELECT 1 FROM device_log WHERE withheld_from_ms <= ? LIMIT 1", through) != nil else { return }
         try database.transaction { try markForRederivation("withheld_from_ms <= ?1", through, now: now) }
@@ -166,7 +166,7 @@ extension Archive {
 
     /// Deletes a bin with impossible values. If the bin is not frozen, requests that the device's observations are derived again.
     /// - Returns: `true` if the bin is frozen: then the bin is not derived again, because the log may no longer have all its readings.
-    package func repairDamagedBin(of device: Int64, sensor: Int64, validAt: Instant, now: Instant) throws -> Bool {
+    func repairDamagedBin(of device: Int64, sensor: Int64, validAt: Instant, now: Instant) throws -> Bool {
         try database.transaction {
             let isFrozen = try database.integer("SELECT frozen_until_ms FROM device_log WHERE device = ?", device) ?? 0 >= validAt.ms
             let deleted = try database.run(
@@ -190,9 +190,7 @@ extension Archive {
     ///   - device: the device served last.
     ///   - paused: devices to leave out.
     ///   - limit: the most devices to claim.
-    package func claimPendingDevices(
-        after device: Int64 = 0, except paused: Set<Int64> = [], limit: Int = Archive.devicesPerStep
-    ) throws -> [Int64]? {
+    func claimPendingDevices(after device: Int64, except paused: Set<Int64>, limit: Int) throws -> [Int64]? {
         try database.claimPending(after: device, except: paused, limit: limit, for: Archive.derivationClaim.ms)
     }
 

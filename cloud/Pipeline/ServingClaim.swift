@@ -22,8 +22,8 @@ package struct ServingClaim: Service {
         while true {
             try await clock.sleep(for: ServingClaim.checkPeriod)
             do {
-                guard try await archive.keep(.serving, isShared: true) else { throw Excluded() }
-            } catch is any DatabaseFailure {
+                guard try await archive.keepServing() else { throw Excluded() }
+            } catch let error as any DatabaseFailure where error.isRetryable {
                 // The database is away. Requests are refused meanwhile, so nothing is stored without the claim.
             }
         }

@@ -91,7 +91,7 @@ package protocol DatabaseFailure: Error {
 }
 
 /// When a transaction is on the disk.
-package enum Durability: Sendable {
+enum Durability: Sendable {
     case durable  // before the call returns
     case lazy  // soon after: a power cut can undo the transaction, for work that is then done again
 }

@@ -1,5 +1,5 @@
 /// A parameter of a statement or a column of a row, in the types that SQLite and PostgreSQL share.
-package enum DatabaseValue: Sendable, Equatable {
+enum DatabaseValue: Sendable, Equatable {
     case null
     case integer(Int64)
     case real(Double)
@@ -8,35 +8,35 @@ package enum DatabaseValue: Sendable, Equatable {
 }
 
 /// A Swift type that can be a parameter of a statement.
-package protocol DatabaseConvertible {
+protocol DatabaseConvertible {
     var databaseValue: DatabaseValue { get }
 }
 
 extension DatabaseValue: DatabaseConvertible {
-    package var databaseValue: DatabaseValue { self }
+    var databaseValue: DatabaseValue { self }
 }
 extension Int64: DatabaseConvertible {
-    package var databaseValue: DatabaseValue { .integer(self) }
+    var databaseValue: DatabaseValue { .integer(self) }
 }
 extension Int: DatabaseConvertible {
-    package var databaseValue: DatabaseValue { .integer(Int64(self)) }
+    var databaseValue: DatabaseValue { .integer(Int64(self)) }
 }
 extension Int32: DatabaseConvertible {
-    package var databaseValue: DatabaseValue { .integer(Int64(self)) }
+    var databaseValue: DatabaseValue { .integer(Int64(self)) }
 }
 extension Bool: DatabaseConvertible {
     /// 1 or 0: the schema has no Booleans, because SQLite has none.
-    package var databaseValue: DatabaseValue { .integer(self ? 1 : 0) }
+    var databaseValue: DatabaseValue { .integer(self ? 1 : 0) }
 }
 extension Double: DatabaseConvertible {
-    package var databaseValue: DatabaseValue { .real(self) }
+    var databaseValue: DatabaseValue { .real(self) }
 }
 extension String: DatabaseConvertible {
-    package var databaseValue: DatabaseValue { .text(self) }
+    var databaseValue: DatabaseValue { .text(self) }
 }
 extension [UInt8]: DatabaseConvertible {
-    package var databaseValue: DatabaseValue { .bytes(self) }
+    var databaseValue: DatabaseValue { .bytes(self) }
 }
 extension Optional: DatabaseConvertible where Wrapped: DatabaseConvertible {
-    package var databaseValue: DatabaseValue { self?.databaseValue ?? .null }
+    var databaseValue: DatabaseValue { self?.databaseValue ?? .null }
 }

@@ -8,7 +8,7 @@ package enum ExclusiveWork: String, Sendable, CaseIterable {
 }
 
 /// The right to do exclusive work. The right ends when this object is released, or when the program ends or is killed.
-package protocol WorkClaim: AnyObject {
+protocol WorkClaim: AnyObject {
     /// Whether the right still exists. It can be lost with the connection to the database.
     func isHeld() -> Bool
 }

@@ -1,6 +1,6 @@
 /// The name and the columns of a table, for copying the table row by row. The first `keyLength` columns are a unique key.
-package struct ArchiveTable: Sendable, Equatable {
-    package let name: String
+struct ArchiveTable: Sendable, Equatable {
+    let name: String
     let columns: [String]
     let keyLength: Int
     let timeColumn: String?  // PostgreSQL may partition the table by this column
@@ -18,7 +18,7 @@ package struct ArchiveTable: Sendable, Equatable {
     /// The tables that are copied row by row, in an order in which a table comes after the tables that its foreign keys name. The tables
     /// `access_version` and `log_month` are not in the list: `Archive.setTotals` copies their sums, because PostgreSQL has several rows
     /// of `log_month` for a month where SQLite has one.
-    package static let all = [
+    static let all = [
         ArchiveTable("signing_key", key: "id", "public_key"),
         ArchiveTable(
             "device", key: "id",
