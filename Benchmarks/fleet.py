@@ -24,7 +24,7 @@ YEAR = 525_600  # readings of a device in a year
 
 
 class Store:
-    """The archive's database, read and written directly, not through the server."""
+    """Reads and writes the archive's database directly, without the server."""
 
     def __init__(self, work: Path, url: str | None):
         self.url, self.folder = url, work / "cloud"
@@ -40,7 +40,7 @@ class Store:
             return [[str(value) for value in row] for row in rows]
 
     def add_devices(self, devices: list[tuple[str, str]], now: int) -> None:
-        """Adds devices with their tokens. One command a device would take minutes."""
+        """Adds devices with their tokens. Running "vaho-cloud device add" for each device would take minutes."""
         for start in range(0, len(devices), 1_000):
             part = devices[start:start + 1_000]
             self.run("INSERT INTO device (name, created_at_ms) VALUES " + ", ".join(f"('{name}', {now})" for name, _ in part))
@@ -53,7 +53,7 @@ class Store:
         return int(self.run("SELECT SUM(readings) FROM log_month")[0][0])
 
     def sizes(self) -> tuple[int, int]:
-        """Bytes of the log with its indexes, and of the observations."""
+        """Returns the size of the log with its indexes, and the size of the observations, in bytes."""
         if self.url:
             self.run("VACUUM batch; VACUUM observation_bin")
             tables = {row[0]: int(row[1]) for row in self.run(
@@ -69,7 +69,7 @@ class Store:
 
 
 def processor_seconds(pids: list[int]) -> float:
-    """Processor time of processes."""
+    """Returns the processor time of all these processes, in seconds."""
     total = 0.0
     for pid in pids:
         with contextlib.suppress(OSError):
@@ -88,7 +88,7 @@ def metric(base: str, name: str) -> float:
 
 
 def latency(base: str, path: str, texts: bool = False) -> str:
-    """Times 200 different requests, because equal requests share an answer: pages one after another, or pages for different texts."""
+    """Measures the time of 200 requests. The requests differ, because the server answers equal requests once: each asks for the next page or text."""
     took, after, limit = [], "", 100
     for number in range(200):
         started = time.monotonic()
@@ -97,7 +97,7 @@ def latency(base: str, path: str, texts: bool = False) -> str:
         following = json.loads(body).get("next")
         after = f"&text={number:03d}" if texts else f"&after={urllib.parse.quote(following)}" if following else ""
         if not after:
-            limit -= 1  # the first page again, as another request
+            limit -= 1  # after the last page, ask for the first page with another limit, so that the request is different
     took.sort()
     return f"p50 {statistics.median(took):.1f} ms, p95 {took[190]:.1f} ms"
 
@@ -121,7 +121,7 @@ def send(base: str, work: Path) -> None:
 
 
 def split_requests(requests: Path, count: int, first: Path, rest: Path) -> None:
-    """Copies the first `count` requests of a file to one file, and the others to another."""
+    """Copies the first `count` requests of a file to the file `first`, and the remaining requests to the file `rest`."""
     with requests.open("rb") as source, first.open("wb") as head, rest.open("wb") as tail:
         number = 0
         while length := source.read(4):

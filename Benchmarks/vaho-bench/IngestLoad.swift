@@ -100,7 +100,7 @@ struct IngestLoad {
         }
     }
 
-    /// Readings of the device's sensors, one per sensor and minute; the humidity varies as in a room.
+    /// Makes one reading for each sensor and minute. The humidity changes as in a room.
     private func body(_ device: inout Device) -> [UInt8] {
         let sensors = (0..<options.sensors).compactMap { SensorName("room\($0)") }
         let count = Int64(options.sensors)

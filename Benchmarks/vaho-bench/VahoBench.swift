@@ -43,11 +43,11 @@ func wholeNumber(_ name: String, _ value: String) throws -> Int {
 
 struct IngestOptions {
     var url = ""
-    var tokens = ""  // a folder with DEVICE/token, as `vaho-cloud device add --out` makes them, or a file with lines of device and token
+    var tokens = ""  // a folder that has a file DEVICE/token for each device, or a file that has a line "DEVICE TOKEN" for each device
     var rows = 1_000
     var batches = 2_000  // of each connection
     var connections = 4
-    var sensors = 2  // of each device
+    var sensors = 2  // number of sensors of each device
     var isJSON = false
     var out: String?  // write the requests to this file, and send none
 

@@ -128,7 +128,9 @@ internal import Glibc
         do { try sendAndReceive(statements, body) } catch { failure = error }
         guard unsafe PQexitPipelineMode(connection) == 1 else {
             // Results are missing, so the connection cannot be used any more.
-            throw PostgresError(state: PostgresError.connectionLost, message: "the pipeline has not ended: \(failure.map { "\($0)" } ?? "")")
+            throw PostgresError(
+                state: PostgresError.connectionLost,
+                message: "the server did not answer all statements of a pipeline: \(failure.map { "\($0)" } ?? "")")
         }
         if let failure { throw failure }
     }

@@ -30,7 +30,7 @@ package struct ServiceClock: Sendable {
 extension ServiceClock {
     /// Repeats a task: `period` after a success, and after growing pauses while the task fails. Each failure is logged.
     /// - Parameters:
-    ///   - first: the pause before the first run; `nil`: `period`.
+    ///   - first: the pause before the first run; `nil` means `period`.
     ///   - failure: the log event of a failure.
     /// - Throws: `CancellationError`, and no other error.
     package func repeating(

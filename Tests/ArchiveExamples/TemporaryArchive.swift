@@ -25,7 +25,7 @@ package final class TemporaryArchive {
 
         package func open(_ access: ArchiveAccess = .createIfMissing, limits: ArchiveLimits = ArchiveLimits()) async throws -> Archive {
             let archive = try await Archive(store, access: access, limits: limits)
-            // Partitions for the batches and observations of the tests.
+            // Creates partitions for the times that the tests use.
             for start in [1_600_000_000_000, 1_700_000_000_000] as [Int64] where access != .readOnly {
                 try await archive.preparePartitions(for: Instant(ms: start)...Instant(ms: start + 86_400_000))
             }

@@ -44,7 +44,7 @@ import Wire
         return comparisons
     }
 
-    @Test func `a copy has the same content in every table, and stores and derives further batches`() async throws {
+    @Test func `every table of a copied archive has the same content, and the copy stores and derives new batches`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let source = try await filled()
         let target = try await Archive(.sqlite(folder: folder))
@@ -71,7 +71,7 @@ import Wire
         #expect(counts.0.readings == counts.1.readings + 2)
     }
 
-    @Test func `an interrupted copy continues after its last row, and cannot be served until it is complete`() async throws {
+    @Test func `an interrupted migration continues after the last copied row, and no server uses the archive before it is complete`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let source = try await filled()
         let target = try await Archive(.sqlite(folder: folder))

@@ -34,11 +34,11 @@ import Wire
     }
 }
 
-/// Databases that an older version of the program has written. Needs a server: `Tests/postgres.sh`.
+/// Tests the migration of databases from older versions. The tests need a PostgreSQL server, which `Tests/postgres.sh` starts.
 @Suite(.enabled(if: TemporaryArchive.isPostgres), .timeLimit(.minutes(1))) struct PostgresSchemaTests {
     private let place = TemporaryArchive()
 
-    /// Makes the tables of version 7, with one device, 30 readings in the log, of which 10 are derived.
+    /// Makes the tables of version 7 with one device. The log has 30 readings, and 10 of these readings are in the observations.
     private func makeVersion7() throws -> PostgresConnection {
         try place.prepare()
         guard case .postgres(let address) = place.location.store else { throw CancellationError() }
@@ -90,14 +90,14 @@ import Wire
         _ = try await other.ingest(plain, device, other.batch(1...40))
         try await other.derive(plain)
         let bins = try await plain.bins()
-        // The first bin has 10 readings of the sequences 1 to 10, as in the migrated row.
+        // The migrated row of `observation_bin` has the sums of the readings 1 to 10. So the bins must equal the bins of a new archive.
         #expect(try await archive.bins() == bins)
         try await archive.requestRederivation(now: place.now)
         try await place.derive(archive)
         #expect(try await archive.bins() == bins)
     }
 
-    @Test func `two servers that start at once migrate once, and a failed migration leaves the database as it was`() async throws {
+    @Test func `if two servers start at once, one of them migrates; a failed migration does not change the database`() async throws {
         let connection = try makeVersion7()
         try connection.execute("CREATE TABLE retention (other text)")
         await #expect(throws: (any Error).self) { _ = try await Archive(place.location.store) }

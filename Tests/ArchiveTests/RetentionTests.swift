@@ -22,7 +22,7 @@ import Wire
         return archive
     }
 
-    /// Readings every minute.
+    /// Makes a batch of the sensor "air" with one reading a minute. The first reading is taken at `start`.
     private func batch(_ sequences: ClosedRange<Int64>, from start: Instant, epoch: UInt64 = 5, value: Int32 = 40_000) throws -> Batch {
         let air = try #require(SensorName("air"))
         let rows = sequences.map { sequence in
@@ -42,7 +42,7 @@ import Wire
         return answer
     }
 
-    /// 100 readings on each of the days 1, 40 and 70 after 1 February, derived.
+    /// Stores and derives 100 readings on each of three days: 1, 40 and 70 days after 1 February.
     private func fill(_ archive: Archive) async throws -> Int64 {
         let device = try await place.device(archive)
         for (index, day) in [Int64(1), 40, 70].enumerated() {
@@ -57,7 +57,7 @@ import Wire
         try await Retention(archive: archive, keep: nil, log: Log("test")).deleteBatches(before: cutoff)
     }
 
-    @Test func `old batches are deleted, and observations stay, also when they are derived again`() async throws {
+    @Test func `retention deletes old batches; the observations stay, also after a rebuild`() async throws {
         let archive = try await open()
         let device = try await fill(archive)
         let (bins, before) = (try await archive.bins(), try await archive.totals())
@@ -73,18 +73,18 @@ import Wire
         }
         #expect(try await archive.sensors().first?.observations == Int64(bins.count))
 
-        // The next batch of the same device is stored and derived as before.
+        // After the deletion and the rebuilds, the archive stores and derives a new batch of this device.
         #expect(try await send(archive, device, batch(301...400, from: at(71)), at: at(72)).through == 400)
         try await place.derive(archive)
         #expect(try await archive.bins().count > bins.count)
     }
 
-    @Test func `late readings are added to frozen observations exactly once, also after a rebuild`() async throws {
+    @Test func `a frozen observation contains a late reading once, also after a rebuild`() async throws {
         let archive = try await open()
         let device = try await fill(archive)
         try await deleteBatches(archive, before: april)
         let before = try await archive.bins()
-        // A part of the first day was delivered after 80 days.
+        // 79 days later, the device delivers 20 more readings of the first day.
         try await send(archive, device, batch(301...320, from: at(1), value: 30_000), at: at(80))
         try await place.derive(archive)
         let bins = try await archive.bins()
@@ -113,7 +113,7 @@ import Wire
         #expect(try await archive.batchCount() == 1)
     }
 
-    @Test func `a new reading under a sequence of a deleted batch is a conflict, so that the device sends it under another epoch`() async throws {
+    @Test func `a new reading with the sequence of a deleted row is a conflict, and is stored when it has another epoch`() async throws {
         let archive = try await open()
         let device = try await fill(archive)
         try await deleteBatches(archive, before: april)
@@ -126,11 +126,11 @@ import Wire
         #expect(try await archive.totals().readings == 320)
     }
 
-    @Test func `batches are deleted only after they are derived`() async throws {
+    @Test func `retention does not delete batches while a rebuild runs`() async throws {
         let archive = try await open()
         let device = try await fill(archive)
         try await send(archive, device, batch(301...310, from: at(2)), at: at(3))
-        // A derivation from the start of the log is under way.
+        // A rebuild has begun, and is not complete.
         try await archive.requestRederivation(now: at(80))
         for _ in 0..<2 { _ = try await archive.apply(archive.nextDerivationStep(limit: 7)) }
         try await deleteBatches(archive, before: april)
@@ -138,7 +138,7 @@ import Wire
         try await place.derive(archive)
         let bins = try await archive.bins()
         try await deleteBatches(archive, before: april)
-        #expect(try await archive.batchCount() == 2)  // the newest batch stays, also if it is expired
+        #expect(try await archive.batchCount() == 2)  // retention never deletes the newest batch of a device
         #expect(try await archive.bins() == bins)
     }
 
@@ -153,15 +153,15 @@ import Wire
         try await send(archive, device, record, at: at(80))
         try await place.derive(archive)
         let bins = try await archive.bins()
-        // The cutoff lies between the second and the third group of 100 readings, which have 11 bins each.
+        // Each group of 100 readings has 11 bins. The first two groups (22 bins) are frozen; the third group is not frozen.
         #expect(bins.count == before.count && bins.prefix(22) == before.prefix(22) && bins.suffix(10) != before.suffix(10))
         try await archive.requestRederivation(now: at(80))
         try await place.derive(archive)
         #expect(try await archive.bins() == bins)
     }
 
-    /// Readings of the first day that arrive late, with a clock that is corrected, calibrated and renamed later: their bins are frozen.
-    @Test(arguments: [nil, 0, 1, 2, 3, 5]) func `amendments of late readings are applied once, whenever a rebuild is requested`(
+    /// Late readings are added to frozen bins. Later, a calibration and a clock correction change these readings.
+    @Test(arguments: [nil, 0, 1, 2, 3, 5]) func `amendments of late readings in frozen bins are applied once, at any rebuild`(
         interruptedAfter steps: Int?
     )
         async throws
@@ -171,7 +171,7 @@ import Wire
         try await deleteBatches(archive, before: april)
         let before = try await archive.bins()
         let air = try #require(SensorName("air"))
-        // Ten readings with an unset clock, in the bins of the first day; their true time is 60 days later, which is not frozen.
+        // The device's clock was not set when it took ten readings, so they are in frozen bins of day 1. Their true time is day 61.
         let rows = (0..<10).map { index in
             Batch.Row.reading(
                 sensor: 0,
@@ -200,15 +200,17 @@ import Wire
             try await place.derive(archive, limit: 3)
             #expect(try await archive.bins() == bins)
         }
-        // The readings have left the frozen bins again.
+        // The clock correction has moved the ten readings out of the frozen bins.
         let frozen = try await archive.bins().filter { line in before.contains { $0.split(separator: " ")[1] == line.split(separator: " ")[1] } }
         #expect(frozen.prefix(22).map(Self.countsAndSums) == before.prefix(22).map(Self.countsAndSums))
     }
 
-    /// Number of readings, failed readings and the humidity's sum of a bin: extremes of frozen bins may be wider than the true ones.
+    /// Returns a bin's number of readings, number of failed readings and sum of humidity. The minimum and the maximum are not compared, because a
+    /// frozen bin keeps the values of removed readings.
     private static func countsAndSums(_ line: String) -> [Substring] { Array(line.split(separator: " ")[2...4]) }
 
-    @Test(.enabled(if: !TemporaryArchive.isPostgres)) func `batches that arrived with a clock that was ahead do not stop the deletion`() async throws
+    @Test(.enabled(if: !TemporaryArchive.isPostgres)) func `batches with an arrival time in the future do not stop the deletion of later batches`()
+        async throws
     {
         let archive = try await open()
         let device = try await place.device(archive)
@@ -235,7 +237,7 @@ import Wire
         }
     }
 
-    @Test func `readings that were withheld while the server's clock was wrong join frozen observations when the clock is right`() async throws {
+    @Test func `readings that were withheld because of a wrong server clock are added to frozen observations later`() async throws {
         let archive = try await open()
         let device = try await fill(archive)
         try await deleteBatches(archive, before: april)
@@ -266,7 +268,7 @@ import Wire
         #expect(phases == [DerivationState.Phase.clearing.rawValue, DerivationState.Phase.appending.rawValue])
     }
 
-    @Test func `a plain reading that is sent again is a duplicate after the cutoff, and refused before it`() async throws {
+    @Test func `a repeated plain reading is a duplicate, and is refused if it was taken before the cutoff`() async throws {
         let archive = try await open()
         let device = try await place.device(archive)
         let air = try #require(SensorName("air"))
@@ -285,7 +287,7 @@ import Wire
         #expect(try await archive.count("plain_reading") == 2)
     }
 
-    @Test func `the service deletes at its start, and again after its period`() async throws {
+    @Test func `the retention service deletes expired batches when it starts, and again after each period`() async throws {
         let archive = try await open()
         let device = try await fill(archive)
         let clock = ManualClock(wall: at(75))
@@ -350,7 +352,7 @@ import Wire
         #expect(try await archive.batchCount() == 2)
     }
 
-    @Test func `the cutoff never decreases, and a server's clock that is ahead does not move it`() async throws {
+    @Test func `the cutoff never decreases, and a clock that is ahead moves the cutoff by at most one day for each call`() async throws {
         let archive = try await open()
         _ = try await fill(archive)
         let newest = try #require(try await archive.sensors().first?.lastAt)
@@ -358,7 +360,8 @@ import Wire
         #expect(cutoff == newest - .seconds(30 * 86_400))
         #expect(try await archive.advanceRetention(keep: .seconds(300 * 86_400), now: at(80)) == cutoff)
 
-        // A device without a clock gets the server's time, which is two years ahead for a while: the cutoff moves by a day for each call.
+        // The server's clock is two years ahead, and a device without a clock gets its readings' times from the server. So the newest reading is
+        // two years ahead, too. The cutoff then moves by one day for each call.
         let other = TemporaryArchive()
         let second = try await other.open()
         _ = try await fill(second)
@@ -371,7 +374,7 @@ import Wire
         #expect(try await archive.batchCount() == 3)
     }
 
-    @Test func `a batch that arrived while the server's clock was not set is not deleted before the next batch`() async throws {
+    @Test func `a batch that arrived while the server's clock was not set is deleted when a later batch is expired`() async throws {
         let archive = try await open()
         let device = try await place.device(archive)
         try await send(archive, device, batch(1...10, from: Instant(ms: 60_000)), at: Instant(ms: 1_000_000))
@@ -382,7 +385,7 @@ import Wire
         try await send(archive, device, batch(21...30, from: at(60)), at: at(61))
         try await place.derive(archive)
         try await deleteBatches(archive, before: lateJune)
-        // The newest batch stays. PostgreSQL has no month for the first batch, so it stays, too.
+        // The newest batch stays. In PostgreSQL, the first batch also stays, because it is in the default partition.
         #expect(try await archive.batchCount() == (TemporaryArchive.isPostgres ? 2 : 1))
     }
 
@@ -397,7 +400,7 @@ import Wire
         func pages() async throws -> Int64 { try await archive.perform { try $0.database.integer("PRAGMA page_count") ?? 0 } }
         let before = try await pages()
         try await deleteBatches(archive, before: lateJune)
-        #expect(try await archive.batchCount() == 1)  // the newest batch stays
+        #expect(try await archive.batchCount() == 1)  // retention never deletes the newest batch of a device
         let after = try await pages()
         #expect(after < before / 2, "\(before) pages before, \(after) after")
     }

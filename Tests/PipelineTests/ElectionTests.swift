@@ -27,7 +27,7 @@ import Testing
         var count: Int { number.withLock { $0 } }
     }
 
-    @Test func `scheduled work runs on the server that has the claim, and on the next one after its end`() async throws {
+    @Test func `only the server with the claim runs scheduled work; after a release, another server runs the work`() async throws {
         let (one, other) = (try await place.open(), try await place.open())
         let (clock, starts) = (ManualClock(), Starts())
         #expect(try await other.claim(.scheduling))
@@ -44,13 +44,13 @@ import Testing
         #expect(starts.count == 1)
     }
 
-    @Test func `a server keeps its claim, and ends if a migration has taken it`() async throws {
+    @Test func `a server claims again after it has lost its claim, and ends if a migration has the claim`() async throws {
         let (server, migration) = (try await place.open(), try await place.open())
         let clock = ManualClock()
         #expect(try await server.claim(.serving, isShared: true))
-        #expect(try await migration.claim(.serving) == false, "a migration waits for no server")
+        #expect(try await migration.claim(.serving) == false, "a migration must not get the claim while a server has it")
         try await clock.running(ServingClaim(archive: server, clock: clock.serviceClock)) {
-            await server.release(.serving)  // as a restart of the database does
+            await server.release(.serving)  // a restart of the database also ends the claim
             await clock.advance(.seconds(2))
             #expect(await server.holds(.serving))
         }

@@ -71,7 +71,7 @@ def check(condition, what):
 
 
 def check_pages(cloud):
-    """The list of a fleet with 205 devices has two pages."""
+    """Checks that the list of 205 devices has two pages, and that the buttons change the page."""
     browser = Browser(1280, 1230)
     try:
         browser.go(cloud + "/")
@@ -79,19 +79,19 @@ def check_pages(cloud):
         shown = "document.getElementById('face').textContent"
         browser.wait("the first page", f"{listed}.length === 200 && {shown}.endsWith('200 of 205 devices')")
         first = set(browser.run(f"return {listed}"))
-        check(browser.run("return document.getElementById('page-back').disabled"), "the first page has no previous one")
+        check(browser.run("return document.getElementById('page-back').disabled"), "the button for the previous page is disabled on the first page")
         browser.run("document.getElementById('page-next').click()")
         browser.wait("the second page", f"{listed}.length === 5 && {shown}.endsWith('5 of 205 devices')")
         second = set(browser.run(f"return {listed}"))
         check(len(first | second) == 205, "two pages list all devices")
-        check(browser.run("return document.getElementById('page-next').disabled"), "the last page has no next one")
+        check(browser.run("return document.getElementById('page-next').disabled"), "the button for the next page is disabled on the last page")
         browser.run("document.getElementById('page-back').click()")
         browser.wait("the first page again", f"{listed}.length === 200")
         browser.run("document.getElementById('page-next').click()")
         browser.wait("the second page again", f"{listed}.length === 5")
         browser.run("document.getElementById('filter-text').value = 'site-'; document.getElementById('filter-text').dispatchEvent(new Event('input'))")
         browser.wait("the first page of a filter", f"{listed}.length === 200 && {listed}.every(name => name.startsWith('site-'))")
-        check(browser.run("return document.getElementById('pages').hidden"), "one page needs no buttons")
+        check(browser.run("return document.getElementById('pages').hidden"), "the buttons are hidden if there is only one page")
         check(not browser.errors(), "no error in the browser's console")
     finally:
         browser.close()

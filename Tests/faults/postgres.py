@@ -89,7 +89,7 @@ class Postgres:
         return file.exists() and Path(f"/proc/{file.read_text().split()[0]}").exists()
 
     def fill_disk(self) -> None:
-        """Takes all free space. The server can then store nothing, and may end itself."""
+        """Fills the disk. The server can then store nothing, and may stop."""
         free = os.statvfs(self.folder)
         with (self.folder / "filler").open("wb") as filler:
             os.posix_fallocate(filler.fileno(), 0, free.f_bfree * free.f_frsize // 10 * 9)
@@ -109,7 +109,7 @@ class Postgres:
             ["psql", "-qAtX", self.url, "-c", sql], capture_output=True, text=True, check=True).stdout.strip()
 
     def set_read_only(self, is_read_only: bool) -> None:
-        """A server that refuses to write, as the standby to which connections may lead after a failover."""
+        """Makes the server refuse all writes, or accept them again. A standby also refuses writes: clients may reach a standby after a failover."""
         setting = "SET default_transaction_read_only = on" if is_read_only else "RESET default_transaction_read_only"
         for sql in (f"ALTER SYSTEM {setting}", "SELECT pg_reload_conf()"):
             self.query(sql)

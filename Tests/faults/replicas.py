@@ -62,7 +62,7 @@ class ReplicasScenario(Scenario):
 
     def set_up(self) -> None:
         system.need_root("a disk for the database")
-        # The whole fleet's rate stays the same with more edges.
+        # With more edges, each edge takes fewer readings, so that the number of readings a second stays the same.
         self.rows_per_second = max(1, self.rows_per_second * ReplicasScenario.device_count // self.device_count)
         self.postgres = Postgres(self.cleanup, self.work)
         self.postgres.start()
@@ -77,7 +77,7 @@ class ReplicasScenario(Scenario):
         self.cloud = FrontDoor(self.work, self.replicas)
         self.cloud.start()
         self.proxy = FaultProxy(("127.0.0.1", self.cloud.port_number), self.chance, self.fault)
-        self.proxy.calm.set()  # until the rolling restart is over: its requests are counted
+        self.proxy.calm.set()  # no faults until the rolling restart is over, because its failed requests are counted
         self.cleanup.callback(self.proxy.close)
         for number in range(self.device_count):
             self.add_edge(f"d{number:02d}", url=f"http://127.0.0.1:{self.proxy.port}")

@@ -23,8 +23,8 @@ extension Archive {
         for state in SensorState.allCases {
             metrics.gauge("vaho_sensors_in_state", "Sensors by state.", Double(counts.sensors[state] ?? 0), [("state", state.name)])
         }
-        metrics.counter("vaho_batches_total", "Batches stored so far, including deleted ones.", Double(totals.batches))
-        metrics.counter("vaho_readings_total", "Readings stored so far, including deleted ones.", Double(totals.readings))
+        metrics.counter("vaho_batches_total", "Batches stored so far, including deleted batches.", Double(totals.batches))
+        metrics.counter("vaho_readings_total", "Readings stored so far, including deleted readings.", Double(totals.readings))
         metrics.gauge("vaho_devices_silent", "Devices with an active silence alarm.", Double(try silentDeviceCount()))
         metrics.gauge("vaho_underived_batches", "Batches whose observations are not derived yet.", Double(try underivedBatchCount()))
         metrics.gauge("vaho_log_bytes", "Size of the log of batches.", Double(totals.logBytes))

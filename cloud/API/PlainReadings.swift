@@ -82,7 +82,7 @@ struct PlainReadings: Sendable {
                 refused.append(
                     Refusal(
                         index: sent.index, reason: BatchAcknowledgement.RefusedRow.Reason.tooOld.name,
-                        detail: "older than the server keeps readings (VAHO_ARCHIVE_RETENTION_DAYS)", field: "taken_at"))
+                        detail: "the server no longer stores readings of this age (VAHO_ARCHIVE_RETENTION_DAYS)", field: "taken_at"))
             }
         }
         refused.sort { $0.index < $1.index }

@@ -1,4 +1,4 @@
-/// Claims on work that one program at a time does. A claim lasts until it is released, or until the program ends.
+/// Claims on exclusive work: see `ExclusiveWork`. A claim lasts until the claim is released, or until the program ends.
 extension Archive {
     /// - Returns: whether this archive has the claim now; false if another program or another archive of this program has it.
     package func claim(_ work: ExclusiveWork, isShared: Bool = false) throws -> Bool {

@@ -20,7 +20,8 @@ extension Archive {
         }
     }
 
-    /// Sequences that no batch of the log holds, that were not refused, and that are not in batches which retention has deleted.
+    /// Returns the sequences for which the archive has no row: no batch of the log contains the sequence, the row was not refused, and retention
+    /// cannot have deleted the batch.
     func unstoredSequences(_ device: Int64, _ epoch: Epoch, _ all: ClosedRange<Int64>) throws -> [ClosedRange<Int64>] {
         var stored: [ClosedRange<Int64>] = []
         try forEachOverlapping(device, epoch, all) { stored.append($0.integer(1)...max($0.integer(1), $0.integer(2))) }
@@ -31,15 +32,16 @@ extension Archive {
         return HeldRanges(stored + (try expiredSequences(device, epoch, all))).missing(in: all)
     }
 
-    /// Held sequences that may be in batches which retention has deleted.
+    /// Returns the held sequences up to `expiredThrough`. Retention may have deleted the batches of these sequences.
     private func expiredSequences(_ device: Int64, _ epoch: Epoch, _ all: ClosedRange<Int64>) throws -> [ClosedRange<Int64>] {
         let held = try heldEpoch(device, epoch)
         guard held.expiredThrough >= all.lowerBound else { return [] }
         return held.ranges.held(in: all.lowerBound...min(all.upperBound, held.expiredThrough))
     }
 
-    /// Sequences that a deleted batch has used, if this batch has a reading under one of them that is newer than every deleted reading: then its rows
-    /// are other rows.
+    /// Finds rows that use the sequences of deleted rows. A deleted row cannot be compared. But a reading that was taken after `frozen_until_ms` cannot
+    /// be a deleted reading.
+    /// - Returns: all sequences of the batch that deleted rows may have used, if one of them has a reading after `frozen_until_ms`; otherwise none.
     private func conflictsWithExpired(_ device: Int64, _ batch: Batch) throws -> [Int64] {
         let expired = try expiredSequences(device, batch.epoch, batch.first...batch.last)
         guard !expired.isEmpty, let frozenUntil = try database.integer("SELECT frozen_until_ms FROM device_log WHERE device = ?", device) else {

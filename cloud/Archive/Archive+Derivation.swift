@@ -7,7 +7,7 @@ internal import Wire
 /// Derives observations from the log, one device at a time. Late data, clock corrections, calibrations and renames are applied.
 ///
 /// A read-only connection unpacks and sums a bounded part of the log; one short write transaction then saves the sums together with
-/// the new state of the derivation. The observations depend on the log alone: deriving the log again gives the same observations.
+/// the new state of the derivation. Deriving the log again gives the same observations. Frozen observations also contain readings of deleted batches, and are kept.
 extension Archive {
     /// The changes of one step to the observations of some devices.
     package struct DerivationStep: Sendable {
@@ -29,7 +29,7 @@ extension Archive {
         var derived: Int64 = 0  // batches that are no longer pending
         var isPassComplete = false  // the amending or repairing pass has visited every batch
         var repaired: [BinKey: Bin] = [:]
-        var newestAheadAt: Instant?  // time of the newest observed reading that was taken more than a day after its arrival, by the server's clock
+        var newestAheadAt: Instant?  // the latest time of an observed reading that was taken more than a day after the arrival of its batch
         var withheldFrom: Instant?  // time of the earliest reading that was withheld while the server's clock was wrong
 
         mutating func noteAhead(_ reading: Reading, _ receivedAt: Instant) {
@@ -91,8 +91,8 @@ extension Archive {
 
     /// Visits the batches of a device in the order of the log, at least one, until the limit is reached or the step is full.
     /// - Parameters:
-    ///   - wanted: only batches with readings of these boots are read; `nil` reads none.
-    ///   - body: receives `nil` for a batch that is not read or not readable.
+    ///   - wanted: boots. The function reads only the bodies of batches that may have readings of these boots; with `nil`, no bodies.
+    ///   - body: is called for every batch. `frame` is `nil` if the batch was not read or cannot be read.
     private func forEachBatch(
         _ device: Int64, after first: Int64, through last: Int64, of wanted: ClosedRange<Int64>? = Int64.min...Int64.max, limit: Int,
         isFull: () -> Bool, _ body: (_ id: Int64, _ receivedAt: Instant, _ frame: BatchFrame?) throws -> Void
@@ -102,7 +102,7 @@ extension Archive {
             device, first, last, Archive.batchesPerTurn)
         func isWanted(_ row: Row) -> Bool { wanted?.overlaps(row.integer(2)...max(row.integer(2), row.integer(3))) == true }
         var visited = Visited()
-        var bodies: [Int64: [UInt8]] = [:]  // already read, by the ids of the batches
+        var bodies: [Int64: [UInt8]] = [:]  // bodies that are already read; the key is the id of the batch
         for (index, row) in rows.enumerated() {
             guard index == 0 || (visited.readings < limit && !isFull()) else { return visited }
             let (id, receivedAt) = (row.integer(0), Instant(ms: row.integer(1)))
@@ -129,8 +129,8 @@ extension Archive {
         return visited
     }
 
-    /// Reads the bodies of the first rows in one round trip: as many as have `limit` readings together, at least one.
-    /// - Returns: the bodies by the ids of the batches.
+    /// Reads the bodies of the first rows in one round trip: at least one body, and further bodies until they have `limit` readings together.
+    /// - Returns: the bodies; the key is the id of the batch.
     private func readBodies(_ device: Int64, _ rows: [Row], limit: Int) throws -> [Int64: [UInt8]] {
         var next: [Row] = []
         var readings = 0

@@ -2,16 +2,17 @@ internal import Measures
 
 /// Writes the result of a derivation step in one short transaction.
 extension Archive {
-    /// Writes the result of a step, unless another program has already written one of the step's turns.
-    /// - Returns: whether the step had any turns.
+    /// Writes the result of a step. If another program has changed the progress of one of the step's devices since the step was read, the function
+    /// writes nothing.
+    /// - Returns: `false` if the step had no turns.
     package func apply(_ step: DerivationStep) throws -> Bool {
         guard !step.isEmpty else { return false }
         let turns = step.turns.sorted { $0.before.device < $1.before.device }
         let devices = turns.map(\.before.device)
-        // No fsync, because an ingest would wait for the fsync. Observations that a power cut discards are derived again.
+        // The transaction does not wait for an fsync, because an ingest would wait, too. After a power cut, lost observations are derived again.
         let isApplied = try database.transaction(.lazy) {
             // New batches may have arrived since the step was read; all other fields must be unchanged.
-            // In the order of the ingest: first the device, then its other rows. Otherwise both could wait for each other.
+            // The ingest locks the device first, and then other rows. This transaction uses the same order, so that no deadlock occurs.
             try database.lock(devices: devices)
             let states = try lockedDerivationStates(of: devices)
             guard zip(turns, states).allSatisfy({ turn, state in state?.hasSameProgress(as: turn.before) ?? false }) else { return false }
@@ -25,7 +26,8 @@ extension Archive {
         return !turns.isEmpty
     }
 
-    /// - Returns: the device's new state, to be saved.
+    /// Writes the changes of a turn, except for its state.
+    /// - Returns: the device's new state, which the caller saves.
     private func finish(_ turn: DerivationTurn) throws -> DerivationState {
         var state = turn.after
         switch state.phase {
@@ -58,8 +60,8 @@ extension Archive {
         return state
     }
 
-    /// Deletes a part of a device's observations that are not frozen.
-    /// - Returns: `false` if none were left.
+    /// Deletes at most `binsPerStep` observations of a device. Frozen observations are not deleted.
+    /// - Returns: `false` if the device had no observations to delete.
     private func deleteSomeObservations(_ state: DerivationState) throws -> Bool {
         let deleted = try database.rows(
             """

@@ -21,7 +21,7 @@ extension Archive {
             case stored, duplicate
             case conflict  // another value is stored for this sensor and time
             case unknownSensor  // the device has reached its limit of sensors
-            case tooOld  // taken before the retention cutoff: the key that identifies a repeated reading may be deleted
+            case tooOld  // the reading was taken before the retention cutoff: the key that would identify a repeated reading may be deleted
         }
         package var outcomes: [Outcome]  // in the order of the readings
 

@@ -9,8 +9,9 @@ struct RecordRows: ~Copyable {
     private var corrections: [[DatabaseValue]] = []
     private var calibrations: [[DatabaseValue]] = []
     private var renames: [[DatabaseValue]] = []
-    private var sensors: [(sql: String, rows: [[DatabaseValue]])] = []  // in the order of the records: a rename copies the row of the old name
-    private var devices: Set<Int64> = []  // whose sensors have changed
+    /// Statements in the order of the records, because a rename copies the row of the old name.
+    private var sensors: [(sql: String, rows: [[DatabaseValue]])] = []
+    private var devices: Set<Int64> = []  // devices with new or changed sensors
 
     mutating func add(_ hole: Hole, _ key: [DatabaseValue]) {
         holes.append(

@@ -3,26 +3,27 @@ internal import Observing
 internal import Runtime
 internal import Wire
 
-/// The last of a device's batches that retention is about to delete.
+/// Describes the batches of one device that retention deletes in one step.
 struct ExpiredBatches {
     let device: Int64
     var lastBatch: Int64  // the highest id of these batches
-    var lastSequences: [Int64: Int64] = [:]  // by epoch, the highest sequence
+    var lastSequences: [Int64: Int64] = [:]  // the highest sequence in each epoch; the key is the epoch
 }
 
 /// Deletes old batches from the log. Observations are never deleted.
 ///
-/// Before batches are deleted, the observations that contain their readings are frozen: a rebuild leaves frozen observations as they are. The sequences
+/// Before batches are deleted, the observations that contain their readings are frozen: a rebuild does not change frozen observations. The sequences
 /// of deleted batches stay held, so that a row that a device sends again is not stored twice.
 extension Archive {
     /// Batches that arrived before this time may be deleted, and plain readings that were taken before this time are refused.
     package func retentionCutoff() throws -> Instant { Instant(ms: try database.integer("SELECT cutoff_ms FROM retention") ?? 0) }
 
-    /// Sets the cutoff to `keep` before the server's time. The cutoff never decreases.
+    /// Sets the cutoff to the server's time minus `keep`. The cutoff never decreases.
     ///
-    /// A clock that is ahead must not delete the whole log. Therefore the time that counts as now is never later than the newest reading, nor than a day
-    /// after the time of the last call: a clock that is years ahead for some hours deletes some days early. A server that was off for long catches
-    /// up with one day for each call.
+    /// If the server's clock is ahead, this function must not delete the whole log. Therefore the function limits the time from which it subtracts
+    /// `keep`: the time is never later than the newest reading, and increases by at most one day between two calls. If a clock is years ahead for
+    /// some hours, batches are deleted only some days too early. If the server was off for 10 days, the time reaches the server's time after 10
+    /// calls.
     /// - Returns: the cutoff.
     func advanceRetention(keep: Duration, now: Instant) throws -> Instant {
         try database.transaction {
@@ -42,9 +43,9 @@ extension Archive {
 
     /// What one step of a pass over all devices has done.
     struct RetentionStep: Sendable {
-        var continueAfter: Int64  // the next step begins with the device after this one
-        var deleted = 0  // rows
-        var postponed = 0  // devices whose batches cannot be deleted yet
+        var continueAfter: Int64  // the id of a device: the next step begins with the device after this device
+        var deleted = 0  // the number of deleted rows
+        var postponed = 0  // the number of devices whose batches cannot be deleted yet
     }
 
     // MARK: whole months
@@ -77,7 +78,7 @@ extension Archive {
     private static let batchesPerSearch = 5_000
     private static let devicesPerSearch = 200
 
-    /// Deletes expired batches of the next device that has any.
+    /// Searches the next `devicesPerSearch` devices for expired batches, and deletes expired batches of the first device that has some.
     /// - Returns: `nil` if no device is left.
     func deleteExpiredBatches(after device: Int64, before cutoff: Instant) throws -> RetentionStep? {
         var last = device
@@ -141,18 +142,19 @@ extension Archive {
 
     // MARK: shared
 
-    /// After this time, expired batches are deleted even if they cannot be derived: one device must not stop the deletion for all.
+    /// After this time, expired batches are deleted even if they are not derived, because one device must not stop the deletion for all devices.
     private static let longestPostponement: Duration = .seconds(31 * 86_400)
 
-    /// Freezes the device's observations up to the cutoff, if all expired batches are derived and amended, none of their readings is withheld, and no
-    /// rebuild is running. After `longestPostponement` the batches may be deleted in any state: their readings are then lost, and the rest goes on.
+    /// Freezes all observations of the device that can contain readings of the expired batches. Conditions: these batches are derived, all amendments
+    /// are applied, no reading up to `frozenUntil` is withheld, and no rebuild is running. After `longestPostponement`, the batches may be deleted
+    /// without these conditions. Readings that are not in observations are then lost.
     /// - Returns: whether the batches may be deleted.
     private func freeze(_ expired: ExpiredBatches, before cutoff: Instant) throws -> Bool {
         let device = expired.device
         try database.lock(devices: [device])
         let row = try database.row("SELECT newest_ahead_at_ms, postponed_from_ms FROM device_log WHERE device = ?", device)
         let (ahead, postponedFrom) = (row?.integer(0) ?? 0, row?.integer(1) ?? 0)
-        // Bins end at full hours, or at parts of an hour.
+        // Every full hour is the end of a bin. So the time is rounded up to a full hour, and no bin is partly frozen.
         let frozenUntil = TimeGrid.hourly.binEnd(of: max(cutoff + BatchArrival.futureTolerance, Instant(ms: ahead)))
         let repairing = DerivationState.Phase.repairing.rawValue
         let frozen = try database.run(
@@ -165,7 +167,7 @@ extension Archive {
         let now = try database.integer("SELECT now_ms FROM retention") ?? 0
         if frozen == 0, postponedFrom == 0 { try database.run("UPDATE device_log SET postponed_from_ms = ? WHERE device = ?", now, device) }
         guard frozen > 0 || (postponedFrom > 0 && postponedFrom + Archive.longestPostponement.ms < now) else { return false }
-        // The extremes of frozen bins cannot be computed again from the log.
+        // The log will not have all readings of a frozen bin, so the minimum and the maximum of the bin cannot be computed again.
         try database.run("DELETE FROM inexact_bin WHERE device = ? AND valid_at_ms <= ?", device, frozenUntil.ms)
         for (epoch, last) in expired.lastSequences {
             try database.run(
@@ -185,7 +187,7 @@ extension Archive {
     func deleteExpiredPlainReadings(after device: Int64, before cutoff: Instant) throws -> RetentionStep? {
         guard let next = try database.integer("SELECT MIN(device) FROM plain_reading WHERE device > ?", device) else { return nil }
         return try database.transaction(.lazy) {
-            try database.lock(devices: [next])  // an ingest that has read an older cutoff ends first
+            try database.lock(devices: [next])  // waits until every ingest that has read an older cutoff has ended
             let sensors = try database.rows("SELECT name FROM sensor_name WHERE device = ?", next).map { $0.text(0) }
             for sensor in sensors {
                 let deleted = try database.run(
@@ -199,7 +201,7 @@ extension Archive {
         }
     }
 
-    /// Returns a bounded number of free pages of the archive's file to the disk.
-    /// - Returns: whether more pages can be returned.
+    /// Makes the archive's file smaller by a limited number of free pages.
+    /// - Returns: `true` if a further call may release more pages.
     func releaseFreeSpace() throws -> Bool { try database.releaseFreeSpace() }
 }

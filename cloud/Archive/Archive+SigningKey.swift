@@ -1,4 +1,4 @@
-/// The public key that signs this archive's releases. The private key is in a file outside the archive.
+/// The public key that belongs to the private key which signs this archive's releases. The private key is in a file outside the archive. The private key is in a file outside the archive.
 extension Archive {
     /// Registers the public key that signs this archive's releases, if none is registered yet.
     /// - Returns: the registered key, in hexadecimal.

@@ -36,24 +36,24 @@ enum ArchiveSchema {
         INSERT INTO log_month
             SELECT 0, strftime('%Y', received_at_ms / 1000, 'unixepoch') * 12 + strftime('%m', received_at_ms / 1000, 'unixepoch') - 1 AS month,
                 COUNT(*), SUM(readings), SUM(LENGTH(body)) FROM batch GROUP BY month;
-        CREATE TABLE retention (  -- one row: batches that arrived before the cutoff may be deleted; the last time that retention has taken for now
+        CREATE TABLE retention (  -- one row; cutoff_ms: earlier batches may be deleted; now_ms: the current time in the last call of advanceRetention
             id INTEGER PRIMARY KEY, cutoff_ms BIGINT NOT NULL, now_ms BIGINT NOT NULL
         );
         ALTER TABLE device_log RENAME COLUMN judged_at_ms TO rederived_at_ms;
         ALTER TABLE device_log ADD COLUMN frozen_until_ms BIGINT NOT NULL DEFAULT 0;  -- a rebuild does not change observations up to this time
-        ALTER TABLE device_log ADD COLUMN frozen_through BIGINT NOT NULL DEFAULT 0;  -- at the last rebuild, the readings of batches up to this id were in the frozen observations
-        -- the newest reading that was observed although it was taken more than a day after its batch arrived: the server's clock was behind
+        ALTER TABLE device_log ADD COLUMN frozen_through BIGINT NOT NULL DEFAULT 0;  -- frozen observations contain the readings of batches up to this id
+        -- the latest time of an observed reading that was taken more than a day after the arrival of its batch (the server's clock was behind)
         ALTER TABLE device_log ADD COLUMN newest_ahead_at_ms BIGINT NOT NULL DEFAULT 0;
-        ALTER TABLE device_log ADD COLUMN rederive_due_at_ms BIGINT NOT NULL DEFAULT 0;  -- above 0: a rebuild, as of this time, begins after the amending pass
-        ALTER TABLE device_log ADD COLUMN previous_rederived_at_ms BIGINT NOT NULL DEFAULT 0;  -- rederived_at_ms when the last rebuild began
-        ALTER TABLE device_log ADD COLUMN postponed_from_ms BIGINT NOT NULL DEFAULT 0;  -- above 0: since this time expired batches cannot be deleted
+        ALTER TABLE device_log ADD COLUMN rederive_due_at_ms BIGINT NOT NULL DEFAULT 0;  -- 0, or the time at which a rebuild was requested; the rebuild begins when the amending pass ends
+        ALTER TABLE device_log ADD COLUMN previous_rederived_at_ms BIGINT NOT NULL DEFAULT 0;  -- the value that rederived_at_ms had before the last rebuild
+        ALTER TABLE device_log ADD COLUMN postponed_from_ms BIGINT NOT NULL DEFAULT 0;  -- 0, or the time since which retention could not delete expired batches
         ALTER TABLE epoch ADD COLUMN expired_through BIGINT NOT NULL DEFAULT 0;  -- the highest sequence of a deleted batch
         """
 
     /// The condition that joins a bin with its sensor, since version 8.
     static let joinByDevice = "s.device = b.device AND s.id = b.sensor"
 
-    /// The view for analysts, in both databases. SQLite has it since version 4 in this form.
+    /// SQL that creates the view `observation` for analysts, in both databases. The view has these columns since version 4.
     /// - Parameter join: the condition that joins a bin `b` with its sensor `s`.
     static func observationView(join: String) -> String {
         """

@@ -90,7 +90,7 @@ extension Archive {
     }
 
     /// Adds the buffered sums to the stored bins; late readings are added to their existing bins.
-    /// - Parameter frozen: by device, the time up to which the log may no longer have all readings of a bin.
+    /// - Parameter frozen: for each device, the value of `DerivationState.frozenUntil`. Bins up to this time are frozen.
     func write(_ buffer: BinBuffer, frozen: [Int64: Instant]) throws {
         var counts: [Int: Int64] = [:]  // change in the number of bins, by sensor
         var newest: [Int: Bin] = [:]  // by sensor
@@ -118,7 +118,7 @@ extension Archive {
                 if let added { bin.add(added) }
                 if let removed {
                     bin.remove(removed)
-                    // A frozen bin keeps its old extremes. The true extremes lie between them.
+                    // A frozen bin keeps the old minimum and maximum. The true minimum and maximum lie between the old values.
                     if key.validAt > frozen[row.device, default: Instant(ms: 0)] { inexact.append(row.columns) }
                 }
             }

@@ -9,7 +9,8 @@ package actor Derivation: Service {
     private let wake: Inbox<Void>
     private let log: Log
     private var lastDevice: Int64 = 0  // the device served last
-    private var claimLimit = Archive.devicesPerStep  // lower after a step that served few devices, so that other programs can claim the others
+    /// After a step that served few devices, the limit is lower, so that other programs can claim the remaining devices.
+    private var claimLimit = Archive.devicesPerStep
     private var pausedUntil: [Int64: ContinuousClock.Instant] = [:]  // devices whose rows are damaged
     private var loggedBatches: Set<Int64> = []  // unreadable batches that are already logged
 
@@ -86,7 +87,10 @@ package actor Derivation: Service {
             } catch ArchiveFault.damagedBin(let sensor, let validAt) {
                 let isFrozen = try await archive.repairDamagedBin(of: device, sensor: sensor, validAt: validAt, now: WallClock.now)
                 log(
-                    .error, isFrozen ? "damaged observation deleted" : "damaged observation, deriving the device's observations again",
+                    .error,
+                    isFrozen
+                        ? "damaged observation deleted, it cannot be derived again"
+                        : "damaged observation deleted, deriving the device's observations again",
                     ["device": device, "error": "\(ArchiveFault.damagedBin(sensor: sensor, validAt: validAt))"])
             } catch let error as any DatabaseFailure where error.isRetryable {
                 throw error

@@ -26,21 +26,25 @@ struct DerivationState: Sendable, Equatable {
     var target: Int64  // amending: becomes `amendedThrough` at the end
     var scanned: Int64  // amending and repairing: the last batch visited in this pass
     var rederivedAt: Instant  // readings up to a day after this time never count as future readings
-    /// Bins up to this time are frozen: the log may no longer have all their readings. Frozen bins change only when late readings are added.
+    /// Bins up to this time are frozen: the log may no longer have all readings of these bins. A frozen bin changes only when readings that are still
+    /// in the log are added, or amended.
     let frozenUntil: Instant
-    /// At the last rebuild, the readings of batches up to this batch were in the frozen bins, with the amendments up to `amendedThrough`.
+    /// Frozen bins contain the readings of batches up to this batch. Amendments up to `amendedThrough` are applied to these readings. So a rebuild
+    /// must not add these readings again.
     let frozenThrough: Int64
-    let previousRederivedAt: Instant  // `rederivedAt` when the last rebuild began
+    let previousRederivedAt: Instant  // the value that `rederivedAt` had before the last rebuild
     var rederiveDueAt: Instant?  // the time of a request for a rebuild, which begins when the amending pass has ended
 
-    /// Whether a rebuild must leave out a reading, because it is in a frozen bin already. A reading that was withheld as a future reading is not.
+    /// Whether a frozen bin already contains a reading, so that a rebuild must not add the reading again. If the reading was withheld as a future
+    /// reading, no bin contains it.
     func isInFrozenBin(batch: Int64, receivedAt: Instant, takenAt: Instant, binEnd: @autoclosure () -> Instant) -> Bool {
         batch <= frozenThrough && takenAt <= max(receivedAt, previousRederivedAt) + BatchArrival.futureTolerance && binEnd() <= frozenUntil
     }
 
     /// Selects the phase of the next step: new amendments are applied before new batches, all amendments in one pass.
     mutating func selectPhase() {
-        // A rebuild with frozen bins first appends with the amendments that the frozen bins have.
+        // If a device has frozen bins, a rebuild applies new amendments only after it has appended the batches up to `frozenThrough`. Until then,
+        // the rebuild uses the old amendments, because these amendments are applied to the frozen bins.
         guard phase == .appending, amendedThrough < lastAmendment, through >= frozenThrough || frozenUntil.ms == 0 else { return }
         if through == 0 {
             amendedThrough = lastAmendment  // no batch is derived yet, so there is nothing to amend
@@ -63,7 +67,7 @@ extension Archive {
 
     /// Devices with something to derive, sorted by id; the devices after `device` come first.
     /// - Parameters:
-    ///   - device: the device served last.
+    ///   - device: the last device of the previous step.
     ///   - claimed: only these devices are considered; `nil` considers every device.
     func pendingDevices(after device: Int64, limit: Int, except paused: Set<Int64>, claimed: [Int64]?) throws -> [DerivationState] {
         var states: [DerivationState] = []
@@ -125,8 +129,8 @@ extension Archive {
             })
     }
 
-    /// Marks a device, or all devices: the derivation then deletes their observations and derives them again from the log. Frozen observations
-    /// stay as they are.
+    /// Marks a device, or all devices. The derivation then deletes the observations of the marked devices, and derives the observations again from
+    /// the log. The derivation does not delete frozen observations and does not derive them again.
     ///
     /// - Parameter now: readings up to a day after this time are derived, even if the server's clock was behind when the readings arrived.
     package func requestRederivation(of device: Int64? = nil, now: Instant) throws {
@@ -187,9 +191,9 @@ extension Archive {
     /// Claims devices with something to derive, if several programs share the work.
     /// - Returns: the claimed devices; `nil` if only this program derives.
     /// - Parameters:
-    ///   - device: the device served last.
-    ///   - paused: devices to leave out.
-    ///   - limit: the most devices to claim.
+    ///   - device: the last device of the previous step.
+    ///   - paused: devices that are not claimed.
+    ///   - limit: the maximum number of devices to claim.
     func claimPendingDevices(after device: Int64, except paused: Set<Int64>, limit: Int) throws -> [Int64]? {
         try database.claimPending(after: device, except: paused, limit: limit, for: Archive.derivationClaim.ms)
     }

@@ -10,7 +10,7 @@ struct DeviceLedger {
     struct HeldEpoch {
         var isStored: Bool  // the table `epoch` has a row for this epoch, or needs none
         var stored: HeldRanges  // the rows of the table `held`
-        var ranges: HeldRanges  // `stored` plus the sequences that this transaction adds
+        var ranges: HeldRanges  // the held ranges, with changes of this transaction that are not in the table `held` yet
         var expiredThrough: Int64 = 0  // the highest sequence of a batch that retention has deleted
         var firstSeenAt = Instant(ms: 0)  // when the epoch's first batch arrived; needed until `isStored`
     }
@@ -34,7 +34,7 @@ struct DeviceLedger {
 
     mutating func add(bytes: Int64, on day: Int64) { (self.day, dayBytes) = (day, self.bytes(on: day) + bytes) }
 
-    /// Whether the ledger stays in memory after its transaction. Few devices have so many names or ranges that it does not.
+    /// Whether the ledger stays in memory after the transaction. A ledger with many names, epochs or ranges is discarded; few devices have one.
     var isSmall: Bool { names.count <= 64 && epochs.count <= 8 && epochs.values.allSatisfy { $0.ranges.ranges.count <= 64 } }
 }
 
@@ -79,7 +79,7 @@ extension Archive {
         let stored = try database.rowsEach("SELECT expired_through FROM epoch WHERE device = ? AND epoch = ?", keys)
         for (index, key) in missing.enumerated() {
             let held = try Archive.heldRanges(ranges[index], key.device, key.epoch)
-            // The limit of epochs counts rows of the table `epoch`. The server's epoch (plain readings) must not count, so it never gets a row.
+            // The limit of epochs counts rows of the table `epoch`. The server's epoch (of plain readings) does not count, so it has no row.
             let isStored = key.epoch == .server || !stored[index].isEmpty
             ledgers[key.device]?.epochs[key.epoch] = DeviceLedger.HeldEpoch(
                 isStored: isStored, stored: held, ranges: held, expiredThrough: stored[index].first?.integer(0) ?? 0)

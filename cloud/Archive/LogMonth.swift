@@ -1,7 +1,7 @@
 internal import Measures
 internal import Text
 
-/// A calendar month in UTC. The log of batches is counted, and in PostgreSQL partitioned, by the month of arrival.
+/// A calendar month in UTC. `log_month` counts batches by the month of arrival. In PostgreSQL, each month of arrival is a partition.
 struct LogMonth: Sendable, Hashable, Comparable {
     /// year * 12 + month - 1, so that the next month has the next number.
     let number: Int64
@@ -20,6 +20,6 @@ struct LogMonth: Sendable, Hashable, Comparable {
 }
 
 extension LogMonth: CustomStringConvertible {
-    /// As in `2026_11`.
+    /// The format is `2026_11`: the names of PostgreSQL partitions end with it.
     var description: String { number % 12 < 9 ? "\(year)_0\(number % 12 + 1)" : "\(year)_\(number % 12 + 1)" }
 }

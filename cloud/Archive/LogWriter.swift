@@ -58,7 +58,7 @@ struct LogWriter: ~Copyable {
     }
 
     /// Writes the collected batches, so that a query of this transaction finds them.
-    /// - Parameter add: adds the row of a record beside the log.
+    /// - Parameter add: adds a record's row to `rows`.
     mutating func flush(
         _ add: (_ record: Record, _ device: Int64, _ epoch: Epoch, _ sequence: Int64, _ batch: Int64, _ rows: inout RecordRows) throws -> Void
     ) throws {

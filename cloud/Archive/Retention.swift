@@ -11,7 +11,7 @@ package struct Retention: Service {
     private static let period: Duration = .seconds(3_600)
     private static let preparedSpan: Duration = .seconds(92 * 86_400)
 
-    /// - Parameter keep: how long batches stay in the log; `nil`: for ever.
+    /// - Parameter keep: how long batches stay in the log; `nil` if batches are never deleted.
     package init(archive: Archive, keep: Duration?, clock: ServiceClock = .host, log: Log) {
         self.archive = archive
         self.keep = keep
@@ -31,7 +31,7 @@ package struct Retention: Service {
             var failure: (any Error)?
             do { try await archive.preparePartitions(for: now...(now + Retention.preparedSpan)) } catch { failure = error }
             if let keep {
-                // Not at each attempt after a failure: the cutoff moves by up to a day.
+                // Each call moves the cutoff by up to a day. So a retry after a failure does not call this function again.
                 if clock.now >= nextAdvance {
                     _ = try await archive.advanceRetention(keep: keep, now: now)
                     nextAdvance = clock.now + Retention.period
@@ -42,7 +42,8 @@ package struct Retention: Service {
         }
     }
 
-    /// Deletes all batches that arrived before the cutoff, except those whose observations are not derived yet.
+    /// Deletes batches that arrived before the cutoff: in PostgreSQL whole months, in a folder all batches except each device's newest batch. If a
+    /// device's readings are not derived yet, the deletion of its batches is postponed.
     func deleteBatches(before cutoff: Instant) async throws {
         guard cutoff > ClockDiscipline.earliest else { return }
         var postponed = 0

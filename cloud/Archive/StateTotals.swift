@@ -34,7 +34,7 @@ struct StateTotals {
     private var sensors: [SensorState: Int64] = [:]
 
     /// - Parameters:
-    ///   - state: the state in the device's row before this update; `nil` if the row has no valid state.
+    ///   - state: the device's old state, from the table `device`; `nil` if the stored value is not a valid state.
     ///   - counts: how many sensors of the device the totals contain, by state; `nil` if the totals do not contain the device yet.
     mutating func replace(_ state: DeviceState?, _ counts: SensorCounts?, with newState: DeviceState, _ newCounts: SensorCounts) {
         if let counts, let state {

@@ -3,7 +3,7 @@ package import Runtime
 
 /// Keeps the claim of a running server, which excludes `vaho-cloud migrate`. A restart of the database ends the claim, so it is claimed again.
 package struct ServingClaim: Service {
-    /// Another program copies the archive: batches that this server would store now could be missing in the copy.
+    /// `vaho-cloud migrate` is copying the archive. If this server stored a batch now, the batch could be missing in the copy.
     package struct Excluded: Error, CustomStringConvertible {
         package var description: String { "vaho-cloud migrate copies this archive: start the server again when the copy is complete" }
     }
@@ -24,7 +24,7 @@ package struct ServingClaim: Service {
             do {
                 guard try await archive.keepServing() else { throw Excluded() }
             } catch let error as any DatabaseFailure where error.isRetryable {
-                // The database is away. Requests are refused meanwhile, so nothing is stored without the claim.
+                // The database cannot be reached, so this server stores no batch without the claim.
             }
         }
     }

@@ -25,7 +25,7 @@ struct CloudSettings: Sendable {
     let webhook: Webhook?
     let limits: ArchiveLimits
     let minimumFreeBytes: Int64  // the least free space on the archive's disk
-    let retention: Duration?  // how long batches stay in the log; `nil`: for ever
+    let retention: Duration?  // how long batches stay in the log; `nil` if batches are never deleted
     let connections: UInt32
     let logLevel: Log.Level
 
@@ -73,7 +73,7 @@ struct CloudSettings: Sendable {
         limits.bytesPerDay = 1_000_000 * Int64(settings.integer("VAHO_DEVICE_MB_PER_DAY", default: 1_000, in: 1...1_000_000))
         self.limits = limits
         minimumFreeBytes = 1_000_000 * Int64(settings.integer("VAHO_STORE_FREE_MB", default: 100, in: 0...1_000_000))
-        // The minimum is the edge's default retention: an edge that is restored from a backup may send its readings again.
+        // An edge that is restored from a backup may send all its readings again. So the minimum is the default retention of an edge.
         retention = settings.days("VAHO_ARCHIVE_RETENTION_DAYS", default: 400, in: 90...36_500).map { .seconds($0 * 86_400) }
         connections = UInt32(settings.integer("VAHO_CONNECTIONS", default: 4_000, in: 16...100_000))
         logLevel = settings.choice("VAHO_LOG_LEVEL", default: .info, among: ["error": .error, "warning": .warning, "info": .info, "debug": .debug])

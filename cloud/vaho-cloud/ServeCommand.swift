@@ -19,7 +19,8 @@ extension Program.Command {
         // servers may share a PostgreSQL database.
         func open(_ access: ArchiveAccess) async throws -> Archive { try await whenReachable(log) { try await settings.archive(access) } }
         let archive = try await open(.createIfMissing)
-        // With a database server a claim is a connection, which may be lost: waiting for it must not delay the ingest.
+        // With PostgreSQL, each claim has a connection that may be lost. The ingest must not wait for a new connection of a claim, so claims use a
+        // separate archive.
         let scheduling = settings.store.folder == nil ? try await open(.existing) : archive
         guard try await whenReachable(log, { try await scheduling.claim(.serving, isShared: true) }) else {
             throw CommandFailure("\(settings.store) is in use by another server or by vaho-cloud migrate: stop that program, or choose another store")
@@ -40,8 +41,8 @@ extension Program.Command {
             hosts: HostNames(isLoopback: settings.listen.isLoopback, allowed: settings.allowedHosts), tls: settings.tls,
             connections: OpenFiles.raiseLimit(toFit: settings.connections))
         log(.info, "running", ["store": settings.store, "release_key": signer.publicKey.hexadecimal])
-        // With PostgreSQL, a second derivation runs while the first one waits for the database. It has its own connection, and looks for devices with
-        // new batches every 3 s.
+        // With PostgreSQL, a second derivation runs while the first one waits for the database. The second derivation has its own
+        // connection, and looks for devices with new batches every 3 s.
         var secondDerivation: [any Service] = []
         if settings.store.folder == nil {
             let wakeUps = Inbox<Void>(limit: 1)
@@ -79,14 +80,15 @@ extension Program.Command {
     }
 }
 
-/// Repeats a step of the start for up to half a minute if the database cannot be reached: a server may start while its database restarts.
+/// Runs a step of the server's start. While the database cannot be reached, repeats the step for up to 30 s, because the server and its database
+/// may start at the same time.
 private func whenReachable<Result>(_ log: Log, _ step: () async throws -> Result) async throws -> Result {
     let deadline = ContinuousClock.now + .seconds(30)
     var pauses = RetryPause(first: .milliseconds(500), longest: .seconds(5))
     while true {
         do { return try await step() } catch let error as any DatabaseFailure where error.isRetryable && .now < deadline {
             let pause = pauses.next()
-            log(.warning, "database not reached, retrying", ["error": "\(error)", "after_ms": pause.ms])
+            log(.warning, "database cannot be reached, retrying", ["error": "\(error)", "after_ms": pause.ms])
             try await Task.sleep(for: pause)
         }
     }

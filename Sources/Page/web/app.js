@@ -17,7 +17,7 @@ const REFRESH_ROUNDS = 15; // about 30 s: late data may change the past
 const NO_CHART = "No chart: dygraphs was not found. Install libjs-dygraphs. The numbers are below.";
 
 let fleet = null; // the last list of devices
-let cursors = []; // of the pages that lead to the shown one; empty: the first page
+let cursors = []; // the cursors of the second page up to the shown page; empty if the first page is shown
 let answeredAt = null; // by the browser's clock: it is about the line, not about data
 let chosen = null; // { device, sensor } names
 let shown = nothingYet(); // what is known of it
@@ -69,7 +69,7 @@ async function askFleet() {
     const query = new URLSearchParams({ limit: MOST_DEVICES, ...(filter.text && { text: filter.text }), ...(filter.state && { state: filter.state }),
       ...(cursors.length && { after: cursors.at(-1) }) });
     const { now, counts, devices, release, next } = await get(`v1/devices?${query}`);
-    if (cursors.length && devices.length === 0) { // the devices of this page are on another page now, or gone
+    if (cursors.length && devices.length === 0) { // the list has become shorter, so this page is empty: show the page before it
       cursors.pop();
       return askFleet();
     }
@@ -278,7 +278,7 @@ function choose() {
 /** Shows another page of the list of devices. */
 function showPage(path) {
   cursors = path;
-  $("page-back").disabled = $("page-next").disabled = true; // until the list has arrived: its cursor is not known yet
+  $("page-back").disabled = $("page-next").disabled = true; // the buttons stay disabled until the new list has arrived, because the next cursor is in the list
   $("fleet-scroll").scrollTop = 0;
   ask();
 }

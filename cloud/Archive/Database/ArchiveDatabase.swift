@@ -28,14 +28,14 @@ protocol ArchiveDatabase: AnyObject {
     /// SQL at the end of a SELECT that makes it lock its rows until the transaction ends: ` FOR UPDATE`, or empty.
     var rowLock: String { get }
 
-    /// The shard of `log_month` that this connection adds to.
+    /// This connection adds its totals to the rows of `log_month` with this shard.
     var counterShard: Int64 { get }
 
     /// Claims devices with something to derive, so that several programs share the work. A claim ends when the device's progress is saved, or after
     /// `milliseconds`.
     /// - Parameters:
-    ///   - device: the device served last. Devices with a higher id come first, then the devices with a lower id.
-    ///   - paused: devices to leave out.
+    ///   - device: the last device of the previous step. Devices with a higher id are claimed first, then the other devices.
+    ///   - paused: devices that are not claimed.
     /// - Returns: the claimed devices, sorted; `nil` if only one program derives.
     func claimPending(after device: Int64, except paused: Set<Int64>, limit: Int, for milliseconds: Int64) throws -> [Int64]?
 
@@ -61,17 +61,17 @@ protocol ArchiveDatabase: AnyObject {
     /// The log, if the database stores each month of arrival in a table of its own; `nil` if the log is one table.
     var monthlyLog: (any MonthlyLog)? { get }
 
-    /// Returns a bounded number of free pages of the database's file to the disk.
-    /// - Returns: whether more pages can be returned.
+    /// Makes the database's file smaller by a limited number of free pages.
+    /// - Returns: `true` if a further call may release more pages.
     func releaseFreeSpace() throws -> Bool
 
-    /// A number that changes whenever another connection has changed the archive. It may also change when nothing was changed.
+    /// This number changes after another connection has changed the archive. The number may also change without a change of the archive.
     func dataVersion() throws -> Int64
 
-    /// A number that changes when another connection has committed a change; `nil` if nothing may be cached between transactions.
+    /// This number changes after another connection has committed a change. The value is `nil` if no rows may be cached between transactions.
     func cacheVersion() throws -> Int64?
 
-    /// Makes the database continue its ids after the highest stored id of each table.
+    /// In each table, the next new id is then the id after the highest stored id.
     func restartIdentities(_ tables: [String]) throws
 
     /// - Throws: `ArchiveFault.damagedRow` if the database's own check finds damage.
@@ -93,7 +93,7 @@ package protocol DatabaseFailure: Error {
 /// When a transaction is on the disk.
 enum Durability: Sendable {
     case durable  // before the call returns
-    case lazy  // soon after: a power cut can undo the transaction, for work that is then done again
+    case lazy  // soon after the call returns: for work that is repeated if a power cut undoes the transaction
 }
 
 extension ArchiveDatabase {

@@ -9,6 +9,6 @@ package enum ExclusiveWork: String, Sendable, CaseIterable {
 
 /// The right to do exclusive work. The right ends when this object is released, or when the program ends or is killed.
 protocol WorkClaim: AnyObject {
-    /// Whether the right still exists. It can be lost with the connection to the database.
+    /// Whether the right still exists. If the connection to the database is lost, the right is lost, too.
     func isHeld() -> Bool
 }

@@ -2,9 +2,9 @@ internal import Measures
 internal import Postgres
 internal import Runtime
 
-/// The log's months as partitions, which are created ahead and dropped whole.
+/// Creates partitions of the log and of the observations before they are needed, and drops the partitions of expired months of the log.
 extension PostgresDatabase {
-    /// How long a change of partitions waits for other transactions. The ingest waits for the change during this time.
+    /// SQL: a change of partitions waits at most this long for the locks of other transactions. During this time, the ingest waits, too.
     private static let lockTimeout = "SET LOCAL lock_timeout = '500ms'"
 
     func preparePartitions(for span: ClosedRange<Instant>) throws {

@@ -15,15 +15,15 @@ extension PostgresDatabase {
     }
 
     private func schemaVersion(_ connection: PostgresConnection) throws -> Int64? {
-        // Not to_regclass: it may answer from a cache that does not know yet what another transaction has committed.
+        // to_regclass is not used: it reads a cache that may not have the tables that another transaction has just committed.
         let tables = try connection.query("SELECT 1 FROM pg_class WHERE relname = 'archive_version' AND pg_table_is_visible(oid)")
         guard tables.count > 0 else { return nil }
         let version = try connection.query("SELECT version FROM archive_version")
         return version.count == 1 ? try version.integer(0, 0) : nil
     }
 
-    /// Creates the schema, or migrates it to the newest version. Two replicas may start at once: the second waits for the first, then finds the newest
-    /// version.
+    /// Creates the schema, or migrates it to the newest version. If two replicas start at once, the second replica waits until the
+    /// first replica has migrated, and then finds the newest version.
     private func migrate(_ connection: PostgresConnection) throws {
         try connection.transaction {
             try connection.execute(PostgresDatabase.lockSchema)
@@ -51,6 +51,7 @@ extension PostgresDatabase {
         _ = try connection.query("SELECT setval(pg_get_serial_sequence('batch', 'id'), (SELECT COALESCE(MAX(id), 0) + 1 FROM batch), false)")
     }
 
-    /// Takes the lock under which tables are created and changed. A database may contain an archive in each of several schemas.
+    /// SQL that takes a lock. Every transaction that creates or changes tables takes this lock first. The key of the lock contains the schema,
+    /// because a database may contain several archives, each in its own schema.
     static let lockSchema = "SELECT pg_advisory_xact_lock(hashtextextended('vaho tables ' || current_schema(), 0))"
 }

@@ -99,7 +99,7 @@ final class PostgresDatabase: ArchiveDatabase {
         }
     }
 
-    // MARK: operations that differ
+    // MARK: operations whose SQL differs between SQLite and PostgreSQL
 
     let rowLock = " FOR UPDATE"
     let counterShard = Int64.random(in: 0..<16)
@@ -148,11 +148,12 @@ final class PostgresDatabase: ArchiveDatabase {
 
     func backUp(to path: String) throws { throw ArchiveFault.backUpByServer }
 
-    /// One statement for all bins: the columns are arrays. Thousands of statements, even in one round trip, take the server twice as long.
+    /// Stores all bins with one statement: each parameter is an array with the values of one column. With one statement for each bin, the server
+    /// needs twice as long, even in one round trip.
     func store(bins: [(key: BinKey, bin: Bin)]) throws {
         guard !bins.isEmpty else { return }
         let rows = bins.map { BinColumns.values($0.key, $0.bin) }
-        let none = Int64(Int32.min)  // stands for NULL, which `PostgresValue.integers` cannot hold
+        let none = Int64(Int32.min)  // represents NULL, because `PostgresValue.integers` cannot contain NULL
         let extremes = bins.map { BinColumns.extremes($0.bin) }
         let columns =
             rows[0].indices.map { column in PostgresValue.integers(rows.map { $0[column] }) } + [

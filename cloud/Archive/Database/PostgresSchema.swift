@@ -1,18 +1,20 @@
 /// The schema of `ArchiveSchema` in PostgreSQL: ids are identities, and texts in keys are ordered by their bytes, as in SQLite, so that a cursor over
 /// names means the same in both.
 ///
-/// The key of every table that the ingest or the derivation writes begins with the device, except `log_month`, and no foreign key crosses devices. A
-/// fleet's database could therefore be distributed by device (Citus) as it is, with the small tables (`release`, `alias`, `log_month`) on every node.
-/// This is a plan: it was not tried.
+/// In every table that the ingest or the derivation writes, the key begins with the device. The table `log_month` is the exception. No foreign key
+/// refers to a row of another device. Therefore the extension Citus could distribute the tables by device, and keep a copy of the small tables
+/// (`release`, `alias`, `log_month`) on every node. Nobody has tried this yet.
 enum PostgresSchema {
-    /// The first version that ran on PostgreSQL.
+    /// The first version of the schema that PostgreSQL databases have.
     static let firstVersion: Int64 = 7
 
-    /// Moves a database from version 7 to version 8, except for the rows of the renamed tables: see `PostgresDatabase.migrateToVersion8`.
+    /// Migrates a database from version 7 to version 8. `version8Rows` then copies the rows of the renamed tables: see
+    /// `PostgresDatabase.migrateToVersion8`.
     ///
-    /// The log is partitioned by the month of arrival, observations by year. Rows outside of all partitions go to the default partitions.
+    /// The log has a partition for each month of arrival. Observations have a partition for each year. The default partition stores all other rows.
     static let version8 = """
-        -- In the order of the ingest, which locks the device first. A server of version 7 waits, and then cannot store or derive.
+        -- The ingest also locks the device first, so no deadlock occurs. A server of version 7 waits for these locks. After the migration it can no
+        -- longer store or derive.
         LOCK TABLE device, held, epoch, batch, device_log, log_total, sensor, observation_bin, inexact_bin IN ACCESS EXCLUSIVE MODE;
         DROP VIEW observation;
         ALTER TABLE batch RENAME TO old_batch;
@@ -26,7 +28,7 @@ enum PostgresSchema {
         CREATE TABLE batch_other PARTITION OF batch DEFAULT;
 
         ALTER TABLE observation_bin RENAME TO old_observation_bin;
-        -- The wide columns come first, so that no bytes are lost to alignment.
+        -- Columns of 8 bytes come before columns of 4 bytes, so that PostgreSQL adds no padding between them.
         CREATE TABLE observation_bin (
             device bigint NOT NULL, sensor bigint NOT NULL, valid_at_ms bigint NOT NULL, humidity_sum_mpct bigint NOT NULL,
             temperature_sum_mc bigint NOT NULL, pressure_sum_pa bigint NOT NULL DEFAULT 0, readings bigint NOT NULL, failed bigint NOT NULL,

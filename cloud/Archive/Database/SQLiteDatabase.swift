@@ -22,7 +22,7 @@ final class SQLiteDatabase: ArchiveDatabase {
         self.folder = folder
         if access != .readOnly { Files.restrictPermissions(path, to: 0o640) }
         connection = try Connection(path: path, access: access == .readOnly ? .readOnly : .readWrite, cacheKiB: 4_096)
-        // SQLite accepts this only before it writes the first page of a new file.
+        // SQLite accepts `auto_vacuum` only before the first page of a new file is written.
         if access == .createIfMissing { try connection.execute("PRAGMA auto_vacuum = INCREMENTAL") }
         if access != .readOnly { try connection.makeDurable() }
         let version = try connection.integer("PRAGMA user_version") ?? 0
@@ -88,7 +88,7 @@ final class SQLiteDatabase: ArchiveDatabase {
         return try connection.transaction(body)
     }
 
-    // MARK: operations that differ
+    // MARK: operations whose SQL differs between SQLite and PostgreSQL
 
     let counterShard: Int64 = 0
 
@@ -132,7 +132,7 @@ final class SQLiteDatabase: ArchiveDatabase {
 
     let monthlyLog: (any MonthlyLog)? = nil
 
-    /// Does nothing while at most a tenth of the file, or 1 MB, is free. A file that was created before schema 8 cannot return pages.
+    /// Releases pages only if more than a tenth of the file and more than 1 MB is free. A file from before schema 8 cannot release pages.
     func releaseFreeSpace() throws -> Bool {
         let (free, pages) = (try connection.integer("PRAGMA freelist_count") ?? 0, try connection.integer("PRAGMA page_count") ?? 0)
         guard free > max(256, pages / 10), try connection.integer("PRAGMA auto_vacuum") == 2 else { return false }

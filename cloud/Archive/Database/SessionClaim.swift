@@ -7,7 +7,7 @@ final class SessionClaim: WorkClaim {
     /// - Returns: `nil` if another connection has the lock.
     init?(_ address: PostgresAddress, _ work: ExclusiveWork, isShared: Bool) throws(PostgresError) {
         connection = try PostgresConnection(address.text, name: "vaho-cloud \(work.rawValue)")
-        // If this host loses its network, the server ends the connection after 6 s. By default it would wait two hours.
+        // If this host loses its network, the server ends the connection after 6 s. By default the server waits two hours before it ends the connection.
         try connection.execute("SET tcp_keepalives_idle = 2; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 2")
         // The key contains the name of the schema, because a database may contain an archive in each of several schemas.
         let locked = try connection.query(

@@ -2,7 +2,7 @@ internal import Measures
 internal import Postgres
 internal import Runtime
 
-/// A table in PostgreSQL that is partitioned by months or years, with a default partition for rows outside of all of them.
+/// A table in PostgreSQL that is partitioned by months or years. The default partition stores all rows that belong to no other partition.
 struct TimePartitions {
     struct Partition: Sendable, Equatable {
         let name: String
@@ -13,9 +13,9 @@ struct TimePartitions {
     let column: String  // a time in milliseconds since 1970
     private let isYearly: Bool
 
-    /// The log, by the month of arrival.
+    /// The log has a partition for each month of arrival.
     static let batches = TimePartitions(table: "batch", column: "received_at_ms", isYearly: false)
-    /// Observations, by year.
+    /// Observations have a partition for each year.
     static let observations = TimePartitions(table: "observation_bin", column: "valid_at_ms", isYearly: true)
 
     static let all = [batches, observations]
@@ -26,7 +26,7 @@ struct TimePartitions {
         return first <= last ? first...last : nil
     }
 
-    /// The most partitions for one span. Rows after the last of them go to the default partition.
+    /// The maximum number of partitions for one span. The default partition stores rows after the last partition.
     private static let limit = 240
 
     /// The partitions for all times of a span.
@@ -58,13 +58,14 @@ struct TimePartitions {
         for partition in partitions(for: span) where !existing.contains(partition.name) { try create(partition, connection) }
     }
 
-    /// Creates a partition, and moves rows that arrived before it existed out of the default partition. Call inside a transaction.
+    /// Creates a partition. Rows that were stored in the default partition, but belong to the new partition, are moved. Call this function inside a
+    /// transaction.
     private func create(_ partition: Partition, _ connection: PostgresConnection) throws {
         let (first, end) = (partition.months.lowerBound.start.ms, partition.months.upperBound.start.ms)
-        // ATTACH instead of PARTITION OF: ATTACH does not block queries on the other partitions.
+        // ATTACH is used because it does not block queries on other partitions; CREATE TABLE … PARTITION OF blocks them.
         try connection.execute(
             """
-            LOCK TABLE \(table)_other IN ACCESS EXCLUSIVE MODE;  -- otherwise a row of a running transaction would be overlooked, and ATTACH fail
+            LOCK TABLE \(table)_other IN ACCESS EXCLUSIVE MODE;  -- waits for running transactions: a row that one of them commits later would not be moved
             CREATE TABLE \(partition.name) (LIKE \(table) INCLUDING DEFAULTS);
             WITH moved AS (DELETE FROM \(table)_other WHERE \(column) >= \(first) AND \(column) < \(end) RETURNING *)
                 INSERT INTO \(partition.name) SELECT * FROM moved;

@@ -37,7 +37,7 @@ extension Archive {
         try database.row(table.selectLastKey).map { row in (0..<row.count).map { row[$0] } }
     }
 
-    /// The rows after a key, at most `limit`. The function stops after the row with which the bodies exceed `bytes`, so a large row is returned alone.
+    /// The rows after a key, at most `limit`. When the bodies have `bytes` bytes together, the function returns no further row.
     func rows(of table: ArchiveTable, after key: [DatabaseValue]?, limit: Int, bytes: Int) throws -> [[DatabaseValue]] {
         var rows: [[DatabaseValue]] = []
         var size = 0
@@ -47,7 +47,7 @@ extension Archive {
             rows.append(
                 (0..<row.count).map { column in
                     switch row[column] {
-                    // PostgreSQL's text cannot contain a zero byte, so both sides have U+FFFD for it.
+                    // PostgreSQL's text cannot contain a zero byte. Each zero byte is replaced by U+FFFD, in the source and in the target.
                     case .text(let text) where text.utf8.contains(0): .text(String(text.map { $0 == "\0" ? "\u{FFFD}" : $0 }))
                     case let value: value
                     }

@@ -1,9 +1,9 @@
-/// The name and the columns of a table, for copying the table row by row. The first `keyLength` columns are a unique key.
+/// Describes a table that `vaho-cloud migrate` copies row by row. The first `keyLength` columns are a unique key of the table.
 struct ArchiveTable: Sendable, Equatable {
     let name: String
     let columns: [String]
     let keyLength: Int
-    let timeColumn: String?  // PostgreSQL may partition the table by this column
+    let timeColumn: String?  // the column by which PostgreSQL partitions the table
     let hasIdentity: Bool  // in PostgreSQL, a sequence gives the values of the column `id`
 
     private init(_ name: String, key: String, _ rest: String = "", timeColumn: String? = nil, hasIdentity: Bool = false) {
