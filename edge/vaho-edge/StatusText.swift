@@ -48,7 +48,7 @@ struct StatusText {
         if let uplink {
             line("cloud", "\(uplink.text) (since \(RFC3339.format(ms: uplink.since.ms)))")
         } else {
-            line("cloud", isLocal ? "none is configured: this device stays local" : "no exchange yet")
+            line("cloud", isLocal ? "none in this configuration (VAHO_CLOUD_URL): this device stays local" : "no exchange yet")
         }
         if let written = writtenPerDay { line("written", "\(NumberText.bytes(written)) a day") }
     }
