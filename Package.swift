@@ -48,7 +48,8 @@ let package = Package(
         library("Psychrometrics", ["Measures"]),
         library("Observing", ["Measures"], settings: strict + [quickInTests]),
         library("Forecasting", ["Measures", "Psychrometrics", "Observing"], settings: strict + [quickInTests]),
-        library("Evaluation", ["Measures", "Observing", "Forecasting"], settings: strict + [quickInTests]),
+        library("Randomness"),
+        library("Evaluation", ["Measures", "Observing", "Forecasting", "Randomness"], settings: strict + [quickInTests]),
         library("Simulation", ["Measures"]),
         library("Releases", ["Measures", "Bytes", "Observing", "Forecasting"]),
         library("Wire", ["Measures", "Bytes", "Text"], exclude: ["FORMAT.md"]),
@@ -78,7 +79,7 @@ let package = Package(
         library("Page", ["APIDocuments", "HTTPServer", "Runtime"], settings: small, resources: [.embedInCode("web")]),
 
         // Learning: what only the cloud does with the core.
-        library("Learning", path: "cloud/Learning", ["Measures", "Observing", "Forecasting"], settings: arithmetic),
+        library("Learning", path: "cloud/Learning", ["Measures", "Observing", "Forecasting", "Randomness"], settings: arithmetic),
 
         // The edge.
         library("Sensors", path: "edge/Sensors", ["Measures", "Observing", "Simulation", "Text", "Runtime", "CLinux"]),
@@ -123,7 +124,7 @@ let package = Package(
             ], path: "cloud/vaho-cloud", swiftSettings: features),
 
         .executableTarget(
-            name: "vaho-bench", dependencies: ["Measures", "Observing", "Forecasting", "Wire", "HTTPClient", "Pipeline"],
+            name: "vaho-bench", dependencies: ["Measures", "Observing", "Forecasting", "Simulation", "Wire", "HTTPClient", "Pipeline"],
             path: "Benchmarks/vaho-bench", swiftSettings: features),
 
         .target(
@@ -138,7 +139,9 @@ let package = Package(
         tests("PsychrometricsTests", ["Measures", "Psychrometrics"]),
         tests("ObservingTests", ["Measures", "Observing"]),
         tests("ForecastingTests", ["Examples", "Measures", "Psychrometrics", "Observing", "Forecasting", "Evaluation"]),
-        tests("LearningTests", ["Measures", "Observing", "Forecasting", "Learning"]),
+        tests("RandomnessTests", ["Randomness"]),
+        tests("EvaluationTests", ["Measures", "Observing", "Forecasting", "Randomness", "Evaluation"]),
+        tests("LearningTests", ["Measures", "Observing", "Forecasting", "Randomness", "Learning"]),
         tests("SimulationTests", ["Measures", "Simulation"]),
         tests("ReleasesTests", ["Examples", "Text", "Measures", "Bytes", "Observing", "Forecasting", "Releases", "Signing"]),
         tests("APIDocumentsTests", ["Measures", "Observing", "Forecasting", "Text", "Wire", "APIDocuments"]),

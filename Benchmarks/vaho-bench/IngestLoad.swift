@@ -1,6 +1,7 @@
 import Foundation
 import HTTPClient
 import Measures
+import Simulation
 import Wire
 
 /// Measures the cloud's ingest rate. Each connection sends batches of its own devices, in turn. All batches are built before the measurement.
@@ -12,11 +13,16 @@ struct IngestLoad {
         let name: String
         let token: String
         let epoch: Epoch
+        let air: SimulatedAir
         var next: Int64 = 1
     }
 
     func run() async throws {
-        let devices = try tokens().map { Device(name: $0.name, token: $0.token, epoch: Epoch(bits: .random(in: 1...(.max)))) }
+        let devices = try tokens().enumerated().map { number, device in
+            Device(
+                name: device.name, token: device.token, epoch: Epoch(bits: .random(in: 1...(.max))),
+                air: SimulatedAir(number % 2 == 0 ? .room : .outdoor, seed: UInt64(number)))
+        }
         guard devices.count >= options.connections else { throw WrongOption(description: "at least \(options.connections) devices are needed") }
         let plans = (0..<options.connections).map { connection in
             requests(of: stride(from: connection, to: devices.count, by: options.connections).map { devices[$0] })
@@ -100,22 +106,29 @@ struct IngestLoad {
         }
     }
 
-    /// Makes one reading for each sensor and minute. The humidity changes as in a room.
+    /// Makes one reading for each sensor and period. The humidity changes as in a room.
     private func body(_ device: inout Device) -> [UInt8] {
         let sensors = (0..<options.sensors).compactMap { SensorName("room\($0)") }
-        let count = Int64(options.sensors)
-        let start: Int64 = 1_700_000_000_000
-        let rows = (0..<options.rows).map { index -> Batch.Row in
+        let rows = (0..<options.rows).map { index in
             let sequence = device.next + Int64(index)
-            let wave = Int64(sin(Double(sequence) / 300) * 8_000) + sequence &* 7_919 % 61
-            return .reading(
-                sensor: Int(sequence % count),
-                Reading(
-                    takenAt: Instant(ms: start + sequence / count * 60_000 + sequence % 5), humidityMpct: Int32(45_000 + wave),
-                    temperatureMc: Int32(20_000 + wave / 3), boot: 77, boottimeMs: sequence / count * 60_000 + sequence % 5))
+            return Batch.Row.reading(sensor: Int(sequence % Int64(options.sensors)), reading(sequence, device.air))
         }
         let batch = Batch(epoch: device.epoch, first: device.next, sensors: sensors, rows: rows)
         device.next += Int64(options.rows)
         return options.isJSON ? batch.json() : batch.binary()
+    }
+
+    private func reading(_ sequence: Int64, _ air: SimulatedAir) -> Reading {
+        let boottimeMs = sequence / Int64(options.sensors) * Int64(options.periodSeconds) * 1_000 + sequence % 5
+        let takenAt = Instant(ms: 1_700_000_000_000 + boottimeMs)
+        let (humidity, temperature): (Int32, Int32)
+        if options.isSimulated {
+            let air = air.air(at: takenAt)
+            (humidity, temperature) = (Int32(air.humidity.percent * 1_000), Int32(air.temperature.celsius * 1_000))
+        } else {
+            let wave = Int64(sin(Double(sequence) / 300) * 8_000) + sequence &* 7_919 % 61
+            (humidity, temperature) = (Int32(45_000 + wave), Int32(20_000 + wave / 3))
+        }
+        return Reading(takenAt: takenAt, humidityMpct: humidity, temperatureMc: temperature, boot: 77, boottimeMs: boottimeMs)
     }
 }

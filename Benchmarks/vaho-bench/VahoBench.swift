@@ -5,7 +5,7 @@ import Foundation
 struct VahoBench {
     static let usage = """
         usage: vaho-bench ingest --url URL --tokens FOLDER|FILE [--rows 1000] [--batches 2000] [--connections 4] [--sensors 2]
-               [--format binary|json] [--out FILE]
+               [--format binary|json] [--air wave|simulated] [--period 60] [--out FILE]
                vaho-bench forecast --release FILE --data FOLDER [--rounds 3] [--export FOLDER]
 
         """
@@ -49,12 +49,16 @@ struct IngestOptions {
     var connections = 4
     var sensors = 2  // number of sensors of each device
     var isJSON = false
+    var isSimulated = false  // air with a daily course and weather, different on each device; otherwise a wave
+    var periodSeconds = 60  // between two readings of a sensor
     var out: String?  // write the requests to this file, and send none
 
     init(_ arguments: [String]) throws {
         try forEachOption(arguments) { name, value in
             switch name {
             case "--out": out = value
+            case "--air": isSimulated = value == "simulated"
+            case "--period": periodSeconds = try wholeNumber(name, value)
             case "--url": url = value
             case "--tokens": tokens = value
             case "--rows": rows = try wholeNumber(name, value)

@@ -7,6 +7,11 @@ package actor ComputingThread {
 
     package init(label: String) { executor = BlockingExecutor(label: label) }
 
+    /// A thread for each processor that is online.
+    package static func onePerCore(label: String) -> [ComputingThread] {
+        (1...max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))).map { ComputingThread(label: "\(label)-\($0)") }
+    }
+
     package func run<Value: Sendable>(_ work: @Sendable () throws -> Value) throws -> Value {
         try Task.checkCancellation()
         return try work()

@@ -14,6 +14,8 @@ extension Archive {
         package let observations: Int64  // the number of bins, used to count device-days
         package let lastAt: Instant?  // time of the newest reading
         let deviceID: Int64
+
+        package var observedDays: Double { Double(observations) * Double(grid.step.ms) / 86_400_000 }
     }
 
     /// The sensors to show. Two kinds of rows are left out: old names of renamed sensors without observations of their own, and damaged rows, which

@@ -1,4 +1,5 @@
 internal import Forecasting
+internal import Randomness
 
 /// The gradient of the quantile loss over some rows: one thread's share of a batch.
 struct Backpropagation {
@@ -45,7 +46,7 @@ struct Backpropagation {
             inputs[index] = rows.shared[row * Shape.shared + index] * (NetworkInputs.isMirrored[index] ? sign : 1)
         }
         for knot in 0..<Shape.knots {
-            leads[knot] = rows.leads[row * Shape.knots + knot] * sign
+            leads[knot] = rows.lead(row: row, knot: knot) * sign
             inputs[Shape.shared + 3 * knot] = leads[knot][NetworkInputs.mean]
             inputs[Shape.shared + 3 * knot + 1] = leads[knot][NetworkInputs.latest]
             inputs[Shape.shared + 3 * knot + 2] = leads[knot][NetworkInputs.month]

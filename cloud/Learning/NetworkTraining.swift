@@ -1,5 +1,6 @@
 internal import Dispatch
 package import Forecasting
+internal import Randomness
 internal import Synchronization
 
 /// Fits a network to rows by the quantile loss: Adam (Kingma and Ba, ICLR 2015), a learning rate that falls to almost zero, dropout of hidden units,

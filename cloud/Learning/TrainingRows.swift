@@ -1,4 +1,5 @@
 package import Forecasting
+internal import Randomness
 internal import Measures
 internal import Observing
 
@@ -18,11 +19,38 @@ package struct TrainingRows: Sendable {
 
     package private(set) var count = 0
     private(set) var shared: [Float] = []  // [count × Shape.shared]
-    private(set) var leads: [SIMD16<Float>] = []  // [count × knots]
+    private var leads: [Float] = []  // [count × knots × leadInputs]
     private(set) var targets: [Float] = []  // [count × knots]: (humidity − humidity at the origin) / deviation; NaN if not observed
     private(set) var weights: [Float] = []  // [count × knots]: the weight of each target in the loss
 
+    private static let leadInputs = NetworkInputs.leadNames.count
+
     package init() {}
+
+    /// Allocates memory for this number of rows at once. An array that grows step by step needs up to three times its size for a moment.
+    package mutating func reserve(_ rows: Int) {
+        let values = rows * Network.Shape.knots
+        shared.reserveCapacity(rows * Network.Shape.shared)
+        leads.reserveCapacity(values * TrainingRows.leadInputs)
+        targets.reserveCapacity(values)
+        weights.reserveCapacity(values)
+    }
+
+    package mutating func append(_ other: TrainingRows) {
+        shared += other.shared
+        leads += other.leads
+        targets += other.targets
+        weights += other.weights
+        count += other.count
+    }
+
+    /// The inputs of a knot, in the order of `NetworkInputs.leadNames`; the other lanes are 0.
+    func lead(row: Int, knot: Int) -> SIMD16<Float> {
+        let first = (row * Network.Shape.knots + knot) * TrainingRows.leadInputs
+        var lead = SIMD16<Float>.zero
+        for input in 0..<TrainingRows.leadInputs { lead[input] = leads[first + input] }
+        return lead
+    }
 
     /// - Parameters:
     ///   - bins: the range that contains all origins and targets.
@@ -31,16 +59,16 @@ package struct TrainingRows: Sendable {
         let stride = max(1, (bins.count + sampling.rowsPerSeries - 1) / max(1, sampling.rowsPerSeries))
         let before = count
         var naive = NaiveErrors()
-        visit(series, bins, restarts: nil) { rows, origin, inputs in
-            guard origin % stride == 0 else { return }
-            rows.add(series, bins, origin, inputs, &naive)
-        }
+        visit(series, bins, restarts: nil, wants: { $0 % stride == 0 }) { rows, origin, inputs in rows.add(series, bins, origin, inputs, &naive) }
         let scale = (3_000 / Float(max(1, count - before))).squareRoot()
         var random = RandomNumbers(1, UInt64(number))
         var chance = RandomNumbers(2, UInt64(number))
         let perDay = Float(86_400_000 / series.grid.step.ms)
-        visit(series, bins, restarts: { Int(perDay * (1 + 6.5 * random.unitFloat() * random.unitFloat())) }) { rows, origin, inputs in
-            guard chance.unitFloat() * Float(stride) < sampling.youngShare, inputs.shared[TrainingRows.history] >= 0.75 / 7 else { return }
+        visit(
+            series, bins, restarts: { Int(perDay * (1 + 6.5 * random.unitFloat() * random.unitFloat())) },
+            wants: { _ in chance.unitFloat() * Float(stride) < sampling.youngShare }
+        ) { rows, origin, inputs in
+            guard inputs.shared[TrainingRows.history] >= 0.75 / 7 else { return }
             var ignored = NaiveErrors()
             rows.add(series, bins, origin, inputs, &ignored)
         }
@@ -63,7 +91,7 @@ package struct TrainingRows: Sendable {
         _ series: GriddedSeries, _ bins: Range<Int>, _ origin: Int, _ inputs: borrowing NetworkInputs, _ naive: inout NaiveErrors
     ) {
         shared += inputs.shared
-        leads += inputs.leads
+        for lead in inputs.leads { for input in 0..<TrainingRows.leadInputs { leads.append(lead[input]) } }
         for knot in 0..<Network.Shape.knots {
             let target = origin + inputs.bins(knot: knot)
             let actual = inputs.isServed[knot] && bins.contains(target) ? Float(series.humidity(bin: target)) : .nan
@@ -77,10 +105,13 @@ package struct TrainingRows: Sendable {
         count += 1
     }
 
-    /// Calls `body` for every observed origin with its inputs.
-    /// - Parameter restarts: returns the number of bins until the history is emptied next; `nil` to keep the whole history.
+    /// Calls `body` for the wanted origins with their inputs.
+    /// - Parameters:
+    ///   - restarts: returns the number of bins until the history is emptied next; `nil` to keep the whole history.
+    ///   - wants: called for every observed origin. The inputs are computed only for the wanted origins, because they are the costly part.
     private mutating func visit(
-        _ series: GriddedSeries, _ bins: Range<Int>, restarts: (() -> Int)?, _ body: (inout TrainingRows, Int, borrowing NetworkInputs) -> Void
+        _ series: GriddedSeries, _ bins: Range<Int>, restarts: (() -> Int)?, wants: (Int) -> Bool,
+        _ body: (inout TrainingRows, Int, borrowing NetworkInputs) -> Void
     ) {
         var history = History(grid: series.grid)
         var inputs = NetworkInputs(binsPerHour: history.binsPerHour)
@@ -98,7 +129,7 @@ package struct TrainingRows: Sendable {
             history.append(observation)
             let hasShortHistory = restarts != nil
             guard bin >= bins.lowerBound, history.length >= (hasShortHistory ? history.binsPerDay * 3 / 4 : 3 * history.binsPerDay),
-                inputs.fill(history)
+                wants(bin), inputs.fill(history)
             else { continue }
             body(&self, bin, inputs)
         }

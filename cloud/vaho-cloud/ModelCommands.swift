@@ -33,7 +33,7 @@ extension Program.Command {
         let archive = try await settings.archive(.createIfMissing)
         let progress = Progress()
         let result = try await Training(archive: archive, reader: archive, keyFile: settings.signingKeyFile, pretrained: settings.pretrained()).run(
-            cause: "manual", now: WallClock.now, progress: { progress.show($0.description, stage: $0.stage) })
+            cause: "manual", now: WallClock.now, progress: { progress.show($0.description, stage: $0.stage.rawValue) })
         progress.end()
         let release = result.release.map { " release \($0.counter)" } ?? ""
         Paragraph.write("\(result.outcome.rawValue)\(release): \(result.detail)")

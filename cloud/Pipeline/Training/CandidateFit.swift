@@ -1,6 +1,7 @@
 internal import Evaluation
 internal import Forecasting
 internal import Learning
+internal import Measures
 internal import Observing
 internal import Releases
 internal import Runtime
@@ -18,31 +19,57 @@ struct CandidateFit: Sendable {
         return settings
     }()
     private static let minimumRows = 100
-    private static let maximumRows = 100_000  // of all series together; each row takes 1.7 kilobytes
+    private static let maximumRows = 80_000  // of all series together, without the rows with a short history; a row takes 1.1 kilobytes
 
     let data: TrainingData
+    let thread: ComputingThread  // for the fit, which uses all cores
     let progress: @Sendable (TrainingProgress) -> Void
 
     /// - Parameter start: the network whose weights the fit starts from; `nil` starts from random weights.
     /// - Returns: `nil` if the series have too few rows.
     func network(from start: Network?) async throws -> Network? {
-        let rowsPerSeries = min(18_000, max(200, Self.maximumRows / max(1, data.sensors.count)))
-        let sampling = TrainingRows.Sampling(rowsPerSeries: rowsPerSeries)
-        let rows = try await data.reduce(into: TrainingRows()) { rows, series, number in
-            rows.add(series, in: Comparison.trainingBins(of: series), number: number, sampling: sampling)
-        }
+        let rows = try await rows()
         guard rows.count >= Self.minimumRows else { return nil }
         let settings = start == nil ? Self.settings : Self.fineTuningSettings
         let training = NetworkTraining(rows, settings)
-        let fitted = try await data.thread.run { [progress] in
-            try training.run(from: start) { epoch, loss in progress(.fitting(epoch + 1, of: settings.epochs, loss: loss)) }
+        let fitted = try await thread.run { [progress] in
+            try training.run(from: start) { pass, loss in progress(TrainingProgress(.fitting, pass + 1, of: settings.epochs, loss: loss)) }
         }
         guard var network = fitted else { return nil }
-        let intervals = try await data.reduce(into: InitialSpreads(of: network)) { intervals, series, _ in
-            intervals.add(series, in: Comparison.trainingBins(of: series))
-        }
-        network.spreads = intervals.spreads
+        network.spreads = try await spreads(of: network)
         return network
+    }
+
+    /// - Returns: at most about `maximumRows` rows, whatever the fleet's size and history.
+    private func rows() async throws -> TrainingRows {
+        let count = data.sensors.count
+        let rowsPerSeries = min(18_000, max(200, Self.maximumRows / max(1, count)))
+        let sampling = TrainingRows.Sampling(rowsPerSeries: rowsPerSeries)
+        var rows = TrainingRows()
+        rows.reserve(count * Int(Float(rowsPerSeries) * (1 + sampling.youngShare)))
+        try await data.forEach(of: data.sensors) { series, number in
+            var rows = TrainingRows()
+            rows.add(series, in: EvaluationWindow(of: series).trainingBins, number: number, sampling: sampling)
+            return rows
+        } use: { [progress] part, number in
+            rows.append(part)
+            progress(TrainingProgress(.sampling, number + 1, of: count))
+        }
+        return rows
+    }
+
+    private func spreads(of network: Network) async throws -> [Float] {
+        var spreads = InitialSpreads()
+        let count = data.replayed.count
+        try await data.forEach(of: data.replayed) { series, _ in
+            let training = EvaluationWindow(of: series).trainingBins
+            let memory = Int(AdaptiveForecaster.memory.ms / series.grid.step.ms)
+            return try InitialSpreads.finalSpreads(of: network, on: series, in: max(0, training.upperBound - memory)..<training.upperBound)
+        } use: { [progress] final, number in
+            spreads.add(final)
+            progress(TrainingProgress(.intervals, number + 1, of: count))
+        }
+        return spreads.medians
     }
 
     /// The hash of the settings and of the names of the inputs.

@@ -45,9 +45,9 @@ package struct RecordingTraining: Sendable {
             rows.add(series, in: bins, number: number, sampling: sampling)
         }
         guard let newest, var network = try NetworkTraining(rows, settings).run(progress: progress) else { return nil }
-        var intervals = InitialSpreads(of: network)
-        for part in parts { intervals.add(part.series, in: part.bins) }
-        network.spreads = intervals.spreads
+        var spreads = InitialSpreads()
+        for part in parts { spreads.add(try InitialSpreads.finalSpreads(of: network, on: part.series, in: part.bins)) }
+        network.spreads = spreads.medians
         return Result(network: network, snapshot: snapshot.finish(), newestAt: newest)
     }
 

@@ -20,7 +20,7 @@ package struct Training: Sendable {
     private let reader: Archive
     private let keyFile: String
     private let pretrained: PretrainedNetwork?
-    private let thread = ComputingThread(label: "training")
+    private let threads = ComputingThread.onePerCore(label: "training")
 
     /// - Parameters:
     ///   - archive: stores the release and the run.
@@ -66,7 +66,7 @@ package struct Training: Sendable {
     }
 
     private func claimedRun(cause: String, now: Instant, _ progress: @escaping @Sendable (TrainingProgress) -> Void) async throws -> Result {
-        let data = try await TrainingData.select(from: reader, on: thread, progress)
+        let data = try await TrainingData.select(from: reader, on: threads, progress)
         if try await archive.runs(limit: 1).first?.snapshot == data.hash {
             return Result(outcome: .unchanged, detail: "no observation has arrived since the last run", release: nil)
         }
@@ -83,7 +83,7 @@ package struct Training: Sendable {
     ) async throws -> Result {
         let signer = try await ReleaseSigner(of: archive, keyFile: keyFile)
         let champion = try await ChampionReader(reader: reader, trust: .signed(by: [signer.publicKey])).champion()
-        let fit = CandidateFit(data: data, progress: progress)
+        let fit = CandidateFit(data: data, thread: threads[0], progress: progress)
         guard let candidate = try await fit.network(from: champion?.network ?? pretrained?.network) else {
             let days = Int(try await data.longestDays())
             return Result(
@@ -91,18 +91,20 @@ package struct Training: Sendable {
                 release: nil)
         }
         let inUse = if let champion { champion.network as Network? } else { try await shippedNetworkInUse() }
-        let comparison = try await compare(data, candidate, inUse, progress)
-        guard comparison.verdict == .pass else {
-            return Result(outcome: .champion_kept, detail: "\(comparison.verdict.rawValue): \(comparison.summary)", release: nil)
+        let losses = try await compare(data, candidate, inUse, progress)
+        let verdict = Verdict(losses)
+        let detail = "\(verdict.reason); \(losses.summary)"
+        guard verdict.decision == .pass else {
+            return Result(outcome: .champion_kept, detail: "\(verdict.decision.rawValue): \(detail)", release: nil)
         }
         // A restart of the database ends the claim: another run may have begun.
         guard await archive.holds(.training) else { throw InProgress() }
         let provenance = Provenance(
             snapshot: data.hash, codeVersion: Training.codeVersion, seed: CandidateFit.settings.seed,
             configuration: CandidateFit.configurationHash(),
-            parent: champion.map { Hexadecimal.text($0.name.sha256) } ?? pretrained?.sha256 ?? "", backtest: comparison.summary)
-        let name = try await publish(candidate, provenance, signer, reason: "training run, \(cause): \(comparison.summary)", now: now)
-        return Result(outcome: .promoted, detail: comparison.summary, release: name)
+            parent: champion.map { Hexadecimal.text($0.name.sha256) } ?? pretrained?.sha256 ?? "", backtest: losses.summary)
+        let name = try await publish(candidate, provenance, signer, reason: "training run, \(cause): \(detail)", now: now)
+        return Result(outcome: .promoted, detail: detail, release: name)
     }
 
     /// The network that a candidate must beat while the fleet has no champion: the shipped release; `nil` if all devices report that they run
@@ -114,12 +116,16 @@ package struct Training: Sendable {
 
     private func compare(
         _ data: TrainingData, _ candidate: Network, _ champion: Network?, _ progress: @escaping @Sendable (TrainingProgress) -> Void
-    ) async throws -> Comparison {
-        let count = data.sensors.count
-        return try await data.reduce(into: Comparison()) { comparison, series, number in
-            progress(.comparing(number + 1, of: count))
-            comparison.add(series, candidate: candidate, champion: champion)
+    ) async throws -> PairedLosses {
+        let count = data.replayed.count
+        var losses = PairedLosses()
+        try await data.forEach(of: data.replayed) { series, _ in
+            try PairedLosses(replaying: series, candidate: candidate, champion: champion)
+        } use: { part, number in
+            losses.append(part)
+            progress(TrainingProgress(.comparing, number + 1, of: count))
         }
+        return losses
     }
 
     /// Signs the network as a release with the next counter, and makes it the champion.
@@ -134,16 +140,15 @@ package struct Training: Sendable {
     }
 }
 
-extension Comparison {
+extension PairedLosses {
     /// One line: the mean absolute error at each lead time, of the candidate, the champion and persistence.
-    package var summary: String {
-        func number(_ value: Double?) -> String { value.map { String(Double(Int(($0 * 100).rounded())) / 100) } ?? "–" }
-        let parts = leadTimes.indices.compactMap { index -> String? in
-            guard candidate[index].count > 0 else { return nil }
-            let (new, old) = (candidate[index], champion[index])
-            let others = "champion \(number(old.meanAbsoluteError)), persistence \(number(new.meanPersistenceError))"
-            return "\(leadTimes[index].wholeSeconds / 3_600) h \(number(new.meanAbsoluteError)) (\(others))"
+    fileprivate var summary: String {
+        func number(_ value: Double) -> String { NumberText.fixed(value, places: 2) ?? "–" }
+        let parts = PairedLosses.leadTimes.enumerated().compactMap { lead, leadTime -> String? in
+            guard let errors = meanErrors(lead: lead) else { return nil }
+            let others = "champion \(number(errors.champion)), persistence \(number(errors.persistence))"
+            return "\(leadTime.wholeSeconds / 3_600) h \(number(errors.candidate)) (\(others))"
         }
-        return "loss \(number(ratio)) of the champion's; mean absolute error in %RH: " + parts.joined(separator: ", ")
+        return "mean absolute error in %RH: " + parts.joined(separator: ", ")
     }
 }

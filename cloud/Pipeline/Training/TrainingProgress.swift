@@ -1,25 +1,30 @@
 internal import Text
 
-/// The progress of a training run, reported step by step.
-package enum TrainingProgress: Sendable {
-    case reading(Int, of: Int)  // series
-    case fitting(Int, of: Int, loss: Double)  // passes over the rows
-    case comparing(Int, of: Int)  // series
-
-    package var stage: String {
-        switch self {
-        case .reading: "reading"
-        case .fitting: "fitting"
-        case .comparing: "comparing"
-        }
+/// The progress of a training run: the step, how much of the step is done, and the time left for it.
+package struct TrainingProgress: Sendable {
+    package enum Stage: String, Sendable {
+        case reading, sampling, fitting, intervals, comparing
     }
 
+    package let stage: Stage
+    private let count: Int
+    private let all: Int
+    private let loss: Double?
+
+    init(_ stage: Stage, _ count: Int, of all: Int, loss: Double? = nil) {
+        (self.stage, self.count, self.all, self.loss) = (stage, count, all, loss)
+    }
+
+    /// The done share of the stage, 0 to 1.
+    package var share: Double { all > 0 ? Double(count) / Double(all) : 0 }
+
     package var description: String {
-        switch self {
-        case .reading(let count, let all): "reading series \(count) of \(all)"
-        case .fitting(let count, let all, let loss):
-            "fitting, pass \(count) of \(all): mean loss \(NumberText.fixed(loss, places: 3) ?? "not finite")"
-        case .comparing(let count, let all): "comparing with the champion, series \(count) of \(all)"
+        switch stage {
+        case .reading: "reading series \(count) of \(all)"
+        case .sampling: "sampling training rows, series \(count) of \(all)"
+        case .fitting: "fitting, pass \(count) of \(all): mean loss \(loss.flatMap { NumberText.fixed($0, places: 3) } ?? "not finite")"
+        case .intervals: "measuring interval widths, series \(count) of \(all)"
+        case .comparing: "comparing with the champion, series \(count) of \(all)"
         }
     }
 }

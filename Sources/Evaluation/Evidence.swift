@@ -1,0 +1,58 @@
+internal import Measures
+
+/// One row of the evidence for a verdict: a part of the targets, and how candidate and champion did there.
+package struct Evidence: Sendable, Equatable {
+    package enum Subject: Sendable, Hashable {
+        case overall  // the weighted mean over all lead times
+        case leadTime(Duration)
+        case stratum(Stratum)
+        case coverage(Duration)  // share of the targets within the 80 % interval
+    }
+
+    package enum Status: String, Sendable {
+        case better  // only `overall`: surely better, and by enough
+        case kept  // a guard's limit is kept
+        case exceeded  // a guard's limit is exceeded, surely
+        case unclear  // too few blocks to tell
+        case not_judged  // too few targets or blocks
+    }
+
+    package let subject: Subject
+    package let targets: Int
+    package let blocks: Int  // calendar blocks of 5 days
+    package let candidate: Double  // mean pinball loss in %RH, or the coverage
+    package let champion: Double
+    package let change: Double?  // candidate / champion − 1; `nil` for coverage
+    package let low: Double?  // one-sided 95 % bounds of the change, or of the candidate's coverage
+    package let high: Double?
+    package let allowed: ClosedRange<Double>  // of the change, or of the candidate's coverage
+    package let status: Status
+
+    package init(
+        subject: Subject, targets: Int, blocks: Int, candidate: Double, champion: Double, change: Double?, low: Double?, high: Double?,
+        allowed: ClosedRange<Double>, status: Status
+    ) {
+        (self.subject, self.targets, self.blocks, self.candidate, self.champion) = (subject, targets, blocks, candidate, champion)
+        (self.change, self.low, self.high, self.allowed, self.status) = (change, low, high, allowed, status)
+    }
+}
+
+extension Evidence {
+    func with(_ status: Status) -> Evidence {
+        Evidence(
+            subject: subject, targets: targets, blocks: blocks, candidate: candidate, champion: champion, change: change, low: low, high: high,
+            allowed: allowed, status: status)
+    }
+}
+
+extension Evidence.Subject {
+    /// A short name for tables and for the archive.
+    package var name: String {
+        switch self {
+        case .overall: "all lead times"
+        case .leadTime(let leadTime): "\(leadTime.wholeSeconds / 3_600) h"
+        case .stratum(let stratum): stratum.name
+        case .coverage(let leadTime): "coverage \(leadTime.wholeSeconds / 3_600) h"
+        }
+    }
+}

@@ -1,0 +1,43 @@
+/// Whether a candidate replaces the champion, with the evidence.
+///
+/// A verdict is a pure function of the paired losses: the same losses give the same verdict. A candidate passes only if it is surely better on
+/// average, and if no guard says that it is worse somewhere. An inconclusive verdict keeps the champion.
+package struct Verdict: Sendable, Equatable {
+    package enum Decision: String, Sendable { case pass, fail, inconclusive }
+
+    package let decision: Decision
+    package let reason: String  // one sentence
+    package let evidence: [Evidence]
+
+    package init(decision: Decision, reason: String, evidence: [Evidence]) {
+        (self.decision, self.reason, self.evidence) = (decision, reason, evidence)
+    }
+
+    package init(_ losses: PairedLosses, rule: VerdictRule = VerdictRule()) {
+        let judge = Judge(losses: losses, rule: rule)
+        let overall = judge.overall()
+        let guards = judge.leadTimes() + judge.strata() + judge.coverages()
+        (decision, reason) = Verdict.decide(overall, guards, rule)
+        evidence = [overall] + guards
+    }
+
+    private static func decide(_ overall: Evidence, _ guards: [Evidence], _ rule: VerdictRule) -> (Decision, String) {
+        if overall.blocks < rule.minimumBlocks {
+            return (
+                .inconclusive, "the targets lie in \(overall.blocks) blocks of 5 days, at least \(rule.minimumBlocks) are needed"
+            )
+        }
+        if let broken = guards.first(where: { $0.status == .exceeded }) {
+            return (.fail, "the candidate is worse than the limit: \(broken.subject.name)")
+        }
+        switch overall.status {
+        case .exceeded: return (.fail, "the candidate is surely worse on average")
+        case .better:
+            guard let unclear = guards.first(where: { $0.status == .unclear }) else {
+                return (.pass, "the candidate is surely better on average, and every guard is kept")
+            }
+            return (.inconclusive, "the candidate is better on average, but may be worse than the limit: \(unclear.subject.name)")
+        case .kept, .unclear, .not_judged: return (.inconclusive, "the difference on average is too small or too uncertain")
+        }
+    }
+}

@@ -1,0 +1,23 @@
+internal import Archive
+internal import Measures
+internal import Observing
+
+/// A sample of sensors in which every stratum has its share: sensors with the same step and a history of about the same length.
+enum StratifiedSample {
+    /// The same sensors give the same sample.
+    /// - Returns: in the order of `sensors`; all sensors if there are at most `limit`.
+    static func select(_ sensors: [Archive.Sensor], atMost limit: Int) -> [Archive.Sensor] {
+        guard sensors.count > limit else { return sensors }
+        let strata = sensors.map(stratum)
+        let byStratum = sensors.indices.sorted { (strata[$0], $0) < (strata[$1], $1) }
+        // Evenly spaced places in an order by stratum take the same share of each stratum.
+        let chosen = (0..<limit).map { byStratum[(2 * $0 + 1) * sensors.count / (2 * limit)] }
+        return chosen.sorted().map { sensors[$0] }
+    }
+
+    /// A number for each pair of a step and a class of length: below 60 days, below a year, longer.
+    private static func stratum(_ sensor: Archive.Sensor) -> Int64 {
+        let days = sensor.observedDays
+        return 3 * sensor.grid.step.ms + (days < 60 ? 0 : days < 365 ? 1 : 2)
+    }
+}
