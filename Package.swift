@@ -102,7 +102,9 @@ let package = Package(
             ], path: "edge/vaho-edge", swiftSettings: small),
 
         // The cloud.
-        library("Archive", path: "cloud/Archive", core + ["Bytes", "Releases", "Runtime", "SQLite", "Postgres", "Signing"], settings: features),
+        library(
+            "Archive", path: "cloud/Archive", core + ["Bytes", "Evaluation", "Releases", "Runtime", "SQLite", "Postgres", "Signing"],
+            settings: features),
         library(
             "Pipeline", path: "cloud/Pipeline",
             core + [
@@ -113,7 +115,7 @@ let package = Package(
         .target(
             name: "API",
             dependencies: core + [
-                "Forecasting", "Archive", "Pipeline", "HTTPServer", "APIDocuments", "Page", "Runtime", "Signing",
+                "Forecasting", "Evaluation", "Archive", "Pipeline", "HTTPServer", "APIDocuments", "Page", "Runtime", "Signing",
             ], path: "cloud/API", resources: [.embedInCode("openapi.json")], swiftSettings: features),
         .executableTarget(
             name: "vaho-cloud",

@@ -46,6 +46,16 @@ extension Evidence {
 }
 
 extension Evidence.Subject {
+    /// All subjects, in the order of the rows of a verdict.
+    package static let all: [Evidence.Subject] =
+        [.overall] + PairedLosses.leadTimes.map { .leadTime($0) } + Stratum.allCases.map { .stratum($0) }
+        + PairedLosses.leadTimes.map { .coverage($0) }
+
+    package init?(name: String) {
+        guard let subject = Evidence.Subject.all.first(where: { $0.name == name }) else { return nil }
+        self = subject
+    }
+
     /// A short name for tables and for the archive.
     package var name: String {
         switch self {

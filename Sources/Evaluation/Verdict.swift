@@ -9,19 +9,22 @@ package struct Verdict: Sendable, Equatable {
     package let reason: String  // one sentence
     package let evidence: [Evidence]
 
-    package init(decision: Decision, reason: String, evidence: [Evidence]) {
-        (self.decision, self.reason, self.evidence) = (decision, reason, evidence)
-    }
-
-    package init(_ losses: PairedLosses, rule: VerdictRule = VerdictRule()) {
+    /// The rows of evidence, in the order of `Evidence.Subject.all`.
+    package static func evidence(of losses: PairedLosses, rule: VerdictRule = VerdictRule()) -> [Evidence] {
         let judge = Judge(losses: losses, rule: rule)
-        let overall = judge.overall()
-        let guards = judge.leadTimes() + judge.strata() + judge.coverages()
-        (decision, reason) = Verdict.decide(overall, guards, rule)
-        evidence = [overall] + guards
+        return [judge.overall()] + judge.leadTimes() + judge.strata() + judge.coverages()
     }
 
-    private static func decide(_ overall: Evidence, _ guards: [Evidence], _ rule: VerdictRule) -> (Decision, String) {
+    package init(_ evidence: [Evidence], rule: VerdictRule = VerdictRule()) {
+        self.evidence = evidence
+        if let overall = evidence.first, overall.subject == .overall {
+            (decision, reason) = Verdict.decide(overall, evidence.dropFirst(), rule)
+        } else {
+            (decision, reason) = (.inconclusive, "there is no evidence")
+        }
+    }
+
+    private static func decide(_ overall: Evidence, _ guards: some Sequence<Evidence>, _ rule: VerdictRule) -> (Decision, String) {
         if overall.blocks < rule.minimumBlocks {
             return (
                 .inconclusive, "the targets lie in \(overall.blocks) blocks of 5 days, at least \(rule.minimumBlocks) are needed"

@@ -79,7 +79,11 @@ internal import Glibc
     }
 
     /// Runs `body` in a transaction, which is rolled back if `body` throws. `body` has no `await`, so the actor runs no other work in between.
+    /// - Throws: `PostgresError` with the state 25001 if a transaction is open already: the server would only warn, and commit too early.
     package func transaction<Result>(_ body: () throws -> Result) throws -> Result {
+        guard unsafe PQtransactionStatus(connection) != PQTRANS_INTRANS else {
+            throw PostgresError(state: "25001", message: "cannot start a transaction within a transaction", sql: "BEGIN")
+        }
         try execute("BEGIN")
         do {
             let result = try body()

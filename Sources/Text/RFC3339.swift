@@ -63,10 +63,12 @@ package enum RFC3339 {
         return value
     }
 
-    /// The year and the month (1 to 12) of an instant, in UTC.
+    /// The year, the month (1 to 12) and the day (1 to 31) of an instant, in UTC.
+    package static func date(ms: Int64) -> (year: Int64, month: Int64, day: Int64) { civil(fromDays: floorDivide(ms, 86_400_000)) }
+
     package static func month(ms: Int64) -> (year: Int64, month: Int64) {
-        let (year, month, _) = civil(fromDays: floorDivide(ms, 86_400_000))
-        return (year, month)
+        let date = date(ms: ms)
+        return (date.year, date.month)
     }
 
     /// Midnight UTC at the start of a month, in milliseconds since 1970.

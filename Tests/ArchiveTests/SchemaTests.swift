@@ -28,10 +28,11 @@ import Wire
                 """)
         }
         try connection.execute("INSERT INTO held VALUES (1, 5, 1, 30)")
-        if version >= 2 { try connection.execute("UPDATE log_total SET batches = 2, readings = 30, bytes = 500") }
+        if (2...7).contains(version) { try connection.execute("UPDATE log_total SET batches = 2, readings = 30, bytes = 500") }
+        if version >= 8 { try connection.execute("INSERT INTO log_month VALUES (0, \(LogMonth(of: place.now).number), 2, 30, 500)") }
         if version >= 5 {
             try connection.execute(
-                "INSERT INTO device_log (device, last_batch, pending) VALUES (1, 2, 2); INSERT INTO epoch VALUES (1, 5, 1); "
+                "INSERT INTO device_log (device, last_batch, pending) VALUES (1, 2, 2); INSERT INTO epoch (device, epoch, first_seen_at_ms) VALUES (1, 5, 1); "
                     + "INSERT INTO sensor_name VALUES (1, 'air')")
         }
     }

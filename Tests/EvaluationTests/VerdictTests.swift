@@ -61,17 +61,18 @@ private struct LossesExample {
 
     @Test(arguments: table.indices) func `a verdict follows from the losses`(row: Int) {
         let (example, decision, reason) = Self.table[row]
-        let verdict = Verdict(example.losses)
+        let verdict = Verdict(Verdict.evidence(of: example.losses))
         #expect(verdict.decision == decision, "\(verdict.reason)")
         #expect(verdict.reason.contains(reason), "\(verdict.reason)")
-        #expect(verdict == Verdict(example.losses))
+        #expect(verdict == Verdict(Verdict.evidence(of: example.losses)))
     }
 
     @Test func `the evidence has a row for each lead time, stratum and coverage`() throws {
-        let evidence = Verdict(LossesExample().losses).evidence
+        let evidence = Verdict.evidence(of: LossesExample().losses)
         #expect(
-            evidence.map(\.subject) == [.overall] + PairedLosses.leadTimes.map { .leadTime($0) } + Stratum.allCases.map { .stratum($0) }
-                + PairedLosses.leadTimes.map { .coverage($0) })
+            evidence.map(\.subject) == Evidence.Subject.all)
+        #expect(Evidence.Subject.all.count == 1 + 7 + 5 + 7)
+        #expect(Evidence.Subject.all.allSatisfy { Evidence.Subject(name: $0.name) == $0 })
         let overall = try #require(evidence.first)
         #expect(overall.blocks == 12 && overall.targets == 12 * 60 * 7 && overall.status == .better)
         let change = try #require(overall.change)
@@ -83,8 +84,8 @@ private struct LossesExample {
 
     /// Sensors in one region see the same weather: ten sensors for a week are not ten weeks of evidence.
     @Test func `more sensors with the same weather give the same bounds`() {
-        let one = Verdict(LossesExample(noiseOfBlocks: 0.3).losses)
-        let ten = Verdict(LossesExample(noiseOfBlocks: 0.3, copies: 10).losses)
+        let one = Verdict(Verdict.evidence(of: LossesExample(noiseOfBlocks: 0.3).losses))
+        let ten = Verdict(Verdict.evidence(of: LossesExample(noiseOfBlocks: 0.3, copies: 10).losses))
         #expect(one.decision == ten.decision)
         for (a, b) in zip(one.evidence, ten.evidence) where a.targets >= 100 {
             #expect(((a.low ?? 0) - (b.low ?? 0)).magnitude < 1e-9 && ((a.high ?? 0) - (b.high ?? 0)).magnitude < 1e-9)
@@ -93,14 +94,14 @@ private struct LossesExample {
 
     @Test func `a candidate that is as good as the champion passes in less than 5 % of all cases`() {
         let passed = (0..<200).count {
-            Verdict(LossesExample(perBlock: 20, factor: 1, noiseOfBlocks: 0.05, seed: UInt64($0)).losses).decision == .pass
+            Verdict(Verdict.evidence(of: LossesExample(perBlock: 20, factor: 1, noiseOfBlocks: 0.05, seed: UInt64($0)).losses)).decision == .pass
         }
         #expect(passed <= 10, "\(passed) of 200")
     }
 
     @Test func `a candidate that is 3 % better passes in most cases`() {
         let passed = (0..<50).count {
-            Verdict(LossesExample(perBlock: 20, factor: 0.97, noiseOfBlocks: 0.03, seed: UInt64($0)).losses).decision == .pass
+            Verdict(Verdict.evidence(of: LossesExample(perBlock: 20, factor: 0.97, noiseOfBlocks: 0.03, seed: UInt64($0)).losses)).decision == .pass
         }
         #expect(passed >= 40, "\(passed) of 50")
     }

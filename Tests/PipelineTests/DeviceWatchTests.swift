@@ -102,10 +102,10 @@ import Testing
         let archive = try await fleet.open()
         _ = try await ReleaseSigner(of: archive, keyFile: fleet.place.location.keyFile)
         let attic = try await fleet.addDevice(archive, "attic", at: clock.serviceClock.wallClock)
-        let scheduler = TrainingScheduler(
-            archive: archive, reader: archive, afterDeviceDays: 2, checkPeriod: .seconds(600), keyFile: fleet.place.location.keyFile,
-            pretrained: nil, clock: clock.serviceClock, log: log)
-        try await clock.running(scheduler) {
+        let triggers = RunTriggers(
+            archive: archive, afterDeviceDays: 2, schedule: nil, checkPeriod: .seconds(600), clock: clock.serviceClock, log: log)
+        let worker = RunWorker(archive: archive, reader: archive, keyFile: fleet.place.location.keyFile)
+        try await clock.running(triggers) {
             try await fleet.send(archive, attic, count: 144, at: clock.serviceClock.wallClock)
             await clock.advance(.seconds(600))
             let before = try await archive.runs(limit: 9)
@@ -115,6 +115,8 @@ import Testing
             await clock.advance(.seconds(600))
             let first = try await archive.runs(limit: 9).map(\.cause)
             #expect(first == ["new data"])
+            let id = try #require(try await archive.unfinishedRun(kind: RunWorker.kind)).id
+            #expect(try await worker.work(on: id)?.outcome == "too_little_data")
             await clock.advance(.seconds(600))
             let after = try await archive.runs(limit: 9).map(\.cause)
             #expect(after == ["new data"])

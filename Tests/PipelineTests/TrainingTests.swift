@@ -2,6 +2,7 @@ internal import Forecasting
 
 import Archive
 import ArchiveExamples
+import Evaluation
 import Examples
 import Foundation
 import Measures
@@ -48,30 +49,52 @@ import Wire
         }
     }
 
+    /// Starts a run and does it.
+    private func train(_ archive: Archive, pretrained: PretrainedNetwork? = nil) async throws -> Archive.Run {
+        let run = try await archive.startRun(kind: RunWorker.kind, cause: "manual", author: "nina", now: now)
+        let worker = RunWorker(archive: archive, reader: archive, keyFile: keyFile, pretrained: pretrained, maximumAttempts: 1)
+        return try #require(try await worker.work(on: run.id))
+    }
+
     @Test(.timeLimit(.minutes(3)))
     func `a run on real recordings publishes a signed release, a repeated run changes nothing, and the key stays private`() async throws {
         let archive = try await place.open()
         _ = try await ReleaseSigner(of: archive, keyFile: keyFile)
-        let training = Training(archive: archive, reader: archive, keyFile: keyFile)
         try await send(archive, "attic")
-        #expect(try await training.run(cause: "manual", now: now).outcome != .too_little_data)
+        #expect(try await train(archive).outcome != "too_little_data")
         for recording in ["airport", "bathroom"] { try await send(archive, recording) }
-        let result = try await training.run(cause: "manual", now: now + .seconds(1))
-        #expect(result.outcome == .promoted, "\(result.detail)")
-        let name = try #require(result.release)
-        #expect(name.counter >= 1_795_000_001)
-        #expect(try await archive.releaseName(alias: Archive.championAlias) == name)
+        let run = try await train(archive)
+        #expect(run.outcome == "promoted", "\(run.detail)")
+        let name = try #require(try await archive.release(of: .champion))
+        #expect(name.counter == run.release && name.counter >= 1_795_000_000)
+        #expect(try await archive.release(of: .challenger) == nil)
+        let history = try await archive.aliasHistory(of: .champion, limit: 9)
+        #expect(history.map(\.author) == ["nina"])
+        #expect(history.first?.reason.contains("run \(run.id), manual: pass") == true)
 
         let bytes = try #require(try await archive.releaseBytes(counter: name.counter))
         let signer = try ReleaseSigner(keyFile: keyFile)
         let trust = ReleaseTrust.signed(by: [signer.publicKey])
         let release = try trust.open(bytes, ReleaseVerification.Requirements(sha256: name.sha256, lastAcceptedCounter: 0))
-        #expect(result.detail.hasSuffix(release.header.provenance.backtest))
+        #expect(release.header.provenance.backtest.hasPrefix("mean absolute error in %RH: 1 h "))
+        #expect(release.header.provenance.snapshot == run.snapshot)
         let mode = try FileManager.default.attributesOfItem(atPath: keyFile)[.posixPermissions] as? Int
         #expect(mode == 0o600)
 
-        #expect(try await training.run(cause: "manual", now: now + .seconds(2)).outcome == .unchanged)
-        #expect(try await archive.runs(limit: 9).first?.release == name.counter)
+        // Every step is stored, with the evidence and the figures.
+        #expect(try await archive.steps(of: run.id).map(\.name) == TrainingStep.allCases.map(\.name))
+        #expect(try await archive.steps(of: run.id).allSatisfy { $0.state == "done" && $0.attempts == 1 })
+        #expect(try await archive.evidence(of: run.id).map(\.subject) == Evidence.Subject.all)
+        #expect(try await archive.figure("train.seed", of: run.id) == "1")
+        #expect(try await archive.messages(of: run.id).count == TrainingStep.allCases.count)
+
+        let repeated = try await train(archive)
+        #expect(repeated.outcome == "unchanged" && repeated.detail.contains("run \(run.id)"))
+        #expect(try await archive.release(of: .champion) == name)
+
+        // The same snapshot, settings and parent give the same bytes.
+        let reproduced = try await Reproduction(reader: archive, signer: signer, pretrained: nil).run(name.counter)
+        #expect(reproduced == .same(bytes: bytes.count))
 
         // The cloud forecasts with the release on demand.
         let sensor = try #require(try await archive.sensors().first { $0.device.name == "airport" })
@@ -85,16 +108,18 @@ import Wire
         _ = try await ReleaseSigner(of: archive, keyFile: keyFile)
         let pretrained = try #require(try PretrainedNetwork(path: Self.recordings + "/../pretrained.vaho"))
         for recording in ["airport", "attic", "bathroom"] { try await send(archive, recording) }
-        let result = try await Training(archive: archive, reader: archive, keyFile: keyFile, pretrained: pretrained).run(cause: "manual", now: now)
+        let run = try await train(archive, pretrained: pretrained)
         // The shipped release was trained on the first part of these series; the rest does not improve it by half a percent.
-        #expect(result.outcome == .champion_kept, "\(result.detail)")
+        #expect(run.outcome == "champion_kept", "\(run.detail)")
+        #expect(try await archive.release(of: .champion) == nil)
+        #expect(try await archive.evidence(of: run.id).count == Evidence.Subject.all.count)
     }
 
     @Test func `a run without data says how much data is missing`() async throws {
         let archive = try await place.open()
         _ = try await ReleaseSigner(of: archive, keyFile: keyFile)
-        let result = try await Training(archive: archive, reader: archive, keyFile: keyFile).run(cause: "manual", now: now)
-        #expect(result.outcome == .too_little_data)
-        #expect(result.detail.contains("0 days, about 14"))
+        let run = try await train(archive)
+        #expect(run.outcome == "too_little_data")
+        #expect(run.detail.contains("0 days, about 14"))
     }
 }

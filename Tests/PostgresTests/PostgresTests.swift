@@ -81,6 +81,19 @@ struct PostgresTests {
         #expect(try integer(connection, "SELECT id FROM t") == 2)
     }
 
+    @Test func `a transaction within a transaction is an error, and the outer transaction is rolled back`() throws {
+        let connection = try connection()
+        try connection.execute("CREATE TABLE t (id bigint)")
+        let error = #expect(throws: PostgresError.self) {
+            try connection.transaction {
+                _ = try connection.query("INSERT INTO t VALUES (1)")
+                try connection.transaction { _ = try connection.query("INSERT INTO t VALUES (2)") }
+            }
+        }
+        #expect(error?.state == "25001")
+        #expect(try integer(connection, "SELECT COUNT(*) FROM t") == 0)
+    }
+
     @Test func `a pipeline sends thousands of statements, and fails with the first error`() throws {
         let connection = try connection()
         try connection.execute("CREATE TABLE t (id bigint PRIMARY KEY, content bytea)")

@@ -37,7 +37,7 @@ extension Archive {
         metrics.gauge("vaho_devices_of_two_hosts", "Devices whose name is used by two hosts.", Double(try devicesWithDuplicateHost().count))
         metrics.gauge("vaho_devices_over_quota", "Devices that have reached today's storage limit.", Double(try overQuotaDeviceCount(now: now)))
         if let free { metrics.gauge("vaho_store_free_bytes", "Free bytes on the disk of the archive.", Double(free)) }
-        if let release = try releaseName(alias: Archive.championAlias) {
+        if let release = try release(of: .champion) {
             metrics.gauge("vaho_release", "Counter of the release that is served.", Double(release.counter))
         }
         let sensors = counts.sensors.values.reduce(0, +)

@@ -74,8 +74,8 @@ extension CloudAPI {
     }
 
     func release(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
-        _ = try await authenticated(request, id)
-        guard let name = try await tokenReader.releaseName(alias: Archive.championAlias) else { throw Problem.noRelease }
+        let device = try await authenticated(request, id)
+        guard let name = try await tokenReader.release(for: device.id) else { throw Problem.noRelease }
         let tag = "\"\(Hexadecimal.text(name.sha256))\""
         let headers = [("ETag", tag), ("Cache-Control", "no-cache"), ("Vaho-Release-Counter", String(name.counter)), ("Accept-Ranges", "bytes")]
         if request.headers["if-none-match"]?.contains(tag) == true { return HTTPResponse(status: 304, headers: headers) }

@@ -57,7 +57,7 @@ struct FleetPage: Sendable {
 /// JSON documents for the page and the API. Each document is built on the archive's own thread.
 extension Archive {
     func fleetDocument(_ page: FleetPage) throws -> [UInt8] {
-        let release = try releaseName(alias: Archive.championAlias)
+        let release = try self.release(of: .champion)
         let createdAt = try release.flatMap { try self.release(counter: $0.counter)?.createdAt }
         let now = WallClock.now
         let (devices, next) = try fleet(page.order, page.filter, after: page.after, limit: page.limit, now: now)
@@ -149,50 +149,6 @@ extension Archive {
         let since = (sensor.lastAt ?? Instant(ms: 0)) - .seconds(hours * 3_600)
         return Documents.observations(
             sensor: sensor.name, step: sensor.grid.step, try observations(of: sensor, since: since, limit: 60_000))
-    }
-
-    func modelsDocument() throws -> [UInt8] {
-        let releases = try releases()
-        var json = JSONWriter()
-        json.object { json in
-            json.array("models") { json in
-                for release in releases.reversed() {
-                    json.object { json in
-                        json.field("counter", release.name.counter)
-                        json.field("sha256", Hexadecimal.text(release.name.sha256))
-                        json.field("model_id", release.modelID)
-                        json.field("created_at", RFC3339.format(ms: release.createdAt.ms))
-                        json.field("snapshot", release.snapshot)
-                        json.field("parent", release.parent.isEmpty ? nil : release.parent)
-                        json.field("backtest", release.backtest)
-                        json.array("aliases") { json in for alias in release.aliases { json.string(alias) } }
-                    }
-                }
-            }
-        }
-        return json.bytes
-    }
-
-    func runsDocument() throws -> [UInt8] {
-        let runs = try runs(limit: 100)
-        var json = JSONWriter()
-        json.object { json in
-            json.array("runs") { json in
-                for run in runs {
-                    json.object { json in
-                        json.field("started_at", RFC3339.format(ms: run.startedAt.ms))
-                        json.field("ended_at", RFC3339.format(ms: run.endedAt.ms))
-                        json.field("cause", run.cause)
-                        json.field("snapshot", run.snapshot)
-                        json.field("device_days", run.deviceDays, places: 1)
-                        json.field("outcome", run.outcome)
-                        json.field("detail", run.detail)
-                        json.field("release", run.release)
-                    }
-                }
-            }
-        }
-        return json.bytes
     }
 }
 

@@ -30,6 +30,8 @@ package final class CloudAPI: Service {
     private let listening: Listening
     private let version: String
 
+    let operatorToken: [UInt8]?  // SHA-256 of the token by which other programs start runs
+
     /// Where and how the server accepts connections.
     package struct Listening: Sendable {
         let address: String
@@ -45,7 +47,7 @@ package final class CloudAPI: Service {
 
     package init(
         _ listening: Listening, archive: Archive, reader: Archive, tokenReader: Archive, ingest: Ingest, freeSpaceGuard: FreeSpaceGuard,
-        releaseKeys: String, forecasts: FleetForecasts, version: String, log: Log
+        releaseKeys: String, forecasts: FleetForecasts, version: String, operatorToken: [UInt8]? = nil, log: Log
     ) {
         self.listening = listening
         self.archive = archive
@@ -55,6 +57,7 @@ package final class CloudAPI: Service {
         self.freeSpaceGuard = freeSpaceGuard
         self.forecasts = forecasts
         self.version = version
+        self.operatorToken = operatorToken
         self.releaseKeys = releaseKeys
         self.log = log
     }
@@ -142,8 +145,22 @@ package final class CloudAPI: Service {
         router.on("GET", "/v1/devices/{id}/forecast") { request, parameters in
             APIResponse.json(try await self.forecast(request, parameters["id"] ?? ""))
         }
+        router.on("GET", "/v1/devices/{id}/release-history") { request, parameters in
+            let (id, at) = (parameters["id"] ?? "", try CloudAPI.instant("at", request))
+            return try await self.read(request) { try $0.deviceReleaseDocument(id, at: at) }
+        }
         router.on("GET", "/v1/models") { request, _ in try await self.read(request) { try $0.modelsDocument() } }
+        router.on("GET", "/v1/models/history") { request, _ in
+            let alias = try CloudAPI.alias(request)
+            return try await self.read(request) { try $0.aliasHistoryDocument(alias) }
+        }
+        router.on("GET", "/v1/snapshots") { request, _ in try await self.read(request) { try $0.snapshotsDocument() } }
         router.on("GET", "/v1/runs") { request, _ in try await self.read(request) { try $0.runsDocument() } }
+        router.on("POST", "/v1/runs") { request, _ in try await self.startRun(request) }
+        router.on("GET", "/v1/runs/{id}") { request, parameters in
+            let id = parameters["id"] ?? ""
+            return try await self.read(request) { try $0.runDocument(id) }
+        }
         router.on("GET", "/openapi.json") { _, _ in APIResponse.json(OpenAPI.document) }
         router.on("GET", "/metrics") { request, _ in
             let (freeSpaceGuard, version) = (self.freeSpaceGuard, self.version)

@@ -69,11 +69,13 @@ extension Archive {
                 SELECT b.device, b.sensor, b.valid_at_ms FROM sensor s
                 JOIN observation_bin b ON b.device = s.device AND b.sensor = s.id AND b.valid_at_ms > ?2
                 WHERE s.device = ?1 LIMIT \(Archive.binsPerStep))
-            RETURNING sensor
+            RETURNING sensor, valid_at_ms
             """, state.device, state.frozenUntil.ms)
         guard deleted.isEmpty else {
             var counts: [Int64: Int64] = [:]
             for row in deleted { counts[row.integer(0), default: 0] += 1 }
+            try markWeeksChanged(
+                deleted.map { BinKey(device: state.device, sensor: $0.integer(0), validAt: Instant(ms: $0.integer(1))) })
             try database.changeEach(
                 "UPDATE sensor SET observations = observations - ? WHERE device = ? AND id = ?",
                 counts.sorted { $0.key < $1.key }.map { [.integer($0.value), .integer(state.device), .integer($0.key)] })

@@ -67,13 +67,7 @@ extension Archive {
             WHERE device = ? AND sensor = ? AND valid_at_ms > ? AND readings > 0 ORDER BY valid_at_ms LIMIT ?
             """, sensor.deviceID, sensor.id, since.ms, limit
         ) { row in
-            var bin = Bin(validAt: Instant(ms: row.integer(0)))
-            bin.count = row.integer(1)
-            bin.humiditySumMpct = row.integer(2)
-            bin.temperatureCount = row.integer(3)
-            bin.temperatureSumMc = row.integer(4)
-            guard bin.isPlausible else { throw ArchiveFault.damagedBin(sensor: sensor.id, validAt: bin.validAt) }
-            if let observation = bin.observation { observations.append(observation) }
+            try Archive.observation(row, sensor: sensor.id).map { observations.append($0) }
         }
         return observations
     }

@@ -133,6 +133,7 @@ extension Archive {
         try database.changeEach("DELETE FROM observation_bin WHERE device = ? AND sensor = ? AND valid_at_ms = ?", emptied)
         try database.changeEach("INSERT INTO inexact_bin (device, sensor, valid_at_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", inexact)
         try database.store(bins: written)
+        try markWeeksChanged(keys.map(row))
         try updateSensors(
             counts.map { index, count in
                 SensorGrowth(
@@ -147,10 +148,11 @@ extension Archive {
         return try Archive.grid(stepSeconds: row.integer(0), sensor: row.integer(1), name)
     }
 
-    static func grid(stepSeconds: Int64, sensor: Int64, _ name: SensorName) throws -> TimeGrid {
+    static func grid(stepSeconds: Int64, sensor: Int64, _ name: SensorName? = nil) throws -> TimeGrid {
         let step: Duration = .seconds(stepSeconds)
         guard SensorRecord.steps.contains(step) else {
-            throw ArchiveFault.damagedRow("sensor \(sensor) («\(name)»): step_s is \(stepSeconds), expected 600 or 3600")
+            let name = name.map { " («\($0)»)" } ?? ""
+            throw ArchiveFault.damagedRow("sensor \(sensor)\(name): step_s is \(stepSeconds), expected 600 or 3600")
         }
         return TimeGrid(step: step)
     }

@@ -176,6 +176,7 @@ extension Archive {
             let deleted = try database.run(
                 "DELETE FROM observation_bin WHERE device = ? AND sensor = ? AND valid_at_ms = ?", device, sensor, validAt.ms)
             try database.run("UPDATE sensor SET observations = observations - ? WHERE device = ? AND id = ?", Int64(deleted), device, sensor)
+            try markWeeksChanged([BinKey(device: device, sensor: sensor, validAt: validAt)])
             if !isFrozen { try markForRederivation("device = ?1", device, now: now) }
             return isFrozen
         }

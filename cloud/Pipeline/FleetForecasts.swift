@@ -76,10 +76,10 @@ package actor FleetForecasts {
     }
 
     private func champion() async throws -> (name: ReleaseReference, network: Network)? {
-        guard let name = try await reader.releaseName(alias: Archive.championAlias) else { return nil }
+        guard let name = try await reader.release(of: .champion) else { return nil }
         if let loaded, loaded.name == name { return loaded }
         // The opened release is kept, because the check of its golden vectors takes tenths of a second.
-        guard let network = try await ChampionReader(reader: reader, trust: .local).network(name) else { return nil }
+        guard let network = try await ReleaseReader(reader: reader, trust: .local).network(name) else { return nil }
         loaded = (name, network)
         return loaded
     }

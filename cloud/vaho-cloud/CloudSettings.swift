@@ -4,6 +4,7 @@ internal import HTTPClient
 internal import HTTPServer
 internal import Pipeline
 internal import Runtime
+internal import Signing
 
 extension Arguments.Option {
     static let config = Arguments.Option("config", value: "FILE", "a file of VAHO_…=value lines; environment variables override the file")
@@ -21,6 +22,8 @@ struct CloudSettings: Sendable {
     private let pretrainedFile: String?  // path of the shipped release; `nil`: the program's folder; `none`: no shipped release
     let trainAfterDeviceDays: Double
     let trainCheckPeriod: Duration
+    let trainSchedule: CalendarSchedule?
+    let operatorToken: [UInt8]?  // SHA-256 of the token by which programs start runs
     let silentAfter: Duration
     let webhook: Webhook?
     let limits: ArchiveLimits
@@ -61,6 +64,16 @@ struct CloudSettings: Sendable {
         pretrainedFile = settings.optional("VAHO_PRETRAINED_FILE")
         trainAfterDeviceDays = Double(settings.integer("VAHO_TRAIN_AFTER_DEVICE_DAYS", default: 28, in: 1...1_000_000))
         trainCheckPeriod = .seconds(settings.integer("VAHO_TRAIN_CHECK_SECONDS", default: 600, in: 1...86_400))
+        let schedule = settings.optional("VAHO_TRAIN_SCHEDULE")
+        trainSchedule = schedule.flatMap(CalendarSchedule.init)
+        if let schedule, trainSchedule == nil { settings.problem("VAHO_TRAIN_SCHEDULE=\(schedule): expected \(CalendarSchedule.syntax)") }
+        var operatorToken: [UInt8]?
+        if let path = settings.optional("VAHO_OPERATOR_TOKEN_FILE") {
+            let token = (try? Files.readTrimmed(path)) ?? ""
+            if token.utf8.count < 16 { settings.problem("VAHO_OPERATOR_TOKEN_FILE=\(path): expected a file with a token of at least 16 characters") }
+            operatorToken = SHA256.digest(Array(token.utf8))
+        }
+        self.operatorToken = operatorToken
         silentAfter = .seconds(settings.integer("VAHO_SILENT_AFTER_SECONDS", default: 1_800, in: 5...2_592_000))
         let isPlainAllowed = settings.allowsPlainHTTP()
         let webhookURL = settings.optional("VAHO_WEBHOOK_URL")

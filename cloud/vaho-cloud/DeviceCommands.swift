@@ -83,6 +83,21 @@ extension Program.Command {
         table.write(format)
     }
 
+    static let deviceTag = Program.Command(
+        "device tag", "replace the tags of a device; releases can be pinned to a tag", usage: "NAME [TAG …]", options: [.config, .store],
+        positional: 1...(Archive.tagsPerDevice + 1)
+    ) { arguments in
+        let name = try deviceName(arguments)
+        let tags = Array(arguments.positional.dropFirst())
+        for tag in tags where !ReleaseAlias.isTag(tag) { throw UsageError("«\(tag)» is not a tag: expected \(DeviceID.syntax)") }
+        let archive = try await CloudSettings.read(arguments).archive(.existing)
+        guard let device = try await archive.device(named: name) else {
+            throw UsageError("there is no device \(name): vaho-cloud device list shows all devices")
+        }
+        try await archive.setTags(tags, of: device.id)
+        StandardOutput.write("tags of \(name): \(tags.isEmpty ? "none" : tags.joined(separator: " "))\n")
+    }
+
     static let deviceShow = Program.Command(
         "device show", "show a device's silent periods, its lost readings and its bytes stored today", usage: "NAME [--format FORMAT]",
         options: [.config, .store, OutputFormat.option], positional: 1...1

@@ -61,8 +61,14 @@ extension Program.Command {
                     freeSpaceGuard: freeSpaceGuard,
                     releaseKeys: ReleaseKeyFile.text([signer.publicKey]),
                     forecasts: FleetForecasts(reader: try await open(.readOnly), pretrained: pretrained), version: CloudVersion.text,
+                    operatorToken: settings.operatorToken,
                     log: log.component("api")),
                 DerivationPoll(wake: derivationWakeUps), ServingClaim(archive: scheduling),
+                RunService(
+                    archive: scheduling,
+                    worker: RunWorker(
+                        archive: scheduling, reader: try await open(.readOnly), keyFile: settings.signingKeyFile, pretrained: pretrained),
+                    log: log.component("train")),
                 ElectedServices(
                     archive: scheduling,
                     services: [
@@ -70,10 +76,10 @@ extension Program.Command {
                         DeviceAlarmDelivery(archive: scheduling, webhook: settings.webhook, log: log.component("watch")),
                         DeviceStateUpdater(archive: scheduling, log: log.component("watch")),
                         Retention(archive: scheduling, keep: settings.retention, log: log.component("retention")),
-                        TrainingScheduler(
-                            archive: scheduling, reader: try await open(.readOnly), afterDeviceDays: settings.trainAfterDeviceDays,
-                            checkPeriod: settings.trainCheckPeriod, keyFile: settings.signingKeyFile, pretrained: pretrained,
-                            log: log.component("train")),
+                        WeekPacking(archive: scheduling, log: log.component("snapshot")),
+                        RunTriggers(
+                            archive: scheduling, afterDeviceDays: settings.trainAfterDeviceDays, schedule: settings.trainSchedule,
+                            checkPeriod: settings.trainCheckPeriod, log: log.component("train")),
                     ], log: log.component("schedule")),
             ])
         log(.info, "stopped")

@@ -15,10 +15,11 @@ enum VahoCloud {
             name: "vaho-cloud", version: CloudVersion.text,
             summary: "vaho-cloud stores the readings of vaho-edge devices, trains and signs forecast models, and serves the models to the devices.",
             commands: [
-                .serve, .deviceAdd, .deviceList, .deviceShow, .deviceRevoke, .deviceCode, .deviceRotate, .keysNew, .keys, .backup, .restore, .migrate,
-                .rebuild, .train,
-                .modelsList,
-                .modelsShow, .runs, .backtest,
+                .serve, .deviceAdd, .deviceList, .deviceShow, .deviceTag, .deviceRevoke, .deviceCode, .deviceRotate, .keysNew, .keys, .backup,
+                .restore,
+                .migrate, .rebuild, .train, .runsList, .runsShow, .runsStart, .runsCancel, .runsRetry, .modelsList, .modelsShow, .modelsCompare,
+                .modelsHistory, .modelsPromote, .modelsRollback, .modelsPin, .modelsUnpin, .modelsExport, .modelsVerify, .modelsReproduce,
+                .snapshotCreate, .snapshotList, .snapshotShow, .snapshotDiff, .snapshotExport, .snapshotGC, .backtest,
             ])
         exit(await program.run(Array(CommandLine.arguments.dropFirst())))
     }

@@ -5,6 +5,8 @@ package enum ExclusiveWork: String, Sendable, CaseIterable {
     /// Alarms, device states and the schedule of training runs.
     case scheduling
     case training
+    /// Making and deleting snapshots.
+    case snapshots
 }
 
 /// The right to do exclusive work. The right ends when this object is released, or when the program ends or is killed.

@@ -32,8 +32,9 @@ extension PostgresDatabase {
                 try connection.execute(PostgresSchema.version7)
                 try connection.execute("INSERT INTO archive_version VALUES (\(PostgresSchema.firstVersion))")
             }
-            guard version ?? PostgresSchema.firstVersion < ArchiveSchema.version else { return }
-            try migrateToVersion8(connection)
+            let from = version ?? PostgresSchema.firstVersion
+            if from < 8 { try migrateToVersion8(connection) }
+            if from < 9 { try connection.execute(ModelSchema.version9(.postgres)) }
             try connection.execute("UPDATE archive_version SET version = \(ArchiveSchema.version)")
         }
     }

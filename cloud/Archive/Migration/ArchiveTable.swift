@@ -52,10 +52,32 @@ struct ArchiveTable: Sendable, Equatable {
             "calibration", key: "device epoch sequence", "id batch sensor from_ms gain_ppm offset_mpct said_at_ms", hasIdentity: true),
         ArchiveTable("sensor_rename", key: "device epoch sequence", "id batch sensor name until_ms said_at_ms", hasIdentity: true),
         ArchiveTable("alarm", key: "id", "device kind since_ms raised_at_ms ended_at_ms told last_at_ms", hasIdentity: true),
-        ArchiveTable("release", key: "counter", "sha256 model_id created_at_ms snapshot parent backtest body"),
+        ArchiveTable("sensor_week", key: "device sensor week", "version packed_version observations sha256"),
+        ArchiveTable("packed_week", key: "device sensor week sha256", "body"),
+        ArchiveTable(
+            "snapshot", key: "id", "sha256 created_at_ms reason sensors weeks observations days first_week last_week", hasIdentity: true),
+        ArchiveTable(
+            "snapshot_sensor", key: "snapshot device sensor", "device_name sensor_name step_s observations sha256 body"),
+        ArchiveTable("release", key: "counter", "sha256 model_id created_at_ms snapshot parent backtest body run mirror"),
         ArchiveTable("alias", key: "name", "counter"),
-        ArchiveTable("alias_history", key: "id", "at_ms name counter reason", hasIdentity: true),
-        ArchiveTable("run", key: "id", "started_at_ms ended_at_ms cause snapshot device_days outcome detail release", hasIdentity: true),
+        ArchiveTable("alias_history", key: "id", "at_ms name counter author reason", hasIdentity: true),
+        ArchiveTable("device_release", key: "device since_ms", "counter sha256"),
+        ArchiveTable("device_tag", key: "device tag"),
+        ArchiveTable(
+            "run", key: "id",
+            "kind cause author created_at_ms ended_at_ms step attempts retry_at_ms cancelled_by outcome detail snapshot device_days release notify mirror",
+            hasIdentity: true),
+        ArchiveTable("run_step", key: "run step", "name state inputs attempts started_at_ms ended_at_ms detail"),
+        ArchiveTable("run_figure", key: "run name", "value"),
+        ArchiveTable("run_log", key: "run number", "at_ms step message"),
+        ArchiveTable(
+            "run_evidence", key: "run place",
+            "subject targets blocks candidate champion change_share low high allowed_low allowed_high status"),
+        ArchiveTable("run_candidate", key: "run", "sha256 body"),
+        ArchiveTable("schedule", key: "name", "due_at_ms"),
+        ArchiveTable(
+            "stored_forecast", key: "device sensor origin_ms lead_s",
+            "release p05_mpct p10_mpct p25_mpct p50_mpct p75_mpct p90_mpct p95_mpct observed_mpct"),
         ArchiveTable("retention", key: "id", "cutoff_ms now_ms"),
         ArchiveTable("state_total", key: "kind state", "number"),
     ]

@@ -21,23 +21,48 @@ struct CandidateFit: Sendable {
     private static let minimumRows = 100
     private static let maximumRows = 80_000  // of all series together, without the rows with a short history; a row takes 1.1 kilobytes
 
+    static let codeVersion = "vaho 0.1.0"
+
     let data: TrainingData
-    let thread: ComputingThread  // for the fit, which uses all cores
+    let threads: [ComputingThread]
     let progress: @Sendable (TrainingProgress) -> Void
+
+    struct Candidate: Sendable {
+        let network: Network
+        let rows: Int
+        let loss: Double  // mean over the last pass
+        fileprivate let settings: NetworkTraining.Settings
+
+        /// Parameters and metrics of the training, for the registry.
+        func figures(_ data: TrainingData, parent: String) -> [(name: String, value: String)] {
+            [
+                ("train.code_version", CandidateFit.codeVersion), ("train.seed", "\(settings.seed)"), ("train.passes", "\(settings.epochs)"),
+                ("train.rate", "\(settings.rate)"), ("train.batch", "\(settings.batch)"), ("train.dropout", "\(settings.dropped)"),
+                ("train.hidden_units", "\(network.shape.first)+\(network.shape.second)"), ("train.rows", "\(rows)"),
+                ("train.loss", NumberText.fixed(loss, places: 6) ?? ""), ("train.sensors", "\(data.sensors.count)"),
+                ("train.sensors_available", "\(data.available)"), ("train.sensors_replayed", "\(data.replayed.count)"), ("train.parent", parent),
+            ]
+        }
+    }
 
     /// - Parameter start: the network whose weights the fit starts from; `nil` starts from random weights.
     /// - Returns: `nil` if the series have too few rows.
-    func network(from start: Network?) async throws -> Network? {
+    func candidate(from start: Network?) async throws -> Candidate? {
         let rows = try await rows()
         guard rows.count >= Self.minimumRows else { return nil }
         let settings = start == nil ? Self.settings : Self.fineTuningSettings
         let training = NetworkTraining(rows, settings)
-        let fitted = try await thread.run { [progress] in
-            try training.run(from: start) { pass, loss in progress(TrainingProgress(.fitting, pass + 1, of: settings.epochs, loss: loss)) }
+        let (fitted, loss) = try await threads[0].run { [progress] in
+            var last = Double.nan
+            let network = try training.run(from: start) { pass, loss in
+                last = loss
+                progress(TrainingProgress(.fitting, pass + 1, of: settings.epochs, loss: loss))
+            }
+            return (network, last)
         }
         guard var network = fitted else { return nil }
         network.spreads = try await spreads(of: network)
-        return network
+        return Candidate(network: network, rows: rows.count, loss: loss, settings: settings)
     }
 
     /// - Returns: at most about `maximumRows` rows, whatever the fleet's size and history.
@@ -73,8 +98,9 @@ struct CandidateFit: Sendable {
     }
 
     /// The hash of the settings and of the names of the inputs.
-    static func configurationHash() -> String {
-        let text = "\(settings) " + (NetworkInputs.sharedNames + NetworkInputs.leadNames).joined(separator: " ")
+    static let configuration: String = {
+        let limits = "\(maximumRows) \(TrainingData.maximumSeries) \(TrainingData.maximumReplays)"
+        let text = "\(settings) \(fineTuningSettings) \(limits) " + (NetworkInputs.sharedNames + NetworkInputs.leadNames).joined(separator: " ")
         return Hexadecimal.text(SHA256.digest(Array(text.utf8)))
-    }
+    }()
 }

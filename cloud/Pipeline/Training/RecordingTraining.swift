@@ -60,7 +60,7 @@ package struct RecordingTraining: Sendable {
             header: ReleaseHeader(
                 counter: 0, modelID: "pretrained-\(result.snapshot.prefix(8))", createdAt: result.newestAt, expiresAt: Instant(ms: 4_102_444_800_000),
                 provenance: Provenance(
-                    snapshot: result.snapshot, codeVersion: Training.codeVersion, seed: settings.seed,
+                    snapshot: result.snapshot, codeVersion: CandidateFit.codeVersion, seed: settings.seed,
                     configuration: Hexadecimal.text(SHA256.digest(Array(configuration.utf8))), parent: "",
                     backtest: "the first \(trainingPercent) % of " + names.joined(separator: ", "))),
             network: result.network)

@@ -6,7 +6,7 @@ internal import Observing
 enum StratifiedSample {
     /// The same sensors give the same sample.
     /// - Returns: in the order of `sensors`; all sensors if there are at most `limit`.
-    static func select(_ sensors: [Archive.Sensor], atMost limit: Int) -> [Archive.Sensor] {
+    static func select(_ sensors: [Archive.SnapshotSensor], atMost limit: Int) -> [Archive.SnapshotSensor] {
         guard sensors.count > limit else { return sensors }
         let strata = sensors.map(stratum)
         let byStratum = sensors.indices.sorted { (strata[$0], $0) < (strata[$1], $1) }
@@ -16,8 +16,8 @@ enum StratifiedSample {
     }
 
     /// A number for each pair of a step and a class of length: below 60 days, below a year, longer.
-    private static func stratum(_ sensor: Archive.Sensor) -> Int64 {
-        let days = sensor.observedDays
+    private static func stratum(_ sensor: Archive.SnapshotSensor) -> Int64 {
+        let days = sensor.days
         return 3 * sensor.grid.step.ms + (days < 60 ? 0 : days < 365 ? 1 : 2)
     }
 }

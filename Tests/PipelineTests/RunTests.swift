@@ -1,0 +1,183 @@
+import ArchiveExamples
+import Examples
+import Measures
+import Testing
+import Text
+import Wire
+
+@testable import Archive
+@testable import Pipeline
+
+/// Runs, apart from the training itself.
+@Suite(.timeLimit(.minutes(1))) struct RunTests {
+    private let place = TemporaryArchive()
+    private let now = Instant(ms: 1_795_000_000_000)
+
+    @Test func `of many programs that start a run at once, one succeeds, and the others learn its number`() async throws {
+        let archives = try await [place.open(), place.open(), place.open(), place.open()]
+        let results = await withTaskGroup(of: Result<Int64, any Error>.self) { group in
+            for number in 0..<20 {
+                let archive = archives[number % archives.count]
+                group.addTask { [now] in
+                    do {
+                        return .success(try await archive.startRun(kind: "training", cause: "manual", author: "\(number)", now: now).id)
+                    } catch { return .failure(error) }
+                }
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        let started = results.compactMap { try? $0.get() }
+        #expect(started.count == 1)
+        for case .failure(let error) in results {
+            #expect((error as? Archive.RunInProgress)?.run == started.first, "\(error)")
+        }
+        #expect(try await archives[0].runs(limit: 9).count == 1)
+    }
+
+    @Test func `a cancelled run ends, and a retry continues it at its step`() async throws {
+        let archive = try await place.open()
+        let run = try await archive.startRun(kind: "training", cause: "manual", author: "nina", now: now)
+        #expect(try await archive.cancelRun(run.id, author: "otto"))
+        let worker = RunWorker(archive: archive, reader: archive, keyFile: place.location.keyFile)
+        let ended = try #require(try await worker.work(on: run.id))
+        #expect(ended.outcome == "cancelled" && ended.detail == "cancelled by otto")
+        #expect(try await archive.cancelRun(run.id, author: "otto") == false)
+        #expect(try await archive.retryRun(run.id))
+        let continued = try #require(try await worker.work(on: run.id))
+        #expect(continued.outcome == "too_little_data")
+        #expect(try await archive.retryRun(run.id) == false, "a run with a result is not done again")
+    }
+
+    @Test func `a step that fails is tried again after a pause, and a command tries once`() async throws {
+        let archive = try await place.open()
+        let clock = ManualClock(wall: now)
+        // A key of another archive: the first step cannot succeed.
+        _ = try await archive.registerSigningKey(String(repeating: "0", count: 64))
+        try ReleaseSigner.makeKey(place.location.keyFile)
+        let run = try await archive.startRun(kind: "training", cause: "manual", author: "nina", now: now)
+        let worker = RunWorker(
+            archive: archive, reader: archive, keyFile: place.location.keyFile, maximumAttempts: 1, clock: clock.serviceClock)
+        let ended = try #require(try await worker.work(on: run.id))
+        #expect(ended.outcome == "failed" && ended.detail.contains("use the archive's own key"), "\(ended.detail)")
+        let step = try #require(try await archive.steps(of: run.id).first)
+        #expect(step.name == "validate" && step.state == "failed")
+        #expect(try await archive.retryRun(run.id))
+        let again = try #require(try await archive.run(run.id))
+        try await archive.failStep(of: again, error: "the disk is full", retryAt: now + RunPlan.pause(after: 1), now: now)
+        let waiting = try #require(try await archive.run(run.id))
+        #expect(RunPlan.next(waiting, now: now) == .wait(until: now + .seconds(10)))
+        #expect(try await archive.messages(of: run.id).last?.message == "the disk is full")
+    }
+
+    @Test func `a run that another program has moved on does not move twice`() async throws {
+        let archive = try await place.open()
+        let run = try await archive.startRun(kind: "training", cause: "manual", author: "nina", now: now)
+        try await archive.beginStep("validate", inputs: "", of: run, now: now)
+        try await archive.completeStep(of: run, detail: "one", now: now)
+        await #expect(throws: Archive.RunMoved.self) { try await archive.completeStep(of: run, detail: "two", now: now) }
+        #expect(try await archive.run(run.id)?.step == 1)
+        #expect(try await archive.messages(of: run.id).map(\.message) == ["one"], "the second attempt is rolled back")
+    }
+
+    @Test func `a schedule is due once, however many times have passed, and a changed schedule is used`() async throws {
+        let archive = try await place.open()
+        let daily = try #require(CalendarSchedule("0 3 * * *")), hourly = try #require(CalendarSchedule("0 * * * *"))
+        func isDue(_ schedule: CalendarSchedule, after days: Double) async throws -> Bool {
+            let at = now + .seconds(Int64(days * 86_400))
+            return try await archive.isDue("training", at: at, next: schedule.next(after: at))
+        }
+        #expect(try await !isDue(daily, after: 0), "the first look only stores the next time")
+        #expect(try await !isDue(daily, after: 0.01))
+        #expect(try await isDue(daily, after: 5))
+        #expect(try await !isDue(daily, after: 5.01))
+        #expect(try await !isDue(hourly, after: 5.02))
+        #expect(try await isDue(hourly, after: 5.07))
+    }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct ReleaseRegistryTests {
+    private let place = TemporaryArchive()
+    private let now = Instant(ms: 1_700_000_000_000)
+
+    private func change(_ reason: String) -> Archive.ChangeReason { Archive.ChangeReason(author: "nina", reason: reason) }
+
+    /// A device whose report names a release.
+    private func report(_ archive: Archive, _ device: Int64, _ release: ReleaseReference?, at: Instant) async throws -> ReleaseReference? {
+        let report = DeviceReport(release: release, backlog: 0, evicted: 0, refused: 0, clock: .synchronised, scores: [])
+        let batch = Batch(epoch: Epoch(bits: 5), first: 1, sensors: [], rows: [], report: report)
+        let outcomes = try await place.submit(archive, [.batch(try BatchArrival(device: device, batch: batch, receivedAt: at))])
+        guard case .batch(let answer) = try outcomes[0].get() else { return nil }
+        return answer.release
+    }
+
+    @Test func `pins come before tags, and tags before the champion`() async throws {
+        let archive = try await place.open()
+        let church = try await place.device(archive, "church"), tower = try await place.device(archive, "tower")
+        let releases = try await archive.pretendReleases(3)
+        #expect(try await archive.release(for: church) == nil)
+        try await archive.set(.champion, to: 1, because: change("first"), now: now)
+        try await archive.setTags(["north", "damp"], of: church)
+        try await archive.set(.tag("north"), to: 2, because: change("trial"), now: now + .seconds(1))
+        #expect(try await archive.release(for: church) == releases[1])
+        #expect(try await archive.release(for: tower) == releases[0])
+        let name = try #require(DeviceID("church"))
+        try await archive.set(.device(name), to: 3, because: change("repair"), now: now + .seconds(2))
+        #expect(try await archive.release(for: church) == releases[2])
+        #expect(try await report(archive, church, nil, at: now) == releases[2], "the answer to a batch names the pinned release")
+        #expect(try await report(archive, tower, nil, at: now) == releases[0])
+        try await archive.set(.device(name), to: nil, because: change("repaired"), now: now + .seconds(3))
+        try await archive.set(.device(name), to: nil, because: change("again"), now: now + .seconds(4))
+        let history = try await archive.aliasHistory(limit: 9)
+        #expect(
+            history.map { "\($0.alias) \($0.counter ?? 0) \($0.reason)" } == [
+                "device:church 0 repaired", "device:church 3 repair", "tag:north 2 trial", "champion 1 first",
+            ])
+    }
+
+    @Test func `the history tells which release a device forecast with at a time, and why`() async throws {
+        let archive = try await place.open()
+        let id = try await place.device(archive, "church")
+        let name = try #require(DeviceID("church"))
+        let device = try #require(try await archive.device(named: name))
+        let releases = try await archive.pretendReleases(2)
+        #expect(try await archive.release(on: device, at: now) == nil)
+        _ = try await report(archive, id, nil, at: now)
+        try await archive.set(.champion, to: 1, because: change("run 1: pass"), now: now + .seconds(10))
+        _ = try await report(archive, id, releases[0], at: now + .seconds(20))
+        _ = try await report(archive, id, releases[0], at: now + .seconds(30))
+        try await archive.set(.champion, to: 2, because: change("run 2: pass"), now: now + .seconds(40))
+        _ = try await report(archive, id, releases[1], at: now + .seconds(50))
+        func found(_ seconds: Int64) async throws -> String {
+            let found = try #require(try await archive.release(on: device, at: now + .seconds(seconds)))
+            return "\(found.counter.map { String($0) } ?? "none") since \((found.since - now).components.seconds) \(found.assignment?.reason ?? "–")"
+        }
+        #expect(try await found(5) == "none since 0 –")
+        #expect(try await found(19) == "none since 0 –")
+        #expect(try await found(20) == "1 since 20 run 1: pass")
+        #expect(try await found(49) == "1 since 20 run 1: pass")
+        #expect(try await found(500) == "2 since 50 run 2: pass")
+    }
+
+    @Test func `a device that changes its release all the time keeps its newest entries`() async throws {
+        let archive = try await place.open()
+        let id = try await place.device(archive, "church")
+        let releases = try await archive.pretendReleases(2)
+        for number in 0..<1_010 { _ = try await report(archive, id, releases[number % 2], at: now + .seconds(Int64(number))) }
+        #expect(try await archive.deviceReleaseCount() == 1_000)
+    }
+}
+
+extension Archive {
+    /// Stores releases 1 to `count`, whose files are not used.
+    fileprivate func pretendReleases(_ count: Int) throws -> [ReleaseReference] {
+        try (1...count).map { counter in
+            let sha256 = [UInt8](repeating: UInt8(counter), count: 32)
+            try database.run(
+                "INSERT INTO release (counter, sha256, model_id, created_at_ms, snapshot, parent, backtest, body) VALUES (?, ?, 'm', 1, '', '', '', ?)",
+                counter, Hexadecimal.text(sha256), [1] as [UInt8])
+            return ReleaseReference(counter: UInt64(counter), sha256: sha256)
+        }
+    }
+
+    fileprivate func deviceReleaseCount() throws -> Int64? { try database.integer("SELECT COUNT(*) FROM device_release") }
+}

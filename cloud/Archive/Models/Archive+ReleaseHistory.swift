@@ -1,0 +1,103 @@
+package import Measures
+internal import Text
+internal import Wire
+
+/// Which release was in use, where, since when, and why.
+extension Archive {
+    package struct AliasChange: Sendable {
+        package let at: Instant
+        package let alias: String
+        package let counter: UInt64?  // `nil`: the alias was removed
+        package let author: String
+        package let reason: String
+    }
+
+    /// Changes of aliases, newest first.
+    /// - Parameter alias: `nil`: of all aliases.
+    package func aliasHistory(of alias: ReleaseAlias? = nil, limit: Int) throws -> [AliasChange] {
+        try changes(alias == nil ? "" : "WHERE name = ?", alias.map { [.text($0.name)] } ?? [], limit)
+    }
+
+    private func changes(_ condition: String, _ values: [DatabaseValue], _ limit: Int) throws -> [AliasChange] {
+        try database.rows(
+            "SELECT at_ms, name, counter, author, reason FROM alias_history \(condition) ORDER BY at_ms DESC, id DESC LIMIT ?",
+            values + [.integer(Int64(limit))]
+        ).map { row in
+            AliasChange(
+                at: Instant(ms: row.integer(0)), alias: row.text(1), counter: row.optionalInteger(2).map { UInt64(bitPattern: $0) },
+                author: row.text(3), reason: row.text(4))
+        }
+    }
+
+    /// A release that a device reported as the one it forecasts with.
+    package struct DeviceRelease: Sendable {
+        package let since: Instant
+        package let counter: UInt64?  // `nil`: the device forecast without a release
+        package let sha256: String
+        package let assignment: AliasChange?  // the change of an alias by which the device was given this release; `nil` for the shipped release
+    }
+
+    /// The release that a device forecast with at an instant, and the reason why the device had it.
+    ///
+    /// The device's own reports say what it forecast with. The history of the aliases says who gave it to the device.
+    /// - Returns: `nil` if the device had not reported yet.
+    package func release(on device: Device, at instant: Instant) throws -> DeviceRelease? {
+        guard
+            let row = try database.row(
+                "SELECT since_ms, counter, sha256 FROM device_release WHERE device = ? AND since_ms <= ? ORDER BY since_ms DESC LIMIT 1", device.id,
+                instant.ms)
+        else { return nil }
+        let since = Instant(ms: row.integer(0))
+        var assignment: AliasChange?
+        if let counter = row.optionalInteger(1) {
+            assignment = try changes(
+                """
+                WHERE counter = ? AND at_ms <= ? AND (name IN ('champion', ?) OR name IN (SELECT 'tag:' || tag FROM device_tag WHERE device = ?))
+                """, [.integer(counter), .integer(since.ms), .text(ReleaseAlias.device(device.name).name), .integer(device.id)], 1
+            ).first
+        }
+        return DeviceRelease(
+            since: since, counter: row.optionalInteger(1).map { UInt64(bitPattern: $0) }, sha256: row.text(2), assignment: assignment)
+    }
+
+    /// Adds an entry for each device that forecasts with another release than at its last report. A device that changes its release all the time
+    /// keeps its newest entries only.
+    func recordReleases(_ reports: [(device: Int64, release: ReleaseReference?, at: Instant)]) throws {
+        let last = try database.rowsEach(
+            "SELECT counter, sha256 FROM device_release WHERE device = ? ORDER BY since_ms DESC LIMIT 1", reports.map { [.integer($0.device)] })
+        let changed = zip(reports, last).compactMap { report, rows -> [DatabaseValue]? in
+            let counter = report.release.map { Int64(bitPattern: $0.counter) }
+            let sha256 = report.release.map { Hexadecimal.text($0.sha256) } ?? ""
+            if let row = rows.first, row.optionalInteger(0) == counter, row.text(1) == sha256 { return nil }
+            return [.integer(report.device), .integer(report.at.ms), counter.databaseValue, .text(sha256)]
+        }
+        try database.changeEach(
+            """
+            INSERT INTO device_release (device, since_ms, counter, sha256) VALUES (?, ?, ?, ?)
+            ON CONFLICT (device, since_ms) DO UPDATE SET counter = excluded.counter, sha256 = excluded.sha256
+            """, changed)
+        try database.changeEach(
+            """
+            DELETE FROM device_release WHERE device = ?1 AND since_ms < (
+                SELECT since_ms FROM device_release WHERE device = ?1 ORDER BY since_ms DESC LIMIT 1 OFFSET \(Archive.releaseChangesPerDevice - 1))
+            """, changed.map { [$0[0]] })
+    }
+    private static let releaseChangesPerDevice = 1_000
+
+    // MARK: tags
+
+    package static let tagsPerDevice = 20
+
+    package func tags(of device: Int64) throws -> [String] {
+        try database.rows("SELECT tag FROM device_tag WHERE device = ? ORDER BY tag", device).map { $0.text(0) }
+    }
+
+    /// Replaces the tags of a device.
+    package func setTags(_ tags: [String], of device: Int64) throws {
+        try database.transaction {
+            try database.run("DELETE FROM device_tag WHERE device = ?", device)
+            try database.changeEach(
+                "INSERT INTO device_tag (device, tag) VALUES (?, ?) ON CONFLICT DO NOTHING", tags.map { [.integer(device), .text($0)] })
+        }
+    }
+}

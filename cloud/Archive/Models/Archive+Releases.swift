@@ -1,0 +1,130 @@
+package import Measures
+package import Releases
+internal import Signing
+internal import Text
+package import Wire
+
+/// The registry: immutable releases, and aliases that select the releases that devices get. The history of the aliases only grows.
+extension Archive {
+    package struct StoredRelease: Sendable {
+        package let name: ReleaseReference
+        package let modelID: String
+        package let createdAt: Instant
+        package let snapshot: String
+        package let parent: String
+        package let backtest: String
+        package let run: Int64?
+        package let aliases: [String]
+    }
+
+    /// Who changes the registry, and why. Both are kept in the history.
+    package struct ChangeReason: Sendable {
+        package let author: String
+        package let reason: String
+        package init(author: String, reason: String) { (self.author, self.reason) = (author, reason) }
+    }
+
+    package func release(of alias: ReleaseAlias) throws -> ReleaseReference? {
+        try database.row("SELECT r.counter, r.sha256 FROM alias a JOIN release r ON r.counter = a.counter WHERE a.name = ?", alias.name)
+            .flatMap(Archive.reference)
+    }
+
+    /// The release that a device gets: its own pin, else the pin of a tag (of several tags, the first by name), else the champion.
+    package func release(for device: Int64) throws -> ReleaseReference? {
+        guard try hasPins() else { return try release(of: .champion) }
+        return try pinnedRelease(for: device) ?? release(of: .champion)
+    }
+
+    /// Whether any device or tag is pinned. Most archives have no pins, and then no further query is needed.
+    func hasPins() throws -> Bool { try database.row("SELECT 1 FROM alias WHERE name > 'device:' AND name < 'tag;' LIMIT 1") != nil }
+
+    func pinnedRelease(for device: Int64) throws -> ReleaseReference? {
+        try database.row(
+            """
+            SELECT r.counter, r.sha256 FROM alias a JOIN release r ON r.counter = a.counter
+            WHERE a.name = (SELECT 'device:' || name FROM device WHERE id = ?1) OR a.name IN (SELECT 'tag:' || tag FROM device_tag WHERE device = ?1)
+            ORDER BY a.name LIMIT 1
+            """, device
+        ).flatMap(Archive.reference)
+    }
+
+    private static func reference(_ row: Row) -> ReleaseReference? {
+        guard let sha256 = Hexadecimal.bytes(row.text(1)) else { return nil }
+        return ReleaseReference(counter: UInt64(bitPattern: row.integer(0)), sha256: sha256)
+    }
+
+    /// Releases, newest first.
+    /// - Parameter counter: only releases with a smaller counter; `nil` from the newest.
+    package func releases(before counter: UInt64? = nil, limit: Int) throws -> [StoredRelease] {
+        try releases(
+            "WHERE counter < ? ORDER BY counter DESC LIMIT ?", [.integer(counter.map(Int64.init(bitPattern:)) ?? .max), .integer(Int64(limit))])
+    }
+
+    package func release(counter: UInt64) throws -> StoredRelease? {
+        try releases("WHERE counter = ?", [.integer(Int64(bitPattern: counter))]).first
+    }
+
+    package func release(sha256: String) throws -> ReleaseReference? {
+        try database.row("SELECT counter, sha256 FROM release WHERE sha256 = ?", sha256).flatMap(Archive.reference)
+    }
+
+    /// The release that a run has made.
+    package func release(ofRun run: Int64) throws -> StoredRelease? { try releases("WHERE run = ?", [.integer(run)]).first }
+
+    private func releases(_ condition: String, _ values: [DatabaseValue]) throws -> [StoredRelease] {
+        var aliases: [Int64: [String]] = [:]
+        for row in try database.rows("SELECT counter, name FROM alias ORDER BY name") { aliases[row.integer(0), default: []].append(row.text(1)) }
+        let rows = try database.rows(
+            "SELECT counter, sha256, model_id, created_at_ms, snapshot, parent, backtest, run FROM release \(condition)", values)
+        return rows.map { row in
+            StoredRelease(
+                name: ReleaseReference(counter: UInt64(bitPattern: row.integer(0)), sha256: Hexadecimal.bytes(row.text(1)) ?? []),
+                modelID: row.text(2), createdAt: Instant(ms: row.integer(3)), snapshot: row.text(4), parent: row.text(5),
+                backtest: row.text(6), run: row.optionalInteger(7), aliases: aliases[row.integer(0)] ?? [])
+        }
+    }
+
+    package func releaseBytes(counter: UInt64) throws -> [UInt8]? {
+        try database.row("SELECT body FROM release WHERE counter = ?", Int64(bitPattern: counter)).map { $0.bytes(0) }
+    }
+
+    /// A counter larger than every counter so far. At least the Unix time in seconds, so that it is also larger than the counters of a lost archive.
+    package func nextCounter(now: Instant) throws -> UInt64 {
+        let highest = try database.integer("SELECT MAX(counter) FROM release") ?? 0
+        return UInt64(max(highest + 1, now.ms / 1_000))
+    }
+
+    /// Stores a signed release. A release with a name that exists already is not stored again.
+    /// - Parameter run: the run that has made the release.
+    package func register(_ bytes: [UInt8], header: ReleaseHeader, run: Int64? = nil) throws -> ReleaseReference {
+        let name = ReleaseReference(counter: header.counter, sha256: SHA256.digest(bytes))
+        try database.run(
+            """
+            INSERT INTO release (counter, sha256, model_id, created_at_ms, snapshot, parent, backtest, body, run, mirror)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT (sha256) DO NOTHING
+            """, Int64(bitPattern: header.counter), Hexadecimal.text(name.sha256), header.modelID, header.createdAt.ms,
+            header.provenance.snapshot, header.provenance.parent, header.provenance.backtest, bytes, run)
+        return name
+    }
+
+    /// Points an alias at a release, or removes the alias, in a transaction of its own.
+    package func set(_ alias: ReleaseAlias, to counter: UInt64?, because change: ChangeReason, now: Instant) throws {
+        try database.transaction { try point(alias, to: counter, because: change, now: now) }
+    }
+
+    /// Points an alias at a release, or removes the alias, in the transaction of a step. Nothing changes, and the history gets no entry, if the alias
+    /// has this value already.
+    /// - Parameter counter: of a stored release; `nil` removes the alias.
+    package func point(_ alias: ReleaseAlias, to counter: UInt64?, because change: ChangeReason, now: Instant) throws {
+        let stored = counter.map { Int64(bitPattern: $0) }
+        guard try database.integer("SELECT counter FROM alias WHERE name = ?", alias.name) != stored else { return }
+        if let stored {
+            try database.run("INSERT INTO alias VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET counter = excluded.counter", alias.name, stored)
+        } else {
+            try database.run("DELETE FROM alias WHERE name = ?", alias.name)
+        }
+        try database.run(
+            "INSERT INTO alias_history (at_ms, name, counter, author, reason) VALUES (?, ?, ?, ?, ?)", now.ms, alias.name, stored, change.author,
+            change.reason)
+    }
+}

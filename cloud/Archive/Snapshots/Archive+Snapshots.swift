@@ -1,0 +1,183 @@
+package import Measures
+package import Observing
+internal import Signing
+internal import Text
+
+/// Snapshots: sets of observations that never change, identified by the hash of their content.
+extension Archive {
+    package struct Snapshot: Sendable, Equatable {
+        let id: Int64
+        package let sha256: String
+        package let createdAt: Instant
+        package let reason: String
+        package let sensors: Int64
+        package let weeks: Int64
+        package let observations: Int64
+        package let days: Double  // days of observations, summed over the sensors
+        package let firstWeekAt: Instant?  // the beginning of the first week
+        package let lastWeekAt: Instant?  // the end of the last week
+    }
+
+    /// One sensor of a snapshot.
+    package struct SnapshotSensor: Sendable {
+        package let device: String
+        package let sensor: String
+        package let grid: TimeGrid
+        package let observations: Int64
+        package let sha256: String
+        let ids: (snapshot: Int64, device: Int64, sensor: Int64)
+
+        package var days: Double { Double(observations) * Double(grid.step.ms) / 86_400_000 }
+    }
+
+    private static let weeksPerStep = 60
+
+    /// Makes a snapshot of all observations of all sensors. If nothing has changed since an earlier snapshot, returns that one.
+    ///
+    /// A sensor at a time, in transactions of at most 60 weeks, so that the ingest waits only for moments. A snapshot that was not completed, because
+    /// the program ended, is deleted by the next one.
+    /// - Parameter progress: called with the number of sensors that are done, and the number of all sensors.
+    /// - Throws: `SnapshotsBusy` if another program makes or deletes snapshots.
+    package func makeSnapshot(
+        reason: String, now: Instant, progress: @Sendable (_ done: Int, _ all: Int) -> Void = { _, _ in }
+    ) async throws -> Snapshot {
+        guard try claim(.snapshots) else { throw SnapshotsBusy() }
+        defer { release(.snapshots) }
+        try deleteIncompleteSnapshots()
+        let sensors = try sensors().filter { $0.observations > 0 }
+        let id = try database.transaction {
+            try database.row("INSERT INTO snapshot (created_at_ms, reason) VALUES (?, ?) RETURNING id", now.ms, reason)?.integer(0) ?? 0
+        }
+        for (number, sensor) in sensors.enumerated() {
+            while try packWeeks(of: sensor.deviceID, sensor.id, limit: Archive.weeksPerStep) == Archive.weeksPerStep {
+                try Task.checkCancellation()
+                await Task.yield()
+            }
+            try add(sensor, to: id)
+            progress(number + 1, sensors.count)
+            try Task.checkCancellation()
+            await Task.yield()  // other calls of this archive get their turn
+        }
+        return try complete(id)
+    }
+
+    package struct SnapshotsBusy: Error, CustomStringConvertible {
+        package var description: String { "another program makes or deletes snapshots: try again when it has finished" }
+    }
+
+    private func add(_ sensor: Sensor, to snapshot: Int64) throws {
+        try database.transaction(.lazy) {
+            var weeks = SnapshotWeeks()
+            try database.forEach(
+                "SELECT week, observations, sha256 FROM sensor_week WHERE device = ? AND sensor = ? AND observations > 0 ORDER BY week",
+                sensor.deviceID, sensor.id
+            ) { row in
+                weeks.weeks.append(SnapshotWeeks.Week(week: row.integer(0), observations: row.integer(1), sha256: row.text(2)))
+            }
+            guard !weeks.weeks.isEmpty else { return }
+            try database.run(
+                """
+                INSERT INTO snapshot_sensor (snapshot, device, sensor, device_name, sensor_name, step_s, observations, sha256, body)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """, snapshot, sensor.deviceID, sensor.id, sensor.device.name, sensor.name.name, sensor.grid.step.wholeSeconds,
+                weeks.observations, weeks.sha256, weeks.bytes)
+            let days = Double(weeks.observations) * Double(sensor.grid.step.ms) / 86_400_000
+            try database.run(
+                """
+                UPDATE snapshot SET sensors = sensors + 1, weeks = weeks + ?2, observations = observations + ?3, days = days + ?4,
+                    first_week = CASE WHEN first_week <= ?5 THEN first_week ELSE ?5 END,
+                    last_week = CASE WHEN last_week >= ?6 THEN last_week ELSE ?6 END
+                WHERE id = ?1
+                """, snapshot, weeks.weeks.count, weeks.observations, days, weeks.weeks.first?.week, weeks.weeks.last?.week)
+        }
+    }
+
+    private func complete(_ id: Int64) throws -> Snapshot {
+        let sensors = try snapshotSensors(id)
+        var lines = ""
+        for sensor in sensors { lines += "\(sensor.device)\t\(sensor.sensor)\t\(sensor.grid.step.wholeSeconds)\t\(sensor.sha256)\n" }
+        let sha256 = Hexadecimal.text(SHA256.digest(Array(lines.utf8)))
+        try database.transaction {
+            if try database.row("SELECT 1 FROM snapshot WHERE sha256 = ?", sha256) != nil {
+                try deleteIncompleteSnapshots()
+            } else {
+                try database.run("UPDATE snapshot SET sha256 = ? WHERE id = ?", sha256, id)
+            }
+        }
+        guard let snapshot = try snapshots("sha256 = ?", [.text(sha256)]).first else {
+            throw ArchiveFault.damagedRow("snapshot \(id) is missing")
+        }
+        return snapshot
+    }
+
+    func deleteIncompleteSnapshots() throws {
+        try database.run("DELETE FROM snapshot_sensor WHERE snapshot IN (SELECT id FROM snapshot WHERE sha256 IS NULL)")
+        try database.run("DELETE FROM snapshot WHERE sha256 IS NULL")
+    }
+
+    /// All snapshots, newest first.
+    package func snapshots() throws -> [Snapshot] { try snapshots("sha256 IS NOT NULL", []) }
+
+    /// The snapshots whose hash begins with a text, newest first.
+    package func snapshots(prefix: String) throws -> [Snapshot] {
+        guard prefix.utf8.allSatisfy({ (48...57).contains($0) || (97...102).contains($0) }) else { return [] }
+        return try snapshots("sha256 LIKE ?", [.text(prefix + "%")])
+    }
+
+    private func snapshots(_ condition: String, _ values: [DatabaseValue]) throws -> [Snapshot] {
+        let rows = try database.rows(
+            """
+            SELECT id, sha256, created_at_ms, reason, sensors, weeks, observations, days, first_week, last_week FROM snapshot
+            WHERE \(condition) ORDER BY id DESC
+            """, values)
+        return rows.map { row in
+            Snapshot(
+                id: row.integer(0), sha256: row.text(1), createdAt: Instant(ms: row.integer(2)), reason: row.text(3), sensors: row.integer(4),
+                weeks: row.integer(5), observations: row.integer(6), days: row.double(7),
+                firstWeekAt: row.optionalInteger(8).map { PackedWeek.span(of: $0).after },
+                lastWeekAt: row.optionalInteger(9).map { PackedWeek.span(of: $0).through })
+        }
+    }
+
+    /// The sensors of a snapshot, sorted by device and sensor.
+    package func sensors(of snapshot: Snapshot) throws -> [SnapshotSensor] { try snapshotSensors(snapshot.id) }
+
+    private func snapshotSensors(_ id: Int64) throws -> [SnapshotSensor] {
+        var sensors: [SnapshotSensor] = []
+        try database.forEach(
+            """
+            SELECT device, sensor, device_name, sensor_name, step_s, observations, sha256 FROM snapshot_sensor WHERE snapshot = ?
+            """, id
+        ) { row in
+            sensors.append(
+                SnapshotSensor(
+                    device: row.text(2), sensor: row.text(3), grid: try Archive.grid(stepSeconds: row.integer(4), sensor: row.integer(1)),
+                    observations: row.integer(5), sha256: row.text(6), ids: (snapshot: id, device: row.integer(0), sensor: row.integer(1))))
+        }
+        return sensors.sorted { ($0.device, $0.sensor) < ($1.device, $1.sensor) }
+    }
+
+    package func weeks(of sensor: SnapshotSensor) throws -> SnapshotWeeks {
+        let row = try database.row(
+            "SELECT body FROM snapshot_sensor WHERE snapshot = ? AND device = ? AND sensor = ?", sensor.ids.snapshot, sensor.ids.device,
+            sensor.ids.sensor)
+        return try SnapshotWeeks(row?.bytes(0) ?? [])
+    }
+
+    /// The observations of one sensor in a snapshot, oldest first.
+    /// - Throws: `ArchiveFault.damagedRow` if a week is missing or has another content than its hash says.
+    package func observations(of sensor: SnapshotSensor) throws -> [Observation] {
+        var observations: [Observation] = []
+        observations.reserveCapacity(Int(sensor.observations))
+        for week in try weeks(of: sensor).weeks {
+            let row = try database.row(
+                "SELECT body FROM packed_week WHERE device = ? AND sensor = ? AND week = ? AND sha256 = ?", sensor.ids.device, sensor.ids.sensor,
+                week.week, week.sha256)
+            guard let bytes = row?.bytes(0), PackedWeek.sha256(of: bytes) == week.sha256 else {
+                throw ArchiveFault.damagedRow("the snapshot's week \(week.week) of \(sensor.device)/\(sensor.sensor) is missing or damaged")
+            }
+            observations += try PackedWeek(bytes).observations
+        }
+        return observations
+    }
+}

@@ -1,0 +1,48 @@
+package import Archive
+internal import Forecasting
+internal import Releases
+internal import Runtime
+internal import Signing
+internal import Text
+internal import TrustedReleases
+internal import Wire
+
+/// Trains a release again from its snapshot, and compares the bytes.
+package struct Reproduction {
+    private let reader: Archive
+    private let signer: ReleaseSigner
+    private let pretrained: PretrainedNetwork?
+
+    package init(reader: Archive, signer: ReleaseSigner, pretrained: PretrainedNetwork?) {
+        (self.reader, self.signer, self.pretrained) = (reader, signer, pretrained)
+    }
+
+    package enum Result: Sendable, Equatable {
+        case same(bytes: Int)
+        case different(firstByte: Int)
+        case impossible(String)
+    }
+
+    package func run(_ counter: UInt64, progress: @escaping @Sendable (TrainingProgress) -> Void = { _ in }) async throws -> Result {
+        guard let stored = try await reader.releaseBytes(counter: counter) else { throw ReleaseChanges.NoRelease(counter: counter) }
+        let release = try ReleaseTrust.signed(by: [signer.publicKey]).open(stored)
+        let provenance = release.header.provenance
+        guard provenance.configuration == CandidateFit.configuration, provenance.codeVersion == CandidateFit.codeVersion else {
+            return .impossible("it was trained by \(provenance.codeVersion) with other settings than this program's")
+        }
+        guard let snapshot = try await reader.snapshots(prefix: provenance.snapshot).first else {
+            return .impossible("its snapshot \(provenance.snapshot.prefix(12)) was deleted")
+        }
+        guard let start = try await TrainingStart(parent: provenance.parent, of: reader, pretrained: pretrained, signer: signer) else {
+            return .impossible("its parent \(provenance.parent.prefix(12)) is neither in the archive nor the shipped release")
+        }
+        let threads = ComputingThread.onePerCore(label: "training")
+        let data = try await TrainingData(of: snapshot, from: reader, on: threads)
+        guard let fit = try await CandidateFit(data: data, threads: threads, progress: progress).candidate(from: start.network) else {
+            return .impossible("its snapshot has too few training rows")
+        }
+        let again = try signer.file(Release(header: release.header, network: fit.network))
+        if again == stored { return .same(bytes: stored.count) }
+        return .different(firstByte: zip(again, stored).enumerated().first { $0.element.0 != $0.element.1 }?.offset ?? min(again.count, stored.count))
+    }
+}

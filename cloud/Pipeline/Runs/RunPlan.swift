@@ -1,0 +1,36 @@
+package import Archive
+package import Measures
+
+/// The next action of a run: a pure function of the stored run and the time.
+package enum RunPlan {
+    package enum Action: Equatable, Sendable {
+        case perform(TrainingStep)
+        case wait(until: Instant)
+        case end(RunOutcome, detail: String)
+        case none  // the run has ended
+    }
+
+    package static let maximumAttempts = 5
+
+    package static func next(_ run: Archive.Run, now: Instant) -> Action {
+        if run.endedAt != nil { return .none }
+        if let author = run.cancelledBy { return .end(.cancelled, detail: "cancelled by \(author)") }
+        guard let step = TrainingStep(rawValue: run.step) else { return .end(.failed, detail: "the run has no step \(run.step)") }
+        if run.attempts >= maximumAttempts { return .end(.failed, detail: "\(step.name) failed \(run.attempts) times") }
+        if run.retryAt > now { return .wait(until: run.retryAt) }
+        return .perform(step)
+    }
+
+    /// The pause after a failed attempt: 10 s, then four times as long after each further failure.
+    /// - Parameter attempts: failed attempts, including the last.
+    package static func pause(after attempts: Int) -> Duration { .seconds(10 << (2 * max(0, min(attempts, maximumAttempts) - 1))) }
+}
+
+package enum RunOutcome: String, Sendable, CaseIterable {
+    case promoted  // the candidate is the champion now
+    case champion_kept  // the candidate failed its verdict, or the verdict is inconclusive
+    case unchanged  // nothing has changed since an earlier run
+    case too_little_data
+    case failed
+    case cancelled
+}

@@ -1,0 +1,203 @@
+internal import Archive
+internal import Evaluation
+internal import Forecasting
+internal import Learning
+internal import Measures
+internal import Releases
+internal import Runtime
+internal import Signing
+internal import Text
+internal import TrustedReleases
+internal import Wire
+
+/// Does the steps of a training run. A step reads what earlier steps have stored and changes nothing itself: the changes are part of its result.
+struct TrainingRun: Sendable {
+    let run: Archive.Run
+    let archive: Archive  // makes the snapshot
+    let reader: Archive  // reads the observations; may be the same archive
+    let keyFile: String
+    let pretrained: PretrainedNetwork?
+    let threads: [ComputingThread]
+    let progress: @Sendable (TrainingProgress) -> Void
+
+    private static let lifetime: Duration = .seconds(180 * 86_400)
+
+    /// The hash of all that the result of a step depends on, apart from the run itself. A later run with the same inputs uses the result again.
+    func inputs(of step: TrainingStep) async throws -> String {
+        switch step {
+        case .train:
+            let start = try await start()
+            return TrainingRun.hash([run.snapshot, CandidateFit.configuration, CandidateFit.codeVersion, start.sha256])
+        case .backtest:
+            let candidate = try await archive.candidate(of: run.id) ?? []
+            return TrainingRun.hash([run.snapshot, Hexadecimal.text(SHA256.digest(candidate)), try await start().championSHA256])
+        case .validate, .snapshot, .verdict, .register, .sign, .rollOut: return run.snapshot
+        }
+    }
+
+    private static func hash(_ parts: [String]) -> String { Hexadecimal.text(SHA256.digest(Array(parts.joined(separator: "\n").utf8))) }
+
+    func perform(_ step: TrainingStep, inputs: String) async throws -> StepResult {
+        switch step {
+        case .validate: try await validate()
+        case .snapshot: try await snapshot()
+        case .train: try await train(inputs)
+        case .backtest: try await backtest(inputs)
+        case .verdict: try await verdict()
+        case .register: try await register()
+        case .sign: try await sign()
+        case .rollOut: try await rollOut()
+        }
+    }
+
+    private func start() async throws -> TrainingStart {
+        try await TrainingStart(of: reader, pretrained: pretrained, signer: ReleaseSigner(of: archive, keyFile: keyFile))
+    }
+
+    private func validate() async throws -> StepResult {
+        _ = try await ReleaseSigner(of: archive, keyFile: keyFile)  // a run that cannot sign its release would be in vain
+        let days = try await reader.sensors().map(\.observedDays)
+        let enough = days.count { $0 >= TrainingData.minimumDays }
+        // Days of all sensors, also of those whose history is too short: the next run starts when enough days more have arrived.
+        let deviceDays = try await reader.observedDays()
+        let minimum = Int(TrainingData.minimumDays)
+        let detail =
+            enough > 0
+            ? "\(enough) of \(days.count) sensors have at least \(minimum) days of observations"
+            : "the longest series has \(Int(days.max() ?? 0)) days, about \(minimum) are needed"
+        return StepResult(detail: detail, end: enough > 0 ? nil : .too_little_data) { [run] archive in
+            try archive.setDeviceDays(deviceDays, of: run.id)
+        }
+    }
+
+    private func snapshot() async throws -> StepResult {
+        let snapshot = try await archive.makeSnapshot(reason: "run \(run.id)", now: WallClock.now) { [progress] done, all in
+            progress(TrainingProgress(.reading, done, of: all))
+        }
+        let changes: @Sendable (isolated Archive) throws -> Void = { [run] archive in
+            try archive.setSnapshot(snapshot.sha256, of: run.id)
+            try archive.setFigures([("configuration", CandidateFit.configuration)], of: run.id)
+        }
+        if let earlier = try await reader.finishedRun(before: run.id, snapshot: snapshot.sha256, configuration: CandidateFit.configuration) {
+            return StepResult(
+                detail: "no observation has changed since run \(earlier), which has the same snapshot", end: .unchanged, changes: changes)
+        }
+        return StepResult(
+            detail: "snapshot \(snapshot.sha256.prefix(12)): \(snapshot.observations) observations of \(snapshot.sensors) sensors", changes: changes)
+    }
+
+    private func data() async throws -> TrainingData {
+        guard let snapshot = try await reader.snapshots(prefix: run.snapshot).first, !run.snapshot.isEmpty else {
+            throw InputFileError("run \(run.id)", "its snapshot «\(run.snapshot)» does not exist any more")
+        }
+        return try await TrainingData(of: snapshot, from: reader, on: threads)
+    }
+
+    private func train(_ inputs: String) async throws -> StepResult {
+        if let earlier = try await archive.earlierRun(before: run.id, step: TrainingStep.train.name, inputs: inputs),
+            let bytes = try await archive.candidate(of: earlier)
+        {
+            return StepResult(detail: "the inputs are those of run \(earlier): its candidate is used again") { [run] archive in
+                try archive.setCandidate(bytes, sha256: Hexadecimal.text(SHA256.digest(bytes)), of: run.id)
+                try archive.setFigures(archive.figures(of: earlier).filter { $0.name.hasPrefix("train.") }, of: run.id)
+            }
+        }
+        let data = try await data()
+        let start = try await start()
+        guard let fit = try await CandidateFit(data: data, threads: threads, progress: progress).candidate(from: start.network) else {
+            return .ended(.too_little_data, "the series have too few training rows")
+        }
+        let provenance = Provenance(
+            snapshot: run.snapshot, codeVersion: CandidateFit.codeVersion, seed: CandidateFit.settings.seed,
+            configuration: CandidateFit.configuration,
+            parent: start.sha256, backtest: "")
+        let bytes = try unsigned(provenance, fit.network)
+        let sample = data.available > data.sensors.count ? ", a sample of \(data.available) with every stratum in its share" : ""
+        return StepResult(
+            detail: "\(fit.rows) rows of \(data.sensors.count) sensors\(sample); mean loss \(NumberText.fixed(fit.loss, places: 4) ?? "–")"
+        ) { [run] archive in
+            try archive.setCandidate(bytes, sha256: Hexadecimal.text(SHA256.digest(bytes)), of: run.id)
+            try archive.setFigures(fit.figures(data, parent: start.sha256), of: run.id)
+        }
+    }
+
+    /// The candidate as a release file without counter and signature.
+    private func unsigned(_ provenance: Provenance, _ network: Network) throws -> [UInt8] {
+        let header = ReleaseHeader(
+            counter: 0, modelID: "network-\(provenance.snapshot.prefix(8))", createdAt: run.createdAt,
+            expiresAt: run.createdAt + TrainingRun.lifetime,
+            provenance: provenance)
+        return try ReleaseFile.bytes(of: Release(header: header, network: network), sha256: { SHA256.digest($0) }, sign: { _ in [] })
+    }
+
+    private func candidate() async throws -> Release {
+        guard let bytes = try await archive.candidate(of: run.id) else { throw InputFileError("run \(run.id)", "its candidate is missing") }
+        return try ReleaseTrust.local.open(bytes)
+    }
+
+    private func backtest(_ inputs: String) async throws -> StepResult {
+        let (data, candidate, champion) = (try await data(), try await candidate().network, try await start().champion)
+        var losses = PairedLosses()
+        let count = data.replayed.count
+        try await data.forEach(of: data.replayed) { series, _ in
+            try PairedLosses(replaying: series, candidate: candidate, champion: champion)
+        } use: { [progress] part, number in
+            losses.append(part)
+            progress(TrainingProgress(.comparing, number + 1, of: count))
+        }
+        let (evidence, summary, figures) = (Verdict.evidence(of: losses), losses.summary, losses.figures)
+        return StepResult(detail: "\(losses.losses.count) targets of \(count) sensors") { [run] archive in
+            try archive.setEvidence(evidence, of: run.id)
+            try archive.setFigures([("backtest", summary)] + figures, of: run.id)
+        }
+    }
+
+    private func verdict() async throws -> StepResult {
+        let verdict = Verdict(try await archive.evidence(of: run.id))
+        let detail = "\(verdict.decision.rawValue): \(verdict.reason)"
+        let changes: @Sendable (isolated Archive) throws -> Void = { [run] archive in
+            try archive.setFigures([("verdict", detail)], of: run.id)
+        }
+        return StepResult(detail: detail, end: verdict.decision == .pass ? nil : .champion_kept, changes: changes)
+    }
+
+    /// Adds the backtest to the header of the candidate: from now on nothing of the release but its counter and signature is open.
+    private func register() async throws -> StepResult {
+        let candidate = try await candidate()
+        var provenance = candidate.header.provenance
+        provenance.backtest = try await archive.figure("backtest", of: run.id)
+        let bytes = try unsigned(provenance, candidate.network)
+        return StepResult(detail: "\(candidate.header.modelID), parent \(provenance.parent.isEmpty ? "none" : String(provenance.parent.prefix(12)))")
+        {
+            [run] archive in
+            try archive.setCandidate(bytes, sha256: Hexadecimal.text(SHA256.digest(bytes)), of: run.id)
+        }
+    }
+
+    private func sign() async throws -> StepResult {
+        if let release = try await archive.release(ofRun: run.id) {
+            return StepResult(detail: "release \(release.name.counter) is signed already")
+        }
+        var release = try await candidate()
+        release.header.counter = try await archive.nextCounter(now: run.createdAt)
+        let (bytes, header) = (try await ReleaseSigner(of: archive, keyFile: keyFile).file(release), release.header)
+        return StepResult(detail: "release \(header.counter)") { [run] archive in
+            _ = try archive.register(bytes, header: header, run: run.id)
+            try archive.setRelease(header.counter, of: run.id)
+            try archive.point(
+                .challenger, to: header.counter, because: Archive.ChangeReason(author: "run \(run.id)", reason: "passed its verdict"),
+                now: WallClock.now)
+        }
+    }
+
+    private func rollOut() async throws -> StepResult {
+        guard let release = try await archive.release(ofRun: run.id) else { throw InputFileError("run \(run.id)", "its release is missing") }
+        let verdict = try await archive.figure("verdict", of: run.id)
+        let change = Archive.ChangeReason(
+            author: run.author.isEmpty ? "run \(run.id)" : run.author, reason: "run \(run.id), \(run.cause): \(verdict)")
+        return StepResult(detail: "release \(release.name.counter) is the champion; \(verdict)", end: .promoted) { archive in
+            try archive.point(.champion, to: release.name.counter, because: change, now: WallClock.now)
+            try archive.point(.challenger, to: nil, because: change, now: WallClock.now)
+        }
+    }
+}

@@ -1,0 +1,20 @@
+internal import Archive
+internal import Console
+internal import Glibc
+
+/// The person who runs a command, for the history.
+enum Operator {
+    /// The name of the account; with sudo, of the account that called sudo.
+    static var name: String {
+        for variable in ["SUDO_USER", "USER", "LOGNAME"] {
+            if let name = ProcessEnvironment.all[variable], !name.isEmpty { return String(name.prefix(64)) }
+        }
+        return "uid \(getuid())"
+    }
+
+    static let reasonOption = Arguments.Option("reason", value: "TEXT", "why; kept in the history")
+
+    static func change(_ arguments: Arguments, default reason: String) -> Archive.ChangeReason {
+        Archive.ChangeReason(author: name, reason: String((arguments.value("reason") ?? reason).prefix(500)))
+    }
+}
