@@ -1,0 +1,118 @@
+import Foundation
+import HTTPClient
+import Measures
+import SQLite
+import Testing
+import Text
+import Wire
+
+/// A training run whose server is killed at the beginning and at the end of each step.
+@Suite(.serialized) struct RunCrashTests {
+    private static let recordings = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../deploy/demo"
+    private static let steps = ["validate", "snapshot", "train", "backtest", "verdict", "register", "sign", "roll out"]
+    private static let settings = [
+        "VAHO_PRETRAINED_FILE": "none", "VAHO_TRAIN_CHECK_SECONDS": "86400", "VAHO_TRAIN_AFTER_DEVICE_DAYS": "1000000",
+    ]
+
+    private enum Point: CaseIterable {
+        case beginning, end
+
+        /// A trigger that makes the program hang in its transaction: at the beginning of a step before anything is stored, at the end when all results
+        /// are written and only the commit is missing.
+        func trigger(step: Int) -> String {
+            let event =
+                switch self {
+                case .beginning: "BEFORE INSERT ON run_step WHEN NEW.step = \(step)"
+                case .end where step == RunCrashTests.steps.count - 1: "AFTER UPDATE OF ended_at_ms ON run WHEN NEW.ended_at_ms IS NOT NULL"
+                case .end: "AFTER UPDATE OF step ON run WHEN OLD.step = \(step)"
+                }
+            return """
+                CREATE VIEW IF NOT EXISTS endless AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n;
+                CREATE TRIGGER hang \(event) BEGIN SELECT (SELECT COUNT(*) FROM endless); END
+                """
+        }
+    }
+
+    @Test(.timeLimit(.minutes(6)))
+    func `a server that is killed at the beginning and the end of each step leaves no half-done state, and one release`() async throws {
+        let cloud = Cloud()
+        try await cloud.start(Self.settings)
+        for recording in ["airport", "attic", "bathroom"] { try await send(recording, to: cloud) }
+        _ = try await seen("derived observations") { try await cloud.metric("vaho_underived_batches") == 0 ? true : nil }
+        #expect(try cloud.run("runs", "start").code == 0)
+        let database = "\(cloud.folder)/cloud/archive.sqlite"
+        // The run may already be at work: the first kill comes before the first trigger.
+        _ = try await cloud.stop(SIGKILL)
+        #expect(try Connection(path: database).integer("SELECT COUNT(*) FROM run") == 1)
+        try Connection(path: database).execute("UPDATE run SET step = 0; DELETE FROM run_log; DELETE FROM run_figure; DELETE FROM run_step")
+
+        var points: [String] = []
+        for (step, name) in Self.steps.enumerated() {
+            for point in Point.allCases {
+                try Connection(path: database).execute(point.trigger(step: step))
+                try await cloud.start(Self.settings)
+                _ = try await seen("a server that hangs at the \(point) of \(name)", within: 60) { try isLocked(database) ? true : nil }
+                #expect(try releases(database) == (step == 7 ? 1 : 0), "\(name)")
+                _ = try await cloud.stop(SIGKILL)
+                let connection = try Connection(path: database)
+                #expect(try connection.integer("SELECT step FROM run") == Int64(step), "killed at the \(point) of \(name)")
+                #expect(try connection.integer("SELECT COUNT(*) FROM run_step WHERE state = 'done'") == Int64(step))
+                #expect(try connection.integer("SELECT COUNT(*) FROM alias WHERE name = 'champion'") == 0)
+                try connection.execute("DROP TRIGGER hang")
+                points.append("\(point) of \(name)")
+            }
+        }
+        #expect(points.count == 16)
+
+        try await cloud.start(Self.settings)
+        _ = try await seen("the end of the run") { try await firstRun(cloud)["ended_at"] as? String }
+        let run = try await firstRun(cloud)
+        #expect(run["outcome"] as? String == "promoted", "\(run["detail"] ?? "")")
+        let steps = try #require(run["steps"] as? [[String: Any]])
+        #expect(steps.map { $0["name"] as? String } == Self.steps && steps.allSatisfy { $0["state"] as? String == "done" })
+        #expect((run["evidence"] as? [Any])?.count == 20 && (run["log"] as? [Any])?.count == 8)
+        #expect(try releases(database) == 1)
+        let history = try #require(try await cloud.json("/v1/models/history?alias=champion")["changes"] as? [[String: Any]])
+        #expect(history.count == 1 && history.first?["release"] as? Int == run["release"] as? Int)
+        let reproduced = try cloud.run("models", "reproduce")
+        #expect(reproduced.code == 0, "a release from a run with kills has the bytes of one without: \(reproduced.errors)")
+        #expect(try await cloud.stop() == 0)
+    }
+
+    private func firstRun(_ cloud: Cloud) async throws -> [String: Any] { try await cloud.json("/v1/runs/1") }
+
+    private func releases(_ path: String) throws -> Int64? { try Connection(path: path).integer("SELECT COUNT(*) FROM release") }
+
+    /// Whether another program holds a write transaction for half a second.
+    private func isLocked(_ path: String) throws -> Bool {
+        let connection = try Connection(path: path, busyTimeoutMs: 500)
+        do {
+            try connection.execute("BEGIN IMMEDIATE; ROLLBACK")
+            return false
+        } catch let error where error.isRetryable { return true }
+    }
+
+    /// Sends a recording of the demonstration as a device would.
+    private func send(_ recording: String, to cloud: Cloud) async throws {
+        let token = try cloud.add(recording)
+        let lines = try String(contentsOfFile: "\(Self.recordings)/\(recording).csv", encoding: .utf8).split(separator: "\n")
+        let format = try SeriesCSV(header: lines[0])
+        let rows = try lines.dropFirst().map { line -> Batch.Row in
+            let row = try format.row(line, line: 0)
+            return .reading(
+                sensor: 0,
+                Reading(
+                    takenAt: Instant(ms: row.takenAtMs), humidityMpct: row.humidityPct.flatMap(Milli.rounded),
+                    temperatureMc: row.temperatureC.flatMap(Milli.rounded)))
+        }
+        for start in stride(from: 0, to: rows.count, by: 5_000) {
+            let batch = Batch(
+                epoch: Epoch(bits: 5), first: Int64(start + 1), sensors: [try #require(SensorName("air"))],
+                rows: Array(rows[start..<min(rows.count, start + 5_000)]))
+            let answer = try await cloud.request(
+                "POST", "/v1/devices/\(recording)/batches",
+                headers: [("Authorization", "Bearer \(token)"), ("Content-Type", BatchFormat.mediaType)], body: batch.binary())
+            #expect(answer.status == 200)
+        }
+    }
+}
