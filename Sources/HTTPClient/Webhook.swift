@@ -15,9 +15,9 @@ package struct Webhook: Sendable {
     }
 
     /// Sends one event. The receiver has accepted the event when this returns.
-    package func post(_ json: [UInt8]) async throws {
+    package func post(_ json: [UInt8], headers: [(name: String, value: String)] = []) async throws {
         let response = try await client.send(
-            HTTPClient.Request(method: "POST", url: url, headers: [("Content-Type", "application/json")], body: json))
+            HTTPClient.Request(method: "POST", url: url, headers: [("Content-Type", "application/json")] + headers, body: json))
         guard (200..<300).contains(response.status) else { throw Refused(status: response.status) }
     }
 }

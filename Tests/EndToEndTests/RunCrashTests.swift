@@ -1,14 +1,9 @@
 import Foundation
-import HTTPClient
-import Measures
 import SQLite
 import Testing
-import Text
-import Wire
 
 /// A training run whose server is killed at the beginning and at the end of each step.
 @Suite(.serialized) struct RunCrashTests {
-    private static let recordings = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../deploy/demo"
     private static let steps = ["validate", "snapshot", "train", "backtest", "verdict", "register", "sign", "roll out"]
     private static let settings = [
         "VAHO_PRETRAINED_FILE": "none", "VAHO_TRAIN_CHECK_SECONDS": "86400", "VAHO_TRAIN_AFTER_DEVICE_DAYS": "1000000",
@@ -37,8 +32,7 @@ import Wire
     func `a server that is killed at the beginning and the end of each step leaves no half-done state, and one release`() async throws {
         let cloud = Cloud()
         try await cloud.start(Self.settings)
-        for recording in ["airport", "attic", "bathroom"] { try await send(recording, to: cloud) }
-        _ = try await seen("derived observations") { try await cloud.metric("vaho_underived_batches") == 0 ? true : nil }
+        try await cloud.sendRecordings()
         #expect(try cloud.run("runs", "start").code == 0)
         let database = "\(cloud.folder)/cloud/archive.sqlite"
         // The run may already be at work: the first kill comes before the first trigger.
@@ -90,29 +84,5 @@ import Wire
             try connection.execute("BEGIN IMMEDIATE; ROLLBACK")
             return false
         } catch let error where error.isRetryable { return true }
-    }
-
-    /// Sends a recording of the demonstration as a device would.
-    private func send(_ recording: String, to cloud: Cloud) async throws {
-        let token = try cloud.add(recording)
-        let lines = try String(contentsOfFile: "\(Self.recordings)/\(recording).csv", encoding: .utf8).split(separator: "\n")
-        let format = try SeriesCSV(header: lines[0])
-        let rows = try lines.dropFirst().map { line -> Batch.Row in
-            let row = try format.row(line, line: 0)
-            return .reading(
-                sensor: 0,
-                Reading(
-                    takenAt: Instant(ms: row.takenAtMs), humidityMpct: row.humidityPct.flatMap(Milli.rounded),
-                    temperatureMc: row.temperatureC.flatMap(Milli.rounded)))
-        }
-        for start in stride(from: 0, to: rows.count, by: 5_000) {
-            let batch = Batch(
-                epoch: Epoch(bits: 5), first: Int64(start + 1), sensors: [try #require(SensorName("air"))],
-                rows: Array(rows[start..<min(rows.count, start + 5_000)]))
-            let answer = try await cloud.request(
-                "POST", "/v1/devices/\(recording)/batches",
-                headers: [("Authorization", "Bearer \(token)"), ("Content-Type", BatchFormat.mediaType)], body: batch.binary())
-            #expect(answer.status == 200)
-        }
     }
 }

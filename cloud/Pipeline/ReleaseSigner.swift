@@ -59,6 +59,8 @@ package struct ReleaseSigner {
 
     package var publicKey: PublicKey { key.publicKey }
 
+    func signature(of message: [UInt8]) throws -> [UInt8] { try key.signature(of: message) }
+
     /// The release as a signed file, checked by the same rules as on an edge.
     package func file(_ release: Release) throws -> [UInt8] {
         let bytes = try ReleaseFile.bytes(of: release, sha256: { SHA256.digest($0) }) { message in

@@ -76,6 +76,8 @@ extension Program.Command {
                         DeviceAlarmDelivery(archive: scheduling, webhook: settings.webhook, log: log.component("watch")),
                         DeviceStateUpdater(archive: scheduling, log: log.component("watch")),
                         Retention(archive: scheduling, keep: settings.retention, log: log.component("retention")),
+                        RunNotification(
+                            archive: scheduling, webhook: settings.webhook, keyFile: settings.signingKeyFile, log: log.component("train")),
                         WeekPacking(archive: scheduling, log: log.component("snapshot")),
                         RunTriggers(
                             archive: scheduling, afterDeviceDays: settings.trainAfterDeviceDays, schedule: settings.trainSchedule,

@@ -17,7 +17,7 @@ extension Program.Command {
             progress.show("packing sensor \(done) of \(all)", stage: "packing")
         }
         progress.end()
-        StandardOutput.write("\(snapshot.sha256)  \(snapshot.sensors) sensors, \(snapshot.observations) observations\n")
+        StandardOutput.write("\(snapshot.sha256)\n\(snapshot.sensors) sensors, \(snapshot.observations) observations\n")
     }
 
     static let snapshotList = Program.Command(

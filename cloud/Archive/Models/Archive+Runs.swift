@@ -189,6 +189,11 @@ extension Archive {
         }
     }
 
+    /// Ended runs that the webhook has not accepted yet, oldest first.
+    package func runsToNotify() throws -> [Run] { try runs("WHERE notify = 1 AND ended_at_ms IS NOT NULL ORDER BY id LIMIT 100", []) }
+
+    package func markNotified(_ run: Run) throws { try database.run("UPDATE run SET notify = 0 WHERE id = ?", run.id) }
+
     // MARK: what steps store
 
     package func setDeviceDays(_ days: Double, of run: Int64) throws { try database.run("UPDATE run SET device_days = ? WHERE id = ?", days, run) }
