@@ -171,10 +171,13 @@ extension CloudAPI {
             throw Problem(status: 400, detail: "utc_offset_s=\(offset.prefix(40)): expected whole seconds from -86400 to 86400")
         }
         let name = request.query["sensor"]
+        let asOf = request.query["as_of"] == nil ? nil : try CloudAPI.instant("as_of", request)
         return try await queues.forecasts.run(of: request.peer) { _ in
             let sensor = try await reader.perform { try $0.sensor(name, of: id) }
-            guard let made = try await forecasts.forecast(sensor) else {
-                throw Problem(status: 404, detail: "there is no observation of \(sensor.name) yet")
+            let made = if let asOf { try await forecasts.forecast(sensor, asOf: asOf) } else { try await forecasts.forecast(sensor) }
+            guard let made else {
+                let time = asOf.map { " by \(RFC3339.format(ms: $0.ms))" } ?? " yet"
+                throw Problem(status: 404, detail: "there is no observation of \(sensor.name)\(time)")
             }
             let moisture = MoistureForecast(made.forecast, mould: made.mould)
             let outlook = try await reader.perform { try $0.outlookContext(of: sensor, offset: .seconds(seconds)) }

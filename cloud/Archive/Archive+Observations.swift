@@ -13,7 +13,7 @@ extension Archive {
         package let grid: TimeGrid
         package let observations: Int64  // the number of bins, used to count device-days
         package let lastAt: Instant?  // time of the newest reading
-        let deviceID: Int64
+        package let deviceID: Int64
 
         package var observedDays: Double { Double(observations) * Double(grid.step.ms) / 86_400_000 }
     }
@@ -58,14 +58,16 @@ extension Archive {
         return Double(seconds ?? 0) / 86_400
     }
 
-    /// Observations later than `since`, oldest first, at most `limit`.
-    package func observations(of sensor: Sensor, since: Instant = Instant(ms: .min), limit: Int64 = .max) throws -> [Observation] {
+    /// Observations later than `since` and up to `through`, oldest first, at most `limit`.
+    package func observations(
+        of sensor: Sensor, since: Instant = Instant(ms: .min), through: Instant = Instant(ms: .max), limit: Int64 = .max
+    ) throws -> [Observation] {
         var observations: [Observation] = []
         try database.forEach(
             """
             SELECT valid_at_ms, readings, humidity_sum_mpct, temperature_readings, temperature_sum_mc FROM observation_bin
-            WHERE device = ? AND sensor = ? AND valid_at_ms > ? AND readings > 0 ORDER BY valid_at_ms LIMIT ?
-            """, sensor.deviceID, sensor.id, since.ms, limit
+            WHERE device = ? AND sensor = ? AND valid_at_ms > ? AND valid_at_ms <= ? AND readings > 0 ORDER BY valid_at_ms LIMIT ?
+            """, sensor.deviceID, sensor.id, since.ms, through.ms, limit
         ) { row in
             try Archive.observation(row, sensor: sensor.id).map { observations.append($0) }
         }

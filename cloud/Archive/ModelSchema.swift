@@ -111,17 +111,17 @@ enum ModelSchema {
         return """
             CREATE TABLE stored_forecast (  -- humidity in thousandths of a percent, one column for each level
                 device BIGINT NOT NULL, sensor BIGINT NOT NULL, origin_ms BIGINT NOT NULL, lead_s BIGINT NOT NULL, release BIGINT,
-                \(levels.map { "p\($0)_mpct INTEGER NOT NULL" }.joined(separator: ", ")), observed_mpct INTEGER,
-                PRIMARY KEY (device, sensor, origin_ms, lead_s)
-            );
+                \(levels.map { "p\($0)_mpct INTEGER NOT NULL" }.joined(separator: ", ")), PRIMARY KEY (device, sensor, origin_ms, lead_s)
+            )\(dialect.keyStorage);
             CREATE INDEX stored_forecast_by_origin ON stored_forecast (origin_ms);
-            CREATE VIEW forecast AS  -- for analysts
+            CREATE VIEW forecast AS  -- for analysts: a row for each level, with the observation as soon as there is one
                 \(levels.map { level in
                     """
-                    SELECT d.name AS device, s.name AS sensor, f.origin_ms, f.origin_ms + 1000 * f.lead_s AS valid_at_ms, 0.\(level) AS level,
-                        f.p\(level)_mpct / CAST(1000 AS DOUBLE PRECISION) AS value_pct, f.release,
-                        f.observed_mpct / CAST(1000 AS DOUBLE PRECISION) AS observed_pct
+                    SELECT d.name AS device, s.name AS sensor, f.origin_ms, f.origin_ms + 1000 * f.lead_s AS valid_at_ms, f.lead_s,
+                        CAST(0.\(level) AS DOUBLE PRECISION) AS level, f.p\(level)_mpct / CAST(1000 AS DOUBLE PRECISION) AS value_pct, f.release,
+                        CASE WHEN b.readings > 0 THEN b.humidity_sum_mpct / CAST(1000 * b.readings AS DOUBLE PRECISION) END AS observed_pct
                     FROM stored_forecast f JOIN sensor s ON s.device = f.device AND s.id = f.sensor JOIN device d ON d.id = f.device
+                    LEFT JOIN observation_bin b ON b.device = f.device AND b.sensor = f.sensor AND b.valid_at_ms = f.origin_ms + 1000 * f.lead_s
                     """
                 }.joined(separator: "\nUNION ALL "));
             """

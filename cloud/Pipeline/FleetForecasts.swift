@@ -14,7 +14,7 @@ package actor FleetForecasts {
 
     private let reader: Archive
     private let pretrained: PretrainedNetwork?
-    private var loaded: (name: ReleaseReference, network: Network)?
+    private var networks: [ReleaseReference: Network] = [:]  // an opened release is kept: the check of its golden vectors takes tenths of a second
     private var cache: [Int64: CachedForecast] = [:]  // by sensor
 
     /// A sensor's newest forecast. The sensor's history is replayed once for each new observation, not for each request.
@@ -45,42 +45,62 @@ package actor FleetForecasts {
         self.pretrained = pretrained
     }
 
+    /// The forecast from the newest observation, with the release that the device gets now.
     /// - Returns: `nil` if the sensor has no observation.
     package func forecast(_ sensor: Archive.Sensor) async throws -> ServedForecast? {
         guard let lastAt = sensor.lastAt else { return nil }
-        let champion = try await champion()
-        if let cache = cache[sensor.id], cache.lastAt == lastAt, cache.release == champion?.name {
+        let model = try await model(try await reader.release(for: sensor.deviceID))
+        if let cache = cache[sensor.id], cache.lastAt == lastAt, cache.release == model.name {
             return cache.answer
         }
-        var forecaster = AdaptiveForecaster(grid: sensor.grid, network: champion?.network ?? pretrained?.network)
-        var mould = MouldTracking()
-        for observation in try await reader.observations(of: sensor, since: lastAt - AdaptiveForecaster.memory) {
-            try Task.checkCancellation()
-            // An open bin is not used, because the edge also forecasts from closed bins only.
-            guard observation.validAt <= lastAt else { continue }
-            forecaster.observe(observation)
-            mould.add(observation)
-        }
+        let (forecast, mould) = try await replay(sensor, model.network, through: lastAt)
         if cache.count >= FleetForecasts.cacheLimit {
             // Removes the older half at once: a search for the oldest forecast at each insertion would cost more time.
             let middle = cache.values.map(\.insertionNumber).sorted()[cache.count / 2]
             cache = cache.filter { $0.value.insertionNumber > middle }
         }
-        let forecast = forecaster.forecast()
         insertions += 1
         let new = CachedForecast(
-            lastAt: lastAt, issuedAt: WallClock.now, insertionNumber: insertions, release: champion?.name, forecast: forecast,
-            mould: mould.index)
+            lastAt: lastAt, issuedAt: WallClock.now, insertionNumber: insertions, release: model.name, forecast: forecast, mould: mould)
         cache[sensor.id] = new
         return new.answer
     }
 
-    private func champion() async throws -> (name: ReleaseReference, network: Network)? {
-        guard let name = try await reader.release(of: .champion) else { return nil }
-        if let loaded, loaded.name == name { return loaded }
-        // The opened release is kept, because the check of its golden vectors takes tenths of a second.
-        guard let network = try await ReleaseReader(reader: reader, trust: .local).network(name) else { return nil }
-        loaded = (name, network)
-        return loaded
+    /// The forecast as it would have been made at a past instant: without any later observation, with the release that the device had then. If the device
+    /// had not reported a release by then, with the release that the device gets now.
+    /// - Returns: `nil` if the sensor had no observation at that instant.
+    package func forecast(_ sensor: Archive.Sensor, asOf instant: Instant) async throws -> ServedForecast? {
+        var name = try await reader.release(for: sensor.deviceID)
+        if let device = try await reader.device(named: sensor.device), let then = try await reader.release(on: device, at: instant) {
+            // Counter 0 is the shipped release, which `model` uses without a name.
+            name = if let counter = then.counter, counter > 0 { try await reader.release(counter: counter)?.name } else { nil }
+        }
+        let model = try await model(name)
+        let (forecast, mould) = try await replay(sensor, model.network, through: instant)
+        return forecast.map { ServedForecast(forecast: $0, mould: mould, release: model.name, issuedAt: instant) }
     }
+
+    /// Replays the memory of a forecaster before an instant.
+    private func replay(_ sensor: Archive.Sensor, _ network: Network?, through last: Instant) async throws -> (QuantileForecast?, MouldIndex?) {
+        var forecaster = AdaptiveForecaster(grid: sensor.grid, network: network)
+        var mould = MouldTracking()
+        // An open bin is not used, because the edge also forecasts from closed bins only.
+        for observation in try await reader.observations(of: sensor, since: last - AdaptiveForecaster.memory, through: last) {
+            try Task.checkCancellation()
+            forecaster.observe(observation)
+            mould.add(observation)
+        }
+        return (forecaster.forecast(), mould.index)
+    }
+
+    /// The network of a release; the shipped network without a release, or if this version of the program cannot use the file.
+    private func model(_ name: ReleaseReference?) async throws -> (name: ReleaseReference?, network: Network?) {
+        guard let name else { return (nil, pretrained?.network) }
+        if let network = networks[name] { return (name, network) }
+        guard let network = try await ReleaseReader(reader: reader, trust: .local).network(name) else { return (nil, pretrained?.network) }
+        if networks.count >= FleetForecasts.networkLimit { networks = [:] }
+        networks[name] = network
+        return (name, network)
+    }
+    private static let networkLimit = 16  // 120 KB each
 }

@@ -23,6 +23,8 @@ struct CloudSettings: Sendable {
     let trainAfterDeviceDays: Double
     let trainCheckPeriod: Duration
     let trainSchedule: CalendarSchedule?
+    let forecastSchedule: CalendarSchedule?  // `nil`: no forecasts are stored
+    let forecastRetention: Duration
     let operatorToken: [UInt8]?  // SHA-256 of the token by which programs start runs
     let silentAfter: Duration
     let webhook: Webhook?
@@ -64,9 +66,9 @@ struct CloudSettings: Sendable {
         pretrainedFile = settings.optional("VAHO_PRETRAINED_FILE")
         trainAfterDeviceDays = Double(settings.integer("VAHO_TRAIN_AFTER_DEVICE_DAYS", default: 28, in: 1...1_000_000))
         trainCheckPeriod = .seconds(settings.integer("VAHO_TRAIN_CHECK_SECONDS", default: 600, in: 1...86_400))
-        let schedule = settings.optional("VAHO_TRAIN_SCHEDULE")
-        trainSchedule = schedule.flatMap(CalendarSchedule.init)
-        if let schedule, trainSchedule == nil { settings.problem("VAHO_TRAIN_SCHEDULE=\(schedule): expected \(CalendarSchedule.syntax)") }
+        trainSchedule = CloudSettings.schedule("VAHO_TRAIN_SCHEDULE", default: "off", &settings)
+        forecastSchedule = CloudSettings.schedule("VAHO_FORECAST_SCHEDULE", default: "15 0 * * *", &settings)
+        forecastRetention = .seconds(settings.integer("VAHO_FORECAST_RETENTION_DAYS", default: 400, in: 1...36_500) * 86_400)
         var operatorToken: [UInt8]?
         if let path = settings.optional("VAHO_OPERATOR_TOKEN_FILE") {
             let token = (try? Files.readTrimmed(path)) ?? ""
@@ -104,5 +106,14 @@ struct CloudSettings: Sendable {
         }
         self.tls = tls
         try settings.throwProblems(ignoring: .edge)
+    }
+
+    /// - Returns: `nil` for `off`, and for an expression that is a problem.
+    private static func schedule(_ key: String, default fallback: String, _ settings: inout Settings) -> CalendarSchedule? {
+        let text = settings.text(key, default: fallback)
+        guard text != "off" else { return nil }
+        let schedule = CalendarSchedule(text)
+        if schedule == nil { settings.problem("\(key)=\(text): expected off, or \(CalendarSchedule.syntax)") }
+        return schedule
     }
 }

@@ -19,7 +19,7 @@ enum VahoCloud {
                 .restore,
                 .migrate, .rebuild, .train, .runsList, .runsShow, .runsStart, .runsCancel, .runsRetry, .modelsList, .modelsShow, .modelsCompare,
                 .modelsHistory, .modelsPromote, .modelsRollback, .modelsPin, .modelsUnpin, .modelsExport, .modelsVerify, .modelsReproduce,
-                .snapshotCreate, .snapshotList, .snapshotShow, .snapshotDiff, .snapshotExport, .snapshotGC, .backtest,
+                .snapshotCreate, .snapshotList, .snapshotShow, .snapshotDiff, .snapshotExport, .snapshotGC, .forecast, .forecastErrors, .backtest,
             ])
         exit(await program.run(Array(CommandLine.arguments.dropFirst())))
     }

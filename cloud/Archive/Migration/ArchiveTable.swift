@@ -77,7 +77,7 @@ struct ArchiveTable: Sendable, Equatable {
         ArchiveTable("schedule", key: "name", "due_at_ms"),
         ArchiveTable(
             "stored_forecast", key: "device sensor origin_ms lead_s",
-            "release p05_mpct p10_mpct p25_mpct p50_mpct p75_mpct p90_mpct p95_mpct observed_mpct"),
+            "release p05_mpct p10_mpct p25_mpct p50_mpct p75_mpct p90_mpct p95_mpct"),
         ArchiveTable("retention", key: "id", "cutoff_ms now_ms"),
         ArchiveTable("state_total", key: "kind state", "number"),
     ]

@@ -34,8 +34,13 @@ package struct RunTriggers: Service {
 
     private func check() async throws {
         let now = clock.wallClock
-        if let schedule, try await archive.isDue("training", at: now, next: schedule.next(after: now)) {
-            return try await start("schedule", at: now)
+        if let next = schedule?.next(after: now) {
+            if try await archive.isDue(RunWorker.kind, at: now, next: next) {
+                try await start("schedule", at: now)
+                return try await archive.setDue(RunWorker.kind, at: next)
+            }
+        } else {
+            try await archive.removeSchedule(RunWorker.kind)
         }
         let days = try await archive.observedDays()
         let learnt = try await archive.runs(limit: 1).first
