@@ -26,7 +26,7 @@ heading "build"
 swift build "${build[@]}" --build-tests
 
 # Computing tests run separately: a test that computes uses a core for seconds, and on two cores a test that waits for a response would time out.
-arithmetic='^(Forecasting|Learning|Pipeline)Tests\.'
+arithmetic='^(Forecasting|Learning|Evaluation|Pipeline)Tests\.'
 heading "tests of the arithmetic"
 swift test "${build[@]}" --skip-build --filter "$arithmetic"
 
@@ -35,6 +35,9 @@ swift test "${build[@]}" --skip-build --skip "$arithmetic" --skip '^EndToEndTest
 
 heading "tests against PostgreSQL"
 Tests/postgres.sh swift test "${build[@]}" --skip-build --filter '^((Postgres|Archive|API|Pipeline)Tests\.|EndToEndTests\.ReplicaTests)'
+
+heading "runs and releases in a real MLflow server"
+Tests/mlflow.sh swift test "${build[@]}" --skip-build --filter '^PipelineTests\.MLflowTests'
 
 # At most 8 tests at a time: each runs several processes, and a program that needs more than 4 s to stop ends itself with an error.
 heading "end-to-end tests"

@@ -28,6 +28,8 @@ struct CloudSettings: Sendable {
     let operatorToken: [UInt8]?  // SHA-256 of the token by which programs start runs
     let silentAfter: Duration
     let webhook: Webhook?
+    let mlflowURL: String?
+    let mlflowToken: String?
     let limits: ArchiveLimits
     let minimumFreeBytes: Int64  // the least free space on the archive's disk
     let retention: Duration?  // how long batches stay in the log; `nil` if batches are never deleted
@@ -83,6 +85,15 @@ struct CloudSettings: Sendable {
             settings.problem("VAHO_WEBHOOK_URL=\(problem)")
         }
         webhook = webhookURL.map { Webhook(url: $0, settings: HTTPClient.Settings(userAgent: "vaho-cloud")) }
+        mlflowURL = settings.optional("VAHO_MLFLOW_URL")
+        if let mlflowURL, let problem = URLText.problem(with: mlflowURL, isPlainAllowed: isPlainAllowed) {
+            settings.problem("VAHO_MLFLOW_URL=\(problem)")
+        }
+        var mlflowToken: String?
+        if let path = settings.optional("VAHO_MLFLOW_TOKEN_FILE") {
+            do { mlflowToken = try Files.readTrimmed(path) } catch { settings.problem("VAHO_MLFLOW_TOKEN_FILE=\(path): \(error)") }
+        }
+        self.mlflowToken = mlflowToken
         var limits = ArchiveLimits()
         limits.sensorsPerDevice = settings.integer("VAHO_SENSORS_PER_DEVICE", default: limits.sensorsPerDevice, in: 1...10_000)
         limits.bytesPerDay = 1_000_000 * Int64(settings.integer("VAHO_DEVICE_MB_PER_DAY", default: 1_000, in: 1...1_000_000))

@@ -1,6 +1,7 @@
 internal import API
 internal import Archive
 internal import Console
+internal import HTTPClient
 internal import HTTPServer
 internal import Measures
 internal import Pipeline
@@ -53,6 +54,14 @@ extension Program.Command {
                 DerivationPoll(wake: wakeUps),
             ]
         }
+        var mirror: [any Service] = []
+        if let url = settings.mlflowURL {
+            mirror = [
+                MLflowMirror(
+                    archive: scheduling, url: url, token: settings.mlflowToken, settings: HTTPClient.Settings(userAgent: "vaho-cloud"),
+                    log: log.component("mlflow"))
+            ]
+        }
         try await Services.run(
             secondDerivation + [
                 stop, ingest, Derivation(archive: archive, reader: try await open(.readOnly), wake: derivationWakeUps, log: log.component("derive")),
@@ -71,7 +80,7 @@ extension Program.Command {
                     log: log.component("train")),
                 ElectedServices(
                     archive: scheduling,
-                    services: [
+                    services: mirror + [
                         SilenceWatch(archive: scheduling, limit: settings.silentAfter, log: log.component("watch")),
                         DeviceAlarmDelivery(archive: scheduling, webhook: settings.webhook, log: log.component("watch")),
                         DeviceStateUpdater(archive: scheduling, log: log.component("watch")),

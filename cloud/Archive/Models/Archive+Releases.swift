@@ -88,6 +88,13 @@ extension Archive {
         try database.row("SELECT body FROM release WHERE counter = ?", Int64(bitPattern: counter)).map { $0.bytes(0) }
     }
 
+    /// Releases that are not copied to MLflow yet, oldest first.
+    package func releasesToMirror() throws -> [StoredRelease] { try releases("WHERE mirror = 1 ORDER BY counter LIMIT 100", []) }
+
+    package func markMirrored(_ release: StoredRelease) throws {
+        try database.run("UPDATE release SET mirror = 0 WHERE counter = ?", Int64(bitPattern: release.name.counter))
+    }
+
     /// A counter larger than every counter so far. At least the Unix time in seconds, so that it is also larger than the counters of a lost archive.
     package func nextCounter(now: Instant) throws -> UInt64 {
         let highest = try database.integer("SELECT MAX(counter) FROM release") ?? 0
@@ -126,5 +133,6 @@ extension Archive {
         try database.run(
             "INSERT INTO alias_history (at_ms, name, counter, author, reason) VALUES (?, ?, ?, ?, ?)", now.ms, alias.name, stored, change.author,
             change.reason)
+        if let stored { try database.run("UPDATE release SET mirror = 1 WHERE counter = ?", stored) }
     }
 }

@@ -194,6 +194,11 @@ extension Archive {
 
     package func markNotified(_ run: Run) throws { try database.run("UPDATE run SET notify = 0 WHERE id = ?", run.id) }
 
+    /// Ended runs that are not copied to MLflow yet, oldest first.
+    package func runsToMirror() throws -> [Run] { try runs("WHERE mirror = 1 AND ended_at_ms IS NOT NULL ORDER BY id LIMIT 100", []) }
+
+    package func markMirrored(_ run: Run) throws { try database.run("UPDATE run SET mirror = 0 WHERE id = ?", run.id) }
+
     // MARK: what steps store
 
     package func setDeviceDays(_ days: Double, of run: Int64) throws { try database.run("UPDATE run SET device_days = ? WHERE id = ?", days, run) }
