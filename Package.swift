@@ -126,7 +126,8 @@ let package = Package(
             ], path: "cloud/vaho-cloud", swiftSettings: features),
 
         .executableTarget(
-            name: "vaho-bench", dependencies: ["Measures", "Observing", "Forecasting", "Simulation", "Wire", "HTTPClient", "Pipeline"],
+            name: "vaho-bench",
+            dependencies: ["Measures", "Observing", "Forecasting", "Evaluation", "Learning", "Simulation", "Wire", "HTTPClient", "Pipeline"],
             path: "Benchmarks/vaho-bench", swiftSettings: features),
 
         .target(

@@ -1,11 +1,12 @@
 import Foundation
 
-/// Benchmarks that need a separate program: `vaho-bench ingest` and `vaho-bench forecast`.
+/// Benchmarks that need a separate program.
 @main
 struct VahoBench {
     static let usage = """
         usage: vaho-bench ingest --url URL --tokens FOLDER|FILE [--rows 1000] [--batches 2000] [--connections 4] [--sensors 2]
                [--format binary|json] [--air wave|simulated] [--period 60] [--out FILE]
+               vaho-bench rows --data FOLDER --out FOLDER [--rows 80000]
                vaho-bench forecast --release FILE --data FOLDER [--rounds 3] [--export FOLDER]
 
         """
@@ -15,8 +16,9 @@ struct VahoBench {
         do {
             switch arguments.first {
             case "ingest": try await IngestLoad(try IngestOptions(Array(arguments.dropFirst()))).run()
+            case "rows": try RowExport(try RowOptions(Array(arguments.dropFirst()))).run()
             case "forecast": try ForecastTiming(try ForecastOptions(Array(arguments.dropFirst()))).run()
-            default: throw WrongOption(description: "there are two benchmarks: ingest and forecast")
+            default: throw WrongOption(description: "the benchmarks are ingest, rows and forecast")
             }
         } catch let error as WrongOption {
             FileHandle.standardError.write(Data("\(error)\n\(usage)".utf8))

@@ -1,7 +1,7 @@
 internal import Randomness
 
-/// The uncertainty of a statistic of many targets, by resampling calendar blocks with replacement. All series share the blocks, because sensors in
-/// one region see the same weather: more sensors do not make more evidence, more weather does.
+/// The uncertainty of a statistic of many targets, by resampling calendar blocks with replacement. All series share the blocks: the errors of
+/// sensors in the same weather are correlated, so more sensors do not narrow the bounds; more blocks do.
 ///
 /// Source: Künsch, Ann. Statist. 17 (1989), 1217–1241, with blocks that do not overlap (Carlstein, Ann. Statist. 14 (1986), 1171–1179).
 struct BlockBootstrap {

@@ -10,6 +10,8 @@ struct BlockSums {
         var champion = 0.0
         var targets = 0
 
+        /// Candidate / champion − 1: negative if the candidate is better; `nil` if the champion has no loss.
+        var change: Double? { champion > 0 ? candidate / champion - 1 : nil }
         var candidateMean: Double? { targets > 0 ? candidate / Double(targets) : nil }
         var championMean: Double? { targets > 0 ? champion / Double(targets) : nil }
 

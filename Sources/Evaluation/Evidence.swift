@@ -10,11 +10,11 @@ package struct Evidence: Sendable, Equatable {
     }
 
     package enum Status: String, Sendable {
-        case better  // only `overall`: surely better, and by enough
-        case kept  // a guard's limit is kept
-        case exceeded  // a guard's limit is exceeded, surely
-        case unclear  // too few blocks to tell
-        case not_judged  // too few targets or blocks
+        case better  // only `overall`: the change reaches the required improvement, and the upper bound is below 0
+        case kept  // the mean is within the limit, or the coverage is at least as near to 80 % as the champion's
+        case exceeded  // the mean is beyond the limit and the bounds exclude chance; `overall`: the lower bound is above 0
+        case unclear  // the mean is beyond the limit, but the bounds do not exclude chance; `overall`: neither better nor worse
+        case not_judged  // too few blocks, or a guard with too few targets
     }
 
     package let subject: Subject

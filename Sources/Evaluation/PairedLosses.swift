@@ -1,42 +1,6 @@
 package import Forecasting
-package import Measures
+internal import Measures
 internal import Observing
-
-/// The losses of a candidate and of the champion for one target.
-package struct PairedLoss: Sendable, Hashable {
-    /// 5 days since 1970 that contain the origin. Errors within a block are correlated, because the weather lasts for days and a forecast reaches
-    /// 5 days ahead.
-    package let block: Int32
-    package let lead: UInt8  // index into `PairedLosses.leadTimes`
-    package let strata: Strata
-    package let candidate: Losses
-    package let champion: Losses
-    package let persistenceError: Float  // in %RH
-
-    /// In %RH.
-    package struct Losses: Sendable, Hashable {
-        package let pinball: Float  // mean over the levels
-        package let absoluteError: Float  // of the median
-        package let isCovered: Bool  // the target is within the 80 % interval
-
-        package init(pinball: Float, absoluteError: Float, isCovered: Bool) {
-            (self.pinball, self.absoluteError, self.isCovered) = (pinball, absoluteError, isCovered)
-        }
-
-        init(_ loss: ForecastLoss) {
-            self.init(pinball: Float(loss.pinball), absoluteError: Float(loss.absoluteError), isCovered: loss.isCovered)
-        }
-    }
-
-    package static let blockMs: Int64 = 5 * 86_400_000
-
-    package init(origin: Instant, lead: Int, strata: Strata, candidate: Losses, champion: Losses, persistenceError: Float) {
-        // Division rounds towards zero; instants before 1970 are never in an archive.
-        block = Int32(clamping: origin.ms / PairedLoss.blockMs)
-        (self.lead, self.strata, self.persistenceError) = (UInt8(lead), strata, persistenceError)
-        (self.candidate, self.champion) = (candidate, champion)
-    }
-}
 
 /// The losses of a candidate and of the champion on the same rolling origins, one per hour. Both forecasters adapt to the series as on a device.
 package struct PairedLosses: Sendable {
@@ -69,29 +33,31 @@ package struct PairedLosses: Sendable {
         let strata = SeriesStrata(series.observations[first...])
         let stride = max(1, Int(3_600_000 / series.grid.step.ms))
         let horizonBins = Int(ForecastShape.horizon.ms / series.grid.step.ms)
-        var new = AdaptiveForecaster(grid: series.grid, network: candidate)
-        var old = AdaptiveForecaster(grid: series.grid, network: champion)
+        var candidateForecaster = AdaptiveForecaster(grid: series.grid, network: candidate)
+        var championForecaster = AdaptiveForecaster(grid: series.grid, network: champion)
         for (number, observation) in series.observations[first...].enumerated() {
             if number % 1_024 == 0 { try Task.checkCancellation() }
-            new.observe(observation)
-            old.observe(observation)
+            candidateForecaster.observe(observation)
+            championForecaster.observe(observation)
             let bin = series.bin(of: observation.validAt)
-            guard bin + horizonBins >= window.bins.lowerBound, bin % stride == 0, let new = new.forecast(), let old = old.forecast() else {
+            guard bin + horizonBins >= window.bins.lowerBound, bin % stride == 0, let ofCandidate = candidateForecaster.forecast(),
+                let ofChampion = championForecaster.forecast()
+            else {
                 continue
             }
             for (lead, leadTime) in PairedLosses.leadTimes.enumerated() {
                 let target = bin + Int(leadTime.ms / series.grid.step.ms)
                 let actual = series.humidity(bin: target)
-                guard window.bins.contains(target), actual == actual, let newLead = new.leadTimes.firstIndex(of: leadTime),
-                    let oldLead = old.leadTimes.firstIndex(of: leadTime)
+                guard window.bins.contains(target), actual == actual, let candidateLead = ofCandidate.leadTimes.firstIndex(of: leadTime),
+                    let championLead = ofChampion.leadTimes.firstIndex(of: leadTime)
                 else { continue }
-                let newLoss = ForecastLoss(of: new, lead: newLead, actual: actual)
+                let candidateLoss = ForecastLoss(of: ofCandidate, lead: candidateLead, actual: actual)
                 losses.append(
                     PairedLoss(
-                        origin: new.origin, lead: lead, strata: strata.strata(ofTarget: new.origin + leadTime, humidity: actual),
-                        candidate: PairedLoss.Losses(newLoss),
-                        champion: PairedLoss.Losses(ForecastLoss(of: old, lead: oldLead, actual: actual)),
-                        persistenceError: Float(newLoss.persistenceError)))
+                        origin: ofCandidate.origin, lead: lead, strata: strata.strata(ofTarget: ofCandidate.origin + leadTime, humidity: actual),
+                        candidate: PairedLoss.Losses(candidateLoss),
+                        champion: PairedLoss.Losses(ForecastLoss(of: ofChampion, lead: championLead, actual: actual)),
+                        persistenceError: Float(candidateLoss.persistenceError)))
             }
         }
     }

@@ -1,7 +1,7 @@
 /// Whether a candidate replaces the champion, with the evidence.
 ///
-/// A verdict is a pure function of the paired losses: the same losses give the same verdict. A candidate passes only if it is surely better on
-/// average, and if no guard says that it is worse somewhere. An inconclusive verdict keeps the champion.
+/// A verdict is a pure function of the evidence. A candidate passes only if the one-sided 95 % bound shows an improvement on average, and if no guard
+/// is exceeded or unclear. An inconclusive verdict keeps the champion.
 package struct Verdict: Sendable, Equatable {
     package enum Decision: String, Sendable { case pass, fail, inconclusive }
 
@@ -11,8 +11,8 @@ package struct Verdict: Sendable, Equatable {
 
     /// The rows of evidence, in the order of `Evidence.Subject.all`.
     package static func evidence(of losses: PairedLosses, rule: VerdictRule = VerdictRule()) -> [Evidence] {
-        let judge = Judge(losses: losses, rule: rule)
-        return [judge.overall()] + judge.leadTimes() + judge.strata() + judge.coverages()
+        let rows = EvidenceRows(losses: losses, rule: rule)
+        return [rows.overall()] + rows.leadTimes() + rows.strata() + rows.coverages()
     }
 
     package init(_ evidence: [Evidence], rule: VerdictRule = VerdictRule()) {
@@ -31,15 +31,15 @@ package struct Verdict: Sendable, Equatable {
             )
         }
         if let broken = guards.first(where: { $0.status == .exceeded }) {
-            return (.fail, "the candidate is worse than the limit: \(broken.subject.name)")
+            return (.fail, "the guard is exceeded: \(broken.subject.name)")
         }
         switch overall.status {
-        case .exceeded: return (.fail, "the candidate is surely worse on average")
+        case .exceeded: return (.fail, "the candidate is significantly worse on average")
         case .better:
             guard let unclear = guards.first(where: { $0.status == .unclear }) else {
-                return (.pass, "the candidate is surely better on average, and every guard is kept")
+                return (.pass, "the candidate is significantly better on average, and no guard is exceeded")
             }
-            return (.inconclusive, "the candidate is better on average, but may be worse than the limit: \(unclear.subject.name)")
+            return (.inconclusive, "the candidate is better on average, but the guard is unclear: \(unclear.subject.name)")
         case .kept, .unclear, .not_judged: return (.inconclusive, "the difference on average is too small or too uncertain")
         }
     }

@@ -39,8 +39,8 @@ import Wire
         let migration = ArchiveMigration(from: source, to: target)
         try await migration.copy()
         let comparisons = try await migration.verify()
-        await source.release(.serving)
-        await target.release(.serving)
+        await source.endClaim(.serving)
+        await target.endClaim(.serving)
         return comparisons
     }
 
@@ -94,7 +94,7 @@ import Wire
         let taken = await #expect(throws: MigrationFailure.self) { try await ArchiveMigration(from: source, to: target).copy() }
         #expect(taken?.description.contains("already holds an archive") == true)
         let server = try await place.open()
-        await source.release(.serving)
+        await source.endClaim(.serving)
         #expect(try await server.claim(.serving, isShared: true))
         let used = await #expect(throws: MigrationFailure.self) { try await ArchiveMigration(from: source, to: target).copy() }
         #expect(used?.description.contains("is in use by a server") == true)

@@ -94,7 +94,7 @@ import Wire
         one = nil
         while try await !other.claim(.scheduling) { await Task.yield() }
         #expect(await other.holds(.scheduling))
-        await other.release(.scheduling)
+        await other.endClaim(.scheduling)
         #expect(await !other.holds(.scheduling))
     }
 }

@@ -109,7 +109,7 @@ import Wire
         #expect(packed == [1, 1, 0], "two weeks have ended, the third has not")
     }
 
-    @Test func `a cleanup keeps the newest snapshots and those of releases, and deletes observations that only others need`() async throws {
+    @Test func `a cleanup keeps the newest snapshots and snapshots of releases, and deletes weeks that no kept snapshot uses`() async throws {
         let archive = try await place.open()
         let church = try await place.device(archive, "church")
         try await send(archive, church, 1...9_000)
@@ -147,7 +147,7 @@ import Wire
         #expect(try await other.claim(.snapshots))
         await #expect(throws: Archive.SnapshotsBusy.self) { _ = try await archive.makeSnapshot(reason: "", now: place.now) }
         await #expect(throws: Archive.SnapshotsBusy.self) { _ = try await archive.deleteSnapshots(except: 0) }
-        await other.release(.snapshots)
+        await other.endClaim(.snapshots)
         _ = try await archive.makeSnapshot(reason: "", now: place.now)
     }
 }

@@ -86,7 +86,9 @@ import Text
         #expect(try await cloud.stop() == 0)
     }
 
-    @Test(.timeLimit(.minutes(2))) func `a program with the operator's token starts a run, and the webhook gets its signed end`() async throws {
+    @Test(.timeLimit(.minutes(2))) func `a program with the operator's token starts a run, and the webhook receives a signed message at its end`()
+        async throws
+    {
         let bodies = Mutex<[(body: [UInt8], signature: String)]>([])
         let hook = try HTTPServer(
             address: "127.0.0.1", port: 0, limits: HTTPLimits(bodyBytes: 10_000), makeRefusal: { status, _ in HTTPResponse(status: status) }

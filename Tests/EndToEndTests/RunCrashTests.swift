@@ -29,7 +29,7 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(6)))
-    func `a server that is killed at the beginning and the end of each step leaves no half-done state, and one release`() async throws {
+    func `a server killed at the beginning or the end of any step leaves no partial result, and the run makes one release`() async throws {
         let cloud = Cloud()
         try await cloud.start(Self.settings)
         try await cloud.sendRecordings()

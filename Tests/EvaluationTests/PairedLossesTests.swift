@@ -58,7 +58,7 @@ private func series(days: Int, range: Double = 20, driestHour: Int = 13, from fi
         let midnight = garden.start
         #expect(strata.strata(ofTarget: midnight + .seconds(3 * 3_600), humidity: 50) == [Strata(.outdoorLike), Strata(.day)])
         #expect(strata.strata(ofTarget: midnight + .seconds(15 * 3_600), humidity: 91) == [Strata(.outdoorLike), Strata(.night), Strata(.damp)])
-        let archive = try series(days: 20, range: 4)
-        #expect(SeriesStrata(archive.observations[...]).strata(ofTarget: midnight, humidity: 50).contains(.indoorLike))
+        let indoor = try series(days: 20, range: 4)
+        #expect(SeriesStrata(indoor.observations[...]).strata(ofTarget: midnight, humidity: 50).contains(.indoorLike))
     }
 }

@@ -35,7 +35,7 @@ import Testing
         try await clock.running(elected) {
             for _ in 0..<3 { await clock.advance(.seconds(2)) }
             #expect(starts.count == 0)
-            await other.release(.scheduling)
+            await other.endClaim(.scheduling)
             while starts.count == 0 { await clock.advance(.seconds(2)) }
             #expect(await one.holds(.scheduling))
             let isClaimedTwice = try await other.claim(.scheduling)
@@ -50,11 +50,11 @@ import Testing
         #expect(try await server.claim(.serving, isShared: true))
         #expect(try await migration.claim(.serving) == false, "a migration must not get the claim while a server has it")
         try await clock.running(ServingClaim(archive: server, clock: clock.serviceClock)) {
-            await server.release(.serving)  // a restart of the database also ends the claim
+            await server.endClaim(.serving)  // a restart of the database also ends the claim
             await clock.advance(.seconds(2))
             #expect(await server.holds(.serving))
         }
-        await server.release(.serving)
+        await server.endClaim(.serving)
         while try await !migration.claim(.serving) { await Task.yield() }
         let excluded = Task { try await ServingClaim(archive: server, clock: clock.serviceClock).run() }
         await clock.sleepers()

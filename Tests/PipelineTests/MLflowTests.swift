@@ -81,7 +81,7 @@ private let server = ProcessInfo.processInfo.environment["VAHO_TEST_MLFLOW"]
         #expect(versions.model_versions?.count == 1)
     }
 
-    @Test func `without a server everything waits in the archive`() async throws {
+    @Test func `without a server, runs and releases stay queued in the archive`() async throws {
         let archive = try await place.open()
         try await archive.addEndedRun(id: 7, now: now)
         let mirror = MLflowMirror(
@@ -105,7 +105,7 @@ extension Archive {
             INSERT INTO release (counter, sha256, model_id, created_at_ms, snapshot, parent, backtest, body, run, mirror)
             VALUES (?1, ?2, 'm', 1, 's', '', 'good', ?3, ?1, 1)
             """, id, "\(id)", [1] as [UInt8])
-        try set(.champion, to: UInt64(id), because: ChangeReason(author: "nina", reason: "test"), now: now)
+        try setAlias(.champion, to: UInt64(id), by: Attribution(author: "nina", reason: "test"), now: now)
         try end(run, outcome: "promoted", detail: "better", stepState: "done", now: now)
     }
 

@@ -5,14 +5,17 @@ import Testing
 @testable import Pipeline
 
 @Suite struct RunPlanTests {
-    private static let now = Instant(ms: 1_795_000_000_000)
+    fileprivate static let now = Instant(ms: 1_795_000_000_000)
 
-    private static func run(
-        step: Int = 0, attempts: Int = 0, retryIn seconds: Int64 = 0, cancelledBy author: String? = nil, hasEnded: Bool = false
+    fileprivate static func run(
+        step: Int = 0, attempts: Int = 0, starts: Int = 0, retryIn seconds: Int64 = 0, cancelledBy author: String? = nil, hasEnded: Bool = false,
+        outcome: String = "", days: Double = 0, endedAgo ago: Int64 = 0
     ) -> Archive.Run {
         Archive.Run(
-            id: 7, kind: "training", cause: "manual", author: "nina", createdAt: now - .seconds(60), endedAt: hasEnded ? now : nil, step: step,
-            attempts: attempts, retryAt: now + .seconds(seconds), cancelledBy: author, outcome: "", detail: "", snapshot: "", deviceDays: 0,
+            id: 7, kind: "training", cause: "manual", author: "nina", createdAt: now - .seconds(60), endedAt: hasEnded ? now - .seconds(ago) : nil,
+            step: step,
+            failedAttempts: attempts, starts: starts, retryAt: now + .seconds(seconds), cancelledBy: author, outcome: outcome, detail: "",
+            snapshot: "", deviceDays: days,
             release: nil)
     }
 
@@ -24,6 +27,8 @@ import Testing
         (run(step: 2, attempts: 1, retryIn: 10), .wait(until: now + .seconds(10))),
         (run(step: 2, attempts: 1), .perform(.train)),
         (run(step: 2, attempts: 5), .end(.failed, detail: "train failed 5 times")),
+        (run(step: 2, starts: 19), .perform(.train)),
+        (run(step: 2, starts: 20), .end(.failed, detail: "train was started 20 times without an end")),
         (run(step: 2, cancelledBy: "nina"), .end(.cancelled, detail: "cancelled by nina")),
         (run(step: 2, attempts: 5, cancelledBy: "nina"), .end(.cancelled, detail: "cancelled by nina")),
         (run(step: 2, cancelledBy: "nina", hasEnded: true), .none),
@@ -36,6 +41,41 @@ import Testing
 
     @Test func `pauses after failures grow from ten seconds to under an hour`() {
         #expect((1...5).map { RunPlan.pause(after: $0).components.seconds } == [10, 40, 160, 640, 2_560])
+    }
+}
+
+@Suite struct RunTriggersTests {
+    private static func ended(_ outcome: String, days: Double, ago: Int64 = 60) -> Archive.Run {
+        RunPlanTests.run(hasEnded: true, outcome: outcome, days: days, endedAgo: ago)
+    }
+
+    private static let table: [([Archive.Run], Double, Bool)] = [
+        ([], 27, false), ([], 28, true),
+        ([RunPlanTests.run()], 100, false),  // a run is in progress
+        ([ended("promoted", days: 50)], 77, false), ([ended("promoted", days: 50)], 78, true),
+        ([ended("failed", days: 0), ended("promoted", days: 50)], 100, false),  // a failure a minute ago
+        ([ended("failed", days: 0, ago: 30_000), ended("promoted", days: 50)], 100, true),
+        ([ended("failed", days: 0, ago: 30_000), ended("promoted", days: 50)], 70, false),
+        ([ended("cancelled", days: 90), ended("promoted", days: 50)], 200, false),
+    ]
+
+    @Test(arguments: table.indices) func `new data starts a run after enough device-days, but not soon after a failure`(row: Int) {
+        let (runs, days, expected) = Self.table[row]
+        #expect(RunTriggers.hasEnoughNewData(days: days, runs: runs, afterDeviceDays: 28, now: RunPlanTests.now) == expected)
+    }
+}
+
+@Suite struct EarlierChampionTests {
+    /// Champions as counter and run, oldest first; the counter of the release that a rollback brings back.
+    private static let table: [([(UInt64, Int64?)], UInt64?)] = [
+        ([], nil), ([(1, 1)], nil), ([(1, 1), (2, 2)], 1),
+        ([(1, 1), (2, 2), (3, 1)], nil),  // release 3 is the rollback to release 1
+        ([(1, 1), (2, 2), (3, 3), (4, 2)], 1),  // a second rollback goes further back
+        ([(1, nil), (2, nil)], 1), ([(1, 1), (2, 2), (3, 3)], 2),
+    ]
+
+    @Test(arguments: table.indices) func `a rollback goes to the champion before the present network`(row: Int) {
+        #expect(ReleaseChanges.earlierChampion(Self.table[row].0.map { (counter: $0.0, run: $0.1) }) == Self.table[row].1)
     }
 }
 
@@ -60,5 +100,5 @@ import Testing
         "", "* * * *", "* * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 8", "5-3 * * * *", "*/0 * * * *", "a * * * *",
         "0 0 30 2 *", "1,,2 * * * *", "- * * * *",
     ])
-    func `what is no expression, or never matches, is refused`(expression: String) { #expect(CalendarSchedule(expression) == nil) }
+    func `an invalid expression, or one that never matches, is refused`(expression: String) { #expect(CalendarSchedule(expression) == nil) }
 }

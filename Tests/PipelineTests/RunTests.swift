@@ -13,7 +13,7 @@ import Wire
     private let place = TemporaryArchive()
     private let now = Instant(ms: 1_795_000_000_000)
 
-    @Test func `of many programs that start a run at once, one succeeds, and the others learn its number`() async throws {
+    @Test func `if many programs start a run at once, one succeeds and the others get the number of its run`() async throws {
         let archives = try await [place.open(), place.open(), place.open(), place.open()]
         let results = await withTaskGroup(of: Result<Int64, any Error>.self) { group in
             for number in 0..<20 {
@@ -48,7 +48,7 @@ import Wire
         #expect(try await archive.retryRun(run.id) == false, "a run with a result is not done again")
     }
 
-    @Test func `a step that fails is tried again after a pause, and a command tries once`() async throws {
+    @Test func `a command ends the run after the first failure, and a failed step waits before its retry`() async throws {
         let archive = try await place.open()
         let clock = ManualClock(wall: now)
         // A key of another archive: the first step cannot succeed.
@@ -69,7 +69,7 @@ import Wire
         #expect(try await archive.messages(of: run.id).last?.message == "the disk is full")
     }
 
-    @Test func `a run that another program has moved on does not move twice`() async throws {
+    @Test func `a step that another program has completed is not completed again`() async throws {
         let archive = try await place.open()
         let run = try await archive.startRun(kind: "training", cause: "manual", author: "nina", now: now)
         try await archive.beginStep("validate", inputs: "", of: run, now: now)
@@ -85,7 +85,7 @@ import Wire
         func isDue(_ schedule: CalendarSchedule, after days: Double) async throws -> Bool {
             let at = now + .seconds(Int64(days * 86_400))
             let next = try #require(schedule.next(after: at))
-            guard try await archive.isDue("training", at: at, next: next) else { return false }
+            guard try await archive.checkDue("training", at: at, next: next) else { return false }
             try await archive.setDue("training", at: next)
             return true
         }
@@ -102,7 +102,7 @@ import Wire
     private let place = TemporaryArchive()
     private let now = Instant(ms: 1_700_000_000_000)
 
-    private func change(_ reason: String) -> Archive.ChangeReason { Archive.ChangeReason(author: "nina", reason: reason) }
+    private func attribution(_ reason: String) -> Archive.Attribution { Archive.Attribution(author: "nina", reason: reason) }
 
     /// A device whose report names a release.
     private func report(_ archive: Archive, _ device: Int64, _ release: ReleaseReference?, at: Instant) async throws -> ReleaseReference? {
@@ -118,18 +118,18 @@ import Wire
         let church = try await place.device(archive, "church"), tower = try await place.device(archive, "tower")
         let releases = try await archive.pretendReleases(3)
         #expect(try await archive.release(for: church) == nil)
-        try await archive.set(.champion, to: 1, because: change("first"), now: now)
+        try await archive.setAlias(.champion, to: 1, by: attribution("first"), now: now)
         try await archive.setTags(["north", "damp"], of: church)
-        try await archive.set(.tag("north"), to: 2, because: change("trial"), now: now + .seconds(1))
+        try await archive.setAlias(.tag("north"), to: 2, by: attribution("trial"), now: now + .seconds(1))
         #expect(try await archive.release(for: church) == releases[1])
         #expect(try await archive.release(for: tower) == releases[0])
         let name = try #require(DeviceID("church"))
-        try await archive.set(.device(name), to: 3, because: change("repair"), now: now + .seconds(2))
+        try await archive.setAlias(.device(name), to: 3, by: attribution("repair"), now: now + .seconds(2))
         #expect(try await archive.release(for: church) == releases[2])
         #expect(try await report(archive, church, nil, at: now) == releases[2], "the answer to a batch names the pinned release")
         #expect(try await report(archive, tower, nil, at: now) == releases[0])
-        try await archive.set(.device(name), to: nil, because: change("repaired"), now: now + .seconds(3))
-        try await archive.set(.device(name), to: nil, because: change("again"), now: now + .seconds(4))
+        try await archive.setAlias(.device(name), to: nil, by: attribution("repaired"), now: now + .seconds(3))
+        try await archive.setAlias(.device(name), to: nil, by: attribution("again"), now: now + .seconds(4))
         let history = try await archive.aliasHistory(limit: 9)
         #expect(
             history.map { "\($0.alias) \($0.counter ?? 0) \($0.reason)" } == [
@@ -145,10 +145,10 @@ import Wire
         let releases = try await archive.pretendReleases(2)
         #expect(try await archive.release(on: device, at: now) == nil)
         _ = try await report(archive, id, nil, at: now)
-        try await archive.set(.champion, to: 1, because: change("run 1: pass"), now: now + .seconds(10))
+        try await archive.setAlias(.champion, to: 1, by: attribution("run 1: pass"), now: now + .seconds(10))
         _ = try await report(archive, id, releases[0], at: now + .seconds(20))
         _ = try await report(archive, id, releases[0], at: now + .seconds(30))
-        try await archive.set(.champion, to: 2, because: change("run 2: pass"), now: now + .seconds(40))
+        try await archive.setAlias(.champion, to: 2, by: attribution("run 2: pass"), now: now + .seconds(40))
         _ = try await report(archive, id, releases[1], at: now + .seconds(50))
         func found(_ seconds: Int64) async throws -> String {
             let found = try #require(try await archive.release(on: device, at: now + .seconds(seconds)))

@@ -18,5 +18,5 @@ extension Archive {
     /// - Returns: `false` if another program excludes servers now.
     package func keepServing() throws -> Bool { try holds(.serving) || claim(.serving, isShared: true) }
 
-    package func release(_ work: ExclusiveWork) { claims[work] = nil }
+    package func endClaim(_ work: ExclusiveWork) { claims[work] = nil }
 }

@@ -15,7 +15,7 @@ extension Archive {
         package let lastAt: Instant?  // time of the newest reading
         package let deviceID: Int64
 
-        package var observedDays: Double { Double(observations) * Double(grid.step.ms) / 86_400_000 }
+        package var observedDays: Double { grid.days(observations) }
     }
 
     /// The sensors to show. Two kinds of rows are left out: old names of renamed sensors without observations of their own, and damaged rows, which
@@ -112,4 +112,9 @@ extension Archive {
         }
         return holes
     }
+}
+
+extension TimeGrid {
+    /// The days that a number of observations cover.
+    func days(_ observations: Int64) -> Double { Double(observations) * Double(step.ms) / 86_400_000 }
 }

@@ -50,11 +50,11 @@ enum ModelSchema {
         CREATE TABLE run (
             id \(dialect.identity), kind TEXT NOT NULL, cause TEXT NOT NULL, author TEXT NOT NULL, created_at_ms BIGINT NOT NULL,
             ended_at_ms BIGINT, step BIGINT NOT NULL DEFAULT 0,  -- the place of the current step
-            attempts BIGINT NOT NULL DEFAULT 0,  -- failed attempts of the current step
+            failed_attempts BIGINT NOT NULL DEFAULT 0,  -- of the current step
             retry_at_ms BIGINT NOT NULL DEFAULT 0, cancelled_by TEXT, outcome TEXT NOT NULL DEFAULT '', detail TEXT NOT NULL DEFAULT '',
             snapshot TEXT NOT NULL DEFAULT '', device_days DOUBLE PRECISION NOT NULL DEFAULT 0, release BIGINT,
-            notify BIGINT NOT NULL DEFAULT 0,  -- 1: the webhook has not yet accepted the end of the run
-            mirror BIGINT NOT NULL DEFAULT 0  -- 1: MLflow does not have the run yet
+            notify BIGINT NOT NULL DEFAULT 0,  -- 1: the webhook has not accepted the end of the run yet
+            mirror BIGINT NOT NULL DEFAULT 0  -- 1: to be copied to MLflow
         );
         INSERT INTO run (id, kind, cause, author, created_at_ms, ended_at_ms, outcome, detail, snapshot, device_days, release)
             SELECT id, 'training', cause, '', started_at_ms, ended_at_ms, outcome, detail, snapshot, device_days, release FROM old_run;
@@ -87,7 +87,7 @@ enum ModelSchema {
     private static func releases(_ dialect: Dialect) -> String {
         """
         ALTER TABLE release ADD COLUMN run BIGINT;
-        ALTER TABLE release ADD COLUMN mirror BIGINT NOT NULL DEFAULT 0;  -- 1: MLflow does not have the release yet
+        ALTER TABLE release ADD COLUMN mirror BIGINT NOT NULL DEFAULT 0;  -- 1: to be copied to MLflow, because the release is new or its alias has changed
         ALTER TABLE alias_history RENAME TO old_alias_history;
         CREATE TABLE alias_history (  -- rows are only added; counter: NULL if the alias was removed
             id \(dialect.identity), at_ms BIGINT NOT NULL, name \(dialect.key) NOT NULL, counter BIGINT, author TEXT NOT NULL, reason TEXT NOT NULL

@@ -15,13 +15,21 @@ package struct TrainingRows: Sendable {
             self.rowsPerSeries = rowsPerSeries
             self.youngShare = youngShare
         }
+
+        /// - Parameters:
+        ///   - total: about the number of rows of all series together, without the rows with a short history.
+        ///   - series: the number of series.
+        package init(total: Int, series: Int) { self.init(rowsPerSeries: min(18_000, max(200, total / max(1, series)))) }
+
+        /// About the number of rows of one series, at most.
+        package var maximumRows: Int { Int(Float(rowsPerSeries) * (1 + youngShare)) }
     }
 
     package private(set) var count = 0
-    private(set) var shared: [Float] = []  // [count × Shape.shared]
-    private var leads: [Float] = []  // [count × knots × leadInputs]
-    private(set) var targets: [Float] = []  // [count × knots]: (humidity − humidity at the origin) / deviation; NaN if not observed
-    private(set) var weights: [Float] = []  // [count × knots]: the weight of each target in the loss
+    package private(set) var shared: [Float] = []  // [count × Shape.shared]
+    package private(set) var leads: [Float] = []  // [count × knots × leadInputs]
+    package private(set) var targets: [Float] = []  // [count × knots]: (humidity − humidity at the origin) / deviation; NaN if not observed
+    package private(set) var weights: [Float] = []  // [count × knots]: the weight of each target in the loss
 
     private static let leadInputs = NetworkInputs.leadNames.count
 

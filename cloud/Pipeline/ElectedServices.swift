@@ -23,12 +23,12 @@ package struct ElectedServices: Service {
                 if try await archive.claim(.scheduling) {
                     log(.info, "scheduled work begins on this server")
                     try await Services.run(services + [ClaimWatch(archive: archive, clock: clock, period: ElectedServices.checkPeriod)])
-                    await archive.release(.scheduling)
+                    await archive.endClaim(.scheduling)
                     try Task.checkCancellation()
                     log(.warning, "scheduled work no longer runs on this server, trying to claim it again")
                 }
             } catch is CancellationError { throw CancellationError() } catch {
-                await archive.release(.scheduling)
+                await archive.endClaim(.scheduling)
                 log(
                     .warning, "scheduled work failed, retrying",
                     ["error": "\(error)", "after_s": ElectedServices.checkPeriod.components.seconds])

@@ -16,26 +16,16 @@ extension Program.Command {
     }
 
     static let modelsRollback = Program.Command(
-        "models rollback", "make the previous champion the champion again, as a new release with its network", usage: "[--reason TEXT]",
+        "models rollback", "make the champion before the present one the champion again, as a new release", usage: "[--reason TEXT]",
         options: [.config, .store, Operator.reasonOption]
     ) { arguments in
-        let archive = try await CloudSettings.read(arguments).archive(.existing)
-        guard let current = try await archive.release(of: .champion), let release = try await archive.release(counter: current.counter) else {
-            throw CommandFailure("there is no champion yet")
-        }
-        var previous: UInt64?
-        for change in try await archive.aliasHistory(of: .champion, limit: 1_000) {
-            guard previous == nil, let counter = change.counter, let earlier = try await archive.release(counter: counter) else { continue }
-            // A release that was signed again has another counter, but the same run.
-            if counter != current.counter, earlier.run != release.run || earlier.run == nil { previous = counter }
-        }
-        guard let previous else { throw CommandFailure("there was no other champion before release \(current.counter)") }
-        let name = try await assign(arguments, String(previous), to: .champion, default: "rollback from release \(current.counter)")
-        StandardOutput.write("release \(name.counter), with the network of release \(previous), is the champion\n")
+        let (changes, _) = try await releaseChanges(arguments)
+        let (earlier, new) = try await changes.rollBack(by: Operator.attribution(arguments, default: "rollback by hand"), now: WallClock.now)
+        StandardOutput.write("release \(new.counter), with the network of release \(earlier), is the champion\n")
     }
 
     static let modelsPin = Program.Command(
-        "models pin", "give a release to one device, or to all devices with a tag", usage: "DEVICE|tag:TAG COUNTER [--reason TEXT]",
+        "models pin", "pin a release to one device, or to all devices with a tag", usage: "DEVICE|tag:TAG COUNTER [--reason TEXT]",
         options: [.config, .store, Operator.reasonOption], positional: 2...2
     ) { arguments in
         let alias = try await pinAlias(arguments)
@@ -49,7 +39,7 @@ extension Program.Command {
     ) { arguments in
         let alias = try await pinAlias(arguments)
         let (changes, _) = try await releaseChanges(arguments)
-        guard try await changes.unpin(alias, because: Operator.change(arguments, default: "unpinned by hand"), now: WallClock.now) else {
+        guard try await changes.unpin(alias, by: Operator.attribution(arguments, default: "unpinned by hand"), now: WallClock.now) else {
             throw CommandFailure("\(alias.name) is not pinned: vaho-cloud models history shows the pins")
         }
         StandardOutput.write("\(alias.name) gets the champion with its next batch\n")
@@ -74,7 +64,7 @@ extension Program.Command {
             }
             page = arguments.positional.isEmpty ? try await archive.releases(before: last.name.counter, limit: 100) : []
         }
-        guard problems == 0 else { throw CommandFailure("\(problems) of \(checked) releases are not usable") }
+        guard problems == 0 else { throw CommandFailure("\(problems) of \(checked) releases would be refused by a device") }
         StandardOutput.write("\(checked) releases verified\n")
     }
 
@@ -109,7 +99,7 @@ extension Program.Command {
         let (changes, archive) = try await releaseChanges(arguments)
         let release = try await existingRelease(counter, archive)
         return try await changes.assign(
-            release.name.counter, to: alias, because: Operator.change(arguments, default: reason), now: WallClock.now)
+            release.name.counter, to: alias, by: Operator.attribution(arguments, default: reason), now: WallClock.now)
     }
 
     private static func pinAlias(_ arguments: Arguments) async throws -> ReleaseAlias {

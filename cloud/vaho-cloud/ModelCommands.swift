@@ -112,7 +112,7 @@ extension Program.Command {
     }
 
     static let modelsExport = Program.Command(
-        "models export", "write a release and all that is known of it into a folder", usage: "COUNTER --out FOLDER",
+        "models export", "write a release file and its metadata into a folder", usage: "COUNTER --out FOLDER",
         options: [.config, .store, Arguments.Option("out", value: "FOLDER", "the folder for release.vaho and release.csv")], positional: 1...1
     ) { arguments in
         guard let out = arguments.value("out") else { throw UsageError("--out is missing: the folder for the files") }

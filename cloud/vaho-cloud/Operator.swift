@@ -14,7 +14,7 @@ enum Operator {
 
     static let reasonOption = Arguments.Option("reason", value: "TEXT", "why; kept in the history")
 
-    static func change(_ arguments: Arguments, default reason: String) -> Archive.ChangeReason {
-        Archive.ChangeReason(author: name, reason: String((arguments.value("reason") ?? reason).prefix(500)))
+    static func attribution(_ arguments: Arguments, default reason: String) -> Archive.Attribution {
+        Archive.Attribution(author: name, reason: String((arguments.value("reason") ?? reason).prefix(500)))
     }
 }

@@ -85,7 +85,7 @@ extension Program.Command {
                         DeviceAlarmDelivery(archive: scheduling, webhook: settings.webhook, log: log.component("watch")),
                         DeviceStateUpdater(archive: scheduling, log: log.component("watch")),
                         Retention(archive: scheduling, keep: settings.retention, log: log.component("retention")),
-                        ForecastBatches(
+                        ScheduledForecasts(
                             archive: scheduling, forecasts: FleetForecasts(reader: try await open(.readOnly), pretrained: pretrained),
                             schedule: settings.forecastSchedule, retention: settings.forecastRetention, log: log.component("forecast")),
                         RunNotification(

@@ -12,7 +12,7 @@ extension Program.Command {
     ) { arguments in
         let archive = try await CloudSettings.read(arguments).archive(.existing)
         let progress = Progress()
-        let reason = Operator.change(arguments, default: "made by \(Operator.name)").reason
+        let reason = Operator.attribution(arguments, default: "made by \(Operator.name)").reason
         let snapshot = try await archive.makeSnapshot(reason: reason, now: WallClock.now) { done, all in
             progress.show("packing sensor \(done) of \(all)", stage: "packing")
         }

@@ -2,7 +2,7 @@
 package enum ExclusiveWork: String, Sendable, CaseIterable {
     /// Storing batches. All servers of an archive share this claim; `vaho-cloud migrate` excludes them.
     case serving
-    /// Alarms, device states and the schedule of training runs.
+    /// The services of which one server at a time runs one instance: see `ElectedServices`.
     case scheduling
     case training
     /// Making and deleting snapshots.

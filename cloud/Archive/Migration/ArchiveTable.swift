@@ -65,7 +65,7 @@ struct ArchiveTable: Sendable, Equatable {
         ArchiveTable("device_tag", key: "device tag"),
         ArchiveTable(
             "run", key: "id",
-            "kind cause author created_at_ms ended_at_ms step attempts retry_at_ms cancelled_by outcome detail snapshot device_days release notify mirror",
+            "kind cause author created_at_ms ended_at_ms step failed_attempts retry_at_ms cancelled_by outcome detail snapshot device_days release notify mirror",
             hasIdentity: true),
         ArchiveTable("run_step", key: "run step", "name state inputs attempts started_at_ms ended_at_ms detail"),
         ArchiveTable("run_figure", key: "run name", "value"),

@@ -39,7 +39,8 @@ extension Archive {
 
     /// The release that a device forecast with at an instant, and the reason why the device had it.
     ///
-    /// The device's own reports say what it forecast with. The history of the aliases says who gave it to the device.
+    /// The device's own reports say what it forecast with. The assignment is found through the history of the aliases, and of tags through the device's
+    /// present tags, because old tags are not stored.
     /// - Returns: `nil` if the device had not reported yet.
     package func release(on device: Device, at instant: Instant) throws -> DeviceRelease? {
         guard

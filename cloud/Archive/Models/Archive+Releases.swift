@@ -17,8 +17,8 @@ extension Archive {
         package let aliases: [String]
     }
 
-    /// Who changes the registry, and why. Both are kept in the history.
-    package struct ChangeReason: Sendable {
+    /// Who changes the registry, and why: both are kept in the history.
+    package struct Attribution: Sendable {
         package let author: String
         package let reason: String
         package init(author: String, reason: String) { (self.author, self.reason) = (author, reason) }
@@ -35,9 +35,11 @@ extension Archive {
         return try pinnedRelease(for: device) ?? release(of: .champion)
     }
 
-    /// Whether any device or tag is pinned. Most archives have no pins, and then no further query is needed.
+    /// Whether any device or tag is pinned. Most archives have no pins, and then no further query is needed. The pins are the names `device:…` and
+    /// `tag:…`; `;` is the character after `:`.
     func hasPins() throws -> Bool { try database.row("SELECT 1 FROM alias WHERE name > 'device:' AND name < 'tag;' LIMIT 1") != nil }
 
+    /// `device:…` is sorted before `tag:…`.
     func pinnedRelease(for device: Int64) throws -> ReleaseReference? {
         try database.row(
             """
@@ -115,14 +117,14 @@ extension Archive {
     }
 
     /// Points an alias at a release, or removes the alias, in a transaction of its own.
-    package func set(_ alias: ReleaseAlias, to counter: UInt64?, because change: ChangeReason, now: Instant) throws {
-        try database.transaction { try point(alias, to: counter, because: change, now: now) }
+    package func setAlias(_ alias: ReleaseAlias, to counter: UInt64?, by attribution: Attribution, now: Instant) throws {
+        try database.transaction { try setAliasInTransaction(alias, to: counter, by: attribution, now: now) }
     }
 
     /// Points an alias at a release, or removes the alias, in the transaction of a step. Nothing changes, and the history gets no entry, if the alias
     /// has this value already.
     /// - Parameter counter: of a stored release; `nil` removes the alias.
-    package func point(_ alias: ReleaseAlias, to counter: UInt64?, because change: ChangeReason, now: Instant) throws {
+    package func setAliasInTransaction(_ alias: ReleaseAlias, to counter: UInt64?, by attribution: Attribution, now: Instant) throws {
         let stored = counter.map { Int64(bitPattern: $0) }
         guard try database.integer("SELECT counter FROM alias WHERE name = ?", alias.name) != stored else { return }
         if let stored {
@@ -131,8 +133,8 @@ extension Archive {
             try database.run("DELETE FROM alias WHERE name = ?", alias.name)
         }
         try database.run(
-            "INSERT INTO alias_history (at_ms, name, counter, author, reason) VALUES (?, ?, ?, ?, ?)", now.ms, alias.name, stored, change.author,
-            change.reason)
+            "INSERT INTO alias_history (at_ms, name, counter, author, reason) VALUES (?, ?, ?, ?, ?)", now.ms, alias.name, stored, attribution.author,
+            attribution.reason)
         if let stored { try database.run("UPDATE release SET mirror = 1 WHERE counter = ?", stored) }
     }
 }

@@ -2,12 +2,12 @@ package import Measures
 
 /// The next times of schedules. The archive keeps them, so that a time that passed while no server ran is not forgotten.
 extension Archive {
-    /// Whether the stored time of a schedule has come.
+    /// Whether the stored time has come. Stores `next` if the schedule is new, or if its expression was changed so that `next` is earlier than the stored
+    /// time.
     /// - Parameter next: the first time of the schedule after now.
-    package func isDue(_ name: String, at now: Instant, next: Instant) throws -> Bool {
+    package func checkDue(_ name: String, at now: Instant, next: Instant) throws -> Bool {
         let due = try database.integer("SELECT due_at_ms FROM schedule WHERE name = ?", name)
-        // A schedule that is new, or whose expression has changed to an earlier time.
-        if due == nil || due ?? 0 > max(now.ms, next.ms) { try setDue(name, at: next) }
+        if due.map({ $0 > max(now.ms, next.ms) }) ?? true { try setDue(name, at: next) }
         return due.map { $0 <= now.ms } ?? false
     }
 

@@ -1,6 +1,6 @@
 package import Measures
 
-/// A name for a release: which release a device gets.
+/// A movable name for a release. All aliases except `challenger` select the release that devices get.
 package enum ReleaseAlias: Sendable, Hashable {
     case champion  // every device without a pin
     case challenger  // the newest release that passed its verdict and is not the champion

@@ -11,7 +11,7 @@ extension Archive {
     /// - Throws: `SnapshotsBusy` if another program makes or deletes snapshots.
     package func deleteSnapshots(except kept: Int) async throws -> SnapshotCleanup {
         guard try claim(.snapshots) else { throw SnapshotsBusy() }
-        defer { release(.snapshots) }
+        defer { endClaim(.snapshots) }
         var cleanup = SnapshotCleanup()
         try database.transaction {
             try deleteIncompleteSnapshots()

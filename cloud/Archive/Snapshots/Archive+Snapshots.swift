@@ -27,22 +27,22 @@ extension Archive {
         package let sha256: String
         let ids: (snapshot: Int64, device: Int64, sensor: Int64)
 
-        package var days: Double { Double(observations) * Double(grid.step.ms) / 86_400_000 }
+        package var days: Double { grid.days(observations) }
     }
 
     private static let weeksPerStep = 60
 
     /// Makes a snapshot of all observations of all sensors. If nothing has changed since an earlier snapshot, returns that one.
     ///
-    /// A sensor at a time, in transactions of at most 60 weeks, so that the ingest waits only for moments. A snapshot that was not completed, because
-    /// the program ended, is deleted by the next one.
+    /// Packs one sensor after another, in transactions of at most 60 weeks, so that the ingest is not blocked for long. The next snapshot deletes an
+    /// incomplete snapshot.
     /// - Parameter progress: called with the number of sensors that are done, and the number of all sensors.
     /// - Throws: `SnapshotsBusy` if another program makes or deletes snapshots.
     package func makeSnapshot(
         reason: String, now: Instant, progress: @Sendable (_ done: Int, _ all: Int) -> Void = { _, _ in }
     ) async throws -> Snapshot {
         guard try claim(.snapshots) else { throw SnapshotsBusy() }
-        defer { release(.snapshots) }
+        defer { endClaim(.snapshots) }
         try deleteIncompleteSnapshots()
         let sensors = try sensors().filter { $0.observations > 0 }
         let id = try database.transaction {
@@ -81,14 +81,14 @@ extension Archive {
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """, snapshot, sensor.deviceID, sensor.id, sensor.device.name, sensor.name.name, sensor.grid.step.wholeSeconds,
                 weeks.observations, weeks.sha256, weeks.bytes)
-            let days = Double(weeks.observations) * Double(sensor.grid.step.ms) / 86_400_000
             try database.run(
                 """
                 UPDATE snapshot SET sensors = sensors + 1, weeks = weeks + ?2, observations = observations + ?3, days = days + ?4,
                     first_week = CASE WHEN first_week <= ?5 THEN first_week ELSE ?5 END,
                     last_week = CASE WHEN last_week >= ?6 THEN last_week ELSE ?6 END
                 WHERE id = ?1
-                """, snapshot, weeks.weeks.count, weeks.observations, days, weeks.weeks.first?.week, weeks.weeks.last?.week)
+                """, snapshot, weeks.weeks.count, weeks.observations, sensor.grid.days(weeks.observations), weeks.weeks.first?.week,
+                weeks.weeks.last?.week)
         }
     }
 
@@ -104,7 +104,7 @@ extension Archive {
                 try database.run("UPDATE snapshot SET sha256 = ? WHERE id = ?", sha256, id)
             }
         }
-        guard let snapshot = try snapshots("sha256 = ?", [.text(sha256)]).first else {
+        guard let snapshot = try snapshot(sha256: sha256) else {
             throw ArchiveFault.damagedRow("snapshot \(id) is missing")
         }
         return snapshot
@@ -117,6 +117,8 @@ extension Archive {
 
     /// All snapshots, newest first.
     package func snapshots() throws -> [Snapshot] { try snapshots("sha256 IS NOT NULL", []) }
+
+    package func snapshot(sha256: String) throws -> Snapshot? { try snapshots("sha256 = ?", [.text(sha256)]).first }
 
     /// The snapshots whose hash begins with a text, newest first.
     package func snapshots(prefix: String) throws -> [Snapshot] {

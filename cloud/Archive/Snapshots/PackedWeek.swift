@@ -5,7 +5,7 @@ internal import Text
 
 /// The observations of one sensor in one week, as bytes. The SHA-256 of the bytes identifies the week's content.
 ///
-/// Humidity and temperature are rounded to thousandths, as in a forecaster's history: a training on packed weeks sees what a device sees.
+/// Humidity and temperature are rounded to thousandths, as in a device's history, so that training and device use equal values.
 struct PackedWeek: Sendable {
     let week: Int64
     let observations: [Observation]  // in order of time, all in the week
@@ -21,7 +21,7 @@ struct PackedWeek: Sendable {
     private static let weekMs: Int64 = 7 * 86_400_000
     private static let weekOffsetMs: Int64 = 3 * 86_400_000
     private static let unitMs: Int64 = 600_000  // every step is a multiple of ten minutes
-    private static let maximumObservations = 1_008
+    static let maximumObservations = 1_008  // of one sensor, with a step of ten minutes
 
     init(week: Int64, observations: [Observation]) {
         (self.week, self.observations) = (week, observations)

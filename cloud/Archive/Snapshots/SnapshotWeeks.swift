@@ -34,7 +34,7 @@ package struct SnapshotWeeks: Sendable, Equatable {
         var last: Int64 = 0
         while reader.remaining > 0 {
             last &+= try reader.zigzag()
-            let count = try reader.count(upTo: 1_008)
+            let count = try reader.count(upTo: PackedWeek.maximumObservations)
             weeks.append(Week(week: last, observations: Int64(count), sha256: Hexadecimal.text(Array(try reader.raw(32)))))
         }
     }

@@ -28,9 +28,9 @@ package struct Reproduction {
         let release = try ReleaseTrust.signed(by: [signer.publicKey]).open(stored)
         let provenance = release.header.provenance
         guard provenance.configuration == CandidateFit.configuration, provenance.codeVersion == CandidateFit.codeVersion else {
-            return .impossible("it was trained by \(provenance.codeVersion) with other settings than this program's")
+            return .impossible("it was trained by \(provenance.codeVersion) with other settings, or by another version than this program")
         }
-        guard let snapshot = try await reader.snapshots(prefix: provenance.snapshot).first else {
+        guard let snapshot = try await reader.snapshot(sha256: provenance.snapshot) else {
             return .impossible("its snapshot \(provenance.snapshot.prefix(12)) was deleted")
         }
         guard let start = try await TrainingStart(parent: provenance.parent, of: reader, pretrained: pretrained, signer: signer) else {

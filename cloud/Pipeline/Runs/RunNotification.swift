@@ -5,9 +5,10 @@ package import Runtime
 internal import Signing
 internal import Text
 
-/// Tells the webhook that runs have ended: oldest first, with retries until the webhook accepts the message.
+/// Posts a signed message to the webhook for each ended run, oldest first, and retries until the webhook accepts the message. Without a webhook, marks
+/// the runs as notified.
 ///
-/// The message is signed with the key that signs releases, so that the receiver can check with the public key that it comes from this cloud.
+/// The key is the key that signs releases, so that the receiver can check with the public key that this cloud has sent the message.
 package struct RunNotification: Service {
     private let archive: Archive
     private let webhook: Webhook?
@@ -25,7 +26,7 @@ package struct RunNotification: Service {
 
     package func run() async throws {
         try await clock.repeating(
-            every: .seconds(1), retry: RetryPause(first: .seconds(2), longest: .seconds(300)), failure: "end of a run not delivered, retrying",
+            every: .seconds(1), retry: RetryPause(first: .seconds(2), longest: .seconds(300)), failure: "run notification not delivered, retrying",
             log: log
         ) {
             for run in try await archive.runsToNotify() {

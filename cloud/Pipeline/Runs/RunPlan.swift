@@ -11,12 +11,17 @@ package enum RunPlan {
     }
 
     package static let maximumAttempts = 5
+    private static let maximumStarts = 20  // of a step during which programs end, for example for want of memory
 
-    package static func next(_ run: Archive.Run, now: Instant) -> Action {
+    /// - Parameter maximumAttempts: of a step; 1 for a command, whose user sees the error and decides.
+    package static func next(_ run: Archive.Run, maximumAttempts: Int = maximumAttempts, now: Instant) -> Action {
         if run.endedAt != nil { return .none }
         if let author = run.cancelledBy { return .end(.cancelled, detail: "cancelled by \(author)") }
         guard let step = TrainingStep(rawValue: run.step) else { return .end(.failed, detail: "the run has no step \(run.step)") }
-        if run.attempts >= maximumAttempts { return .end(.failed, detail: "\(step.name) failed \(run.attempts) times") }
+        if run.failedAttempts >= maximumAttempts {
+            return .end(.failed, detail: "\(step.name) failed" + (run.failedAttempts > 1 ? " \(run.failedAttempts) times" : ""))
+        }
+        if run.starts >= maximumStarts { return .end(.failed, detail: "\(step.name) was started \(run.starts) times without an end") }
         if run.retryAt > now { return .wait(until: run.retryAt) }
         return .perform(step)
     }
@@ -24,13 +29,4 @@ package enum RunPlan {
     /// The pause after a failed attempt: 10 s, then four times as long after each further failure.
     /// - Parameter attempts: failed attempts, including the last.
     package static func pause(after attempts: Int) -> Duration { .seconds(10 << (2 * max(0, min(attempts, maximumAttempts) - 1))) }
-}
-
-package enum RunOutcome: String, Sendable, CaseIterable {
-    case promoted  // the candidate is the champion now
-    case champion_kept  // the candidate failed its verdict, or the verdict is inconclusive
-    case unchanged  // nothing has changed since an earlier run
-    case too_little_data
-    case failed
-    case cancelled
 }

@@ -2,7 +2,7 @@ package import Archive
 internal import Measures
 package import Runtime
 
-/// Does the runs that anyone has started: the schedule, a person or a program. With several servers on one archive, any server that is free does them.
+/// Executes started runs. With several servers on one archive, the server that has the claim `training` executes the run.
 package struct RunService: Service {
     private let archive: Archive
     private let worker: RunWorker
@@ -15,7 +15,8 @@ package struct RunService: Service {
 
     package func run() async throws {
         try await clock.repeating(
-            every: .seconds(1), retry: RetryPause(first: .seconds(2), longest: .seconds(60)), failure: "runs not continued, retrying", log: log
+            every: .seconds(1), retry: RetryPause(first: .seconds(2), longest: .seconds(60)), failure: "training run not continued, retrying",
+            log: log
         ) {
             guard let run = try await archive.unfinishedRun(kind: RunWorker.kind), let ended = try await worker.work(on: run.id),
                 let endedAt = ended.endedAt

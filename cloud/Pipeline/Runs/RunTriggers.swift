@@ -2,7 +2,7 @@ package import Archive
 internal import Measures
 package import Runtime
 
-/// Starts training runs: when enough observations have arrived since the last run, and at the times of a schedule.
+/// Starts training runs: when enough observations have arrived since the last run that counted them, and at the times of a schedule.
 package struct RunTriggers: Service {
     private let archive: Archive
     private let afterDeviceDays: Double
@@ -25,7 +25,7 @@ package struct RunTriggers: Service {
         while true {
             try await clock.sleep(for: schedule == nil ? checkPeriod : min(checkPeriod, .seconds(30)))
             do { try await check() } catch is CancellationError { throw CancellationError() } catch is Archive.RunInProgress {
-                // The next check uses the result of that run.
+                // The next check decides again.
             } catch {
                 log(.error, "training run not started", ["error": "\(error)"])
             }
@@ -35,17 +35,33 @@ package struct RunTriggers: Service {
     private func check() async throws {
         let now = clock.wallClock
         if let next = schedule?.next(after: now) {
-            if try await archive.isDue(RunWorker.kind, at: now, next: next) {
+            if try await archive.checkDue(RunWorker.kind, at: now, next: next) {
                 try await start("schedule", at: now)
                 return try await archive.setDue(RunWorker.kind, at: next)
             }
         } else {
             try await archive.removeSchedule(RunWorker.kind)
         }
-        let days = try await archive.observedDays()
-        let learnt = try await archive.runs(limit: 1).first
-        guard learnt?.endedAt != nil || learnt == nil, days - (learnt?.deviceDays ?? 0) >= afterDeviceDays else { return }
+        let (days, runs) = (try await archive.observedDays(), try await archive.runs(limit: 50))
+        guard RunTriggers.hasEnoughNewData(days: days, runs: runs, afterDeviceDays: afterDeviceDays, now: now) else { return }
         try await start("new data", at: now)
+    }
+
+    /// After a run that failed or was cancelled, new data starts the next run not before this time.
+    private static let cooldown: Duration = .seconds(6 * 3_600)
+
+    /// - Parameters:
+    ///   - days: device-days of observations.
+    ///   - runs: newest first.
+    static func hasEnoughNewData(days: Double, runs: [Archive.Run], afterDeviceDays: Double, now: Instant) -> Bool {
+        if let newest = runs.first {
+            guard let endedAt = newest.endedAt else { return false }
+            let isUnfinished = [RunOutcome.failed, .cancelled].contains { $0.rawValue == newest.outcome }
+            if isUnfinished, now - endedAt < cooldown { return false }
+        }
+        // A run that failed before it counted the days has none.
+        let learnt = runs.first { $0.deviceDays > 0 }?.deviceDays ?? 0
+        return days - learnt >= afterDeviceDays
     }
 
     private func start(_ cause: String, at now: Instant) async throws {

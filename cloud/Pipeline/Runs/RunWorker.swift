@@ -36,10 +36,10 @@ package struct RunWorker: Sendable {
         guard try await archive.claim(.training) else { return nil }
         do {
             let run = try await claimedWork(on: id, progress)
-            await archive.release(.training)
+            await archive.endClaim(.training)
             return run
         } catch {
-            await archive.release(.training)
+            await archive.endClaim(.training)
             throw error
         }
     }
@@ -48,12 +48,13 @@ package struct RunWorker: Sendable {
         while let run = try await archive.run(id) {
             // A restart of the database ends the claim: another program may do the run now.
             guard await archive.holds(.training) else { return nil }
-            switch RunPlan.next(run, now: clock.wallClock) {
+            switch RunPlan.next(run, maximumAttempts: maximumAttempts, now: clock.wallClock) {
             case .none: return run
             case .end(let outcome, let detail):
                 let last = try await archive.steps(of: id).last.map { $0.state == "failed" ? ": \($0.detail)" : "" } ?? ""
                 let text = outcome == .failed ? detail + last : detail
-                try await archive.end(run, outcome: outcome.rawValue, detail: text, stepState: "failed", now: clock.wallClock)
+                try await archive.end(
+                    run, outcome: outcome.rawValue, detail: text, stepState: outcome == .failed ? "failed" : "cancelled", now: clock.wallClock)
             case .wait(let until): try await clock.sleep(for: min(.seconds(1), until - clock.wallClock))
             case .perform(let step): try await perform(step, of: run, progress)
             }
@@ -80,32 +81,27 @@ package struct RunWorker: Sendable {
             // Another program, or a person, has ended the run in the meantime.
         } catch let error where !(error is CancellationError) && !(error is any DatabaseFailure) {
             try await archive.beginStep(step.name, inputs: "", of: run, now: clock.wallClock, onlyIfMissing: true)
-            let attempts = run.attempts + 1
-            if attempts >= maximumAttempts {
-                try await archive.end(
-                    run, outcome: RunOutcome.failed.rawValue, detail: "\(step.name): \(error)", stepState: "failed", now: clock.wallClock)
-            } else {
-                let retryAt = clock.wallClock + RunPlan.pause(after: attempts)
-                try await archive.failStep(of: run, error: "\(error)", retryAt: retryAt, now: clock.wallClock)
-            }
+            // The plan ends the run after the last attempt.
+            let retryAt = clock.wallClock + RunPlan.pause(after: run.failedAttempts + 1)
+            try await archive.failStep(of: run, error: "\(error)", retryAt: retryAt, now: clock.wallClock)
         }
     }
 
     private struct RunCancelled: Error {}
 
-    /// Looks every second whether the run was cancelled, and then cancels the step.
+    /// Checks every second whether the run was cancelled, and then cancels the step.
     private func unlessCancelled<Result: Sendable>(
         _ run: Archive.Run, _ body: @escaping @Sendable () async throws -> Result
     ) async throws -> Result {
-        try await withThrowingTaskGroup(of: Result?.self) { [archive, clock] group in
+        try await withThrowingTaskGroup(of: Result.self) { [archive, clock] group in
             group.addTask { try await body() }
             group.addTask {
                 while try await !archive.isCancelled(run.id) { try await clock.sleep(for: .seconds(1)) }
                 throw RunCancelled()
             }
             defer { group.cancelAll() }
-            while let result = try await group.next() { if let result { return result } }
-            throw CancellationError()
+            guard let result = try await group.next() else { throw CancellationError() }
+            return result
         }
     }
 }

@@ -10,7 +10,8 @@ internal import Text
 internal import TrustedReleases
 internal import Wire
 
-/// Does the steps of a training run. A step reads what earlier steps have stored and changes nothing itself: the changes are part of its result.
+/// Does the steps of a training run. Apart from `snapshot`, which makes the snapshot in its own transactions, a step changes nothing of the run: its
+/// changes are part of its result.
 struct TrainingRun: Sendable {
     let run: Archive.Run
     let archive: Archive  // makes the snapshot
@@ -22,7 +23,8 @@ struct TrainingRun: Sendable {
 
     private static let lifetime: Duration = .seconds(180 * 86_400)
 
-    /// The hash of all that the result of a step depends on, apart from the run itself. A later run with the same inputs uses the result again.
+    /// For `train` and `backtest`, the hash of the step's inputs; for the other steps, the snapshot. A later run with the same inputs of `train` uses the
+    /// candidate again.
     func inputs(of step: TrainingStep) async throws -> String {
         switch step {
         case .train:
@@ -87,9 +89,7 @@ struct TrainingRun: Sendable {
     }
 
     private func data() async throws -> TrainingData {
-        guard let snapshot = try await reader.snapshots(prefix: run.snapshot).first, !run.snapshot.isEmpty else {
-            throw InputFileError("run \(run.id)", "its snapshot «\(run.snapshot)» does not exist any more")
-        }
+        guard let snapshot = try await reader.snapshot(sha256: run.snapshot) else { throw RunFault(run: run.id, missing: "snapshot \(run.snapshot)") }
         return try await TrainingData(of: snapshot, from: reader, on: threads)
     }
 
@@ -112,7 +112,7 @@ struct TrainingRun: Sendable {
             configuration: CandidateFit.configuration,
             parent: start.sha256, backtest: "")
         let bytes = try unsigned(provenance, fit.network)
-        let sample = data.available > data.sensors.count ? ", a sample of \(data.available) with every stratum in its share" : ""
+        let sample = data.available > data.sensors.count ? ", sampled from \(data.available) in proportion to step and length of history" : ""
         return StepResult(
             detail: "\(fit.rows) rows of \(data.sensors.count) sensors\(sample); mean loss \(NumberText.fixed(fit.loss, places: 4) ?? "–")"
         ) { [run] archive in
@@ -131,7 +131,7 @@ struct TrainingRun: Sendable {
     }
 
     private func candidate() async throws -> Release {
-        guard let bytes = try await archive.candidate(of: run.id) else { throw InputFileError("run \(run.id)", "its candidate is missing") }
+        guard let bytes = try await archive.candidate(of: run.id) else { throw RunFault(run: run.id, missing: "candidate") }
         return try ReleaseTrust.local.open(bytes)
     }
 
@@ -143,7 +143,7 @@ struct TrainingRun: Sendable {
             try PairedLosses(replaying: series, candidate: candidate, champion: champion)
         } use: { [progress] part, number in
             losses.append(part)
-            progress(TrainingProgress(.comparing, number + 1, of: count))
+            progress(TrainingProgress(.backtesting, number + 1, of: count))
         }
         let (evidence, summary, figures) = (Verdict.evidence(of: losses), losses.summary, losses.figures)
         return StepResult(detail: "\(losses.losses.count) targets of \(count) sensors") { [run] archive in
@@ -161,7 +161,7 @@ struct TrainingRun: Sendable {
         return StepResult(detail: detail, end: verdict.decision == .pass ? nil : .champion_kept, changes: changes)
     }
 
-    /// Adds the backtest to the header of the candidate: from now on nothing of the release but its counter and signature is open.
+    /// Adds the backtest to the candidate's header. After this step only the counter and the signature are missing.
     private func register() async throws -> StepResult {
         let candidate = try await candidate()
         var provenance = candidate.header.provenance
@@ -175,29 +175,26 @@ struct TrainingRun: Sendable {
     }
 
     private func sign() async throws -> StepResult {
-        if let release = try await archive.release(ofRun: run.id) {
-            return StepResult(detail: "release \(release.name.counter) is signed already")
-        }
         var release = try await candidate()
         release.header.counter = try await archive.nextCounter(now: run.createdAt)
         let (bytes, header) = (try await ReleaseSigner(of: archive, keyFile: keyFile).file(release), release.header)
         return StepResult(detail: "release \(header.counter)") { [run] archive in
             _ = try archive.register(bytes, header: header, run: run.id)
             try archive.setRelease(header.counter, of: run.id)
-            try archive.point(
-                .challenger, to: header.counter, because: Archive.ChangeReason(author: "run \(run.id)", reason: "passed its verdict"),
+            try archive.setAliasInTransaction(
+                .challenger, to: header.counter, by: Archive.Attribution(author: "run \(run.id)", reason: "passed its verdict"),
                 now: WallClock.now)
         }
     }
 
     private func rollOut() async throws -> StepResult {
-        guard let release = try await archive.release(ofRun: run.id) else { throw InputFileError("run \(run.id)", "its release is missing") }
+        guard let release = try await archive.release(ofRun: run.id) else { throw RunFault(run: run.id, missing: "release") }
         let verdict = try await archive.figure("verdict", of: run.id)
-        let change = Archive.ChangeReason(
+        let attribution = Archive.Attribution(
             author: run.author.isEmpty ? "run \(run.id)" : run.author, reason: "run \(run.id), \(run.cause): \(verdict)")
         return StepResult(detail: "release \(release.name.counter) is the champion; \(verdict)", end: .promoted) { archive in
-            try archive.point(.champion, to: release.name.counter, because: change, now: WallClock.now)
-            try archive.point(.challenger, to: nil, because: change, now: WallClock.now)
+            try archive.setAliasInTransaction(.champion, to: release.name.counter, by: attribution, now: WallClock.now)
+            try archive.setAliasInTransaction(.challenger, to: nil, by: attribution, now: WallClock.now)
         }
     }
 }

@@ -5,7 +5,7 @@ package enum TrainingStep: Int, Sendable, CaseIterable {
     case train  // a candidate
     case backtest  // candidate and champion on the same origins
     case verdict  // pass, fail or inconclusive
-    case register  // parameters and metrics of the candidate
+    case register  // completes the header of the candidate with the backtest
     case sign  // the release
     case rollOut  // the release becomes the champion
 

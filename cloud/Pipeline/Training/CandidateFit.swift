@@ -8,7 +8,7 @@ internal import Runtime
 internal import Signing
 internal import Text
 
-/// Fits a network to the training part of every series; the comparison uses the rest.
+/// Fits a network to each series before its evaluation window.
 struct CandidateFit: Sendable {
     static let settings = NetworkTraining.Settings()
     /// For a fit that starts from a champion: fewer and smaller steps, so that the network keeps what it has learned from other series.
@@ -21,6 +21,7 @@ struct CandidateFit: Sendable {
     private static let minimumRows = 100
     private static let maximumRows = 80_000  // of all series together, without the rows with a short history; a row takes 1.1 kilobytes
 
+    /// Changes with each change of the program that gives another network for the same data and settings.
     static let codeVersion = "vaho 0.1.0"
 
     let data: TrainingData
@@ -33,7 +34,7 @@ struct CandidateFit: Sendable {
         let loss: Double  // mean over the last pass
         fileprivate let settings: NetworkTraining.Settings
 
-        /// Parameters and metrics of the training, for the registry.
+        /// Parameters and metrics of the training, for the run.
         func figures(_ data: TrainingData, parent: String) -> [(name: String, value: String)] {
             [
                 ("train.code_version", CandidateFit.codeVersion), ("train.seed", "\(settings.seed)"), ("train.passes", "\(settings.epochs)"),
@@ -68,10 +69,9 @@ struct CandidateFit: Sendable {
     /// - Returns: at most about `maximumRows` rows, whatever the fleet's size and history.
     private func rows() async throws -> TrainingRows {
         let count = data.sensors.count
-        let rowsPerSeries = min(18_000, max(200, Self.maximumRows / max(1, count)))
-        let sampling = TrainingRows.Sampling(rowsPerSeries: rowsPerSeries)
+        let sampling = TrainingRows.Sampling(total: Self.maximumRows, series: count)
         var rows = TrainingRows()
-        rows.reserve(count * Int(Float(rowsPerSeries) * (1 + sampling.youngShare)))
+        rows.reserve(count * sampling.maximumRows)
         try await data.forEach(of: data.sensors) { series, number in
             var rows = TrainingRows()
             rows.add(series, in: EvaluationWindow(of: series).trainingBins, number: number, sampling: sampling)
@@ -97,7 +97,7 @@ struct CandidateFit: Sendable {
         return spreads.medians
     }
 
-    /// The hash of the settings and of the names of the inputs.
+    /// The hash of the settings, the limits and the names of the inputs.
     static let configuration: String = {
         let limits = "\(maximumRows) \(TrainingData.maximumSeries) \(TrainingData.maximumReplays)"
         let text = "\(settings) \(fineTuningSettings) \(limits) " + (NetworkInputs.sharedNames + NetworkInputs.leadNames).joined(separator: " ")

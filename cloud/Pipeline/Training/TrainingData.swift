@@ -18,7 +18,7 @@ struct TrainingData: Sendable {
     private let reader: Archive
     private let threads: [ComputingThread]
 
-    /// Selects sensors with enough observed days; in a large fleet, a sample in which every stratum has its share.
+    /// Selects sensors with enough observed days; in a large fleet, a sample in proportion to step and length of history.
     init(of snapshot: Archive.Snapshot, from reader: Archive, on threads: [ComputingThread]) async throws {
         let all = try await reader.sensors(of: snapshot).filter { $0.days >= TrainingData.minimumDays }
         sensors = StratifiedSample.select(all, atMost: TrainingData.maximumSeries)

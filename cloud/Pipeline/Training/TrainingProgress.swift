@@ -1,9 +1,9 @@
 internal import Text
 
-/// The progress of a training run: the step, how much of the step is done, and the time left for it.
+/// The progress of a training run: its stage, and the done share of the stage.
 package struct TrainingProgress: Sendable {
     package enum Stage: String, Sendable {
-        case reading, sampling, fitting, intervals, comparing
+        case reading, sampling, fitting, intervals, backtesting
     }
 
     package let stage: Stage
@@ -24,7 +24,7 @@ package struct TrainingProgress: Sendable {
         case .sampling: "sampling training rows, series \(count) of \(all)"
         case .fitting: "fitting, pass \(count) of \(all): mean loss \(loss.flatMap { NumberText.fixed($0, places: 3) } ?? "not finite")"
         case .intervals: "measuring interval widths, series \(count) of \(all)"
-        case .comparing: "comparing with the champion, series \(count) of \(all)"
+        case .backtesting: "backtesting against the champion, series \(count) of \(all)"
         }
     }
 }

@@ -2,7 +2,7 @@ internal import Forecasting
 internal import Measures
 
 /// Computes the rows of evidence for a verdict.
-struct Judge {
+struct EvidenceRows {
     let losses: PairedLosses
     let rule: VerdictRule
 
@@ -15,14 +15,14 @@ struct Judge {
     func leadTimes() -> [Evidence] {
         let sums = BlockSums(losses)
         return PairedLosses.leadTimes.enumerated().map { lead, leadTime in
-            judged(row(.leadTime(leadTime), sums, lead: lead, allowed: -1...rule.leadTimeLimit) { Judge.change($0[lead]) })
+            withGuardStatus(row(.leadTime(leadTime), sums, lead: lead, allowed: -1...rule.leadTimeLimit) { $0[lead].change })
         }
     }
 
     func strata() -> [Evidence] {
         Stratum.allCases.map { stratum in
             let sums = BlockSums(losses, where: { $0.strata.contains(stratum) })
-            return judged(row(.stratum(stratum), sums, allowed: -1...rule.stratumLimit) { BlockSums.change($0) })
+            return withGuardStatus(row(.stratum(stratum), sums, allowed: -1...rule.stratumLimit) { BlockSums.change($0) })
         }
     }
 
@@ -31,14 +31,12 @@ struct Judge {
         return PairedLosses.leadTimes.enumerated().map { lead, leadTime in
             let row = row(.coverage(leadTime), sums, lead: lead, allowed: rule.coverage) { $0[lead].candidateMean }
             guard let low = row.low, let high = row.high, isJudged(row) else { return row }
-            let isNearer = (row.candidate - Judge.nominalCoverage).magnitude <= (row.champion - Judge.nominalCoverage).magnitude
+            let isNearer = (row.candidate - EvidenceRows.nominalCoverage).magnitude <= (row.champion - EvidenceRows.nominalCoverage).magnitude
             if row.allowed.contains(row.candidate) || isNearer { return row.with(.kept) }
             return row.with(high < row.allowed.lowerBound || low > row.allowed.upperBound ? .exceeded : .unclear)
         }
     }
     private static let nominalCoverage = 0.8
-
-    private static func change(_ sums: BlockSums.Sums) -> Double? { sums.champion > 0 ? sums.candidate / sums.champion - 1 : nil }
 
     /// - Parameter lead: the lead time that the row is about; `nil` for all.
     private func row(
@@ -56,8 +54,8 @@ struct Judge {
             change: isCoverage ? nil : statistic(totals), low: bounds?.low, high: bounds?.high, allowed: allowed, status: .not_judged)
     }
 
-    /// A guard is exceeded only if the candidate is surely worse. A worse mean that may be chance is unclear.
-    private func judged(_ row: Evidence) -> Evidence {
+    /// A guard is exceeded only if the lower bound shows a decline. A worse mean that may be chance is unclear.
+    private func withGuardStatus(_ row: Evidence) -> Evidence {
         guard let change = row.change, let low = row.low, isJudged(row) else { return row }
         return row.with(row.allowed.contains(change) ? .kept : low > 0 ? .exceeded : .unclear)
     }

@@ -9,7 +9,7 @@ import Wire
 @testable import Archive
 @testable import Pipeline
 
-@Suite(.timeLimit(.minutes(1))) struct ForecastBatchTests {
+@Suite(.timeLimit(.minutes(1))) struct ScheduledForecastTests {
     private let fleet = FleetExample()
     private let start = Instant(ms: 1_700_000_400_000)
     private let log = Log("test", minimumLevel: .error)
@@ -22,10 +22,10 @@ import Wire
         try await fleet.send(archive, attic, count: 1_000, at: start)
         try await fleet.send(archive, cellar, count: 100, at: start - .seconds(86_400))  // has stopped
         let schedule = try #require(CalendarSchedule("*/10 * * * *"))
-        let batches = ForecastBatches(
+        let service = ScheduledForecasts(
             archive: archive, forecasts: FleetForecasts(reader: archive), schedule: schedule, retention: .seconds(86_400), clock: clock.serviceClock,
             log: log)
-        try await clock.running(batches) {
+        try await clock.running(service) {
             await clock.advance(.seconds(60))
             #expect(try await archive.storedForecasts().isEmpty, "the first look only stores the next time of the schedule")
             await clock.advance(.seconds(540), .seconds(60))
@@ -50,7 +50,7 @@ import Wire
         }
     }
 
-    @Test func `a forecast as of a past time uses no later observation, and the release of that time`() async throws {
+    @Test func `a forecast as of a past time uses no later observation`() async throws {
         let archive = try await fleet.open()
         let attic = try await fleet.addDevice(archive, "attic", at: start)
         try await fleet.send(archive, attic, count: 1_000, at: start)

@@ -7,8 +7,8 @@ internal import Wire
 
 /// Stores forecasts of all sensors at the times of a schedule, and deletes old ones.
 ///
-/// A batch that is interrupted is done again from the start; a sensor whose forecast is stored already takes no time.
-package struct ForecastBatches: Service {
+/// An interrupted pass starts again with the first sensor. A sensor whose newest closed bin has a stored forecast is skipped.
+package struct ScheduledForecasts: Service {
     private static let name = "forecasts"
     private static let rowsPerStep = 2_000  // a step takes milliseconds, and the ingest waits for it
 
@@ -34,14 +34,15 @@ package struct ForecastBatches: Service {
             every: .seconds(30), retry: RetryPause(first: .seconds(10), longest: .seconds(600)), failure: "forecasts not stored, retrying", log: log
         ) {
             let now = clock.wallClock
-            while try await archive.deleteForecasts(before: now - retention, limit: ForecastBatches.rowsPerStep) == ForecastBatches.rowsPerStep {
+            while try await archive.deleteForecasts(before: now - retention, limit: ScheduledForecasts.rowsPerStep) == ScheduledForecasts.rowsPerStep
+            {
                 try await clock.sleep(for: .milliseconds(20))
             }
-            guard let next = schedule?.next(after: now) else { return try await archive.removeSchedule(ForecastBatches.name) }
-            guard try await archive.isDue(ForecastBatches.name, at: now, next: next) else { return }
+            guard let next = schedule?.next(after: now) else { return try await archive.removeSchedule(ScheduledForecasts.name) }
+            guard try await archive.checkDue(ScheduledForecasts.name, at: now, next: next) else { return }
             let started = clock.now
             let count = try await storeAll(now)
-            try await archive.setDue(ForecastBatches.name, at: next)
+            try await archive.setDue(ScheduledForecasts.name, at: next)
             log(.info, "forecasts stored", ["sensors": count, "seconds": (clock.now - started).components.seconds])
         }
     }
@@ -53,10 +54,9 @@ package struct ForecastBatches: Service {
             try Task.checkCancellation()
             // A sensor that has stopped has no forecast that is worth keeping.
             guard let lastAt = sensor.lastAt, now - lastAt <= sensor.grid.step * SensorState.stalePeriods else { continue }
-            guard let made = try await forecasts.forecast(sensor) else { continue }
-            let origin = made.forecast.origin
-            guard try await !archive.hasForecast(of: sensor, from: origin) else { continue }
-            try await archive.store(made.forecast.storedLeads, of: sensor, from: origin, release: made.release?.counter)
+            let closed = sensor.grid.binEnd(of: lastAt + .milliseconds(1)) - sensor.grid.step
+            guard try await !archive.hasForecast(of: sensor, from: closed), let made = try await forecasts.forecast(sensor) else { continue }
+            try await archive.store(made.forecast.storedLeads, of: sensor, from: made.forecast.origin, release: made.release?.counter)
             count += 1
         }
         return count

@@ -1,0 +1,8 @@
+package enum RunOutcome: String, Sendable, CaseIterable {
+    case promoted  // the candidate is the champion now
+    case champion_kept  // the candidate failed its verdict, or the verdict is inconclusive
+    case unchanged  // nothing has changed since an earlier run
+    case too_little_data
+    case failed
+    case cancelled
+}
