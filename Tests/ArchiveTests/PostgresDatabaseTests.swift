@@ -56,6 +56,11 @@ import Wire
             INSERT INTO sensor (id, device, name, kind, driver, serial, place, step_s, observations, last_at_ms)
                 VALUES (4, 1, 'air', 'unknown', '', '', '', 600, 1, 1600000800000);
             INSERT INTO observation_bin VALUES (4, 1600000800000, 10, 0, 450055, 45001, 45010, 0, 0, 0, 0, 0);
+            INSERT INTO release VALUES (7, 'aa', 'm', 1, 's', '', '', '');
+            INSERT INTO alias VALUES ('champion', 7);
+            INSERT INTO alias_history (at_ms, name, counter, reason) VALUES (1, 'champion', 7, 'old'), (2, 'champion', 7, 'older');
+            INSERT INTO run (started_at_ms, ended_at_ms, cause, snapshot, device_days, outcome, detail, release)
+                VALUES (1, 2, 'new data', 's', 30, 'promoted', 'good', 7), (3, 4, 'new data', 't', 60, 'champion_kept', 'bad', NULL);
             """)
         // The second batch arrived while the server's clock was behind.
         for (id, range, receivedAt) in [(1, 1...10, 1_770_000_000_000), (2, 11...20, 1_650_000_000_000), (3, 21...30, 1_773_000_000_000)]
@@ -78,6 +83,14 @@ import Wire
         #expect(partitions.isSuperset(of: ["batch_other", "batch_2026_01", "batch_2026_02", "batch_2026_03", "observation_bin_other"]))
         #expect(try await archive.names("SELECT 'in ' || received_at_ms::text FROM batch_other") == ["in 1650000000000"])
         #expect(try await archive.totals().readings == 30)
+        // The old runs and the history stay, and new rows get new ids.
+        let run = try await archive.startRun(kind: "training", cause: "manual", author: "nina", now: place.now)
+        #expect(run.id == 3 && run.createdAt == place.now)
+        #expect(try await archive.runs(limit: 9).map(\.outcome) == ["", "champion_kept", "promoted"])
+        #expect(try await archive.release(counter: 7)?.run == 1)
+        try await archive.setAlias(
+            .challenger, to: 7, by: Archive.Attribution(author: "nina", reason: "test"), now: place.now)
+        #expect(try await archive.aliasHistory(limit: 9).map(\.reason) == ["test", "older", "old"])
         #expect(try await archive.months() == [1_650_000_000_000, 1_770_000_000_000, 1_773_000_000_000].map { LogMonth(of: Instant(ms: $0)).number })
         #expect(try await place.ingest(archive, 1, place.batch(25...40)).first?.through == 40)
         try await place.derive(archive)

@@ -145,8 +145,8 @@ import Wire
         let archive = try await place.open()
         let other = try await place.open()
         #expect(try await other.claim(.snapshots))
-        await #expect(throws: Archive.SnapshotsBusy.self) { _ = try await archive.makeSnapshot(reason: "", now: place.now) }
-        await #expect(throws: Archive.SnapshotsBusy.self) { _ = try await archive.deleteSnapshots(except: 0) }
+        await #expect(throws: Archive.SnapshotsBusy.self) { _ = try await archive.makeSnapshot(reason: "", now: place.now, patience: .zero) }
+        await #expect(throws: Archive.SnapshotsBusy.self) { _ = try await archive.deleteSnapshots(except: 0, patience: .zero) }
         await other.endClaim(.snapshots)
         _ = try await archive.makeSnapshot(reason: "", now: place.now)
     }

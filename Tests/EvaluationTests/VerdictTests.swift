@@ -47,7 +47,7 @@ private struct LossesExample {
 @Suite struct VerdictTests {
     private static let table: [(LossesExample, Verdict.Decision, String)] = [
         (LossesExample(), .pass, "no guard is exceeded"),
-        (LossesExample(factor: 1.1), .fail, "worse"),
+        (LossesExample(factor: 1.1), .fail, "the guard is exceeded: 1 h"),
         (LossesExample(factor: 1), .inconclusive, "too small or too uncertain"),
         (LossesExample(factor: 0.998, noiseOfBlocks: 0.0001), .inconclusive, "too small or too uncertain"),
         (LossesExample(factor: 0.97, noiseOfBlocks: 0.5), .inconclusive, "too small or too uncertain"),

@@ -56,6 +56,7 @@ import Testing
         ([ended("failed", days: 0), ended("promoted", days: 50)], 100, false),  // a failure a minute ago
         ([ended("failed", days: 0, ago: 30_000), ended("promoted", days: 50)], 100, true),
         ([ended("failed", days: 0, ago: 30_000), ended("promoted", days: 50)], 70, false),
+        ([ended("promoted", days: 10_000)], 10_499, false), ([ended("promoted", days: 10_000)], 10_500, true),
         ([ended("cancelled", days: 90), ended("promoted", days: 50)], 200, false),
     ]
 

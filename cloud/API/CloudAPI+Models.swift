@@ -70,11 +70,11 @@ extension Archive {
     }
 
     func snapshotsDocument() throws -> [UInt8] {
-        let snapshots = try snapshots()
+        let snapshots = try snapshots(limit: Archive.listLimit)
         var json = JSONWriter()
         json.object { json in
             json.array("snapshots") { json in
-                for snapshot in snapshots.prefix(Archive.listLimit) {
+                for snapshot in snapshots {
                     json.object { json in
                         json.field("sha256", snapshot.sha256)
                         json.field("created_at", RFC3339.format(ms: snapshot.createdAt.ms))

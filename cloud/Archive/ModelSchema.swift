@@ -38,8 +38,9 @@ enum ModelSchema {
             snapshot BIGINT NOT NULL REFERENCES snapshot (id), device BIGINT NOT NULL, sensor BIGINT NOT NULL, device_name TEXT NOT NULL,
             sensor_name TEXT NOT NULL, step_s BIGINT NOT NULL, observations BIGINT NOT NULL, sha256 TEXT NOT NULL,
             body \(dialect.bytes) NOT NULL,  -- the weeks: see SnapshotWeeks
-            PRIMARY KEY (snapshot, device, sensor)
+            PRIMARY KEY (device, sensor, snapshot)
         );
+        CREATE INDEX snapshot_sensor_by_snapshot ON snapshot_sensor (snapshot, device, sensor);
 
         """
     }
@@ -87,6 +88,7 @@ enum ModelSchema {
     private static func releases(_ dialect: Dialect) -> String {
         """
         ALTER TABLE release ADD COLUMN run BIGINT;
+        UPDATE release SET run = (SELECT MAX(run.id) FROM run WHERE run.release = release.counter);
         ALTER TABLE release ADD COLUMN mirror BIGINT NOT NULL DEFAULT 0;  -- 1: to be copied to MLflow, because the release is new or its alias has changed
         ALTER TABLE alias_history RENAME TO old_alias_history;
         CREATE TABLE alias_history (  -- rows are only added; counter: NULL if the alias was removed

@@ -64,7 +64,7 @@ package struct TrainingRows: Sendable {
     ///   - bins: the range that contains all origins and targets.
     ///   - number: the series' number; seeds the sampling.
     package mutating func add(_ series: GriddedSeries, in bins: Range<Int>, number: Int, sampling: Sampling) {
-        let stride = max(1, (bins.count + sampling.rowsPerSeries - 1) / max(1, sampling.rowsPerSeries))
+        let stride = TrainingRows.stride(bins.count, rows: sampling.rowsPerSeries, binsPerDay: Int(86_400_000 / series.grid.step.ms))
         let before = count
         var naive = NaiveErrors()
         visit(series, bins, restarts: nil, wants: { $0 % stride == 0 }) { rows, origin, inputs in rows.add(series, bins, origin, inputs, &naive) }
@@ -85,6 +85,15 @@ package struct TrainingRows: Sendable {
             for knot in 0..<Network.Shape.knots { weights[row * Network.Shape.knots + knot] *= scale / max(0.01, naive.smallerError(knot)) }
         }
     }
+
+    /// The distance between two sampled origins. If it divides the day too evenly, all origins of a series would have the same few times of day.
+    static func stride(_ bins: Int, rows: Int, binsPerDay: Int) -> Int {
+        func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int { b == 0 ? a : greatestCommonDivisor(b, a % b) }
+        var stride = max(1, (bins + rows - 1) / max(1, rows))
+        while greatestCommonDivisor(stride, binsPerDay) > binsPerDay / minimumTimesOfDay { stride += 1 }
+        return stride
+    }
+    private static let minimumTimesOfDay = 12
 
     private static let history = NetworkInputs.sharedNames.firstIndex(of: "history.share") ?? 0
 

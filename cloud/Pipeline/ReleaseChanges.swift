@@ -6,10 +6,10 @@ internal import Text
 internal import TrustedReleases
 package import Wire
 
-/// Changes which release devices get, by hand.
+/// Changes by hand of which release devices get.
 ///
-/// A device accepts a release only if its counter is above the counters of all releases that the device has accepted. An older release is therefore
-/// signed again with the next counter: a new release with the same network.
+/// A device accepts a release only if its counter is above the counters of all releases that the device has accepted. So a change that gives a device an
+/// older release signs that release again with the next counter: a new release with the same network.
 package struct ReleaseChanges {
     private let archive: Archive
     private let signer: ReleaseSigner
@@ -23,25 +23,37 @@ package struct ReleaseChanges {
 
     /// Points an alias at a release.
     /// - Returns: the release that devices get: the given one, or a new one with its network.
-    package func assign(_ counter: UInt64, to alias: ReleaseAlias, by attribution: Archive.Attribution, now: Instant) async throws
-        -> ReleaseReference
+    package func assign(_ counter: UInt64, to alias: ReleaseAlias, by attribution: Archive.Attribution, now: Instant) async throws -> ReleaseReference
     {
         guard let release = try await archive.release(counter: counter) else { throw NoRelease(counter: counter) }
-        let newest = try await archive.releases(limit: 1).first?.name.counter
-        let name = counter == newest ? release.name : try await signAgain(counter, by: attribution, now: now)
-        try await archive.setAlias(alias, to: name.counter, by: attribution, now: now)
+        var name = release.name
+        // A server may sign a newer release at any moment.
+        while try await !archive.setAlias(alias, toNewest: name.counter, by: attribution, now: now) { name = try await signAgain(counter, now: now) }
         return name
     }
 
-    /// Removes a pin. If the champion is older than the pinned release, the champion is signed again, so that devices accept it.
+    /// Removes a pin.
     /// - Returns: `false` if nothing was pinned.
     package func unpin(_ alias: ReleaseAlias, by attribution: Archive.Attribution, now: Instant) async throws -> Bool {
         guard let pinned = try await archive.release(of: alias) else { return false }
-        try await archive.setAlias(alias, to: nil, by: attribution, now: now)
-        if let champion = try await archive.release(of: .champion), champion.counter < pinned.counter {
-            _ = try await assign(champion.counter, to: .champion, by: attribution, now: now)
+        let older = try await archive.aliases(replacing: alias).filter { $0.counter < pinned.counter }
+        let renewed = try await signAgain(older, now: now)
+        try await archive.inTransaction { archive in
+            for (alias, counter) in renewed { try archive.setAliasInTransaction(alias, to: counter, by: attribution, now: now) }
+            try archive.setAliasInTransaction(alias, to: nil, by: attribution, now: now)
         }
         return true
+    }
+
+    /// Replaces the tags of a device.
+    package func setTags(_ tags: [String], of device: Archive.Device, by attribution: Archive.Attribution, now: Instant) async throws {
+        let accepted = try await archive.highestCounter(on: device.id)
+        let next = try await archive.assignment(of: device.id, tags: tags)
+        let renewed = try await signAgain(next.map { $0.counter < accepted ? [$0] : [] } ?? [], now: now)
+        try await archive.inTransaction { archive in
+            for (alias, counter) in renewed { try archive.setAliasInTransaction(alias, to: counter, by: attribution, now: now) }
+            try archive.setTags(tags, of: device.id)
+        }
     }
 
     package struct NoEarlierChampion: Error, CustomStringConvertible {
@@ -70,7 +82,15 @@ package struct ReleaseChanges {
         return first > 0 ? champions[first - 1].counter : nil
     }
 
-    private func signAgain(_ counter: UInt64, by attribution: Archive.Attribution, now: Instant) async throws -> ReleaseReference {
+    /// Signs the releases of aliases again.
+    /// - Returns: the new counters.
+    private func signAgain(_ aliases: [Archive.AliasTarget], now: Instant) async throws -> [(alias: ReleaseAlias, counter: UInt64)] {
+        var renewed: [(alias: ReleaseAlias, counter: UInt64)] = []
+        for target in aliases { renewed.append((target.alias, try await signAgain(target.counter, now: now).counter)) }
+        return renewed
+    }
+
+    private func signAgain(_ counter: UInt64, now: Instant) async throws -> ReleaseReference {
         guard let bytes = try await archive.releaseBytes(counter: counter) else { throw NoRelease(counter: counter) }
         var release = try ReleaseTrust.signed(by: [signer.publicKey]).open(bytes)
         let lifetime = release.header.expiresAt - release.header.createdAt

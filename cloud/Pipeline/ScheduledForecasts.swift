@@ -49,16 +49,23 @@ package struct ScheduledForecasts: Service {
 
     /// - Returns: the number of sensors with a new forecast.
     private func storeAll(_ now: Instant) async throws -> Int {
-        var count = 0
+        var (count, failures) = (0, 0)
         for sensor in try await archive.sensors() {
             try Task.checkCancellation()
             // A sensor that has stopped has no forecast that is worth keeping.
             guard let lastAt = sensor.lastAt, now - lastAt <= sensor.grid.step * SensorState.stalePeriods else { continue }
             let closed = sensor.grid.binEnd(of: lastAt + .milliseconds(1)) - sensor.grid.step
-            guard try await !archive.hasForecast(of: sensor, from: closed), let made = try await forecasts.forecast(sensor) else { continue }
-            try await archive.store(made.forecast.storedLeads, of: sensor, from: made.forecast.origin, release: made.release?.counter)
-            count += 1
+            do {
+                guard try await !archive.hasForecast(of: sensor, from: closed), let made = try await forecasts.forecast(sensor) else { continue }
+                try await archive.store(made.forecast.storedLeads, of: sensor, from: made.forecast.origin, release: made.release?.counter)
+                count += 1
+            } catch let fault as ArchiveFault {
+                // A damaged row of one sensor does not stop the forecasts of the others.
+                failures += 1
+                if failures == 1 { log(.error, "sensor not forecast", ["device": sensor.device, "sensor": sensor.name, "error": "\(fault)"]) }
+            }
         }
+        if failures > 1 { log(.error, "sensors not forecast", ["count": failures]) }
         return count
     }
 }

@@ -90,11 +90,13 @@ extension Program.Command {
         let name = try deviceName(arguments)
         let tags = Array(arguments.positional.dropFirst())
         for tag in tags where !ReleaseAlias.isTag(tag) { throw UsageError("«\(tag)» is not a tag: expected \(DeviceID.syntax)") }
-        let archive = try await CloudSettings.read(arguments).archive(.existing)
+        let settings = try CloudSettings.read(arguments)
+        let archive = try await settings.archive(.existing)
         guard let device = try await archive.device(named: name) else {
             throw UsageError("there is no device \(name): vaho-cloud device list shows all devices")
         }
-        try await archive.setTags(tags, of: device.id)
+        let changes = ReleaseChanges(archive: archive, signer: try await ReleaseSigner(of: archive, keyFile: settings.signingKeyFile))
+        try await changes.setTags(tags, of: device, by: Operator.attribution(arguments, default: "tags of \(name) changed"), now: WallClock.now)
         StandardOutput.write("tags of \(name): \(tags.isEmpty ? "none" : tags.joined(separator: " "))\n")
     }
 

@@ -56,12 +56,19 @@ extension Program.Command {
     static let runsCancel = Program.Command(
         "runs cancel", "cancel a run", usage: "RUN", options: [.config, .store], positional: 1...1
     ) { arguments in
-        let archive = try await CloudSettings.read(arguments).archive(.existing)
+        let settings = try CloudSettings.read(arguments)
+        let archive = try await settings.archive(.existing)
         let run = try await existingRun(arguments.positional[0], archive)
         guard try await archive.cancelRun(run.id, author: Operator.name) else {
             throw CommandFailure("run \(run.id) has ended already: \(run.outcome)")
         }
-        StandardOutput.write("cancellation of run \(run.id) requested; after its end, vaho-cloud runs retry \(run.id) continues it\n")
+        // If no program does the run, for example because vaho-cloud train was killed, this command ends the run.
+        let worker = RunWorker(archive: archive, reader: archive, keyFile: settings.signingKeyFile)
+        let isEnded = try await worker.work(on: run.id) != nil
+        let text =
+            isEnded
+            ? "run \(run.id) is cancelled" : "cancellation of run \(run.id) requested; after its end, vaho-cloud runs retry \(run.id) continues it"
+        StandardOutput.write(text + "\n")
     }
 
     static let runsRetry = Program.Command(
@@ -72,7 +79,7 @@ extension Program.Command {
         let settings = try CloudSettings.read(arguments)
         let archive = try await settings.archive(.existing)
         let run = try await existingRun(arguments.positional[0], archive)
-        guard try await archive.retryRun(run.id) else {
+        guard try await archive.retryRun(run.id, restart: TrainingStep.snapshot.rawValue) else {
             let state = run.endedAt == nil ? "has not ended" : "ended with \(run.outcome)"
             throw CommandFailure("run \(run.id) \(state): only a failed or a cancelled run can be continued")
         }

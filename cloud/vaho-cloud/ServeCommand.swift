@@ -90,7 +90,7 @@ extension Program.Command {
                             schedule: settings.forecastSchedule, retention: settings.forecastRetention, log: log.component("forecast")),
                         RunNotification(
                             archive: scheduling, webhook: settings.webhook, keyFile: settings.signingKeyFile, log: log.component("train")),
-                        WeekPacking(archive: scheduling, log: log.component("snapshot")),
+                        SnapshotUpkeep(archive: scheduling, log: log.component("snapshot")),
                         RunTriggers(
                             archive: scheduling, afterDeviceDays: settings.trainAfterDeviceDays, schedule: settings.trainSchedule,
                             checkPeriod: settings.trainCheckPeriod, log: log.component("train")),

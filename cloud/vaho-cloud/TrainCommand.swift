@@ -30,7 +30,14 @@ extension Program.Command {
         }
         let settings = try CloudSettings.read(arguments)
         let archive = try await settings.archive(.createIfMissing)
-        let run = try await archive.startRun(kind: RunWorker.kind, cause: "manual", author: Operator.name, now: WallClock.now)
-        try await RunFollower(archive: archive, settings: settings).follow(run.id)
+        let id: Int64
+        do {
+            id = try await archive.startRun(kind: RunWorker.kind, cause: "manual", author: Operator.name, now: WallClock.now).id
+        } catch let error as Archive.RunInProgress {
+            // The server does this run, or a command that did it was killed: then this command continues the run.
+            StandardError.write("run \(error.run) is in progress: vaho-cloud train shows it\n")
+            id = error.run
+        }
+        try await RunFollower(archive: archive, settings: settings).follow(id)
     }
 }

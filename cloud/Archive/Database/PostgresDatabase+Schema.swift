@@ -34,7 +34,7 @@ extension PostgresDatabase {
             }
             let from = version ?? PostgresSchema.firstVersion
             if from < 8 { try migrateToVersion8(connection) }
-            if from < 9 { try connection.execute(ModelSchema.version9(.postgres)) }
+            if from < 9 { try migrateToVersion9(connection) }
             try connection.execute("UPDATE archive_version SET version = \(ArchiveSchema.version)")
         }
     }
@@ -50,6 +50,15 @@ extension PostgresDatabase {
         }
         try connection.execute(PostgresSchema.version8Rows)
         _ = try connection.query("SELECT setval(pg_get_serial_sequence('batch', 'id'), (SELECT COALESCE(MAX(id), 0) + 1 FROM batch), false)")
+    }
+
+    private func migrateToVersion9(_ connection: PostgresConnection) throws {
+        try connection.execute(ModelSchema.version9(.postgres))
+        // These tables were copied with their ids, which does not advance the sequences of their identities.
+        for table in ["run", "alias_history"] {
+            _ = try connection.query(
+                "SELECT setval(pg_get_serial_sequence('\(table)', 'id'), (SELECT COALESCE(MAX(id), 0) + 1 FROM \(table)), false)")
+        }
     }
 
     /// SQL that takes a lock. Every transaction that creates or changes tables takes this lock first. The key of the lock contains the schema,

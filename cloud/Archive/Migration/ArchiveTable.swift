@@ -57,7 +57,7 @@ struct ArchiveTable: Sendable, Equatable {
         ArchiveTable(
             "snapshot", key: "id", "sha256 created_at_ms reason sensors weeks observations days first_week last_week", hasIdentity: true),
         ArchiveTable(
-            "snapshot_sensor", key: "snapshot device sensor", "device_name sensor_name step_s observations sha256 body"),
+            "snapshot_sensor", key: "device sensor snapshot", "device_name sensor_name step_s observations sha256 body"),
         ArchiveTable("release", key: "counter", "sha256 model_id created_at_ms snapshot parent backtest body run mirror"),
         ArchiveTable("alias", key: "name", "counter"),
         ArchiveTable("alias_history", key: "id", "at_ms name counter author reason", hasIdentity: true),

@@ -84,21 +84,4 @@ extension Archive {
             """, changed.map { [$0[0]] })
     }
     private static let releaseChangesPerDevice = 1_000
-
-    // MARK: tags
-
-    package static let tagsPerDevice = 20
-
-    package func tags(of device: Int64) throws -> [String] {
-        try database.rows("SELECT tag FROM device_tag WHERE device = ? ORDER BY tag", device).map { $0.text(0) }
-    }
-
-    /// Replaces the tags of a device.
-    package func setTags(_ tags: [String], of device: Int64) throws {
-        try database.transaction {
-            try database.run("DELETE FROM device_tag WHERE device = ?", device)
-            try database.changeEach(
-                "INSERT INTO device_tag (device, tag) VALUES (?, ?) ON CONFLICT DO NOTHING", tags.map { [.integer(device), .text($0)] })
-        }
-    }
 }

@@ -14,6 +14,7 @@ extension Archive {
         package let parent: String
         package let backtest: String
         package let run: Int64?
+        let mirror: Int64  // above 0: to be copied to MLflow; rises with each change
         package let aliases: [String]
     }
 
@@ -77,12 +78,12 @@ extension Archive {
         var aliases: [Int64: [String]] = [:]
         for row in try database.rows("SELECT counter, name FROM alias ORDER BY name") { aliases[row.integer(0), default: []].append(row.text(1)) }
         let rows = try database.rows(
-            "SELECT counter, sha256, model_id, created_at_ms, snapshot, parent, backtest, run FROM release \(condition)", values)
+            "SELECT counter, sha256, model_id, created_at_ms, snapshot, parent, backtest, run, mirror FROM release \(condition)", values)
         return rows.map { row in
             StoredRelease(
                 name: ReleaseReference(counter: UInt64(bitPattern: row.integer(0)), sha256: Hexadecimal.bytes(row.text(1)) ?? []),
                 modelID: row.text(2), createdAt: Instant(ms: row.integer(3)), snapshot: row.text(4), parent: row.text(5),
-                backtest: row.text(6), run: row.optionalInteger(7), aliases: aliases[row.integer(0)] ?? [])
+                backtest: row.text(6), run: row.optionalInteger(7), mirror: row.integer(8), aliases: aliases[row.integer(0)] ?? [])
         }
     }
 
@@ -90,11 +91,16 @@ extension Archive {
         try database.row("SELECT body FROM release WHERE counter = ?", Int64(bitPattern: counter)).map { $0.bytes(0) }
     }
 
-    /// Releases that are not copied to MLflow yet, oldest first.
-    package func releasesToMirror() throws -> [StoredRelease] { try releases("WHERE mirror = 1 ORDER BY counter LIMIT 100", []) }
+    /// The next release that is not copied to MLflow yet.
+    /// - Parameter counter: the counter of the release must be larger.
+    package func releaseToMirror(after counter: UInt64) throws -> StoredRelease? {
+        try releases("WHERE mirror > 0 AND counter > ? ORDER BY counter LIMIT 1", [.integer(Int64(bitPattern: counter))]).first
+    }
 
+    /// A release that has changed since it was read is copied again.
     package func markMirrored(_ release: StoredRelease) throws {
-        try database.run("UPDATE release SET mirror = 0 WHERE counter = ?", Int64(bitPattern: release.name.counter))
+        try database.run(
+            "UPDATE release SET mirror = 0 WHERE counter = ? AND mirror = ?", Int64(bitPattern: release.name.counter), release.mirror)
     }
 
     /// A counter larger than every counter so far. At least the Unix time in seconds, so that it is also larger than the counters of a lost archive.
@@ -121,6 +127,16 @@ extension Archive {
         try database.transaction { try setAliasInTransaction(alias, to: counter, by: attribution, now: now) }
     }
 
+    /// Points an alias at a release if no newer release exists: devices may have accepted a newer one, and would refuse this release.
+    /// - Returns: `false` if a newer release exists; then nothing has changed.
+    package func setAlias(_ alias: ReleaseAlias, toNewest counter: UInt64, by attribution: Attribution, now: Instant) throws -> Bool {
+        try database.transaction {
+            guard try database.integer("SELECT MAX(counter) FROM release") == Int64(bitPattern: counter) else { return false }
+            try setAliasInTransaction(alias, to: counter, by: attribution, now: now)
+            return true
+        }
+    }
+
     /// Points an alias at a release, or removes the alias, in the transaction of a step. Nothing changes, and the history gets no entry, if the alias
     /// has this value already.
     /// - Parameter counter: of a stored release; `nil` removes the alias.
@@ -135,6 +151,6 @@ extension Archive {
         try database.run(
             "INSERT INTO alias_history (at_ms, name, counter, author, reason) VALUES (?, ?, ?, ?, ?)", now.ms, alias.name, stored, attribution.author,
             attribution.reason)
-        if let stored { try database.run("UPDATE release SET mirror = 1 WHERE counter = ?", stored) }
+        if let stored { try database.run("UPDATE release SET mirror = mirror + 1 WHERE counter = ?", stored) }
     }
 }

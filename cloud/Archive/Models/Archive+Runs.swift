@@ -81,8 +81,10 @@ extension Archive {
             try results(self)
             try endStep(of: run, state: state, detail: detail, now: now)
             let ended = try database.run(
-                "UPDATE run SET ended_at_ms = ?, outcome = ?, detail = ?, notify = 1, mirror = 1 WHERE id = ? AND ended_at_ms IS NULL",
-                max(now, run.createdAt).ms, outcome, detail, run.id)
+                """
+                UPDATE run SET ended_at_ms = ?, outcome = ?, detail = ?, notify = 1, mirror = 1
+                WHERE id = ? AND ended_at_ms IS NULL AND (cancelled_by IS NULL OR ? = 'cancelled')
+                """, max(now, run.createdAt).ms, outcome, detail, run.id, outcome)
             guard ended == 1 else { throw RunMoved(run: run.id) }
             try append("\(outcome): \(detail)", to: run, now: now)
             // Candidates are large; the newest are kept, because a later run with the same inputs uses them again.
@@ -102,8 +104,9 @@ extension Archive {
 
     /// Continues a run that failed or was cancelled, at the step where it ended.
     /// - Returns: `false` if the run does not exist, has not ended, or ended because nothing was left to do.
+    /// - Parameter restart: the step that the run goes back to if its snapshot or its candidate does not exist any more.
     /// - Throws: `RunInProgress` if another run of this kind has not ended.
-    package func retryRun(_ id: Int64) throws -> Bool {
+    package func retryRun(_ id: Int64, restart: Int? = nil) throws -> Bool {
         try database.transaction {
             guard let run = try run(id), run.endedAt != nil, ["failed", "cancelled"].contains(run.outcome) else { return false }
             if let unfinished = try unfinishedRun(kind: run.kind) { throw RunInProgress(run: unfinished.id) }
@@ -114,7 +117,16 @@ extension Archive {
                 WHERE id = ?
                 """, id)
             try database.run("UPDATE run_step SET attempts = 0 WHERE run = ? AND step = ?", id, run.step)
+            // What the step needs may have been deleted in the meantime.
+            if let step = restart, try !hasInputs(of: run) { try database.run("UPDATE run SET step = ? WHERE id = ? AND step > ?", step, id, step) }
             return true
         }
+    }
+
+    /// Whether the snapshot and the candidate exist that the current step of a run needs.
+    private func hasInputs(of run: Run) throws -> Bool {
+        guard try run.snapshot.isEmpty || snapshot(sha256: run.snapshot) != nil else { return false }
+        let hasTrained = try database.row("SELECT 1 FROM run_step WHERE run = ? AND name = 'train' AND state = 'done'", run.id) != nil
+        return try !hasTrained || candidate(of: run.id) != nil
     }
 }

@@ -22,12 +22,21 @@ extension Archive {
         static func < (a: SensorWeek, b: SensorWeek) -> Bool { (a.device, a.sensor, a.week) < (b.device, b.sensor, b.week) }
     }
 
-    /// Packs changed weeks of any sensor that ended before an instant.
+    /// Whether a device's observations are complete, apart from some newest batches. While they are derived again from the log, they are not.
+    func isUpToDate(_ device: Int64) throws -> Bool {
+        try database.row("SELECT 1 FROM device_log WHERE device = ? AND \(Archive.isFarBehind)", device) == nil
+    }
+    private static let isFarBehind = "(phase = \(DerivationState.Phase.clearing.rawValue) OR pending > 100)"
+
+    /// Packs changed weeks of any sensor that ended before an instant. The caller has the claim `snapshots`.
     /// - Returns: the number of weeks packed; less than `limit` if no others are left.
     package func packWeeks(endedBefore instant: Instant, limit: Int) throws -> Int {
         let last = PackedWeek.week(of: instant) - 1
         let rows = try database.rows(
-            "SELECT device, sensor, week, version FROM sensor_week WHERE version <> packed_version AND week <= ? LIMIT ?", last, limit)
+            """
+            SELECT device, sensor, week, version FROM sensor_week w WHERE version <> packed_version AND week <= ?
+            AND NOT EXISTS (SELECT 1 FROM device_log l WHERE l.device = w.device AND \(Archive.isFarBehind)) LIMIT ?
+            """, last, limit)
         try database.transaction(.lazy) { for row in rows { try pack(row) } }
         return rows.count
     }

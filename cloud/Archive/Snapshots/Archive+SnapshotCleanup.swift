@@ -8,23 +8,18 @@ extension Archive {
 
     /// Deletes snapshots that no release and no unfinished run refers to, and then the packed weeks that belong to no snapshot.
     /// - Parameter kept: the number of newest snapshots that stay in any case.
-    /// - Throws: `SnapshotsBusy` if another program makes or deletes snapshots.
-    package func deleteSnapshots(except kept: Int) async throws -> SnapshotCleanup {
-        guard try claim(.snapshots) else { throw SnapshotsBusy() }
+    /// - Throws: `SnapshotsBusy` if another program makes or deletes snapshots, or packs weeks.
+    package func deleteSnapshots(except kept: Int, patience: Duration = .seconds(60)) async throws -> SnapshotCleanup {
+        try await claimSnapshots(patience)
         defer { endClaim(.snapshots) }
         var cleanup = SnapshotCleanup()
-        try database.transaction {
-            try deleteIncompleteSnapshots()
-            let ids = try database.rows(
-                """
-                SELECT id FROM snapshot WHERE id NOT IN (SELECT id FROM snapshot ORDER BY id DESC LIMIT ?)
-                AND sha256 NOT IN (SELECT snapshot FROM release) AND sha256 NOT IN (SELECT snapshot FROM run WHERE ended_at_ms IS NULL)
-                """, kept
-            ).map { $0[0] }
-            try database.changeEach("DELETE FROM snapshot_sensor WHERE snapshot = ?", ids.map { [$0] })
-            try database.changeEach("DELETE FROM snapshot WHERE id = ?", ids.map { [$0] })
-            cleanup.snapshots = ids.count
-        }
+        // Without its hash a snapshot is incomplete: if the program ends now, the next deletion continues.
+        cleanup.snapshots = try database.run(
+            """
+            UPDATE snapshot SET sha256 = NULL WHERE sha256 IS NOT NULL AND id NOT IN (SELECT id FROM snapshot ORDER BY id DESC LIMIT ?)
+            AND sha256 NOT IN (SELECT snapshot FROM release) AND sha256 NOT IN (SELECT snapshot FROM run WHERE ended_at_ms IS NULL)
+            """, kept)
+        try await deleteIncompleteSnapshots()
         var last: (device: Int64, sensor: Int64) = (-1, -1)
         while let row = try database.row(
             "SELECT device, sensor FROM packed_week WHERE (device, sensor) > (?, ?) ORDER BY device, sensor LIMIT 1", last.device, last.sensor)
@@ -53,4 +48,24 @@ extension Archive {
             return unused.count
         }
     }
+
+    /// In steps, so that the ingest is not blocked for long.
+    func deleteIncompleteSnapshots() async throws {
+        while let id = try database.integer("SELECT id FROM snapshot WHERE sha256 IS NULL LIMIT 1") {
+            var deleted = 0
+            repeat {
+                deleted = try database.transaction(.lazy) {
+                    try database.run(
+                        """
+                        DELETE FROM snapshot_sensor WHERE snapshot = ?1 AND (device, sensor) IN (
+                            SELECT device, sensor FROM snapshot_sensor WHERE snapshot = ?1 LIMIT \(Archive.sensorsPerDeletion))
+                        """, id)
+                }
+                try Task.checkCancellation()
+                await Task.yield()
+            } while deleted == Archive.sensorsPerDeletion
+            try database.run("DELETE FROM snapshot WHERE id = ?", id)
+        }
+    }
+    private static let sensorsPerDeletion = 500
 }

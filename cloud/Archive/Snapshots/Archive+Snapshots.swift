@@ -36,20 +36,24 @@ extension Archive {
     ///
     /// Packs one sensor after another, in transactions of at most 60 weeks, so that the ingest is not blocked for long. The next snapshot deletes an
     /// incomplete snapshot.
-    /// - Parameter progress: called with the number of sensors that are done, and the number of all sensors.
-    /// - Throws: `SnapshotsBusy` if another program makes or deletes snapshots.
+    /// - Parameters:
+    ///   - patience: how long to wait while another program makes or deletes snapshots, or packs weeks.
+    ///   - progress: called with the number of sensors that are done, and the number of all sensors.
+    /// - Throws: `SnapshotsBusy` if another program has not finished in this time.
     package func makeSnapshot(
-        reason: String, now: Instant, progress: @Sendable (_ done: Int, _ all: Int) -> Void = { _, _ in }
+        reason: String, now: Instant, patience: Duration = .seconds(60), progress: @Sendable (_ done: Int, _ all: Int) -> Void = { _, _ in }
     ) async throws -> Snapshot {
-        guard try claim(.snapshots) else { throw SnapshotsBusy() }
+        try await claimSnapshots(patience)
         defer { endClaim(.snapshots) }
-        try deleteIncompleteSnapshots()
-        let sensors = try sensors().filter { $0.observations > 0 }
+        try await deleteIncompleteSnapshots()
+        let sensors = try sensors()
         let id = try database.transaction {
             try database.row("INSERT INTO snapshot (created_at_ms, reason) VALUES (?, ?) RETURNING id", now.ms, reason)?.integer(0) ?? 0
         }
         for (number, sensor) in sensors.enumerated() {
-            while try packWeeks(of: sensor.deviceID, sensor.id, limit: Archive.weeksPerStep) == Archive.weeksPerStep {
+            // While a device's observations are derived again, its earlier packed weeks are used.
+            while try isUpToDate(sensor.deviceID), try packWeeks(of: sensor.deviceID, sensor.id, limit: Archive.weeksPerStep) == Archive.weeksPerStep
+            {
                 try Task.checkCancellation()
                 await Task.yield()
             }
@@ -58,7 +62,16 @@ extension Archive {
             try Task.checkCancellation()
             await Task.yield()  // other calls of this archive get their turn
         }
-        return try complete(id)
+        return try await complete(id)
+    }
+
+    /// Waits until no other program makes or deletes snapshots, or packs weeks.
+    func claimSnapshots(_ patience: Duration) async throws {
+        let deadline = ContinuousClock.now + patience
+        while try !claim(.snapshots) {
+            guard .now < deadline else { throw SnapshotsBusy() }
+            try await Task.sleep(for: .milliseconds(100))
+        }
     }
 
     package struct SnapshotsBusy: Error, CustomStringConvertible {
@@ -92,17 +105,15 @@ extension Archive {
         }
     }
 
-    private func complete(_ id: Int64) throws -> Snapshot {
+    private func complete(_ id: Int64) async throws -> Snapshot {
         let sensors = try snapshotSensors(id)
         var lines = ""
         for sensor in sensors { lines += "\(sensor.device)\t\(sensor.sensor)\t\(sensor.grid.step.wholeSeconds)\t\(sensor.sha256)\n" }
         let sha256 = Hexadecimal.text(SHA256.digest(Array(lines.utf8)))
-        try database.transaction {
-            if try database.row("SELECT 1 FROM snapshot WHERE sha256 = ?", sha256) != nil {
-                try deleteIncompleteSnapshots()
-            } else {
-                try database.run("UPDATE snapshot SET sha256 = ? WHERE id = ?", sha256, id)
-            }
+        if try database.row("SELECT 1 FROM snapshot WHERE sha256 = ?", sha256) != nil {
+            try await deleteIncompleteSnapshots()
+        } else {
+            try database.run("UPDATE snapshot SET sha256 = ? WHERE id = ?", sha256, id)
         }
         guard let snapshot = try snapshot(sha256: sha256) else {
             throw ArchiveFault.damagedRow("snapshot \(id) is missing")
@@ -110,13 +121,8 @@ extension Archive {
         return snapshot
     }
 
-    func deleteIncompleteSnapshots() throws {
-        try database.run("DELETE FROM snapshot_sensor WHERE snapshot IN (SELECT id FROM snapshot WHERE sha256 IS NULL)")
-        try database.run("DELETE FROM snapshot WHERE sha256 IS NULL")
-    }
-
     /// All snapshots, newest first.
-    package func snapshots() throws -> [Snapshot] { try snapshots("sha256 IS NOT NULL", []) }
+    package func snapshots(limit: Int = .max) throws -> [Snapshot] { try snapshots("sha256 IS NOT NULL", [], limit: limit) }
 
     package func snapshot(sha256: String) throws -> Snapshot? { try snapshots("sha256 = ?", [.text(sha256)]).first }
 
@@ -126,12 +132,12 @@ extension Archive {
         return try snapshots("sha256 LIKE ?", [.text(prefix + "%")])
     }
 
-    private func snapshots(_ condition: String, _ values: [DatabaseValue]) throws -> [Snapshot] {
+    private func snapshots(_ condition: String, _ values: [DatabaseValue], limit: Int = .max) throws -> [Snapshot] {
         let rows = try database.rows(
             """
             SELECT id, sha256, created_at_ms, reason, sensors, weeks, observations, days, first_week, last_week FROM snapshot
-            WHERE \(condition) ORDER BY id DESC
-            """, values)
+            WHERE \(condition) ORDER BY id DESC LIMIT ?
+            """, values + [.integer(Int64(limit))])
         return rows.map { row in
             Snapshot(
                 id: row.integer(0), sha256: row.text(1), createdAt: Instant(ms: row.integer(2)), reason: row.text(3), sensors: row.integer(4),

@@ -5,8 +5,8 @@ package import Runtime
 internal import Text
 internal import Wire
 
-/// Copies ended runs and releases to an MLflow server, so that people see them beside their other models. Nothing waits for MLflow: while it cannot be
-/// reached, the runs and releases wait in the archive.
+/// Copies ended runs and releases to an MLflow server, so that people see them beside their other models. No other work depends on MLflow. If MLflow
+/// cannot be reached, the copies are retried.
 package struct MLflowMirror: Service {
     private static let experiment = "vaho"
     private static let model = "vaho"
@@ -26,7 +26,8 @@ package struct MLflowMirror: Service {
 
     package func run() async throws {
         try await clock.repeating(
-            every: .seconds(2), retry: RetryPause(first: .seconds(5), longest: .seconds(600)), failure: "not copied to MLflow, retrying", log: log
+            every: .seconds(2), retry: RetryPause(first: .seconds(5), longest: .seconds(600)),
+            failure: "runs or releases not copied to MLflow, retrying", log: log
         ) { try await copyAll() }
     }
 
@@ -36,7 +37,10 @@ package struct MLflowMirror: Service {
             try await copy(run)
             try await archive.markMirrored(run)
         }
-        for release in try await archive.releasesToMirror() {
+        // Each release is read when its turn comes: its aliases may change while others are copied.
+        var last: UInt64 = 0
+        while let release = try await archive.releaseToMirror(after: last) {
+            last = release.name.counter
             try await copy(release)
             try await archive.markMirrored(release)
         }
@@ -74,7 +78,7 @@ package struct MLflowMirror: Service {
         }.runs?.first?.info.run_id
     }
 
-    /// A repetition after an interruption finds the run by its tag and writes the same values again.
+    /// If the run exists in MLflow (an interrupted copy, or a retried run), its tags, parameters and metrics are updated.
     private func copy(_ run: Archive.Run) async throws {
         let experiment = try await experimentID()
         let id: String
@@ -85,13 +89,7 @@ package struct MLflowMirror: Service {
                 json.field("experiment_id", experiment)
                 json.field("run_name", "run \(run.id)")
                 json.field("start_time", run.createdAt.ms)
-                json.array("tags") { json in
-                    let tags = [
-                        (MLflowMirror.runTag, String(run.id)), ("vaho.cause", run.cause), ("vaho.author", run.author), ("vaho.outcome", run.outcome),
-                        ("vaho.snapshot", run.snapshot), ("mlflow.note.content", run.detail),
-                    ]
-                    for (key, value) in tags where !value.isEmpty { MLflowMirror.pair(key, value, &json) }
-                }
+                json.array("tags") { MLflowMirror.pair(MLflowMirror.runTag, String(run.id), &$0) }
             }.run.info.run_id
         }
         let figures = try await archive.figures(of: run.id)
@@ -108,6 +106,13 @@ package struct MLflowMirror: Service {
                         json.field("step", 0)
                     }
                 }
+            }
+            json.array("tags") { json in
+                let tags = [
+                    ("vaho.cause", run.cause), ("vaho.author", run.author), ("vaho.outcome", run.outcome), ("vaho.snapshot", run.snapshot),
+                    ("mlflow.note.content", run.detail),
+                ]
+                for (key, value) in tags where !value.isEmpty { MLflowMirror.pair(key, value, &json) }
             }
             json.array("params") { json in
                 for figure in figures where MLflowMirror.metric(figure) == nil && !figure.value.isEmpty {

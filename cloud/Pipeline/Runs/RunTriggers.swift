@@ -50,6 +50,9 @@ package struct RunTriggers: Service {
     /// After a run that failed or was cancelled, new data starts the next run not before this time.
     private static let cooldown: Duration = .seconds(6 * 3_600)
 
+    /// The least share of new observations that starts a run. In a large fleet a fixed number of device-days would arrive every few minutes.
+    private static let minimumGrowth = 0.05
+
     /// - Parameters:
     ///   - days: device-days of observations.
     ///   - runs: newest first.
@@ -61,7 +64,7 @@ package struct RunTriggers: Service {
         }
         // A run that failed before it counted the days has none.
         let learnt = runs.first { $0.deviceDays > 0 }?.deviceDays ?? 0
-        return days - learnt >= afterDeviceDays
+        return days - learnt >= max(afterDeviceDays, learnt * minimumGrowth)
     }
 
     private func start(_ cause: String, at now: Instant) async throws {

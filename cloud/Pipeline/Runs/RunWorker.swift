@@ -79,13 +79,16 @@ package struct RunWorker: Sendable {
             // The plan ends the run.
         } catch is Archive.RunMoved {
             // Another program, or a person, has ended the run in the meantime.
-        } catch let error where !(error is CancellationError) && !(error is any DatabaseFailure) {
+        } catch let error where !(error is CancellationError) && !RunWorker.isOutage(error) {
             try await archive.beginStep(step.name, inputs: "", of: run, now: clock.wallClock, onlyIfMissing: true)
             // The plan ends the run after the last attempt.
             let retryAt = clock.wallClock + RunPlan.pause(after: run.failedAttempts + 1)
             try await archive.failStep(of: run, error: "\(error)", retryAt: retryAt, now: clock.wallClock)
         }
     }
+
+    /// Whether the archive cannot be used now: then the failure cannot be stored either, and the run stays where it is.
+    private static func isOutage(_ error: any Error) -> Bool { (error as? any DatabaseFailure)?.isRetryable ?? false }
 
     private struct RunCancelled: Error {}
 

@@ -136,7 +136,8 @@ struct TrainingRun: Sendable {
     }
 
     private func backtest(_ inputs: String) async throws -> StepResult {
-        let (data, candidate, champion) = (try await data(), try await candidate().network, try await start().champion)
+        let (data, candidate, start) = (try await data(), try await candidate().network, try await start())
+        let champion = start.champion
         var losses = PairedLosses()
         let count = data.replayed.count
         try await data.forEach(of: data.replayed) { series, _ in
@@ -148,7 +149,7 @@ struct TrainingRun: Sendable {
         let (evidence, summary, figures) = (Verdict.evidence(of: losses), losses.summary, losses.figures)
         return StepResult(detail: "\(losses.losses.count) targets of \(count) sensors") { [run] archive in
             try archive.setEvidence(evidence, of: run.id)
-            try archive.setFigures([("backtest", summary)] + figures, of: run.id)
+            try archive.setFigures([("backtest", summary), (TrainingRun.championFigure, start.championSHA256)] + figures, of: run.id)
         }
     }
 
@@ -175,26 +176,58 @@ struct TrainingRun: Sendable {
     }
 
     private func sign() async throws -> StepResult {
+        if let ended = try await endIfChampionHasChanged() { return ended }
         var release = try await candidate()
         release.header.counter = try await archive.nextCounter(now: run.createdAt)
         let (bytes, header) = (try await ReleaseSigner(of: archive, keyFile: keyFile).file(release), release.header)
+        let attribution = Archive.Attribution(author: "run \(run.id)", reason: "passed its verdict")
         return StepResult(detail: "release \(header.counter)") { [run] archive in
             _ = try archive.register(bytes, header: header, run: run.id)
             try archive.setRelease(header.counter, of: run.id)
-            try archive.setAliasInTransaction(
-                .challenger, to: header.counter, by: Archive.Attribution(author: "run \(run.id)", reason: "passed its verdict"),
-                now: WallClock.now)
+            try archive.setAliasInTransaction(.challenger, to: header.counter, by: attribution, now: WallClock.now)
         }
     }
 
+    /// If a person has signed a newer release in the meantime, devices may refuse this release: then the run signs its network again.
     private func rollOut() async throws -> StepResult {
-        guard let release = try await archive.release(ofRun: run.id) else { throw RunFault(run: run.id, missing: "release") }
+        if let ended = try await endIfChampionHasChanged() { return ended }
+        guard let stored = try await archive.release(ofRun: run.id), let bytes = try await archive.releaseBytes(counter: stored.name.counter) else {
+            throw RunFault(run: run.id, missing: "release")
+        }
+        let signer = try await ReleaseSigner(of: archive, keyFile: keyFile)
+        var release = try ReleaseTrust.signed(by: [signer.publicKey]).open(bytes)
+        if try await archive.releases(limit: 1).first?.name.counter != stored.name.counter {
+            release.header.counter = try await archive.nextCounter(now: WallClock.now)
+        }
+        let (file, header) = (try signer.file(release), release.header)
         let verdict = try await archive.figure("verdict", of: run.id)
+        let champion = try await archive.figure(TrainingRun.championFigure, of: run.id)
         let attribution = Archive.Attribution(
             author: run.author.isEmpty ? "run \(run.id)" : run.author, reason: "run \(run.id), \(run.cause): \(verdict)")
-        return StepResult(detail: "release \(release.name.counter) is the champion; \(verdict)", end: .promoted) { archive in
-            try archive.setAliasInTransaction(.champion, to: release.name.counter, by: attribution, now: WallClock.now)
+        return StepResult(detail: "release \(header.counter) is the champion; \(verdict)", end: .promoted) { [run, pretrained] archive in
+            let present = try archive.release(of: .champion).map { Hexadecimal.text($0.sha256) }
+            // Without a champion, the candidate was judged against the shipped release or the damped anomaly.
+            guard present == champion || present == nil && (champion.isEmpty || champion == pretrained?.sha256),
+                try archive.releases(limit: 1).first.map({ $0.name.counter <= header.counter }) ?? true
+            else { throw ChampionChanged() }
+            _ = try archive.register(file, header: header, run: run.id)
+            try archive.setRelease(header.counter, of: run.id)
+            try archive.setAliasInTransaction(.champion, to: header.counter, by: attribution, now: WallClock.now)
             try archive.setAliasInTransaction(.challenger, to: nil, by: attribution, now: WallClock.now)
         }
+    }
+
+    private static let championFigure = "backtest.champion"
+
+    /// The champion has changed after the last look. The next attempt of the step ends the run.
+    private struct ChampionChanged: Error, CustomStringConvertible {
+        let description = "the champion or the newest release has changed"
+    }
+
+    /// The verdict is about the champion of the backtest. If a person has promoted or rolled back another one since, the verdict says nothing.
+    private func endIfChampionHasChanged() async throws -> StepResult? {
+        let judged = try await archive.figure(TrainingRun.championFigure, of: run.id)
+        let present = try await start().championSHA256
+        return judged == present ? nil : .ended(.champion_kept, "the champion has changed since the backtest")
     }
 }

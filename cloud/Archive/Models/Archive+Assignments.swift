@@ -1,0 +1,65 @@
+internal import Measures
+internal import Wire
+
+/// Tags of devices, and which release a device gets after a change of tags or pins.
+extension Archive {
+    package static let tagsPerDevice = 20
+
+    package func tags(of device: Int64) throws -> [String] {
+        try database.rows("SELECT tag FROM device_tag WHERE device = ? ORDER BY tag", device).map { $0.text(0) }
+    }
+
+    /// Replaces the tags of a device. Call it in a transaction.
+    package func setTags(_ tags: [String], of device: Int64) throws {
+        try database.run("DELETE FROM device_tag WHERE device = ?", device)
+        try database.changeEach(
+            "INSERT INTO device_tag (device, tag) VALUES (?, ?) ON CONFLICT DO NOTHING", tags.map { [.integer(device), .text($0)] })
+    }
+
+    /// Makes several changes in one transaction.
+    package func inTransaction(_ changes: @Sendable (isolated Archive) throws -> Void) throws {
+        try database.transaction { try changes(self) }
+    }
+
+    package struct AliasTarget: Sendable, Equatable {
+        package let alias: ReleaseAlias
+        package let counter: UInt64
+
+        fileprivate init?(_ row: Row) {
+            guard let alias = ReleaseAlias(name: row.text(0)) else { return nil }
+            (self.alias, counter) = (alias, UInt64(bitPattern: row.integer(1)))
+        }
+    }
+
+    /// The alias that gives a device its release if it had these tags; `nil` without a release.
+    package func assignment(of device: Int64, tags: [String]) throws -> AliasTarget? {
+        let own = try database.row("SELECT 'device:' || name FROM device WHERE id = ?", device)?.text(0) ?? ""
+        for name in [own] + tags.sorted().map({ ReleaseAlias.tag($0).name }) + [ReleaseAlias.champion.name] {
+            if let row = try database.row("SELECT name, counter FROM alias WHERE name = ?", name) { return AliasTarget(row) }
+        }
+        return nil
+    }
+
+    /// The aliases that may give devices their release when a pin is removed: the champion, and the pins of the other tags of these devices.
+    package func aliases(replacing alias: ReleaseAlias) throws -> [AliasTarget] {
+        let tags =
+            switch alias {
+            case .device(let name):
+                try database.rows(
+                    "SELECT DISTINCT t.tag FROM device_tag t JOIN device d ON d.id = t.device WHERE d.name = ?", name.name)
+            case .tag(let tag):
+                try database.rows(
+                    "SELECT DISTINCT t.tag FROM device_tag t JOIN device_tag o ON o.device = t.device WHERE o.tag = ? AND t.tag <> o.tag", tag)
+            case .champion, .challenger: [] as [Row]
+            }
+        return try ([ReleaseAlias.champion] + tags.map { .tag($0.text(0)) }).compactMap { alias in
+            try database.row("SELECT name, counter FROM alias WHERE name = ?", alias.name).flatMap(AliasTarget.init)
+        }
+    }
+
+    /// The highest counter that a device may have accepted: of its releases so far, and of the release that it gets now.
+    package func highestCounter(on device: Int64) throws -> UInt64 {
+        let reported = try database.integer("SELECT MAX(counter) FROM device_release WHERE device = ?", device) ?? 0
+        return max(UInt64(bitPattern: reported), try release(for: device)?.counter ?? 0)
+    }
+}
