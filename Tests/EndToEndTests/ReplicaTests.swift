@@ -66,6 +66,43 @@ import Testing
         #expect(try await cloud.stop() == 0)
     }
 
+    /// As RunCrashTests, with another server each time: the servers share only the database.
+    @Test(.timeLimit(.minutes(4))) func `a training run goes on at another server if a server is killed at the end of a step`() async throws {
+        let replicas = try Replicas()
+        var cloud = try await replicas.start(RunCrashTests.settings)
+        try await cloud.sendRecordings { try replicas.add($0) }
+        _ = try await cloud.stop(SIGKILL)
+        #expect(try replicas.run("runs", "start").code == 0)
+        try replicas.sql(
+            "CREATE FUNCTION hang() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2); RETURN NEW; END $$")
+        for (step, name) in RunCrashTests.steps.enumerated() {
+            let isLast = step == RunCrashTests.steps.count - 1
+            try replicas.sql(
+                "CREATE TRIGGER hang BEFORE UPDATE OF \(isLast ? "ended_at_ms" : "step") ON run FOR EACH ROW "
+                    + "WHEN (\(isLast ? "NEW.ended_at_ms IS NOT NULL" : "OLD.step = \(step)")) EXECUTE FUNCTION hang()")
+            cloud = try await replicas.start(RunCrashTests.settings)
+            _ = try await seen("a server that hangs at the end of \(name)") {
+                try replicas.value(
+                    "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'") == "1" ? true : nil
+            }
+            _ = try await cloud.stop(SIGKILL)
+            // Waits until PostgreSQL has rolled the transaction of the killed server back.
+            try replicas.sql("DROP TRIGGER hang ON run")
+            #expect(try replicas.value("SELECT step FROM run") == "\(step)", "killed at the end of \(name)")
+            #expect(try replicas.value("SELECT COUNT(*) FROM release") == (isLast ? "1" : "0"))
+            #expect(try replicas.value("SELECT COUNT(*) FROM alias WHERE name = 'champion'") == "0")
+        }
+        cloud = try await replicas.start(RunCrashTests.settings)
+        let run = try await seen("the end of the run") { () -> [String: Any]? in
+            let run = try await cloud.json("/v1/runs/1")
+            return run["ended_at"] is String ? run : nil
+        }
+        #expect(run["outcome"] as? String == "promoted", "\(run["detail"] ?? "")")
+        #expect(try replicas.value("SELECT COUNT(*) FROM release") == "1")
+        #expect(try replicas.value("SELECT COUNT(*) FROM alias_history WHERE name = 'champion'") == "1")
+        #expect(try await cloud.stop() == 0)
+    }
+
     @Test func `scheduled work moves to the other server when the first is killed, and no log line has the password`() async throws {
         let replicas = try Replicas(password: "s3cret-pass")
         let one = try await replicas.start()
@@ -94,17 +131,22 @@ private final class Replicas {
     }
 
     deinit {
-        try? psql("DROP DATABASE \(name) WITH (FORCE)")
+        _ = try? psql("DROP DATABASE \(name) WITH (FORCE)")
         try? FileManager.default.removeItem(atPath: folder)
     }
 
     /// Runs statements in this database.
     func sql(_ statements: String...) throws { for statement in statements { try psql(statement, in: environment["VAHO_STORE"]) } }
 
-    private func psql(_ sql: String, in database: String? = Replicas.server) throws {
+    /// The first value of a query in this database.
+    func value(_ sql: String) throws -> String { try psql(sql, in: environment["VAHO_STORE"]) }
+
+    @discardableResult
+    private func psql(_ sql: String, in database: String? = Replicas.server) throws -> String {
         let result = try RunningProgram.run(
-            program: "/usr/bin/psql", ["-qX", "-v", "ON_ERROR_STOP=1", database ?? "", "-c", sql], environment: [:])
+            program: "/usr/bin/psql", ["-qXAt", "-v", "ON_ERROR_STOP=1", database ?? "", "-c", sql], environment: [:])
         guard result.code == 0 else { throw NotSeen(description: result.errors) }
+        return result.output.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
     private var environment: [String: String] {
@@ -113,9 +155,9 @@ private final class Replicas {
         return ["VAHO_STORE": address, "VAHO_SIGNING_KEY_FILE": folder + "/signing.key"]
     }
 
-    func start() async throws -> Cloud {
+    func start(_ settings: [String: String] = [:]) async throws -> Cloud {
         let cloud = Cloud()
-        try await cloud.start(environment)
+        try await cloud.start(environment.merging(settings) { $1 })
         return cloud
     }
 

@@ -4,8 +4,8 @@ import Testing
 
 /// A training run whose server is killed at the beginning and at the end of each step.
 @Suite(.serialized) struct RunCrashTests {
-    private static let steps = ["validate", "snapshot", "train", "backtest", "verdict", "register", "sign", "roll out"]
-    private static let settings = [
+    static let steps = ["validate", "snapshot", "train", "backtest", "verdict", "register", "sign", "roll out"]
+    static let settings = [
         "VAHO_PRETRAINED_FILE": "none", "VAHO_TRAIN_CHECK_SECONDS": "86400", "VAHO_TRAIN_AFTER_DEVICE_DAYS": "1000000",
     ]
 

@@ -22,22 +22,15 @@ extension Program.Command {
         let horizon = try arguments.duration("horizon") ?? ForecastShape.horizon
         let settings = try CloudSettings.read(arguments)
         let archive = try await settings.archive(.readOnly)
-        guard let name = DeviceID(arguments.positional[0]), try await archive.device(named: name) != nil else {
-            throw CommandFailure("there is no device \(arguments.positional[0]): vaho-cloud device list shows all devices")
-        }
+        let name = try await archive.existingDevice(arguments.positional[0]).name
         let sensors = try await archive.sensors(of: name)
         let wanted = arguments.value("sensor")
         guard let sensor = sensors.first(where: { wanted == nil || $0.name.name == wanted }) else {
             throw CommandFailure("\(name) has no sensor\(wanted.map { " \($0)" } ?? ""): it has \(sensors.map(\.name.name).joined(separator: ", "))")
         }
         let forecasts = FleetForecasts(reader: archive, pretrained: try settings.pretrained())
-        var made: FleetForecasts.ServedForecast?
-        if let text = arguments.value("as-of") {
-            guard let ms = RFC3339.parse(text) else { throw UsageError("--as-of=\(text): expected a time such as 2026-11-21T04:10:00Z") }
-            made = try await forecasts.forecast(sensor, asOf: Instant(ms: ms))
-        } else {
-            made = try await forecasts.forecast(sensor)
-        }
+        let asOf = try arguments.instant("as-of")
+        let made = if let asOf { try await forecasts.forecast(sensor, asOf: asOf) } else { try await forecasts.forecast(sensor) }
         guard let made else { throw CommandFailure("\(sensor.name) has no observation by then") }
         let forecast = made.forecast
         var table = Table(
@@ -63,10 +56,7 @@ extension Program.Command {
         let days = try arguments.integer("days", in: 1...36_500) ?? 30
         let archive = try await CloudSettings.read(arguments).archive(.readOnly)
         var device: Archive.Device?
-        if let text = arguments.positional.first {
-            device = if let name = DeviceID(text) { try await archive.device(named: name) } else { nil }
-            guard device != nil else { throw CommandFailure("there is no device \(text): vaho-cloud device list shows all devices") }
-        }
+        if let text = arguments.positional.first { device = try await archive.existingDevice(text) }
         var table = Table([
             .text("device", isOmittable: true), .text("sensor"), .number("release"), .text("lead_time", heading: "lead"), .number("targets"),
             .number("mean_absolute_error_pct", heading: "error %RH"), .number("coverage"),

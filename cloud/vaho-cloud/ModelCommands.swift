@@ -89,14 +89,8 @@ extension Program.Command {
     }
 
     private static func deviceHistory(_ text: String, _ arguments: Arguments, _ archive: Archive, _ format: OutputFormat) async throws {
-        guard let name = DeviceID(text), let device = try await archive.device(named: name) else {
-            throw CommandFailure("there is no device \(text): vaho-cloud device list shows all devices")
-        }
-        var at = WallClock.now
-        if let text = arguments.value("at") {
-            guard let ms = RFC3339.parse(text) else { throw UsageError("--at=\(text): expected a time such as 2026-11-21T04:10:00Z") }
-            at = Instant(ms: ms)
-        }
+        let device = try await archive.existingDevice(text)
+        let (name, at) = (device.name, try arguments.instant("at") ?? WallClock.now)
         guard let found = try await archive.release(on: device, at: at) else {
             throw CommandFailure("\(name) had not reported a release by \(RFC3339.format(ms: at.ms))")
         }

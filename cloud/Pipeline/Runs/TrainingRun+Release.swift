@@ -1,0 +1,80 @@
+internal import Archive
+internal import Measures
+internal import Releases
+internal import Runtime
+internal import Signing
+internal import Text
+internal import TrustedReleases
+internal import Wire
+
+/// The steps that make a release of a candidate which has passed its verdict.
+extension TrainingRun {
+    /// Adds the backtest to the candidate's header. After this step only the counter and the signature are missing.
+    func register() async throws -> StepResult {
+        let candidate = try await candidate()
+        var provenance = candidate.header.provenance
+        provenance.backtest = try await archive.figure("backtest", of: run.id)
+        let bytes = try unsigned(provenance, candidate.network)
+        return StepResult(detail: "\(candidate.header.modelID), parent \(provenance.parent.isEmpty ? "none" : String(provenance.parent.prefix(12)))")
+        {
+            [run] archive in
+            try archive.setCandidate(bytes, sha256: Hexadecimal.text(SHA256.digest(bytes)), of: run.id)
+        }
+    }
+
+    func sign() async throws -> StepResult {
+        if let ended = try await endIfChampionHasChanged() { return ended }
+        var release = try await candidate()
+        release.header.counter = try await archive.nextCounter(now: run.createdAt)
+        let (bytes, header) = (try await ReleaseSigner(of: archive, keyFile: keyFile).file(release), release.header)
+        let attribution = Archive.Attribution(author: "run \(run.id)", reason: "passed its verdict")
+        return StepResult(detail: "release \(header.counter)") { [run] archive in
+            _ = try archive.register(bytes, header: header, run: run.id)
+            try archive.setRelease(header.counter, of: run.id)
+            try archive.setAliasInTransaction(.challenger, to: header.counter, by: attribution, now: WallClock.now)
+        }
+    }
+
+    /// If a person has signed a newer release in the meantime, devices may refuse this release: then the run signs its network again.
+    func rollOut() async throws -> StepResult {
+        if let ended = try await endIfChampionHasChanged() { return ended }
+        guard let stored = try await archive.release(ofRun: run.id), let bytes = try await archive.releaseBytes(counter: stored.name.counter) else {
+            throw RunFault(run: run.id, missing: "release")
+        }
+        let signer = try await ReleaseSigner(of: archive, keyFile: keyFile)
+        var release = try ReleaseTrust.signed(by: [signer.publicKey]).open(bytes)
+        if try await archive.releases(limit: 1).first?.name.counter != stored.name.counter {
+            release.header.counter = try await archive.nextCounter(now: WallClock.now)
+        }
+        let (file, header) = (try signer.file(release), release.header)
+        let verdict = try await archive.figure("verdict", of: run.id)
+        let champion = try await archive.figure(TrainingRun.championFigure, of: run.id)
+        let attribution = Archive.Attribution(
+            author: run.author.isEmpty ? "run \(run.id)" : run.author, reason: "run \(run.id), \(run.cause): \(verdict)")
+        return StepResult(detail: "release \(header.counter) is the champion; \(verdict)", end: .promoted) { [run, pretrained] archive in
+            let present = try archive.release(of: .champion).map { Hexadecimal.text($0.sha256) }
+            // Without a champion, the candidate was judged against the shipped release or the damped anomaly.
+            guard present == champion || present == nil && (champion.isEmpty || champion == pretrained?.sha256),
+                try archive.releases(limit: 1).first.map({ $0.name.counter <= header.counter }) ?? true
+            else { throw ChampionChanged() }
+            _ = try archive.register(file, header: header, run: run.id)
+            try archive.setRelease(header.counter, of: run.id)
+            try archive.setAliasInTransaction(.champion, to: header.counter, by: attribution, now: WallClock.now)
+            try archive.setAliasInTransaction(.challenger, to: nil, by: attribution, now: WallClock.now)
+        }
+    }
+
+    static let championFigure = "backtest.champion"
+
+    /// The champion has changed after the last look. The next attempt of the step ends the run.
+    private struct ChampionChanged: Error, CustomStringConvertible {
+        let description = "the champion or the newest release has changed"
+    }
+
+    /// The verdict is about the champion of the backtest. If a person has promoted or rolled back another one since, the verdict says nothing.
+    func endIfChampionHasChanged() async throws -> StepResult? {
+        let judged = try await archive.figure(TrainingRun.championFigure, of: run.id)
+        let present = try await start().championSHA256
+        return judged == present ? nil : .ended(.champion_kept, "the champion has changed since the backtest")
+    }
+}
