@@ -23,7 +23,7 @@ cd "$folder"
 "${as_owner[@]}" "$programs/initdb" -D "$folder/data" -U vaho --auth=trust --encoding=UTF8 --locale=C >/dev/null
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 "${as_owner[@]}" "$programs/pg_ctl" -D "$folder/data" -s -w -l "$folder/log" start \
-    -o "-c listen_addresses=127.0.0.1 -c port=$port -c unix_socket_directories=$folder -c fsync=on -c max_connections=200"
+    -o "-c listen_addresses=127.0.0.1 -c port=$port -c unix_socket_directories=$folder -c fsync=on -c max_connections=400"
 if command -v pgbouncer >/dev/null; then
     pool=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     printf '[databases]\n* = host=127.0.0.1 port=%s user=vaho\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = %s\nauth_type = any\nunix_socket_dir =\n' \

@@ -34,14 +34,21 @@ heading "unit tests"
 swift test "${build[@]}" --skip-build --skip "$arithmetic" --skip '^EndToEndTests\.'
 
 heading "tests against PostgreSQL"
-Tests/postgres.sh swift test "${build[@]}" --skip-build --filter '^((Postgres|Archive|API|Pipeline)Tests\.|EndToEndTests\.ReplicaTests)'
+# At most 24 tests at a time: each has several connections, and on two cores more tests would only wait for each other.
+Tests/postgres.sh swift test "${build[@]}" --skip-build --experimental-maximum-parallelization-width 24 \
+    --filter '^((Postgres|Archive|API)Tests\.|EndToEndTests\.ReplicaTests/)'
+Tests/postgres.sh swift test "${build[@]}" --skip-build --filter '^PipelineTests\.'
+
+heading "a training run whose server is killed at each step"
+Tests/postgres.sh swift test "${build[@]}" --skip-build --filter '^EndToEndTests\.(RunCrash|ReplicaRun)Tests/'
 
 heading "runs and releases in a real MLflow server"
 Tests/mlflow.sh swift test "${build[@]}" --skip-build --filter '^PipelineTests\.MLflowTests'
 
 # At most 8 tests at a time: each runs several processes, and a program that needs more than 4 s to stop ends itself with an error.
 heading "end-to-end tests"
-swift test "${build[@]}" --skip-build --experimental-maximum-parallelization-width 8 --filter '^EndToEndTests\.'
+swift test "${build[@]}" --skip-build --experimental-maximum-parallelization-width 8 --filter '^EndToEndTests\.' \
+    --skip '^EndToEndTests\.RunCrashTests/'
 
 heading "release binaries"
 bin=$PWD/.build-release/bin

@@ -66,43 +66,6 @@ import Testing
         #expect(try await cloud.stop() == 0)
     }
 
-    /// As RunCrashTests, with another server each time: the servers share only the database.
-    @Test(.timeLimit(.minutes(4))) func `a training run goes on at another server if a server is killed at the end of a step`() async throws {
-        let replicas = try Replicas()
-        var cloud = try await replicas.start(RunCrashTests.settings)
-        try await cloud.sendRecordings { try replicas.add($0) }
-        _ = try await cloud.stop(SIGKILL)
-        #expect(try replicas.run("runs", "start").code == 0)
-        try replicas.sql(
-            "CREATE FUNCTION hang() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2); RETURN NEW; END $$")
-        for (step, name) in RunCrashTests.steps.enumerated() {
-            let isLast = step == RunCrashTests.steps.count - 1
-            try replicas.sql(
-                "CREATE TRIGGER hang BEFORE UPDATE OF \(isLast ? "ended_at_ms" : "step") ON run FOR EACH ROW "
-                    + "WHEN (\(isLast ? "NEW.ended_at_ms IS NOT NULL" : "OLD.step = \(step)")) EXECUTE FUNCTION hang()")
-            cloud = try await replicas.start(RunCrashTests.settings)
-            _ = try await seen("a server that hangs at the end of \(name)") {
-                try replicas.value(
-                    "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'") == "1" ? true : nil
-            }
-            _ = try await cloud.stop(SIGKILL)
-            // Waits until PostgreSQL has rolled the transaction of the killed server back.
-            try replicas.sql("DROP TRIGGER hang ON run")
-            #expect(try replicas.value("SELECT step FROM run") == "\(step)", "killed at the end of \(name)")
-            #expect(try replicas.value("SELECT COUNT(*) FROM release") == (isLast ? "1" : "0"))
-            #expect(try replicas.value("SELECT COUNT(*) FROM alias WHERE name = 'champion'") == "0")
-        }
-        cloud = try await replicas.start(RunCrashTests.settings)
-        let run = try await seen("the end of the run") { () -> [String: Any]? in
-            let run = try await cloud.json("/v1/runs/1")
-            return run["ended_at"] is String ? run : nil
-        }
-        #expect(run["outcome"] as? String == "promoted", "\(run["detail"] ?? "")")
-        #expect(try replicas.value("SELECT COUNT(*) FROM release") == "1")
-        #expect(try replicas.value("SELECT COUNT(*) FROM alias_history WHERE name = 'champion'") == "1")
-        #expect(try await cloud.stop() == 0)
-    }
-
     @Test func `scheduled work moves to the other server when the first is killed, and no log line has the password`() async throws {
         let replicas = try Replicas(password: "s3cret-pass")
         let one = try await replicas.start()
@@ -113,61 +76,5 @@ import Testing
         _ = try await seen("the other server takes over", within: 10) { other.log.contains("scheduled work begins on this server") ? true : nil }
         #expect(try await other.stop() == 0)
         #expect(!other.log.contains("s3cret-pass") && !one.log.contains("s3cret-pass"))
-    }
-}
-
-/// Servers on a database of their own.
-private final class Replicas {
-    static let server = ProcessInfo.processInfo.environment["VAHO_TEST_POSTGRES"]
-
-    let folder = FileManager.default.temporaryDirectory.path + "/vaho-replicas-\(UInt64.random(in: 0...(.max)))"
-    private let name = "replicas_\(UInt64.random(in: 0...(.max)))"
-    private let password: String?
-
-    init(password: String? = nil) throws {
-        self.password = password
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        try psql("CREATE DATABASE \(name)")
-    }
-
-    deinit {
-        _ = try? psql("DROP DATABASE \(name) WITH (FORCE)")
-        try? FileManager.default.removeItem(atPath: folder)
-    }
-
-    /// Runs statements in this database.
-    func sql(_ statements: String...) throws { for statement in statements { try psql(statement, in: environment["VAHO_STORE"]) } }
-
-    /// The first value of a query in this database.
-    func value(_ sql: String) throws -> String { try psql(sql, in: environment["VAHO_STORE"]) }
-
-    @discardableResult
-    private func psql(_ sql: String, in database: String? = Replicas.server) throws -> String {
-        let result = try RunningProgram.run(
-            program: "/usr/bin/psql", ["-qXAt", "-v", "ON_ERROR_STOP=1", database ?? "", "-c", sql], environment: [:])
-        guard result.code == 0 else { throw NotSeen(description: result.errors) }
-        return result.output.trimmingCharacters(in: .whitespacesAndNewlines)
-    }
-
-    private var environment: [String: String] {
-        var address = (Self.server ?? "").replacingOccurrences(of: "/postgres", with: "/\(name)", options: .backwards)
-        if let password { address = address.replacingOccurrences(of: "vaho@", with: "vaho:\(password)@") }
-        return ["VAHO_STORE": address, "VAHO_SIGNING_KEY_FILE": folder + "/signing.key"]
-    }
-
-    func start(_ settings: [String: String] = [:]) async throws -> Cloud {
-        let cloud = Cloud()
-        try await cloud.start(environment.merging(settings) { $1 })
-        return cloud
-    }
-
-    func run(_ arguments: String..., settings: [String: String] = [:]) throws -> (code: Int32, output: String, errors: String) {
-        try RunningProgram.run("vaho-cloud", arguments, environment: environment.merging(settings) { $1 })
-    }
-
-    func add(_ device: String) throws -> String {
-        let result = try run("device", "add", device, "--out", "\(folder)/\(device)")
-        guard result.code == 0 else { throw NotSeen(description: result.errors) }
-        return try String(contentsOfFile: "\(folder)/\(device)/token", encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
     }
 }

@@ -165,7 +165,7 @@ import Wire
         let archive = try await place.open()
         let id = try await place.device(archive, "church")
         let releases = try await archive.pretendReleases(2)
-        for number in 0..<1_010 { _ = try await report(archive, id, releases[number % 2], at: now + .seconds(Int64(number))) }
+        try await archive.report((0..<1_010).map { (id, releases[$0 % 2], now + .seconds(Int64($0))) })
         #expect(try await archive.deviceReleaseCount() == 1_000)
     }
 }
@@ -180,6 +180,11 @@ extension Archive {
                 counter, Hexadecimal.text(sha256), [1] as [UInt8])
             return ReleaseReference(counter: UInt64(counter), sha256: sha256)
         }
+    }
+
+    /// Records reports one after the other, in one transaction.
+    fileprivate func report(_ reports: [(device: Int64, release: ReleaseReference?, at: Instant)]) throws {
+        try database.transaction { for report in reports { try recordReleases([report]) } }
     }
 
     fileprivate func deviceReleaseCount() throws -> Int64? { try database.integer("SELECT COUNT(*) FROM device_release") }
