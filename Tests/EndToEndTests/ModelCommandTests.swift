@@ -68,6 +68,20 @@ import Text
         #expect(try command("models", "export", counter, "--out", "\(cloud.folder)/export").contains("release.vaho"))
         #expect(FileManager.default.fileExists(atPath: "\(cloud.folder)/export/release.csv"))
 
+        // Forecasts from the cloud's observations: the recording of attic ends in June 2011.
+        let shown24 = try command("forecast", "attic", "--horizon", "24h", "--as-of", "2011-06-01T12:30:00Z")
+        #expect(shown24.contains("from 2011-06-01T12:00:00Z") && shown24.contains("2011-06-02 12:00Z"), "\(shown24)")
+        #expect(try rows(command("forecast", "attic", "--horizon", "24h", "--format", "json")).last?["lead_s"] == "86400")
+        #expect(try command("forecast", "attic", "--as-of", "2001-01-01T00:00:00Z", code: 1).contains("no observation by then"))
+        #expect(try command("forecast", "attic", "--as-of", "soon", code: 2).contains("expected a time such as"))
+        #expect(try command("forecast", "attic", "--sensor", "loft", code: 1).contains("it has air"))
+        #expect(try command("forecast", "cellar", code: 1).contains("there is no device cellar"))
+        #expect(try rows(command("forecast", "errors", "attic", "--format", "json")).isEmpty, "no forecast was stored")
+        let answer = try await cloud.json("/v1/devices/attic/forecast?as_of=2011-06-01T12:30:00Z&horizon=PT6H")
+        #expect(answer["origin"] as? String == "2011-06-01T12:00:00Z", "\(answer)")
+        #expect(try await cloud.request("GET", "/v1/devices/attic/forecast?as_of=soon").status == 400)
+        #expect(try await cloud.request("GET", "/v1/devices/attic/forecast?as_of=2001-01-01T00:00:00Z").status == 404)
+
         // Snapshots.
         let snapshot = try #require(try rows(command("snapshot", "list", "--format", "json")).first?["sha256"])
         #expect(try command("snapshot", "create").hasPrefix(snapshot), "nothing has changed since the run")

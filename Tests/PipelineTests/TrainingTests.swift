@@ -115,6 +115,23 @@ import Wire
         #expect(try await archive.evidence(of: run.id).count == Evidence.Subject.all.count)
     }
 
+    @Test(.timeLimit(.minutes(2))) func `a run that is cancelled while it trains ends in that step`() async throws {
+        let archive = try await place.open()
+        _ = try await ReleaseSigner(of: archive, keyFile: keyFile)
+        for recording in ["attic", "bathroom"] { try await send(archive, recording) }
+        let run = try await archive.startRun(kind: RunWorker.kind, cause: "manual", author: "nina", now: now)
+        let (fitting, began) = AsyncStream.makeStream(of: Void.self)
+        let worker = RunWorker(archive: archive, reader: archive, keyFile: keyFile, maximumAttempts: 1)
+        async let ended = worker.work(on: run.id) { if $0.stage == .fitting { began.yield() } }
+        for await _ in fitting { break }
+        #expect(try await archive.cancelRun(run.id, author: "otto"))
+        let outcome = try #require(try await ended)
+        #expect(outcome.outcome == "cancelled" && outcome.detail == "cancelled by otto")
+        let steps = try await archive.steps(of: run.id)
+        #expect(steps.map(\.state) == ["done", "done", "cancelled"])
+        #expect(try await archive.release(of: .champion) == nil)
+    }
+
     @Test func `a run without data says how much data is missing`() async throws {
         let archive = try await place.open()
         _ = try await ReleaseSigner(of: archive, keyFile: keyFile)

@@ -34,10 +34,10 @@ extension Program.Command {
         guard let made else { throw CommandFailure("\(sensor.name) has no observation by then") }
         let forecast = made.forecast
         var table = Table(
-            [.time("valid_at", heading: "at"), .text("lead_time", heading: "lead")] + ForecastShape.levels.map { .number("p\(Int($0 * 100))") })
+            [.time("valid_at", heading: "at"), .leadTime] + ForecastShape.levels.map { .number("p\(Int($0 * 100))") })
         for (lead, leadTime) in forecast.leadTimes.enumerated() where leadTime <= horizon {
             let values = ForecastShape.levels.indices.map { NumberText.fixed(forecast.humidity(lead: lead, level: $0), places: 1) ?? "" }
-            table.addRow([RFC3339.format(ms: (forecast.origin + leadTime).ms), DurationText.short(leadTime)] + values)
+            table.addRow([RFC3339.format(ms: (forecast.origin + leadTime).ms), String(leadTime.components.seconds)] + values)
         }
         if format == .table {
             let release = made.release.map { "release \($0.counter)" } ?? "\(forecast.method.name), no release"
@@ -58,15 +58,22 @@ extension Program.Command {
         var device: Archive.Device?
         if let text = arguments.positional.first { device = try await archive.existingDevice(text) }
         var table = Table([
-            .text("device", isOmittable: true), .text("sensor"), .number("release"), .text("lead_time", heading: "lead"), .number("targets"),
+            .text("device", isOmittable: true), .text("sensor"), .number("release"), .leadTime, .number("targets"),
             .number("mean_absolute_error_pct", heading: "error %RH"), .number("coverage"),
         ])
         for errors in try await archive.forecastErrors(of: device, since: WallClock.now - .seconds(Int64(days) * 86_400)) {
             table.addRow([
-                errors.device, errors.sensor, errors.release.map { String($0) } ?? "", DurationText.short(errors.lead), String(errors.targets),
+                errors.device, errors.sensor, errors.release.map { String($0) } ?? "", String(errors.lead.components.seconds), String(errors.targets),
                 NumberText.fixed(errors.meanAbsoluteError, places: 2) ?? "", NumberText.fixed(errors.coverage, places: 3) ?? "",
             ])
         }
         table.write(format)
+    }
+}
+
+extension Table.Column {
+    /// Seconds, shown as hours.
+    fileprivate static var leadTime: Table.Column {
+        .number("lead_s", heading: "lead") { cell in Int64(cell).map { DurationText.short(.seconds($0)) } ?? cell }
     }
 }
