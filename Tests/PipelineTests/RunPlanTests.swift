@@ -67,16 +67,16 @@ import Testing
 }
 
 @Suite struct EarlierChampionTests {
-    /// Champions as counter and run, oldest first; the counter of the release that a rollback brings back.
-    private static let table: [([(UInt64, Int64?)], UInt64?)] = [
-        ([], nil), ([(1, 1)], nil), ([(1, 1), (2, 2)], 1),
-        ([(1, 1), (2, 2), (3, 1)], nil),  // release 3 is the rollback to release 1
-        ([(1, 1), (2, 2), (3, 3), (4, 2)], 1),  // a second rollback goes further back
-        ([(1, nil), (2, nil)], 1), ([(1, 1), (2, 2), (3, 3)], 2),
+    /// Champions as counter and network, oldest first; the counter of the release that a rollback brings back.
+    private static let table: [([(UInt64, String)], UInt64?)] = [
+        ([], nil), ([(1, "a")], nil), ([(1, "a"), (2, "b")], 1),
+        ([(1, "a"), (2, "b"), (3, "a")], nil),  // release 3 is the rollback to release 1
+        ([(1, "a"), (2, "b"), (3, "c"), (4, "b")], 1),  // a second rollback goes further back
+        ([(1, "a"), (2, "b"), (3, "c")], 2),
     ]
 
     @Test(arguments: table.indices) func `a rollback goes to the champion before the present network`(row: Int) {
-        #expect(ReleaseChanges.earlierChampion(Self.table[row].0.map { (counter: $0.0, run: $0.1) }) == Self.table[row].1)
+        #expect(ReleaseChanges.earlierChampion(Self.table[row].0.map { (counter: $0.0, network: $0.1) }) == Self.table[row].1)
     }
 }
 

@@ -71,11 +71,13 @@ package actor FleetForecasts {
     /// - Returns: `nil` if the sensor had no observation at that instant.
     package func forecast(_ sensor: Archive.Sensor, asOf instant: Instant) async throws -> ServedForecast? {
         var name = try await reader.release(for: sensor.deviceID)
+        var hadRelease = true
         if let device = try await reader.device(named: sensor.device), let then = try await reader.release(on: device, at: instant) {
+            hadRelease = then.counter != nil
             // Counter 0 is the shipped release, which `model` uses without a name.
             name = if let counter = then.counter, counter > 0 { try await reader.release(counter: counter)?.name } else { nil }
         }
-        let model = try await model(name)
+        let model = hadRelease ? try await model(name) : (name: nil, network: nil)
         let (forecast, mould) = try await replay(sensor, model.network, through: instant)
         return forecast.map { ServedForecast(forecast: $0, mould: mould, release: model.name, issuedAt: instant) }
     }

@@ -35,25 +35,56 @@ package struct ReleaseChanges {
     /// Removes a pin.
     /// - Returns: `false` if nothing was pinned.
     package func unpin(_ alias: ReleaseAlias, by attribution: Archive.Attribution, now: Instant) async throws -> Bool {
-        guard let pinned = try await archive.release(of: alias) else { return false }
-        let older = try await archive.aliases(replacing: alias).filter { $0.counter < pinned.counter }
-        let renewed = try await signAgain(older, now: now)
-        try await archive.inTransaction { archive in
-            for (alias, counter) in renewed { try archive.setAliasInTransaction(alias, to: counter, by: attribution, now: now) }
-            try archive.setAliasInTransaction(alias, to: nil, by: attribution, now: now)
+        while let pinned = try await archive.release(of: alias) {
+            let older = try await archive.aliases(replacing: alias).filter { $0.counter < pinned.counter }
+            let renewed = try await signAgain(older, now: now)
+            let isChanged = try await change(renewed, by: attribution, now: now) { archive in
+                guard try archive.release(of: alias) == pinned else { throw AliasesChanged() }
+                try archive.setAliasInTransaction(alias, to: nil, by: attribution, now: now)
+            }
+            if isChanged { return true }
         }
-        return true
+        return false
     }
 
     /// Replaces the tags of a device.
     package func setTags(_ tags: [String], of device: Archive.Device, by attribution: Archive.Attribution, now: Instant) async throws {
-        let accepted = try await archive.highestCounter(on: device.id)
-        let next = try await archive.assignment(of: device.id, tags: tags)
-        let renewed = try await signAgain(next.map { $0.counter < accepted ? [$0] : [] } ?? [], now: now)
-        try await archive.inTransaction { archive in
-            for (alias, counter) in renewed { try archive.setAliasInTransaction(alias, to: counter, by: attribution, now: now) }
-            try archive.setTags(tags, of: device.id)
+        while true {
+            let accepted = try await archive.highestCounter(on: device.id)
+            let next = try await archive.assignment(of: device.id, tags: tags)
+            let renewed = try await signAgain(next.map { $0.counter < accepted ? [$0] : [] } ?? [], now: now)
+            let isChanged = try await change(renewed, by: attribution, now: now) { archive in
+                guard try archive.assignment(of: device.id, tags: tags) == next else { throw AliasesChanged() }
+                try archive.setTags(tags, of: device.id)
+            }
+            if isChanged { return }
         }
+    }
+
+    /// An alias that a change depends on was changed by another program after it was read.
+    private struct AliasesChanged: Error {}
+
+    private struct Renewal: Sendable {
+        let target: Archive.AliasTarget
+        let counter: UInt64  // of the release that was signed again
+    }
+
+    /// Makes a change and points the renewed aliases at their new releases, in one transaction.
+    /// - Returns: `false` if another program has changed an alias, or has signed a newer release, since the aliases were read.
+    private func change(
+        _ renewed: [Renewal], by attribution: Archive.Attribution, now: Instant, _ body: @escaping @Sendable (isolated Archive) throws -> Void
+    ) async throws -> Bool {
+        do {
+            try await archive.changeAliases { archive in
+                try body(archive)
+                if let highest = renewed.map(\.counter).max(), try archive.newestCounter() != highest { throw AliasesChanged() }
+                for renewal in renewed {
+                    guard try archive.release(of: renewal.target.alias)?.counter == renewal.target.counter else { throw AliasesChanged() }
+                    try archive.setAliasInTransaction(renewal.target.alias, to: renewal.counter, by: attribution, now: now)
+                }
+            }
+            return true
+        } catch is AliasesChanged { return false }
     }
 
     package struct NoEarlierChampion: Error, CustomStringConvertible {
@@ -64,39 +95,40 @@ package struct ReleaseChanges {
     /// - Returns: the counter of that earlier release, and the new release with its network.
     package func rollBack(by attribution: Archive.Attribution, now: Instant) async throws -> (earlier: UInt64, new: ReleaseReference) {
         let history = try await archive.aliasHistory(of: .champion, limit: 1_000)
-        var champions: [(counter: UInt64, run: Int64?)] = []
+        var champions: [(counter: UInt64, network: String)] = []
         for change in history.reversed() {
             guard let counter = change.counter, let release = try await archive.release(counter: counter) else { continue }
-            champions.append((counter, release.run))
+            // Signing a release again keeps these.
+            champions.append((counter, [release.modelID, release.snapshot, release.parent, release.backtest].joined(separator: "\n")))
         }
         guard let earlier = ReleaseChanges.earlierChampion(champions) else { throw NoEarlierChampion() }
         return (earlier, try await assign(earlier, to: .champion, by: attribution, now: now))
     }
 
-    /// The champion before the first release with the present champion's network. Releases of one run have the same network. So a second rollback goes
-    /// further back, not forward to the release that the first one has left.
-    /// - Parameter champions: oldest first.
-    static func earlierChampion(_ champions: [(counter: UInt64, run: Int64?)]) -> UInt64? {
-        guard let present = champions.last else { return nil }
-        let first = champions.firstIndex { $0.counter == present.counter || $0.run != nil && $0.run == present.run } ?? 0
-        return first > 0 ? champions[first - 1].counter : nil
+    /// The champion before the first release with the present champion's network. So a second rollback goes further back, not forward to the release that
+    /// the first one has left.
+    /// - Parameter champions: oldest first; `network` is equal for releases with the same network.
+    static func earlierChampion(_ champions: [(counter: UInt64, network: String)]) -> UInt64? {
+        guard let present = champions.last, let first = champions.firstIndex(where: { $0.network == present.network }), first > 0 else { return nil }
+        return champions[first - 1].counter
     }
 
-    /// Signs the releases of aliases again.
-    /// - Returns: the new counters.
-    private func signAgain(_ aliases: [Archive.AliasTarget], now: Instant) async throws -> [(alias: ReleaseAlias, counter: UInt64)] {
-        var renewed: [(alias: ReleaseAlias, counter: UInt64)] = []
-        for target in aliases { renewed.append((target.alias, try await signAgain(target.counter, now: now).counter)) }
+    private func signAgain(_ aliases: [Archive.AliasTarget], now: Instant) async throws -> [Renewal] {
+        var renewed: [Renewal] = []
+        for target in aliases { renewed.append(Renewal(target: target, counter: try await signAgain(target.counter, now: now).counter)) }
         return renewed
     }
 
+    /// The archive's own releases need no valid signature: the key may have been replaced since.
     private func signAgain(_ counter: UInt64, now: Instant) async throws -> ReleaseReference {
-        guard let bytes = try await archive.releaseBytes(counter: counter) else { throw NoRelease(counter: counter) }
-        var release = try ReleaseTrust.signed(by: [signer.publicKey]).open(bytes)
+        guard let stored = try await archive.release(counter: counter), let bytes = try await archive.releaseBytes(counter: counter) else {
+            throw NoRelease(counter: counter)
+        }
+        var release = try ReleaseTrust.local.open(bytes, ReleaseVerification.Requirements(sha256: stored.name.sha256))
         let lifetime = release.header.expiresAt - release.header.createdAt
         release.header.counter = try await archive.nextCounter(now: now)
         release.header.createdAt = now
         release.header.expiresAt = now + lifetime
-        return try await archive.register(signer.file(release), header: release.header, run: archive.release(counter: counter)?.run)
+        return try await archive.register(signer.file(release), header: release.header, run: stored.run)
     }
 }

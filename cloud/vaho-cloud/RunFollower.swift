@@ -12,11 +12,9 @@ struct RunFollower {
         let progress = ProgressWithTime()
         let worker = RunWorker(
             archive: archive, reader: archive, keyFile: settings.signingKeyFile, pretrained: try settings.pretrained(), maximumAttempts: 1)
-        while try await archive.run(id)?.endedAt == nil {
+        while let run = try await archive.run(id), run.endedAt == nil {
             if try await worker.work(on: id, progress: progress.show) != nil { break }
-            if let run = try await archive.run(id), run.endedAt == nil {
-                progress.show("run \(id) is done by the server: \(TrainingStep(rawValue: run.step)?.name ?? "")")
-            }
+            progress.show("run \(id) is done by the server: \(TrainingStep(rawValue: run.step)?.name ?? "")")
             try await Task.sleep(for: .seconds(1))
         }
         progress.end()

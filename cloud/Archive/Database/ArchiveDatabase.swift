@@ -48,6 +48,9 @@ protocol ArchiveDatabase: AnyObject {
     /// - Parameter devices: sorted, so that two transactions never wait for each other.
     func lock(devices: [Int64]) throws
 
+    /// Waits until no other transaction changes aliases, then keeps others from doing so until this transaction ends.
+    func lockAliases() throws
+
     /// Inserts bins into `observation_bin`, and replaces the bins with the same keys.
     func store(bins: [(key: BinKey, bin: Bin)]) throws
 

@@ -123,6 +123,10 @@ final class PostgresDatabase: ArchiveDatabase {
         try SessionClaim(address, work, isShared: isShared)
     }
 
+    func lockAliases() throws {
+        _ = try rows("SELECT pg_advisory_xact_lock(hashtextextended('vaho aliases ' || current_schema(), 0))::text")
+    }
+
     func lock(devices: [Int64]) throws {
         guard !devices.isEmpty else { return }
         try withConnection {

@@ -111,6 +111,8 @@ final class SQLiteDatabase: ArchiveDatabase {
     /// A transaction that writes already excludes all other writers.
     func lock(devices: [Int64]) throws {}
 
+    func lockAliases() throws {}
+
     func cacheVersion() throws -> Int64? { try dataVersion() }
 
     func dataVersion() throws -> Int64 { try connection.integer("PRAGMA data_version") ?? 0 }

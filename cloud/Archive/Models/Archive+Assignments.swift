@@ -9,16 +9,11 @@ extension Archive {
         try database.rows("SELECT tag FROM device_tag WHERE device = ? ORDER BY tag", device).map { $0.text(0) }
     }
 
-    /// Replaces the tags of a device. Call it in a transaction.
+    /// Replaces the tags of a device. Call it in `changeAliases`.
     package func setTags(_ tags: [String], of device: Int64) throws {
         try database.run("DELETE FROM device_tag WHERE device = ?", device)
         try database.changeEach(
             "INSERT INTO device_tag (device, tag) VALUES (?, ?) ON CONFLICT DO NOTHING", tags.map { [.integer(device), .text($0)] })
-    }
-
-    /// Makes several changes in one transaction.
-    package func inTransaction(_ changes: @Sendable (isolated Archive) throws -> Void) throws {
-        try database.transaction { try changes(self) }
     }
 
     package struct AliasTarget: Sendable, Equatable {

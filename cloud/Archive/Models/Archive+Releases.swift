@@ -71,9 +71,6 @@ extension Archive {
         try database.row("SELECT counter, sha256 FROM release WHERE sha256 = ?", sha256).flatMap(Archive.reference)
     }
 
-    /// The release that a run has made.
-    package func release(ofRun run: Int64) throws -> StoredRelease? { try releases("WHERE run = ?", [.integer(run)]).first }
-
     private func releases(_ condition: String, _ values: [DatabaseValue]) throws -> [StoredRelease] {
         var aliases: [Int64: [String]] = [:]
         for row in try database.rows("SELECT counter, name FROM alias ORDER BY name") { aliases[row.integer(0), default: []].append(row.text(1)) }
@@ -105,8 +102,7 @@ extension Archive {
 
     /// A counter larger than every counter so far. At least the Unix time in seconds, so that it is also larger than the counters of a lost archive.
     package func nextCounter(now: Instant) throws -> UInt64 {
-        let highest = try database.integer("SELECT MAX(counter) FROM release") ?? 0
-        return UInt64(max(highest + 1, now.ms / 1_000))
+        max(try newestCounter() + 1, UInt64(max(0, now.ms / 1_000)))
     }
 
     /// Stores a signed release. A release with a name that exists already is not stored again.
@@ -124,18 +120,33 @@ extension Archive {
 
     /// Points an alias at a release, or removes the alias, in a transaction of its own.
     package func setAlias(_ alias: ReleaseAlias, to counter: UInt64?, by attribution: Attribution, now: Instant) throws {
-        try database.transaction { try setAliasInTransaction(alias, to: counter, by: attribution, now: now) }
+        try changeAliases { archive in try archive.setAliasInTransaction(alias, to: counter, by: attribution, now: now) }
     }
 
     /// Points an alias at a release if no newer release exists: devices may have accepted a newer one, and would refuse this release.
     /// - Returns: `false` if a newer release exists; then nothing has changed.
     package func setAlias(_ alias: ReleaseAlias, toNewest counter: UInt64, by attribution: Attribution, now: Instant) throws -> Bool {
         try database.transaction {
-            guard try database.integer("SELECT MAX(counter) FROM release") == Int64(bitPattern: counter) else { return false }
+            try database.lockAliases()
+            guard try newestCounter() == counter else { return false }
             try setAliasInTransaction(alias, to: counter, by: attribution, now: now)
             return true
         }
     }
+
+    /// Makes changes in one transaction, while no other program changes aliases.
+    package func changeAliases(_ changes: @Sendable (isolated Archive) throws -> Void) throws {
+        try database.transaction {
+            try database.lockAliases()
+            try changes(self)
+        }
+    }
+
+    /// Keeps other programs from changing aliases until the transaction of a step ends: call it before the step reads aliases.
+    package func lockAliases() throws { try database.lockAliases() }
+
+    /// The highest counter of all releases; 0 without releases.
+    package func newestCounter() throws -> UInt64 { UInt64(bitPattern: try database.integer("SELECT MAX(counter) FROM release") ?? 0) }
 
     /// Points an alias at a release, or removes the alias, in the transaction of a step. Nothing changes, and the history gets no entry, if the alias
     /// has this value already.

@@ -60,10 +60,17 @@ extension Archive {
     package func startRun(kind: String, cause: String, author: String, now: Instant) throws -> Run {
         try database.transaction {
             // A unique index refuses a second unfinished run, also one that another program adds at the same moment.
-            let row = try database.row(
-                "INSERT INTO run (kind, cause, author, created_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id", kind, cause, author,
-                now.ms)
-            guard let row else { throw RunInProgress(run: try unfinishedRun(kind: kind)?.id ?? 0) }
+            func insert() throws -> Row? {
+                try database.row(
+                    "INSERT INTO run (kind, cause, author, created_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id", kind, cause,
+                    author, now.ms)
+            }
+            var row = try insert()
+            while row == nil {
+                if let unfinished = try unfinishedRun(kind: kind) { throw RunInProgress(run: unfinished.id) }
+                row = try insert()  // the other run has ended in the meantime
+            }
+            guard let row else { throw ArchiveFault.damagedRow("the new run cannot be read") }
             guard let run = try run(row.integer(0)) else { throw ArchiveFault.damagedRow("the new run cannot be read") }
             return run
         }

@@ -24,6 +24,8 @@ struct MLflowClient: Sendable {
         let message: String
         var description: String { "MLflow answered \(call) with status \(status) \(code): \(message)" }
         var isExisting: Bool { code == "RESOURCE_ALREADY_EXISTS" }
+        /// Whether the same call would be refused again. A wrong token, a limit of calls and an error of the server may be mended.
+        var isFinal: Bool { (400..<500).contains(status) && ![401, 403, 408, 429].contains(status) }
     }
 
     private struct Problem: Decodable {

@@ -34,7 +34,7 @@ extension MLflowMirror {
         }.runs?.first?.info.run_id
     }
 
-    /// If the run exists in MLflow (an interrupted copy, or a retried run), its tags, parameters and metrics are updated.
+    /// If the run exists in MLflow (an interrupted copy, or a retried run), its tags and metrics are updated.
     func copy(_ run: Archive.Run) async throws {
         let experiment = try await experimentID()
         let id: String
@@ -68,10 +68,12 @@ extension MLflowMirror {
                     ("vaho.cause", run.cause), ("vaho.author", run.author), ("vaho.outcome", run.outcome), ("vaho.snapshot", run.snapshot),
                     ("mlflow.note.content", run.detail),
                 ]
-                for (key, value) in tags where !value.isEmpty { MLflowMirror.pair(key, value, &json) }
+                // Parameters of MLflow cannot change; what a continued run may compute again is a tag.
+                let results = figures.filter { !$0.name.hasPrefix("train.") && MLflowMirror.metric($0) == nil }.map { ("vaho." + $0.name, $0.value) }
+                for (key, value) in tags + results where !value.isEmpty { MLflowMirror.pair(key, String(value.prefix(4_000)), &json) }
             }
             json.array("params") { json in
-                for figure in figures where MLflowMirror.metric(figure) == nil && !figure.value.isEmpty {
+                for figure in figures where figure.name.hasPrefix("train.") && MLflowMirror.metric(figure) == nil && !figure.value.isEmpty {
                     MLflowMirror.pair(figure.name, String(figure.value.prefix(500)), &json)
                 }
             }

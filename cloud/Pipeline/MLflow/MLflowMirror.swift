@@ -34,15 +34,22 @@ package struct MLflowMirror: Service {
     /// Copies what MLflow does not have yet, oldest first.
     func copyAll() async throws {
         for run in try await archive.runsToMirror() {
-            try await copy(run)
+            try await unlessRefused("run \(run.id)") { try await copy(run) }
             try await archive.markMirrored(run)
         }
         // Each release is read when its turn comes: its aliases may change while others are copied.
         var last: UInt64 = 0
         while let release = try await archive.releaseToMirror(after: last) {
             last = release.name.counter
-            try await copy(release)
+            try await unlessRefused("release \(release.name.counter)") { try await copy(release) }
             try await archive.markMirrored(release)
+        }
+    }
+
+    /// What MLflow refuses is not sent again: it would delay the copies after it for ever.
+    private func unlessRefused(_ what: String, _ copy: () async throws -> Void) async throws {
+        do { try await copy() } catch let error as MLflowClient.Refused where error.isFinal {
+            log(.error, "refused by MLflow, not copied", ["what": what, "error": "\(error)"])
         }
     }
 }

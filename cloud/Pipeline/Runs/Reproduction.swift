@@ -33,7 +33,7 @@ package struct Reproduction {
         guard let snapshot = try await reader.snapshot(sha256: provenance.snapshot) else {
             return .impossible("its snapshot \(provenance.snapshot.prefix(12)) was deleted")
         }
-        guard let start = try await TrainingStart(parent: provenance.parent, of: reader, pretrained: pretrained, signer: signer) else {
+        guard let start = try await TrainingStart(parent: provenance.parent, of: reader, pretrained: pretrained) else {
             return .impossible("its parent \(provenance.parent.prefix(12)) is neither in the archive nor the shipped release")
         }
         let threads = ComputingThread.onePerCore(label: "training")

@@ -90,7 +90,7 @@ extension TrainingRun {
         let (evidence, summary, figures) = (Verdict.evidence(of: losses), losses.summary, losses.figures)
         return StepResult(detail: "\(losses.losses.count) targets of \(count) sensors") { [run] archive in
             try archive.setEvidence(evidence, of: run.id)
-            try archive.setFigures([("backtest", summary), (TrainingRun.championFigure, start.championSHA256)] + figures, of: run.id)
+            try archive.setFigures([("backtest", summary), (TrainingRun.championFigure, start.championAlias)] + figures, of: run.id)
         }
     }
 

@@ -29,6 +29,7 @@ extension TrainingRun {
         let (bytes, header) = (try await ReleaseSigner(of: archive, keyFile: keyFile).file(release), release.header)
         let attribution = Archive.Attribution(author: "run \(run.id)", reason: "passed its verdict")
         return StepResult(detail: "release \(header.counter)") { [run] archive in
+            try archive.lockAliases()
             _ = try archive.register(bytes, header: header, run: run.id)
             try archive.setRelease(header.counter, of: run.id)
             try archive.setAliasInTransaction(.challenger, to: header.counter, by: attribution, now: WallClock.now)
@@ -38,12 +39,12 @@ extension TrainingRun {
     /// If a person has signed a newer release in the meantime, devices may refuse this release: then the run signs its network again.
     func rollOut() async throws -> StepResult {
         if let ended = try await endIfChampionHasChanged() { return ended }
-        guard let stored = try await archive.release(ofRun: run.id), let bytes = try await archive.releaseBytes(counter: stored.name.counter) else {
+        guard let counter = run.release, let bytes = try await archive.releaseBytes(counter: counter) else {
             throw RunFault(run: run.id, missing: "release")
         }
         let signer = try await ReleaseSigner(of: archive, keyFile: keyFile)
-        var release = try ReleaseTrust.signed(by: [signer.publicKey]).open(bytes)
-        if try await archive.releases(limit: 1).first?.name.counter != stored.name.counter {
+        var release = try ReleaseTrust.local.open(bytes)
+        if try await archive.newestCounter() != counter {
             release.header.counter = try await archive.nextCounter(now: WallClock.now)
         }
         let (file, header) = (try signer.file(release), release.header)
@@ -51,12 +52,10 @@ extension TrainingRun {
         let champion = try await archive.figure(TrainingRun.championFigure, of: run.id)
         let attribution = Archive.Attribution(
             author: run.author.isEmpty ? "run \(run.id)" : run.author, reason: "run \(run.id), \(run.cause): \(verdict)")
-        return StepResult(detail: "release \(header.counter) is the champion; \(verdict)", end: .promoted) { [run, pretrained] archive in
-            let present = try archive.release(of: .champion).map { Hexadecimal.text($0.sha256) }
-            // Without a champion, the candidate was judged against the shipped release or the damped anomaly.
-            guard present == champion || present == nil && (champion.isEmpty || champion == pretrained?.sha256),
-                try archive.releases(limit: 1).first.map({ $0.name.counter <= header.counter }) ?? true
-            else { throw ChampionChanged() }
+        return StepResult(detail: "release \(header.counter) is the champion; \(verdict)", end: .promoted) { [run] archive in
+            try archive.lockAliases()
+            let present = try archive.release(of: .champion).map { Hexadecimal.text($0.sha256) } ?? ""
+            guard present == champion, try archive.newestCounter() <= header.counter else { throw ChampionChanged() }
             _ = try archive.register(file, header: header, run: run.id)
             try archive.setRelease(header.counter, of: run.id)
             try archive.setAliasInTransaction(.champion, to: header.counter, by: attribution, now: WallClock.now)
@@ -74,7 +73,7 @@ extension TrainingRun {
     /// The verdict is about the champion of the backtest. If a person has promoted or rolled back another one since, the verdict says nothing.
     func endIfChampionHasChanged() async throws -> StepResult? {
         let judged = try await archive.figure(TrainingRun.championFigure, of: run.id)
-        let present = try await start().championSHA256
+        let present = try await start().championAlias
         return judged == present ? nil : .ended(.champion_kept, "the champion has changed since the backtest")
     }
 }

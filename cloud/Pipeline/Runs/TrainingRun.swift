@@ -44,6 +44,6 @@ struct TrainingRun: Sendable {
     }
 
     func start() async throws -> TrainingStart {
-        try await TrainingStart(of: reader, pretrained: pretrained, signer: ReleaseSigner(of: archive, keyFile: keyFile))
+        try await TrainingStart(of: reader, pretrained: pretrained)
     }
 }

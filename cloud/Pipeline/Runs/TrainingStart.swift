@@ -1,6 +1,5 @@
 internal import Archive
 internal import Forecasting
-internal import Signing
 internal import Text
 internal import TrustedReleases
 internal import Wire
@@ -13,12 +12,14 @@ struct TrainingStart: Sendable {
     /// The network that the candidate must beat; `nil`: the damped anomaly.
     let champion: Network?
     let championSHA256: String
+    let championAlias: String  // SHA-256 of the release of the alias `champion`; empty without one
 
     /// The champion, else the shipped release. A fleet whose devices all forecast without a release has no champion to beat but the damped anomaly.
-    init(of reader: Archive, pretrained: PretrainedNetwork?, signer: ReleaseSigner) async throws {
-        if let name = try await reader.release(of: .champion),
-            let network = try await ReleaseReader(reader: reader, trust: .signed(by: [signer.publicKey])).network(name)
-        {
+    init(of reader: Archive, pretrained: PretrainedNetwork?) async throws {
+        let name = try await reader.release(of: .champion)
+        championAlias = name.map { Hexadecimal.text($0.sha256) } ?? ""
+        // The archive's own releases need no valid signature: the key may have been replaced since.
+        if let name, let network = try await ReleaseReader(reader: reader, trust: .local).network(name) {
             (self.network, champion) = (network, network)
             sha256 = Hexadecimal.text(name.sha256)
             championSHA256 = sha256
@@ -35,18 +36,18 @@ struct TrainingStart: Sendable {
     /// The network that a stored release was trained from.
     /// - Parameter sha256: of the parent release; empty: random weights.
     /// - Returns: `nil` if the archive does not have the parent.
-    init?(parent sha256: String, of reader: Archive, pretrained: PretrainedNetwork?, signer: ReleaseSigner) async throws {
+    init?(parent sha256: String, of reader: Archive, pretrained: PretrainedNetwork?) async throws {
         if sha256.isEmpty {
             network = nil
         } else if let pretrained, pretrained.sha256 == sha256 {
             network = pretrained.network
         } else {
             guard let name = try await reader.release(sha256: sha256),
-                let parent = try await ReleaseReader(reader: reader, trust: .signed(by: [signer.publicKey])).network(name)
+                let parent = try await ReleaseReader(reader: reader, trust: .local).network(name)
             else { return nil }
             network = parent
         }
         self.sha256 = sha256
-        (champion, championSHA256) = (nil, "")
+        (champion, championSHA256, championAlias) = (nil, "", "")
     }
 }
