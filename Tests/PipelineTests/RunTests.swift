@@ -1,6 +1,7 @@
 import ArchiveExamples
 import Examples
 import Measures
+import Runtime
 import Testing
 import Text
 import Wire
@@ -77,6 +78,34 @@ import Wire
         await #expect(throws: Archive.RunMoved.self) { try await archive.completeStep(of: run, detail: "two", now: now) }
         #expect(try await archive.run(run.id)?.step == 1)
         #expect(try await archive.messages(of: run.id).map(\.message) == ["one"], "the second attempt is rolled back")
+    }
+
+    @Test func `a champion that devices report as worse than in its backtest starts a run`() async throws {
+        let archive = try await place.open()
+        let device = try await place.device(archive)
+        let clock = ManualClock(wall: now)
+        try await archive.addChampion(error: "1.0", persistence: "2.0", endedAt: now - .seconds(8 * 86_400))
+        let triggers = RunTriggers(
+            archive: archive, afterDeviceDays: 1_000, schedule: nil, checkPeriod: .seconds(600), clock: clock.serviceClock,
+            log: Log("test", minimumLevel: .error))
+        func report(error: Int64) async throws {
+            let scores = [1, 3].map { hours in
+                LiveScore(
+                    releaseCounter: 7, leadTimeSeconds: hours * 3_600, count: 1_200, absoluteErrorMpct: error, persistenceErrorMpct: 2_000,
+                    climatologyErrorMpct: 3_000, coveredPpm: 800_000)
+            }
+            let report = DeviceReport(release: nil, backlog: 0, evicted: 0, refused: 0, clock: .synchronised, scores: scores)
+            let batch = Batch(epoch: Epoch(bits: 5), first: 1, sensors: [], rows: [], report: report)
+            _ = try await place.submit(archive, [.batch(try BatchArrival(device: device, batch: batch, receivedAt: now))]).map { try $0.get() }
+        }
+        try await clock.running(triggers) {
+            try await report(error: 1_200)
+            await clock.advance(.seconds(600))
+            #expect(try await archive.unfinishedRun(kind: RunWorker.kind) == nil)
+            try await report(error: 1_300)
+            await clock.advance(.seconds(600))
+            #expect(try await archive.unfinishedRun(kind: RunWorker.kind)?.cause == "decay at 1 h, 3 h")
+        }
     }
 
     @Test func `a schedule is due once, however many times have passed, and a changed schedule is used`() async throws {
@@ -171,6 +200,20 @@ import Wire
 }
 
 extension Archive {
+    /// A champion with counter 7, and the run that has made it.
+    fileprivate func addChampion(error: String, persistence: String, endedAt: Instant) throws {
+        try database.run(
+            "INSERT INTO run (id, kind, cause, author, created_at_ms, ended_at_ms, outcome) VALUES (3, 'training', 'manual', '', ?1, ?1, 'promoted')",
+            endedAt.ms)
+        try setFigures([1, 3].flatMap { [("error.candidate.\($0)h", error), ("error.persistence.\($0)h", persistence)] }, of: 3)
+        try database.run(
+            """
+            INSERT INTO release (counter, sha256, model_id, created_at_ms, snapshot, parent, backtest, body, run)
+            VALUES (7, '00', 'm', 1, '', '', '', ?, 3)
+            """, [1] as [UInt8])
+        try setAlias(.champion, to: 7, by: Attribution(author: "nina", reason: "test"), now: endedAt)
+    }
+
     /// Stores releases 1 to `count`, whose files are not used.
     fileprivate func pretendReleases(_ count: Int) throws -> [ReleaseReference] {
         try (1...count).map { counter in

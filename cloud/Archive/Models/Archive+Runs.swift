@@ -5,7 +5,7 @@ extension Archive {
     package struct Run: Sendable, Equatable {
         package let id: Int64
         package let kind: String
-        package let cause: String  // `manual`, `manual: REASON`, `new data`, `schedule` or `request`
+        package let cause: String  // `manual`, `manual: REASON`, `new data`, `decay …`, `schedule` or `request`
         package let author: String
         package let createdAt: Instant
         package let endedAt: Instant?

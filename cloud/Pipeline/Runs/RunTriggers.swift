@@ -1,8 +1,10 @@
 package import Archive
 internal import Measures
+internal import Wire
 package import Runtime
 
-/// Starts training runs: when enough observations have arrived since the last run that counted them, and at the times of a schedule.
+/// Starts training runs: when enough observations have arrived since the last run that counted them, at the times of a schedule, and when the champion
+/// forecasts worse than in its backtest.
 package struct RunTriggers: Service {
     private let archive: Archive
     private let afterDeviceDays: Double
@@ -43,8 +45,20 @@ package struct RunTriggers: Service {
             try await archive.removeSchedule(RunWorker.kind)
         }
         let (days, runs) = (try await archive.observedDays(), try await archive.runs(limit: 50))
-        guard RunTriggers.hasEnoughNewData(days: days, runs: runs, afterDeviceDays: afterDeviceDays, now: now) else { return }
-        try await start("new data", at: now)
+        if RunTriggers.hasEnoughNewData(days: days, runs: runs, afterDeviceDays: afterDeviceDays, now: now) {
+            return try await start("new data", at: now)
+        }
+        let lost = try await lostLeadTimes()
+        guard ModelDecay.startsRun(lost: lost, newest: runs.first, now: now) else { return }
+        try await start("decay at " + lost.map { "\($0) h" }.joined(separator: ", "), at: now)
+    }
+
+    /// The lead times at which the champion forecasts worse in life than in its backtest.
+    private func lostLeadTimes() async throws -> [Int64] {
+        guard let champion = try await archive.release(of: .champion), let run = try await archive.release(counter: champion.counter)?.run else {
+            return []
+        }
+        return ModelDecay.lost(live: try await archive.liveErrors(of: champion.counter), figures: try await archive.figures(of: run))
     }
 
     /// After a run that failed or was cancelled, new data starts the next run not before this time.
