@@ -134,7 +134,7 @@ let package = Package(
             name: "StoreExamples", dependencies: ["EdgeStore", "Forecasting", "Measures", "Runtime", "SQLite", "Wire"], path: "Tests/StoreExamples",
             swiftSettings: features),
         .target(
-            name: "Examples", dependencies: ["Forecasting", "HTTPServer", "Measures", "Runtime", "Wire"], path: "Tests/Examples",
+            name: "Examples", dependencies: ["Forecasting", "HTTPServer", "Measures", "Runtime", "Text", "Wire"], path: "Tests/Examples",
             swiftSettings: features),
         tests("MeasuresTests", ["Measures"]),
         tests("TextTests", ["Text"]),
@@ -180,7 +180,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "Measures", "Wire", "HTTPClient", "HTTPServer", "SQLite", "Signing", "Text", "EdgeStore", "EdgeDaemon", "API", "vaho-edge",
+                "Examples", "Measures", "Wire", "HTTPClient", "HTTPServer", "SQLite", "Signing", "Text", "EdgeStore", "EdgeDaemon", "API",
+                "vaho-edge",
                 "vaho-cloud",
                 "vaho-bench",
             ]),

@@ -1,31 +1,15 @@
-import Foundation
+import Examples
 import HTTPClient
 import Measures
 import Testing
-import Text
 import Wire
 
 extension Cloud {
-    private static let recordings = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../deploy/demo"
-
     /// Sends a recording of the demonstration as a device would.
     /// - Parameter token: of a device with the recording's name; `nil` adds the device.
     func send(_ recording: String, token: String? = nil) async throws {
         let token = try token ?? add(recording)
-        let lines = try String(contentsOfFile: "\(Cloud.recordings)/\(recording).csv", encoding: .utf8).split(separator: "\n")
-        let format = try SeriesCSV(header: lines[0])
-        let rows = try lines.dropFirst().map { line -> Batch.Row in
-            let row = try format.row(line, line: 0)
-            return .reading(
-                sensor: 0,
-                Reading(
-                    takenAt: Instant(ms: row.takenAtMs), humidityMpct: row.humidityPct.flatMap(Milli.rounded),
-                    temperatureMc: row.temperatureC.flatMap(Milli.rounded)))
-        }
-        for start in stride(from: 0, to: rows.count, by: 5_000) {
-            let batch = Batch(
-                epoch: Epoch(bits: 5), first: Int64(start + 1), sensors: [try #require(SensorName("air"))],
-                rows: Array(rows[start..<min(rows.count, start + 5_000)]))
+        for batch in try RecordingBatches.batches(of: recording, sensor: #require(SensorName("air"))) {
             let answer = try await request(
                 "POST", "/v1/devices/\(recording)/batches",
                 headers: [("Authorization", "Bearer \(token)"), ("Content-Type", BatchFormat.mediaType)], body: batch.binary())

@@ -27,20 +27,7 @@ import Wire
         let name = try #require(DeviceID(recording))
         _ = try await archive.addDevice(name, now: now)
         let device = try #require(try await archive.device(named: name)).id
-        let lines = try String(contentsOfFile: "\(Self.recordings)/\(recording).csv", encoding: .utf8).split(separator: "\n")
-        let format = try SeriesCSV(header: lines[0])
-        let rows = try lines.dropFirst().map { line -> Batch.Row in
-            let row = try format.row(line, line: 0)
-            return .reading(
-                sensor: 0,
-                Reading(
-                    takenAt: Instant(ms: row.takenAtMs), humidityMpct: row.humidityPct.flatMap(Milli.rounded),
-                    temperatureMc: row.temperatureC.flatMap(Milli.rounded)))
-        }
-        for start in stride(from: 0, to: rows.count, by: 5_000) {
-            let batch = Batch(
-                epoch: Epoch(bits: 5), first: Int64(start + 1), sensors: [try #require(SensorName("air"))],
-                rows: Array(rows[start..<min(rows.count, start + 5_000)]))
+        for batch in try RecordingBatches.batches(of: recording, sensor: #require(SensorName("air"))) {
             let arrival = try BatchArrival(device: device, batch: batch, receivedAt: now)
             for outcome in try await archive.ingest([.batch(arrival)], next: BatchAcknowledgement.Pacing(delayMs: 0, maxReadings: 1, maxBytes: 1)) {
                 _ = try outcome.get()
