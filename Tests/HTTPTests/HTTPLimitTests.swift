@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(1))) func `idle connections are closed when all are in use, and a working client keeps its connection`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `at the connection limit, the server closes idle connections and keeps busy ones`() async throws {
         var limits = HTTPLimits(bodyBytes: 1_000, connections: 32)
         limits.connectionsPerAddress = 1
         let server = try HTTPServer(

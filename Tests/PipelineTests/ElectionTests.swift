@@ -50,7 +50,7 @@ import Testing
         #expect(try await server.claim(.serving, isShared: true))
         #expect(try await migration.claim(.serving) == false, "a migration must not get the claim while a server has it")
         try await clock.running(ServingClaim(archive: server, clock: clock.serviceClock)) {
-            await server.endClaim(.serving)  // a restart of the database also ends the claim
+            await server.endClaim(.serving)  // a server also loses its claim if the database restarts
             await clock.advance(.seconds(2))
             #expect(await server.holds(.serving))
         }

@@ -51,7 +51,7 @@ import Testing
 
     private static let table: [([Archive.Run], Double, Bool)] = [
         ([], 27, false), ([], 28, true),
-        ([RunPlanTests.run()], 100, false),  // a run is in progress
+        ([RunPlanTests.run()], 100, false),  // the newest run has not ended
         ([ended("promoted", days: 50)], 77, false), ([ended("promoted", days: 50)], 78, true),
         ([ended("failed", days: 0), ended("promoted", days: 50)], 100, false),  // a failure a minute ago
         ([ended("failed", days: 0, ago: 30_000), ended("promoted", days: 50)], 100, true),

@@ -61,7 +61,7 @@ extension Archive {
     }
 
     /// Deletes at most `binsPerStep` observations of a device. Frozen observations are not deleted.
-    /// - Returns: `false` if the device had no observations to delete.
+    /// - Returns: whether observations were deleted. `false`: the device has only frozen observations, or none.
     private func deleteSomeObservations(_ state: DerivationState) throws -> Bool {
         let deleted = try database.rows(
             """

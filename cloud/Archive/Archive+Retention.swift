@@ -6,7 +6,7 @@ internal import Wire
 /// Describes the batches of one device that retention deletes in one step.
 struct ExpiredBatches {
     let device: Int64
-    var lastBatch: Int64  // the highest id of these batches
+    var lastBatch: Int64  // the highest id of the expired batches
     var lastSequences: [Int64: Int64] = [:]  // the highest sequence in each epoch; the key is the epoch
 }
 

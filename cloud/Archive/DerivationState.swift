@@ -67,7 +67,7 @@ extension Archive {
 
     /// Devices with something to derive, sorted by id; the devices after `device` come first.
     /// - Parameters:
-    ///   - device: the last device of the previous step.
+    ///   - device: the last device that the previous step claimed.
     ///   - claimed: only these devices are considered; `nil` considers every device.
     func pendingDevices(after device: Int64, limit: Int, except paused: Set<Int64>, claimed: [Int64]?) throws -> [DerivationState] {
         var states: [DerivationState] = []
@@ -192,7 +192,7 @@ extension Archive {
     /// Claims devices with something to derive, if several programs share the work.
     /// - Returns: the claimed devices; `nil` if only this program derives.
     /// - Parameters:
-    ///   - device: the last device of the previous step.
+    ///   - device: the last device that the previous step claimed.
     ///   - paused: devices that are not claimed.
     ///   - limit: the maximum number of devices to claim.
     func claimPendingDevices(after device: Int64, except paused: Set<Int64>, limit: Int) throws -> [Int64]? {

@@ -17,7 +17,7 @@ package struct TrainingRows: Sendable {
         }
 
         /// - Parameters:
-        ///   - total: about the number of rows of all series together, without the rows with a short history.
+        ///   - total: the approximate number of rows of all series together. Rows with a short history are not counted.
         ///   - series: the number of series.
         package init(total: Int, series: Int) { self.init(rowsPerSeries: min(18_000, max(200, total / max(1, series)))) }
 

@@ -66,8 +66,8 @@ package actor FleetForecasts {
         return new.answer
     }
 
-    /// The forecast as it would have been made at a past instant: without any later observation, with the release that the device had then. If the device
-    /// had not reported a release by then, with the release that the device gets now.
+    /// Forecasts from a past instant. The forecast uses no observation after this instant, and the release that the device used at this instant. If the
+    /// device had not reported its release by then, the forecast uses the release that the device gets now.
     /// - Returns: `nil` if the sensor had no observation at that instant.
     package func forecast(_ sensor: Archive.Sensor, asOf instant: Instant) async throws -> ServedForecast? {
         var name = try await reader.release(for: sensor.deviceID)

@@ -2,9 +2,9 @@ internal import Archive
 internal import Console
 internal import Glibc
 
-/// The person who runs a command, for the history.
+/// The author of a change that a command makes: the history of releases and runs stores this name.
 enum Operator {
-    /// The name of the account; with sudo, of the account that called sudo.
+    /// The name of the user account. If the command runs with sudo, the name of the account that called sudo.
     static var name: String {
         for variable in ["SUDO_USER", "USER", "LOGNAME"] {
             if let name = ProcessEnvironment.all[variable], !name.isEmpty { return String(name.prefix(64)) }

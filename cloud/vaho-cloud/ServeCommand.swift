@@ -20,8 +20,8 @@ extension Program.Command {
         // servers may share a PostgreSQL database.
         func open(_ access: ArchiveAccess) async throws -> Archive { try await whenReachable(log) { try await settings.archive(access) } }
         let archive = try await open(.createIfMissing)
-        // With PostgreSQL, each claim has a connection that may be lost. The ingest must not wait for a new connection of a claim, so claims use a
-        // separate archive.
+        // With PostgreSQL, each claim uses a connection of its own. If this connection is lost, the archive waits for a new one. Claims use a second
+        // archive, so that the ingest does not wait.
         let scheduling = settings.store.folder == nil ? try await open(.existing) : archive
         guard try await whenReachable(log, { try await scheduling.claim(.serving, isShared: true) }) else {
             throw CommandFailure("\(settings.store) is in use by another server or by vaho-cloud migrate: stop that program, or choose another store")
@@ -42,8 +42,8 @@ extension Program.Command {
             hosts: HostNames(isLoopback: settings.listen.isLoopback, allowed: settings.allowedHosts), tls: settings.tls,
             connections: OpenFiles.raiseLimit(toFit: settings.connections))
         log(.info, "running", ["store": settings.store, "release_key": signer.publicKey.hexadecimal])
-        // With PostgreSQL, a second derivation runs while the first one waits for the database. The second derivation has its own
-        // connection, and looks for devices with new batches every 3 s.
+        // With PostgreSQL, a derivation spends much of its time waiting for the database, so two derivations run in parallel, each with its own
+        // connection. The second one looks for devices with new batches every 3 s.
         var secondDerivation: [any Service] = []
         if settings.store.folder == nil {
             let wakeUps = Inbox<Void>(limit: 1)

@@ -5,7 +5,7 @@ package enum ExclusiveWork: String, Sendable, CaseIterable {
     /// The services of which one server at a time runs one instance: see `ElectedServices`.
     case scheduling
     case training
-    /// Making and deleting snapshots.
+    /// Work that creates or deletes snapshots, or packs weeks of observations.
     case snapshots
 }
 

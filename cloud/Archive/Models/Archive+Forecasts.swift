@@ -49,7 +49,7 @@ extension Archive {
         }
     }
 
-    /// The errors of the stored forecasts of one sensor at one lead time.
+    /// Errors of stored forecasts, for one release and one lead time.
     package struct ForecastErrors: Sendable, Equatable {
         package let device: String
         package let sensor: String

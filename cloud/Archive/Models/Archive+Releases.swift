@@ -94,7 +94,7 @@ extension Archive {
         try releases("WHERE mirror > 0 AND counter > ? ORDER BY counter LIMIT 1", [.integer(Int64(bitPattern: counter))]).first
     }
 
-    /// A release that has changed since it was read is copied again.
+    /// Marks a release as copied to MLflow, unless an alias of the release has changed since the release was read.
     package func markMirrored(_ release: StoredRelease) throws {
         try database.run(
             "UPDATE release SET mirror = 0 WHERE counter = ? AND mirror = ?", Int64(bitPattern: release.name.counter), release.mirror)

@@ -1,6 +1,6 @@
 package import Measures
 
-/// The steps of a run. Results and progress are stored in one transaction.
+/// The steps of a run. One transaction stores the results of a step and moves the run to the next step.
 extension Archive {
     package struct StepRecord: Sendable, Equatable {
         package let step: Int

@@ -13,7 +13,7 @@ extension Archive {
         package let sensors: Int64
         package let weeks: Int64
         package let observations: Int64
-        package let days: Double  // days of observations, summed over the sensors
+        package let days: Double  // sum over the sensors of the days that their observations cover
         package let firstWeekAt: Instant?  // the beginning of the first week
         package let lastWeekAt: Instant?  // the end of the last week
     }

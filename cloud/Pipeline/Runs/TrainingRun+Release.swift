@@ -36,7 +36,8 @@ extension TrainingRun {
         }
     }
 
-    /// If a person has signed a newer release in the meantime, devices may refuse this release: then the run signs its network again.
+    /// Makes the release of this run the champion. If a newer release exists, devices may already use it and would refuse a lower counter, so this step
+    /// first signs the network again with the next counter.
     func rollOut() async throws -> StepResult {
         if let ended = try await endIfChampionHasChanged() { return ended }
         guard let counter = run.release, let bytes = try await archive.releaseBytes(counter: counter) else {
