@@ -5,6 +5,7 @@ import Pipeline
 
 /// Measures a device's work per observation, over complete recordings. `inputs`: computing the network's inputs. `network`: one pass and the
 /// quantiles at its 18 knots. `forecast`: the network and all lead times. `observation`: one call of `observe`, with inputs, network and learning.
+/// `shadow`: how much longer the call takes with a rival in the shadow.
 struct ForecastTiming {
     let options: ForecastOptions
     init(_ options: ForecastOptions) { self.options = options }
@@ -17,14 +18,18 @@ struct ForecastTiming {
         let series = try folder.names(without: []).map { try folder.series(named: $0) }
         if let export = options.export { try NetworkExport(network, series).write(to: export) }
         for _ in 0..<options.rounds {
-            var (whole, filling, alone, made) = (Times("observation"), Times("inputs"), Times("network"), Times("forecast"))
+            var (whole, filling, networkAlone, made) = (Times("observation"), Times("inputs"), Times("network"), Times("forecast"))
+            var shadow = Times("shadow")
             for series in series {
                 var forecaster = AdaptiveForecaster(grid: series.grid, network: network)
+                var withRival = AdaptiveForecaster(grid: series.grid, network: network, rival: network)
                 var inputs = NetworkInputs(binsPerHour: forecaster.history.binsPerHour)
                 var pass = Network.Pass(network.shape)
                 var sum: Float = 0
                 for observation in series.observations {
-                    whole.add(Times.of { forecaster.observe(observation) })
+                    let alone = Times.of { forecaster.observe(observation) }
+                    whole.add(alone)
+                    shadow.add(Times.of { withRival.observe(observation) } - alone)
                     filling.add(Times.of { _ = inputs.fill(forecaster.history) })
                     let pass = Times.of {
                         network.run(inputs, &pass)
@@ -32,12 +37,12 @@ struct ForecastTiming {
                             sum += network.median(knot, inputs, pass) + network.distances(knot, pass)[0]
                         }
                     }
-                    alone.add(pass)
+                    networkAlone.add(pass)
                     made.add(pass + Times.of { sum += Float(forecaster.forecast()?.humidity[0] ?? 0) })
                 }
                 guard sum.isFinite else { throw WrongOption(description: "\(series.name): the network's weights are out of bounds") }
             }
-            print("{" + [whole, filling, alone, made].map(\.json).joined(separator: ", ") + "}")
+            print("{" + [whole, shadow, filling, networkAlone, made].map(\.json).joined(separator: ", ") + "}")
         }
     }
 

@@ -36,11 +36,10 @@ struct BlockBootstrap {
     /// The quantiles of a resampling are too narrow with few blocks: they ignore that the variance is estimated. The factor is √(n / (n − 1)) times the
     /// ratio of the 95 % quantiles of Student's t with n − 1 degrees of freedom and of the normal distribution.
     ///
-    /// Source: Hesterberg, Am. Stat. 69 (2015), 371–386, section 3.2; t by Abramowitz and Stegun, 26.7.5.
+    /// Source: Hesterberg, Am. Stat. 69 (2015), 371–386, section 3.2.
     private var widening: Double {
-        let (n, z) = (Double(blocks), 1.644_853_627)
-        let (cube, fifth) = (z * z * z, z * z * z * z * z)
-        let t = z + (cube + z) / (4 * (n - 1)) + (5 * fifth + 16 * cube + 3 * z) / (96 * (n - 1) * (n - 1))
-        return (n / (n - 1)).squareRoot() * t / z
+        let n = Double(blocks)
+        let t = StudentQuantile.value(.ninetyFive, freedom: blocks - 1)
+        return (n / (n - 1)).squareRoot() * t / StudentQuantile.Confidence.ninetyFive.rawValue
     }
 }

@@ -3,54 +3,43 @@ package import Observing
 
 /// One sensor's forecaster: its history, the release's network, and the state learnt on the device.
 ///
-/// The forecast at each knot of lead time is the network's departure from now, plus the correction of a residual ridge, then passed through a
-/// gate that can reduce it to "no change", with tracked intervals. Between knots, the difference from the damped anomaly is interpolated. Without
-/// a network the damped anomaly replaces the network's forecast. A value type: the same observations in the same order produce the same state,
-/// bit for bit.
+/// The forecasts at the knots of lead time are made by `NetworkAdaptation`. Between knots, the difference from the damped anomaly is interpolated. A
+/// second network, the rival, may forecast in the shadow from the same inputs: its forecasts are only compared with the network's. A value type: the
+/// same observations in the same order produce the same state, bit for bit.
 package struct AdaptiveForecaster: Sendable {
     /// How much history is replayed to rebuild the state: the weight of older observations has faded to less than a fifth.
     package static let memory: Duration = .seconds(120 * 86_400)
 
-    /// The forecast from the newest origin at one knot.
-    private struct KnotForecast {
-        var departure: Float = 0  // the median's departure from now, in deviations
-        var beyondDampedAnomaly: Float = 0  // the departure minus the damped anomaly's departure
-        var distances = SIMD8<Float>()  // the distances of the levels from the median
-        var skill = Float.nan
-    }
-
     package private(set) var history: History
-    package let network: Network?
+    package var network: Network? { adaptation.network }
     private var inputs: NetworkInputs
-    private var pass: Network.Pass
-    private var leads: [LeadAdaptation]  // by knot
-    private var newest: [KnotForecast]  // from the newest origin, by knot
+    private var adaptation: NetworkAdaptation
+    private var rival: NetworkAdaptation?
     private var ridgeInputs: RidgeInputs
-    private let damping: [Damping]  // by knot
     private let plans: [LeadPlan]
     private let leadTimes: [Duration]
     private let stepMs: Int64
-    private var isCurrent = false  // whether `newest` is computed from the newest observation
+    private var isCurrent = false  // whether the forecasts are computed from the newest observation
+    /// The errors of network and rival at the targets that are the newest observation; empty without a rival.
+    package private(set) var pairedErrors: [PairedError] = []
 
-    package init(grid: TimeGrid, network: Network?) {
+    /// - Parameter rival: the network that forecasts in the shadow, at the lead times of `PairedError`; `nil`: none.
+    package init(grid: TimeGrid, network: Network?, rival: Network? = nil) {
         history = History(grid: grid)
-        self.network = network
-        inputs = NetworkInputs(binsPerHour: history.binsPerHour)
-        pass = Network.Pass(network?.shape ?? Network.Shape(first: 16, second: 16))
-        let perHour = history.binsPerHour
-        let levels = Network.Shape.levels
-        leads = NetworkInputs.knots.indices.map { [inputs] in
-            LeadAdaptation(
-                bins: inputs.bins(knot: $0), binsPerHour: perHour,
-                spreads: Array((network?.spreads ?? Network.Shape.evenSpreads)[($0 * levels)..<(($0 + 1) * levels)]))
+        let inputs = NetworkInputs(binsPerHour: history.binsPerHour)
+        self.inputs = inputs
+        let served = NetworkInputs.knots.indices.filter { inputs.isServed[$0] }
+        adaptation = NetworkAdaptation(network: network, knots: served, inputs: inputs, binsPerHour: history.binsPerHour)
+        self.rival = rival.map { [binsPerHour = history.binsPerHour] in
+            NetworkAdaptation(network: $0, knots: AdaptiveForecaster.pairedKnots, inputs: inputs, binsPerHour: binsPerHour)
         }
-        newest = Array(repeating: KnotForecast(), count: leads.count)
-        ridgeInputs = RidgeInputs(binsPerHour: perHour)
-        damping = NetworkInputs.knots.map { DampedAnomaly.damping(for: $0) }
-        plans = LeadPlan.all(on: grid, served: NetworkInputs.knots.indices.filter { [inputs] in inputs.isServed[$0] })
+        ridgeInputs = RidgeInputs(binsPerHour: history.binsPerHour)
+        plans = LeadPlan.all(on: grid, served: served)
         leadTimes = ForecastShape.leadTimes(on: grid)
         stepMs = grid.step.ms
     }
+
+    private static let pairedKnots = PairedError.leadTimes.compactMap { NetworkInputs.knots.firstIndex(of: $0) }
 
     /// Adds the next observation: scores the forecasts whose target is this observation, learns from their errors, and prepares the next forecast.
     /// - Returns: whether the observation was added; false if it is not newer than the last one.
@@ -58,84 +47,48 @@ package struct AdaptiveForecaster: Sendable {
     package mutating func observe(_ observation: Observation) -> Bool {
         guard history.append(observation) else { return false }
         let bin = Int(observation.validAt.ms / stepMs)
+        pairedErrors.removeAll(keepingCapacity: true)
         isCurrent = bin >= 0 && inputs.fill(history)
         guard isCurrent else { return true }
-        learn(bin)
-        if let network { network.run(inputs, &pass) }
+        comparePair(bin)
+        adaptation.learn(bin, inputs, &ridgeInputs, binsPerHour: history.binsPerHour)
+        rival?.learn(bin, inputs, &ridgeInputs, binsPerHour: history.binsPerHour)
         ridgeInputs.remember(inputs.shared, bin: bin)
-        for knot in leads.indices where inputs.isServed[knot] { prepare(knot, bin) }
-        // The ridge of each knot is solved once a day. Each knot has a different hour, so that the work is spread over the day.
-        let hour = bin / history.binsPerHour
-        for knot in leads.indices where inputs.isServed[knot] { leads[knot].solve(day: (hour + knot) / 24) }
+        adaptation.forecast(bin, history, inputs, &ridgeInputs)
+        rival?.forecast(bin, history, inputs, &ridgeInputs)
         return true
     }
 
-    private mutating func learn(_ bin: Int) {
-        for knot in leads.indices where inputs.isServed[knot] {
-            guard let pendingForecast = leads[knot].pendingForecast(target: bin) else { continue }
-            ridgeInputs.fill(pendingForecast)
-            leads[knot].learn(pendingForecast, inputs: ridgeInputs.row, actual: inputs.now, target: bin, binsPerHour: history.binsPerHour)
+    private mutating func comparePair(_ bin: Int) {
+        guard let rival else { return }
+        for knot in AdaptiveForecaster.pairedKnots {
+            guard let own = adaptation.pendingForecast(knot: knot, target: bin), let other = rival.pendingForecast(knot: knot, target: bin) else {
+                continue
+            }
+            let change = inputs.now - own.now
+            pairedErrors.append(
+                PairedError(
+                    leadTime: NetworkInputs.knots[knot], error: (change - own.final * own.deviation).magnitude,
+                    rivalError: (change - other.final * other.deviation).magnitude, persistenceError: change.magnitude))
         }
     }
 
-    private mutating func prepare(_ knot: Int, _ bin: Int) {
-        let lead = inputs.leads[knot]
-        var issued = PendingForecast()
-        issued.origin = bin
-        (issued.now, issued.deviation) = (inputs.now, inputs.deviation)
-        issued.climatology = (history.humidity.climatology(lead: leads[knot].bins) / 1_000 - inputs.now) / inputs.deviation
-        let target = bin + leads[knot].bins
-        let memory = leads[knot].memory(target: target, binsPerHour: history.binsPerHour)
-        issued.own = SIMD8(
-            lead[NetworkInputs.latest], lead[NetworkInputs.month], lead[NetworkInputs.mean], lead[NetworkInputs.meanTemperature],
-            lead[NetworkInputs.latestTemperature], memory.0, memory.1, memory.2)
-        // With less than a day of history, or after an outage, the air's usual movement is unknown: the departure is reduced towards persistence,
-        // and the intervals are not narrower than usual.
-        let length = Float(history.humidity.week.count) / Float(history.binsPerDay)
-        issued.network = AdaptiveForecaster.bounded(network?.median(knot, inputs, pass) ?? dampedAnomaly(knot)) * min(1, length)
-        ridgeInputs.fill(issued)
-        issued.corrected = issued.network + leads[knot].ridge.correction(ridgeInputs.row)
-        issued.usualChange = leads[knot].gate.usualChange
-        let shortHistory = leads[knot].shortHistory
-        let days = Float(history.humidity.month.count) / Float(history.binsPerDay)
-        issued.final = leads[knot].gate.departure(issued.corrected, usualChange: issued.usualChange) * shortHistory.departureFactor(days: days)
-        if let network {
-            let distances = network.distances(knot, pass)
-            for level in ForecastShape.levels.indices { issued.distances[level] = AdaptiveForecaster.bounded(distances[level]) }
-        } else {
-            let quantiles = DampedAnomaly.weights(for: NetworkInputs.knots[knot]).quantiles
-            for level in quantiles.indices { issued.distances[level] = Float(quantiles[level] - quantiles[ForecastShape.medianLevel]) }
-        }
-        if length < 2 { issued.distances *= max(1, 4 / inputs.deviation) }
-        newest[knot] = KnotForecast(
-            departure: issued.final, beyondDampedAnomaly: issued.final - dampedAnomaly(knot),
-            distances: issued.distances * leads[knot].widths(target: target, binsPerHour: history.binsPerHour) * shortHistory.widening(days: days),
-            skill: leads[knot].skill.skill ?? .nan)
-        if bin >= 0, bin % leads[knot].stride == 0 { leads[knot].issue(issued) }
-    }
-
-    /// A signature does not prove that a release's weights are sensible: this limits any departure to a finite number that air can reach.
-    private static func bounded(_ departure: Float) -> Float { departure == departure ? max(-20, min(20, departure)) : 0 }
-
-    /// The damped anomaly's departure at a knot, in deviations.
-    private func dampedAnomaly(_ knot: Int) -> Float {
-        damping[knot].departure(then: inputs.leads[knot][NetworkInputs.mean], now: inputs.shared[AdaptiveForecaster.sameHourNow])
-    }
-    private static let sameHourNow = NetworkInputs.sharedNames.firstIndex(of: "humidity.same_hour_now") ?? 0
+    /// Whether all outputs of the network so far were numbers.
+    package var isNetworkFinite: Bool { adaptation.isFinite }
 
     /// The tracked interval factors by knot and level: [knots × levels]; 1 for knots that are not served.
-    package var spreads: [Float] { leads.flatMap { lead in (0..<Network.Shape.levels).map { lead.intervals.factors[$0] } } }
+    package var spreads: [Float] { adaptation.spreads }
 
     /// The size of the state in bytes, without the network, which all sensors share.
     package var stateBytes: Int {
-        history.humidity.stateBytes + history.temperature.stateBytes + leads.reduce(0) { $0 + $1.stateBytes }
+        history.humidity.stateBytes + history.temperature.stateBytes + adaptation.stateBytes + (rival?.stateBytes ?? 0)
             + ridgeInputs.stateBytes
     }
 
     /// The forecast from the newest observation. `nil` if nothing has been observed.
     package func forecast() -> QuantileForecast? {
         guard isCurrent, let origin = history.origin else { return nil }
-        let usualNow = inputs.shared[AdaptiveForecaster.sameHourNow]
+        let usualNow = inputs.shared[NetworkInputs.sameHourNow]
         let climatologyTemperature = history.temperature.climatology(lead: 0)
         let hasTemperature = history.temperature[0] != RecentValues.missing
         var humidity = [Double](repeating: 0, count: plans.count * Network.Shape.levels)
@@ -146,7 +99,7 @@ package struct AdaptiveForecaster: Sendable {
         var usually = climatology.mutableSpan
         for index in plans.indices {
             let plan = plans[index]
-            let (low, high, share) = (newest[plan.low], newest[plan.high], plan.share)
+            let (low, high, share) = (adaptation.newest[plan.low], adaptation.newest[plan.high], plan.share)
             let usual = history.humidity.climatology(lead: plan.bins) / 1_000
             var median = low.departure
             // If both neighbouring knots forecast no change, so does this lead time.

@@ -23,7 +23,7 @@ import Testing
         return LocalAPI(
             settings: read, identity: DeviceIdentity(read.device), endpoint: try #require(Endpoint("127.0.0.1:0")), store: store,
             newest: NewestForecasts(), statuses: SensorStatuses(store: store, recent: NewestReadings()), mouldIndexes: MouldIndexes(store: store),
-            uplink: uplink, intake: ModelIntake(folder: "/var/empty/vaho", keyFile: nil, store: nil, log: log), clock: .live(), log: log)
+            uplink: uplink, intake: ModelIntake(folder: "/var/empty/vaho", keyFile: nil, access: .readOnly, log: log), clock: .live(), log: log)
     }
 
     private func get(_ api: LocalAPI, _ path: String, _ query: [String: String] = [:]) async -> (status: Int, text: String) {

@@ -21,12 +21,12 @@ import Wire
 
     private func key(_ byte: UInt8) throws -> PrivateKey { try PrivateKey(seed: [UInt8](repeating: byte, count: 32)) }
 
-    private func file(counter: UInt64, size: Float = 0.01, key: PrivateKey) throws -> [UInt8] {
+    private func file(counter: UInt64, size: Float = 0.01, network: Network? = nil, key: PrivateKey) throws -> [UInt8] {
         let release = Release(
             header: ReleaseHeader(
                 counter: counter, modelID: "m\(counter)", createdAt: Instant(ms: 1), expiresAt: Instant(ms: 2),
                 provenance: Provenance(snapshot: "", codeVersion: "", seed: 0, configuration: "", parent: "", backtest: "")),
-            network: anyNetwork(size: size))
+            network: network ?? anyNetwork(size: size))
         return try ReleaseFile.bytes(of: release, sha256: { SHA256.digest($0) }) { message in
             [ReleaseFile.Signature(keyID: key.publicKey.id, signature: try key.signature(of: message))]
         }
@@ -34,16 +34,17 @@ import Wire
 
     private func name(_ counter: UInt64, _ bytes: [UInt8]) -> ReleaseReference { ReleaseReference(counter: counter, sha256: SHA256.digest(bytes)) }
 
-    private func intake(_ store: ReadingStore) throws -> ModelIntake {
+    private func intake(boot: UInt32 = 1) throws -> ModelIntake {
         try Files.createFolder(folder)
         try Files.replace(folder + "/keys", with: Array(ReleaseKeyFile.text([try key(1).publicKey]).utf8))
-        return ModelIntake(folder: folder, keyFile: folder + "/keys", store: store, serviceClock: clock.serviceClock, log: log)
+        return ModelIntake(
+            folder: folder, keyFile: folder + "/keys", access: .daemon(boot: boot, now: { [clock] in clock.serviceClock.wallClock }),
+            serviceClock: clock.serviceClock, log: log)
     }
 
     @Test func `a valid release is used at once and after a restart, and damaged, foreign or older ones are never used`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
-        let intake = try intake(store)
+        let intake = try intake()
         let good = try file(counter: 5, key: key(1))
         await intake.install(good, as: name(5, good))
         #expect(intake.active.current?.name == name(5, good))
@@ -66,7 +67,7 @@ import Wire
             clock.advance(by: .seconds(60))
             #expect(await intake.shouldFetch(offered) == (counter != 4), "\(words)")
         }
-        let restarted = ModelIntake(folder: folder, keyFile: folder + "/keys", store: store, log: log)
+        let restarted = try self.intake()
         // The first call that needs the release loads it, so the release in use is not fetched again.
         #expect(await !restarted.shouldFetch(name(5, good)))
         #expect(restarted.active.current?.name == name(5, good))
@@ -74,8 +75,7 @@ import Wire
 
     @Test func `a counter that no cloud can have issued is refused, and so is a file other than the announced one`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
-        let intake = try intake(store)
+        let intake = try intake()
         let highest = try file(counter: .max, key: key(1))
         await intake.install(highest, as: name(.max, highest))
         #expect(await intake.refusal?.contains("no later release could follow") == true)
@@ -90,8 +90,7 @@ import Wire
 
     @Test func `a release that cannot be fetched is tried less and less often, and other offers do not speed it up`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
-        let intake = try intake(store)
+        let intake = try intake()
         var fetched = 0
         // For one day the cloud offers the same release with each answer, once a minute.
         for _ in 0..<1_440 {
@@ -116,17 +115,17 @@ import Wire
 
     @Test func `a new device uses the shipped release until another one arrives, and does not use a file with another hash`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
         try Files.createFolder(folder)
         try Files.replace(folder + "/keys", with: Array(ReleaseKeyFile.text([try key(1).publicKey]).utf8))
         let shipped = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../deploy/pretrained.vaho"
         func start(_ pretrained: String) async -> ModelIntake {
-            let intake = ModelIntake(folder: folder, keyFile: folder + "/keys", pretrained: pretrained, store: store, log: log)
+            let intake = ModelIntake(
+                folder: folder, keyFile: folder + "/keys", pretrained: pretrained, access: .daemon(boot: 1, now: { WallClock.now }), log: log)
             await intake.load()
             return intake
         }
         let fresh = await start(shipped)
-        #expect(fresh.active.current?.name.counter == 0 && fresh.active.network.weights != nil)
+        #expect(fresh.active.current?.name.counter == 0 && fresh.active.model.network != nil)
         try Files.replace(folder + "/other.vaho", with: Files.read(shipped, limit: ReleaseFile.limit).dropLast(1) + [7])
         #expect(await start(folder + "/other.vaho").active.current == nil)
         #expect(await start(folder + "/none.vaho").active.current == nil)
@@ -139,33 +138,119 @@ import Wire
 
     @Test func `if the release file in use is damaged on disk, the previous valid release is used`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
-        let intake = try intake(store)
+        let intake = try intake()
         let (first, second) = (try file(counter: 5, key: key(1)), try file(counter: 6, size: 0.02, key: key(1)))
         await intake.install(first, as: name(5, first))
+        clock.advance(by: .seconds(48 * 3_600))
         await intake.install(second, as: name(6, second))
         #expect(intake.active.current?.name == name(6, second))
-        try Files.replace(folder + "/release.vaho", with: Array(second.prefix(500)))
-        let restarted = ModelIntake(folder: folder, keyFile: folder + "/keys", store: store, log: log)
+        try Files.replace(path(name(6, second)), with: Array(second.prefix(500)))
+        let restarted = try self.intake()
         await restarted.load()
         #expect(restarted.active.current?.name == name(5, first))
+        // The release is not at fault: the cloud may send it again.
+        #expect(await restarted.shouldFetch(name(6, second)))
+        await restarted.install(second, as: name(6, second))
+        #expect(restarted.active.current?.name == name(6, second))
     }
 
-    @Test func `a crash between storing the counter and switching does not block the release`() async throws {
+    private func path(_ name: ReleaseReference) -> String { "\(folder)/release-\(Hexadecimal.text(name.sha256.prefix(8))).vaho" }
+
+    @Test func `a release that is given up is never used again, neither after a restart nor if it is offered again`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
-        let intake = try intake(store)
-        let good = try file(counter: 5, key: key(1))
-        try await store.write { try $0.meta.acceptRelease(counter: 5, sha256: Hexadecimal.text(SHA256.digest(good))) }
-        await intake.install(good, as: name(5, good))
-        #expect(intake.active.current?.name == name(5, good))
+        let intake = try intake()
+        let (first, second) = (try file(counter: 5, key: key(1)), try file(counter: 6, size: 0.02, key: key(1)))
+        await intake.install(first, as: name(5, first))
+        clock.advance(by: .seconds(48 * 3_600))
+        await intake.install(second, as: name(6, second))
+        #expect(intake.active.current?.rival?.name == name(5, first), "the last good release forecasts in the shadow")
+        #expect(await !intake.goBack(from: 5, .liveError, detail: "not in use"))
+        #expect(await intake.goBack(from: 6, .liveError, detail: "its live error is 2.00 times the last good release's"))
+        #expect(intake.active.current?.name == name(5, first) && intake.active.current?.rival == nil)
+        let restarted = try self.intake()
+        await restarted.load()
+        #expect(restarted.active.current?.name == name(5, first))
+        #expect(await restarted.slots.rejected.map(\.release) == [name(6, second)])
+        #expect(await !restarted.shouldFetch(name(6, second)))
+        // The same weights, signed again with a higher counter, are a decision of the operator: the device takes them.
+        let again = try file(counter: 7, size: 0.02, key: key(1))
+        #expect(await restarted.shouldFetch(name(7, again)))
+        // There is no third release: without a shipped one, nothing is left to go back to but the damped anomaly.
+        #expect(await restarted.goBack(from: 5, .liveError, detail: "") && restarted.active.current == nil)
+        #expect(await !restarted.goBack(from: 0, .liveError, detail: ""))
+    }
+
+    @Test func `three crashes within ten minutes of one boot give the release up, and power failures or stops in order do not`() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let (first, second) = (try file(counter: 5, key: key(1)), try file(counter: 6, size: 0.02, key: key(1)))
+        do {
+            let intake = try intake()
+            await intake.install(first, as: name(5, first))
+            clock.advance(by: .seconds(48 * 3_600))
+            await intake.install(second, as: name(6, second))
+            await intake.markStopped()
+        }
+        func start(boot: UInt32) async throws -> ModelIntake {
+            let intake = try self.intake(boot: boot)
+            await intake.load()
+            return intake
+        }
+        for boot in 2..<8 as Range<UInt32> { #expect(try await start(boot: boot).active.current?.name == name(6, second)) }
+        for _ in 0..<8 {
+            let intake = try await start(boot: 9)
+            #expect(intake.active.current?.name == name(6, second))
+            await intake.markStopped()
+        }
+        for _ in 0..<3 { #expect(try await start(boot: 10).active.current?.name == name(6, second)) }
+        let after = try await start(boot: 10)
+        #expect(after.active.current?.name == name(5, first))
+        #expect(await after.slots.rejected.map(\.reason) == [.crashLoop])
+        // The crashes go on with the last good release: the device ends with the shipped release and starts on.
+        for _ in 0..<4 { _ = try await start(boot: 10) }
+        #expect(try await start(boot: 10).active.current == nil)
+    }
+
+    @Test func `a network with a weight that is no number is refused`() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let intake = try intake()
+        var network = anyNetwork(size: 0.01)
+        network.parameters[0][0] = .nan
+        let bytes = try file(counter: 5, network: network, key: key(1))
+        await intake.install(bytes, as: name(5, bytes))
+        #expect(intake.active.current == nil)
+        #expect(await intake.refusal?.contains("not finite") == true)
+    }
+
+    @Test func `a damaged file of slots is read again from the release files`() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let intake = try intake()
+        let first = try file(counter: 5, key: key(1))
+        await intake.install(first, as: name(5, first))
+        var bytes = try Files.read(folder + "/release-slots", limit: 20_000)
+        bytes[8] ^= 1
+        try Files.replace(folder + "/release-slots", with: bytes)
+        let restarted = try self.intake()
+        await restarted.load()
+        #expect(restarted.active.current?.name == name(5, first))
+        #expect(await restarted.slots.acceptedCounter == 5)
+    }
+
+    @Test func `the files of earlier versions of the program stay in use`() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let (first, second) = (try file(counter: 5, key: key(1)), try file(counter: 6, size: 0.02, key: key(1)))
+        let intake = try intake()
+        try Files.replace(folder + "/release.vaho", with: second)
+        try Files.replace(folder + "/release-previous.vaho", with: first)
+        await intake.load()
+        #expect(intake.active.current?.name == name(6, second) && intake.active.current?.rival?.name == name(5, first))
+        #expect(try Files.list(folder).filter { $0.hasSuffix(".vaho") }.count == 2)
+        #expect(!Files.exists(folder + "/release.vaho"))
     }
 
     @Test func `without a key no release is trusted until model trust adds a key`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try Files.createFolder(folder)
-        let store = try await ReadingStore(path: ":memory:", host: HostIdentity(fingerprint: "a", bootID: "b"), log: log)
-        let intake = ModelIntake(folder: folder, keyFile: nil, store: store, log: log)
+        let intake = ModelIntake(folder: folder, keyFile: nil, access: .daemon(boot: 1, now: { WallClock.now }), log: log)
         let good = try file(counter: 5, key: key(1))
         await intake.install(good, as: nil)
         #expect(intake.active.current == nil)

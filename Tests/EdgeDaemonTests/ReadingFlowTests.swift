@@ -34,7 +34,7 @@ import Wire
             }
             air = try #require(SensorName("air"))
             id = try await store.register(air)
-            intake = ModelIntake(folder: "/var/empty/vaho", keyFile: nil, store: nil, log: log)  // without a release
+            intake = ModelIntake(folder: "/var/empty/vaho", keyFile: nil, access: .readOnly, log: log)  // without a release
             flow = ReadingFlow(
                 store: store, inbox: inbox, clock: clock, intake: intake, feed: LiveFeed(forecasts: NewestForecasts(), rules: nil, log: log),
                 commitPeriod: commitPeriod, log: log)
@@ -166,7 +166,7 @@ import Wire
         let found = try #require(try await bench.store.forecast(of: bench.air))
         #expect(found.releaseCounter == 9 && found.forecast.method == .network)
         let restorer = HistoryRestorer(store: bench.store, clock: .live())
-        let expected = try #require(try await restorer.forecaster(of: bench.air, grid: .fine, network: network).forecast())
+        let expected = try #require(try await restorer.forecaster(of: bench.air, grid: .fine, model: bench.intake.active.model).forecast())
         #expect(StoredForecast.bytes(found.forecast) == StoredForecast.bytes(expected))
     }
 

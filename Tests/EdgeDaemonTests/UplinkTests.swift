@@ -69,7 +69,7 @@ import Wire
         let uplink = Uplink(
             device: try #require(DeviceID("attic")), url: "http://127.0.0.1:\(server.port)", token: DeviceToken("secret", path: "/nonexistent"),
             period: .milliseconds(1), firstBackoff: firstBackoff, client: HTTPClient(settings: HTTPClient.Settings(userAgent: "test")),
-            store: store, intake: ModelIntake(folder: "/nonexistent", keyFile: nil, store: nil, log: Log("test", minimumLevel: .error)),
+            store: store, intake: ModelIntake(folder: "/nonexistent", keyFile: nil, access: .readOnly, log: Log("test", minimumLevel: .error)),
             clock: ReadingClock.live(), status: UplinkStatus(), statuses: SensorStatuses(store: store), thresholds: [], samplePeriod: .seconds(60),
             sensors: [],
             log: Log("test", minimumLevel: .error))

@@ -7,7 +7,7 @@ import Testing
 /// Version 3 of the store kept in `meta`, as text, what version 4 keeps in tables.
 @Suite struct StoreMigrationTests {
     private static let newTables = [
-        "life_copy", "sensor_copy", "calibration", "sensor_rename", "raised_alarm", "waiting_alarm", "accepted_release",
+        "life_copy", "sensor_copy", "calibration", "sensor_rename", "raised_alarm", "waiting_alarm", "comparison",
     ]
 
     /// Turns a closed store back into version 3.
@@ -20,7 +20,7 @@ import Testing
 
     private func alarm(_ fields: String...) -> String { fields.joined(separator: "\u{1F}") }
 
-    @Test func `names, alarms, the release and calibrations move into tables, and rows keep their keys`() async throws {
+    @Test func `names, alarms and calibrations move into tables, and rows keep their keys`() async throws {
         let folder = try StoreFolder()
         let (air, hall, roof) = (try #require(SensorName("air")), try #require(SensorName("hall")), try #require(SensorName("roof")))
         let calibration = Calibration(sensor: air, from: Instant(ms: 60_000), enteredAt: Instant(ms: 70_000), offsetMpct: 500)
@@ -47,8 +47,6 @@ import Testing
         #expect(await store.lives.map(\.epoch) == [epoch])
         #expect(await store.corrections.calibrations == [calibration])
         #expect(await store.corrections.containsRename(of: roof, to: hall, enteredAt: Instant(ms: 9)))
-        let release = try await store.read { try $0.meta.acceptedRelease() }
-        #expect(release?.counter == 1_790_000_000 && release?.sha256 == "abcd")
         #expect(try await store.read { try $0.meta.value("uplink") } == "delivering 0 5 ")
         let raised = try await store.read { try $0.alarms.raised() }
         var damp = Alarm(
@@ -78,7 +76,7 @@ import Testing
         #expect(try await folder.open().corrections.calibrations == [calibration])
     }
 
-    @Test func `a damaged store of version 3 keeps its names and its release`() async throws {
+    @Test func `a damaged store of version 3 keeps its names`() async throws {
         let folder = try StoreFolder()
         try await folder.fill(300)
         let epoch = try await folder.open().current.epoch
@@ -88,6 +86,5 @@ import Testing
         try folder.overwrite((root - 1) * 1_024, [UInt8](repeating: 0x5A, count: 1_024))
         let store = try await folder.open()
         #expect(try await store.sendable().keys.filter { $0.hasPrefix(epoch.description) }.count == 300)
-        #expect(try await store.read { try $0.meta.acceptedRelease() }?.counter == 7)
     }
 }

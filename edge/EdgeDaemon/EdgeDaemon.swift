@@ -31,6 +31,7 @@ package struct EdgeDaemon {
             .info, "running",
             ["device": settings.device, "sensors": sensors.count, "epoch": await store.current.epoch, "version": EdgeVersion.text])
         try await Services.run([stop] + services)
+        await parts.intake.markStopped()
         do { try await store.saveDelivery() } catch {
             log(.warning, "acknowledgements not saved: rows will be sent again", ["error": "\(error)"])
         }

@@ -34,8 +34,8 @@ struct EdgeParts {
         identity = DeviceIdentity(settings.device)
         uplink = UplinkStatus(last: settings.cloud == nil ? nil : try? await store.uplinkState())
         intake = ModelIntake(
-            folder: settings.stateFolder, keyFile: settings.releaseKeyFile, pretrained: settings.pretrainedFile, store: store,
-            log: log.component("model"))
+            folder: settings.stateFolder, keyFile: settings.releaseKeyFile, pretrained: settings.pretrainedFile,
+            access: .daemon(boot: boot) { clock.now }, log: log.component("model"))
         mouldIndexes = MouldIndexes(store: store)
         statuses = SensorStatuses(store: store, recent: recent)
         alarms = AlarmDelivery.targets(settings).map { [identity] in
@@ -51,7 +51,7 @@ struct EdgeParts {
     }
 
     func services(_ sensors: [OpenSensor]) async -> [any Service] {
-        var services: [any Service] = [flow, rules, housekeeping, notes, serviceManager]
+        var services: [any Service] = [flow, rules, housekeeping, notes, serviceManager, releaseWatch]
         services += alarms
         for sensor in sensors {
             await register(sensor)
@@ -65,6 +65,8 @@ struct EdgeParts {
     private var housekeeping: Housekeeping {
         Housekeeping(store: store, retention: settings.retention, clock: clock, log: log.component("store"))
     }
+
+    private var releaseWatch: ReleaseWatch { ReleaseWatch(store: store, intake: intake, clock: clock, log: log.component("model")) }
 
     private var notes: SensorNotesWatch {
         SensorNotesWatch(folder: settings.stateFolder, store: store, inbox: inbox, log: log.component("sensors"))

@@ -59,6 +59,7 @@ extension ReadingStore {
     private func dropDerived(observationsBefore limit: Instant, thinBefore thin: Instant) throws {
         for sensor in tables.sensors.ids.values.sorted() {
             try tables.observations.delete(of: sensor, before: limit)
+            try tables.comparisons.delete(of: sensor, before: limit)
             try tables.forecasts.delete(of: sensor, before: limit)
             try tables.forecasts.thin(sensor, before: thin)
         }

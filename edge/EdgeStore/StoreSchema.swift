@@ -4,9 +4,10 @@ internal import SQLite
 /// The edge's database schema. A schema change needs a new version and a migration step.
 enum StoreSchema {
     static let applicationID: Int64 = 0x5641_484F  // VAHO
-    /// Version 1 had no checksums. Versions 2 and 3 kept alarms, renames, copies of names and the accepted release as text in `meta`. Version
-    /// 3 has record types that the program of version 2 cannot decode.
-    static let version: Int64 = 4
+    /// Version 1 had no checksums. Versions 2 and 3 kept alarms, renames and copies of names as text in `meta`. Version 3 has record types that
+    /// the program of version 2 cannot decode. Up to version 4 the store kept the counter of the accepted release, which is now in the file of
+    /// the release slots.
+    static let version: Int64 = 5
 
     /// A commit of one reading writes one page. Small pages reduce flash wear (4,096 bytes: 12 MB a day at one reading a minute).
     static let pageSize = 1_024
@@ -80,6 +81,11 @@ enum StoreSchema {
             climatology_error REAL NOT NULL, pinball REAL NOT NULL, covered INTEGER NOT NULL,
             PRIMARY KEY (day, release, sensor, lead_time_s)
         ) WITHOUT ROWID;
+        CREATE TABLE comparison (      -- the release in use beside the last good one: sums of absolute errors of the same targets
+            day INTEGER NOT NULL, release INTEGER NOT NULL, rival INTEGER NOT NULL, sensor INTEGER NOT NULL, lead_time_s INTEGER NOT NULL,
+            count INTEGER NOT NULL, error REAL NOT NULL, rival_error REAL NOT NULL, persistence_error REAL NOT NULL,
+            PRIMARY KEY (day, release, rival, sensor, lead_time_s)
+        ) WITHOUT ROWID;
         CREATE TABLE life_copy (number INTEGER PRIMARY KEY, epoch INTEGER NOT NULL);  -- epochs and names are stored twice:
         CREATE TABLE sensor_copy (id INTEGER PRIMARY KEY, name TEXT NOT NULL);        -- a damaged page may destroy one copy
         CREATE TABLE calibration (     -- kept longer than the log records, which are deleted when delivered and old
@@ -100,7 +106,6 @@ enum StoreSchema {
             since_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL, value REAL, valid_at_ms INTEGER, expected_from_ms INTEGER,
             expected_until_ms INTEGER, probability_pct INTEGER
         );
-        CREATE TABLE accepted_release (only INTEGER PRIMARY KEY CHECK (only = 1), counter INTEGER NOT NULL, sha256 TEXT NOT NULL);
         CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;  -- single values
         """
 }

@@ -13,6 +13,7 @@ package struct StoreTables {
     package internal(set) var observations: ObservationTable
     package internal(set) var forecasts: ForecastTable
     package var scores: ScoreTable
+    package let comparisons: ComparisonTable
     package var alarms: AlarmTable
     package let meta: MetaTable
     /// Incremented when observations are deleted or moved. Code that caches sums over observations then computes the sums again.
@@ -30,6 +31,7 @@ package struct StoreTables {
         observations = ObservationTable(database)
         forecasts = ForecastTable(database)
         scores = ScoreTable(database)
+        comparisons = ComparisonTable(database)
         alarms = AlarmTable(database)
         meta = MetaTable(database)
         pending = before?.pending ?? PendingRows()

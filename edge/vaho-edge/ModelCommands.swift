@@ -16,7 +16,7 @@ extension Program.Command {
         let format = try arguments.choice("format", default: OutputFormat.table)
         let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
         let intake = ModelIntake(
-            folder: settings.stateFolder, keyFile: settings.releaseKeyFile, pretrained: settings.pretrainedFile, store: nil,
+            folder: settings.stateFolder, keyFile: settings.releaseKeyFile, pretrained: settings.pretrainedFile, access: .readOnly,
             log: Log("vaho-edge", minimumLevel: .error))
         await intake.load()
         guard let active = intake.active.current else {

@@ -18,7 +18,7 @@ extension Program.Command {
         let format = try arguments.choice("format", default: OutputFormat.table)
         let (settings, store, statuses) = try await openStore(arguments)
         let intake = ModelIntake(
-            folder: settings.stateFolder, keyFile: settings.releaseKeyFile, pretrained: settings.pretrainedFile, store: nil,
+            folder: settings.stateFolder, keyFile: settings.releaseKeyFile, pretrained: settings.pretrainedFile, access: .readOnly,
             log: Log("vaho-edge", minimumLevel: .error))
         await intake.load()
         let counts = try await store.counts()

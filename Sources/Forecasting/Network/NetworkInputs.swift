@@ -35,6 +35,8 @@ package struct NetworkInputs: Sendable {
     package static let mean = 4, latest = 0, month = 9
     static let latestTemperature = 7, meanTemperature = 8
 
+    static let sameHourNow = sharedNames.firstIndex(of: "humidity.same_hour_now") ?? 0
+
     /// Whether an input changes its sign when the course of humidity is mirrored. The other inputs describe the size of changes, not their
     /// direction.
     package static let isMirrored: [Bool] = sharedNames.map { name in

@@ -20,8 +20,8 @@ struct HistoryRestorer: Sendable {
     }
 
     /// A forecaster that has processed the stored observations of a sensor within its memory.
-    func forecaster(of sensor: SensorName, grid: TimeGrid, network: Network?) async throws -> AdaptiveForecaster {
-        var forecaster = AdaptiveForecaster(grid: grid, network: network)
+    func forecaster(of sensor: SensorName, grid: TimeGrid, model: ForecastModel) async throws -> AdaptiveForecaster {
+        var forecaster = AdaptiveForecaster(grid: grid, network: model.network, rival: model.rival?.network)
         guard let newest = try await store.newestObservation(of: sensor) else { return forecaster }
         var since = newest - AdaptiveForecaster.memory
         while true {
@@ -42,13 +42,13 @@ struct HistoryRestorer: Sendable {
     }
 
     /// A pipeline that has processed the stored observations, but none of the readings after them.
-    func start(_ sensor: SensorName, grid: TimeGrid, network: (weights: Network?, counter: UInt64)) async throws -> Restored {
-        let forecaster = try await forecaster(of: sensor, grid: grid, network: network.weights)
+    func start(_ sensor: SensorName, grid: TimeGrid, model: ForecastModel) async throws -> Restored {
+        let forecaster = try await forecaster(of: sensor, grid: grid, model: model)
         let through = try await store.read { tables in
             try tables.sensors.ids[sensor].flatMap { try tables.observations.newest(of: $0)?.through } ?? 0
         }
         return Restored(
-            pipeline: SensorPipeline(sensor: sensor, forecaster: forecaster, releaseCounter: network.counter, through: through), through: through)
+            pipeline: SensorPipeline(sensor: sensor, forecaster: forecaster, model: model, through: through), through: through)
     }
 
     /// Adds the next page of readings.
@@ -66,7 +66,7 @@ struct HistoryRestorer: Sendable {
         var derived = ([restored.newest].compactMap(\.self) + rows)
         for index in derived.indices { derived[index].isReobservation = isReobservation }
         restored.newest = derived.popLast()
-        for index in derived.indices { derived[index].forecast = nil }
+        for index in derived.indices { (derived[index].forecast, derived[index].comparison) = (nil, nil) }
         guard !derived.isEmpty else { return true }
         await store.enqueue(derived)
         // Rows that cannot be stored now stay pending until the next commit.

@@ -66,6 +66,9 @@ struct Pipelines: Sendable {
         entries.filter { $0.value.pipeline?.releaseCounter != releaseCounter }.map(\.key)
     }
 
+    /// The counter of a release in use whose network has computed something that is no number; `nil` without one.
+    var faultyRelease: UInt64? { entries.values.lazy.compactMap { $0.pipeline?.faultyRelease }.first }
+
     mutating func willReadHistory(of sensor: SensorName) { entries[sensor]?.hasMissedReadings = false }
 
     /// Installs a restored pipeline.
@@ -80,14 +83,14 @@ struct Pipelines: Sendable {
     }
 
     /// Starts a sensor without history.
-    mutating func start(_ sensor: SensorName, network: (weights: Network?, counter: UInt64)) {
+    mutating func start(_ sensor: SensorName, model: ForecastModel) {
         guard let grid = entries[sensor]?.grid else { return }
-        let forecaster = AdaptiveForecaster(grid: grid, network: network.weights)
-        entries[sensor]?.pipeline = SensorPipeline(sensor: sensor, forecaster: forecaster, releaseCounter: network.counter, through: 0)
+        let forecaster = AdaptiveForecaster(grid: grid, network: model.network, rival: model.rival?.network)
+        entries[sensor]?.pipeline = SensorPipeline(sensor: sensor, forecaster: forecaster, model: model, through: 0)
     }
 
     /// - Returns: whether the release changed: see `SensorPipeline.switch`.
-    mutating func switchRelease(of sensor: SensorName, to forecaster: AdaptiveForecaster, releaseCounter: UInt64) -> Bool {
-        entries[sensor]?.pipeline?.switch(to: forecaster, releaseCounter: releaseCounter) == true
+    mutating func switchRelease(of sensor: SensorName, to forecaster: AdaptiveForecaster, model: ForecastModel) -> Bool {
+        entries[sensor]?.pipeline?.switch(to: forecaster, model: model) == true
     }
 }

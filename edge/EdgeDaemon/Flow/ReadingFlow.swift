@@ -4,6 +4,7 @@ internal import Measures
 internal import Observing
 internal import Runtime
 internal import SQLite
+internal import Wire
 
 /// The flow of a reading: from the samplers into the store's log, through its sensor's pipeline, and into one commit with the observations
 /// and forecasts derived from it.
@@ -113,6 +114,9 @@ actor ReadingFlow: Service {
     private func tick() async {
         heartbeats += 1
         if heartbeats % 20 == 0 { await closeBins() }
+        if let counter = pipelines.faultyRelease {
+            await intake.goBack(from: counter, .notFinite, detail: "the network computed a forecast that is no number")
+        }
         requestRestorations()
     }
 
@@ -180,7 +184,7 @@ actor ReadingFlow: Service {
     // MARK: histories
 
     private func requestRestorations() {
-        for sensor in pipelines.outdated(releaseCounter: intake.active.network.counter) { _ = restorations.enqueue(sensor) }
+        for sensor in pipelines.outdated(releaseCounter: intake.active.model.counter) { _ = restorations.enqueue(sensor) }
     }
 
     private func restoreHistories() async throws {
@@ -196,7 +200,7 @@ actor ReadingFlow: Service {
                     log(.warning, "history not read, retrying", ["sensor": sensor, "error": "\(error)"])
                 } catch let error where !(error is CancellationError) {
                     log(.error, "history cannot be read: forecasts start without history", ["sensor": sensor, "error": "\(error)"])
-                    pipelines.start(sensor, network: intake.active.network)
+                    pipelines.start(sensor, model: intake.active.model)
                 }
             }
         }
@@ -205,7 +209,7 @@ actor ReadingFlow: Service {
     /// Restores the pipeline of a sensor. Rows that arrive meanwhile are enqueued and committed as usual; the last pages include them.
     func restore(_ sensor: SensorName) async throws {
         guard let state = pipelines[sensor] else { return }
-        var restored = try await restorer.start(sensor, grid: state.grid, network: intake.active.network)
+        var restored = try await restorer.start(sensor, grid: state.grid, model: intake.active.model)
         repeat {
             pipelines.willReadHistory(of: sensor)
             while try await restorer.addPage(of: sensor, to: &restored, isReobservation: state.isReobservation) {}
@@ -218,11 +222,11 @@ actor ReadingFlow: Service {
     /// Switches a sensor to another release. The state of a forecaster is specific to one release: a new forecaster learns from the stored
     /// observations again. While an observation is uncommitted, the sensor keeps its release until after the next commit.
     private func switchRelease(of sensor: SensorName) async throws {
-        let network = intake.active.network
-        guard let state = pipelines[sensor], state.pipeline?.releaseCounter != network.counter else { return }
-        let forecaster = try await restorer.forecaster(of: sensor, grid: state.grid, network: network.weights)
-        if pipelines.switchRelease(of: sensor, to: forecaster, releaseCounter: network.counter) {
-            log(.info, "sensor switched to another release", ["sensor": sensor, "counter": network.counter])
+        let model = intake.active.model
+        guard let state = pipelines[sensor], state.pipeline?.releaseCounter != model.counter else { return }
+        let forecaster = try await restorer.forecaster(of: sensor, grid: state.grid, model: model)
+        if pipelines.switchRelease(of: sensor, to: forecaster, model: model) {
+            log(.info, "sensor switched to another release", ["sensor": sensor, "counter": model.counter])
         }
     }
 }

@@ -1,4 +1,5 @@
 internal import Forecasting
+package import Measures
 package import Releases
 internal import Synchronization
 package import Wire
@@ -8,14 +9,35 @@ package final class ActiveRelease: Sendable {
     package struct Named: Sendable {
         package let name: ReleaseReference
         package let release: Release
+        package var since = Instant(ms: 0)  // on the clock of the readings
+        var rival: Rival?
+
+        package init(name: ReleaseReference, release: Release) { (self.name, self.release) = (name, release) }
+    }
+
+    /// The release that forecasts in the shadow: the one that the device would go back to.
+    struct Rival: Sendable {
+        let name: ReleaseReference
+        let network: Network
     }
 
     private let state = Mutex<Named?>(nil)
     package init() {}
     package var current: Named? { state.withLock { $0 } }
-    /// The network and counter of the release; `nil` and 0 without a release.
-    var network: (weights: Network?, counter: UInt64) {
-        state.withLock { ($0?.release.network, $0?.release.header.counter ?? 0) }
-    }
+    var model: ForecastModel { current.map(ForecastModel.init) ?? ForecastModel() }
     func replace(with named: Named?) { state.withLock { $0 = named } }
+}
+
+/// What a forecaster needs to know of the release in use.
+struct ForecastModel: Sendable {
+    var network: Network?
+    var counter: UInt64 = 0  // 0: the shipped release or none
+    var rival: ActiveRelease.Rival?
+    var since = Instant(ms: 0)
+
+    init() {}
+    init(_ named: ActiveRelease.Named) {
+        (network, counter) = (named.release.network, named.release.header.counter)
+        (rival, since) = (named.rival, named.since)
+    }
 }

@@ -1,5 +1,5 @@
-package import EdgeStore
-internal import Measures
+internal import Bytes
+package import Measures
 internal import Releases
 package import Runtime
 package import Signing
@@ -7,33 +7,37 @@ internal import Text
 internal import TrustedReleases
 package import Wire
 
-/// Checks and stores releases: keeps the release in use and the last good release on disk, and loads a release at the first
-/// call of `load`.
+/// The releases of this device: loads the release in use at the first call of `load`, takes new releases, and goes back to the last good one.
 package actor ModelIntake {
+    /// What the owner of an intake may change.
+    package enum Access: Sendable {
+        case readOnly  // a command
+        case daemon(boot: UInt32, now: @Sendable () -> Instant)  // the time of the readings
+    }
+
     private let executor = BlockingExecutor(label: "model-intake")
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     package nonisolated let active = ActiveRelease()
-    private let folder: ReleaseFolder
+    let folder: ReleaseFolder
     private let pretrained: String?
-    private let store: ReadingStore?
-    private let serviceClock: ServiceClock
-    private let log: Log
+    private let access: Access
+    let serviceClock: ServiceClock
+    let log: Log
     private var isLoaded = false
-    private var fetches = FetchBackoff()
-    private var activeBytes: [UInt8]?  // bytes of the last good release, even if its file is damaged later
-    package private(set) var refusal: String?  // why the last offered release was refused
+    private var isSaved = true  // whether the slots on the disk are the slots in memory
+    var fetches = FetchBackoff()
+    package internal(set) var slots = ReleaseSlots()
+    package internal(set) var refusal: String?  // why the last offered release was refused
 
-    /// - Parameters:
-    ///   - pretrained: the file of the shipped release; `nil` without one.
-    ///   - store: stores the counter of the last accepted release; `nil` for commands that only read.
+    /// - Parameter pretrained: the file of the shipped release; `nil` without one.
     package init(
-        folder: String, keyFile: String?, pretrained: String? = nil, store: ReadingStore?, serviceClock: ServiceClock = .host, log: Log
+        folder: String, keyFile: String?, pretrained: String? = nil, access: Access, serviceClock: ServiceClock = .host, log: Log
     ) {
         self.serviceClock = serviceClock
         self.folder = ReleaseFolder(path: folder, keyFile: keyFile)
         self.pretrained = pretrained
-        self.store = store
+        self.access = access
         self.log = log
     }
 
@@ -42,95 +46,159 @@ package actor ModelIntake {
         try ReleaseFolder.trustedKeys(keyFile: keyFile, folder: folder)
     }
 
+    /// The time of the readings: in a replay, the time of the recordings.
+    var now: Instant { if case .daemon(_, let now) = access { now() } else { serviceClock.wallClock } }
+
     /// Loads the release in use. If its file is damaged, loads the last good release; if that file is damaged too or missing, the shipped
     /// release. Only the first call loads. The daemon does not load at its start, because checking the golden vectors takes tenths of a second
     /// and would delay sampling: each user of a release calls `load` first.
     package func load() {
         guard !isLoaded else { return }
         isLoaded = true
-        for path in folder.candidates {
+        readSlots()
+        if case .daemon(let boot, _) = access {
+            slots.markStarted(boot: boot, boottimeMs: BootTime.nowMs)
+            if slots.isCrashLoop { reject(.crashLoop, "the program has crashed and started again three times within ten minutes") }
+            saveSlots()
+        }
+        activate()
+    }
+
+    private func readSlots() {
+        do {
+            if let found = try folder.slots() { return slots = found }
+        } catch {
+            log(.error, "file of the release slots not usable, reading the release files instead", ["error": "\(error)"])
+        }
+        // The newest release is in use; no older one is accepted after it.
+        var found: [(name: ReleaseReference, bytes: [UInt8])] = []
+        for file in folder.releaseFiles() {
+            guard let bytes = try? folder.read(file: file), let release = try? folder.trust().open(bytes) else { continue }
+            found.append((ReleaseReference(counter: release.header.counter, sha256: SHA256.digest(bytes)), bytes))
+        }
+        found.sort { $0.name.counter < $1.name.counter }
+        for (name, bytes) in found.suffix(2) {
+            if case .daemon = access { try? folder.write(name, bytes) }
+            slots.lastGood = slots.active?.name
+            slots.active = ReleaseSlots.Active(name: name, since: Instant(ms: 0))
+            slots.acceptedCounter = name.counter
+        }
+    }
+
+    /// Opens the releases that the slots name. A release that cannot be used is replaced by the last good one, then by the shipped one.
+    func activate() {
+        var named: ActiveRelease.Named?
+        while named == nil, let slot = slots.active {
             do {
-                let bytes = try folder.read(path)
-                let release = try folder.trust().open(bytes)
-                let name = ReleaseReference(counter: release.header.counter, sha256: SHA256.digest(bytes))
-                active.replace(with: ActiveRelease.Named(name: name, release: release))
-                activeBytes = bytes
-                log(.info, "release in use", ["counter": name.counter, "model": release.header.modelID])
-                if release.isExpired(at: serviceClock.wallClock) {
-                    log(.warning, "release expired, forecasting continues", ["counter": name.counter])
-                }
-                return
+                named = try open(slot.name)
+                named?.since = slot.since
+            } catch let error as ReleaseRefusal where error.reason == "golden" {
+                reject(.golden, "\(error)")
             } catch {
-                log(.error, "stored release not usable", ["file": path, "error": "\(error)"])
+                log(.error, "stored release not usable", ["counter": slot.name.counter, "error": "\(error)"])
+                slots.lose(slot.name, now: now)
+                isSaved = false
             }
         }
-        loadShipped()
+        let shipped = openShipped(isInUse: named == nil)
+        if named == nil {
+            named = shipped
+        } else if let lastGood = slots.lastGood {
+            do { named?.setRival(try open(lastGood)) } catch {
+                log(.error, "last good release not usable", ["counter": lastGood.counter, "error": "\(error)"])
+                slots.lose(lastGood, now: now)
+                isSaved = false
+            }
+        }
+        if slots.active != nil, slots.lastGood == nil, let shipped { named?.setRival(shipped) }
+        active.replace(with: named)
+        saveSlots()
+        if let named, slots.active != nil {
+            log(.info, "release in use", ["counter": named.name.counter, "model": named.release.header.modelID])
+            if named.release.isExpired(at: now) { log(.warning, "release expired, forecasting continues", ["counter": named.name.counter]) }
+        }
     }
 
-    private func loadShipped() {
+    private func open(_ name: ReleaseReference) throws -> ActiveRelease.Named {
+        let bytes = try folder.read(name)
+        let release = try folder.trust().open(bytes, ReleaseVerification.Requirements(sha256: name.sha256))
+        return ActiveRelease.Named(name: name, release: release)
+    }
+
+    private func openShipped(isInUse: Bool) -> ActiveRelease.Named? {
         guard let pretrained else {
-            log(
-                .warning, "no shipped release found: the damped anomaly method forecasts until the cloud sends a release",
-                ["file": ShippedRelease.fileName])
-            return
+            if isInUse {
+                log(
+                    .warning, "no shipped release found: the damped anomaly method forecasts until the cloud sends a release",
+                    ["file": ShippedRelease.fileName])
+            }
+            return nil
         }
         do {
-            let bytes = try folder.read(pretrained)
-            let sha256 = SHA256.digest(bytes)
+            let bytes = try folder.read(file: pretrained)
             let release = try ReleaseTrust.shipped.open(bytes)
-            active.replace(with: ActiveRelease.Named(name: ReleaseReference(counter: release.header.counter, sha256: sha256), release: release))
-            log(.info, "shipped release in use", ["model": release.header.modelID])
+            if isInUse { log(.info, "shipped release in use", ["model": release.header.modelID]) }
+            return ActiveRelease.Named(
+                name: ReleaseReference(counter: release.header.counter, sha256: SHA256.digest(bytes)), release: release)
         } catch {
             log(.error, "shipped release not usable: the damped anomaly method forecasts", ["file": pretrained, "error": "\(error)"])
+            return nil
         }
     }
 
-    /// Whether to fetch this release now: it is not in use, was not refused, and no recent fetch failed.
-    package func shouldFetch(_ name: ReleaseReference) -> Bool {
-        load()
-        return active.current?.name != name && fetches.allows(name, at: serviceClock.now)
-    }
+    // MARK: changes of the slots
 
-    package func fetchFailed(_ name: ReleaseReference?) { fetches.failed(name, at: serviceClock.now) }
-
-    /// How far a counter (seconds) may be ahead of the clock. No cloud can have assigned a higher counter by now, whatever its clock shows;
-    /// after accepting a higher counter the device would accept no later release.
-    private static let maximumAheadOfClock: Duration = .seconds(20 * 366 * 86_400)
-    private static func highestCounter(now: Instant) -> UInt64 {
-        UInt64(max(0, (max(now, ClockDiscipline.earliest) + maximumAheadOfClock).ms / 1_000))
-    }
-
-    /// Checks a release and switches to it. Nothing changes before the last check has passed.
-    package func install(_ bytes: [UInt8], as offered: ReleaseReference?) async {
-        load()
-        let sha256 = SHA256.digest(bytes)
+    /// Stores the slots. On a full disk the change is used without being stored; a later call stores it.
+    func saveSlots() {
+        guard case .daemon = access else { return }
         do {
-            let accepted = try await store?.read { try $0.meta.acceptedRelease() }
-            // After a crash between storing the counter and the switch, the same file is offered again and must be accepted.
-            let isRepeat = accepted.map { $0.sha256 == Hexadecimal.text(sha256) } ?? false
-            let highest = ModelIntake.highestCounter(now: serviceClock.wallClock)
-            let last = accepted.map { $0.counter <= highest ? $0.counter : 0 } ?? 0
-            var demand = ReleaseVerification.Requirements(sha256: offered?.sha256, lastAcceptedCounter: isRepeat ? nil : last)
-            (demand.counter, demand.maximumCounter) = (offered?.counter, highest)
-            let release = try folder.trust().open(bytes, demand)
-            try folder.stage(bytes)
-            let counter = release.header.counter
-            try await store?.write { try $0.meta.acceptRelease(counter: counter, sha256: Hexadecimal.text(sha256)) }
-            try folder.activateStaged(replacing: activeBytes)
-            let name = ReleaseReference(counter: release.header.counter, sha256: sha256)
-            active.replace(with: ActiveRelease.Named(name: name, release: release))
-            activeBytes = bytes
-            refusal = nil
-            fetches.succeeded()
-            log(.info, "release accepted", ["counter": name.counter, "model": release.header.modelID, "sha256": Hexadecimal.text(sha256.prefix(6))])
+            try folder.save(slots)
+            folder.deleteUnused(slots)
+            isSaved = true
         } catch {
-            // Transfer damage and a full disk are temporary; a fault of the file itself is permanent.
-            if let error = error as? ReleaseRefusal, error.isFinal { fetches.refused(offered) }
-            fetchFailed(offered)
-            refusal = "\(error)"
-            log(
-                .error, "release refused",
-                ["counter": offered?.counter ?? 0, "reason": (error as? ReleaseRefusal)?.reason ?? "io", "error": "\(error)"])
+            if isSaved { log(.error, "release slots not stored, retrying", ["error": "\(error)"]) }
+            isSaved = false
         }
+    }
+
+    package func retrySave() { if isLoaded, !isSaved { saveSlots() } }
+
+    @discardableResult
+    private func reject(_ reason: ReleaseRejection.Reason, _ detail: String) -> Bool {
+        guard let rejection = slots.goBack(reason, detail: detail, now: now) else { return false }
+        isSaved = false
+        log(
+            .error, "release given up, going back to the last good release",
+            [
+                "counter": rejection.release.counter, "reason": reason.name, "detail": detail,
+                "last_good": slots.active.map { "\($0.name.counter)" } ?? "shipped",
+            ])
+        return true
+    }
+
+    /// Stops using the release in use, for good, and uses the last good one.
+    /// - Parameter counter: of the release that is at fault. Nothing changes if another release is in use by now.
+    /// - Returns: whether the release changed.
+    @discardableResult
+    package func goBack(from counter: UInt64, _ reason: ReleaseRejection.Reason, detail: String) -> Bool {
+        load()
+        guard slots.active?.name.counter == counter, reject(reason, detail) else { return false }
+        activate()
+        return true
+    }
+
+    /// Records that the daemon stops in order, not by a crash.
+    package func markStopped() {
+        guard isLoaded else { return }
+        slots.markStopped()
+        saveSlots()
+    }
+}
+
+extension ActiveRelease.Named {
+    /// - Parameter other: compared only if it has other weights.
+    fileprivate mutating func setRival(_ other: ActiveRelease.Named) {
+        guard other.release.network != release.network else { return }
+        rival = ActiveRelease.Rival(name: other.name, network: other.release.network)
     }
 }

@@ -1,22 +1,19 @@
 internal import Releases
 internal import Runtime
 internal import Signing
+internal import Text
 internal import TrustedReleases
+internal import Wire
 
-/// The files of releases and keys in the state folder: `release.vaho` in use, `release-previous.vaho` the last good one, `release-keys` the
-/// trusted public keys from `vaho-edge model trust` or an enrolment.
+/// The files of releases and keys in the state folder: `release-slots`; a file `release-….vaho` for each release that the slots name; and
+/// `release-keys`, the trusted public keys from `vaho-edge model trust` or an enrolment.
 struct ReleaseFolder: Sendable {
     let path: String
     let keyFile: String?  // a configured file of keys, in addition to `release-keys`
 
-    private var inUse: String { "\(path)/release.vaho" }
-    private var previous: String { "\(path)/release-previous.vaho" }
+    private var slotsPath: String { "\(path)/release-slots" }
     static func trustedKeysPath(in folder: String) -> String { "\(folder)/release-keys" }
-
-    /// The files to load at the start, in order of preference.
-    var candidates: [String] { [inUse, previous].filter { Files.exists($0) } }
-
-    func read(_ file: String) throws -> [UInt8] { try Files.read(file, limit: ReleaseFile.limit) }
+    private static func fileName(_ name: ReleaseReference) -> String { "release-\(Hexadecimal.text(name.sha256.prefix(8))).vaho" }
 
     func trust() throws -> ReleaseTrust { .signed(by: try ReleaseFolder.trustedKeys(keyFile: keyFile, folder: path)) }
 
@@ -29,13 +26,34 @@ struct ReleaseFolder: Sendable {
         return keys
     }
 
-    /// Writes a release beside the release in use.
-    func stage(_ bytes: [UInt8]) throws { try Files.write(inUse + ".new", bytes, mode: 0o644) }
+    // MARK: releases
 
-    /// Replaces the release in use by the staged one.
-    /// - Parameter good: the release in use until now; it becomes the last good one.
-    func activateStaged(replacing good: [UInt8]?) throws {
-        if let good { try Files.replace(previous, with: good) }
-        try Files.rename(inUse + ".new", to: inUse)
+    func read(_ name: ReleaseReference) throws -> [UInt8] { try read(file: "\(path)/\(ReleaseFolder.fileName(name))") }
+    func read(file: String) throws -> [UInt8] { try Files.read(file, limit: ReleaseFile.limit) }
+    func write(_ name: ReleaseReference, _ bytes: [UInt8]) throws { try Files.replace("\(path)/\(ReleaseFolder.fileName(name))", with: bytes) }
+
+    /// Deletes the files of releases that the slots do not name. A file that cannot be deleted now is deleted after a later change.
+    func deleteUnused(_ slots: ReleaseSlots) {
+        let used = [slots.active?.name, slots.lastGood].compactMap { $0.map(ReleaseFolder.fileName) }
+        for file in (try? Files.list(path)) ?? [] where file.hasPrefix("release") && file.hasSuffix(".vaho") && !used.contains(file) {
+            try? Files.remove("\(path)/\(file)")
+        }
+    }
+
+    // MARK: slots
+
+    /// - Returns: `nil` if the file does not exist.
+    /// - Throws: `MalformedBytes` if the file is damaged.
+    func slots() throws -> ReleaseSlots? {
+        guard Files.exists(slotsPath) else { return nil }
+        return try ReleaseSlots(binary: Files.read(slotsPath, limit: ReleaseSlots.byteLimit))
+    }
+
+    func save(_ slots: ReleaseSlots) throws { try Files.replace(slotsPath, with: slots.binary()) }
+
+    /// The release files without slots: after the file of the slots was damaged, and from earlier versions of the program, which named the files
+    /// `release.vaho` and `release-previous.vaho`.
+    func releaseFiles() -> [String] {
+        ((try? Files.list(path)) ?? []).filter { $0.hasPrefix("release") && $0.hasSuffix(".vaho") }.sorted().map { "\(path)/\($0)" }
     }
 }

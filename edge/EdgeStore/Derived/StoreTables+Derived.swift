@@ -8,7 +8,10 @@ extension StoreTables {
         for row in rows {
             let sensor = try sensors.id(row.sensor)
             guard try observations.insert(row.observation, of: sensor, through: row.through) else { continue }
-            if !row.isReobservation { try scores.add(row.observation, of: sensor, forecasts) }
+            if !row.isReobservation {
+                try scores.add(row.observation, of: sensor, forecasts)
+                if let comparison = row.comparison { try comparisons.add(comparison, of: sensor, at: row.observation.validAt) }
+            }
             if let issued = row.forecast { try forecasts.insert(issued, of: sensor) }
         }
     }

@@ -20,6 +20,7 @@ package struct DerivedRow: Sendable {
     package let observation: Observation
     package var through: Int64  // key of the newest reading that the time grid had processed
     package var forecast: IssuedForecast?
+    package var comparison: ReleaseComparison?
     package var isReobservation = false  // computed again after a correction: its forecasts are already scored
 
     package init(sensor: SensorName, observation: Observation, through: Int64, forecast: IssuedForecast?) {

@@ -69,7 +69,7 @@ enum PageSalvage {
             guard values.first?.isNull == true else { return }
             switch values.count {
             case 2: try insertCopy(key, values)
-            case 3: if values[1].blob != nil { try insertBody(key, values, row.isStale) } else { try insertRelease(values) }
+            case 3: if values[1].blob != nil { try insertBody(key, values, row.isStale) }
             case 5: if values[2].blob != nil { try insertSensor(key, values, row.isStale) } else { try insertRename(values) }
             case 6: try insertCalibration(values)
             case 8: try insertLife(key, values)
@@ -84,16 +84,6 @@ enum PageSalvage {
         private func insertCopy(_ key: Int64, _ values: [PageScan.Value]) throws {
             if let epoch = values[1].integer { try target.run("INSERT OR IGNORE INTO life_copy VALUES (?, ?)", key, epoch) }
             if let name = values[1].text { try target.run("INSERT OR IGNORE INTO sensor_copy VALUES (?, ?)", key, name) }
-        }
-
-        /// Inserts the accepted release with the highest counter: a release counter never decreases.
-        private func insertRelease(_ values: [PageScan.Value]) throws {
-            guard let counter = values[1].integer, let sha256 = values[2].text else { return }
-            try target.run(
-                """
-                INSERT INTO accepted_release VALUES (1, ?, ?) ON CONFLICT (only) DO UPDATE SET counter = excluded.counter, sha256 = excluded.sha256
-                WHERE excluded.counter > counter
-                """, counter, sha256)
         }
 
         private func insertRename(_ values: [PageScan.Value]) throws {

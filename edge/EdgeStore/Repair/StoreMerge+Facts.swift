@@ -2,7 +2,7 @@ internal import Measures
 internal import SQLite
 internal import Text
 
-/// Merges calibrations, renames, alarms, the accepted release and single values.
+/// Merges calibrations, renames, alarms and single values.
 extension StoreMerge {
     func mergeCorrections(_ source: Connection, _ legacy: LegacyMeta, hasTables: Bool, _ report: inout Report) throws {
         for rename in legacy.renames { try CorrectionTable.save(.rename(rename), in: target) }
@@ -36,18 +36,7 @@ extension StoreMerge {
         }
     }
 
-    func mergeMeta(_ source: Connection, _ legacy: LegacyMeta, hasTables: Bool, _ report: inout Report) throws {
-        func accept(_ counter: UInt64, _ sha256: String) throws {
-            // Keep the highest counter: a release counter never decreases.
-            let meta = MetaTable(target)
-            if try meta.acceptedRelease().map({ $0.counter < counter }) ?? true { try meta.acceptRelease(counter: counter, sha256: sha256) }
-        }
-        if let (counter, sha256) = legacy.acceptedRelease { try accept(counter, sha256) }
-        if hasTables {
-            try forEachRow(source, "accepted_release", key: "only", "counter, sha256", &report) {
-                try accept(UInt64(bitPattern: $0.integer(1)), $0.text(2))
-            }
-        }
+    func mergeMeta(_ source: Connection, _ report: inout Report) throws {
         try forEachRowFromBothEnds(source, "SELECT name, value FROM meta", order: "name", &report) { row in
             guard row.text(0) != "set_aside", !LegacyMeta.isLegacy(row.text(0)) else { return }
             try target.run("INSERT OR IGNORE INTO meta VALUES (?, ?)", row.text(0), row.text(1))
@@ -74,7 +63,6 @@ struct LegacyMeta {
     private(set) var renames: [SensorRename] = []
     private(set) var raised: [Alarm] = []
     private(set) var undelivered: [(number: Int64, target: String, alarm: Alarm)] = []
-    private(set) var acceptedRelease: (counter: UInt64, sha256: String)?
 
     private static let names = ["release_counter", "release_sha256", "calibrations_through"]
     private static let prefixes = ["life:", "sensor:", "rename.", "alarm.raised.", "alarm.untold."]
@@ -89,7 +77,6 @@ struct LegacyMeta {
             }
         }
         for (name, value) in texts.sorted(by: { $0.key < $1.key }) { parse(name, value) }
-        if let counter = texts["release_counter"].flatMap({ UInt64($0) }) { acceptedRelease = (counter, texts["release_sha256"] ?? "") }
     }
 
     private mutating func parse(_ name: String, _ value: String) {

@@ -56,7 +56,7 @@ struct StoreMerge {
             try mergeDerived(source, &report)
             try mergeCorrections(source, legacy, hasTables: hasTables, &report)
             try mergeAlarms(source, legacy, hasTables: hasTables, &report)
-            try mergeMeta(source, legacy, hasTables: hasTables, &report)
+            try mergeMeta(source, &report)
             report.readings = try target.integer("SELECT COUNT(*) FROM reading") ?? 0
             report.lost = skipsDamage ? try lost(report) : []
         }
@@ -270,6 +270,21 @@ struct StoreMerge {
             for column in 5...8 as ClosedRange<Int32> { try score.bind(row.double(column), at: column + 1) }
             try score.bind(row.integer(9), at: 10)
             try score.run()
+        }
+        try mergeComparisons(source, &report)
+    }
+
+    private func mergeComparisons(_ source: Connection, _ report: inout Report) throws {
+        guard (try? source.prepare("SELECT 1 FROM comparison")) != nil else { return }  // versions up to 4
+        let sensors = report.sensors
+        try forEachRowFromBothEnds(
+            source, "SELECT day, release, rival, sensor, lead_time_s, count, error, rival_error, persistence_error FROM comparison",
+            order: "day, release, rival, sensor, lead_time_s", &report
+        ) { row in
+            guard let sensor = sensors[row.integer(3)] else { return }
+            try target.run(
+                "INSERT INTO comparison VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", row.integer(0), row.integer(1), row.integer(2),
+                sensor, row.integer(4), row.integer(5), row.double(6), row.double(7), row.double(8))
         }
     }
 

@@ -74,6 +74,9 @@ extension StoreTables {
             INSERT INTO score SELECT day, release, \(new), lead_time_s, count, absolute_error, persistence_error, climatology_error, pinball, covered
                 FROM score WHERE sensor = \(old) \(ScoreTable.onConflict);
             DELETE FROM score WHERE sensor = \(old);
+            INSERT INTO comparison SELECT day, release, rival, \(new), lead_time_s, count, error, rival_error, persistence_error
+                FROM comparison WHERE sensor = \(old) \(ComparisonTable.onConflict);
+            DELETE FROM comparison WHERE sensor = \(old);
             """)
     }
 }

@@ -1,0 +1,55 @@
+internal import EdgeStore
+internal import Evaluation
+internal import Measures
+internal import Text
+
+/// Whether a device goes back to its last good release because of the errors of its own forecasts. A pure function.
+///
+/// The errors of the release in use, of the last good release and of persistence are compared for the same targets, over the last seven days, at lead
+/// times from 1 to 24 h. Each error is divided by the mean error of persistence of its sensor and lead time, so that all sensors and lead times
+/// have the same weight.
+enum RollbackRule {
+    static let days: Int64 = 7
+    private static let minimumTime: Duration = .seconds(48 * 3_600)
+    private static let minimumTargets: Int64 = 200
+    private static let largeRatio = 1.25  // acted on at once
+    private static let smallRatio = 1.10  // acted on if the 90 % lower bound is above 1
+
+    /// - Parameters:
+    ///   - sums: of the release in use, over the last `days`.
+    ///   - elapsed: how long the release has been in use.
+    /// - Returns: the reason to go back, for people; `nil`: the release stays in use.
+    static func reason(_ sums: [ComparisonTable.DaySums], elapsed: Duration) -> String? {
+        guard elapsed >= minimumTime else { return nil }
+        var scales: [[Int64]: (error: Double, count: Int64)] = [:]
+        for row in sums {
+            let old = scales[[row.sensor, row.leadTimeSeconds]] ?? (0, 0)
+            scales[[row.sensor, row.leadTimeSeconds]] = (old.error + row.persistenceError, old.count + row.count)
+        }
+        var rival: [Int64: ErrorRatio.Block] = [:]
+        var persistence: [Int64: ErrorRatio.Block] = [:]
+        for row in sums {
+            guard let scale = scales[[row.sensor, row.leadTimeSeconds]], scale.error > 0 else { continue }
+            let unit = scale.error / Double(scale.count)
+            rival[row.day, default: ErrorRatio.Block()] += ErrorRatio.Block(
+                targets: row.count, error: row.error / unit, reference: row.rivalError / unit)
+            persistence[row.day, default: ErrorRatio.Block()] += ErrorRatio.Block(
+                targets: row.count, error: row.error / unit, reference: row.persistenceError / unit)
+        }
+        guard let toRival = ErrorRatio(Array(rival.values)), toRival.targets >= minimumTargets else { return nil }
+        if isTooLarge(toRival) { return text(toRival, "the last good release's") }
+        // If the last good release is as bad as this one, going back to it is of no use.
+        if let toPersistence = ErrorRatio(Array(persistence.values)), isTooLarge(toPersistence), toRival.ratio > 1 {
+            return text(toPersistence, "persistence's")
+        }
+        return nil
+    }
+
+    private static func isTooLarge(_ ratio: ErrorRatio) -> Bool { ratio.ratio >= largeRatio || ratio.ratio >= smallRatio && ratio.low > 1 }
+
+    private static func text(_ ratio: ErrorRatio, _ reference: String) -> String {
+        func number(_ value: Double) -> String { NumberText.fixed(value, places: 2) ?? "–" }
+        return "its live error is \(number(ratio.ratio)) times \(reference) (90 % lower bound \(number(ratio.low)), \(ratio.targets) forecasts of "
+            + "\(ratio.blocks) days)"
+    }
+}

@@ -1,0 +1,10 @@
+package import Forecasting
+
+/// The errors of the release in use and of its rival, at the targets that are one observation.
+package struct ReleaseComparison: Sendable {
+    package let release: UInt64  // counters
+    package let rival: UInt64
+    package let errors: [PairedError]
+
+    package init(release: UInt64, rival: UInt64, errors: [PairedError]) { (self.release, self.rival, self.errors) = (release, rival, errors) }
+}
