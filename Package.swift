@@ -90,7 +90,7 @@ let package = Package(
             "EdgeDaemon", path: "edge/EdgeDaemon",
             core + [
                 "Psychrometrics", "Forecasting", "Releases", "TrustedReleases", "Sensors", "EdgeStore", "APIDocuments", "Runtime", "Console",
-                "SQLite",
+                "Bytes", "Evaluation", "SQLite",
                 "Deflate",
                 "HTTPClient", "HTTPServer", "Signing", "Page",
             ], settings: small),

@@ -11,6 +11,7 @@ extension DeviceReport {
         DeviceReport.write(scores, to: &json)
         json.field("refusal", releaseRefusal)
         writeConditions(to: &json)
+        writeReleases(to: &json)
         guard !alerts.isEmpty else { return }
         json.array("alerts") { json in
             for alert in alerts {
@@ -36,6 +37,45 @@ extension DeviceReport {
                     json.field("persistence_error_mpct", score.persistenceErrorMpct)
                     json.field("climatology_error_mpct", score.climatologyErrorMpct)
                     json.field("covered_ppm", score.coveredPpm)
+                }
+            }
+        }
+    }
+
+    private func writeReleases(to json: inout JSONWriter) {
+        if !rejections.isEmpty {
+            json.array("rejected_releases") { json in
+                for rejection in rejections {
+                    json.object { json in
+                        json.field("release", rejection.release)
+                        json.field("reason", rejection.reason.name)
+                        json.field("at_ms", rejection.at.ms)
+                        json.field("detail", rejection.detail)
+                    }
+                }
+            }
+        }
+        guard !dailyScores.isEmpty else { return }
+        json.array("daily_scores") { json in
+            for score in dailyScores {
+                json.object { json in
+                    json.field("sensor", score.sensor.name)
+                    json.field("day", score.day)
+                    json.field("release_counter", score.releaseCounter)
+                    json.field("lead_time_s", score.leadTimeSeconds)
+                    json.field("count", score.count)
+                    json.field("absolute_error_mpct", score.absoluteErrorMpct)
+                    json.field("persistence_error_mpct", score.persistenceErrorMpct)
+                    json.field("climatology_error_mpct", score.climatologyErrorMpct)
+                    json.field("pinball_mpct", score.pinballMpct)
+                    json.field("covered", score.covered)
+                    guard let comparison = score.comparison else { return }
+                    json.object("comparison") { json in
+                        json.field("rival_counter", comparison.rivalCounter)
+                        json.field("count", comparison.count)
+                        json.field("error_mpct", comparison.errorMpct)
+                        json.field("rival_error_mpct", comparison.rivalErrorMpct)
+                    }
                 }
             }
         }

@@ -30,6 +30,9 @@ package enum ReportCoding {
             writer.byte(threshold.isAbove ? 1 : 0)
             writer.zigzag(Int64(threshold.percent * 1_000 + 0.5))
         }
+        writer.varint(UInt64(report.rejections.count))
+        for rejection in report.rejections { writer.rejection(rejection) }
+        DailyScore.write(report.dailyScores, to: &writer)
         return writer.bytes
     }
 
@@ -77,7 +80,16 @@ package enum ReportCoding {
         let scores = try scores(&reader, upTo: DeviceReport.scoreLimit)
         return DeviceReport(
             release: release, backlog: counts[0], evicted: counts[1], refused: counts[2], clock: clock, scores: scores,
-            releaseRefusal: refusal, alerts: try alerts(&reader), sensors: try sensors(&reader), thresholds: try thresholds(&reader))
+            releaseRefusal: refusal, alerts: try alerts(&reader), sensors: try sensors(&reader), thresholds: try thresholds(&reader),
+            rejections: try rejections(&reader), dailyScores: reader.remaining > 0 ? try DailyScore.list(&reader) : [])
+    }
+
+    /// Earlier program versions do not send what follows the thresholds.
+    private static func rejections(_ reader: inout ByteReader) throws(MalformedBytes) -> [ReleaseRejection] {
+        guard reader.remaining > 0 else { return [] }
+        var rejections: [ReleaseRejection] = []
+        for _ in 0..<(try reader.count(upTo: DeviceReport.rejectionLimit)) { rejections.append(try reader.rejection()) }
+        return rejections
     }
 
     /// Early program versions do not send sensors.

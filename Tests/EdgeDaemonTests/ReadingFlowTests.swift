@@ -157,7 +157,7 @@ import Wire
         let provenance = Provenance(snapshot: "", codeVersion: "", seed: 0, configuration: "", parent: "", backtest: "")
         let header = ReleaseHeader(counter: 9, modelID: "m", createdAt: Instant(ms: 1), expiresAt: Instant(ms: 2), provenance: provenance)
         bench.intake.active.replace(
-            with: ActiveRelease.Named(name: ReleaseReference(counter: 9, sha256: []), release: Release(header: header, network: network)))
+            with: NamedRelease(name: ReleaseReference(counter: 9, sha256: []), release: Release(header: header, network: network)))
         bench.enqueue(rows[2_900..<2_901])
         try await eventually { await bench.flow.releaseCounter(of: bench.air) == 9 }
         bench.enqueue(rows[2_901...])

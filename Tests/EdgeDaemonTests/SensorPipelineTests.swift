@@ -48,7 +48,7 @@ import Wire
 
     @Test func `a release is compared with its rival only for forecasts made while the release is in use`() throws {
         let since = Instant(ms: 1_600_000_200_000)
-        var named = ActiveRelease.Named(
+        var named = NamedRelease(
             name: ReleaseReference(counter: 9, sha256: []),
             release: Release(
                 header: ReleaseHeader(
@@ -56,7 +56,7 @@ import Wire
                     provenance: Provenance(snapshot: "", codeVersion: "", seed: 0, configuration: "", parent: "", backtest: "")),
                 network: anyNetwork(seed: 1, size: 0.01)))
         (named.since, named.rival) = (
-            since, ActiveRelease.Rival(name: ReleaseReference(counter: 7, sha256: []), network: anyNetwork(seed: 2, size: 0.01))
+            since, NamedRelease.Rival(name: ReleaseReference(counter: 7, sha256: []), network: anyNetwork(seed: 2, size: 0.01))
         )
         let model = ForecastModel(named)
         var pipeline = SensorPipeline(

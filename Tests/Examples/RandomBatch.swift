@@ -95,4 +95,18 @@ private let report = DeviceReport(
     thresholds: [
         HumidityThreshold(rule: "damp", sensor: nil, isAbove: true, percent: 65),
         HumidityThreshold(rule: "dry", sensor: sensorName("hall"), isAbove: false, percent: 40.5),
+    ],
+    rejections: [
+        ReleaseRejection(
+            release: ReleaseReference(counter: 16, sha256: [UInt8](repeating: 2, count: 32)), reason: .liveError, at: Instant(ms: 1_790_000_000_000),
+            detail: "its live error is 1.40 times the last good release's")
+    ],
+    dailyScores: [
+        DailyScore(
+            sensor: sensorName("crypt"), day: 20_700, releaseCounter: 17, leadTimeSeconds: 3_600, count: 144, absoluteErrorMpct: 90_000,
+            persistenceErrorMpct: 120_000, climatologyErrorMpct: 300_000, pinballMpct: 40_000, covered: 115,
+            comparison: DailyScore.Comparison(rivalCounter: 0, count: 140, errorMpct: 88_000, rivalErrorMpct: 91_000)),
+        DailyScore(
+            sensor: sensorName("crypt"), day: 20_700, releaseCounter: 17, leadTimeSeconds: 432_000, count: 144, absoluteErrorMpct: 90_000,
+            persistenceErrorMpct: 120_000, climatologyErrorMpct: 300_000, pinballMpct: 40_000, covered: 115, comparison: nil),
     ])

@@ -16,8 +16,14 @@ extension BatchJSON {
         let alerts: [AlertJSON]
         let sensors: [SensorJSON]
         let thresholds: [ThresholdJSON]
+        let rejections: [RejectionJSON]
+        let dailyScores: [DailyScoreJSON]
 
-        private enum Field: String, CodingKey { case release, backlog, evicted, refused, clock, scores, refusal, alerts, sensors, thresholds }
+        private enum Field: String, CodingKey {
+            case release, backlog, evicted, refused, clock, scores, refusal, alerts, sensors, thresholds
+            case rejections = "rejected_releases"
+            case dailyScores = "daily_scores"
+        }
 
         init(from decoder: any Decoder) throws {
             let fields = try decoder.container(keyedBy: Field.self)
@@ -35,11 +41,20 @@ extension BatchJSON {
             alerts = try list(AlertJSON.self, .alerts, DeviceReport.alertLimit)
             sensors = try list(SensorJSON.self, .sensors, BatchFormat.sensorLimit)
             thresholds = try list(ThresholdJSON.self, .thresholds, DeviceReport.thresholdLimit)
+            rejections = try list(RejectionJSON.self, .rejections, DeviceReport.rejectionLimit)
+            dailyScores = try list(DailyScoreJSON.self, .dailyScores, DeviceReport.dailyScoreLimit)
         }
 
         struct ReleaseJSON: Decodable {
             let counter: UInt64
             let sha256: String
+
+            func reference(_ field: String) throws(BatchRefusal) -> ReleaseReference {
+                guard let hash = Hexadecimal.bytes(sha256), hash.count == 32 else {
+                    throw BatchJSON.malformed("/report/\(field)/sha256", "expected 64 hexadecimal digits")
+                }
+                return ReleaseReference(counter: counter, sha256: hash)
+            }
         }
 
         struct ScoreJSON: Decodable {
@@ -99,12 +114,7 @@ extension BatchJSON {
 
         func report() throws(BatchRefusal) -> DeviceReport {
             func malformed(_ field: String, _ what: String) -> BatchRefusal { BatchJSON.malformed("/report/\(field)", what) }
-            let name = try release.map { (release) throws(BatchRefusal) in
-                guard let hash = Hexadecimal.bytes(release.sha256), hash.count == 32 else {
-                    throw malformed("release/sha256", "expected 64 hexadecimal digits")
-                }
-                return ReleaseReference(counter: release.counter, sha256: hash)
-            }
+            let name = try release.map { (release) throws(BatchRefusal) in try release.reference("release") }
             guard let clock = ClockQuality(rawValue: clock ?? 0) else { throw malformed("clock", "expected 0, 1 or 2") }
             guard (refusal ?? "").utf8.count <= DeviceReport.refusalLimit else {
                 throw malformed("refusal", "expected at most \(DeviceReport.refusalLimit) bytes")
@@ -125,7 +135,7 @@ extension BatchJSON {
             return DeviceReport(
                 release: name, backlog: backlog ?? 0, evicted: evicted ?? 0, refused: refused ?? 0, clock: clock,
                 scores: scores.map(\.score), releaseRefusal: refusal, alerts: known, sensors: try sensorReports(),
-                thresholds: try humidityThresholds())
+                thresholds: try humidityThresholds(), rejections: try releaseRejections(), dailyScores: try sensorScores())
         }
 
         private func sensorReports() throws(BatchRefusal) -> [SensorReport] {

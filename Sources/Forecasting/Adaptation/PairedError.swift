@@ -9,4 +9,8 @@ package struct PairedError: Sendable, Equatable {
     package let error: Float
     package let rivalError: Float
     package let persistenceError: Float
+
+    package init(leadTime: Duration, error: Float, rivalError: Float, persistenceError: Float) {
+        (self.leadTime, self.error, self.rivalError, self.persistenceError) = (leadTime, error, rivalError, persistenceError)
+    }
 }

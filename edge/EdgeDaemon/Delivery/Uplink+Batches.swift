@@ -32,7 +32,10 @@ extension Uplink {
             return try await refused(batch, life, CloudRefusal(response), &plan)
         }
         plan.accepted(response.headers["accept-encoding"])
-        if batch.report != nil { plan.reportAnswered(isAccepted: true) }
+        if let report = batch.report {
+            plan.reportAnswered(isAccepted: true)
+            if let last = report.dailyScores.last { try await store.write { try $0.markReported(through: last) } }
+        }
         try await settle(batch, life, BatchAcknowledgement(binary: response.body), &plan)
     }
 

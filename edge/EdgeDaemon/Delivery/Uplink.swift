@@ -130,6 +130,7 @@ struct Uplink: Service {
         return DeviceReport(
             release: release, backlog: counts.backlog, evicted: counts.evicted, refused: counts.refused,
             clock: clock.quality, scores: try await store.read { try $0.scores.live() }, releaseRefusal: await intake.refusal,
-            alerts: try await store.alerts(), sensors: reports, thresholds: thresholds)
+            alerts: try await store.alerts(), sensors: reports, thresholds: thresholds, rejections: await intake.slots.rejected,
+            dailyScores: try await store.read { try $0.unreportedScores(before: now, limit: DeviceReport.dailyScoreLimit) })
     }
 }

@@ -87,7 +87,7 @@ package actor ModelIntake {
 
     /// Opens the releases that the slots name. A release that cannot be used is replaced by the last good one, then by the shipped one.
     func activate() {
-        var named: ActiveRelease.Named?
+        var named: NamedRelease?
         while named == nil, let slot = slots.active {
             do {
                 named = try open(slot.name)
@@ -119,13 +119,13 @@ package actor ModelIntake {
         }
     }
 
-    private func open(_ name: ReleaseReference) throws -> ActiveRelease.Named {
+    private func open(_ name: ReleaseReference) throws -> NamedRelease {
         let bytes = try folder.read(name)
         let release = try folder.trust().open(bytes, ReleaseVerification.Requirements(sha256: name.sha256))
-        return ActiveRelease.Named(name: name, release: release)
+        return NamedRelease(name: name, release: release)
     }
 
-    private func openShipped(isInUse: Bool) -> ActiveRelease.Named? {
+    private func openShipped(isInUse: Bool) -> NamedRelease? {
         guard let pretrained else {
             if isInUse {
                 log(
@@ -138,7 +138,7 @@ package actor ModelIntake {
             let bytes = try folder.read(file: pretrained)
             let release = try ReleaseTrust.shipped.open(bytes)
             if isInUse { log(.info, "shipped release in use", ["model": release.header.modelID]) }
-            return ActiveRelease.Named(
+            return NamedRelease(
                 name: ReleaseReference(counter: release.header.counter, sha256: SHA256.digest(bytes)), release: release)
         } catch {
             log(.error, "shipped release not usable: the damped anomaly method forecasts", ["file": pretrained, "error": "\(error)"])
@@ -195,10 +195,10 @@ package actor ModelIntake {
     }
 }
 
-extension ActiveRelease.Named {
+extension NamedRelease {
     /// - Parameter other: compared only if it has other weights.
-    fileprivate mutating func setRival(_ other: ActiveRelease.Named) {
+    fileprivate mutating func setRival(_ other: NamedRelease) {
         guard other.release.network != release.network else { return }
-        rival = ActiveRelease.Rival(name: other.name, network: other.release.network)
+        rival = NamedRelease.Rival(name: other.name, network: other.release.network)
     }
 }

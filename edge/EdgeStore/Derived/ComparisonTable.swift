@@ -1,6 +1,8 @@
 internal import Forecasting
 internal import Measures
+internal import Glibc
 internal import SQLite
+internal import Wire
 
 /// The errors of the release in use beside those of its rival for the same targets: sums by day, release, rival, sensor and lead time.
 package struct ComparisonTable {
@@ -60,6 +62,19 @@ package struct ComparisonTable {
             if isSound { rows.append(row) }
         }
         return rows
+    }
+
+    /// The sums of one day, beside the newest rival of that day.
+    func comparison(day: Int64, release: UInt64, sensor: Int64, leadTimeSeconds: Int64) throws -> DailyScore.Comparison? {
+        var select = try database.prepare(
+            """
+            SELECT rival, count, error, rival_error FROM comparison WHERE day = ? AND release = ? AND sensor = ? AND lead_time_s = ?
+            ORDER BY rival DESC LIMIT 1
+            """, day, Int64(bitPattern: release), sensor, leadTimeSeconds)
+        guard try select.step() else { return nil }
+        func thousandths(_ column: Int32) -> Int64 { Int64(max(0, min(1e12, select.double(column) * 1_000)).rounded()) }
+        return DailyScore.Comparison(
+            rivalCounter: UInt64(bitPattern: select.integer(0)), count: select.integer(1), errorMpct: thousandths(2), rivalErrorMpct: thousandths(3))
     }
 
     func delete(of sensor: Int64, before limit: Instant) throws {
