@@ -103,7 +103,7 @@ let package = Package(
 
         // The cloud.
         library(
-            "Archive", path: "cloud/Archive", core + ["Bytes", "Evaluation", "Releases", "Runtime", "SQLite", "Postgres", "Signing"],
+            "Archive", path: "cloud/Archive", core + ["Bytes", "Forecasting", "Evaluation", "Releases", "Runtime", "SQLite", "Postgres", "Signing"],
             settings: features),
         library(
             "Pipeline", path: "cloud/Pipeline",
@@ -176,7 +176,11 @@ let package = Package(
                 "HTTPClient", "Signing", "Archive", "ArchiveExamples", "Pipeline",
             ]),
         tests(
-            "APITests", ["APIDocuments", "ArchiveExamples", "Examples", "Measures", "Runtime", "Wire", "HTTPServer", "Archive", "Pipeline", "API"]),
+            "APITests",
+            [
+                "APIDocuments", "ArchiveExamples", "Examples", "Measures", "Runtime", "Wire", "Releases", "Signing", "HTTPServer", "Archive",
+                "Pipeline", "API",
+            ]),
         tests(
             "EndToEndTests",
             [

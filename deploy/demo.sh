@@ -67,7 +67,7 @@ cloud_json() { curl -sf -m 5 "http://127.0.0.1:${port[cloud]}$1"; }
 edge_json() { curl -sf -m 5 "http://127.0.0.1:${port[$1]}$2"; }
 
 start_cloud() {
-    VAHO_STORE="sqlite:$work/cloud" VAHO_LISTEN="127.0.0.1:${port[cloud]:-0}" VAHO_TRAIN_AFTER_DEVICE_DAYS=30 VAHO_TRAIN_CHECK_SECONDS=2 \
+    VAHO_STORE="sqlite:$work/cloud" VAHO_LISTEN="127.0.0.1:${port[cloud]:-0}" VAHO_TRAIN_AFTER_DEVICE_DAYS=30 VAHO_ROLLOUT_STEPS=100:0 VAHO_TRAIN_CHECK_SECONDS=2 \
         "$binaries/vaho-cloud" serve 2>>"$work/cloud.log" &
     pid[cloud]=$!
     until_seen "the cloud listens" cloud_listens

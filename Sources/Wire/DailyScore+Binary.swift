@@ -21,7 +21,7 @@ extension DailyScore {
 
     static func list(_ reader: inout ByteReader) throws(MalformedBytes) -> [DailyScore] {
         var scores: [DailyScore] = []
-        for _ in 0..<(try reader.count(upTo: DeviceReport.dailyScoreLimit)) {
+        for _ in 0..<(try reader.count(upTo: DailyScore.reportLimit)) {
             let start = reader.offset
             guard let sensor = SensorName(try reader.text(limit: 32)) else {
                 throw MalformedBytes(at: start, "a sensor's name is \(SensorName.syntax)")

@@ -2,6 +2,8 @@ package import Measures
 
 /// The errors of one sensor's forecasts whose targets are on one day, for one release and lead time: sums, in milli-percent relative humidity.
 package struct DailyScore: Sendable, Hashable {
+    package static let reportLimit = 256  // scores in one report
+
     /// The errors beside those of the last good release, for the targets for which both have forecast.
     package struct Comparison: Sendable, Hashable {
         package var rivalCounter: UInt64  // 0: the shipped release

@@ -7,7 +7,6 @@ package struct DeviceReport: Sendable, Hashable {
     package static let alertLimit = 32
     package static let thresholdLimit = 32
     package static let rejectionLimit = 8
-    package static let dailyScoreLimit = 256
 
     package var release: ReleaseReference?  // nil: the device forecasts with the damped anomaly
     package var backlog: Int64  // rows not yet acknowledged
@@ -20,7 +19,7 @@ package struct DeviceReport: Sendable, Hashable {
     package private(set) var sensors: [SensorReport]  // empty: an earlier program version, which does not report sensors
     package private(set) var thresholds: [HumidityThreshold]  // from the device's rules
     package private(set) var rejections: [ReleaseRejection]  // releases that the device has given up; the newest `rejectionLimit`
-    package private(set) var dailyScores: [DailyScore]  // of days that the cloud has not acknowledged yet; at most the first `dailyScoreLimit`
+    package private(set) var dailyScores: [DailyScore]  // of days that the cloud has not acknowledged yet; at most the first `DailyScore.reportLimit`
 
     package init(
         release: ReleaseReference?, backlog: Int64, evicted: Int64, refused: Int64, clock: ClockQuality, scores: [LiveScore],
@@ -29,7 +28,7 @@ package struct DeviceReport: Sendable, Hashable {
         rejections: [ReleaseRejection] = [], dailyScores: [DailyScore] = []
     ) {
         self.rejections = Array(rejections.suffix(Self.rejectionLimit))
-        self.dailyScores = Array(dailyScores.prefix(Self.dailyScoreLimit))
+        self.dailyScores = Array(dailyScores.prefix(DailyScore.reportLimit))
         self.sensors = Array(sensors.prefix(BatchFormat.sensorLimit))
         // With a longer rule name the cloud would refuse the whole report.
         self.thresholds = Array(thresholds.filter { $0.rule.utf8.count <= 64 }.prefix(Self.thresholdLimit))

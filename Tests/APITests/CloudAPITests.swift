@@ -55,7 +55,8 @@ import Wire
             CloudAPI.Listening(
                 address: "127.0.0.1", port: 0, hosts: HostNames(isLoopback: true, allowed: []), tls: nil, connections: 8),
             archive: archive, reader: reader, tokenReader: reader, ingest: ingest, freeSpaceGuard: freeSpaceGuard, releaseKeys: "keys",
-            forecasts: FleetForecasts(reader: reader), version: "1", log: log)
+            keyFile: place.location.keyFile, pretrained: nil, rolloutSteps: .standard, forecasts: FleetForecasts(reader: reader), version: "1",
+            log: log)
         return Bench(archive: archive, api: api, ingest: ingest, device: device, token: token)
     }
 

@@ -14,7 +14,7 @@ import Testing
             environment: [:])
         #expect(timed.code == 0, "\(timed.errors)")
         let parts = try JSONSerialization.jsonObject(with: Data(timed.output.utf8)) as? [String: [String: Double]] ?? [:]
-        #expect(Set(parts.keys) == ["observation_us", "inputs_us", "network_us", "forecast_us"])
+        #expect(Set(parts.keys) == ["observation_us", "shadow_us", "inputs_us", "network_us", "forecast_us"])
         for (name, part) in parts {
             #expect(Int(part["count"] ?? 0) == 1_680 + 1_680 + 10_080, "\(name)")  // every observation of the three recordings
             #expect((part["p50"] ?? 0) > 0 && (part["p50"] ?? 0) <= (part["p99"] ?? 0) && (part["p99"] ?? 0) <= (part["max"] ?? 0), "\(name)")

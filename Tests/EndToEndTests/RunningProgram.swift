@@ -88,7 +88,8 @@ final class Cloud {
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
-    var environment: [String: String] { ["VAHO_STORE": "sqlite:\(folder)/cloud"] }
+    /// A release of a run is the champion at once, unless a test sets other steps.
+    var environment: [String: String] { ["VAHO_STORE": "sqlite:\(folder)/cloud", "VAHO_ROLLOUT_STEPS": "100:0"] }
 
     func start(_ settings: [String: String] = [:]) async throws {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

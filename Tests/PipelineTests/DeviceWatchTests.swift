@@ -104,7 +104,7 @@ import Testing
         let attic = try await fleet.addDevice(archive, "attic", at: clock.serviceClock.wallClock)
         let triggers = RunTriggers(
             archive: archive, afterDeviceDays: 2, schedule: nil, checkPeriod: .seconds(600), clock: clock.serviceClock, log: log)
-        let worker = RunWorker(archive: archive, reader: archive, keyFile: fleet.place.location.keyFile)
+        let worker = RunWorker(archive: archive, reader: archive, keyFile: fleet.place.location.keyFile, rolloutSteps: .atOnce)
         try await clock.running(triggers) {
             try await fleet.send(archive, attic, count: 144, at: clock.serviceClock.wallClock)
             await clock.advance(.seconds(600))

@@ -39,7 +39,7 @@ import Wire
         let archive = try await place.open()
         let run = try await archive.startRun(kind: "training", cause: "manual", author: "nina", now: now)
         #expect(try await archive.cancelRun(run.id, author: "otto"))
-        let worker = RunWorker(archive: archive, reader: archive, keyFile: place.location.keyFile)
+        let worker = RunWorker(archive: archive, reader: archive, keyFile: place.location.keyFile, rolloutSteps: .atOnce)
         let ended = try #require(try await worker.work(on: run.id))
         #expect(ended.outcome == "cancelled" && ended.detail == "cancelled by otto")
         #expect(try await archive.cancelRun(run.id, author: "otto") == false)
@@ -57,7 +57,7 @@ import Wire
         try ReleaseSigner.makeKey(place.location.keyFile)
         let run = try await archive.startRun(kind: "training", cause: "manual", author: "nina", now: now)
         let worker = RunWorker(
-            archive: archive, reader: archive, keyFile: place.location.keyFile, maximumAttempts: 1, clock: clock.serviceClock)
+            archive: archive, reader: archive, keyFile: place.location.keyFile, rolloutSteps: .atOnce, maximumAttempts: 1, clock: clock.serviceClock)
         let ended = try #require(try await worker.work(on: run.id))
         #expect(ended.outcome == "failed" && ended.detail.contains("use the archive's own key"), "\(ended.detail)")
         let step = try #require(try await archive.steps(of: run.id).first)

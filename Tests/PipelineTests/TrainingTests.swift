@@ -39,7 +39,7 @@ import Wire
     /// Starts a run and does it.
     private func train(_ archive: Archive, pretrained: PretrainedNetwork? = nil) async throws -> Archive.Run {
         let run = try await archive.startRun(kind: RunWorker.kind, cause: "manual", author: "nina", now: now)
-        let worker = RunWorker(archive: archive, reader: archive, keyFile: keyFile, pretrained: pretrained, maximumAttempts: 1)
+        let worker = RunWorker(archive: archive, reader: archive, keyFile: keyFile, pretrained: pretrained, rolloutSteps: .atOnce, maximumAttempts: 1)
         return try #require(try await worker.work(on: run.id))
     }
 
@@ -108,7 +108,7 @@ import Wire
         for recording in ["attic", "bathroom"] { try await send(archive, recording) }
         let run = try await archive.startRun(kind: RunWorker.kind, cause: "manual", author: "nina", now: now)
         let (fitting, began) = AsyncStream.makeStream(of: Void.self)
-        let worker = RunWorker(archive: archive, reader: archive, keyFile: keyFile, maximumAttempts: 1)
+        let worker = RunWorker(archive: archive, reader: archive, keyFile: keyFile, rolloutSteps: .atOnce, maximumAttempts: 1)
         async let ended = worker.work(on: run.id) { if $0.stage == .fitting { began.yield() } }
         for await _ in fitting { break }
         #expect(try await archive.cancelRun(run.id, author: "otto"))

@@ -10,7 +10,7 @@ stop() { for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done; wait
 trap stop EXIT
 listening() { until port=$(sed -n 's/.*listening address=127.0.0.1://p' "$1") && [ -n "$port" ]; do sleep 0.1; done; echo "$port"; }
 for name in cloud tower; do : >"$work/$name.log"; done
-VAHO_STORE=sqlite:$work/cloud VAHO_LISTEN=127.0.0.1:0 VAHO_TRAIN_AFTER_DEVICE_DAYS=30 VAHO_TRAIN_CHECK_SECONDS=1 VAHO_SILENT_AFTER_SECONDS=5 \
+VAHO_STORE=sqlite:$work/cloud VAHO_LISTEN=127.0.0.1:0 VAHO_TRAIN_AFTER_DEVICE_DAYS=30 VAHO_ROLLOUT_STEPS=100:0 VAHO_TRAIN_CHECK_SECONDS=1 VAHO_SILENT_AFTER_SECONDS=5 \
     "$bin/vaho-cloud" serve 2>"$work/cloud.log" &
 pids+=($!)
 cloud=$(listening "$work/cloud.log")

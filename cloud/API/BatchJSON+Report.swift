@@ -42,7 +42,7 @@ extension BatchJSON {
             sensors = try list(SensorJSON.self, .sensors, BatchFormat.sensorLimit)
             thresholds = try list(ThresholdJSON.self, .thresholds, DeviceReport.thresholdLimit)
             rejections = try list(RejectionJSON.self, .rejections, DeviceReport.rejectionLimit)
-            dailyScores = try list(DailyScoreJSON.self, .dailyScores, DeviceReport.dailyScoreLimit)
+            dailyScores = try list(DailyScoreJSON.self, .dailyScores, DailyScore.reportLimit)
         }
 
         struct ReleaseJSON: Decodable {

@@ -25,15 +25,20 @@ extension CloudAPI {
         return alias
     }
 
-    /// Starts a training run for another program, which shows the operator's token.
-    func startRun(_ request: HTTPRequest) async throws -> HTTPResponse {
+    /// - Throws: `Problem` if the request does not have the operator's token.
+    func checkOperator(_ request: HTTPRequest) throws {
         let challenge = [(name: "WWW-Authenticate", value: "Bearer")]
         guard let operatorToken else {
-            throw Problem(status: 403, detail: "no program may start runs: set VAHO_OPERATOR_TOKEN_FILE on the server")
+            throw Problem(status: 403, detail: "no program may start runs or change rollouts: set VAHO_OPERATOR_TOKEN_FILE on the server")
         }
         guard let token = TokenCache.bearerToken(request.headers), SHA256.digest(Array(token.utf8)) == operatorToken else {
             throw Problem(status: 401, detail: "the operator's token is needed: send the header Authorization: Bearer TOKEN", headers: challenge)
         }
+    }
+
+    /// Starts a training run for another program, which shows the operator's token.
+    func startRun(_ request: HTTPRequest) async throws -> HTTPResponse {
+        try checkOperator(request)
         do {
             let run = try await archive.startRun(kind: RunWorker.kind, cause: "request", author: "operator token", now: WallClock.now)
             var response = APIResponse.json(try await archive.perform { try $0.runDocument(String(run.id)) })

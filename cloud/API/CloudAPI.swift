@@ -29,8 +29,10 @@ package final class CloudAPI: Service {
     let refusals = RefusalRecordLimiter()
     private let listening: Listening
     private let version: String
-
-    let operatorToken: [UInt8]?  // SHA-256 of the token by which other programs start runs
+    let keyFile: String  // the path of the fleet's signing key
+    let pretrained: PretrainedNetwork?
+    let rolloutSteps: RolloutSteps
+    let operatorToken: [UInt8]?  // SHA-256 of the token by which other programs start runs and change rollouts
 
     /// Where and how the server accepts connections.
     package struct Listening: Sendable {
@@ -47,7 +49,8 @@ package final class CloudAPI: Service {
 
     package init(
         _ listening: Listening, archive: Archive, reader: Archive, tokenReader: Archive, ingest: Ingest, freeSpaceGuard: FreeSpaceGuard,
-        releaseKeys: String, forecasts: FleetForecasts, version: String, operatorToken: [UInt8]? = nil, log: Log
+        releaseKeys: String, keyFile: String, pretrained: PretrainedNetwork?, rolloutSteps: RolloutSteps, forecasts: FleetForecasts, version: String,
+        operatorToken: [UInt8]? = nil, log: Log
     ) {
         self.listening = listening
         self.archive = archive
@@ -57,6 +60,7 @@ package final class CloudAPI: Service {
         self.freeSpaceGuard = freeSpaceGuard
         self.forecasts = forecasts
         self.version = version
+        (self.keyFile, self.pretrained, self.rolloutSteps) = (keyFile, pretrained, rolloutSteps)
         self.operatorToken = operatorToken
         self.releaseKeys = releaseKeys
         self.log = log
@@ -116,7 +120,7 @@ package final class CloudAPI: Service {
 
     /// Answers a read request of the page or the API. Clients take turns by address, queries run on the reader's thread, and identical requests
     /// share one answer.
-    private func read(_ request: HTTPRequest, _ body: @escaping @Sendable (isolated Archive) throws -> [UInt8]) async throws -> HTTPResponse {
+    func read(_ request: HTTPRequest, _ body: @escaping @Sendable (isolated Archive) throws -> [UInt8]) async throws -> HTTPResponse {
         let reader = reader
         return try await answers.answer(to: request, version: try await reader.dataVersion()) {
             try await self.queues.reads.run(of: request.peer) { _ in HTTPBody(try await reader.perform(body)) }
@@ -161,6 +165,7 @@ package final class CloudAPI: Service {
             let id = parameters["id"] ?? ""
             return try await self.read(request) { try $0.runDocument(id) }
         }
+        addRolloutRoutes(to: &router)
         router.on("GET", "/openapi.json") { _, _ in APIResponse.json(OpenAPI.document) }
         router.on("GET", "/metrics") { request, _ in
             let (freeSpaceGuard, version) = (self.freeSpaceGuard, self.version)

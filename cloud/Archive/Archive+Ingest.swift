@@ -41,7 +41,7 @@ extension Archive {
     private func store(_ submissions: [Submission], next: BatchAcknowledgement.Pacing) throws -> [Result<Receipt, IngestRefusal>] {
         var log = LogWriter(database)
         try readLedgers(for: submissions)
-        let (champion, hasPins) = (try release(of: .champion), try hasPins())
+        let assigned = try releases(for: submissions.map(\.device))
         let cutoff = try submissions.contains(where: \.isPlain) ? retentionCutoff() : Instant(ms: 0)
         var outcomes: [Result<Receipt, IngestRefusal>] = []
         var seen: [Int64: Submission] = [:]  // by device, the submission that updates the device's row: the newest with a report, else the first
@@ -52,7 +52,7 @@ extension Archive {
                 case .batch(let arrival):
                     var answer = try ingest(arrival, &log)
                     answer.next = next
-                    answer.release = hasPins ? try pinnedRelease(for: arrival.device) ?? champion : champion
+                    answer.release = assigned[arrival.device]
                     // Older edge programs, whose reports have no sensors, do not accept an answer with this field.
                     if arrival.frame.report?.sensors.isEmpty == false { answer.hasDuplicateHost = try hasDuplicateHost(arrival.device) }
                     outcomes.append(.success(.batch(answer)))
@@ -226,7 +226,11 @@ extension Archive {
                 guard case .batch(let arrival) = submission, let report = arrival.frame.report else { return nil }
                 return (arrival.device, report.release, submission.receivedAt)
             })
-        let byDevice = Dictionary(uniqueKeysWithValues: reports.map { ($0.device, $0.report) })
+        if let at = submissions.map(\.receivedAt).max() {
+            try recordRejections(reports.map { ($0.device, $0.report.rejections) }, at: at)
+            try recordLiveScores(reports.map { ($0.device, $0.report.dailyScores) }, at: at)
+        }
+        let byDevice = Dictionary(uniqueKeysWithValues: reports.map { ($0.device, $0.report.withoutDailyScores) })
         // A device is judged again if its state was not ok or its report has changed.
         let rows = try database.rowsEach(
             """

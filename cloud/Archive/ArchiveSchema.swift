@@ -2,7 +2,10 @@
 /// are derived from the log. They can be rebuilt, except for observations whose batches retention has deleted.
 enum ArchiveSchema {
     /// Each step migrates from the previous version; step 0 creates version 1.
-    static let steps = [version1, version2, version3, version4, version5, version6, version7, version8, ModelSchema.version9(.sqlite)]
+    static let steps = [
+        version1, version2, version3, version4, version5, version6, version7, version8, ModelSchema.version9(.sqlite),
+        RolloutSchema.version10(.sqlite),
+    ]
     static var version: Int64 { Int64(steps.count) }
 
     /// Keys of derived tables begin with the device, and old batches can be deleted from the log: see `Archive+Retention.swift`.

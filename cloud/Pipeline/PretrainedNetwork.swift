@@ -7,7 +7,8 @@ internal import TrustedReleases
 
 /// The network of the release that ships with the program. The fleet's first training starts from this network, and the first candidate must beat it.
 package struct PretrainedNetwork: Sendable {
-    package let network: Network
+    let release: Release
+    package var network: Network { release.network }
     let sha256: String
 
     /// - Parameter path: the release file; `nil` for the file in the program's folder.
@@ -17,7 +18,7 @@ package struct PretrainedNetwork: Sendable {
         guard let path = path ?? Files.installedPath(ShippedRelease.fileName) else { return nil }
         let bytes = try Files.read(path, limit: ReleaseFile.limit)
         sha256 = Hexadecimal.text(SHA256.digest(bytes))
-        do { network = try ReleaseTrust.shipped.open(bytes).network } catch {
+        do { release = try ReleaseTrust.shipped.open(bytes) } catch {
             throw InputFileError(path, "\(error)")
         }
     }

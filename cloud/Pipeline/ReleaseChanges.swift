@@ -6,12 +6,13 @@ internal import Text
 internal import TrustedReleases
 package import Wire
 
-/// Changes by hand of which release devices get.
+/// Changes by hand, or by a rule, of which release devices get.
 ///
 /// A device accepts a release only if its counter is above the counters of all releases that the device has accepted. So a change that gives a device an
-/// older release signs that release again with the next counter: a new release with the same network.
+/// older release signs that release again with the next counter: a new release with the same network. The new release is stored in the transaction of
+/// the change.
 package struct ReleaseChanges {
-    private let archive: Archive
+    let archive: Archive
     private let signer: ReleaseSigner
 
     package init(archive: Archive, signer: ReleaseSigner) { (self.archive, self.signer) = (archive, signer) }
@@ -21,70 +22,78 @@ package struct ReleaseChanges {
         package var description: String { "there is no release \(counter): vaho-cloud models list shows the releases" }
     }
 
+    package struct ReleaseBlocked: Error, CustomStringConvertible {
+        let block: Archive.ReleaseBlock
+        package var description: String {
+            "release \(block.counter) is blocked (\(block.reason)): vaho-cloud models unblock \(block.counter) allows it again"
+        }
+    }
+
+    /// An alias, a rollout or the newest release has changed since the change was prepared; it is prepared again.
+    struct Outdated: Error {}
+
+    /// A release that was signed again and is not stored yet.
+    struct SignedRelease: Sendable {
+        let bytes: [UInt8]
+        let header: ReleaseHeader
+        let run: Int64?
+    }
+
+    /// A signed release, and the alias that is to point at it.
+    struct Renewal: Sendable {
+        let target: Archive.AliasTarget
+        let release: SignedRelease
+    }
+
     /// Points an alias at a release.
     /// - Returns: the release that devices get: the given one, or a new one with its network.
+    /// - Throws: `ReleaseBlocked`; `Archive.RolloutInProgress` for the champion.
     package func assign(_ counter: UInt64, to alias: ReleaseAlias, by attribution: Archive.Attribution, now: Instant) async throws -> ReleaseReference
     {
-        guard let release = try await archive.release(counter: counter) else { throw NoRelease(counter: counter) }
-        var name = release.name
-        // A server may sign a newer release at any moment.
-        while try await !archive.setAlias(alias, toNewest: name.counter, by: attribution, now: now) { name = try await signAgain(counter, now: now) }
-        return name
+        try await prepared {
+            guard let stored = try await archive.release(counter: counter) else { throw NoRelease(counter: counter) }
+            // A server may sign a newer release at any moment.
+            let again = try await archive.newestCounter() == counter ? nil : try await signAgain(counter, now: now)
+            return try await change([], by: attribution, now: now) { archive in
+                if alias == .champion { try archive.checkNoRollout() }
+                try ReleaseChanges.checkNotBlocked(counter, archive)
+                guard let again else {
+                    guard try archive.newestCounter() == counter else { throw Outdated() }
+                    try archive.setAliasInTransaction(alias, to: counter, by: attribution, now: now)
+                    return stored.name
+                }
+                let name = try ReleaseChanges.register(again, archive)
+                try archive.setAliasInTransaction(alias, to: name.counter, by: attribution, now: now)
+                return name
+            }
+        }
     }
 
     /// Removes a pin.
     /// - Returns: `false` if nothing was pinned.
     package func unpin(_ alias: ReleaseAlias, by attribution: Archive.Attribution, now: Instant) async throws -> Bool {
-        while let pinned = try await archive.release(of: alias) {
+        try await prepared {
+            guard let pinned = try await archive.release(of: alias) else { return false }
             let older = try await archive.aliases(replacing: alias).filter { $0.counter < pinned.counter }
-            let renewed = try await signAgain(older, now: now)
-            let isChanged = try await change(renewed, by: attribution, now: now) { archive in
-                guard try archive.release(of: alias) == pinned else { throw AliasesChanged() }
+            return try await change(try await renewals(of: older, now: now), by: attribution, now: now) { archive in
+                guard try archive.release(of: alias) == pinned else { throw Outdated() }
                 try archive.setAliasInTransaction(alias, to: nil, by: attribution, now: now)
+                return true
             }
-            if isChanged { return true }
         }
-        return false
     }
 
     /// Replaces the tags of a device.
     package func setTags(_ tags: [String], of device: Archive.Device, by attribution: Archive.Attribution, now: Instant) async throws {
-        while true {
+        try await prepared {
             let accepted = try await archive.highestCounter(on: device.id)
             let next = try await archive.assignment(of: device.id, tags: tags)
-            let renewed = try await signAgain(next.map { $0.counter < accepted ? [$0] : [] } ?? [], now: now)
-            let isChanged = try await change(renewed, by: attribution, now: now) { archive in
-                guard try archive.assignment(of: device.id, tags: tags) == next else { throw AliasesChanged() }
+            let older = next.map { $0.counter < accepted ? [$0] : [] } ?? []
+            try await change(try await renewals(of: older, now: now), by: attribution, now: now) { archive in
+                guard try archive.assignment(of: device.id, tags: tags) == next else { throw Outdated() }
                 try archive.setTags(tags, of: device.id)
             }
-            if isChanged { return }
         }
-    }
-
-    /// An alias that a change depends on was changed by another program after it was read.
-    private struct AliasesChanged: Error {}
-
-    private struct Renewal: Sendable {
-        let target: Archive.AliasTarget
-        let counter: UInt64  // of the release that was signed again
-    }
-
-    /// Makes a change and points the renewed aliases at their new releases, in one transaction.
-    /// - Returns: `false` if another program has changed an alias, or has signed a newer release, since the aliases were read.
-    private func change(
-        _ renewed: [Renewal], by attribution: Archive.Attribution, now: Instant, _ body: @escaping @Sendable (isolated Archive) throws -> Void
-    ) async throws -> Bool {
-        do {
-            try await archive.changeAliases { archive in
-                try body(archive)
-                if let highest = renewed.map(\.counter).max(), try archive.newestCounter() != highest { throw AliasesChanged() }
-                for renewal in renewed {
-                    guard try archive.release(of: renewal.target.alias)?.counter == renewal.target.counter else { throw AliasesChanged() }
-                    try archive.setAliasInTransaction(renewal.target.alias, to: renewal.counter, by: attribution, now: now)
-                }
-            }
-            return true
-        } catch is AliasesChanged { return false }
     }
 
     package struct NoEarlierChampion: Error, CustomStringConvertible {
@@ -113,22 +122,66 @@ package struct ReleaseChanges {
         return champions[first - 1].counter
     }
 
-    private func signAgain(_ aliases: [Archive.AliasTarget], now: Instant) async throws -> [Renewal] {
-        var renewed: [Renewal] = []
-        for target in aliases { renewed.append(Renewal(target: target, counter: try await signAgain(target.counter, now: now).counter)) }
-        return renewed
+    // MARK: parts of a change
+
+    /// Prepares and makes a change, again and again until nothing has changed in between.
+    func prepared<Result>(_ attempt: () async throws -> Result) async throws -> Result {
+        while true { do { return try await attempt() } catch is Outdated { try Task.checkCancellation() } }
     }
 
-    /// The archive's own releases need no valid signature: the key may have been replaced since.
-    private func signAgain(_ counter: UInt64, now: Instant) async throws -> ReleaseReference {
-        guard let stored = try await archive.release(counter: counter), let bytes = try await archive.releaseBytes(counter: counter) else {
-            throw NoRelease(counter: counter)
+    /// Makes a change, stores the renewed releases and points their aliases at them, in one transaction.
+    /// - Throws: `Outdated` if another program has changed an alias, or has signed a newer release, since the change was prepared; `RolloutInProgress`
+    ///   if the champion would be renewed during a rollout: the devices that get it could not get the release of the rollout later.
+    func change<Result: Sendable>(
+        _ renewals: [Renewal], by attribution: Archive.Attribution, now: Instant, _ body: @escaping @Sendable (isolated Archive) throws -> Result
+    ) async throws -> Result {
+        try await archive.changeAliases { archive in
+            let result = try body(archive)
+            for renewal in renewals {
+                if renewal.target.alias == .champion { try archive.checkNoRollout() }
+                guard try archive.release(of: renewal.target.alias)?.counter == renewal.target.counter else { throw Outdated() }
+                let name = try ReleaseChanges.register(renewal.release, archive)
+                try archive.setAliasInTransaction(renewal.target.alias, to: name.counter, by: attribution, now: now)
+            }
+            return result
         }
-        var release = try ReleaseTrust.local.open(bytes, ReleaseVerification.Requirements(sha256: stored.name.sha256))
+    }
+
+    /// Stores a signed release, unless another program has signed a newer one since.
+    static func register(_ release: SignedRelease, _ archive: isolated Archive) throws -> ReleaseReference {
+        guard try archive.newestCounter() < release.header.counter else { throw Outdated() }
+        return try archive.register(release.bytes, header: release.header, run: release.run)
+    }
+
+    static func checkNotBlocked(_ counter: UInt64, _ archive: isolated Archive) throws {
+        if let block = try archive.releaseBlock(of: counter) { throw ReleaseBlocked(block: block) }
+    }
+
+    func renewals(of aliases: [Archive.AliasTarget], now: Instant) async throws -> [Renewal] {
+        var renewals: [Renewal] = []
+        for target in aliases {
+            let release = try await signAgain(target.counter, after: renewals.last?.release.header.counter, now: now)
+            renewals.append(Renewal(target: target, release: release))
+        }
+        return renewals
+    }
+
+    /// Signs a release with the next counter. The archive's own releases need no valid signature: the key may have been replaced since.
+    /// - Parameter counter: the new counter must also be above this one, of a release that is not stored yet.
+    func signAgain(_ old: UInt64, after counter: UInt64? = nil, now: Instant) async throws -> SignedRelease {
+        guard let stored = try await archive.release(counter: old), let bytes = try await archive.releaseBytes(counter: old) else {
+            throw NoRelease(counter: old)
+        }
+        let release = try ReleaseTrust.local.open(bytes, ReleaseVerification.Requirements(sha256: stored.name.sha256))
+        return try await sign(release, run: stored.run, after: counter, now: now)
+    }
+
+    /// - Parameter release: its header gets the next counter and the present time.
+    func sign(_ release: Release, run: Int64?, after counter: UInt64? = nil, now: Instant) async throws -> SignedRelease {
+        var release = release
         let lifetime = release.header.expiresAt - release.header.createdAt
-        release.header.counter = try await archive.nextCounter(now: now)
-        release.header.createdAt = now
-        release.header.expiresAt = now + lifetime
-        return try await archive.register(signer.file(release), header: release.header, run: stored.run)
+        release.header.counter = max(try await archive.nextCounter(now: now), (counter ?? 0) + 1)
+        (release.header.createdAt, release.header.expiresAt) = (now, now + lifetime)
+        return SignedRelease(bytes: try signer.file(release), header: release.header, run: run)
     }
 }

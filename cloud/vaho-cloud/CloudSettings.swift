@@ -23,6 +23,7 @@ struct CloudSettings: Sendable {
     let trainAfterDeviceDays: Double
     let trainCheckPeriod: Duration
     let trainSchedule: CalendarSchedule?
+    let rolloutSteps: RolloutSteps
     let forecastSchedule: CalendarSchedule?  // `nil`: no forecasts are stored
     let forecastRetention: Duration
     let operatorToken: [UInt8]?  // SHA-256 of the token by which programs start runs
@@ -69,6 +70,9 @@ struct CloudSettings: Sendable {
         trainAfterDeviceDays = Double(settings.integer("VAHO_TRAIN_AFTER_DEVICE_DAYS", default: 28, in: 1...1_000_000))
         trainCheckPeriod = .seconds(settings.integer("VAHO_TRAIN_CHECK_SECONDS", default: 600, in: 1...86_400))
         trainSchedule = CloudSettings.schedule("VAHO_TRAIN_SCHEDULE", default: "off", &settings)
+        let steps = settings.text("VAHO_ROLLOUT_STEPS", default: RolloutSteps.standard.text)
+        if RolloutSteps(steps) == nil { settings.problem("VAHO_ROLLOUT_STEPS=\(steps): expected \(RolloutSteps.syntax)") }
+        rolloutSteps = RolloutSteps(steps) ?? .standard
         forecastSchedule = CloudSettings.schedule("VAHO_FORECAST_SCHEDULE", default: "15 0 * * *", &settings)
         forecastRetention = .seconds(settings.integer("VAHO_FORECAST_RETENTION_DAYS", default: 400, in: 1...36_500) * 86_400)
         var operatorToken: [UInt8]?

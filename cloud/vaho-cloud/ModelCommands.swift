@@ -18,12 +18,14 @@ extension Program.Command {
         var table = Table([
             .number("counter"), .text("model", isOmittable: true), .time("created_at", heading: "created"),
             .text("sha256", format: { String($0.prefix(12)) }), .text("snapshot", isOmittable: true, format: { String($0.prefix(12)) }),
-            .number("run"), .text("alias"),
+            .number("run"), .text("alias"), .text("blocked"),
         ])
+        let blocks = Dictionary(try await archive.releaseBlocks().map { ($0.counter, $0.reason) }) { first, _ in first }
         for release in try await archive.releases(limit: limit) {
             table.addRow([
                 String(release.name.counter), release.modelID, RFC3339.format(ms: release.createdAt.ms), Hexadecimal.text(release.name.sha256),
                 release.snapshot, release.run.map { String($0) } ?? "", release.aliases.joined(separator: " "),
+                blocks[release.name.counter] ?? "",
             ])
         }
         table.write(format)
@@ -98,7 +100,7 @@ extension Program.Command {
         let release = found.counter.map { $0 == 0 ? "0, the release that ships with vaho-edge" : String($0) } ?? "none: the damped anomaly"
         for (field, value) in [
             ("device", name.name), ("at", RFC3339.format(ms: at.ms)), ("release", release), ("sha256", found.sha256),
-            ("reported since", RFC3339.format(ms: found.since.ms)), ("given by", found.assignment.map { "alias \($0.alias)" } ?? ""),
+            ("reported since", RFC3339.format(ms: found.since.ms)), ("given by", found.assignment?.alias ?? ""),
             ("given at", found.assignment.map { RFC3339.format(ms: $0.at.ms) } ?? ""), ("author", found.assignment?.author ?? ""),
             ("reason", found.assignment?.reason ?? ""),
         ] { table.addRow([field, value]) }
@@ -140,6 +142,7 @@ extension Program.Command {
             ("created_at", RFC3339.format(ms: release.createdAt.ms)), ("alias", release.aliases.joined(separator: " ")),
             ("snapshot", release.snapshot), ("parent", release.parent), ("backtest", release.backtest),
             ("run", release.run.map { String($0) } ?? ""),
+            ("blocked", try await archive.releaseBlock(of: release.name.counter).map { "\($0.author): \($0.reason)" } ?? ""),
         ]
         if let run = release.run { fields += try await archive.figures(of: run).filter { $0.name != "backtest" } }
         return fields

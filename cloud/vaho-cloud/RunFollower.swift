@@ -11,7 +11,8 @@ struct RunFollower {
     func follow(_ id: Int64) async throws {
         let progress = ProgressWithTime()
         let worker = RunWorker(
-            archive: archive, reader: archive, keyFile: settings.signingKeyFile, pretrained: try settings.pretrained(), maximumAttempts: 1)
+            archive: archive, reader: archive, keyFile: settings.signingKeyFile, pretrained: try settings.pretrained(),
+            rolloutSteps: settings.rolloutSteps, maximumAttempts: 1)
         while let run = try await archive.run(id), run.endedAt == nil {
             if try await worker.work(on: id, progress: progress.show) != nil { break }
             progress.show("run \(id) is done by the server: \(TrainingStep(rawValue: run.step)?.name ?? "")")

@@ -68,7 +68,8 @@ extension Program.Command {
                 CloudAPI(
                     listening, archive: archive, reader: pageReader, tokenReader: try await open(.readOnly), ingest: ingest,
                     freeSpaceGuard: freeSpaceGuard,
-                    releaseKeys: ReleaseKeyFile.text([signer.publicKey]),
+                    releaseKeys: ReleaseKeyFile.text([signer.publicKey]), keyFile: settings.signingKeyFile, pretrained: pretrained,
+                    rolloutSteps: settings.rolloutSteps,
                     forecasts: FleetForecasts(reader: try await open(.readOnly), pretrained: pretrained), version: CloudVersion.text,
                     operatorToken: settings.operatorToken,
                     log: log.component("api")),
@@ -76,7 +77,8 @@ extension Program.Command {
                 RunService(
                     archive: scheduling,
                     worker: RunWorker(
-                        archive: scheduling, reader: try await open(.readOnly), keyFile: settings.signingKeyFile, pretrained: pretrained),
+                        archive: scheduling, reader: try await open(.readOnly), keyFile: settings.signingKeyFile, pretrained: pretrained,
+                        rolloutSteps: settings.rolloutSteps),
                     log: log.component("train")),
                 ElectedServices(
                     archive: scheduling,
@@ -90,6 +92,9 @@ extension Program.Command {
                             schedule: settings.forecastSchedule, retention: settings.forecastRetention, log: log.component("forecast")),
                         RunNotification(
                             archive: scheduling, webhook: settings.webhook, keyFile: settings.signingKeyFile, log: log.component("train")),
+                        RolloutService(
+                            archive: scheduling, reader: try await open(.readOnly), keyFile: settings.signingKeyFile, pretrained: pretrained,
+                            log: log.component("rollout")),
                         SnapshotUpkeep(archive: scheduling, log: log.component("snapshot")),
                         RunTriggers(
                             archive: scheduling, afterDeviceDays: settings.trainAfterDeviceDays, schedule: settings.trainSchedule,

@@ -19,6 +19,8 @@ enum VahoCloud {
                 .restore,
                 .migrate, .rebuild, .train, .runsList, .runsShow, .runsStart, .runsCancel, .runsRetry, .modelsList, .modelsShow, .modelsCompare,
                 .modelsHistory, .modelsPromote, .modelsRollback, .modelsPin, .modelsUnpin, .modelsExport, .modelsVerify, .modelsReproduce,
+                .modelsStop, .modelsGo, .modelsBlock, .modelsUnblock, .rolloutList, .rolloutShow, .rolloutStart, .rolloutPause, .rolloutResume,
+                .rolloutAbort, .rolloutPromote,
                 .snapshotCreate, .snapshotList, .snapshotShow, .snapshotDiff, .snapshotExport, .snapshotGC, .forecast, .forecastErrors, .backtest,
             ])
         exit(await program.run(Array(CommandLine.arguments.dropFirst())))

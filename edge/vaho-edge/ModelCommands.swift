@@ -11,7 +11,8 @@ internal import Wire
 
 extension Program.Command {
     static let modelShow = Program.Command(
-        "model show", "the release in use", usage: "[--format FORMAT]", options: [.config, OutputFormat.option]
+        "model show", "the release in use, the last good one, and those given up", usage: "[--format FORMAT]",
+        options: [.config, OutputFormat.option]
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
         let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
@@ -22,7 +23,7 @@ extension Program.Command {
         guard let active = intake.active.current else {
             throw CommandFailure("no release is in use: the damped anomaly method forecasts until the cloud sends a release")
         }
-        let header = active.release.header
+        let (header, slots) = (active.release.header, await intake.slots)
         var table = Table([.text("field"), .text("value")])
         for (field, value) in [
             ("model", header.modelID), ("counter", String(header.counter)), ("sha256", Hexadecimal.text(active.name.sha256)),
@@ -30,7 +31,16 @@ extension Program.Command {
             ("hidden units", "\(active.release.network.shape.first), \(active.release.network.shape.second)"),
             ("snapshot", header.provenance.snapshot), ("code", header.provenance.codeVersion), ("parent", header.provenance.parent),
             ("backtest", header.provenance.backtest),
+            ("in use since", slots.active.map { $0.since.ms > 0 ? RFC3339.format(ms: $0.since.ms) : "" } ?? ""),
+            ("last good", slots.active == nil ? "" : slots.lastGood.map { String($0.counter) } ?? "the shipped release"),
+            ("highest counter", String(slots.acceptedCounter)),
         ] { table.addRow([field, value]) }
+        for rejection in slots.rejected {
+            table.addRow([
+                "given up",
+                "release \(rejection.release.counter) at \(RFC3339.format(ms: rejection.at.ms)), \(rejection.reason.name): \(rejection.detail)",
+            ])
+        }
         table.write(format)
     }
 

@@ -35,6 +35,7 @@ extension PostgresDatabase {
             let from = version ?? PostgresSchema.firstVersion
             if from < 8 { try migrateToVersion8(connection) }
             if from < 9 { try migrateToVersion9(connection) }
+            if from < 10 { try connection.execute(RolloutSchema.version10(.postgres)) }
             try connection.execute("UPDATE archive_version SET version = \(ArchiveSchema.version)")
         }
     }

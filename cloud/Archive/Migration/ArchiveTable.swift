@@ -23,7 +23,7 @@ struct ArchiveTable: Sendable, Equatable {
         ArchiveTable(
             "device", key: "id",
             "name created_at_ms revoked_at_ms last_seen_at_ms report rotate_at_ms state severity_rank reported_clock judge_due refused_at_ms "
-                + "refused_detail sensor_states", hasIdentity: true),
+                + "refused_detail sensor_states live_scores", hasIdentity: true),
         ArchiveTable("token", key: "sha256", "device created_at_ms replaces"),
         ArchiveTable("enrolment_code", key: "sha256", "device created_at_ms expires_at_ms used_at_ms"),
         ArchiveTable("held", key: "device epoch first", "last"),
@@ -75,6 +75,16 @@ struct ArchiveTable: Sendable, Equatable {
             "subject targets blocks candidate champion change_share low high allowed_low allowed_high status"),
         ArchiveTable("run_candidate", key: "run", "sha256 body"),
         ArchiveTable("schedule", key: "name", "due_at_ms"),
+        ArchiveTable(
+            "rollout", key: "id",
+            "release control tags steps step step_since_ms through state author cause run created_at_ms ended_at_ms detail", hasIdentity: true),
+        ArchiveTable("rollout_event", key: "rollout number", "at_ms author event reason"),
+        ArchiveTable("release_stop", key: "id", "at_ms author reason ended_at_ms ended_by", hasIdentity: true),
+        ArchiveTable("release_block", key: "counter", "at_ms author reason"),
+        ArchiveTable("release_rejection", key: "device counter", "sha256 reason detail at_ms received_at_ms"),
+        ArchiveTable(
+            "live_score", key: "device sensor day release lead_s",
+            "targets error_mpct persistence_mpct climatology_mpct pinball_mpct covered rival compared compared_mpct rival_mpct"),
         ArchiveTable(
             "stored_forecast", key: "device sensor origin_ms lead_s",
             "release p05_mpct p10_mpct p25_mpct p50_mpct p75_mpct p90_mpct p95_mpct"),

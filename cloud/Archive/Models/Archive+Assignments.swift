@@ -35,6 +35,11 @@ extension Archive {
         return nil
     }
 
+    /// The release of an alias; `nil` without one.
+    package func target(_ alias: ReleaseAlias) throws -> AliasTarget? {
+        try database.row("SELECT name, counter FROM alias WHERE name = ?", alias.name).flatMap(AliasTarget.init)
+    }
+
     /// The aliases that may give devices their release when a pin is removed: the champion, and the pins of the other tags of these devices.
     package func aliases(replacing alias: ReleaseAlias) throws -> [AliasTarget] {
         let tags =
@@ -47,9 +52,7 @@ extension Archive {
                     "SELECT DISTINCT t.tag FROM device_tag t JOIN device_tag o ON o.device = t.device WHERE o.tag = ? AND t.tag <> o.tag", tag)
             case .champion, .challenger: [] as [Row]
             }
-        return try ([ReleaseAlias.champion] + tags.map { .tag($0.text(0)) }).compactMap { alias in
-            try database.row("SELECT name, counter FROM alias WHERE name = ?", alias.name).flatMap(AliasTarget.init)
-        }
+        return try ([ReleaseAlias.champion] + tags.map { .tag($0.text(0)) }).compactMap { try target($0) }
     }
 
     /// The highest counter that a device may have accepted: of its releases so far, and of the release that it gets now.

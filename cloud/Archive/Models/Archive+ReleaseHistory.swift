@@ -34,7 +34,8 @@ extension Archive {
         package let since: Instant
         package let counter: UInt64?  // `nil`: the device forecast without a release
         package let sha256: String
-        package let assignment: AliasChange?  // the change of an alias by which the device was given this release; `nil` for the shipped release
+        /// The change of an alias, or the rollout, by which the device was given this release; `nil` for the shipped release.
+        package let assignment: AliasChange?
     }
 
     /// The release that a device forecast with at an instant, and the reason why the device had it.
@@ -56,9 +57,23 @@ extension Archive {
                 WHERE counter = ? AND at_ms <= ? AND (name IN ('champion', ?) OR name IN (SELECT 'tag:' || tag FROM device_tag WHERE device = ?))
                 """, [.integer(counter), .integer(since.ms), .text(ReleaseAlias.device(device.name).name), .integer(device.id)], 1
             ).first
+            if assignment == nil { assignment = try rollout(giving: counter, by: since) }
         }
         return DeviceRelease(
             since: since, counter: row.optionalInteger(1).map { UInt64(bitPattern: $0) }, sha256: row.text(2), assignment: assignment)
+    }
+
+    /// The rollout that gave devices a release before the release had an alias.
+    private func rollout(giving counter: Int64, by instant: Instant) throws -> AliasChange? {
+        try database.row(
+            "SELECT created_at_ms, id, release, author, cause FROM rollout WHERE release = ? AND created_at_ms <= ? ORDER BY id DESC LIMIT 1",
+            counter,
+            instant.ms
+        ).map { row in
+            AliasChange(
+                at: Instant(ms: row.integer(0)), alias: "rollout \(row.integer(1))", counter: UInt64(bitPattern: row.integer(2)), author: row.text(3),
+                reason: row.text(4))
+        }
     }
 
     /// Adds an entry for each device that forecasts with another release than at its last report. A device that changes its release all the time

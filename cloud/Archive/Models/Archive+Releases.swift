@@ -27,33 +27,12 @@ extension Archive {
 
     package func release(of alias: ReleaseAlias) throws -> ReleaseReference? {
         try database.row("SELECT r.counter, r.sha256 FROM alias a JOIN release r ON r.counter = a.counter WHERE a.name = ?", alias.name)
-            .flatMap(Archive.reference)
+            .flatMap { Archive.reference($0) }
     }
 
-    /// The release that a device gets: its own pin, else the pin of a tag (of several tags, the first by name), else the champion.
-    package func release(for device: Int64) throws -> ReleaseReference? {
-        guard try hasPins() else { return try release(of: .champion) }
-        return try pinnedRelease(for: device) ?? release(of: .champion)
-    }
-
-    /// Whether any device or tag is pinned. Most archives have no pins, and then no further query is needed. The pins are the names `device:…` and
-    /// `tag:…`; `;` is the character after `:`.
-    func hasPins() throws -> Bool { try database.row("SELECT 1 FROM alias WHERE name > 'device:' AND name < 'tag;' LIMIT 1") != nil }
-
-    /// `device:…` is sorted before `tag:…`.
-    func pinnedRelease(for device: Int64) throws -> ReleaseReference? {
-        try database.row(
-            """
-            SELECT r.counter, r.sha256 FROM alias a JOIN release r ON r.counter = a.counter
-            WHERE a.name = (SELECT 'device:' || name FROM device WHERE id = ?1) OR a.name IN (SELECT 'tag:' || tag FROM device_tag WHERE device = ?1)
-            ORDER BY a.name LIMIT 1
-            """, device
-        ).flatMap(Archive.reference)
-    }
-
-    private static func reference(_ row: Row) -> ReleaseReference? {
-        guard let sha256 = Hexadecimal.bytes(row.text(1)) else { return nil }
-        return ReleaseReference(counter: UInt64(bitPattern: row.integer(0)), sha256: sha256)
+    static func reference(_ row: Row, at column: Int = 0) -> ReleaseReference? {
+        guard let sha256 = Hexadecimal.bytes(row.text(column + 1)) else { return nil }
+        return ReleaseReference(counter: UInt64(bitPattern: row.integer(column)), sha256: sha256)
     }
 
     /// Releases, newest first.
@@ -68,7 +47,7 @@ extension Archive {
     }
 
     package func release(sha256: String) throws -> ReleaseReference? {
-        try database.row("SELECT counter, sha256 FROM release WHERE sha256 = ?", sha256).flatMap(Archive.reference)
+        try database.row("SELECT counter, sha256 FROM release WHERE sha256 = ?", sha256).flatMap { Archive.reference($0) }
     }
 
     private func releases(_ condition: String, _ values: [DatabaseValue]) throws -> [StoredRelease] {
@@ -123,22 +102,11 @@ extension Archive {
         try changeAliases { archive in try archive.setAliasInTransaction(alias, to: counter, by: attribution, now: now) }
     }
 
-    /// Points an alias at a release if no newer release exists: devices may have accepted a newer one, and would refuse this release.
-    /// - Returns: `false` if a newer release exists; then nothing has changed.
-    package func setAlias(_ alias: ReleaseAlias, toNewest counter: UInt64, by attribution: Attribution, now: Instant) throws -> Bool {
-        try database.transaction {
-            try database.lockAliases()
-            guard try newestCounter() == counter else { return false }
-            try setAliasInTransaction(alias, to: counter, by: attribution, now: now)
-            return true
-        }
-    }
-
     /// Makes changes in one transaction, while no other program changes aliases.
-    package func changeAliases(_ changes: @Sendable (isolated Archive) throws -> Void) throws {
+    package func changeAliases<Result: Sendable>(_ changes: @Sendable (isolated Archive) throws -> Result) throws -> Result {
         try database.transaction {
             try database.lockAliases()
-            try changes(self)
+            return try changes(self)
         }
     }
 

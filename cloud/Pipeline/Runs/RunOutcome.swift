@@ -1,5 +1,6 @@
 package enum RunOutcome: String, Sendable, CaseIterable {
     case promoted  // the candidate is the champion now
+    case rolling_out  // the candidate has begun its way to the devices
     case champion_kept  // the candidate failed its verdict, or the verdict is inconclusive
     case unchanged  // nothing has changed since an earlier run
     case too_little_data

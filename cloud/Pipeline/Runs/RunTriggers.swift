@@ -44,6 +44,8 @@ package struct RunTriggers: Service {
         } else {
             try await archive.removeSchedule(RunWorker.kind)
         }
+        // A candidate of a run during a rollout could not be rolled out.
+        guard try await archive.unfinishedRollout() == nil else { return }
         let (days, runs) = (try await archive.observedDays(), try await archive.runs(limit: 50))
         if RunTriggers.hasEnoughNewData(days: days, runs: runs, afterDeviceDays: afterDeviceDays, now: now) {
             return try await start("new data", at: now)

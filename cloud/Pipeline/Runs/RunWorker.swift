@@ -11,6 +11,7 @@ package struct RunWorker: Sendable {
     private let reader: Archive
     private let keyFile: String
     private let pretrained: PretrainedNetwork?
+    private let rolloutSteps: RolloutSteps
     private let maximumAttempts: Int
     private let clock: ServiceClock
     private let threads = ComputingThread.onePerCore(label: "training")
@@ -20,13 +21,14 @@ package struct RunWorker: Sendable {
     ///   - reader: reads the observations; may be the same archive.
     ///   - keyFile: the path of the fleet's signing key.
     ///   - pretrained: the network that the fleet's first model starts from.
+    ///   - rolloutSteps: how the releases of runs reach the devices.
     ///   - maximumAttempts: of a step; 1 for a command, whose user sees the error and decides.
     package init(
-        archive: Archive, reader: Archive, keyFile: String, pretrained: PretrainedNetwork? = nil, maximumAttempts: Int = RunPlan.maximumAttempts,
-        clock: ServiceClock = .host
+        archive: Archive, reader: Archive, keyFile: String, pretrained: PretrainedNetwork? = nil,
+        rolloutSteps: RolloutSteps = .standard, maximumAttempts: Int = RunPlan.maximumAttempts, clock: ServiceClock = .host
     ) {
         (self.archive, self.reader, self.keyFile, self.pretrained) = (archive, reader, keyFile, pretrained)
-        (self.maximumAttempts, self.clock) = (maximumAttempts, clock)
+        (self.rolloutSteps, self.maximumAttempts, self.clock) = (rolloutSteps, maximumAttempts, clock)
     }
 
     /// Continues a run until it ends.
@@ -64,7 +66,8 @@ package struct RunWorker: Sendable {
 
     private func perform(_ step: TrainingStep, of run: Archive.Run, _ progress: @escaping @Sendable (TrainingProgress) -> Void) async throws {
         let training = TrainingRun(
-            run: run, archive: archive, reader: reader, keyFile: keyFile, pretrained: pretrained, threads: threads, progress: progress)
+            run: run, archive: archive, reader: reader, keyFile: keyFile, pretrained: pretrained, rolloutSteps: rolloutSteps,
+            threads: threads, progress: progress)
         do {
             let inputs = try await training.inputs(of: step)
             try await archive.beginStep(step.name, inputs: inputs, of: run, now: clock.wallClock)

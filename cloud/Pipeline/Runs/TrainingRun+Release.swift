@@ -36,10 +36,16 @@ extension TrainingRun {
         }
     }
 
-    /// Makes the release of this run the champion. If a newer release exists, devices may already use it and would refuse a lower counter, so this step
+    /// Starts the rollout of this run's release. If a newer release exists, devices may already use it and would refuse a lower counter, so this step
     /// first signs the network again with the next counter.
+    ///
+    /// After two rollouts in a row that were rolled back, the rollout waits for a person.
     func rollOut() async throws -> StepResult {
         if let ended = try await endIfChampionHasChanged() { return ended }
+        if let unfinished = try await archive.unfinishedRollout(), unfinished.run != run.id {
+            return .ended(
+                .champion_kept, "rollout \(unfinished.id) is in progress: vaho-cloud rollout start \(run.release ?? 0) gives this release later")
+        }
         guard let counter = run.release, let bytes = try await archive.releaseBytes(counter: counter) else {
             throw RunFault(run: run.id, missing: "release")
         }
@@ -53,14 +59,21 @@ extension TrainingRun {
         let champion = try await archive.figure(TrainingRun.championFigure, of: run.id)
         let attribution = Archive.Attribution(
             author: run.author.isEmpty ? "run \(run.id)" : run.author, reason: "run \(run.id), \(run.cause): \(verdict)")
-        return StepResult(detail: "release \(header.counter) is the champion; \(verdict)", end: .promoted) { [run] archive in
+        let isPaused = run.author.isEmpty ? try await archive.rollouts(limit: 2).map(\.state) == [.rolled_back, .rolled_back] : false
+        let isAtOnce = rolloutSteps == .atOnce && !isPaused
+        let detail =
+            isAtOnce
+            ? "release \(header.counter) is the champion"
+            : "rollout of release \(header.counter)" + (isPaused ? ", paused because the last two releases were rolled back" : "")
+        return StepResult(detail: "\(detail); \(verdict)", end: isAtOnce ? .promoted : .rolling_out) { [run, rolloutSteps] archive in
             try archive.lockAliases()
             let present = try archive.release(of: .champion).map { Hexadecimal.text($0.sha256) } ?? ""
             guard present == champion, try archive.newestCounter() <= header.counter else { throw ChampionChanged() }
             _ = try archive.register(file, header: header, run: run.id)
             try archive.setRelease(header.counter, of: run.id)
-            try archive.setAliasInTransaction(.champion, to: header.counter, by: attribution, now: WallClock.now)
-            try archive.setAliasInTransaction(.challenger, to: nil, by: attribution, now: WallClock.now)
+            _ = try RolloutChanges.insert(
+                header.counter, tags: [], steps: rolloutSteps, cause: run.cause, run: run.id, isPaused: isPaused, by: attribution, now: WallClock.now,
+                archive)
         }
     }
 

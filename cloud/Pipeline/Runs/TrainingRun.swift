@@ -11,6 +11,7 @@ struct TrainingRun: Sendable {
     let reader: Archive  // reads the observations; may be the same archive
     let keyFile: String
     let pretrained: PretrainedNetwork?
+    let rolloutSteps: RolloutSteps
     let threads: [ComputingThread]
     let progress: @Sendable (TrainingProgress) -> Void
 

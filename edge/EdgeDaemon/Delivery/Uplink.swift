@@ -131,6 +131,6 @@ struct Uplink: Service {
             release: release, backlog: counts.backlog, evicted: counts.evicted, refused: counts.refused,
             clock: clock.quality, scores: try await store.read { try $0.scores.live() }, releaseRefusal: await intake.refusal,
             alerts: try await store.alerts(), sensors: reports, thresholds: thresholds, rejections: await intake.slots.rejected,
-            dailyScores: try await store.read { try $0.unreportedScores(before: now, limit: DeviceReport.dailyScoreLimit) })
+            dailyScores: try await store.read { try $0.unreportedScores(before: now, limit: DailyScore.reportLimit) })
     }
 }

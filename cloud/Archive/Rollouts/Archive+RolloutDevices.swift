@@ -1,0 +1,75 @@
+package import Measures
+internal import Text
+internal import Wire
+
+/// The devices of a rollout, and what they report.
+extension Archive {
+    /// The devices that a rollout may reach and that were heard lately: not revoked, not excluded by a pin, and able to run releases.
+    package struct HeardDevices: Sendable, Equatable {
+        package fileprivate(set) var places: [Int64] = []
+        package fileprivate(set) var reached: Set<Int64> = []  // ids
+        package fileprivate(set) var reporting = 0  // of the reached devices, those that report the release
+        package fileprivate(set) var notReporting: [Int64] = []  // the first of the other reached devices
+
+        /// The place up to which there are `count` devices.
+        package func place(of count: Int) -> Int64 { count > 0 && count <= places.count ? places.sorted()[count - 1] : RolloutPlace.last }
+
+        fileprivate mutating func add(_ device: Int64, reports: Bool, _ rollout: Rollout) {
+            let place = RolloutPlace.of(device, in: rollout.id)
+            places.append(place)
+            guard place <= rollout.through else { return }
+            reached.insert(device)
+            if reports { reporting += 1 } else if notReporting.count < 100 { notReporting.append(device) }
+        }
+    }
+
+    private static let rolloutDevicesPerPage: Int64 = 500
+
+    /// - Parameter instant: a device whose last contact is later counts.
+    package func heardDevices(of rollout: Rollout, since instant: Instant) async throws -> HeardDevices {
+        let sha256 = try release(counter: rollout.release).map { Hexadecimal.text($0.name.sha256) } ?? ""
+        let marks = Array(repeating: "?", count: rollout.tags.count).joined(separator: ", ")
+        let selection =
+            rollout.tags.isEmpty
+            ? "NOT EXISTS (SELECT 1 FROM device_tag t JOIN alias a ON a.name = 'tag:' || t.tag WHERE t.device = d.id)"
+            : "EXISTS (SELECT 1 FROM device_tag t WHERE t.device = d.id AND t.tag IN (\(marks)))"
+        var found = HeardDevices()
+        var last: Int64 = -1
+        while true {
+            let rows = try database.rows(
+                """
+                SELECT d.id, r.counter, r.sha256 FROM device d JOIN device_release r ON r.device = d.id
+                WHERE d.id > ? AND d.last_seen_at_ms >= ? AND d.revoked_at_ms IS NULL
+                    AND r.since_ms = (SELECT MAX(n.since_ms) FROM device_release n WHERE n.device = d.id)
+                    AND NOT EXISTS (SELECT 1 FROM alias p WHERE p.name = 'device:' || d.name) AND \(selection) ORDER BY d.id LIMIT ?
+                """, [.integer(last), .integer(instant.ms)] + rollout.tags.map { .text($0) } + [.integer(Archive.rolloutDevicesPerPage)])
+            for row in rows {
+                last = row.integer(0)
+                found.add(
+                    last, reports: row.optionalInteger(1) == Int64(bitPattern: rollout.release) && row.text(2) == sha256, rollout)
+            }
+            guard rows.count == Int(Archive.rolloutDevicesPerPage) else { return found }
+            try Task.checkCancellation()
+            await Task.yield()
+        }
+    }
+
+    /// Why devices of a rollout refuse the release that they are offered: the first few, for people.
+    /// - Parameter devices: that do not report the release.
+    package func refusals(of devices: some Collection<Int64>) throws -> [(device: String, reason: String)] {
+        try devices.prefix(100).compactMap { device in
+            guard let row = try database.row("SELECT name, report FROM device WHERE id = ?", device), !row.isNull(1),
+                let refusal = try? ReportCoding.report(row.bytes(1)[...]).releaseRefusal
+            else { return nil }
+            return (row.text(0), refusal)
+        }
+    }
+
+    /// The devices that have given the release of a rollout up by themselves.
+    package func rejectingDevices(of rollout: Rollout) throws -> Int {
+        let sha256 = try release(counter: rollout.release).map { Hexadecimal.text($0.name.sha256) } ?? ""
+        return Int(
+            try database.integer(
+                "SELECT COUNT(*) FROM release_rejection WHERE counter = ? AND sha256 = ?", Int64(bitPattern: rollout.release), sha256) ?? 0)
+    }
+}

@@ -1,0 +1,44 @@
+/// The tables of rollouts and of live errors since version 10 of the schema, in SQL for both databases.
+enum RolloutSchema {
+    static func version10(_ dialect: ModelSchema.Dialect) -> String {
+        """
+        CREATE TABLE rollout (
+            id \(dialect.identity), release BIGINT NOT NULL,
+            control BIGINT,  -- the release that the devices had before; NULL: the shipped release
+            tags TEXT NOT NULL,  -- separated by blanks; empty: every device that is not pinned
+            steps TEXT NOT NULL,  -- see RolloutSteps
+            step BIGINT NOT NULL, step_since_ms BIGINT NOT NULL,
+            through BIGINT NOT NULL,  -- devices up to this place get the release: see RolloutPlace
+            state TEXT NOT NULL, author TEXT NOT NULL, cause TEXT NOT NULL, run BIGINT, created_at_ms BIGINT NOT NULL, ended_at_ms BIGINT,
+            detail TEXT NOT NULL DEFAULT ''  -- what the rollout waits for, or why it ended
+        );
+        CREATE UNIQUE INDEX rollout_unfinished ON rollout ((ended_at_ms IS NULL)) WHERE ended_at_ms IS NULL;
+        CREATE TABLE rollout_event (
+            rollout BIGINT NOT NULL REFERENCES rollout (id), number BIGINT NOT NULL, at_ms BIGINT NOT NULL, author TEXT NOT NULL,
+            event TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (rollout, number)
+        );
+        CREATE TABLE release_stop (  -- emergency stops; no device gets a release while one has not ended
+            id \(dialect.identity), at_ms BIGINT NOT NULL, author TEXT NOT NULL, reason TEXT NOT NULL, ended_at_ms BIGINT,
+            ended_by TEXT NOT NULL DEFAULT ''
+        );
+        CREATE UNIQUE INDEX release_stop_unfinished ON release_stop (ended_by) WHERE ended_at_ms IS NULL;
+        CREATE TABLE release_block (  -- releases that no alias and no rollout may give to a device
+            counter BIGINT PRIMARY KEY REFERENCES release (counter), at_ms BIGINT NOT NULL, author TEXT NOT NULL, reason TEXT NOT NULL
+        );
+        CREATE TABLE release_rejection (  -- releases that devices have given up by themselves
+            device BIGINT NOT NULL, counter BIGINT NOT NULL, sha256 TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL, at_ms BIGINT NOT NULL,
+            received_at_ms BIGINT NOT NULL, PRIMARY KEY (device, counter)
+        );
+        CREATE INDEX release_rejection_by_counter ON release_rejection (counter, device);
+        CREATE TABLE live_score (  -- sums of the errors of a device's own forecasts, in thousandths of a percent
+            device BIGINT NOT NULL, sensor \(dialect.key) NOT NULL, day BIGINT NOT NULL, release BIGINT NOT NULL, lead_s BIGINT NOT NULL,
+            targets BIGINT NOT NULL, error_mpct BIGINT NOT NULL, persistence_mpct BIGINT NOT NULL, climatology_mpct BIGINT NOT NULL,
+            pinball_mpct BIGINT NOT NULL, covered BIGINT NOT NULL,
+            rival BIGINT,  -- the last good release; NULL: no comparison
+            compared BIGINT NOT NULL, compared_mpct BIGINT NOT NULL, rival_mpct BIGINT NOT NULL, PRIMARY KEY (device, sensor, day, release, lead_s)
+        )\(dialect.keyStorage);
+        CREATE INDEX live_score_by_release ON live_score (release, day);
+        ALTER TABLE device ADD COLUMN live_scores BIGINT NOT NULL DEFAULT 0;  -- rows of the device in live_score
+        """
+    }
+}

@@ -1,0 +1,22 @@
+package import Archive
+package import Evaluation
+
+/// The live errors of a release beside the errors that the release of before would have, by day.
+///
+/// Where a device's last good release forecasts in the shadow, its error for the same targets is the expected error. For other targets, the expected
+/// error is the error of persistence for them, times the ratio to persistence that the release of before had on other devices on the same day.
+package enum RolloutEvidence {
+    /// - Parameters:
+    ///   - release: of the devices that have the release.
+    ///   - control: of the release of before, on the devices that do not have the release.
+    package static func blocks(release: [Archive.LiveDay], control: [Archive.LiveDay]) -> [ErrorRatio.Block] {
+        let ratios = Dictionary(
+            control.compactMap { day in day.persistenceError > 0 ? (day.day, day.error / day.persistenceError) : nil }
+        ) { first, _ in first }
+        return release.compactMap { day in
+            if day.compared > 0 { return ErrorRatio.Block(targets: day.compared, error: day.comparedError, reference: day.rivalError) }
+            guard let ratio = ratios[day.day] else { return nil }
+            return ErrorRatio.Block(targets: day.targets, error: day.error, reference: day.persistenceError * ratio)
+        }
+    }
+}

@@ -1,0 +1,95 @@
+package import Archive
+package import Evaluation
+package import Measures
+internal import Text
+
+/// The next action of a rollout: a pure function of the rollout, of what is known about its devices, and of the time.
+package enum RolloutPlan {
+    /// What is known about the devices. Only devices that were heard lately count.
+    package struct Facts: Sendable, Equatable {
+        package var devices = 0  // that the rollout may reach
+        package var reached = 0
+        package var reporting = 0  // of the reached devices, those that report the release
+        package var refusing = 0  // of the reached devices, those that refused the file of the release
+        package var rejecting = 0  // devices that have given the release up by themselves
+        package var liveDays = 0  // days with live errors of the release
+        package var comparison: ErrorRatio?  // live errors of the release / expected errors of the release of before
+        package var isStopped = false  // the emergency stop is on
+
+        package init() {}
+    }
+
+    package enum Action: Equatable, Sendable {
+        case wait(String)
+        case reach(step: Int)  // give the release to the devices of this step
+        case complete(String)
+        case pause(String)  // a person must decide
+        case rollBack(String)
+        case end(String)  // the devices have the release of before again
+    }
+
+    private static let reportingShare = 0.9
+    private static let failingShare = 0.05
+    private static let patience: Duration = .seconds(7 * 86_400)  // for devices that do not report the release
+    private static let additionalDays = 7  // of live errors, if the needed days do not decide
+    private static let minimumTargets: Int64 = 200
+    private static let largeRatio = 1.25  // as on the device: see RollbackRule
+    private static let smallRatio = 1.10
+
+    package static func next(_ rollout: Archive.Rollout, _ facts: Facts, now: Instant) -> Action {
+        if facts.isStopped { return .wait("the emergency stop is on") }
+        if rollout.isReturning { return returning(facts) }
+        if facts.rejecting > 0, facts.rejecting >= failures(facts) {
+            return .rollBack("\(devices(facts.rejecting)) of \(max(facts.reached, facts.rejecting)) gave the release up")
+        }
+        if let comparison = facts.comparison, isTooLarge(comparison) { return .rollBack("the live error is \(text(comparison))") }
+        guard rollout.state == .running else { return .wait(rollout.detail) }
+        guard rollout.through != RolloutPlace.none else { return .reach(step: 0) }
+        if facts.reached == 0, facts.devices == 0 { return .complete("no device that runs releases was heard lately") }
+        if facts.refusing > 0, facts.refusing >= failures(facts) {
+            return .pause("\(devices(facts.refusing)) of \(facts.reached) refused the release: vaho-cloud rollout show \(rollout.id) shows why")
+        }
+        guard Double(facts.reporting) >= reportingShare * Double(facts.reached) else {
+            let text = "\(facts.reporting) of \(devices(facts.reached)) report the release"
+            return now - rollout.stepSince > patience ? .pause(text + " after seven days") : .wait(text)
+        }
+        return judged(rollout, facts)
+    }
+
+    /// Whether the live errors allow the next step.
+    private static func judged(_ rollout: Archive.Rollout, _ facts: Facts) -> Action {
+        let needed = rollout.steps.steps.prefix(rollout.step + 1).reduce(0) { $0 + $1.days }
+        let reporting = "\(facts.reporting) of \(devices(facts.reached)) report the release"
+        guard facts.liveDays >= needed else { return .wait("\(reporting); \(facts.liveDays) of \(needed) days of live errors") }
+        var judgement = reporting
+        if needed > 0 {
+            guard let comparison = facts.comparison, comparison.targets >= minimumTargets, isGoodEnough(comparison) else {
+                let state = facts.comparison.map { "the live error is \(text($0)): inconclusive" } ?? "the live errors cannot be compared"
+                return facts.liveDays >= needed + additionalDays ? .pause(state) : .wait("\(reporting); \(state)")
+            }
+            judgement += "; the live error is \(text(comparison))"
+        }
+        return rollout.isLastStep ? .complete(judgement) : .reach(step: rollout.step + 1)
+    }
+
+    private static func returning(_ facts: Facts) -> Action {
+        let returned = facts.reached - facts.reporting
+        let text = "\(returned) of \(devices(facts.reached)) report another release"
+        return Double(returned) >= reportingShare * Double(facts.reached) ? .end(text) : .wait(text)
+    }
+
+    /// The number of failing devices that ends a step.
+    private static func failures(_ facts: Facts) -> Int { max(1, Int((failingShare * Double(facts.reached)).rounded(.up))) }
+
+    private static func isTooLarge(_ ratio: ErrorRatio) -> Bool {
+        ratio.targets >= minimumTargets && (ratio.ratio >= largeRatio || ratio.ratio >= smallRatio && ratio.low > 1)
+    }
+    private static func isGoodEnough(_ ratio: ErrorRatio) -> Bool { ratio.ratio <= 1 || ratio.high <= smallRatio }
+
+    private static func devices(_ count: Int) -> String { count == 1 ? "1 device" : "\(count) devices" }
+    private static func text(_ ratio: ErrorRatio) -> String {
+        func number(_ value: Double) -> String { NumberText.fixed(value, places: 2) ?? "–" }
+        return
+            "\(number(ratio.ratio)) times that of the release before (90 % bounds \(number(ratio.low)) to \(number(ratio.high)), \(ratio.blocks) days)"
+    }
+}

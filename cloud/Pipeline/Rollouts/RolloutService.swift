@@ -1,0 +1,83 @@
+package import Archive
+internal import Evaluation
+internal import Measures
+package import Runtime
+
+/// Moves the rollout in progress from step to step.
+package struct RolloutService: Service {
+    private let archive: Archive
+    private let reader: Archive  // reads the devices and their live errors, so that the ingest does not wait
+    private let keyFile: String
+    private let pretrained: PretrainedNetwork?
+    private let clock: ServiceClock
+    private let log: Log
+    private static let checkPeriod: Duration = .seconds(5)
+    /// Only devices whose last contact is newer count.
+    private static let heardWithin: Duration = .seconds(86_400)
+
+    package init(
+        archive: Archive, reader: Archive, keyFile: String, pretrained: PretrainedNetwork?, clock: ServiceClock = .host, log: Log
+    ) {
+        (self.archive, self.reader, self.keyFile) = (archive, reader, keyFile)
+        (self.pretrained, self.clock, self.log) = (pretrained, clock, log)
+    }
+
+    package func run() async throws {
+        try await clock.repeating(
+            every: RolloutService.checkPeriod, retry: RetryPause(first: .seconds(2), longest: .seconds(60)), failure: "rollout not moved, retrying",
+            log: log
+        ) { try await step() }
+    }
+
+    /// Does the next action of the rollout in progress.
+    package func step() async throws {
+        guard let rollout = try await archive.unfinishedRollout() else { return }
+        let devices = try await reader.heardDevices(of: rollout, since: clock.wallClock - RolloutService.heardWithin)
+        let facts = try await facts(rollout, devices)
+        let action = RolloutPlan.next(rollout, facts, now: clock.wallClock)
+        do { try await perform(action, rollout, devices) } catch let moved as Archive.RolloutMoved {
+            log(.info, "rollout changed by a person, looking again", ["rollout": rollout.id, "detail": "\(moved)"])
+        }
+    }
+
+    private func perform(_ action: RolloutPlan.Action, _ rollout: Archive.Rollout, _ devices: Archive.HeardDevices) async throws {
+        let now = clock.wallClock
+        func attribution(_ reason: String) -> Archive.Attribution { Archive.Attribution(author: "rollout \(rollout.id)", reason: reason) }
+        let changes = RolloutChanges(
+            archive: archive, signer: try await ReleaseSigner(of: archive, keyFile: keyFile), pretrained: pretrained)
+        switch action {
+        case .wait(let detail): return try await archive.setRolloutDetail(detail, of: rollout)
+        case .reach(let step):
+            let count = rollout.steps.devices(in: step, of: devices.places.count)
+            let place = step == rollout.steps.steps.count - 1 ? RolloutPlace.last : devices.place(of: count)
+            let share = "\(count) of \(devices.places.count) devices"
+            try await changes.reach(rollout, step: step, through: place, by: attribution(share), now: now)
+        case .complete(let reason): try await changes.complete(rollout, by: attribution(reason), now: now)
+        case .pause(let reason): try await changes.pause(rollout.id, by: attribution(reason), now: now)
+        case .rollBack(let reason): try await changes.rollBack(rollout, by: attribution(reason), now: now)
+        case .end(let reason): try await changes.end(rollout, by: attribution(reason), now: now)
+        }
+        guard let moved = try await archive.rollout(rollout.id) else { return }
+        let event = try await archive.rolloutEvents(of: rollout.id).last
+        log(
+            [.rolling_back, .paused].contains(moved.state) ? .warning : .info, "rollout moved",
+            ["rollout": rollout.id, "release": rollout.release, "event": event?.event ?? "", "state": moved.state.rawValue, "detail": moved.detail])
+    }
+
+    private func facts(_ rollout: Archive.Rollout, _ devices: Archive.HeardDevices) async throws -> RolloutPlan.Facts {
+        var facts = RolloutPlan.Facts()
+        (facts.devices, facts.reached, facts.reporting) = (devices.places.count, devices.reached.count, devices.reporting)
+        facts.isStopped = try await archive.releaseStop() != nil
+        if rollout.isReturning { return facts }
+        facts.refusing = try await reader.refusals(of: devices.notReporting).count
+        facts.rejecting = try await reader.rejectingDevices(of: rollout)
+        let reached = devices.reached
+        let release = try await reader.liveDays(of: rollout.release, from: 0) { reached.contains($0) }
+        facts.liveDays = release.count
+        guard let first = release.first?.day else { return facts }
+        let control =
+            release.allSatisfy { $0.compared > 0 } ? [] : try await reader.liveDays(of: rollout.control ?? 0, from: first) { !reached.contains($0) }
+        facts.comparison = ErrorRatio(RolloutEvidence.blocks(release: release, control: control))
+        return facts
+    }
+}
