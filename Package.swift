@@ -102,32 +102,37 @@ let package = Package(
             ], path: "edge/vaho-edge", swiftSettings: small),
 
         // The cloud.
+        library("Watch", path: "cloud/Watch", ["Measures", "Observing", "Psychrometrics"], settings: arithmetic),
         library(
-            "Archive", path: "cloud/Archive", core + ["Bytes", "Forecasting", "Evaluation", "Releases", "Runtime", "SQLite", "Postgres", "Signing"],
+            "Archive", path: "cloud/Archive",
+            core + ["Watch", "Bytes", "Forecasting", "Evaluation", "Releases", "Runtime", "SQLite", "Postgres", "Signing"],
             settings: features),
         library(
             "Pipeline", path: "cloud/Pipeline",
             core + [
-                "Psychrometrics", "Forecasting", "Evaluation", "Releases", "TrustedReleases", "Archive", "Learning", "Runtime", "Signing",
+                "Psychrometrics", "Forecasting", "Evaluation", "Releases", "TrustedReleases", "Watch", "Archive", "Learning", "Runtime", "Signing",
                 "HTTPClient",
             ],
             settings: features),
         .target(
             name: "API",
             dependencies: core + [
-                "Forecasting", "Evaluation", "Archive", "Pipeline", "HTTPServer", "APIDocuments", "Page", "Runtime", "Signing",
+                "Forecasting", "Evaluation", "Watch", "Archive", "Pipeline", "HTTPServer", "APIDocuments", "Page", "Runtime", "Signing",
             ], path: "cloud/API", resources: [.embedInCode("openapi.json")], swiftSettings: features),
         .executableTarget(
             name: "vaho-cloud",
             dependencies: core + [
-                "Forecasting", "Evaluation", "Releases", "TrustedReleases", "API", "APIDocuments", "Archive", "Pipeline", "Runtime", "Console",
+                "Forecasting", "Evaluation", "Releases", "TrustedReleases", "API", "APIDocuments", "Watch", "Archive", "Pipeline", "Runtime",
+                "Console",
                 "Signing",
                 "HTTPServer", "HTTPClient",
             ], path: "cloud/vaho-cloud", swiftSettings: features),
 
         .executableTarget(
             name: "vaho-bench",
-            dependencies: ["Measures", "Observing", "Forecasting", "Evaluation", "Learning", "Simulation", "Wire", "HTTPClient", "Pipeline"],
+            dependencies: [
+                "Measures", "Observing", "Forecasting", "Evaluation", "Learning", "Simulation", "Wire", "HTTPClient", "Pipeline", "Watch",
+            ],
             path: "Benchmarks/vaho-bench", swiftSettings: features),
 
         .target(
@@ -169,11 +174,12 @@ let package = Package(
             name: "ArchiveExamples", dependencies: ["Archive", "Measures", "Postgres", "Wire"], path: "Tests/ArchiveExamples", swiftSettings: features
         ),
         tests("ArchiveTests", ["ArchiveExamples", "Examples", "Measures", "Observing", "Runtime", "Wire", "SQLite", "Postgres", "Archive"]),
+        tests("WatchTests", ["Examples", "Measures", "Observing", "Randomness", "Watch"]),
         tests(
             "PipelineTests",
             [
                 "Examples", "Measures", "Text", "Observing", "Forecasting", "Evaluation", "Releases", "TrustedReleases", "Wire", "Runtime",
-                "HTTPClient", "Signing", "Archive", "ArchiveExamples", "Pipeline",
+                "HTTPClient", "Signing", "Archive", "Randomness", "Watch", "ArchiveExamples", "Pipeline",
             ]),
         tests(
             "APITests",

@@ -8,6 +8,7 @@ struct VahoBench {
                [--format binary|json] [--air wave|simulated] [--period 60] [--out FILE]
                vaho-bench rows --data FOLDER --out FOLDER [--rows 80000]
                vaho-bench forecast --release FILE --data FOLDER [--rounds 3] [--export FOLDER]
+               vaho-bench watch --data FOLDER --peers NAME,NAME,… [--peers …] [--every 14]
 
         """
 
@@ -18,7 +19,8 @@ struct VahoBench {
             case "ingest": try await IngestLoad(try IngestOptions(Array(arguments.dropFirst()))).run()
             case "rows": try RowExport(try RowOptions(Array(arguments.dropFirst()))).run()
             case "forecast": try ForecastTiming(try ForecastOptions(Array(arguments.dropFirst()))).run()
-            default: throw WrongOption(description: "the benchmarks are ingest, rows and forecast")
+            case "watch": try WatchSimulation(try WatchOptions(Array(arguments.dropFirst()))).run()
+            default: throw WrongOption(description: "the benchmarks are ingest, rows, forecast and watch")
             }
         } catch let error as WrongOption {
             FileHandle.standardError.write(Data("\(error)\n\(usage)".utf8))

@@ -45,4 +45,14 @@ import Testing
         let result = try RunningProgram.run("vaho-bench", arguments, environment: [:])
         #expect(result.code == 2 && result.errors.contains("usage: vaho-bench"), "\(arguments): \(result)")
     }
+
+    @Test func `the benchmark of the watch counts false alarms and injected faults`() throws {
+        let result = try RunningProgram.run(
+            "vaho-bench", ["watch", "--data", Self.deploy + "/demo", "--peers", "airport,attic,bathroom", "--every", "30"], environment: [:])
+        #expect(result.code == 0, "\(result.errors)")
+        let lines = try result.output.split(separator: "\n").map { try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] }
+        #expect(lines.count == 7 && lines.first??["clean"] != nil && lines.dropFirst().allSatisfy { $0?["fault"] != nil })
+        // 70 days are too short for the watch: no fault is injected, and nothing is found.
+        #expect(lines.dropFirst().allSatisfy { $0?["injected"] as? Int == 0 })
+    }
 }

@@ -3,6 +3,7 @@ internal import Archive
 internal import Measures
 internal import Runtime
 internal import Text
+internal import Watch
 internal import Wire
 
 /// The document at `/metrics`. Names and base units follow Prometheus's conventions. A measured value is present only while the value is current.
@@ -36,6 +37,12 @@ extension Archive {
         }
         metrics.gauge("vaho_devices_of_two_hosts", "Devices whose name is used by two hosts.", Double(try devicesWithDuplicateHost().count))
         metrics.gauge("vaho_devices_over_quota", "Devices that have reached today's storage limit.", Double(try overQuotaDeviceCount(now: now)))
+        let alarms = try activeSensorAlarms()
+        for finding in SensorHealth.Finding.allCases {
+            metrics.gauge(
+                "vaho_sensor_alarms", "Active alarms about sensors, by finding.", Double(alarms[finding] ?? 0), [("finding", finding.rawValue)])
+        }
+        metrics.gauge("vaho_release_stop", "1 during an emergency stop: no device gets a release.", try releaseStop() == nil ? 0 : 1)
         if let free { metrics.gauge("vaho_store_free_bytes", "Free bytes on the disk of the archive.", Double(free)) }
         if let release = try release(of: .champion) {
             metrics.gauge("vaho_release", "Counter of the release that is served.", Double(release.counter))

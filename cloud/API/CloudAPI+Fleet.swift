@@ -7,6 +7,7 @@ internal import Observing
 internal import Pipeline
 internal import Runtime
 internal import Text
+internal import Watch
 internal import Wire
 
 /// The page of the fleet that a request selects: order, cursor and size.
@@ -87,6 +88,7 @@ extension Archive {
         let now = WallClock.now
         let holes = try holes(of: view.device.id, limit: 50)
         let alarms = try alarms(of: view.device.id)
+        let sensorAlarms = try sensorAlarms(of: view.device.id, limit: 20)
         let day = WallClock.now.ms / 86_400_000
         let storedToday = try bytesStored(view.device.id, day)
         var json = JSONWriter()
@@ -104,6 +106,14 @@ extension Archive {
                         json.field("kind", alarm.kind.rawValue)
                         json.field("text", alarm.kind.text)
                         json.field("since", RFC3339.format(ms: alarm.since.ms))
+                        json.field("ended", alarm.endedAt.map { RFC3339.format(ms: $0.ms) })
+                    }
+                }
+                for alarm in sensorAlarms {
+                    json.object { json in
+                        json.field("kind", "sensor_\(alarm.finding.rawValue)")
+                        json.field("text", "\(alarm.sensor) \(alarm.text)")
+                        json.field("since", alarm.sinceDate)
                         json.field("ended", alarm.endedAt.map { RFC3339.format(ms: $0.ms) })
                     }
                 }

@@ -95,6 +95,8 @@ extension Program.Command {
                         RolloutService(
                             archive: scheduling, reader: try await open(.readOnly), keyFile: settings.signingKeyFile, pretrained: pretrained,
                             log: log.component("rollout")),
+                        SensorWatch(archive: scheduling, reader: try await open(.readOnly), log: log.component("watch")),
+                        SensorAlarmDelivery(archive: scheduling, webhook: settings.webhook, log: log.component("watch")),
                         SnapshotUpkeep(archive: scheduling, log: log.component("snapshot")),
                         RunTriggers(
                             archive: scheduling, afterDeviceDays: settings.trainAfterDeviceDays, schedule: settings.trainSchedule,

@@ -20,7 +20,7 @@ enum VahoCloud {
                 .migrate, .rebuild, .train, .runsList, .runsShow, .runsStart, .runsCancel, .runsRetry, .modelsList, .modelsShow, .modelsCompare,
                 .modelsHistory, .modelsPromote, .modelsRollback, .modelsPin, .modelsUnpin, .modelsExport, .modelsVerify, .modelsReproduce,
                 .modelsStop, .modelsGo, .modelsBlock, .modelsUnblock, .rolloutList, .rolloutShow, .rolloutStart, .rolloutPause, .rolloutResume,
-                .rolloutAbort, .rolloutPromote,
+                .rolloutAbort, .rolloutPromote, .watchSensors, .watchAlarms, .watchRepaired, .watchDismiss, .watchMaintenance,
                 .snapshotCreate, .snapshotList, .snapshotShow, .snapshotDiff, .snapshotExport, .snapshotGC, .forecast, .forecastErrors, .backtest,
             ])
         exit(await program.run(Array(CommandLine.arguments.dropFirst())))

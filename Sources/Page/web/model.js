@@ -58,9 +58,9 @@ export function showMissed(missed) {
   if (!missed) return;
   const { holes, alarms } = missed;
   $("missed-empty").hidden = holes.length + alarms.length > 0;
-  rebuild($("alarms"), alarms, () => alarms.map(({ kind, since, ended }) => element("li", {}, ended
-    ? `${alarmNames[kind] ?? kind} from ${dated(instant(since))} to ${dated(instant(ended))}`
-    : `${alarmNames[kind] ?? kind} since ${dated(instant(since))}`)));
+  rebuild($("alarms"), alarms, () => alarms.map(({ kind, text, since, ended }) => element("li", {}, ended
+    ? `${alarmNames[kind] ?? text} (from ${dated(instant(since))} to ${dated(instant(ended))})`
+    : `${alarmNames[kind] ?? text} (since ${dated(instant(since))})`)));
   $("alarms").hidden = alarms.length === 0;
   $("holes").parentElement.hidden = holes.length === 0;
   rebuild($("holes").tBodies[0], holes, () => holes.map(({ sensor, reason, from, to, count }) => element("tr", {},

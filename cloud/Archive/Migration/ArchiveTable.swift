@@ -79,6 +79,14 @@ struct ArchiveTable: Sendable, Equatable {
             "rollout", key: "id",
             "release control tags steps step step_since_ms through state author cause run created_at_ms ended_at_ms detail", hasIdentity: true),
         ArchiveTable("rollout_event", key: "rollout number", "at_ms author event reason"),
+        ArchiveTable(
+            "sensor_day", key: "device sensor day", "share humidity_pct vapour_hpa saturation_hpa change_pct still_share hours"),
+        ArchiveTable("sensor_health", key: "device sensor", "day observable peers drift_sum"),
+        ArchiveTable(
+            "sensor_alarm", key: "id",
+            "device sensor finding since_day found_day size raised_at_ms ended_at_ms ended_by reason is_fault told", hasIdentity: true),
+        ArchiveTable("quarantine", key: "device sensor alarm", "from_day until_day"),
+        ArchiveTable("maintenance", key: "id", "device from_ms until_ms author reason", hasIdentity: true),
         ArchiveTable("release_stop", key: "id", "at_ms author reason ended_at_ms ended_by", hasIdentity: true),
         ArchiveTable("release_block", key: "counter", "at_ms author reason"),
         ArchiveTable("release_rejection", key: "device counter", "sha256 reason detail at_ms received_at_ms"),

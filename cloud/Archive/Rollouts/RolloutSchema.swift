@@ -1,6 +1,40 @@
-/// The tables of rollouts and of live errors since version 10 of the schema, in SQL for both databases.
+/// The tables of rollouts, of live errors and of the watch of sensors since version 10 of the schema, in SQL for both databases.
 enum RolloutSchema {
-    static func version10(_ dialect: ModelSchema.Dialect) -> String {
+    static func version10(_ dialect: ModelSchema.Dialect) -> String { rollouts(dialect) + watch(dialect) }
+
+    private static func watch(_ dialect: ModelSchema.Dialect) -> String {
+        """
+
+        CREATE TABLE sensor_day (  -- summaries of complete days: see SensorDay
+            device BIGINT NOT NULL, sensor BIGINT NOT NULL, day BIGINT NOT NULL, share DOUBLE PRECISION NOT NULL, humidity_pct DOUBLE PRECISION NOT NULL,
+            vapour_hpa DOUBLE PRECISION NOT NULL, saturation_hpa DOUBLE PRECISION NOT NULL, change_pct DOUBLE PRECISION NOT NULL,
+            still_share DOUBLE PRECISION NOT NULL, hours DOUBLE PRECISION NOT NULL, PRIMARY KEY (device, sensor, day)
+        )\(dialect.keyStorage);
+        CREATE TABLE sensor_health (  -- the last judgement of each sensor
+            device BIGINT NOT NULL, sensor BIGINT NOT NULL, day BIGINT NOT NULL, observable BIGINT NOT NULL, peers BIGINT NOT NULL,
+            drift_sum DOUBLE PRECISION NOT NULL, PRIMARY KEY (device, sensor)
+        )\(dialect.keyStorage);
+        CREATE TABLE sensor_alarm (
+            id \(dialect.identity), device BIGINT NOT NULL, sensor BIGINT NOT NULL, finding TEXT NOT NULL, since_day BIGINT NOT NULL,
+            found_day BIGINT NOT NULL, size DOUBLE PRECISION NOT NULL, raised_at_ms BIGINT NOT NULL, ended_at_ms BIGINT,
+            ended_by TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '',
+            is_fault BIGINT NOT NULL DEFAULT 1,  -- 0: a person has said that the sensor is right
+            told BIGINT NOT NULL DEFAULT 0  -- 1: the start is delivered; 2: the end is delivered
+        );
+        CREATE UNIQUE INDEX sensor_alarm_active ON sensor_alarm (device, sensor) WHERE ended_at_ms IS NULL;
+        CREATE INDEX sensor_alarm_by_sensor ON sensor_alarm (device, sensor, found_day);
+        CREATE TABLE quarantine (  -- observations that no snapshot contains: from the first day up to, but not including, the last one
+            device BIGINT NOT NULL, sensor BIGINT NOT NULL, from_day BIGINT NOT NULL, until_day BIGINT, alarm BIGINT NOT NULL,
+            PRIMARY KEY (device, sensor, alarm)
+        );
+        CREATE TABLE maintenance (  -- times in which no alarm about the sensors of a device is raised
+            id \(dialect.identity), device BIGINT NOT NULL, from_ms BIGINT NOT NULL, until_ms BIGINT NOT NULL, author TEXT NOT NULL, reason TEXT NOT NULL
+        );
+        CREATE INDEX maintenance_by_device ON maintenance (device, until_ms);
+        """
+    }
+
+    private static func rollouts(_ dialect: ModelSchema.Dialect) -> String {
         """
         CREATE TABLE rollout (
             id \(dialect.identity), release BIGINT NOT NULL,

@@ -32,7 +32,7 @@ extension Archive {
 
     private static let weeksPerStep = 60
 
-    /// Makes a snapshot of all observations of all sensors. If nothing has changed since an earlier snapshot, returns that one.
+    /// Makes a snapshot of all observations of all sensors, without the weeks that are in quarantine. If nothing has changed since an earlier snapshot, returns that one.
     ///
     /// Packs one sensor after another, in transactions of at most 60 weeks, so that the ingest is not blocked for long. The next snapshot deletes an
     /// incomplete snapshot.
@@ -82,8 +82,11 @@ extension Archive {
         try database.transaction(.lazy) {
             var weeks = SnapshotWeeks()
             try database.forEach(
-                "SELECT week, observations, sha256 FROM sensor_week WHERE device = ? AND sensor = ? AND observations > 0 ORDER BY week",
-                sensor.deviceID, sensor.id
+                """
+                SELECT week, observations, sha256 FROM sensor_week w WHERE device = ? AND sensor = ? AND observations > 0 AND NOT EXISTS (
+                    SELECT 1 FROM quarantine q WHERE q.device = w.device AND q.sensor = w.sensor AND q.from_day < w.week * 7 + 4
+                        AND (q.until_day IS NULL OR q.until_day > w.week * 7 - 3)) ORDER BY week
+                """, sensor.deviceID, sensor.id
             ) { row in
                 weeks.weeks.append(SnapshotWeeks.Week(week: row.integer(0), observations: row.integer(1), sha256: row.text(2)))
             }

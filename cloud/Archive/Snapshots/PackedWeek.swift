@@ -10,7 +10,7 @@ struct PackedWeek: Sendable {
     let week: Int64
     let observations: [Observation]  // in order of time, all in the week
 
-    /// Weeks are counted from Monday, 29 December 1969. An observation at the very end of a Sunday belongs to the week that ends.
+    /// Weeks are counted from Monday, 29 December 1969: a week has the days from 7 · week − 3 up to, but not including, 7 · week + 4, since 1970. An observation at the very end of a Sunday belongs to the week that ends.
     static func week(of validAt: Instant) -> Int64 { (validAt.ms - 1 + weekOffsetMs) / weekMs }
 
     /// The times of observations in a week, later than the first and up to the last.
