@@ -190,7 +190,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "Examples", "Measures", "Wire", "HTTPClient", "HTTPServer", "SQLite", "Signing", "Text", "EdgeStore", "EdgeDaemon", "API",
+                "Forecasting", "Releases", "TrustedReleases", "Examples", "Measures", "Wire", "HTTPClient", "HTTPServer", "SQLite", "Signing", "Text",
+                "EdgeStore", "EdgeDaemon", "API",
                 "vaho-edge",
                 "vaho-cloud",
                 "vaho-bench",

@@ -103,15 +103,22 @@ package struct ReleaseChanges {
     /// Makes the network of the champion before the present one the champion again.
     /// - Returns: the counter of that earlier release, and the new release with its network.
     package func rollBack(by attribution: Archive.Attribution, now: Instant) async throws -> (earlier: UInt64, new: ReleaseReference) {
+        guard let earlier = try await earlierChampion() else { throw NoEarlierChampion() }
+        return (earlier, try await assign(earlier, to: .champion, by: attribution, now: now))
+    }
+
+    /// The champion before the present network that is not blocked.
+    func earlierChampion() async throws -> UInt64? {
         let history = try await archive.aliasHistory(of: .champion, limit: 1_000)
+        let blocked = Set(try await archive.releaseBlocks().map(\.counter))
         var champions: [(counter: UInt64, network: String)] = []
         for change in history.reversed() {
             guard let counter = change.counter, let release = try await archive.release(counter: counter) else { continue }
             // Signing a release again keeps these.
-            champions.append((counter, [release.modelID, release.snapshot, release.parent, release.backtest].joined(separator: "\n")))
+            let network = [release.modelID, release.snapshot, release.parent, release.backtest].joined(separator: "\n")
+            if !blocked.contains(counter) || counter == history.first?.counter { champions.append((counter, network)) }
         }
-        guard let earlier = ReleaseChanges.earlierChampion(champions) else { throw NoEarlierChampion() }
-        return (earlier, try await assign(earlier, to: .champion, by: attribution, now: now))
+        return ReleaseChanges.earlierChampion(champions)
     }
 
     /// The champion before the first release with the present champion's network. So a second rollback goes further back, not forward to the release that

@@ -2,6 +2,7 @@ internal import Archive
 internal import Console
 internal import Measures
 internal import Pipeline
+internal import Releases
 internal import Runtime
 internal import Text
 internal import Wire
@@ -23,6 +24,22 @@ extension Program.Command {
         let archive = try await CloudSettings.read(arguments).archive(.existing)
         guard try await archive.endReleaseStop(by: Operator.name, now: WallClock.now) else { throw CommandFailure("no emergency stop is on") }
         StandardOutput.write("the emergency stop has ended: devices get releases with their next batches\n")
+    }
+
+    static let modelsImport = Program.Command(
+        "models import", "store a signed release file, for example one that was signed on another machine", usage: "FILE",
+        options: [.config, .store],
+        positional: 1...1
+    ) { arguments in
+        let settings = try CloudSettings.read(arguments)
+        let archive = try await settings.archive(.existing)
+        let path = arguments.positional[0]
+        let intake = ReleaseImport(archive: archive, signer: try await ReleaseSigner(of: archive, keyFile: settings.signingKeyFile))
+        let counter: UInt64
+        do { counter = try await intake.store(Files.read(path, limit: ReleaseFile.limit)) } catch let error as ReleaseRefusal {
+            throw CommandFailure("\(path): \(error)")
+        }
+        StandardOutput.write("release \(counter) is stored: vaho-cloud rollout start \(counter) gives it to the devices\n")
     }
 
     static let modelsBlock = Program.Command(

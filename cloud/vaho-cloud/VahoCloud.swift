@@ -19,7 +19,8 @@ enum VahoCloud {
                 .restore,
                 .migrate, .rebuild, .train, .runsList, .runsShow, .runsStart, .runsCancel, .runsRetry, .modelsList, .modelsShow, .modelsCompare,
                 .modelsHistory, .modelsPromote, .modelsRollback, .modelsPin, .modelsUnpin, .modelsExport, .modelsVerify, .modelsReproduce,
-                .modelsStop, .modelsGo, .modelsBlock, .modelsUnblock, .rolloutList, .rolloutShow, .rolloutStart, .rolloutPause, .rolloutResume,
+                .modelsStop, .modelsGo, .modelsImport, .modelsBlock, .modelsUnblock, .rolloutList, .rolloutShow, .rolloutStart, .rolloutPause,
+                .rolloutResume,
                 .rolloutAbort, .rolloutPromote, .watchSensors, .watchAlarms, .watchRepaired, .watchDismiss, .watchMaintenance,
                 .snapshotCreate, .snapshotList, .snapshotShow, .snapshotDiff, .snapshotExport, .snapshotGC, .forecast, .forecastErrors, .backtest,
             ])

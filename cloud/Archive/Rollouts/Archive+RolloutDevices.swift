@@ -1,6 +1,6 @@
 package import Measures
 internal import Text
-internal import Wire
+package import Wire
 
 /// The devices of a rollout, and what they report.
 extension Archive {
@@ -67,9 +67,23 @@ extension Archive {
 
     /// The devices that have given the release of a rollout up by themselves.
     package func rejectingDevices(of rollout: Rollout) throws -> Int {
-        let sha256 = try release(counter: rollout.release).map { Hexadecimal.text($0.name.sha256) } ?? ""
-        return Int(
+        try release(counter: rollout.release).map { try rejectingDevices(of: $0.name) } ?? 0
+    }
+
+    package func rejectingDevices(of release: ReleaseReference) throws -> Int {
+        Int(
             try database.integer(
-                "SELECT COUNT(*) FROM release_rejection WHERE counter = ? AND sha256 = ?", Int64(bitPattern: rollout.release), sha256) ?? 0)
+                "SELECT COUNT(*) FROM release_rejection WHERE counter = ? AND sha256 = ?", Int64(bitPattern: release.counter),
+                Hexadecimal.text(release.sha256)) ?? 0)
+    }
+
+    /// The devices that run releases and whose last contact is later.
+    package func devicesHeard(since instant: Instant) throws -> Int {
+        Int(
+            try database.integer(
+                """
+                SELECT COUNT(*) FROM device d WHERE d.last_seen_at_ms >= ? AND d.revoked_at_ms IS NULL
+                    AND EXISTS (SELECT 1 FROM device_release r WHERE r.device = d.id)
+                """, instant.ms) ?? 0)
     }
 }

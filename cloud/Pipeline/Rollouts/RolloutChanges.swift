@@ -163,6 +163,22 @@ package struct RolloutChanges {
         return try await changes.sign(pretrained.release, run: nil, now: now)
     }
 
+    /// Blocks the champion and makes the champion before it, else the shipped release, the champion. Without either there is no champion.
+    func replaceChampion(_ champion: ReleaseReference, by attribution: Archive.Attribution, now: Instant) async throws {
+        try await changes.prepared {
+            let earlier = try await changes.earlierChampion()
+            var release: ReleaseChanges.SignedRelease?
+            if let earlier { release = try await changes.signAgain(earlier, now: now) } else { release = try await shippedRelease(now: now) }
+            try await archive.changeAliases { [release] archive in
+                guard try archive.release(of: .champion) == champion else { return }
+                try archive.checkNoRollout()
+                try archive.blockRelease(champion.counter, by: attribution, now: now)
+                let name = try release.map { try ReleaseChanges.register($0, archive) }
+                try archive.setAliasInTransaction(.champion, to: name?.counter, by: attribution, now: now)
+            }
+        }
+    }
+
     /// Ends a rollout whose devices have the release of before again.
     func end(_ rollout: Archive.Rollout, by attribution: Archive.Attribution, now: Instant) async throws {
         var change = Archive.RolloutChange(rollout, event: "ended")

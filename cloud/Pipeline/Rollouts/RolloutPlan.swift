@@ -79,7 +79,8 @@ package enum RolloutPlan {
     }
 
     /// The number of failing devices that ends a step.
-    private static func failures(_ facts: Facts) -> Int { max(1, Int((failingShare * Double(facts.reached)).rounded(.up))) }
+    private static func failures(_ facts: Facts) -> Int { failures(of: facts.reached) }
+    static func failures(of devices: Int) -> Int { max(1, Int((failingShare * Double(devices)).rounded(.up))) }
 
     private static func isTooLarge(_ ratio: ErrorRatio) -> Bool {
         ratio.targets >= minimumTargets && (ratio.ratio >= largeRatio || ratio.ratio >= smallRatio && ratio.low > 1)

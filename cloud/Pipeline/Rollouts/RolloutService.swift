@@ -2,6 +2,7 @@ package import Archive
 internal import Evaluation
 internal import Measures
 package import Runtime
+internal import Wire
 
 /// Moves the rollout in progress from step to step.
 package struct RolloutService: Service {
@@ -31,13 +32,28 @@ package struct RolloutService: Service {
 
     /// Does the next action of the rollout in progress.
     package func step() async throws {
-        guard let rollout = try await archive.unfinishedRollout() else { return }
+        guard let rollout = try await archive.unfinishedRollout() else { return try await checkChampion() }
         let devices = try await reader.heardDevices(of: rollout, since: clock.wallClock - RolloutService.heardWithin)
         let facts = try await facts(rollout, devices)
         let action = RolloutPlan.next(rollout, facts, now: clock.wallClock)
         do { try await perform(action, rollout, devices) } catch let moved as Archive.RolloutMoved {
             log(.info, "rollout changed by a person, looking again", ["rollout": rollout.id, "detail": "\(moved)"])
         }
+    }
+
+    /// Takes the champion back if devices give it up after its rollout has ended.
+    private func checkChampion() async throws {
+        guard let champion = try await archive.release(of: .champion), try await archive.releaseStop() == nil else { return }
+        let rejecting = try await reader.rejectingDevices(of: champion)
+        guard rejecting > 0 else { return }
+        let devices = try await reader.devicesHeard(since: clock.wallClock - RolloutService.heardWithin)
+        guard rejecting >= RolloutPlan.failures(of: devices) else { return }
+        let reason = "\(rejecting) of \(max(devices, rejecting)) devices gave the release up"
+        let changes = RolloutChanges(
+            archive: archive, signer: try await ReleaseSigner(of: archive, keyFile: keyFile), pretrained: pretrained)
+        let now = clock.wallClock
+        try await changes.replaceChampion(champion, by: Archive.Attribution(author: "watch", reason: reason), now: now)
+        log(.warning, "champion taken back", ["release": champion.counter, "reason": reason])
     }
 
     private func perform(_ action: RolloutPlan.Action, _ rollout: Archive.Rollout, _ devices: Archive.HeardDevices) async throws {

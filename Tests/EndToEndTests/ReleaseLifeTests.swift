@@ -1,0 +1,82 @@
+import Forecasting
+import Foundation
+import Measures
+import Releases
+import Signing
+import Testing
+import Text
+import TrustedReleases
+import Wire
+
+/// A release in life, with the real programs: a device notices by its own errors that the release is bad, goes back, and the cloud takes it from all devices.
+@Suite(.serialized) struct ReleaseLifeTests {
+    private static let shipped = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../deploy/pretrained.vaho"
+    private static let demo = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../deploy/demo"
+
+    /// The shipped network with medians that are too high by the given number of deviations, signed with the key of the cloud.
+    private func poisoned(by deviations: Float, cloud: Cloud, counter: UInt64) throws -> [UInt8] {
+        let shipped = try ReleaseTrust.shipped.open(Array(Data(contentsOf: URL(fileURLWithPath: Self.shipped))))
+        var network = shipped.network
+        for knot in 0..<Network.Shape.knots {
+            let place = knot * Network.Shape.levels + ForecastShape.medianLevel
+            network.parameters[network.shape.outputBias + place / 16][place % 16] += deviations
+        }
+        var header = shipped.header
+        (header.counter, header.modelID) = (counter, "poisoned")
+        let seed = try String(contentsOfFile: "\(cloud.folder)/cloud/release-signing.key", encoding: .utf8).trimmingCharacters(
+            in: .whitespacesAndNewlines)
+        let key = try PrivateKey(seed: #require(Hexadecimal.bytes(seed)))
+        return try ReleaseFile.bytes(of: Release(header: header, network: network), sha256: { SHA256.digest($0) }) { message in
+            [ReleaseFile.Signature(keyID: key.publicKey.id, signature: try key.signature(of: message))]
+        }
+    }
+
+    @Test(.timeLimit(.minutes(4)))
+    func `a device gives a bad release up by its own errors, and the cloud blocks it and takes it back`() async throws {
+        let cloud = Cloud()
+        try await cloud.start(["VAHO_PRETRAINED_FILE": Self.shipped, "VAHO_TRAIN_CHECK_SECONDS": "86400"])
+        _ = try cloud.add("bathroom")
+        let bad = try poisoned(by: 3, cloud: cloud, counter: UInt64(Date().timeIntervalSince1970))
+        let file = cloud.folder + "/bad.vaho"
+        try Data(bad.dropLast(100)).write(to: URL(fileURLWithPath: file))
+        let short = try cloud.run("models", "import", file)
+        #expect(short.code == 1 && short.errors.contains("bytes announced"), "\(short.errors)")
+        try Data(bad).write(to: URL(fileURLWithPath: file))
+        let imported = try cloud.run("models", "import", file)
+        #expect(imported.code == 0, "\(imported.errors)")
+        let second = try cloud.run("models", "import", file)
+        #expect(second.code == 1 && second.errors.contains("not above"))
+        let counter = try #require(imported.output.split(separator: " ").first { UInt64($0) != nil }.map(String.init))
+
+        var environment = cloud.edgeEnvironment("bathroom")
+        environment["VAHO_SENSOR_AIR"] = "replay:\(Self.demo)/bathroom.csv"
+        environment["VAHO_PRETRAINED_FILE"] = Self.shipped
+        let edge = try RunningProgram("vaho-edge", ["run", "--speed", "100000"], environment: environment, folder: cloud.folder)
+        _ = try await seen("the device's report") { try await cloud.device("bathroom")["release"] as? [String: Any] }
+        let started = try cloud.run("rollout", "start", counter, "--reason", "trial")
+        #expect(started.code == 0 && started.output.contains("given to all devices"), "\(started.output) \(started.errors)")
+        _ = try await seen("the release in use", within: 60) { edge.log.contains("release accepted counter=\(counter)") ? true : nil }
+        _ = try await seen("the release given up", within: 120) { edge.log.contains("release given up") ? true : nil }
+        #expect(edge.log.contains("reason=live_error"), "\(edge.log.suffix(2_000))")
+
+        _ = try await seen("the champion taken back", within: 30) { cloud.log.contains("champion taken back release=\(counter)") ? true : nil }
+        let list = try cloud.run("models", "list", "--format", "json")
+        let releases = try #require(try JSONSerialization.jsonObject(with: Data(list.output.utf8)) as? [[String: Any]])
+        let blocked = releases.first { "\($0["counter"] ?? "")" == counter }
+        let reason = "\(blocked?["blocked"] ?? "")"
+        #expect(reason.contains("gave the release up"), "\(releases)")
+        let champion = try #require(releases.first { "\($0["alias"] ?? "")".contains("champion") })
+        _ = try await seen("the shipped network as a release of the fleet", within: 60) {
+            edge.log.contains("release accepted counter=\(champion["counter"] ?? "")") ? true : nil
+        }
+        edge.signal(SIGTERM)
+        _ = try await edge.exitCode()
+        let shown = try RunningProgram.run("vaho-edge", ["model", "show", "--format", "csv"], environment: environment)
+        #expect(shown.code == 0 && shown.output.contains("given up") && shown.output.contains("live_error"), "\(shown.output) \(shown.errors)")
+        let rollout = try cloud.run("rollout", "show")
+        #expect(rollout.output.contains("gave the release up"), "\(rollout.output)")
+        let again = try cloud.run("rollout", "start", counter)
+        #expect(again.code == 1 && again.errors.contains("is blocked"))
+        #expect(try await cloud.stop() == 0)
+    }
+}
