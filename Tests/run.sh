@@ -39,8 +39,8 @@ Tests/postgres.sh swift test "${build[@]}" --skip-build --experimental-maximum-p
     --filter '^((Postgres|Archive|API)Tests\.|EndToEndTests\.ReplicaTests/)'
 Tests/postgres.sh swift test "${build[@]}" --skip-build --filter '^PipelineTests\.'
 
-heading "a training run whose server is killed at each step"
-Tests/postgres.sh swift test "${build[@]}" --skip-build --filter '^EndToEndTests\.(RunCrash|ReplicaRun)Tests/'
+heading "runs and rollouts whose server is killed at each step"
+Tests/postgres.sh swift test "${build[@]}" --skip-build --filter '^EndToEndTests\.(RunCrash|ReplicaRun|RolloutCrash)Tests/'
 
 heading "runs and releases in a real MLflow server"
 Tests/mlflow.sh swift test "${build[@]}" --skip-build --filter '^PipelineTests\.MLflowTests'
@@ -48,7 +48,7 @@ Tests/mlflow.sh swift test "${build[@]}" --skip-build --filter '^PipelineTests\.
 # At most 8 tests at a time: each runs several processes, and a program that needs more than 4 s to stop ends itself with an error.
 heading "end-to-end tests"
 swift test "${build[@]}" --skip-build --experimental-maximum-parallelization-width 8 --filter '^EndToEndTests\.' \
-    --skip '^EndToEndTests\.RunCrashTests/'
+    --skip '^EndToEndTests\.(RunCrash|RolloutCrash)Tests/'
 
 heading "release binaries"
 bin=$PWD/.build-release/bin

@@ -24,7 +24,7 @@ package struct ErrorRatio: Sendable, Equatable {
     package let targets: Int64
     package let blocks: Int
     package let ratio: Double  // error / reference: above 1 if the error is larger
-    package let low: Double  // the true ratio is above with a probability of 90 %
+    package let low: Double  // one-sided bound: the true ratio is above `low` with a probability of 90 %
     package let high: Double
 
     /// - Returns: `nil` with fewer than two blocks, or without any error of the reference.

@@ -1,7 +1,7 @@
 internal import Bytes
 internal import Measures
 
-/// Daily scores as bytes: varint count, then each.
+/// Daily scores as bytes: the count as varint, then each score.
 extension DailyScore {
     static func write(_ scores: [DailyScore], to writer: inout ByteWriter) {
         writer.varint(UInt64(scores.count))

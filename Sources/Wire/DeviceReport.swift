@@ -18,7 +18,7 @@ package struct DeviceReport: Sendable, Hashable {
     package private(set) var alerts: [ThresholdAlert]  // active alerts; at most the first `alertLimit`
     package private(set) var sensors: [SensorReport]  // empty: an earlier program version, which does not report sensors
     package private(set) var thresholds: [HumidityThreshold]  // from the device's rules
-    package private(set) var rejections: [ReleaseRejection]  // releases that the device has given up; the newest `rejectionLimit`
+    package private(set) var rejections: [ReleaseRejection]  // releases that the device has rejected; the newest `rejectionLimit`
     package private(set) var dailyScores: [DailyScore]  // of days that the cloud has not acknowledged yet; at most the first `DailyScore.reportLimit`
 
     package init(

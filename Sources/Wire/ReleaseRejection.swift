@@ -1,6 +1,6 @@
 package import Measures
 
-/// A release that a device has stopped using by itself, and never uses again.
+/// A release that a device used and rejected because of its errors. The device never accepts this release again.
 package struct ReleaseRejection: Sendable, Hashable {
     package enum Reason: UInt8, Sendable, CaseIterable {
         case liveError = 1  // larger than that of the last good release or of persistence

@@ -84,7 +84,7 @@ package enum ReportCoding {
             rejections: try rejections(&reader), dailyScores: reader.remaining > 0 ? try DailyScore.list(&reader) : [])
     }
 
-    /// Earlier program versions do not send what follows the thresholds.
+    /// Earlier program versions do not send rejections and daily scores.
     private static func rejections(_ reader: inout ByteReader) throws(MalformedBytes) -> [ReleaseRejection] {
         guard reader.remaining > 0 else { return [] }
         var rejections: [ReleaseRejection] = []

@@ -76,7 +76,7 @@ import Wire
         #expect((list["rollouts"] as? [Any])?.count == 1)
     }
 
-    @Test func `a rollout that cannot start says why`() async throws {
+    @Test func `a refused start returns the reason`() async throws {
         let bench = try await bench()
         let release = bench.releases[1]
         for (body, token, status, words) in [
@@ -97,7 +97,7 @@ import Wire
         #expect(try await bench.send("GET", "/v1/rollouts/7").0 == 404)
     }
 
-    @Test func `the emergency stop is set and ended, and each is harmless twice`() async throws {
+    @Test func `setting or ending the emergency stop twice has no further effect`() async throws {
         let bench = try await bench()
         #expect(try await bench.send("GET", "/v1/release-stop", token: nil).1["is_on"] as? Bool == false)
         #expect(try await bench.send("PUT", "/v1/release-stop", token: nil).0 == 401)

@@ -156,7 +156,7 @@ import Wire
 
     private func path(_ name: ReleaseReference) -> String { "\(folder)/release-\(Hexadecimal.text(name.sha256.prefix(8))).vaho" }
 
-    @Test func `a release that is given up is never used again, neither after a restart nor if it is offered again`() async throws {
+    @Test func `a rejected release is never used again, neither after a restart nor if it is offered again`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let intake = try intake()
         let (first, second) = (try file(counter: 5, key: key(1)), try file(counter: 6, size: 0.02, key: key(1)))
@@ -180,7 +180,7 @@ import Wire
         #expect(await !restarted.goBack(from: 0, .liveError, detail: ""))
     }
 
-    @Test func `three crashes within ten minutes of one boot give the release up, and power failures or stops in order do not`() async throws {
+    @Test func `three crashes within ten minutes of one boot reject the release; power failures and orderly stops do not`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let (first, second) = (try file(counter: 5, key: key(1)), try file(counter: 6, size: 0.02, key: key(1)))
         do {
@@ -221,7 +221,7 @@ import Wire
         #expect(await intake.refusal?.contains("not finite") == true)
     }
 
-    @Test func `a damaged file of slots is read again from the release files`() async throws {
+    @Test func `a damaged release-slots file is rebuilt from the release files`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let intake = try intake()
         let first = try file(counter: 5, key: key(1))

@@ -56,15 +56,15 @@ import Wire
         let started = try cloud.run("rollout", "start", counter, "--reason", "trial")
         #expect(started.code == 0 && started.output.contains("given to all devices"), "\(started.output) \(started.errors)")
         _ = try await seen("the release in use", within: 60) { edge.log.contains("release accepted counter=\(counter)") ? true : nil }
-        _ = try await seen("the release given up", within: 120) { edge.log.contains("release given up") ? true : nil }
+        _ = try await seen("the release given up", within: 120) { edge.log.contains("release rejected") ? true : nil }
         #expect(edge.log.contains("reason=live_error"), "\(edge.log.suffix(2_000))")
 
-        _ = try await seen("the champion taken back", within: 30) { cloud.log.contains("champion taken back release=\(counter)") ? true : nil }
+        _ = try await seen("the champion taken back", within: 30) { cloud.log.contains("champion rolled back release=\(counter)") ? true : nil }
         let list = try cloud.run("models", "list", "--format", "json")
         let releases = try #require(try JSONSerialization.jsonObject(with: Data(list.output.utf8)) as? [[String: Any]])
         let blocked = releases.first { "\($0["counter"] ?? "")" == counter }
         let reason = "\(blocked?["blocked"] ?? "")"
-        #expect(reason.contains("gave the release up"), "\(releases)")
+        #expect(reason.contains("rejected the release"), "\(releases)")
         let champion = try #require(releases.first { "\($0["alias"] ?? "")".contains("champion") })
         _ = try await seen("the shipped network as a release of the fleet", within: 60) {
             edge.log.contains("release accepted counter=\(champion["counter"] ?? "")") ? true : nil
@@ -72,9 +72,9 @@ import Wire
         edge.signal(SIGTERM)
         _ = try await edge.exitCode()
         let shown = try RunningProgram.run("vaho-edge", ["model", "show", "--format", "csv"], environment: environment)
-        #expect(shown.code == 0 && shown.output.contains("given up") && shown.output.contains("live_error"), "\(shown.output) \(shown.errors)")
+        #expect(shown.code == 0 && shown.output.contains("rejected") && shown.output.contains("live_error"), "\(shown.output) \(shown.errors)")
         let rollout = try cloud.run("rollout", "show")
-        #expect(rollout.output.contains("gave the release up"), "\(rollout.output)")
+        #expect(rollout.output.contains("rejected the release"), "\(rollout.output)")
         let again = try cloud.run("rollout", "start", counter)
         #expect(again.code == 1 && again.errors.contains("is blocked"))
         #expect(try await cloud.stop() == 0)

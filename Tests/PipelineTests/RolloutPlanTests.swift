@@ -16,7 +16,7 @@ import Testing
             cause: "new data", run: 1, createdAt: start, endedAt: nil, detail: "as before")
     }
 
-    /// Days with the same ratio to the error of the release of before.
+    /// Days with the same ratio to the error of the previous release.
     private func ratio(_ ratio: Double, days: Int, spread: Double = 0.02, targets: Int64 = 500) -> ErrorRatio? {
         ErrorRatio((0..<days).map { ErrorRatio.Block(targets: targets, error: ratio + ($0 % 2 == 0 ? spread : -spread), reference: 1) })
     }
@@ -77,9 +77,9 @@ import Testing
         #expect(isWait(next(rollout(), facts(days: 6, ratio(1.15, days: 6, spread: 0.6))), "days of live errors"))
     }
 
-    @Test func `one of a few devices, or a twentieth of many, that gives the release up rolls it back`() {
-        #expect(isRollBack(next(rollout(), facts(reached: 2, reporting: 1) { $0.rejecting = 1 }), "1 device of 2 gave the release up"))
-        #expect(isRollBack(next(rollout(), facts(reached: 20) { $0.rejecting = 1 }), "gave the release up"))
+    @Test func `a rollout rolls back when 5 % of the devices, and at least one, have rejected the release`() {
+        #expect(isRollBack(next(rollout(), facts(reached: 2, reporting: 1) { $0.rejecting = 1 }), "1 device of 2 rejected the release"))
+        #expect(isRollBack(next(rollout(), facts(reached: 20) { $0.rejecting = 1 }), "rejected the release"))
         #expect(!isRollBack(next(rollout(), facts(reached: 100, reporting: 99) { $0.rejecting = 4 }), ""))
         #expect(isRollBack(next(rollout(), facts(reached: 100, reporting: 99) { $0.rejecting = 5 }), ""))
     }

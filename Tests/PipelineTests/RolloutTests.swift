@@ -57,7 +57,7 @@ import Wire
         #expect(events.map(\.author) == ["nina"] + Array(repeating: "rollout \(id)", count: 4))
     }
 
-    @Test func `a release that is worse in life is taken back from its devices and blocked`() async throws {
+    @Test func `a release with larger live errors than the previous release is rolled back and blocked`() async throws {
         let (fleet, champion, release, id) = try await fleet()
         fleet.errors[release] = 1.4
         try await fleet.step()
@@ -84,7 +84,7 @@ import Wire
         _ = try await changes.start(release, tags: [], steps: .standard, by: attribution, now: place.now)
     }
 
-    @Test func `a device that gives the release up by itself is enough evidence among two`() async throws {
+    @Test func `with two reached devices, one rejection causes a rollback`() async throws {
         let (fleet, champion, release, id) = try await fleet(10)
         try await fleet.step()
         try await fleet.report()
@@ -123,7 +123,7 @@ import Wire
         #expect(paused.state == .paused && paused.detail.contains("after seven days"))
     }
 
-    @Test func `pause keeps the step, resume goes on, promote gives the release to all devices at once`() async throws {
+    @Test func `pause keeps the step, resume continues the rollout, promote gives the release to all devices at once`() async throws {
         let (fleet, _, release, id) = try await fleet(steps: try #require(RolloutSteps("5:0,25:0,100:0")))
         let changes = try await fleet.changes()
         try await fleet.step()
@@ -142,7 +142,7 @@ import Wire
         await #expect(throws: RolloutChanges.WrongState.self) { try await changes.abort(id, by: attribution, now: place.now) }
     }
 
-    @Test func `abort gives the devices the release of before again, and does not block the release`() async throws {
+    @Test func `abort gives the devices the previous release again, and does not block the release`() async throws {
         let (fleet, _, release, id) = try await fleet()
         let changes = try await fleet.changes()
         try await fleet.step()

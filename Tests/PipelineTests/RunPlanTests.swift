@@ -1,5 +1,6 @@
 import Measures
 import Testing
+import Watch
 
 @testable import Archive
 @testable import Pipeline
@@ -66,39 +67,26 @@ import Testing
     }
 }
 
-@Suite struct ModelDecayTests {
-    private static let figures = [1, 3, 24].flatMap { hours in
-        [("error.candidate.\(hours)h", "1.0"), ("error.persistence.\(hours)h", "2.0")]
-    }
-
-    /// Errors of a release whose ratio to persistence is 0.5 in the backtest.
-    private static func live(_ ratios: [Int64: Double], targets: Int64 = 2_000) -> [Duration: Archive.LiveErrors] {
-        var live: [Duration: Archive.LiveErrors] = [:]
-        for (hours, ratio) in ratios {
-            live[.seconds(hours * 3_600)] = Archive.LiveErrors(targets: targets, absoluteError: ratio * 1_000, persistenceError: 1_000)
+@Suite struct HealthTriggerTests {
+    private static func judgements(_ states: ModelHealth.State...) -> [Archive.ModelJudgement] {
+        zip([1, 3, 24] as [Int64], states).map { hours, state in
+            var health = ModelHealth()
+            health.state = state
+            return Archive.ModelJudgement(release: 7, lead: .seconds(hours * 3_600), day: 19_000, health: health)
         }
-        return live
     }
 
-    private static let table: [([Duration: Archive.LiveErrors], [Int64])] = [
-        ([:], []), (live([1: 0.5, 3: 0.6, 24: 0.62]), []), (live([1: 0.64, 3: 0.7, 24: 0.62]), [1, 3]),
-        (live([1: 0.9, 3: 0.9], targets: 999), []), (live([6: 2]), []),  // the backtest has no 6 h
+    private static let starts: [([Archive.ModelJudgement], Archive.Run?, String?)] = [
+        ([], nil, nil), (judgements(.decayed, .ok), nil, nil), (judgements(.decayed, .ok, .decayed), nil, "decay at 1 h, 24 h"),
+        (judgements(.miscalibrated, .miscalibrated), nil, "miscalibration at 1 h, 3 h"), (judgements(.decayed, .miscalibrated), nil, nil),
+        (judgements(.decayed, .decayed), RunPlanTests.run(), nil),
+        (judgements(.decayed, .decayed), RunPlanTests.run(hasEnded: true, outcome: "champion_kept", endedAgo: 6 * 86_400), nil),
+        (judgements(.decayed, .decayed), RunPlanTests.run(hasEnded: true, outcome: "champion_kept", endedAgo: 7 * 86_400), "decay at 1 h, 3 h"),
     ]
 
-    @Test(arguments: table.indices) func `a release has lost the lead times at which its ratio to persistence has risen by a quarter`(row: Int) {
-        #expect(ModelDecay.lost(live: Self.table[row].0, figures: Self.figures) == Self.table[row].1)
-        #expect(ModelDecay.lost(live: Self.table[row].0, figures: []) == [])
-    }
-
-    private static let starts: [([Int64], Archive.Run?, Bool)] = [
-        ([1], nil, false), ([1, 3], nil, true), ([1, 3], RunPlanTests.run(), false),
-        ([1, 3], RunPlanTests.run(hasEnded: true, outcome: "champion_kept", endedAgo: 6 * 86_400), false),
-        ([1, 3], RunPlanTests.run(hasEnded: true, outcome: "champion_kept", endedAgo: 7 * 86_400), true),
-    ]
-
-    @Test(arguments: starts.indices) func `decay at two lead times starts a run, but not within a week of another`(row: Int) {
-        let (lost, newest, expected) = Self.starts[row]
-        #expect(ModelDecay.startsRun(lost: lost, newest: newest, now: RunPlanTests.now) == expected)
+    @Test(arguments: starts.indices) func `decay or miscalibration at two lead times starts a run, but not within a week of another`(row: Int) {
+        let (judgements, newest, expected) = Self.starts[row]
+        #expect(RunTriggers.cause(judgements, newest: newest, now: RunPlanTests.now) == expected)
     }
 }
 

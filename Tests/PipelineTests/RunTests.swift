@@ -3,6 +3,7 @@ import Examples
 import Measures
 import Runtime
 import Testing
+import Watch
 import Text
 import Wire
 
@@ -85,24 +86,36 @@ import Wire
         let device = try await place.device(archive)
         let clock = ManualClock(wall: now)
         try await archive.addChampion(error: "1.0", persistence: "2.0", endedAt: now - .seconds(8 * 86_400))
+        let log = Log("test", minimumLevel: .error)
+        let watch = ModelWatch(archive: archive, reader: archive, clock: clock.serviceClock, log: log)
         let triggers = RunTriggers(
-            archive: archive, afterDeviceDays: 1_000, schedule: nil, checkPeriod: .seconds(600), clock: clock.serviceClock,
-            log: Log("test", minimumLevel: .error))
-        func report(error: Int64) async throws {
-            let scores = [1, 3].map { hours in
-                LiveScore(
-                    releaseCounter: 7, leadTimeSeconds: hours * 3_600, count: 1_200, absoluteErrorMpct: error, persistenceErrorMpct: 2_000,
-                    climatologyErrorMpct: 3_000, coveredPpm: 800_000)
+            archive: archive, afterDeviceDays: 1_000, schedule: nil, checkPeriod: .seconds(600), clock: clock.serviceClock, log: log)
+        let air = try #require(SensorName("air"))
+        var sequence: Int64 = 0
+        /// 30 days in which the mean error is a share of that of persistence.
+        func report(from day: Int64, ratio: Double) async throws {
+            let scores = (day..<day + 30).flatMap { day in
+                [1, 3].map { hours in
+                    DailyScore(
+                        sensor: air, day: day, releaseCounter: 7, leadTimeSeconds: hours * 3_600, count: 144,
+                        absoluteErrorMpct: Int64(ratio * 288_000),
+                        persistenceErrorMpct: 288_000, climatologyErrorMpct: 400_000, pinballMpct: 100_000, covered: 115, comparison: nil)
+                }
             }
-            let report = DeviceReport(release: nil, backlog: 0, evicted: 0, refused: 0, clock: .synchronised, scores: scores)
-            let batch = Batch(epoch: Epoch(bits: 5), first: 1, sensors: [], rows: [], report: report)
+            let report = DeviceReport(release: nil, backlog: 0, evicted: 0, refused: 0, clock: .synchronised, scores: [], dailyScores: scores)
+            sequence += 1
+            let rows = [Batch.Row.reading(sensor: 0, Reading(takenAt: now, humidityMpct: 50_000))]
+            let batch = Batch(epoch: Epoch(bits: 5), first: sequence, sensors: [air], rows: rows, report: report)
             _ = try await place.submit(archive, [.batch(try BatchArrival(device: device, batch: batch, receivedAt: now))]).map { try $0.get() }
+            try await watch.judgeNewDay()
         }
         try await clock.running(triggers) {
-            try await report(error: 1_200)
+            try await report(from: 19_000, ratio: 0.6)
+            #expect(try await archive.modelJudgements().map(\.health.state) == [.ok, .ok])
             await clock.advance(.seconds(600))
             #expect(try await archive.unfinishedRun(kind: RunWorker.kind) == nil)
-            try await report(error: 1_300)
+            try await report(from: 19_030, ratio: 0.65)
+            #expect(try await archive.modelJudgements().map(\.health.state) == [.decayed, .decayed])
             await clock.advance(.seconds(600))
             #expect(try await archive.unfinishedRun(kind: RunWorker.kind)?.cause == "decay at 1 h, 3 h")
         }

@@ -33,11 +33,13 @@ import Watch
         let (archive, devices) = try await archive()
         let before = try await archive.makeSnapshot(reason: "test", now: place.now)
         let watch = watch(archive)
-        for _ in 0..<3 { try await watch.look() }
+        for _ in 0..<3 { try await watch.judgeNewDays() }
         let alarms = try await archive.sensorAlarms(limit: 9)
         let alarm = try #require(alarms.first)
         #expect(alarms.count == 1 && alarm.device.name == "d0" && alarm.finding == .drift && (alarm.size - 8).magnitude < 2)
-        #expect((alarm.since - firstDay - 220).magnitude <= 3 && alarm.endedAt == nil && alarm.text.contains("beside its peers since about"))
+        #expect(
+            (alarm.since - firstDay - 220).magnitude <= 3 && alarm.endedAt == nil
+                && alarm.text.contains("higher than expected from its peers since about"))
         let after = try await archive.makeSnapshot(reason: "test", now: place.now)
         #expect((before.weeks - after.weeks) == (firstDay + days + 2) / 7 - (alarm.since + 3) / 7 + 1)
         #expect(try await archive.runs(limit: 9).isEmpty, "a sensor alarm starts no run")
@@ -46,7 +48,7 @@ import Watch
         #expect(devices.count == 5)
 
         try await archive.endSensorAlarm(alarm.id, isFault: true, by: attribution, now: place.now)
-        try await watch.look()
+        try await watch.judgeNewDays()
         #expect(try await archive.sensorAlarms(activeOnly: true, limit: 9).isEmpty, "the sensor is judged by its coming days")
         #expect(try await archive.makeSnapshot(reason: "test", now: place.now).weeks == after.weeks, "the faulty weeks stay out")
         await #expect(throws: Archive.NoActiveAlarm.self) {
@@ -58,31 +60,31 @@ import Watch
         let (archive, _) = try await archive()
         let whole = try await archive.makeSnapshot(reason: "test", now: place.now)
         let watch = watch(archive)
-        try await watch.look()
+        try await watch.judgeNewDays()
         let alarm = try #require(try await archive.sensorAlarms(limit: 9).first)
         try await archive.endSensorAlarm(alarm.id, isFault: false, by: attribution, now: place.now)
-        for _ in 0..<2 { try await watch.look() }
+        for _ in 0..<2 { try await watch.judgeNewDays() }
         #expect(try await archive.sensorAlarms(activeOnly: true, limit: 9).isEmpty)
         #expect(try await archive.makeSnapshot(reason: "test", now: place.now).sha256 == whole.sha256)
     }
 
-    @Test func `during maintenance no alarm is raised, and afterwards it is`() async throws {
+    @Test func `during maintenance no alarm is raised; the alarm is raised afterwards`() async throws {
         let (archive, devices) = try await archive()
         try await archive.addMaintenance(of: devices[0], until: WallClock.now + .seconds(3_600), by: attribution, now: WallClock.now)
-        try await watch(archive).look()
+        try await watch(archive).judgeNewDays()
         #expect(try await archive.sensorAlarms(limit: 9).isEmpty)
         try await archive.endMaintenances()
         for (number, device) in devices.enumerated() {
             try await archive.addObservations(of: device, number: number, from: firstDay + days, days: 1, biasFrom: number == 0 ? 0 : .max)
         }
-        try await watch(archive).look()
+        try await watch(archive).judgeNewDays()
         #expect(try await archive.sensorAlarms(limit: 9).count == 1)
     }
 
     @Test func `sensors of devices with other tags are not compared, and their bias cannot be observed`() async throws {
         let (archive, devices) = try await archive()
         for (device, tag) in zip(devices, ["indoor", "indoor", "outdoor", "outdoor", "attic"]) { try await archive.setTags([tag], of: device) }
-        try await watch(archive).look()
+        try await watch(archive).judgeNewDays()
         #expect(try await archive.sensorAlarms(limit: 9).isEmpty)
         #expect(try await archive.sensorJudgements(limit: 9).allSatisfy { !$0.isBiasObservable })
     }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Watch
 
-/// Sensors under one sky: the vapour pressure of the air outside, with its weather and seasons, and what each place adds to it.
+/// Simulated sensors that share the outdoor air, with its weather and seasons; each place adds its own vapour.
 struct PretendPlaces {
     static let days = 400
 
@@ -96,7 +96,7 @@ extension RandomNumbers {
         let found = health { [start] day, summary in if day >= start { summary.change *= 4 } }
         let alarm = try #require(found.alarm)
         #expect(alarm.finding == .noise && (0...7).contains(alarm.foundOn - 19_000 - Int64(start)) && alarm.size > 2)
-        // The same changes everywhere are the weather.
+        // Changes that all sensors share are weather, not noise.
         let stormy = (0...6).map { place in PretendPlaces.days(of: place) { [start] day, summary in if day >= start { summary.change *= 4 } } }
         #expect(SensorHealth.judge(stormy[0], peers: Array(stormy[1...])).alarm == nil)
     }
@@ -116,7 +116,7 @@ extension RandomNumbers {
         #expect(health.isBiasObservable == (count == 3) && (health.alarm != nil) == (count == 3))
     }
 
-    @Test func `sensors in other air are no peers`() {
+    @Test func `uncorrelated sensors are not used as peers`() {
         let strangers = (0..<6).map { stranger in
             var random = RandomNumbers(3, UInt64(stranger))
             return PretendPlaces.days(of: 1) { _, summary in summary.vapourPressure = 10 + random.normal() }
@@ -158,7 +158,7 @@ extension RandomNumbers {
         #expect((days[0].vapourPressure / days[0].saturationPressure - 0.4).magnitude < 1e-9)
     }
 
-    @Test func `without temperature the humidity stands for the vapour pressure`() {
+    @Test func `humidity replaces vapour pressure when there is no temperature`() {
         let day = SensorDay.days(
             of: [Observation(validAt: Instant(ms: 3_600_000), humidity: RelativeHumidity(percent: 45), temperature: nil)], grid: .hourly)
         #expect(day.map(\.vapourPressure) == [45] && day.map(\.saturationPressure) == [100])

@@ -42,6 +42,15 @@ extension Archive {
             metrics.gauge(
                 "vaho_sensor_alarms", "Active alarms about sensors, by finding.", Double(alarms[finding] ?? 0), [("finding", finding.rawValue)])
         }
+        for judgement in try modelJudgements() {
+            let lead = [("lead_time_seconds", String(judgement.lead.wholeSeconds))]
+            if let skill = judgement.health.skill {
+                metrics.gauge("vaho_model_skill_ratio", "1 - error of the champion / error of climatology, over the last 28 days.", skill, lead)
+            }
+            if let coverage = judgement.health.coverage {
+                metrics.gauge("vaho_model_coverage_ratio", "Share of targets within the 80 % interval, over the last 28 days.", coverage, lead)
+            }
+        }
         metrics.gauge("vaho_release_stop", "1 during an emergency stop: no device gets a release.", try releaseStop() == nil ? 0 : 1)
         if let free { metrics.gauge("vaho_store_free_bytes", "Free bytes on the disk of the archive.", Double(free)) }
         if let release = try release(of: .champion) {

@@ -1,4 +1,5 @@
-/// Expects a sensor's vapour pressure from those of its peers: a ridge regression over a reference time, in which the sensor is taken to be healthy.
+/// Predicts a sensor's vapour pressure from the vapour pressures of its peers: a ridge regression over a reference period in which the sensor is assumed to
+/// be healthy.
 struct PeerModel {
     static let minimumPeers = 3
     static let maximumPeers = 6
@@ -11,14 +12,14 @@ struct PeerModel {
     let peers: [Int]  // places in the list of candidates
     private let means: [Double], deviations: [Double], weights: [Double]  // by place in `peers`
     private let offset: Double
-    private let median: Double  // of the residuals in the reference time, %RH
+    private let median: Double  // of the residuals in the reference period, %RH
     /// The usual size of a residual, %RH: 1.4826 times the median absolute deviation.
     let scale: Double
 
     /// - Parameters:
     ///   - own: the sensor's days; places are days.
     ///   - candidates: the days of other sensors, at the same places.
-    ///   - span: the reference time.
+    ///   - span: the reference period.
     /// - Returns: `nil` with fewer than three peers, or with too few days.
     init?(_ own: [SensorDay?], _ candidates: [[SensorDay?]], over span: Range<Int>) {
         var ranked: [(correlation: Double, place: Int)] = []
@@ -58,7 +59,7 @@ struct PeerModel {
         scale = max(PeerModel.minimumScale, 1.4826 * PeerModel.median(residuals.map { ($0 - middle).magnitude }))
     }
 
-    /// What the sensor measures beyond what its peers let expect, in %RH at the sensor's own temperature.
+    /// What the sensor measures beyond what is expected from the peers, in %RH at the sensor's own temperature.
     /// - Returns: `nil` if a peer has no value on this day.
     func residual(_ own: SensorDay, _ candidates: [[SensorDay?]], day: Int) -> Double? {
         guard let row = PeerModel.inputs(own, candidates, peers, day) else { return nil }

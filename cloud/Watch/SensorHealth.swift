@@ -1,8 +1,8 @@
-/// The health of one sensor, judged by its days and those of its peers. A pure function of the days, so that a later look at the same days says the same.
+/// The health of one sensor, judged by its days and those of its peers. A pure function of the days, so that the same days always give the same result.
 package struct SensorHealth: Sendable, Equatable {
     package enum Finding: String, Sendable, CaseIterable {
         case drift  // a lasting difference to the peers: a step, a ramp, or another gain
-        case noise  // larger changes from hour to hour than the peers let expect
+        case noise  // larger changes from hour to hour than expected from the peers
         case flat  // hours without any change, beyond what the sensor had before
     }
 
@@ -23,7 +23,7 @@ package struct SensorHealth: Sendable, Equatable {
     package static let driftLimit = 8.0
     private static let minimumSize = 1.5  // %RH: less than the accuracy of a good sensor is no reason to act
     private static let referenceDays = 120
-    private static let gapDays = 42  // between the reference time and the judged day: a slow drift must not become part of the reference
+    private static let gapDays = 42  // between the reference period and the judged day: a slow drift must not become part of the reference
     private static let minimumReferenceDays = 45
     private static let refitDays = 7
     private static let noiseLimit = 2.0
@@ -61,7 +61,7 @@ package struct SensorHealth: Sendable, Equatable {
             var detector = ChangeDetector()
             for day in own.indices where day >= minimumReferenceDays + gapDays {
                 if (day - minimumReferenceDays - gapDays) % refitDays == 0 {
-                    // The days of the present excursion do not become part of the reference, else a drift would hide itself.
+                    // Exclude the days of the current excursion from the reference period; otherwise the model would learn the drift.
                     let excursion = detector.sum > driftLimit / 2 ? detector.changedOn ?? day : day
                     let end = min(day - gapDays, excursion)
                     if end >= minimumReferenceDays { model = PeerModel(own, candidates, over: max(0, end - referenceDays)..<end) ?? model }
@@ -96,7 +96,7 @@ package struct SensorHealth: Sendable, Equatable {
             return Alarm(finding: .flat, since: start + Int64(since), foundOn: start + Int64(day), size: recent)
         }
 
-        /// The changes from hour to hour over the last seven days, relative to the reference time and to the same ratio of the peers.
+        /// The changes from hour to hour over the last seven days, relative to the reference period and to the same ratio of the peers.
         private func noise(_ day: Int, _ model: PeerModel?) -> Alarm? {
             guard let model, let ratio = changeRatio(own, day) else { return nil }
             let others = model.peers.compactMap { changeRatio(candidates[$0], day) }

@@ -10,7 +10,7 @@ internal import Wire
 /// The emergency stop, and blocks of releases.
 extension Program.Command {
     static let modelsStop = Program.Command(
-        "models stop", "emergency stop: no device gets a release until models go", usage: "[--reason TEXT]",
+        "models stop", "emergency stop: no device gets a release until 'vaho-cloud models go'", usage: "[--reason TEXT]",
         options: [.config, .store, Operator.reasonOption]
     ) { arguments in
         let archive = try await CloudSettings.read(arguments).archive(.existing)

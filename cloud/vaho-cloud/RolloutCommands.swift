@@ -29,7 +29,7 @@ extension Program.Command {
     }
 
     static let rolloutShow = Program.Command(
-        "rollout show", "show a rollout, its events, and the devices that gave its release up; without a number, the newest rollout",
+        "rollout show", "show a rollout, its events, and the devices that rejected its release; without a number, the newest rollout",
         usage: "[ROLLOUT] [--format FORMAT]", options: [.config, .store, OutputFormat.option], positional: 0...1
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
@@ -73,9 +73,9 @@ extension Program.Command {
         return "rollout \(id) is running"
     }
 
-    static let rolloutAbort = change("abort", "end a rollout: its devices get the release of before again") { changes, id, attribution in
+    static let rolloutAbort = change("abort", "end a rollout: its devices get the previous release again") { changes, id, attribution in
         try await changes.abort(id, by: attribution, now: WallClock.now)
-        return "rollout \(id) is being aborted: vaho-cloud rollout show \(id) shows which devices have the release of before again"
+        return "rollout \(id) is being aborted: vaho-cloud rollout show \(id) shows which devices have the previous release again"
     }
 
     static let rolloutPromote = change("promote", "give the release of a rollout to all its devices at once") { changes, id, attribution in

@@ -20,7 +20,7 @@ struct RolloutView {
             var table = Table([.text("part"), .text("name"), .text("value"), .text("detail")])
             for (name, value) in fields(devices) { table.addRow(["rollout", name, value, ""]) }
             for event in events { table.addRow(["event", RFC3339.format(ms: event.at.ms), event.event, "\(event.author): \(event.reason)"]) }
-            for rejection in rejections { table.addRow(["given up", rejection.device.name, rejection.reason, rejection.detail]) }
+            for rejection in rejections { table.addRow(["rejected", rejection.device.name, rejection.reason, rejection.detail]) }
             for refusal in refusals { table.addRow(["refused", refusal.device, "", refusal.reason]) }
             return table.write(format)
         }
@@ -34,7 +34,7 @@ struct RolloutView {
         guard !rejections.isEmpty || !refusals.isEmpty else { return }
         StandardOutput.write("\n")
         var failing = Table([.text("device"), .text("state"), .text("reason")])
-        for rejection in rejections { failing.addRow([rejection.device.name, "gave the release up", "\(rejection.reason): \(rejection.detail)"]) }
+        for rejection in rejections { failing.addRow([rejection.device.name, "rejected the release", "\(rejection.reason): \(rejection.detail)"]) }
         for refusal in refusals { failing.addRow([refusal.device, "refused the release", refusal.reason]) }
         failing.write(.table)
     }
@@ -45,7 +45,7 @@ struct RolloutView {
             ("devices", rollout.tags.isEmpty ? "all that are not pinned" : "with the tags \(rollout.selection)"), ("steps", rollout.steps.text),
             ("step", rollout.share.isEmpty ? "none reached yet" : rollout.share),
             ("heard within a day", "\(devices.places.count), of which \(devices.reached.count) get the release and \(devices.reporting) report it"),
-            ("release before", rollout.control.map { String($0) } ?? "the shipped release"), ("cause", rollout.cause),
+            ("previous release", rollout.control.map { String($0) } ?? "the shipped release"), ("cause", rollout.cause),
             ("author", rollout.author), ("run", rollout.run.map { String($0) } ?? ""), ("started", RFC3339.format(ms: rollout.createdAt.ms)),
             ("ended", rollout.endedAt.map { RFC3339.format(ms: $0.ms) } ?? ""),
         ]

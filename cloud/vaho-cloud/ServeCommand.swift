@@ -96,6 +96,7 @@ extension Program.Command {
                             archive: scheduling, reader: try await open(.readOnly), keyFile: settings.signingKeyFile, pretrained: pretrained,
                             log: log.component("rollout")),
                         SensorWatch(archive: scheduling, reader: try await open(.readOnly), log: log.component("watch")),
+                        ModelWatch(archive: scheduling, reader: try await open(.readOnly), log: log.component("watch")),
                         SensorAlarmDelivery(archive: scheduling, webhook: settings.webhook, log: log.component("watch")),
                         SnapshotUpkeep(archive: scheduling, log: log.component("snapshot")),
                         RunTriggers(

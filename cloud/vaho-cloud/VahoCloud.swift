@@ -21,7 +21,7 @@ enum VahoCloud {
                 .modelsHistory, .modelsPromote, .modelsRollback, .modelsPin, .modelsUnpin, .modelsExport, .modelsVerify, .modelsReproduce,
                 .modelsStop, .modelsGo, .modelsImport, .modelsBlock, .modelsUnblock, .rolloutList, .rolloutShow, .rolloutStart, .rolloutPause,
                 .rolloutResume,
-                .rolloutAbort, .rolloutPromote, .watchSensors, .watchAlarms, .watchRepaired, .watchDismiss, .watchMaintenance,
+                .rolloutAbort, .rolloutPromote, .watchSensors, .watchModel, .watchAlarms, .watchRepaired, .watchDismiss, .watchMaintenance,
                 .snapshotCreate, .snapshotList, .snapshotShow, .snapshotDiff, .snapshotExport, .snapshotGC, .forecast, .forecastErrors, .backtest,
             ])
         exit(await program.run(Array(CommandLine.arguments.dropFirst())))

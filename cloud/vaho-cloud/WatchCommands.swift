@@ -16,18 +16,41 @@ extension Program.Command {
         let limit = try arguments.integer("limit", in: 1...1_000_000) ?? 1_000
         let archive = try await CloudSettings.read(arguments).archive(.readOnly)
         var table = Table([
-            .text("device"), .text("sensor"), .text("health"), .text("bias"), .number("peers", isOmittable: true),
-            .number("drift_sum", heading: "drift"), .text("judged", heading: "through"),
+            .text("device"), .text("sensor"), .text("health"), .text("drift_check", heading: "drift check"), .number("peers", isOmittable: true),
+            .number("drift_sum", heading: "drift sum"), .text("judged", heading: "judged through"),
         ])
         for judgement in try await archive.sensorJudgements(limit: limit) {
             table.addRow([
                 judgement.device.name, judgement.sensor.name, judgement.alarm?.rawValue ?? "ok",
-                judgement.isBiasObservable ? "observed" : "cannot be observed", String(judgement.peers),
+                judgement.isBiasObservable ? "possible" : "bias cannot be observed", String(judgement.peers),
                 NumberText.fixed(judgement.driftSum, places: 1) ?? "", String(RFC3339.format(ms: judgement.day * 86_400_000).prefix(10)),
             ])
         }
         table.write(format)
     }
+
+    static let watchModel = Program.Command(
+        "watch model", "the health of the champion: skill and coverage at each lead time over the last 28 days", usage: "[--format FORMAT]",
+        options: [.config, .store, OutputFormat.option]
+    ) { arguments in
+        let format = try arguments.choice("format", default: OutputFormat.table)
+        let archive = try await CloudSettings.read(arguments).archive(.readOnly)
+        var table = Table([
+            .number("release"), .number("lead_time"), .text("health"), .number("targets"), .number("skill"), .number("expected"),
+            .number("coverage_80"), .text("through"),
+        ])
+        for judgement in try await archive.modelJudgements() {
+            let health = judgement.health
+            table.addRow([
+                String(judgement.release), DurationText.short(judgement.lead), health.state.rawValue, String(Int(health.targets)),
+                fixed(health.skill), fixed(health.expected), fixed(health.coverage),
+                String(RFC3339.format(ms: judgement.day * 86_400_000).prefix(10)),
+            ])
+        }
+        table.write(format)
+    }
+
+    private static func fixed(_ value: Double?) -> String { value.flatMap { NumberText.fixed($0, places: 2) } ?? "" }
 
     static let watchAlarms = Program.Command(
         "watch alarms", "the alarms about sensors, newest first", usage: "[--active] [--limit NUMBER] [--format FORMAT]",
@@ -60,13 +83,15 @@ extension Program.Command {
         Program.Command(
             "watch \(verb)", summary, usage: "ALARM --reason TEXT", options: [.config, .store, Operator.reasonOption], positional: 1...1
         ) { arguments in
-            guard let reason = arguments.value("reason"), !reason.isEmpty else { throw UsageError("--reason is missing: why the alarm ends") }
+            guard let reason = arguments.value("reason"), !reason.isEmpty else {
+                throw UsageError("--reason is missing: give the reason for ending the alarm")
+            }
             guard let id = Int64(arguments.positional[0]) else { throw UsageError("«\(arguments.positional[0])» is not the number of an alarm") }
             let archive = try await CloudSettings.read(arguments).archive(.existing)
             try await archive.endSensorAlarm(id, isFault: isFault, by: Operator.attribution(arguments, default: reason), now: WallClock.now)
             StandardOutput.write(
                 isFault
-                    ? "alarm \(id) has ended: the sensor is judged by its coming days\n"
+                    ? "alarm \(id) has ended: only observations from later days are used to judge the sensor\n"
                     : "alarm \(id) has ended: the observations may be used, and the sensor is not judged for six weeks\n")
         }
     }
@@ -75,7 +100,9 @@ extension Program.Command {
         "watch maintenance", "raise no alarms about the sensors of a device for a while", usage: "DEVICE --hours NUMBER [--reason TEXT]",
         options: [.config, .store, Operator.reasonOption, Arguments.Option("hours", value: "NUMBER", "for how long, from now on")], positional: 1...1
     ) { arguments in
-        guard let hours = try arguments.integer("hours", in: 1...8_784) else { throw UsageError("--hours is missing: for how long") }
+        guard let hours = try arguments.integer("hours", in: 1...8_784) else {
+            throw UsageError("--hours is missing: give the number of hours without alarms")
+        }
         let archive = try await CloudSettings.read(arguments).archive(.existing)
         let device = try await archive.existingDevice(arguments.positional[0])
         let until = WallClock.now + .seconds(3_600 * Int64(hours))

@@ -11,7 +11,7 @@ internal import Wire
 
 extension Program.Command {
     static let modelShow = Program.Command(
-        "model show", "the release in use, the last good one, and those given up", usage: "[--format FORMAT]",
+        "model show", "the release in use, the last good one, and those rejected", usage: "[--format FORMAT]",
         options: [.config, OutputFormat.option]
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
@@ -37,7 +37,7 @@ extension Program.Command {
         ] { table.addRow([field, value]) }
         for rejection in slots.rejected {
             table.addRow([
-                "given up",
+                "rejected",
                 "release \(rejection.release.counter) at \(RFC3339.format(ms: rejection.at.ms)), \(rejection.reason.name): \(rejection.detail)",
             ])
         }

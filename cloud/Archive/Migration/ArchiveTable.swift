@@ -86,6 +86,7 @@ struct ArchiveTable: Sendable, Equatable {
             "sensor_alarm", key: "id",
             "device sensor finding since_day found_day size raised_at_ms ended_at_ms ended_by reason is_fault told", hasIdentity: true),
         ArchiveTable("quarantine", key: "device sensor alarm", "from_day until_day"),
+        ArchiveTable("model_health", key: "release lead_s", "day state targets skill expected coverage"),
         ArchiveTable("maintenance", key: "id", "device from_ms until_ms author reason", hasIdentity: true),
         ArchiveTable("release_stop", key: "id", "at_ms author reason ended_at_ms ended_by", hasIdentity: true),
         ArchiveTable("release_block", key: "counter", "at_ms author reason"),

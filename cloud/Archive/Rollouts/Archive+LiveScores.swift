@@ -8,8 +8,8 @@ extension Archive {
     static let liveScoresPerDevice: Int64 = 200_000
     private static let leadTimes = Set(ForecastShape.scored.map(\.wholeSeconds))
 
-    /// Stores the daily scores of reports. Scores of unknown sensors and of lead times that no device scores are left out, as are scores beyond the
-    /// limit of rows. A repeated day replaces the row of that day.
+    /// Stores the daily scores of reports. Ignores scores of unknown sensors, scores of unknown lead times, and scores above the row limit of
+    /// the device. A repeated day replaces the row of that day.
     func recordLiveScores(_ reports: [(device: Int64, scores: [DailyScore])], at now: Instant) throws {
         let latestDay = now.ms / 86_400_000 + 1
         for (device, scores) in reports where !scores.isEmpty {
@@ -62,7 +62,7 @@ extension Archive {
         package let targets: Int64
         package let error: Double
         package let persistenceError: Double
-        package let compared: Int64  // targets for which the last good release has forecast, too
+        package let compared: Int64  // targets that the last good release has forecast, too
         package let comparedError: Double
         package let rivalError: Double
 
@@ -110,6 +110,6 @@ extension Archive {
                 rivalError: sums[5])
         }
     }
-    /// In a large fleet the first devices by id are enough: 200,000 rows are 30 days of over 1,000 sensors.
+    /// Reads at most this many rows, lowest device ids first: 200,000 rows are 30 days of over 1,000 sensors.
     private static let liveRowsRead = 200_000
 }

@@ -1,7 +1,7 @@
 internal import Text
 package import Wire
 
-/// Which release each device gets: reads what `ReleaseAssignment` decides from.
+/// Which release each device gets: reads the inputs of `ReleaseAssignment`.
 extension Archive {
     package func release(for device: Int64) throws -> ReleaseReference? { try releases(for: [device])[device] }
 

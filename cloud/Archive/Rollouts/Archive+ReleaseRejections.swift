@@ -2,7 +2,7 @@ package import Measures
 internal import Text
 internal import Wire
 
-/// Releases that devices have given up by themselves.
+/// Releases that devices used and rejected because of their errors.
 extension Archive {
     package struct ReceivedRejection: Sendable, Equatable {
         package let device: DeviceID
@@ -27,7 +27,7 @@ extension Archive {
                     ]
                 }
             })
-        // A device that reports other releases all the time keeps its newest rows only.
+        // Keep only the rows with the highest counters, so that one device cannot fill the table.
         try database.changeEach(
             """
             DELETE FROM release_rejection WHERE device = ?1 AND counter < (
@@ -36,7 +36,7 @@ extension Archive {
     }
     private static let rejectionsPerDevice = 64
 
-    /// The devices that have given a release up, in the order of their names.
+    /// The devices that have rejected a release, in the order of their names.
     package func rejections(of counter: UInt64, limit: Int) throws -> [ReceivedRejection] {
         try database.rows(
             """

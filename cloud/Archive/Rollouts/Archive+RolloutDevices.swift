@@ -25,7 +25,7 @@ extension Archive {
 
     private static let rolloutDevicesPerPage: Int64 = 500
 
-    /// - Parameter instant: a device whose last contact is later counts.
+    /// - Parameter instant: devices with an earlier last contact are ignored.
     package func heardDevices(of rollout: Rollout, since instant: Instant) async throws -> HeardDevices {
         let sha256 = try release(counter: rollout.release).map { Hexadecimal.text($0.name.sha256) } ?? ""
         let marks = Array(repeating: "?", count: rollout.tags.count).joined(separator: ", ")
@@ -54,8 +54,8 @@ extension Archive {
         }
     }
 
-    /// Why devices of a rollout refuse the release that they are offered: the first few, for people.
-    /// - Parameter devices: that do not report the release.
+    /// The reasons why devices refused the release of a rollout, for at most 100 devices.
+    /// - Parameter devices: the reached devices that do not report the release.
     package func refusals(of devices: some Collection<Int64>) throws -> [(device: String, reason: String)] {
         try devices.prefix(100).compactMap { device in
             guard let row = try database.row("SELECT name, report FROM device WHERE id = ?", device), !row.isNull(1),
@@ -65,7 +65,7 @@ extension Archive {
         }
     }
 
-    /// The devices that have given the release of a rollout up by themselves.
+    /// The number of devices that have rejected the release of a rollout.
     package func rejectingDevices(of rollout: Rollout) throws -> Int {
         try release(counter: rollout.release).map { try rejectingDevices(of: $0.name) } ?? 0
     }
@@ -77,7 +77,8 @@ extension Archive {
                 Hexadecimal.text(release.sha256)) ?? 0)
     }
 
-    /// The devices that run releases and whose last contact is later.
+    /// The number of devices that run releases.
+    /// - Parameter instant: devices with an earlier last contact are ignored.
     package func devicesHeard(since instant: Instant) throws -> Int {
         Int(
             try database.integer(

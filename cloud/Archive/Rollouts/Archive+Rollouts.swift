@@ -29,8 +29,8 @@ extension Archive {
 
     package func rollout(_ id: Int64) throws -> Rollout? { try rollouts("WHERE id = ?", [.integer(id)]).first }
 
-    /// The rollout that has not ended. There is at most one: the releases of a second one would have higher counters, and the devices that have it could
-    /// not get the release of the first.
+    /// The rollout that has not ended. There is at most one: a second rollout would have a release with a higher counter, and devices with that release would
+    /// refuse the release of the first rollout.
     package func unfinishedRollout() throws -> Rollout? { try rollouts("WHERE ended_at_ms IS NULL", []).first }
 
     package struct RolloutInProgress: Error, CustomStringConvertible {
@@ -91,7 +91,9 @@ extension Archive {
     /// Another program, or a person, has changed the rollout since it was read.
     package struct RolloutMoved: Error, CustomStringConvertible {
         let rollout: Int64
-        package var description: String { "rollout \(rollout) was changed by another program or person: look at it again" }
+        package var description: String {
+            "rollout \(rollout) has changed since it was read: check it with vaho-cloud rollout show \(rollout), then repeat the command"
+        }
     }
 
     /// Moves a rollout to its next state, unless it has changed since it was read. Call it in a transaction.

@@ -12,7 +12,7 @@ struct ReleaseAssignment: Sendable {
     struct Device: Sendable {
         let id: Int64
         var ownPin: ReleaseReference?
-        var tagPin: ReleaseReference?  // of several pinned tags the first by name
+        var tagPin: ReleaseReference?  // if several tags of the device have a pin, the pin of the first tag by name
         var tags: Set<String> = []  // needed only if the rollout has tags
     }
 
@@ -20,8 +20,8 @@ struct ReleaseAssignment: Sendable {
     var champion: ReleaseReference?
     var rollout: OfferedRollout?
 
-    /// The device's own pin; else the release of a rollout to its tags that has reached the device; else the pin of a tag; else the release of a rollout to
-    /// all devices that has reached the device; else the champion.
+    /// The first that exists of: the device's own pin; the release of a rollout to its tags, if it has reached the device; the pin of a tag; the release of a
+    /// rollout to all devices, if it has reached the device; the champion.
     /// - Returns: `nil` during an emergency stop, and without a release.
     func release(for device: Device) -> ReleaseReference? {
         if isStopped { return nil }

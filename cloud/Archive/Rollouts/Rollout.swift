@@ -6,7 +6,7 @@ extension Archive {
         package enum State: String, Sendable, CaseIterable {
             case running
             case paused
-            case aborting  // the devices get the release of before again; ends when they report another release
+            case aborting  // the devices get the previous release again; ends when they report another release
             case rolling_back  // the same, because of the devices' errors
             case completed
             case aborted

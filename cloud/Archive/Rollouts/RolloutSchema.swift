@@ -27,6 +27,11 @@ enum RolloutSchema {
             device BIGINT NOT NULL, sensor BIGINT NOT NULL, from_day BIGINT NOT NULL, until_day BIGINT, alarm BIGINT NOT NULL,
             PRIMARY KEY (device, sensor, alarm)
         );
+        CREATE TABLE model_health (  -- the last judgement of the champion
+            release BIGINT NOT NULL, lead_s BIGINT NOT NULL, day BIGINT NOT NULL, state TEXT NOT NULL, targets DOUBLE PRECISION NOT NULL,
+            skill DOUBLE PRECISION, expected DOUBLE PRECISION, coverage DOUBLE PRECISION, PRIMARY KEY (release, lead_s)
+        );
+        CREATE INDEX live_score_by_day ON live_score (day);
         CREATE TABLE maintenance (  -- times in which no alarm about the sensors of a device is raised
             id \(dialect.identity), device BIGINT NOT NULL, from_ms BIGINT NOT NULL, until_ms BIGINT NOT NULL, author TEXT NOT NULL, reason TEXT NOT NULL
         );

@@ -15,7 +15,7 @@ extension Archive {
 
     /// A day is complete when the sensor has readings this long after its end.
     private static let grace: Duration = .seconds(3 * 3_600)
-    /// A sensor that is new to the watch is summarised from here.
+    /// A new sensor is summarised at most this many days back; older summaries are deleted.
     private static let watchedDays: Int64 = 400
 
     package func sensorsToSummarise(after device: Int64, limit: Int) throws -> (found: [SensorToSummarise], last: Int64?) {
@@ -24,7 +24,7 @@ extension Archive {
             SELECT s.device, s.id, s.step_s, s.last_at_ms, (SELECT MAX(d.day) FROM sensor_day d WHERE d.device = s.device AND d.sensor = s.id) FROM sensor s
             WHERE s.device > ? AND s.observations > 0 AND s.last_at_ms IS NOT NULL ORDER BY s.device, s.id LIMIT ?
             """, device, limit)
-        // The last device of the page may have more sensors: the next page begins with it, unless it is alone.
+        // A full page may cut off sensors of its last device, so this device moves to the next page, unless the page has no other device.
         let last = rows.last?.integer(0)
         let isFull = rows.count == limit
         let complete = isFull && rows.first?.integer(0) != last ? rows.filter { $0.integer(0) != last } : rows
@@ -43,7 +43,7 @@ extension Archive {
     package func newDays(of sensor: SensorToSummarise) throws -> [SensorDay] {
         let first = max(sensor.after.map { $0 + 1 } ?? .min, sensor.through - Archive.watchedDays)
         var observations: [Observation] = []
-        // One hour more, so that the first hour of the first day has an hour before it.
+        // Also read the bin that ends at midnight, so that the first hour of the first day has a previous value.
         try database.forEach(
             """
             SELECT valid_at_ms, readings, humidity_sum_mpct, temperature_readings, temperature_sum_mc FROM observation_bin

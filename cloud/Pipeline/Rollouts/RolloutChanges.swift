@@ -86,7 +86,7 @@ package struct RolloutChanges {
         guard let rollout = try await archive.rollout(id) else { throw NoRollout(id: id) }
         guard states.contains(rollout.state) else {
             let expected = states.map(\.rawValue).joined(separator: " or ")
-            throw WrongState(description: "rollout \(id) is \(rollout.state.rawValue): this needs a rollout that is \(expected)")
+            throw WrongState(description: "rollout \(id) is \(rollout.state.rawValue): only a rollout that is \(expected) can be changed this way")
         }
         return rollout
     }
@@ -129,7 +129,7 @@ package struct RolloutChanges {
         try await goBack(rollout, to: .rolling_back, by: attribution, now: now)
     }
 
-    /// The devices that have the release accept the release of before only with a higher counter: it is signed again.
+    /// Signs the previous release again, because devices that have the new release accept only a higher counter.
     private func goBack(
         _ rollout: Archive.Rollout, to state: Archive.Rollout.State, by attribution: Archive.Attribution, now: Instant
     ) async throws {
@@ -179,7 +179,7 @@ package struct RolloutChanges {
         }
     }
 
-    /// Ends a rollout whose devices have the release of before again.
+    /// Ends a rollout whose devices have the previous release again.
     func end(_ rollout: Archive.Rollout, by attribution: Archive.Attribution, now: Instant) async throws {
         var change = Archive.RolloutChange(rollout, event: "ended")
         change.state = rollout.state == .aborting ? .aborted : .rolled_back
@@ -188,7 +188,7 @@ package struct RolloutChanges {
 }
 
 extension Archive {
-    /// The aliases that gave the devices of a rollout their release before; empty if that was the shipped release.
+    /// The aliases that assigned the previous release to the devices of a rollout; empty if these devices used the shipped release.
     fileprivate func targets(of rollout: Rollout, isReached: Bool = true) throws -> [AliasTarget] {
         guard isReached else { return [] }
         var targets = try rollout.tags.compactMap { try target(.tag($0)) }

@@ -1,14 +1,14 @@
 package import Archive
 package import Evaluation
 
-/// The live errors of a release beside the errors that the release of before would have, by day.
+/// The live errors of a release beside the errors that the previous release would have, by day.
 ///
 /// Where a device's last good release forecasts in the shadow, its error for the same targets is the expected error. For other targets, the expected
-/// error is the error of persistence for them, times the ratio to persistence that the release of before had on other devices on the same day.
+/// error is the error of persistence for them, times the ratio to persistence that the previous release had on other devices on the same day.
 package enum RolloutEvidence {
     /// - Parameters:
     ///   - release: of the devices that have the release.
-    ///   - control: of the release of before, on the devices that do not have the release.
+    ///   - control: of the previous release, on the devices that do not have the release.
     package static func blocks(release: [Archive.LiveDay], control: [Archive.LiveDay]) -> [ErrorRatio.Block] {
         let ratios = Dictionary(
             control.compactMap { day in day.persistenceError > 0 ? (day.day, day.error / day.persistenceError) : nil }

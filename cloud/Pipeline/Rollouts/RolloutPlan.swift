@@ -7,13 +7,13 @@ internal import Text
 package enum RolloutPlan {
     /// What is known about the devices. Only devices that were heard lately count.
     package struct Facts: Sendable, Equatable {
-        package var devices = 0  // that the rollout may reach
-        package var reached = 0
-        package var reporting = 0  // of the reached devices, those that report the release
-        package var refusing = 0  // of the reached devices, those that refused the file of the release
-        package var rejecting = 0  // devices that have given the release up by themselves
+        package var devices = 0  // devices that the rollout can reach
+        package var reached = 0  // devices that get the release
+        package var reporting = 0  // reached devices that report the release
+        package var refusing = 0  // reached devices that refused the file of the release
+        package var rejecting = 0  // devices that used the release and rejected it because of its errors
         package var liveDays = 0  // days with live errors of the release
-        package var comparison: ErrorRatio?  // live errors of the release / expected errors of the release of before
+        package var comparison: ErrorRatio?  // live errors of the release / expected errors of the previous release
         package var isStopped = false  // the emergency stop is on
 
         package init() {}
@@ -25,13 +25,13 @@ package enum RolloutPlan {
         case complete(String)
         case pause(String)  // a person must decide
         case rollBack(String)
-        case end(String)  // the devices have the release of before again
+        case end(String)  // the devices have the previous release again
     }
 
     private static let reportingShare = 0.9
     private static let failingShare = 0.05
-    private static let patience: Duration = .seconds(7 * 86_400)  // for devices that do not report the release
-    private static let additionalDays = 7  // of live errors, if the needed days do not decide
+    private static let reportTimeout: Duration = .seconds(7 * 86_400)  // then a rollout pauses if too few devices report the release
+    private static let extraDays = 7  // of live errors, while the comparison is inconclusive
     private static let minimumTargets: Int64 = 200
     private static let largeRatio = 1.25  // as on the device: see RollbackRule
     private static let smallRatio = 1.10
@@ -40,7 +40,7 @@ package enum RolloutPlan {
         if facts.isStopped { return .wait("the emergency stop is on") }
         if rollout.isReturning { return returning(facts) }
         if facts.rejecting > 0, facts.rejecting >= failures(facts) {
-            return .rollBack("\(devices(facts.rejecting)) of \(max(facts.reached, facts.rejecting)) gave the release up")
+            return .rollBack("\(devices(facts.rejecting)) of \(max(facts.reached, facts.rejecting)) rejected the release")
         }
         if let comparison = facts.comparison, isTooLarge(comparison) { return .rollBack("the live error is \(text(comparison))") }
         guard rollout.state == .running else { return .wait(rollout.detail) }
@@ -51,13 +51,13 @@ package enum RolloutPlan {
         }
         guard Double(facts.reporting) >= reportingShare * Double(facts.reached) else {
             let text = "\(facts.reporting) of \(devices(facts.reached)) report the release"
-            return now - rollout.stepSince > patience ? .pause(text + " after seven days") : .wait(text)
+            return now - rollout.stepSince > reportTimeout ? .pause(text + " after seven days") : .wait(text)
         }
-        return judged(rollout, facts)
+        return actionAfterComparison(rollout, facts)
     }
 
-    /// Whether the live errors allow the next step.
-    private static func judged(_ rollout: Archive.Rollout, _ facts: Facts) -> Action {
+    /// The next action once enough devices report the release: the next step, completion, a wait, or a pause.
+    private static func actionAfterComparison(_ rollout: Archive.Rollout, _ facts: Facts) -> Action {
         let needed = rollout.steps.steps.prefix(rollout.step + 1).reduce(0) { $0 + $1.days }
         let reporting = "\(facts.reporting) of \(devices(facts.reached)) report the release"
         guard facts.liveDays >= needed else { return .wait("\(reporting); \(facts.liveDays) of \(needed) days of live errors") }
@@ -65,7 +65,7 @@ package enum RolloutPlan {
         if needed > 0 {
             guard let comparison = facts.comparison, comparison.targets >= minimumTargets, isGoodEnough(comparison) else {
                 let state = facts.comparison.map { "the live error is \(text($0)): inconclusive" } ?? "the live errors cannot be compared"
-                return facts.liveDays >= needed + additionalDays ? .pause(state) : .wait("\(reporting); \(state)")
+                return facts.liveDays >= needed + extraDays ? .pause(state) : .wait("\(reporting); \(state)")
             }
             judgement += "; the live error is \(text(comparison))"
         }
@@ -91,6 +91,6 @@ package enum RolloutPlan {
     private static func text(_ ratio: ErrorRatio) -> String {
         func number(_ value: Double) -> String { NumberText.fixed(value, places: 2) ?? "–" }
         return
-            "\(number(ratio.ratio)) times that of the release before (90 % bounds \(number(ratio.low)) to \(number(ratio.high)), \(ratio.blocks) days)"
+            "\(number(ratio.ratio)) times that of the previous release (90 % bounds \(number(ratio.low)) to \(number(ratio.high)), \(ratio.blocks) days)"
     }
 }

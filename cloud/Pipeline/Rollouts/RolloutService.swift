@@ -12,8 +12,8 @@ package struct RolloutService: Service {
     private let pretrained: PretrainedNetwork?
     private let clock: ServiceClock
     private let log: Log
-    private static let checkPeriod: Duration = .seconds(5)
-    /// Only devices whose last contact is newer count.
+    private static let checkPeriod: Duration = .seconds(2)
+    /// Devices without contact for this long are ignored.
     private static let heardWithin: Duration = .seconds(86_400)
 
     package init(
@@ -32,28 +32,28 @@ package struct RolloutService: Service {
 
     /// Does the next action of the rollout in progress.
     package func step() async throws {
-        guard let rollout = try await archive.unfinishedRollout() else { return try await checkChampion() }
+        guard let rollout = try await archive.unfinishedRollout() else { return try await rollBackRejectedChampion() }
         let devices = try await reader.heardDevices(of: rollout, since: clock.wallClock - RolloutService.heardWithin)
         let facts = try await facts(rollout, devices)
         let action = RolloutPlan.next(rollout, facts, now: clock.wallClock)
         do { try await perform(action, rollout, devices) } catch let moved as Archive.RolloutMoved {
-            log(.info, "rollout changed by a person, looking again", ["rollout": rollout.id, "detail": "\(moved)"])
+            log(.info, "rollout changed by another writer, retrying at the next check", ["rollout": rollout.id, "detail": "\(moved)"])
         }
     }
 
-    /// Takes the champion back if devices give it up after its rollout has ended.
-    private func checkChampion() async throws {
+    /// Rolls the champion back if devices reject it after its rollout has ended.
+    private func rollBackRejectedChampion() async throws {
         guard let champion = try await archive.release(of: .champion), try await archive.releaseStop() == nil else { return }
         let rejecting = try await reader.rejectingDevices(of: champion)
         guard rejecting > 0 else { return }
         let devices = try await reader.devicesHeard(since: clock.wallClock - RolloutService.heardWithin)
         guard rejecting >= RolloutPlan.failures(of: devices) else { return }
-        let reason = "\(rejecting) of \(max(devices, rejecting)) devices gave the release up"
+        let reason = "\(rejecting) of \(max(devices, rejecting)) devices rejected the release"
         let changes = RolloutChanges(
             archive: archive, signer: try await ReleaseSigner(of: archive, keyFile: keyFile), pretrained: pretrained)
         let now = clock.wallClock
-        try await changes.replaceChampion(champion, by: Archive.Attribution(author: "watch", reason: reason), now: now)
-        log(.warning, "champion taken back", ["release": champion.counter, "reason": reason])
+        try await changes.replaceChampion(champion, by: Archive.Attribution(author: "rollout service", reason: reason), now: now)
+        log(.warning, "champion rolled back", ["release": champion.counter, "reason": reason])
     }
 
     private func perform(_ action: RolloutPlan.Action, _ rollout: Archive.Rollout, _ devices: Archive.HeardDevices) async throws {

@@ -27,7 +27,8 @@ package struct Reproduction {
         guard let stored = try await reader.releaseBytes(counter: counter) else { throw ReleaseChanges.NoRelease(counter: counter) }
         let release = try ReleaseTrust.signed(by: [signer.publicKey]).open(stored)
         let provenance = release.header.provenance
-        guard provenance.configuration == CandidateFit.configuration, provenance.codeVersion == CandidateFit.codeVersion else {
+        let keepsWeights = provenance.configuration == CandidateFit.intervalsConfiguration
+        guard keepsWeights || provenance.configuration == CandidateFit.configuration, provenance.codeVersion == CandidateFit.codeVersion else {
             return .impossible("it was trained by \(provenance.codeVersion) with other settings, or by another version than this program")
         }
         guard let snapshot = try await reader.snapshot(sha256: provenance.snapshot) else {
@@ -38,7 +39,12 @@ package struct Reproduction {
         }
         let threads = ComputingThread.onePerCore(label: "training")
         let data = try await TrainingData(of: snapshot, from: reader, on: threads)
-        guard let fit = try await CandidateFit(data: data, threads: threads, progress: progress).candidate(from: start.network) else {
+        let training = CandidateFit(data: data, threads: threads, progress: progress)
+        let fit: CandidateFit.Candidate? =
+            if keepsWeights, let network = start.network { try await training.recalibrated(network) } else {
+                try await training.candidate(from: start.network)
+            }
+        guard let fit else {
             return .impossible("its snapshot has too few training rows")
         }
         let again = try signer.file(Release(header: release.header, network: fit.network))

@@ -1,7 +1,8 @@
 package import Archive
 internal import Measures
-internal import Wire
 package import Runtime
+internal import Watch
+internal import Wire
 
 /// Starts training runs: when enough observations have arrived since the last run that counted them, at the times of a schedule, and when the champion
 /// forecasts worse than in its backtest.
@@ -50,17 +51,28 @@ package struct RunTriggers: Service {
         if RunTriggers.hasEnoughNewData(days: days, runs: runs, afterDeviceDays: afterDeviceDays, now: now) {
             return try await start("new data", at: now)
         }
-        let lost = try await lostLeadTimes()
-        guard ModelDecay.startsRun(lost: lost, newest: runs.first, now: now) else { return }
-        try await start("decay at " + lost.map { "\($0) h" }.joined(separator: ", "), at: now)
+        let judgements = try await archive.modelJudgements()
+        guard let champion = try await archive.release(of: .champion), judgements.first?.release == champion.counter,
+            let cause = RunTriggers.cause(judgements, newest: runs.first, now: now)
+        else { return }
+        try await start(cause, at: now)
     }
 
-    /// The lead times at which the champion forecasts worse in life than in its backtest.
-    private func lostLeadTimes() async throws -> [Int64] {
-        guard let champion = try await archive.release(of: .champion), let run = try await archive.release(counter: champion.counter)?.run else {
-            return []
+    private static let minimumLeadTimes = 2
+    /// After any run, the model's health starts the next run not before this time: a run that could not help is not repeated at once.
+    private static let healthCooldown: Duration = .seconds(7 * 86_400)
+
+    /// - Parameter newest: the newest run.
+    /// - Returns: the cause of the run that the health of the champion needs; `nil` for none.
+    static func cause(_ judgements: [Archive.ModelJudgement], newest: Archive.Run?, now: Instant) -> String? {
+        if let newest {
+            guard let endedAt = newest.endedAt, now - endedAt >= healthCooldown else { return nil }
         }
-        return ModelDecay.lost(live: try await archive.liveErrors(of: champion.counter), figures: try await archive.figures(of: run))
+        for (state, name) in [(ModelHealth.State.decayed, "decay"), (.miscalibrated, RunWorker.miscalibration)] {
+            let leads = judgements.filter { $0.health.state == state }.map { "\($0.lead.wholeSeconds / 3_600) h" }
+            if leads.count >= minimumLeadTimes { return "\(name) at " + leads.joined(separator: ", ") }
+        }
+        return nil
     }
 
     /// After a run that failed or was cancelled, new data starts the next run not before this time.

@@ -31,11 +31,11 @@ extension TrainingRun {
         let snapshot = try await archive.makeSnapshot(reason: "run \(run.id)", now: WallClock.now) { [progress] done, all in
             progress(TrainingProgress(.reading, done, of: all))
         }
-        let changes: @Sendable (isolated Archive) throws -> Void = { [run] archive in
+        let changes: @Sendable (isolated Archive) throws -> Void = { [run, configuration] archive in
             try archive.setSnapshot(snapshot.sha256, of: run.id)
-            try archive.setFigures([("configuration", CandidateFit.configuration)], of: run.id)
+            try archive.setFigures([("configuration", configuration)], of: run.id)
         }
-        if let earlier = try await reader.finishedRun(before: run.id, snapshot: snapshot.sha256, configuration: CandidateFit.configuration) {
+        if let earlier = try await reader.finishedRun(before: run.id, snapshot: snapshot.sha256, configuration: configuration) {
             return StepResult(
                 detail: "no observation has changed since run \(earlier), which has the same snapshot", end: .unchanged, changes: changes)
         }
@@ -59,17 +59,21 @@ extension TrainingRun {
         }
         let data = try await data()
         let start = try await start()
-        guard let fit = try await CandidateFit(data: data, threads: threads, progress: progress).candidate(from: start.network) else {
-            return .ended(.too_little_data, "the series have too few training rows")
-        }
+        let training = CandidateFit(data: data, threads: threads, progress: progress)
+        let recalibrated = keepsWeights ? start.network : nil
+        let fit: CandidateFit.Candidate? =
+            if let recalibrated { try await training.recalibrated(recalibrated) } else { try await training.candidate(from: start.network) }
+        guard let fit else { return .ended(.too_little_data, "the series have too few training rows") }
         let provenance = Provenance(
             snapshot: run.snapshot, codeVersion: CandidateFit.codeVersion, seed: CandidateFit.settings.seed,
-            configuration: CandidateFit.configuration,
+            configuration: configuration,
             parent: start.sha256, backtest: "")
         let bytes = try unsigned(provenance, fit.network)
         let sample = data.available > data.sensors.count ? ", sampled from \(data.available) in proportion to step and length of history" : ""
         return StepResult(
-            detail: "\(fit.rows) rows of \(data.sensors.count) sensors\(sample); mean loss \(NumberText.fixed(fit.loss, places: 4) ?? "–")"
+            detail: recalibrated != nil
+                ? "the champion's weights, with the intervals of \(data.replayed.count) sensors"
+                : "\(fit.rows) rows of \(data.sensors.count) sensors\(sample); mean loss \(NumberText.fixed(fit.loss, places: 4) ?? "–")"
         ) { [run] archive in
             try archive.setCandidate(bytes, sha256: Hexadecimal.text(SHA256.digest(bytes)), of: run.id)
             try archive.setFigures(fit.figures(data, parent: start.sha256), of: run.id)

@@ -21,13 +21,18 @@ struct TrainingRun: Sendable {
         switch step {
         case .train:
             let start = try await start()
-            return TrainingRun.hash([run.snapshot, CandidateFit.configuration, CandidateFit.codeVersion, start.sha256])
+            return TrainingRun.hash([run.snapshot, configuration, CandidateFit.codeVersion, start.sha256])
         case .backtest:
             let candidate = try await archive.candidate(of: run.id) ?? []
             return TrainingRun.hash([run.snapshot, Hexadecimal.text(SHA256.digest(candidate)), try await start().championSHA256])
         case .validate, .snapshot, .verdict, .register, .sign, .rollOut: return run.snapshot
         }
     }
+
+    /// Whether only the intervals are computed again.
+    var keepsWeights: Bool { run.cause.hasPrefix(RunWorker.miscalibration) }
+
+    var configuration: String { keepsWeights ? CandidateFit.intervalsConfiguration : CandidateFit.configuration }
 
     private static func hash(_ parts: [String]) -> String { Hexadecimal.text(SHA256.digest(Array(parts.joined(separator: "\n").utf8))) }
 

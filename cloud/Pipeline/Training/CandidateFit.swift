@@ -66,6 +66,13 @@ struct CandidateFit: Sendable {
         return Candidate(network: network, rows: rows.count, loss: loss, settings: settings)
     }
 
+    /// The network with its own weights and the intervals of the data.
+    func recalibrated(_ network: Network) async throws -> Candidate {
+        var network = network
+        network.spreads = try await spreads(of: network)
+        return Candidate(network: network, rows: 0, loss: .nan, settings: Self.fineTuningSettings)
+    }
+
     /// - Returns: at most about `maximumRows` rows, whatever the fleet's size and history.
     private func rows() async throws -> TrainingRows {
         let count = data.sensors.count
@@ -103,4 +110,6 @@ struct CandidateFit: Sendable {
         let text = "\(settings) \(fineTuningSettings) \(limits) " + (NetworkInputs.sharedNames + NetworkInputs.leadNames).joined(separator: " ")
         return Hexadecimal.text(SHA256.digest(Array(text.utf8)))
     }()
+    /// The same for a network whose intervals only are computed again.
+    static let intervalsConfiguration = Hexadecimal.text(SHA256.digest(Array("intervals \(configuration)".utf8)))
 }

@@ -54,10 +54,12 @@ extension Archive.SensorAlarm {
         func number(_ value: Double) -> String { NumberText.fixed(value, places: 1) ?? "–" }
         let date = sinceDate.prefix(10)
         switch finding {
-        case .drift: return "measures \(size < 0 ? "" : "+")\(number(size)) %RH beside its peers since about \(date): compare with a reference"
+        case .drift:
+            return
+                "reads \(number(size.magnitude)) %RH \(size < 0 ? "lower" : "higher") than expected from its peers since about \(date): compare it with a reference instrument"
         case .noise:
             return
-                "changes \(number(size)) times as much from hour to hour as its peers let expect, since about \(date): check the supply and the wiring"
+                "changes \(number(size)) times as much from hour to hour as expected from its peers, since about \(date): check the supply and the wiring"
         case .flat: return "\(number(100 * size)) % of its hours are without any change, since about \(date): check whether it is stuck"
         }
     }

@@ -21,11 +21,11 @@ package struct SensorWatch: Service {
     package func run() async throws {
         try await clock.repeating(
             every: .seconds(10), retry: RetryPause(first: .seconds(2), longest: .seconds(300)), failure: "sensors not judged, retrying", log: log
-        ) { try await look() }
+        ) { try await judgeNewDays() }
     }
 
     /// Summarises the days that are complete, and judges the sensors that have new days.
-    package func look() async throws {
+    package func judgeNewDays() async throws {
         try await summarise()
         let sensors = try await reader.watchedSensors(now: clock.wallClock)
         for group in SensorWatch.groups(of: sensors) where group.contains(where: { $0.needsJudgement }) { try await judge(group) }
@@ -59,7 +59,7 @@ package struct SensorWatch: Service {
     }
 
     private func judge(_ group: [Archive.WatchedSensor]) async throws {
-        // A sensor is judged when its peers have the day, too; a peer that is two days behind is not waited for.
+        // A sensor with the newest day waits while another sensor of the group is one or two days behind. Sensors that are further behind cause no wait.
         let newest = group.map(\.newestDay).max() ?? 0
         let isBehind = group.contains { $0.newestDay < newest && $0.newestDay >= newest - 2 }
         var days: [[SensorDay]] = []

@@ -9,7 +9,7 @@ package import Wire
 
 /// The releases of this device: loads the release in use at the first call of `load`, takes new releases, and goes back to the last good one.
 package actor ModelIntake {
-    /// What the owner of an intake may change.
+    /// Whether this process may change the release slots: commands only read, the daemon also writes.
     package enum Access: Sendable {
         case readOnly  // a command
         case daemon(boot: UInt32, now: @Sendable () -> Instant)  // the time of the readings
@@ -58,7 +58,7 @@ package actor ModelIntake {
         readSlots()
         if case .daemon(let boot, _) = access {
             slots.markStarted(boot: boot, boottimeMs: BootTime.nowMs)
-            if slots.isCrashLoop { reject(.crashLoop, "the program has crashed and started again three times within ten minutes") }
+            if slots.isCrashLoop { reject(.crashLoop, "the program crashed and restarted three times within ten minutes") }
             saveSlots()
         }
         activate()
@@ -68,9 +68,9 @@ package actor ModelIntake {
         do {
             if let found = try folder.slots() { return slots = found }
         } catch {
-            log(.error, "file of the release slots not usable, reading the release files instead", ["error": "\(error)"])
+            log(.error, "release-slots file damaged, rebuilding it from the release files", ["error": "\(error)"])
         }
-        // The newest release is in use; no older one is accepted after it.
+        // Without slots, use the valid release file with the highest counter; the file with the second highest counter is the last good release.
         var found: [(name: ReleaseReference, bytes: [UInt8])] = []
         for file in folder.releaseFiles() {
             guard let bytes = try? folder.read(file: file), let release = try? folder.trust().open(bytes) else { continue }
@@ -168,7 +168,7 @@ package actor ModelIntake {
         guard let rejection = slots.goBack(reason, detail: detail, now: now) else { return false }
         isSaved = false
         log(
-            .error, "release given up, going back to the last good release",
+            .error, "release rejected, rolling back to the last good release",
             [
                 "counter": rejection.release.counter, "reason": reason.name, "detail": detail,
                 "last_good": slots.active.map { "\($0.name.counter)" } ?? "shipped",
@@ -176,7 +176,7 @@ package actor ModelIntake {
         return true
     }
 
-    /// Stops using the release in use, for good, and uses the last good one.
+    /// Rejects the release in use permanently and activates the last good release.
     /// - Parameter counter: of the release that is at fault. Nothing changes if another release is in use by now.
     /// - Returns: whether the release changed.
     @discardableResult
@@ -187,7 +187,7 @@ package actor ModelIntake {
         return true
     }
 
-    /// Records that the daemon stops in order, not by a crash.
+    /// Records an orderly stop of the daemon, so that it does not count as a crash.
     package func markStopped() {
         guard isLoaded else { return }
         slots.markStopped()

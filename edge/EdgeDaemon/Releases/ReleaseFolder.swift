@@ -51,8 +51,8 @@ struct ReleaseFolder: Sendable {
 
     func save(_ slots: ReleaseSlots) throws { try Files.replace(slotsPath, with: slots.binary()) }
 
-    /// The release files without slots: after the file of the slots was damaged, and from earlier versions of the program, which named the files
-    /// `release.vaho` and `release-previous.vaho`.
+    /// All release files in the folder. Used when `release-slots` is damaged or missing, as after an update from a version that stored `release.vaho`
+    /// and `release-previous.vaho`.
     func releaseFiles() -> [String] {
         ((try? Files.list(path)) ?? []).filter { $0.hasPrefix("release") && $0.hasSuffix(".vaho") }.sorted().map { "\(path)/\($0)" }
     }

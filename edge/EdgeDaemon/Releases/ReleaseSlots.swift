@@ -10,14 +10,14 @@ package struct ReleaseSlots: Sendable, Equatable {
         package init(name: ReleaseReference, since: Instant) { (self.name, self.since) = (name, since) }
     }
 
-    /// An unfinished start of the daemon with the release in use.
+    /// A start of the daemon with the release in use, without an orderly stop after it.
     struct Start: Sendable, Equatable {
         var boot: UInt32
         var boottimeMs: Int64
     }
 
-    /// A release that was in use for less than this has not shown yet that it is good.
-    private static let provingTime: Duration = .seconds(48 * 3_600)
+    /// A release counts as good after this time in use.
+    private static let trialTime: Duration = .seconds(48 * 3_600)
     private static let rejectionLimit = 16
     private static let crashLoop = (restarts: 3, within: Int64(600_000))  // ms
 
@@ -40,19 +40,19 @@ package struct ReleaseSlots: Sendable, Equatable {
 
     /// Takes a checked release into use.
     /// - Parameter isSameNetwork: the release has the weights of the release in use, for example because the cloud has signed it again: then the
-    ///   last good release stays, and the proving time continues.
+    ///   last good release stays, and its trial continues.
     mutating func accept(_ name: ReleaseReference, isSameNetwork: Bool, now: Instant) {
         acceptedCounter = max(acceptedCounter, name.counter)
         if isSameNetwork, let since = active?.since {
             active = Active(name: name, since: since)
         } else {
-            if let active, now - active.since >= ReleaseSlots.provingTime { lastGood = active.name }
+            if let active, now - active.since >= ReleaseSlots.trialTime { lastGood = active.name }
             active = Active(name: name, since: now)
         }
         starts = []
     }
 
-    /// Stops using the release in use, for good, and uses the last good one.
+    /// Rejects the release in use permanently and activates the last good release.
     /// - Returns: the rejection; `nil` if the shipped release is in use, which nothing can replace.
     @discardableResult
     mutating func goBack(_ reason: ReleaseRejection.Reason, detail: String, now: Instant) -> ReleaseRejection? {
@@ -78,8 +78,8 @@ package struct ReleaseSlots: Sendable, Equatable {
 
     // MARK: crash loops
 
-    /// Records a start of the daemon. A start ends with `markStopped`, a crash or a power failure. Only the starts of this boot of the host count: after a
-    /// power failure the host boots.
+    /// Records a start of the daemon. `markStopped` clears the list after an orderly stop, so the list contains only starts that ended in a crash. Starts of
+    /// an earlier boot are discarded, because a power failure is not a crash of the daemon.
     mutating func markStarted(boot: UInt32, boottimeMs: Int64) {
         starts = starts.filter { $0.boot == boot && boottimeMs - $0.boottimeMs <= ReleaseSlots.crashLoop.within && $0.boottimeMs <= boottimeMs }
         starts = starts.suffix(ReleaseSlots.crashLoop.restarts) + [Start(boot: boot, boottimeMs: boottimeMs)]

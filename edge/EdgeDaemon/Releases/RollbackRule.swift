@@ -37,10 +37,10 @@ enum RollbackRule {
                 targets: row.count, error: row.error / unit, reference: row.persistenceError / unit)
         }
         guard let toRival = ErrorRatio(Array(rival.values)), toRival.targets >= minimumTargets else { return nil }
-        if isTooLarge(toRival) { return text(toRival, "the last good release's") }
+        if isTooLarge(toRival) { return text(toRival, "the error of the last good release") }
         // If the last good release is as bad as this one, going back to it is of no use.
         if let toPersistence = ErrorRatio(Array(persistence.values)), isTooLarge(toPersistence), toRival.ratio > 1 {
-            return text(toPersistence, "persistence's")
+            return text(toPersistence, "the error of persistence")
         }
         return nil
     }
@@ -49,7 +49,7 @@ enum RollbackRule {
 
     private static func text(_ ratio: ErrorRatio, _ reference: String) -> String {
         func number(_ value: Double) -> String { NumberText.fixed(value, places: 2) ?? "–" }
-        return "its live error is \(number(ratio.ratio)) times \(reference) (90 % lower bound \(number(ratio.low)), \(ratio.targets) forecasts of "
+        return "the live error is \(number(ratio.ratio)) times \(reference) (90 % lower bound \(number(ratio.low)), \(ratio.targets) forecasts of "
             + "\(ratio.blocks) days)"
     }
 }

@@ -1,6 +1,6 @@
 package import Forecasting
 
-/// The errors of the release in use and of its rival, at the targets that are one observation.
+/// The errors of the release in use and of the last good release (its rival), for all forecasts whose target is the same observation.
 package struct ReleaseComparison: Sendable {
     package let release: UInt64  // counters
     package let rival: UInt64

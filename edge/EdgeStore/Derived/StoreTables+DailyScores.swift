@@ -3,7 +3,7 @@ package import Measures
 internal import SQLite
 package import Wire
 
-/// The scores that are sent to the cloud, a day after the other. The key of the last score that the cloud has acknowledged is kept in `meta`.
+/// The scores that are sent to the cloud, day by day, oldest first. The key of the last score that the cloud has acknowledged is kept in `meta`.
 extension StoreTables {
     private static let reported = "scores_reported"
     /// A day's scores are sent when its last observations are complete.
