@@ -79,4 +79,66 @@ import Wire
         #expect(again.code == 1 && again.errors.contains("is blocked"))
         #expect(try await cloud.stop() == 0)
     }
+
+    /// A library that kills the program at the n-th change of a release file.
+    private func killer(in folder: String) throws -> String {
+        let paths = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin").split(separator: ":")
+        let compiler = try #require(
+            paths.flatMap { ["\($0)/clang", "\($0)/cc"] }.first { FileManager.default.isExecutableFile(atPath: $0) }, "a C compiler")
+        let source = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../faults/kill_at.c"
+        let library = folder + "/kill_at.so"
+        let built = try RunningProgram.run(
+            program: compiler, ["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", library, source, "-ldl"], environment: [:])
+        try #require(built.code == 0, "\(built.errors)")
+        return library
+    }
+
+    @Test(.timeLimit(.minutes(5)))
+    func `an edge killed at any write of a release switch runs the old or the new release, and then the new one`() async throws {
+        let cloud = Cloud()
+        try await cloud.start(["VAHO_PRETRAINED_FILE": Self.shipped, "VAHO_TRAIN_CHECK_SECONDS": "86400"])
+        let library = try killer(in: cloud.folder)
+        _ = try cloud.add("attic")
+        let file = cloud.folder + "/next.vaho"
+        try Data(poisoned(by: 0.01, cloud: cloud, counter: UInt64(Date().timeIntervalSince1970))).write(to: URL(fileURLWithPath: file))
+        let imported = try cloud.run("models", "import", file)
+        let counter = try #require(imported.output.split(separator: " ").first { UInt64($0) != nil }.map(String.init))
+        #expect(try cloud.run("rollout", "start", counter).code == 0)
+
+        var environment = cloud.edgeEnvironment("attic")
+        environment["VAHO_SENSOR_AIR"] = "simulated"
+        environment["VAHO_PRETRAINED_FILE"] = Self.shipped
+        let state = cloud.folder + "/attic/state"
+        var points: [String] = []
+        while true {
+            try? FileManager.default.removeItem(atPath: state)
+            var killed = environment
+            (killed["LD_PRELOAD"], killed["KILL_AT"], killed["KILL_AT_LOG"]) = (library, String(points.count + 1), cloud.folder + "/point")
+            let edge = try RunningProgram("vaho-edge", ["run"], environment: killed, folder: cloud.folder)
+            let isKilled = try await seen("point \(points.count + 1), or the release in use", within: 60) {
+                edge.isRunning ? edge.log.contains("release accepted counter=\(counter)") ? false : nil : true
+            }
+            guard isKilled else {
+                edge.signal(SIGKILL)
+                _ = try? await edge.exitCode()
+                break
+            }
+            points.append(try String(contentsOfFile: cloud.folder + "/point", encoding: .utf8))
+            let shown = try RunningProgram.run("vaho-edge", ["model", "show", "--format", "csv"], environment: environment)
+            let inUse = shown.output.split(separator: "\n").first { $0.hasPrefix("counter,") }.map { String($0.dropFirst(8)) }
+            #expect(shown.code == 0 && (inUse == "0" || inUse == counter), "killed at \(points.last ?? ""): \(shown.output) \(shown.errors)")
+            let again = try RunningProgram("vaho-edge", ["run"], environment: environment, folder: cloud.folder)
+            _ = try await seen("the new release after \(points.last ?? "")", within: 60) {
+                again.log.contains("release in use counter=\(counter)") ? true : nil
+            }
+            again.signal(SIGTERM)
+            #expect(try await again.exitCode() == 0)
+            let files = try FileManager.default.contentsOfDirectory(atPath: state).filter { $0.hasPrefix("release-") && $0.hasSuffix(".vaho") }
+            #expect(files.count == 1, "killed at \(points.last ?? ""): \(files)")
+        }
+        #expect(
+            points.contains { $0.hasPrefix("rename release-slots") } && points.contains { $0.hasPrefix("rename release-") && $0.hasSuffix(".vaho") })
+        #expect(points.count >= 8, "\(points)")
+        #expect(try await cloud.stop() == 0)
+    }
 }

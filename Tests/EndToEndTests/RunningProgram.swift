@@ -25,6 +25,8 @@ final class RunningProgram {
         try process.run()
     }
 
+    var isRunning: Bool { process.isRunning }
+
     deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
 
     var log: String { (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "" }
