@@ -102,13 +102,13 @@ struct WatchSimulation {
                 for start in stride(from: first + 90, to: last - 28, by: options.every) {
                     for fault in Fault.allCases {
                         let faulty = SensorDay.days(of: fault.apply(to: series[index], from: start), grid: series[index].grid)
-                        // Alarms from before the fault are acknowledged: only the fault is looked for.
-                        var acknowledged: Int64 = .min
-                        while let alarm = SensorHealth.judge(days[index].filter { $0.day < start }, peers: peers, acknowledged: acknowledged).alarm {
-                            acknowledged = alarm.foundOn
+                        // Alarms from before the fault are dismissed: only the fault is looked for.
+                        var from: Int64 = .min
+                        while let alarm = SensorHealth.judge(days[index].filter { $0.day < start }, peers: peers, from: from).alarm {
+                            from = alarm.since
                         }
-                        guard acknowledged < start - 42 else { continue }  // the sensor would not be judged yet
-                        let found = SensorHealth.judge(faulty, peers: peers, acknowledged: acknowledged).alarm
+                        guard from < start - 87 else { continue }  // the sensor would not be judged yet
+                        let found = SensorHealth.judge(faulty, peers: peers, from: from).alarm
                         results[fault, default: Result()].delays.append(found.map { Double($0.foundOn - start + 1) / 7 } ?? .infinity)
                         let expected: SensorHealth.Finding = fault == .noise ? .noise : fault == .stuck ? .flat : .drift
                         if let found, found.finding != expected { results[fault]?.wrong += 1 }
@@ -121,13 +121,13 @@ struct WatchSimulation {
         for fault in Fault.allCases { print((results[fault] ?? Result()).text(fault.rawValue)) }
     }
 
-    /// Each alarm is acknowledged as no fault on its day.
+    /// Each alarm is dismissed: the days from its first day on are the new reference.
     private func countFalseAlarms(_ own: [SensorDay], _ peers: [[SensorDay]], _ weeks: inout Double, _ alarms: inout [SensorHealth.Finding: Int]) {
         weeks += Double(own.count) / 7
-        var acknowledged: Int64 = .min
-        while let alarm = SensorHealth.judge(own, peers: peers, acknowledged: acknowledged).alarm {
+        var from: Int64 = .min
+        while let alarm = SensorHealth.judge(own, peers: peers, from: from).alarm {
             alarms[alarm.finding, default: 0] += 1
-            acknowledged = alarm.foundOn
+            from = alarm.since
         }
     }
 }

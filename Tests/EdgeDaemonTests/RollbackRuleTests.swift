@@ -40,7 +40,10 @@ import Testing
     }
 
     @Test func `sensors and lead times have the same weight, whatever the size of their errors`() {
-        let (outdoor, vault) = (sums([(10, 10, 10), (10, 10, 10)]), sums([(0.2, 0.1, 0.1), (0.2, 0.1, 0.1)], sensor: 2))
+        let (outdoor, vault) = (sums([(10, 10, 10), (10, 10, 10)]), sums([(0.6, 0.3, 0.3), (0.6, 0.3, 0.3)], sensor: 2))
         #expect(RollbackRule.reason(outdoor + vault, elapsed: twoDays)?.contains("1.50 times") == true)
+        // A stuck sensor, whose humidity hardly changes, has almost no weight.
+        let stuck = sums([(0.002, 0.001, 0.0001), (0.002, 0.001, 0.0001)], sensor: 3)
+        #expect(RollbackRule.reason(outdoor + stuck, elapsed: twoDays) == nil)
     }
 }

@@ -14,6 +14,7 @@ import Wire
         let name: String
         let token: String
         private(set) var release: ReleaseReference?
+        var rival: UInt64 = 0  // the release in the shadow
         private var day: Int64 = 19_000
         private let client: HTTPClient
 
@@ -27,12 +28,11 @@ import Wire
         /// - Parameter error: the mean error of the release in use, relative to the last good one.
         func report(to cloud: Cloud, error: Double) async throws {
             let air = try #require(SensorName("air"))
-            day += 1
             let score = DailyScore(
                 sensor: air, day: day, releaseCounter: release?.counter ?? 0, leadTimeSeconds: 3_600, count: 144,
                 absoluteErrorMpct: Int64(error * 144_000), persistenceErrorMpct: 200_000, climatologyErrorMpct: 300_000, pinballMpct: 70_000,
                 covered: 115,
-                comparison: DailyScore.Comparison(rivalCounter: 0, count: 144, errorMpct: Int64(error * 144_000), rivalErrorMpct: 144_000))
+                comparison: DailyScore.Comparison(rivalCounter: rival, count: 144, errorMpct: Int64(error * 144_000), rivalErrorMpct: 144_000))
             let report = DeviceReport(
                 release: release, backlog: 0, evicted: 0, refused: 0, clock: .synchronised, scores: [], dailyScores: [score])
             let rows = [Batch.Row.reading(sensor: 0, Reading(takenAt: Instant(ms: 1_700_000_000_000), humidityMpct: 50_000))]
@@ -45,6 +45,8 @@ import Wire
                     ], body: batch.binary()))
             let offered = try BatchAcknowledgement(binary: response.body).release
             if let offered, offered.counter > release?.counter ?? 0 { release = offered }
+            // At most 100 days without a difference: 300 would complete the rollout.
+            if error > 1 || day < 19_100 { day += 1 }
         }
     }
 
@@ -79,12 +81,15 @@ import Wire
         let database = "\(cloud.folder)/cloud/archive.sqlite"
         let champion = try #require(try Connection(path: database).integer("SELECT counter FROM alias WHERE name = 'champion'"))
         // A second release with the network of the first one.
-        let started = try cloud.run("rollout", "start", String(champion), "--steps", "50:1,100:5")
+        let started = try cloud.run("rollout", "start", String(champion), "--steps", "50:0,100:300")
         #expect(started.code == 1 || started.output.contains("is running"), "\(started.output) \(started.errors)")
         let devices = try (0..<2).map { Device("d\($0)", token: try cloud.add("d\($0)")) }
         for device in devices { try await device.report(to: cloud, error: 1) }
         let release = try #require(try Connection(path: database).integer("SELECT release FROM rollout WHERE ended_at_ms IS NULL"))
         let releases = try Connection(path: database).integer("SELECT COUNT(*) FROM release")
+        for device in devices {
+            device.rival = UInt64(try Connection(path: database).integer("SELECT control FROM rollout WHERE ended_at_ms IS NULL") ?? 0)
+        }
 
         var hit: [String] = []
         for point in Self.points {

@@ -18,6 +18,7 @@ final class PretendFleet {
         let id: Int64
         let name: String
         var release: ReleaseReference?
+        var previous: UInt64 = 0
         var accepted: UInt64 = 0
         var rejections: [ReleaseRejection] = []
     }
@@ -75,7 +76,8 @@ final class PretendFleet {
                 sensor: air, day: day, releaseCounter: device.release?.counter ?? 0, leadTimeSeconds: 3_600, count: 144,
                 absoluteErrorMpct: Int64(error * 144_000), persistenceErrorMpct: 200_000, climatologyErrorMpct: 300_000, pinballMpct: 70_000,
                 covered: 115,
-                comparison: DailyScore.Comparison(rivalCounter: 0, count: 144, errorMpct: Int64(error * 144_000), rivalErrorMpct: 144_000))
+                comparison: DailyScore.Comparison(
+                    rivalCounter: device.previous, count: 144, errorMpct: Int64(error * 144_000), rivalErrorMpct: 144_000))
             let report = DeviceReport(
                 release: device.release, backlog: 0, evicted: 0, refused: 0, clock: .synchronised, scores: [], rejections: device.rejections,
                 dailyScores: isDay ? [score] : [])
@@ -87,6 +89,7 @@ final class PretendFleet {
             guard case .batch(let answer) = try outcomes[0].get(), let offered = answer.release, offered.counter > device.accepted,
                 !device.rejections.contains(where: { $0.release == offered })
             else { continue }
+            devices[index].previous = device.release?.counter ?? 0
             (devices[index].release, devices[index].accepted) = (offered, offered.counter)
         }
     }

@@ -113,6 +113,8 @@ import Testing
             RolloutEvidence.blocks(release: [paired, alone], control: control) == [
                 ErrorRatio.Block(targets: 80, error: 70, reference: 75), ErrorRatio.Block(targets: 100, error: 90, reference: 96),
             ])
+        let mixed = Archive.LiveDay(day: 2, targets: 100, error: 90, persistenceError: 120, compared: 80, comparedError: 70, rivalError: 75)
+        #expect(RolloutEvidence.blocks(release: [mixed], control: control) == [ErrorRatio.Block(targets: 180, error: 160, reference: 171)])
         #expect(RolloutEvidence.blocks(release: [alone], control: []).isEmpty)
     }
 }

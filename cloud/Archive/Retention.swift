@@ -37,10 +37,14 @@ package struct Retention: Service {
                     nextAdvance = clock.now + Retention.period
                 }
                 try await deleteBatches(before: try await archive.retentionCutoff())
+                // A model is compared with the same season of the three years before.
+                while try await !archive.deleteLiveScores(before: now.ms / 86_400_000 - Retention.liveScoreDays) { await Task.yield() }
             }
             if let failure { throw failure }
         }
     }
+
+    private static let liveScoreDays: Int64 = 4 * 366
 
     /// Deletes batches that arrived before the cutoff: in PostgreSQL whole months, in a folder all batches except each device's newest batch. If a
     /// device's readings are not derived yet, the deletion of its batches is postponed.

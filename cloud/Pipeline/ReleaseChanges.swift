@@ -62,6 +62,7 @@ package struct ReleaseChanges {
                     try archive.setAliasInTransaction(alias, to: counter, by: attribution, now: now)
                     return stored.name
                 }
+                try archive.checkNoRollout()
                 let name = try ReleaseChanges.register(again, archive)
                 try archive.setAliasInTransaction(alias, to: name.counter, by: attribution, now: now)
                 return name
@@ -77,6 +78,8 @@ package struct ReleaseChanges {
             let older = try await archive.aliases(replacing: alias).filter { $0.counter < pinned.counter }
             return try await change(try await renewals(of: older, now: now), by: attribution, now: now) { archive in
                 guard try archive.release(of: alias) == pinned else { throw Outdated() }
+                // The devices have accepted the counter of the pin, and would refuse the release of a rollout with a lower one.
+                if let rollout = try archive.unfinishedRollout(), rollout.release < pinned.counter { try archive.checkNoRollout() }
                 try archive.setAliasInTransaction(alias, to: nil, by: attribution, now: now)
                 return true
             }
@@ -91,6 +94,7 @@ package struct ReleaseChanges {
             let older = next.map { $0.counter < accepted ? [$0] : [] } ?? []
             try await change(try await renewals(of: older, now: now), by: attribution, now: now) { archive in
                 guard try archive.assignment(of: device.id, tags: tags) == next else { throw Outdated() }
+                if let rollout = try archive.unfinishedRollout(), rollout.release < accepted { try archive.checkNoRollout() }
                 try archive.setTags(tags, of: device.id)
             }
         }
@@ -138,14 +142,14 @@ package struct ReleaseChanges {
 
     /// Makes a change, stores the renewed releases and points their aliases at them, in one transaction.
     /// - Throws: `Outdated` if another program has changed an alias, or has signed a newer release, since the change was prepared; `RolloutInProgress`
-    ///   if the champion would be renewed during a rollout: the devices that get it could not get the release of the rollout later.
+    ///   if a release would be signed during a rollout: devices that get the new release would refuse the release of the rollout.
     func change<Result: Sendable>(
         _ renewals: [Renewal], by attribution: Archive.Attribution, now: Instant, _ body: @escaping @Sendable (isolated Archive) throws -> Result
     ) async throws -> Result {
         try await archive.changeAliases { archive in
             let result = try body(archive)
             for renewal in renewals {
-                if renewal.target.alias == .champion { try archive.checkNoRollout() }
+                try archive.checkNoRollout()
                 guard try archive.release(of: renewal.target.alias)?.counter == renewal.target.counter else { throw Outdated() }
                 let name = try ReleaseChanges.register(renewal.release, archive)
                 try archive.setAliasInTransaction(renewal.target.alias, to: name.counter, by: attribution, now: now)

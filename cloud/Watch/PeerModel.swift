@@ -21,9 +21,11 @@ struct PeerModel {
     ///   - candidates: the days of other sensors, at the same places.
     ///   - span: the reference period.
     /// - Returns: `nil` with fewer than three peers, or with too few days.
-    init?(_ own: [SensorDay?], _ candidates: [[SensorDay?]], over span: Range<Int>) {
+    ///   - day: the day that is judged next: a peer must have a value on one of the three days up to this day.
+    init?(_ own: [SensorDay?], _ candidates: [[SensorDay?]], over span: Range<Int>, for day: Int) {
         var ranked: [(correlation: Double, place: Int)] = []
         for (place, candidate) in candidates.enumerated() {
+            guard candidate[max(0, day - 2)...day].contains(where: { $0 != nil }) else { continue }
             if let correlation = PeerModel.correlation(own, candidate, span), correlation >= PeerModel.minimumCorrelation {
                 ranked.append((correlation, place))
             }

@@ -33,12 +33,11 @@ package struct SensorHealth: Sendable, Equatable {
     /// - Parameters:
     ///   - own: the sensor's days, oldest first.
     ///   - candidates: the days of the sensors that may be its peers.
-    ///   - first: the first day that is used: the day after a calibration or a repair.
-    ///   - acknowledged: the day of the last alarm that a person has acknowledged as no fault: the sensor is
-    ///     judged again six weeks later, and all days are a reference.
-    package static func judge(_ own: [SensorDay], peers candidates: [[SensorDay]], from first: Int64 = .min, acknowledged: Int64 = .min)
-        -> SensorHealth
-    {
+    ///   - first: the first day that is used: the day after a calibration or a repair, or the first day of a dismissed alarm.
+    ///   - judged: the last day that was judged before: an alarm is raised for a later day only.
+    package static func judge(
+        _ own: [SensorDay], peers candidates: [[SensorDay]], from first: Int64 = .min, judged: Int64 = .min
+    ) -> SensorHealth {
         let used = own.filter { $0.day >= first && $0.share >= SensorDay.minimumShare }
         guard let start = used.first?.day, let end = used.last?.day, end - start < 100_000 else { return SensorHealth() }
         let length = Int(end - start) + 1
@@ -47,7 +46,7 @@ package struct SensorHealth: Sendable, Equatable {
             for day in days where day.day >= start && day.day <= end && day.share >= SensorDay.minimumShare { placed[Int(day.day - start)] = day }
             return placed
         }
-        return Judgement(own: placed(used), candidates: candidates.map(placed), start: start).result(after: acknowledged)
+        return Judgement(own: placed(used), candidates: candidates.map(placed), start: start).result(judged: judged)
     }
 
     private struct Judgement {
@@ -55,20 +54,21 @@ package struct SensorHealth: Sendable, Equatable {
         let candidates: [[SensorDay?]]
         let start: Int64
 
-        func result(after acknowledged: Int64) -> SensorHealth {
+        func result(judged: Int64) -> SensorHealth {
             var health = SensorHealth()
             var model: PeerModel?
             var detector = ChangeDetector()
             for day in own.indices where day >= minimumReferenceDays + gapDays {
-                if (day - minimumReferenceDays - gapDays) % refitDays == 0 {
+                // On the same days of the week, so that another look at the same days gives the same result.
+                if model == nil || (start + Int64(day)) % Int64(refitDays) == 0 {
                     // Exclude the days of the current excursion from the reference period; otherwise the model would learn the drift.
                     let excursion = detector.sum > driftLimit / 2 ? detector.changedOn ?? day : day
                     let end = min(day - gapDays, excursion)
-                    if end >= minimumReferenceDays { model = PeerModel(own, candidates, over: max(0, end - referenceDays)..<end) ?? model }
+                    if end >= minimumReferenceDays { model = PeerModel(own, candidates, over: max(0, end - referenceDays)..<end, for: day) ?? model }
                 }
-                guard start + Int64(day) - Int64(gapDays) > acknowledged, let today = own[day] else { continue }
+                guard let today = own[day] else { continue }
                 if let model, let residual = model.residual(today, candidates, day: day) { detector.add(residual / model.scale, day: day) }
-                if let alarm = drift(detector, model, day) ?? flat(day) ?? noise(day, model) {
+                if start + Int64(day) > judged, let alarm = drift(detector, model, day) ?? flat(day) ?? noise(day, model) {
                     (health.alarm, health.sum) = (alarm, detector.sum)
                     (health.isBiasObservable, health.peers) = (model != nil, model?.peers ?? [])
                     return health

@@ -13,7 +13,7 @@ struct RolloutView {
     func write(_ format: OutputFormat) async throws {
         let events = try await archive.rolloutEvents(of: rollout.id)
         let rejections = try await archive.rejections(of: rollout.release, limit: RolloutView.shownDevices)
-        let devices = try await archive.heardDevices(of: rollout, since: WallClock.now - .seconds(86_400))
+        let devices = try await archive.rolloutDevices(of: rollout, since: WallClock.now - .seconds(86_400))
         let refusals = try await archive.refusals(of: devices.notReporting)
         guard format == .table else {
             // One table with all parts, so that a program reads one array.
@@ -39,12 +39,13 @@ struct RolloutView {
         failing.write(.table)
     }
 
-    private func fields(_ devices: Archive.HeardDevices) -> [(String, String)] {
+    private func fields(_ devices: Archive.RolloutDevices) -> [(String, String)] {
         [
             ("rollout", String(rollout.id)), ("release", String(rollout.release)), ("state", rollout.state.rawValue), ("detail", rollout.detail),
             ("devices", rollout.tags.isEmpty ? "all that are not pinned" : "with the tags \(rollout.selection)"), ("steps", rollout.steps.text),
             ("step", rollout.share.isEmpty ? "none reached yet" : rollout.share),
-            ("heard within a day", "\(devices.places.count), of which \(devices.reached.count) get the release and \(devices.reporting) report it"),
+            ("can reach", "\(devices.places.count)"),
+            ("reached", "\(devices.reached.count) with contact within a day, of which \(devices.reporting) report the release"),
             ("previous release", rollout.control.map { String($0) } ?? "the shipped release"), ("cause", rollout.cause),
             ("author", rollout.author), ("run", rollout.run.map { String($0) } ?? ""), ("started", RFC3339.format(ms: rollout.createdAt.ms)),
             ("ended", rollout.endedAt.map { RFC3339.format(ms: $0.ms) } ?? ""),

@@ -92,12 +92,13 @@ extension Program.Command {
             StandardOutput.write(
                 isFault
                     ? "alarm \(id) has ended: only observations from later days are used to judge the sensor\n"
-                    : "alarm \(id) has ended: the observations may be used, and the sensor is not judged for six weeks\n")
+                    : "alarm \(id) has ended: the observations may be used, and are the new reference of the sensor\n")
         }
     }
 
     static let watchMaintenance = Program.Command(
-        "watch maintenance", "raise no alarms about the sensors of a device for a while", usage: "DEVICE --hours NUMBER [--reason TEXT]",
+        "watch maintenance", "do not judge the sensors of a device from today to the end of the maintenance",
+        usage: "DEVICE --hours NUMBER [--reason TEXT]",
         options: [.config, .store, Operator.reasonOption, Arguments.Option("hours", value: "NUMBER", "for how long, from now on")], positional: 1...1
     ) { arguments in
         guard let hours = try arguments.integer("hours", in: 1...8_784) else {
@@ -106,7 +107,8 @@ extension Program.Command {
         let archive = try await CloudSettings.read(arguments).archive(.existing)
         let device = try await archive.existingDevice(arguments.positional[0])
         let until = WallClock.now + .seconds(3_600 * Int64(hours))
-        try await archive.addMaintenance(of: device.id, until: until, by: Operator.attribution(arguments, default: "maintenance"), now: WallClock.now)
-        StandardOutput.write("no alarms about the sensors of \(device.name) until \(RFC3339.format(ms: until.ms))\n")
+        try await archive.addMaintenance(
+            of: device.id, from: WallClock.now, until: until, by: Operator.attribution(arguments, default: "maintenance"))
+        StandardOutput.write("the days of \(device.name) up to \(RFC3339.format(ms: until.ms)) are not judged\n")
     }
 }

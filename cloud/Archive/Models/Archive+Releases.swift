@@ -63,6 +63,18 @@ extension Archive {
         }
     }
 
+    /// The counters of a release and of the releases that are the same network signed again.
+    /// - Parameter counter: `nil`: the shipped release, whose counter is 0 on the devices.
+    package func countersWithSameNetwork(as counter: UInt64?) throws -> Set<UInt64> {
+        guard let counter else { return [0] }
+        let rows = try database.rows(
+            """
+            SELECT r.counter FROM release r JOIN release o ON o.model_id = r.model_id AND o.snapshot = r.snapshot AND o.parent = r.parent
+                AND o.backtest = r.backtest WHERE o.counter = ?
+            """, Int64(bitPattern: counter))
+        return Set(rows.map { UInt64(bitPattern: $0.integer(0)) })
+    }
+
     package func releaseBytes(counter: UInt64) throws -> [UInt8]? {
         try database.row("SELECT body FROM release WHERE counter = ?", Int64(bitPattern: counter)).map { $0.bytes(0) }
     }

@@ -18,6 +18,12 @@ extension Archive {
             let stored = try database.integer("SELECT live_scores FROM device WHERE id = ?", device) ?? 0
             let rows = known.prefix(max(0, Int(Archive.liveScoresPerDevice - stored)))
             guard !rows.isEmpty else { continue }
+            let (firstDay, lastDay) = (rows.map(\.day).min() ?? 0, rows.map(\.day).max() ?? 0)
+            func count() throws -> Int64 {
+                try database.integer(
+                    "SELECT COUNT(*) FROM live_score WHERE device = ? AND day >= ? AND day <= ?", device, firstDay, lastDay) ?? 0
+            }
+            let before = try count()
             try database.changeEach(
                 """
                 INSERT INTO live_score (device, sensor, day, release, lead_s, targets, error_mpct, persistence_mpct, climatology_mpct, pinball_mpct, covered,
@@ -37,7 +43,8 @@ extension Archive {
                         .integer(score.comparison?.errorMpct ?? 0), .integer(score.comparison?.rivalErrorMpct ?? 0),
                     ]
                 })
-            try database.run("UPDATE device SET live_scores = live_scores + ? WHERE id = ?", rows.count, device)
+            let added = try count() - before  // a repeated day replaces its row
+            try database.run("UPDATE device SET live_scores = live_scores + ? WHERE id = ?", added, device)
         }
     }
 
@@ -55,14 +62,14 @@ extension Archive {
         }
     }
 
-    /// The errors of a release on one day, at the lead times of up to 24 h, over the given devices. Each error is divided by the mean error of
+    /// The sums of the errors of a release on one day, at the lead times of up to 24 h, over the given devices. Each error is divided by the mean error of
     /// persistence of its device, sensor and lead time, so that all of these have the same weight.
     package struct LiveDay: Sendable, Equatable {
         package let day: Int64
-        package let targets: Int64
+        package let targets: Int64  // without those of `compared`
         package let error: Double
         package let persistenceError: Double
-        package let compared: Int64  // targets that the last good release has forecast, too
+        package let compared: Int64  // targets that the previous release has forecast in the shadow, too
         package let comparedError: Double
         package let rivalError: Double
 
@@ -78,15 +85,17 @@ extension Archive {
     /// The live errors of a release by day, oldest first.
     /// - Parameters:
     ///   - first: the first day, since 1970.
+    ///   - rivals: the counters of the previous release. A comparison with another release does not count.
     ///   - isIncluded: whether the device counts.
-    package func liveDays(of release: UInt64, from first: Int64, isIncluded: @Sendable (Int64) -> Bool) throws -> [LiveDay] {
+    package func liveDays(of release: UInt64, from first: Int64, rivals: Set<UInt64> = [], isIncluded: @Sendable (Int64) -> Bool) throws -> [LiveDay]
+    {
         struct Series: Hashable { let device: Int64, sensor: String, lead: Int64 }
         struct Row { let series: Series, day: Int64, values: [Double] }
         var rows: [Row] = []
         var scales: [Series: (error: Double, targets: Double)] = [:]
         try database.forEachRow(
             """
-            SELECT device, sensor, lead_s, day, targets, error_mpct, persistence_mpct, compared, compared_mpct, rival_mpct FROM live_score
+            SELECT device, sensor, lead_s, day, targets, error_mpct, persistence_mpct, compared, compared_mpct, rival_mpct, rival FROM live_score
             WHERE release = ? AND day >= ? AND lead_s <= 86400 ORDER BY device, sensor, day, lead_s LIMIT \(Archive.liveRowsRead)
             """, [.integer(Int64(bitPattern: release)), .integer(first)]
         ) { row in
@@ -94,13 +103,15 @@ extension Archive {
             let series = Series(device: row.integer(0), sensor: row.text(1), lead: row.integer(2))
             let old = scales[series] ?? (0, 0)
             scales[series] = (old.error + Double(row.integer(6)), old.targets + Double(row.integer(4)))
-            rows.append(Row(series: series, day: row.integer(3), values: (4...9).map { Double(row.integer($0)) }))
+            let isCompared = row.integer(7) > 0 && row.optionalInteger(10).map { rivals.contains(UInt64(bitPattern: $0)) } == true
+            let values = (4...9).map { Double(row.integer($0)) }
+            rows.append(Row(series: series, day: row.integer(3), values: isCompared ? [0, 0, 0] + values[3...] : values[..<3] + [0, 0, 0]))
             return true
         }
         var days: [Int64: [Double]] = [:]
         for row in rows {
-            guard let scale = scales[row.series], scale.error > 0 else { continue }
-            let unit = scale.error / scale.targets
+            guard let scale = scales[row.series], scale.targets > 0 else { continue }
+            let unit = max(Archive.minimumUnit, scale.error / scale.targets)
             let parts = [row.values[0], row.values[1] / unit, row.values[2] / unit, row.values[3], row.values[4] / unit, row.values[5] / unit]
             days[row.day] = zip(days[row.day] ?? [0, 0, 0, 0, 0, 0], parts).map(+)
         }
@@ -110,6 +121,7 @@ extension Archive {
                 rivalError: sums[5])
         }
     }
+    private static let minimumUnit = 200.0  // 0.2 %RH: a sensor that hardly changes must not outweigh the others
     /// Reads at most this many rows, lowest device ids first: 200,000 rows are 30 days of over 1,000 sensors.
     private static let liveRowsRead = 200_000
 }

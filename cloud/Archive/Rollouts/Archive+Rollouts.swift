@@ -101,7 +101,7 @@ extension Archive {
         let isEnd = [.completed, .aborted, .rolled_back].contains(change.state)
         let changed = try database.run(
             """
-            UPDATE rollout SET state = ?, step = ?, through = ?, detail = ?, step_since_ms = CASE WHEN step = ? THEN step_since_ms ELSE ? END, ended_at_ms = ?
+            UPDATE rollout SET state = ?, step = ?, through = ?, detail = ?, step_since_ms = CASE WHEN step = ? AND state <> 'paused' THEN step_since_ms ELSE ? END, ended_at_ms = ?
             WHERE id = ? AND state = ? AND step = ? AND through = ? AND ended_at_ms IS NULL
             """, change.state.rawValue, change.step, change.through, attribution.reason, change.step, now.ms, isEnd ? now.ms : nil as Int64?,
             rollout.id, rollout.state.rawValue, rollout.step, rollout.through)

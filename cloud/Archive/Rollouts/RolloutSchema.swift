@@ -32,7 +32,7 @@ enum RolloutSchema {
             skill DOUBLE PRECISION, expected DOUBLE PRECISION, coverage DOUBLE PRECISION, PRIMARY KEY (release, lead_s)
         );
         CREATE INDEX live_score_by_day ON live_score (day);
-        CREATE TABLE maintenance (  -- times in which no alarm about the sensors of a device is raised
+        CREATE TABLE maintenance (  -- the days of a device that overlap one of these times are not judged
             id \(dialect.identity), device BIGINT NOT NULL, from_ms BIGINT NOT NULL, until_ms BIGINT NOT NULL, author TEXT NOT NULL, reason TEXT NOT NULL
         );
         CREATE INDEX maintenance_by_device ON maintenance (device, until_ms);

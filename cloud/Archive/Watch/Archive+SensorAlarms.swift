@@ -26,13 +26,11 @@ extension Archive {
         package let isAlarmed: Bool
         package let judgedOn: Int64?  // the last day that was judged
         package let newestDay: Int64
-        package let usedFrom: Int64  // the day after the last repair
-        package let acknowledged: Int64  // the day of the last alarm that was no fault
-        package let isInMaintenance: Bool
+        package let usedFrom: Int64  // the day after the last repair or calibration, or the first day of the last dismissed alarm
     }
 
     /// All sensors that have summaries, by group, device and sensor.
-    package func watchedSensors(now: Instant) throws -> [WatchedSensor] {
+    package func watchedSensors() throws -> [WatchedSensor] {
         var tags: [Int64: String] = [:]
         for row in try database.rows("SELECT device, tag FROM device_tag ORDER BY device, tag") {
             tags[row.integer(0)] = [tags[row.integer(0)], row.text(1)].compactMap { $0 }.joined(separator: " ")
@@ -42,15 +40,18 @@ extension Archive {
             SELECT d.device, d.sensor, MAX(d.day), (SELECT h.day FROM sensor_health h WHERE h.device = d.device AND h.sensor = d.sensor),
                 (SELECT COUNT(*) FROM sensor_alarm a WHERE a.device = d.device AND a.sensor = d.sensor AND a.ended_at_ms IS NULL),
                 (SELECT MAX(q.until_day) FROM quarantine q WHERE q.device = d.device AND q.sensor = d.sensor),
-                (SELECT MAX(a.found_day) FROM sensor_alarm a WHERE a.device = d.device AND a.sensor = d.sensor AND a.is_fault = 0),
-                (SELECT COUNT(*) FROM maintenance m WHERE m.device = d.device AND m.from_ms <= ?1 AND m.until_ms > ?1)
+                (SELECT MAX(a.since_day) FROM sensor_alarm a WHERE a.device = d.device AND a.sensor = d.sensor AND a.is_fault = 0),
+                (SELECT MAX(c.from_ms) FROM calibration c JOIN sensor s ON s.device = c.device AND s.name = c.sensor
+                    WHERE c.device = d.device AND s.id = d.sensor)
             FROM sensor_day d GROUP BY d.device, d.sensor ORDER BY d.device, d.sensor
-            """, now.ms)
+            """)
         return rows.map { row in
             WatchedSensor(
                 device: row.integer(0), sensor: row.integer(1), group: tags[row.integer(0)] ?? "", isAlarmed: row.integer(4) > 0,
-                judgedOn: row.optionalInteger(3), newestDay: row.integer(2), usedFrom: row.optionalInteger(5) ?? .min,
-                acknowledged: row.optionalInteger(6) ?? .min, isInMaintenance: row.integer(7) > 0)
+                judgedOn: row.optionalInteger(3), newestDay: row.integer(2),
+                usedFrom: [
+                    row.optionalInteger(5), row.optionalInteger(6), row.optionalInteger(7).map { $0 / 86_400_000 + 1 },
+                ].compactMap { $0 }.max() ?? .min)
         }.sorted { ($0.group, $0.device, $0.sensor) < ($1.group, $1.device, $1.sensor) }
     }
 
@@ -63,7 +64,7 @@ extension Archive {
                 ON CONFLICT (device, sensor) DO UPDATE SET day = excluded.day, observable = excluded.observable, peers = excluded.peers,
                     drift_sum = excluded.drift_sum
                 """, sensor.device, sensor.sensor, sensor.newestDay, health.isBiasObservable, health.peers.count, health.sum)
-            guard let alarm = health.alarm, !sensor.isInMaintenance else { return }
+            guard let alarm = health.alarm else { return }
             let row = try database.row(
                 """
                 INSERT INTO sensor_alarm (device, sensor, finding, since_day, found_day, size, raised_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -83,15 +84,16 @@ extension Archive {
 
     /// Ends an alarm.
     /// - Parameter isFault: `true`: the sensor was repaired or replaced; its observations stay in quarantine up to the newest day, and it is judged by later
-    ///   days only. `false`: the sensor was right; its observations leave the quarantine, and it is not judged for six weeks.
+    ///   days only. `false`: the sensor was right; its observations leave the quarantine, and its days from the first day of
+    ///   the alarm on are the new reference.
     package func endSensorAlarm(_ id: Int64, isFault: Bool, by attribution: Attribution, now: Instant) throws {
         try database.transaction {
             let row = try database.row(
                 """
                 UPDATE sensor_alarm SET ended_at_ms = ?, ended_by = ?, reason = ?, is_fault = ? WHERE id = ? AND ended_at_ms IS NULL
-                RETURNING device, sensor
+                RETURNING id
                 """, now.ms, attribution.author, attribution.reason, isFault, id)
-            guard let row else { throw NoActiveAlarm(id: id) }
+            guard row != nil else { throw NoActiveAlarm(id: id) }
             if isFault {
                 try database.run(
                     """
@@ -101,15 +103,14 @@ extension Archive {
             } else {
                 try database.run("DELETE FROM quarantine WHERE alarm = ?", id)
             }
-            try database.run("DELETE FROM sensor_health WHERE device = ? AND sensor = ?", row.integer(0), row.integer(1))
         }
     }
 
-    package func addMaintenance(of device: Int64, until: Instant, by attribution: Attribution, now: Instant) throws {
+    /// The days of a device that overlap the maintenance are not judged.
+    package func addMaintenance(of device: Int64, from: Instant, until: Instant, by attribution: Attribution) throws {
         try database.run(
-            "INSERT INTO maintenance (device, from_ms, until_ms, author, reason) VALUES (?, ?, ?, ?, ?)", device, now.ms, until.ms,
-            attribution.author,
-            attribution.reason)
+            "INSERT INTO maintenance (device, from_ms, until_ms, author, reason) VALUES (?, ?, ?, ?, ?)", device, from.ms, until.ms,
+            attribution.author, attribution.reason)
     }
 
     // MARK: reading

@@ -81,11 +81,14 @@ extension Archive {
         }
     }
 
+    /// The days of a sensor, without those in quarantine and those of a maintenance.
     package func sensorDays(_ device: Int64, _ sensor: Int64) throws -> [SensorDay] {
         try database.rows(
             """
-            SELECT day, share, humidity_pct, vapour_hpa, saturation_hpa, change_pct, still_share, hours FROM sensor_day WHERE device = ? AND sensor = ?
-            ORDER BY day
+            SELECT day, share, humidity_pct, vapour_hpa, saturation_hpa, change_pct, still_share, hours FROM sensor_day d WHERE device = ? AND sensor = ?
+                AND NOT EXISTS (SELECT 1 FROM maintenance m WHERE m.device = d.device AND m.from_ms < (d.day + 1) * 86400000 AND m.until_ms > d.day * 86400000)
+                AND NOT EXISTS (SELECT 1 FROM quarantine q WHERE q.device = d.device AND q.sensor = d.sensor AND q.from_day <= d.day
+                    AND (q.until_day IS NULL OR q.until_day > d.day)) ORDER BY day
             """, device, sensor
         ).map { row in
             SensorDay(

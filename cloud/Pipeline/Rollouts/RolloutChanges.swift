@@ -121,7 +121,10 @@ package struct RolloutChanges {
     }
 
     package func abort(_ id: Int64, by attribution: Archive.Attribution, now: Instant) async throws {
-        try await goBack(try await rollout(id, in: [.running, .paused]), to: .aborting, by: attribution, now: now)
+        let rollout = try await rollout(id, in: [.running, .paused, .aborting, .rolling_back])
+        // A second abort ends a rollback without waiting for the devices.
+        if rollout.isReturning { return try await end(rollout, by: attribution, now: now) }
+        try await goBack(rollout, to: .aborting, by: attribution, now: now)
     }
 
     /// Takes the release back from the devices and blocks it.
@@ -137,9 +140,12 @@ package struct RolloutChanges {
             let isReached = rollout.through != RolloutPlace.none
             let targets = isReached ? try await archive.targets(of: rollout) : []
             let renewals = try await changes.renewals(of: targets, now: now)
-            let shipped = isReached && targets.isEmpty ? try await shippedRelease(now: now) : nil
+            let isWithoutChampion = !targets.contains { $0.alias == .champion } && targets.count < max(1, rollout.tags.count)
+            let shipped = isReached && isWithoutChampion ? try await shippedRelease(after: renewals.last?.release.header.counter, now: now) : nil
+            // Without anything to offer there is nothing to wait for.
+            let isOffered = isReached && !(targets.isEmpty && shipped == nil)
             var change = Archive.RolloutChange(rollout, event: state == .aborting ? "aborted" : "rolled back")
-            change.state = isReached ? state : state == .aborting ? .aborted : .rolled_back
+            change.state = isOffered ? state : state == .aborting ? .aborted : .rolled_back
             try await archive.changeAliases { [change] archive in
                 try archive.change(rollout, change, by: attribution, now: now)
                 if state == .rolling_back { try archive.blockRelease(rollout.release, by: attribution, now: now) }
@@ -158,9 +164,9 @@ package struct RolloutChanges {
     }
 
     /// The shipped release as a release of this fleet; `nil` if this program has none.
-    private func shippedRelease(now: Instant) async throws -> ReleaseChanges.SignedRelease? {
+    private func shippedRelease(after counter: UInt64? = nil, now: Instant) async throws -> ReleaseChanges.SignedRelease? {
         guard let pretrained else { return nil }
-        return try await changes.sign(pretrained.release, run: nil, now: now)
+        return try await changes.sign(pretrained.release, run: nil, after: counter, now: now)
     }
 
     /// Blocks the champion and makes the champion before it, else the shipped release, the champion. Without either there is no champion.

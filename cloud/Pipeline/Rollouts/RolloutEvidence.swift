@@ -7,16 +7,18 @@ package import Evaluation
 /// error is the error of persistence for them, times the ratio to persistence that the previous release had on other devices on the same day.
 package enum RolloutEvidence {
     /// - Parameters:
-    ///   - release: of the devices that have the release.
-    ///   - control: of the previous release, on the devices that do not have the release.
+    ///   - release: live errors of the new release, on the reached devices.
+    ///   - control: live errors of the previous release, on all devices that ran it on these days.
     package static func blocks(release: [Archive.LiveDay], control: [Archive.LiveDay]) -> [ErrorRatio.Block] {
         let ratios = Dictionary(
             control.compactMap { day in day.persistenceError > 0 ? (day.day, day.error / day.persistenceError) : nil }
         ) { first, _ in first }
         return release.compactMap { day in
-            if day.compared > 0 { return ErrorRatio.Block(targets: day.compared, error: day.comparedError, reference: day.rivalError) }
-            guard let ratio = ratios[day.day] else { return nil }
-            return ErrorRatio.Block(targets: day.targets, error: day.error, reference: day.persistenceError * ratio)
+            var block = ErrorRatio.Block(targets: day.compared, error: day.comparedError, reference: day.rivalError)
+            if let ratio = ratios[day.day] {
+                block += ErrorRatio.Block(targets: day.targets, error: day.error, reference: day.persistenceError * ratio)
+            }
+            return block.targets > 0 ? block : nil
         }
     }
 }

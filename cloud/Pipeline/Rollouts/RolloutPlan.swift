@@ -31,6 +31,7 @@ package enum RolloutPlan {
     private static let reportingShare = 0.9
     private static let failingShare = 0.05
     private static let reportTimeout: Duration = .seconds(7 * 86_400)  // then a rollout pauses if too few devices report the release
+    private static let returnTimeout: Duration = .seconds(14 * 86_400)  // since the step: then a rollback ends, whatever the devices report
     private static let extraDays = 7  // of live errors, while the comparison is inconclusive
     private static let minimumTargets: Int64 = 200
     private static let largeRatio = 1.25  // as on the device: see RollbackRule
@@ -38,29 +39,38 @@ package enum RolloutPlan {
 
     package static func next(_ rollout: Archive.Rollout, _ facts: Facts, now: Instant) -> Action {
         if facts.isStopped { return .wait("the emergency stop is on") }
-        if rollout.isReturning { return returning(facts) }
+        if rollout.isReturning { return returning(rollout, facts, now: now) }
         if facts.rejecting > 0, facts.rejecting >= failures(facts) {
             return .rollBack("\(devices(facts.rejecting)) of \(max(facts.reached, facts.rejecting)) rejected the release")
         }
         if let comparison = facts.comparison, isTooLarge(comparison) { return .rollBack("the live error is \(text(comparison))") }
         guard rollout.state == .running else { return .wait(rollout.detail) }
         guard rollout.through != RolloutPlace.none else { return .reach(step: 0) }
-        if facts.reached == 0, facts.devices == 0 { return .complete("no device that runs releases was heard lately") }
-        if facts.refusing > 0, facts.refusing >= failures(facts) {
+        if facts.devices == 0 { return .complete("there is no device that runs releases") }
+        let elapsed = now - rollout.stepSince
+        guard facts.reached > 0 else {
+            let text = "no reached device had contact within a day"
+            return elapsed > reportTimeout ? .pause(text + ", for seven days") : .wait(text)
+        }
+        // A device may still report the refusal of an earlier release.
+        if elapsed > .seconds(3_600), facts.refusing > 0, facts.refusing >= failures(facts) {
             return .pause("\(devices(facts.refusing)) of \(facts.reached) refused the release: vaho-cloud rollout show \(rollout.id) shows why")
         }
         guard Double(facts.reporting) >= reportingShare * Double(facts.reached) else {
             let text = "\(facts.reporting) of \(devices(facts.reached)) report the release"
-            return now - rollout.stepSince > reportTimeout ? .pause(text + " after seven days") : .wait(text)
+            return elapsed > reportTimeout ? .pause(text + " after seven days") : .wait(text)
         }
-        return actionAfterComparison(rollout, facts)
+        return actionAfterComparison(rollout, facts, elapsed: elapsed)
     }
 
     /// The next action once enough devices report the release: the next step, completion, a wait, or a pause.
-    private static func actionAfterComparison(_ rollout: Archive.Rollout, _ facts: Facts) -> Action {
+    private static func actionAfterComparison(_ rollout: Archive.Rollout, _ facts: Facts, elapsed: Duration) -> Action {
         let needed = rollout.steps.steps.prefix(rollout.step + 1).reduce(0) { $0 + $1.days }
         let reporting = "\(facts.reporting) of \(devices(facts.reached)) report the release"
-        guard facts.liveDays >= needed else { return .wait("\(reporting); \(facts.liveDays) of \(needed) days of live errors") }
+        guard facts.liveDays >= needed else {
+            let text = "\(reporting); \(facts.liveDays) of \(needed) days of live errors"
+            return elapsed > .seconds(86_400 * Int64(needed + extraDays)) ? .pause(text) : .wait(text)
+        }
         var judgement = reporting
         if needed > 0 {
             guard let comparison = facts.comparison, comparison.targets >= minimumTargets, isGoodEnough(comparison) else {
@@ -72,10 +82,11 @@ package enum RolloutPlan {
         return rollout.isLastStep ? .complete(judgement) : .reach(step: rollout.step + 1)
     }
 
-    private static func returning(_ facts: Facts) -> Action {
+    private static func returning(_ rollout: Archive.Rollout, _ facts: Facts, now: Instant) -> Action {
         let returned = facts.reached - facts.reporting
         let text = "\(returned) of \(devices(facts.reached)) report another release"
-        return Double(returned) >= reportingShare * Double(facts.reached) ? .end(text) : .wait(text)
+        let isTimedOut = now - rollout.stepSince > returnTimeout
+        return isTimedOut || Double(returned) >= reportingShare * Double(facts.reached) ? .end(text) : .wait(text)
     }
 
     /// The number of failing devices that ends a step.

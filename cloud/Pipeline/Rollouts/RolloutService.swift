@@ -12,6 +12,7 @@ package struct RolloutService: Service {
     private let pretrained: PretrainedNetwork?
     private let clock: ServiceClock
     private let log: Log
+    private static let author = "rollout service"
     private static let checkPeriod: Duration = .seconds(2)
     /// Devices without contact for this long are ignored.
     private static let heardWithin: Duration = .seconds(86_400)
@@ -27,13 +28,19 @@ package struct RolloutService: Service {
         try await clock.repeating(
             every: RolloutService.checkPeriod, retry: RetryPause(first: .seconds(2), longest: .seconds(60)), failure: "rollout not moved, retrying",
             log: log
-        ) { try await step() }
+        ) {
+            let started = ContinuousClock.now
+            try await step()
+            // In a large fleet a look takes seconds: it must not use more than a small share of the time.
+            let took = ContinuousClock.now - started
+            if took > .milliseconds(100) { try await clock.sleep(for: took * 30) }
+        }
     }
 
     /// Does the next action of the rollout in progress.
     package func step() async throws {
         guard let rollout = try await archive.unfinishedRollout() else { return try await rollBackRejectedChampion() }
-        let devices = try await reader.heardDevices(of: rollout, since: clock.wallClock - RolloutService.heardWithin)
+        let devices = try await reader.rolloutDevices(of: rollout, since: clock.wallClock - RolloutService.heardWithin)
         let facts = try await facts(rollout, devices)
         let action = RolloutPlan.next(rollout, facts, now: clock.wallClock)
         do { try await perform(action, rollout, devices) } catch let moved as Archive.RolloutMoved {
@@ -44,19 +51,26 @@ package struct RolloutService: Service {
     /// Rolls the champion back if devices reject it after its rollout has ended.
     private func rollBackRejectedChampion() async throws {
         guard let champion = try await archive.release(of: .champion), try await archive.releaseStop() == nil else { return }
-        let rejecting = try await reader.rejectingDevices(of: champion)
+        let heardSince = clock.wallClock - RolloutService.heardWithin
+        let rejecting = try await reader.rejectingDevices(of: champion, since: heardSince)
         guard rejecting > 0 else { return }
-        let devices = try await reader.devicesHeard(since: clock.wallClock - RolloutService.heardWithin)
-        guard rejecting >= RolloutPlan.failures(of: devices) else { return }
+        let devices = try await reader.devicesHeard(since: heardSince)
+        // One device is no proof that a release is bad: its own memory or disk may be. A champion is replaced at most once a day, so that one device cannot
+        // make the champion change again and again.
+        guard rejecting >= (devices == 1 ? 1 : max(2, RolloutPlan.failures(of: devices))),
+            try await archive.aliasHistory(of: .champion, limit: 20).allSatisfy({
+                $0.author != RolloutService.author || clock.wallClock - $0.at > .seconds(86_400)
+            })
+        else { return }
         let reason = "\(rejecting) of \(max(devices, rejecting)) devices rejected the release"
         let changes = RolloutChanges(
             archive: archive, signer: try await ReleaseSigner(of: archive, keyFile: keyFile), pretrained: pretrained)
         let now = clock.wallClock
-        try await changes.replaceChampion(champion, by: Archive.Attribution(author: "rollout service", reason: reason), now: now)
+        try await changes.replaceChampion(champion, by: Archive.Attribution(author: RolloutService.author, reason: reason), now: now)
         log(.warning, "champion rolled back", ["release": champion.counter, "reason": reason])
     }
 
-    private func perform(_ action: RolloutPlan.Action, _ rollout: Archive.Rollout, _ devices: Archive.HeardDevices) async throws {
+    private func perform(_ action: RolloutPlan.Action, _ rollout: Archive.Rollout, _ devices: Archive.RolloutDevices) async throws {
         let now = clock.wallClock
         func attribution(_ reason: String) -> Archive.Attribution { Archive.Attribution(author: "rollout \(rollout.id)", reason: reason) }
         let changes = RolloutChanges(
@@ -80,19 +94,19 @@ package struct RolloutService: Service {
             ["rollout": rollout.id, "release": rollout.release, "event": event?.event ?? "", "state": moved.state.rawValue, "detail": moved.detail])
     }
 
-    private func facts(_ rollout: Archive.Rollout, _ devices: Archive.HeardDevices) async throws -> RolloutPlan.Facts {
+    private func facts(_ rollout: Archive.Rollout, _ devices: Archive.RolloutDevices) async throws -> RolloutPlan.Facts {
         var facts = RolloutPlan.Facts()
         (facts.devices, facts.reached, facts.reporting) = (devices.places.count, devices.reached.count, devices.reporting)
         facts.isStopped = try await archive.releaseStop() != nil
         if rollout.isReturning { return facts }
         facts.refusing = try await reader.refusals(of: devices.notReporting).count
-        facts.rejecting = try await reader.rejectingDevices(of: rollout)
+        facts.rejecting = try await reader.rejectingDevices(of: rollout, since: clock.wallClock - RolloutService.heardWithin)
         let reached = devices.reached
-        let release = try await reader.liveDays(of: rollout.release, from: 0) { reached.contains($0) }
+        let previous = try await reader.countersWithSameNetwork(as: rollout.control)
+        let release = try await reader.liveDays(of: rollout.release, from: 0, rivals: previous) { reached.contains($0) }
         facts.liveDays = release.count
         guard let first = release.first?.day else { return facts }
-        let control =
-            release.allSatisfy { $0.compared > 0 } ? [] : try await reader.liveDays(of: rollout.control ?? 0, from: first) { !reached.contains($0) }
+        let control = release.allSatisfy { $0.targets == 0 } ? [] : try await reader.liveDays(of: rollout.control ?? 0, from: first) { _ in true }
         facts.comparison = ErrorRatio(RolloutEvidence.blocks(release: release, control: control))
         return facts
     }

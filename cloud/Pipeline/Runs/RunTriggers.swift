@@ -68,7 +68,7 @@ package struct RunTriggers: Service {
         if let newest {
             guard let endedAt = newest.endedAt, now - endedAt >= healthCooldown else { return nil }
         }
-        for (state, name) in [(ModelHealth.State.decayed, "decay"), (.miscalibrated, RunWorker.miscalibration)] {
+        for (state, name) in [(ModelHealth.State.decayed, "decay"), (.miscalibrated, TrainingRun.miscalibration)] {
             let leads = judgements.filter { $0.health.state == state }.map { "\($0.lead.wholeSeconds / 3_600) h" }
             if leads.count >= minimumLeadTimes { return "\(name) at " + leads.joined(separator: ", ") }
         }

@@ -6,8 +6,6 @@ internal import Text
 /// Does the steps of training runs. All progress is in the archive: if a program ends in the middle of a step, the next worker repeats that step.
 package struct RunWorker: Sendable {
     package static let kind = "training"
-    /// The cause of a run that keeps the champion's weights and computes only its intervals again.
-    static let miscalibration = "miscalibration"
 
     private let archive: Archive
     private let reader: Archive

@@ -29,8 +29,10 @@ struct TrainingRun: Sendable {
         }
     }
 
+    /// The cause of a run that keeps the champion's weights and computes only its intervals again.
+    static let miscalibration = "miscalibration"
     /// Whether only the intervals are computed again.
-    var keepsWeights: Bool { run.cause.hasPrefix(RunWorker.miscalibration) }
+    var keepsWeights: Bool { run.cause.hasPrefix(TrainingRun.miscalibration) }
 
     var configuration: String { keepsWeights ? CandidateFit.intervalsConfiguration : CandidateFit.configuration }
 

@@ -21,13 +21,19 @@ package struct SensorWatch: Service {
     package func run() async throws {
         try await clock.repeating(
             every: .seconds(10), retry: RetryPause(first: .seconds(2), longest: .seconds(300)), failure: "sensors not judged, retrying", log: log
-        ) { try await judgeNewDays() }
+        ) {
+            let started = ContinuousClock.now
+            try await judgeNewDays()
+            // In a large fleet a look takes seconds: it must not use more than a small share of the time.
+            let took = ContinuousClock.now - started
+            if took > .milliseconds(100) { try await clock.sleep(for: took * 30) }
+        }
     }
 
     /// Summarises the days that are complete, and judges the sensors that have new days.
     package func judgeNewDays() async throws {
         try await summarise()
-        let sensors = try await reader.watchedSensors(now: clock.wallClock)
+        let sensors = try await reader.watchedSensors()
         for group in SensorWatch.groups(of: sensors) where group.contains(where: { $0.needsJudgement }) { try await judge(group) }
     }
 
@@ -70,7 +76,7 @@ package struct SensorWatch: Service {
         while !open.isEmpty {
             for index in open {
                 let (sensor, peers) = (group[index], group.indices.filter { $0 != index && !faulty.contains($0) }.map { days[$0] })
-                found[index] = await SensorWatch.judgement(days[index], peers, sensor.usedFrom, sensor.acknowledged)
+                found[index] = await SensorWatch.judgement(days[index], peers, sensor)
                 try Task.checkCancellation()
             }
             // A drifting sensor makes its peers look as if they drifted the other way: the largest drift is the fault, and the other sensors with a drift are
@@ -84,8 +90,8 @@ package struct SensorWatch: Service {
     }
 
     @concurrent private static func judgement(
-        _ own: [SensorDay], _ peers: [[SensorDay]], _ used: Int64, _ acknowledged: Int64
-    ) async -> SensorHealth { SensorHealth.judge(own, peers: peers, from: used, acknowledged: acknowledged) }
+        _ own: [SensorDay], _ peers: [[SensorDay]], _ sensor: Archive.WatchedSensor
+    ) async -> SensorHealth { SensorHealth.judge(own, peers: peers, from: sensor.usedFrom, judged: sensor.judgedOn ?? .min) }
 }
 
 extension SensorHealth {

@@ -36,7 +36,9 @@ extension ModelIntake {
             let name = ReleaseReference(counter: release.header.counter, sha256: sha256)
             try folder.write(name, bytes)
             var next = slots
-            next.accept(name, isSameNetwork: active.current?.release.network == release.network, now: now)
+            next.accept(
+                name, isSameNetwork: active.current?.release.network == release.network,
+                isLastGoodNetwork: slots.lastGood != nil && active.current?.rival?.network == release.network, now: now)
             try folder.save(next)
             slots = next
             activate()

@@ -26,6 +26,7 @@ package actor ModelIntake {
     let log: Log
     private var isLoaded = false
     private var isSaved = true  // whether the slots on the disk are the slots in memory
+    private var maySave = true  // false if the file of the slots exists and cannot be read: it must not be replaced
     var fetches = FetchBackoff()
     package internal(set) var slots = ReleaseSlots()
     package internal(set) var refusal: String?  // why the last offered release was refused
@@ -67,6 +68,9 @@ package actor ModelIntake {
     private func readSlots() {
         do {
             if let found = try folder.slots() { return slots = found }
+        } catch let error as FileError {
+            maySave = false
+            return log(.error, "release-slots file not readable: this run of the program uses the shipped release", ["error": "\(error)"])
         } catch {
             log(.error, "release-slots file damaged, rebuilding it from the release files", ["error": "\(error)"])
         }
@@ -88,32 +92,39 @@ package actor ModelIntake {
     /// Opens the releases that the slots name. A release that cannot be used is replaced by the last good one, then by the shipped one.
     func activate() {
         var named: NamedRelease?
-        while named == nil, let slot = slots.active {
+        // A file that cannot be read now, or whose key is not trusted now, stays: only this run of the program uses another release.
+        var usable = slots
+        func lose(_ name: ReleaseReference, _ error: any Error) {
+            usable.lose(name, now: now)
+            guard folder.isLost(name, error) else { return }
+            slots.lose(name, now: now)
+            isSaved = false
+        }
+        while named == nil, let slot = usable.active {
             do {
                 named = try open(slot.name)
                 named?.since = slot.since
-            } catch let error as ReleaseRefusal where error.reason == "golden" {
+            } catch let error as ReleaseRefusal where error.reason == "golden" && usable == slots {
                 reject(.golden, "\(error)")
+                usable = slots
             } catch {
                 log(.error, "stored release not usable", ["counter": slot.name.counter, "error": "\(error)"])
-                slots.lose(slot.name, now: now)
-                isSaved = false
+                lose(slot.name, error)
             }
         }
         let shipped = openShipped(isInUse: named == nil)
         if named == nil {
             named = shipped
-        } else if let lastGood = slots.lastGood {
+        } else if let lastGood = usable.lastGood {
             do { named?.setRival(try open(lastGood)) } catch {
                 log(.error, "last good release not usable", ["counter": lastGood.counter, "error": "\(error)"])
-                slots.lose(lastGood, now: now)
-                isSaved = false
+                lose(lastGood, error)
             }
         }
-        if slots.active != nil, slots.lastGood == nil, let shipped { named?.setRival(shipped) }
+        if usable.active != nil, usable.lastGood == nil, let shipped { named?.setRival(shipped) }
         active.replace(with: named)
         saveSlots()
-        if let named, slots.active != nil {
+        if let named, usable.active != nil {
             log(.info, "release in use", ["counter": named.name.counter, "model": named.release.header.modelID])
             if named.release.isExpired(at: now) { log(.warning, "release expired, forecasting continues", ["counter": named.name.counter]) }
         }
@@ -150,7 +161,7 @@ package actor ModelIntake {
 
     /// Stores the slots. On a full disk the change is used without being stored; a later call stores it.
     func saveSlots() {
-        guard case .daemon = access else { return }
+        guard case .daemon = access, maySave else { return }
         do {
             try folder.save(slots)
             folder.deleteUnused(slots)

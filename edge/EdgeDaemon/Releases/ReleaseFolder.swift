@@ -32,6 +32,12 @@ struct ReleaseFolder: Sendable {
     func read(file: String) throws -> [UInt8] { try Files.read(file, limit: ReleaseFile.limit) }
     func write(_ name: ReleaseReference, _ bytes: [UInt8]) throws { try Files.replace("\(path)/\(ReleaseFolder.fileName(name))", with: bytes) }
 
+    /// Whether a release that could not be opened is lost: its file does not exist, or its content is damaged. Another error may pass.
+    func isLost(_ name: ReleaseReference, _ error: any Error) -> Bool {
+        guard Files.exists("\(path)/\(ReleaseFolder.fileName(name))") else { return true }
+        return ["hash", "format", "length"].contains((error as? ReleaseRefusal)?.reason)
+    }
+
     /// Deletes the files of releases that the slots do not name. A file that cannot be deleted now is deleted after a later change.
     func deleteUnused(_ slots: ReleaseSlots) {
         let used = [slots.active?.name, slots.lastGood].compactMap { $0.map(ReleaseFolder.fileName) }

@@ -39,14 +39,21 @@ package struct ReleaseSlots: Sendable, Equatable {
     package func isRejected(_ name: ReleaseReference) -> Bool { rejected.contains { $0.release == name } }
 
     /// Takes a checked release into use.
-    /// - Parameter isSameNetwork: the release has the weights of the release in use, for example because the cloud has signed it again: then the
-    ///   last good release stays, and its trial continues.
-    mutating func accept(_ name: ReleaseReference, isSameNetwork: Bool, now: Instant) {
+    /// - Parameters:
+    ///   - isSameNetwork: the release has the weights of the release in use, for example because the cloud has signed it again: then the
+    ///     last good release stays, and its trial continues.
+    ///   - isLastGoodNetwork: the release has the weights of the last good release: the cloud has rolled back. The release in use until now does not become
+    ///     the last good one.
+    mutating func accept(_ name: ReleaseReference, isSameNetwork: Bool, isLastGoodNetwork: Bool = false, now: Instant) {
         acceptedCounter = max(acceptedCounter, name.counter)
         if isSameNetwork, let since = active?.since {
             active = Active(name: name, since: since)
         } else {
-            if let active, now - active.since >= ReleaseSlots.trialTime { lastGood = active.name }
+            if isLastGoodNetwork {
+                lastGood = nil
+            } else if let active, now - active.since >= ReleaseSlots.trialTime {
+                lastGood = active.name
+            }
             active = Active(name: name, since: now)
         }
         starts = []

@@ -11,6 +11,7 @@ internal import Text
 enum RollbackRule {
     static let days: Int64 = 7
     private static let minimumTime: Duration = .seconds(48 * 3_600)
+    private static let minimumUnit = 0.2  // %RH: a sensor that hardly changes must not outweigh the others
     private static let minimumTargets: Int64 = 200
     private static let largeRatio = 1.25  // acted on at once
     private static let smallRatio = 1.10  // acted on if the 90 % lower bound is above 1
@@ -29,8 +30,8 @@ enum RollbackRule {
         var rival: [Int64: ErrorRatio.Block] = [:]
         var persistence: [Int64: ErrorRatio.Block] = [:]
         for row in sums {
-            guard let scale = scales[[row.sensor, row.leadTimeSeconds]], scale.error > 0 else { continue }
-            let unit = scale.error / Double(scale.count)
+            guard let scale = scales[[row.sensor, row.leadTimeSeconds]], scale.count > 0 else { continue }
+            let unit = max(minimumUnit, scale.error / Double(scale.count))
             rival[row.day, default: ErrorRatio.Block()] += ErrorRatio.Block(
                 targets: row.count, error: row.error / unit, reference: row.rivalError / unit)
             persistence[row.day, default: ErrorRatio.Block()] += ErrorRatio.Block(
