@@ -52,15 +52,20 @@ const reasons = {
 
 const alarmNames = { silent: "Silent", two_hosts: "Two hosts sent as this device" };
 
+/** The alarms about sensors bring their own sentence, which names the first day of the fault. */
+function alarmText({ kind, text, since, ended }) {
+  const name = alarmNames[kind];
+  if (!name) return ended ? `${text} (ended ${dated(instant(ended))})` : text;
+  return ended ? `${name} from ${dated(instant(since))} to ${dated(instant(ended))}` : `${name} since ${dated(instant(since))}`;
+}
+
 /** `missed`: holes and alarms of the device, newest first; null while they are not known. */
 export function showMissed(missed) {
   $("missed").hidden = !missed;
   if (!missed) return;
   const { holes, alarms } = missed;
   $("missed-empty").hidden = holes.length + alarms.length > 0;
-  rebuild($("alarms"), alarms, () => alarms.map(({ kind, text, since, ended }) => element("li", {}, ended
-    ? `${alarmNames[kind] ?? text} (from ${dated(instant(since))} to ${dated(instant(ended))})`
-    : `${alarmNames[kind] ?? text} (since ${dated(instant(since))})`)));
+  rebuild($("alarms"), alarms, () => alarms.map((alarm) => element("li", {}, alarmText(alarm))));
   $("alarms").hidden = alarms.length === 0;
   $("holes").parentElement.hidden = holes.length === 0;
   rebuild($("holes").tBodies[0], holes, () => holes.map(({ sensor, reason, from, to, count }) => element("tr", {},
