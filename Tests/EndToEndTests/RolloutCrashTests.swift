@@ -95,20 +95,16 @@ import Wire
         for point in Self.points {
             _ = try await cloud.stop(SIGKILL)
             let before = try state(database)
-            try Connection(path: database).execute(
-                """
-                CREATE VIEW IF NOT EXISTS endless AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n;
-                CREATE TRIGGER hang \(point.trigger) BEGIN SELECT (SELECT COUNT(*) FROM endless); END
-                """)
+            try HangingDatabase.addTrigger(point.trigger, to: database)
             try await cloud.start(Self.settings)
             _ = try await seen("a server that hangs at \(point.name)", within: 60) {
-                if try isLocked(database) { return true }
+                if try HangingDatabase.isLocked(database) { return true }
                 for device in devices { try? await device.report(to: cloud, error: point.error) }
                 return nil
             }
             _ = try await cloud.stop(SIGKILL)
             #expect(try state(database) == before, "killed at: \(point.name)")
-            try Connection(path: database).execute("DROP TRIGGER hang")
+            try HangingDatabase.removeTrigger(from: database)
             hit.append(point.name)
             // Without the trigger the server makes the change.
             guard point.name.contains("last write") else { continue }
@@ -138,14 +134,5 @@ import Wire
                 (SELECT COUNT(*) FROM alias_history) || ' ' || (SELECT COUNT(*) FROM release) || ' ' || (SELECT COUNT(*) FROM release_block)
             """)
         return try select.step() ? select.text(0) : ""
-    }
-
-    /// Whether another program holds a write transaction for half a second.
-    private func isLocked(_ path: String) throws -> Bool {
-        let connection = try Connection(path: path, busyTimeoutMs: 500)
-        do {
-            try connection.execute("BEGIN IMMEDIATE; ROLLBACK")
-            return false
-        } catch let error where error.isRetryable { return true }
     }
 }

@@ -12,19 +12,14 @@ import Testing
     private enum Point: CaseIterable {
         case beginning, end
 
-        /// A trigger that makes the program hang in its transaction: at the beginning of a step before anything is stored, at the end when all results
+        /// When the program hangs in its transaction: at the beginning of a step before anything is stored, at the end when all results
         /// are written and only the commit is missing.
         func trigger(step: Int) -> String {
-            let event =
-                switch self {
-                case .beginning: "BEFORE INSERT ON run_step WHEN NEW.step = \(step)"
-                case .end where step == RunCrashTests.steps.count - 1: "AFTER UPDATE OF ended_at_ms ON run WHEN NEW.ended_at_ms IS NOT NULL"
-                case .end: "AFTER UPDATE OF step ON run WHEN OLD.step = \(step)"
-                }
-            return """
-                CREATE VIEW IF NOT EXISTS endless AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n;
-                CREATE TRIGGER hang \(event) BEGIN SELECT (SELECT COUNT(*) FROM endless); END
-                """
+            switch self {
+            case .beginning: "BEFORE INSERT ON run_step WHEN NEW.step = \(step)"
+            case .end where step == RunCrashTests.steps.count - 1: "AFTER UPDATE OF ended_at_ms ON run WHEN NEW.ended_at_ms IS NOT NULL"
+            case .end: "AFTER UPDATE OF step ON run WHEN OLD.step = \(step)"
+            }
         }
     }
 
@@ -43,16 +38,18 @@ import Testing
         var points: [String] = []
         for (step, name) in Self.steps.enumerated() {
             for point in Point.allCases {
-                try Connection(path: database).execute(point.trigger(step: step))
+                try HangingDatabase.addTrigger(point.trigger(step: step), to: database)
                 try await cloud.start(Self.settings)
-                _ = try await seen("a server that hangs at the \(point) of \(name)", within: 60) { try isLocked(database) ? true : nil }
+                _ = try await seen("a server that hangs at the \(point) of \(name)", within: 60) {
+                    try HangingDatabase.isLocked(database) ? true : nil
+                }
                 #expect(try releases(database) == (step == 7 ? 1 : 0), "\(name)")
                 _ = try await cloud.stop(SIGKILL)
                 let connection = try Connection(path: database)
                 #expect(try connection.integer("SELECT step FROM run") == Int64(step), "killed at the \(point) of \(name)")
                 #expect(try connection.integer("SELECT COUNT(*) FROM run_step WHERE state = 'done'") == Int64(step))
                 #expect(try connection.integer("SELECT COUNT(*) FROM alias WHERE name = 'champion'") == 0)
-                try connection.execute("DROP TRIGGER hang")
+                try HangingDatabase.removeTrigger(from: database)
                 points.append("\(point) of \(name)")
             }
         }
@@ -76,13 +73,4 @@ import Testing
     private func firstRun(_ cloud: Cloud) async throws -> [String: Any] { try await cloud.json("/v1/runs/1") }
 
     private func releases(_ path: String) throws -> Int64? { try Connection(path: path).integer("SELECT COUNT(*) FROM release") }
-
-    /// Whether another program holds a write transaction for half a second.
-    private func isLocked(_ path: String) throws -> Bool {
-        let connection = try Connection(path: path, busyTimeoutMs: 500)
-        do {
-            try connection.execute("BEGIN IMMEDIATE; ROLLBACK")
-            return false
-        } catch let error where error.isRetryable { return true }
-    }
 }
