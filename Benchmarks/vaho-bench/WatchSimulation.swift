@@ -102,7 +102,7 @@ struct WatchSimulation {
                 for start in stride(from: first + 90, to: last - 28, by: options.every) {
                     for fault in Fault.allCases {
                         let faulty = SensorDay.days(of: fault.apply(to: series[index], from: start), grid: series[index].grid)
-                        // Alarms from before the fault are dismissed: only the fault is looked for.
+                        // Dismiss the alarms that the unchanged series raises before the fault begins, so that only the fault can raise one.
                         var from: Int64 = .min
                         while let alarm = SensorHealth.judge(days[index].filter { $0.day < start }, peers: peers, from: from).alarm {
                             from = alarm.since

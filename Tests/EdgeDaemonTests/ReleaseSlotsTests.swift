@@ -60,7 +60,7 @@ import Wire
         for length in 0..<bytes.count { #expect((try? ReleaseSlots(binary: Array(bytes.prefix(length)))) == nil) }
     }
 
-    @Test func `only starts within ten minutes count as a crash loop`() {
+    @Test func `starts that are more than ten minutes apart are not a crash loop`() {
         var slots = ReleaseSlots()
         for start in 0..<20 { slots.markStarted(boot: 1, boottimeMs: Int64(start) * 300_000) }
         #expect(!slots.isCrashLoop)

@@ -22,7 +22,7 @@ import Testing
         #expect(RollbackRule.reason(bad, elapsed: twoDays - .seconds(1)) == nil)
     }
 
-    @Test func `with fewer than 200 forecasts nothing is decided`() {
+    @Test func `a release stays in use while fewer than 200 forecasts are scored`() {
         #expect(RollbackRule.reason(sums([(2, 1, 2), (2, 1, 2)], count: 99), elapsed: twoDays) == nil)
         #expect(RollbackRule.reason(sums([(2, 1, 2), (2, 1, 2)], count: 100), elapsed: twoDays) != nil)
     }

@@ -29,7 +29,7 @@ import Watch
         return (archive, devices)
     }
 
-    @Test func `a drifting sensor raises one alarm, and its weeks from the first day of the drift leave the snapshots`() async throws {
+    @Test func `a drifting sensor raises one alarm, and snapshots exclude its weeks from the first day of the drift on`() async throws {
         let (archive, devices) = try await archive()
         let before = try await archive.makeSnapshot(reason: "test", now: place.now)
         let watch = watch(archive)

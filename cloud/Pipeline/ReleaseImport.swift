@@ -13,8 +13,8 @@ package struct ReleaseImport {
 
     package init(archive: Archive, signer: ReleaseSigner) { (self.archive, self.signer) = (archive, signer) }
 
-    /// - Returns: the counter of the release.
-    /// - Throws: `ReleaseRefusal`; also if the counter is not above that of every stored release.
+    /// - Returns: the counter of the stored release.
+    /// - Throws: `ReleaseRefusal` if the file fails a check of a device, or if its counter is not above the counters of all stored releases.
     package func store(_ bytes: [UInt8]) async throws -> UInt64 {
         let trust = ReleaseTrust.signed(by: [signer.publicKey])
         return try await archive.changeAliases { archive in

@@ -7,7 +7,7 @@ struct PeerModel {
     private static let minimumCorrelation = 0.4
     private static let minimumDays = 30
     private static let penalty = 0.003  // of the number of days
-    private static let minimumScale = 0.3  // %RH
+    private static let minimumScale = 0.3  // %RH: the least usual size of a residual, so that a calm reference period does not make every change an alarm
 
     let peers: [Int]  // places in the list of candidates
     private let means: [Double], deviations: [Double], weights: [Double]  // by place in `peers`

@@ -9,7 +9,7 @@ package struct SensorDay: Sendable, Equatable {
 
     package var day: Int64  // since 1970
     package var share: Double  // of the bins that were observed, 0 to 1
-    package var humidity: Double  // mean, %
+    package var humidity: Double  // mean relative humidity, %
     /// Mean vapour pressure, hPa. Rooms and places near each other differ less in vapour pressure than in relative humidity, because temperature does not
     /// change it. Without temperature: the humidity.
     package var vapourPressure: Double

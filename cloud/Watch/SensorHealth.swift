@@ -8,7 +8,7 @@ package struct SensorHealth: Sendable, Equatable {
 
     package struct Alarm: Sendable, Equatable {
         package let finding: Finding
-        package let since: Int64  // the estimated first day of the fault, since 1970
+        package let since: Int64  // the first day of the fault, as estimated; in days since 1970
         package let foundOn: Int64
         package let size: Double  // drift: %RH above the expectation; noise: ratio; flat: share of still hours
     }
@@ -31,7 +31,7 @@ package struct SensorHealth: Sendable, Equatable {
     private static let weekDays = 7
 
     /// - Parameters:
-    ///   - own: the sensor's days, oldest first.
+    ///   - own: the days of the judged sensor, oldest first.
     ///   - candidates: the days of the sensors that may be its peers.
     ///   - first: the first day that is used: the day after a calibration or a repair, or the first day of a dismissed alarm.
     ///   - judged: the last day that was judged before: an alarm is raised for a later day only.

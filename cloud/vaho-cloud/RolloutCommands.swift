@@ -118,6 +118,6 @@ extension Program.Command {
 
 extension Archive.Rollout {
     var selection: String { tags.isEmpty ? "all" : tags.joined(separator: " ") }
-    /// The share of the devices that get the release.
+    /// The percentage of the devices that the current step gives the release to; empty before the first step.
     var share: String { through == RolloutPlace.none ? "" : "\(steps.steps[min(step, steps.steps.count - 1)].percent) %" }
 }

@@ -34,7 +34,7 @@ protocol ArchiveDatabase: AnyObject {
     /// Claims devices with something to derive, so that several programs share the work. A claim ends when the device's progress is saved, or after
     /// `milliseconds`.
     /// - Parameters:
-    ///   - device: the last device that the previous step claimed. Devices with a higher id are claimed first, then the other devices.
+    ///   - device: the highest device id that the previous step claimed. Devices with higher ids are claimed first, then devices with lower ids.
     ///   - paused: devices that are not claimed.
     /// - Returns: the claimed devices, sorted; `nil` if only one program derives.
     func claimPending(after device: Int64, except paused: Set<Int64>, limit: Int, for milliseconds: Int64) throws -> [Int64]?

@@ -9,7 +9,7 @@ extension Archive {
     ///
     /// Called for every group of batches, so most archives, which have neither pins nor rollouts, need one query.
     func releases(for devices: [Int64]) throws -> [Int64: ReleaseReference] {
-        // The pins are the aliases `device:…` and `tag:…`; `;` is the character after `:`.
+        // The names of pins begin with `device:` or `tag:`. All of them are between `device:` and `tag;`, because `;` follows `:` in ASCII.
         guard
             let state = try database.row(
                 """

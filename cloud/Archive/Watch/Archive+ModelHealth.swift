@@ -1,7 +1,7 @@
 internal import Measures
 package import Watch
 
-/// The daily sums that the health of a model is judged by, and the last judgement.
+/// Daily sums of live errors, from which the health of a model is judged, and the newest judgement.
 extension Archive {
     /// The newest day for which devices have reported errors of a release.
     package func newestLiveDay(of release: UInt64) throws -> Int64? {

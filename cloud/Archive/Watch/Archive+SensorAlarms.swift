@@ -8,7 +8,7 @@ extension Archive {
         package let device: DeviceID
         package let sensor: SensorName
         package let finding: SensorHealth.Finding
-        package let since: Int64  // the estimated first day of the fault, since 1970
+        package let since: Int64  // the first day of the fault, as estimated; in days since 1970
         package let foundOn: Int64
         package let size: Double  // see SensorHealth.Alarm
         package let raisedAt: Instant

@@ -122,7 +122,7 @@ package struct RolloutChanges {
 
     package func abort(_ id: Int64, by attribution: Archive.Attribution, now: Instant) async throws {
         let rollout = try await rollout(id, in: [.running, .paused, .aborting, .rolling_back])
-        // A second abort ends a rollback without waiting for the devices.
+        // The rollback has begun already: end it now, although some devices do not report the previous release yet.
         if rollout.isReturning { return try await end(rollout, by: attribution, now: now) }
         try await goBack(rollout, to: .aborting, by: attribution, now: now)
     }

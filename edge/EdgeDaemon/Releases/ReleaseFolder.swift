@@ -32,7 +32,8 @@ struct ReleaseFolder: Sendable {
     func read(file: String) throws -> [UInt8] { try Files.read(file, limit: ReleaseFile.limit) }
     func write(_ name: ReleaseReference, _ bytes: [UInt8]) throws { try Files.replace("\(path)/\(ReleaseFolder.fileName(name))", with: bytes) }
 
-    /// Whether a release that could not be opened is lost: its file does not exist, or its content is damaged. Another error may pass.
+    /// Whether a release file will never be usable again: the file does not exist, or its content is damaged. Other errors, such as a failed read or a
+    /// key that is not trusted now, can go away.
     func isLost(_ name: ReleaseReference, _ error: any Error) -> Bool {
         guard Files.exists("\(path)/\(ReleaseFolder.fileName(name))") else { return true }
         return ["hash", "format", "length"].contains((error as? ReleaseRefusal)?.reason)
