@@ -21,11 +21,22 @@ package struct ErrorRatio: Sendable, Equatable {
         }
     }
 
+    private static let largeRatio = 1.25  // acted on as it is
+    private static let smallRatio = 1.10  // acted on if the lower bound is above 1
+    private static let minimumTargets: Int64 = 200
+
     package let targets: Int64
     package let blocks: Int
     package let ratio: Double  // error / reference: above 1 if the error is larger
     package let low: Double  // one-sided bound: the true ratio is above `low` with a probability of 90 %
     package let high: Double
+
+    /// Whether there are enough targets to act on the ratio.
+    package var isConclusive: Bool { targets >= ErrorRatio.minimumTargets }
+    /// Whether a release with this ratio is taken out of use, on a device and in a rollout.
+    package var isTooLarge: Bool { isConclusive && (ratio >= ErrorRatio.largeRatio || ratio >= ErrorRatio.smallRatio && low > 1) }
+    /// Whether a rollout may go on: the error is not clearly larger.
+    package var isSmallEnough: Bool { isConclusive && (ratio <= 1 || high <= ErrorRatio.smallRatio) }
 
     /// - Returns: `nil` with fewer than two blocks, or without any error of the reference.
     package init?(_ blocks: some Collection<Block>) {

@@ -33,9 +33,6 @@ package enum RolloutPlan {
     private static let reportTimeout: Duration = .seconds(7 * 86_400)  // then a rollout pauses if too few devices report the release
     private static let returnTimeout: Duration = .seconds(14 * 86_400)  // since the step: then a rollback ends, whatever the devices report
     private static let extraDays = 7  // of live errors, while the comparison is inconclusive
-    private static let minimumTargets: Int64 = 200
-    private static let largeRatio = 1.25  // as on the device: see RollbackRule
-    private static let smallRatio = 1.10
 
     package static func next(_ rollout: Archive.Rollout, _ facts: Facts, now: Instant) -> Action {
         if facts.isStopped { return .wait("the emergency stop is on") }
@@ -43,7 +40,7 @@ package enum RolloutPlan {
         if facts.rejecting > 0, facts.rejecting >= failures(facts) {
             return .rollBack("\(devices(facts.rejecting)) of \(max(facts.reached, facts.rejecting)) rejected the release")
         }
-        if let comparison = facts.comparison, isTooLarge(comparison) { return .rollBack("the live error is \(text(comparison))") }
+        if let comparison = facts.comparison, comparison.isTooLarge { return .rollBack("the live error is \(text(comparison))") }
         guard rollout.state == .running else { return .wait(rollout.detail) }
         guard rollout.through != RolloutPlace.none else { return .reach(step: 0) }
         if facts.devices == 0 { return .complete("there is no device that runs releases") }
@@ -73,7 +70,7 @@ package enum RolloutPlan {
         }
         var judgement = reporting
         if needed > 0 {
-            guard let comparison = facts.comparison, comparison.targets >= minimumTargets, isGoodEnough(comparison) else {
+            guard let comparison = facts.comparison, comparison.isSmallEnough else {
                 let state = facts.comparison.map { "the live error is \(text($0)): inconclusive" } ?? "the live errors cannot be compared"
                 return facts.liveDays >= needed + extraDays ? .pause(state) : .wait("\(reporting); \(state)")
             }
@@ -92,11 +89,6 @@ package enum RolloutPlan {
     /// The number of failing devices that ends a step.
     private static func failures(_ facts: Facts) -> Int { failures(of: facts.reached) }
     static func failures(of devices: Int) -> Int { max(1, Int((failingShare * Double(devices)).rounded(.up))) }
-
-    private static func isTooLarge(_ ratio: ErrorRatio) -> Bool {
-        ratio.targets >= minimumTargets && (ratio.ratio >= largeRatio || ratio.ratio >= smallRatio && ratio.low > 1)
-    }
-    private static func isGoodEnough(_ ratio: ErrorRatio) -> Bool { ratio.ratio <= 1 || ratio.high <= smallRatio }
 
     private static func devices(_ count: Int) -> String { count == 1 ? "1 device" : "\(count) devices" }
     private static func text(_ ratio: ErrorRatio) -> String {

@@ -12,9 +12,6 @@ enum RollbackRule {
     static let days: Int64 = 7
     private static let minimumTime: Duration = .seconds(48 * 3_600)
     private static let minimumUnit = 0.2  // %RH: a sensor that hardly changes must not outweigh the others
-    private static let minimumTargets: Int64 = 200
-    private static let largeRatio = 1.25  // acted on at once
-    private static let smallRatio = 1.10  // acted on if the 90 % lower bound is above 1
 
     /// - Parameters:
     ///   - sums: of the release in use, over the last `days`.
@@ -37,16 +34,14 @@ enum RollbackRule {
             persistence[row.day, default: ErrorRatio.Block()] += ErrorRatio.Block(
                 targets: row.count, error: row.error / unit, reference: row.persistenceError / unit)
         }
-        guard let toRival = ErrorRatio(Array(rival.values)), toRival.targets >= minimumTargets else { return nil }
-        if isTooLarge(toRival) { return text(toRival, "the error of the last good release") }
+        guard let toRival = ErrorRatio(Array(rival.values)) else { return nil }
+        if toRival.isTooLarge { return text(toRival, "the error of the last good release") }
         // If the last good release is as bad as this one, going back to it is of no use.
-        if let toPersistence = ErrorRatio(Array(persistence.values)), isTooLarge(toPersistence), toRival.ratio > 1 {
+        if let toPersistence = ErrorRatio(Array(persistence.values)), toPersistence.isTooLarge, toRival.ratio > 1 {
             return text(toPersistence, "the error of persistence")
         }
         return nil
     }
-
-    private static func isTooLarge(_ ratio: ErrorRatio) -> Bool { ratio.ratio >= largeRatio || ratio.ratio >= smallRatio && ratio.low > 1 }
 
     private static func text(_ ratio: ErrorRatio, _ reference: String) -> String {
         func number(_ value: Double) -> String { NumberText.fixed(value, places: 2) ?? "–" }
