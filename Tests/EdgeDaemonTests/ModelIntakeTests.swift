@@ -221,6 +221,35 @@ import Wire
         #expect(await intake.refusal?.contains("not finite") == true)
     }
 
+    @Test func `while the slots cannot be stored a new release is refused, and a rejected one is left at once and stored as rejected later`()
+        async throws
+    {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let intake = try intake()
+        let (first, second) = (try file(counter: 5, key: key(1)), try file(counter: 6, size: 0.02, key: key(1)))
+        await intake.install(first, as: name(5, first))
+        clock.advance(by: .seconds(48 * 3_600))
+        // The name of the temporary file is taken by a folder, so that no file can be written.
+        let obstacle = folder + "/release-slots.new"
+        try FileManager.default.createDirectory(atPath: obstacle + "/x", withIntermediateDirectories: true)
+        await intake.install(second, as: name(6, second))
+        #expect(intake.active.current?.name == name(5, first) && intake.active.current?.since == clock.serviceClock.wallClock - .seconds(48 * 3_600))
+        #expect(await intake.refusal?.contains("release-slots") == true)
+        #expect(await intake.goBack(from: 5, .liveError, detail: "worse"))
+        #expect(intake.active.current == nil, "the change is used although it is not stored")
+        #expect(try await restartedCounter() == 5)
+        try FileManager.default.removeItem(atPath: obstacle)
+        await intake.retrySave()
+        #expect(try await restartedCounter() == nil)
+    }
+
+    /// The counter of the release that another start of the program would use.
+    private func restartedCounter() async throws -> UInt64? {
+        let reader = ModelIntake(folder: folder, keyFile: folder + "/keys", access: .readOnly, serviceClock: clock.serviceClock, log: log)
+        await reader.load()
+        return reader.active.current?.name.counter
+    }
+
     @Test func `a damaged release-slots file is rebuilt from the release files`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let intake = try intake()
