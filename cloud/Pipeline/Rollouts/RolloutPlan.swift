@@ -5,7 +5,7 @@ internal import Text
 
 /// The next action of a rollout: a pure function of the rollout, of what is known about its devices, and of the time.
 package enum RolloutPlan {
-    /// What is known about the devices. Only devices that were heard lately count.
+    /// What is known about the devices. Except in `devices`, only devices that had contact within a day count.
     package struct Facts: Sendable, Equatable {
         package var devices = 0  // devices that the rollout can reach
         package var reached = 0  // devices that get the release
@@ -42,8 +42,8 @@ package enum RolloutPlan {
         }
         if let comparison = facts.comparison, comparison.isTooLarge { return .rollBack("the live error is \(text(comparison))") }
         guard rollout.state == .running else { return .wait(rollout.detail) }
-        guard rollout.through != RolloutPlace.none else { return .reach(step: 0) }
         if facts.devices == 0 { return .complete("there is no device that runs releases") }
+        guard rollout.through != RolloutPlace.none else { return .reach(step: 0) }
         let elapsed = now - rollout.stepSince
         guard facts.reached > 0 else {
             let text = "no reached device had contact within a day"
