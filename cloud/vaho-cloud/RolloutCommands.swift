@@ -26,6 +26,10 @@ extension Program.Command {
             ])
         }
         table.write(format)
+        if format == .table, let stop = try await archive.releaseStop() {
+            Paragraph.write(
+                "emergency stop by \(stop.author) since \(RFC3339.format(ms: stop.at.ms)): \(stop.reason); vaho-cloud models go ends the stop")
+        }
     }
 
     static let rolloutShow = Program.Command(
