@@ -40,7 +40,9 @@ import Testing
     }
 
     @Test(arguments: [(0.6, ModelHealth.State.miscalibrated), (0.71, .miscalibrated), (0.73, .ok), (0.87, .ok), (0.95, .miscalibrated)])
-    func `a model is miscalibrated if its 80 % interval contains less than 72 % or more than 88 % of the targets`(covered: Double, state: ModelHealth.State) {
+    func `a model is miscalibrated if its 80 % interval contains less than 72 % or more than 88 % of the targets`(
+        covered: Double, state: ModelHealth.State
+    ) {
         #expect(ModelHealth.judge(days(1_000..<1_030, error: 1, covered: covered), history: [], backtest: 0.5).state == state)
     }
 

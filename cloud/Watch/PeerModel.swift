@@ -7,7 +7,8 @@ struct PeerModel {
     private static let minimumCorrelation = 0.4
     private static let minimumDays = 30
     private static let penalty = 0.003  // of the number of days
-    private static let minimumScale = 0.3  // %RH: the least usual size of a residual, so that a calm reference period does not make every change an alarm
+    /// The least usual size of a residual, %RH, so that a calm reference period does not make every change an alarm.
+    private static let minimumScale = 0.3
 
     let peers: [Int]  // places in the list of candidates
     private let means: [Double], deviations: [Double], weights: [Double]  // by place in `peers`
@@ -20,8 +21,8 @@ struct PeerModel {
     ///   - own: the sensor's days; places are days.
     ///   - candidates: the days of other sensors, at the same places.
     ///   - span: the reference period.
-    /// - Returns: `nil` with fewer than three peers, or with too few days.
     ///   - day: the day that is judged next: a peer must have a value on one of the three days up to this day.
+    /// - Returns: `nil` with fewer than three peers, or with too few days.
     init?(_ own: [SensorDay?], _ candidates: [[SensorDay?]], over span: Range<Int>, for day: Int) {
         var ranked: [(correlation: Double, place: Int)] = []
         for (place, candidate) in candidates.enumerated() {
