@@ -7,55 +7,8 @@ import Runtime
 import Testing
 import Wire
 
-@Suite(.timeLimit(.minutes(1))) struct RetentionTests {
-    private let place = TemporaryArchive()
-    private let february = Instant(ms: 1_769_904_000_000)  // 2026-02-01
-    private let april = Instant(ms: 1_775_001_600_000)  // 2026-04-01
-    private let lateJune = Instant(ms: 1_782_777_600_000)  // 2026-06-30
-
-    private func at(_ days: Int64) -> Instant { february + .seconds(days * 86_400) }
-
-    /// An archive with the partitions of the year 2026.
-    private func open() async throws -> Archive {
-        let archive = try await place.open()
-        try await archive.preparePartitions(for: february...lateJune)
-        return archive
-    }
-
-    /// Makes a batch of the sensor "air" with one reading a minute. The first reading is taken at `start`.
-    private func batch(_ sequences: ClosedRange<Int64>, from start: Instant, epoch: UInt64 = 5, value: Int32 = 40_000) throws -> Batch {
-        let air = try #require(SensorName("air"))
-        let rows = sequences.map { sequence in
-            Batch.Row.reading(
-                sensor: 0,
-                Reading(
-                    takenAt: start + .seconds((sequence - sequences.lowerBound) * 60), humidityMpct: value + Int32(sequence * 37 % 900),
-                    temperatureMc: 20_000 + Int32(sequence % 7)))
-        }
-        return Batch(epoch: Epoch(bits: epoch), first: sequences.lowerBound, sensors: [air], rows: rows)
-    }
-
-    @discardableResult
-    private func send(_ archive: Archive, _ device: Int64, _ batch: Batch, at now: Instant) async throws -> BatchAcknowledgement {
-        let outcomes = try await place.submit(archive, [.batch(try BatchArrival(device: device, batch: batch, receivedAt: now))])
-        guard case .batch(let answer) = try #require(outcomes.first).get() else { throw CancellationError() }
-        return answer
-    }
-
-    /// Stores and derives 100 readings on each of three days: 1, 40 and 70 days after 1 February.
-    private func fill(_ archive: Archive) async throws -> Int64 {
-        let device = try await place.device(archive)
-        for (index, day) in [Int64(1), 40, 70].enumerated() {
-            let first = Int64(index) * 100 + 1
-            try await send(archive, device, batch(first...(first + 99), from: at(day)), at: at(day) + .seconds(7_200))
-        }
-        try await place.derive(archive)
-        return device
-    }
-
-    private func deleteBatches(_ archive: Archive, before cutoff: Instant) async throws {
-        try await Retention(archive: archive, keep: nil, log: Log("test")).deleteBatches(before: cutoff)
-    }
+@Suite(.timeLimit(.minutes(1))) struct RetentionTests: RetentionExamples {
+    let place = TemporaryArchive()
 
     @Test func `retention deletes old batches; the observations stay, also after a rebuild`() async throws {
         let archive = try await open()
@@ -77,28 +30,6 @@ import Wire
         #expect(try await send(archive, device, batch(301...400, from: at(71)), at: at(72)).through == 400)
         try await place.derive(archive)
         #expect(try await archive.bins().count > bins.count)
-    }
-
-    @Test func `a frozen observation contains a late reading once, also after a rebuild`() async throws {
-        let archive = try await open()
-        let device = try await fill(archive)
-        try await deleteBatches(archive, before: april)
-        let before = try await archive.bins()
-        // 79 days later, the device delivers 20 more readings of the first day.
-        try await send(archive, device, batch(301...320, from: at(1), value: 30_000), at: at(80))
-        try await place.derive(archive)
-        let bins = try await archive.bins()
-        #expect(bins != before && bins.count == before.count)
-        try await archive.requestRederivation(now: at(80))
-        try await place.derive(archive)
-        #expect(try await archive.bins() == bins)
-
-        // A second rebuild begins before the first has ended.
-        try await archive.requestRederivation(now: at(80))
-        for _ in 0..<3 { _ = try await archive.apply(archive.nextDerivationStep(limit: 7)) }
-        try await archive.requestRederivation(now: at(81))
-        try await place.derive(archive)
-        #expect(try await archive.bins() == bins)
     }
 
     @Test func `a row that is sent again after its batch was deleted is not stored twice`() async throws {
@@ -142,73 +73,6 @@ import Wire
         #expect(try await archive.bins() == bins)
     }
 
-    @Test func `a calibration changes only observations that are not frozen`() async throws {
-        let archive = try await open()
-        let device = try await fill(archive)
-        try await deleteBatches(archive, before: april)
-        let before = try await archive.bins()
-        let air = try #require(SensorName("air"))
-        let calibration = Calibration(sensor: air, from: february, enteredAt: at(80), gainPpm: 1_000_000, offsetMpct: 2_000)
-        let record = Batch(epoch: Epoch(bits: 5), first: 301, sensors: [], rows: [.record(.calibration(calibration))])
-        try await send(archive, device, record, at: at(80))
-        try await place.derive(archive)
-        let bins = try await archive.bins()
-        // Each group of 100 readings has 11 bins. The first two groups (22 bins) are frozen; the third group is not frozen.
-        #expect(bins.count == before.count && bins.prefix(22) == before.prefix(22) && bins.suffix(10) != before.suffix(10))
-        try await archive.requestRederivation(now: at(80))
-        try await place.derive(archive)
-        #expect(try await archive.bins() == bins)
-    }
-
-    /// Late readings are added to frozen bins. Later, a calibration and a clock correction change these readings.
-    @Test(arguments: [nil, 0, 1, 2, 3, 5]) func `amendments of late readings in frozen bins are applied once, at any rebuild`(
-        interruptedAfter steps: Int?
-    )
-        async throws
-    {
-        let archive = try await open()
-        let device = try await fill(archive)
-        try await deleteBatches(archive, before: april)
-        let before = try await archive.bins()
-        let air = try #require(SensorName("air"))
-        // The device's clock was not set when it took ten readings, so they are in frozen bins of day 1. Their true time is day 61.
-        let rows = (0..<10).map { index in
-            Batch.Row.reading(
-                sensor: 0,
-                Reading(
-                    takenAt: at(1) + .seconds(60 * Int64(index)), humidityMpct: 50_000, temperatureMc: 20_000, boot: 7,
-                    boottimeMs: 60_000 * Int64(index)))
-        }
-        let correction = ClockCorrection(boot: 7, boottimeMs: 0...600_000, offset: .milliseconds(at(61).ms))
-        let calibration = Calibration(sensor: air, from: february, enteredAt: at(81), offsetMpct: 1_000)
-        let stages = [
-            Batch(epoch: Epoch(bits: 5), first: 301, sensors: [air], rows: rows),
-            try batch(311...410, from: at(75)),
-            Batch(epoch: Epoch(bits: 5), first: 411, sensors: [], rows: [.record(.calibration(calibration))]),
-            Batch(epoch: Epoch(bits: 5), first: 412, sensors: [], rows: [.record(.clockCorrection(correction))]),
-        ]
-        for (index, stage) in stages.enumerated() {
-            try await send(archive, device, stage, at: at(80))
-            if let steps {
-                for _ in 0..<steps { _ = try await archive.apply(archive.nextDerivationStep(limit: 3)) }
-                try await archive.requestRederivation(now: at(80))
-            }
-            try await place.derive(archive, limit: 3)
-            let bins = try await archive.bins()
-            #expect(try await archive.readingsInBins() == (index == 0 ? 310 : 410))
-            try await archive.requestRederivation(now: at(80))
-            try await place.derive(archive, limit: 3)
-            #expect(try await archive.bins() == bins)
-        }
-        // The clock correction has moved the ten readings out of the frozen bins.
-        let frozen = try await archive.bins().filter { line in before.contains { $0.split(separator: " ")[1] == line.split(separator: " ")[1] } }
-        #expect(frozen.prefix(22).map(Self.countsAndSums) == before.prefix(22).map(Self.countsAndSums))
-    }
-
-    /// Returns a bin's number of readings, number of failed readings and sum of humidity. The minimum and the maximum are not compared, because a
-    /// frozen bin keeps the values of removed readings.
-    private static func countsAndSums(_ line: String) -> [Substring] { Array(line.split(separator: " ")[2...4]) }
-
     @Test(.enabled(if: !TemporaryArchive.isPostgres)) func `batches with an arrival time in the future do not stop the deletion of later batches`()
         async throws
     {
@@ -235,37 +99,6 @@ import Wire
             try await deleteBatches(archive, before: april)
             #expect(remaining.contains(Int(try await archive.batchCount())), "after \(days) days")
         }
-    }
-
-    @Test func `readings that were withheld because of a wrong server clock are added to frozen observations later`() async throws {
-        let archive = try await open()
-        let device = try await fill(archive)
-        try await deleteBatches(archive, before: april)
-        // The server has restarted with its clock in 1970. The device delivers readings of the first day late.
-        try await send(archive, device, batch(301...310, from: at(1)), at: Instant(ms: 60_000))
-        try await place.derive(archive)
-        #expect(try await archive.readingsInBins() == 300)
-        for _ in 0..<2 {
-            try await archive.rederiveWithheld(now: at(90))
-            try await archive.requestRederivation(now: at(90))
-            try await place.derive(archive)
-            #expect(try await archive.readingsInBins() == 310)
-        }
-    }
-
-    @Test func `a rebuild of a device without frozen observations applies all amendments at once`() async throws {
-        let archive = try await open()
-        let device = try await fill(archive)
-        let air = try #require(SensorName("air"))
-        let calibration = Calibration(sensor: air, from: february, enteredAt: at(71), offsetMpct: 1_000)
-        try await send(archive, device, Batch(epoch: Epoch(bits: 5), first: 301, sensors: [], rows: [.record(.calibration(calibration))]), at: at(71))
-        try await place.derive(archive)
-        let bins = try await archive.bins()
-        try await archive.requestRederivation(now: at(80))
-        var phases: Set<Int64> = []
-        while try await archive.apply(archive.nextDerivationStep(limit: 7)) { phases.insert(try await archive.phase(device)) }
-        #expect(try await archive.bins() == bins)
-        #expect(phases == [DerivationState.Phase.clearing.rawValue, DerivationState.Phase.appending.rawValue])
     }
 
     @Test func `a repeated plain reading is a duplicate, and is refused if it was taken before the cutoff`() async throws {
@@ -335,23 +168,6 @@ import Wire
         _ = await task.result
     }
 
-    @Test func `observed readings that are newer than the arrival of their deleted batch stay`() async throws {
-        let archive = try await open()
-        let device = try await fill(archive)
-        // The server's clock was 77 days behind. A rebuild with the right clock observes the readings.
-        try await send(archive, device, batch(301...310, from: at(78)), at: at(1))
-        try await send(archive, device, batch(311...320, from: at(80)), at: at(80))
-        try await place.derive(archive)
-        #expect(try await archive.readingsInBins() == 310)
-        for _ in 0..<2 {
-            try await archive.requestRederivation(now: at(90))
-            try await place.derive(archive)
-            #expect(try await archive.readingsInBins() == 320)
-            try await deleteBatches(archive, before: april)
-        }
-        #expect(try await archive.batchCount() == 2)
-    }
-
     @Test func `the cutoff never decreases, and a clock that is ahead moves the cutoff by at most one day for each call`() async throws {
         let archive = try await open()
         _ = try await fill(archive)
@@ -404,16 +220,4 @@ import Wire
         let after = try await pages()
         #expect(after < before / 2, "\(before) pages before, \(after) after")
     }
-}
-
-extension Archive {
-    fileprivate func believedNow() throws -> Instant { Instant(ms: try database.integer("SELECT now_ms FROM retention") ?? 0) }
-    fileprivate func phase(_ device: Int64) throws -> Int64 {
-        try database.integer("SELECT phase FROM device_log WHERE device = ?", device) ?? -1
-    }
-    fileprivate func readingsInBins() throws -> Int64 {
-        try database.integer("SELECT CAST(SUM(readings) AS BIGINT) FROM observation_bin") ?? 0
-    }
-    fileprivate func batchCount() throws -> Int64 { try count("batch") }
-    fileprivate func count(_ table: String) throws -> Int64 { try database.integer("SELECT COUNT(*) FROM \(table)") ?? 0 }
 }

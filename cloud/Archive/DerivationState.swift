@@ -190,11 +190,11 @@ extension Archive {
     }
 
     /// Claims devices with something to derive, if several programs share the work.
-    /// - Returns: the claimed devices; `nil` if only this program derives.
     /// - Parameters:
     ///   - device: the last device that the previous step claimed.
     ///   - paused: devices that are not claimed.
     ///   - limit: the maximum number of devices to claim.
+    /// - Returns: the claimed devices; `nil` if only this program derives.
     func claimPendingDevices(after device: Int64, except paused: Set<Int64>, limit: Int) throws -> [Int64]? {
         try database.claimPending(after: device, except: paused, limit: limit, for: Archive.derivationClaim.ms)
     }
