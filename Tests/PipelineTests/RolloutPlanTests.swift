@@ -12,7 +12,7 @@ import Testing
         _ state: Archive.Rollout.State = .running, step: Int = 0, through: Int64 = 1 << 28, steps: RolloutSteps = .standard
     ) -> Archive.Rollout {
         Archive.Rollout(
-            id: 3, release: 9, control: 8, tags: [], steps: steps, step: step, stepSince: start, through: through, state: state, author: "run 1",
+            id: 3, release: 9, control: 8, tags: [], steps: steps, step: step, changedAt: start, through: through, state: state, author: "run 1",
             cause: "new data", run: 1, createdAt: start, endedAt: nil, detail: "as before")
     }
 

@@ -1,6 +1,7 @@
 import ArchiveExamples
 import Examples
 import Measures
+import Runtime
 import Testing
 import Wire
 
@@ -158,6 +159,20 @@ import Wire
         try await changes.abort(untouched, by: attribution, now: place.now)
         #expect(try await state(fleet, untouched).state == .aborted, "no device was reached: nothing to wait for")
         #expect(try await fleet.archive.newestCounter() == counter, "and nothing to sign again")
+    }
+
+    @Test func `a rollback waits for the devices, also if its step began weeks ago`() async throws {
+        let (fleet, _, release, id) = try await fleet()
+        try await fleet.step()
+        try await fleet.report()
+        fleet.clock.advance(by: .seconds(20 * 86_400))
+        try await fleet.report()
+        #expect(fleet.count(of: release) == 3)
+        try await fleet.changes().abort(id, by: attribution, now: fleet.clock.serviceClock.wallClock)
+        try await fleet.step()
+        #expect(try await state(fleet, id).state == .aborting, "the devices have the previous release, but do not report it yet")
+        try await fleet.step()
+        #expect(try await state(fleet, id).state == .aborted)
     }
 
     @Test func `a rollout to tags reaches only their devices and ends as a pin`() async throws {

@@ -77,7 +77,7 @@ struct ArchiveTable: Sendable, Equatable {
         ArchiveTable("schedule", key: "name", "due_at_ms"),
         ArchiveTable(
             "rollout", key: "id",
-            "release control tags steps step step_since_ms through state author cause run created_at_ms ended_at_ms detail", hasIdentity: true),
+            "release control tags steps step changed_at_ms through state author cause run created_at_ms ended_at_ms detail", hasIdentity: true),
         ArchiveTable("rollout_event", key: "rollout number", "at_ms author event reason"),
         ArchiveTable(
             "sensor_day", key: "device sensor day", "share humidity_pct vapour_hpa saturation_hpa change_pct still_share hours"),

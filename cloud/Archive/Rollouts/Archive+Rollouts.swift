@@ -4,7 +4,7 @@ internal import Text
 /// Rollouts and their events.
 extension Archive {
     private static let rolloutColumns = """
-        id, release, control, tags, steps, step, step_since_ms, through, state, author, cause, run, created_at_ms, ended_at_ms, detail
+        id, release, control, tags, steps, step, changed_at_ms, through, state, author, cause, run, created_at_ms, ended_at_ms, detail
         """
 
     private func rollouts(_ condition: String, _ values: [DatabaseValue]) throws -> [Rollout] {
@@ -15,7 +15,7 @@ extension Archive {
             return Rollout(
                 id: row.integer(0), release: UInt64(bitPattern: row.integer(1)), control: row.optionalInteger(2).map { UInt64(bitPattern: $0) },
                 tags: row.text(3).split(separator: " ").map(String.init), steps: steps, step: Int(row.integer(5)),
-                stepSince: Instant(ms: row.integer(6)), through: row.integer(7), state: state, author: row.text(9), cause: row.text(10),
+                changedAt: Instant(ms: row.integer(6)), through: row.integer(7), state: state, author: row.text(9), cause: row.text(10),
                 run: row.optionalInteger(11), createdAt: Instant(ms: row.integer(12)), endedAt: row.optionalInteger(13).map(Instant.init(ms:)),
                 detail: row.text(14))
         }
@@ -64,7 +64,7 @@ extension Archive {
         let state: Rollout.State = new.isPaused ? .paused : .running
         let row = try database.row(
             """
-            INSERT INTO rollout (release, control, tags, steps, step, step_since_ms, through, state, author, cause, run, created_at_ms, detail)
+            INSERT INTO rollout (release, control, tags, steps, step, changed_at_ms, through, state, author, cause, run, created_at_ms, detail)
             VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
             """, Int64(bitPattern: new.release), new.control.map { Int64(bitPattern: $0) }, new.tags.joined(separator: " "), new.steps.text, now.ms,
             RolloutPlace.none, state.rawValue, attribution.author, new.cause, new.run, now.ms, attribution.reason)
@@ -101,9 +101,9 @@ extension Archive {
         let isEnd = [.completed, .aborted, .rolled_back].contains(change.state)
         let changed = try database.run(
             """
-            UPDATE rollout SET state = ?, step = ?, through = ?, detail = ?, step_since_ms = CASE WHEN step = ? AND state <> 'paused' THEN step_since_ms ELSE ? END, ended_at_ms = ?
+            UPDATE rollout SET state = ?, step = ?, through = ?, detail = ?, changed_at_ms = ?, ended_at_ms = ?
             WHERE id = ? AND state = ? AND step = ? AND through = ? AND ended_at_ms IS NULL
-            """, change.state.rawValue, change.step, change.through, attribution.reason, change.step, now.ms, isEnd ? now.ms : nil as Int64?,
+            """, change.state.rawValue, change.step, change.through, attribution.reason, now.ms, isEnd ? now.ms : nil as Int64?,
             rollout.id, rollout.state.rawValue, rollout.step, rollout.through)
         guard changed == 1 else { throw RolloutMoved(rollout: rollout.id) }
         try addRolloutEvent(change.event, of: rollout.id, by: attribution, now: now)

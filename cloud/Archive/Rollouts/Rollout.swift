@@ -19,7 +19,7 @@ extension Archive {
         package let tags: [String]  // empty: every device that is not pinned
         package let steps: RolloutSteps
         package let step: Int
-        package let stepSince: Instant
+        package let changedAt: Instant  // the last change of the state, or the step's beginning
         package let through: Int64  // devices up to this place get the release
         package let state: State
         package let author: String

@@ -2,6 +2,10 @@
 enum RolloutSchema {
     static func version10(_ dialect: ModelSchema.Dialect) -> String { rollouts(dialect) + watch(dialect) }
 
+    static let version11 = """
+        ALTER TABLE rollout RENAME COLUMN step_since_ms TO changed_at_ms;  -- the last change of the state, or the beginning of the step
+        """
+
     private static func watch(_ dialect: ModelSchema.Dialect) -> String {
         """
 

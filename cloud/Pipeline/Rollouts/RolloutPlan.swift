@@ -31,7 +31,7 @@ package enum RolloutPlan {
     private static let reportingShare = 0.9
     private static let failingShare = 0.05
     private static let reportTimeout: Duration = .seconds(7 * 86_400)  // then a rollout pauses if too few devices report the release
-    private static let returnTimeout: Duration = .seconds(14 * 86_400)  // since the step: then a rollback ends, whatever the devices report
+    private static let returnTimeout: Duration = .seconds(14 * 86_400)  // then a rollback ends, whatever the devices report
     private static let extraDays = 7  // of live errors, while the comparison is inconclusive
 
     package static func next(_ rollout: Archive.Rollout, _ facts: Facts, now: Instant) -> Action {
@@ -44,7 +44,7 @@ package enum RolloutPlan {
         guard rollout.state == .running else { return .wait(rollout.detail) }
         if facts.devices == 0 { return .complete("there is no device that runs releases") }
         guard rollout.through != RolloutPlace.none else { return .reach(step: 0) }
-        let elapsed = now - rollout.stepSince
+        let elapsed = now - rollout.changedAt
         guard facts.reached > 0 else {
             let text = "no reached device had contact within a day"
             return elapsed > reportTimeout ? .pause(text + ", for seven days") : .wait(text)
@@ -82,7 +82,7 @@ package enum RolloutPlan {
     private static func returning(_ rollout: Archive.Rollout, _ facts: Facts, now: Instant) -> Action {
         let returned = facts.reached - facts.reporting
         let text = "\(returned) of \(devices(facts.reached)) report another release"
-        let isTimedOut = now - rollout.stepSince > returnTimeout
+        let isTimedOut = now - rollout.changedAt > returnTimeout
         return isTimedOut || Double(returned) >= reportingShare * Double(facts.reached) ? .end(text) : .wait(text)
     }
 
