@@ -151,7 +151,7 @@ let package = Package(
         tests("EvaluationTests", ["Measures", "Observing", "Forecasting", "Randomness", "Evaluation"]),
         tests("LearningTests", ["Measures", "Observing", "Forecasting", "Randomness", "Learning"]),
         tests("SimulationTests", ["Measures", "Simulation"]),
-        tests("ReleasesTests", ["Examples", "Text", "Measures", "Bytes", "Observing", "Forecasting", "Releases", "Signing"]),
+        tests("ReleasesTests", ["Examples", "Text", "Measures", "Bytes", "Observing", "Forecasting", "Releases", "TrustedReleases", "Signing"]),
         tests("APIDocumentsTests", ["Measures", "Observing", "Forecasting", "Text", "Wire", "APIDocuments"]),
         tests("WireTests", ["Bytes", "Deflate", "Examples", "Measures", "Wire"]),
         tests("RuntimeTests", ["Examples", "Measures", "Runtime"]),
@@ -167,7 +167,8 @@ let package = Package(
         tests(
             "EdgeDaemonTests",
             [
-                "Examples", "StoreExamples", "Measures", "Text", "Psychrometrics", "Observing", "Forecasting", "Releases", "Wire", "Runtime",
+                "Examples", "StoreExamples", "Measures", "Text", "Psychrometrics", "Observing", "Forecasting", "Releases", "TrustedReleases", "Wire",
+                "Runtime",
                 "Console", "SQLite", "HTTPClient", "HTTPServer", "Signing", "Sensors", "Simulation", "EdgeStore", "EdgeDaemon",
             ]),
         .target(

@@ -14,6 +14,15 @@ package struct Release: Sendable, Equatable {
     /// An expired release still forecasts: an old model is better than none. The device reports the expiry, so that an operator can
     /// replace the release.
     package func isExpired(at now: Instant) -> Bool { header.expiresAt < now }
+
+    /// The same network, to be signed again: with a higher counter, and with its whole lifetime from now on.
+    /// - Parameter counter: the new counter, unless this release's own counter is not below it.
+    package func renewed(counter: UInt64, now: Instant) -> Release {
+        var release = self
+        release.header.counter = max(counter, header.counter + 1)
+        (release.header.createdAt, release.header.expiresAt) = (now, now + (header.expiresAt - header.createdAt))
+        return release
+    }
 }
 
 package struct ReleaseHeader: Sendable, Equatable {

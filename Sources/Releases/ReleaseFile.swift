@@ -16,7 +16,9 @@ package struct ReleaseFile: Sendable, Equatable {
     package static let limit = ReleaseSections.byteLimit
     static let magic: [UInt8] = [0x89, 0x56, 0x41, 0x48, 0x4F, 0x0D, 0x0A, 0x1A]
     static let version: UInt16 = 1
-    static let trailerLength = 32 + 8 + 2 * (8 + 64)
+    /// Bytes at the end of each file that differ if another key signs the same content.
+    package static let signaturesLength = 8 + 2 * (8 + 64)
+    static let trailerLength = 32 + signaturesLength
     static let signedPrefix = Array("vaho release 1".utf8) + [0]
 
     package struct Signature: Sendable, Equatable {

@@ -51,7 +51,7 @@ import Wire
         let api = CloudAPI(
             CloudAPI.Listening(address: "127.0.0.1", port: 0, hosts: HostNames(isLoopback: true, allowed: []), tls: nil, connections: 8),
             archive: archive, reader: reader, tokenReader: reader,
-            ingest: Ingest(archive: archive, wake: Inbox(limit: 1), freeSpaceGuard: space, log: log), freeSpaceGuard: space, releaseKeys: "keys",
+            ingest: Ingest(archive: archive, wake: Inbox(limit: 1), freeSpaceGuard: space, log: log), freeSpaceGuard: space,
             keyFile: place.location.keyFile, pretrained: nil, rolloutSteps: .standard, forecasts: FleetForecasts(reader: reader), version: "1",
             operatorToken: SHA256.digest(Array(Self.token.utf8)), log: log)
         return Bench(api: api, releases: releases)

@@ -283,7 +283,7 @@ import Wire
         let good = try file(counter: 5, key: key(1))
         await intake.install(good, as: nil)
         #expect(intake.active.current == nil)
-        try Files.replace(ModelIntake.trustedKeysPath(in: folder), with: Array(ReleaseKeyFile.text([try key(1).publicKey]).utf8))
+        try KeyFiles(folder: folder, configured: nil).replacePinned(ReleaseKeyFile.text([try key(1).publicKey]))
         await intake.install(good, as: nil)
         #expect(intake.active.current?.name.counter == 5)
     }

@@ -45,7 +45,7 @@ import Wire
         #expect(old.counter > counters[1])
         #expect(try await archive.release(counter: old.counter)?.run == 0)
         #expect(
-            try await ReleaseVerifier(reader: archive, signer: ReleaseSigner(keyFile: place.location.keyFile)).problem(
+            try await ReleaseVerifier(reader: archive, ring: archive.keyring()).problem(
                 with: #require(await archive.release(counter: old.counter))) == nil)
         let back = try await changes.rollBack(by: attribution, now: now)
         #expect(back.earlier == counters[1], "the champion before was the newer network")

@@ -5,6 +5,7 @@ import Measures
 @testable import Pipeline
 import Signing
 import Testing
+import TrustedReleases
 
 @Suite(.timeLimit(.minutes(1))) struct ReleaseSignerTests {
     private let place = TemporaryArchive()
@@ -29,13 +30,13 @@ import Testing
 
     @Test func `another key than the archive's key is refused, and both keys are named`() async throws {
         let archive = try await place.open()
-        let own = try await ReleaseSigner(of: archive, keyFile: keyFile).publicKey.hexadecimal
+        let own = try await ReleaseSigner(of: archive, keyFile: keyFile).ring.releaseKeys[0].hexadecimal
         let other = place.location.folder + "/other.key"
-        try ReleaseSigner.makeKey(other)
+        try SigningKeyFile.make(other)
         let error = await #expect(throws: SigningError.self) { try await ReleaseSigner(of: archive, keyFile: other) }
         #expect(error?.description.contains(own) == true)
         #expect(error?.description.contains("use the archive's own key") == true)
-        #expect(try await ReleaseSigner(of: archive, keyFile: keyFile).publicKey.hexadecimal == own)
+        #expect(try await ReleaseSigner(of: archive, keyFile: keyFile).ring.releaseKeys[0].hexadecimal == own)
     }
 
     @Test func `concurrent creation of the key gives every caller the same key`() async throws {
@@ -43,8 +44,8 @@ import Testing
         let keys = try await withThrowingTaskGroup(of: String.self) { group in
             for _ in 0..<16 {
                 group.addTask {
-                    try ReleaseSigner.makeKey(path)
-                    return try ReleaseSigner(keyFile: path).publicKey.hexadecimal
+                    try SigningKeyFile.make(path)
+                    return try SigningKeyFile(path).lines[0].publicKey.hexadecimal
                 }
             }
             return try await group.reduce(into: Set<String>()) { $0.insert($1) }

@@ -55,7 +55,7 @@ import Wire
         let clock = ManualClock(wall: now)
         // A key of another archive: the first step cannot succeed.
         _ = try await archive.registerSigningKey(String(repeating: "0", count: 64))
-        try ReleaseSigner.makeKey(place.location.keyFile)
+        try SigningKeyFile.make(place.location.keyFile)
         let run = try await archive.startRun(kind: "training", cause: "manual", author: "nina", now: now)
         let worker = RunWorker(
             archive: archive, reader: archive, keyFile: place.location.keyFile, rolloutSteps: .atOnce, maximumAttempts: 1, clock: clock.serviceClock)

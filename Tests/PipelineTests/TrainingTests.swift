@@ -60,8 +60,7 @@ import Wire
         #expect(history.first?.reason.contains("run \(run.id), manual: pass") == true)
 
         let bytes = try #require(try await archive.releaseBytes(counter: name.counter))
-        let signer = try ReleaseSigner(keyFile: keyFile)
-        let trust = ReleaseTrust.signed(by: [signer.publicKey])
+        let trust = try await archive.keyring().trust
         let release = try trust.open(bytes, ReleaseVerification.Requirements(sha256: name.sha256, lastAcceptedCounter: 0))
         #expect(release.header.provenance.backtest.hasPrefix("mean absolute error in %RH: 1 h "))
         #expect(release.header.provenance.snapshot == run.snapshot)
@@ -80,7 +79,7 @@ import Wire
         #expect(try await archive.release(of: .champion) == name)
 
         // The same snapshot, settings and parent give the same bytes.
-        let reproduced = try await Reproduction(reader: archive, signer: signer, pretrained: nil).run(name.counter)
+        let reproduced = try await Reproduction(reader: archive, pretrained: nil).run(name.counter)
         #expect(reproduced == .same(bytes: bytes.count))
 
         // The cloud forecasts with the release on demand.

@@ -4,8 +4,8 @@ internal import FoundationEssentials
 internal import HTTPServer
 internal import Measures
 internal import Page
+internal import Pipeline
 internal import Runtime
-internal import Signing
 internal import Text
 internal import Wire
 
@@ -37,6 +37,7 @@ extension CloudAPI {
         guard let body = try? JSONDecoder().decode(Body.self, from: Data(request.body().prefix(1_024))), body.code.utf8.count <= 64 else {
             throw Problem(status: 400, detail: "expected {\"code\": \"ABCDE-FGHJK\"}", pointer: "/code")
         }
+        let keys = try await tokenReader.releaseKeyFile()
         guard let made = try await archive.enrol(code: body.code, now: now) else {
             let device = try await tokenReader.device(ofCode: body.code)
             if let count = refusedCodes.count(1, of: 0) {
@@ -52,7 +53,7 @@ extension CloudAPI {
         } else {
             log(.info, "device enrolled", ["device": made.device])
         }
-        return answer(request, Enrolment(device: made.device, token: made.token, releaseKeys: releaseKeys))
+        return answer(request, Enrolment(device: made.device, token: made.token, releaseKeys: keys))
     }
 
     /// `POST /v1/devices/{id}/token`: issues a token that replaces the request's own token.

@@ -19,7 +19,6 @@ package final class CloudAPI: Service {
     let forecasts: FleetForecasts
     let log: Log
     let tokens = TokenCache()
-    let releaseKeys: String
     let rates = RequestRates()
     let queues = RequestQueues()
     let answers = SharedAnswers()
@@ -49,7 +48,7 @@ package final class CloudAPI: Service {
 
     package init(
         _ listening: Listening, archive: Archive, reader: Archive, tokenReader: Archive, ingest: Ingest, freeSpaceGuard: FreeSpaceGuard,
-        releaseKeys: String, keyFile: String, pretrained: PretrainedNetwork?, rolloutSteps: RolloutSteps, forecasts: FleetForecasts, version: String,
+        keyFile: String, pretrained: PretrainedNetwork?, rolloutSteps: RolloutSteps, forecasts: FleetForecasts, version: String,
         operatorToken: [UInt8]? = nil, log: Log
     ) {
         self.listening = listening
@@ -62,7 +61,6 @@ package final class CloudAPI: Service {
         self.version = version
         (self.keyFile, self.pretrained, self.rolloutSteps) = (keyFile, pretrained, rolloutSteps)
         self.operatorToken = operatorToken
-        self.releaseKeys = releaseKeys
         self.log = log
     }
 
@@ -131,6 +129,7 @@ package final class CloudAPI: Service {
         var router = Router(problem: { APIResponse.problem($0, $1) }) { self.problem($0) }
         router.on("POST", "/v1/devices/{id}/batches") { request, parameters in try await self.batch(request, parameters["id"] ?? "") }
         router.on("GET", "/v1/devices/{id}/release") { request, parameters in try await self.release(request, parameters["id"] ?? "") }
+        router.on("GET", "/v1/devices/{id}/release-keys") { request, parameters in try await self.releaseKeys(request, parameters["id"] ?? "") }
         router.on("POST", "/v1/devices/{id}/readings") { request, parameters in try await self.plainReadings(request, parameters["id"] ?? "") }
         router.on("POST", "/v1/devices/{id}/token") { request, parameters in try await self.newToken(request, parameters["id"] ?? "") }
         router.on("POST", "/v1/enrol") { request, _ in try await self.enrol(request) }

@@ -32,11 +32,12 @@ package struct ReleaseChanges {
     /// An alias, a rollout or the newest release has changed since the change was prepared; it is prepared again.
     struct Outdated: Error {}
 
-    /// A release that was signed again and is not stored yet.
+    /// A release that was signed again.
     struct SignedRelease: Sendable {
         let bytes: [UInt8]
         let header: ReleaseHeader
         let run: Int64?
+        var isStored = false  // `true`: it was signed on another machine and imported
     }
 
     /// A signed release, and the alias that is to point at it.
@@ -160,7 +161,7 @@ package struct ReleaseChanges {
 
     /// Stores a signed release, unless another program has signed a newer one since.
     static func register(_ release: SignedRelease, _ archive: isolated Archive) throws -> ReleaseReference {
-        guard try archive.newestCounter() < release.header.counter else { throw Outdated() }
+        guard try archive.newestCounter() < release.header.counter + (release.isStored ? 1 : 0) else { throw Outdated() }
         return try archive.register(release.bytes, header: release.header, run: release.run)
     }
 
@@ -184,15 +185,24 @@ package struct ReleaseChanges {
             throw NoRelease(counter: old)
         }
         let release = try ReleaseTrust.local.open(bytes, ReleaseVerification.Requirements(sha256: stored.name.sha256))
+        if !signer.canSign { return try await imported(release, after: counter) }
         return try await sign(release, run: stored.run, after: counter, now: now)
+    }
+
+    /// The newest release, if it is the given one signed again on another machine.
+    private func imported(_ old: Release, after counter: UInt64?) async throws -> SignedRelease {
+        let newest = try await archive.newestCounter()
+        guard newest > max(old.header.counter, counter ?? 0), let bytes = try await archive.releaseBytes(counter: newest) else {
+            throw SignatureNeeded(counter: old.header.counter)
+        }
+        let release = try signer.ring.trust.open(bytes)
+        guard release.network == old.network else { throw SignatureNeeded(counter: old.header.counter) }
+        return SignedRelease(bytes: bytes, header: release.header, run: nil, isStored: true)
     }
 
     /// - Parameter release: its header gets the next counter and the present time.
     func sign(_ release: Release, run: Int64?, after counter: UInt64? = nil, now: Instant) async throws -> SignedRelease {
-        var release = release
-        let lifetime = release.header.expiresAt - release.header.createdAt
-        release.header.counter = max(try await archive.nextCounter(now: now), (counter ?? 0) + 1)
-        (release.header.createdAt, release.header.expiresAt) = (now, now + lifetime)
+        let release = release.renewed(counter: max(try await archive.nextCounter(now: now), (counter ?? 0) + 1), now: now)
         return SignedRelease(bytes: try signer.file(release), header: release.header, run: run)
     }
 }

@@ -16,7 +16,7 @@ package struct ReleaseImport {
     /// - Returns: the counter of the stored release.
     /// - Throws: `ReleaseRefusal` if the file fails a check of a device, or if its counter is not above the counters of all stored releases.
     package func store(_ bytes: [UInt8]) async throws -> UInt64 {
-        let trust = ReleaseTrust.signed(by: [signer.publicKey])
+        let trust = signer.ring.trust
         return try await archive.changeAliases { archive in
             let newest = try archive.newestCounter()
             var demand = ReleaseVerification.Requirements(lastAcceptedCounter: newest)

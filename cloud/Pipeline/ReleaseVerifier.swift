@@ -1,7 +1,6 @@
 package import Archive
 internal import Releases
-internal import Signing
-internal import TrustedReleases
+package import TrustedReleases
 internal import Wire
 
 /// Checks stored releases by the rules of an edge: length, hash, signature, contract, golden vectors.
@@ -9,7 +8,8 @@ package struct ReleaseVerifier: Sendable {
     private let reader: Archive
     private let trust: ReleaseTrust
 
-    package init(reader: Archive, signer: ReleaseSigner) { (self.reader, trust) = (reader, .signed(by: [signer.publicKey])) }
+    /// - Parameter ring: the keys that devices trust.
+    package init(reader: Archive, ring: ReleaseKeyring) { (self.reader, trust) = (reader, ring.trust) }
 
     /// - Returns: `nil` if a device would accept the release, else the reason why not.
     package func problem(with release: Archive.StoredRelease) async throws -> String? {

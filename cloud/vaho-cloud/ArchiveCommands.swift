@@ -3,6 +3,7 @@ internal import Console
 internal import Pipeline
 internal import Runtime
 internal import Signing
+internal import TrustedReleases
 
 extension Program.Command {
     static let backup = Program.Command(
@@ -18,7 +19,7 @@ extension Program.Command {
         try? Files.remove(copy)
         try await archive.backUp(to: copy)
         try Files.rename(copy, to: "\(folder)/archive.sqlite")
-        try ReleaseSigner.copyKey(from: settings.signingKeyFile, to: "\(folder)/release-signing.key")
+        try SigningKeyFile.copy(from: settings.signingKeyFile, to: "\(folder)/release-signing.key")
         let totals = try await Archive(.sqlite(folder: folder), access: .readOnly).totals()
         StandardOutput.write(
             "\(folder) holds \(totals.devices) devices and \(totals.readings) readings; to restore: vaho-cloud restore \(folder)\n")
@@ -41,17 +42,16 @@ extension Program.Command {
         try await source.checkIntegrity()
         let key = "\(backup)/release-signing.key"
         guard Files.exists(key) else { throw CommandFailure("\(key) is missing: without the signing key devices trust no new release") }
-        if let registered = try await source.signingKey() {
-            guard try ReleaseSigner(keyFile: key).publicKey.hexadecimal == registered else {
-                throw CommandFailure("\(key) is not the key of this archive")
-            }
+        let trusted = try await source.keyring().releaseKeys
+        guard try trusted.isEmpty || SigningKeyFile(key).lines.contains(where: { trusted.contains($0.publicKey) }) else {
+            throw CommandFailure("\(key) is not the key of this archive")
         }
         try Files.createFolder(folder)
         // The archive is renamed last: a file with the name archive.sqlite is always whole, and its key is beside it.
         let copy = "\(folder)/archive.sqlite.part"
         try? Files.remove(copy)
         try await source.backUp(to: copy)
-        try ReleaseSigner.copyKey(from: key, to: settings.signingKeyFile)
+        try SigningKeyFile.copy(from: key, to: settings.signingKeyFile)
         try Files.rename(copy, to: "\(folder)/archive.sqlite")
         let totals = try await Archive(.sqlite(folder: folder), access: .readOnly).totals()
         StandardOutput.write(

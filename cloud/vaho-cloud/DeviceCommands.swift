@@ -7,6 +7,7 @@ internal import Pipeline
 internal import Runtime
 internal import Signing
 internal import Text
+internal import TrustedReleases
 internal import Wire
 
 private func deviceName(_ arguments: Arguments) throws -> DeviceID {
@@ -26,7 +27,7 @@ extension Program.Command {
         let settings = try CloudSettings.read(arguments)
         let name = try deviceName(arguments)
         let archive = try await settings.archive(.createIfMissing)
-        let keys = ReleaseKeyFile.text([try await ReleaseSigner(of: archive, keyFile: settings.signingKeyFile).publicKey])
+        let keys = ReleaseKeyFile.text(try await ReleaseSigner(of: archive, keyFile: settings.signingKeyFile).ring.releaseKeys)
         guard let folder = arguments.value("out") else {
             let token = try await archive.addDevice(name, now: WallClock.now)
             StandardOutput.write(
@@ -160,25 +161,5 @@ extension Program.Command {
         let archive = try await CloudSettings.read(arguments).archive(.existing)
         try await archive.requestRotation(deviceName(arguments), now: WallClock.now)
         StandardOutput.write("\(arguments.positional[0]) will fetch a new token at its next sync\n")
-    }
-
-    static let keysNew = Program.Command(
-        "keys new", "make a new signing key if the old key is permanently lost; every device then needs the new release keys",
-        options: [.config, .store]
-    ) { arguments in
-        let settings = try CloudSettings.read(arguments)
-        guard !Files.exists(settings.signingKeyFile) else { throw CommandFailure("\(settings.signingKeyFile) exists: nothing was changed") }
-        let archive = try await settings.archive(.createIfMissing)
-        try ReleaseSigner.makeKey(settings.signingKeyFile)
-        let key = try ReleaseSigner(keyFile: settings.signingKeyFile).publicKey
-        try await archive.replaceSigningKey(key.hexadecimal)
-        StandardOutput.write(ReleaseKeyFile.text([key]))
-    }
-
-    static let keys = Program.Command(
-        "keys", "print the public keys with which devices verify releases", options: [.config, .store]
-    ) { arguments in
-        let signer = try ReleaseSigner(keyFile: CloudSettings.read(arguments).signingKeyFile)
-        StandardOutput.write(ReleaseKeyFile.text([signer.publicKey]))
     }
 }

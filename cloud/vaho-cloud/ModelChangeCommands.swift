@@ -51,7 +51,7 @@ extension Program.Command {
     ) { arguments in
         let settings = try CloudSettings.read(arguments)
         let archive = try await settings.archive(.readOnly)
-        let verifier = ReleaseVerifier(reader: archive, signer: try ReleaseSigner(keyFile: settings.signingKeyFile))
+        let verifier = ReleaseVerifier(reader: archive, ring: try await archive.keyring())
         var (problems, checked) = (0, 0)
         var page =
             if let text = arguments.positional.first { [try await existingRelease(text, archive)] } else { try await archive.releases(limit: 100) }
@@ -75,13 +75,12 @@ extension Program.Command {
         let settings = try CloudSettings.read(arguments)
         let archive = try await settings.archive(.readOnly)
         let release = try await existingRelease(arguments.positional.first, archive)
-        let reproduction = Reproduction(
-            reader: archive, signer: try ReleaseSigner(keyFile: settings.signingKeyFile), pretrained: try settings.pretrained())
+        let reproduction = Reproduction(reader: archive, pretrained: try settings.pretrained())
         let progress = ProgressWithTime()
         let result = try await reproduction.run(release.name.counter, progress: progress.show)
         progress.end()
         switch result {
-        case .same(let bytes): StandardOutput.write("release \(release.name.counter): all \(bytes) bytes are the same\n")
+        case .same(let bytes): StandardOutput.write("release \(release.name.counter): all \(bytes) bytes before the signatures are the same\n")
         case .different(let byte): throw CommandFailure("release \(release.name.counter): the bytes differ from byte \(byte)")
         case .impossible(let reason): throw CommandFailure("release \(release.name.counter) cannot be trained again: \(reason)")
         }

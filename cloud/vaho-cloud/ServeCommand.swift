@@ -7,6 +7,7 @@ internal import Measures
 internal import Pipeline
 internal import Runtime
 internal import Signing
+internal import TrustedReleases
 
 extension Program.Command {
     static let serve = Program.Command(
@@ -41,7 +42,7 @@ extension Program.Command {
             address: settings.listen.address, port: settings.listen.port,
             hosts: HostNames(isLoopback: settings.listen.isLoopback, allowed: settings.allowedHosts), tls: settings.tls,
             connections: OpenFiles.raiseLimit(toFit: settings.connections))
-        log(.info, "running", ["store": settings.store, "release_key": signer.publicKey.hexadecimal])
+        log(.info, "running", ["store": settings.store, "release_keys": signer.ring.releaseKeys.map(\.hexadecimal).joined(separator: " ")])
         // With PostgreSQL, a derivation spends much of its time waiting for the database, so two derivations run in parallel, each with its own
         // connection. The second one looks for devices with new batches every 3 s.
         var secondDerivation: [any Service] = []
@@ -68,7 +69,7 @@ extension Program.Command {
                 CloudAPI(
                     listening, archive: archive, reader: pageReader, tokenReader: try await open(.readOnly), ingest: ingest,
                     freeSpaceGuard: freeSpaceGuard,
-                    releaseKeys: ReleaseKeyFile.text([signer.publicKey]), keyFile: settings.signingKeyFile, pretrained: pretrained,
+                    keyFile: settings.signingKeyFile, pretrained: pretrained,
                     rolloutSteps: settings.rolloutSteps,
                     forecasts: FleetForecasts(reader: try await open(.readOnly), pretrained: pretrained), version: CloudVersion.text,
                     operatorToken: settings.operatorToken,

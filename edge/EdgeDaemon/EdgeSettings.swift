@@ -95,7 +95,7 @@ package struct EdgeSettings: Sendable {
         pretrainedFile = settings.optional("VAHO_PRETRAINED_FILE") ?? Files.installedPath(ShippedRelease.fileName)
         if pretrainedFile == "none" { pretrainedFile = nil }
         if let releaseKeyFile {
-            do { _ = try ModelIntake.trustedKeys(keyFile: releaseKeyFile, folder: stateFolder) } catch {
+            do { _ = try KeyFiles(folder: stateFolder, configured: releaseKeyFile).pinned() } catch {
                 settings.problem("VAHO_RELEASE_KEY_FILE=\(releaseKeyFile): \(error)")
             }
         }

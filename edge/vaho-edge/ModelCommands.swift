@@ -50,8 +50,7 @@ extension Program.Command {
         let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
         let path = arguments.positional[0]
         let keys = try ReleaseKeyFile.keys(String(decoding: Files.read(path, limit: 65_536), as: UTF8.self), path: path)
-        try Files.createFolder(settings.stateFolder)
-        try Files.replace(ModelIntake.trustedKeysPath(in: settings.stateFolder), with: Array(ReleaseKeyFile.text(keys).utf8))
+        try KeyFiles(folder: settings.stateFolder, configured: nil).replacePinned(ReleaseKeyFile.text(keys))
         StandardOutput.write("\(keys.count == 1 ? "1 key is" : "\(keys.count) keys are") trusted for releases\n")
     }
 }

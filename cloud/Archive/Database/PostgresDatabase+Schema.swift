@@ -36,7 +36,7 @@ extension PostgresDatabase {
             if from < 8 { try migrateToVersion8(connection) }
             if from < 9 { try migrateToVersion9(connection) }
             if from < 10 { try connection.execute(RolloutSchema.version10(.postgres)) }
-            if from < 11 { try connection.execute(RolloutSchema.version11) }
+            if from < 11 { try connection.execute(RolloutSchema.version11 + KeySchema.version11) }
             try connection.execute("UPDATE archive_version SET version = \(ArchiveSchema.version)")
         }
     }

@@ -20,10 +20,11 @@ struct ArchiveTable: Sendable, Equatable {
     /// of `log_month` for a month where SQLite has one.
     static let all = [
         ArchiveTable("signing_key", key: "id", "public_key"),
+        ArchiveTable("release_key_set", key: "serial", "at_ms author reason body"),
         ArchiveTable(
             "device", key: "id",
             "name created_at_ms revoked_at_ms last_seen_at_ms report rotate_at_ms state severity_rank reported_clock judge_due refused_at_ms "
-                + "refused_detail sensor_states live_scores", hasIdentity: true),
+                + "refused_detail sensor_states live_scores key_set_serial", hasIdentity: true),
         ArchiveTable("token", key: "sha256", "device created_at_ms replaces"),
         ArchiveTable("enrolment_code", key: "sha256", "device created_at_ms expires_at_ms used_at_ms"),
         ArchiveTable("held", key: "device epoch first", "last"),

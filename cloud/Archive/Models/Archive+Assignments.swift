@@ -40,6 +40,10 @@ extension Archive {
         try database.row("SELECT name, counter FROM alias WHERE name = ?", alias.name).flatMap(AliasTarget.init)
     }
 
+    package func allTargets() throws -> [AliasTarget] {
+        try database.rows("SELECT name, counter FROM alias ORDER BY name").compactMap(AliasTarget.init)
+    }
+
     /// The aliases that may give devices their release when a pin is removed: the champion, and the pins of the other tags of these devices.
     package func aliases(replacing alias: ReleaseAlias) throws -> [AliasTarget] {
         let tags =

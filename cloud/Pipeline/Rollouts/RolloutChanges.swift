@@ -124,12 +124,28 @@ package struct RolloutChanges {
         let rollout = try await rollout(id, in: [.running, .paused, .aborting, .rolling_back])
         // The rollback has begun already: end it now, although some devices do not report the previous release yet.
         if rollout.isReturning { return try await end(rollout, by: attribution, now: now) }
-        try await goBack(rollout, to: .aborting, by: attribution, now: now)
+        do { try await goBack(rollout, to: .aborting, by: attribution, now: now) } catch let needed as SignatureNeeded {
+            try await hold(rollout, isBlocked: false, by: attribution, now: now)
+            throw needed
+        }
     }
 
     /// Takes the release back from the devices and blocks it.
     func rollBack(_ rollout: Archive.Rollout, by attribution: Archive.Attribution, now: Instant) async throws {
-        try await goBack(rollout, to: .rolling_back, by: attribution, now: now)
+        do { try await goBack(rollout, to: .rolling_back, by: attribution, now: now) } catch let needed as SignatureNeeded {
+            let text = "\(attribution.reason); \(needed)"
+            try await hold(rollout, isBlocked: true, by: Archive.Attribution(author: attribution.author, reason: text), now: now)
+        }
+    }
+
+    /// Stops giving the release to more devices while the previous release waits for a signature.
+    private func hold(_ rollout: Archive.Rollout, isBlocked: Bool, by attribution: Archive.Attribution, now: Instant) async throws {
+        var change = Archive.RolloutChange(rollout, event: isBlocked ? "blocked and paused" : "paused")
+        change.state = .paused
+        try await archive.changeAliases { [change] archive in
+            if isBlocked { try archive.blockRelease(rollout.release, by: attribution, now: now) }
+            if rollout.state != .paused { try archive.change(rollout, change, by: attribution, now: now) }
+        }
     }
 
     /// Signs the previous release again, because devices that have the new release accept only a higher counter.

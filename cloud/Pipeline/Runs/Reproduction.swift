@@ -7,15 +7,12 @@ internal import Text
 internal import TrustedReleases
 internal import Wire
 
-/// Trains a release again from its snapshot, and compares the bytes.
+/// Trains a release again from its snapshot, and compares the bytes before the signatures: the keys may have changed since.
 package struct Reproduction {
     private let reader: Archive
-    private let signer: ReleaseSigner
     private let pretrained: PretrainedNetwork?
 
-    package init(reader: Archive, signer: ReleaseSigner, pretrained: PretrainedNetwork?) {
-        (self.reader, self.signer, self.pretrained) = (reader, signer, pretrained)
-    }
+    package init(reader: Archive, pretrained: PretrainedNetwork?) { (self.reader, self.pretrained) = (reader, pretrained) }
 
     package enum Result: Sendable, Equatable {
         case same(bytes: Int)
@@ -25,7 +22,7 @@ package struct Reproduction {
 
     package func run(_ counter: UInt64, progress: @escaping @Sendable (TrainingProgress) -> Void = { _ in }) async throws -> Result {
         guard let stored = try await reader.releaseBytes(counter: counter) else { throw ReleaseChanges.NoRelease(counter: counter) }
-        let release = try ReleaseTrust.signed(by: [signer.publicKey]).open(stored)
+        let release = try ReleaseTrust.local.open(stored)
         let provenance = release.header.provenance
         let keepsWeights = provenance.configuration == CandidateFit.intervalsConfiguration
         guard keepsWeights || provenance.configuration == CandidateFit.configuration, provenance.codeVersion == CandidateFit.codeVersion else {
@@ -47,8 +44,9 @@ package struct Reproduction {
         guard let fit else {
             return .impossible("its snapshot has too few training rows")
         }
-        let again = try signer.file(Release(header: release.header, network: fit.network))
-        if again == stored { return .same(bytes: stored.count) }
-        return .different(firstByte: zip(again, stored).enumerated().first { $0.element.0 != $0.element.1 }?.offset ?? min(again.count, stored.count))
+        let bytes = try ReleaseFile.bytes(of: Release(header: release.header, network: fit.network), sha256: { SHA256.digest($0) }, sign: { _ in [] })
+        let (again, before) = (bytes.dropLast(ReleaseFile.signaturesLength), stored.dropLast(ReleaseFile.signaturesLength))
+        if again == before { return .same(bytes: before.count) }
+        return .different(firstByte: zip(again, before).enumerated().first { $0.element.0 != $0.element.1 }?.offset ?? min(again.count, before.count))
     }
 }

@@ -8,7 +8,8 @@ internal import Text
 /// Posts a signed message to the webhook for each ended run, oldest first, and retries until the webhook accepts the message. Without a webhook, marks
 /// the runs as notified.
 ///
-/// The key is the key that signs releases, so that the receiver can check with the public key that this cloud has sent the message.
+/// The key is the key that signs releases, so that the receiver can check with the public key that this cloud has sent the message. If the private keys
+/// are on another machine, the message has no signature.
 package struct RunNotification: Service {
     private let archive: Archive
     private let webhook: Webhook?
@@ -32,8 +33,9 @@ package struct RunNotification: Service {
             for run in try await archive.runsToNotify() {
                 if let webhook {
                     let body = run.json
-                    let signature = try ReleaseSigner(keyFile: keyFile).signature(of: Array("\(RunNotification.context)\n".utf8) + body)
-                    try await webhook.post(body, headers: [(RunNotification.header, Hexadecimal.text(signature))])
+                    let signer = try await ReleaseSigner(of: archive, keyFile: keyFile)
+                    let signature = try signer.signature(of: Array("\(RunNotification.context)\n".utf8) + body)
+                    try await webhook.post(body, headers: signature.map { [(RunNotification.header, Hexadecimal.text($0))] } ?? [])
                 }
                 try await archive.markNotified(run)
             }

@@ -12,7 +12,7 @@ internal import TrustedReleases
 /// The steps that make and judge a candidate.
 extension TrainingRun {
     func validate() async throws -> StepResult {
-        _ = try await ReleaseSigner(of: archive, keyFile: keyFile)  // a run that cannot sign its release would be in vain
+        _ = try await ReleaseSigner(of: archive, keyFile: keyFile)  // without the archive's key, a run would be in vain
         let days = try await reader.sensors().map(\.observedDays)
         let enough = days.count { $0 >= TrainingData.minimumDays }
         // Days of all sensors, also of those whose history is too short: the next run starts when enough days more have arrived.

@@ -24,9 +24,13 @@ extension TrainingRun {
 
     func sign() async throws -> StepResult {
         if let ended = try await endIfChampionHasChanged() { return ended }
+        let signer = try await ReleaseSigner(of: archive, keyFile: keyFile)
+        guard signer.canSign else {
+            return .ended(.unsigned, "passed its verdict; the signing key is on another machine: vaho-cloud models candidate \(run.id)")
+        }
         var release = try await candidate()
         release.header.counter = try await archive.nextCounter(now: run.createdAt)
-        let (bytes, header) = (try await ReleaseSigner(of: archive, keyFile: keyFile).file(release), release.header)
+        let (bytes, header) = (try signer.file(release), release.header)
         let attribution = Archive.Attribution(author: "run \(run.id)", reason: "passed its verdict")
         return StepResult(detail: "release \(header.counter)") { [run] archive in
             try archive.lockAliases()

@@ -38,7 +38,7 @@ package enum EnrolmentFile {
     package static func write(_ enrolment: Enrolment, url: String, folder: String, extra: [(String, String)]) throws {
         _ = try ReleaseKeyFile.keys(enrolment.releaseKeys, path: "the cloud's answer")
         try Files.createFolder(folder)
-        try Files.replace(ModelIntake.trustedKeysPath(in: folder), with: Array(enrolment.releaseKeys.utf8))
+        try KeyFiles(folder: folder, configured: nil).replacePinned(enrolment.releaseKeys)
         try Files.replace(tokenPath(in: folder), with: Array((enrolment.token + "\n").utf8), mode: 0o600)
         var lines = ["VAHO_CLOUD_URL=\(url)", "VAHO_DEVICE_ID=\(enrolment.device)", "VAHO_TOKEN_FILE=\(tokenPath(in: folder))"]
         for (name, value) in extra { lines.append("\(name)=\(value)") }

@@ -107,7 +107,7 @@ extension Uplink {
         plan.settled(answer.next, backlog: backlog)
         if settlement != .settled { plan.backOffAfterResend(life: life, randomFraction: Double.random(in: 0...1)) }
         if answer.wantsNewToken { try await renewToken() }
-        if let release = answer.release, await intake.shouldFetch(release) { await fetch(release) }
+        await followReleases(answer.release)
     }
 
     /// Whether two hosts send as this device. Only the answer to a batch with a report shows this; after other answers the known state stays.

@@ -3,7 +3,7 @@ internal import Deflate
 internal import Forecasting
 internal import HTTPClient
 internal import Measures
-internal import Releases
+
 internal import Runtime
 internal import Text
 internal import Wire
@@ -94,20 +94,6 @@ struct Uplink: Service {
             return log(.error, "token not renewed: the old token stays in use", ["error": "\(error)"])
         }
         log(.info, "token renewed")
-    }
-
-    /// Fetches and installs a release. A failed fetch does not block the delivery of rows and is retried later.
-    func fetch(_ offered: ReleaseReference) async {
-        do {
-            let response = try await client.send(request("GET", "/release"))
-            guard response.status == 200 else { throw CloudRefusal(response) }
-            await intake.install(response.body, as: offered)
-        } catch is CancellationError {
-        } catch {
-            await intake.fetchFailed(offered)
-            let reason = (error as? CloudRefusal).map { "\($0.status): \($0.detail)" } ?? "\(error)"
-            log(.warning, "release not fetched", ["counter": offered.counter, "error": reason])
-        }
     }
 
     func request(_ method: String, _ path: String, headers: [(name: String, value: String)] = [], body: [UInt8] = []) -> HTTPClient.Request {

@@ -19,7 +19,7 @@ extension ModelIntake {
     /// How far a counter (seconds) may be ahead of the clock. No cloud can have assigned a higher counter by now, whatever its clock shows;
     /// after accepting a higher counter the device would accept no later release.
     private static let maximumAheadOfClock: Duration = .seconds(20 * 366 * 86_400)
-    private static func highestCounter(now: Instant) -> UInt64 {
+    static func highestCounter(now: Instant) -> UInt64 {
         UInt64(max(0, (max(now, ClockDiscipline.earliest) + maximumAheadOfClock).ms / 1_000))
     }
 

@@ -2,7 +2,7 @@ internal import Bytes
 package import Measures
 internal import Releases
 package import Runtime
-package import Signing
+internal import Signing
 internal import Text
 internal import TrustedReleases
 package import Wire
@@ -24,10 +24,12 @@ package actor ModelIntake {
     private let access: Access
     let serviceClock: ServiceClock
     let log: Log
-    private var isLoaded = false
+    private(set) var isLoaded = false
     private var isSaved = true  // whether the slots on the disk are the slots in memory
     private var maySave = true  // false if the file of the slots exists and cannot be read: it must not be replaced
     var fetches = FetchBackoff()
+    var keySets = KeySetSchedule()
+    var isTrustChanged = false  // a key set was accepted, and the releases in use are not checked against it yet
     package internal(set) var slots = ReleaseSlots()
     package internal(set) var refusal: String?  // why the last offered release was refused
 
@@ -36,15 +38,10 @@ package actor ModelIntake {
         folder: String, keyFile: String?, pretrained: String? = nil, access: Access, serviceClock: ServiceClock = .host, log: Log
     ) {
         self.serviceClock = serviceClock
-        self.folder = ReleaseFolder(path: folder, keyFile: keyFile)
+        self.folder = ReleaseFolder(path: folder, keys: KeyFiles(folder: folder, configured: keyFile))
         self.pretrained = pretrained
         self.access = access
         self.log = log
-    }
-
-    package static func trustedKeysPath(in folder: String) -> String { ReleaseFolder.trustedKeysPath(in: folder) }
-    package static func trustedKeys(keyFile: String?, folder: String) throws -> [PublicKey] {
-        try ReleaseFolder.trustedKeys(keyFile: keyFile, folder: folder)
     }
 
     /// The time of the readings: in a replay, the time of the recordings.

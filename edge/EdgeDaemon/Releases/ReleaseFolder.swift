@@ -1,30 +1,18 @@
 internal import Releases
 internal import Runtime
-internal import Signing
 internal import Text
 internal import TrustedReleases
 internal import Wire
 
-/// The files of releases and keys in the state folder: `release-slots`; a file `release-….vaho` for each release that the slots name; and
-/// `release-keys`, the trusted public keys from `vaho-edge model trust` or an enrolment.
+/// The files of releases in the state folder: `release-slots`, and a file `release-….vaho` for each release that the slots name.
 struct ReleaseFolder: Sendable {
     let path: String
-    let keyFile: String?  // a configured file of keys, in addition to `release-keys`
+    let keys: KeyFiles
 
     private var slotsPath: String { "\(path)/release-slots" }
-    static func trustedKeysPath(in folder: String) -> String { "\(folder)/release-keys" }
     private static func fileName(_ name: ReleaseReference) -> String { "release-\(Hexadecimal.text(name.sha256.prefix(8))).vaho" }
 
-    func trust() throws -> ReleaseTrust { .signed(by: try ReleaseFolder.trustedKeys(keyFile: keyFile, folder: path)) }
-
-    /// The keys in the configured file, and the keys in the state folder.
-    static func trustedKeys(keyFile: String?, folder: String) throws -> [PublicKey] {
-        var keys: [PublicKey] = []
-        for path in [keyFile, trustedKeysPath(in: folder)].compactMap({ $0 }) where path == keyFile || Files.exists(path) {
-            keys += try ReleaseKeyFile.keys(String(decoding: Files.read(path, limit: 65_536), as: UTF8.self), path: path)
-        }
-        return keys
-    }
+    func trust() throws -> ReleaseTrust { try keys.ring().trust }
 
     // MARK: releases
 

@@ -1,4 +1,4 @@
-/// The public key that belongs to the private key which signs this archive's releases. The private key is in a file outside the archive. The private key is in a file outside the archive.
+/// The first public key of this archive's releases. Later keys are in key sets. The private keys are in a file outside the archive.
 extension Archive {
     /// Registers the public key that signs this archive's releases, if none is registered yet.
     /// - Returns: the registered key, in hexadecimal.
@@ -12,10 +12,14 @@ extension Archive {
     /// The registered key, in hexadecimal; `nil` before the first start with a key.
     package func signingKey() throws -> String? { try database.row("SELECT public_key FROM signing_key WHERE id = 1").map { $0.text(0) } }
 
-    /// Replaces the registered key: the old key is permanently lost.
+    /// Replaces all keys: the old keys are permanently lost. Devices accept the new key only by hand, so the key sets go too.
     package func replaceSigningKey(_ publicKey: String) throws {
-        try database.run(
-            "INSERT INTO signing_key (id, public_key) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET public_key = excluded.public_key", publicKey)
+        try database.transaction {
+            try database.run("DELETE FROM release_key_set")
+            try database.run("UPDATE device SET key_set_serial = 0")
+            try database.run(
+                "INSERT INTO signing_key (id, public_key) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET public_key = excluded.public_key", publicKey)
+        }
     }
 
     /// Whether devices or releases exist: their trust depends on the signing key.

@@ -1,0 +1,21 @@
+internal import APIDocuments
+internal import Archive
+internal import HTTPServer
+internal import Runtime
+
+extension CloudAPI {
+    private static let keySetsPerAnswer = 64
+
+    /// `GET /v1/devices/{id}/release-keys`: the key sets after the one that the device has, oldest first.
+    func releaseKeys(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
+        let device = try await authenticated(request, id)
+        let text = request.query["after"] ?? "0"
+        guard let serial = UInt64(text), serial <= UInt64(Int64.max) else {
+            throw Problem(status: 400, detail: "after=\(text.prefix(40)): expected the serial of a key set, or 0", pointer: "/after")
+        }
+        if try await tokenReader.keySetSerial(of: device.id) != serial { try await archive.setKeySetSerial(serial, of: device.id) }
+        let sets = try await tokenReader.keySets(after: serial, limit: CloudAPI.keySetsPerAnswer)
+        guard !sets.isEmpty else { return HTTPResponse(status: 204) }
+        return APIResponse.text(sets.reversed().map(\.text).joined())
+    }
+}

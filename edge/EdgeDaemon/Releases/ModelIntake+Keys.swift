@@ -1,0 +1,75 @@
+internal import Measures
+internal import Releases
+internal import Runtime
+internal import Signing
+internal import Text
+internal import TrustedReleases
+
+/// Takes the key sets of the fleet.
+extension ModelIntake {
+    /// Whether to ask the cloud for new key sets now.
+    package func shouldFetchKeySets(beforeRelease: Bool) -> Bool {
+        guard keySets.isDue(at: serviceClock.now, beforeRelease: beforeRelease) else { return false }
+        keySets.asked(at: serviceClock.now)
+        return true
+    }
+
+    package func keySetFetchFailed() { keySets.failed(at: serviceClock.now) }
+
+    /// The serial of the accepted set; 0 without one.
+    package func keySetSerial() -> UInt64 {
+        do { return try folder.keys.storedSet()?.serial ?? 0 } catch {
+            log(.error, "release-key-set file not usable, fetching the key sets again", ["error": "\(error)"])
+            return 0
+        }
+    }
+
+    /// Accepts those of the given sets that are signed by the keys trusted so far, one after another.
+    ///
+    /// A device that was offline for long gets several sets: each is signed by keys of the set before it. A device that has enrolled lately may know
+    /// only the keys of the newest set: it skips the others.
+    package func acceptKeySets(_ text: String) {
+        do {
+            var ring = try folder.keys.ring()
+            let before = ring
+            var refusal: (any Error)?
+            for text in ReleaseKeySet.texts(in: text) {
+                do {
+                    try ring.accept(try ReleaseKeySet(text), highestSerial: ModelIntake.highestCounter(now: serviceClock.wallClock))
+                } catch { refusal = error }
+            }
+            guard let set = ring.keySet, ring != before else {
+                if let refusal { log(.error, "release key set refused", ["error": "\(refusal)"]) }
+                return
+            }
+            try folder.keys.save(set)
+            isTrustChanged = true
+            log(
+                .warning, "release keys changed",
+                [
+                    "serial": set.serial, "keys": ring.releaseKeys.map { Hexadecimal.text($0.id) }.joined(separator: " "),
+                    "revoked": set.revoked.map { Hexadecimal.text($0.id) }.joined(separator: " "),
+                ])
+        } catch {
+            keySetFetchFailed()
+            log(.error, "release key set not stored, retrying", ["error": "\(error)"])
+        }
+    }
+
+    /// Stops using releases that are signed by revoked keys only. Call it after the release that the cloud offers with the new keys is installed, so that
+    /// the device does not fall back to the shipped release in between.
+    package func applyTrust() {
+        guard isTrustChanged else { return }
+        isTrustChanged = false
+        guard isLoaded, let trust = try? folder.keys.ring().trust else { return }
+        let names = [slots.active?.name, active.current?.rival.flatMap { $0.name == slots.lastGood ? $0.name : nil }].compactMap { $0 }
+        let isDistrusted = names.contains { name in
+            guard let bytes = try? folder.read(name) else { return false }
+            do {
+                _ = try trust.open(bytes)
+                return false
+            } catch { return (error as? ReleaseRefusal) == .signature }
+        }
+        if isDistrusted { activate() }
+    }
+}
