@@ -97,7 +97,8 @@ let package = Package(
         .executableTarget(
             name: "vaho-edge",
             dependencies: core + [
-                "Psychrometrics", "Forecasting", "Releases", "Sensors", "EdgeStore", "EdgeDaemon", "APIDocuments", "Runtime", "Console", "Signing",
+                "Psychrometrics", "Forecasting", "Releases", "TrustedReleases", "Sensors", "EdgeStore", "EdgeDaemon", "APIDocuments", "Runtime",
+                "Console", "Signing",
                 "HTTPClient",
             ], path: "edge/vaho-edge", swiftSettings: small),
 

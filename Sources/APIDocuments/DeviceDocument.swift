@@ -13,6 +13,7 @@ package struct DeviceDocument: Sendable {
     package var backlog: Int64
     package var clock: ClockQuality
     package var release: ReleaseReference?
+    package var releaseExpiresAt: Instant?  // known on the device only; an expired release goes on forecasting
     package var releaseRefusal: String?  // why the device refused the last offered release
     package var sensors: [Sensor]  // worst first, then by name
     package var scores: [LiveScore]
@@ -102,6 +103,10 @@ package struct DeviceDocument: Sendable {
         json.field("backlog", backlog)
         json.field("clock", clock.name)
         json.field("release", release)
+        if let releaseExpiresAt {
+            json.field("release_expires_at", time(releaseExpiresAt))
+            json.field("release_expired", releaseExpiresAt < now)
+        }
         json.field("release_refused", releaseRefusal)
         json.array("sensors") { json in for sensor in sensors { json.object { json in sensor.write(now: now, to: &json) } } }
         json.array("alerts") { json in for alert in alerts { json.object { json in alert.write(to: &json) } } }

@@ -92,7 +92,11 @@ package struct ReleaseFile: Sendable, Equatable {
             var signatures: [Signature] = []
             for index in 0..<2 {
                 let signature = Signature(keyID: Array(try trailer.raw(8)), signature: Array(try trailer.raw(64)))
-                if index < signed { signatures.append(signature) }
+                if index < signed {
+                    signatures.append(signature)
+                } else if !(signature.keyID + signature.signature).allSatisfy({ $0 == 0 }) {
+                    throw ReleaseRefusal.format("an unused signature is not zero")
+                }
             }
             self.signatures = signatures
             self.sections = sections

@@ -123,7 +123,6 @@ import Wire
         #expect(await asks(after: 0))
         #expect(await !asks(after: 3_599))
         #expect(await asks(after: 1))
-        #expect(await !asks(after: 59, beforeRelease: true))
         #expect(await asks(after: 1, beforeRelease: true))
         await intake.keySetFetchFailed()
         #expect(await !asks(after: 299))

@@ -17,13 +17,14 @@ import Testing
 
     init() throws { air = try #require(SensorName("air")) }
 
-    private func api(_ store: ReadingStore, uplink: UplinkStatus = UplinkStatus()) throws -> LocalAPI {
+    private func api(_ store: ReadingStore, uplink: UplinkStatus = UplinkStatus(), intake: ModelIntake? = nil) throws -> LocalAPI {
         var settings = Settings(environment: ["VAHO_DEVICE_ID": "attic", "VAHO_SENSOR_AIR": "simulated", "VAHO_STATE_DIR": "/var/empty/vaho"])
         let read = try EdgeSettings(&settings, sensorsNeeded: true)
         return LocalAPI(
             settings: read, identity: DeviceIdentity(read.device), endpoint: try #require(Endpoint("127.0.0.1:0")), store: store,
             newest: NewestForecasts(), statuses: SensorStatuses(store: store, recent: NewestReadings()), mouldIndexes: MouldIndexes(store: store),
-            uplink: uplink, intake: ModelIntake(folder: "/var/empty/vaho", keyFile: nil, access: .readOnly, log: log), clock: .live(), log: log)
+            uplink: uplink, intake: intake ?? ModelIntake(folder: "/var/empty/vaho", keyFile: nil, access: .readOnly, log: log), clock: .live(),
+            log: log)
     }
 
     private func get(_ api: LocalAPI, _ path: String, _ query: [String: String] = [:]) async -> (status: Int, text: String) {
@@ -66,5 +67,23 @@ import Testing
         _ = uplink.set(.refused, status: 401, detail: "this token is not known", at: Instant(ms: 2))
         let refused = await get(try api(store, uplink: uplink), "/readyz")
         #expect(refused.status == 503 && refused.text.contains("this token is not known"))
+    }
+
+    @Test func `if no new release ever comes, API and metrics show that the release in use is expired`() async throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/vaho-freeze-\(UInt64.random(in: 0...(.max)))"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let releases = SignedReleases()
+        try releases.pin([1], in: folder)
+        let intake = ModelIntake(folder: folder, keyFile: nil, access: .daemon(boot: 1, now: { WallClock.now }), log: log)
+        let store = try await store()
+        let now = WallClock.now
+        for (counter, expiresAt, isExpired) in [(5, now - .seconds(60), true), (6, now + .seconds(60), false)] as [(UInt64, Instant, Bool)] {
+            let release = try releases.file(counter: counter, createdAt: now, expiresAt: expiresAt, keys: [1])
+            await intake.install(release.bytes, as: release.name)
+            let api = try api(store, intake: intake)
+            #expect(await get(api, "/v1/status").text.contains(#""release_expired":\#(isExpired)"#))
+            let metrics = await get(api, "/metrics").text
+            #expect(metrics.contains("vaho_release_expires_timestamp_seconds \(Double(expiresAt.ms / 1_000))\n"), "\(metrics)")
+        }
     }
 }

@@ -20,7 +20,7 @@ import Wire
         return [
             "VAHO_DEVICE_ID": "lab", "VAHO_STATE_DIR": folder + "/state", "VAHO_LISTEN": "off", "VAHO_TOKEN_FILE": folder + "/token",
             "VAHO_CLOUD_URL": "http://127.0.0.1:\(server.port)", "VAHO_SYNC_PERIOD_SECONDS": "1", "VAHO_BACKOFF_SECONDS": "1",
-            "VAHO_SAMPLE_PERIOD_SECONDS": "1", "VAHO_SENSOR_ROOM": "simulated",
+            "VAHO_SAMPLE_PERIOD_SECONDS": "1", "VAHO_COMMIT_PERIOD_SECONDS": "1", "VAHO_SENSOR_ROOM": "simulated",
         ]
     }
 
@@ -70,6 +70,36 @@ import Wire
         let store = folder + "/state/readings.sqlite"
         #expect(try #require(Int(RunningProgram.sqlite(store, "SELECT count(*) FROM life"))) <= 13)
         #expect(try #require(Int(RunningProgram.sqlite(store, "SELECT count(*) FROM reading"))) >= 5)
+        await liar.stop()
+    }
+
+    @Test(.timeLimit(.minutes(1)), arguments: ["/release", "/release-keys"])
+    func `an answer without end about releases is cut off, and readings are delivered meanwhile`(path: String) async throws {
+        let endless = Mutex(0)
+        let held = Mutex<Int64>(0)
+        let liar = try server { request in
+            if request.path.hasSuffix(path) {
+                endless.withLock { $0 += 1 }
+                return HTTPResponse(status: 200, headers: [], body: [UInt8](repeating: 65, count: 8 << 20))
+            }
+            guard let body = try? request.body(), let frame = try? BatchFrame(body) else { return HTTPResponse(status: 404) }
+            let through = held.withLock { held in
+                held = max(held, frame.last)
+                return held
+            }
+            let answer = BatchAcknowledgement(
+                epoch: frame.epoch, through: through, held: [], refused: [], conflicts: [],
+                next: .init(delayMs: 0, maxReadings: 5_000, maxBytes: 1 << 20),
+                release: ReleaseReference(counter: 1_790_000_000, sha256: [UInt8](repeating: 7, count: 32)))
+            return HTTPResponse(type: BatchAcknowledgement.mediaType, body: answer.binary())
+        }
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let edge = try RunningProgram("vaho-edge", ["run"], environment: environment(liar), folder: folder)
+        let first = try await seen("a request for the endless answer") { endless.withLock { $0 > 0 } ? held.withLock { $0 } : nil }
+        _ = try await seen("three more rows") { held.withLock { $0 } >= first + 3 ? true : nil }
+        #expect(edge.log.contains("larger than 1048576 bytes"), "\(edge.log)")
+        edge.signal(SIGTERM)
+        #expect(try await edge.exitCode() == 0)
         await liar.stop()
     }
 }

@@ -9,6 +9,7 @@ import Measures
 import Observing
 @testable import Pipeline
 import Releases
+import Runtime
 import Signing
 import Testing
 import Text
@@ -80,13 +81,40 @@ import Wire
 
         // The same snapshot, settings and parent give the same bytes.
         let reproduced = try await Reproduction(reader: archive, pretrained: nil).run(name.counter)
-        #expect(reproduced == .same(bytes: bytes.count))
+        #expect(reproduced == .same(bytes: bytes.count - ReleaseFile.signaturesLength))
 
         // The cloud forecasts with the release on demand.
         let sensor = try #require(try await archive.sensors().first { $0.device.name == "airport" })
         let forecast = try #require(try await FleetForecasts(reader: archive).forecast(sensor))
         #expect(forecast.release == name)
         #expect(forecast.forecast.method == .network)
+    }
+
+    @Test(.timeLimit(.minutes(3)))
+    func `without the private key on the server, a candidate that passes is signed elsewhere, imported and rolled out`()
+        async throws
+    {
+        let archive = try await place.open()
+        _ = try await ReleaseSigner(of: archive, keyFile: keyFile)
+        let file = try SigningKeyFile(keyFile)
+        let keys = try file.privateKeys
+        try Files.replace(keyFile, with: Array("public \(file.lines[0].publicKey.hexadecimal)\n".utf8), mode: 0o600)
+        for recording in ["airport", "attic", "bathroom"] { try await send(archive, recording) }
+        let run = try await train(archive)
+        #expect(run.outcome == "unsigned" && run.release == nil, "\(run.detail)")
+        #expect(try await archive.release(of: .challenger) == nil)
+
+        let candidate = try ReleaseTrust.local.open(#require(await archive.candidate(of: run.id)))
+        let signed = candidate.renewed(counter: UInt64(now.ms / 1_000), now: now)
+        let signer = try await ReleaseSigner(of: archive, keyFile: keyFile)
+        #expect(throws: SignatureNeeded.self) { try signer.file(signed) }
+        let counter = try await ReleaseImport(archive: archive, signer: signer).store(ReleaseSigner.file(signed, keys: keys))
+        _ = try await RolloutChanges(archive: archive, signer: signer, pretrained: nil).start(
+            counter, tags: [], steps: .atOnce, by: Archive.Attribution(author: "nina", reason: run.detail), now: now)
+        #expect(try await archive.release(of: .champion)?.counter == counter)
+        let bytes = try #require(try await archive.releaseBytes(counter: counter))
+        let reproduced = try await Reproduction(reader: archive, pretrained: nil).run(counter)
+        #expect(reproduced == .same(bytes: bytes.count - ReleaseFile.signaturesLength))
     }
 
     @Test(.timeLimit(.minutes(3))) func `the first training of a fleet starts from the shipped release and must beat it`() async throws {

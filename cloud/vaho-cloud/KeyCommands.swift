@@ -202,14 +202,15 @@ extension Program.Command {
             StandardOutput.write("\(path): sign it with vaho-cloud keys sign, then publish it with vaho-cloud keys import\n")
             return
         }
+        let instead = "write the change with --out FILE, sign it with vaho-cloud keys sign, publish it with vaho-cloud keys import"
         let count: Int
         do {
             count = try await KeyChanges(archive: archive, signer: signer).publish(
                 set, by: Operator.attribution(arguments, default: reason), now: WallClock.now)
         } catch KeySetRefusal.signature(mustBeRoot: true) {
-            throw CommandFailure(
-                "a root key must sign this change: write it with --out FILE, sign it with vaho-cloud keys sign, publish it with vaho-cloud keys import"
-            )
+            throw CommandFailure("a root key must sign this change: \(instead)")
+        } catch KeySetRefusal.signature(mustBeRoot: false) where set.signatures.isEmpty {
+            throw CommandFailure("the private keys are on another machine: \(instead)")
         }
         let again = count == 0 ? "" : "; \(count) \(count == 1 ? "release is" : "releases are") signed again"
         StandardOutput.write("key set \(set.serial) is published, devices fetch it within an hour\(again)\n")

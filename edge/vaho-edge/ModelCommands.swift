@@ -7,6 +7,7 @@ internal import Releases
 internal import Runtime
 internal import Signing
 internal import Text
+internal import TrustedReleases
 internal import Wire
 
 extension Program.Command {
@@ -34,6 +35,7 @@ extension Program.Command {
             ("in use since", slots.active.map { $0.since.ms > 0 ? RFC3339.format(ms: $0.since.ms) : "" } ?? ""),
             ("last good", slots.active == nil ? "" : slots.lastGood.map { String($0.counter) } ?? "the shipped release"),
             ("highest counter", String(slots.acceptedCounter)),
+            ("trusted keys", try keys(settings)),
         ] { table.addRow([field, value]) }
         for rejection in slots.rejected {
             table.addRow([
@@ -42,6 +44,13 @@ extension Program.Command {
             ])
         }
         table.write(format)
+    }
+
+    /// The ids of the trusted keys, and the serial of the key set.
+    private static func keys(_ settings: EdgeSettings) throws -> String {
+        let ring = try KeyFiles(folder: settings.stateFolder, configured: settings.releaseKeyFile).ring()
+        let ids = ring.releaseKeys.map { Hexadecimal.text($0.id) }.joined(separator: " ")
+        return (ids.isEmpty ? "none" : ids) + (ring.keySet.map { ", key set \($0.serial)" } ?? "")
     }
 
     static let modelTrust = Program.Command(

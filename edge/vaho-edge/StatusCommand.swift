@@ -26,7 +26,7 @@ extension Program.Command {
         let uplink = settings.cloud == nil ? nil : try await store.uplinkState()
         let view = try await DeviceView.document(
             settings, named: settings.device, store: store, mouldIndexes: MouldIndexes(store: store), statuses: statuses, uplink: uplink,
-            release: intake.active.current?.name, refusal: nil, clock: ReadingClock.live().quality)
+            release: intake.active.current, refusal: nil, clock: ReadingClock.live().quality)
         if format == .json {
             let bytes = DeviceView.json(
                 view, counts: counts, writtenPerDay: try await store.writtenPerDay(), uplink: uplink, holes: try await holes(store, 20),

@@ -3,9 +3,10 @@ package import EdgeStore
 package import Forecasting
 package import Measures
 internal import Observing
+internal import Releases
 internal import Runtime
 internal import Text
-package import Wire
+internal import Wire
 
 /// The device as the local API, the web page and `vaho-edge status` show it. Reads only the store.
 package enum DeviceView {
@@ -15,15 +16,16 @@ package enum DeviceView {
     package static func document(
         _ settings: EdgeSettings, named device: DeviceID, store: ReadingStore, mouldIndexes: MouldIndexes, statuses: [SensorStatus],
         uplink: UplinkState?,
-        release: ReleaseReference?, refusal: String?, clock: ClockQuality
+        release: NamedRelease?, refusal: String?, clock: ClockQuality
     ) async throws -> DeviceDocument {
         let counts = try await store.counts()
         var sensors: [DeviceDocument.Sensor] = []
         for status in statuses { sensors.append(try await sensor(status, among: statuses, settings.surfaces, store, mouldIndexes)) }
         var view = DeviceDocument(
             id: device, condition: condition(uplink, clock), lastSeenAt: statuses.compactMap { $0.newest?.takenAt }.max(),
-            backlog: counts.backlog, clock: clock, release: release, releaseRefusal: refusal, sensors: sensors,
+            backlog: counts.backlog, clock: clock, release: release?.name, releaseRefusal: refusal, sensors: sensors,
             scores: try await store.read { try $0.scores.live() })
+        view.releaseExpiresAt = release?.release.header.expiresAt
         view.alerts = try await store.alerts()
         view.thresholds = settings.rules.compactMap(\.humidityThreshold)
         return view

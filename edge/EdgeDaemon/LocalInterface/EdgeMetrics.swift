@@ -64,6 +64,11 @@ struct EdgeMetrics {
         metrics.counter("vaho_evicted_readings_total", "Readings dropped before they were delivered.", Double(counts.evicted))
         metrics.counter("vaho_refused_rows_total", "Rows that the cloud refused.", Double(counts.refused))
         if let name = device.release { metrics.gauge("vaho_release", "Number of the release in use.", Double(name.counter)) }
+        if let expiresAt = device.releaseExpiresAt {
+            metrics.gauge(
+                "vaho_release_expires_timestamp_seconds", "When the release in use expires; an expired release goes on forecasting.",
+                Double(expiresAt.ms / 1_000))
+        }
     }
 
     mutating func add(_ uplink: UplinkStatus) {

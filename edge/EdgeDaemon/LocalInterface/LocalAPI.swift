@@ -130,7 +130,7 @@ struct LocalAPI: Service {
     private func document(_ statuses: [SensorStatus]) async throws -> DeviceDocument {
         try await DeviceView.document(
             settings, named: identity.current, store: store, mouldIndexes: mouldIndexes, statuses: statuses, uplink: uplink.current,
-            release: intake.active.current?.name,
+            release: intake.active.current,
             refusal: await intake.refusal, clock: clock.quality)
     }
 

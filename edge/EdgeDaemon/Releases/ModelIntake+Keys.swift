@@ -8,8 +8,9 @@ internal import TrustedReleases
 /// Takes the key sets of the fleet.
 extension ModelIntake {
     /// Whether to ask the cloud for new key sets now.
+    /// - Parameter beforeRelease: a release is to be fetched: `shouldFetch` limits how often that happens.
     package func shouldFetchKeySets(beforeRelease: Bool) -> Bool {
-        guard keySets.isDue(at: serviceClock.now, beforeRelease: beforeRelease) else { return false }
+        guard beforeRelease || keySets.isDue(at: serviceClock.now) else { return false }
         keySets.asked(at: serviceClock.now)
         return true
     }
