@@ -161,6 +161,21 @@ import Wire
         #expect(try await fleet.archive.newestCounter() == counter, "and nothing to sign again")
     }
 
+    @Test func `the log of decisions tells the rollout from its start to its end, with authors and reasons`() async throws {
+        let (fleet, champion, release, id) = try await fleet()
+        try await fleet.step()
+        try await fleet.changes().abort(
+            id, by: Archive.Attribution(author: "otto", reason: "the vaults dry out"), now: fleet.clock.serviceClock.wallClock)
+        _ = try await fleet.archive.stopReleases(by: attribution, now: fleet.clock.serviceClock.wallClock)
+        let log = Array(try await fleet.archive.decisions(limit: 100).reversed())
+        let rollout = log.filter { $0.subject == "rollout \(id)" }
+        #expect(rollout.map(\.event) == ["started", "reached 5 %", "aborted"].map { "\($0) (release \(release))" }, "\(rollout)")
+        #expect(rollout.last?.author == "otto" && rollout.last?.reason == "the vaults dry out")
+        #expect(log.first { $0.subject == "champion" }?.event == "release \(champion)")
+        #expect(log.contains { $0.subject == "emergency stop" && $0.event == "on" && $0.author == "nina" })
+        #expect(try await fleet.archive.decisions(limit: 2).count == 2)
+    }
+
     @Test func `a rollback waits for the devices, also if its step began weeks ago`() async throws {
         let (fleet, _, release, id) = try await fleet()
         try await fleet.step()

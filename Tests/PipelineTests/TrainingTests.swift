@@ -40,8 +40,11 @@ import Wire
     /// Starts a run and does it.
     private func train(_ archive: Archive, pretrained: PretrainedNetwork? = nil) async throws -> Archive.Run {
         let run = try await archive.startRun(kind: RunWorker.kind, cause: "manual", author: "nina", now: now)
-        let worker = RunWorker(archive: archive, reader: archive, keyFile: keyFile, pretrained: pretrained, rolloutSteps: .atOnce, maximumAttempts: 1)
-        return try #require(try await worker.work(on: run.id))
+        return try #require(try await worker(archive, pretrained: pretrained).work(on: run.id))
+    }
+
+    private func worker(_ archive: Archive, pretrained: PretrainedNetwork? = nil) -> RunWorker {
+        RunWorker(archive: archive, reader: archive, keyFile: keyFile, pretrained: pretrained, rolloutSteps: .atOnce, maximumAttempts: 1)
     }
 
     @Test(.timeLimit(.minutes(3)))
@@ -78,6 +81,22 @@ import Wire
         let repeated = try await train(archive)
         #expect(repeated.outcome == "unchanged" && repeated.detail.contains("run \(run.id)"))
         #expect(try await archive.release(of: .champion) == name)
+
+        // A network that was made elsewhere is judged, too: this one forecasts too much humidity.
+        var poisoned = release
+        for knot in 0..<Network.Shape.knots {
+            let place = knot * Network.Shape.levels + ForecastShape.medianLevel
+            poisoned.network.parameters[poisoned.network.shape.outputBias + place / 16][place % 16] += 1
+        }
+        let given = try GivenCandidate(ReleaseFile.bytes(of: poisoned, sha256: { SHA256.digest($0) }, sign: { _ in [] }))
+        let judged = try await given.startRun(in: archive, reason: "trial", author: "otto", now: now)
+        let ended = try #require(try await worker(archive).work(on: judged.id))
+        #expect(ended.outcome == "champion_kept" && ended.detail.hasPrefix("fail"), "\(ended.detail)")
+        #expect(ended.cause.hasPrefix("candidate ") && ended.cause.hasSuffix(": trial"))
+        let candidate = try ReleaseTrust.local.open(#require(await archive.candidate(of: judged.id)))
+        #expect(candidate.network == poisoned.network && candidate.header.provenance.snapshot == run.snapshot)
+        let again = try await given.startRun(in: archive, reason: "trial", author: "otto", now: now)
+        #expect(try await worker(archive).work(on: again.id)?.outcome == "unchanged")
 
         // The same snapshot, settings and parent give the same bytes.
         let reproduced = try await Reproduction(reader: archive, pretrained: nil).run(name.counter)

@@ -2,6 +2,7 @@ internal import Archive
 internal import Console
 internal import Measures
 internal import Pipeline
+internal import Releases
 internal import Runtime
 internal import Text
 
@@ -44,10 +45,24 @@ extension Program.Command {
     }
 
     static let runsStart = Program.Command(
-        "runs start", "start a training run on the server", usage: "[--reason TEXT]",
-        options: [.config, .store, Operator.reasonOption]
+        "runs start", "start a training run on the server, or a run that judges a network made elsewhere",
+        usage: "[--reason TEXT] [--candidate FILE]",
+        options: [
+            .config, .store, Operator.reasonOption,
+            Arguments.Option("candidate", value: "FILE", "judge the network of this release file, instead of training one"),
+        ]
     ) { arguments in
         let archive = try await CloudSettings.read(arguments).archive(.existing)
+        if let path = arguments.value("candidate") {
+            let given: GivenCandidate
+            do { given = try GivenCandidate(Files.read(path, limit: ReleaseFile.limit)) } catch let error as ReleaseRefusal {
+                throw CommandFailure("\(path): \(error)")
+            }
+            let reason = String((arguments.value("reason") ?? "judged by hand").prefix(200))
+            let run = try await given.startRun(in: archive, reason: reason, author: Operator.name, now: WallClock.now)
+            StandardOutput.write("run \(run.id) started; vaho-cloud runs show \(run.id) shows it\n")
+            return
+        }
         let cause = arguments.value("reason").map { "manual: \($0.prefix(200))" } ?? "manual"
         let run = try await archive.startRun(kind: RunWorker.kind, cause: cause, author: Operator.name, now: WallClock.now)
         StandardOutput.write("run \(run.id) started; vaho-cloud runs show \(run.id) shows it\n")

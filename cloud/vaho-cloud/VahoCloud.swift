@@ -24,7 +24,8 @@ enum VahoCloud {
                 .rolloutStart, .rolloutPause,
                 .rolloutResume,
                 .rolloutAbort, .rolloutPromote, .watchSensors, .watchModel, .watchAlarms, .watchRepaired, .watchDismiss, .watchMaintenance,
-                .snapshotCreate, .snapshotList, .snapshotShow, .snapshotDiff, .snapshotExport, .snapshotGC, .forecast, .forecastErrors, .backtest,
+                .snapshotCreate, .snapshotList, .snapshotShow, .snapshotDiff, .snapshotExport, .snapshotGC, .forecast, .forecastErrors, .decisions,
+                .backtest,
             ])
         exit(await program.run(Array(CommandLine.arguments.dropFirst())))
     }

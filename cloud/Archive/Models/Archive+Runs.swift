@@ -56,8 +56,11 @@ extension Archive {
     /// The run of a kind that has not ended.
     package func unfinishedRun(kind: String) throws -> Run? { try runs("WHERE kind = ? AND ended_at_ms IS NULL", [.text(kind)]).first }
 
+    /// - Parameter candidate: an unsigned release that the run is to judge instead of training one.
     /// - Throws: `RunInProgress` if a run of this kind has not ended.
-    package func startRun(kind: String, cause: String, author: String, now: Instant) throws -> Run {
+    package func startRun(
+        kind: String, cause: String, author: String, now: Instant, candidate: (bytes: [UInt8], sha256: String)? = nil
+    ) throws -> Run {
         try database.transaction {
             // A unique index refuses a second unfinished run, also one that another program adds at the same moment.
             func insert() throws -> Row? {
@@ -72,6 +75,7 @@ extension Archive {
             }
             guard let row else { throw ArchiveFault.damagedRow("the new run cannot be read") }
             guard let run = try run(row.integer(0)) else { throw ArchiveFault.damagedRow("the new run cannot be read") }
+            if let candidate { try setCandidate(candidate.bytes, sha256: candidate.sha256, of: run.id) }
             return run
         }
     }

@@ -22,8 +22,9 @@ extension TrainingRun {
             enough > 0
             ? "\(enough) of \(days.count) sensors have at least \(minimum) days of observations"
             : "the longest series has \(Int(days.max() ?? 0)) days, about \(minimum) are needed"
-        return StepResult(detail: detail, end: enough > 0 ? nil : .too_little_data) { [run] archive in
-            try archive.setDeviceDays(deviceDays, of: run.id)
+        return StepResult(detail: detail, end: enough > 0 ? nil : .too_little_data) { [run, isGiven] archive in
+            // A run that learns nothing from the new days does not put off the next training.
+            if !isGiven { try archive.setDeviceDays(deviceDays, of: run.id) }
         }
     }
 

@@ -34,7 +34,11 @@ struct TrainingRun: Sendable {
     /// Whether only the intervals are computed again.
     var keepsWeights: Bool { run.cause.hasPrefix(TrainingRun.miscalibration) }
 
-    var configuration: String { keepsWeights ? CandidateFit.intervalsConfiguration : CandidateFit.configuration }
+    var configuration: String {
+        // The cause of a given candidate names its file.
+        if isGiven { return TrainingRun.hash(["given", String(run.cause.prefix { $0 != ":" })]) }
+        return keepsWeights ? CandidateFit.intervalsConfiguration : CandidateFit.configuration
+    }
 
     private static func hash(_ parts: [String]) -> String { Hexadecimal.text(SHA256.digest(Array(parts.joined(separator: "\n").utf8))) }
 
@@ -42,7 +46,7 @@ struct TrainingRun: Sendable {
         switch step {
         case .validate: try await validate()
         case .snapshot: try await snapshot()
-        case .train: try await train(inputs)
+        case .train: try await isGiven ? takeGivenCandidate() : train(inputs)
         case .backtest: try await backtest(inputs)
         case .verdict: try await verdict()
         case .register: try await register()
