@@ -118,7 +118,8 @@ let package = Package(
         .target(
             name: "API",
             dependencies: core + [
-                "Forecasting", "Evaluation", "Watch", "Archive", "Pipeline", "HTTPServer", "APIDocuments", "Page", "Runtime", "Signing",
+                "Forecasting", "Evaluation", "TrustedReleases", "Watch", "Archive", "Pipeline", "HTTPServer", "APIDocuments", "Page", "Runtime",
+                "Signing",
             ], path: "cloud/API", resources: [.embedInCode("openapi.json")], swiftSettings: features),
         .executableTarget(
             name: "vaho-cloud",

@@ -11,12 +11,12 @@ package struct Release: Sendable, Equatable {
         self.network = network
     }
 
-    /// An expired release still forecasts: an old model is better than none. The device reports the expiry, so that an operator can
+    /// An expired release still forecasts: an old model is better than none. The device shows the expiry, so that an operator can
     /// replace the release.
     package func isExpired(at now: Instant) -> Bool { header.expiresAt < now }
 
     /// The same network, to be signed again: with a higher counter, and with its whole lifetime from now on.
-    /// - Parameter counter: the new counter, unless this release's own counter is not below it.
+    /// - Parameter counter: the new counter; at least this release's counter + 1.
     package func renewed(counter: UInt64, now: Instant) -> Release {
         var release = self
         release.header.counter = max(counter, header.counter + 1)

@@ -6,8 +6,8 @@ internal import Text
 ///     vaho release keys 1
 ///     serial 1795957746
 ///     key 64 hexadecimal digits                   signs releases; at least one
-///     root 64 hexadecimal digits                  with any root, only roots sign the next sets
-///     revoked 64 hexadecimal digits               signs nothing any more
+///     root 64 hexadecimal digits                  if the set has root keys, only they may sign the next set
+///     revoked 64 hexadecimal digits               signatures of this key are refused
 ///     signature KEY-ID 128 hexadecimal digits     Ed25519 of all lines before the first signature
 package struct ReleaseKeySet: Sendable, Equatable {
     package static let byteLimit = 16_384
@@ -89,14 +89,21 @@ package struct ReleaseKeySet: Sendable, Equatable {
         if signatures.count > ReleaseKeySet.signatureLimit {
             return "it has \(signatures.count) signatures, the limit is \(ReleaseKeySet.signatureLimit)"
         }
+        if Set(signatures.map(\.keyID)).count < signatures.count { return "a key has signed it twice" }
         return nil
     }
 
-    /// Separates sets that follow each other in one text.
+    /// The most sets in one answer of the cloud.
+    package static let setLimit = 64
+
+    /// Separates sets that follow each other in one text; at most `setLimit` of them.
     package static func texts(in text: String) -> [String] {
         var texts: [String] = []
         for line in text.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
-            if texts.isEmpty || line + "\n" == heading { texts.append("") }
+            if texts.isEmpty || line + "\n" == heading {
+                if texts.count == setLimit { break }
+                texts.append("")
+            }
             texts[texts.count - 1] += line + "\n"
         }
         return texts

@@ -57,7 +57,7 @@ import Wire
         #expect(await intake.keySetSerial() == 9, "only the root may sign now")
     }
 
-    @Test func `after a revocation, releases that only the revoked key has signed are left for the shipped release`() async throws {
+    @Test func `after a revocation, the device replaces releases that only the revoked key has signed with the shipped release`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let intake = try intake()
         let (old, oldBytes) = try releases.file(counter: 5, key: 1)
@@ -101,6 +101,20 @@ import Wire
         #expect(try KeyFiles(folder: folder, configured: nil).ring().keySet == nil)
         await intake.acceptKeySets(try set(7, [1, 2], signedBy: [1]))
         #expect(await intake.keySetSerial() == 7)
+    }
+
+    @Test func `on a full disk a revocation is in force at once, and is stored later`() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let intake = try intake()
+        let obstacle = folder + "/release-key-set.new"  // the name of the temporary file is taken by a folder
+        try FileManager.default.createDirectory(atPath: obstacle + "/x", withIntermediateDirectories: true)
+        await intake.acceptKeySets(try set(7, [2], revoked: [1], signedBy: [1, 2]))
+        let (old, bytes) = try releases.file(counter: 5, key: 1)
+        await intake.install(bytes, as: old)
+        #expect(intake.active.current == nil)
+        try FileManager.default.removeItem(atPath: obstacle)
+        #expect(await intake.keySetSerial() == 7)
+        #expect(try KeyFiles(folder: folder, configured: nil).ring().keySet?.serial == 7)
     }
 
     @Test func `keys pinned by hand replace the key set, so that a device can join another cloud`() async throws {

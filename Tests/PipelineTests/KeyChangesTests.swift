@@ -1,5 +1,6 @@
 import ArchiveExamples
 import Examples
+import Foundation
 import Measures
 import Releases
 import Runtime
@@ -18,6 +19,7 @@ import Wire
     private let attribution = Archive.Attribution(author: "nina", reason: "rotation")
     private var keyFile: String { place.location.keyFile }
     private let now = Instant(ms: 1_790_000_000_000)
+    private static let pretrained = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../deploy/pretrained.vaho"
 
     private func signer(_ archive: Archive) async throws -> ReleaseSigner { try await ReleaseSigner(of: archive, keyFile: keyFile) }
 
@@ -109,7 +111,7 @@ import Wire
         #expect(try await archive.keyring().releaseKeys.contains(new))
     }
 
-    @Test func `a revocation during a rollout that would need its release to be signed again is refused`() async throws {
+    @Test func `a revocation is refused during a rollout if a release must be signed again`() async throws {
         let archive = try await place.open()
         let old = try await signer(archive).ring.releaseKeys[0]
         let counter = try await release(archive, 1)
@@ -122,29 +124,79 @@ import Wire
         #expect(try await archive.keySets(limit: 9).count == 1, "nothing was changed")
     }
 
-    @Test func `without a private key on the server, a rollback waits for the release that is signed on the other machine`() async throws {
-        let archive = try await place.open()
-        let champion = try await release(archive, 1)
-        try await archive.setAlias(.champion, to: champion, by: attribution, now: now)
-        let counter = try await release(archive, 2)
+    /// Replaces the private key of the server by its public key.
+    private func removePrivateKey() throws -> [PrivateKey] {
         let file = try SigningKeyFile(keyFile)
-        let privateKeys = try file.privateKeys
+        let keys = try file.privateKeys
         try Files.replace(keyFile, with: Array("public \(file.lines[0].publicKey.hexadecimal)\n".utf8), mode: 0o600)
+        return keys
+    }
+
+    /// Stores a release that was signed again on another machine.
+    private func importAgain(_ archive: Archive, _ release: Release, counter: UInt64, keys: [PrivateKey]) async throws -> UInt64 {
+        let bytes = try ReleaseSigner.file(release.renewed(counter: counter, now: now + .seconds(5)), keys: keys)
+        return try await ReleaseImport(archive: archive, signer: signer(archive)).store(bytes)
+    }
+
+    private func opened(_ archive: Archive, _ counter: UInt64) async throws -> Release {
+        try ReleaseTrust.local.open(#require(await archive.releaseBytes(counter: counter)))
+    }
+
+    @Test func `without a private key on the server, a rollback waits for the releases that are signed on the other machine`() async throws {
+        let archive = try await place.open()
+        _ = try await signer(archive)
+        let device = try await place.device(archive, "attic")
+        try await archive.changeAliases { try $0.setTags(["north"], of: device) }
+        let (north, south) = (try await release(archive, 1), try await release(archive, 2))
+        try await archive.setAlias(.tag("north"), to: north, by: attribution, now: now)
+        try await archive.setAlias(.tag("south"), to: south, by: attribution, now: now)
+        let counter = try await release(archive, 3)
+        let keys = try removePrivateKey()
         #expect(try await !signer(archive).canSign)
         let changes = RolloutChanges(archive: archive, signer: try await signer(archive), pretrained: nil)
-        let id = try await changes.start(counter, tags: [], steps: try #require(RolloutSteps("50:7,100:0")), by: attribution, now: now)
-        try await changes.reach(#require(await archive.rollout(id)), step: 0, through: 1 << 40, by: attribution, now: now)
-        try await changes.rollBack(#require(await archive.rollout(id)), by: attribution, now: now)
+        let id = try await changes.start(
+            counter, tags: ["north", "south"], steps: try #require(RolloutSteps("50:7,100:0")), by: attribution, now: now)
+        try await changes.reach(#require(await archive.rollout(id)), step: 0, through: RolloutPlace.last, by: attribution, now: now)
+        #expect(try await archive.release(for: device)?.counter == counter)
+        for _ in 0..<2 { try await changes.rollBack(#require(await archive.rollout(id)), by: attribution, now: now) }
         let held = try #require(try await archive.rollout(id))
-        #expect(held.state == .paused && held.detail.contains("models sign"), "\(held.detail)")
+        #expect(held.state == .paused && held.detail.contains("models export \(north),"), "\(held.detail)")
         #expect(try await archive.releaseBlock(of: counter) != nil)
-        let later = now + .seconds(5)
-        let again = try ReleaseTrust.local.open(#require(await archive.releaseBytes(counter: champion))).renewed(
-            counter: counter + 1, now: later)
-        let imported = try await ReleaseImport(archive: archive, signer: signer(archive)).store(ReleaseSigner.file(again, keys: privateKeys))
-        try await changes.rollBack(#require(await archive.rollout(id)), by: attribution, now: later)
+        #expect(try await archive.release(for: device)?.counter == north, "a blocked release is not offered any more")
+        #expect(try await archive.rolloutEvents(of: id).count == 3, "the second attempt changed nothing")
+
+        _ = try await importAgain(archive, opened(archive, north), counter: counter + 1, keys: keys)
+        try await changes.rollBack(#require(await archive.rollout(id)), by: attribution, now: now)
+        #expect(try await archive.rollout(id)?.detail.contains("models export \(south),") == true)
+        _ = try await importAgain(archive, opened(archive, south), counter: counter + 2, keys: keys)
+        try await changes.rollBack(#require(await archive.rollout(id)), by: attribution, now: now)
         #expect(try await archive.rollout(id)?.state == .rolling_back)
-        #expect(try await archive.release(of: .champion)?.counter == imported)
+        #expect(try await archive.release(for: device)?.counter == counter + 1)
+        #expect(try await archive.release(of: .tag("south"))?.counter == counter + 2)
+    }
+
+    @Test func `without a private key and without a champion, the shipped release is signed on the other machine`() async throws {
+        let archive = try await place.open()
+        let counter = try await release(archive, 3)
+        let keys = try removePrivateKey()
+        let pretrained = try #require(try PretrainedNetwork(path: Self.pretrained))
+        let changes = RolloutChanges(archive: archive, signer: try await signer(archive), pretrained: pretrained)
+        try await archive.setAlias(.champion, to: counter, by: attribution, now: now)
+        try await changes.replaceChampion(#require(await archive.release(of: .champion)), by: attribution, now: now)
+        #expect(try await archive.release(of: .champion) == nil)
+        let history = try await archive.aliasHistory(of: .champion, limit: 1)
+        #expect(history.first?.reason.contains("the shipped release must be signed") == true)
+
+        let next = try await importAgain(
+            archive, Release(header: pretrained.release.header, network: anyNetwork(seed: 5)), counter: counter + 1, keys: keys)
+        let id = try await changes.start(next, tags: [], steps: try #require(RolloutSteps("50:7,100:0")), by: attribution, now: now)
+        try await changes.reach(#require(await archive.rollout(id)), step: 0, through: RolloutPlace.last, by: attribution, now: now)
+        let needed = await #expect(throws: SignatureNeeded.self) { try await changes.abort(id, by: attribution, now: now) }
+        #expect(needed?.counter == 0)
+        let shipped = try await importAgain(archive, pretrained.release, counter: next + 1, keys: keys)
+        try await changes.abort(id, by: attribution, now: now)
+        #expect(try await archive.rollout(id)?.state == .aborting)
+        #expect(try await archive.release(of: .champion)?.counter == shipped)
     }
 
     @Test func `the key file names the line that is not a key`() throws {

@@ -2,11 +2,10 @@ internal import APIDocuments
 internal import Archive
 internal import HTTPServer
 internal import Runtime
+internal import TrustedReleases
 
 extension CloudAPI {
-    private static let keySetsPerAnswer = 64
-
-    /// `GET /v1/devices/{id}/release-keys`: the key sets after the one that the device has, oldest first.
+    /// `GET /v1/devices/{id}/release-keys`: the key sets that the device needs, oldest first.
     func releaseKeys(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
         let device = try await authenticated(request, id)
         let text = request.query["after"] ?? "0"
@@ -14,8 +13,8 @@ extension CloudAPI {
             throw Problem(status: 400, detail: "after=\(text.prefix(40)): expected the serial of a key set, or 0", pointer: "/after")
         }
         if try await tokenReader.keySetSerial(of: device.id) != serial { try await archive.setKeySetSerial(serial, of: device.id) }
-        let sets = try await tokenReader.keySets(after: serial, limit: CloudAPI.keySetsPerAnswer)
+        let sets = try await tokenReader.keySets(after: serial, limit: ReleaseKeySet.setLimit)
         guard !sets.isEmpty else { return HTTPResponse(status: 204) }
-        return APIResponse.text(sets.reversed().map(\.text).joined())
+        return APIResponse.text(sets.map(\.text).joined())
     }
 }

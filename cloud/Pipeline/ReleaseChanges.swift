@@ -37,7 +37,13 @@ package struct ReleaseChanges {
         let bytes: [UInt8]
         let header: ReleaseHeader
         let run: Int64?
+        let ring: ReleaseKeyring  // the keys that were trusted when it was signed
         var isStored = false  // `true`: it was signed on another machine and imported
+    }
+
+    /// The keys have changed since a release was signed.
+    struct KeysChanged: Error, CustomStringConvertible {
+        let description = "another program has changed the keys: repeat the command"
     }
 
     /// A signed release, and the alias that is to point at it.
@@ -161,7 +167,9 @@ package struct ReleaseChanges {
 
     /// Stores a signed release, unless another program has signed a newer one since.
     static func register(_ release: SignedRelease, _ archive: isolated Archive) throws -> ReleaseReference {
-        guard try archive.newestCounter() < release.header.counter + (release.isStored ? 1 : 0) else { throw Outdated() }
+        guard try archive.keyring() == release.ring else { throw KeysChanged() }
+        if release.isStored { return ReleaseReference(counter: release.header.counter, sha256: SHA256.digest(release.bytes)) }
+        guard try archive.newestCounter() < release.header.counter else { throw Outdated() }
         return try archive.register(release.bytes, header: release.header, run: release.run)
     }
 
@@ -185,24 +193,28 @@ package struct ReleaseChanges {
             throw NoRelease(counter: old)
         }
         let release = try ReleaseTrust.local.open(bytes, ReleaseVerification.Requirements(sha256: stored.name.sha256))
-        if !signer.canSign { return try await imported(release, after: counter) }
         return try await sign(release, run: stored.run, after: counter, now: now)
     }
 
-    /// The newest release, if it is the given one signed again on another machine.
-    private func imported(_ old: Release, after counter: UInt64?) async throws -> SignedRelease {
-        let newest = try await archive.newestCounter()
-        guard newest > max(old.header.counter, counter ?? 0), let bytes = try await archive.releaseBytes(counter: newest) else {
-            throw SignatureNeeded(counter: old.header.counter)
+    private static let importsConsidered = 50
+
+    /// The newest imported release that is the given one signed again on another machine. Devices accept it: its counter is above the counters of all
+    /// releases that an alias or a rollout gives to devices.
+    func imported(_ old: Release) async throws -> SignedRelease {
+        let used = try await archive.allTargets().map(\.counter) + [archive.unfinishedRollout()?.release ?? 0, old.header.counter]
+        for stored in try await archive.releases(limit: ReleaseChanges.importsConsidered) where stored.name.counter > used.max() ?? 0 {
+            guard let bytes = try await archive.releaseBytes(counter: stored.name.counter), let release = try? signer.ring.trust.open(bytes),
+                release.network == old.network
+            else { continue }
+            return SignedRelease(bytes: bytes, header: release.header, run: stored.run, ring: signer.ring, isStored: true)
         }
-        let release = try signer.ring.trust.open(bytes)
-        guard release.network == old.network else { throw SignatureNeeded(counter: old.header.counter) }
-        return SignedRelease(bytes: bytes, header: release.header, run: nil, isStored: true)
+        throw SignatureNeeded(counter: old.header.counter)
     }
 
     /// - Parameter release: its header gets the next counter and the present time.
     func sign(_ release: Release, run: Int64?, after counter: UInt64? = nil, now: Instant) async throws -> SignedRelease {
+        if !signer.canSign { return try await imported(release) }
         let release = release.renewed(counter: max(try await archive.nextCounter(now: now), (counter ?? 0) + 1), now: now)
-        return SignedRelease(bytes: try signer.file(release), header: release.header, run: run)
+        return SignedRelease(bytes: try signer.file(release), header: release.header, run: run, ring: signer.ring)
     }
 }

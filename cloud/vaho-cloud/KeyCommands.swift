@@ -32,12 +32,13 @@ extension Program.Command {
         }
         table.write(format)
         guard format == .table, let set = try await archive.keySets(limit: 1).first else { return }
-        let reach = try await archive.keySetReach()
+        let reach = try await archive.keySetReach(names: 5)
+        let missing = reach.missing.isEmpty ? "" : "; not yet: \(reach.missing.joined(separator: ", "))\(reach.missing.count == 5 ? " …" : "")"
         StandardOutput.write(
             """
 
             key set \(set.serial) of \(RFC3339.format(ms: set.at.ms)) by \(set.author): \(set.reason)
-            \(reach.reached) of \(reach.devices) devices have it
+            \(reach.reached) of \(reach.devices) devices have it\(missing)
 
             """)
     }
@@ -84,7 +85,6 @@ extension Program.Command {
         let revoked = signer.ring.keySet?.revoked ?? []
         let key = try privateKeys.first { !trusted.contains($0) && !revoked.contains($0) } ?? file.addKey()
         let set = try KeyChanges(archive: archive, signer: signer).adding(key, now: WallClock.now)
-        // The signer is read again: it signs with the new key, too, as soon as devices trust the new key.
         try await publish(set, arguments, archive, signer, default: "rotation")
         StandardOutput.write(
             """
@@ -114,16 +114,19 @@ extension Program.Command {
     ) { arguments in
         let ring = try await keyring(arguments)
         let text = arguments.positional[0]
-        let found = (ring.releaseKeys + (ring.keySet?.roots ?? [])).filter {
-            !text.isEmpty && (Hexadecimal.text($0.id).hasPrefix(text) || $0.hexadecimal == text)
+        func named(_ keys: [PublicKey]) -> [PublicKey] {
+            keys.filter { !text.isEmpty && (Hexadecimal.text($0.id).hasPrefix(text) || $0.hexadecimal == text) }
+        }
+        let found = named(ring.releaseKeys + (ring.keySet?.roots ?? []))
+        if found.isEmpty, let revoked = named(ring.keySet?.revoked ?? []).first {
+            // An earlier attempt may have ended before the key file was changed.
+            try updateKeyFile(arguments, ring)
+            throw CommandFailure("the key \(Hexadecimal.text(revoked.id)) is revoked already")
         }
         guard found.count == 1 else {
             throw CommandFailure("«\(text)» names \(found.count) keys that are trusted: vaho-cloud keys list shows the ids")
         }
         try await change(arguments, default: "key revoked") { changes, now in try changes.revoking(found[0], now: now) }
-        guard arguments.value("out") == nil else { return }
-        var file = try SigningKeyFile(try CloudSettings.read(arguments).signingKeyFile)
-        try file.remove(found[0])
     }
 
     static let keysSign = Program.Command(
@@ -134,7 +137,15 @@ extension Program.Command {
         var set = try keySet(path)
         for key in try privateKeys(arguments) { try set.sign(with: key) }
         try Files.replace(path, with: Array(set.text.utf8))
-        StandardOutput.write("\(path) is signed: vaho-cloud keys import publishes it\n")
+        func ids(_ keys: [PublicKey]) -> String { keys.isEmpty ? "none" : keys.map { Hexadecimal.text($0.id) }.joined(separator: " ") }
+        StandardOutput.write(
+            """
+            \(path) is signed: vaho-cloud keys import publishes it
+            sign releases  \(ids(set.keys))
+            root keys      \(ids(set.roots))
+            revoked        \(ids(set.revoked))
+
+            """)
     }
 
     static let keysImport = Program.Command(
@@ -144,7 +155,12 @@ extension Program.Command {
         let settings = try CloudSettings.read(arguments)
         let archive = try await settings.archive(.existing)
         let signer = try await ReleaseSigner(of: archive, keyFile: settings.signingKeyFile)
-        try await publish(try keySet(arguments.positional[0]), arguments, archive, signer, default: "key set imported")
+        let set = try keySet(arguments.positional[0])
+        // This server's own signature must not make a set valid that somebody has changed on its way.
+        do { try KeyChanges(archive: archive, signer: signer).checkIsSigned(set) } catch {
+            throw CommandFailure("\(arguments.positional[0]): \(error): sign it with vaho-cloud keys sign")
+        }
+        try await publish(set, arguments, archive, signer, default: "key set imported")
     }
 
     // MARK: parts
@@ -212,7 +228,13 @@ extension Program.Command {
         } catch KeySetRefusal.signature(mustBeRoot: false) where set.signatures.isEmpty {
             throw CommandFailure("the private keys are on another machine: \(instead)")
         }
+        try updateKeyFile(arguments, try await archive.keyring())
         let again = count == 0 ? "" : "; \(count) \(count == 1 ? "release is" : "releases are") signed again"
         StandardOutput.write("key set \(set.serial) is published, devices fetch it within an hour\(again)\n")
+    }
+
+    private static func updateKeyFile(_ arguments: Arguments, _ ring: ReleaseKeyring) throws {
+        var file = try SigningKeyFile(try CloudSettings.read(arguments).signingKeyFile)
+        try file.follow(ring)
     }
 }

@@ -35,8 +35,11 @@ extension Program.Command {
         let keys = try privateKeys(arguments)
         do {
             let now = WallClock.now
-            let release = try ReleaseTrust.local.open(Files.read(path, limit: ReleaseFile.limit)).renewed(
-                counter: UInt64(max(0, now.ms / 1_000)), now: now)
+            // After a counter far ahead of the clock, devices would refuse all releases with ordinary counters.
+            let highest = UInt64(max(0, now.ms / 1_000)) + 86_400
+            let given = try ReleaseTrust.local.open(Files.read(path, limit: ReleaseFile.limit))
+            guard given.header.counter < highest else { throw ReleaseRefusal.counterTooHigh(counter: given.header.counter, atMost: highest) }
+            let release = given.renewed(counter: UInt64(max(0, now.ms / 1_000)), now: now)
             try Files.replace(out, with: ReleaseSigner.file(release, keys: Array(keys.prefix(2))))
             StandardOutput.write("\(out): release \(release.header.counter), \(release.header.modelID)\n")
         } catch let error as ReleaseRefusal { throw CommandFailure("\(path): \(error)") }

@@ -17,7 +17,7 @@ export function showDetails(device, sensor, forecast) {
   if (release) list.push(["SHA-256 of the model", element("code", { title: release.sha256 }, release.sha256.slice(0, 12))]);
   if (device.release_expires_at) {
     const when = dated(instant(device.release_expires_at));
-    list.push(["Model expires", device.release_expired ? `expired since ${when}: can the device reach the cloud?` : when]);
+    list.push(["Model expires", device.release_expired ? `expired on ${when}: check the connection to the cloud` : when]);
   }
   if (device.release_refused) list.push(["Last model offered", `refused: ${device.release_refused}`]);
   if (forecast) list.push(["Method", forecast.method], ["Last observation used", dated(forecast.origin)], ["Forecast made", dated(forecast.issuedAt)]);

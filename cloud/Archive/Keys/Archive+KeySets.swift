@@ -11,11 +11,17 @@ extension Archive {
     }
 
     /// Key sets, newest first.
-    package func keySets(after serial: UInt64 = 0, limit: Int) throws -> [StoredKeySet] {
-        guard let after = Int64(exactly: serial) else { return [] }
-        return try database.rows(
-            "SELECT serial, at_ms, author, reason, body FROM release_key_set WHERE serial > ? ORDER BY serial DESC LIMIT ?", after, limit
-        ).map { row in
+    package func keySets(limit: Int) throws -> [StoredKeySet] { try keySets("ORDER BY serial DESC LIMIT ?", [.integer(Int64(limit))]) }
+
+    /// The key sets that a device needs, oldest first.
+    /// - Parameter serial: of the device's set. 0: the device has none, and may know only the newest keys, so it gets the newest sets.
+    package func keySets(after serial: UInt64, limit: Int) throws -> [StoredKeySet] {
+        if serial == 0 { return try keySets(limit: limit).reversed() }
+        return try keySets("WHERE serial > ? ORDER BY serial LIMIT ?", [.integer(Int64(clamping: serial)), .integer(Int64(limit))])
+    }
+
+    private func keySets(_ condition: String, _ values: [DatabaseValue]) throws -> [StoredKeySet] {
+        try database.rows("SELECT serial, at_ms, author, reason, body FROM release_key_set \(condition)", values).map { row in
             StoredKeySet(
                 serial: UInt64(bitPattern: row.integer(0)), at: Instant(ms: row.integer(1)), author: row.text(2), reason: row.text(3),
                 text: row.text(4))
@@ -38,13 +44,15 @@ extension Archive {
         UInt64(bitPattern: try database.integer("SELECT key_set_serial FROM device WHERE id = ?", device) ?? 0)
     }
 
-    /// The devices that have accepted the newest key set, and all devices that may do so.
-    package func keySetReach() throws -> (reached: Int64, devices: Int64) {
-        let row = try database.row(
-            """
-            SELECT COALESCE(SUM(CASE WHEN key_set_serial >= (SELECT COALESCE(MAX(serial), 0) FROM release_key_set) THEN 1 ELSE 0 END), 0), COUNT(*)
-            FROM device WHERE revoked_at_ms IS NULL
-            """)
-        return (row?.integer(0) ?? 0, row?.integer(1) ?? 0)
+    /// How many devices have accepted the newest key set, and some of those that have not. Only devices that run the agent are counted.
+    package func keySetReach(names limit: Int) throws -> (reached: Int64, devices: Int64, missing: [String]) {
+        let newest = try database.integer("SELECT MAX(serial) FROM release_key_set") ?? 0
+        let agents = "FROM device WHERE revoked_at_ms IS NULL AND report IS NOT NULL"
+        let missing = try database.rows("SELECT name \(agents) AND key_set_serial < ? ORDER BY name LIMIT ?", newest, limit).map { $0.text(0) }
+        return (
+            try database.integer("SELECT COUNT(*) \(agents) AND key_set_serial >= ?", newest) ?? 0,
+            try database.integer("SELECT COUNT(*) \(agents)") ?? 0,
+            missing
+        )
     }
 }

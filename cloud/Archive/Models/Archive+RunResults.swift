@@ -53,7 +53,7 @@ extension Archive {
         try database.integer(
             """
             SELECT MAX(r.id) FROM run r JOIN run_figure f ON f.run = r.id AND f.name = 'configuration' AND f.value = ?
-            WHERE r.id < ? AND r.snapshot = ? AND r.outcome IN ('promoted', 'rolling_out', 'champion_kept')
+            WHERE r.id < ? AND r.snapshot = ? AND r.outcome IN ('promoted', 'rolling_out', 'champion_kept', 'unsigned')
             """, configuration, run, snapshot)
     }
 

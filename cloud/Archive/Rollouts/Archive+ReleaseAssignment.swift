@@ -37,6 +37,7 @@ extension Archive {
             """
             SELECT o.id, o.tags, o.through, r.counter, r.sha256 FROM rollout o JOIN release r ON r.counter = o.release
             WHERE o.ended_at_ms IS NULL AND o.state IN ('running', 'paused')
+                AND NOT EXISTS (SELECT 1 FROM release_block b WHERE b.counter = o.release)
             """
         ).flatMap { row in
             guard let release = Archive.reference(row, at: 3) else { return nil }

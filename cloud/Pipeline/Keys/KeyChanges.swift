@@ -60,7 +60,12 @@ package struct KeyChanges {
 
     // MARK: publication
 
-    /// Stores a signed set, which devices then fetch. In the same transaction, signs the releases in use again that only revoked keys have signed.
+    /// - Throws: `KeySetRefusal` if no trusted key has signed the set yet. Call it before this machine adds its own signature to a set from elsewhere.
+    package func checkIsSigned(_ set: ReleaseKeySet) throws(KeySetRefusal) {
+        guard set.isSigned(by: signer.ring.setKeys) else { throw .signature(mustBeRoot: signer.ring.keySet?.roots.isEmpty == false) }
+    }
+
+    /// Stores a signed set, which devices then fetch. In the same transaction, signs each release in use again that has no trusted signature.
     ///
     /// - Returns: how many releases were signed again.
     /// - Throws: `KeySetRefusal` if devices would refuse the set; `SignatureNeeded`; `RolloutInProgress` if a release has to be signed again.
@@ -69,7 +74,8 @@ package struct KeyChanges {
         try ring.accept(set, highestSerial: max((ring.keySet?.serial ?? 0) + 1, UInt64(max(0, now.ms / 1_000)) + 86_400))
         guard set.isSigned(by: set.keys) else {
             throw Impossible(
-                description: "the set must also be signed by a key that signs releases: devices that enrol later know only these keys")
+                description:
+                    "a signing key of this set must sign it, too (vaho-cloud keys sign), because devices that enrol later know only these keys")
         }
         let (before, after) = (signer.ring, ring)
         let changes = ReleaseChanges(archive: archive, signer: signer.trusted(by: ring))
@@ -91,7 +97,8 @@ package struct KeyChanges {
         var targets: [Archive.AliasTarget] = []
         for target in try await archive.allTargets() {
             guard let bytes = try await archive.releaseBytes(counter: target.counter) else { continue }
-            do { _ = try ring.trust.open(bytes) } catch ReleaseRefusal.signature { targets.append(target) }
+            // A release that devices refuse for another reason is no reason to keep a stolen key.
+            do { _ = try ring.trust.open(bytes) } catch ReleaseRefusal.signature { targets.append(target) } catch {}
         }
         return targets
     }

@@ -72,12 +72,14 @@ package struct ReleaseSigner {
     func trusted(by ring: ReleaseKeyring) -> ReleaseSigner { ReleaseSigner(keys: keys, ring: ring) }
 }
 
-/// A release is to be signed, but the private keys are on another machine.
+/// A release is to be signed, but the private keys are on another machine. The shipped release has the counter 0.
 package struct SignatureNeeded: Error, CustomStringConvertible {
     package let counter: UInt64
     package var description: String {
-        "release \(counter) must be signed again, and the signing key is on another machine: vaho-cloud models export \(counter), there "
-            + "vaho-cloud models sign, and here vaho-cloud models import"
+        let file = counter == 0 ? "copy pretrained.vaho" : "run vaho-cloud models export \(counter)"
+        return
+            "\(counter == 0 ? "the shipped release" : "release \(counter)") must be signed, and the signing key is on another machine: on the server "
+            + "\(file), on the other machine vaho-cloud models sign, then on the server vaho-cloud models import"
     }
 }
 

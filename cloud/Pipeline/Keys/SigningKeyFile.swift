@@ -1,6 +1,7 @@
 internal import Runtime
 package import Signing
 internal import Text
+package import TrustedReleases
 
 /// The file of the fleet's signing keys, which only its owner can read. Each line is a private key: 64 hexadecimal digits, an Ed25519 seed. During a
 /// rotation the file has two. A line `public`, a blank and 64 digits is the public key of a private key that is kept on another machine.
@@ -48,12 +49,13 @@ package struct SigningKeyFile {
         return publicKey
     }
 
-    /// Removes a key, if the file has it, and stores the file.
-    package mutating func remove(_ key: PublicKey) throws {
-        let rest = lines.filter { $0.publicKey != key }
-        guard rest.count < lines.count, !rest.isEmpty else { return }
-        lines = rest
-        try save()
+    /// Removes revoked keys and adds the public keys of new keys that are on another machine. Stores the file if this changes it.
+    package mutating func follow(_ ring: ReleaseKeyring) throws {
+        let before = lines.map(\.publicKey)
+        let trusted = ring.releaseKeys
+        lines.removeAll { ring.keySet?.revoked.contains($0.publicKey) ?? false }
+        for key in trusted where !lines.contains(where: { $0.publicKey == key }) { lines.append(Line(publicKey: key, seed: nil)) }
+        if lines.map(\.publicKey) != before { try save() }
     }
 
     private func save() throws {

@@ -125,7 +125,8 @@ package struct RolloutChanges {
         // The rollback has begun already: end it now, although some devices do not report the previous release yet.
         if rollout.isReturning { return try await end(rollout, by: attribution, now: now) }
         do { try await goBack(rollout, to: .aborting, by: attribution, now: now) } catch let needed as SignatureNeeded {
-            try await hold(rollout, isBlocked: false, by: attribution, now: now)
+            let text = "\(attribution.reason); \(needed)"
+            try await hold(rollout, isBlocked: false, by: Archive.Attribution(author: attribution.author, reason: text), now: now)
             throw needed
         }
     }
@@ -144,7 +145,8 @@ package struct RolloutChanges {
         change.state = .paused
         try await archive.changeAliases { [change] archive in
             if isBlocked { try archive.blockRelease(rollout.release, by: attribution, now: now) }
-            if rollout.state != .paused { try archive.change(rollout, change, by: attribution, now: now) }
+            if rollout.state == .paused { return try archive.setRolloutDetail(attribution.reason, of: rollout) }
+            try archive.change(rollout, change, by: attribution, now: now)
         }
     }
 
@@ -190,8 +192,14 @@ package struct RolloutChanges {
         try await changes.prepared {
             let earlier = try await changes.earlierChampion()
             var release: ReleaseChanges.SignedRelease?
-            if let earlier { release = try await changes.signAgain(earlier, now: now) } else { release = try await shippedRelease(now: now) }
-            try await archive.changeAliases { [release] archive in
+            var attribution = attribution
+            do {
+                if let earlier { release = try await changes.signAgain(earlier, now: now) } else { release = try await shippedRelease(now: now) }
+            } catch let needed as SignatureNeeded {
+                // Without a champion, devices keep what they have, and go back by themselves.
+                attribution = Archive.Attribution(author: attribution.author, reason: "\(attribution.reason); \(needed)")
+            }
+            try await archive.changeAliases { [release, attribution] archive in
                 guard try archive.release(of: .champion) == champion else { return }
                 try archive.checkNoRollout()
                 try archive.blockRelease(champion.counter, by: attribution, now: now)

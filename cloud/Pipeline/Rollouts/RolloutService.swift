@@ -87,7 +87,7 @@ package struct RolloutService: Service {
         case .rollBack(let reason): try await changes.rollBack(rollout, by: attribution(reason), now: now)
         case .end(let reason): try await changes.end(rollout, by: attribution(reason), now: now)
         }
-        guard let moved = try await archive.rollout(rollout.id) else { return }
+        guard let moved = try await archive.rollout(rollout.id), moved.state != rollout.state || moved.through != rollout.through else { return }
         let event = try await archive.rolloutEvents(of: rollout.id).last
         log(
             [.rolling_back, .paused].contains(moved.state) ? .warning : .info, "rollout moved",

@@ -12,7 +12,7 @@ internal import TrustedReleases
 /// The steps that make and judge a candidate.
 extension TrainingRun {
     func validate() async throws -> StepResult {
-        _ = try await ReleaseSigner(of: archive, keyFile: keyFile)  // without the archive's key, a run would be in vain
+        _ = try await ReleaseSigner(of: archive, keyFile: keyFile)  // fails before the work of a run whose release could not be signed
         let days = try await reader.sensors().map(\.observedDays)
         let enough = days.count { $0 >= TrainingData.minimumDays }
         // Days of all sensors, also of those whose history is too short: the next run starts when enough days more have arrived.
@@ -78,6 +78,21 @@ extension TrainingRun {
         ) { [run] archive in
             try archive.setCandidate(bytes, sha256: Hexadecimal.text(SHA256.digest(bytes)), of: run.id)
             try archive.setFigures(fit.figures(data, parent: start.sha256), of: run.id)
+        }
+    }
+
+    /// Replaces the given file by one whose header describes this run.
+    func takeGivenCandidate() async throws -> StepResult {
+        let given = try await candidate()
+        let start = try await start()
+        let provenance = Provenance(
+            snapshot: run.snapshot, codeVersion: given.header.provenance.codeVersion, seed: given.header.provenance.seed,
+            configuration: configuration, parent: start.sha256, backtest: "")
+        let bytes = try unsigned(provenance, given.network)
+        let shape = given.network.shape
+        return StepResult(detail: "\(given.header.modelID), made elsewhere") { [run] archive in
+            try archive.setCandidate(bytes, sha256: Hexadecimal.text(SHA256.digest(bytes)), of: run.id)
+            try archive.setFigures([("train.hidden_units", "\(shape.first)+\(shape.second)"), ("train.parent", start.sha256)], of: run.id)
         }
     }
 

@@ -32,8 +32,9 @@ extension TrainingRun {
         release.header.counter = try await archive.nextCounter(now: run.createdAt)
         let (bytes, header) = (try signer.file(release), release.header)
         let attribution = Archive.Attribution(author: "run \(run.id)", reason: "passed its verdict")
-        return StepResult(detail: "release \(header.counter)") { [run] archive in
+        return StepResult(detail: "release \(header.counter)") { [run, ring = signer.ring] archive in
             try archive.lockAliases()
+            guard try archive.keyring() == ring else { throw ReleaseChanges.KeysChanged() }
             _ = try archive.register(bytes, header: header, run: run.id)
             try archive.setRelease(header.counter, of: run.id)
             try archive.setAliasInTransaction(.challenger, to: header.counter, by: attribution, now: WallClock.now)
@@ -69,8 +70,10 @@ extension TrainingRun {
             isAtOnce
             ? "release \(header.counter) is the champion"
             : "rollout of release \(header.counter)" + (isPaused ? ", paused because the last two releases were rolled back" : "")
-        return StepResult(detail: "\(detail); \(verdict)", end: isAtOnce ? .promoted : .rolling_out) { [run, rolloutSteps] archive in
+        return StepResult(detail: "\(detail); \(verdict)", end: isAtOnce ? .promoted : .rolling_out) {
+            [run, rolloutSteps, ring = signer.ring] archive in
             try archive.lockAliases()
+            guard try archive.keyring() == ring else { throw ReleaseChanges.KeysChanged() }
             let present = try archive.release(of: .champion).map { Hexadecimal.text($0.sha256) } ?? ""
             guard present == champion, try archive.newestCounter() <= header.counter else { throw ChampionChanged() }
             _ = try archive.register(file, header: header, run: run.id)

@@ -34,6 +34,11 @@ struct TrainingRun: Sendable {
     /// Whether only the intervals are computed again.
     var keepsWeights: Bool { run.cause.hasPrefix(TrainingRun.miscalibration) }
 
+    /// The cause of a run that judges a network made elsewhere begins with this word and the beginning of the file's SHA-256.
+    static let givenCandidate = "candidate"
+    /// Whether the candidate was made elsewhere, and is not trained by the run.
+    var isGiven: Bool { run.cause.hasPrefix(TrainingRun.givenCandidate + " ") }
+
     var configuration: String {
         // The cause of a given candidate names its file.
         if isGiven { return TrainingRun.hash(["given", String(run.cause.prefix { $0 != ":" })]) }

@@ -7,6 +7,7 @@ package import TrustedReleases
 package struct KeyFiles: Sendable {
     private let folder: String
     private let configured: String?  // VAHO_RELEASE_KEY_FILE
+    var unsaved: ReleaseKeySet?  // an accepted set that could not be stored, for example on a full disk
 
     package init(folder: String, configured: String?) { (self.folder, self.configured) = (folder, configured) }
 
@@ -21,22 +22,28 @@ package struct KeyFiles: Sendable {
         return keys
     }
 
-    /// A set that cannot be read counts as none: the device fetches the sets again.
-    package func ring() throws -> ReleaseKeyring { ReleaseKeyring(pinned: try pinned(), set: try? storedSet()) }
+    /// A damaged set counts as none: the device fetches the sets again.
+    /// - Throws: `FileError` if a file cannot be read now: a key that the set revokes must not be trusted meanwhile.
+    package func ring() throws -> ReleaseKeyring {
+        var set: ReleaseKeySet?
+        do { set = try storedSet() } catch is KeySetRefusal {}
+        if let unsaved, unsaved.serial > set?.serial ?? 0 { set = unsaved }
+        return ReleaseKeyring(pinned: try pinned(), set: set)
+    }
 
     /// - Returns: `nil` before the first set.
-    /// - Throws: `KeySetRefusal` if the file is damaged. A damaged key does not match any signature.
+    /// - Throws: `KeySetRefusal` if the file is damaged.
     func storedSet() throws -> ReleaseKeySet? {
         guard Files.exists(setPath) else { return nil }
         let set = try ReleaseKeySet(String(decoding: Files.read(setPath, limit: ReleaseKeySet.byteLimit), as: UTF8.self))
-        // A set that revokes the key which signed it is signed by a key that is no longer trusted.
+        // This check finds damage only: the set was verified when it was accepted, and it may revoke the key that has signed it.
         guard set.isSigned(by: try pinned() + set.keys + set.roots + set.revoked) else { throw KeySetRefusal.signature(mustBeRoot: false) }
         return set
     }
 
     func save(_ set: ReleaseKeySet) throws { try Files.replace(setPath, with: Array(set.text.utf8)) }
 
-    /// Replaces the pinned keys by hand. The key set goes too: its roots would refuse the sets of another cloud.
+    /// Replaces the pinned keys by hand. Deletes the key set, whose root keys would refuse the sets of another cloud.
     package func replacePinned(_ text: String) throws {
         try Files.createFolder(folder)
         try Files.replace(pinnedPath, with: Array(text.utf8))

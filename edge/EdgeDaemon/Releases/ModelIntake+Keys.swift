@@ -5,10 +5,10 @@ internal import Signing
 internal import Text
 internal import TrustedReleases
 
-/// Takes the key sets of the fleet.
+/// Accepts and stores the key sets of the fleet.
 extension ModelIntake {
     /// Whether to ask the cloud for new key sets now.
-    /// - Parameter beforeRelease: a release is to be fetched: `shouldFetch` limits how often that happens.
+    /// - Parameter beforeRelease: whether a release is about to be fetched: then the device asks even if the hour is not over.
     package func shouldFetchKeySets(beforeRelease: Bool) -> Bool {
         guard beforeRelease || keySets.isDue(at: serviceClock.now) else { return false }
         keySets.asked(at: serviceClock.now)
@@ -17,9 +17,10 @@ extension ModelIntake {
 
     package func keySetFetchFailed() { keySets.failed(at: serviceClock.now) }
 
-    /// The serial of the accepted set; 0 without one.
+    /// The serial of the accepted set; 0 without one. Stores the set if that failed before.
     package func keySetSerial() -> UInt64 {
-        do { return try folder.keys.storedSet()?.serial ?? 0 } catch {
+        if let set = folder.keys.unsaved, (try? folder.keys.save(set)) != nil { folder.keys.unsaved = nil }
+        do { return try max(folder.keys.storedSet()?.serial ?? 0, folder.keys.unsaved?.serial ?? 0) } catch {
             log(.error, "release-key-set file not usable, fetching the key sets again", ["error": "\(error)"])
             return 0
         }
@@ -43,17 +44,19 @@ extension ModelIntake {
                 if let refusal { log(.error, "release key set refused", ["error": "\(refusal)"]) }
                 return
             }
-            try folder.keys.save(set)
             isTrustChanged = true
+            folder.keys.unsaved = set
             log(
                 .warning, "release keys changed",
                 [
                     "serial": set.serial, "keys": ring.releaseKeys.map { Hexadecimal.text($0.id) }.joined(separator: " "),
                     "revoked": set.revoked.map { Hexadecimal.text($0.id) }.joined(separator: " "),
                 ])
+            try folder.keys.save(set)
+            folder.keys.unsaved = nil
         } catch {
             keySetFetchFailed()
-            log(.error, "release key set not stored, retrying", ["error": "\(error)"])
+            log(.error, "release key set not stored: it is used, and stored when the device asks again", ["error": "\(error)"])
         }
     }
 

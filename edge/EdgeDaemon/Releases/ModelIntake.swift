@@ -19,7 +19,7 @@ package actor ModelIntake {
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     package nonisolated let active = ActiveRelease()
-    let folder: ReleaseFolder
+    var folder: ReleaseFolder
     private let pretrained: String?
     private let access: Access
     let serviceClock: ServiceClock

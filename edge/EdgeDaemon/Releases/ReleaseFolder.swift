@@ -7,7 +7,7 @@ internal import Wire
 /// The files of releases in the state folder: `release-slots`, and a file `release-….vaho` for each release that the slots name.
 struct ReleaseFolder: Sendable {
     let path: String
-    let keys: KeyFiles
+    var keys: KeyFiles
 
     private var slotsPath: String { "\(path)/release-slots" }
     private static func fileName(_ name: ReleaseReference) -> String { "release-\(Hexadecimal.text(name.sha256.prefix(8))).vaho" }
