@@ -1,6 +1,6 @@
 import Foundation
 
-/// Benchmarks that need a separate program.
+/// Benchmarks, and parts of tests, that need a separate program.
 @main
 struct VahoBench {
     static let usage = """
@@ -9,6 +9,7 @@ struct VahoBench {
                vaho-bench rows --data FOLDER --out FOLDER [--rows 80000]
                vaho-bench forecast --release FILE --data FOLDER [--rounds 3] [--export FOLDER]
                vaho-bench watch --data FOLDER --peers NAME,NAME,… [--peers …] [--every 14]
+               vaho-bench spoil --release FILE --kind shift|trap --out FILE [--data FOLDER]
 
         """
 
@@ -20,7 +21,8 @@ struct VahoBench {
             case "rows": try RowExport(try RowOptions(Array(arguments.dropFirst()))).run()
             case "forecast": try ForecastTiming(try ForecastOptions(Array(arguments.dropFirst()))).run()
             case "watch": try WatchSimulation(try WatchOptions(Array(arguments.dropFirst()))).run()
-            default: throw WrongOption(description: "the benchmarks are ingest, rows, forecast and watch")
+            case "spoil": try SpoiledRelease(SpoilOptions(Array(arguments.dropFirst()))).run()
+            default: throw WrongOption(description: "the first word is ingest, rows, forecast, watch or spoil")
             }
         } catch let error as WrongOption {
             FileHandle.standardError.write(Data("\(error)\n\(usage)".utf8))

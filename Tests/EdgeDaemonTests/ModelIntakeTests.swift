@@ -154,6 +154,26 @@ import Wire
         #expect(restarted.active.current?.name == name(6, second))
     }
 
+    @Test func `a release that the cloud rolls back to the shipped network does not become the last good one`() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try Files.createFolder(folder)
+        try Files.replace(folder + "/keys", with: Array(ReleaseKeyFile.text([try key(1).publicKey]).utf8))
+        let pretrained = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../deploy/pretrained.vaho"
+        let intake = ModelIntake(
+            folder: folder, keyFile: folder + "/keys", pretrained: pretrained, access: .daemon(boot: 1, now: { [clock] in clock.serviceClock.wallClock }),
+            serviceClock: clock.serviceClock, log: log)
+        await intake.load()
+        let shipped = try #require(intake.active.current?.release.network)
+        let bad = try file(counter: 5, key: key(1))
+        await intake.install(bad, as: name(5, bad))
+        clock.advance(by: .seconds(10 * 86_400))
+        let back = try file(counter: 6, network: shipped, key: key(1))
+        await intake.install(back, as: name(6, back))
+        #expect(intake.active.current?.name == name(6, back) && intake.active.current?.rival == nil)
+        #expect(await intake.goBack(from: 6, .liveError, detail: "worse"))
+        #expect(intake.active.current?.name.counter == 0, "the shipped release, and not the one that was rolled back")
+    }
+
     private func path(_ name: ReleaseReference) -> String { "\(folder)/release-\(Hexadecimal.text(name.sha256.prefix(8))).vaho" }
 
     @Test func `a rejected release is never used again, neither after a restart nor if it is offered again`() async throws {

@@ -37,6 +37,14 @@ import Testing
     @Test func `a release that is worse than persistence is given up, unless the last good one is as bad`() {
         #expect(RollbackRule.reason(sums([(2.6, 2.4, 2), (2.6, 2.4, 2)]), elapsed: twoDays)?.contains("1.30 times the error of persistence") == true)
         #expect(RollbackRule.reason(sums([(2.6, 2.7, 2), (2.6, 2.7, 2)]), elapsed: twoDays) == nil)
+        // On some of the days the last good release is worse: it is not known to help.
+        let calm: [(Double, Double, Double)] = [(1.3, 1.5, 1), (1.2, 1.0, 1), (1.3, 1.0, 1)]
+        #expect(RollbackRule.reason(sums(calm), elapsed: .seconds(3 * 86_400)) == nil)
+    }
+
+    @Test func `a release is not given up for differences that no sensor could show`() {
+        let stuck = sums([(0.04, 0.01, 0.001), (0.04, 0.01, 0.001), (0.04, 0.01, 0.001)])
+        #expect(RollbackRule.reason(stuck, elapsed: .seconds(3 * 86_400)) == nil)
     }
 
     @Test func `sensors and lead times have the same weight, whatever the size of their errors`() {

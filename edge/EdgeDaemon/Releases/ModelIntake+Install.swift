@@ -38,7 +38,7 @@ extension ModelIntake {
             var next = slots
             next.accept(
                 name, isSameNetwork: active.current?.release.network == release.network,
-                isLastGoodNetwork: slots.lastGood != nil && active.current?.rival?.network == release.network, now: now)
+                isLastGoodNetwork: active.current?.rival?.network == release.network, now: now)
             try folder.save(next)
             slots = next
             activate()

@@ -42,8 +42,8 @@ package struct ReleaseSlots: Sendable, Equatable {
     /// - Parameters:
     ///   - isSameNetwork: the release has the weights of the release in use, for example because the cloud has signed it again: then the
     ///     last good release stays, and its trial continues.
-    ///   - isLastGoodNetwork: the release has the weights of the last good release: the cloud has rolled back. The release in use until now does not become
-    ///     the last good one.
+    ///   - isLastGoodNetwork: the release has the weights of the last good release, which may be the shipped one: the cloud has rolled back. The release in
+    ///     use until now does not become the last good one.
     mutating func accept(_ name: ReleaseReference, isSameNetwork: Bool, isLastGoodNetwork: Bool = false, now: Instant) {
         acceptedCounter = max(acceptedCounter, name.counter)
         if isSameNetwork, let since = active?.since {

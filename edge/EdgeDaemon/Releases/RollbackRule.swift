@@ -13,6 +13,9 @@ enum RollbackRule {
     private static let minimumTime: Duration = .seconds(48 * 3_600)
     private static let minimumUnit = 0.2  // %RH: a sensor that hardly changes must not outweigh the others
 
+    /// %RH on average; less than the resolution of a sensor does not matter, for example the tiny errors of a stuck one.
+    private static let minimumExcess = 0.05
+
     /// - Parameters:
     ///   - sums: of the release in use, over the last `days`.
     ///   - elapsed: how long the release has been in use.
@@ -34,10 +37,11 @@ enum RollbackRule {
             persistence[row.day, default: ErrorRatio.Block()] += ErrorRatio.Block(
                 targets: row.count, error: row.error / unit, reference: row.persistenceError / unit)
         }
-        guard let toRival = ErrorRatio(Array(rival.values)) else { return nil }
+        let excess = sums.reduce(0) { $0 + $1.error - $1.rivalError } / Double(max(1, sums.reduce(0) { $0 + $1.count }))
+        guard excess >= minimumExcess, let toRival = ErrorRatio(Array(rival.values)) else { return nil }
         if toRival.isTooLarge { return text(toRival, "the error of the last good release") }
-        // If the last good release is as bad as this one, going back to it is of no use.
-        if let toPersistence = ErrorRatio(Array(persistence.values)), toPersistence.isTooLarge, toRival.ratio > 1 {
+        // In calm air persistence may win for days. Going back helps only if the last good release is better.
+        if let toPersistence = ErrorRatio(Array(persistence.values)), toPersistence.isTooLarge, toRival.low > 1 {
             return text(toPersistence, "the error of persistence")
         }
         return nil
