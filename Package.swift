@@ -133,7 +133,8 @@ let package = Package(
         .executableTarget(
             name: "vaho-bench",
             dependencies: [
-                "Measures", "Observing", "Forecasting", "Evaluation", "Learning", "Simulation", "Releases", "TrustedReleases", "Signing", "Wire", "HTTPClient",
+                "Measures", "Observing", "Forecasting", "Evaluation", "Learning", "Simulation", "Releases", "TrustedReleases", "Signing", "Wire",
+                "HTTPClient",
                 "Pipeline", "Watch",
             ],
             path: "Benchmarks/vaho-bench", swiftSettings: features),

@@ -70,6 +70,9 @@ Tests/browser/states.sh "$bin"
 heading "faults: kills, network outages, full disks, flipped bytes, clock jumps, power cuts"
 Tests/faults.sh --seed 1 --minutes 2.4 --binaries "$bin"
 
+heading "a year alone, in its short form"
+Tests/year.sh --days 220 --binaries "$bin" --tool .build-test/debug/vaho-bench
+
 heading "decoders under the fuzzer"
 Tests/fuzz.sh 15
 

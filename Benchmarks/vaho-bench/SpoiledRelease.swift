@@ -8,11 +8,11 @@ import TrustedReleases
 
 /// Makes a bad release of a good one, for tests of the verdict and of rollouts.
 ///
-/// - `shift`: the medians are too high by one deviation, at any time. A verdict refuses such a network.
+/// - `mirror`: the network forecasts the opposite of each change. A verdict refuses such a network.
 /// - `trap`: the network computes what the good one computes, until the air of a room has a strong daily rhythm; then its medians are far too high. On
 ///   recordings without such a rhythm it passes its verdict like the good one, and it is bad only in life.
 struct SpoiledRelease {
-    enum Kind: String { case shift, trap }
+    enum Kind: String { case mirror, trap }
 
     /// The part of the week's deviation that is daily rhythm, above which the trap closes.
     private static let rhythm: Float = 0.65
@@ -24,16 +24,20 @@ struct SpoiledRelease {
 
     func run() throws {
         var release = try ReleaseTrust.local.open([UInt8](Data(contentsOf: URL(fileURLWithPath: options.release))))
-        release.network = options.kind == .shift ? Self.shifted(release.network) : try trapped(release.network)
+        release.network = options.kind == .mirror ? Self.mirrored(release.network) : try trapped(release.network)
         let bytes = try ReleaseFile.bytes(of: release, sha256: { SHA256.digest($0) }, sign: { _ in [] })
         try Data(bytes).write(to: URL(fileURLWithPath: options.out))
     }
 
-    private static func shifted(_ network: Network) -> Network {
+    private static func mirrored(_ network: Network) -> Network {
         var network = network
+        let (shape, outputs, linear) = (network.shape, Network.Shape.outputBlocks, Network.Shape.linearBlocks)
         for knot in 0..<Network.Shape.knots {
             let place = knot * Network.Shape.levels + ForecastShape.medianLevel
-            network.parameters[network.shape.outputBias + place / 16][place % 16] += 1
+            for unit in 0..<shape.second { network.parameters[shape.outputWeights + unit * outputs + place / 16][place % 16].negate() }
+            network.parameters[shape.outputBias + place / 16][place % 16].negate()
+            for input in 0..<Network.Shape.shared { network.parameters[shape.linearShared + input * linear + knot / 16][knot % 16].negate() }
+            network.parameters[shape.linearLead + knot] *= -1
         }
         return network
     }
@@ -131,7 +135,7 @@ extension Network {
 }
 
 struct SpoilOptions {
-    var kind = SpoiledRelease.Kind.shift
+    var kind = SpoiledRelease.Kind.mirror
     var release = "", out = ""
     var data = ""  // recordings, for a trap
 
@@ -139,7 +143,9 @@ struct SpoilOptions {
         try forEachOption(arguments) { name, value in
             switch name {
             case "--kind":
-                guard let kind = SpoiledRelease.Kind(rawValue: value) else { throw WrongOption(description: "--kind \(value): expected shift or trap") }
+                guard let kind = SpoiledRelease.Kind(rawValue: value) else {
+                    throw WrongOption(description: "--kind \(value): expected mirror or trap")
+                }
                 self.kind = kind
             case "--release": release = value
             case "--out": out = value
@@ -147,7 +153,7 @@ struct SpoilOptions {
             default: throw WrongOption(description: "\(name) is not an option")
             }
         }
-        guard !release.isEmpty, !out.isEmpty, kind == .shift || !data.isEmpty else {
+        guard !release.isEmpty, !out.isEmpty, kind == .mirror || !data.isEmpty else {
             throw WrongOption(description: "--release and --out are needed, for a trap also --data")
         }
     }

@@ -9,7 +9,7 @@ struct VahoBench {
                vaho-bench rows --data FOLDER --out FOLDER [--rows 80000]
                vaho-bench forecast --release FILE --data FOLDER [--rounds 3] [--export FOLDER]
                vaho-bench watch --data FOLDER --peers NAME,NAME,… [--peers …] [--every 14]
-               vaho-bench spoil --release FILE --kind shift|trap --out FILE [--data FOLDER]
+               vaho-bench spoil --release FILE --kind mirror|trap --out FILE [--data FOLDER]
 
         """
 

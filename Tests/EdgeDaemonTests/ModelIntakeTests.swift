@@ -160,7 +160,8 @@ import Wire
         try Files.replace(folder + "/keys", with: Array(ReleaseKeyFile.text([try key(1).publicKey]).utf8))
         let pretrained = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../deploy/pretrained.vaho"
         let intake = ModelIntake(
-            folder: folder, keyFile: folder + "/keys", pretrained: pretrained, access: .daemon(boot: 1, now: { [clock] in clock.serviceClock.wallClock }),
+            folder: folder, keyFile: folder + "/keys", pretrained: pretrained,
+            access: .daemon(boot: 1, now: { [clock] in clock.serviceClock.wallClock }),
             serviceClock: clock.serviceClock, log: log)
         await intake.load()
         let shipped = try #require(intake.active.current?.release.network)

@@ -79,7 +79,8 @@ import Testing
 
     @Test func `a rollout rolls back when 5 % of the devices, and at least one, have rejected the release`() {
         #expect(isRollBack(next(rollout(), facts(reached: 2, reporting: 1) { $0.rejecting = 1 }), "1 device of 2 rejected the release"))
-        #expect(isRollBack(next(rollout(), facts(reached: 20) { $0.rejecting = 1 }), "rejected the release"))
+        #expect(!isRollBack(next(rollout(), facts(reached: 20) { $0.rejecting = 1 }), ""))
+        #expect(isRollBack(next(rollout(), facts(reached: 20) { $0.rejecting = 2 }), "rejected the release"))
         #expect(!isRollBack(next(rollout(), facts(reached: 100, reporting: 99) { $0.rejecting = 4 }), ""))
         #expect(isRollBack(next(rollout(), facts(reached: 100, reporting: 99) { $0.rejecting = 5 }), ""))
     }

@@ -11,15 +11,15 @@ from .story import Story, Unmet, Year
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="Tests/year.sh", description=__doc__)
-    parser.add_argument("--days", type=int, default=365, help="at least 215 (default: %(default)s)")
+    parser.add_argument("--days", type=int, default=365, help="at least 200 (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the weather and the rooms (default: %(default)s)")
     parser.add_argument("--speed", type=int, default=86_400, help="simulated seconds per second (default: a day)")
     parser.add_argument("--binaries", type=Path, required=True, help="the folder of vaho-edge, vaho-cloud and pretrained.vaho")
     parser.add_argument("--tool", type=Path, required=True, help="vaho-bench")
     parser.add_argument("--keep", type=Path, help="keep stores and logs in this new folder")
     chosen = parser.parse_args()
-    if chosen.days < 215:
-        parser.error("--days: the last event is on day 185, and the last 30 days are compared")
+    if chosen.days < 200:
+        parser.error("--days: the last event is on day 180, and the last 14 days are compared")
     return chosen
 
 

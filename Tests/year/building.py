@@ -54,20 +54,21 @@ class Room:
         self.opens, self.closes = rng.choice([(8, 18), (9, 17), (10, 21)])
         self.weekend = rng.random() < 0.4  # whether people also come at weekends
 
-    def series(self, weather, festival):
-        """Humidity (%) and temperature (°C), hour by hour. On the days of the festival there are crowds by day and open doors at night."""
+    def series(self, weather, cooling):
+        """Humidity (%) and temperature (°C), hour by hour. On the days of cooling the rooms are cooled at night."""
         draught, crowd = Noise(self.rng, 6, 0.25), Noise(self.rng, 30, 0.35)
         vapour, inside, usual = None, self.setpoint, None
         for hour, (celsius, vapour_out) in enumerate(weather):
             usual = celsius if usual is None else usual + (celsius - usual) / 72
-            is_festival = hour // 24 in festival
-            target = max(self.setpoint, usual + 3.5)
-            inside += (target - inside) / 14 + (celsius - inside) * 0.002
-            present = 9 <= hour % 24 < 22 if is_festival else self.opens <= hour % 24 < self.closes and (hour // 24 % 7 < 5 or self.weekend)
-            rate = math.exp(draught.next()) / (4 if is_festival and not present else self.exchange_hours)
+            target, hours = max(self.setpoint, usual + 3.5), 14
+            if hour // 24 in cooling:
+                target, hours = target + (1 if 7 <= hour % 24 < 19 else -4), 3
+            inside += (target - inside) / hours + (celsius - inside) * 0.002
+            present = self.opens <= hour % 24 < self.closes and (hour // 24 % 7 < 5 or self.weekend)
+            rate = math.exp(draught.next()) / self.exchange_hours
             vapour = vapour_out + 1.5 if vapour is None else vapour + (vapour_out - vapour) * min(1, rate)
             if present:
-                vapour += (0.9 if is_festival else self.people) * max(0.1, 1 + crowd.next())
+                vapour += self.people * max(0.1, 1 + crowd.next())
             vapour = min(vapour, 0.97 * saturation_hpa(inside))
             yield 100 * vapour / saturation_hpa(inside), inside
 
@@ -87,7 +88,7 @@ class Fault:
         return humidity + self.per_month * (hour / 24 - self.day) / 30.4
 
 
-def write(folder, seed, days, rooms, faults, festival):
+def write(folder, seed, days, rooms, faults, cooling):
     """Writes FOLDER/ROOM.csv for each room and returns the series in %."""
     weather = outdoors(seed, days * 24)
     humidity = {}
@@ -98,7 +99,7 @@ def write(folder, seed, days, rooms, faults, festival):
         humidity[room.name] = []
         with open(f"{folder}/{room.name}.csv", "w", encoding="ascii") as file:
             file.write("time,humidity_pct,temperature_c\n")
-            for hour, (percent, celsius) in enumerate(room.series(weather, festival)):
+            for hour, (percent, celsius) in enumerate(room.series(weather, cooling)):
                 shown = percent + sensor.gauss(0, 0.15)
                 shown = fault.apply(hour, shown) if fault else shown
                 shown = min(100, max(0, shown))

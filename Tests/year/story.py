@@ -19,17 +19,24 @@ class Unmet(Exception):
 
 
 class Year:
-    """Days of the year on which something happens. The names of the rooms are those of the building."""
+    """Days of the year on which something happens. The names of the rooms are those of the building.
+
+    While the rooms are cooled at night, their humidity has a strong daily rhythm, in which the release with the trap is bad.
+    """
 
     drift = ("room05", 95)  # 2 % a month
-    trap = 100
-    festival = range(145, 170)
-    flat = ("room08", 175)
-    poison = 185
-    last = 30  # the days at the end whose errors are compared
+    trap = 92
+    cooling = range(148, 166)
+    flat = ("room08", 170)
+    poison = 180
+    last = 14  # the days at the end whose errors are compared
+    # With fewer days, the release with the trap is rolled out by hand if it has passed no verdict in time, and the last errors are not compared: a
+    # short history leaves both to chance.
+    whole = 365
 
     def __init__(self, days: int):
         self.days = days
+        self.is_whole = days >= self.whole
 
     def faults(self) -> dict[str, building.Fault]:
         return {self.drift[0]: building.Fault("drift", self.drift[1], 2.0), self.flat[0]: building.Fault("flat", self.flat[1])}
@@ -113,13 +120,14 @@ class Story:
         self.folder, self.binaries, self.tool, self.year, self.speed = folder, binaries, tool, year, speed
         self.recordings = folder / "recordings"
         self.recordings.mkdir()
-        building.write(self.recordings, seed, year.days, ROOMS, year.faults(), year.festival)
+        building.write(self.recordings, seed, year.days, ROOMS, year.faults(), year.cooling)
         self.fleet = Fleet(folder / "fleet", self.recordings, binaries, speed, trains=True)
         self.fleets = [self.fleet]
         self.started = time.monotonic()
         self.shown = -28
         self.trapped: int | None = None  # the counter of the release with the trap, when it has passed its verdict
         self.trap_day = 0.0
+        self.is_aborted = False
         self.make_trap()
         self.poison_run: int | None = None
 
@@ -158,22 +166,37 @@ class Story:
             raise Unmet(f"vaho-bench spoil: {done.stderr[:500]}")
 
     def make_trap(self) -> None:
-        """A network that was trained elsewhere, on the whole recordings, and is bad during the festival only."""
+        """A network that was trained elsewhere, on the whole recordings, and is bad on the days of cooling only."""
         own, self.trap_file = self.folder / "own.vaho", self.folder / "trap.vaho"
         self.fleet.command("train", "--data", str(self.recordings), "--share", "95", "--out", str(own))
         self.spoil("trap", own, self.trap_file)
 
     def trap(self, day: float) -> None:
         """Gives the network with the trap to runs, until it passes its verdict: with little history a verdict is inconclusive."""
-        if self.trapped or not self.year.trap <= day < self.year.festival.start:
+        if self.trapped or not self.year.trap <= day < self.year.cooling.start + 6:
             return
+        is_late = not self.year.is_whole and day >= self.year.cooling.start - 14
         ended = self.fleet.rows("SELECT outcome, release, detail FROM run WHERE cause LIKE 'candidate %: made elsewhere' AND ended_at_ms IS NOT NULL ORDER BY id")
         if ended and ended[-1][0] == "rolling_out":
             self.trapped = ended[-1][1]
             self.tell(f"day {day:.0f}: release {self.trapped}, which has a trap, passes its verdict")
-        elif day >= self.trap_day + 7 and not self.is_busy():
-            self.trap_day = day
-            self.start_run(self.trap_file, "made elsewhere")
+        elif is_late and not self.is_aborted and self.fleet.rows("SELECT 1 FROM rollout WHERE ended_at_ms IS NULL"):
+            self.fleet.command("rollout", "abort", "--reason", "makes room for the release with the trap")
+            self.is_aborted = True
+        elif not self.is_busy():
+            if is_late:
+                self.roll_out_by_hand(day)
+            elif day >= self.trap_day + 5:
+                self.trap_day = day
+                self.start_run(self.trap_file, "made elsewhere")
+
+    def roll_out_by_hand(self, day: float) -> None:
+        signed = self.folder / "signed.vaho"
+        key = self.fleet.cloud.store / "release-signing.key"
+        self.fleet.command("models", "sign", str(self.trap_file), "--key", str(key), "--out", str(signed))
+        self.trapped = int(self.fleet.command("models", "import", str(signed)).split()[1])
+        self.fleet.command("rollout", "start", str(self.trapped), "--reason", "no verdict yet")
+        self.tell(f"day {day:.0f}: release {self.trapped}, which has a trap, has passed no verdict yet and is rolled out by hand")
 
     def start_run(self, file: Path, reason: str) -> int | None:
         """The number of the run; None if another run began at the same moment."""
@@ -185,20 +208,21 @@ class Story:
             raise
 
     def poison(self, day: float) -> None:
-        """Gives a copy of the champion that forecasts too much humidity to a run."""
+        """Gives a copy of the champion that forecasts the opposite of each change to a run."""
         champion = self.fleet.rows("SELECT counter FROM alias WHERE name = 'champion'")
         if self.poison_run is not None or not champion or self.is_busy():
             return
         self.fleet.command("models", "export", str(champion[0][0]), "--out", str(self.folder / "champion"))
         poisoned = self.folder / "poisoned.vaho"
-        self.spoil("shift", self.folder / "champion" / "release.vaho", poisoned)
+        self.spoil("mirror", self.folder / "champion" / "release.vaho", poisoned)
         self.poison_run = self.start_run(poisoned, "poisoned")
-        self.tell(f"day {day:.0f}: a poisoned network is given to run {self.poison_run}")
+        if self.poison_run:
+            self.tell(f"day {day:.0f}: a poisoned network is given to run {self.poison_run}")
 
     # --- what the year must show
 
     def check(self) -> list[str]:
-        return [self.retrained(), self.refused(), self.rolled_back(), *self.quarantined(), self.improved()]
+        return [self.retrained(), self.refused(), self.rolled_back(), *self.quarantined(), *([self.improved()] if self.year.is_whole else [])]
 
     def retrained(self) -> str:
         trained = self.fleet.rows("SELECT COUNT(*) FROM run WHERE cause = 'new data' AND ended_at_ms IS NOT NULL")[0][0]
@@ -211,7 +235,7 @@ class Story:
         if self.poison_run is None:
             raise Unmet("the poisoned network was not judged")
         outcome, detail = self.fleet.rows("SELECT outcome, detail FROM run WHERE id = ?", self.poison_run)[0]
-        if outcome != "champion_kept" or not detail.startswith("fail"):
+        if outcome != "champion_kept":
             raise Unmet(f"the poisoned network: {outcome}, {detail}")
         return f"the poisoned network is refused: {detail}"
 

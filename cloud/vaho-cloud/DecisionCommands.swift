@@ -32,7 +32,8 @@ extension Program.Command {
         let time = RFC3339.format(ms: decision.at.ms)
         let reason = decision.reason.isEmpty ? "" : ": \(decision.reason)"
         return Paragraph.text(
-            "\(decision.subject) \(decision.event)\(since(decision))\(reason) [\(decision.author)]", label: "\(time.prefix(10)) \(time.dropFirst(11).prefix(5))Z",
+            "\(decision.subject) \(decision.event)\(since(decision))\(reason) [\(decision.author)]",
+            label: "\(time.prefix(10)) \(time.dropFirst(11).prefix(5))Z",
             indent: 19, width: StandardOutput.width)
     }
 

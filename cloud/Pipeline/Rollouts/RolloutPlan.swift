@@ -37,7 +37,7 @@ package enum RolloutPlan {
     package static func next(_ rollout: Archive.Rollout, _ facts: Facts, now: Instant) -> Action {
         if facts.isStopped { return .wait("the emergency stop is on") }
         if rollout.isReturning { return returning(rollout, facts, now: now) }
-        if facts.rejecting > 0, facts.rejecting >= failures(facts) {
+        if facts.rejecting > 0, facts.rejecting >= rejections(facts) {
             return .rollBack("\(devices(facts.rejecting)) of \(max(facts.reached, facts.rejecting)) rejected the release")
         }
         if let comparison = facts.comparison, comparison.isTooLarge { return .rollBack("the live error is \(text(comparison))") }
@@ -87,6 +87,8 @@ package enum RolloutPlan {
     }
 
     /// The number of failing devices that ends a step.
+    /// One device of many is no proof that a release is bad: its air may be unusual. Of two devices, one is enough.
+    private static func rejections(_ facts: Facts) -> Int { facts.reached <= 2 ? 1 : max(2, failures(facts)) }
     private static func failures(_ facts: Facts) -> Int { failures(of: facts.reached) }
     static func failures(of devices: Int) -> Int { max(1, Int((failingShare * Double(devices)).rounded(.up))) }
 

@@ -14,6 +14,7 @@ package struct RolloutService: Service {
     private let log: Log
     private static let author = "rollout service"
     private static let checkPeriod: Duration = .seconds(2)
+    private static let longestPause: Duration = .seconds(60)
     /// Devices without contact for this long are ignored.
     private static let heardWithin: Duration = .seconds(86_400)
 
@@ -30,22 +31,30 @@ package struct RolloutService: Service {
             log: log
         ) {
             let started = ContinuousClock.now
-            try await step()
+            let isChanged = try await step()
             // In a large fleet a look takes seconds: it must not use more than a small share of the time.
             let took = ContinuousClock.now - started
-            if took > .milliseconds(100) { try await clock.sleep(for: took * 30) }
+            if !isChanged, took > .milliseconds(100) { try await clock.sleep(for: min(took * 30, RolloutService.longestPause)) }
         }
     }
 
     /// Does the next action of the rollout in progress.
-    package func step() async throws {
-        guard let rollout = try await archive.unfinishedRollout() else { return try await rollBackRejectedChampion() }
+    /// - Returns: whether the rollout has changed.
+    @discardableResult
+    package func step() async throws -> Bool {
+        guard let rollout = try await archive.unfinishedRollout() else {
+            try await rollBackRejectedChampion()
+            return false
+        }
         let devices = try await reader.rolloutDevices(of: rollout, since: clock.wallClock - RolloutService.heardWithin)
         let facts = try await facts(rollout, devices)
         let action = RolloutPlan.next(rollout, facts, now: clock.wallClock)
         do { try await perform(action, rollout, devices) } catch let moved as Archive.RolloutMoved {
             log(.info, "rollout changed by another writer, retrying at the next check", ["rollout": rollout.id, "detail": "\(moved)"])
+            return true
         }
+        if case .wait = action { return false }
+        return true
     }
 
     /// Rolls the champion back if devices reject it after its rollout has ended.
