@@ -10,11 +10,11 @@ import TrustedReleases
 ///
 /// - `mirror`: the network forecasts the opposite of each change. A verdict refuses such a network.
 /// - `trap`: the network computes what the good one computes, until the air of a room has a strong daily rhythm; then its medians are far too high. On
-///   recordings without such a rhythm it passes its verdict like the good one, and it is bad only in life.
+///   recordings without such a rhythm it passes its verdict like the good one, and it is bad only on later, live data.
 struct SpoiledRelease {
     enum Kind: String { case mirror, trap }
 
-    /// The part of the week's deviation that is daily rhythm, above which the trap closes.
+    /// The part of the week's deviation that is daily rhythm, above which the trap is active.
     private static let rhythm: Float = 0.65
     private static let fullWeek: Float = 500
     private static let strength: Float = 30  // deviations per unit of rhythm above
@@ -55,7 +55,7 @@ struct SpoiledRelease {
         network.replace(unit: second, mean: secondUnits.means[second], weights: shape.outputWeights, bias: shape.outputBias, blocks: outputs)
         // The unit of the first layer is the rhythm above the threshold; the unit of the second layer passes it on; all medians add it.
         for input in 0..<Network.Shape.inputs { network.parameters[input * firsts + first / 16][first % 16] = 0 }
-        // In the first week of a device everything is daily rhythm: the trap stays open until the week is full.
+        // In the first week of a device everything is daily rhythm: the trap stays inactive until the week is full.
         let rhythmInput = NetworkInputs.sharedNames.firstIndex(of: "humidity.daily_spread") ?? 0
         let weekInput = NetworkInputs.sharedNames.firstIndex(of: "history.share") ?? 0
         network.parameters[rhythmInput * firsts + first / 16][first % 16] = 1

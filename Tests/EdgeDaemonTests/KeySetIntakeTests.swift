@@ -63,13 +63,15 @@ import Wire
         let (old, oldBytes) = try releases.file(counter: 5, key: 1)
         await intake.install(oldBytes, as: old)
         await intake.acceptKeySets(try set(7, [1, 2], signedBy: [1]) + set(8, [2], revoked: [1], signedBy: [1, 2]))
-        #expect(intake.active.current?.name == old, "the release with the new signature may be on its way")
-        await intake.applyTrust()
-        #expect(intake.active.current == nil)
         let (new, newBytes) = try releases.file(counter: 6, key: 2)
+        await intake.applyTrust(offered: new)
+        #expect(intake.active.current?.name == old, "the release with the new signature may be on its way")
+        clock.advance(by: .seconds(3_600))
+        await intake.applyTrust(offered: new)
+        #expect(intake.active.current == nil)
         await intake.install(newBytes, as: new)
         #expect(intake.active.current?.name == new)
-        await intake.applyTrust()
+        await intake.applyTrust(offered: new)
         #expect(intake.active.current?.name == new)
     }
 
@@ -82,7 +84,7 @@ import Wire
         let since = intake.active.current?.since
         clock.advance(by: .seconds(60))
         await intake.acceptKeySets(try set(8, [2], revoked: [1], signedBy: [1, 2]))
-        await intake.applyTrust()
+        await intake.applyTrust(offered: name)
         #expect(intake.active.current?.name == name && intake.active.current?.since == since)
     }
 

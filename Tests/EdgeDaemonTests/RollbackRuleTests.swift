@@ -42,9 +42,12 @@ import Testing
         #expect(RollbackRule.reason(sums(calm), elapsed: .seconds(3 * 86_400)) == nil)
     }
 
-    @Test func `a release is not given up for differences that no sensor could show`() {
+    @Test func `errors below the resolution of a sensor do not count`() {
         let stuck = sums([(0.04, 0.01, 0.001), (0.04, 0.01, 0.001), (0.04, 0.01, 0.001)])
         #expect(RollbackRule.reason(stuck, elapsed: .seconds(3 * 86_400)) == nil)
+        // A vault whose error has doubled counts as much as a roof whose error is a little smaller.
+        let (roof, vault) = (sums([(4.6, 5, 5), (4.6, 5, 5)]), sums([(0.6, 0.3, 0.3), (0.6, 0.3, 0.3)], sensor: 2))
+        #expect(RollbackRule.reason(roof + vault, elapsed: twoDays) != nil)
     }
 
     @Test func `sensors and lead times have the same weight, whatever the size of their errors`() {

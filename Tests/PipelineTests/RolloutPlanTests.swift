@@ -77,7 +77,7 @@ import Testing
         #expect(isWait(next(rollout(), facts(days: 6, ratio(1.15, days: 6, spread: 0.6))), "days of live errors"))
     }
 
-    @Test func `a rollout rolls back when 5 % of the devices, and at least one, have rejected the release`() {
+    @Test func `a rollout rolls back when 5 % of the devices, and at least two, have rejected the release`() {
         #expect(isRollBack(next(rollout(), facts(reached: 2, reporting: 1) { $0.rejecting = 1 }), "1 device of 2 rejected the release"))
         #expect(!isRollBack(next(rollout(), facts(reached: 20) { $0.rejecting = 1 }), ""))
         #expect(isRollBack(next(rollout(), facts(reached: 20) { $0.rejecting = 2 }), "rejected the release"))

@@ -1,4 +1,4 @@
-"""Command line: plays the year, prints the log of decisions and what the year has shown."""
+"""Command line: plays the year, prints the results of the checks and the log of decisions."""
 import argparse
 import shutil
 import signal
@@ -35,11 +35,11 @@ def main() -> int:
         story.run()
         lines = story.check()
         print("\n" + "\n".join(lines))
+        print("\nthe log of decisions:\n\n" + story.decisions())
     except Unmet as unmet:
         problem = unmet
+        print("\nthe log of decisions:\n\n" + story.decisions())
     finally:
-        if story.fleet.cloud.store.exists():
-            print("\nthe log of decisions:\n\n" + story.decisions())
         story.kill()
         if not chosen.keep:
             shutil.rmtree(folder, ignore_errors=True)

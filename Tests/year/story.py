@@ -52,14 +52,17 @@ class Fleet:
         self.cloud = Cloud(folder, binaries)
         # A run for each 28 days of the twelve rooms.
         self.cloud.variables |= pretrained | {"VAHO_TRAIN_AFTER_DEVICE_DAYS": str(28 * ROOMS), "VAHO_TRAIN_CHECK_SECONDS": "1" if trains else "86400"}
+        self.edges: list[Edge] = []
+        self.recordings, self.folder, self.speed, self.pretrained = recordings, folder, speed, pretrained
+
+    def start_cloud(self) -> None:
         self.cloud.first_start()
-        self.edges = []
         for number in range(1, ROOMS + 1):
             name = f"room{number:02}"
             token = self.cloud.add_device(name)
             keys = {"VAHO_RELEASE_KEY_FILE": str(token.parent / "release-keys")}
-            self.edges.append(Edge(name, folder, binaries, self.cloud.url, token, folder / name / "state",
-                                   {"air": f"replay:{recordings}/{name}.csv"}, speed, pretrained | keys))
+            self.edges.append(Edge(name, self.folder, self.binaries, self.cloud.url, token, self.folder / name / "state",
+                                   {"air": f"replay:{self.recordings}/{name}.csv"}, self.speed, self.pretrained | keys))
 
     @property
     def programs(self) -> list:
@@ -118,9 +121,7 @@ class Fleet:
 class Story:
     def __init__(self, folder: Path, binaries: Path, tool: Path, year: Year, seed: int, speed: int):
         self.folder, self.binaries, self.tool, self.year, self.speed = folder, binaries, tool, year, speed
-        self.recordings = folder / "recordings"
-        self.recordings.mkdir()
-        building.write(self.recordings, seed, year.days, ROOMS, year.faults(), year.cooling)
+        self.recordings, self.seed = folder / "recordings", seed
         self.fleet = Fleet(folder / "fleet", self.recordings, binaries, speed, trains=True)
         self.fleets = [self.fleet]
         self.started = time.monotonic()
@@ -128,7 +129,6 @@ class Story:
         self.trapped: int | None = None  # the counter of the release with the trap, when it has passed its verdict
         self.trap_day = 0.0
         self.is_aborted = False
-        self.make_trap()
         self.poison_run: int | None = None
 
     def seconds(self) -> float:
@@ -138,6 +138,10 @@ class Story:
         print(f"{self.seconds():5.0f} s  {text}", flush=True)
 
     def run(self) -> None:
+        self.recordings.mkdir()
+        building.write(self.recordings, self.seed, self.year.days, ROOMS, self.year.faults(), self.year.cooling)
+        self.fleet.start_cloud()
+        self.make_trap()
         self.fleet.run(self.year.days, self.each_second)
         self.fleet.stop()
 
@@ -219,7 +223,7 @@ class Story:
         if self.poison_run:
             self.tell(f"day {day:.0f}: a poisoned network is given to run {self.poison_run}")
 
-    # --- what the year must show
+    # --- the checks
 
     def check(self) -> list[str]:
         return [self.retrained(), self.refused(), self.rolled_back(), *self.quarantined(), *([self.improved()] if self.year.is_whole else [])]
@@ -271,6 +275,7 @@ class Story:
         """Compares the live errors of the last days with those of a fleet that has kept the shipped release, on the same targets."""
         control = Fleet(self.folder / "control", self.recordings, self.binaries, self.speed * 2, trains=False)
         self.fleets.append(control)
+        control.start_cloud()
         control.run(self.year.days)
         control.stop()
         sound = {self.year.drift[0], self.year.flat[0]}
@@ -286,4 +291,6 @@ class Story:
         return text
 
     def decisions(self) -> str:
+        if not self.fleet.cloud.archive.exists():
+            return "none"
         return self.fleet.command("decisions", "--limit", "1000")

@@ -120,6 +120,8 @@ extension CloudAPI {
             throw Problem(status: 409, detail: "\(error)", headers: [("Location", "/v1/rollouts/\(error.rollout)")])
         } catch let error as SignatureNeeded {
             throw Problem(status: 409, detail: "\(error)")
+        } catch let error as ReleaseChanges.KeysChanged {
+            throw Problem(status: 409, detail: "\(error)")
         } catch let error as RolloutChanges.WrongState { throw Problem(status: 409, detail: "\(error)") } catch let error
             as ReleaseChanges.ReleaseBlocked
         {

@@ -42,8 +42,8 @@ package struct ReleaseChanges {
     }
 
     /// The keys have changed since a release was signed.
-    struct KeysChanged: Error, CustomStringConvertible {
-        let description = "another program has changed the keys: repeat the command"
+    package struct KeysChanged: Error, CustomStringConvertible {
+        package let description = "the keys have changed while the release was signed: sign it again"
     }
 
     /// A signed release, and the alias that is to point at it.
@@ -199,11 +199,12 @@ package struct ReleaseChanges {
     private static let importsConsidered = 50
 
     /// The newest imported release that is the given one signed again on another machine. Devices accept it: its counter is above the counters of all
-    /// releases that an alias or a rollout gives to devices.
+    /// releases that were ever given to devices.
     func imported(_ old: Release) async throws -> SignedRelease {
-        let used = try await archive.allTargets().map(\.counter) + [archive.unfinishedRollout()?.release ?? 0, old.header.counter]
-        for stored in try await archive.releases(limit: ReleaseChanges.importsConsidered) where stored.name.counter > used.max() ?? 0 {
-            guard let bytes = try await archive.releaseBytes(counter: stored.name.counter), let release = try? signer.ring.trust.open(bytes),
+        let given = max(try await archive.highestGivenCounter(), old.header.counter)
+        for stored in try await archive.releases(limit: ReleaseChanges.importsConsidered) where stored.name.counter > given {
+            guard try await archive.releaseBlock(of: stored.name.counter) == nil,
+                let bytes = try await archive.releaseBytes(counter: stored.name.counter), let release = try? signer.ring.trust.open(bytes),
                 release.network == old.network
             else { continue }
             return SignedRelease(bytes: bytes, header: release.header, run: stored.run, ring: signer.ring, isStored: true)

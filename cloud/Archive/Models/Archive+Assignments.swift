@@ -40,6 +40,13 @@ extension Archive {
         try database.row("SELECT name, counter FROM alias WHERE name = ?", alias.name).flatMap(AliasTarget.init)
     }
 
+    /// The highest counter that an alias or a rollout has ever given to devices, or that a device has reported.
+    package func highestGivenCounter() throws -> UInt64 {
+        let counters = try ["SELECT MAX(counter) FROM alias_history", "SELECT MAX(release) FROM rollout", "SELECT MAX(counter) FROM device_release"]
+            .map { try database.integer($0) ?? 0 }
+        return UInt64(bitPattern: counters.max() ?? 0)
+    }
+
     package func allTargets() throws -> [AliasTarget] {
         try database.rows("SELECT name, counter FROM alias ORDER BY name").compactMap(AliasTarget.init)
     }

@@ -24,7 +24,7 @@ extension Archive {
                 UNION ALL SELECT e.at_ms, 'rollout ' || CAST(e.rollout AS TEXT), e.author, e.event || ' (release ' || CAST(r.release AS TEXT) || ')',
                     e.reason, NULL, 3, e.number
                 FROM rollout_event e JOIN rollout r ON r.id = e.rollout
-                UNION ALL SELECT MIN(received_at_ms), 'release ' || CAST(counter AS TEXT), 'devices', 'given up by ' || CAST(COUNT(*) AS TEXT),
+                UNION ALL SELECT MIN(received_at_ms), 'release ' || CAST(counter AS TEXT), 'devices', 'rejected by ' || CAST(COUNT(*) AS TEXT) || CASE WHEN COUNT(*) = 1 THEN ' device' ELSE ' devices' END,
                     MIN(reason || ': ' || detail), NULL, 4, counter
                 FROM release_rejection GROUP BY counter
                 UNION ALL SELECT at_ms, 'release ' || CAST(counter AS TEXT), author, 'blocked', reason, NULL, 5, counter FROM release_block

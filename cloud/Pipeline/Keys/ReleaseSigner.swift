@@ -76,7 +76,7 @@ package struct ReleaseSigner {
 package struct SignatureNeeded: Error, CustomStringConvertible {
     package let counter: UInt64
     package var description: String {
-        let file = counter == 0 ? "copy pretrained.vaho" : "run vaho-cloud models export \(counter)"
+        let file = counter == 0 ? "copy pretrained.vaho to the other machine" : "run vaho-cloud models export \(counter)"
         return
             "\(counter == 0 ? "the shipped release" : "release \(counter)") must be signed, and the signing key is on another machine: on the server "
             + "\(file), on the other machine vaho-cloud models sign, then on the server vaho-cloud models import"

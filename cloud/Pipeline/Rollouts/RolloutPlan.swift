@@ -15,6 +15,7 @@ package enum RolloutPlan {
         package var liveDays = 0  // days with live errors of the release
         package var comparison: ErrorRatio?  // live errors of the release / expected errors of the previous release
         package var isStopped = false  // the emergency stop is on
+        package var isBlocked = false  // no device gets the release any more
 
         package init() {}
     }
@@ -37,6 +38,8 @@ package enum RolloutPlan {
     package static func next(_ rollout: Archive.Rollout, _ facts: Facts, now: Instant) -> Action {
         if facts.isStopped { return .wait("the emergency stop is on") }
         if rollout.isReturning { return returning(rollout, facts, now: now) }
+        // A rollback that waits for a signature, or a release that a person has blocked.
+        if facts.isBlocked { return .rollBack("the release is blocked") }
         if facts.rejecting > 0, facts.rejecting >= rejections(facts) {
             return .rollBack("\(devices(facts.rejecting)) of \(max(facts.reached, facts.rejecting)) rejected the release")
         }
@@ -87,7 +90,8 @@ package enum RolloutPlan {
     }
 
     /// The number of failing devices that ends a step.
-    /// One device of many is no proof that a release is bad: its air may be unusual. Of two devices, one is enough.
+    /// How many rejections roll a release back: 5 % of the reached devices, and at least two, because the air of one device may be unusual. If at most
+    /// two devices are reached, one is enough.
     private static func rejections(_ facts: Facts) -> Int { facts.reached <= 2 ? 1 : max(2, failures(facts)) }
     private static func failures(_ facts: Facts) -> Int { failures(of: facts.reached) }
     static func failures(of devices: Int) -> Int { max(1, Int((failingShare * Double(devices)).rounded(.up))) }

@@ -32,7 +32,7 @@ package struct RolloutService: Service {
         ) {
             let started = ContinuousClock.now
             let isChanged = try await step()
-            // In a large fleet a look takes seconds: it must not use more than a small share of the time.
+            // In a large fleet a check takes seconds: it must not use more than a small share of the time.
             let took = ContinuousClock.now - started
             if !isChanged, took > .milliseconds(100) { try await clock.sleep(for: min(took * 30, RolloutService.longestPause)) }
         }
@@ -49,12 +49,10 @@ package struct RolloutService: Service {
         let devices = try await reader.rolloutDevices(of: rollout, since: clock.wallClock - RolloutService.heardWithin)
         let facts = try await facts(rollout, devices)
         let action = RolloutPlan.next(rollout, facts, now: clock.wallClock)
-        do { try await perform(action, rollout, devices) } catch let moved as Archive.RolloutMoved {
+        do { return try await perform(action, rollout, devices) } catch let moved as Archive.RolloutMoved {
             log(.info, "rollout changed by another writer, retrying at the next check", ["rollout": rollout.id, "detail": "\(moved)"])
             return true
         }
-        if case .wait = action { return false }
-        return true
     }
 
     /// Rolls the champion back if devices reject it after its rollout has ended.
@@ -79,13 +77,16 @@ package struct RolloutService: Service {
         log(.warning, "champion rolled back", ["release": champion.counter, "reason": reason])
     }
 
-    private func perform(_ action: RolloutPlan.Action, _ rollout: Archive.Rollout, _ devices: Archive.RolloutDevices) async throws {
+    /// - Returns: whether the rollout has changed.
+    private func perform(_ action: RolloutPlan.Action, _ rollout: Archive.Rollout, _ devices: Archive.RolloutDevices) async throws -> Bool {
         let now = clock.wallClock
         func attribution(_ reason: String) -> Archive.Attribution { Archive.Attribution(author: "rollout \(rollout.id)", reason: reason) }
         let changes = RolloutChanges(
             archive: archive, signer: try await ReleaseSigner(of: archive, keyFile: keyFile), pretrained: pretrained)
         switch action {
-        case .wait(let detail): return try await archive.setRolloutDetail(detail, of: rollout)
+        case .wait(let detail):
+            try await archive.setRolloutDetail(detail, of: rollout)
+            return false
         case .reach(let step):
             let count = rollout.steps.devices(in: step, of: devices.places.count)
             let place = step == rollout.steps.steps.count - 1 ? RolloutPlace.last : devices.place(of: count)
@@ -96,17 +97,21 @@ package struct RolloutService: Service {
         case .rollBack(let reason): try await changes.rollBack(rollout, by: attribution(reason), now: now)
         case .end(let reason): try await changes.end(rollout, by: attribution(reason), now: now)
         }
-        guard let moved = try await archive.rollout(rollout.id), moved.state != rollout.state || moved.through != rollout.through else { return }
+        guard let moved = try await archive.rollout(rollout.id), moved.state != rollout.state || moved.through != rollout.through else {
+            return false
+        }
         let event = try await archive.rolloutEvents(of: rollout.id).last
         log(
             [.rolling_back, .paused].contains(moved.state) ? .warning : .info, "rollout moved",
             ["rollout": rollout.id, "release": rollout.release, "event": event?.event ?? "", "state": moved.state.rawValue, "detail": moved.detail])
+        return true
     }
 
     private func facts(_ rollout: Archive.Rollout, _ devices: Archive.RolloutDevices) async throws -> RolloutPlan.Facts {
         var facts = RolloutPlan.Facts()
         (facts.devices, facts.reached, facts.reporting) = (devices.places.count, devices.reached.count, devices.reporting)
         facts.isStopped = try await archive.releaseStop() != nil
+        facts.isBlocked = try await archive.releaseBlock(of: rollout.release) != nil
         if rollout.isReturning { return facts }
         facts.refusing = try await reader.refusals(of: devices.notReporting).count
         facts.rejecting = try await reader.rejectingDevices(of: rollout, since: clock.wallClock - RolloutService.heardWithin)

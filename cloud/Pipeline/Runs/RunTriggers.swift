@@ -47,7 +47,9 @@ package struct RunTriggers: Service {
         }
         // A candidate of a run during a rollout could not be rolled out.
         guard try await archive.unfinishedRollout() == nil else { return }
-        let (days, runs) = (try await archive.observedDays(), try await archive.runs(limit: 50))
+        let (days, runs) = (
+            try await archive.observedDays(), try await archive.runs(limit: 50).filter { !TrainingRun.isGiven(cause: $0.cause) }
+        )
         if RunTriggers.hasEnoughNewData(days: days, runs: runs, afterDeviceDays: afterDeviceDays, now: now) {
             return try await start("new data", at: now)
         }

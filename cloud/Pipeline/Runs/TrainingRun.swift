@@ -37,7 +37,8 @@ struct TrainingRun: Sendable {
     /// The cause of a run that judges a network made elsewhere begins with this word and the beginning of the file's SHA-256.
     static let givenCandidate = "candidate"
     /// Whether the candidate was made elsewhere, and is not trained by the run.
-    var isGiven: Bool { run.cause.hasPrefix(TrainingRun.givenCandidate + " ") }
+    var isGiven: Bool { TrainingRun.isGiven(cause: run.cause) }
+    static func isGiven(cause: String) -> Bool { cause.hasPrefix(givenCandidate + " ") }
 
     var configuration: String {
         // The cause of a given candidate names its file.

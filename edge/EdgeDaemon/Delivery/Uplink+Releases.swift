@@ -9,12 +9,8 @@ extension Uplink {
     func followReleases(_ offered: ReleaseReference?) async {
         let release: ReleaseReference? = if let offered, await intake.shouldFetch(offered) { offered } else { nil }
         await fetchKeySets(beforeRelease: release != nil)
-        if let release {
-            await fetch(release)
-            // If the fetch failed, it is retried before releases of revoked keys are left: the offered release may replace them.
-            guard intake.active.current?.name == release else { return }
-        }
-        await intake.applyTrust()
+        if let release { await fetch(release) }
+        await intake.applyTrust(offered: offered)
     }
 
     private func fetchKeySets(beforeRelease: Bool) async {

@@ -4,6 +4,7 @@ internal import Runtime
 internal import Signing
 internal import Text
 internal import TrustedReleases
+package import Wire
 
 /// Accepts and stores the key sets of the fleet.
 extension ModelIntake {
@@ -44,7 +45,7 @@ extension ModelIntake {
                 if let refusal { log(.error, "release key set refused", ["error": "\(refusal)"]) }
                 return
             }
-            isTrustChanged = true
+            trustChangedAt = serviceClock.now
             folder.keys.unsaved = set
             log(
                 .warning, "release keys changed",
@@ -56,15 +57,20 @@ extension ModelIntake {
             folder.keys.unsaved = nil
         } catch {
             keySetFetchFailed()
-            log(.error, "release key set not stored: it is used, and stored when the device asks again", ["error": "\(error)"])
+            let isUsed = folder.keys.unsaved != nil
+            log(.error, isUsed ? "release key set in use but not stored, retrying" : "release keys not readable, retrying", ["error": "\(error)"])
         }
     }
 
-    /// Stops using releases that are signed by revoked keys only. Call it after the release that the cloud offers with the new keys is installed, so that
-    /// the device does not fall back to the shipped release in between.
-    package func applyTrust() {
-        guard isTrustChanged else { return }
-        isTrustChanged = false
+    private static let longestWait: Duration = .seconds(3_600)
+
+    /// Stops using releases that are signed by revoked keys only. While the cloud offers another release that the device does not have yet, the
+    /// device waits for an hour, so that it does not fall back to the shipped release in between.
+    package func applyTrust(offered: ReleaseReference?) {
+        guard let changedAt = trustChangedAt else { return }
+        let isExpected = offered.map { $0 != active.current?.name && !slots.isRejected($0) } ?? false
+        if isExpected, serviceClock.now - changedAt < ModelIntake.longestWait { return }
+        trustChangedAt = nil
         guard isLoaded, let trust = try? folder.keys.ring().trust else { return }
         let names = [slots.active?.name, active.current?.rival.flatMap { $0.name == slots.lastGood ? $0.name : nil }].compactMap { $0 }
         let isDistrusted = names.contains { name in

@@ -29,7 +29,7 @@ package actor ModelIntake {
     private var maySave = true  // false if the file of the slots exists and cannot be read: it must not be replaced
     var fetches = FetchBackoff()
     var keySets = KeySetSchedule()
-    var isTrustChanged = false  // a key set was accepted, and the releases in use are not checked against it yet
+    var trustChangedAt: ContinuousClock.Instant?  // a key set was accepted, and the releases in use are not checked against it yet
     package internal(set) var slots = ReleaseSlots()
     package internal(set) var refusal: String?  // why the last offered release was refused
 

@@ -13,8 +13,8 @@ enum RollbackRule {
     private static let minimumTime: Duration = .seconds(48 * 3_600)
     private static let minimumUnit = 0.2  // %RH: a sensor that hardly changes must not outweigh the others
 
-    /// %RH on average; less than the resolution of a sensor does not matter, for example the tiny errors of a stuck one.
-    private static let minimumExcess = 0.05
+    /// %RH on average: errors below the resolution of a sensor do not matter, for example those of a stuck sensor.
+    private static let resolution = 0.1
 
     /// - Parameters:
     ///   - sums: of the release in use, over the last `days`.
@@ -22,6 +22,8 @@ enum RollbackRule {
     /// - Returns: the reason to go back, for people; `nil`: the release stays in use.
     static func reason(_ sums: [ComparisonTable.DaySums], elapsed: Duration) -> String? {
         guard elapsed >= minimumTime else { return nil }
+        let stuck = stuckSensors(sums)
+        let sums = sums.filter { !stuck.contains($0.sensor) }
         var scales: [[Int64]: (error: Double, count: Int64)] = [:]
         for row in sums {
             let old = scales[[row.sensor, row.leadTimeSeconds]] ?? (0, 0)
@@ -37,14 +39,23 @@ enum RollbackRule {
             persistence[row.day, default: ErrorRatio.Block()] += ErrorRatio.Block(
                 targets: row.count, error: row.error / unit, reference: row.persistenceError / unit)
         }
-        let excess = sums.reduce(0) { $0 + $1.error - $1.rivalError } / Double(max(1, sums.reduce(0) { $0 + $1.count }))
-        guard excess >= minimumExcess, let toRival = ErrorRatio(Array(rival.values)) else { return nil }
+        guard let toRival = ErrorRatio(Array(rival.values)) else { return nil }
         if toRival.isTooLarge { return text(toRival, "the error of the last good release") }
         // In calm air persistence may win for days. Going back helps only if the last good release is better.
         if let toPersistence = ErrorRatio(Array(persistence.values)), toPersistence.isTooLarge, toRival.low > 1 {
             return text(toPersistence, "the error of persistence")
         }
         return nil
+    }
+
+    /// The sensors for which both releases have hardly any error.
+    private static func stuckSensors(_ sums: [ComparisonTable.DaySums]) -> Set<Int64> {
+        var means: [Int64: (error: Double, count: Int64)] = [:]
+        for row in sums {
+            let old = means[row.sensor] ?? (0, 0)
+            means[row.sensor] = (old.error + max(row.error, row.rivalError), old.count + row.count)
+        }
+        return Set(means.filter { $0.value.error < resolution * Double($0.value.count) }.keys)
     }
 
     private static func text(_ ratio: ErrorRatio, _ reference: String) -> String {
