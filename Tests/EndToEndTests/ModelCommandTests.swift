@@ -57,7 +57,7 @@ import Text
         #expect(try command("models", "unpin", "tag:damp").contains("gets the champion"))
         #expect(try command("models", "rollback", code: 1).contains("there was no other champion"))
         #expect(try command("models", "promote", "1", code: 1).contains("there is no release 1"))
-        #expect(try command("models", "reproduce").contains("bytes are the same"))
+        #expect(try command("models", "reproduce").contains("bytes before the signatures are the same"))
         #expect(try command("models", "verify").contains("1 releases verified"))
         let history = try rows(command("models", "history", "--format", "json")).map { "\($0["alias"] ?? "") \($0["author"] ?? "")" }
         #expect(
