@@ -239,7 +239,7 @@ class Story:
         if self.poison_run is None:
             raise Unmet("the poisoned network was not judged")
         outcome, detail = self.fleet.rows("SELECT outcome, detail FROM run WHERE id = ?", self.poison_run)[0]
-        if outcome != "champion_kept":
+        if outcome != "champion_kept" or not detail.startswith("fail"):
             raise Unmet(f"the poisoned network: {outcome}, {detail}")
         return f"the poisoned network is refused: {detail}"
 
