@@ -5,7 +5,7 @@ package struct ReleaseKeyring: Sendable, Equatable {
     package let pinned: [PublicKey]  // from the enrolment, a configured file, or a file given by hand
     package private(set) var keySet: ReleaseKeySet?
 
-    /// - Parameter set: a set that was accepted before.
+    /// - Parameter set: the newest accepted set; `nil` before the first one.
     package init(pinned: [PublicKey], set: ReleaseKeySet? = nil) { (self.pinned, keySet) = (pinned, set) }
 
     /// The keys that sign releases.

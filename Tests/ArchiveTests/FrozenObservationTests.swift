@@ -97,7 +97,9 @@ import Wire
     /// frozen bin keeps the values of removed readings.
     private static func countsAndSums(_ line: String) -> [Substring] { Array(line.split(separator: " ")[2...4]) }
 
-    @Test func `readings that were withheld because of a wrong server clock are added to frozen observations later`() async throws {
+    @Test func `readings that the server held back while its clock was wrong are added later, also to observations that a rebuild may not change`()
+        async throws
+    {
         let archive = try await open()
         let device = try await fill(archive)
         try await deleteBatches(archive, before: april)

@@ -105,7 +105,7 @@ import Wire
         #expect(await intake.keySetSerial() == 7)
     }
 
-    @Test func `on a full disk a revocation is in force at once, and is stored later`() async throws {
+    @Test func `if the disk is full, a revocation takes effect at once, and is stored when there is space again`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let intake = try intake()
         let obstacle = folder + "/release-key-set.new"  // the name of the temporary file is taken by a folder

@@ -64,7 +64,7 @@ import Wire
         #expect(revoked.contains("1 release is signed again"), "\(revoked)")
         #expect(try programs.keys().map { $0["use"] } == ["signs releases", "revoked"])
 
-        // The device is offered the champion with the new signature, and asks for the key sets before it fetches the release.
+        // The cloud offers the champion with the new signature. The device fetches the key sets first, then the release.
         let champion = try #require(try programs.champion())
         #expect(champion != first)
         _ = try await seen("the champion with the new signature") { edge.log.contains("release accepted counter=\(champion)") ? true : nil }

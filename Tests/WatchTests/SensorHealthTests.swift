@@ -18,7 +18,7 @@ struct PretendPlaces {
         let offset = 0.3 * Double(place % 5), gain = 0.8 + 0.05 * Double(place % 4)
         return (0..<days).map { day in
             front = 0.8 * front + weather.normal()
-            local = 0.4 * local + 0.8 * own.normal()  // what the place adds, in %RH
+            local = 0.4 * local + 0.8 * own.normal()  // the departure of this place from the common weather, in %RH
             let season = -wave(Double(day) / 365)
             let saturation = 17 + 6 * season + 0.5 * Double(place)
             let vapour = max(1, gain * (13 + 4 * season + front) + offset + local / 100 * saturation)

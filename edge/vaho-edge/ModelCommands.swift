@@ -46,7 +46,7 @@ extension Program.Command {
         table.write(format)
     }
 
-    /// The ids of the trusted keys, and the serial of the key set.
+    /// One line with the ids of the trusted keys, and with the serial of the key set if there is one.
     private static func keys(_ settings: EdgeSettings) throws -> String {
         let ring = try KeyFiles(folder: settings.stateFolder, configured: settings.releaseKeyFile).ring()
         let ids = ring.releaseKeys.map { Hexadecimal.text($0.id) }.joined(separator: " ")

@@ -11,7 +11,7 @@ extension Archive {
         package let sinceDay: Int64?  // of an alarm: the first day of the fault, in days since 1970
     }
 
-    /// The newest decisions, newest first.
+    /// The latest decisions, in descending order of time.
     package func decisions(limit: Int) throws -> [Decision] {
         try database.rows(
             """

@@ -92,7 +92,7 @@ package struct KeyChanges {
         }
     }
 
-    /// The aliases whose releases devices would not trust.
+    /// The aliases that point to a release without a signature by a trusted key.
     private func distrustedTargets(_ ring: ReleaseKeyring) async throws -> [Archive.AliasTarget] {
         var targets: [Archive.AliasTarget] = []
         for target in try await archive.allTargets() {

@@ -84,7 +84,7 @@ package struct SignatureNeeded: Error, CustomStringConvertible {
 }
 
 extension Archive {
-    /// The file of keys that a device pins when it enrols.
+    /// The text of the key file that a device stores when it enrols.
     package func releaseKeyFile() throws -> String { ReleaseKeyFile.text(try keyring().releaseKeys) }
 
     /// The keys that devices trust.

@@ -5,7 +5,7 @@ internal import Signing
 internal import Text
 internal import TrustedReleases
 
-/// A network that was made elsewhere. A run judges it as if the run had trained it.
+/// A network from a release file of another program or machine. A run judges this network instead of training one.
 package struct GivenCandidate {
     private let bytes: [UInt8]
     private let sha256: String

@@ -36,7 +36,7 @@ package struct KeyFiles: Sendable {
     func storedSet() throws -> ReleaseKeySet? {
         guard Files.exists(setPath) else { return nil }
         let set = try ReleaseKeySet(String(decoding: Files.read(setPath, limit: ReleaseKeySet.byteLimit), as: UTF8.self))
-        // This check finds damage only: the set was verified when it was accepted, and it may revoke the key that has signed it.
+        // The signature is checked again only to detect damage. The key that has signed the set may be one of those that the set revokes.
         guard set.isSigned(by: try pinned() + set.keys + set.roots + set.revoked) else { throw KeySetRefusal.signature(mustBeRoot: false) }
         return set
     }

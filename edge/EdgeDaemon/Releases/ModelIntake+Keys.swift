@@ -9,7 +9,7 @@ package import Wire
 /// Accepts and stores the key sets of the fleet.
 extension ModelIntake {
     /// Whether to ask the cloud for new key sets now.
-    /// - Parameter beforeRelease: whether a release is about to be fetched: then the device asks even if the hour is not over.
+    /// - Parameter beforeRelease: `true` just before a release is fetched: the device then asks although it asked less than an hour ago.
     package func shouldFetchKeySets(beforeRelease: Bool) -> Bool {
         guard beforeRelease || keySets.isDue(at: serviceClock.now) else { return false }
         keySets.asked(at: serviceClock.now)
@@ -64,8 +64,9 @@ extension ModelIntake {
 
     private static let longestWait: Duration = .seconds(3_600)
 
-    /// Stops using releases that are signed by revoked keys only. While the cloud offers another release that the device does not have yet, the
-    /// device waits for an hour, so that it does not fall back to the shipped release in between.
+    /// Checks the stored releases against the trusted keys after a change of the keys, and replaces a release that no trusted key has signed.
+    /// - Parameter offered: the release that the cloud offers. If the device does not have this release yet, the check waits for up to an hour: the
+    ///   offered release may be the same network with a new signature, and the device need not use the shipped release meanwhile.
     package func applyTrust(offered: ReleaseReference?) {
         guard let changedAt = trustChangedAt else { return }
         let isExpected = offered.map { $0 != active.current?.name && !slots.isRejected($0) } ?? false

@@ -67,7 +67,7 @@ package actor ModelIntake {
             if let found = try folder.slots() { return slots = found }
         } catch let error as FileError {
             maySave = false
-            return log(.error, "release-slots file not readable: this run of the program uses the shipped release", ["error": "\(error)"])
+            return log(.error, "release-slots file not readable: using the shipped release until the next start", ["error": "\(error)"])
         } catch {
             log(.error, "release-slots file damaged, rebuilding it from the release files", ["error": "\(error)"])
         }
