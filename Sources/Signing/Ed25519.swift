@@ -68,6 +68,9 @@ package struct PublicKey: Sendable, Hashable {
     /// The first 8 bytes of the key's SHA-256. A signature refers to its key by this id.
     package var id: [UInt8] { Array(SHA256.digest(bytes).prefix(8)) }
 
+    /// The id as people see it: 16 hexadecimal digits.
+    package var idText: String { Hexadecimal.text(id) }
+
     package func isValid(_ signature: some Collection<UInt8>, of message: [UInt8]) -> Bool {
         let signature = Array(signature)
         guard signature.count == 64,

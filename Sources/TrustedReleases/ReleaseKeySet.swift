@@ -46,8 +46,6 @@ package struct ReleaseKeySet: Sendable, Equatable {
         signatures.append(signature)
     }
 
-    package mutating func removeSignatures() { signatures = [] }
-
     package func isSigned(by keys: [PublicKey]) -> Bool {
         let message = Array(signedText.utf8)
         return signatures.contains { signature in

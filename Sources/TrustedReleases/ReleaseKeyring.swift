@@ -26,7 +26,12 @@ package struct ReleaseKeyring: Sendable, Equatable {
         if let problem = next.problem { throw .format(problem) }
         if let keySet, next.serial <= keySet.serial { throw .serial(offered: next.serial, accepted: keySet.serial) }
         if next.serial > highestSerial { throw .serialTooHigh(serial: next.serial, atMost: highestSerial) }
-        guard next.isSigned(by: setKeys) else { throw .signature(mustBeRoot: keySet?.roots.isEmpty == false) }
+        try checkSignature(of: next)
         keySet = next
+    }
+
+    /// - Throws: `KeySetRefusal.signature` if no key that may sign the next set has signed it.
+    package func checkSignature(of set: ReleaseKeySet) throws(KeySetRefusal) {
+        guard set.isSigned(by: setKeys) else { throw .signature(mustBeRoot: keySet?.roots.isEmpty == false) }
     }
 }

@@ -33,12 +33,7 @@ import Wire
     }
 
     private func release(_ archive: Archive, _ seed: UInt64) async throws -> UInt64 {
-        let provenance = Provenance(snapshot: "s\(seed)", codeVersion: "", seed: seed, configuration: "", parent: "", backtest: "")
-        let header = ReleaseHeader(
-            counter: try await archive.nextCounter(now: now), modelID: "m\(seed)", createdAt: now, expiresAt: now + .seconds(86_400),
-            provenance: provenance)
-        let bytes = try await signer(archive).file(Release(header: header, network: anyNetwork(seed: seed)))
-        return try await archive.register(bytes, header: header).counter
+        try await archive.registerExample(seed, signer: signer(archive), now: now)
     }
 
     private func signatures(_ archive: Archive, _ counter: UInt64) async throws -> Int {

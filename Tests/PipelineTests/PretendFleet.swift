@@ -11,6 +11,16 @@ import Wire
 @testable import Archive
 @testable import Pipeline
 
+extension Archive {
+    /// Stores a signed release with a network of its own, and returns its counter.
+    nonisolated func registerExample(_ seed: UInt64, signer: ReleaseSigner, now: Instant) async throws -> UInt64 {
+        let provenance = Provenance(snapshot: "s\(seed)", codeVersion: "", seed: seed, configuration: "", parent: "", backtest: "")
+        let header = ReleaseHeader(
+            counter: try await nextCounter(now: now), modelID: "m\(seed)", createdAt: now, expiresAt: now + .seconds(86_400), provenance: provenance)
+        return try await register(signer.file(Release(header: header, network: anyNetwork(seed: seed))), header: header).counter
+    }
+}
+
 /// Devices that follow the rules of an edge: they accept only higher counters, never take a release again that they gave up, and report the release
 /// in use and the errors of each day.
 final class PretendFleet {
@@ -55,14 +65,8 @@ final class PretendFleet {
             archive: archive, signer: try await ReleaseSigner(of: archive, keyFile: place.location.keyFile), pretrained: nil)
     }
 
-    /// A signed release with a network of its own.
     func release(_ seed: UInt64) async throws -> UInt64 {
-        let provenance = Provenance(snapshot: "s\(seed)", codeVersion: "", seed: seed, configuration: "", parent: "", backtest: "")
-        let header = ReleaseHeader(
-            counter: try await archive.nextCounter(now: place.now), modelID: "m\(seed)", createdAt: place.now,
-            expiresAt: place.now + .seconds(86_400), provenance: provenance)
-        let signer = try await ReleaseSigner(of: archive, keyFile: place.location.keyFile)
-        return try await archive.register(signer.file(Release(header: header, network: anyNetwork(seed: seed))), header: header).counter
+        try await archive.registerExample(seed, signer: ReleaseSigner(of: archive, keyFile: place.location.keyFile), now: place.now)
     }
 
     /// Every device sends its report and takes the release that it is offered.

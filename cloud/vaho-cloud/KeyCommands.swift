@@ -28,7 +28,7 @@ extension Program.Command {
         for (use, keys) in [
             ("signs releases", ring.releaseKeys), ("root: signs key sets", ring.keySet?.roots ?? []), ("revoked", ring.keySet?.revoked ?? []),
         ] {
-            for key in keys { table.addRow([Hexadecimal.text(key.id), use, local.contains(key) ? "in the key file" : "elsewhere", key.hexadecimal]) }
+            for key in keys { table.addRow([key.idText, use, local.contains(key) ? "in the key file" : "elsewhere", key.hexadecimal]) }
         }
         table.write(format)
         guard format == .table, let set = try await archive.keySets(limit: 1).first else { return }
@@ -79,7 +79,7 @@ extension Program.Command {
         let privateKeys = try file.privateKeys.map(\.publicKey)
         let trusted = privateKeys.filter(signer.ring.releaseKeys.contains)
         guard trusted.count < 2 else {
-            throw CommandFailure("a rotation is in progress: vaho-cloud keys revoke \(Hexadecimal.text(trusted[0].id)) ends it")
+            throw CommandFailure("a rotation is in progress: vaho-cloud keys revoke \(trusted[0].idText) ends it")
         }
         // A key of an earlier attempt that was not published is used now.
         let revoked = signer.ring.keySet?.revoked ?? []
@@ -88,8 +88,8 @@ extension Program.Command {
         try await publish(set, arguments, archive, signer, default: "rotation")
         StandardOutput.write(
             """
-            new key \(Hexadecimal.text(key.id)) is in \(file.path): copy the file to the other servers of this archive, and make a backup
-            when the devices have the key set (vaho-cloud keys list), revoke the old key: vaho-cloud keys revoke \(Hexadecimal.text(trusted[0].id))
+            new key \(key.idText) is in \(file.path): copy the file to the other servers of this archive, and make a backup
+            when the devices have the key set (vaho-cloud keys list), revoke the old key: vaho-cloud keys revoke \(trusted[0].idText)
 
             """)
     }
@@ -115,13 +115,13 @@ extension Program.Command {
         let ring = try await keyring(arguments)
         let text = arguments.positional[0]
         func named(_ keys: [PublicKey]) -> [PublicKey] {
-            keys.filter { !text.isEmpty && (Hexadecimal.text($0.id).hasPrefix(text) || $0.hexadecimal == text) }
+            keys.filter { !text.isEmpty && ($0.idText.hasPrefix(text) || $0.hexadecimal == text) }
         }
         let found = named(ring.releaseKeys + (ring.keySet?.roots ?? []))
         if found.isEmpty, let revoked = named(ring.keySet?.revoked ?? []).first {
             // An earlier attempt may have ended before the key file was changed.
             try updateKeyFile(arguments, ring)
-            throw CommandFailure("the key \(Hexadecimal.text(revoked.id)) is revoked already")
+            throw CommandFailure("the key \(revoked.idText) is revoked already")
         }
         guard found.count == 1 else {
             throw CommandFailure("«\(text)» names \(found.count) keys that are trusted: vaho-cloud keys list shows the ids")
@@ -137,7 +137,7 @@ extension Program.Command {
         var set = try keySet(path)
         for key in try privateKeys(arguments) { try set.sign(with: key) }
         try Files.replace(path, with: Array(set.text.utf8))
-        func ids(_ keys: [PublicKey]) -> String { keys.isEmpty ? "none" : keys.map { Hexadecimal.text($0.id) }.joined(separator: " ") }
+        func ids(_ keys: [PublicKey]) -> String { keys.isEmpty ? "none" : keys.map { $0.idText }.joined(separator: " ") }
         StandardOutput.write(
             """
             \(path) is signed: vaho-cloud keys import publishes it
@@ -157,7 +157,7 @@ extension Program.Command {
         let signer = try await ReleaseSigner(of: archive, keyFile: settings.signingKeyFile)
         let set = try keySet(arguments.positional[0])
         // This server's own signature must not make a set valid that somebody has changed on its way.
-        do { try KeyChanges(archive: archive, signer: signer).checkIsSigned(set) } catch {
+        do { try signer.ring.checkSignature(of: set) } catch {
             throw CommandFailure("\(arguments.positional[0]): \(error): sign it with vaho-cloud keys sign")
         }
         try await publish(set, arguments, archive, signer, default: "key set imported")

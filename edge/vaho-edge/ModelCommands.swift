@@ -49,7 +49,7 @@ extension Program.Command {
     /// One line with the ids of the trusted keys, and with the serial of the key set if there is one.
     private static func keys(_ settings: EdgeSettings) throws -> String {
         let ring = try KeyFiles(folder: settings.stateFolder, configured: settings.releaseKeyFile).ring()
-        let ids = ring.releaseKeys.map { Hexadecimal.text($0.id) }.joined(separator: " ")
+        let ids = ring.releaseKeys.map { $0.idText }.joined(separator: " ")
         return (ids.isEmpty ? "none" : ids) + (ring.keySet.map { ", key set \($0.serial)" } ?? "")
     }
 

@@ -60,11 +60,6 @@ package struct KeyChanges {
 
     // MARK: publication
 
-    /// - Throws: `KeySetRefusal` if no trusted key has signed the set yet. Call it before this machine adds its own signature to a set from elsewhere.
-    package func checkIsSigned(_ set: ReleaseKeySet) throws(KeySetRefusal) {
-        guard set.isSigned(by: signer.ring.setKeys) else { throw .signature(mustBeRoot: signer.ring.keySet?.roots.isEmpty == false) }
-    }
-
     /// Stores a signed set, which devices then fetch. In the same transaction, signs each release in use again that has no trusted signature.
     ///
     /// - Returns: how many releases were signed again.

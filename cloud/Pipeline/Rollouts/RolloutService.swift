@@ -32,9 +32,7 @@ package struct RolloutService: Service {
         ) {
             let started = ContinuousClock.now
             let isChanged = try await step()
-            // In a large fleet a check takes seconds: it must not use more than a small share of the time.
-            let took = ContinuousClock.now - started
-            if !isChanged, took > .milliseconds(100) { try await clock.sleep(for: min(took * 30, RolloutService.longestPause)) }
+            if !isChanged { try await clock.rest(after: ContinuousClock.now - started, atMost: RolloutService.longestPause) }
         }
     }
 

@@ -50,8 +50,8 @@ extension ModelIntake {
             log(
                 .warning, "release keys changed",
                 [
-                    "serial": set.serial, "keys": ring.releaseKeys.map { Hexadecimal.text($0.id) }.joined(separator: " "),
-                    "revoked": set.revoked.map { Hexadecimal.text($0.id) }.joined(separator: " "),
+                    "serial": set.serial, "keys": ring.releaseKeys.map { $0.idText }.joined(separator: " "),
+                    "revoked": set.revoked.map { $0.idText }.joined(separator: " "),
                 ])
             try folder.keys.save(set)
             folder.keys.unsaved = nil
