@@ -85,6 +85,11 @@ import Testing
         #expect(isRollBack(next(rollout(), facts(reached: 100, reporting: 99) { $0.rejecting = 5 }), ""))
     }
 
+    @Test func `a rollout of a blocked release rolls back, also without any evidence`() {
+        #expect(isRollBack(next(rollout(.paused), facts(days: 7, ratio(0.9, days: 7)) { $0.isBlocked = true }), "the release is blocked"))
+        #expect(isWait(next(rollout(.rolling_back), facts(reporting: 3) { $0.isBlocked = true }), "report another release"))
+    }
+
     @Test func `devices that refuse the file pause the rollout`() {
         #expect(isPause(next(rollout(), facts(reached: 20, reporting: 19) { $0.refusing = 1 }), "1 device of 20 refused"))
         #expect(!isPause(next(rollout(), facts(reached: 100, reporting: 97) { $0.refusing = 3 }), ""))

@@ -10,10 +10,10 @@ import Watch
 
     fileprivate static func run(
         step: Int = 0, attempts: Int = 0, starts: Int = 0, retryIn seconds: Int64 = 0, cancelledBy author: String? = nil, hasEnded: Bool = false,
-        outcome: String = "", days: Double = 0, endedAgo ago: Int64 = 0
+        outcome: String = "", days: Double = 0, endedAgo ago: Int64 = 0, cause: String = "manual"
     ) -> Archive.Run {
         Archive.Run(
-            id: 7, kind: "training", cause: "manual", author: "nina", createdAt: now - .seconds(60), endedAt: hasEnded ? now - .seconds(ago) : nil,
+            id: 7, kind: "training", cause: cause, author: "nina", createdAt: now - .seconds(60), endedAt: hasEnded ? now - .seconds(ago) : nil,
             step: step,
             failedAttempts: attempts, starts: starts, retryAt: now + .seconds(seconds), cancelledBy: author, outcome: outcome, detail: "",
             snapshot: "", deviceDays: days,
@@ -59,7 +59,11 @@ import Watch
         ([ended("failed", days: 0, ago: 30_000), ended("promoted", days: 50)], 70, false),
         ([ended("promoted", days: 10_000)], 10_499, false), ([ended("promoted", days: 10_000)], 10_500, true),
         ([ended("cancelled", days: 90), ended("promoted", days: 50)], 200, false),
+        // Runs that judge a network made elsewhere do not count: one in progress, one that failed a minute ago.
+        ([RunPlanTests.run(cause: elsewhere), ended("promoted", days: 50)], 78, true),
+        ([RunPlanTests.run(hasEnded: true, outcome: "failed", endedAgo: 60, cause: elsewhere), ended("promoted", days: 50)], 78, true),
     ]
+    private static let elsewhere = "candidate 0123456789ab: trial"
 
     @Test(arguments: table.indices) func `new data starts a run after enough device-days, but not soon after a failure`(row: Int) {
         let (runs, days, expected) = Self.table[row]
@@ -82,11 +86,15 @@ import Watch
         (judgements(.decayed, .decayed), RunPlanTests.run(), nil),
         (judgements(.decayed, .decayed), RunPlanTests.run(hasEnded: true, outcome: "champion_kept", endedAgo: 6 * 86_400), nil),
         (judgements(.decayed, .decayed), RunPlanTests.run(hasEnded: true, outcome: "champion_kept", endedAgo: 7 * 86_400), "decay at 1 h, 3 h"),
+        (
+            judgements(.decayed, .decayed),
+            RunPlanTests.run(hasEnded: true, outcome: "champion_kept", endedAgo: 60, cause: "candidate 0123456789ab: trial"), "decay at 1 h, 3 h"
+        ),
     ]
 
     @Test(arguments: starts.indices) func `decay or miscalibration at two lead times starts a run, but not within a week of another`(row: Int) {
         let (judgements, newest, expected) = Self.starts[row]
-        #expect(RunTriggers.cause(judgements, newest: newest, now: RunPlanTests.now) == expected)
+        #expect(RunTriggers.cause(judgements, runs: newest.map { [$0] } ?? [], now: RunPlanTests.now) == expected)
     }
 }
 

@@ -47,15 +47,13 @@ package struct RunTriggers: Service {
         }
         // A candidate of a run during a rollout could not be rolled out.
         guard try await archive.unfinishedRollout() == nil else { return }
-        let (days, runs) = (
-            try await archive.observedDays(), try await archive.runs(limit: 50).filter { !TrainingRun.isGiven(cause: $0.cause) }
-        )
+        let (days, runs) = (try await archive.observedDays(), try await archive.runs(limit: 50))
         if RunTriggers.hasEnoughNewData(days: days, runs: runs, afterDeviceDays: afterDeviceDays, now: now) {
             return try await start("new data", at: now)
         }
         let judgements = try await archive.modelJudgements()
         guard let champion = try await archive.release(of: .champion), judgements.first?.release == champion.counter,
-            let cause = RunTriggers.cause(judgements, newest: runs.first, now: now)
+            let cause = RunTriggers.cause(judgements, runs: runs, now: now)
         else { return }
         try await start(cause, at: now)
     }
@@ -64,10 +62,10 @@ package struct RunTriggers: Service {
     /// After any run, the model's health starts the next run not before this time: a run that could not help is not repeated at once.
     private static let healthCooldown: Duration = .seconds(7 * 86_400)
 
-    /// - Parameter newest: the newest run.
+    /// - Parameter runs: newest first.
     /// - Returns: the cause of the run that the health of the champion needs; `nil` for none.
-    static func cause(_ judgements: [Archive.ModelJudgement], newest: Archive.Run?, now: Instant) -> String? {
-        if let newest {
+    static func cause(_ judgements: [Archive.ModelJudgement], runs: [Archive.Run], now: Instant) -> String? {
+        if let newest = trainings(runs).first {
             guard let endedAt = newest.endedAt, now - endedAt >= healthCooldown else { return nil }
         }
         for (state, name) in [(ModelHealth.State.decayed, "decay"), (.miscalibrated, TrainingRun.miscalibration)] {
@@ -87,6 +85,7 @@ package struct RunTriggers: Service {
     ///   - days: device-days of observations.
     ///   - runs: newest first.
     static func hasEnoughNewData(days: Double, runs: [Archive.Run], afterDeviceDays: Double, now: Instant) -> Bool {
+        let runs = trainings(runs)
         if let newest = runs.first {
             guard let endedAt = newest.endedAt else { return false }
             let isUnfinished = [RunOutcome.failed, .cancelled].contains { $0.rawValue == newest.outcome }
@@ -96,6 +95,9 @@ package struct RunTriggers: Service {
         let learnt = runs.first { $0.deviceDays > 0 }?.deviceDays ?? 0
         return days - learnt >= max(afterDeviceDays, learnt * minimumGrowth)
     }
+
+    /// The runs that train. A run that judges a network made elsewhere does not put off the next training.
+    private static func trainings(_ runs: [Archive.Run]) -> [Archive.Run] { runs.filter { !TrainingRun.isGiven(cause: $0.cause) } }
 
     private func start(_ cause: String, at now: Instant) async throws {
         let run = try await archive.startRun(kind: RunWorker.kind, cause: cause, author: "", now: now)

@@ -2,7 +2,6 @@ internal import Measures
 internal import Releases
 internal import Runtime
 internal import Signing
-internal import Text
 internal import TrustedReleases
 package import Wire
 
