@@ -89,6 +89,26 @@ import Watch
         #expect(try await archive.sensorJudgements(limit: 9).allSatisfy { !$0.isBiasObservable })
     }
 
+    @Test func `a sensor that is always a day behind delays its group by a day; one that has stopped delays it for two days only`() async throws {
+        let (archive, devices) = try await archive()
+        try await watch(archive).judgeNewDays()
+        let others = devices.dropLast()
+        func judgedDays() async throws -> Set<Int64> {
+            Set(try await archive.sensorJudgements(limit: 9).filter { $0.alarm == nil && $0.device.name != "d4" }.map { $0.day - firstDay })
+        }
+        for day in days..<days + 4 {
+            for device in others { try await archive.addObservations(of: device, number: Int(device), from: firstDay + day, days: 1, biasFrom: .max) }
+            try await watch(archive).judgeNewDays()
+            #expect(try await judgedDays() == [day - 1])
+            try await archive.addObservations(of: devices[4], number: 4, from: firstDay + day, days: 1, biasFrom: .max)
+        }
+        for day in days + 4..<days + 7 {
+            for device in others { try await archive.addObservations(of: device, number: Int(device), from: firstDay + day, days: 1, biasFrom: .max) }
+            try await watch(archive).judgeNewDays()
+        }
+        #expect(try await judgedDays() == [days + 6])
+    }
+
     @Test func `groups have at most 64 sensors`() {
         let sensors = (0..<150 as Range<Int64>).map { device in
             Archive.WatchedSensor(

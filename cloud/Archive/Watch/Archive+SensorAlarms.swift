@@ -56,14 +56,15 @@ extension Archive {
     }
 
     /// Stores a judgement. An alarm quarantines the observations from its first day on.
-    package func store(_ health: SensorHealth, of sensor: WatchedSensor, now: Instant) throws {
+    /// - Parameter day: the last judged day.
+    package func store(_ health: SensorHealth, of sensor: WatchedSensor, day: Int64, now: Instant) throws {
         try database.transaction {
             try database.run(
                 """
                 INSERT INTO sensor_health (device, sensor, day, observable, peers, drift_sum) VALUES (?, ?, ?, ?, ?, ?)
                 ON CONFLICT (device, sensor) DO UPDATE SET day = excluded.day, observable = excluded.observable, peers = excluded.peers,
                     drift_sum = excluded.drift_sum
-                """, sensor.device, sensor.sensor, sensor.newestDay, health.isBiasObservable, health.peers.count, health.sum)
+                """, sensor.device, sensor.sensor, day, health.isBiasObservable, health.peers.count, health.sum)
             guard let alarm = health.alarm else { return }
             let row = try database.row(
                 """

@@ -32,7 +32,7 @@ package struct SensorWatch: Service {
     package func judgeNewDays() async throws {
         try await summarise()
         let sensors = try await reader.watchedSensors()
-        for group in SensorWatch.groups(of: sensors) where group.contains(where: { $0.needsJudgement }) { try await judge(group) }
+        for group in SensorWatch.groups(of: sensors) { try await judge(group) }
     }
 
     private func summarise() async throws {
@@ -62,19 +62,27 @@ package struct SensorWatch: Service {
         return groups
     }
 
-    private func judge(_ group: [Archive.WatchedSensor]) async throws {
-        // A sensor with the newest day waits while another sensor of the group is one or two days behind. Sensors that are further behind cause no wait.
+    /// The last day on which a sensor can be judged: the newest one that it and its group have. Sensors that are more than two days behind the newest one
+    /// hold the others up no longer.
+    static func lastDay(of sensor: Archive.WatchedSensor, in group: [Archive.WatchedSensor]) -> Int64 {
         let newest = group.map(\.newestDay).max() ?? 0
-        let isBehind = group.contains { $0.newestDay < newest && $0.newestDay >= newest - 2 }
+        let common = group.map(\.newestDay).filter { $0 >= newest - 2 }.min() ?? newest
+        return min(sensor.newestDay, common)
+    }
+
+    private func judge(_ group: [Archive.WatchedSensor]) async throws {
+        let lastDays = group.map { SensorWatch.lastDay(of: $0, in: group) }
+        var open = group.indices.filter { !group[$0].isAlarmed && group[$0].judgedOn ?? .min < lastDays[$0] }
+        guard !open.isEmpty else { return }
         var days: [[SensorDay]] = []
         for sensor in group { days.append(try await reader.sensorDays(sensor.device, sensor.sensor)) }
         var faulty = Set(group.indices.filter { group[$0].isAlarmed })
         var found: [Int: SensorHealth] = [:]
-        var open = group.indices.filter { group[$0].needsJudgement && !(isBehind && group[$0].newestDay == newest) }
         while !open.isEmpty {
             for index in open {
-                let (sensor, peers) = (group[index], group.indices.filter { $0 != index && !faulty.contains($0) }.map { days[$0] })
-                found[index] = await SensorWatch.judgement(days[index], peers, sensor)
+                let own = days[index].filter { $0.day <= lastDays[index] }
+                let peers = group.indices.filter { $0 != index && !faulty.contains($0) }.map { days[$0] }
+                found[index] = await SensorWatch.judgement(own, peers, group[index])
                 try Task.checkCancellation()
             }
             // A drifting sensor makes its peers look as if they drifted the other way: the largest drift is the fault, and the other sensors with a drift are
@@ -84,7 +92,9 @@ package struct SensorWatch: Service {
             faulty.insert(worst)
             open = drifting.filter { $0 != worst }
         }
-        for (index, health) in found.sorted(by: { $0.key < $1.key }) { try await archive.store(health, of: group[index], now: clock.wallClock) }
+        for (index, health) in found.sorted(by: { $0.key < $1.key }) {
+            try await archive.store(health, of: group[index], day: lastDays[index], now: clock.wallClock)
+        }
     }
 
     @concurrent private static func judgement(
@@ -94,8 +104,4 @@ package struct SensorWatch: Service {
 
 extension SensorHealth {
     fileprivate var driftSize: Double { alarm?.size.magnitude ?? 0 }
-}
-
-extension Archive.WatchedSensor {
-    fileprivate var needsJudgement: Bool { !isAlarmed && judgedOn ?? .min < newestDay }
 }
