@@ -194,6 +194,14 @@ import Wire
         #expect(try await archive.release(of: .champion)?.counter == shipped)
     }
 
+    @Test func `two operators who add a key at the same time lose none`() async throws {
+        _ = try await place.open()
+        try SigningKeyFile.make(keyFile)
+        var (one, other) = (try SigningKeyFile(keyFile), try SigningKeyFile(keyFile))
+        let added = [try one.addKey(), try other.addKey()]
+        #expect(try SigningKeyFile(keyFile).privateKeys.map(\.publicKey).suffix(2) == added)
+    }
+
     @Test func `the key file names the line that is not a key`() throws {
         try Files.createFolder(place.location.folder)
         for (text, line) in [("", ""), ("xx\n", ":1"), (String(repeating: "ab", count: 32) + "\npublic 12\n", ":2")] {

@@ -33,9 +33,14 @@ package struct SigningKeyFile {
         get throws { try lines.compactMap { try $0.seed.map { try PrivateKey(seed: $0) } } }
     }
 
+    private static func folder(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
     /// Makes a file with a new key, unless the file exists.
     package static func make(_ path: String) throws {
-        if let slash = path.lastIndex(of: "/"), slash > path.startIndex { try Files.createFolder(String(path[..<slash])) }
+        try Files.createFolder(folder(of: path))
         // The server and a command may make a key at once: `create` keeps the first file.
         _ = try Files.create(path, with: Array((Hexadecimal.text(PrivateKey.randomSeed()) + "\n").utf8), mode: 0o600)
     }
@@ -44,18 +49,31 @@ package struct SigningKeyFile {
     package mutating func addKey() throws -> PublicKey {
         let seed = try PrivateKey.randomSeed()
         let publicKey = try PrivateKey(seed: seed).publicKey
-        lines.append(Line(publicKey: publicKey, seed: seed))
-        try save()
+        try change { $0.append(Line(publicKey: publicKey, seed: seed)) }
         return publicKey
     }
 
     /// Removes revoked keys and adds the public keys of new keys that are on another machine. Stores the file if this changes it.
     package mutating func follow(_ ring: ReleaseKeyring) throws {
-        let before = lines.map(\.publicKey)
-        let trusted = ring.releaseKeys
-        lines.removeAll { ring.keySet?.revoked.contains($0.publicKey) ?? false }
-        for key in trusted where !lines.contains(where: { $0.publicKey == key }) { lines.append(Line(publicKey: key, seed: nil)) }
-        if lines.map(\.publicKey) != before { try save() }
+        let (trusted, revoked) = (ring.releaseKeys, ring.keySet?.revoked ?? [])
+        try change { lines in
+            lines.removeAll { revoked.contains($0.publicKey) }
+            for key in trusted where !lines.contains(where: { $0.publicKey == key }) { lines.append(Line(publicKey: key, seed: nil)) }
+        }
+    }
+
+    /// Changes the lines that the file has now. A lock keeps other processes from changing it at the same time, which could lose a new private key.
+    private mutating func change(_ change: (inout [Line]) -> Void) throws {
+        var wanted = lines
+        change(&wanted)
+        // A file that needs no change may be in a folder that cannot be written to.
+        guard wanted.map(\.publicKey) != lines.map(\.publicKey) else { return }
+        let lock = try FolderLock(SigningKeyFile.folder(of: path), name: "release-signing.lock", waits: true)
+        try withExtendedLifetime(lock) {
+            lines = try SigningKeyFile(path).lines
+            change(&lines)
+            try save()
+        }
     }
 
     private func save() throws {
