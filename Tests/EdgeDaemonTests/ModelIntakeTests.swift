@@ -19,24 +19,17 @@ import Wire
     private let log = Log("test", minimumLevel: .error)
     private let folder = FileManager.default.temporaryDirectory.path + "/vaho-intake-\(UInt64.random(in: 0...(.max)))"
 
-    private func key(_ byte: UInt8) throws -> PrivateKey { try PrivateKey(seed: [UInt8](repeating: byte, count: 32)) }
+    private let signed = SignedReleases()
 
-    private func file(counter: UInt64, size: Float = 0.01, network: Network? = nil, key: PrivateKey) throws -> [UInt8] {
-        let release = Release(
-            header: ReleaseHeader(
-                counter: counter, modelID: "m\(counter)", createdAt: Instant(ms: 1), expiresAt: Instant(ms: 2),
-                provenance: Provenance(snapshot: "", codeVersion: "", seed: 0, configuration: "", parent: "", backtest: "")),
-            network: network ?? anyNetwork(size: size))
-        return try ReleaseFile.bytes(of: release, sha256: { SHA256.digest($0) }) { message in
-            [ReleaseFile.Signature(keyID: key.publicKey.id, signature: try key.signature(of: message))]
-        }
+    private func file(counter: UInt64, size: Float = 0.01, network: Network? = nil, key: UInt8 = 1) throws -> [UInt8] {
+        try signed.file(counter: counter, network: network ?? anyNetwork(size: size), keys: [key]).bytes
     }
 
     private func name(_ counter: UInt64, _ bytes: [UInt8]) -> ReleaseReference { ReleaseReference(counter: counter, sha256: SHA256.digest(bytes)) }
 
     private func intake(boot: UInt32 = 1) throws -> ModelIntake {
         try Files.createFolder(folder)
-        try Files.replace(folder + "/keys", with: Array(ReleaseKeyFile.text([try key(1).publicKey]).utf8))
+        try Files.replace(folder + "/keys", with: Array(ReleaseKeyFile.text([try signed.key(1).publicKey]).utf8))
         return ModelIntake(
             folder: folder, keyFile: folder + "/keys", access: .daemon(boot: boot, now: { [clock] in clock.serviceClock.wallClock }),
             serviceClock: clock.serviceClock, log: log)
@@ -45,15 +38,15 @@ import Wire
     @Test func `a valid release is used at once and after a restart, and damaged, foreign or older ones are never used`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let intake = try intake()
-        let good = try file(counter: 5, key: key(1))
+        let good = try file(counter: 5)
         await intake.install(good, as: name(5, good))
         #expect(intake.active.current?.name == name(5, good))
         #expect(await intake.refusal == nil)
 
-        var flipped = try file(counter: 6, key: key(1))
+        var flipped = try file(counter: 6)
         flipped[flipped.count / 2] ^= 4
-        let foreign = try file(counter: 7, key: key(2))
-        let older = try file(counter: 4, key: key(1))
+        let foreign = try file(counter: 7, key: 2)
+        let older = try file(counter: 4)
         for (bytes, counter, words) in [
             (flipped, UInt64(6), "SHA-256"), (foreign, 7, "trusted key"), (older, 4, "not above 5"), ([1, 2, 3], 8, "length"),
         ] {
@@ -76,11 +69,11 @@ import Wire
     @Test func `a counter that no cloud can have issued is refused, and so is a file other than the announced one`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let intake = try intake()
-        let highest = try file(counter: .max, key: key(1))
+        let highest = try file(counter: .max)
         await intake.install(highest, as: name(.max, highest))
         #expect(await intake.refusal?.contains("no later release could follow") == true)
         #expect(intake.active.current == nil)
-        let good = try file(counter: 5, key: key(1))
+        let good = try file(counter: 5)
         await intake.install(good, as: name(6, good))
         #expect(await intake.refusal?.contains("the cloud's answer says 6") == true)
         #expect(intake.active.current == nil)
@@ -116,7 +109,7 @@ import Wire
     @Test func `a new device uses the shipped release until another one arrives, and does not use a file with another hash`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try Files.createFolder(folder)
-        try Files.replace(folder + "/keys", with: Array(ReleaseKeyFile.text([try key(1).publicKey]).utf8))
+        try Files.replace(folder + "/keys", with: Array(ReleaseKeyFile.text([try signed.key(1).publicKey]).utf8))
         let shipped = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../deploy/pretrained.vaho"
         func start(_ pretrained: String) async -> ModelIntake {
             let intake = ModelIntake(
@@ -130,7 +123,7 @@ import Wire
         #expect(await start(folder + "/other.vaho").active.current == nil)
         #expect(await start(folder + "/none.vaho").active.current == nil)
 
-        let own = try file(counter: 5, key: key(1))
+        let own = try file(counter: 5)
         await fresh.install(own, as: name(5, own))
         #expect(fresh.active.current?.name == name(5, own))
         #expect(await start(shipped).active.current?.name == name(5, own))
@@ -139,7 +132,7 @@ import Wire
     @Test func `if the release file in use is damaged on disk, the previous valid release is used`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let intake = try intake()
-        let (first, second) = (try file(counter: 5, key: key(1)), try file(counter: 6, size: 0.02, key: key(1)))
+        let (first, second) = (try file(counter: 5), try file(counter: 6, size: 0.02))
         await intake.install(first, as: name(5, first))
         clock.advance(by: .seconds(48 * 3_600))
         await intake.install(second, as: name(6, second))
@@ -157,7 +150,7 @@ import Wire
     @Test func `a release that the cloud rolls back to the shipped network does not become the last good one`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try Files.createFolder(folder)
-        try Files.replace(folder + "/keys", with: Array(ReleaseKeyFile.text([try key(1).publicKey]).utf8))
+        try Files.replace(folder + "/keys", with: Array(ReleaseKeyFile.text([try signed.key(1).publicKey]).utf8))
         let pretrained = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../deploy/pretrained.vaho"
         let intake = ModelIntake(
             folder: folder, keyFile: folder + "/keys", pretrained: pretrained,
@@ -165,10 +158,10 @@ import Wire
             serviceClock: clock.serviceClock, log: log)
         await intake.load()
         let shipped = try #require(intake.active.current?.release.network)
-        let bad = try file(counter: 5, key: key(1))
+        let bad = try file(counter: 5)
         await intake.install(bad, as: name(5, bad))
         clock.advance(by: .seconds(10 * 86_400))
-        let back = try file(counter: 6, network: shipped, key: key(1))
+        let back = try file(counter: 6, network: shipped)
         await intake.install(back, as: name(6, back))
         #expect(intake.active.current?.name == name(6, back) && intake.active.current?.rival == nil)
         #expect(await intake.goBack(from: 6, .liveError, detail: "worse"))
@@ -180,7 +173,7 @@ import Wire
     @Test func `a rejected release is never used again, neither after a restart nor if it is offered again`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let intake = try intake()
-        let (first, second) = (try file(counter: 5, key: key(1)), try file(counter: 6, size: 0.02, key: key(1)))
+        let (first, second) = (try file(counter: 5), try file(counter: 6, size: 0.02))
         await intake.install(first, as: name(5, first))
         clock.advance(by: .seconds(48 * 3_600))
         await intake.install(second, as: name(6, second))
@@ -194,7 +187,7 @@ import Wire
         #expect(await restarted.slots.rejected.map(\.release) == [name(6, second)])
         #expect(await !restarted.shouldFetch(name(6, second)))
         // The same weights, signed again with a higher counter, are a decision of the operator: the device takes them.
-        let again = try file(counter: 7, size: 0.02, key: key(1))
+        let again = try file(counter: 7, size: 0.02)
         #expect(await restarted.shouldFetch(name(7, again)))
         // There is no third release: without a shipped one, nothing is left to go back to but the damped anomaly.
         #expect(await restarted.goBack(from: 5, .liveError, detail: "") && restarted.active.current == nil)
@@ -203,7 +196,7 @@ import Wire
 
     @Test func `three crashes within ten minutes of one boot reject the release; power failures and orderly stops do not`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let (first, second) = (try file(counter: 5, key: key(1)), try file(counter: 6, size: 0.02, key: key(1)))
+        let (first, second) = (try file(counter: 5), try file(counter: 6, size: 0.02))
         do {
             let intake = try intake()
             await intake.install(first, as: name(5, first))
@@ -236,7 +229,7 @@ import Wire
         let intake = try intake()
         var network = anyNetwork(size: 0.01)
         network.parameters[0][0] = .nan
-        let bytes = try file(counter: 5, network: network, key: key(1))
+        let bytes = try file(counter: 5, network: network)
         await intake.install(bytes, as: name(5, bytes))
         #expect(intake.active.current == nil)
         #expect(await intake.refusal?.contains("not finite") == true)
@@ -247,7 +240,7 @@ import Wire
     {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let intake = try intake()
-        let (first, second) = (try file(counter: 5, key: key(1)), try file(counter: 6, size: 0.02, key: key(1)))
+        let (first, second) = (try file(counter: 5), try file(counter: 6, size: 0.02))
         await intake.install(first, as: name(5, first))
         clock.advance(by: .seconds(48 * 3_600))
         // The name of the temporary file is taken by a folder, so that no file can be written.
@@ -274,7 +267,7 @@ import Wire
     @Test func `a damaged release-slots file is rebuilt from the release files`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let intake = try intake()
-        let first = try file(counter: 5, key: key(1))
+        let first = try file(counter: 5)
         await intake.install(first, as: name(5, first))
         var bytes = try Files.read(folder + "/release-slots", limit: 20_000)
         bytes[8] ^= 1
@@ -287,7 +280,7 @@ import Wire
 
     @Test func `the files of earlier versions of the program stay in use`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let (first, second) = (try file(counter: 5, key: key(1)), try file(counter: 6, size: 0.02, key: key(1)))
+        let (first, second) = (try file(counter: 5), try file(counter: 6, size: 0.02))
         let intake = try intake()
         try Files.replace(folder + "/release.vaho", with: second)
         try Files.replace(folder + "/release-previous.vaho", with: first)
@@ -301,10 +294,10 @@ import Wire
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try Files.createFolder(folder)
         let intake = ModelIntake(folder: folder, keyFile: nil, access: .daemon(boot: 1, now: { WallClock.now }), log: log)
-        let good = try file(counter: 5, key: key(1))
+        let good = try file(counter: 5)
         await intake.install(good, as: nil)
         #expect(intake.active.current == nil)
-        try KeyFiles(folder: folder, configured: nil).replacePinned(ReleaseKeyFile.text([try key(1).publicKey]))
+        try KeyFiles(folder: folder, configured: nil).replacePinned(ReleaseKeyFile.text([try signed.key(1).publicKey]))
         await intake.install(good, as: nil)
         #expect(intake.active.current?.name.counter == 5)
     }
