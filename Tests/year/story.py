@@ -100,7 +100,18 @@ class Fleet:
                     raise Unmet(f"{program.name} has ended: {program.last_words()}")
             each_second(day)
             time.sleep(1)
-        time.sleep(12)  # the devices report the last days, and the cloud judges them
+        while not self.has_judged(days):
+            if time.monotonic() > limit:
+                raise Unmet("the cloud has not judged the last days of all sensors")
+            time.sleep(1)
+
+    def has_judged(self, days: int) -> bool:
+        """Whether the live errors of the last days have arrived, and all sensors without an alarm are judged up to these days."""
+        last = START_MS // DAY_MS + days - 3
+        reported = self.rows("SELECT COUNT(DISTINCT device) FROM live_score WHERE day >= ?", last)[0][0]
+        judged = self.rows("SELECT COUNT(*) FROM sensor_health h WHERE h.day >= ? OR EXISTS (SELECT 1 FROM sensor_alarm a "
+                           "WHERE a.device = h.device AND a.sensor = h.sensor AND a.ended_at_ms IS NULL)", last)[0][0]
+        return reported == ROOMS and judged == ROOMS
 
     def stop(self) -> None:
         for program in self.programs:
