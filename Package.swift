@@ -103,10 +103,11 @@ let package = Package(
             ], path: "edge/vaho-edge", swiftSettings: small),
 
         // The cloud.
+        library("Access", path: "cloud/Access", ["Signing", "Text"], settings: features + [.strictMemorySafety()]),
         library("Watch", path: "cloud/Watch", ["Measures", "Observing", "Psychrometrics"], settings: arithmetic),
         library(
             "Archive", path: "cloud/Archive",
-            core + ["Watch", "Bytes", "Forecasting", "Evaluation", "Releases", "Runtime", "SQLite", "Postgres", "Signing"],
+            core + ["Access", "Watch", "Bytes", "Forecasting", "Evaluation", "Releases", "Runtime", "SQLite", "Postgres", "Signing"],
             settings: features),
         library(
             "Pipeline", path: "cloud/Pipeline",
@@ -118,13 +119,15 @@ let package = Package(
         .target(
             name: "API",
             dependencies: core + [
-                "Forecasting", "Evaluation", "TrustedReleases", "Watch", "Archive", "Pipeline", "HTTPServer", "APIDocuments", "Page", "Runtime",
+                "Access", "Forecasting", "Evaluation", "TrustedReleases", "Watch", "Archive", "Pipeline", "HTTPServer", "APIDocuments", "Page",
+                "Runtime",
                 "Signing",
             ], path: "cloud/API", resources: [.embedInCode("openapi.json")], swiftSettings: features),
         .executableTarget(
             name: "vaho-cloud",
             dependencies: core + [
-                "Forecasting", "Evaluation", "Releases", "TrustedReleases", "API", "APIDocuments", "Watch", "Archive", "Pipeline", "Runtime",
+                "Access", "Forecasting", "Evaluation", "Releases", "TrustedReleases", "API", "APIDocuments", "Watch", "Archive", "Pipeline",
+                "Runtime",
                 "Console",
                 "Signing",
                 "HTTPServer", "HTTPClient",
@@ -178,7 +181,9 @@ let package = Package(
         .target(
             name: "ArchiveExamples", dependencies: ["Archive", "Measures", "Postgres", "Wire"], path: "Tests/ArchiveExamples", swiftSettings: features
         ),
-        tests("ArchiveTests", ["ArchiveExamples", "Examples", "Measures", "Observing", "Runtime", "Wire", "SQLite", "Postgres", "Archive"]),
+        tests(
+            "ArchiveTests", ["Access", "ArchiveExamples", "Examples", "Measures", "Observing", "Runtime", "Wire", "SQLite", "Postgres", "Archive"]),
+        tests("AccessTests", ["Access"]),
         tests("WatchTests", ["Examples", "Measures", "Observing", "Randomness", "Watch"]),
         tests(
             "PipelineTests",
@@ -189,7 +194,8 @@ let package = Package(
         tests(
             "APITests",
             [
-                "APIDocuments", "ArchiveExamples", "Examples", "Measures", "Runtime", "Wire", "Releases", "Signing", "HTTPServer", "Archive",
+                "Access", "APIDocuments", "ArchiveExamples", "Examples", "Measures", "Runtime", "Wire", "Releases", "Signing", "HTTPServer",
+                "Archive",
                 "Pipeline", "API",
             ]),
         tests(

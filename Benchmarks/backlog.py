@@ -58,7 +58,7 @@ def count(path, sql):
 
 
 edge_variables = {"VAHO_STATE_DIR": str(state), "VAHO_LISTEN": "127.0.0.1:0", "VAHO_DEVICE_ID": "cellar", "VAHO_SENSOR_AIR": f"replay:{recording}"}
-cloud_store = {"VAHO_STORE": f"sqlite:{work}/cloud", "VAHO_LISTEN": "127.0.0.1:0", "VAHO_TRAIN_CHECK_SECONDS": "86400"}
+cloud_store = {"VAHO_STORE": f"sqlite:{work}/cloud", "VAHO_LISTEN": "127.0.0.1:0", "VAHO_ANONYMOUS": "viewer", "VAHO_TRAIN_CHECK_SECONDS": "86400"}
 edge = cloud = None
 try:
     began = time.monotonic()

@@ -156,7 +156,7 @@ def main() -> None:
         work = Path(name)
         store = Store(work, url if options.store == "postgres" else None)
         environment = dict(
-            os.environ, VAHO_STORE=store.address, VAHO_LISTEN="127.0.0.1:0", VAHO_TRAIN_CHECK_SECONDS="86400", VAHO_SIGNING_KEY_FILE=str(work / "key"))
+            os.environ, VAHO_STORE=store.address, VAHO_LISTEN="127.0.0.1:0", VAHO_ANONYMOUS="viewer", VAHO_TRAIN_CHECK_SECONDS="86400", VAHO_SIGNING_KEY_FILE=str(work / "key"))
         log = (work / "log").open("w")
         server = subprocess.Popen([cloud, "serve"], env=environment, stderr=log)
         try:

@@ -38,7 +38,7 @@ trap 'kill "${pids[@]}" 2>/dev/null || true; wait; rm -rf "$work"' EXIT
 address=sqlite:$work/cloud
 [ "$store" = sqlite ] || address=$VAHO_TEST_POSTGRES
 unset VAHO_TEST_POSTGRES VAHO_TEST_PGBOUNCER
-export VAHO_STORE=$address VAHO_LISTEN=127.0.0.1:0 VAHO_TRAIN_CHECK_SECONDS=86400 VAHO_SIGNING_KEY_FILE=$work/key VAHO_DEVICE_MB_PER_DAY=100000
+export VAHO_STORE=$address VAHO_LISTEN=127.0.0.1:0 VAHO_ANONYMOUS=viewer VAHO_TRAIN_CHECK_SECONDS=86400 VAHO_SIGNING_KEY_FILE=$work/key VAHO_DEVICE_MB_PER_DAY=100000
 
 # Sends the requests of a file, and prints the rate.
 send() { # FILE URL

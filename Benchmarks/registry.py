@@ -69,7 +69,7 @@ def main():
     arguments.add_argument("--releases", type=int, default=10000)
     options = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        environment = dict(os.environ, VAHO_STORE=f"sqlite:{folder}/cloud", VAHO_LISTEN="127.0.0.1:0", VAHO_PRETRAINED_FILE="none")
+        environment = dict(os.environ, VAHO_STORE=f"sqlite:{folder}/cloud", VAHO_LISTEN="127.0.0.1:0", VAHO_ANONYMOUS="viewer", VAHO_PRETRAINED_FILE="none")
 
         def command(*words):
             started = time.monotonic()

@@ -22,7 +22,7 @@ export VAHO_PRETRAINED_FILE=$PWD/deploy/pretrained.vaho
 work=$(mktemp -d)
 cloud=''
 trap '[ -z "$cloud" ] || kill "$cloud" 2>/dev/null || true; wait; rm -rf "$work"' EXIT
-export VAHO_STORE=sqlite:$work/cloud VAHO_LISTEN=127.0.0.1:0 VAHO_TRAIN_CHECK_SECONDS=86400 VAHO_DEVICE_MB_PER_DAY=100000 VAHO_FORECAST_SCHEDULE=off
+export VAHO_STORE=sqlite:$work/cloud VAHO_LISTEN=127.0.0.1:0 VAHO_ANONYMOUS=viewer VAHO_TRAIN_CHECK_SECONDS=86400 VAHO_DEVICE_MB_PER_DAY=100000 VAHO_FORECAST_SCHEDULE=off
 for device in $(seq "$devices"); do "$vaho_cloud" device add "d$device" --out "$work/tokens/d$device" >/dev/null; done
 "$vaho_cloud" serve 2>"$work/log" &
 cloud=$!

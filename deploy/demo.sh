@@ -63,7 +63,7 @@ until_seen() {
     ! counts || printf '\r\033[K'
 }
 listening() { grep -o 'listening address=[^ ]*' "$work/$1.log" | tail -1 | sed 's/.*://'; }
-cloud_json() { curl -sf -m 5 "http://127.0.0.1:${port[cloud]}$1"; }
+cloud_json() { curl -sf -m 5 -H "Authorization: Bearer ${token:-}" "http://127.0.0.1:${port[cloud]}$1"; }
 edge_json() { curl -sf -m 5 "http://127.0.0.1:${port[$1]}$2"; }
 
 start_cloud() {
@@ -88,11 +88,15 @@ edge_listens() { port[$1]=$(listening "$1"); [ -n "${port[$1]}" ] && edge_json "
 
 step "the cloud starts"
 start_cloud
-echo "       page: http://127.0.0.1:${port[cloud]}/"
+cloud() { VAHO_STORE="sqlite:$work/cloud" "$binaries/vaho-cloud" "$@"; }
+password=$(head -c 12 /dev/urandom | od -An -tx1 | tr -d ' \n')
+cloud user add demo --role admin <<<"$password" >/dev/null
+token=$(cloud token create demo.sh --role viewer --expires 1d)
+echo "       page: http://127.0.0.1:${port[cloud]}/, name demo, password $password"
 
 step "three devices start, each with a token of its own"
 for device in "${devices[@]}"; do
-    VAHO_STORE="sqlite:$work/cloud" "$binaries/vaho-cloud" device add "$device" --out "$work/$device.device" >/dev/null
+    cloud device add "$device" --out "$work/$device.device" >/dev/null
     start_edge "$device"
 done
 for device in "${devices[@]}"; do

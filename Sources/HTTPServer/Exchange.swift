@@ -121,7 +121,9 @@ extension Exchange {
     /// Runs in the handler's task; libmicrohttpd does not use the exchange until the connection is resumed.
     private func handle(_ context: ServerContext) async -> HTTPResponse {
         let hasBody = !body.isEmpty
-        let request = HTTPRequest(method: method, path: path, query: query, headers: headers, peer: peer) { () throws(BodyRefusal) in
+        let request = HTTPRequest(
+            method: method, path: path, query: query, headers: headers, peer: peer, isSecure: !context.isPlain
+        ) { () throws(BodyRefusal) in
             try self.unpacked(context)
         }
         var response = ContentNegotiation.finished(await context.handler(request), to: request)

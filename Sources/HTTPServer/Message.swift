@@ -5,24 +5,36 @@ package struct HTTPRequest: Sendable {
     package let path: String  // percent-decoded
     package let query: [String: String]
     package let headers: [String: String]  // names in lower case
-    package let peer: String  // the client's address; empty if unknown
+    package private(set) var peer: String  // the client's address; empty if unknown
+    package let connectionPeer: String  // the address at the other end of the connection: of the client, or of a proxy
+    package private(set) var isSecure: Bool  // whether the client uses TLS
     private let content: @Sendable () throws(BodyRefusal) -> [UInt8]
 
-    package init(method: String, path: String, query: [String: String] = [:], headers: [String: String] = [:], peer: String = "", body: [UInt8] = [])
-    {
-        self.init(method: method, path: path, query: query, headers: headers, peer: peer) { () throws(BodyRefusal) in body }
+    package init(
+        method: String, path: String, query: [String: String] = [:], headers: [String: String] = [:], peer: String = "", isSecure: Bool = false,
+        body: [UInt8] = []
+    ) {
+        self.init(method: method, path: path, query: query, headers: headers, peer: peer, isSecure: isSecure) { () throws(BodyRefusal) in body }
     }
 
     init(
-        method: String, path: String, query: [String: String], headers: [String: String], peer: String,
+        method: String, path: String, query: [String: String], headers: [String: String], peer: String, isSecure: Bool,
         content: @escaping @Sendable () throws(BodyRefusal) -> [UInt8]
     ) {
         self.method = method
         self.path = path
         self.query = query
         self.headers = headers
-        self.peer = peer
+        (self.peer, connectionPeer) = (peer, peer)
+        self.isSecure = isSecure
         self.content = content
+    }
+
+    /// The request as a trusted proxy describes it.
+    package func forwarded(for client: String, isSecure: Bool) -> HTTPRequest {
+        var request = self
+        (request.peer, request.isSecure) = (client, isSecure)
+        return request
     }
 
     /// The body. The first call decodes the body, so that refusing a request by its headers costs no decoding.

@@ -11,7 +11,7 @@ package enum PageFiles {
 
     /// Resources load only from this server, and no other page may embed this one in a frame.
     package static let contentSecurityPolicy =
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+        "default-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
     /// The program that serves the page; the page requests its data from this program's API.
     package enum ServingProgram: String, Sendable { case edge, cloud }
@@ -20,10 +20,12 @@ package enum PageFiles {
         "/", "/index.html", "/app.css", "/app.js", "/api.js", "/chart.js", "/dom.js", "/fleet.js", "/model.js", "/sensor.js", "/words.js", "/face.js",
         "/icon.svg",
     ]
+    /// Only the cloud has people who sign in.
+    package static let cloudPaths = ["/sign-in.html", "/sign-in.js", "/audit.html", "/audit.js"]
 
     package static func file(at path: String, face: ServingProgram) -> File? {
         switch path {
-        case "/", "/index.html": File(type: "text/html; charset=utf-8", bytes: PackageResources.index_html)
+        case "/", "/index.html": File(type: html, bytes: PackageResources.index_html)
         case "/app.css": File(type: css, bytes: PackageResources.app_css)
         case "/app.js": File(type: javascript, bytes: PackageResources.app_js)
         case "/api.js": File(type: javascript, bytes: PackageResources.api_js)
@@ -34,6 +36,10 @@ package enum PageFiles {
         case "/sensor.js": File(type: javascript, bytes: PackageResources.sensor_js)
         case "/words.js": File(type: javascript, bytes: PackageResources.words_js)
         case "/face.js": File(type: javascript, bytes: Array("export const face = \"\(face.rawValue)\";\n".utf8))
+        case "/sign-in.html": File(type: html, bytes: PackageResources.sign_in_html)
+        case "/sign-in.js": File(type: javascript, bytes: PackageResources.sign_in_js)
+        case "/audit.html": File(type: html, bytes: PackageResources.audit_html)
+        case "/audit.js": File(type: javascript, bytes: PackageResources.audit_js)
         case "/icon.svg": File(type: "image/svg+xml", bytes: PackageResources.icon_svg)
         default: nil
         }
@@ -41,6 +47,7 @@ package enum PageFiles {
 
     package static func type(ofChartFile name: String) -> String { name.hasSuffix(".css") ? css : javascript }
 
+    private static let html = "text/html; charset=utf-8"
     private static let css = "text/css; charset=utf-8"
     private static let javascript = "text/javascript; charset=utf-8"
 }

@@ -4,23 +4,30 @@ internal import Runtime
 internal import Synchronization
 
 extension PageFiles {
-    /// Routes for the page and its chart library.
-    package static func addRoutes(to router: inout Router, face: ServingProgram) {
+    /// The page and its chart library, by path.
+    package static func routes(face: ServingProgram) -> [(path: String, answer: @Sendable () -> HTTPResponse)] {
         let bodies = PageBodies()
-        for path in paths {
-            router.on("GET", path) { request, _ in
-                guard let file = file(at: request.path, face: face) else { return APIResponse.problem(404, "there is no such file") }
-                return response(file.type, bodies.body(of: request.path, file.bytes))
-            }
-        }
-        for (path, name) in chartFiles {
-            router.on("GET", path) { _, _ in
-                guard let bytes = try? Files.read("\(chartFolder)/\(name)", limit: 1 << 20) else {
-                    return APIResponse.problem(404, "\(chartFolder)/\(name) is missing: install libjs-dygraphs")
+        let own = (paths + (face == .cloud ? cloudPaths : [])).map { path in
+            (
+                path: path,
+                answer: { @Sendable () -> HTTPResponse in
+                    guard let file = file(at: path, face: face) else { return APIResponse.problem(404, "there is no such file") }
+                    return response(file.type, bodies.body(of: path, file.bytes))
                 }
-                return response(type(ofChartFile: name), HTTPBody(bytes))
-            }
+            )
         }
+        let charts = chartFiles.map { path, name in
+            (
+                path: path,
+                answer: { @Sendable () -> HTTPResponse in
+                    guard let bytes = try? Files.read("\(chartFolder)/\(name)", limit: 1 << 20) else {
+                        return APIResponse.problem(404, "\(chartFolder)/\(name) is missing: install libjs-dygraphs")
+                    }
+                    return response(type(ofChartFile: name), HTTPBody(bytes))
+                }
+            )
+        }
+        return own + charts
     }
 
     private static func response(_ type: String, _ body: HTTPBody) -> HTTPResponse {

@@ -1,3 +1,4 @@
+import Access
 import Archive
 import ArchiveExamples
 import Foundation
@@ -10,7 +11,7 @@ import Wire
 
 @testable import API
 
-/// Requests through the cloud's router, over an archive in a folder of its own, without a socket.
+/// Requests through the cloud's endpoints, over an archive in a folder of its own, without a socket.
 @Suite final class CloudAPITests {
     private let place = TemporaryArchive()
     private let log = Log("test", minimumLevel: .error)
@@ -27,7 +28,7 @@ import Wire
             body: [UInt8] = []
         ) async -> HTTPResponse {
             let headers = ["authorization": "Bearer \(token ?? self.token)", "content-type": type, "accept": "application/json"]
-            return await api.router.response(
+            return await api.responder(
                 HTTPRequest(method: method, path: path, query: query, headers: headers, peer: "192.0.2.7", body: body))
         }
     }
@@ -48,15 +49,17 @@ import Wire
         let archive = try await place.open(limits: limits)
         let reader = try await place.open(.readOnly, limits: limits)
         let device = try #require(DeviceID("attic"))
-        let token = try await archive.addDevice(device, now: Instant(ms: 1))
+        let token = try await archive.addDevice(device, by: .named("nina"), now: Instant(ms: 1))
         let freeSpaceGuard = FreeSpaceGuard(folder: FileManager.default.temporaryDirectory.path, minimumFreeBytes: freeBytes)
         let ingest = Ingest(archive: archive, wake: Inbox(limit: 1), freeSpaceGuard: freeSpaceGuard, log: log)
+        var access = AccessSettings()
+        access.anonymousRole = .viewer
         let api = CloudAPI(
             CloudAPI.Listening(
                 address: "127.0.0.1", port: 0, hosts: HostNames(isLoopback: true, allowed: []), tls: nil, connections: 8),
             archive: archive, reader: reader, tokenReader: reader, ingest: ingest, freeSpaceGuard: freeSpaceGuard,
             keyFile: place.location.keyFile, pretrained: nil, rolloutSteps: .standard, forecasts: FleetForecasts(reader: reader), version: "1",
-            log: log)
+            access: access, log: log)
         return Bench(archive: archive, api: api, ingest: ingest, device: device, token: token)
     }
 
@@ -101,7 +104,7 @@ import Wire
         try await withBench { bench in
             let body = try Self.batch(1, 1)
             #expect(await bench.send("POST", "/v1/devices/attic/batches", type: BatchFormat.mediaType, body: body).status == 200)
-            try await bench.archive.revoke(bench.device, now: Instant(ms: 2))
+            try await bench.archive.revoke(bench.device, by: .named("nina"), now: Instant(ms: 2))
             let end = ContinuousClock.now + .seconds(1)
             var status = 200
             while status == 200, ContinuousClock.now < end {
@@ -147,7 +150,7 @@ import Wire
     @Test(.timeLimit(.minutes(1))) func `an enrolment code becomes a token once, and guesses are rate-limited`() async throws {
         try await withBench { bench in
             let name = try #require(DeviceID("cellar"))
-            let code = try await bench.archive.makeCode(for: name, now: WallClock.now, validFor: .seconds(60))
+            let code = try await bench.archive.makeCode(for: name, validFor: .seconds(60), by: .named("nina"), now: WallClock.now)
             let made = await bench.send("POST", "/v1/enrol", body: Array(#"{"code":"\#(code)"}"#.utf8))
             #expect(made.status == 200 && Self.text(made).contains(#""device":"cellar""#))
             // At once, so that the limit is reached on a slow machine, too.

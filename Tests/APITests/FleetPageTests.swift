@@ -48,7 +48,7 @@ import Testing
         try await place.derive(archive)
         try await archive.updateDeviceStates(now: place.now)
         #expect(try await archive.stateCounts().sensors.values.reduce(0, +) == 2)
-        try await archive.revoke(try #require(DeviceID("b")), now: place.now)
+        try await archive.revoke(try #require(DeviceID("b")), by: .named("nina"), now: place.now)
         try await archive.updateDeviceStates(now: place.now)
         let counts = try await archive.stateCounts()
         #expect(counts.devices == [.ok: 1, .revoked: 1])

@@ -1,3 +1,4 @@
+import Access
 import Archive
 import ArchiveExamples
 import Examples
@@ -26,7 +27,7 @@ import Wire
         {
             var headers = ["content-type": "application/json"]
             if let token { headers["authorization"] = "Bearer \(token)" }
-            let response = await api.router.response(
+            let response = await api.responder(
                 HTTPRequest(method: method, path: path, query: [:], headers: headers, peer: "192.0.2.7", body: Array(body.utf8)))
             let object = try JSONSerialization.jsonObject(with: Data(response.body.bytes)) as? [String: Any]
             return (response.status, object ?? [:])
@@ -48,12 +49,15 @@ import Wire
         }
         let log = Log("test", minimumLevel: .error)
         let space = FreeSpaceGuard(folder: FileManager.default.temporaryDirectory.path, minimumFreeBytes: 0)
+        var access = AccessSettings()
+        access.anonymousRole = .viewer
+        access.operatorToken = SHA256.digest(Array(Self.token.utf8))
         let api = CloudAPI(
             CloudAPI.Listening(address: "127.0.0.1", port: 0, hosts: HostNames(isLoopback: true, allowed: []), tls: nil, connections: 8),
             archive: archive, reader: reader, tokenReader: reader,
             ingest: Ingest(archive: archive, wake: Inbox(limit: 1), freeSpaceGuard: space, log: log), freeSpaceGuard: space,
             keyFile: place.location.keyFile, pretrained: nil, rolloutSteps: .standard, forecasts: FleetForecasts(reader: reader), version: "1",
-            operatorToken: SHA256.digest(Array(Self.token.utf8)), log: log)
+            access: access, log: log)
         return Bench(api: api, releases: releases)
     }
 
@@ -80,11 +84,11 @@ import Wire
         let bench = try await bench()
         let release = bench.releases[1]
         for (body, token, status, words) in [
-            (#"{"release": \#(release)}"#, nil, 401, "operator's token"), (#"{"release": \#(release)}"#, "wrong", 401, "operator's token"),
+            (#"{"release": \#(release)}"#, nil, 401, "sign in"), (#"{"release": \#(release)}"#, "wrong", 401, "not known"),
             (#"{"release": 12}"#, Self.token, 404, "there is no release 12"), ("{}", Self.token, 400, "the counter of a release"),
             (#"{"release": \#(release), "steps": "fast"}"#, Self.token, 400, "increasing percents"),
-            (#"{"release": \#(release), "tags": ["No Tag"]}"#, Self.token, 400, "a tag is"), ("[1", Self.token, 400, "expected a JSON object"),
-            (#"{"release": \#(release), "reason": "\#(String(repeating: "x", count: 5_000))"}"#, Self.token, 413, "longer than 4096"),
+            (#"{"release": \#(release), "tags": ["No Tag"]}"#, Self.token, 400, "a tag is"), ("[1", Self.token, 400, "not a JSON object"),
+            (#"{"release": \#(release), "reason": "\#(String(repeating: "x", count: 20_000))"}"#, Self.token, 413, "longer than 16384"),
         ] as [(String, String?, Int, String)] {
             let (found, problem) = try await bench.send("POST", "/v1/rollouts", body, token: token)
             #expect(found == status && (problem["detail"] as? String)?.contains(words) == true, "\(body.prefix(60)): \(problem)")

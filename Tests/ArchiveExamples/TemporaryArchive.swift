@@ -58,7 +58,7 @@ package final class TemporaryArchive {
 
     package func device(_ archive: Archive, _ name: String = "church") async throws -> Int64 {
         let name = try #require(DeviceID(name))
-        _ = try await archive.addDevice(name, now: now)
+        _ = try await archive.addDevice(name, by: .named("nina"), now: now)
         return try #require(try await archive.device(named: name)).id
     }
 

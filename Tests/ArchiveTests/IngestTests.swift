@@ -223,13 +223,13 @@ import Wire
     @Test func `a token opens one device, a revoked token is recognised, and a new token replaces it`() async throws {
         let archive = try await place.open()
         let name = try #require(DeviceID("church"))
-        let token = try await archive.addDevice(name, now: place.now)
+        let token = try await archive.addDevice(name, by: .named("nina"), now: place.now)
         #expect(try await archive.device(withToken: token)?.device.name == name)
         #expect(try await archive.device(withToken: "x") == nil)
-        await #expect(throws: ArchiveFault.deviceExists(name)) { try await archive.addDevice(name, now: place.now) }
-        try await archive.revoke(name, now: place.now)
+        await #expect(throws: ArchiveFault.deviceExists(name)) { try await archive.addDevice(name, by: .named("nina"), now: place.now) }
+        try await archive.revoke(name, by: .named("nina"), now: place.now)
         #expect(try await archive.device(withToken: token)?.device.revokedAt == place.now)
-        let fresh = try await archive.addDevice(name, now: place.now)
+        let fresh = try await archive.addDevice(name, by: .named("nina"), now: place.now)
         #expect(try await archive.device(withToken: token) == nil)
         #expect(try await archive.device(withToken: fresh)?.device.revokedAt == nil)
     }
@@ -237,7 +237,7 @@ import Wire
     @Test func `a new token is valid at once, and the old token stays valid until the new one is used`() async throws {
         let archive = try await place.open()
         let name = try #require(DeviceID("church"))
-        let old = try await archive.addDevice(name, now: place.now)
+        let old = try await archive.addDevice(name, by: .named("nina"), now: place.now)
         let device = try #require(try await archive.device(withToken: old)).device
         let lost = try await archive.rotate(old, of: device.id, now: place.now)  // the device never receives this answer
         let fresh = try await archive.rotate(old, of: device.id, now: place.now)
@@ -252,21 +252,22 @@ import Wire
     @Test func `an enrolment code registers a device until the token is used or the code expires`() async throws {
         let archive = try await place.open()
         let name = try #require(DeviceID("cellar"))
-        let code = try await archive.makeCode(for: name, now: place.now, validFor: .seconds(60))
-        #expect(try await archive.enrol(code: "00000-00000", now: place.now) == nil)
-        #expect(try await archive.enrol(code: code, now: place.now + .seconds(61)) == nil)
-        let first = try #require(try await archive.enrol(code: code, now: place.now))
+        let code = try await archive.makeCode(for: name, validFor: .seconds(60), by: .named("nina"), now: place.now)
+        #expect(try await archive.enrol(code: "00000-00000", from: "192.0.2.9", now: place.now) == nil)
+        #expect(try await archive.enrol(code: code, from: "192.0.2.9", now: place.now + .seconds(61)) == nil)
+        let first = try #require(try await archive.enrol(code: code, from: "192.0.2.9", now: place.now))
         // The answer was lost: the code is valid once more, and the first token is invalid.
-        let second = try #require(try await archive.enrol(code: code.lowercased().replacingOccurrences(of: "-", with: ""), now: place.now))
+        let second = try #require(
+            try await archive.enrol(code: code.lowercased().replacingOccurrences(of: "-", with: ""), from: "192.0.2.9", now: place.now))
         #expect(first.device == name && second.device == name)
         #expect(try await archive.device(withToken: first.token) == nil)
         try await archive.markUsed(second.token, now: place.now)
-        try await archive.revoke(name, now: place.now)
-        let again = try await archive.makeCode(for: name, now: place.now, validFor: .seconds(60))
-        let back = try #require(try await archive.enrol(code: again, now: place.now))
+        try await archive.revoke(name, by: .named("nina"), now: place.now)
+        let again = try await archive.makeCode(for: name, validFor: .seconds(60), by: .named("nina"), now: place.now)
+        let back = try #require(try await archive.enrol(code: again, from: "192.0.2.9", now: place.now))
         #expect(try await archive.device(withToken: second.token) == nil)  // revoked stays revoked
         #expect(try await archive.device(withToken: back.token)?.device.revokedAt == nil)
-        #expect(try await archive.enrol(code: code, now: place.now) == nil)
+        #expect(try await archive.enrol(code: code, from: "192.0.2.9", now: place.now) == nil)
     }
 
     @Test func `a silent device raises one alarm, and the alarm ends when the device reports again`() async throws {

@@ -26,14 +26,14 @@ import Wire
             _ = try await place.ingest(archive, device, batch, place.batch(801...900), place.batch(1...5, epoch: 6))
             try await place.report(archive, device, at: place.now)
         }
-        try await archive.requestRotation(try #require(DeviceID("church")), now: place.now)
-        _ = try await archive.makeCode(for: try #require(DeviceID("cellar")), now: place.now, validFor: .seconds(60))
+        try await archive.requestRotation(try #require(DeviceID("church")), by: .named("nina"), now: place.now)
+        _ = try await archive.makeCode(for: try #require(DeviceID("cellar")), validFor: .seconds(60), by: .named("nina"), now: place.now)
         _ = try await archive.registerSigningKey("00ff")
         try await place.derive(archive, limit: 500)
         try await archive.updateDeviceStates(now: place.now)
         _ = try await archive.advanceRetention(keep: .seconds(3_600), now: place.now)
         _ = try await archive.makeSnapshot(reason: "test", now: place.now)
-        let run = try await archive.startRun(kind: "training", cause: "manual", author: "nina", now: place.now)
+        let run = try await archive.startRun(kind: "training", cause: "manual", by: .named("nina"), now: place.now)
         try await archive.beginStep("validate", inputs: "", of: run, now: place.now)
         try await archive.completeStep(of: run, detail: "done", now: place.now) { archive in
             try archive.setCandidate([1, 2, 3], sha256: "abc", of: run.id)

@@ -84,7 +84,7 @@ import Wire
         #expect(try await archive.names("SELECT 'in ' || received_at_ms::text FROM batch_other") == ["in 1650000000000"])
         #expect(try await archive.totals().readings == 30)
         // The old runs and the history stay, and new rows get new ids.
-        let run = try await archive.startRun(kind: "training", cause: "manual", author: "nina", now: place.now)
+        let run = try await archive.startRun(kind: "training", cause: "manual", by: .named("nina"), now: place.now)
         #expect(run.id == 3 && run.createdAt == place.now)
         #expect(try await archive.runs(limit: 9).map(\.outcome) == ["", "champion_kept", "promoted"])
         #expect(try await archive.release(counter: 7)?.run == 1)

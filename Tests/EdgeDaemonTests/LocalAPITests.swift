@@ -28,7 +28,7 @@ import Testing
     }
 
     private func get(_ api: LocalAPI, _ path: String, _ query: [String: String] = [:]) async -> (status: Int, text: String) {
-        let response = await api.router.response(HTTPRequest(method: "GET", path: path, query: query))
+        let response = await api.responder(HTTPRequest(method: "GET", path: path, query: query))
         return (response.status, String(decoding: response.body.bytes, as: UTF8.self))
     }
 

@@ -37,7 +37,7 @@ final class Replicas {
     private var environment: [String: String] {
         var address = (Self.server ?? "").replacingOccurrences(of: "/postgres", with: "/\(name)", options: .backwards)
         if let password { address = address.replacingOccurrences(of: "vaho@", with: "vaho:\(password)@") }
-        return ["VAHO_STORE": address, "VAHO_SIGNING_KEY_FILE": folder + "/signing.key", "VAHO_ROLLOUT_STEPS": "100:0"]
+        return ["VAHO_STORE": address, "VAHO_ANONYMOUS": "viewer", "VAHO_SIGNING_KEY_FILE": folder + "/signing.key", "VAHO_ROLLOUT_STEPS": "100:0"]
     }
 
     func start(_ settings: [String: String] = [:]) async throws -> Cloud {

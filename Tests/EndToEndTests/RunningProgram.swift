@@ -95,7 +95,8 @@ final class Cloud {
 
     func start(_ settings: [String: String] = [:]) async throws {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let all = environment.merging(["VAHO_LISTEN": "127.0.0.1:\(port)", "VAHO_TRAIN_CHECK_SECONDS": "1"]) { $1 }.merging(settings) { $1 }
+        let all = environment.merging(["VAHO_LISTEN": "127.0.0.1:\(port)", "VAHO_TRAIN_CHECK_SECONDS": "1", "VAHO_ANONYMOUS": "viewer"]) { $1 }
+            .merging(settings) { $1 }
         let program = try RunningProgram("vaho-cloud", ["serve"], environment: all, folder: folder)
         self.program = program
         port = try await program.port()

@@ -138,13 +138,26 @@ import Testing
         #expect(error?.url == url)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a path finds its route, and a wrong method gets 405 with the allowed methods`() async {
-        var router = Router(problem: { HTTPResponse(status: $0, type: "t", body: Array($1.utf8)) }, failed: { _ in HTTPResponse(status: 500) })
-        router.on("GET", "/v1/devices/{id}") { _, parameters in HTTPResponse(status: 200, body: Array((parameters["id"] ?? "").utf8)) }
-        #expect(await router.response(HTTPRequest(method: "GET", path: "/v1/devices/a")).body.bytes == Array("a".utf8))
-        #expect(await router.response(HTTPRequest(method: "GET", path: "/v1/devices/a/b")).status == 404)
-        let wrong = await router.response(HTTPRequest(method: "PUT", path: "/v1/devices/a"))
-        #expect(wrong.status == 405)
-        #expect(wrong.headers.contains { $0.name == "Allow" && $0.value == "GET" })
+    @Test func `a path finds its route with its parameters, also for HEAD, and a wrong method finds the methods that exist`() {
+        var router = Router<String>()
+        router.add("GET", "/v1/devices/{id}", "device")
+        router.add("DELETE", "/v1/devices/{id}", "deletion")
+        for method in ["GET", "HEAD"] {
+            guard case .found("device", let parameters) = router.match(method, "/v1/devices/a") else {
+                Issue.record("\(method) finds no route")
+                continue
+            }
+            #expect(parameters == ["id": "a"])
+        }
+        guard case .otherMethods(["GET", "DELETE"]) = router.match("PUT", "/v1/devices/a") else {
+            Issue.record("PUT finds a route")
+            return
+        }
+        for path in ["/v1/devices/a/b", "/v1/devices", ""] {
+            guard case .nothing = router.match("GET", path) else {
+                Issue.record("\(path) finds a route")
+                continue
+            }
+        }
     }
 }

@@ -14,7 +14,7 @@ final class FleetExample {
 
     func addDevice(_ archive: Archive, _ name: String, at now: Instant) async throws -> DeviceID {
         let name = try #require(DeviceID(name))
-        _ = try await archive.addDevice(name, now: now)
+        _ = try await archive.addDevice(name, by: .named("nina"), now: now)
         return name
     }
 

@@ -130,7 +130,7 @@ import Wire
     /// Stores a release that was signed again on another machine.
     private func importAgain(_ archive: Archive, _ release: Release, counter: UInt64, keys: [PrivateKey]) async throws -> UInt64 {
         let bytes = try ReleaseSigner.file(release.renewed(counter: counter, now: now + .seconds(5)), keys: keys)
-        return try await ReleaseImport(archive: archive, signer: signer(archive)).store(bytes)
+        return try await ReleaseImport(archive: archive, signer: signer(archive)).store(bytes, by: .named("nina"), now: WallClock.now)
     }
 
     private func opened(_ archive: Archive, _ counter: UInt64) async throws -> Release {

@@ -81,7 +81,7 @@ import Wire
         await #expect(throws: ReleaseChanges.ReleaseBlocked.self) {
             try await changes.start(release, tags: [], steps: .standard, by: attribution, now: place.now)
         }
-        #expect(try await fleet.archive.unblockRelease(release))
+        #expect(try await fleet.archive.unblockRelease(release, by: .named("nina"), now: place.now))
         _ = try await changes.start(release, tags: [], steps: .standard, by: attribution, now: place.now)
     }
 
@@ -227,7 +227,7 @@ import Wire
         for _ in 0..<3 { try await fleet.step() }
         #expect(fleet.count(of: champion) == 60)
         #expect(try await state(fleet, id).detail == "the emergency stop is on")
-        #expect(try await fleet.archive.endReleaseStop(by: "nina", now: place.now))
+        #expect(try await fleet.archive.endReleaseStop(by: .named("nina"), now: place.now))
         try await fleet.step()
         try await fleet.report()
         #expect(fleet.count(of: release) == 3)

@@ -22,7 +22,7 @@ import Wire
                 let archive = archives[number % archives.count]
                 group.addTask { [now] in
                     do {
-                        return .success(try await archive.startRun(kind: "training", cause: "manual", author: "\(number)", now: now).id)
+                        return .success(try await archive.startRun(kind: "training", cause: "manual", by: .named("\(number)"), now: now).id)
                     } catch { return .failure(error) }
                 }
             }
@@ -38,16 +38,16 @@ import Wire
 
     @Test func `a cancelled run ends, and a retry continues it at its step`() async throws {
         let archive = try await place.open()
-        let run = try await archive.startRun(kind: "training", cause: "manual", author: "nina", now: now)
-        #expect(try await archive.cancelRun(run.id, author: "otto"))
+        let run = try await archive.startRun(kind: "training", cause: "manual", by: .named("nina"), now: now)
+        #expect(try await archive.cancelRun(run.id, by: .named("otto"), now: now))
         let worker = RunWorker(archive: archive, reader: archive, keyFile: place.location.keyFile, rolloutSteps: .atOnce)
         let ended = try #require(try await worker.work(on: run.id))
         #expect(ended.outcome == "cancelled" && ended.detail == "cancelled by otto")
-        #expect(try await archive.cancelRun(run.id, author: "otto") == false)
-        #expect(try await archive.retryRun(run.id))
+        #expect(try await archive.cancelRun(run.id, by: .named("otto"), now: now) == false)
+        #expect(try await archive.retryRun(run.id, by: .named("nina"), now: now))
         let continued = try #require(try await worker.work(on: run.id))
         #expect(continued.outcome == "too_little_data")
-        #expect(try await archive.retryRun(run.id) == false, "a run with a result is not done again")
+        #expect(try await archive.retryRun(run.id, by: .named("nina"), now: now) == false, "a run with a result is not done again")
     }
 
     @Test func `a command ends the run after the first failure, and a failed step waits before its retry`() async throws {
@@ -56,14 +56,14 @@ import Wire
         // A key of another archive: the first step cannot succeed.
         _ = try await archive.registerSigningKey(String(repeating: "0", count: 64))
         try SigningKeyFile.make(place.location.keyFile)
-        let run = try await archive.startRun(kind: "training", cause: "manual", author: "nina", now: now)
+        let run = try await archive.startRun(kind: "training", cause: "manual", by: .named("nina"), now: now)
         let worker = RunWorker(
             archive: archive, reader: archive, keyFile: place.location.keyFile, rolloutSteps: .atOnce, maximumAttempts: 1, clock: clock.serviceClock)
         let ended = try #require(try await worker.work(on: run.id))
         #expect(ended.outcome == "failed" && ended.detail.contains("use the archive's own key"), "\(ended.detail)")
         let step = try #require(try await archive.steps(of: run.id).first)
         #expect(step.name == "validate" && step.state == "failed")
-        #expect(try await archive.retryRun(run.id))
+        #expect(try await archive.retryRun(run.id, by: .named("nina"), now: now))
         let again = try #require(try await archive.run(run.id))
         try await archive.failStep(of: again, error: "the disk is full", retryAt: now + RunPlan.pause(after: 1), now: now)
         let waiting = try #require(try await archive.run(run.id))
@@ -73,7 +73,7 @@ import Wire
 
     @Test func `a step that another program has completed is not completed again`() async throws {
         let archive = try await place.open()
-        let run = try await archive.startRun(kind: "training", cause: "manual", author: "nina", now: now)
+        let run = try await archive.startRun(kind: "training", cause: "manual", by: .named("nina"), now: now)
         try await archive.beginStep("validate", inputs: "", of: run, now: now)
         try await archive.completeStep(of: run, detail: "one", now: now)
         await #expect(throws: Archive.RunMoved.self) { try await archive.completeStep(of: run, detail: "two", now: now) }

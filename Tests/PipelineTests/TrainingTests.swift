@@ -26,7 +26,7 @@ import Wire
     /// Sends a recording of the demonstration as a device would.
     private func send(_ archive: Archive, _ recording: String) async throws {
         let name = try #require(DeviceID(recording))
-        _ = try await archive.addDevice(name, now: now)
+        _ = try await archive.addDevice(name, by: .named("nina"), now: now)
         let device = try #require(try await archive.device(named: name)).id
         for batch in try RecordingBatches.batches(of: recording, sensor: #require(SensorName("air"))) {
             let arrival = try BatchArrival(device: device, batch: batch, receivedAt: now)
@@ -39,7 +39,7 @@ import Wire
 
     /// Starts a run and does it.
     private func train(_ archive: Archive, pretrained: PretrainedNetwork? = nil) async throws -> Archive.Run {
-        let run = try await archive.startRun(kind: RunWorker.kind, cause: "manual", author: "nina", now: now)
+        let run = try await archive.startRun(kind: RunWorker.kind, cause: "manual", by: .named("nina"), now: now)
         return try #require(try await worker(archive, pretrained: pretrained).work(on: run.id))
     }
 
@@ -89,13 +89,13 @@ import Wire
             poisoned.network.parameters[poisoned.network.shape.outputBias + place / 16][place % 16] += 1
         }
         let given = try GivenCandidate(ReleaseFile.bytes(of: poisoned, sha256: { SHA256.digest($0) }, sign: { _ in [] }))
-        let judged = try await given.startRun(in: archive, reason: "trial", author: "otto", now: now)
+        let judged = try await given.startRun(in: archive, by: .named("otto", reason: "trial"), now: now)
         let ended = try #require(try await worker(archive).work(on: judged.id))
         #expect(ended.outcome == "champion_kept" && ended.detail.hasPrefix("fail"), "\(ended.detail)")
         #expect(ended.cause.hasPrefix("candidate ") && ended.cause.hasSuffix(": trial"))
         let candidate = try ReleaseTrust.local.open(#require(await archive.candidate(of: judged.id)))
         #expect(candidate.network == poisoned.network && candidate.header.provenance.snapshot == run.snapshot)
-        let again = try await given.startRun(in: archive, reason: "trial", author: "otto", now: now)
+        let again = try await given.startRun(in: archive, by: .named("otto", reason: "trial"), now: now)
         #expect(try await worker(archive).work(on: again.id)?.outcome == "unchanged")
 
         // The same snapshot, settings and parent give the same bytes.
@@ -127,7 +127,8 @@ import Wire
         let signed = candidate.renewed(counter: UInt64(now.ms / 1_000), now: now)
         let signer = try await ReleaseSigner(of: archive, keyFile: keyFile)
         #expect(throws: SignatureNeeded.self) { try signer.file(signed) }
-        let counter = try await ReleaseImport(archive: archive, signer: signer).store(ReleaseSigner.file(signed, keys: keys))
+        let counter = try await ReleaseImport(archive: archive, signer: signer).store(
+            ReleaseSigner.file(signed, keys: keys), by: .named("nina"), now: WallClock.now)
         _ = try await RolloutChanges(archive: archive, signer: signer, pretrained: nil).start(
             counter, tags: [], steps: .atOnce, by: Archive.Attribution(author: "nina", reason: run.detail), now: now)
         #expect(try await archive.release(of: .champion)?.counter == counter)
@@ -152,12 +153,12 @@ import Wire
         let archive = try await place.open()
         _ = try await ReleaseSigner(of: archive, keyFile: keyFile)
         for recording in ["attic", "bathroom"] { try await send(archive, recording) }
-        let run = try await archive.startRun(kind: RunWorker.kind, cause: "manual", author: "nina", now: now)
+        let run = try await archive.startRun(kind: RunWorker.kind, cause: "manual", by: .named("nina"), now: now)
         let (fitting, began) = AsyncStream.makeStream(of: Void.self)
         let worker = RunWorker(archive: archive, reader: archive, keyFile: keyFile, rolloutSteps: .atOnce, maximumAttempts: 1)
         async let ended = worker.work(on: run.id) { if $0.stage == .fitting { began.yield() } }
         for await _ in fitting { break }
-        #expect(try await archive.cancelRun(run.id, author: "otto"))
+        #expect(try await archive.cancelRun(run.id, by: .named("otto"), now: now))
         let outcome = try #require(try await ended)
         #expect(outcome.outcome == "cancelled" && outcome.detail == "cancelled by otto")
         let steps = try await archive.steps(of: run.id)

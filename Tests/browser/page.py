@@ -2,9 +2,11 @@
 
 usage: page.py CLOUD-URL EDGE-URL [SCREENSHOT.png]
        page.py pages CLOUD-URL      for a cloud with 205 devices
+The user of the cloud is viewer, with the password in VIEWER_PASSWORD.
 """
 import base64
 import json
+import os
 import subprocess
 import sys
 import time
@@ -37,6 +39,14 @@ class Browser:
 
     def go(self, url):
         self.call("POST", self.session + "/url", {"url": url})
+
+    def sign_in(self, url, name, password):
+        """Signs in by the page's own form."""
+        self.go(url + "/sign-in.html")
+        self.run("document.getElementById('name').value = arguments[0]; document.getElementById('password').value = arguments[1];"
+                 "document.getElementById('submit').click()", name, password)
+        self.wait("the page after signing in", "!location.pathname.endsWith('sign-in.html') && document.getElementById('person')?.textContent === "
+                  + json.dumps(name))
 
     def run(self, script, *arguments):
         return self.call("POST", self.session + "/execute/sync", {"script": script, "args": list(arguments)})
@@ -74,7 +84,7 @@ def check_pages(cloud):
     """Checks that the list of 205 devices has two pages, and that the buttons change the page."""
     browser = Browser(1280, 1230)
     try:
-        browser.go(cloud + "/")
+        browser.sign_in(cloud, "viewer", os.environ["VIEWER_PASSWORD"])
         listed = "[...document.querySelectorAll('#fleet .device')].map(e => e.textContent)"
         shown = "document.getElementById('face').textContent"
         browser.wait("the first page", f"{listed}.length === 200 && {shown}.endsWith('200 of 205 devices')")
@@ -104,7 +114,7 @@ def main():
     picture = sys.argv[3] if len(sys.argv) > 3 else None
     browser = Browser(1280, 1230)
     try:
-        browser.go(cloud + "/")
+        browser.sign_in(cloud, "viewer", os.environ["VIEWER_PASSWORD"])
         browser.wait("four devices", "['airport','attic','bathroom','tower'].every(name => document.body.innerText.includes(name))")
         print("ok the cloud lists four devices")
         listed = "[...document.querySelectorAll('#fleet .device')].map(e => e.textContent)"
@@ -116,6 +126,7 @@ def main():
         browser.run("document.getElementById('filter-text').value = ''; document.getElementById('filter-text').dispatchEvent(new Event('input'))")
         browser.wait("all devices again", f"{listed}.includes('airport') && {listed}.includes('tower')")
         print("ok devices are found by a part of their name")
+        browser.go(cloud + "/#airport/air")
         # The recording is long enough for a release; the page shows the release's counter.
         browser.wait("a release in use", "/Model \\d{9,}/.test(document.getElementById('use').textContent)", 120)
         print("ok a release is in use")
@@ -168,6 +179,7 @@ def main():
         browser.close()
     phone = Browser(360, 740, phone=True)
     try:
+        phone.sign_in(cloud, "viewer", os.environ["VIEWER_PASSWORD"])
         phone.go(cloud + "/#tower/air")
         phone.wait("a chart on a phone", "document.querySelectorAll('canvas').length > 0")
         check(phone.run("return document.documentElement.scrollWidth <= document.documentElement.clientWidth"), "nothing is wider than a phone")

@@ -14,6 +14,10 @@ VAHO_STORE=sqlite:$work/cloud VAHO_LISTEN=127.0.0.1:0 VAHO_TRAIN_AFTER_DEVICE_DA
     "$bin/vaho-cloud" serve 2>"$work/cloud.log" &
 pids+=($!)
 cloud=$(listening "$work/cloud.log")
+# The log has the link that makes the first admin.
+link=$(sed -n 's/.*link="*\([^ "]*\).*/\1/p' "$work/cloud.log" | head -1)
+export VIEWER_PASSWORD="four plain green words"
+VAHO_STORE=sqlite:$work/cloud "$bin/vaho-cloud" user add viewer --role viewer <<<"$VIEWER_PASSWORD" >/dev/null
 # Three recordings run to their end, and the cloud trains on them. A fourth device keeps running, so that the page is live.
 start() {
     local device=$1 recording=$2 speed=$3
@@ -35,6 +39,7 @@ curl -sf -o /dev/null -H "Authorization: Bearer $(cat "$work/quiet/token")" -H "
     "http://127.0.0.1:$cloud/v1/devices/quiet/batches" -d '{"version":1,"epoch":"00000000000000aa","first":1,"sensors":["air"],"sensor":[0],
     "taken_at_ms":['"$now"'],"humidity_mpct":[61250],"temperature_mc":[11900],"pressure_pa":[100150],"flags":[256],"records":[{"sequence":2,"kind":"hole","sensor":"air","reason":"sensor_error",
     "from_ms":1795234200000,"to_ms":1795237800000,"count":59}]}'
+python3 "$here/access.py" "http://127.0.0.1:$cloud" "$link"
 python3 "$here/page.py" "http://127.0.0.1:$cloud" "http://127.0.0.1:$edge" $picture
 for number in $(seq 200); do VAHO_STORE=sqlite:$work/cloud "$bin/vaho-cloud" device add "site-$number" --out "$work/site-$number" >/dev/null; done
 python3 "$here/page.py" pages "http://127.0.0.1:$cloud"

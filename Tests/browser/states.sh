@@ -11,7 +11,7 @@ trap stop EXIT
 listening() { until port=$(sed -n 's/.*listening address=127.0.0.1://p' "$1") && [ -n "$port" ]; do sleep 0.1; done; echo "$port"; }
 
 : >"$work/cloud.log"
-VAHO_STORE=sqlite:$work/cloud VAHO_LISTEN=127.0.0.1:0 VAHO_SILENT_AFTER_SECONDS=8 "$bin/vaho-cloud" serve 2>"$work/cloud.log" &
+VAHO_STORE=sqlite:$work/cloud VAHO_LISTEN=127.0.0.1:0 VAHO_ANONYMOUS=viewer VAHO_SILENT_AFTER_SECONDS=8 "$bin/vaho-cloud" serve 2>"$work/cloud.log" &
 pids+=($!)
 cloud=$(listening "$work/cloud.log")
 add() { VAHO_STORE=sqlite:$work/cloud "$bin/vaho-cloud" device add "$1" --out "$work/$1" >/dev/null; }

@@ -82,7 +82,8 @@ class Program:
 class Cloud(Program):
     def __init__(self, folder: Path, binaries: Path, address: str = "127.0.0.1", prefix: list[str] = ()):
         self.store = folder / "cloud"
-        variables = {"VAHO_STORE": f"sqlite:{self.store}", "VAHO_LISTEN": f"{address}:0"}
+        # The hostile readers need something to read.
+        variables = {"VAHO_STORE": f"sqlite:{self.store}", "VAHO_LISTEN": f"{address}:0", "VAHO_ANONYMOUS": "viewer"}
         super().__init__("cloud", folder, [str(binaries / "vaho-cloud"), "serve"], variables, prefix)
         self.folder, self.binaries, self.address = folder, binaries, address
 

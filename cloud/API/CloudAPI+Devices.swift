@@ -9,8 +9,18 @@ internal import Wire
 
 /// Requests from devices that run the agent: to store a batch, to get the release.
 extension CloudAPI {
-    func batch(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
-        let device = try await authenticated(request, id)
+    var deviceEndpoints: [Endpoint] {
+        [
+            .device("POST", "/batches") { call, device in try await self.batch(call.request, device) },
+            .device("GET", "/release") { call, device in try await self.release(call.request, device) },
+            .device("GET", "/release-keys", query: ["after"]) { call, device in try await self.releaseKeys(call.request, device) },
+            .device("POST", "/readings") { call, device in try await self.plainReadings(call.request, device) },
+            .device("POST", "/token") { call, device in try await self.newToken(call.request, device) },
+            Endpoint("POST", "/v1/enrol", .everyone) { call in try await self.enrol(call.request) },
+        ]
+    }
+
+    private func batch(_ request: HTTPRequest, _ device: Archive.Device) async throws -> HTTPResponse {
         let type = request.headers["content-type"].map { String($0.prefix { $0 != ";" }) } ?? ""
         return try await queues.devices.run(of: device.id) { _ in
             let arrival = try await decodeInTurn(request, device) { try CloudAPI.arrival(request, type, device, at: WallClock.now) }
@@ -73,8 +83,7 @@ extension CloudAPI {
         rates.deviceCost.charge(device.id, 0.1 + Double(readings) / 2_000 + Double(records) / 60, at: WallClock.now)
     }
 
-    func release(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
-        let device = try await authenticated(request, id)
+    private func release(_ request: HTTPRequest, _ device: Archive.Device) async throws -> HTTPResponse {
         guard let name = try await tokenReader.release(for: device.id) else { throw Problem.noRelease }
         let tag = "\"\(Hexadecimal.text(name.sha256))\""
         let headers = [("ETag", tag), ("Cache-Control", "no-cache"), ("Vaho-Release-Counter", String(name.counter)), ("Accept-Ranges", "bytes")]
@@ -89,69 +98,6 @@ extension CloudAPI {
         }
         return HTTPResponse(
             status: 206, headers: whole + [("Content-Range", "bytes \(part.lowerBound)-\(part.upperBound)/\(bytes.count)")], body: Array(bytes[part]))
-    }
-
-    /// The device that owns the request's token. The path must name the same device.
-    /// - Throws: `Problem` with status 401 or 403; `RateLimit.Exceeded`.
-    func authenticated(_ request: HTTPRequest, _ id: String) async throws -> Archive.Device {
-        let challenge = [(name: "WWW-Authenticate", value: "Bearer")]
-        guard let token = TokenCache.bearerToken(request.headers) else {
-            await recordRefusal(of: id, "401: the request has no token")
-            throw Problem(status: 401, detail: "a device token is needed: send the header Authorization: Bearer TOKEN", headers: challenge)
-        }
-        let device: Archive.Device
-        let version = try await accessVersion()
-        if let known = tokens.device(token, version: version) {
-            device = known
-        } else {
-            guard let found = try await tokenReader.device(withToken: token) else {
-                tokens.forget(token)
-                await recordRefusal(of: id, "401: the token is not known")
-                throw Problem(
-                    status: 401,
-                    detail:
-                        "this token is not known: run vaho-cloud device code \(DeviceID(id)?.name ?? "NAME"), then vaho-edge enrol on the device",
-                    headers: challenge)
-            }
-            if found.isNew { try await archive.markUsed(token, now: WallClock.now) }
-            device = found.device
-            tokens.keep(token, device, version: version)
-        }
-        guard device.revokedAt == nil else {
-            throw Problem(
-                status: 403,
-                detail:
-                    "the device \(device.name) has been revoked: undo with vaho-cloud device code \(device.name), then vaho-edge enrol on the device"
-            )
-        }
-        guard device.name.name == id else {
-            await recordRefusal(of: id, "403: the token belongs to another device")
-            throw Problem(status: 403, detail: "this token belongs to another device, not to \(id.prefix(64))")
-        }
-        try rates.device.take(device.id, at: WallClock.now)
-        try rates.deviceCost.check(device.id, at: WallClock.now)
-        return device
-    }
-
-    /// Records that a request under a device's name was refused: at most once a minute for each name, and ten times a second in all.
-    private func recordRefusal(of id: String, _ detail: String) async {
-        do {
-            // Only names of existing devices are recorded, so that invented names do not use up the limit.
-            guard let name = DeviceID(id), try await tokenReader.device(named: name) != nil, refusals.shouldRecord(for: name, at: .now) else {
-                return
-            }
-            try await archive.recordRefusal(of: name, detail: detail, now: WallClock.now)
-        } catch {
-            log(.warning, "refused request not recorded", ["device": id, "error": "\(error)"])
-        }
-    }
-
-    /// The archive's access version, read from the archive at most twice a second.
-    private func accessVersion() async throws -> Int64 {
-        if let known = tokens.version { return known }
-        let version = try await tokenReader.accessVersion()
-        tokens.setVersion(version)
-        return version
     }
 }
 

@@ -1,4 +1,5 @@
 internal import APIDocuments
+internal import Access
 internal import Archive
 internal import Forecasting
 internal import HTTPServer
@@ -163,7 +164,28 @@ extension Archive {
 }
 
 extension CloudAPI {
-    static func hours(_ request: HTTPRequest) throws -> Int64 {
+    var fleetEndpoints: [Endpoint] {
+        [
+            reading("/v1/devices", query: ["limit", "text", "state", "order", "after"]) { call in
+                let page = try FleetPage(call.request)
+                return { try $0.fleetDocument(page) }
+            },
+            reading("/v1/devices/{id}") { call in { try $0.deviceDocument(call.parameter("id")) } },
+            reading("/v1/devices/{id}/observations", query: ["sensor", "hours"]) { call in
+                let (sensor, hours) = (call.request.query["sensor"], try CloudAPI.hours(call.request))
+                return { try $0.observationsDocument(call.parameter("id"), sensor: sensor, hours: hours) }
+            },
+            Endpoint("GET", "/v1/devices/{id}/forecast", .people(.viewer), query: ["sensor", "horizon", "utc_offset_s", "as_of"]) { call in
+                APIResponse.json(try await self.forecast(call.request, call.parameter("id")))
+            },
+            reading("/v1/devices/{id}/release-history", query: ["at"]) { call in
+                let at = try CloudAPI.instant("at", call.request)
+                return { try $0.deviceReleaseDocument(call.parameter("id"), at: at) }
+            },
+        ]
+    }
+
+    private static func hours(_ request: HTTPRequest) throws -> Int64 {
         let text = request.query["hours"] ?? "72"
         guard let hours = Int64(text), (1...9_600).contains(hours) else {
             throw Problem(status: 400, detail: "hours=\(text.prefix(40)): expected a whole number from 1 to 9600")
@@ -171,7 +193,7 @@ extension CloudAPI {
         return hours
     }
 
-    func forecast(_ request: HTTPRequest, _ id: String) async throws -> [UInt8] {
+    private func forecast(_ request: HTTPRequest, _ id: String) async throws -> [UInt8] {
         guard let horizon = request.query["horizon"].map({ ISO8601Duration.parse($0) }) ?? ForecastShape.horizon else {
             throw Problem(status: 400, detail: "horizon=\(request.query["horizon"]?.prefix(40) ?? ""): expected an ISO 8601 duration such as PT24H")
         }

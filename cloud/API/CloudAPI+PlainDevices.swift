@@ -12,8 +12,7 @@ internal import Wire
 /// Handles plain readings from devices that cannot run the agent, enrolment of devices without a token, and token renewal.
 extension CloudAPI {
     /// `POST /v1/devices/{id}/readings`: one reading, or `{"readings": […]}`.
-    func plainReadings(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
-        let device = try await authenticated(request, id)
+    func plainReadings(_ request: HTTPRequest, _ device: Archive.Device) async throws -> HTTPResponse {
         return try await queues.devices.run(of: device.id) { _ in
             let now = WallClock.now
             var parsed = try await decodeInTurn(request, device) { try PlainReadings.parse(request.body(), now: now) }
@@ -31,14 +30,14 @@ extension CloudAPI {
     /// `POST /v1/enrol`: exchanges a one-time code for a device name, a token and the release keys.
     func enrol(_ request: HTTPRequest) async throws -> HTTPResponse {
         let now = WallClock.now
-        try rates.enrolmentsPerAddress.take(Int64(truncatingIfNeeded: request.peer.hashValue), at: now)
+        try rates.enrolmentsPerAddress.take(RequestRates.key(request.peer), at: now)
         try rates.enrolments.take(0, at: now)
         struct Body: Decodable { let code: String }
         guard let body = try? JSONDecoder().decode(Body.self, from: Data(request.body().prefix(1_024))), body.code.utf8.count <= 64 else {
             throw Problem(status: 400, detail: "expected {\"code\": \"ABCDE-FGHJK\"}", pointer: "/code")
         }
         let keys = try await tokenReader.releaseKeyFile()
-        guard let made = try await archive.enrol(code: body.code, now: now) else {
+        guard let made = try await archive.enrol(code: body.code, from: request.peer, now: now) else {
             let device = try await tokenReader.device(ofCode: body.code)
             if let count = refusedCodes.count(1, of: 0) {
                 log(
@@ -57,8 +56,7 @@ extension CloudAPI {
     }
 
     /// `POST /v1/devices/{id}/token`: issues a token that replaces the request's own token.
-    func newToken(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
-        let device = try await authenticated(request, id)
+    func newToken(_ request: HTTPRequest, _ device: Archive.Device) async throws -> HTTPResponse {
         try rates.renewals.take(device.id, at: WallClock.now)
         let token = try await archive.rotate(TokenCache.bearerToken(request.headers) ?? "", of: device.id, now: WallClock.now)
         log(.info, "token renewed", ["device": device.name])

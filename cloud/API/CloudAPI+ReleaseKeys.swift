@@ -6,8 +6,7 @@ internal import TrustedReleases
 
 extension CloudAPI {
     /// `GET /v1/devices/{id}/release-keys`: the key sets that the device needs, oldest first.
-    func releaseKeys(_ request: HTTPRequest, _ id: String) async throws -> HTTPResponse {
-        let device = try await authenticated(request, id)
+    func releaseKeys(_ request: HTTPRequest, _ device: Archive.Device) async throws -> HTTPResponse {
         let text = request.query["after"] ?? "0"
         guard let serial = UInt64(text), serial <= UInt64(Int64.max) else {
             throw Problem(status: 400, detail: "after=\(text.prefix(40)): expected the serial of a key set, or 0", pointer: "/after")

@@ -1,6 +1,6 @@
 internal import APIDocuments
+internal import Access
 internal import Archive
-internal import FoundationEssentials
 internal import HTTPServer
 internal import Measures
 internal import Pipeline
@@ -9,32 +9,25 @@ internal import Signing
 internal import Text
 internal import Wire
 
-/// Rollouts and the emergency stop. Changes need the operator's token.
+/// Rollouts and the emergency stop.
 extension CloudAPI {
-    private static let author = "operator token"
-
-    func addRolloutRoutes(to router: inout Router) {
-        router.on("GET", "/v1/rollouts") { request, _ in try await self.read(request) { try $0.rolloutsDocument() } }
-        router.on("POST", "/v1/rollouts") { request, _ in try await self.startRollout(request) }
-        router.on("GET", "/v1/rollouts/{id}") { request, parameters in
-            let id = parameters["id"] ?? ""
-            return try await self.read(request) { try $0.rolloutDocument(id) }
-        }
-        router.on("POST", "/v1/rollouts/{id}/{action}") { request, parameters in
-            try await self.changeRollout(request, parameters["id"] ?? "", parameters["action"] ?? "")
-        }
-        router.on("GET", "/v1/release-stop") { request, _ in try await self.read(request) { try $0.releaseStopDocument() } }
-        router.on("PUT", "/v1/release-stop") { request, _ in
-            try self.checkOperator(request)
-            let reason = try RolloutRequest(request, default: "emergency stop by the API").reason
-            _ = try await self.archive.stopReleases(by: Archive.Attribution(author: CloudAPI.author, reason: reason), now: WallClock.now)
-            return APIResponse.json(try await self.archive.perform { try $0.releaseStopDocument() })
-        }
-        router.on("DELETE", "/v1/release-stop") { request, _ in
-            try self.checkOperator(request)
-            _ = try await self.archive.endReleaseStop(by: CloudAPI.author, now: WallClock.now)
-            return APIResponse.json(try await self.archive.perform { try $0.releaseStopDocument() })
-        }
+    var rolloutEndpoints: [Endpoint] {
+        [
+            reading("/v1/rollouts") { _ in { try $0.rolloutsDocument() } },
+            Endpoint("POST", "/v1/rollouts", .people(.admin)) { call in try await self.startRollout(call) },
+            reading("/v1/rollouts/{id}") { call in { try $0.rolloutDocument(call.parameter("id")) } },
+            Endpoint("POST", "/v1/rollouts/{id}/{action}", .people(.admin)) { call in try await self.changeRollout(call) },
+            reading("/v1/release-stop") { _ in { try $0.releaseStopDocument() } },
+            Endpoint("PUT", "/v1/release-stop", .people(.admin)) { call in
+                let reason = try RolloutRequest(call.request, default: "emergency stop by the API").reason
+                _ = try await self.archive.stopReleases(by: call.attribution(reason), now: call.receivedAt)
+                return APIResponse.json(try await self.archive.perform { try $0.releaseStopDocument() })
+            },
+            Endpoint("DELETE", "/v1/release-stop", .people(.admin)) { call in
+                _ = try await self.archive.endReleaseStop(by: call.attribution("emergency stop ended by the API"), now: call.receivedAt)
+                return APIResponse.json(try await self.archive.perform { try $0.releaseStopDocument() })
+            },
+        ]
     }
 
     /// The body of a request that changes rollouts; an empty body is allowed.
@@ -55,11 +48,7 @@ extension CloudAPI {
         }
 
         init(_ request: HTTPRequest, default reason: String) throws {
-            let body = try request.body()
-            guard body.count <= 4_096 else { throw Problem(status: 413, detail: "the body is longer than 4096 bytes") }
-            do { self = try JSONDecoder().decode(RolloutRequest.self, from: Data(body.isEmpty ? Array("{}".utf8) : body)) } catch {
-                throw Problem(status: 400, detail: "expected a JSON object with release, tags, steps and reason, all of them optional", pointer: "")
-            }
+            self = try JSONBody.decode(RolloutRequest.self, from: request, isOptional: true)
             self.reason = String((self.reason.isEmpty ? reason : self.reason).prefix(500))
             guard tags?.count ?? 0 <= Archive.tagsPerDevice, tags?.allSatisfy(ReleaseAlias.isTag) ?? true else {
                 throw Problem(status: 400, detail: "expected at most \(Archive.tagsPerDevice) tags; a tag is \(DeviceID.syntax)", pointer: "/tags")
@@ -67,9 +56,8 @@ extension CloudAPI {
         }
     }
 
-    private func startRollout(_ request: HTTPRequest) async throws -> HTTPResponse {
-        try checkOperator(request)
-        let body = try RolloutRequest(request, default: "started by the API")
+    private func startRollout(_ call: Call) async throws -> HTTPResponse {
+        let body = try RolloutRequest(call.request, default: "started by the API")
         guard let release = body.release, release <= UInt64(Int64.max) else {
             throw Problem(status: 400, detail: "expected the counter of a release: GET /v1/models lists the releases", pointer: "/release")
         }
@@ -80,8 +68,7 @@ extension CloudAPI {
         }
         return try await changed {
             let id = try await rolloutChanges().start(
-                release, tags: body.tags ?? [], steps: steps, by: Archive.Attribution(author: CloudAPI.author, reason: body.reason),
-                now: WallClock.now)
+                release, tags: body.tags ?? [], steps: steps, by: call.attribution(body.reason), now: call.receivedAt)
             var response = APIResponse.json(try await self.archive.perform { try $0.rolloutDocument(String(id)) })
             response.status = 201
             response.headers.append(("Location", "/v1/rollouts/\(id)"))
@@ -89,10 +76,10 @@ extension CloudAPI {
         }
     }
 
-    private func changeRollout(_ request: HTTPRequest, _ text: String, _ action: String) async throws -> HTTPResponse {
-        try checkOperator(request)
+    private func changeRollout(_ call: Call) async throws -> HTTPResponse {
+        let (text, action) = (call.parameter("id"), call.parameter("action"))
         guard let id = Int64(text) else { throw Problem(status: 404, detail: "there is no rollout \(text.prefix(40))") }
-        let attribution = Archive.Attribution(author: CloudAPI.author, reason: try RolloutRequest(request, default: "\(action) by the API").reason)
+        let attribution = call.attribution(try RolloutRequest(call.request, default: "\(action) by the API").reason)
         return try await changed {
             let changes = try await rolloutChanges()
             switch action {
@@ -110,8 +97,8 @@ extension CloudAPI {
         RolloutChanges(archive: archive, signer: try await ReleaseSigner(of: archive, keyFile: keyFile), pretrained: pretrained)
     }
 
-    /// Converts the errors of a change to problems.
-    private func changed(_ body: () async throws -> HTTPResponse) async throws -> HTTPResponse {
+    /// Converts the errors of a change of releases to problems.
+    func changed(_ body: () async throws -> HTTPResponse) async throws -> HTTPResponse {
         do { return try await body() } catch let error as RolloutChanges.NoRollout {
             throw Problem(status: 404, detail: "\(error)")
         } catch let error as ReleaseChanges.NoRelease { throw Problem(status: 404, detail: "\(error)", pointer: "/release") } catch let error

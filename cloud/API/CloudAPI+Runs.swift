@@ -1,4 +1,5 @@
 internal import APIDocuments
+internal import Access
 internal import Archive
 internal import HTTPServer
 internal import Measures
@@ -8,6 +9,20 @@ internal import Signing
 internal import Text
 
 extension CloudAPI {
+    var modelEndpoints: [Endpoint] {
+        [
+            reading("/v1/models") { _ in { try $0.modelsDocument() } },
+            reading("/v1/models/history", query: ["alias"]) { call in
+                let alias = try CloudAPI.alias(call.request)
+                return { try $0.aliasHistoryDocument(alias) }
+            },
+            reading("/v1/snapshots") { _ in { try $0.snapshotsDocument() } },
+            reading("/v1/runs") { _ in { try $0.runsDocument() } },
+            Endpoint("POST", "/v1/runs", .people(.admin)) { call in try await self.startRun(call) },
+            reading("/v1/runs/{id}") { call in { try $0.runDocument(call.parameter("id")) } },
+        ]
+    }
+
     /// The instant of a query parameter; the present if the parameter is missing.
     static func instant(_ name: String, _ request: HTTPRequest) throws -> Instant {
         guard let text = request.query[name] else { return WallClock.now }
@@ -17,7 +32,7 @@ extension CloudAPI {
         return Instant(ms: ms)
     }
 
-    static func alias(_ request: HTTPRequest) throws -> ReleaseAlias? {
+    private static func alias(_ request: HTTPRequest) throws -> ReleaseAlias? {
         guard let text = request.query["alias"] else { return nil }
         guard let alias = ReleaseAlias(name: text) else {
             throw Problem(status: 400, detail: "alias=\(text.prefix(80)): expected champion, challenger, device:NAME or tag:TAG")
@@ -25,22 +40,10 @@ extension CloudAPI {
         return alias
     }
 
-    /// - Throws: `Problem` if the request does not have the operator's token.
-    func checkOperator(_ request: HTTPRequest) throws {
-        let challenge = [(name: "WWW-Authenticate", value: "Bearer")]
-        guard let operatorToken else {
-            throw Problem(status: 403, detail: "no program may start runs or change rollouts: set VAHO_OPERATOR_TOKEN_FILE on the server")
-        }
-        guard let token = TokenCache.bearerToken(request.headers), SHA256.digest(Array(token.utf8)) == operatorToken else {
-            throw Problem(status: 401, detail: "the operator's token is needed: send the header Authorization: Bearer TOKEN", headers: challenge)
-        }
-    }
-
-    /// Starts a training run for another program, which shows the operator's token.
-    func startRun(_ request: HTTPRequest) async throws -> HTTPResponse {
-        try checkOperator(request)
+    /// Starts a training run.
+    private func startRun(_ call: Call) async throws -> HTTPResponse {
         do {
-            let run = try await archive.startRun(kind: RunWorker.kind, cause: "request", author: "operator token", now: WallClock.now)
+            let run = try await archive.startRun(kind: RunWorker.kind, cause: "request", by: call.attribution(""), now: call.receivedAt)
             var response = APIResponse.json(try await archive.perform { try $0.runDocument(String(run.id)) })
             response.status = 202
             response.headers.append(("Location", "/v1/runs/\(run.id)"))

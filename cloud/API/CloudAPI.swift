@@ -1,4 +1,5 @@
 internal import APIDocuments
+internal import Access
 package import Archive
 internal import Forecasting
 package import HTTPServer
@@ -19,11 +20,15 @@ package final class CloudAPI: Service {
     let forecasts: FleetForecasts
     let log: Log
     let tokens = TokenCache()
+    private let versions: AccessVersions
+    private let access: AccessSettings
+    let people: PersonAccess
     let rates = RequestRates()
     let queues = RequestQueues()
     let answers = SharedAnswers()
     let unstoredRows = LogLineLimiter()
     let refusedCodes = LogLineLimiter()
+    let failedSignIns = LogLineLimiter()
     let unavailable = LogLineLimiter()
     let refusals = RefusalRecordLimiter()
     private let listening: Listening
@@ -31,7 +36,6 @@ package final class CloudAPI: Service {
     let keyFile: String  // the path of the fleet's signing key
     let pretrained: PretrainedNetwork?
     let rolloutSteps: RolloutSteps
-    let operatorToken: [UInt8]?  // SHA-256 of the token by which other programs start runs and change rollouts
 
     /// Where and how the server accepts connections.
     package struct Listening: Sendable {
@@ -49,7 +53,7 @@ package final class CloudAPI: Service {
     package init(
         _ listening: Listening, archive: Archive, reader: Archive, tokenReader: Archive, ingest: Ingest, freeSpaceGuard: FreeSpaceGuard,
         keyFile: String, pretrained: PretrainedNetwork?, rolloutSteps: RolloutSteps, forecasts: FleetForecasts, version: String,
-        operatorToken: [UInt8]? = nil, log: Log
+        access: AccessSettings = AccessSettings(), log: Log
     ) {
         self.listening = listening
         self.archive = archive
@@ -60,13 +64,14 @@ package final class CloudAPI: Service {
         self.forecasts = forecasts
         self.version = version
         (self.keyFile, self.pretrained, self.rolloutSteps) = (keyFile, pretrained, rolloutSteps)
-        self.operatorToken = operatorToken
+        self.access = access
+        versions = AccessVersions(reader: tokenReader)
+        people = PersonAccess(archive: archive, reader: tokenReader, versions: versions, settings: access)
         self.log = log
     }
 
     package func run() async throws {
-        let router = router
-        let tokens = tokens
+        let (respond, tokens) = (responder, tokens)
         try await tokens.preload(tokenReader)
         let limits = HTTPLimits(
             bodyBytes: BatchFormat.byteLimit, connections: listening.connections, threads: 2, budgetBytes: 16 << 20, connectionsPerAddress: 256,
@@ -75,121 +80,80 @@ package final class CloudAPI: Service {
             address: listening.address, port: listening.port, limits: limits, tls: listening.tls, hosts: listening.hosts,
             makeRefusal: { APIResponse.problem($0, $1) },
             isAuthenticated: { tokens.hasKnownToken($0) },
-            handler: { await router.response($0) })
+            handler: respond)
         log(
             .info, "listening",
             ["address": listening.address.contains(":") ? "[\(listening.address)]:\(server.port)" : "\(listening.address):\(server.port)"])
+        try await logSetupLink(port: server.port)
         try? await ServiceClock.host.sleepForever()
         await server.stop()
     }
 
-    /// Converts the error of a failed request to a response.
-    private func problem(_ error: any Error) -> HTTPResponse {
-        func retryLater(_ status: Int, _ detail: String, _ after: Duration) -> HTTPResponse {
-            var response = APIResponse.problem(status, detail)
-            response.headers.append(("Retry-After", String(max(1, (after.ms + 999) / 1_000))))
-            return response
-        }
-        switch error {
-        case let error as Problem: return error.response
-        case let error as RateLimit.Exceeded: return retryLater(429, error.detail, error.retryAfter)
-        case let error as IngestRefusal: return retryLater(429, error.description, error.retryAfter)
-        case let error as FreeSpaceGuard.InsufficientSpace: return retryLater(503, error.description, .seconds(60))
-        case let error as FairQueue<Int64>.Full where error.isKeyLimit:
-            return retryLater(429, "too many requests from this device are waiting: send one request after another", .seconds(2))
-        case is FairQueue<Int64>.Full, is FairQueue<String>.Full: return retryLater(503, "too many requests are waiting: retry later", .seconds(5))
-        case is CancellationError: return retryLater(503, "the server is stopping: send this request again", .seconds(2))
-        case is Ingest.StoresNothing: return retryLater(503, "the database stores nothing: retry later", .seconds(5))
-        case is Ingest.Overloaded: return retryLater(503, "too many batches are waiting: send this batch again later", .seconds(10))
-        case let error as ArchiveFault:
-            if error.status == 500 { log(.error, "request failed", ["error": "\(error)"]) }
-            return APIResponse.problem(error.status, "\(error)")
-        case let error as any DatabaseFailure where error.isUnavailable:
-            // Every request fails until the database is back: one line a minute says so.
-            if let count = unavailable.count(1, of: 0) {
-                log(.error, "requests failed, the database is not available", ["count": count, "error": "\(error)"])
+    /// While there is no admin, logs a link with which the first one is made.
+    private func logSetupLink(port: UInt16) async throws {
+        guard try await !tokenReader.hasAdmin() else { return }
+        let expiresAt = WallClock.now + .seconds(86_400)
+        let code = try await archive.makeSetupCode(expiresAt: expiresAt, now: WallClock.now)
+        // Nobody can open the address that stands for all addresses of this host.
+        let isEveryAddress = ["0.0.0.0", "::"].contains(listening.address)
+        let host = isEveryAddress ? "localhost" : listening.address.contains(":") ? "[\(listening.address)]" : listening.address
+        log(
+            .warning, "there is no admin yet: this link makes the first one, once",
+            [
+                "link": "\(listening.tls == nil ? "http" : "https")://\(host):\(port)/sign-in.html#setup=\(code)",
+                "until": RFC3339.format(ms: expiresAt.ms),
+            ])
+    }
+
+    private var endpoints: [Endpoint] {
+        deviceEndpoints + sessionEndpoints + fleetEndpoints + deviceChangeEndpoints + modelEndpoints + rolloutEndpoints + accessEndpoints
+            + serverEndpoints
+    }
+
+    /// Answers requests.
+    var responder: HTTPHandler {
+        let devices = DeviceAccess(
+            archive: archive, reader: tokenReader, tokens: tokens, versions: versions, rates: rates, refusals: refusals, log: log)
+        let pipeline = RequestPipeline(
+            endpoints,
+            [ForwardedHeaders(proxies: access.proxies), QueryCheck(), AccessControl(devices: devices, people: people)])
+        return { request in await pipeline.response(request) { self.problem($0) } }
+    }
+
+    /// An endpoint that reads the archive. Clients take turns by address, queries run on the reader's thread, and identical requests share an answer.
+    func reading(
+        _ path: String, query: Set<String> = [], for role: Role = .viewer,
+        _ document: @escaping @Sendable (Call) throws -> (@Sendable (isolated Archive) throws -> [UInt8])
+    ) -> Endpoint {
+        Endpoint("GET", path, .people(role), query: query) { call in
+            let (document, reader) = (try document(call), self.reader)
+            return try await self.answers.answer(to: call.request, version: try await reader.dataVersion()) {
+                try await self.queues.reads.run(of: call.request.peer) { _ in HTTPBody(try await reader.perform(document)) }
             }
-            return retryLater(503, "the database is not available: retry later", .seconds(5))
-        default:
-            log(.error, "request failed", ["error": "\(error)"])
-            return retryLater(503, "the store is unavailable: retry later", .seconds(30))
         }
     }
 
-    /// Answers a read request of the page or the API. Clients take turns by address, queries run on the reader's thread, and identical requests
-    /// share one answer.
-    func read(_ request: HTTPRequest, _ body: @escaping @Sendable (isolated Archive) throws -> [UInt8]) async throws -> HTTPResponse {
-        let reader = reader
-        return try await answers.answer(to: request, version: try await reader.dataVersion()) {
-            try await self.queues.reads.run(of: request.peer) { _ in HTTPBody(try await reader.perform(body)) }
-        }
-    }
-
-    var router: Router {
-        var router = Router(problem: { APIResponse.problem($0, $1) }) { self.problem($0) }
-        router.on("POST", "/v1/devices/{id}/batches") { request, parameters in try await self.batch(request, parameters["id"] ?? "") }
-        router.on("GET", "/v1/devices/{id}/release") { request, parameters in try await self.release(request, parameters["id"] ?? "") }
-        router.on("GET", "/v1/devices/{id}/release-keys") { request, parameters in try await self.releaseKeys(request, parameters["id"] ?? "") }
-        router.on("POST", "/v1/devices/{id}/readings") { request, parameters in try await self.plainReadings(request, parameters["id"] ?? "") }
-        router.on("POST", "/v1/devices/{id}/token") { request, parameters in try await self.newToken(request, parameters["id"] ?? "") }
-        router.on("POST", "/v1/enrol") { request, _ in try await self.enrol(request) }
-        router.on("GET", "/v1/devices") { request, _ in
-            let page = try FleetPage(request)
-            return try await self.read(request) { try $0.fleetDocument(page) }
-        }
-        router.on("GET", "/v1/devices/{id}") { request, parameters in
-            let id = parameters["id"] ?? ""
-            return try await self.read(request) { try $0.deviceDocument(id) }
-        }
-        router.on("GET", "/v1/devices/{id}/observations") { request, parameters in
-            let (id, sensor, hours) = (parameters["id"] ?? "", request.query["sensor"], try CloudAPI.hours(request))
-            return try await self.read(request) { try $0.observationsDocument(id, sensor: sensor, hours: hours) }
-        }
-        router.on("GET", "/v1/devices/{id}/forecast") { request, parameters in
-            APIResponse.json(try await self.forecast(request, parameters["id"] ?? ""))
-        }
-        router.on("GET", "/v1/devices/{id}/release-history") { request, parameters in
-            let (id, at) = (parameters["id"] ?? "", try CloudAPI.instant("at", request))
-            return try await self.read(request) { try $0.deviceReleaseDocument(id, at: at) }
-        }
-        router.on("GET", "/v1/models") { request, _ in try await self.read(request) { try $0.modelsDocument() } }
-        router.on("GET", "/v1/models/history") { request, _ in
-            let alias = try CloudAPI.alias(request)
-            return try await self.read(request) { try $0.aliasHistoryDocument(alias) }
-        }
-        router.on("GET", "/v1/snapshots") { request, _ in try await self.read(request) { try $0.snapshotsDocument() } }
-        router.on("GET", "/v1/runs") { request, _ in try await self.read(request) { try $0.runsDocument() } }
-        router.on("POST", "/v1/runs") { request, _ in try await self.startRun(request) }
-        router.on("GET", "/v1/runs/{id}") { request, parameters in
-            let id = parameters["id"] ?? ""
-            return try await self.read(request) { try $0.runDocument(id) }
-        }
-        addRolloutRoutes(to: &router)
-        router.on("GET", "/openapi.json") { _, _ in APIResponse.json(OpenAPI.document) }
-        router.on("GET", "/metrics") { request, _ in
+    /// What monitors ask, the page's files, and the description of the API.
+    private var serverEndpoints: [Endpoint] {
+        let page = PageFiles.routes(face: .cloud).map { path, answer in Endpoint("GET", path, .everyone, query: nil) { _ in answer() } }
+        let metrics = reading("/metrics") { _ in
             let (freeSpaceGuard, version) = (self.freeSpaceGuard, self.version)
-            var response = try await self.read(request) { Array(try $0.metrics(free: freeSpaceGuard.freeBytes, version: version).utf8) }
-            response.headers = [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")]
-            return response
+            return { Array(try $0.metrics(free: freeSpaceGuard.freeBytes, version: version).utf8) }
         }
-        router.on("GET", "/livez") { _, _ in APIResponse.text("ok\n") }
-        router.on("GET", "/readyz") { _, _ in
-            try self.freeSpaceGuard.check()
-            try self.ingest.checkDatabase()
-            _ = try await self.tokenReader.accessVersion()
-            return APIResponse.text("ok\n")
-        }
-        PageFiles.addRoutes(to: &router, face: .cloud)
-        return router
-    }
-}
-
-extension ArchiveFault {
-    fileprivate var status: Int {
-        switch self {
-        case .noDevice: 404
-        case .deviceExists: 409
-        case .noArchive, .unsupportedSchema, .unfinishedMigration, .backUpByServer, .damagedBin, .damagedRow: 500
-        }
+        return page + [
+            Endpoint("GET", "/openapi.json", .people(.viewer)) { _ in APIResponse.json(OpenAPI.document) },
+            Endpoint("GET", "/metrics", .people(.viewer)) { call in
+                var response = try await metrics.answer(call)
+                response.headers = [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")]
+                return response
+            },
+            Endpoint("GET", "/livez", .everyone) { _ in APIResponse.text("ok\n") },
+            Endpoint("GET", "/readyz", .everyone) { _ in
+                try self.freeSpaceGuard.check()
+                try self.ingest.checkDatabase()
+                _ = try await self.tokenReader.accessVersion()
+                return APIResponse.text("ok\n")
+            },
+        ]
     }
 }

@@ -8,5 +8,7 @@ final class RequestQueues: Sendable {
     let decodingThreads = [ComputingThread(label: "decoding-1"), ComputingThread(label: "decoding-2")]
     // The keys of the two queues below are the addresses of clients.
     let reads = FairQueue<String>(lanes: 1, perKey: 256, limit: 1_024)
+    let passwords = FairQueue<String>(lanes: 1, perKey: 4, limit: 64)  // one at a time: each needs 32 MB
+    let passwordThread = ComputingThread(label: "passwords")
     let forecasts = FairQueue<String>(lanes: 1, perKey: 16, limit: 64)
 }

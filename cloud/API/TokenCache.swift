@@ -5,7 +5,7 @@ internal import Synchronization
 /// Tokens that were accepted recently. The cache exists because ten thousand devices send a batch a minute each, and a database query for each batch
 /// costs too much; and because the server decides by the headers alone whether to read a request's body.
 ///
-/// An entry is valid while the archive's access version is the version at which the entry was looked up.
+/// An entry is valid while the archive's access version is the version at which the entry was looked up: see `AccessVersions`.
 final class TokenCache: Sendable {
     private struct Entry {
         let device: Archive.Device
@@ -15,21 +15,11 @@ final class TokenCache: Sendable {
 
     private struct State {
         var entries: [[UInt8]: Entry] = [:]
-        var version: Int64 = -1
-        var versionAt: ContinuousClock.Instant?
     }
 
-    private static let versionValidity: Duration = .milliseconds(500)  // a revoked token may be accepted for this long
     private static let memory: Duration = .seconds(86_400)
     private static let limit = 50_000
     private let state = Mutex(State())
-
-    /// The archive's access version as last read; `nil` if the version must be read again.
-    var version: Int64? {
-        state.withLock { state in state.versionAt.flatMap { $0 > .now - TokenCache.versionValidity ? state.version : nil } }
-    }
-
-    func setVersion(_ version: Int64) { state.withLock { ($0.version, $0.versionAt) = (version, .now) } }
 
     func device(_ token: String, version: Int64) -> Archive.Device? {
         let hash = TokenCache.hash(token)

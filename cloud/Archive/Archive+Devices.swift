@@ -15,7 +15,7 @@ extension Archive {
     /// Creates a device with a token, or admits a revoked device again with a new token.
     /// - Throws: `ArchiveFault.deviceExists` if the device exists and is not revoked.
     /// - Returns: the token: 32 random bytes in hexadecimal.
-    package func addDevice(_ name: DeviceID, now: Instant) throws -> String {
+    package func addDevice(_ name: DeviceID, by attribution: Attribution, now: Instant) throws -> String {
         let token = Hexadecimal.text(try SecureRandom.bytes(32))
         try database.transaction {
             if let known = try device(named: name), known.revokedAt == nil {
@@ -24,6 +24,7 @@ extension Archive {
             let device = try createOrReinstateDevice(name, now: now)
             try database.run("DELETE FROM token WHERE device = ?", device)
             try insert(token: token, device, replaces: nil, now: now)
+            try recordAudit("device added", of: name.name, by: attribution, now: now)
             try incrementAccessVersion()
         }
         return token
@@ -32,7 +33,7 @@ extension Archive {
     /// A number that rises with each change of a token or of a device's access. A cached lookup result is valid as long as the version is unchanged.
     package func accessVersion() throws -> Int64 { try database.integer("SELECT version FROM access_version") ?? 0 }
 
-    private func incrementAccessVersion() throws { try database.run("UPDATE access_version SET version = version + 1") }
+    func incrementAccessVersion() throws { try database.run("UPDATE access_version SET version = version + 1") }
 
     /// Creates the device if it does not exist, and removes its revocation.
     /// - Returns: the device's row id.
@@ -49,10 +50,11 @@ extension Archive {
             "INSERT INTO token (sha256, device, created_at_ms, replaces) VALUES (?, ?, ?, ?)", Archive.hash(token), device, now.ms, replaces)
     }
 
-    package func revoke(_ name: DeviceID, now: Instant) throws {
+    package func revoke(_ name: DeviceID, by attribution: Attribution, now: Instant) throws {
         let device = try existingDevice(name)
         try database.transaction {
             try database.run("UPDATE device SET revoked_at_ms = ?, judge_due = 1 WHERE id = ? AND revoked_at_ms IS NULL", now.ms, device.id)
+            try recordAudit("device revoked", of: name.name, by: attribution, now: now)
             try incrementAccessVersion()
         }
     }
@@ -105,8 +107,11 @@ extension Archive {
     // MARK: token rotation
 
     /// Marks the device: its next answers ask the device to fetch a new token.
-    package func requestRotation(_ name: DeviceID, now: Instant) throws {
-        try database.run("UPDATE device SET rotate_at_ms = ? WHERE id = ?", now.ms, try existingDevice(name).id)
+    package func requestRotation(_ name: DeviceID, by attribution: Attribution, now: Instant) throws {
+        try database.transaction {
+            try database.run("UPDATE device SET rotate_at_ms = ? WHERE id = ?", now.ms, try existingDevice(name).id)
+            try recordAudit("device token rotated", of: name.name, by: attribution, now: now)
+        }
     }
 
     /// Makes a new token. The old token stays valid until the new token is first used, because the answer may get lost.
@@ -140,19 +145,24 @@ extension Archive {
     // MARK: enrolment
 
     /// Makes a code that enrols one device, once, before the code expires: ten letters and digits that are easy to tell apart.
-    package func makeCode(for name: DeviceID, now: Instant, validFor validity: Duration) throws -> String {
+    package func makeCode(for name: DeviceID, validFor validity: Duration, by attribution: Attribution, now: Instant) throws -> String {
         let letters = Array("0123456789ABCDEFGHJKMNPQRSTVWXYZ")  // Crockford's base 32
         let symbols = try SecureRandom.bytes(10).map { letters[Int($0 & 31)] }
         let code = String(symbols.prefix(5)) + "-" + String(symbols.suffix(5))
-        try database.run(
-            "INSERT INTO enrolment_code VALUES (?, ?, ?, ?, NULL)", Archive.hash(Archive.normalised(code)), name.name, now.ms, (now + validity).ms)
+        try database.transaction {
+            try database.run(
+                "INSERT INTO enrolment_code VALUES (?, ?, ?, ?, NULL)", Archive.hash(Archive.normalised(code)), name.name, now.ms,
+                (now + validity).ms)
+            try recordAudit("enrolment code made", of: name.name, "until \(RFC3339.format(ms: (now + validity).ms))", by: attribution, now: now)
+        }
         return code
     }
 
     /// Exchanges a code for a device and a token. If the answer gets lost, the code can be used again: the code is spent when the token is first
     /// used.
     /// - Returns: `nil` for a code that is unknown, spent or expired; `isReissue` if the code has issued a token before, which is now invalid.
-    package func enrol(code: String, now: Instant) throws -> (device: DeviceID, token: String, isReissue: Bool)? {
+    /// - Parameter address: of the device.
+    package func enrol(code: String, from address: String, now: Instant) throws -> (device: DeviceID, token: String, isReissue: Bool)? {
         let hash = Archive.hash(Archive.normalised(code))
         return try database.transaction {
             guard
@@ -166,6 +176,8 @@ extension Archive {
             let device = try createOrReinstateDevice(name, now: now)
             let isReissue = try database.run("DELETE FROM token WHERE replaces = ?", hash) > 0
             try insert(token: token, device, replaces: hash, now: now)
+            let attribution = Attribution(author: name.name, origin: address, reason: "")
+            try recordAudit(isReissue ? "device enrolled again" : "device enrolled", of: name.name, by: attribution, now: now)
             try incrementAccessVersion()
             return (name, token, isReissue)
         }

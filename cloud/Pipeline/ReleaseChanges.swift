@@ -102,7 +102,7 @@ package struct ReleaseChanges {
             try await change(try await renewals(of: older, now: now), by: attribution, now: now) { archive in
                 guard try archive.assignment(of: device.id, tags: tags) == next else { throw Outdated() }
                 if let rollout = try archive.unfinishedRollout(), rollout.release < accepted { try archive.checkNoRollout() }
-                try archive.setTags(tags, of: device.id)
+                try archive.setTags(tags, of: device, by: attribution, now: now)
             }
         }
     }

@@ -1,7 +1,6 @@
 package import Archive
-internal import Measures
+package import Measures
 internal import Releases
-internal import Runtime
 internal import Signing
 internal import TrustedReleases
 internal import Wire
@@ -15,15 +14,15 @@ package struct ReleaseImport {
 
     /// - Returns: the counter of the stored release.
     /// - Throws: `ReleaseRefusal` if the file fails a check of a device, or if its counter is not above the counters of all stored releases.
-    package func store(_ bytes: [UInt8]) async throws -> UInt64 {
+    package func store(_ bytes: [UInt8], by attribution: Archive.Attribution, now: Instant) async throws -> UInt64 {
         let trust = signer.ring.trust
         return try await archive.changeAliases { archive in
             let newest = try archive.newestCounter()
             var demand = ReleaseVerification.Requirements(lastAcceptedCounter: newest)
             // A counter is at least the Unix time in seconds. No later release could follow a much higher one.
-            demand.maximumCounter = max(newest + 1, UInt64(max(0, WallClock.now.ms / 1_000)) + 86_400)
+            demand.maximumCounter = max(newest + 1, UInt64(max(0, now.ms / 1_000)) + 86_400)
             let release = try trust.open(bytes, demand)
-            return try archive.register(bytes, header: release.header).counter
+            return try archive.importRelease(bytes, header: release.header, by: attribution, now: now).counter
         }
     }
 }

@@ -1,3 +1,5 @@
+internal import API
+internal import Access
 internal import Archive
 internal import Console
 internal import HTTPClient
@@ -26,7 +28,7 @@ struct CloudSettings: Sendable {
     let rolloutSteps: RolloutSteps
     let forecastSchedule: CalendarSchedule?  // `nil`: no forecasts are stored
     let forecastRetention: Duration
-    let operatorToken: [UInt8]?  // SHA-256 of the token by which programs start runs
+    let access: AccessSettings
     let silentAfter: Duration
     let webhook: Webhook?
     let mlflowURL: String?
@@ -75,13 +77,7 @@ struct CloudSettings: Sendable {
         rolloutSteps = RolloutSteps(steps) ?? .standard
         forecastSchedule = CloudSettings.schedule("VAHO_FORECAST_SCHEDULE", default: "15 0 * * *", &settings)
         forecastRetention = .seconds(settings.integer("VAHO_FORECAST_RETENTION_DAYS", default: 400, in: 1...36_500) * 86_400)
-        var operatorToken: [UInt8]?
-        if let path = settings.optional("VAHO_OPERATOR_TOKEN_FILE") {
-            let token = (try? Files.readTrimmed(path)) ?? ""
-            if token.utf8.count < 16 { settings.problem("VAHO_OPERATOR_TOKEN_FILE=\(path): expected a file with a token of at least 16 characters") }
-            operatorToken = SHA256.digest(Array(token.utf8))
-        }
-        self.operatorToken = operatorToken
+        access = CloudSettings.access(&settings)
         silentAfter = .seconds(settings.integer("VAHO_SILENT_AFTER_SECONDS", default: 1_800, in: 5...2_592_000))
         let isPlainAllowed = settings.allowsPlainHTTP()
         let webhookURL = settings.optional("VAHO_WEBHOOK_URL")
@@ -121,6 +117,28 @@ struct CloudSettings: Sendable {
         }
         self.tls = tls
         try settings.throwProblems(ignoring: .edge)
+    }
+
+    private static func access(_ settings: inout Settings) -> AccessSettings {
+        var access = AccessSettings()
+        access.anonymousRole = settings.choice("VAHO_ANONYMOUS", default: nil, among: ["off": nil, "viewer": .viewer] as [String: Role?])
+        if let path = settings.optional("VAHO_OPERATOR_TOKEN_FILE") {
+            let token = (try? Files.readTrimmed(path)) ?? ""
+            if token.utf8.count < 16 { settings.problem("VAHO_OPERATOR_TOKEN_FILE=\(path): expected a file with a token of at least 16 characters") }
+            access.operatorToken = SHA256.digest(Array(token.utf8))
+        }
+        if let text = settings.optional("VAHO_TRUSTED_PROXIES") {
+            let proxies = TrustedProxies(text)
+            if proxies == nil { settings.problem("VAHO_TRUSTED_PROXIES=\(text): expected \(TrustedProxies.syntax)") }
+            access.proxies = proxies ?? .none
+        }
+        access.proxyUserHeader = settings.optional("VAHO_PROXY_USER_HEADER")?.lowercased()
+        if access.proxyUserHeader != nil, access.proxies.isEmpty {
+            settings.problem("VAHO_PROXY_USER_HEADER: set VAHO_TRUSTED_PROXIES, too, because only the word of a trusted proxy is believed")
+        }
+        access.proxyAdmins = Set(
+            (settings.optional("VAHO_PROXY_ADMINS") ?? "").split { $0 == "," || $0 == " " }.map(String.init))
+        return access
     }
 
     /// - Returns: `nil` for `off`, and for an expression that is a problem.

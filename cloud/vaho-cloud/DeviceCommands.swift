@@ -29,7 +29,7 @@ extension Program.Command {
         let archive = try await settings.archive(.createIfMissing)
         let keys = ReleaseKeyFile.text(try await ReleaseSigner(of: archive, keyFile: settings.signingKeyFile).ring.releaseKeys)
         guard let folder = arguments.value("out") else {
-            let token = try await archive.addDevice(name, now: WallClock.now)
+            let token = try await archive.addDevice(name, by: Operator.attribution("added by hand"), now: WallClock.now)
             StandardOutput.write(
                 """
                 token of \(name), shown only now; put the token into the file that VAHO_TOKEN_FILE names on the device:
@@ -43,7 +43,7 @@ extension Program.Command {
         // The keys are written first: if the folder is not writable, the command fails before a token is made and lost.
         try Files.createFolder(folder)
         try Files.replace("\(folder)/release-keys", with: Array(keys.utf8))
-        let token = try await archive.addDevice(name, now: WallClock.now)
+        let token = try await archive.addDevice(name, by: Operator.attribution("added by hand"), now: WallClock.now)
         try Files.replace("\(folder)/token", with: Array((token + "\n").utf8), mode: 0o600)
         StandardOutput.write("wrote \(folder)/token and \(folder)/release-keys for \(name)\n")
     }
@@ -131,7 +131,7 @@ extension Program.Command {
         "device revoke", "refuse a device from now on", usage: "NAME", options: [.config, .store], positional: 1...1
     ) { arguments in
         let archive = try await CloudSettings.read(arguments).archive(.existing)
-        try await archive.revoke(deviceName(arguments), now: WallClock.now)
+        try await archive.revoke(deviceName(arguments), by: Operator.attribution(arguments, default: "revoked by hand"), now: WallClock.now)
         StandardOutput.write("\(arguments.positional[0]) is revoked; its stored data is kept\n")
     }
 
@@ -144,7 +144,7 @@ extension Program.Command {
         let validity = try arguments.duration("expires") ?? .seconds(86_400)
         let archive = try await settings.archive(.existing)
         let now = WallClock.now
-        let code = try await archive.makeCode(for: name, now: now, validFor: validity)
+        let code = try await archive.makeCode(for: name, validFor: validity, by: Operator.attribution("code made by hand"), now: now)
         StandardOutput.write(
             """
             \(code)
@@ -159,7 +159,8 @@ extension Program.Command {
         options: [.config, .store], positional: 1...1
     ) { arguments in
         let archive = try await CloudSettings.read(arguments).archive(.existing)
-        try await archive.requestRotation(deviceName(arguments), now: WallClock.now)
+        try await archive.requestRotation(
+            deviceName(arguments), by: Operator.attribution(arguments, default: "rotated by hand"), now: WallClock.now)
         StandardOutput.write("\(arguments.positional[0]) will fetch a new token at its next sync\n")
     }
 }

@@ -61,7 +61,8 @@ extension Program.Command {
         let archive = try await settings.archive(.createIfMissing)
         try SigningKeyFile.make(settings.signingKeyFile)
         let key = try SigningKeyFile(settings.signingKeyFile).lines[0].publicKey
-        try await archive.replaceSigningKey(key.hexadecimal)
+        try await archive.replaceSigningKey(
+            key.hexadecimal, by: Operator.attribution("the old key is lost"), now: WallClock.now)
         StandardOutput.write(ReleaseKeyFile.text([key]))
     }
 

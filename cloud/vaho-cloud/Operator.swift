@@ -12,9 +12,20 @@ enum Operator {
         return "uid \(getuid())"
     }
 
+    private static var host: String {
+        var name = utsname()
+        uname(&name)
+        return withUnsafeBytes(of: name.nodename) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+
     static let reasonOption = Arguments.Option("reason", value: "TEXT", "why; kept in the history")
 
     static func attribution(_ arguments: Arguments, default reason: String) -> Archive.Attribution {
-        Archive.Attribution(author: name, reason: String((arguments.value("reason") ?? reason).prefix(500)))
+        attribution(arguments.value("reason") ?? reason)
+    }
+
+    /// The author of a command without `--reason`.
+    static func attribution(_ reason: String) -> Archive.Attribution {
+        Archive.Attribution(author: name, origin: "command on \(host)", reason: String(reason.prefix(500)))
     }
 }

@@ -22,7 +22,9 @@ extension Program.Command {
 
     static let modelsGo = Program.Command("models go", "end the emergency stop", usage: "", options: [.config, .store]) { arguments in
         let archive = try await CloudSettings.read(arguments).archive(.existing)
-        guard try await archive.endReleaseStop(by: Operator.name, now: WallClock.now) else { throw CommandFailure("no emergency stop is on") }
+        guard try await archive.endReleaseStop(by: Operator.attribution("ended by hand"), now: WallClock.now) else {
+            throw CommandFailure("no emergency stop is on")
+        }
         StandardOutput.write("the emergency stop has ended: devices get releases with their next batches\n")
     }
 
@@ -36,7 +38,10 @@ extension Program.Command {
         let path = arguments.positional[0]
         let intake = ReleaseImport(archive: archive, signer: try await ReleaseSigner(of: archive, keyFile: settings.signingKeyFile))
         let counter: UInt64
-        do { counter = try await intake.store(Files.read(path, limit: ReleaseFile.limit)) } catch let error as ReleaseRefusal {
+        do {
+            counter = try await intake.store(
+                Files.read(path, limit: ReleaseFile.limit), by: Operator.attribution("imported by hand"), now: WallClock.now)
+        } catch let error as ReleaseRefusal {
             throw CommandFailure("\(path): \(error)")
         }
         StandardOutput.write("release \(counter) is stored: vaho-cloud rollout start \(counter) gives it to the devices\n")
@@ -62,7 +67,9 @@ extension Program.Command {
     ) { arguments in
         let archive = try await CloudSettings.read(arguments).archive(.existing)
         let release = try await existingRelease(arguments.positional[0], archive)
-        guard try await archive.unblockRelease(release.name.counter) else { throw CommandFailure("release \(release.name.counter) is not blocked") }
+        guard try await archive.unblockRelease(release.name.counter, by: Operator.attribution("allowed by hand"), now: WallClock.now) else {
+            throw CommandFailure("release \(release.name.counter) is not blocked")
+        }
         StandardOutput.write("release \(release.name.counter) may be given to devices again\n")
     }
 }

@@ -59,12 +59,12 @@ extension Program.Command {
                 throw CommandFailure("\(path): \(error)")
             }
             let reason = String((arguments.value("reason") ?? "judged by hand").prefix(200))
-            let run = try await given.startRun(in: archive, reason: reason, author: Operator.name, now: WallClock.now)
+            let run = try await given.startRun(in: archive, by: Operator.attribution(reason), now: WallClock.now)
             StandardOutput.write("run \(run.id) started; vaho-cloud runs show \(run.id) shows it\n")
             return
         }
         let cause = arguments.value("reason").map { "manual: \($0.prefix(200))" } ?? "manual"
-        let run = try await archive.startRun(kind: RunWorker.kind, cause: cause, author: Operator.name, now: WallClock.now)
+        let run = try await archive.startRun(kind: RunWorker.kind, cause: cause, by: Operator.attribution(cause), now: WallClock.now)
         StandardOutput.write("run \(run.id) started; vaho-cloud runs show \(run.id) shows it\n")
     }
 
@@ -74,7 +74,7 @@ extension Program.Command {
         let settings = try CloudSettings.read(arguments)
         let archive = try await settings.archive(.existing)
         let run = try await existingRun(arguments.positional[0], archive)
-        guard try await archive.cancelRun(run.id, author: Operator.name) else {
+        guard try await archive.cancelRun(run.id, by: Operator.attribution("cancelled by hand"), now: WallClock.now) else {
             throw CommandFailure("run \(run.id) has ended already: \(run.outcome)")
         }
         // If no program does the run, for example because vaho-cloud train was killed, this command ends the run.
@@ -94,7 +94,10 @@ extension Program.Command {
         let settings = try CloudSettings.read(arguments)
         let archive = try await settings.archive(.existing)
         let run = try await existingRun(arguments.positional[0], archive)
-        guard try await archive.retryRun(run.id, restart: TrainingStep.snapshot.rawValue) else {
+        guard
+            try await archive.retryRun(
+                run.id, restart: TrainingStep.snapshot.rawValue, by: Operator.attribution("continued by hand"), now: WallClock.now)
+        else {
             let state = run.endedAt == nil ? "has not ended" : "ended with \(run.outcome)"
             throw CommandFailure("run \(run.id) \(state): only a failed or a cancelled run can be continued")
         }

@@ -72,7 +72,7 @@ extension Program.Command {
                     keyFile: settings.signingKeyFile, pretrained: pretrained,
                     rolloutSteps: settings.rolloutSteps,
                     forecasts: FleetForecasts(reader: try await open(.readOnly), pretrained: pretrained), version: CloudVersion.text,
-                    operatorToken: settings.operatorToken,
+                    access: settings.access,
                     log: log.component("api")),
                 DerivationPoll(wake: derivationWakeUps), ServingClaim(archive: scheduling),
                 RunService(

@@ -32,7 +32,7 @@ extension Program.Command {
         let archive = try await settings.archive(.createIfMissing)
         let id: Int64
         do {
-            id = try await archive.startRun(kind: RunWorker.kind, cause: "manual", author: Operator.name, now: WallClock.now).id
+            id = try await archive.startRun(kind: RunWorker.kind, cause: "manual", by: Operator.attribution("manual"), now: WallClock.now).id
         } catch let error as Archive.RunInProgress {
             // The server does this run, or a command that did it was killed: then this command continues the run.
             StandardError.write("run \(error.run) is in progress: vaho-cloud train shows it\n")

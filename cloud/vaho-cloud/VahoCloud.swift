@@ -25,6 +25,7 @@ enum VahoCloud {
                 .rolloutResume,
                 .rolloutAbort, .rolloutPromote, .watchSensors, .watchModel, .watchAlarms, .watchRepaired, .watchDismiss, .watchMaintenance,
                 .snapshotCreate, .snapshotList, .snapshotShow, .snapshotDiff, .snapshotExport, .snapshotGC, .forecast, .forecastErrors, .decisions,
+                .userAdd, .userList, .userPassword, .userRemove, .tokenCreate, .tokenList, .tokenRevoke, .audit,
                 .backtest,
             ])
         exit(await program.run(Array(CommandLine.arguments.dropFirst())))

@@ -108,7 +108,7 @@ extension Program.Command {
         let device = try await archive.existingDevice(arguments.positional[0])
         let until = WallClock.now + .seconds(3_600 * Int64(hours))
         try await archive.addMaintenance(
-            of: device.id, from: WallClock.now, until: until, by: Operator.attribution(arguments, default: "maintenance"))
+            of: device, from: WallClock.now, until: until, by: Operator.attribution(arguments, default: "maintenance"), now: WallClock.now)
         StandardOutput.write("the days of \(device.name) up to \(RFC3339.format(ms: until.ms)) are not judged\n")
     }
 }

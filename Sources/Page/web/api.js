@@ -11,16 +11,34 @@ export class Problem extends Error {
 }
 
 /** The JSON at `path`, which is relative to the page: it may be served below a prefix. Throws `Problem`, or an `AbortError` when `signal` said so. */
-export async function get(path, signal) {
+export function get(path, signal) {
+  return answered(path, { cache: "no-cache" }, signal);
+}
+
+/** Changes something. The answer's JSON; null if the answer has no body. */
+export function send(method, path, body) {
+  const content = body === undefined ? {} : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+  return answered(path, { method, ...content });
+}
+
+async function answered(path, options, signal) {
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   try {
-    const answer = await fetch(path, { cache: "no-cache", signal: signal ? AbortSignal.any([timeout, signal]) : timeout });
+    const answer = await fetch(path, { ...options, signal: signal ? AbortSignal.any([timeout, signal]) : timeout });
+    if (answer.status === 204) return null;
     if (answer.ok) return await answer.json();
     const { title, detail } = await answer.json().catch(() => ({}));
     throw new Problem(answer.status, title, detail);
   } catch (error) {
     throw error instanceof Problem || signal?.aborted ? error : new Problem(0, "no answer");
   }
+}
+
+/** Shows the page for signing in if this is why the server has refused; it leads back to what is shown now. */
+export function signInAgain(error) {
+  if (error.status !== 401) return false;
+  location.replace(`sign-in.html#${new URLSearchParams({ back: location.hash })}`);
+  return true;
 }
 
 /**

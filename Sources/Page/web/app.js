@@ -1,6 +1,6 @@
 // What is chosen, what is known, and when to ask for more.
 
-import { get, Problem, repeat } from "./api.js";
+import { get, Problem, repeat, send, signInAgain } from "./api.js";
 import { available, FanChart } from "./chart.js";
 import { $, say } from "./dom.js";
 import { face } from "./face.js";
@@ -262,7 +262,7 @@ const ask = repeat(POLL_MS, async () => {
     connection(null);
   } catch (error) {
     // Another sensor was chosen meanwhile: the next round, already asked for, is about that one.
-    if (error.name !== "AbortError") connection(error);
+    if (error.name !== "AbortError" && !(face === "cloud" && signInAgain(error))) connection(error);
   }
 });
 
@@ -283,7 +283,21 @@ function showPage(path) {
   ask();
 }
 
+// Who is signed in
+
+async function showPerson() {
+  const { name, role, may_sign_out: maySignOut } = await get("v1/session");
+  say($("person"), maySignOut ? name : "");
+  $("audit").hidden = role !== "admin";
+  $("sign-out").hidden = !maySignOut;
+}
+
 chosen = chosenByHash();
+if (face === "cloud") showPerson().catch(() => {}); // without an answer, the list of devices says so
+$("sign-out").addEventListener("click", async () => {
+  await send("DELETE", "v1/session").catch(() => {});
+  location.replace("sign-in.html");
+});
 picker("history", "days", [[1, "1 day"], [3, "3 days"], [7, "7 days"]]);
 picker("horizon", "hours", [[1, "1 h"], [3, "3 h"], [6, "6 h"], [12, "12 h"], [24, "24 h"], [48, "48 h"], [120, "5 days"]]);
 say($("zone"), `Times are in ${Intl.DateTimeFormat().resolvedOptions().timeZone}.`);

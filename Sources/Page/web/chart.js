@@ -4,6 +4,9 @@ const GAP_MS = 70 * 60_000; // the store bridges 60 min; what is longer is a bre
 const DAY = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric" });
 const HOUR = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 
+// The legend of dygraphs measures text with an inline style, which the Content-Security-Policy forbids; the page has a legend of its own.
+if (window.Dygraph) window.Dygraph.PLUGINS = window.Dygraph.PLUGINS.filter((plugin) => plugin !== window.Dygraph.Plugins.Legend);
+
 export const available = () => typeof window.Dygraph === "function";
 
 /** Intervals from wide to narrow, as indices into the levels: [{ percent, low, high }]. */
@@ -99,7 +102,6 @@ export class FanChart {
     const edge = { strokeWidth: 0, highlightCircleSize: 2 };
     return new window.Dygraph(this.#host, this.#rows, {
       labels: ["time", "observed", "median", "lowest", "highest"],
-      legend: "never",
       connectSeparatedPoints: true,
       interactionModel: { mousedown, willDestroyContextMyself, dblclick },
       highlightCircleSize: 4,

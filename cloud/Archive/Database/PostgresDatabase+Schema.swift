@@ -37,6 +37,7 @@ extension PostgresDatabase {
             if from < 9 { try migrateToVersion9(connection) }
             if from < 10 { try connection.execute(RolloutSchema.version10(.postgres)) }
             if from < 11 { try connection.execute(RolloutSchema.version11 + KeySchema.version11) }
+            if from < 12 { try connection.execute(AccessSchema.version12(.postgres)) }
             try connection.execute("UPDATE archive_version SET version = \(ArchiveSchema.version)")
         }
     }

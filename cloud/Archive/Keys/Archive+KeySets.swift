@@ -32,6 +32,7 @@ extension Archive {
     package func insertKeySet(_ text: String, serial: UInt64, by attribution: Attribution, now: Instant) throws {
         try database.run(
             "INSERT INTO release_key_set VALUES (?, ?, ?, ?, ?)", Int64(bitPattern: serial), now.ms, attribution.author, attribution.reason, text)
+        try recordAudit("release keys changed", of: "key set \(serial)", by: attribution, now: now)
     }
 
     /// Records the newest key set of a device.

@@ -1,3 +1,5 @@
+package import Measures
+
 /// The first public key of this archive's releases. Later keys are in key sets. The private keys are in a file outside the archive.
 extension Archive {
     /// Registers the public key that signs this archive's releases, if none is registered yet.
@@ -13,12 +15,13 @@ extension Archive {
     package func signingKey() throws -> String? { try database.row("SELECT public_key FROM signing_key WHERE id = 1").map { $0.text(0) } }
 
     /// Replaces all keys: the old keys are permanently lost. Devices accept the new key only by hand, so the key sets go too.
-    package func replaceSigningKey(_ publicKey: String) throws {
+    package func replaceSigningKey(_ publicKey: String, by attribution: Attribution, now: Instant) throws {
         try database.transaction {
             try database.run("DELETE FROM release_key_set")
             try database.run("UPDATE device SET key_set_serial = 0")
             try database.run(
                 "INSERT INTO signing_key (id, public_key) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET public_key = excluded.public_key", publicKey)
+            try recordAudit("signing key replaced", of: "all devices", by: attribution, now: now)
         }
     }
 

@@ -99,6 +99,11 @@ struct ArchiveTable: Sendable, Equatable {
             "stored_forecast", key: "device sensor origin_ms lead_s",
             "release p05_mpct p10_mpct p25_mpct p50_mpct p75_mpct p90_mpct p95_mpct"),
         ArchiveTable("retention", key: "id", "cutoff_ms now_ms"),
+        ArchiveTable("person", key: "id", "name role password created_at_ms", hasIdentity: true),
+        ArchiveTable("session", key: "sha256", "person created_at_ms used_at_ms address"),
+        ArchiveTable("api_token", key: "name", "sha256 role author created_at_ms expires_at_ms used_at_ms"),
+        ArchiveTable("setup_code", key: "sha256", "expires_at_ms"),
+        ArchiveTable("audit", key: "id", "at_ms author origin action subject detail reason", hasIdentity: true),
         ArchiveTable("state_total", key: "kind state", "number"),
     ]
 

@@ -1,4 +1,4 @@
-internal import Measures
+package import Measures
 internal import Wire
 
 /// Tags of devices, and which release a device gets after a change of tags or pins.
@@ -10,10 +10,11 @@ extension Archive {
     }
 
     /// Replaces the tags of a device. Call it in `changeAliases`.
-    package func setTags(_ tags: [String], of device: Int64) throws {
-        try database.run("DELETE FROM device_tag WHERE device = ?", device)
+    package func setTags(_ tags: [String], of device: Device, by attribution: Attribution, now: Instant) throws {
+        try database.run("DELETE FROM device_tag WHERE device = ?", device.id)
         try database.changeEach(
-            "INSERT INTO device_tag (device, tag) VALUES (?, ?) ON CONFLICT DO NOTHING", tags.map { [.integer(device), .text($0)] })
+            "INSERT INTO device_tag (device, tag) VALUES (?, ?) ON CONFLICT DO NOTHING", tags.map { [.integer(device.id), .text($0)] })
+        try recordAudit("tags changed", of: device.name.name, tags.joined(separator: " "), by: attribution, now: now)
     }
 
     package struct AliasTarget: Sendable, Equatable {

@@ -18,13 +18,6 @@ extension Archive {
         package let aliases: [String]
     }
 
-    /// Who changes the registry, and why: both are kept in the history.
-    package struct Attribution: Sendable {
-        package let author: String
-        package let reason: String
-        package init(author: String, reason: String) { (self.author, self.reason) = (author, reason) }
-    }
-
     package func release(of alias: ReleaseAlias) throws -> ReleaseReference? {
         try database.row("SELECT r.counter, r.sha256 FROM alias a JOIN release r ON r.counter = a.counter WHERE a.name = ?", alias.name)
             .flatMap { Archive.reference($0) }
@@ -109,6 +102,13 @@ extension Archive {
         return name
     }
 
+    /// Stores a release that was made elsewhere. Call it in `changeAliases`.
+    package func importRelease(_ bytes: [UInt8], header: ReleaseHeader, by attribution: Attribution, now: Instant) throws -> ReleaseReference {
+        let name = try register(bytes, header: header)
+        try recordAudit("release imported", of: "release \(name.counter)", by: attribution, now: now)
+        return name
+    }
+
     /// Points an alias at a release, or removes the alias, in a transaction of its own.
     package func setAlias(_ alias: ReleaseAlias, to counter: UInt64?, by attribution: Attribution, now: Instant) throws {
         try changeAliases { archive in try archive.setAliasInTransaction(alias, to: counter, by: attribution, now: now) }
@@ -142,6 +142,8 @@ extension Archive {
         try database.run(
             "INSERT INTO alias_history (at_ms, name, counter, author, reason) VALUES (?, ?, ?, ?, ?)", now.ms, alias.name, stored, attribution.author,
             attribution.reason)
+        try recordAudit(
+            counter == nil ? "alias removed" : "release assigned", of: alias.name, counter.map { "release \($0)" } ?? "", by: attribution, now: now)
         if let stored { try database.run("UPDATE release SET mirror = mirror + 1 WHERE counter = ?", stored) }
     }
 }

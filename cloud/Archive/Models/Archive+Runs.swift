@@ -56,17 +56,19 @@ extension Archive {
     /// The run of a kind that has not ended.
     package func unfinishedRun(kind: String) throws -> Run? { try runs("WHERE kind = ? AND ended_at_ms IS NULL", [.text(kind)]).first }
 
-    /// - Parameter candidate: an unsigned release that the run is to judge instead of training one.
+    /// - Parameters:
+    ///   - attribution: `nil`: the training rule starts the run.
+    ///   - candidate: an unsigned release that the run is to judge instead of training one.
     /// - Throws: `RunInProgress` if a run of this kind has not ended.
     package func startRun(
-        kind: String, cause: String, author: String, now: Instant, candidate: (bytes: [UInt8], sha256: String)? = nil
+        kind: String, cause: String, by attribution: Attribution?, now: Instant, candidate: (bytes: [UInt8], sha256: String)? = nil
     ) throws -> Run {
         try database.transaction {
             // A unique index refuses a second unfinished run, also one that another program adds at the same moment.
             func insert() throws -> Row? {
                 try database.row(
                     "INSERT INTO run (kind, cause, author, created_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id", kind, cause,
-                    author, now.ms)
+                    attribution?.author ?? "", now.ms)
             }
             var row = try insert()
             while row == nil {
@@ -76,6 +78,8 @@ extension Archive {
             guard let row else { throw ArchiveFault.damagedRow("the new run cannot be read") }
             guard let run = try run(row.integer(0)) else { throw ArchiveFault.damagedRow("the new run cannot be read") }
             if let candidate { try setCandidate(candidate.bytes, sha256: candidate.sha256, of: run.id) }
+            try recordAudit(
+                "run started", of: "run \(run.id)", cause, by: attribution ?? Attribution(author: "training rule", reason: cause), now: now)
             return run
         }
     }
@@ -105,8 +109,12 @@ extension Archive {
     private static let keptCandidates = 20
 
     /// - Returns: `false` if the run has ended already or does not exist.
-    package func cancelRun(_ id: Int64, author: String) throws -> Bool {
-        try database.run("UPDATE run SET cancelled_by = ? WHERE id = ? AND ended_at_ms IS NULL", author, id) > 0
+    package func cancelRun(_ id: Int64, by attribution: Attribution, now: Instant) throws -> Bool {
+        try database.transaction {
+            let cancelled = try database.run("UPDATE run SET cancelled_by = ? WHERE id = ? AND ended_at_ms IS NULL", attribution.author, id)
+            if cancelled > 0 { try recordAudit("run cancelled", of: "run \(id)", by: attribution, now: now) }
+            return cancelled > 0
+        }
     }
 
     package func isCancelled(_ id: Int64) throws -> Bool {
@@ -117,7 +125,7 @@ extension Archive {
     /// - Returns: `false` if the run does not exist, has not ended, or ended because nothing was left to do.
     /// - Parameter restart: the step that the run goes back to if its snapshot or its candidate does not exist any more.
     /// - Throws: `RunInProgress` if another run of this kind has not ended.
-    package func retryRun(_ id: Int64, restart: Int? = nil) throws -> Bool {
+    package func retryRun(_ id: Int64, restart: Int? = nil, by attribution: Attribution, now: Instant) throws -> Bool {
         try database.transaction {
             guard let run = try run(id), run.endedAt != nil, ["failed", "cancelled"].contains(run.outcome) else { return false }
             if let unfinished = try unfinishedRun(kind: run.kind) { throw RunInProgress(run: unfinished.id) }
@@ -127,6 +135,7 @@ extension Archive {
                     mirror = 0
                 WHERE id = ?
                 """, id)
+            try recordAudit("run continued", of: "run \(id)", by: attribution, now: now)
             try database.run("UPDATE run_step SET attempts = 0 WHERE run = ? AND step = ?", id, run.step)
             // What the step needs may have been deleted in the meantime.
             if let step = restart, try !hasInputs(of: run) { try database.run("UPDATE run SET step = ? WHERE id = ? AND step > ?", step, id, step) }

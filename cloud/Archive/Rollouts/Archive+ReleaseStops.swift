@@ -17,15 +17,23 @@ extension Archive {
 
     /// - Returns: `false` if a stop is on already.
     package func stopReleases(by attribution: Attribution, now: Instant) throws -> Bool {
-        try database.run(
-            "INSERT INTO release_stop (at_ms, author, reason) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", now.ms, attribution.author, attribution.reason
-        )
-            > 0
+        try database.transaction {
+            let added = try database.run(
+                "INSERT INTO release_stop (at_ms, author, reason) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", now.ms, attribution.author,
+                attribution.reason)
+            if added > 0 { try recordAudit("emergency stop on", of: "all devices", by: attribution, now: now) }
+            return added > 0
+        }
     }
 
     /// - Returns: `false` if no stop is on.
-    package func endReleaseStop(by author: String, now: Instant) throws -> Bool {
-        try database.run("UPDATE release_stop SET ended_at_ms = ?, ended_by = ? WHERE ended_at_ms IS NULL", now.ms, author) > 0
+    package func endReleaseStop(by attribution: Attribution, now: Instant) throws -> Bool {
+        try database.transaction {
+            let ended = try database.run(
+                "UPDATE release_stop SET ended_at_ms = ?, ended_by = ? WHERE ended_at_ms IS NULL", now.ms, attribution.author)
+            if ended > 0 { try recordAudit("emergency stop off", of: "all devices", by: attribution, now: now) }
+            return ended > 0
+        }
     }
 
     package struct ReleaseBlock: Sendable, Equatable {
@@ -46,15 +54,24 @@ extension Archive {
         }
     }
 
+    /// Blocks a release, in a transaction of its own.
     package func blockRelease(_ counter: UInt64, by attribution: Attribution, now: Instant) throws {
-        try database.run(
+        try database.transaction { try blockReleaseInTransaction(counter, by: attribution, now: now) }
+    }
+
+    package func blockReleaseInTransaction(_ counter: UInt64, by attribution: Attribution, now: Instant) throws {
+        let added = try database.run(
             "INSERT INTO release_block (counter, at_ms, author, reason) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", Int64(bitPattern: counter),
-            now.ms,
-            attribution.author, attribution.reason)
+            now.ms, attribution.author, attribution.reason)
+        if added > 0 { try recordAudit("release blocked", of: "release \(counter)", by: attribution, now: now) }
     }
 
     /// - Returns: `false` if the release was not blocked.
-    package func unblockRelease(_ counter: UInt64) throws -> Bool {
-        try database.run("DELETE FROM release_block WHERE counter = ?", Int64(bitPattern: counter)) > 0
+    package func unblockRelease(_ counter: UInt64, by attribution: Attribution, now: Instant) throws -> Bool {
+        try database.transaction {
+            let removed = try database.run("DELETE FROM release_block WHERE counter = ?", Int64(bitPattern: counter))
+            if removed > 0 { try recordAudit("release allowed again", of: "release \(counter)", by: attribution, now: now) }
+            return removed > 0
+        }
     }
 }

@@ -120,6 +120,7 @@ extension Archive {
             INSERT INTO rollout_event (rollout, number, at_ms, author, event, reason)
             SELECT ?1, COALESCE(MAX(number), 0) + 1, ?2, ?3, ?4, ?5 FROM rollout_event WHERE rollout = ?1
             """, rollout, now.ms, attribution.author, event, attribution.reason)
+        try recordAudit("rollout \(event)", of: "rollout \(rollout)", by: attribution, now: now)
     }
 
     /// Oldest first.

@@ -1,4 +1,5 @@
 package import Measures
+internal import Text
 package import Watch
 
 /// Alarms about sensors, the quarantine of their observations, and maintenance.
@@ -95,6 +96,7 @@ extension Archive {
                 RETURNING id
                 """, now.ms, attribution.author, attribution.reason, isFault, id)
             guard row != nil else { throw NoActiveAlarm(id: id) }
+            try recordAudit(isFault ? "sensor repaired" : "sensor alarm dismissed", of: "alarm \(id)", by: attribution, now: now)
             if isFault {
                 try database.run(
                     """
@@ -108,10 +110,14 @@ extension Archive {
     }
 
     /// The days of a device that overlap the maintenance are not judged.
-    package func addMaintenance(of device: Int64, from: Instant, until: Instant, by attribution: Attribution) throws {
-        try database.run(
-            "INSERT INTO maintenance (device, from_ms, until_ms, author, reason) VALUES (?, ?, ?, ?, ?)", device, from.ms, until.ms,
-            attribution.author, attribution.reason)
+    package func addMaintenance(of device: Device, from: Instant, until: Instant, by attribution: Attribution, now: Instant) throws {
+        try database.transaction {
+            try database.run(
+                "INSERT INTO maintenance (device, from_ms, until_ms, author, reason) VALUES (?, ?, ?, ?, ?)", device.id, from.ms, until.ms,
+                attribution.author, attribution.reason)
+            try recordAudit(
+                "maintenance", of: device.name.name, "\(RFC3339.format(ms: from.ms)) to \(RFC3339.format(ms: until.ms))", by: attribution, now: now)
+        }
     }
 
     // MARK: reading

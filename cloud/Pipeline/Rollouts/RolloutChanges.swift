@@ -126,7 +126,7 @@ package struct RolloutChanges {
         if rollout.isReturning { return try await end(rollout, by: attribution, now: now) }
         do { try await goBack(rollout, to: .aborting, by: attribution, now: now) } catch let needed as SignatureNeeded {
             let text = "\(attribution.reason); \(needed)"
-            try await hold(rollout, isBlocked: false, by: Archive.Attribution(author: attribution.author, reason: text), now: now)
+            try await hold(rollout, isBlocked: false, by: attribution.because(text), now: now)
             throw needed
         }
     }
@@ -135,7 +135,7 @@ package struct RolloutChanges {
     func rollBack(_ rollout: Archive.Rollout, by attribution: Archive.Attribution, now: Instant) async throws {
         do { try await goBack(rollout, to: .rolling_back, by: attribution, now: now) } catch let needed as SignatureNeeded {
             let text = "\(attribution.reason); \(needed)"
-            try await hold(rollout, isBlocked: true, by: Archive.Attribution(author: attribution.author, reason: text), now: now)
+            try await hold(rollout, isBlocked: true, by: attribution.because(text), now: now)
         }
     }
 
@@ -144,7 +144,7 @@ package struct RolloutChanges {
         var change = Archive.RolloutChange(rollout, event: isBlocked ? "blocked and paused" : "paused")
         change.state = .paused
         try await archive.changeAliases { [change] archive in
-            if isBlocked { try archive.blockRelease(rollout.release, by: attribution, now: now) }
+            if isBlocked { try archive.blockReleaseInTransaction(rollout.release, by: attribution, now: now) }
             if rollout.state == .paused { return try archive.setRolloutDetail(attribution.reason, of: rollout) }
             try archive.change(rollout, change, by: attribution, now: now)
         }
@@ -166,7 +166,7 @@ package struct RolloutChanges {
             change.state = isOffered ? state : state == .aborting ? .aborted : .rolled_back
             try await archive.changeAliases { [change] archive in
                 try archive.change(rollout, change, by: attribution, now: now)
-                if state == .rolling_back { try archive.blockRelease(rollout.release, by: attribution, now: now) }
+                if state == .rolling_back { try archive.blockReleaseInTransaction(rollout.release, by: attribution, now: now) }
                 try archive.setAliasInTransaction(.challenger, to: nil, by: attribution, now: now)
                 guard try archive.targets(of: rollout, isReached: isReached) == targets else { throw ReleaseChanges.Outdated() }
                 for renewal in renewals {
@@ -197,12 +197,12 @@ package struct RolloutChanges {
                 if let earlier { release = try await changes.signAgain(earlier, now: now) } else { release = try await shippedRelease(now: now) }
             } catch let needed as SignatureNeeded {
                 // Without a champion, devices keep what they have, and go back by themselves.
-                attribution = Archive.Attribution(author: attribution.author, reason: "\(attribution.reason); \(needed)")
+                attribution = attribution.because("\(attribution.reason); \(needed)")
             }
             try await archive.changeAliases { [release, attribution] archive in
                 guard try archive.release(of: .champion) == champion else { return }
                 try archive.checkNoRollout()
-                try archive.blockRelease(champion.counter, by: attribution, now: now)
+                try archive.blockReleaseInTransaction(champion.counter, by: attribution, now: now)
                 let name = try release.map { try ReleaseChanges.register($0, archive) }
                 try archive.setAliasInTransaction(.champion, to: name?.counter, by: attribution, now: now)
             }

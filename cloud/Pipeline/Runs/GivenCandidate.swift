@@ -17,9 +17,9 @@ package struct GivenCandidate {
         (self.bytes, sha256) = (bytes, Hexadecimal.text(SHA256.digest(bytes)))
     }
 
-    package func startRun(in archive: Archive, reason: String, author: String, now: Instant) async throws -> Archive.Run {
+    package func startRun(in archive: Archive, by attribution: Archive.Attribution, now: Instant) async throws -> Archive.Run {
         try await archive.startRun(
-            kind: RunWorker.kind, cause: "\(TrainingRun.givenCandidate) \(sha256.prefix(12)): \(reason)", author: author, now: now,
+            kind: RunWorker.kind, cause: "\(TrainingRun.givenCandidate) \(sha256.prefix(12)): \(attribution.reason)", by: attribution, now: now,
             candidate: (bytes, sha256))
     }
 }

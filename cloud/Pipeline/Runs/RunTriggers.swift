@@ -100,7 +100,7 @@ package struct RunTriggers: Service {
     private static func trainings(_ runs: [Archive.Run]) -> [Archive.Run] { runs.filter { !TrainingRun.isGiven(cause: $0.cause) } }
 
     private func start(_ cause: String, at now: Instant) async throws {
-        let run = try await archive.startRun(kind: RunWorker.kind, cause: cause, author: "", now: now)
+        let run = try await archive.startRun(kind: RunWorker.kind, cause: cause, by: nil, now: now)
         log(.info, "training run started", ["run": run.id, "cause": cause])
     }
 }

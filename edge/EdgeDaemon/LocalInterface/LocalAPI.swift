@@ -23,10 +23,11 @@ struct LocalAPI: Service {
     let clock: ReadingClock
     let log: Log
 
+    private typealias Handler = @Sendable (HTTPRequest) async throws -> HTTPResponse
+
     func run() async throws {
-        let router = router
         while true {
-            do { return try await serve(router) } catch let error as ListenError {
+            do { return try await serve() } catch let error as ListenError {
                 // Readings matter more than the page: sampling and forecasting continue.
                 log(.error, "local API not served, retrying in 30 s", ["error": "\(error)"])
             }
@@ -34,46 +35,55 @@ struct LocalAPI: Service {
         }
     }
 
-    private func serve(_ router: Router) async throws {
+    private func serve() async throws {
+        let respond = responder
         let server = try HTTPServer(
             address: endpoint.address, port: endpoint.port,
             limits: HTTPLimits(bodyBytes: 4_096, connections: 32, idleSeconds: 15, headerBytes: 8_192, responseBytes: 4 << 20),
             hosts: HostNames(isLoopback: endpoint.isLoopback, allowed: settings.allowedHosts), makeRefusal: { APIResponse.problem($0, $1) },
-            handler: { await router.response($0) })
+            handler: respond)
         log(.info, "listening", ["address": Endpoint(address: endpoint.address, port: server.port)])
         try? await ServiceClock.host.sleepForever()
         await server.stop()
     }
 
-    /// Messages of the store and the system contain file names and SQL: log them, do not send them to the client.
-    private func failed(_ error: any Error) -> HTTPResponse {
-        log(.error, "request failed", ["error": "\(error)"])
-        return APIResponse.problem(500, "the request failed: see the log of vaho-edge")
+    /// Answers requests.
+    var responder: HTTPHandler {
+        let router = router
+        return { request in
+            await router.response(to: request) { handler, _ in
+                do { return try await handler(request) } catch let problem as Problem { return problem.response } catch let refusal as BodyRefusal {
+                    return refusal.response
+                } catch {
+                    // Messages of the store and the system contain file names and SQL: log them, do not send them to the client.
+                    log(.error, "request failed", ["error": "\(error)"])
+                    return APIResponse.problem(500, "the request failed: see the log of vaho-edge")
+                }
+            }
+        }
     }
 
-    var router: Router {
-        var router = Router(problem: { APIResponse.problem($0, $1) }) { error in
-            (error as? Problem)?.response ?? failed(error)
-        }
-        router.on("GET", "/v1/status") { _, _ in APIResponse.json(try await status()) }
-        router.on("GET", "/v1/readings") { request, _ in
+    private var router: Router<Handler> {
+        var router = Router<Handler>()
+        router.add("GET", "/v1/status") { _ in APIResponse.json(try await status()) }
+        router.add("GET", "/v1/readings") { request in
             let sensor = try await sensor(request)
             let limit = try integer(request, "limit", default: 500, in: 1...10_000)
             return APIResponse.json(DeviceView.readings(sensor.record.sensor, try await store.rawReadings(of: sensor.record.sensor, limit: limit)))
         }
-        router.on("GET", "/v1/observations") { request, _ in
+        router.add("GET", "/v1/observations") { request in
             let sensor = try await sensor(request)
             let hours = try integer(request, "hours", default: 72, in: 1...9_600)
             let newest = try await store.newestObservation(of: sensor.record.sensor) ?? clock.now
             let observations = try await store.observations(of: sensor.record.sensor, after: newest - .seconds(hours * 3_600))
             return APIResponse.json(Documents.observations(sensor: sensor.record.sensor, step: sensor.record.step, observations))
         }
-        router.on("GET", "/v1/forecast") { request, _ in try await forecast(request) }
-        router.on("GET", "/metrics") { _, _ in
+        router.add("GET", "/v1/forecast") { request in try await forecast(request) }
+        router.add("GET", "/metrics") { _ in
             HTTPResponse(type: "text/plain; version=0.0.4; charset=utf-8", body: Array(try await metrics().utf8))
         }
-        router.on("GET", "/livez") { _, _ in APIResponse.text("ok\n") }
-        router.on("GET", "/readyz") { _, _ in
+        router.add("GET", "/livez") { _ in APIResponse.text("ok\n") }
+        router.add("GET", "/readyz") { _ in
             _ = try await store.counts()
             // An offline device is ready. A device that the cloud refuses is not: none of its rows are delivered until someone acts.
             if let state = uplink.current, state.kind == .refused {
@@ -81,7 +91,7 @@ struct LocalAPI: Service {
             }
             return APIResponse.text("ok\n")
         }
-        PageFiles.addRoutes(to: &router, face: .edge)
+        for (path, answer) in PageFiles.routes(face: .edge) { router.add("GET", path) { _ in answer() } }
         return router
     }
 

@@ -1,0 +1,307 @@
+import Access
+import Archive
+import ArchiveExamples
+import Examples
+import Foundation
+import HTTPServer
+import Measures
+import Pipeline
+import Runtime
+import Testing
+import Wire
+
+@testable import API
+
+/// Who may do what by HTTP, and attacks on it.
+@Suite(.timeLimit(.minutes(2))) struct AccessAPITests {
+    private let place = TemporaryArchive()
+    private static let password = "four plain green words"
+    private static let hash = Result { try PasswordHash(password) }  // made once, because each takes a third of a second
+
+    private struct Bench {
+        let archive: Archive
+        let respond: HTTPHandler
+
+        func send(
+            _ method: String, _ path: String, query: [String: String] = [:], _ body: String = "", headers: [String: String] = [:],
+            peer: String = "192.0.2.7", isSecure: Bool = false
+        ) async -> HTTPResponse {
+            var all = ["host": "vaho.example"]
+            if !body.isEmpty { all["content-type"] = "application/json" }
+            return await respond(
+                HTTPRequest(
+                    method: method, path: path, query: query, headers: all.merging(headers) { $1 }, peer: peer, isSecure: isSecure,
+                    body: Array(body.utf8)))
+        }
+
+        /// Signs in from the page.
+        func signIn(
+            _ name: String, _ password: String = AccessAPITests.password, headers: [String: String] = [:], isSecure: Bool = false,
+            peer: String = "192.0.2.7"
+        ) async -> HTTPResponse {
+            await send(
+                "POST", "/v1/session", #"{"name": "\#(name)", "password": "\#(password)"}"#,
+                headers: ["origin": "http://vaho.example"].merging(headers) { $1 }, peer: peer, isSecure: isSecure)
+        }
+
+        /// The headers of a request with the session of this person.
+        func session(_ name: String) async throws -> [String: String] {
+            let cookie = try #require(AccessAPITests.cookie(await signIn(name)))
+            return ["cookie": String(cookie.prefix { $0 != ";" })]
+        }
+    }
+
+    private static func cookie(_ response: HTTPResponse) -> String? { response.headers.first { $0.name == "Set-Cookie" }?.value }
+    private static func text(_ response: HTTPResponse) -> String { String(decoding: response.body.bytes, as: UTF8.self) }
+
+    /// An archive with the viewer nina and the admin otto.
+    private func bench(
+        _ settings: AccessSettings = AccessSettings(), people: [(String, Role)] = [("nina", .viewer), ("otto", .admin)]
+    ) async throws -> Bench {
+        let archive = try await place.open()
+        for (name, role) in people {
+            try await archive.addPerson(name, role, Self.hash.get(), by: .named("test"), now: WallClock.now)
+        }
+        let reader = try await place.open(.readOnly)
+        let log = Log("test", minimumLevel: .error)
+        let space = FreeSpaceGuard(folder: FileManager.default.temporaryDirectory.path, minimumFreeBytes: 0)
+        let api = CloudAPI(
+            CloudAPI.Listening(address: "127.0.0.1", port: 0, hosts: HostNames(isLoopback: true, allowed: []), tls: nil, connections: 8),
+            archive: archive, reader: reader, tokenReader: reader,
+            ingest: Ingest(archive: archive, wake: Inbox(limit: 1), freeSpaceGuard: space, log: log), freeSpaceGuard: space,
+            keyFile: place.location.keyFile, pretrained: nil, rolloutSteps: .standard, forecasts: FleetForecasts(reader: reader), version: "1",
+            access: settings, log: log)
+        return Bench(archive: archive, respond: api.responder)
+    }
+
+    private static let reads = [
+        "/v1/devices", "/v1/devices/attic", "/v1/devices/attic/observations", "/v1/devices/attic/forecast", "/v1/models", "/v1/models/history",
+        "/v1/snapshots", "/v1/runs", "/v1/runs/1", "/v1/rollouts", "/v1/release-stop", "/metrics", "/openapi.json", "/v1/users", "/v1/tokens",
+        "/v1/audit",
+    ]
+    private static let changes = [
+        ("POST", "/v1/runs"), ("POST", "/v1/rollouts"), ("POST", "/v1/rollouts/1/pause"), ("PUT", "/v1/release-stop"),
+        ("DELETE", "/v1/release-stop"), ("POST", "/v1/users"), ("DELETE", "/v1/users/nina"), ("PUT", "/v1/users/otto/password"),
+        ("POST", "/v1/tokens"), ("DELETE", "/v1/tokens/x"), ("GET", "/v1/audit"), ("GET", "/v1/users"), ("GET", "/v1/tokens"),
+    ]
+
+    @Test func `nothing but liveness and the page for signing in is readable without signing in`() async throws {
+        let bench = try await bench()
+        for path in Self.reads {
+            let response = await bench.send("GET", path)
+            #expect(response.status == 401 && response.headers.contains { $0.name == "WWW-Authenticate" }, "\(path)")
+        }
+        for (method, path) in Self.changes { #expect(await bench.send(method, path).status == 401, "\(method) \(path)") }
+        for path in ["/livez", "/readyz", "/", "/sign-in.html"] { #expect(await bench.send("GET", path).status == 200, "\(path)") }
+    }
+
+    @Test func `a viewer reads and cannot change anything, by session and by token`() async throws {
+        let bench = try await bench()
+        let token = try await bench.archive.addAPIToken("grafana", .viewer, expiresAt: nil, by: .named("otto"), now: WallClock.now)
+        for headers in [try await bench.session("nina"), ["authorization": "Bearer \(token)"]] {
+            for path in ["/v1/devices", "/metrics", "/openapi.json"] {
+                #expect(await bench.send("GET", path, headers: headers).status == 200, "\(path)")
+            }
+            for (method, path) in Self.changes {
+                let response = await bench.send(method, path, headers: headers.merging(["origin": "http://vaho.example"]) { $1 })
+                #expect(response.status == 403 && Self.text(response).contains("role"), "\(method) \(path): \(Self.text(response))")
+            }
+        }
+    }
+
+    @Test func `an admin adds and removes users and tokens, and the audit log is complete`() async throws {
+        let bench = try await bench()
+        let headers = try await bench.session("otto").merging(["origin": "http://vaho.example"]) { $1 }
+        func send(_ method: String, _ path: String, _ body: String = "") async -> HTTPResponse {
+            await bench.send(method, path, body, headers: headers)
+        }
+        #expect(await send("POST", "/v1/users", #"{"name": "mara", "role": "viewer", "password": "\#(Self.password)"}"#).status == 201)
+        #expect(await send("POST", "/v1/users", #"{"name": "mara", "role": "viewer", "password": "\#(Self.password)"}"#).status == 409)
+        #expect(await send("PUT", "/v1/users/mara/password", #"{"password": "another good one"}"#).status == 204)
+        #expect(await bench.signIn("mara", "another good one").status == 200)
+        #expect(await send("DELETE", "/v1/users/mara").status == 204)
+        #expect(await bench.signIn("mara", "another good one").status == 401)
+        #expect(await send("DELETE", "/v1/users/mara").status == 404)
+        #expect(Self.text(await send("DELETE", "/v1/users/otto")).contains("only admin"))
+        let made = await send("POST", "/v1/tokens", #"{"name": "script", "role": "viewer", "expires_in": "P1D"}"#)
+        let object = try #require(try JSONSerialization.jsonObject(with: Data(made.body.bytes)) as? [String: String])
+        let token = try #require(object["token"])
+        #expect(made.status == 201 && made.headers.contains { $0 == ("Cache-Control", "no-store") })
+        #expect(await bench.send("GET", "/v1/devices", headers: ["authorization": "Bearer \(token)"]).status == 200)
+        #expect(!Self.text(await send("GET", "/v1/tokens")).contains(token), "the secret is shown once")
+        #expect(await send("DELETE", "/v1/tokens/script").status == 204)
+        let end = ContinuousClock.now + .seconds(2)  // a revoked token may be accepted for half a second
+        while await bench.send("GET", "/v1/devices", headers: ["authorization": "Bearer \(token)"]).status != 401, .now < end {}
+        #expect(await bench.send("GET", "/v1/devices", headers: ["authorization": "Bearer \(token)"]).status == 401)
+
+        let entries = try await bench.archive.audit(limit: 100).reversed().map { "\($0.author): \($0.action) \($0.subject)" }
+        #expect(
+            entries == [
+                "test: user added nina", "test: user added otto", "otto: signed in otto", "otto: user added mara", "otto: password changed mara",
+                "mara: signed in mara", "otto: user removed mara", "otto: token created script", "otto: token revoked script",
+            ])
+        let origins = try await bench.archive.audit(limit: 7).map(\.origin)
+        #expect(origins == [String](repeating: "192.0.2.7", count: 7))
+    }
+
+    @Test(
+        arguments: [
+            ("POST", "/v1/users", #"{"name": "a b", "role": "viewer", "password": "four plain green words"}"#, "/name"),
+            ("POST", "/v1/users", #"{"name": "mara", "role": "chief", "password": "four plain green words"}"#, "/role"),
+            ("POST", "/v1/users", #"{"name": "mara", "role": "viewer", "password": "short"}"#, "/password"),
+            ("POST", "/v1/users", #"{"name": "mara", "role": "viewer"}"#, "/password"),
+            ("POST", "/v1/users", #"{"name": 7, "role": "viewer", "password": "x"}"#, "/name"),
+            ("POST", "/v1/tokens", #"{"name": "t", "role": "viewer", "expires_in": "soon"}"#, "/expires_in"),
+            ("POST", "/v1/tokens", "{", ""),
+        ])
+    func `a wrong body is refused with a pointer to the fault`(method: String, path: String, body: String, pointer: String) async throws {
+        let bench = try await bench()
+        let headers = try await bench.session("otto").merging(["origin": "http://vaho.example"]) { $1 }
+        let response = await bench.send(method, path, body, headers: headers)
+        #expect(response.status == 400 && Self.text(response).contains("\"pointer\":\"\(pointer)\""), "\(Self.text(response))")
+    }
+
+    @Test func `an unknown query parameter is refused by name`() async throws {
+        let bench = try await bench()
+        let response = await bench.send("GET", "/v1/devices", query: ["limitt": "3"], headers: try await bench.session("nina"))
+        #expect(response.status == 400 && Self.text(response).contains("«limitt»") && Self.text(response).contains("limit, order"))
+    }
+
+    // MARK: attacks
+
+    @Test func `a request that another site has caused changes nothing`() async throws {
+        let bench = try await bench()
+        let session = try await bench.session("otto")
+        for (headers, status) in [
+            ([:], 403), (["origin": "https://evil.example"], 403), (["origin": "null"], 403), (["origin": "http://vaho.example.evil.example"], 403),
+            (["sec-fetch-site": "cross-site", "origin": "http://vaho.example"], 403), (["sec-fetch-site": "same-site"], 403),
+            (["origin": "https://vaho.example"], 200), (["sec-fetch-site": "same-origin"], 200),
+        ] as [([String: String], Int)] {
+            let response = await bench.send("PUT", "/v1/release-stop", #"{"reason": "x"}"#, headers: session.merging(headers) { $1 })
+            #expect(response.status == status, "\(headers)")
+            let signedIn = await bench.send(
+                "POST", "/v1/session", #"{"name": "nina", "password": "\#(Self.password)"}"#, headers: headers)
+            #expect(signedIn.status == status, "a session that another site has begun would be the attacker's: \(headers)")
+        }
+        let form = await bench.send(
+            "POST", "/v1/session", "name=nina", headers: ["origin": "http://vaho.example", "content-type": "text/plain"])
+        #expect(form.status == 415, "a form cannot sign in")
+        #expect(await bench.send("DELETE", "/v1/session", headers: session).status == 403)
+    }
+
+    @Test func `guesses are limited for a name and for an address, and say the same for every name`() async throws {
+        let bench = try await bench()
+        var answers: Set<String> = []
+        for name in ["nina", "nobody"] {
+            for number in 0..<12 {
+                let response = await bench.signIn(name, "guess number \(number)", peer: "198.51.100.\(number)")
+                #expect(response.status == (number < 10 ? 401 : 429), "\(name) \(number)")
+                if response.status == 401 { answers.insert(Self.text(response)) }
+                if response.status == 429 { #expect(response.headers.contains { $0.name == "Retry-After" }) }
+            }
+        }
+        #expect(answers.count == 1)
+        var refused = 0
+        for number in 0..<24 where await bench.signIn("name\(number)", "guess", peer: "203.0.113.5").status == 429 { refused += 1 }
+        #expect(refused >= 3, "an address has 20 attempts at once")
+        #expect(await bench.signIn("otto").status == 200, "others are not concerned")
+    }
+
+    @Test func `the answer takes as long for an unknown name as for a wrong password`() async throws {
+        let bench = try await bench()
+        _ = await bench.signIn("nobody", "to warm up")
+        func time(_ name: String, _ number: Int) async -> Duration {
+            await ContinuousClock().measure { _ = await bench.signIn(name, "guess number", peer: "198.51.100.\(number)") }
+        }
+        var known: [Duration] = [], unknown: [Duration] = []
+        for number in 0..<5 {
+            known.append(await time("nina", number))
+            unknown.append(await time("ghost", number))
+        }
+        let (a, b) = (known.sorted()[2], unknown.sorted()[2])
+        #expect(max(a, b) < min(a, b) * 2 && min(a, b) > .milliseconds(20), "\(a), \(b): both compute a hash")
+    }
+
+    @Test func `a session is new at each sign-in, ends with signing out, and an invented cookie is none`() async throws {
+        let bench = try await bench()
+        let fixed = await bench.signIn("nina", headers: ["cookie": "vaho_session=vaho_chosen-by-an-attacker"])
+        let first = try #require(Self.cookie(fixed))
+        #expect(!first.contains("chosen"))
+        #expect(await bench.send("GET", "/v1/devices", headers: ["cookie": "vaho_session=vaho_chosen-by-an-attacker"]).status == 401)
+        let old = ["cookie": String(first.prefix { $0 != ";" })]
+        let second = try #require(Self.cookie(await bench.signIn("nina", headers: old)))
+        #expect(second != first)
+        #expect(await bench.send("GET", "/v1/devices", headers: old).status == 401, "the session before has ended")
+        let current = ["cookie": String(second.prefix { $0 != ";" })]
+        let out = await bench.send("DELETE", "/v1/session", headers: current.merging(["origin": "http://vaho.example"]) { $1 })
+        #expect(out.status == 204 && Self.cookie(out)?.contains("Max-Age=0") == true)
+        let end = ContinuousClock.now + .seconds(2)
+        while await bench.send("GET", "/v1/devices", headers: current).status != 401, .now < end {}
+        #expect(await bench.send("GET", "/v1/devices", headers: current).status == 401)
+    }
+
+    @Test func `behind a trusted proxy with TLS the cookie is secure, and the proxy's word is believed from no other address`() async throws {
+        var settings = AccessSettings()
+        settings.proxies = try #require(TrustedProxies("10.0.0.0/8"))
+        (settings.proxyUserHeader, settings.proxyAdmins) = ("x-forwarded-email", ["chief@museum.example"])
+        let bench = try await bench(settings)
+        let forwarded = ["x-forwarded-proto": "https", "x-forwarded-for": "198.51.100.9", "origin": "https://vaho.example"]
+        let secure = try #require(Self.cookie(await bench.signIn("nina", headers: forwarded, peer: "10.0.0.1")))
+        #expect(secure.hasPrefix("__Host-vaho_session=") && secure.contains("; Secure"))
+        let plain = try #require(Self.cookie(await bench.signIn("nina", headers: forwarded, peer: "203.0.113.5")))
+        #expect(plain.hasPrefix("vaho_session=") && !plain.contains("Secure"), "any client can send these headers")
+        #expect(try await bench.archive.audit(containing: "signed in", limit: 2).map(\.origin) == ["203.0.113.5", "198.51.100.9"])
+
+        let named = ["x-forwarded-email": "chief@museum.example"]
+        #expect(await bench.send("GET", "/v1/audit", headers: named, peer: "10.0.0.1").status == 200)
+        #expect(await bench.send("GET", "/v1/audit", headers: named, peer: "203.0.113.5").status == 401)
+        #expect(await bench.send("GET", "/v1/devices", headers: ["x-forwarded-email": "guest@museum.example"], peer: "10.0.0.1").status == 200)
+        #expect(await bench.send("GET", "/v1/audit", headers: ["x-forwarded-email": "guest@museum.example"], peer: "10.0.0.1").status == 403)
+        #expect(await bench.send("PUT", "/v1/release-stop", headers: named, peer: "10.0.0.1").status == 403, "the proxy's cookie is ambient, too")
+    }
+
+    @Test func `expired tokens, tokens of devices and unknown tokens are refused with the reason`() async throws {
+        let bench = try await bench()
+        let expired = try await bench.archive.addAPIToken(
+            "old", .admin, expiresAt: WallClock.now - .seconds(1), by: .named("otto"), now: WallClock.now)
+        let device = try await bench.archive.addDevice(try #require(DeviceID("attic")), by: .named("otto"), now: WallClock.now)
+        for (token, status, words) in [(expired, 401, "expired"), ("vaho_0", 401, "not known"), (device, 403, "token of a device")] {
+            let response = await bench.send("GET", "/v1/devices", headers: ["authorization": "Bearer \(token)"])
+            #expect(response.status == status && Self.text(response).contains(words))
+        }
+    }
+
+    @Test func `the first admin is made once, by a logged code only, and not when there is an admin`() async throws {
+        let bench = try await bench(people: [("nina", .viewer)])
+        func code(_ seconds: Int64 = 60) async throws -> String {
+            try await bench.archive.makeSetupCode(expiresAt: WallClock.now + .seconds(seconds), now: WallClock.now)
+        }
+        func setUp(_ code: String, name: String = "chief", password: String = Self.password, origin: String = "http://vaho.example") async
+            -> HTTPResponse
+        {
+            await bench.send(
+                "POST", "/v1/setup", #"{"code": "\#(code)", "name": "\#(name)", "password": "\#(password)"}"#, headers: ["origin": origin])
+        }
+        let (good, expired) = (try await code(), try await code(-1))
+        #expect(await setUp("vaho_0").status == 403)
+        #expect(await setUp(expired).status == 403)
+        #expect(await setUp(good, origin: "https://evil.example").status == 403)
+        #expect(await setUp(good, password: "short").status == 400)
+        #expect(await setUp(good, name: "nina").status == 409)
+        let made = await setUp(good)
+        let cookie = try #require(Self.cookie(made)).prefix { $0 != ";" }
+        #expect(made.status == 200)
+        #expect(await bench.send("GET", "/v1/audit", headers: ["cookie": String(cookie)]).status == 200)
+        #expect(await setUp(good, name: "second").status == 403, "the code works once")
+        #expect(await setUp(try await code(), name: "second").status == 403, "there is an admin")
+        #expect(try await bench.archive.people().map(\.name) == ["chief", "nina"])
+    }
+
+    @Test func `everybody reads with VAHO_ANONYMOUS=viewer, and changes nothing`() async throws {
+        var settings = AccessSettings()
+        settings.anonymousRole = .viewer
+        let bench = try await bench(settings)
+        #expect(await bench.send("GET", "/v1/devices").status == 200)
+        for (method, path) in Self.changes { #expect(await bench.send(method, path).status == 401, "\(method) \(path)") }
+    }
+}

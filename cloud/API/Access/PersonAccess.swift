@@ -1,0 +1,99 @@
+internal import APIDocuments
+internal import Access
+internal import Archive
+internal import HTTPServer
+internal import Measures
+internal import Runtime
+internal import Signing
+internal import Synchronization
+
+/// Finds the person or the script that has sent a request: by token, by session, by the word of an authenticating proxy.
+final class PersonAccess: Sendable {
+    private let archive: Archive
+    private let reader: Archive
+    private let versions: AccessVersions
+    private let settings: AccessSettings
+    private let known = Mutex<[[UInt8]: Entry]>([:])
+
+    private struct Entry {
+        let person: Principal.Person
+        let version: Int64
+        let until: Instant  // the token expires, the session ends, or its last use is recorded again
+    }
+
+    private static let limit = 10_000
+    private static let recordPeriod: Duration = .seconds(300)  // the last use of a token or a session is recorded this often
+
+    init(archive: Archive, reader: Archive, versions: AccessVersions, settings: AccessSettings) {
+        (self.archive, self.reader, self.versions, self.settings) = (archive, reader, versions, settings)
+    }
+
+    /// - Returns: `nil` if nobody is signed in.
+    /// - Throws: `Problem` for a token that is not valid.
+    func person(of call: Call) async throws -> Principal.Person? {
+        let request = call.request
+        if let token = TokenCache.bearerToken(request.headers) { return try await person(withToken: token, call) }
+        if let name = settings.proxyUser(of: request) {
+            return Principal.Person(name: name, role: settings.proxyAdmins.contains(name) ? .admin : settings.proxyRole, proof: .proxy)
+        }
+        if let token = SessionCookie.token(in: request.headers["cookie"], isSecure: request.isSecure),
+            let person = try await person(inSession: token, call)
+        {
+            return person
+        }
+        return anonymous
+    }
+
+    private var anonymous: Principal.Person? { settings.anonymousRole.map { Principal.Person(name: "anonymous", role: $0, proof: .setting) } }
+
+    private func person(withToken token: String, _ call: Call) async throws -> Principal.Person {
+        let hash = SHA256.digest(Array(token.utf8))
+        if let expected = settings.operatorToken, isSameSecret(hash, expected) {
+            return Principal.Person(name: "operator token", role: .admin, proof: .token)
+        }
+        let (now, version) = (call.receivedAt, try await versions.current())
+        if let person = remembered(hash, version, now) { return person }
+        guard let found = try await reader.apiToken(withSecret: token), found.expiresAt.map({ $0 > now }) ?? true else {
+            guard try await reader.device(withToken: token) != nil else { throw AccessProblem.unknownToken }
+            guard let anonymous else { throw AccessProblem.deviceToken }
+            return anonymous
+        }
+        try await archive.markAPITokenUsed(found.name, now: now)
+        let person = Principal.Person(name: "token \(found.name)", role: found.role, proof: .token)
+        remember(
+            hash, Entry(person: person, version: version, until: [found.expiresAt, now + PersonAccess.recordPeriod].compactMap { $0 }.min() ?? now))
+        return person
+    }
+
+    private func person(inSession token: String, _ call: Call) async throws -> Principal.Person? {
+        let hash = SHA256.digest(Array(token.utf8))
+        let (now, version) = (call.receivedAt, try await versions.current())
+        if let person = remembered(hash, version, now) { return person }
+        guard let session = try await reader.session(token, now: now) else { return nil }
+        if now - session.usedAt >= PersonAccess.recordPeriod { try await archive.markSessionUsed(token, now: now) }
+        let person = Principal.Person(name: session.name, role: session.role, proof: .session)
+        remember(hash, Entry(person: person, version: version, until: min(session.endsAt, now + PersonAccess.recordPeriod)))
+        return person
+    }
+
+    private func remembered(_ hash: [UInt8], _ version: Int64, _ now: Instant) -> Principal.Person? {
+        known.withLock { known in known[hash].flatMap { $0.version == version && $0.until > now ? $0.person : nil } }
+    }
+
+    private func remember(_ hash: [UInt8], _ entry: Entry) {
+        known.withLock { known in
+            if known.count >= PersonAccess.limit { known = [:] }
+            known[hash] = entry
+        }
+    }
+}
+
+extension AccessSettings {
+    /// The person whom an authenticating proxy has named.
+    fileprivate func proxyUser(of request: HTTPRequest) -> String? {
+        guard let proxyUserHeader, proxies.trusts(request.connectionPeer), let name = request.headers[proxyUserHeader], !name.isEmpty else {
+            return nil
+        }
+        return String(name.prefix(64))
+    }
+}

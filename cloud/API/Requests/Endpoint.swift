@@ -1,0 +1,46 @@
+internal import Archive
+internal import HTTPServer
+internal import Measures
+
+/// One operation of the server: what it is called, who may use it, and what answers it.
+struct Endpoint: Sendable {
+    typealias Handler = @Sendable (Call) async throws -> HTTPResponse
+
+    let method: String
+    let path: String  // a pattern: see Router
+    let access: EndpointAccess
+    /// The names of the query parameters. A request with another one is refused, because a misspelt parameter would change the answer silently.
+    /// `nil`: any.
+    let query: Set<String>?
+    let answer: Handler
+
+    init(_ method: String, _ path: String, _ access: EndpointAccess, query: Set<String>? = [], _ answer: @escaping Handler) {
+        (self.method, self.path, self.access, self.query, self.answer) = (method, path, access, query, answer)
+    }
+
+    /// An endpoint for the device in the path, which shows its token.
+    static func device(
+        _ method: String, _ path: String, query: Set<String> = [], _ answer: @escaping @Sendable (Call, Archive.Device) async throws -> HTTPResponse
+    ) -> Endpoint {
+        Endpoint(method, "/v1/devices/{id}" + path, .device, query: query) { call in
+            guard case .device(let device) = call.principal else { throw AccessProblem.noDeviceToken }
+            return try await answer(call, device)
+        }
+    }
+}
+
+/// A request to an endpoint, with what the middleware knows about it.
+struct Call: Sendable {
+    var request: HTTPRequest
+    let parameters: [String: String]
+    let receivedAt: Instant
+    var principal = Principal.anyone
+
+    /// A segment of the path.
+    func parameter(_ name: String) -> String { parameters[name] ?? "" }
+
+    /// Who makes the change that this call asks for, from where, and why.
+    func attribution(_ reason: String) -> Archive.Attribution {
+        Archive.Attribution(author: principal.person?.name ?? "", origin: request.peer, reason: String(reason.prefix(500)))
+    }
+}

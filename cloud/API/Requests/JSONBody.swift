@@ -1,0 +1,35 @@
+internal import APIDocuments
+internal import FoundationEssentials
+internal import HTTPServer
+
+/// Decodes small JSON bodies. An error names the faulty field by a JSON pointer (RFC 6901).
+enum JSONBody {
+    private static let limit = 16_384
+
+    /// - Parameter isOptional: an empty body counts as `{}`.
+    static func decode<Body: Decodable>(_ type: Body.Type, from request: HTTPRequest, isOptional: Bool = false) throws -> Body {
+        var bytes = try request.body()
+        guard bytes.count <= limit else { throw Problem(status: 413, detail: "the body is longer than \(limit) bytes") }
+        if bytes.isEmpty, isOptional { bytes = Array("{}".utf8) }
+        let sent = request.headers["content-type"].map { String($0.prefix { $0 != ";" }).lowercased() }
+        guard sent == "application/json" || (isOptional && sent == nil) else {
+            throw Problem(status: 415, detail: "send the body as application/json, not as «\(sent?.prefix(80) ?? "")»")
+        }
+        do { return try JSONDecoder().decode(type, from: Data(bytes)) } catch DecodingError.keyNotFound(let key, let context) {
+            throw problem(context.codingPath + [key], "this field is missing")
+        } catch DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context) {
+            throw problem(context.codingPath, "expected another type")
+        } catch DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty {
+            throw problem(context.codingPath, "this value is not valid")
+        } catch is DecodingError {
+            throw Problem(status: 400, detail: "the body is not a JSON object", pointer: "")
+        }
+    }
+
+    private static func problem(_ path: [any CodingKey], _ what: String) -> Problem {
+        let pointer = path.map { key in
+            "/" + (key.intValue.map(String.init) ?? key.stringValue.replacing("~", with: "~0").replacing("/", with: "~1"))
+        }.joined()
+        return Problem(status: 400, detail: "\(pointer.isEmpty ? "the body" : String(pointer.prefix(100))): \(what)", pointer: pointer)
+    }
+}

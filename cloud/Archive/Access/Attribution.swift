@@ -1,0 +1,13 @@
+extension Archive {
+    /// Who makes a change, from where, and why: kept in the audit log and in the histories.
+    package struct Attribution: Sendable {
+        package let author: String  // a person, a token, or a rule such as `rollout 3`
+        package let origin: String  // the address of a request, or the host of a command; empty: this server's own rule
+        package let reason: String
+
+        package init(author: String, origin: String = "", reason: String) { (self.author, self.origin, self.reason) = (author, origin, reason) }
+
+        /// The same change, with more to say about its reason.
+        package func because(_ reason: String) -> Attribution { Attribution(author: author, origin: origin, reason: reason) }
+    }
+}
