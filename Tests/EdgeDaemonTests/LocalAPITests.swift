@@ -17,8 +17,11 @@ import Testing
 
     init() throws { air = try #require(SensorName("air")) }
 
-    private func api(_ store: ReadingStore, uplink: UplinkStatus = UplinkStatus(), intake: ModelIntake? = nil) throws -> LocalAPI {
-        var settings = Settings(environment: ["VAHO_DEVICE_ID": "attic", "VAHO_SENSOR_AIR": "simulated", "VAHO_STATE_DIR": "/var/empty/vaho"])
+    private func api(
+        _ store: ReadingStore, uplink: UplinkStatus = UplinkStatus(), intake: ModelIntake? = nil, settings more: [String: String] = [:]
+    ) throws -> LocalAPI {
+        let usual = ["VAHO_DEVICE_ID": "attic", "VAHO_SENSOR_AIR": "simulated", "VAHO_STATE_DIR": "/var/empty/vaho"]
+        var settings = Settings(environment: usual.merging(more) { $1 })
         let read = try EdgeSettings(&settings, sensorsNeeded: true)
         return LocalAPI(
             settings: read, identity: DeviceIdentity(read.device), endpoint: try #require(Endpoint("127.0.0.1:0")), store: store,
@@ -30,6 +33,42 @@ import Testing
     private func get(_ api: LocalAPI, _ path: String, _ query: [String: String] = [:]) async -> (status: Int, text: String) {
         let response = await api.responder(HTTPRequest(method: "GET", path: path, query: query))
         return (response.status, String(decoding: response.body.bytes, as: UTF8.self))
+    }
+
+    @Test func `beyond loopback the page wants its password, and without one it refuses everything but liveness`() async throws {
+        let store = try await store()
+        func status(_ settings: [String: String], _ path: String = "/v1/status", password: String? = nil) async throws -> Int {
+            let api = try api(store, settings: settings)
+            let headers = password.map { ["authorization": "Basic " + Data("me:\($0)".utf8).base64EncodedString()] } ?? [:]
+            return await api.responder(HTTPRequest(method: "GET", path: path, headers: headers)).status
+        }
+        let file = FileManager.default.temporaryDirectory.path + "/vaho-page-password-\(UInt64.random(in: 0...(.max)))"
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        try "vault: of the abbey\n".write(toFile: file, atomically: true, encoding: .utf8)
+        let (open, closed) = (["VAHO_LISTEN": "127.0.0.1:0"], ["VAHO_LISTEN": "0.0.0.0:0"])
+        #expect(try await status(open) == 200)
+        #expect(try await status(closed) == 403)
+        #expect(try await status(closed, "/livez") == 200)
+        #expect(try await status(closed.merging(["VAHO_ANONYMOUS": "viewer"]) { $1 }) == 200)
+        let locked = closed.merging(["VAHO_PAGE_PASSWORD_FILE": file]) { $1 }
+        #expect(try await status(locked) == 401)
+        #expect(try await status(locked, "/") == 401)
+        #expect(try await status(locked, password: "vault: of the abbey") == 200)
+        for wrong in ["vault: of the abbeY", "", "vault"] { #expect(try await status(locked, password: wrong) == 401) }
+        #expect(try await status(open.merging(["VAHO_PAGE_PASSWORD_FILE": file]) { $1 }) == 401, "a password counts on loopback, too")
+    }
+
+    @Test func `wrong passwords are limited`() async throws {
+        let file = FileManager.default.temporaryDirectory.path + "/vaho-page-password-\(UInt64.random(in: 0...(.max)))"
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        try "vault: of the abbey\n".write(toFile: file, atomically: true, encoding: .utf8)
+        let respond = try api(try await store(), settings: ["VAHO_LISTEN": "0.0.0.0:0", "VAHO_PAGE_PASSWORD_FILE": file]).responder
+        var statuses: [Int] = []
+        for number in 0..<32 {
+            let headers = ["authorization": "Basic " + Data("me:guess \(number)".utf8).base64EncodedString()]
+            statuses.append(await respond(HTTPRequest(method: "GET", path: "/v1/status", headers: headers)).status)
+        }
+        #expect(statuses == [Int](repeating: 401, count: 30) + [429, 429])
     }
 
     private func store() async throws -> ReadingStore {

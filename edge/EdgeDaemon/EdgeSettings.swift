@@ -5,6 +5,7 @@ package import Measures
 internal import Releases
 package import Runtime
 package import Sensors
+internal import Signing
 internal import Text
 
 /// The complete configuration of the edge, checked. Every problem is reported at once.
@@ -28,6 +29,7 @@ package struct EdgeSettings: Sendable {
     package var pretrainedFile: String?  // path of the shipped release, if the file is not beside the program
     package var listen: Endpoint?
     package var allowedHosts: [String]
+    package var pageAccess: PageAccess.Rule
     package var retention: Retention
     package var rules: [Rule]
     package var alarmCommand: String?
@@ -91,6 +93,7 @@ package struct EdgeSettings: Sendable {
             listen = settings.endpoint("VAHO_LISTEN", default: Endpoint(address: "127.0.0.1", port: 8470))
         }
         allowedHosts = settings.hostNames("VAHO_ALLOWED_HOSTS")
+        pageAccess = EdgeSettings.pageAccess(&settings, isLoopback: listen?.isLoopback ?? true)
         releaseKeyFile = settings.optional("VAHO_RELEASE_KEY_FILE")
         pretrainedFile = settings.optional("VAHO_PRETRAINED_FILE") ?? Files.installedPath(ShippedRelease.fileName)
         if pretrainedFile == "none" { pretrainedFile = nil }
@@ -116,6 +119,14 @@ package struct EdgeSettings: Sendable {
         guard let valid else { throw UsageError("VAHO_DEVICE_ID=\(name): expected \(DeviceID.syntax)") }
         device = valid
         if sensors.contains(where: { $0.spec.isReplay }) { commitPeriod = min(commitPeriod, .milliseconds(500)) }
+    }
+
+    private static func pageAccess(_ settings: inout Settings, isLoopback: Bool) -> PageAccess.Rule {
+        let isForEverybody = settings.choice("VAHO_ANONYMOUS", default: false, among: ["off": false, "viewer": true])
+        guard let path = settings.optional("VAHO_PAGE_PASSWORD_FILE") else { return isLoopback || isForEverybody ? .open : .closed }
+        let password = (try? Files.readTrimmed(path)) ?? ""
+        if password.utf8.count < 12 { settings.problem("VAHO_PAGE_PASSWORD_FILE=\(path): expected a file with a password of at least 12 characters") }
+        return .password(sha256: SHA256.digest(password.utf8))
     }
 
     private static func sensors(_ settings: inout Settings, sensorsNeeded: Bool) -> [ConfiguredSensor] {

@@ -43,15 +43,17 @@ struct LocalAPI: Service {
             hosts: HostNames(isLoopback: endpoint.isLoopback, allowed: settings.allowedHosts), makeRefusal: { APIResponse.problem($0, $1) },
             handler: respond)
         log(.info, "listening", ["address": Endpoint(address: endpoint.address, port: server.port)])
+        if case .closed = settings.pageAccess { log(.warning, "page and API refuse all requests: set VAHO_PAGE_PASSWORD_FILE", [:]) }
         try? await ServiceClock.host.sleepForever()
         await server.stop()
     }
 
     /// Answers requests.
     var responder: HTTPHandler {
-        let router = router
+        let (router, access) = (router, PageAccess(settings.pageAccess))
         return { request in
-            await router.response(to: request) { handler, _ in
+            if let refusal = access.refusal(of: request) { return refusal }
+            return await router.response(to: request) { handler, _ in
                 do { return try await handler(request) } catch let problem as Problem { return problem.response } catch let refusal as BodyRefusal {
                     return refusal.response
                 } catch {

@@ -1,0 +1,60 @@
+internal import APIDocuments
+internal import HTTPServer
+internal import Signing
+internal import Synchronization
+
+/// Who may use the local API and the page: on a loopback address everybody on this host; on any other address whoever knows the password.
+package final class PageAccess: Sendable {
+    package enum Rule: Sendable {
+        case open  // a loopback address, or VAHO_ANONYMOUS=viewer
+        case password(sha256: [UInt8])
+        case closed  // another address, and no password is set
+    }
+
+    private let rule: Rule
+    private let guesses = Mutex<(minute: ContinuousClock.Instant, wrong: Int)>((.now, 0))
+    private static let wrongPerMinute = 30  // from all clients together
+
+    init(_ rule: Rule) { self.rule = rule }
+
+    /// - Returns: the refusal; `nil` if the request may be answered.
+    func refusal(of request: HTTPRequest) -> HTTPResponse? {
+        if ["/livez", "/readyz"].contains(request.path) { return nil }
+        switch rule {
+        case .open: return nil
+        case .closed:
+            return APIResponse.problem(
+                403, "this address is not a loopback address: set VAHO_PAGE_PASSWORD_FILE on the device, then read the page with that password")
+        case .password(let expected): return refusal(of: request, expected)
+        }
+    }
+
+    private func refusal(of request: HTTPRequest, _ expected: [UInt8]) -> HTTPResponse? {
+        guard let header = request.headers["authorization"], header.lowercased().hasPrefix("basic ") else {
+            return challenge("the password of this device is needed; any user name will do")
+        }
+        guard mayGuess else {
+            var response = APIResponse.problem(429, "too many wrong passwords: try again in a minute")
+            response.headers.append(("Retry-After", "60"))
+            return response
+        }
+        let pair = Base64.decoded(header.dropFirst(6)) ?? []
+        let password = pair.drop { $0 != UInt8(ascii: ":") }.dropFirst()
+        if isSameSecret(SHA256.digest(password), expected) { return nil }
+        guesses.withLock { $0.wrong += 1 }
+        return challenge("this is not the password of this device")
+    }
+
+    private var mayGuess: Bool {
+        guesses.withLock { guesses in
+            if guesses.minute.advanced(by: .seconds(60)) < .now { guesses = (.now, 0) }
+            return guesses.wrong < PageAccess.wrongPerMinute
+        }
+    }
+
+    private func challenge(_ detail: String) -> HTTPResponse {
+        var response = APIResponse.problem(401, detail)
+        response.headers.append(("WWW-Authenticate", "Basic realm=\"vaho-edge\", charset=\"UTF-8\""))
+        return response
+    }
+}
