@@ -60,6 +60,8 @@ let package = Package(
         library("Runtime", ["Measures", "CLinux"]),
         library("Console", ["Runtime", "Text"]),
 
+        library("LoggerFiles", ["Measures", "Text", "Runtime"]),
+
         .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
 
         // One C library each, and its Swift face.
@@ -98,8 +100,7 @@ let package = Package(
             name: "vaho-edge",
             dependencies: core + [
                 "Psychrometrics", "Forecasting", "Releases", "TrustedReleases", "Sensors", "EdgeStore", "EdgeDaemon", "APIDocuments", "Runtime",
-                "Console", "Signing",
-                "HTTPClient",
+                "Console", "Signing", "LoggerFiles", "HTTPClient",
             ], path: "edge/vaho-edge", swiftSettings: small),
 
         // The cloud.
@@ -127,10 +128,7 @@ let package = Package(
             name: "vaho-cloud",
             dependencies: core + [
                 "Access", "Forecasting", "Evaluation", "Releases", "TrustedReleases", "API", "APIDocuments", "Watch", "Archive", "Pipeline",
-                "Runtime",
-                "Console",
-                "Signing",
-                "HTTPServer", "HTTPClient",
+                "Runtime", "Console", "Signing", "LoggerFiles", "HTTPServer", "HTTPClient",
             ], path: "cloud/vaho-cloud", swiftSettings: features),
 
         .executableTarget(
@@ -150,6 +148,7 @@ let package = Package(
             swiftSettings: features),
         tests("MeasuresTests", ["Measures"]),
         tests("TextTests", ["Text"]),
+        tests("LoggerFilesTests", ["LoggerFiles", "Measures"]),
         tests("BytesTests", ["Bytes"]),
         tests("PsychrometricsTests", ["Measures", "Psychrometrics"]),
         tests("ObservingTests", ["Measures", "Observing"]),

@@ -1,6 +1,6 @@
 /// Fields of one line of a CSV file, quoted or unquoted (RFC 4180). A line break inside quotes is not supported.
 package enum CSV {
-    package static func fields(of line: some StringProtocol) -> [String] {
+    package static func fields(of line: some StringProtocol, separator: UInt8 = 44) -> [String] {
         var fields: [String] = []
         var field: [UInt8] = []
         var isQuoted = false
@@ -13,7 +13,7 @@ package enum CSV {
                 field.append(34)
                 next = bytes.next()
             case 34: isQuoted.toggle()
-            case 44 where !isQuoted:
+            case separator where !isQuoted:
                 fields.append(String(decoding: field, as: UTF8.self))
                 field.removeAll(keepingCapacity: true)
             case 13 where next == nil: break

@@ -75,6 +75,12 @@ package enum RFC3339 {
     /// - Parameter month: 1 to 12.
     package static func start(ofMonth month: Int64, year: Int64) -> Int64 { days(fromCivil: year, month, 1) * 86_400_000 }
 
+    /// Midnight UTC of a date, in seconds since 1970; `nil` if there is no such date.
+    package static func seconds(ofYear year: Int64, month: Int64, day: Int64) -> Int64? {
+        guard (1...9_999).contains(year), (1...12).contains(month), day >= 1, day <= length(ofMonth: month, year: year) else { return nil }
+        return days(fromCivil: year, month, day) * 86_400
+    }
+
     private static func length(ofMonth month: Int64, year: Int64) -> Int64 {
         switch month {
         case 2: (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 ? 29 : 28

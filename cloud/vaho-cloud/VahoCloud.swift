@@ -25,7 +25,7 @@ enum VahoCloud {
                 .rolloutResume,
                 .rolloutAbort, .rolloutPromote, .watchSensors, .watchModel, .watchAlarms, .watchRepaired, .watchDismiss, .watchMaintenance,
                 .snapshotCreate, .snapshotList, .snapshotShow, .snapshotDiff, .snapshotExport, .snapshotGC, .forecast, .forecastErrors, .decisions,
-                .userAdd, .userList, .userPassword, .userRemove, .tokenCreate, .tokenList, .tokenRevoke, .audit,
+                .userAdd, .userList, .userPassword, .userRemove, .tokenCreate, .tokenList, .tokenRevoke, .audit, .importFile,
                 .backtest,
             ])
         exit(await program.run(Array(CommandLine.arguments.dropFirst())))

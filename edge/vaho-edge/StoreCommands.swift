@@ -43,15 +43,20 @@ private func words(_ end: SkillHorizon) -> String {
 
 extension Program.Command {
     static let forecast = Program.Command(
-        "forecast", "the newest forecast of each sensor", usage: "[--sensor NAME] [--horizon 24h] [--format FORMAT]",
+        "forecast", "the newest forecast of each sensor, or a forecast from the FILE of any logger",
+        usage: "[FILE] [--sensor NAME] [--horizon 24h] [--format FORMAT]",
         options: [
             .config, .sensor, Arguments.Option("horizon", value: "DURATION", "the longest lead time to show, 1h to 5d (default 5d)"),
             OutputFormat.option,
-        ]
+        ] + FileForecast.options, positional: 0...1
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
         let horizon = try arguments.duration("horizon") ?? ForecastShape.horizon
         guard horizon <= ForecastShape.horizon else { throw UsageError("--horizon \(DurationText.short(horizon)): a forecast reaches 5 days (5d)") }
+        if let path = arguments.positional.first {
+            try writeForecast(ofFile: path, arguments, horizon, format)
+            return
+        }
         let (settings, store, statuses) = try await openStore(arguments)
         let mouldIndexes = MouldIndexes(store: store)
         var table = Table([
@@ -88,6 +93,32 @@ extension Program.Command {
                             fixed(forecast.skill[lead], 2),
                         ])
             }
+        }
+        table.write(format)
+    }
+
+    private static func writeForecast(ofFile path: String, _ arguments: Arguments, _ horizon: Duration, _ format: OutputFormat) throws {
+        let made = try FileForecast(path: path, arguments)
+        let forecast = made.forecast
+        if format == .table {
+            made.writeSummary(path)
+            let shown = forecast.leadTimes.indices.filter { forecast.leadTimes[$0] <= horizon }
+            StandardOutput.write(
+                "forecast from \(RFC3339.format(ms: forecast.origin.ms)) (\(forecast.method.name), \(made.hasNetwork ? "" : "no ")shipped release)\n")
+            StandardOutput.write("  \(Sparkline.text(shown.map { forecast.median(lead: $0) }, width: 60))\n")
+            Paragraph.write(words(forecast.skillHorizon), indent: 2)
+        }
+        var table = Table([
+            .time("time"), .number("lead_time_s", heading: "lead time", format: { DurationText.short(.seconds(Int64($0) ?? 0)) }),
+            .number("p05", isOmittable: true), .number("p10"), .number("p25", isOmittable: true), .number("humidity_pct", heading: "median"),
+            .number("p75", isOmittable: true), .number("p90"), .number("p95", isOmittable: true), .number("temperature_c", heading: "°C"),
+        ])
+        for (lead, leadTime) in forecast.leadTimes.enumerated() where leadTime <= horizon {
+            if format == .table, !ForecastShape.scored.contains(leadTime), horizon > .seconds(6 * 3_600) { continue }
+            table.addRow(
+                [RFC3339.format(ms: (forecast.origin + leadTime).ms), String(leadTime.wholeSeconds)]
+                    + ForecastShape.levels.indices.map { fixed(forecast.humidity(lead: lead, level: $0), 1) }
+                    + [fixed(forecast.temperature?[lead], 1)])
         }
         table.write(format)
     }

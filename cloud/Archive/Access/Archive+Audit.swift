@@ -23,6 +23,11 @@ extension Archive {
         if let id, id > Archive.auditLimit { try database.run("DELETE FROM audit WHERE id <= ?", id - Archive.auditLimit) }
     }
 
+    /// Records that a file was imported; its readings are stored by `ingest`.
+    package func recordImport(_ sensor: String, _ detail: String, by attribution: Attribution, now: Instant) throws {
+        try database.transaction { try recordAudit("file imported", of: sensor, detail, by: attribution, now: now) }
+    }
+
     /// Entries, newest first.
     /// - Parameters:
     ///   - id: only entries with a lower id.

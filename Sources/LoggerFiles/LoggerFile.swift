@@ -1,0 +1,138 @@
+package import Measures
+internal import Text
+
+/// A file that another maker's logger or app has exported: rows of times and humidities in a layout that is recognised.
+package struct LoggerFile {
+    package struct Options: Sendable {
+        package var dateOrder: DateOrder?
+        /// Of times without an offset; `nil`: the file has to say it.
+        package var zone: TimeZoneRules?
+
+        package init(dateOrder: DateOrder? = nil, zone: TimeZoneRules? = nil) { (self.dateOrder, self.zone) = (dateOrder, zone) }
+    }
+
+    package struct Row: Sendable, Equatable {
+        package let line: Int
+        package let takenAt: Instant
+        package let humidityPct: Double
+        package let temperatureC: Double?
+    }
+
+    package struct Problem: Sendable, Equatable {
+        package let line: Int
+        package let text: String
+    }
+
+    /// What a file contains beside its rows.
+    package struct Result: Sendable, Equatable {
+        package var rows: [Row] = []  // by time; of rows with the same time, the first
+        package var problems: [Problem] = []  // the first ones
+        package var problemCount = 0
+        package var missing = 0  // rows without a humidity
+        package var repeated = 0  // rows with the time of an earlier row
+    }
+
+    package let layout: LoggerLayout
+    private let text: LoggerText
+    private let options: Options
+    private static let shownProblems = 20
+
+    /// - Throws: `UnknownLayout`.
+    package init(_ bytes: [UInt8], options: Options = Options()) throws {
+        text = LoggerText(bytes)
+        self.options = options
+        layout = try LayoutRecognition(text: text, dateOrder: options.dateOrder).layout()
+    }
+
+    /// Reads all rows. A row that cannot be read is a problem with its line; the others are read on.
+    /// - Parameter limit: only this many rows.
+    /// - Throws: `UnknownLayout` if the file does not say its time zone and the options do not either.
+    package func read(limit: Int = .max) throws -> Result {
+        guard layout.namesZone || options.zone != nil else {
+            throw UnknownLayout(
+                description: "the times have no time zone: name it with --zone, such as \(TimeZoneRules.syntax.split(separator: ":")[0])")
+        }
+        var result = Result()
+        var last: Instant?
+        text.forEachLine { line, number in
+            guard number > layout.headerLine else { return true }
+            do throws(Unreadable) {
+                if let row = try row(line, number, after: last) {
+                    last = row.takenAt
+                    result.rows.append(row)
+                } else {
+                    result.missing += 1
+                }
+            } catch {
+                result.problemCount += 1
+                if result.problems.count < LoggerFile.shownProblems { result.problems.append(Problem(line: number, text: error.text)) }
+            }
+            return result.rows.count < limit
+        }
+        sort(&result)
+        return result
+    }
+
+    private func sort(_ result: inout Result) {
+        let sorted = result.rows.sorted { ($0.takenAt, $0.line) < ($1.takenAt, $1.line) }
+        result.rows = []
+        for row in sorted {
+            if result.rows.last?.takenAt == row.takenAt { result.repeated += 1 } else { result.rows.append(row) }
+        }
+    }
+
+    private struct Unreadable: Error { let text: String }
+
+    /// - Returns: `nil` if nothing was measured.
+    private func row(_ line: String, _ number: Int, after last: Instant?) throws(Unreadable) -> Row? {
+        let fields = CSV.fields(of: line, separator: layout.separator).map { $0.trimmingBlanks() }
+        guard fields.count > max(layout.time, layout.humidity, layout.timeOfDay ?? 0) else {
+            throw Unreadable(text: "\(fields.count) fields found, the header has \(layout.columns.count)")
+        }
+        if fields.dropFirst(layout.columns.count).contains(where: { !$0.isEmpty }) {
+            throw Unreadable(
+                text: "\(fields.count) fields found, the header has \(layout.columns.count): decimal commas in a file that is separated by commas?")
+        }
+        let time = LayoutRecognition.time(of: fields, layout.time, layout.timeOfDay) ?? ""
+        guard let local = TimeText.parse(time, layout.dateOrder) else {
+            throw Unreadable(text: "«\(PrintableText.line(time, limit: 40))» is not a time")
+        }
+        let takenAt = try instant(of: local, after: last)
+        guard let percent = try value(fields[layout.humidity], "humidity") else { return nil }
+        var celsius: Double?
+        if let column = layout.temperature, column < fields.count, let value = try value(fields[column], "temperature") {
+            celsius = layout.isFahrenheit ? (value - 32) / 1.8 : value
+        }
+        return Row(line: number, takenAt: takenAt, humidityPct: percent, temperatureC: celsius)
+    }
+
+    private func instant(of local: LocalTime, after last: Instant?) throws(Unreadable) -> Instant {
+        var seconds: Int64?
+        if let offset = local.offset ?? layout.offset {
+            seconds = local.seconds - offset
+        } else if let zone = options.zone {
+            let candidates = zone.instants(ofLocal: local.seconds)
+            // When clocks are put back an hour comes twice: the second time if the first one is over.
+            seconds = candidates.first { last == nil || $0 * 1_000 + local.milliseconds > last?.ms ?? 0 } ?? candidates.last
+            seconds = seconds ?? zone.instant(ofSkipped: local.seconds)
+        }
+        guard let seconds else { throw Unreadable(text: "the time zone's rules do not reach this time") }
+        let instant = Instant(ms: seconds * 1_000 + local.milliseconds)
+        guard Instant.valid.contains(instant) else { throw Unreadable(text: "the time is out of range") }
+        return instant
+    }
+
+    /// A number with or without its unit; `nil` if nothing was measured.
+    private func value(_ text: String, _ what: String) throws(Unreadable) -> Double? {
+        // The minus sign of typography.
+        let isMinus = text.utf8.starts(with: [0xE2, 0x88, 0x92])
+        let bytes = (isMinus ? [45] : []) + text.utf8.dropFirst(isMinus ? 3 : 0)
+        let end = bytes.firstIndex { !((43...46).contains($0) || (48...57).contains($0)) } ?? bytes.count
+        let digits = bytes[..<end].map { $0 == 44 && layout.hasDecimalComma ? 46 : $0 }
+        let hasDigits = { (bytes: ArraySlice<UInt8>) in bytes.contains { (48...57).contains($0) } }
+        if !hasDigits(bytes[end...]), let value = NumberText.decimal(String(decoding: digits, as: UTF8.self)) { return value }
+        // Loggers write words where a sensor gave no value.
+        guard hasDigits(bytes[...]) else { return nil }
+        throw Unreadable(text: "\(what) «\(PrintableText.line(text, limit: 40))» is not a number")
+    }
+}

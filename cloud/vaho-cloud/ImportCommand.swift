@@ -1,0 +1,108 @@
+internal import Archive
+internal import Console
+internal import Glibc
+internal import LoggerFiles
+internal import Measures
+internal import Pipeline
+internal import Runtime
+internal import Text
+internal import Wire
+
+extension Program.Command {
+    /// The past of a sensor, from the file of another maker's logger.
+    static let importFile = Program.Command(
+        "import", "store the readings in a FILE that another maker's logger or app has exported",
+        usage: "FILE --device NAME [--sensor NAME] [--zone ZONE] [--yes]",
+        options: [
+            .config, .store, Arguments.Option("device", value: "NAME", "the device that the readings belong to"),
+            Arguments.Option("sensor", value: "NAME", "its sensor, which may also be a live one (default air)"),
+            Arguments.Option("zone", value: "ZONE", "of times without a zone, such as Europe/Helsinki or +02:00"),
+            Arguments.Option("dates", value: "ORDER", "of dates that do not say it: dmy, mdy or ymd"),
+            Arguments.Option("yes", "import without asking"), Operator.reasonOption,
+        ], positional: 1...1
+    ) { arguments in
+        let path = arguments.positional[0]
+        guard let deviceName = arguments.value("device") else { throw UsageError("--device is missing: whose readings are these?") }
+        guard let sensor = SensorName(arguments.value("sensor") ?? "air") else {
+            throw UsageError("--sensor=\(arguments.value("sensor") ?? ""): expected \(SensorName.syntax)")
+        }
+        let (file, content) = try read(path, arguments)
+        let archive = try await CloudSettings.read(arguments).archive(.existing)
+        let device = try await archive.existingDevice(deviceName)
+        writePreview(path, file, content)
+        guard !content.rows.isEmpty else { throw CommandFailure("\(path): no row can be read, so there is nothing to import") }
+        guard try isConfirmed("store \(content.rows.count) readings as \(device.name)/\(sensor)?", arguments) else {
+            throw CommandFailure("nothing was imported: --yes imports without asking")
+        }
+        let receipt = try await store(content, of: device, sensor, archive, Operator.attribution(arguments, default: "imported by hand"), path)
+        StandardOutput.write("\(receipt)\n")
+    }
+
+    private static func read(_ path: String, _ arguments: Arguments) throws -> (LoggerFile, LoggerFile.Result) {
+        let dates = try arguments.value("dates").map { (text) throws(UsageError) in
+            guard let order = DateOrder(rawValue: text) else { throw UsageError("--dates=\(text): expected dmy, mdy or ymd") }
+            return order
+        }
+        do {
+            let zone = try arguments.value("zone").map { try TimeZoneRules($0) }
+            let file = try LoggerFile(path: path, options: LoggerFile.Options(dateOrder: dates, zone: zone))
+            if file.layout.isDateOrderGuessed {
+                throw CommandFailure("\(path): the dates do not say which number is the day: say it with --dates dmy or --dates mdy")
+            }
+            return (file, try file.read())
+        } catch let unknown as UnknownLayout { throw CommandFailure("\(path): \(unknown)") } catch let unknown as TimeZoneRules.Unknown {
+            throw UsageError("--zone: \(unknown)")
+        }
+    }
+
+    private static func writePreview(_ path: String, _ file: LoggerFile, _ content: LoggerFile.Result) {
+        StandardOutput.write("\(path)\n")
+        for (what, value) in file.layout.description { Paragraph.write(value, label: "  \(what)", indent: 15) }
+        for row in content.rows.prefix(3) {
+            let temperature = row.temperatureC.flatMap { NumberText.fixed($0, places: 2) }.map { ", \($0) °C" } ?? ""
+            StandardOutput.write(
+                "  line \(row.line): \(RFC3339.format(ms: row.takenAt.ms)), \(NumberText.fixed(row.humidityPct, places: 2) ?? "") %\(temperature)\n")
+        }
+        if let last = content.rows.last { StandardOutput.write("  … up to \(RFC3339.format(ms: last.takenAt.ms))\n") }
+        for (count, what) in [(content.missing, "rows without a humidity"), (content.repeated, "rows with the time of another row")] where count > 0 {
+            StandardOutput.write("  \(count) \(what)\n")
+        }
+        for problem in content.problems { StandardOutput.write("  line \(problem.line): \(problem.text)\n") }
+        if content.problemCount > content.problems.count { StandardOutput.write("  … \(content.problemCount) lines cannot be read\n") }
+    }
+
+    private static func isConfirmed(_ question: String, _ arguments: Arguments) throws -> Bool {
+        if arguments.hasFlag("yes") { return true }
+        guard isatty(STDIN_FILENO) == 1 else { return false }
+        StandardError.write("\(question) [y/N] ")
+        return ["y", "yes"].contains(readLine()?.lowercased() ?? "")
+    }
+
+    private static let readingsPerStep = 1_000
+
+    private static func store(
+        _ content: LoggerFile.Result, of device: Archive.Device, _ sensor: SensorName, _ archive: Archive, _ attribution: Archive.Attribution,
+        _ path: String
+    ) async throws -> String {
+        var counts: [Archive.PlainReceipt.Outcome: Int] = [:]
+        let pacing = BatchAcknowledgement.Pacing(delayMs: 0, maxReadings: Int64(readingsPerStep), maxBytes: 1 << 20)
+        for start in stride(from: 0, to: content.rows.count, by: readingsPerStep) {
+            let rows = content.rows[start..<min(content.rows.count, start + readingsPerStep)]
+            let arrival = Archive.PlainArrival(
+                device: device.id, readings: rows.map { SensorReading(sensor: sensor, reading: $0.reading) }, receivedAt: WallClock.now)
+            for outcome in try await archive.ingest([.plain(arrival)], next: pacing) {
+                guard case .plain(let receipt) = try outcome.get() else { continue }
+                for each in receipt.outcomes { counts[each, default: 0] += 1 }
+            }
+        }
+        func said(_ outcome: Archive.PlainReceipt.Outcome, _ words: String) -> String? { counts[outcome].map { "\($0) \(words)" } }
+        let summary = [
+            said(.stored, "readings are stored"), said(.duplicate, "were stored before"),
+            said(.conflict, "differ from a stored reading of the same time"),
+            said(.unknownSensor, "refused: the device has reached its limit of sensors (VAHO_SENSORS_PER_DEVICE)"),
+            said(.tooOld, "refused: older than VAHO_ARCHIVE_RETENTION_DAYS"),
+        ].compactMap { $0 }.joined(separator: ", ")
+        try await archive.recordImport("\(device.name)/\(sensor)", "\(summary), from \(path)", by: attribution, now: WallClock.now)
+        return summary
+    }
+}

@@ -1,0 +1,78 @@
+internal import Console
+internal import EdgeDaemon
+internal import Forecasting
+internal import LoggerFiles
+internal import Measures
+internal import Observing
+internal import Releases
+internal import Runtime
+internal import Text
+internal import TrustedReleases
+
+/// A forecast from a file of another maker's logger, by the shipped release, without any setup.
+struct FileForecast {
+    static let options = [
+        Arguments.Option("zone", value: "ZONE", "of a FILE without time zone, such as Europe/Helsinki or +02:00 (default UTC)"),
+        Arguments.Option("dates", value: "ORDER", "of a FILE whose dates do not say it: dmy, mdy or ymd"),
+    ]
+
+    let file: LoggerFile
+    let content: LoggerFile.Result
+    let forecast: QuantileForecast
+    let observations: Int
+    let isZoneAssumed: Bool
+    let hasNetwork: Bool
+
+    init(path: String, _ arguments: Arguments) throws {
+        let dates = try arguments.value("dates").map { (text) throws(UsageError) in
+            guard let order = DateOrder(rawValue: text) else { throw UsageError("--dates=\(text): expected dmy, mdy or ymd") }
+            return order
+        }
+        do {
+            let zone = try arguments.value("zone").map { try TimeZoneRules($0) }
+            file = try LoggerFile(path: path, options: LoggerFile.Options(dateOrder: dates, zone: zone ?? .utc))
+            isZoneAssumed = zone == nil && !file.layout.namesZone
+            content = try file.read()
+        } catch let unknown as UnknownLayout { throw CommandFailure("\(path): \(unknown)") } catch let unknown as TimeZoneRules.Unknown {
+            throw UsageError("--zone: \(unknown)")
+        }
+        let grid = TimeGrid(takenAt: content.rows.prefix(1_000).map(\.takenAt))
+        let observed = RecordedReadings.observations(of: content.rows.lazy.map(\.reading), on: grid)
+        observations = observed.count
+        let network = try FileForecast.shippedNetwork(arguments)
+        hasNetwork = network != nil
+        var forecaster = AdaptiveForecaster(grid: grid, network: network)
+        let newest = observed.last?.validAt ?? Instant(ms: 0)
+        for observation in observed where observation.validAt > newest - AdaptiveForecaster.memory { forecaster.observe(observation) }
+        guard let forecast = forecaster.forecast() else {
+            throw CommandFailure("\(path): \(observed.count) observations in \(content.rows.count) rows are too few for a forecast")
+        }
+        self.forecast = forecast
+    }
+
+    private static func shippedNetwork(_ arguments: Arguments) throws -> Network? {
+        let settings = try EdgeSettings.read(arguments, sensorsNeeded: false)
+        guard let path = settings.pretrainedFile else { return nil }
+        return try ReleaseTrust.shipped.open(Files.read(path, limit: ReleaseFile.limit)).network
+    }
+
+    /// What was recognised and what was left out, for a person who checks it.
+    func writeSummary(_ path: String) {
+        StandardOutput.write("\(path)\n")
+        for (what, value) in file.layout.description { Paragraph.write(value, label: "  \(what)", indent: 15) }
+        let rows = content.rows
+        if let first = rows.first, let last = rows.last {
+            Paragraph.write(
+                "\(rows.count) from \(RFC3339.format(ms: first.takenAt.ms)) to \(RFC3339.format(ms: last.takenAt.ms)), "
+                    + "\(observations) observations", label: "  readings", indent: 15)
+        }
+        if isZoneAssumed { StandardOutput.write("  the times have no zone: read as UTC (--zone changes this)\n") }
+        if file.layout.isDateOrderGuessed { StandardOutput.write("  the dates do not say which number is the day (--dates dmy, --dates mdy)\n") }
+        for (count, what) in [(content.missing, "rows without a humidity"), (content.repeated, "rows with the time of another row")] where count > 0 {
+            StandardOutput.write("  \(count) \(what)\n")
+        }
+        for problem in content.problems.prefix(5) { StandardOutput.write("  line \(problem.line): \(problem.text)\n") }
+        if content.problemCount > 5 { StandardOutput.write("  … \(content.problemCount) lines were not read\n") }
+        StandardOutput.write("\n")
+    }
+}
