@@ -1,11 +1,9 @@
 import Access
 import Archive
 import ArchiveExamples
-import Examples
 import Foundation
 import HTTPServer
 import Measures
-import Pipeline
 import Runtime
 import Testing
 import Wire
@@ -63,14 +61,7 @@ import Wire
             try await archive.addPerson(name, role, Self.hash.get(), by: .named("test"), now: WallClock.now)
         }
         let reader = try await place.open(.readOnly)
-        let log = Log("test", minimumLevel: .error)
-        let space = FreeSpaceGuard(folder: FileManager.default.temporaryDirectory.path, minimumFreeBytes: 0)
-        let api = CloudAPI(
-            CloudAPI.Listening(address: "127.0.0.1", port: 0, hosts: HostNames(isLoopback: true, allowed: []), tls: nil, connections: 8),
-            archive: archive, reader: reader, tokenReader: reader,
-            ingest: Ingest(archive: archive, wake: Inbox(limit: 1), freeSpaceGuard: space, log: log), freeSpaceGuard: space,
-            keyFile: place.location.keyFile, pretrained: nil, rolloutSteps: .standard, forecasts: FleetForecasts(reader: reader), version: "1",
-            access: settings, log: log)
+        let api = CloudAPI.example(place, archive, reader: reader, access: settings)
         return Bench(archive: archive, respond: api.responder)
     }
 

@@ -52,14 +52,7 @@ import Wire
         let token = try await archive.addDevice(device, by: .named("nina"), now: Instant(ms: 1))
         let freeSpaceGuard = FreeSpaceGuard(folder: FileManager.default.temporaryDirectory.path, minimumFreeBytes: freeBytes)
         let ingest = Ingest(archive: archive, wake: Inbox(limit: 1), freeSpaceGuard: freeSpaceGuard, log: log)
-        var access = AccessSettings()
-        access.anonymousRole = .viewer
-        let api = CloudAPI(
-            CloudAPI.Listening(
-                address: "127.0.0.1", port: 0, hosts: HostNames(isLoopback: true, allowed: []), tls: nil, connections: 8),
-            archive: archive, reader: reader, tokenReader: reader, ingest: ingest, freeSpaceGuard: freeSpaceGuard,
-            keyFile: place.location.keyFile, pretrained: nil, rolloutSteps: .standard, forecasts: FleetForecasts(reader: reader), version: "1",
-            access: access, log: log)
+        let api = CloudAPI.example(place, archive, reader: reader, ingest: ingest, freeBytes: freeBytes)
         return Bench(archive: archive, api: api, ingest: ingest, device: device, token: token)
     }
 

@@ -47,18 +47,9 @@ import Wire
             releases.append(
                 try await archive.register(signer.file(Release(header: header, network: anyNetwork(seed: seed))), header: header).counter)
         }
-        let log = Log("test", minimumLevel: .error)
-        let space = FreeSpaceGuard(folder: FileManager.default.temporaryDirectory.path, minimumFreeBytes: 0)
-        var access = AccessSettings()
-        access.anonymousRole = .viewer
+        var access = AccessSettings.open
         access.operatorToken = SHA256.digest(Array(Self.token.utf8))
-        let api = CloudAPI(
-            CloudAPI.Listening(address: "127.0.0.1", port: 0, hosts: HostNames(isLoopback: true, allowed: []), tls: nil, connections: 8),
-            archive: archive, reader: reader, tokenReader: reader,
-            ingest: Ingest(archive: archive, wake: Inbox(limit: 1), freeSpaceGuard: space, log: log), freeSpaceGuard: space,
-            keyFile: place.location.keyFile, pretrained: nil, rolloutSteps: .standard, forecasts: FleetForecasts(reader: reader), version: "1",
-            access: access, log: log)
-        return Bench(api: api, releases: releases)
+        return Bench(api: CloudAPI.example(place, archive, reader: reader, access: access), releases: releases)
     }
 
     @Test func `a program with the operator's token starts, pauses, resumes and aborts a rollout`() async throws {

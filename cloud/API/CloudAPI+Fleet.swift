@@ -154,13 +154,6 @@ extension Archive {
             now: view?.currentTime(at: wall) ?? wall,
             offset: offset)
     }
-
-    func observationsDocument(_ id: String, sensor name: String?, hours: Int64) throws -> [UInt8] {
-        let sensor = try sensor(name, of: id)
-        let since = (sensor.lastAt ?? Instant(ms: 0)) - .seconds(hours * 3_600)
-        return Documents.observations(
-            sensor: sensor.name, step: sensor.grid.step, try observations(of: sensor, since: since, limit: 60_000))
-    }
 }
 
 extension CloudAPI {
@@ -171,9 +164,15 @@ extension CloudAPI {
                 return { try $0.fleetDocument(page) }
             },
             reading("/v1/devices/{id}") { call in { try $0.deviceDocument(call.parameter("id")) } },
-            reading("/v1/devices/{id}/observations", query: ["sensor", "hours"]) { call in
-                let (sensor, hours) = (call.request.query["sensor"], try CloudAPI.hours(call.request))
-                return { try $0.observationsDocument(call.parameter("id"), sensor: sensor, hours: hours) }
+            reading(
+                "/v1/devices/{id}/observations", query: ObservationQuery.parameters,
+                csv: { call in
+                    let query = try ObservationQuery(call.request)
+                    return { try query.csv($0, call.parameter("id")) }
+                }
+            ) { call in
+                let query = try ObservationQuery(call.request)
+                return { try query.document($0, call.parameter("id")) }
             },
             Endpoint("GET", "/v1/devices/{id}/forecast", .people(.viewer), query: ["sensor", "horizon", "utc_offset_s", "as_of"]) { call in
                 APIResponse.json(try await self.forecast(call.request, call.parameter("id")))
@@ -185,7 +184,7 @@ extension CloudAPI {
         ]
     }
 
-    private static func hours(_ request: HTTPRequest) throws -> Int64 {
+    static func hours(_ request: HTTPRequest) throws -> Int64 {
         let text = request.query["hours"] ?? "72"
         guard let hours = Int64(text), (1...9_600).contains(hours) else {
             throw Problem(status: 400, detail: "hours=\(text.prefix(40)): expected a whole number from 1 to 9600")

@@ -122,16 +122,22 @@ package final class CloudAPI: Service {
 
     /// An endpoint that reads the archive. Clients take turns by address, queries run on the reader's thread, and identical requests share an answer.
     func reading(
-        _ path: String, query: Set<String> = [], for role: Role = .viewer,
-        _ document: @escaping @Sendable (Call) throws -> (@Sendable (isolated Archive) throws -> [UInt8])
+        _ path: String, query: Set<String> = [], for role: Role = .viewer, csv: Document? = nil, _ json: @escaping Document
     ) -> Endpoint {
         Endpoint("GET", path, .people(role), query: query) { call in
-            let (document, reader) = (try document(call), self.reader)
-            return try await self.answers.answer(to: call.request, version: try await reader.dataVersion()) {
-                try await self.queues.reads.run(of: call.request.peer) { _ in HTTPBody(try await reader.perform(document)) }
-            }
+            let isCSV = csv != nil && call.request.prefersCSV
+            let (document, reader) = (try (isCSV ? csv ?? json : json)(call), self.reader)
+            var response = try await self.answers.answer(
+                to: call.request, as: isCSV ? "csv" : "json", version: try await reader.dataVersion()
+            ) { try await self.queues.reads.run(of: call.request.peer) { _ in HTTPBody(try await reader.perform(document)) } }
+            if isCSV { response.headers = [("Content-Type", "text/csv; charset=utf-8"), ("Cache-Control", "no-cache")] }
+            if csv != nil { response.headers.append(("Vary", "Accept")) }
+            return response
         }
     }
+
+    /// What an endpoint reads from the archive.
+    typealias Document = @Sendable (Call) throws -> (@Sendable (isolated Archive) throws -> [UInt8])
 
     /// What monitors ask, the page's files, and the description of the API.
     private var serverEndpoints: [Endpoint] {

@@ -16,11 +16,13 @@ final class SharedAnswers: Sendable {
     private let entries = Mutex<[String: Entry]>([:])
 
     /// - Parameters:
+    ///   - form: of the answer; answers of different forms are not shared.
     ///   - version: the archive's data version. Answers are shared only within one version.
     ///   - make: computes the body of the answer.
-    func answer(to request: HTTPRequest, version: Int64, _ make: @Sendable () async throws -> HTTPBody) async throws -> HTTPResponse {
+    func answer(to request: HTTPRequest, as form: String, version: Int64, _ make: @Sendable () async throws -> HTTPBody) async throws -> HTTPResponse
+    {
         let key =
-            "\(version) \(request.path)?"
+            "\(version) \(form) \(request.path)?"
             + request.query.sorted { $0.key < $1.key }.map { "\($0.key.utf8.count):\($0.key)=\($0.value.utf8.count):\($0.value)" }.joined()
         enum Part { case ready(HTTPBody), making, waiting }
         let part = entries.withLock { entries -> Part in

@@ -29,6 +29,14 @@ struct Endpoint: Sendable {
     }
 }
 
+extension HTTPRequest {
+    /// Whether the client asks for CSV, and not first for JSON.
+    var prefersCSV: Bool {
+        let accepted = headers["accept"]?.split(separator: ",").map { $0.drop { $0 == " " } } ?? []
+        return accepted.first { $0.hasPrefix("text/csv") || $0.hasPrefix("application/json") }?.hasPrefix("text/csv") ?? false
+    }
+}
+
 /// A request to an endpoint, with what the middleware knows about it.
 struct Call: Sendable {
     var request: HTTPRequest
