@@ -20,7 +20,7 @@ enum ColumnWords {
 
     static func content(of name: String) -> Content {
         let name = name.lowercased()
-        // A name such as "Timestamp for sample frequency every 1 min" says with its first word what it is.
+        // Times first: "Timestamp for sample frequency every 1 min" also contains the excluded word "min".
         let isTime = contains(name, time), isDate = contains(name, date)
         if isTime, isDate || hasWord(name, "timestamp") || hasWord(name, "datetime") { return .time }
         if isDate { return .date }
@@ -31,11 +31,11 @@ enum ColumnWords {
         return .other
     }
 
-    /// Whether a temperature column is in °F; `nil` if the name does not say.
+    /// Whether a temperature column is in °F, by its unit or by the single letter; `nil` if the name does not say.
     static func isFahrenheit(_ name: String) -> Bool? {
         let name = name.lowercased()
-        if contains(name, ["°f", "℉", "fahrenheit", "(f)", "[f]", "_f", " f"]) { return true }
-        return contains(name, ["°c", "℃", "celsius", "(c)", "[c]", "_c", " c"]) ? false : nil
+        if contains(name, ["°f", "℉", "fahrenheit"]) || hasWord(name, "f") { return true }
+        return contains(name, ["°c", "℃", "celsius"]) || hasWord(name, "c") ? false : nil
     }
 
     /// The order of dates that a name such as "Time(dd/mm/yyyy)" says.

@@ -27,7 +27,7 @@ struct LayoutRecognition {
         guard !headers.isEmpty else { throw problem(sample) }
         for header in headers { if let layout = layout(header, sample) { return layout } }
         throw UnknownLayout(
-            description: "line \(headers[0].line) names the columns, but no line after it begins with a date and a time that are known")
+            description: "line \(headers[0].line) names the columns, but no line after it has a readable time in the time column")
     }
 
     /// A line with the names of a humidity column and a time column.
@@ -58,15 +58,15 @@ struct LayoutRecognition {
         let timeOfDay = contents[time] == .date && !isWhole ? contents.firstIndex(of: .timeOfDay) : nil
         let times = rows.compactMap { LayoutRecognition.time(of: $0, time, timeOfDay) }
         guard times.contains(where: { text in DateOrder.allCases.contains { TimeText.parse(text, $0) != nil } }) else { return nil }
-        let said = dateOrder ?? ColumnWords.dateOrder(header.names[time]) ?? LayoutRecognition.order(times)
-        let order = said ?? LayoutRecognition.guessedOrder(times)
+        let knownOrder = dateOrder ?? ColumnWords.dateOrder(header.names[time]) ?? LayoutRecognition.order(times)
+        let order = knownOrder ?? LayoutRecognition.guessedOrder(times)
         let temperature = contents.firstIndex(of: .temperature)
         let values = rows.compactMap { humidity < $0.count ? $0[humidity] : nil }
         let hasDecimalComma = values.contains { $0.utf8.contains(44) && !$0.utf8.contains(46) }
         return LoggerLayout(
             encoding: text.encoding, separator: header.separator, headerLine: header.line, columns: header.names, time: time, timeOfDay: timeOfDay,
             humidity: humidity, temperature: temperature, isFahrenheit: isFahrenheit(header, rows, temperature), hasDecimalComma: hasDecimalComma,
-            dateOrder: order, isDateOrderGuessed: said == nil, offset: LayoutRecognition.offset(in: header.names[timeOfDay ?? time]),
+            dateOrder: order, isDateOrderGuessed: knownOrder == nil, offset: LayoutRecognition.offset(in: header.names[timeOfDay ?? time]),
             hasOffsets: times.lazy.compactMap { TimeText.parse($0, order) }.first?.offset != nil)
     }
 
@@ -78,20 +78,20 @@ struct LayoutRecognition {
 
     private func isFahrenheit(_ header: Header, _ rows: [[String]], _ temperature: Int?) -> Bool {
         guard let temperature else { return false }
-        if let said = ColumnWords.isFahrenheit(header.names[temperature]) { return said }
+        if let named = ColumnWords.isFahrenheit(header.names[temperature]) { return named }
         // Some loggers write the unit after each value.
         return rows.lazy.compactMap { temperature < $0.count ? ColumnWords.isFahrenheit($0[temperature]) : nil }.first ?? false
     }
 
-    /// The order of day and month: a number above 12 is no month; otherwise the order in which neighbouring times are closest to each other.
+    /// The order that the dates show by, in turn: a year first, a number above 12, points between the numbers, the shortest gaps between neighbours.
     /// - Returns: `nil` if the times do not say it.
     private static func order(_ times: [String]) -> DateOrder? {
         let dates = times.compactMap(TimeText.dateNumbers)
         if dates.allSatisfy({ $0.0 > 31 }) { return .yearMonthDay }
         if dates.contains(where: { $0.0 > 12 && $0.0 <= 31 }) { return .dayMonthYear }
         if dates.contains(where: { $0.1 > 12 }) { return .monthDayYear }
-        // Dates with points are written day first everywhere.
-        if times.first?.utf8.contains(46) == true { return .dayMonthYear }
+        // Dates such as 01.02.2026 are written day first.
+        if times.first?.utf8.prefix(6).contains(46) == true { return .dayMonthYear }
         func gaps(_ order: DateOrder) -> Int64 {
             let seconds = times.compactMap { TimeText.parse($0, order)?.seconds }
             return zip(seconds, seconds.dropFirst()).reduce(0) { $0 + ($1.1 - $1.0 < 0 ? $1.0 - $1.1 : $1.1 - $1.0) }

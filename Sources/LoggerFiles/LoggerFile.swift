@@ -5,7 +5,7 @@ internal import Text
 package struct LoggerFile {
     package struct Options: Sendable {
         package var dateOrder: DateOrder?
-        /// Of times without an offset; `nil`: the file has to say it.
+        /// The time zone of times without an offset; `nil`: such times are refused.
         package var zone: TimeZoneRules?
 
         package init(dateOrder: DateOrder? = nil, zone: TimeZoneRules? = nil) { (self.dateOrder, self.zone) = (dateOrder, zone) }
@@ -23,7 +23,7 @@ package struct LoggerFile {
         package let text: String
     }
 
-    /// What a file contains beside its rows.
+    /// The rows of a file, and how many were left out.
     package struct Result: Sendable, Equatable {
         package var rows: [Row] = []  // by time; of rows with the same time, the first
         package var problems: [Problem] = []  // the first ones
@@ -49,8 +49,7 @@ package struct LoggerFile {
     /// - Throws: `UnknownLayout` if the file does not say its time zone and the options do not either.
     package func read(limit: Int = .max) throws -> Result {
         guard layout.namesZone || options.zone != nil else {
-            throw UnknownLayout(
-                description: "the times have no time zone: name it with --zone, such as \(TimeZoneRules.syntax.split(separator: ":")[0])")
+            throw UnknownLayout(description: "the times have no time zone: set --zone to \(TimeZoneRules.syntax)")
         }
         var result = Result()
         var last: Instant?
@@ -112,11 +111,17 @@ package struct LoggerFile {
             seconds = local.seconds - offset
         } else if let zone = options.zone {
             let candidates = zone.instants(ofLocal: local.seconds)
-            // When clocks are put back an hour comes twice: the second time if the first one is over.
+            // When clocks are put back, an hour occurs twice: take the first instant that is after the row before.
             seconds = candidates.first { last == nil || $0 * 1_000 + local.milliseconds > last?.ms ?? 0 } ?? candidates.last
             seconds = seconds ?? zone.instant(ofSkipped: local.seconds)
         }
-        guard let seconds else { throw Unreadable(text: "the time zone's rules do not reach this time") }
+        guard let seconds else {
+            let isZoneMissing = options.zone == nil
+            throw Unreadable(
+                text: isZoneMissing
+                    ? "this time has no offset: set --zone"
+                    : "the rules of the time zone end before this time: set --zone to an offset such as +02:00")
+        }
         let instant = Instant(ms: seconds * 1_000 + local.milliseconds)
         guard Instant.valid.contains(instant) else { throw Unreadable(text: "the time is out of range") }
         return instant

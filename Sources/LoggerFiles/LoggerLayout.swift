@@ -15,7 +15,7 @@ package struct LoggerLayout: Sendable, Equatable {
     package let isDateOrderGuessed: Bool
     /// Seconds east of UTC that the header says for all times.
     package let offset: Int64?
-    /// Whether each time has its own offset from UTC.
+    /// Whether the first readable time has an offset from UTC.
     package let hasOffsets: Bool
 
     /// Whether the file says how its times relate to UTC; otherwise a person has to name the time zone.

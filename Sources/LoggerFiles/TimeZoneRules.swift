@@ -17,7 +17,7 @@ package struct TimeZoneRules: Sendable, Equatable {
         package let description: String
     }
 
-    /// - Parameter folder: of the system's time zones.
+    /// - Parameter folder: the folder of the system's time zone files.
     package init(_ text: String, folder: String = "/usr/share/zoneinfo") throws(Unknown) {
         if let offset = TimeZoneRules.fixedOffset(text) {
             self.init(name: text, offset: offset)
@@ -34,7 +34,7 @@ package struct TimeZoneRules: Sendable, Equatable {
             throw Unknown(description: "the time zone \(text) is not known: \(remedy)")
         }
         guard let parsed = TimeZoneRules(name: text, file: file) else {
-            throw Unknown(description: "\(folder)/\(text) is not a file of a time zone")
+            throw Unknown(description: "\(folder)/\(text) is not a time zone file (TZif, version 2 or later)")
         }
         self = parsed
     }
@@ -90,6 +90,6 @@ package struct TimeZoneRules: Sendable, Equatable {
         return near.map { seconds - $0 }.filter { offset(at: $0) == seconds - $0 }.sorted()
     }
 
-    /// The instant of a time that clocks have skipped, as if they had been put forward a little later.
+    /// The instant of a time that clocks have skipped, computed with the offset before the change.
     func instant(ofSkipped seconds: Int64) -> Int64? { offset(at: seconds - 86_400).map { seconds - $0 } }
 }

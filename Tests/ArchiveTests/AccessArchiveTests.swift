@@ -12,7 +12,7 @@ import Testing
     /// An archive with the admin otto.
     private func archive() async throws -> (archive: Archive, otto: Archive.Person) {
         let archive = try await place.open()
-        try await archive.addPerson("otto", .admin, .ofNobody, by: .named("test"), now: now)
+        try await archive.addPerson("otto", .admin, .unmatchable, by: .named("test"), now: now)
         return (archive, try #require(try await archive.person(named: "otto")))
     }
 
@@ -43,16 +43,16 @@ import Testing
         let (archive, otto) = try await archive()
         let version = try await archive.accessVersion()
         let token = try await archive.startSession(of: otto, replacing: nil, by: .named("otto"), now: now)
-        try await archive.setPassword(of: "otto", .ofNobody, by: .named("otto"), now: now)
+        try await archive.setPassword(of: "otto", .unmatchable, by: .named("otto"), now: now)
         #expect(try await archive.session(token, now: now) == nil)
         #expect(try await archive.accessVersion() > version, "caches of servers forget the session")
         await #expect(throws: Archive.AccessFault.lastAdmin("otto")) { try await archive.removePerson("otto", by: .named("otto"), now: now) }
-        try await archive.addPerson("vera", .admin, .ofNobody, by: .named("otto"), now: now)
+        try await archive.addPerson("vera", .admin, .unmatchable, by: .named("otto"), now: now)
         let other = try await archive.startSession(of: otto, replacing: nil, by: .named("otto"), now: now)
         try await archive.removePerson("otto", by: .named("vera"), now: now)
         #expect(try await archive.session(other, now: now) == nil)
         await #expect(throws: Archive.AccessFault.noPerson("otto")) {
-            try await archive.setPassword(of: "otto", .ofNobody, by: .named("x"), now: now)
+            try await archive.setPassword(of: "otto", .unmatchable, by: .named("x"), now: now)
         }
     }
 

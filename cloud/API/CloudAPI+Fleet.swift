@@ -178,18 +178,10 @@ extension CloudAPI {
                 APIResponse.json(try await self.forecast(call.request, call.parameter("id")))
             },
             reading("/v1/devices/{id}/release-history", query: ["at"]) { call in
-                let at = try CloudAPI.instant("at", call.request)
+                let at = try call.request.instant("at")
                 return { try $0.deviceReleaseDocument(call.parameter("id"), at: at) }
             },
         ]
-    }
-
-    static func hours(_ request: HTTPRequest) throws -> Int64 {
-        let text = request.query["hours"] ?? "72"
-        guard let hours = Int64(text), (1...9_600).contains(hours) else {
-            throw Problem(status: 400, detail: "hours=\(text.prefix(40)): expected a whole number from 1 to 9600")
-        }
-        return hours
     }
 
     private func forecast(_ request: HTTPRequest, _ id: String) async throws -> [UInt8] {
@@ -202,7 +194,7 @@ extension CloudAPI {
             throw Problem(status: 400, detail: "utc_offset_s=\(offset.prefix(40)): expected whole seconds from -86400 to 86400")
         }
         let name = request.query["sensor"]
-        let asOf = request.query["as_of"] == nil ? nil : try CloudAPI.instant("as_of", request)
+        let asOf = request.query["as_of"] == nil ? nil : try request.instant("as_of")
         return try await queues.forecasts.run(of: request.peer) { _ in
             let sensor = try await reader.perform { try $0.sensor(name, of: id) }
             let made = if let asOf { try await forecasts.forecast(sensor, asOf: asOf) } else { try await forecasts.forecast(sensor) }

@@ -23,15 +23,6 @@ extension CloudAPI {
         ]
     }
 
-    /// The instant of a query parameter; the present if the parameter is missing.
-    static func instant(_ name: String, _ request: HTTPRequest) throws -> Instant {
-        guard let text = request.query[name] else { return WallClock.now }
-        guard let ms = RFC3339.parse(text), Instant.valid.contains(Instant(ms: ms)) else {
-            throw Problem(status: 400, detail: "\(name)=\(text.prefix(40)): expected a time such as 2026-11-21T04:10:00Z")
-        }
-        return Instant(ms: ms)
-    }
-
     private static func alias(_ request: HTTPRequest) throws -> ReleaseAlias? {
         guard let text = request.query["alias"] else { return nil }
         guard let alias = ReleaseAlias(name: text) else {

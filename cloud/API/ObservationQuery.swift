@@ -23,11 +23,11 @@ struct ObservationQuery: Sendable {
     init(_ request: HTTPRequest) throws {
         sensor = request.query["sensor"]
         guard ["from", "to", "step"].contains(where: { request.query[$0] != nil }) else {
-            selection = .hours(try CloudAPI.hours(request))
+            selection = .hours(try request.wholeNumber("hours", default: 72, in: 1...9_600))
             return
         }
         guard request.query["hours"] == nil else { throw Problem(status: 400, detail: "hours: use either hours, or from, to and step") }
-        func instant(_ name: String) throws -> Instant? { request.query[name] == nil ? nil : try CloudAPI.instant(name, request) }
+        func instant(_ name: String) throws -> Instant? { request.query[name] == nil ? nil : try request.instant(name) }
         let step = request.query["step"].map { ISO8601Duration.parse($0) }
         if let step, step.map({ $0 < .seconds(600) }) ?? true {
             throw Problem(

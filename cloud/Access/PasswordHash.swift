@@ -7,10 +7,11 @@ package struct PasswordHash: Sendable, Equatable {
     private let salt: [UInt8]
     private let hash: [UInt8]
 
-    /// 32 MB of memory, and about a tenth of a second. Source: OWASP, Password Storage Cheat Sheet, which accepts N=2^15, r=8 with p=3; N=2^16 with
+    /// 32 MB of memory, and about a quarter of a second. Source: OWASP, Password Storage Cheat Sheet, which accepts N=2^15, r=8 with p=3; N=2^16 with
     /// p=2 needs 64 MB.
     package static let cost = Scrypt.Cost(rounds: 1 << 15, blockSize: 8, parallel: 3)
-    package static let length = 12...1_024  // bytes of UTF-8
+    package static let minimumLength = 12  // characters
+    package static let byteLimit = 1_024
 
     /// Hashes a new password.
     package init(_ password: String) throws(SigningError) {
@@ -21,14 +22,15 @@ package struct PasswordHash: Sendable, Equatable {
 
     private init(cost: Scrypt.Cost, salt: [UInt8], hash: [UInt8]) { (self.cost, self.salt, self.hash) = (cost, salt, hash) }
 
-    /// Matches no password, at the usual cost.
-    package static let ofNobody = PasswordHash(cost: cost, salt: [UInt8](repeating: 0, count: 16), hash: [UInt8](repeating: 0, count: 32))
+    /// A hash that no password matches. Its check takes as long as that of a real hash.
+    package static let unmatchable = PasswordHash(cost: cost, salt: [UInt8](repeating: 0, count: 16), hash: [UInt8](repeating: 0, count: 32))
 
     /// What is wrong with a new password; `nil` if it is good enough.
     package static func problem(with password: String, of name: String) -> String? {
-        if !length.contains(password.utf8.count) {
-            return "a password has at least \(length.lowerBound) and at most \(length.upperBound) bytes: a few words that only you would put together"
+        if password.unicodeScalars.count < minimumLength {
+            return "a password has at least \(minimumLength) characters: a few words that only you would put together"
         }
+        if password.utf8.count > byteLimit { return "a password has at most \(byteLimit) bytes" }
         if Set(password.unicodeScalars).count < 5 { return "this password repeats the same few characters" }
         if password.lowercased().contains(name.lowercased()) { return "this password contains the name" }
         return nil

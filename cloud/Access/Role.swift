@@ -1,7 +1,7 @@
 /// What a person or a script may do.
 package enum Role: String, Sendable, CaseIterable, Comparable {
-    case viewer  // reads everything but the audit log
-    case admin  // also changes devices, releases, users and settings
+    case viewer  // reads everything except users, tokens and the audit log
+    case admin  // also changes devices, releases, users and tokens
 
     package static func < (a: Role, b: Role) -> Bool { a == .viewer && b == .admin }
 }

@@ -9,15 +9,15 @@ internal import Text
 internal import Wire
 
 extension Program.Command {
-    /// The past of a sensor, from the file of another maker's logger.
+    /// The past of a sensor, from the file of a third-party logger.
     static let importFile = Program.Command(
-        "import", "store the readings in a FILE that another maker's logger or app has exported",
+        "import", "store the readings in a FILE that a third-party logger or app has exported",
         usage: "FILE --device NAME [--sensor NAME] [--zone ZONE] [--yes]",
         options: [
             .config, .store, Arguments.Option("device", value: "NAME", "the device that the readings belong to"),
             Arguments.Option("sensor", value: "NAME", "its sensor, which may also be a live one (default air)"),
-            Arguments.Option("zone", value: "ZONE", "of times without a zone, such as Europe/Helsinki or +02:00"),
-            Arguments.Option("dates", value: "ORDER", "of dates that do not say it: dmy, mdy or ymd"),
+            Arguments.Option("zone", value: "ZONE", "time zone of times without an offset, such as Europe/Helsinki or +02:00"),
+            Arguments.Option("dates", value: "ORDER", "order of day, month and year, if the file does not show it: dmy, mdy or ymd"),
             Arguments.Option("yes", "import without asking"), Operator.reasonOption,
         ], positional: 1...1
     ) { arguments in
@@ -31,9 +31,7 @@ extension Program.Command {
         let device = try await archive.existingDevice(deviceName)
         writePreview(path, file, content)
         guard !content.rows.isEmpty else { throw CommandFailure("\(path): no row can be read, so there is nothing to import") }
-        guard try isConfirmed("store \(content.rows.count) readings as \(device.name)/\(sensor)?", arguments) else {
-            throw CommandFailure("nothing was imported: --yes imports without asking")
-        }
+        try confirm("store \(content.rows.count) readings as \(device.name)/\(sensor)?", arguments)
         let receipt = try await store(content, of: device, sensor, archive, Operator.attribution(arguments, default: "imported by hand"), path)
         StandardOutput.write("\(receipt)\n")
     }
@@ -64,18 +62,19 @@ extension Program.Command {
                 "  line \(row.line): \(RFC3339.format(ms: row.takenAt.ms)), \(NumberText.fixed(row.humidityPct, places: 2) ?? "") %\(temperature)\n")
         }
         if let last = content.rows.last { StandardOutput.write("  … up to \(RFC3339.format(ms: last.takenAt.ms))\n") }
-        for (count, what) in [(content.missing, "rows without a humidity"), (content.repeated, "rows with the time of another row")] where count > 0 {
+        for (count, what) in [(content.missing, "rows without a humidity"), (content.repeated, "rows left out: the time of an earlier row")]
+        where count > 0 {
             StandardOutput.write("  \(count) \(what)\n")
         }
         for problem in content.problems { StandardOutput.write("  line \(problem.line): \(problem.text)\n") }
-        if content.problemCount > content.problems.count { StandardOutput.write("  … \(content.problemCount) lines cannot be read\n") }
+        if content.problemCount > content.problems.count { StandardOutput.write("  \(content.problemCount) lines in all cannot be read\n") }
     }
 
-    private static func isConfirmed(_ question: String, _ arguments: Arguments) throws -> Bool {
-        if arguments.hasFlag("yes") { return true }
-        guard isatty(STDIN_FILENO) == 1 else { return false }
+    private static func confirm(_ question: String, _ arguments: Arguments) throws {
+        if arguments.hasFlag("yes") { return }
+        guard isatty(STDIN_FILENO) == 1 else { throw CommandFailure("nothing was imported: --yes imports without asking") }
         StandardError.write("\(question) [y/N] ")
-        return ["y", "yes"].contains(readLine()?.lowercased() ?? "")
+        guard ["y", "yes"].contains(readLine()?.lowercased() ?? "") else { throw CommandFailure("nothing was imported") }
     }
 
     private static let readingsPerStep = 1_000
@@ -92,15 +91,15 @@ extension Program.Command {
                 device: device.id, readings: rows.map { SensorReading(sensor: sensor, reading: $0.reading) }, receivedAt: WallClock.now)
             for outcome in try await archive.ingest([.plain(arrival)], next: pacing) {
                 guard case .plain(let receipt) = try outcome.get() else { continue }
-                for each in receipt.outcomes { counts[each, default: 0] += 1 }
+                for outcome in receipt.outcomes { counts[outcome, default: 0] += 1 }
             }
         }
-        func said(_ outcome: Archive.PlainReceipt.Outcome, _ words: String) -> String? { counts[outcome].map { "\($0) \(words)" } }
+        func part(_ outcome: Archive.PlainReceipt.Outcome, _ words: String) -> String? { counts[outcome].map { "\($0) \(words)" } }
         let summary = [
-            said(.stored, "readings are stored"), said(.duplicate, "were stored before"),
-            said(.conflict, "differ from a stored reading of the same time"),
-            said(.unknownSensor, "refused: the device has reached its limit of sensors (VAHO_SENSORS_PER_DEVICE)"),
-            said(.tooOld, "refused: older than VAHO_ARCHIVE_RETENTION_DAYS"),
+            part(.stored, "readings are stored"), part(.duplicate, "were stored before"),
+            part(.conflict, "not stored: a stored reading of the same time has another value"),
+            part(.unknownSensor, "refused: the device has reached its limit of sensors (VAHO_SENSORS_PER_DEVICE)"),
+            part(.tooOld, "refused: older than VAHO_ARCHIVE_RETENTION_DAYS"),
         ].compactMap { $0 }.joined(separator: ", ")
         try await archive.recordImport("\(device.name)/\(sensor)", "\(summary), from \(path)", by: attribution, now: WallClock.now)
         return summary

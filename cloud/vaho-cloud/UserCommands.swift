@@ -14,11 +14,12 @@ private func accessName(_ arguments: Arguments) throws -> String {
 }
 
 private func role(_ arguments: Arguments) throws -> Role {
-    guard let text = arguments.value("role"), let role = Role(rawValue: text) else { throw UsageError("--role is missing: expected viewer or admin") }
+    guard let text = arguments.value("role") else { throw UsageError("--role is missing: expected viewer or admin") }
+    guard let role = Role(rawValue: text) else { throw UsageError("--role=\(text): expected viewer or admin") }
     return role
 }
 
-private let roleOption = Arguments.Option("role", value: "ROLE", "viewer: reads; admin: also changes devices, releases, users and settings")
+private let roleOption = Arguments.Option("role", value: "ROLE", "viewer: reads; admin: also changes devices, releases, users and tokens")
 
 /// Hashes a new password.
 private func newPassword(of name: String) throws -> PasswordHash {

@@ -125,7 +125,9 @@ package struct EdgeSettings: Sendable {
         let isForEverybody = settings.choice("VAHO_ANONYMOUS", default: false, among: ["off": false, "viewer": true])
         guard let path = settings.optional("VAHO_PAGE_PASSWORD_FILE") else { return isLoopback || isForEverybody ? .open : .closed }
         let password = (try? Files.readTrimmed(path)) ?? ""
-        if password.utf8.count < 12 { settings.problem("VAHO_PAGE_PASSWORD_FILE=\(path): expected a file with a password of at least 12 characters") }
+        if password.unicodeScalars.count < 12 {
+            settings.problem("VAHO_PAGE_PASSWORD_FILE=\(path): expected a file with a password of at least 12 characters")
+        }
         return .password(sha256: SHA256.digest(password.utf8))
     }
 

@@ -9,11 +9,11 @@ internal import Runtime
 internal import Text
 internal import TrustedReleases
 
-/// A forecast from a file of another maker's logger, by the shipped release, without any setup.
+/// A forecast from the file of a third-party logger, by the shipped release, without any setup.
 struct FileForecast {
     static let options = [
-        Arguments.Option("zone", value: "ZONE", "of a FILE without time zone, such as Europe/Helsinki or +02:00 (default UTC)"),
-        Arguments.Option("dates", value: "ORDER", "of a FILE whose dates do not say it: dmy, mdy or ymd"),
+        Arguments.Option("zone", value: "ZONE", "time zone of times without an offset, such as Europe/Helsinki or +02:00 (default UTC)"),
+        Arguments.Option("dates", value: "ORDER", "order of day, month and year, if the file does not show it: dmy, mdy or ymd"),
     ]
 
     let file: LoggerFile
@@ -67,12 +67,15 @@ struct FileForecast {
                     + "\(observations) observations", label: "  readings", indent: 15)
         }
         if isZoneAssumed { StandardOutput.write("  the times have no zone: read as UTC (--zone changes this)\n") }
-        if file.layout.isDateOrderGuessed { StandardOutput.write("  the dates do not say which number is the day (--dates dmy, --dates mdy)\n") }
-        for (count, what) in [(content.missing, "rows without a humidity"), (content.repeated, "rows with the time of another row")] where count > 0 {
+        if file.layout.isDateOrderGuessed {
+            StandardOutput.write("  day and month are ambiguous: read as \(file.layout.dateOrder.rawValue) (--dates changes this)\n")
+        }
+        for (count, what) in [(content.missing, "rows without a humidity"), (content.repeated, "rows left out: the time of an earlier row")]
+        where count > 0 {
             StandardOutput.write("  \(count) \(what)\n")
         }
         for problem in content.problems.prefix(5) { StandardOutput.write("  line \(problem.line): \(problem.text)\n") }
-        if content.problemCount > 5 { StandardOutput.write("  … \(content.problemCount) lines were not read\n") }
+        if content.problemCount > 5 { StandardOutput.write("  \(content.problemCount) lines in all cannot be read\n") }
         StandardOutput.write("\n")
     }
 }

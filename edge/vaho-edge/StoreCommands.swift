@@ -43,7 +43,7 @@ private func words(_ end: SkillHorizon) -> String {
 
 extension Program.Command {
     static let forecast = Program.Command(
-        "forecast", "the newest forecast of each sensor, or a forecast from the FILE of any logger",
+        "forecast", "the newest forecast of each sensor, or a forecast from the FILE of a third-party logger",
         usage: "[FILE] [--sensor NAME] [--horizon 24h] [--format FORMAT]",
         options: [
             .config, .sensor, Arguments.Option("horizon", value: "DURATION", "the longest lead time to show, 1h to 5d (default 5d)"),

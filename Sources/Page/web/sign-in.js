@@ -14,7 +14,6 @@ if (code) {
   $("again-label").hidden = false;
   $("again").required = true;
   $("password").autocomplete = "new-password";
-  $("password").minLength = 12;
 }
 
 $("sign-in").addEventListener("submit", async (event) => {

@@ -28,14 +28,14 @@ enum AccessProblem {
     static let unknownToken = Problem(
         status: 401, detail: "this token is not known, or it has expired: vaho-cloud token create makes a new one", headers: challenge)
     static let deviceToken = Problem(
-        status: 403, detail: "this is the token of a device, with which only that device may send and fetch: vaho-cloud token create makes a token")
+        status: 403, detail: "this token of a device works only for that device's own requests: vaho-cloud token create makes a token for reading")
     static func roleNeeded(_ role: Role, _ person: Principal.Person) -> Problem {
-        person.proof == .setting
+        person.proof == .anonymous
             ? signInNeeded : Problem(status: 403, detail: "\(person.name) has the role \(person.role.rawValue): this needs the role \(role.rawValue)")
     }
     static let otherSite = Problem(
         status: 403, detail: "this request does not come from the server's own page: sign in there, or use a token instead of the browser's session")
     static let wrongSetupCode = Problem(
-        status: 403, detail: "this link was used or has expired: a restart of vaho-cloud serve logs a new one while there is no admin")
+        status: 403, detail: "this link was used or has expired: if there is no admin yet, restart vaho-cloud serve, which logs a new one")
     static let wrongPassword = Problem(status: 401, detail: "the name or the password is wrong")
 }

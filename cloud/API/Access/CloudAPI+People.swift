@@ -14,7 +14,7 @@ extension CloudAPI {
             Endpoint("POST", "/v1/users", .people(.admin)) { call in try await self.addPerson(call) },
             Endpoint("PUT", "/v1/users/{name}/password", .people(.admin)) { call in try await self.setPassword(call) },
             Endpoint("DELETE", "/v1/users/{name}", .people(.admin)) { call in
-                try await self.changingAccess {
+                try await self.convertingAccessFaults {
                     try await self.archive.removePerson(call.parameter("name"), by: call.attribution("removed by the API"), now: call.receivedAt)
                 }
                 return HTTPResponse(status: 204)
@@ -22,7 +22,7 @@ extension CloudAPI {
             reading("/v1/tokens", for: .admin) { _ in { try $0.tokensDocument() } },
             Endpoint("POST", "/v1/tokens", .people(.admin)) { call in try await self.addToken(call) },
             Endpoint("DELETE", "/v1/tokens/{name}", .people(.admin)) { call in
-                try await self.changingAccess {
+                try await self.convertingAccessFaults {
                     try await self.archive.revokeAPIToken(call.parameter("name"), by: call.attribution("revoked by the API"), now: call.receivedAt)
                 }
                 return HTTPResponse(status: 204)
@@ -39,7 +39,7 @@ extension CloudAPI {
         let body = try JSONBody.decode(Body.self, from: call.request)
         let role = try CloudAPI.role(body.role)
         let password = try await hashed(body.password, name: body.name, call)
-        try await changingAccess {
+        try await convertingAccessFaults {
             try await archive.addPerson(body.name, role, password, by: call.attribution("added by the API"), now: call.receivedAt)
         }
         return HTTPResponse(status: 201, headers: [("Location", "/v1/users/\(body.name)")])
@@ -50,7 +50,9 @@ extension CloudAPI {
         let body = try JSONBody.decode(Body.self, from: call.request)
         let name = call.parameter("name")
         let password = try await hashed(body.password, name: name, call)
-        try await changingAccess { try await archive.setPassword(of: name, password, by: call.attribution("by the API"), now: call.receivedAt) }
+        try await convertingAccessFaults {
+            try await archive.setPassword(of: name, password, by: call.attribution("changed by the API"), now: call.receivedAt)
+        }
         return HTTPResponse(status: 204)
     }
 
@@ -70,7 +72,7 @@ extension CloudAPI {
             }
             return lifetime
         }
-        let token = try await changingAccess {
+        let token = try await convertingAccessFaults {
             try await archive.addAPIToken(
                 body.name, role, expiresAt: lifetime.map { call.receivedAt + $0 }, by: call.attribution("created by the API"), now: call.receivedAt)
         }
@@ -89,8 +91,8 @@ extension CloudAPI {
         return role
     }
 
-    /// Converts the faults of a change to problems.
-    func changingAccess<Result>(_ body: () async throws -> Result) async throws -> Result {
+    /// Runs a change of users or tokens, and converts its errors to problems.
+    func convertingAccessFaults<Result>(_ body: () async throws -> Result) async throws -> Result {
         do { return try await body() } catch let fault as Archive.AccessFault {
             switch fault {
             case .noPerson, .noToken: throw Problem(status: 404, detail: "\(fault)")
@@ -102,7 +104,7 @@ extension CloudAPI {
 
 /// The page of the audit log that a request selects.
 struct AuditPage: Sendable {
-    let before: Int64
+    let olderThan: Int64  // the id of an entry
     let text: String
     let limit: Int
 
@@ -111,11 +113,8 @@ struct AuditPage: Sendable {
         guard let before = after.map({ Int64($0) }) ?? .max, before > 0 else {
             throw Problem(status: 400, detail: "after=\(after?.prefix(40) ?? ""): expected the value of «next» from the previous page")
         }
-        let wanted = request.query["limit"] ?? "100"
-        guard let limit = Int(wanted), (1...1_000).contains(limit) else {
-            throw Problem(status: 400, detail: "limit=\(wanted.prefix(40)): expected a whole number from 1 to 1000")
-        }
-        (self.before, self.limit, text) = (before, limit, String((request.query["text"] ?? "").prefix(64)))
+        limit = Int(try request.wholeNumber("limit", default: 100, in: 1...1_000))
+        (olderThan, text) = (before, String((request.query["text"] ?? "").prefix(64)))
     }
 }
 
@@ -158,7 +157,7 @@ extension Archive {
     }
 
     func auditDocument(_ page: AuditPage) throws -> [UInt8] {
-        let entries = try audit(before: page.before, containing: page.text, limit: page.limit + 1)
+        let entries = try audit(before: page.olderThan, containing: page.text, limit: page.limit + 1)
         var json = JSONWriter()
         json.object { json in
             json.array("entries") { json in

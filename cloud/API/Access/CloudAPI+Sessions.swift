@@ -37,7 +37,7 @@ extension CloudAPI {
         try rates.signInsPerName.take(RequestRates.key(body.name.lowercased()), at: call.receivedAt)
         let person = try await tokenReader.person(named: body.name)
         // Computes a hash for an unknown name, too, so that the time of the answer does not show which names exist.
-        let isRight = try await matches(String(body.password.prefix(PasswordHash.length.upperBound)), person?.password ?? .ofNobody, call)
+        let isRight = try await matches(String(body.password.prefix(PasswordHash.byteLimit)), person?.password ?? .unmatchable, call)
         guard let person, isRight else {
             if let count = failedSignIns.count(1, of: 0) {
                 log(.warning, "sign-in refused", ["name": PrintableText.line(body.name, limit: 64), "from": call.request.peer, "count": count])
@@ -84,7 +84,7 @@ extension CloudAPI {
         guard try await tokenReader.isSetupCode(body.code, now: call.receivedAt) else { throw AccessProblem.wrongSetupCode }
         let password = try await hashed(body.password, name: body.name, call)
         let attribution = Archive.Attribution(author: body.name, origin: call.request.peer, reason: "first start")
-        let isMade = try await changingAccess {
+        let isMade = try await convertingAccessFaults {
             try await archive.addFirstAdmin(body.name, password, code: body.code, by: attribution, now: call.receivedAt)
         }
         guard isMade, let person = try await archive.person(named: body.name) else { throw AccessProblem.wrongSetupCode }

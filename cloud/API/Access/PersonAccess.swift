@@ -7,13 +7,13 @@ internal import Runtime
 internal import Signing
 internal import Synchronization
 
-/// Finds the person or the script that has sent a request: by token, by session, by the word of an authenticating proxy.
+/// Finds the person or the script that has sent a request: by bearer token, by the header of an authenticating proxy, or by session, in this order.
 final class PersonAccess: Sendable {
     private let archive: Archive
     private let reader: Archive
     private let versions: AccessVersions
     private let settings: AccessSettings
-    private let known = Mutex<[[UInt8]: Entry]>([:])
+    private let cache = Mutex<[[UInt8]: Entry]>([:])
 
     private struct Entry {
         let person: Principal.Person
@@ -21,8 +21,8 @@ final class PersonAccess: Sendable {
         let until: Instant  // the token expires, the session ends, or its last use is recorded again
     }
 
-    private static let limit = 10_000
-    private static let recordPeriod: Duration = .seconds(300)  // the last use of a token or a session is recorded this often
+    private static let cacheLimit = 10_000
+    private static let recordPeriod: Duration = .seconds(300)  // how long a lookup is kept; the last use is recorded at a lookup
 
     init(archive: Archive, reader: Archive, versions: AccessVersions, settings: AccessSettings) {
         (self.archive, self.reader, self.versions, self.settings) = (archive, reader, versions, settings)
@@ -44,7 +44,7 @@ final class PersonAccess: Sendable {
         return anonymous
     }
 
-    private var anonymous: Principal.Person? { settings.anonymousRole.map { Principal.Person(name: "anonymous", role: $0, proof: .setting) } }
+    private var anonymous: Principal.Person? { settings.anonymousRole.map { Principal.Person(name: "anonymous", role: $0, proof: .anonymous) } }
 
     private func person(withToken token: String, _ call: Call) async throws -> Principal.Person {
         let hash = SHA256.digest(Array(token.utf8))
@@ -77,13 +77,13 @@ final class PersonAccess: Sendable {
     }
 
     private func remembered(_ hash: [UInt8], _ version: Int64, _ now: Instant) -> Principal.Person? {
-        known.withLock { known in known[hash].flatMap { $0.version == version && $0.until > now ? $0.person : nil } }
+        cache.withLock { cache in cache[hash].flatMap { $0.version == version && $0.until > now ? $0.person : nil } }
     }
 
     private func remember(_ hash: [UInt8], _ entry: Entry) {
-        known.withLock { known in
-            if known.count >= PersonAccess.limit { known = [:] }
-            known[hash] = entry
+        cache.withLock { cache in
+            if cache.count >= PersonAccess.cacheLimit { cache = [:] }
+            cache[hash] = entry
         }
     }
 }

@@ -24,7 +24,7 @@ enum Principal: Sendable, Equatable {
         case session
         case token
         case proxy  // an authenticating proxy has named the person
-        case setting  // VAHO_ANONYMOUS lets everyone read
+        case anonymous  // VAHO_ANONYMOUS lets everyone read
 
         /// Whether the browser shows this proof with every request, also with one that another site has caused.
         var isAmbient: Bool { self == .session || self == .proxy }
@@ -33,7 +33,7 @@ enum Principal: Sendable, Equatable {
     var person: Person? { if case .person(let person) = self { person } else { nil } }
 }
 
-/// Who may read without signing in, and whose word about a request is believed.
+/// Who may read without signing in, and which proxies are trusted.
 package struct AccessSettings: Sendable {
     package var anonymousRole: Role?
     package var proxies = TrustedProxies.none

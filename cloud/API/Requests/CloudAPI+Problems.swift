@@ -23,7 +23,7 @@ extension CloudAPI {
             return retryLater(429, "too many requests from this device are waiting: send one request after another", .seconds(2))
         case is FairQueue<Int64>.Full, is FairQueue<String>.Full: return retryLater(503, "too many requests are waiting: retry later", .seconds(5))
         case is CancellationError: return retryLater(503, "the server is stopping: send this request again", .seconds(2))
-        case is Ingest.StoresNothing: return retryLater(503, "the database stores nothing: retry later", .seconds(5))
+        case is Ingest.StoresNothing: return retryLater(503, "the database does not accept writes: retry later", .seconds(5))
         case is Ingest.Overloaded: return retryLater(503, "too many batches are waiting: send this batch again later", .seconds(10))
         case let error as ArchiveFault:
             if error.status == 500 { log(.error, "request failed", ["error": "\(error)"]) }
@@ -36,7 +36,7 @@ extension CloudAPI {
             return retryLater(503, "the database is not available: retry later", .seconds(5))
         default:
             log(.error, "request failed", ["error": "\(error)"])
-            return retryLater(503, "the store is unavailable: retry later", .seconds(30))
+            return retryLater(503, "the request failed: retry later", .seconds(30))
         }
     }
 }

@@ -10,7 +10,7 @@ struct Endpoint: Sendable {
     let path: String  // a pattern: see Router
     let access: EndpointAccess
     /// The names of the query parameters. A request with another one is refused, because a misspelt parameter would change the answer silently.
-    /// `nil`: any.
+    /// `nil`: all names are accepted.
     let query: Set<String>?
     let answer: Handler
 
@@ -26,14 +26,6 @@ struct Endpoint: Sendable {
             guard case .device(let device) = call.principal else { throw AccessProblem.noDeviceToken }
             return try await answer(call, device)
         }
-    }
-}
-
-extension HTTPRequest {
-    /// Whether the client asks for CSV, and not first for JSON.
-    var prefersCSV: Bool {
-        let accepted = headers["accept"]?.split(separator: ",").map { $0.drop { $0 == " " } } ?? []
-        return accepted.first { $0.hasPrefix("text/csv") || $0.hasPrefix("application/json") }?.hasPrefix("text/csv") ?? false
     }
 }
 

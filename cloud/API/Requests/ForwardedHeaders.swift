@@ -1,7 +1,8 @@
 internal import Access
 internal import HTTPServer
 
-/// Believes a trusted proxy about the client's address and about TLS. The headers of other clients say nothing: any client can send them.
+/// Takes the client's address, and whether it uses TLS, from the headers of a trusted proxy. Ignores these headers from other clients, because any client
+/// can send them.
 struct ForwardedHeaders: Middleware {
     let proxies: TrustedProxies
 

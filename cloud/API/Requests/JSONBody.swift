@@ -13,16 +13,27 @@ enum JSONBody {
         if bytes.isEmpty, isOptional { bytes = Array("{}".utf8) }
         let sent = request.headers["content-type"].map { String($0.prefix { $0 != ";" }).lowercased() }
         guard sent == "application/json" || (isOptional && sent == nil) else {
-            throw Problem(status: 415, detail: "send the body as application/json, not as «\(sent?.prefix(80) ?? "")»")
+            let what = sent.map { "not as «\($0.prefix(80))»" } ?? "with the header Content-Type"
+            throw Problem(status: 415, detail: "send the body as application/json, \(what)")
         }
         do { return try JSONDecoder().decode(type, from: Data(bytes)) } catch DecodingError.keyNotFound(let key, let context) {
             throw problem(context.codingPath + [key], "this field is missing")
-        } catch DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context) {
-            throw problem(context.codingPath, "expected another type")
+        } catch DecodingError.typeMismatch(let type, let context), DecodingError.valueNotFound(let type, let context) {
+            throw problem(context.codingPath, "expected \(name(of: type))")
         } catch DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty {
             throw problem(context.codingPath, "this value is not valid")
         } catch is DecodingError {
             throw Problem(status: 400, detail: "the body is not a JSON object", pointer: "")
+        }
+    }
+
+    private static func name(of type: any Any.Type) -> String {
+        switch type {
+        case is String.Type: "a text"
+        case is Bool.Type: "true or false"
+        case is any BinaryInteger.Type: "a whole number"
+        case is any BinaryFloatingPoint.Type: "a number"
+        default: "another kind of value"
         }
     }
 

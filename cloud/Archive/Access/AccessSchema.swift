@@ -17,10 +17,10 @@ enum AccessSchema {
             name \(dialect.key) PRIMARY KEY, sha256 \(dialect.key) NOT NULL UNIQUE, role TEXT NOT NULL, author TEXT NOT NULL, created_at_ms BIGINT NOT NULL,
             expires_at_ms BIGINT, used_at_ms BIGINT
         );
-        CREATE TABLE setup_code (sha256 \(dialect.key) PRIMARY KEY, expires_at_ms BIGINT NOT NULL);  -- each makes the first admin, once
+        CREATE TABLE setup_code (sha256 \(dialect.key) PRIMARY KEY, expires_at_ms BIGINT NOT NULL);  -- one-time codes that make the first admin
         CREATE TABLE audit (
             id \(dialect.identity), at_ms BIGINT NOT NULL, author TEXT NOT NULL,
-            origin TEXT NOT NULL,  -- the address of a request, or the name of a program
+            origin TEXT NOT NULL,  -- the address of a request, `command on HOST`, or empty for a rule of the server
             action TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL, reason TEXT NOT NULL
         );
         """

@@ -115,7 +115,7 @@ extension Archive {
             if try person(named: name) != nil { throw AccessFault.personExists(name) }
             try insertPerson(name, .admin, password, now: now)
             try database.run("DELETE FROM setup_code")
-            try recordAudit("user added", of: name, "role admin, by the link of the first start", by: attribution, now: now)
+            try recordAudit("user added", of: name, "role admin, by the setup link", by: attribution, now: now)
             return true
         }
     }

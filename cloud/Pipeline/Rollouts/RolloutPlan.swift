@@ -89,10 +89,10 @@ package enum RolloutPlan {
         return isTimedOut || Double(returned) >= reportingShare * Double(facts.reached) ? .end(text) : .wait(text)
     }
 
-    /// The number of failing devices that ends a step.
     /// How many rejections roll a release back: 5 % of the reached devices, and at least two, because the air of one device may be unusual. If at most
     /// two devices are reached, one is enough.
     private static func rejections(_ facts: Facts) -> Int { facts.reached <= 2 ? 1 : max(2, failures(facts)) }
+    /// The number of failing devices that ends a step.
     private static func failures(_ facts: Facts) -> Int { failures(of: facts.reached) }
     static func failures(of devices: Int) -> Int { max(1, Int((failingShare * Double(devices)).rounded(.up))) }
 

@@ -3,7 +3,8 @@ internal import HTTPServer
 internal import Signing
 internal import Synchronization
 
-/// Who may use the local API and the page: on a loopback address everybody on this host; on any other address whoever knows the password.
+/// Decides who may use the local API and the page. A password always applies if it is set. Without one, loopback addresses are open, and all other
+/// addresses are closed unless VAHO_ANONYMOUS opens them.
 package final class PageAccess: Sendable {
     package enum Rule: Sendable {
         case open  // a loopback address, or VAHO_ANONYMOUS=viewer
@@ -24,7 +25,7 @@ package final class PageAccess: Sendable {
         case .open: return nil
         case .closed:
             return APIResponse.problem(
-                403, "this address is not a loopback address: set VAHO_PAGE_PASSWORD_FILE on the device, then read the page with that password")
+                403, "the device listens beyond its loopback address and has no password: set VAHO_PAGE_PASSWORD_FILE on the device")
         case .password(let expected): return refusal(of: request, expected)
         }
     }
