@@ -34,8 +34,9 @@ enum ColumnWords {
     /// Whether a temperature column is in °F, by its unit or by the single letter; `nil` if the name does not say.
     static func isFahrenheit(_ name: String) -> Bool? {
         let name = name.lowercased()
-        if contains(name, ["°f", "℉", "fahrenheit"]) || hasWord(name, "f") { return true }
-        return contains(name, ["°c", "℃", "celsius"]) || hasWord(name, "c") ? false : nil
+        if contains(name, ["°f", "℉", "fahrenheit"]) { return true }
+        if contains(name, ["°c", "℃", "celsius"]) || hasWord(name, "c") { return false }
+        return hasWord(name, "f") ? true : nil
     }
 
     /// The order of dates that a name such as "Time(dd/mm/yyyy)" says.

@@ -61,12 +61,16 @@ struct LayoutRecognition {
         let knownOrder = dateOrder ?? ColumnWords.dateOrder(header.names[time]) ?? LayoutRecognition.order(times)
         let order = knownOrder ?? LayoutRecognition.guessedOrder(times)
         let temperature = contents.firstIndex(of: .temperature)
-        let values = rows.compactMap { humidity < $0.count ? $0[humidity] : nil }
+        let values = rows.flatMap { row in [humidity, temperature ?? humidity].compactMap { $0 < row.count ? row[$0] : nil } }
+        let seconds = times.compactMap { TimeText.parse($0, order)?.seconds }
+        let steps = zip(seconds, seconds.dropFirst())
+        let isNewestFirst = steps.count { $1 < $0 } > steps.count { $1 > $0 }
         let hasDecimalComma = values.contains { $0.utf8.contains(44) && !$0.utf8.contains(46) }
         return LoggerLayout(
             encoding: text.encoding, separator: header.separator, headerLine: header.line, columns: header.names, time: time, timeOfDay: timeOfDay,
             humidity: humidity, temperature: temperature, isFahrenheit: isFahrenheit(header, rows, temperature), hasDecimalComma: hasDecimalComma,
-            dateOrder: order, isDateOrderGuessed: knownOrder == nil, offset: LayoutRecognition.offset(in: header.names[timeOfDay ?? time]),
+            dateOrder: order, isDateOrderGuessed: knownOrder == nil, isNewestFirst: isNewestFirst,
+            offset: LayoutRecognition.offset(in: header.names[timeOfDay ?? time]),
             hasOffsets: times.lazy.compactMap { TimeText.parse($0, order) }.first?.offset != nil)
     }
 

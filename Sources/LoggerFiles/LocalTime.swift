@@ -114,13 +114,17 @@ enum TimeText {
             return Int64(index + 1)
         }
 
+        /// `nil` if the text goes on with something else; then nothing is consumed, so that the text is not a time.
         mutating func timeOfDay() -> (seconds: Int64, milliseconds: Int64)? {
             let start = position
+            let found = scannedTimeOfDay()
+            if found == nil { position = start }
+            return found
+        }
+
+        private mutating func scannedTimeOfDay() -> (seconds: Int64, milliseconds: Int64)? {
             skip { $0 == 32 || $0 == 84 || $0 == 44 }
-            guard var hour = number(1...2), take(58), let minute = number(2...2), hour < 24, minute < 60 else {
-                position = start
-                return nil
-            }
+            guard var hour = number(1...2), take(58), let minute = number(2...2), hour < 24, minute < 60 else { return nil }
             var second: Int64 = 0
             var milliseconds: Int64 = 0
             if take(58) {

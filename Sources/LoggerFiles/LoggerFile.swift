@@ -8,7 +8,12 @@ package struct LoggerFile {
         /// The time zone of times without an offset; `nil`: such times are refused.
         package var zone: TimeZoneRules?
 
-        package init(dateOrder: DateOrder? = nil, zone: TimeZoneRules? = nil) { (self.dateOrder, self.zone) = (dateOrder, zone) }
+        /// A row with a later time is a problem: its date was read wrong.
+        package var latest: Instant?
+
+        package init(dateOrder: DateOrder? = nil, zone: TimeZoneRules? = nil, latest: Instant? = nil) {
+            (self.dateOrder, self.zone, self.latest) = (dateOrder, zone, latest)
+        }
     }
 
     package struct Row: Sendable, Equatable {
@@ -53,8 +58,7 @@ package struct LoggerFile {
         }
         var result = Result()
         var last: Instant?
-        text.forEachLine { line, number in
-            guard number > layout.headerLine else { return true }
+        forEachRow { line, number in
             do throws(Unreadable) {
                 if let row = try row(line, number, after: last) {
                     last = row.takenAt
@@ -70,6 +74,19 @@ package struct LoggerFile {
         }
         sort(&result)
         return result
+    }
+
+    /// Calls `body` with the lines after the header, the oldest row first if the file begins with its newest: repeated hours are told apart by the row before.
+    private func forEachRow(_ body: (String, Int) -> Bool) {
+        guard layout.isNewestFirst else {
+            return text.forEachLine { line, number in number > layout.headerLine ? body(line, number) : true }
+        }
+        var lines: [(String, Int)] = []
+        text.forEachLine { line, number in
+            if number > layout.headerLine { lines.append((line, number)) }
+            return true
+        }
+        for (line, number) in lines.reversed() where !body(line, number) { return }
     }
 
     private func sort(_ result: inout Result) {
@@ -98,11 +115,14 @@ package struct LoggerFile {
         }
         let takenAt = try instant(of: local, after: last)
         guard let percent = try value(fields[layout.humidity], "humidity") else { return nil }
-        var celsius: Double?
-        if let column = layout.temperature, column < fields.count, let value = try value(fields[column], "temperature") {
-            celsius = layout.isFahrenheit ? (value - 32) / 1.8 : value
-        }
-        return Row(line: number, takenAt: takenAt, humidityPct: percent, temperatureC: celsius)
+        guard Milli.rounded(percent) != nil else { throw Unreadable(text: "a humidity of \(fields[layout.humidity].prefix(40)) % is out of range") }
+        return Row(line: number, takenAt: takenAt, humidityPct: percent, temperatureC: temperature(fields))
+    }
+
+    /// A temperature that cannot be read must not discard the humidity.
+    private func temperature(_ fields: [String]) -> Double? {
+        guard let column = layout.temperature, column < fields.count, let value = try? value(fields[column], "temperature") else { return nil }
+        return layout.isFahrenheit ? (value - 32) / 1.8 : value
     }
 
     private func instant(of local: LocalTime, after last: Instant?) throws(Unreadable) -> Instant {
@@ -123,7 +143,9 @@ package struct LoggerFile {
                     : "the rules of the time zone end before this time: set --zone to an offset such as +02:00")
         }
         let instant = Instant(ms: seconds * 1_000 + local.milliseconds)
-        guard Instant.valid.contains(instant) else { throw Unreadable(text: "the time is out of range") }
+        guard instant >= Instant.earliestPlausible, instant <= options.latest ?? instant else {
+            throw Unreadable(text: "the time \(RFC3339.format(ms: instant.ms)) cannot be right")
+        }
         return instant
     }
 

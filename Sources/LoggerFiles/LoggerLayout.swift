@@ -13,6 +13,8 @@ package struct LoggerLayout: Sendable, Equatable {
     package let dateOrder: DateOrder
     /// Whether the times do not say which number is the day.
     package let isDateOrderGuessed: Bool
+    /// Whether the file begins with its newest row.
+    package let isNewestFirst: Bool
     /// Seconds east of UTC that the header says for all times.
     package let offset: Int64?
     /// Whether the first readable time has an offset from UTC.

@@ -5,7 +5,9 @@ import Foundation
 import HTTPServer
 import Measures
 import Runtime
+import Signing
 import Testing
+import Text
 import Wire
 
 @testable import API
@@ -14,7 +16,11 @@ import Wire
 @Suite(.timeLimit(.minutes(2))) struct AccessAPITests {
     private let place = TemporaryArchive()
     private static let password = "four plain green words"
-    private static let hash = Result { try PasswordHash(password) }  // made once, because each takes a third of a second
+    /// With a low cost: many hashes at the usual cost would slow down the tests beside these.
+    private static let hash = Result {
+        let hash = try Scrypt.hash(password.utf8, salt: [7], Scrypt.Cost(rounds: 2, blockSize: 1, parallel: 1))
+        return PasswordHash(text: "scrypt:2:1:1:07:\(Hexadecimal.text(hash))")
+    }
 
     private struct Bench {
         let archive: Archive
@@ -54,11 +60,12 @@ import Wire
 
     /// An archive with the viewer nina and the admin otto.
     private func bench(
-        _ settings: AccessSettings = AccessSettings(), people: [(String, Role)] = [("nina", .viewer), ("otto", .admin)]
+        _ settings: AccessSettings = AccessSettings(), people: [(String, Role)] = [("nina", .viewer), ("otto", .admin)], hash: PasswordHash? = nil
     ) async throws -> Bench {
         let archive = try await place.open()
+        let hash = try #require(try hash ?? Self.hash.get())
         for (name, role) in people {
-            try await archive.addPerson(name, role, Self.hash.get(), by: .named("test"), now: WallClock.now)
+            try await archive.addPerson(name, role, hash, by: .named("test"), now: WallClock.now)
         }
         let reader = try await place.open(.readOnly)
         let api = CloudAPI.example(place, archive, reader: reader, access: settings)
@@ -183,23 +190,26 @@ import Wire
     @Test func `guesses are limited for a name and for an address, and say the same for every name`() async throws {
         let bench = try await bench()
         var answers: Set<String> = []
-        for name in ["nina", "nobody"] {
-            for number in 0..<12 {
-                let response = await bench.signIn(name, "guess number \(number)", peer: "198.51.100.\(number)")
-                #expect(response.status == (number < 10 ? 401 : 429), "\(name) \(number)")
-                if response.status == 401 { answers.insert(Self.text(response)) }
-                if response.status == 429 { #expect(response.headers.contains { $0.name == "Retry-After" }) }
-            }
+        for number in 0..<12 {
+            let response = await bench.signIn("nina", "guess number \(number)", peer: "198.51.100.4")
+            #expect(response.status == (number < 10 ? 401 : 429), "\(number)")
+            if response.status == 401 { answers.insert(Self.text(response)) }
+            if response.status == 429 { #expect(response.headers.contains { $0.name == "Retry-After" }) }
         }
+        answers.insert(Self.text(await bench.signIn("nobody", "guess", peer: "198.51.100.5")))
         #expect(answers.count == 1)
+        #expect(await bench.signIn("nina", peer: "203.0.113.77").status == 200, "guesses of others keep nobody out")
         var refused = 0
-        for number in 0..<24 where await bench.signIn("name\(number)", "guess", peer: "203.0.113.5").status == 429 { refused += 1 }
+        // An IPv6 client has many addresses in one network.
+        for number in 0..<24 {
+            let name = ["nina", "otto"][number % 2]
+            if await bench.signIn(name, "guess", peer: "2001:db8:1:2::\(number)").status == 429 { refused += 1 }
+        }
         #expect(refused >= 3, "an address has 20 attempts at once")
-        #expect(await bench.signIn("otto").status == 200, "others are not concerned")
     }
 
     @Test func `the answer takes as long for an unknown name as for a wrong password`() async throws {
-        let bench = try await bench()
+        let bench = try await bench(hash: PasswordHash(Self.password))
         _ = await bench.signIn("nobody", "to warm up")
         func time(_ name: String, _ number: Int) async -> Duration {
             await ContinuousClock().measure { _ = await bench.signIn(name, "guess number", peer: "198.51.100.\(number)") }

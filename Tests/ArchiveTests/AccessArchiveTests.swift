@@ -18,7 +18,7 @@ import Testing
 
     @Test func `a session ends after a week without use, and after a month in any case`() async throws {
         let (archive, otto) = try await archive()
-        let token = try await archive.startSession(of: otto, replacing: nil, by: .named("otto"), now: now)
+        let token = try #require(try await archive.startSession(of: otto, replacing: nil, by: .named("otto"), now: now))
         let week: Duration = .seconds(7 * 86_400)
         #expect(try await archive.session(token, now: now + week - .seconds(1))?.role == .admin)
         #expect(try await archive.session(token, now: now + week) == nil)
@@ -32,7 +32,7 @@ import Testing
         let (archive, otto) = try await archive()
         var tokens: [String] = []
         for second in 0..<21 as Range<Int64> {
-            tokens.append(try await archive.startSession(of: otto, replacing: nil, by: .named("otto"), now: now + .seconds(second)))
+            tokens.append(try #require(try await archive.startSession(of: otto, replacing: nil, by: .named("otto"), now: now + .seconds(second))))
         }
         var alive: [Bool] = []
         for token in tokens { alive.append(try await archive.session(token, now: now + .seconds(30)) != nil) }
@@ -42,14 +42,23 @@ import Testing
     @Test func `a new password and a removal end all sessions, and the last admin stays`() async throws {
         let (archive, otto) = try await archive()
         let version = try await archive.accessVersion()
-        let token = try await archive.startSession(of: otto, replacing: nil, by: .named("otto"), now: now)
+        let token = try #require(try await archive.startSession(of: otto, replacing: nil, by: .named("otto"), now: now))
         try await archive.setPassword(of: "otto", .unmatchable, by: .named("otto"), now: now)
         #expect(try await archive.session(token, now: now) == nil)
         #expect(try await archive.accessVersion() > version, "caches of servers forget the session")
         await #expect(throws: Archive.AccessFault.lastAdmin("otto")) { try await archive.removePerson("otto", by: .named("otto"), now: now) }
         try await archive.addPerson("vera", .admin, .unmatchable, by: .named("otto"), now: now)
-        let other = try await archive.startSession(of: otto, replacing: nil, by: .named("otto"), now: now)
+        let other = try #require(try await archive.startSession(of: otto, replacing: nil, by: .named("otto"), now: now))
+        let outdated = otto
+        let new = try #require(PasswordHash(text: "scrypt:2:1:1:00:00"))
+        try await archive.setPassword(of: "vera", new, by: .named("otto"), now: now)
+        let vera = try #require(try await archive.person(named: "vera"))
+        try await archive.setPassword(of: "vera", .unmatchable, by: .named("otto"), now: now)
+        #expect(
+            try await archive.startSession(of: vera, replacing: nil, by: .named("vera"), now: now) == nil,
+            "the password was changed while it was checked")
         try await archive.removePerson("otto", by: .named("vera"), now: now)
+        #expect(try await archive.startSession(of: outdated, replacing: nil, by: .named("otto"), now: now) == nil)
         #expect(try await archive.session(other, now: now) == nil)
         await #expect(throws: Archive.AccessFault.noPerson("otto")) {
             try await archive.setPassword(of: "otto", .unmatchable, by: .named("x"), now: now)

@@ -69,6 +69,8 @@ import Testing
             statuses.append(await respond(HTTPRequest(method: "GET", path: "/v1/status", headers: headers)).status)
         }
         #expect(statuses == [Int](repeating: 401, count: 30) + [429, 429])
+        let right = ["authorization": "Basic " + Data("me:vault: of the abbey".utf8).base64EncodedString()]
+        #expect(await respond(HTTPRequest(method: "GET", path: "/v1/status", headers: right)).status == 200, "others do not keep the owner out")
     }
 
     private func store() async throws -> ReadingStore {

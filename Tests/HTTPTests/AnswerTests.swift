@@ -74,6 +74,17 @@ import Testing
         await server.stop()
     }
 
+    @Test func `the lines of several proxies are one header, and no header is ignored`() {
+        var head = RequestHead()
+        for value in ["6.6.6.6", "198.51.100.7"] { head.add("X-Forwarded-For", value) }
+        #expect(head.headers["x-forwarded-for"] == "6.6.6.6, 198.51.100.7" && head.ambiguity == nil)
+        for number in 0..<99 { head.add("x-\(number)", "1") }
+        head.add("X-Forwarded-For", "10.0.0.1")
+        #expect(head.headers["x-forwarded-for"]?.hasSuffix(", 10.0.0.1") == true && head.ambiguity == nil)
+        head.add("x-one-more", "1")
+        #expect(head.ambiguity == "the request has more than 100 headers")
+    }
+
     @Test func `a loopback server accepts loopback names, IP addresses and the configured names`() {
         let loopback = HostNames(isLoopback: true, allowed: ["Vaho.example.org"])
         for name in [nil, "", "localhost", "localhost:8470", "127.0.0.1:8470", "[::1]:8470", "192.168.1.5", "edge.localhost", "vaho.example.org:443"]

@@ -25,6 +25,43 @@ import Testing
         #expect(spring.rows.map { $0.takenAt.ms - spring.rows[0].takenAt.ms } == [0, 2 * half] && spring.repeated == 1)
     }
 
+    @Test func `a file that begins with its newest row is read like the other way round`() throws {
+        let times = ["01:30", "02:00", "02:30", "02:00", "02:30", "03:00"].map { "2026-10-25 \($0),50" }
+        let rows = try file("time,humidity\n" + times.reversed().joined(separator: "\n"), zone: "Europe/Berlin").read().rows
+        #expect(rows.count == 6 && zip(rows, rows.dropFirst()).allSatisfy { $1.takenAt.ms - $0.takenAt.ms == 1_800_000 })
+    }
+
+    /// None of these is midnight.
+    @Test(arguments: [
+        "21.11.2026 13:05:00 PM", "21.11.2026 00:15 AM", "21.11.2026 04:10:5", "21.11.2026 23:59:60", "21.11.2026 04:10:05.", "202611210410",
+    ])
+    func `a time that cannot be right is a problem`(time: String) throws {
+        let result = try file("time,humidity\n21.11.2026 04:00,50\n\(time),51\n").read()
+        #expect(result.rows.map(\.humidityPct) == [50] && result.problems.map(\.line) == [3])
+    }
+
+    @Test func `rows after the latest possible time, and impossible humidities, are problems`() throws {
+        let text =
+            "time;humidity;temp\n2026-11-21 04:00;50;21,5\n2026-11-22 04:00;51;21,5\n2026-11-21 05:00;99999999;21,5\n2026-11-21 06:00;52;Err1\n"
+        let options = LoggerFile.Options(zone: .utc, latest: Instant(ms: 1_795_305_600_000))  // 2026-11-22 00:00
+        let result = try LoggerFile(Array(text.utf8), options: options).read()
+        #expect(result.rows.map(\.humidityPct) == [50, 52] && result.rows.map(\.temperatureC) == [21.5, nil])
+        #expect(result.problems.map(\.line) == [3, 4])
+    }
+
+    @Test(arguments: [
+        ("Temp. first floor (°C)", 21.5), ("temp_floor", 21.5), ("Temp °F", -5.833), ("temp_f", -5.833), ("Temperature [C] F2", 21.5),
+    ])
+    func `the unit of a temperature is a unit and not any letter`(name: String, celsius: Double) throws {
+        let row = try #require(try file("time,humidity,\(name)\n2026-11-21 04:00,50,21.5\n").read().rows.first)
+        #expect((try #require(row.temperatureC) - celsius).magnitude < 0.001)
+    }
+
+    @Test func `a point in the time of day says nothing about the date`() throws {
+        #expect(try file("time,rh\n11/05/2026 04:10:00.000,44\n").layout.isDateOrderGuessed)
+        #expect(try file("time,rh\n11.05.2026 04:10,44\n").layout.dateOrder == .dayMonthYear)
+    }
+
     @Test(arguments: [
         ("", "empty"), ("a,b,c\n1,2,3\n", "names a column of times and a column of relative humidity"),
         ("time,humidity\nyesterday,44\n", "no line after it"),

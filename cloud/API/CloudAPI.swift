@@ -66,7 +66,7 @@ package final class CloudAPI: Service {
         (self.keyFile, self.pretrained, self.rolloutSteps) = (keyFile, pretrained, rolloutSteps)
         self.access = access
         versions = AccessVersions(reader: tokenReader)
-        people = PersonAccess(archive: archive, reader: tokenReader, versions: versions, settings: access)
+        people = PersonAccess(archive: archive, reader: tokenReader, versions: versions, settings: access, log: log)
         self.log = log
     }
 
@@ -84,7 +84,7 @@ package final class CloudAPI: Service {
         log(
             .info, "listening",
             ["address": listening.address.contains(":") ? "[\(listening.address)]:\(server.port)" : "\(listening.address):\(server.port)"])
-        try await logSetupLink(port: server.port)
+        do { try await logSetupLink(port: server.port) } catch { log(.error, "no link for the first admin", ["error": "\(error)"]) }
         try? await ServiceClock.host.sleepForever()
         await server.stop()
     }

@@ -8,10 +8,13 @@ final class RequestRates: Sendable {
     let enrolmentsPerAddress = RateLimit(
         perSecond: 1, burst: 20, detail: "too many enrolments at once from this address: try again in a moment")
     let enrolments = RateLimit(perSecond: 100, burst: 1_000, detail: "too many enrolments at once: try again in a moment")
-    // Passwords can be guessed, so attempts are limited, right or wrong: for each address, and for each name from all addresses together.
+    // Passwords can be guessed, so attempts are limited, right or wrong. The limit for a name from all addresses together is the loosest: otherwise anyone
+    // could keep a person from signing in.
     let signInsPerAddress = RateLimit(
         perSecond: 0.2, burst: 20, detail: "too many attempts to sign in from this address: try again in a moment")
-    let signInsPerName = RateLimit(perSecond: 1.0 / 30, burst: 10, detail: "too many attempts to sign in under this name: try again in a minute")
+    let signInsPerNameAndAddress = RateLimit(
+        perSecond: 1.0 / 30, burst: 10, detail: "too many attempts to sign in under this name: try again in a minute")
+    let signInsPerName = RateLimit(perSecond: 1, burst: 200, detail: "too many attempts to sign in under this name: try again in a minute")
     let renewals = RateLimit(perSecond: 1.0 / 60, burst: 20, detail: "this device renews its token too often: try again in a minute")
 
     /// The key of a name or an address.

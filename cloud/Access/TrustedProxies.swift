@@ -41,7 +41,7 @@ package struct TrustedProxies: Sendable, Equatable {
 }
 
 /// A network of IPv4 or IPv6 addresses.
-struct AddressRange: Sendable, Equatable {
+package struct AddressRange: Sendable, Equatable {
     private let bytes: [UInt8]
     private let prefixLength: Int
 
@@ -51,6 +51,12 @@ struct AddressRange: Sendable, Equatable {
         let length = parts.count == 1 ? bytes.count * 8 : Int(parts[1]) ?? -1
         guard (0...bytes.count * 8).contains(length) else { return nil }
         (self.bytes, prefixLength) = (bytes, length)
+    }
+
+    /// What an address has in common with others of the same client: itself for IPv4, the first 64 bits for IPv6.
+    package static func network(of address: String) -> String {
+        guard let bytes = bytes(address), bytes.count == 16 else { return address }
+        return bytes.prefix(8).map { String($0, radix: 16) }.joined(separator: ":")
     }
 
     func contains(_ address: [UInt8]) -> Bool {

@@ -53,7 +53,9 @@ extension Archive {
     package func revoke(_ name: DeviceID, by attribution: Attribution, now: Instant) throws {
         let device = try existingDevice(name)
         try database.transaction {
-            try database.run("UPDATE device SET revoked_at_ms = ?, judge_due = 1 WHERE id = ? AND revoked_at_ms IS NULL", now.ms, device.id)
+            let revoked = try database.run(
+                "UPDATE device SET revoked_at_ms = ?, judge_due = 1 WHERE id = ? AND revoked_at_ms IS NULL", now.ms, device.id)
+            guard revoked > 0 else { return }
             try recordAudit("device revoked", of: name.name, by: attribution, now: now)
             try incrementAccessVersion()
         }
@@ -121,6 +123,8 @@ extension Archive {
         try database.transaction {
             try database.run("DELETE FROM token WHERE replaces = ?", old)
             try insert(token: fresh, device, replaces: old, now: now)
+            let name = try database.row("SELECT name FROM device WHERE id = ?", device)?.text(0) ?? ""
+            try recordAudit("device token renewed", of: name, by: Attribution(author: name, reason: ""), now: now)
             try incrementAccessVersion()
         }
         return fresh

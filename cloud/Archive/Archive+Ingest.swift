@@ -17,6 +17,8 @@ extension Archive {
 
         var isPlain: Bool { if case .plain = self { true } else { false } }
 
+        fileprivate var isImported: Bool { if case .plain(let arrival) = self { arrival.isImported } else { false } }
+
         package var receivedAt: Instant {
             switch self {
             case .batch(let arrival): arrival.receivedAt
@@ -57,14 +59,16 @@ extension Archive {
                     if arrival.frame.report?.sensors.isEmpty == false { answer.hasDuplicateHost = try hasDuplicateHost(arrival.device) }
                     outcomes.append(.success(.batch(answer)))
                     if arrival.frame.report != nil { seen[arrival.device] = submission }
-                case .plain(let arrival): outcomes.append(.success(.plain(try ingest(arrival, takenAfter: cutoff, &log))))
+                case .plain(let arrival):
+                    outcomes.append(.success(.plain(try ingest(arrival, takenAfter: cutoff, &log))))
+                    if arrival.isImported { continue }
                 }
                 if seen[submission.device] == nil { seen[submission.device] = submission }
             } catch let refusal as IngestRefusal {
                 outcomes.append(.failure(refusal))
                 try database.run("UPDATE device SET judge_due = 1 WHERE id = ?", submission.device)
                 // The device is not silent, although its rows are not stored.
-                if seen[submission.device] == nil { seen[submission.device] = submission }
+                if seen[submission.device] == nil, !submission.isImported { seen[submission.device] = submission }
             }
         }
         try flush(&log)

@@ -8,7 +8,11 @@ extension Archive {
         package let readings: [SensorReading]  // from at most `BatchFormat.sensorLimit` sensors
         package let receivedAt: Instant
 
-        package init(device: Int64, readings: [SensorReading], receivedAt: Instant) {
+        /// Whether a person has imported the readings: then the device has not been heard.
+        package let isImported: Bool
+
+        package init(device: Int64, readings: [SensorReading], receivedAt: Instant, isImported: Bool = false) {
+            self.isImported = isImported
             self.device = device
             self.readings = readings
             self.receivedAt = receivedAt

@@ -43,7 +43,7 @@ extension Program.Command {
         }
         do {
             let zone = try arguments.value("zone").map { try TimeZoneRules($0) }
-            let file = try LoggerFile(path: path, options: LoggerFile.Options(dateOrder: dates, zone: zone))
+            let file = try LoggerFile(path: path, options: LoggerFile.Options(dateOrder: dates, zone: zone, latest: WallClock.now + .seconds(86_400)))
             if file.layout.isDateOrderGuessed {
                 throw CommandFailure("\(path): the dates do not say which number is the day: say it with --dates dmy or --dates mdy")
             }
@@ -85,10 +85,12 @@ extension Program.Command {
     ) async throws -> String {
         var counts: [Archive.PlainReceipt.Outcome: Int] = [:]
         let pacing = BatchAcknowledgement.Pacing(delayMs: 0, maxReadings: Int64(readingsPerStep), maxBytes: 1 << 20)
+        try await archive.recordImport("\(device.name)/\(sensor)", "\(content.rows.count) readings from \(path)", by: attribution, now: WallClock.now)
         for start in stride(from: 0, to: content.rows.count, by: readingsPerStep) {
             let rows = content.rows[start..<min(content.rows.count, start + readingsPerStep)]
             let arrival = Archive.PlainArrival(
-                device: device.id, readings: rows.map { SensorReading(sensor: sensor, reading: $0.reading) }, receivedAt: WallClock.now)
+                device: device.id, readings: rows.map { SensorReading(sensor: sensor, reading: $0.reading) }, receivedAt: WallClock.now,
+                isImported: true)
             for outcome in try await archive.ingest([.plain(arrival)], next: pacing) {
                 guard case .plain(let receipt) = try outcome.get() else { continue }
                 for outcome in receipt.outcomes { counts[outcome, default: 0] += 1 }
@@ -101,7 +103,6 @@ extension Program.Command {
             part(.unknownSensor, "refused: the device has reached its limit of sensors (VAHO_SENSORS_PER_DEVICE)"),
             part(.tooOld, "refused: older than VAHO_ARCHIVE_RETENTION_DAYS"),
         ].compactMap { $0 }.joined(separator: ", ")
-        try await archive.recordImport("\(device.name)/\(sensor)", "\(summary), from \(path)", by: attribution, now: WallClock.now)
         return summary
     }
 }

@@ -295,8 +295,12 @@ async function showPerson() {
 chosen = chosenByHash();
 if (face === "cloud") showPerson().catch(() => {}); // without an answer, the list of devices says so
 $("sign-out").addEventListener("click", async () => {
-  await send("DELETE", "v1/session").catch(() => {});
-  location.replace("sign-in.html");
+  try {
+    await send("DELETE", "v1/session");
+    location.replace("sign-in.html");
+  } catch (error) {
+    showConnection("failing", `not signed out: ${error.message}`);
+  }
 });
 picker("history", "days", [[1, "1 day"], [3, "3 days"], [7, "7 days"]]);
 picker("horizon", "hours", [[1, "1 h"], [3, "3 h"], [6, "6 h"], [12, "12 h"], [24, "24 h"], [48, "48 h"], [120, "5 days"]]);

@@ -5,12 +5,16 @@ import { $, cell, element, rowHead, say } from "./dom.js";
 import { dated, instant } from "./words.js";
 
 let next = null; // the cursor of the following page
+let latest = 0; // the number of the last question: older answers come too late
+let timer;
 
 async function show(isFirst) {
+  const number = ++latest;
   say($("problem"), "");
   const query = new URLSearchParams({ limit: 100, text: $("filter-text").value.trim(), ...(!isFirst && next && { after: next }) });
   try {
     const answer = await get(`v1/audit?${query}`);
+    if (number !== latest) return;
     const rows = answer.entries.map(({ at, author, action, subject, detail, reason, origin }) => element("tr", {}, rowHead(dated(instant(at))),
       cell(author), cell(action), cell(subject), cell(detail, "wide"), cell(reason, "wide"), cell(origin, "wide")));
     const body = $("entries").tBodies[0];
@@ -24,7 +28,12 @@ async function show(isFirst) {
   }
 }
 
-$("filter-text").addEventListener("input", () => show(true));
+$("filter-text").addEventListener("input", () => {
+  clearTimeout(timer);
+  latest += 1;
+  $("more").hidden = true;
+  timer = setTimeout(() => show(true), 300);
+});
 $("filter").addEventListener("submit", (event) => event.preventDefault());
 $("more").addEventListener("click", () => show(false));
 show(true);

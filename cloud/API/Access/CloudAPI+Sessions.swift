@@ -33,8 +33,10 @@ extension CloudAPI {
         struct Body: Decodable { let name, password: String }
         try SameOrigin.check(call.request)
         let body = try JSONBody.decode(Body.self, from: call.request)
-        try rates.signInsPerAddress.take(RequestRates.key(call.request.peer), at: call.receivedAt)
-        try rates.signInsPerName.take(RequestRates.key(body.name.lowercased()), at: call.receivedAt)
+        let (name, network) = (body.name.lowercased(), AddressRange.network(of: call.request.peer))
+        try rates.signInsPerAddress.take(RequestRates.key(network), at: call.receivedAt)
+        try rates.signInsPerNameAndAddress.take(RequestRates.key("\(network) \(name)"), at: call.receivedAt)
+        try rates.signInsPerName.take(RequestRates.key(name), at: call.receivedAt)
         let person = try await tokenReader.person(named: body.name)
         // Computes a hash for an unknown name, too, so that the time of the answer does not show which names exist.
         let isRight = try await matches(String(body.password.prefix(PasswordHash.byteLimit)), person?.password ?? .unmatchable, call)
@@ -52,6 +54,7 @@ extension CloudAPI {
         let attribution = Archive.Attribution(author: person.name, origin: call.request.peer, reason: "")
         let token = try await archive.startSession(
             of: person, replacing: SessionCookie.token(in: call.request.headers["cookie"], isSecure: isSecure), by: attribution, now: call.receivedAt)
+        guard let token else { throw AccessProblem.wrongPassword }
         var json = JSONWriter()
         json.object { json in
             json.field("name", person.name)
@@ -80,7 +83,7 @@ extension CloudAPI {
         struct Body: Decodable { let code, name, password: String }
         try SameOrigin.check(call.request)
         let body = try JSONBody.decode(Body.self, from: call.request)
-        try rates.signInsPerAddress.take(RequestRates.key(call.request.peer), at: call.receivedAt)
+        try rates.signInsPerAddress.take(RequestRates.key(AddressRange.network(of: call.request.peer)), at: call.receivedAt)
         guard try await tokenReader.isSetupCode(body.code, now: call.receivedAt) else { throw AccessProblem.wrongSetupCode }
         let password = try await hashed(body.password, name: body.name, call)
         let attribution = Archive.Attribution(author: body.name, origin: call.request.peer, reason: "first start")

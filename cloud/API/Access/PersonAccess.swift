@@ -13,6 +13,7 @@ final class PersonAccess: Sendable {
     private let reader: Archive
     private let versions: AccessVersions
     private let settings: AccessSettings
+    private let log: Log
     private let cache = Mutex<[[UInt8]: Entry]>([:])
 
     private struct Entry {
@@ -24,8 +25,8 @@ final class PersonAccess: Sendable {
     private static let cacheLimit = 10_000
     private static let recordPeriod: Duration = .seconds(300)  // how long a lookup is kept; the last use is recorded at a lookup
 
-    init(archive: Archive, reader: Archive, versions: AccessVersions, settings: AccessSettings) {
-        (self.archive, self.reader, self.versions, self.settings) = (archive, reader, versions, settings)
+    init(archive: Archive, reader: Archive, versions: AccessVersions, settings: AccessSettings, log: Log) {
+        (self.archive, self.reader, self.versions, self.settings, self.log) = (archive, reader, versions, settings, log)
     }
 
     /// - Returns: `nil` if nobody is signed in.
@@ -58,7 +59,9 @@ final class PersonAccess: Sendable {
             guard let anonymous else { throw AccessProblem.deviceToken }
             return anonymous
         }
-        try await archive.markAPITokenUsed(found.name, now: now)
+        if found.usedAt.map({ now - $0 >= PersonAccess.recordPeriod }) ?? true {
+            await recording { try await self.archive.markAPITokenUsed(found.name, now: now) }
+        }
         let person = Principal.Person(name: "token \(found.name)", role: found.role, proof: .token)
         remember(
             hash, Entry(person: person, version: version, until: [found.expiresAt, now + PersonAccess.recordPeriod].compactMap { $0 }.min() ?? now))
@@ -66,14 +69,20 @@ final class PersonAccess: Sendable {
     }
 
     private func person(inSession token: String, _ call: Call) async throws -> Principal.Person? {
-        let hash = SHA256.digest(Array(token.utf8))
+        // Not the key of an API token: a secret counts only where it belongs, in the cookie or in the header.
+        let hash = SHA256.digest(Array("session \(token)".utf8))
         let (now, version) = (call.receivedAt, try await versions.current())
         if let person = remembered(hash, version, now) { return person }
         guard let session = try await reader.session(token, now: now) else { return nil }
-        if now - session.usedAt >= PersonAccess.recordPeriod { try await archive.markSessionUsed(token, now: now) }
+        if now - session.usedAt >= PersonAccess.recordPeriod { await recording { try await self.archive.markSessionUsed(token, now: now) } }
         let person = Principal.Person(name: session.name, role: session.role, proof: .session)
         remember(hash, Entry(person: person, version: version, until: min(session.endsAt, now + PersonAccess.recordPeriod)))
         return person
+    }
+
+    /// A full disk must not keep anybody from reading.
+    private func recording(_ record: () async throws -> Void) async {
+        do { try await record() } catch { log(.warning, "last use not recorded", ["error": "\(error)"]) }
     }
 
     private func remembered(_ hash: [UInt8], _ version: Int64, _ now: Instant) -> Principal.Person? {
@@ -91,9 +100,9 @@ final class PersonAccess: Sendable {
 extension AccessSettings {
     /// The person whom an authenticating proxy has named.
     fileprivate func proxyUser(of request: HTTPRequest) -> String? {
-        guard let proxyUserHeader, proxies.trusts(request.connectionPeer), let name = request.headers[proxyUserHeader], !name.isEmpty else {
-            return nil
-        }
-        return String(name.prefix(64))
+        guard let proxyUserHeader, proxies.trusts(request.connectionPeer), let name = request.headers[proxyUserHeader],
+            (1...256).contains(name.utf8.count)
+        else { return nil }
+        return name
     }
 }

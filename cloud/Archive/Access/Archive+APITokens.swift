@@ -24,11 +24,12 @@ extension Archive {
     package func addAPIToken(_ name: String, _ role: Role, expiresAt: Instant?, by attribution: Attribution, now: Instant) throws -> String {
         let token = try SecureToken.make()
         try database.transaction {
-            guard try apiTokens("WHERE name = ?", .text(name)).isEmpty else { throw AccessFault.tokenExists(name) }
             guard try database.integer("SELECT COUNT(*) FROM api_token") ?? 0 < Archive.tokenLimit else { throw TooManyTokens() }
-            try database.run(
-                "INSERT INTO api_token (name, sha256, role, author, created_at_ms, expires_at_ms) VALUES (?, ?, ?, ?, ?, ?)", name,
+            let added = try database.run(
+                "INSERT INTO api_token (name, sha256, role, author, created_at_ms, expires_at_ms) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                name,
                 Archive.hash(token), role.rawValue, attribution.author, now.ms, expiresAt?.ms)
+            if added == 0 { throw AccessFault.tokenExists(name) }
             try recordAudit(
                 "token created", of: name, "role \(role.rawValue), " + (expiresAt.map { "until \(RFC3339.format(ms: $0.ms))" } ?? "without end"),
                 by: attribution, now: now)

@@ -56,15 +56,16 @@ extension Archive {
 
     package func addPerson(_ name: String, _ role: Role, _ password: PasswordHash, by attribution: Attribution, now: Instant) throws {
         try database.transaction {
-            guard try person(named: name) == nil else { throw AccessFault.personExists(name) }
             try insertPerson(name, role, password, now: now)
             try recordAudit("user added", of: name, "role \(role.rawValue)", by: attribution, now: now)
         }
     }
 
     private func insertPerson(_ name: String, _ role: Role, _ password: PasswordHash, now: Instant) throws {
-        try database.run(
-            "INSERT INTO person (name, role, password, created_at_ms) VALUES (?, ?, ?, ?)", name, role.rawValue, password.text, now.ms)
+        let added = try database.run(
+            "INSERT INTO person (name, role, password, created_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", name, role.rawValue, password.text,
+            now.ms)
+        if added == 0 { throw AccessFault.personExists(name) }
     }
 
     /// Changes a password and ends all sessions of the person.
@@ -81,12 +82,13 @@ extension Archive {
     /// Removes a person and ends all sessions of the person.
     package func removePerson(_ name: String, by attribution: Attribution, now: Instant) throws {
         try database.transaction {
+            // First, because this locks the version's row: two servers never remove the last two admins at once.
+            try incrementAccessVersion()
             guard let person = try person(named: name) else { throw AccessFault.noPerson(name) }
             if person.role == .admin, try adminCount() == 1 { throw AccessFault.lastAdmin(name) }
             try database.run("DELETE FROM session WHERE person = ?", person.id)
             try database.run("DELETE FROM person WHERE id = ?", person.id)
             try recordAudit("user removed", of: name, by: attribution, now: now)
-            try incrementAccessVersion()
         }
     }
 
@@ -112,7 +114,6 @@ extension Archive {
         try database.transaction {
             let isCode = try database.run("DELETE FROM setup_code WHERE sha256 = ? AND expires_at_ms > ?", Archive.hash(code), now.ms) > 0
             guard isCode, try adminCount() == 0 else { return false }
-            if try person(named: name) != nil { throw AccessFault.personExists(name) }
             try insertPerson(name, .admin, password, now: now)
             try database.run("DELETE FROM setup_code")
             try recordAudit("user added", of: name, "role admin, by the setup link", by: attribution, now: now)

@@ -10,10 +10,13 @@ extension Archive {
 
     /// Signs a person in.
     /// - Parameter previous: the token of the browser's session until now, which ends.
-    /// - Returns: the token of the new session.
-    package func startSession(of person: Person, replacing previous: String?, by attribution: Attribution, now: Instant) throws -> String {
+    /// - Returns: the token of the new session; `nil` if the person was removed or has another password by now.
+    package func startSession(of person: Person, replacing previous: String?, by attribution: Attribution, now: Instant) throws -> String? {
         let token = try SecureToken.make()
-        try database.transaction {
+        return try database.transaction {
+            // The password was checked before this transaction, and its check takes a while.
+            let stored = try database.row("SELECT password FROM person WHERE id = ?\(database.rowLock)", person.id)?.text(0)
+            guard stored == person.password.text else { return nil }
             if let previous { try database.run("DELETE FROM session WHERE sha256 = ?", Archive.hash(previous)) }
             try database.run(
                 "DELETE FROM session WHERE used_at_ms < ? OR created_at_ms < ?", (now - Archive.sessionIdleTime).ms,
@@ -28,8 +31,8 @@ extension Archive {
                 now.ms, now.ms, attribution.origin)
             try recordAudit("signed in", of: person.name, by: attribution, now: now)
             try incrementAccessVersion()
+            return token
         }
-        return token
     }
 
     package func endSession(_ token: String, by attribution: Attribution, now: Instant) throws {

@@ -11,6 +11,7 @@ extension Archive {
 
     /// Replaces the tags of a device. Call it in `changeAliases`.
     package func setTags(_ tags: [String], of device: Device, by attribution: Attribution, now: Instant) throws {
+        guard try self.tags(of: device.id) != Set(tags).sorted() else { return }
         try database.run("DELETE FROM device_tag WHERE device = ?", device.id)
         try database.changeEach(
             "INSERT INTO device_tag (device, tag) VALUES (?, ?) ON CONFLICT DO NOTHING", tags.map { [.integer(device.id), .text($0)] })

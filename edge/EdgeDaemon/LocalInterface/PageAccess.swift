@@ -34,14 +34,15 @@ package final class PageAccess: Sendable {
         guard let header = request.headers["authorization"], header.lowercased().hasPrefix("basic ") else {
             return challenge("the password of this device is needed; any user name will do")
         }
+        let pair = Base64.decoded(header.dropFirst(6)) ?? []
+        let password = pair.drop { $0 != UInt8(ascii: ":") }.dropFirst()
+        if isSameSecret(SHA256.digest(password), expected) { return nil }
+        // Only wrong passwords are limited: guesses of others must not keep the right one out.
         guard mayGuess else {
             var response = APIResponse.problem(429, "too many wrong passwords: try again in a minute")
             response.headers.append(("Retry-After", "60"))
             return response
         }
-        let pair = Base64.decoded(header.dropFirst(6)) ?? []
-        let password = pair.drop { $0 != UInt8(ascii: ":") }.dropFirst()
-        if isSameSecret(SHA256.digest(password), expected) { return nil }
         guesses.withLock { $0.wrong += 1 }
         return challenge("this is not the password of this device")
     }
