@@ -195,7 +195,7 @@ let package = Package(
             [
                 "Access", "APIDocuments", "ArchiveExamples", "Examples", "Measures", "Runtime", "Wire", "Releases", "Signing", "HTTPServer",
                 "Archive",
-                "Pipeline", "API",
+                "Pipeline", "Text", "API",
             ]),
         tests(
             "EndToEndTests",
