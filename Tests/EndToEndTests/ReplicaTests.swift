@@ -57,7 +57,7 @@ import Testing
         for first in 2...21 { #expect(try await post(first) == 503) }
         let ready = try await cloud.request("GET", "/readyz")
         #expect(ready.status == 503)
-        #expect(String(decoding: ready.body, as: UTF8.self).contains("the database stores nothing"))
+        #expect(String(decoding: ready.body, as: UTF8.self).contains("the database does not accept writes"))
         #expect(try await cloud.request("GET", "/v1/devices").status == 200)
         #expect(cloud.log.split(separator: "\n").count { $0.contains("No space left") } == 1, "\(cloud.log)")
         try replicas.sql("DROP TRIGGER full_disk ON batch")
