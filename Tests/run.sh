@@ -69,6 +69,9 @@ Tests/browser/run.sh "$bin"
 heading "every state of sensors and devices in a browser"
 Tests/browser/states.sh "$bin"
 
+heading "Prometheus, Grafana and Home Assistant"
+Tests/postgres.sh Tests/monitoring.sh "$bin"
+
 heading "faults: kills, network outages, full disks, flipped bytes, clock jumps, power cuts"
 Tests/faults.sh --seed 1 --minutes 2.4 --binaries "$bin"
 

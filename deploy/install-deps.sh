@@ -6,7 +6,7 @@ runtime=(libsqlite3-0 libpq5 libcurl4 libmicrohttpd12 libssl3 zlib1g libjs-dygra
 build=(libsqlite3-dev libpq-dev libcurl4-openssl-dev libmicrohttpd-dev libssl-dev zlib1g-dev libjs-dygraphs ca-certificates)
 demo=(jq curl procps)
 test=(jq curl procps openssl sqlite3 shellcheck chromium chromium-driver fonts-dejavu-core python3 python3-venv iproute2 nftables e2fsprogs xfsprogs util-linux
-    postgresql-15 pgbouncer nginx-light wrk nbdkit libnbd-bin fuse3 umockdev gir1.2-umockdev-1.0 python3-gi systemd)
+    postgresql-15 pgbouncer nginx-light wrk nbdkit libnbd-bin fuse3 umockdev gir1.2-umockdev-1.0 python3-gi python3-yaml python3-jinja2 systemd)
 wanted=()
 [ $# -gt 0 ] || set -- --build
 for group in "$@"; do
