@@ -36,7 +36,9 @@ swift test "${build[@]}" --skip-build --skip "$arithmetic" --skip '^EndToEndTest
 heading "tests against PostgreSQL"
 # At most 24 tests at a time: each has several connections, and on two cores more tests would only wait for each other.
 Tests/postgres.sh swift test "${build[@]}" --skip-build --experimental-maximum-parallelization-width 24 \
-    --filter '^(Postgres|Archive|API)Tests\.'
+    --filter '^(Postgres|Archive|API)Tests\.' --skip '^ArchiveTests\.LimitTests/'
+# Alone: they measure how long one device's worst takes.
+Tests/postgres.sh swift test "${build[@]}" --skip-build --filter '^ArchiveTests\.LimitTests/'
 # Alone: it measures how soon one server sees what another one has changed.
 Tests/postgres.sh swift test "${build[@]}" --skip-build --filter '^EndToEndTests\.ReplicaTests/'
 Tests/postgres.sh swift test "${build[@]}" --skip-build --filter '^PipelineTests\.'
