@@ -95,12 +95,22 @@ import Wire
         func ask(_ token: String, _ device: String) async throws -> HTTPClient.Response {
             try await cloud.request("GET", "/v1/devices/\(device)/release", headers: [("Authorization", "Bearer \(token)")])
         }
+        let (client, url) = (cloud.client, "http://127.0.0.1:\(cloud.port)/v1/devices/church/release")
+        // Many at once: on a busy machine, one request after another may be too slow to be too often.
         let exceeded = try await seen("a 429 for a device that asks too often") { () -> HTTPClient.Response? in
-            for _ in 0..<1_000 {
-                let response = try await ask(token, "church")
-                if response.status == 429 { return response }
+            try await withThrowingTaskGroup(of: HTTPClient.Response?.self) { group in
+                for _ in 0..<16 {
+                    group.addTask {
+                        for _ in 0..<60 {
+                            let request = HTTPClient.Request(method: "GET", url: url, headers: [("Authorization", "Bearer \(token)")])
+                            let response = try await client.send(request)
+                            if response.status == 429 { return response }
+                        }
+                        return nil
+                    }
+                }
+                return try await group.reduce(nil) { $0 ?? $1 }
             }
-            return nil
         }
         #expect(exceeded.headers["retry-after"] == "1" && detail(exceeded).contains("too often"))
         #expect(try await ask(neighbour, "neighbour").status == 404)
