@@ -1,4 +1,4 @@
-/// Finds what answers a request by its method and path. A pattern such as `/v1/devices/{id}/forecast` has parameters.
+/// Finds the target of a request by method and path. A pattern such as `/v1/devices/{id}/forecast` has parameters.
 package struct Router<Target: Sendable>: Sendable {
     package enum Match: Sendable {
         case found(Target, parameters: [String: String])

@@ -11,7 +11,7 @@ final class ServerContext: Sendable {
     let connections: ConnectionTable
     let budget: BodyBudget
     let responses: ResponseBudget
-    let isPlain: Bool  // without TLS
+    let isPlain: Bool  // whether the server uses plain HTTP, without TLS
     private let running = Mutex(Running())
     private let unsent = Atomic(0)  // responses not completely sent
 

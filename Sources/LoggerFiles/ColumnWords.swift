@@ -1,10 +1,10 @@
-/// What the name of a column says about its content, in the languages of common loggers.
+/// Recognises the content of a column by its name, in the languages of common loggers.
 enum ColumnWords {
     enum Content: Equatable {
         case time, date, timeOfDay, humidity, temperature, other
     }
 
-    /// Columns of derived or limiting values, which are no measurements.
+    /// Parts of the names of columns that contain derived values or limits, not measurements.
     private static let excluded = [
         "dew", "tau", "rosée", "rocío", "rugiada", "wet", "vpd", "absolut", "abs.", "mixing", "enthalp", "heat", "feels", "limit", "alarm", "min",
         "max",

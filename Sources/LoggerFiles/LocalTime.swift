@@ -2,7 +2,7 @@ internal import Text
 
 /// A time as a logger writes it: date and time of day, with or without an offset from UTC.
 struct LocalTime: Equatable {
-    var seconds: Int64  // since 1970 in the logger's own time
+    var seconds: Int64  // from 1970-01-01 00:00 to this time, both on the logger's clock
     var milliseconds: Int64 = 0
     var offset: Int64?  // seconds east of UTC, if the text says so
 }

@@ -1,7 +1,7 @@
 package import Measures
 internal import Text
 
-/// A file that another maker's logger or app has exported: rows of times and humidities in a layout that is recognised.
+/// A file that a third-party logger or app has exported. `LayoutRecognition` finds out how the file is written.
 package struct LoggerFile {
     package struct Options: Sendable {
         package var dateOrder: DateOrder?

@@ -1,4 +1,4 @@
-/// How a logger has written its file: recognised from its first lines, and shown to a person before anything is imported.
+/// How a logger's file is written, as recognised from its first lines. A person sees the layout before an import.
 package struct LoggerLayout: Sendable, Equatable {
     package let encoding: String
     package let separator: UInt8
@@ -47,7 +47,7 @@ package struct LoggerLayout: Sendable, Equatable {
     }
 }
 
-/// Why no layout was recognised, and what to do.
+/// No layout was recognised; the description gives the reason and the remedy.
 package struct UnknownLayout: Error, Equatable, CustomStringConvertible {
     package let description: String
 }

@@ -1,6 +1,6 @@
-/// The text of a logger's file, whatever its encoding: UTF-8, UTF-16, or an 8-bit encoding of western Europe.
+/// The text of a logger's file, decoded from UTF-8, UTF-16 or Latin-1.
 struct LoggerText {
-    /// What the encoding is called in the layout that people confirm.
+    /// The encoding's name, for people.
     let encoding: String
     private let bytes: [UInt8]  // UTF-8
 
@@ -19,7 +19,7 @@ struct LoggerText {
         }
     }
 
-    /// ASCII text in UTF-16 without a mark has a zero in every other byte.
+    /// Whether every other byte is mostly zero, as in ASCII text in UTF-16 without a byte order mark.
     private static func seemsUTF16(_ file: [UInt8], isLittle: Bool) -> Bool {
         let start = file.prefix(200)
         let zeros = start.indices.count { start[$0] == 0 && ($0 % 2 == 1) == isLittle }

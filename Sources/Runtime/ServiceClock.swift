@@ -50,8 +50,8 @@ extension ServiceClock {
         }
     }
 
-    /// Pauses after a check whose work grows with the fleet: 30 times as long as the check took, so that such checks use about 3 % of the time. A check
-    /// of up to 0.1 s needs no pause.
+    /// Limits a repeated check to about 3 % of the time: after the check, waits 30 times as long as the check took. Does not wait after a check of up to
+    /// 0.1 s.
     package func rest(after took: Duration, atMost longest: Duration = .seconds(600)) async throws {
         if took > .milliseconds(100) { try await sleep(for: min(took * 30, longest)) }
     }

@@ -93,7 +93,7 @@ import Wire
         for path in ["/livez", "/readyz", "/", "/sign-in.html"] { #expect(await bench.send("GET", path).status == 200, "\(path)") }
     }
 
-    @Test func `a viewer reads and cannot change anything, by session and by token`() async throws {
+    @Test func `a viewer can read and cannot change anything, with a session or a token`() async throws {
         let bench = try await bench()
         let token = try await bench.archive.addAPIToken("grafana", .viewer, expiresAt: nil, by: .named("otto"), now: WallClock.now)
         for headers in [try await bench.session("nina"), ["authorization": "Bearer \(token)"]] {
@@ -298,7 +298,7 @@ import Wire
         #expect(try await bench.archive.people().map(\.name) == ["chief", "nina"])
     }
 
-    @Test func `everybody reads with VAHO_ANONYMOUS=viewer, and changes nothing`() async throws {
+    @Test func `with VAHO_ANONYMOUS=viewer, anybody can read and nobody can change anything`() async throws {
         var settings = AccessSettings()
         settings.anonymousRole = .viewer
         let bench = try await bench(settings)

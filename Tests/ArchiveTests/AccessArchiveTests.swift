@@ -70,7 +70,8 @@ import Testing
         for name in ["", "a b", "é", "a/b", "a\n", String(repeating: "x", count: 65)] { #expect(!Archive.isAccessName(name), "\(name)") }
     }
 
-    @Test func `the audit log is read in pages, newest first, and its text filter takes wildcards literally`() async throws {
+    @Test func `the audit log has pages, newest entry first, and the text filter matches percent signs and underscores only literally`() async throws
+    {
         let (archive, _) = try await archive()
         for name in ["per%cent", "under_score", "Plain"] {
             try await archive.note(name)

@@ -138,7 +138,7 @@ import Testing
         #expect(error?.url == url)
     }
 
-    @Test func `a path finds its route with its parameters, also for HEAD, and a wrong method finds the methods that exist`() {
+    @Test func `a request matches a route by path and method, HEAD also matches GET, and a wrong method returns the allowed methods`() {
         var router = Router<String>()
         router.add("GET", "/v1/devices/{id}", "device")
         router.add("DELETE", "/v1/devices/{id}", "deletion")

@@ -32,7 +32,7 @@ extension CloudAPI {
             json.field("code", code)
             json.field("expires_at", RFC3339.format(ms: (call.receivedAt + validity).ms))
         }
-        var response = HTTPResponse.private(json.bytes)
+        var response = HTTPResponse.uncached(json.bytes)
         response.status = 201
         return response
     }

@@ -16,7 +16,7 @@ struct ObservationQuery: Sendable {
     private let selection: Selection
 
     static let parameters: Set<String> = ["sensor", "hours", "from", "to", "step"]
-    /// No answer has more points: more than a screen has, and few enough for every request.
+    /// The most points of an answer: more than the pixels of a chart's width, and cheap to compute.
     private static let maximumPoints: Int64 = 2_000
     private static let steps: [Duration] = [600, 3_600, 3 * 3_600, 6 * 3_600, 12 * 3_600, 86_400, 7 * 86_400, 28 * 86_400].map { .seconds($0) }
 

@@ -25,7 +25,7 @@ package struct PasswordHash: Sendable, Equatable {
     /// A hash that no password matches. Its check takes as long as that of a real hash.
     package static let unmatchable = PasswordHash(cost: cost, salt: [UInt8](repeating: 0, count: 16), hash: [UInt8](repeating: 0, count: 32))
 
-    /// What is wrong with a new password; `nil` if it is good enough.
+    /// The reason to refuse a new password; `nil` if the password is accepted.
     package static func problem(with password: String, of name: String) -> String? {
         if password.unicodeScalars.count < minimumLength {
             return "a password has at least \(minimumLength) characters: a few words that only you would put together"

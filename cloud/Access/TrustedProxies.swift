@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// The reverse proxies whose forwarded headers are true. Headers of all other clients are ignored, because any client can send them.
+/// The reverse proxies whose `X-Forwarded-…` headers are used. The server ignores these headers from all other clients, because any client can send them.
 package struct TrustedProxies: Sendable, Equatable {
     private let ranges: [AddressRange]
 
@@ -53,7 +53,7 @@ package struct AddressRange: Sendable, Equatable {
         (self.bytes, prefixLength) = (bytes, length)
     }
 
-    /// What an address has in common with others of the same client: itself for IPv4, the first 64 bits for IPv6.
+    /// The network that identifies a client: the address itself for IPv4, the first 64 bits for IPv6.
     package static func network(of address: String) -> String {
         guard let bytes = bytes(address), bytes.count == 16 else { return address }
         return bytes.prefix(8).map { String($0, radix: 16) }.joined(separator: ":")

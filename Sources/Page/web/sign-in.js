@@ -37,4 +37,4 @@ $("sign-in").addEventListener("submit", async (event) => {
   }
 });
 $("name").focus();
-window.addEventListener("hashchange", () => location.reload()); // another link was opened on this page
+window.addEventListener("hashchange", () => location.reload()); // A setup link may be opened while this page is shown.

@@ -5,7 +5,7 @@ internal import HTTPServer
 internal import Measures
 internal import Signing
 
-/// Finds out who has sent a request, and refuses what that sender may not do.
+/// Identifies the sender of a request, and refuses the request if the sender lacks the role.
 struct AccessControl: Middleware {
     let devices: DeviceAccess
     let people: PersonAccess
@@ -28,7 +28,7 @@ struct AccessControl: Middleware {
 
 /// Refuses requests that another site has caused in the browser of a person who is signed in (cross-site request forgery).
 enum SameOrigin {
-    /// Browsers say in `Sec-Fetch-Site` or in `Origin` where a request that changes something comes from.
+    /// Browsers send the origin of a request that changes something in `Sec-Fetch-Site` or `Origin`.
     static func check(_ request: HTTPRequest) throws {
         guard !["GET", "HEAD"].contains(request.method) else { return }
         if let site = request.headers["sec-fetch-site"] {

@@ -81,7 +81,7 @@ extension CloudAPI {
             json.field("name", body.name)
             json.field("token", token)
         }
-        var response = HTTPResponse.private(json.bytes)
+        var response = HTTPResponse.uncached(json.bytes)
         response.status = 201
         return response
     }

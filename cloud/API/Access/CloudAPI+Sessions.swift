@@ -26,7 +26,7 @@ extension CloudAPI {
             json.field("role", person?.role.rawValue)
             json.field("may_sign_out", person?.proof == .session)
         }
-        return .private(json.bytes)
+        return .uncached(json.bytes)
     }
 
     private func signIn(_ call: Call) async throws -> HTTPResponse {
@@ -61,7 +61,7 @@ extension CloudAPI {
             json.field("role", person.role.rawValue)
             json.field("may_sign_out", true)
         }
-        var response = HTTPResponse.private(json.bytes)
+        var response = HTTPResponse.uncached(json.bytes)
         response.headers.append(
             ("Set-Cookie", SessionCookie.header(token, isSecure: isSecure, seconds: Archive.sessionLifetime.components.seconds)))
         return response
@@ -108,8 +108,8 @@ extension CloudAPI {
 }
 
 extension HTTPResponse {
-    /// JSON for one person, which no cache may keep.
-    static func `private`(_ json: [UInt8]) -> HTTPResponse {
+    /// A JSON response that caches must not store (`Cache-Control: no-store`).
+    static func uncached(_ json: [UInt8]) -> HTTPResponse {
         HTTPResponse(status: 200, headers: [("Content-Type", "application/json"), ("Cache-Control", "no-store")], body: json)
     }
 }

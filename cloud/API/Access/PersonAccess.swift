@@ -7,7 +7,7 @@ internal import Runtime
 internal import Signing
 internal import Synchronization
 
-/// Finds the person or the script that has sent a request: by bearer token, by the header of an authenticating proxy, or by session, in this order.
+/// Identifies the sender of a request by, in this order: bearer token, header of an authenticating proxy, session cookie.
 final class PersonAccess: Sendable {
     private let archive: Archive
     private let reader: Archive

@@ -26,7 +26,7 @@ enum Principal: Sendable, Equatable {
         case proxy  // an authenticating proxy has named the person
         case anonymous  // VAHO_ANONYMOUS lets everyone read
 
-        /// Whether the browser shows this proof with every request, also with one that another site has caused.
+        /// Whether the browser sends this proof with every request, also with a request that another site has caused.
         var isAmbient: Bool { self == .session || self == .proxy }
     }
 

@@ -2,14 +2,14 @@ internal import Archive
 internal import HTTPServer
 internal import Measures
 
-/// One operation of the server: what it is called, who may use it, and what answers it.
+/// One operation of the HTTP API: method, path, access, query parameters and handler.
 struct Endpoint: Sendable {
     typealias Handler = @Sendable (Call) async throws -> HTTPResponse
 
     let method: String
     let path: String  // a pattern: see Router
     let access: EndpointAccess
-    /// The names of the query parameters. A request with another one is refused, because a misspelt parameter would change the answer silently.
+    /// The names of the query parameters. A request with another parameter is refused: otherwise a misspelt parameter would be ignored without notice.
     /// `nil`: all names are accepted.
     let query: Set<String>?
     let answer: Handler
@@ -29,7 +29,7 @@ struct Endpoint: Sendable {
     }
 }
 
-/// A request to an endpoint, with what the middleware knows about it.
+/// A request to an endpoint, with the sender that the middleware has identified.
 struct Call: Sendable {
     var request: HTTPRequest
     let parameters: [String: String]
@@ -39,7 +39,7 @@ struct Call: Sendable {
     /// A segment of the path.
     func parameter(_ name: String) -> String { parameters[name] ?? "" }
 
-    /// Who makes the change that this call asks for, from where, and why.
+    /// The attribution of a change that this call requests.
     func attribution(_ reason: String) -> Archive.Attribution {
         Archive.Attribution(author: principal.person?.name ?? "", origin: request.peer, reason: String(reason.prefix(500)))
     }

@@ -23,7 +23,7 @@ extension HTTPRequest {
         return value
     }
 
-    /// Whether the client asks for CSV, and not first for JSON.
+    /// Whether the `Accept` header names CSV before JSON.
     var prefersCSV: Bool {
         let accepted = headers["accept"]?.split(separator: ",").map { $0.drop { $0 == " " } } ?? []
         return accepted.first { $0.hasPrefix("text/csv") || $0.hasPrefix("application/json") }?.hasPrefix("text/csv") ?? false

@@ -6,7 +6,7 @@ extension Archive {
         package let id: Int64
         package let at: Instant
         package let author: String
-        package let origin: String  // the address of a request, `command on HOST`, or empty for a rule of the server
+        package let origin: String  // the client's address, or `command on HOST`; empty for a change by a rule of the server
         package let action: String  // such as `device revoked`
         package let subject: String
         package let detail: String

@@ -1,8 +1,8 @@
 extension Archive {
     /// Who makes a change, from where, and why: kept in the audit log and in the histories.
     package struct Attribution: Sendable {
-        package let author: String  // a person, a token, or a rule such as `rollout 3`
-        package let origin: String  // the address of a request, or the host of a command; empty: this server's own rule
+        package let author: String  // the name of a person or a token, or a rule such as `rollout 3`
+        package let origin: String  // the client's address, or `command on HOST`; empty for a change by a rule of the server
         package let reason: String
 
         package init(author: String, origin: String = "", reason: String) { (self.author, self.origin, self.reason) = (author, origin, reason) }
