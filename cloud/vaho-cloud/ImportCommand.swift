@@ -37,20 +37,14 @@ extension Program.Command {
     }
 
     private static func read(_ path: String, _ arguments: Arguments) throws -> (LoggerFile, LoggerFile.Result) {
-        let dates = try arguments.value("dates").map { (text) throws(UsageError) in
-            guard let order = DateOrder(rawValue: text) else { throw UsageError("--dates=\(text): expected dmy, mdy or ymd") }
-            return order
-        }
+        let latest = WallClock.now + .seconds(86_400)
         do {
-            let zone = try arguments.value("zone").map { try TimeZoneRules($0) }
-            let file = try LoggerFile(path: path, options: LoggerFile.Options(dateOrder: dates, zone: zone, latest: WallClock.now + .seconds(86_400)))
+            let file = try LoggerFile(path: path, dates: arguments.value("dates"), zone: arguments.value("zone"), latest: latest)
             if file.layout.isDateOrderGuessed {
                 throw CommandFailure("\(path): the dates do not say which number is the day: say it with --dates dmy or --dates mdy")
             }
             return (file, try file.read())
-        } catch let unknown as UnknownLayout { throw CommandFailure("\(path): \(unknown)") } catch let unknown as TimeZoneRules.Unknown {
-            throw UsageError("--zone: \(unknown)")
-        }
+        } catch let invalid as LoggerFile.InvalidOption { throw UsageError("\(invalid)") }
     }
 
     private static func writePreview(_ path: String, _ file: LoggerFile, _ content: LoggerFile.Result) {
@@ -62,12 +56,7 @@ extension Program.Command {
                 "  line \(row.line): \(RFC3339.format(ms: row.takenAt.ms)), \(NumberText.fixed(row.humidityPct, places: 2) ?? "") %\(temperature)\n")
         }
         if let last = content.rows.last { StandardOutput.write("  … up to \(RFC3339.format(ms: last.takenAt.ms))\n") }
-        for (count, what) in [(content.missing, "rows without a humidity"), (content.repeated, "rows left out: the time of an earlier row")]
-        where count > 0 {
-            StandardOutput.write("  \(count) \(what)\n")
-        }
-        for problem in content.problems { StandardOutput.write("  line \(problem.line): \(problem.text)\n") }
-        if content.problemCount > content.problems.count { StandardOutput.write("  \(content.problemCount) lines in all cannot be read\n") }
+        for line in content.omissions(problems: 20) { StandardOutput.write("  \(line)\n") }
     }
 
     private static func confirm(_ question: String, _ arguments: Arguments) throws {

@@ -24,18 +24,11 @@ struct FileForecast {
     let hasNetwork: Bool
 
     init(path: String, _ arguments: Arguments) throws {
-        let dates = try arguments.value("dates").map { (text) throws(UsageError) in
-            guard let order = DateOrder(rawValue: text) else { throw UsageError("--dates=\(text): expected dmy, mdy or ymd") }
-            return order
-        }
         do {
-            let zone = try arguments.value("zone").map { try TimeZoneRules($0) }
-            file = try LoggerFile(path: path, options: LoggerFile.Options(dateOrder: dates, zone: zone ?? .utc))
-            isZoneAssumed = zone == nil && !file.layout.namesZone
-            content = try file.read()
-        } catch let unknown as UnknownLayout { throw CommandFailure("\(path): \(unknown)") } catch let unknown as TimeZoneRules.Unknown {
-            throw UsageError("--zone: \(unknown)")
-        }
+            file = try LoggerFile(path: path, dates: arguments.value("dates"), zone: arguments.value("zone"), defaultZone: .utc)
+        } catch let invalid as LoggerFile.InvalidOption { throw UsageError("\(invalid)") }
+        isZoneAssumed = arguments.value("zone") == nil && !file.layout.namesZone
+        content = try file.read()
         let grid = TimeGrid(takenAt: content.rows.prefix(1_000).map(\.takenAt))
         let observed = RecordedReadings.observations(of: content.rows.lazy.map(\.reading), on: grid)
         observations = observed.count
@@ -70,12 +63,7 @@ struct FileForecast {
         if file.layout.isDateOrderGuessed {
             StandardOutput.write("  day and month are ambiguous: read as \(file.layout.dateOrder.rawValue) (--dates changes this)\n")
         }
-        for (count, what) in [(content.missing, "rows without a humidity"), (content.repeated, "rows left out: the time of an earlier row")]
-        where count > 0 {
-            StandardOutput.write("  \(count) \(what)\n")
-        }
-        for problem in content.problems.prefix(5) { StandardOutput.write("  line \(problem.line): \(problem.text)\n") }
-        if content.problemCount > 5 { StandardOutput.write("  \(content.problemCount) lines in all cannot be read\n") }
+        for line in content.omissions(problems: 5) { StandardOutput.write("  \(line)\n") }
         StandardOutput.write("\n")
     }
 }
