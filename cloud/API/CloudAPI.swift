@@ -122,17 +122,16 @@ package final class CloudAPI: Service {
 
     /// An endpoint that reads the archive. Clients take turns by address, queries run on the reader's thread, and identical requests share an answer.
     func reading(
-        _ path: String, query: Set<String> = [], for role: Role = .viewer, csv: Document? = nil, _ json: @escaping Document
+        _ path: String, query: Set<String> = [], for role: Role = .viewer, type: String = "application/json", csv: Document? = nil,
+        _ main: @escaping Document
     ) -> Endpoint {
         Endpoint("GET", path, .people(role), query: query) { call in
-            let isCSV = csv != nil && call.request.prefersCSV
-            let (document, reader) = (try (isCSV ? csv ?? json : json)(call), self.reader)
-            var response = try await self.answers.answer(
-                to: call.request, as: isCSV ? "csv" : "json", version: try await reader.dataVersion()
-            ) { try await self.queues.reads.run(of: call.request.peer) { _ in HTTPBody(try await reader.perform(document)) } }
-            if isCSV { response.headers = [("Content-Type", "text/csv; charset=utf-8"), ("Cache-Control", "no-cache")] }
-            if csv != nil { response.headers.append(("Vary", "Accept")) }
-            return response
+            let csv = call.request.prefersCSV ? csv : nil
+            let (document, type, reader) = (try (csv ?? main)(call), csv == nil ? type : "text/csv; charset=utf-8", self.reader)
+            let body = try await self.answers.body(for: call.request, as: type, version: try await reader.dataVersion()) {
+                try await self.queues.reads.run(of: call.request.peer) { _ in HTTPBody(try await reader.perform(document)) }
+            }
+            return HTTPResponse(status: 200, headers: [("Content-Type", type), ("Cache-Control", "no-cache"), ("Vary", "Accept")], body: body)
         }
     }
 
@@ -142,16 +141,11 @@ package final class CloudAPI: Service {
     /// What monitors ask, the page's files, and the description of the API.
     private var serverEndpoints: [Endpoint] {
         let page = PageFiles.routes(face: .cloud).map { path, answer in Endpoint("GET", path, .everyone, query: nil) { _ in answer() } }
-        let metrics = reading("/metrics") { _ in
-            let (freeSpaceGuard, version) = (self.freeSpaceGuard, self.version)
-            return { Array(try $0.metrics(free: freeSpaceGuard.freeBytes, version: version).utf8) }
-        }
         return page + [
             Endpoint("GET", "/openapi.json", .people(.viewer)) { _ in APIResponse.json(OpenAPI.document) },
-            Endpoint("GET", "/metrics", .people(.viewer)) { call in
-                var response = try await metrics.answer(call)
-                response.headers = [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")]
-                return response
+            reading("/metrics", type: "text/plain; version=0.0.4; charset=utf-8") { _ in
+                let (freeSpaceGuard, version) = (self.freeSpaceGuard, self.version)
+                return { Array(try $0.metrics(free: freeSpaceGuard.freeBytes, version: version).utf8) }
             },
             Endpoint("GET", "/livez", .everyone) { _ in APIResponse.text("ok\n") },
             Endpoint("GET", "/readyz", .everyone) { _ in

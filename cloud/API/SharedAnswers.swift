@@ -1,6 +1,4 @@
-internal import APIDocuments
 internal import HTTPServer
-internal import Page
 internal import Synchronization
 
 /// Computes an answer once for identical requests while the archive does not change: a hundred open pages cost as much time as one page, and memory
@@ -16,13 +14,14 @@ final class SharedAnswers: Sendable {
     private let entries = Mutex<[String: Entry]>([:])
 
     /// - Parameters:
-    ///   - form: of the answer; answers of different forms are not shared.
+    ///   - type: the media type of the answer; answers of different types are not shared.
     ///   - version: the archive's data version. Answers are shared only within one version.
     ///   - make: computes the body of the answer.
-    func answer(to request: HTTPRequest, as form: String, version: Int64, _ make: @Sendable () async throws -> HTTPBody) async throws -> HTTPResponse
-    {
+    func body(
+        for request: HTTPRequest, as type: String, version: Int64, _ make: @Sendable () async throws -> HTTPBody
+    ) async throws -> HTTPBody {
         let key =
-            "\(version) \(form) \(request.path)?"
+            "\(version) \(type) \(request.path)?"
             + request.query.sorted { $0.key < $1.key }.map { "\($0.key.utf8.count):\($0.key)=\($0.value.utf8.count):\($0.value)" }.joined()
         enum Part { case ready(HTTPBody), making, waiting }
         let part = entries.withLock { entries -> Part in
@@ -39,13 +38,13 @@ final class SharedAnswers: Sendable {
             return .ready(made.body)
         }
         switch part {
-        case .ready(let body): return SharedAnswers.response(body)
-        case .waiting: return SharedAnswers.response(try await waitForAnswer(key, make))
+        case .ready(let body): return body
+        case .waiting: return try await waitForAnswer(key, make)
         case .making:
             let result: Result<HTTPBody, any Error>
             do { result = .success(try await make()) } catch { result = .failure(error) }
             resumeWaiters(key, result)
-            return SharedAnswers.response(try result.get())
+            return try result.get()
         }
     }
 
@@ -75,9 +74,5 @@ final class SharedAnswers: Sendable {
             return entry.waiting
         }
         for waiter in waiting { waiter.resume(with: result) }
-    }
-
-    private static func response(_ body: HTTPBody) -> HTTPResponse {
-        HTTPResponse(status: 200, headers: APIResponse.jsonHeaders, body: body)
     }
 }
