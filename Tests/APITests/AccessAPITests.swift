@@ -1,5 +1,4 @@
 import Access
-import Archive
 import ArchiveExamples
 import Foundation
 import HTTPServer
@@ -11,6 +10,7 @@ import Text
 import Wire
 
 @testable import API
+@testable import Archive
 
 /// Who may do what by HTTP, and attacks on it.
 @Suite(.timeLimit(.minutes(2))) struct AccessAPITests {
@@ -298,11 +298,39 @@ import Wire
         #expect(try await bench.archive.people().map(\.name) == ["chief", "nina"])
     }
 
+    /// SQLite refuses to let the file grow, as on a full disk. PostgreSQL: see ReplicaTests.
+    @Test(.enabled(if: !TemporaryArchive.isPostgres)) func `on a full disk people can read, and a change is refused with the remedy`() async throws {
+        let bench = try await bench()
+        let token = try await bench.archive.addAPIToken("script", .admin, expiresAt: nil, by: .named("otto"), now: WallClock.now)
+        let headers = ["authorization": "Bearer \(token)"]
+        try await bench.archive.forbidGrowth()
+        var refused: HTTPResponse?
+        for number in 0..<200 where refused == nil {
+            let method = number % 2 == 0 ? "PUT" : "DELETE"
+            let response = await bench.send(
+                method, "/v1/release-stop", #"{"reason": "\#(String(repeating: "x", count: 500))"}"#, headers: headers)
+            if response.status != 200 { refused = response }
+        }
+        let answer = try #require(refused)
+        #expect(
+            answer.status == 503 && Self.text(answer).contains("disk of the archive is full") && answer.headers.contains { $0.name == "Retry-After" })
+        #expect(await bench.send("GET", "/v1/devices", headers: headers).status == 200)
+        #expect(await bench.send("GET", "/v1/audit", headers: headers).status == 200)
+    }
+
     @Test func `with VAHO_ANONYMOUS=viewer, anybody can read and nobody can change anything`() async throws {
         var settings = AccessSettings()
         settings.anonymousRole = .viewer
         let bench = try await bench(settings)
         #expect(await bench.send("GET", "/v1/devices").status == 200)
         for (method, path) in Self.changes { #expect(await bench.send(method, path).status == 401, "\(method) \(path)") }
+    }
+}
+
+extension Archive {
+    /// Keeps the database file from growing beyond its present size.
+    fileprivate func forbidGrowth() throws {
+        let pages = try database.integer("PRAGMA page_count") ?? 0
+        _ = try database.rows("PRAGMA max_page_count = \(pages)")
     }
 }

@@ -33,7 +33,10 @@ extension CloudAPI {
             if let count = unavailable.count(1, of: 0) {
                 log(.error, "requests failed, the database is not available", ["count": count, "error": "\(error)"])
             }
-            return retryLater(503, "the database is not available: retry later", .seconds(5))
+            return error.isOutOfSpace
+                ? retryLater(
+                    503, "the disk of the archive is full, and nothing was changed: free some space, then send the request again", .seconds(30))
+                : retryLater(503, "the database is not available: retry later", .seconds(5))
         default:
             log(.error, "request failed", ["error": "\(error)"])
             return retryLater(503, "the request failed: retry later", .seconds(30))

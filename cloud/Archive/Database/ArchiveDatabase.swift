@@ -91,6 +91,8 @@ package protocol DatabaseFailure: Error {
     var isConflict: Bool { get }
     /// The database cannot be reached, or has no space, memory or connection left. Other calls would fail with the same error.
     var isUnavailable: Bool { get }
+    /// The disk is full: reading goes on, and writing fails until a person frees some space.
+    var isOutOfSpace: Bool { get }
 }
 
 /// When a transaction is on the disk.

@@ -5,6 +5,7 @@ internal import Runtime
 
 extension PostgresError: DatabaseFailure {
     package var isUnavailable: Bool { needsReconnect || isOutOfResources }
+    package var isOutOfSpace: Bool { state == "53100" }
 }
 
 /// The archive in a PostgreSQL database, for one server or several replicas.

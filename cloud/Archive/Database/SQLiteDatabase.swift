@@ -5,7 +5,8 @@ internal import SQLite
 
 extension SQLiteError: DatabaseFailure {
     package var isConflict: Bool { false }  // SQLite waits for the other transaction
-    package var isUnavailable: Bool { false }
+    package var isUnavailable: Bool { isFull || needsReopen }
+    package var isOutOfSpace: Bool { isFull }
 }
 
 /// The archive in one SQLite file.
