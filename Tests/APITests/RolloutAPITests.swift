@@ -92,6 +92,19 @@ import Wire
         #expect(try await bench.send("GET", "/v1/rollouts/7").0 == 404)
     }
 
+    @Test func `a rollback makes the earlier network the champion again, and is refused without an earlier champion`() async throws {
+        let bench = try await bench()
+        let archive = try await place.open(.existing)
+        #expect(try await bench.send("POST", "/v1/models/rollback").0 == 409)
+        for release in bench.releases { try await archive.setAlias(.champion, to: release, by: .named("nina"), now: WallClock.now) }
+        #expect(try await bench.send("POST", "/v1/models/rollback", token: nil).0 == 401)
+        let (status, answer) = try await bench.send("POST", "/v1/models/rollback", #"{"reason": "too dry"}"#)
+        let new = try #require(answer["release"] as? UInt64)
+        #expect(status == 200 && answer["network_of"] as? UInt64 == bench.releases[0] && new > bench.releases[1])
+        #expect(try await archive.release(of: .champion)?.counter == new)
+        #expect(try await archive.audit(containing: "champion", limit: 1).map(\.reason) == ["too dry"])
+    }
+
     @Test func `setting or ending the emergency stop twice has no further effect`() async throws {
         let bench = try await bench()
         #expect(try await bench.send("GET", "/v1/release-stop", token: nil).1["is_on"] as? Bool == false)

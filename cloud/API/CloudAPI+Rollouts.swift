@@ -17,6 +17,7 @@ extension CloudAPI {
             Endpoint("POST", "/v1/rollouts", .people(.admin)) { call in try await self.startRollout(call) },
             reading("/v1/rollouts/{id}") { call in { try $0.rolloutDocument(call.parameter("id")) } },
             Endpoint("POST", "/v1/rollouts/{id}/{action}", .people(.admin)) { call in try await self.changeRollout(call) },
+            Endpoint("POST", "/v1/models/rollback", .people(.admin)) { call in try await self.rollBack(call) },
             reading("/v1/release-stop") { _ in { try $0.releaseStopDocument() } },
             Endpoint("PUT", "/v1/release-stop", .people(.admin)) { call in
                 let reason = try RolloutRequest(call.request, default: "emergency stop by the API").reason
@@ -73,6 +74,23 @@ extension CloudAPI {
             response.status = 201
             response.headers.append(("Location", "/v1/rollouts/\(id)"))
             return response
+        }
+    }
+
+    /// Makes the network of the champion before the present one the champion again.
+    private func rollBack(_ call: Call) async throws -> HTTPResponse {
+        let reason = try RolloutRequest(call.request, default: "rollback by the API").reason
+        let changes = ReleaseChanges(archive: archive, signer: try await ReleaseSigner(of: archive, keyFile: keyFile))
+        return try await changed {
+            do {
+                let (earlier, new) = try await changes.rollBack(by: call.attribution(reason), now: call.receivedAt)
+                var json = JSONWriter()
+                json.object { json in
+                    json.field("release", new.counter)
+                    json.field("network_of", earlier)
+                }
+                return .uncached(json.bytes)
+            } catch let error as ReleaseChanges.NoEarlierChampion { throw Problem(status: 409, detail: "\(error)") }
         }
     }
 
