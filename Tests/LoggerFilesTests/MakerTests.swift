@@ -157,7 +157,7 @@ struct MakerExample: Sendable, CustomTestStringConvertible {
         let first = try #require(result.rows.first)
         #expect(first.takenAt.ms == example.first.at * 1_000, "\(first.takenAt.ms / 1_000) \(file.layout)")
         #expect(first.humidityPct == example.first.humidity)
-        #expect((first.temperatureC ?? -99) - (example.first.temperature ?? -99) < 0.001, "\(first)")
+        #expect(((first.temperatureC ?? -99) - (example.first.temperature ?? -99)).magnitude < 0.001, "\(first)")
     }
 
     /// Windows programs write the degree sign as one byte, or the whole file as UTF-16.
