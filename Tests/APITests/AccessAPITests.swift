@@ -223,7 +223,7 @@ import Wire
         #expect(max(a, b) < min(a, b) * 2 && min(a, b) > .milliseconds(20), "\(a), \(b): both compute a hash")
     }
 
-    @Test func `a session is new at each sign-in, ends with signing out, and an invented cookie is none`() async throws {
+    @Test func `each sign-in starts a new session, signing out ends the session, and an invented cookie has no session`() async throws {
         let bench = try await bench()
         let fixed = await bench.signIn("nina", headers: ["cookie": "vaho_session=vaho_chosen-by-an-attacker"])
         let first = try #require(Self.cookie(fixed))
@@ -241,7 +241,7 @@ import Wire
         #expect(await bench.send("GET", "/v1/devices", headers: current).status == 401)
     }
 
-    @Test func `behind a trusted proxy with TLS the cookie is secure, and the proxy's word is believed from no other address`() async throws {
+    @Test func `behind a trusted proxy with TLS the cookie is secure, and forwarded headers from other addresses are ignored`() async throws {
         var settings = AccessSettings()
         settings.proxies = try #require(TrustedProxies("10.0.0.0/8"))
         (settings.proxyUserHeader, settings.proxyAdmins) = ("x-forwarded-email", ["chief@museum.example"])

@@ -13,9 +13,9 @@ import Testing
     }
 
     @Test(arguments: ["", "scrypt", "scrypt:32768:8:3:zz:00", "argon2:1:2:3:00:00", "scrypt:a:8:3:00:00"])
-    func `other text is no hash`(text: String) { #expect(PasswordHash(text: text) == nil) }
+    func `text in another format is not a password hash`(text: String) { #expect(PasswordHash(text: text) == nil) }
 
-    @Test func `a hash with a cost that libcrypto refuses is an error, and no match`() throws {
+    @Test func `the check of a hash with a cost that libcrypto refuses throws an error`() throws {
         let hash = try #require(PasswordHash(text: "scrypt:3:8:1:00:00"))  // N is not a power of two
         #expect(throws: (any Error).self) { try hash.matches("x") }
     }
@@ -56,7 +56,7 @@ import Testing
 }
 
 @Suite struct SessionCookieTests {
-    @Test func `the cookie is out of reach for scripts and other sites, and over TLS for plain connections`() {
+    @Test func `the cookie has HttpOnly and SameSite, and over TLS also Secure and the prefix of a host cookie`() {
         let plain = SessionCookie.header("t", isSecure: false, seconds: 60), secure = SessionCookie.header("t", isSecure: true, seconds: 60)
         for header in [plain, secure] { #expect(header.contains("; HttpOnly") && header.contains("; SameSite=Lax") && header.contains("; Path=/")) }
         #expect(secure.hasPrefix("__Host-vaho_session=t") && secure.hasSuffix("; Secure") && !plain.contains("Secure"))

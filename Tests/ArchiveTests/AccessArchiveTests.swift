@@ -65,7 +65,7 @@ import Testing
         }
     }
 
-    @Test func `names of people and tokens are e-mail addresses, too`() {
+    @Test func `an e-mail address is a valid name of a person or a token`() {
         for name in ["nina", "n.b-c_d@museum.example", "A+1", String(repeating: "x", count: 64)] { #expect(Archive.isAccessName(name), "\(name)") }
         for name in ["", "a b", "é", "a/b", "a\n", String(repeating: "x", count: 65)] { #expect(!Archive.isAccessName(name), "\(name)") }
     }

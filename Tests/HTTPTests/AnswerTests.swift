@@ -74,7 +74,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func `the lines of several proxies are one header, and no header is ignored`() {
+    @Test func `repeated X-Forwarded-For lines are joined, and a request with more than 100 headers is refused`() {
         var head = RequestHead()
         for value in ["6.6.6.6", "198.51.100.7"] { head.add("X-Forwarded-For", value) }
         #expect(head.headers["x-forwarded-for"] == "6.6.6.6, 198.51.100.7" && head.ambiguity == nil)

@@ -101,7 +101,7 @@ import Testing
         #expect(result.missing == 1 && result.repeated == 1)
     }
 
-    @Test func `a hundred thousand broken rows leave twenty problems and a count`() throws {
+    @Test func `the result of 100000 unreadable rows has 20 problems and the count`() throws {
         let text = "time,humidity\n2026-08-06 09:00,44\n" + String(repeating: "x,y\n", count: 100_000)
         let result = try file(text).read()
         #expect(result.problems.count == 20 && result.problemCount == 100_000 && result.rows.count == 1)

@@ -94,7 +94,7 @@ package final class CloudAPI: Service {
         guard try await !tokenReader.hasAdmin() else { return }
         let expiresAt = WallClock.now + .seconds(86_400)
         let code = try await archive.makeSetupCode(expiresAt: expiresAt, now: WallClock.now)
-        // Nobody can open the address that stands for all addresses of this host.
+        // 0.0.0.0 and :: stand for all addresses of this host: a browser cannot open them.
         let isEveryAddress = ["0.0.0.0", "::"].contains(listening.address)
         let host = isEveryAddress ? "localhost" : listening.address.contains(":") ? "[\(listening.address)]" : listening.address
         log(
@@ -138,7 +138,7 @@ package final class CloudAPI: Service {
     /// What an endpoint reads from the archive.
     typealias Document = @Sendable (Call) throws -> (@Sendable (isolated Archive) throws -> [UInt8])
 
-    /// What monitors ask, the page's files, and the description of the API.
+    /// Health, metrics, the page's files and the description of the API.
     private var serverEndpoints: [Endpoint] {
         let page = PageFiles.routes(face: .cloud).map { path, answer in Endpoint("GET", path, .everyone, query: nil) { _ in answer() } }
         return page + [

@@ -5,7 +5,7 @@ internal import Measures
 internal import Observing
 internal import Text
 
-/// Which observations a request asks for: the newest hours on the sensor's own grid, or a period in spans.
+/// The selection of observations in a request: the newest hours on the sensor's own grid, or the spans of a period.
 struct ObservationQuery: Sendable {
     private enum Selection: Sendable {
         case hours(Int64)

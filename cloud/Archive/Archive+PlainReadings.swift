@@ -8,7 +8,7 @@ extension Archive {
         package let readings: [SensorReading]  // from at most `BatchFormat.sensorLimit` sensors
         package let receivedAt: Instant
 
-        /// Whether a person has imported the readings: then the device has not been heard.
+        /// Whether a person imported the readings. An import does not change when the device was last seen.
         package let isImported: Bool
 
         package init(device: Int64, readings: [SensorReading], receivedAt: Instant, isImported: Bool = false) {

@@ -2,7 +2,7 @@ internal import APIDocuments
 internal import Access
 internal import Measures
 
-/// The answers to requests whose sender is unknown or may not do what is asked.
+/// The responses to requests whose sender is unknown or lacks the role.
 enum AccessProblem {
     private static let challenge = [(name: "WWW-Authenticate", value: "Bearer")]
 

@@ -1,7 +1,7 @@
 internal import Archive
 internal import Synchronization
 
-/// The archive's access version, read at most twice a second. What was looked up at one version is valid until the version changes.
+/// The archive's access version, read at most twice a second. The result of a lookup is valid until the version changes.
 final class AccessVersions: Sendable {
     private static let validity: Duration = .milliseconds(500)  // a revoked token may be accepted for this long
     private let reader: Archive

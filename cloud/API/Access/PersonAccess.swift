@@ -69,7 +69,7 @@ final class PersonAccess: Sendable {
     }
 
     private func person(inSession token: String, _ call: Call) async throws -> Principal.Person? {
-        // Not the key of an API token: a secret counts only where it belongs, in the cookie or in the header.
+        // The prefix keeps sessions and API tokens apart in the cache: the token of a session is not accepted as a bearer token.
         let hash = SHA256.digest(Array("session \(token)".utf8))
         let (now, version) = (call.receivedAt, try await versions.current())
         if let person = remembered(hash, version, now) { return person }

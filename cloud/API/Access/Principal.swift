@@ -38,7 +38,7 @@ package struct AccessSettings: Sendable {
     package var anonymousRole: Role?
     package var proxies = TrustedProxies.none
     package var proxyUserHeader: String?  // in lower case: an authenticating proxy writes the name of the person into this header
-    package var proxyRole = Role.viewer  // of people whom the proxy names
+    package var proxyRole = Role.viewer  // the role of people whom the proxy names
     package var proxyAdmins: Set<String> = []
     package var operatorToken: [UInt8]?  // SHA-256 of the token in VAHO_OPERATOR_TOKEN_FILE
 

@@ -9,7 +9,7 @@ extension Archive {
     private static let sessionsPerPerson = 20  // the least recently used one ends when another begins
 
     /// Signs a person in.
-    /// - Parameter previous: the token of the browser's session until now, which ends.
+    /// - Parameter previous: the token of the browser's previous session, which this call ends.
     /// - Returns: the token of the new session; `nil` if the person was removed or has another password by now.
     package func startSession(of person: Person, replacing previous: String?, by attribution: Attribution, now: Instant) throws -> String? {
         let token = try SecureToken.make()

@@ -7,7 +7,7 @@ extension Archive {
 
         package init(author: String, origin: String = "", reason: String) { (self.author, self.origin, self.reason) = (author, origin, reason) }
 
-        /// The same change, with more to say about its reason.
+        /// This attribution with another reason.
         package func because(_ reason: String) -> Attribution { Attribution(author: author, origin: origin, reason: reason) }
     }
 }
