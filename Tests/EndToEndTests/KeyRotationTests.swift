@@ -23,6 +23,11 @@ import Wire
             return try #require(try JSONSerialization.jsonObject(with: data) as? [[String: String]])
         }
 
+        /// Rolls a release out to all devices. A device can report the release at once, which completes the rollout: so one step is enough.
+        func rollOut(_ release: String) throws {
+            try command("rollout", "start", release, "--steps", "100:0")
+        }
+
         /// Signs the shipped network with the given key file and stores it. Returns its counter.
         func importRelease(signedBy keyFile: String) async throws -> String {
             let file = "\(cloud.folder)/release.vaho"
@@ -105,8 +110,7 @@ import Wire
         #expect(try programs.keys().map { $0["private_key"] } == ["elsewhere"])
         #expect(try programs.command("keys", "rotate", code: 1).contains("has no private key"))
         let first = try await programs.importRelease(signedBy: "\(other)/signing.key")
-        try programs.command("rollout", "start", first, "--steps", "50:7,100:0")
-        try programs.command("rollout", "promote")
+        try programs.rollOut(first)
 
         // A root key, then a second signing key.
         let set = "\(cloud.folder)/keys.txt"
@@ -127,8 +131,7 @@ import Wire
         // A device that enrols now knows both keys, and takes a release of the second one.
         let (edge, _) = try programs.edge("attic")
         let later = try await programs.importRelease(signedBy: "\(other)/second.key")
-        try programs.command("rollout", "start", later, "--steps", "50:7,100:0")
-        try programs.command("rollout", "promote")
+        try programs.rollOut(later)
         _ = try await seen("the release of the second key") { edge.log.contains("release accepted counter=\(later)") ? true : nil }
 
         // The first key is revoked: the server goes on with the second one, also after a restart.
