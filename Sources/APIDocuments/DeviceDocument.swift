@@ -10,6 +10,8 @@ package struct DeviceDocument: Sendable {
     package var condition: DeviceCondition
     package var lastSeenAt: Instant?
     package var isRevoked = false
+    package var place = ""  // of the host, in the cloud's list; empty if unknown
+    package var tags: [String]?  // known in the cloud only
     package var backlog: Int64
     package var clock: ClockQuality
     package var release: ReleaseReference?
@@ -99,6 +101,8 @@ package struct DeviceDocument: Sendable {
         json.field("last_seen_at", time(lastSeenAt))
         json.field("revoked", isRevoked)
         json.field("two_hosts", hasDuplicateHost)
+        json.field("place", place.isEmpty ? nil : place)
+        if let tags { json.array("tags") { json in for tag in tags { json.string(tag) } } }
         if !unreadableRows.isEmpty { json.array("faults") { json in for fault in unreadableRows { json.string(fault) } } }
         json.field("backlog", backlog)
         json.field("clock", clock.name)

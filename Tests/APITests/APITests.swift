@@ -89,23 +89,3 @@ import Wire
         #expect(throws: BatchRefusal.version(3)) { try batch(#"{"version":3,"all":"new"}"#) }
     }
 }
-
-@Suite struct APIDescriptionTests {
-    @Test func `the API description is JSON and lists every status of a batch's answer`() throws {
-        let document = try #require(try JSONSerialization.jsonObject(with: Data(OpenAPI.document)) as? [String: Any])
-        #expect(document["openapi"] as? String == "3.1.0")
-        let paths = try #require(document["paths"] as? [String: [String: Any]])
-        let responses = (paths["/v1/devices/{id}/batches"]?["post"] as? [String: Any])?["responses"] as? [String: Any]
-        #expect(Set(responses?.keys.map { $0 } ?? []) == ["200", "400", "401", "403", "413", "415", "429", "503"])
-    }
-
-    @Test func `a byte range is clipped to the file, and an invalid range is ignored`() {
-        #expect(ByteRange.parse("bytes=0-9", length: 100) == 0...9)
-        #expect(ByteRange.parse("bytes=90-", length: 100) == 90...99)
-        #expect(ByteRange.parse("bytes=-5", length: 100) == 95...99)
-        #expect(ByteRange.parse("bytes=50-999", length: 100) == 50...99)
-        for header in ["bytes=100-", "bytes=9-3", "bytes=-", "bytes=a-b", "lines=1-2", "bytes=0-1,3-4", "bytes=-0"] {
-            #expect(ByteRange.parse(header, length: 100) == nil)
-        }
-    }
-}

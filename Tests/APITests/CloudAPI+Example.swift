@@ -32,3 +32,14 @@ extension CloudAPI {
             access: access, log: log)
     }
 }
+
+/// The status of a request that sees a change of access: servers look for changes twice a second. Sends the request again while its status is `old`,
+/// or 429 for too many requests, and it began less than a second after the first one; how long an answer takes does not matter.
+func statusAfterChange(from old: Int, _ send: () async -> Int) async -> Int {
+    let end = ContinuousClock.now + .seconds(1)
+    while true {
+        let begun = ContinuousClock.now
+        let status = await send()
+        if ![old, 429].contains(status) || begun > end { return status }
+    }
+}

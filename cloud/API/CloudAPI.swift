@@ -105,7 +105,7 @@ package final class CloudAPI: Service {
             ])
     }
 
-    private var endpoints: [Endpoint] {
+    var endpoints: [Endpoint] {
         deviceEndpoints + sessionEndpoints + fleetEndpoints + deviceChangeEndpoints + modelEndpoints + rolloutEndpoints + accessEndpoints
             + serverEndpoints
     }

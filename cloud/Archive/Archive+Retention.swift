@@ -133,11 +133,16 @@ extension Archive {
             }
             guard !deleted.isEmpty, try freeze(expired, before: cutoff) else { return 0 }
             try database.changeEach("DELETE FROM batch WHERE device = ? AND id = ?", deleted)
-            try database.changeEach(
-                "UPDATE log_month SET bytes = bytes - ? WHERE shard = ? AND month = ?",
-                bytes.map { month, bytes in [.integer(bytes), .integer(database.counterShard), .integer(month.number)] })
+            try subtractFromLog(bytes)
             return deleted.count
         }
+    }
+
+    /// Subtracts the bytes of deleted batches from the totals of the log.
+    func subtractFromLog(_ bytes: [LogMonth: Int64]) throws {
+        try database.changeEach(
+            "UPDATE log_month SET bytes = bytes - ? WHERE shard = ? AND month = ?",
+            bytes.map { month, bytes in [.integer(bytes), .integer(database.counterShard), .integer(month.number)] })
     }
 
     // MARK: shared

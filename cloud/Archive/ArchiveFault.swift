@@ -10,6 +10,9 @@ package enum ArchiveFault: Error, Equatable, CustomStringConvertible {
     case unfinishedMigration(from: String)
     case noDevice(DeviceID)
     case deviceExists(DeviceID)
+    /// A device has had this name, and may still send under it.
+    case formerName(DeviceID, of: DeviceID)
+    case tooManyNames(DeviceID, limit: Int)
     /// A bin of observations with counts or sums that no readings can have.
     case damagedBin(sensor: Int64, validAt: Instant)
     /// A row of another table, with values that no version of the program writes. The text names the table, the row and the wrong values.
@@ -26,6 +29,8 @@ package enum ArchiveFault: Error, Equatable, CustomStringConvertible {
         case .unfinishedMigration(let source): "the migration from \(source) into this archive has not finished"
         case .noDevice(let device): "there is no device \(device)"
         case .deviceExists(let device): "the device \(device) already exists"
+        case .formerName(let name, let device): "\(name) is a former name of the device \(device), which may still send under it"
+        case .tooManyNames(let device, let limit): "the device \(device) has been renamed \(limit) times"
         case .damagedBin(let sensor, let validAt):
             "observation_bin: the row of sensor \(sensor) at \(validAt.ms) has values that no readings can have"
         case .damagedRow(let row): row
@@ -42,6 +47,8 @@ package enum ArchiveFault: Error, Equatable, CustomStringConvertible {
         case .unfinishedMigration: "run the same vaho-cloud migrate again"
         case .noDevice: "vaho-cloud device list shows all devices"
         case .deviceExists(let device): "revoke it first (vaho-cloud device revoke \(device)) to give it a new token"
+        case .formerName(_, let device): "choose another name, or rename \(device) back"
+        case .tooManyNames: "rename it back to one of its former names, or delete it and enrol it again"
         case .damagedBin: "vaho-cloud rebuild derives observations again from the log"
         case .damagedRow: "the archive was edited or is damaged, restore a backup"
         }

@@ -5,6 +5,7 @@ enum ArchiveSchema {
     static let steps = [
         version1, version2, version3, version4, version5, version6, version7, version8, ModelSchema.version9(.sqlite),
         RolloutSchema.version10(.sqlite), RolloutSchema.version11 + KeySchema.version11, AccessSchema.version12(.sqlite),
+        FleetSchema.version13(.sqlite),
     ]
     static var version: Int64 { Int64(steps.count) }
 

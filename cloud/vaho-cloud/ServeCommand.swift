@@ -87,6 +87,7 @@ extension Program.Command {
                         SilenceWatch(archive: scheduling, limit: settings.silentAfter, log: log.component("watch")),
                         DeviceAlarmDelivery(archive: scheduling, webhook: settings.webhook, log: log.component("watch")),
                         DeviceStateUpdater(archive: scheduling, log: log.component("watch")),
+                        DeviceDeletions(archive: scheduling, log: log.component("delete")),
                         Retention(archive: scheduling, keep: settings.retention, log: log.component("retention")),
                         ScheduledForecasts(
                             archive: scheduling, forecasts: FleetForecasts(reader: try await open(.readOnly), pretrained: pretrained),

@@ -15,7 +15,9 @@ enum VahoCloud {
             name: "vaho-cloud", version: CloudVersion.text,
             summary: "vaho-cloud stores the readings of vaho-edge devices, trains and signs forecast models, and serves the models to the devices.",
             commands: [
-                .serve, .deviceAdd, .deviceList, .deviceShow, .deviceTag, .deviceRevoke, .deviceCode, .deviceRotate, .keysNew, .keysList, .keysMake,
+                .serve, .deviceAdd, .deviceList, .deviceShow, .deviceTag, .deviceRename, .deviceMove, .deviceRevoke, .deviceDelete, .deviceCode,
+                .deviceEnrol,
+                .deviceRotate, .keysNew, .keysList, .keysMake,
                 .keysRotate, .keysAdd, .keysRoot, .keysRevoke, .keysSign, .keysImport, .keys, .backup,
                 .restore,
                 .migrate, .rebuild, .train, .runsList, .runsShow, .runsStart, .runsCancel, .runsRetry, .modelsList, .modelsShow, .modelsCompare,

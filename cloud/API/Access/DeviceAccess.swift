@@ -15,7 +15,7 @@ struct DeviceAccess: Sendable {
     let refusals: RefusalRecordLimiter
     let log: Log
 
-    /// The device that owns the request's token. The path must name the same device.
+    /// The device that owns the request's token. The path must have the device's name, or a former one.
     /// - Throws: `Problem` with status 401 or 403; `RateLimit.Exceeded`.
     func device(of call: Call) async throws -> Archive.Device {
         let id = call.parameter("id")
@@ -28,7 +28,7 @@ struct DeviceAccess: Sendable {
             throw AccessProblem.unknownDeviceToken(of: DeviceID(id))
         }
         guard device.revokedAt == nil else { throw AccessProblem.revoked(device.name) }
-        guard device.name.name == id else {
+        guard device.name.name == id || device.formerNames.contains(id) else {
             await recordRefusal(of: id, "403: the token belongs to another device")
             throw AccessProblem.otherDevice(id)
         }

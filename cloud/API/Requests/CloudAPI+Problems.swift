@@ -48,7 +48,7 @@ extension ArchiveFault {
     fileprivate var status: Int {
         switch self {
         case .noDevice: 404
-        case .deviceExists: 409
+        case .deviceExists, .formerName, .tooManyNames: 409
         case .noArchive, .unsupportedSchema, .unfinishedMigration, .backUpByServer, .damagedBin, .damagedRow: 500
         }
     }

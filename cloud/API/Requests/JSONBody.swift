@@ -4,10 +4,12 @@ internal import HTTPServer
 
 /// Decodes small JSON bodies. An error names the faulty field by a JSON pointer (RFC 6901).
 enum JSONBody {
-    private static let limit = 16_384
-
-    /// - Parameter isOptional: an empty body counts as `{}`.
-    static func decode<Body: Decodable>(_ type: Body.Type, from request: HTTPRequest, isOptional: Bool = false) throws -> Body {
+    /// - Parameters:
+    ///   - isOptional: an empty body counts as `{}`.
+    ///   - limit: the largest body in bytes.
+    static func decode<Body: Decodable>(
+        _ type: Body.Type, from request: HTTPRequest, isOptional: Bool = false, limit: Int = 16_384
+    ) throws -> Body {
         var bytes = try request.body()
         guard bytes.count <= limit else { throw Problem(status: 413, detail: "the body is longer than \(limit) bytes") }
         if bytes.isEmpty, isOptional { bytes = Array("{}".utf8) }

@@ -38,6 +38,7 @@ extension PostgresDatabase {
             if from < 10 { try connection.execute(RolloutSchema.version10(.postgres)) }
             if from < 11 { try connection.execute(RolloutSchema.version11 + KeySchema.version11) }
             if from < 12 { try connection.execute(AccessSchema.version12(.postgres)) }
+            if from < 13 { try connection.execute(FleetSchema.version13(.postgres)) }
             try connection.execute("UPDATE archive_version SET version = \(ArchiveSchema.version)")
         }
     }

@@ -24,7 +24,9 @@ struct ArchiveTable: Sendable, Equatable {
         ArchiveTable(
             "device", key: "id",
             "name created_at_ms revoked_at_ms last_seen_at_ms report rotate_at_ms state severity_rank reported_clock judge_due refused_at_ms "
-                + "refused_detail sensor_states live_scores key_set_serial", hasIdentity: true),
+                + "refused_detail sensor_states live_scores key_set_serial place", hasIdentity: true),
+        ArchiveTable("former_name", key: "name", "device until_ms"),
+        ArchiveTable("device_deletion", key: "device", "requested_at_ms"),
         ArchiveTable("token", key: "sha256", "device created_at_ms replaces"),
         ArchiveTable("enrolment_code", key: "sha256", "device created_at_ms expires_at_ms used_at_ms"),
         ArchiveTable("held", key: "device epoch first", "last"),
@@ -120,4 +122,6 @@ struct ArchiveTable: Sendable, Equatable {
         "SELECT \(key) FROM \(name) ORDER BY \(columns.prefix(keyLength).map { "\($0) DESC" }.joined(separator: ", ")) LIMIT 1"
     }
     var insert: String { "INSERT INTO \(name) (\(columns.joined(separator: ", "))) VALUES (\(Self.marks(columns.count)))" }
+    /// Deletes some rows of a device. Parameters: the device's id, then the maximum number of rows.
+    var deleteOfDevice: String { "DELETE FROM \(name) WHERE (\(key)) IN (SELECT \(key) FROM \(name) WHERE device = ? LIMIT ?)" }
 }

@@ -11,11 +11,16 @@ extension Archive {
 
     /// Replaces the tags of a device. Call it in `changeAliases`.
     package func setTags(_ tags: [String], of device: Device, by attribution: Attribution, now: Instant) throws {
-        guard try self.tags(of: device.id) != Set(tags).sorted() else { return }
-        try database.run("DELETE FROM device_tag WHERE device = ?", device.id)
+        try replaceTags(tags, of: device.id, device.name, by: attribution, now: now)
+    }
+
+    /// For a device that has had no release yet, or in `changeAliases`.
+    func replaceTags(_ tags: [String], of device: Int64, _ name: DeviceID, by attribution: Attribution, now: Instant) throws {
+        guard try self.tags(of: device) != Set(tags).sorted() else { return }
+        try database.run("DELETE FROM device_tag WHERE device = ?", device)
         try database.changeEach(
-            "INSERT INTO device_tag (device, tag) VALUES (?, ?) ON CONFLICT DO NOTHING", tags.map { [.integer(device.id), .text($0)] })
-        try recordAudit("tags changed", of: device.name.name, tags.joined(separator: " "), by: attribution, now: now)
+            "INSERT INTO device_tag (device, tag) VALUES (?, ?) ON CONFLICT DO NOTHING", tags.map { [.integer(device), .text($0)] })
+        try recordAudit("tags changed", of: name.name, tags.joined(separator: " "), by: attribution, now: now)
     }
 
     package struct AliasTarget: Sendable, Equatable {

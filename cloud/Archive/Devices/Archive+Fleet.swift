@@ -11,6 +11,7 @@ extension Archive {
         package var sensors: [SensorView] = []
         package let condition: DeviceCondition
         package var hasDuplicateHost = false  // two hosts send as this device
+        package var tags: [String] = []
         package var faults: [String] = []  // messages about damaged or edited rows
     }
 
@@ -50,9 +51,10 @@ extension Archive {
     /// Which devices a fleet's pages show.
     package struct FleetFilter: Sendable {
         package var state: DeviceState?
-        package var text: String?  // a part of the device's name; upper and lower case are the same
+        package var text: String?  // a part of the device's name or place; upper and lower case are the same
+        package var tag: String?
 
-        package init(state: DeviceState? = nil, text: String? = nil) { (self.state, self.text) = (state, text) }
+        package init(state: DeviceState? = nil, text: String? = nil, tag: String? = nil) { (self.state, self.text, self.tag) = (state, text, tag) }
     }
 
     private static let sensorsPerPage = 5_000
@@ -79,7 +81,7 @@ extension Archive {
         guard read < rows.count, let last = rows[..<read].last(where: { Archive.device($0) != nil }) ?? rows[..<read].last else {
             return (views, nil)
         }
-        return (views, FleetCursor(rank: order == .name ? -1 : last.integer(6), name: last.text(1)))
+        return (views, FleetCursor(rank: order == .name ? -1 : last.integer(7), name: last.text(1)))
     }
 
     private static let pageColumns = "\(deviceColumns), device.report, device.severity_rank, device.refused_at_ms, device.refused_detail"
@@ -92,9 +94,13 @@ extension Archive {
             values.append(.integer(Int64(state.rawValue)))
         }
         if let text = filter.text {
-            conditions.append("LOWER(name) LIKE ? ESCAPE '!'")
+            conditions.append("(LOWER(name) LIKE ? ESCAPE '!' OR LOWER(place) LIKE ? ESCAPE '!')")
             let escaped = text.lowercased().map { "!%_".contains($0) ? "!\($0)" : String($0) }.joined()
-            values.append(.text("%\(escaped)%"))
+            values += [.text("%\(escaped)%"), .text("%\(escaped)%")]
+        }
+        if let tag = filter.tag {
+            conditions.append("id IN (SELECT device FROM device_tag WHERE tag = ?)")
+            values.append(.text(tag))
         }
         switch order {
         case .name:
@@ -122,17 +128,20 @@ extension Archive {
         for row in rows {
             guard let device = Archive.device(row) else { continue }
             var report: DeviceReport?
-            if !row.isNull(5) {
-                do { report = try ReportCoding.report(row.bytes(5)[...]) } catch {
+            if !row.isNull(6) {
+                do { report = try ReportCoding.report(row.bytes(6)[...]) } catch {
                     faults[device.id] = "device \(device.id) («\(device.name)»): its report cannot be read: \(error)"
                 }
             }
-            known.append((device, report, DeviceFacts.Refusal(row, 7)))
+            known.append((device, report, DeviceFacts.Refusal(row, 8)))
         }
         let facts = try facts(known, now: now)
         let sensors = try database.rowsEach(Archive.selectSensorViews, known.map { [.integer($0.device.id)] })
-        return zip(facts, sensors).map { facts, rows in
+        let tags = try database.rowsEach("SELECT tag FROM device_tag WHERE device = ? ORDER BY tag", known.map { [.integer($0.device.id)] })
+        return zip(zip(facts, tags), sensors).map { device, rows in
+            let (facts, tags) = device
             var view = DeviceView(device: facts.device, report: facts.report, condition: Archive.condition(facts, now: now))
+            view.tags = tags.map { $0.text(0) }
             view.hasDuplicateHost = facts.duplicateHostSince != nil
             view.faults = faults[facts.device.id].map { [$0] } ?? []
             for row in rows {

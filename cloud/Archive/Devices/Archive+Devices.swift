@@ -2,7 +2,7 @@ package import Measures
 internal import Signing
 internal import Text
 
-/// Devices, their tokens and their enrolment codes. Only hashes of tokens and codes are stored.
+/// Devices and their tokens. Only hashes of tokens are stored.
 extension Archive {
     package struct Device: Sendable, Equatable {
         package let id: Int64
@@ -10,6 +10,8 @@ extension Archive {
         package let createdAt: Instant
         package let revokedAt: Instant?
         package let lastSeenAt: Instant?
+        package let place: String  // of the host, as an admin has written it; empty if unknown
+        package var formerNames: Set<String> = []  // read only where a device is found by its token
     }
 
     /// Creates a device with a token, or admits a revoked device again with a new token.
@@ -37,7 +39,8 @@ extension Archive {
 
     /// Creates the device if it does not exist, and removes its revocation.
     /// - Returns: the device's row id.
-    private func createOrReinstateDevice(_ name: DeviceID, now: Instant) throws -> Int64 {
+    func createOrReinstateDevice(_ name: DeviceID, now: Instant) throws -> Int64 {
+        try checkNotFormerName(name)
         if let known = try device(named: name) {
             try database.run("UPDATE device SET revoked_at_ms = NULL, judge_due = 1 WHERE id = ?", known.id)
             return known.id
@@ -45,7 +48,7 @@ extension Archive {
         return try database.integer("INSERT INTO device (name, created_at_ms) VALUES (?, ?) RETURNING id", name.name, now.ms) ?? 0
     }
 
-    private func insert(token: String, _ device: Int64, replaces: String?, now: Instant) throws {
+    func insert(token: String, _ device: Int64, replaces: String?, now: Instant) throws {
         try database.run(
             "INSERT INTO token (sha256, device, created_at_ms, replaces) VALUES (?, ?, ?, ?)", Archive.hash(token), device, now.ms, replaces)
     }
@@ -61,7 +64,7 @@ extension Archive {
         }
     }
 
-    private func existingDevice(_ name: DeviceID) throws -> Device {
+    func existingDevice(_ name: DeviceID) throws -> Device {
         guard let device = try device(named: name) else { throw ArchiveFault.noDevice(name) }
         return device
     }
@@ -71,13 +74,16 @@ extension Archive {
 
     /// The device a token belongs to, revoked or not, and whether the token has never been used.
     package func device(withToken token: String) throws -> (device: Device, isNew: Bool)? {
-        guard let device = try devices("JOIN token t ON t.device = device.id WHERE t.sha256 = ?", Archive.hash(token)).first else { return nil }
+        guard var device = try devices("JOIN token t ON t.device = device.id WHERE t.sha256 = ?", Archive.hash(token)).first else { return nil }
+        device.formerNames = Set(try formerNames(of: device.id).map(\.name))
         let row = try database.row("SELECT replaces FROM token WHERE sha256 = ?", Archive.hash(token))
         return (device, row.map { !$0.isNull(0) } ?? false)
     }
 
     /// Hashes of tokens in use, with their devices: the most recently seen devices first.
     package func tokens(limit: Int) throws -> [(sha256: [UInt8], device: Device)] {
+        var formerNames: [Int64: Set<String>] = [:]
+        for row in try database.rows("SELECT device, name FROM former_name") { formerNames[row.integer(0), default: []].insert(row.text(1)) }
         var tokens: [(sha256: [UInt8], device: Device)] = []
         for row in try database.rows(
             """
@@ -85,7 +91,8 @@ extension Archive {
             WHERE t.replaces IS NULL AND device.revoked_at_ms IS NULL ORDER BY device.last_seen_at_ms DESC LIMIT ?
             """, Int64(limit)
         ) {
-            guard let device = Archive.device(row), let hash = Hexadecimal.bytes(row.text(5)) else { continue }
+            guard var device = Archive.device(row), let hash = Hexadecimal.bytes(row.text(6)) else { continue }
+            device.formerNames = formerNames[device.id] ?? []
             tokens.append((hash, device))
         }
         return tokens
@@ -96,14 +103,14 @@ extension Archive {
             .compactMap(Archive.device)
     }
 
-    static let deviceColumns = "device.id, device.name, device.created_at_ms, device.revoked_at_ms, device.last_seen_at_ms"
+    static let deviceColumns = "device.id, device.name, device.created_at_ms, device.revoked_at_ms, device.last_seen_at_ms, device.place"
 
     /// Reads a row of `deviceColumns`; `nil` if the name is not valid.
     static func device(_ row: Row) -> Device? {
         guard let name = DeviceID(row.text(1)) else { return nil }
         return Device(
             id: row.integer(0), name: name, createdAt: Instant(ms: row.integer(2)),
-            revokedAt: row.optionalInteger(3).map(Instant.init(ms:)), lastSeenAt: row.optionalInteger(4).map(Instant.init(ms:)))
+            revokedAt: row.optionalInteger(3).map(Instant.init(ms:)), lastSeenAt: row.optionalInteger(4).map(Instant.init(ms:)), place: row.text(5))
     }
 
     // MARK: token rotation
@@ -144,58 +151,6 @@ extension Archive {
             try database.run("UPDATE device SET rotate_at_ms = NULL WHERE id = ?", device)
             try incrementAccessVersion()
         }
-    }
-
-    // MARK: enrolment
-
-    /// Makes a code that enrols one device, once, before the code expires: ten letters and digits that are easy to tell apart.
-    package func makeCode(for name: DeviceID, validFor validity: Duration, by attribution: Attribution, now: Instant) throws -> String {
-        let letters = Array("0123456789ABCDEFGHJKMNPQRSTVWXYZ")  // Crockford's base 32
-        let symbols = try SecureRandom.bytes(10).map { letters[Int($0 & 31)] }
-        let code = String(symbols.prefix(5)) + "-" + String(symbols.suffix(5))
-        try database.transaction {
-            try database.run(
-                "INSERT INTO enrolment_code VALUES (?, ?, ?, ?, NULL)", Archive.hash(Archive.normalised(code)), name.name, now.ms,
-                (now + validity).ms)
-            try recordAudit("enrolment code made", of: name.name, "until \(RFC3339.format(ms: (now + validity).ms))", by: attribution, now: now)
-        }
-        return code
-    }
-
-    /// Exchanges a code for a device and a token. If the answer gets lost, the code can be used again: the code is spent when the token is first
-    /// used.
-    /// - Returns: `nil` for a code that is unknown, spent or expired; `isReissue` if the code has issued a token before, which is now invalid.
-    /// - Parameter address: of the device.
-    package func enrol(code: String, from address: String, now: Instant) throws -> (device: DeviceID, token: String, isReissue: Bool)? {
-        let hash = Archive.hash(Archive.normalised(code))
-        return try database.transaction {
-            guard
-                let row = try database.row(
-                    "SELECT device FROM enrolment_code WHERE sha256 = ? AND used_at_ms IS NULL AND expires_at_ms > ?", hash, now.ms),
-                let name = DeviceID(row.text(0))
-            else { return nil }
-            let token = Hexadecimal.text(try SecureRandom.bytes(32))
-            // Revoked tokens stay invalid when the device is admitted again.
-            if let known = try device(named: name), known.revokedAt != nil { try database.run("DELETE FROM token WHERE device = ?", known.id) }
-            let device = try createOrReinstateDevice(name, now: now)
-            let isReissue = try database.run("DELETE FROM token WHERE replaces = ?", hash) > 0
-            try insert(token: token, device, replaces: hash, now: now)
-            let attribution = Attribution(author: name.name, origin: address, reason: "")
-            try recordAudit(isReissue ? "device enrolled again" : "device enrolled", of: name.name, by: attribution, now: now)
-            try incrementAccessVersion()
-            return (name, token, isReissue)
-        }
-    }
-
-    /// The device that a code was issued for, even if the code is used or expired; `nil`: the code is unknown.
-    package func device(ofCode code: String) throws -> DeviceID? {
-        try database.row("SELECT device FROM enrolment_code WHERE sha256 = ?", Archive.hash(Archive.normalised(code)))
-            .flatMap { row in DeviceID(row.text(0)) }
-    }
-
-    /// Removes hyphens and spaces, and replaces letters that look like digits, as a person may type or read out the code.
-    private static func normalised(_ code: String) -> String {
-        String(code.uppercased().filter { $0 != "-" && $0 != " " }.map { $0 == "O" ? "0" : $0 == "I" || $0 == "L" ? "1" : $0 })
     }
 
     static func hash(_ token: String) -> String { Hexadecimal.text(SHA256.digest(Array(token.utf8))) }

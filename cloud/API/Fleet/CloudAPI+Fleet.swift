@@ -29,7 +29,7 @@ struct FleetPage: Sendable {
         self.limit = limit
         var filter = Archive.FleetFilter(text: request.query["text"].flatMap { $0.isEmpty ? nil : $0 })
         if let text = filter.text, text.utf8.count > FleetPage.textLimit {
-            throw Problem(status: 400, detail: "text: expected at most \(FleetPage.textLimit) bytes, a part of a device's name")
+            throw Problem(status: 400, detail: "text: expected at most \(FleetPage.textLimit) bytes, a part of a device's name or place")
         }
         if let name = request.query["state"] {
             guard let state = DeviceState.allCases.first(where: { $0.name == name }) else {
@@ -37,6 +37,10 @@ struct FleetPage: Sendable {
                 throw Problem(status: 400, detail: "state=\(name.prefix(40)): expected one of \(names)")
             }
             filter.state = state
+        }
+        if let tag = request.query["tag"] {
+            guard ReleaseAlias.isTag(tag) else { throw Problem(status: 400, detail: "tag=\(tag.prefix(80)): a tag is \(DeviceID.syntax)") }
+            filter.tag = tag
         }
         self.filter = filter
         // A cursor without «:» has no severity: it comes from a page ordered by name.
@@ -92,10 +96,12 @@ extension Archive {
         let sensorAlarms = try sensorAlarms(of: view.device.id, limit: 20)
         let day = WallClock.now.ms / 86_400_000
         let storedToday = try bytesStored(view.device.id, day)
+        let formerNames = try formerNames(of: view.device.id)
         var json = JSONWriter()
         json.object { json in
             view.document.write(now: view.currentTime(at: now), to: &json)
             json.field("stored_today_bytes", storedToday)
+            json.array("former_names") { json in for former in formerNames { json.string(former.name) } }
             json.array("holes") { json in
                 for hole in holes {
                     json.object { json in Documents.hole(hole, to: &json) }
@@ -159,7 +165,7 @@ extension Archive {
 extension CloudAPI {
     var fleetEndpoints: [Endpoint] {
         [
-            reading("/v1/devices", query: ["limit", "text", "state", "order", "after"]) { call in
+            reading("/v1/devices", query: ["limit", "text", "tag", "state", "order", "after"]) { call in
                 let page = try FleetPage(call.request)
                 return { try $0.fleetDocument(page) }
             },

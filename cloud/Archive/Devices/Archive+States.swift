@@ -152,7 +152,7 @@ extension Archive {
         let known = rows.compactMap { row in Archive.device(row).map { (device: $0, row: row) } }
         let facts = try facts(
             known.map { device, row in
-                (device, row.isNull(5) ? nil : try? ReportCoding.report(row.bytes(5)[...]), DeviceFacts.Refusal(row, 6))
+                (device, row.isNull(6) ? nil : try? ReportCoding.report(row.bytes(6)[...]), DeviceFacts.Refusal(row, 7))
             }, now: now)
         let sensors = try database.rowsEach(
             "SELECT \(Archive.sensorState), COUNT(*) FROM sensor s WHERE s.device = ? AND \(Archive.isShown) GROUP BY 1",
@@ -163,11 +163,15 @@ extension Archive {
             let state = Archive.condition(facts[index], now: now).state
             let counts = state == .revoked ? SensorCounts() : SensorCounts(sensors[index])
             totals.replace(
-                DeviceState(rawValue: Int(row.integer(8))), row.optionalText(9).map(SensorCounts.init(text:)), with: state, counts)
+                DeviceState(rawValue: Int(row.integer(9))), row.optionalText(10).map(SensorCounts.init(text:)), with: state, counts)
             let rank = counts.states.map { Severity.rank($0) }.reduce(Severity.rank(state)) { min($0, $1) }
             updates.append([.integer(Int64(state.rawValue)), .integer(Int64(rank)), .text(counts.text), .integer(device.id)])
         }
         try database.changeEach("UPDATE device SET state = ?, severity_rank = ?, sensor_states = ?, judge_due = 0 WHERE id = ?", updates)
+        try changeTotals(totals)
+    }
+
+    func changeTotals(_ totals: StateTotals) throws {
         try database.changeEach(
             """
             INSERT INTO state_total (kind, state, number) VALUES (?, ?, ?)

@@ -37,12 +37,16 @@ struct StateTotals {
     ///   - state: the device's old state, from the table `device`; `nil` if the stored value is not a valid state.
     ///   - counts: how many sensors of the device the totals contain, by state; `nil` if the totals do not contain the device yet.
     mutating func replace(_ state: DeviceState?, _ counts: SensorCounts?, with newState: DeviceState, _ newCounts: SensorCounts) {
-        if let counts, let state {
-            devices[state, default: 0] -= 1
-            for state in SensorState.allCases { sensors[state, default: 0] -= counts.number(state) }
-        }
+        remove(state, counts)
         devices[newState, default: 0] += 1
         for state in SensorState.allCases { sensors[state, default: 0] += newCounts.number(state) }
+    }
+
+    /// Subtracts a device, with the parameters of `replace`.
+    mutating func remove(_ state: DeviceState?, _ counts: SensorCounts?) {
+        guard let counts, let state else { return }
+        devices[state, default: 0] -= 1
+        for state in SensorState.allCases { sensors[state, default: 0] -= counts.number(state) }
     }
 
     /// Kind, state and difference, without differences of zero, sorted.

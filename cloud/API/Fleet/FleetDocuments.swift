@@ -14,6 +14,7 @@ extension Archive.DeviceView {
                 view.document(scores: report?.sensors.first { $0.sensor == view.sensor.name }?.scores ?? [])
             },
             scores: report?.scores ?? [])
+        (shown.place, shown.tags) = (device.place, tags)
         shown.alerts = report?.alerts ?? []
         shown.thresholds = report?.thresholds ?? []
         shown.isRevoked = device.revokedAt != nil

@@ -1,0 +1,14 @@
+/// The tables of former names and deletions of devices since version 13 of the schema, in SQL for both databases.
+enum FleetSchema {
+    static func version13(_ dialect: ModelSchema.Dialect) -> String {
+        """
+
+        ALTER TABLE device ADD COLUMN place TEXT NOT NULL DEFAULT '';
+        CREATE TABLE former_name (  -- names under which a device may still send
+            name \(dialect.key) PRIMARY KEY, device BIGINT NOT NULL, until_ms BIGINT NOT NULL
+        );
+        CREATE INDEX former_name_by_device ON former_name (device);
+        CREATE TABLE device_deletion (device BIGINT PRIMARY KEY, requested_at_ms BIGINT NOT NULL);  -- devices whose data is being deleted
+        """
+    }
+}
