@@ -64,5 +64,10 @@ static inline void cmhd_say(int descriptor, const char *bytes, size_t count) {
 static inline struct MHD_Response *cmhd_response(const void *bytes, size_t count, void (*release)(void *owner), void *owner) {
     return MHD_create_response_from_buffer_with_free_callback_cls(count, (void *)bytes, release, owner);
 }
+// Creates a response of unknown length whose bytes `read(owner, …)` gives. libmicrohttpd calls `release(owner)` when the response has ended.
+static inline struct MHD_Response *cmhd_stream(MHD_ContentReaderCallback read, void (*release)(void *owner), void *owner) {
+    return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, read, owner, release);
+}
+static inline ssize_t cmhd_end_of_stream(void) { return MHD_CONTENT_READER_END_OF_STREAM; }
 static inline void cmhd_cut(int descriptor) { if (descriptor >= 0) shutdown(descriptor, SHUT_RDWR); }
 static inline void cmhd_close(int descriptor) { if (descriptor >= 0) close(descriptor); }

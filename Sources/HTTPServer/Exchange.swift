@@ -18,6 +18,7 @@ final class Exchange: @unchecked Sendable {
     private var sender: BodyBudget.Sender
     private var hasBegun = false
     private var reservedBody: HTTPBody?
+    private var writing: Int?  // the number of the task that writes the response
     private let progress = Mutex(Progress.reading)
 
     private enum Progress {
@@ -72,6 +73,7 @@ final class Exchange: @unchecked Sendable {
         reserved = 0
         if let reservedBody { context.responses.release(reservedBody) }
         reservedBody = nil
+        if let writing { context.cancel(writing) }
         if hasBegun { context.sent() }
     }
 
@@ -85,6 +87,19 @@ final class Exchange: @unchecked Sendable {
         }
         reservedBody = response.body
         return response
+    }
+
+    /// Starts the task that writes a response.
+    /// - Returns: what the task writes; `nil` if the server is stopping, or the client wants no body.
+    func startStream(_ write: @escaping BodyStream.Writing, _ context: ServerContext) -> BodyStream? {
+        guard method != "HEAD", let number = context.begin(isStream: true) else { return nil }
+        writing = number
+        let stream = BodyStream()
+        context.start(number) {
+            try? await write(stream)  // an error ends the body: its status is sent already
+            stream.finish()
+        }
+        return stream
     }
 
     /// - Returns: the response, or `nil` if the connection is suspended until the handler has a response.
@@ -212,15 +227,33 @@ private let takeQuery: MHD_KeyValueIterator = { pointer, _, name, value in
 
 private func queue(_ wanted: HTTPResponse, of exchange: Exchange, on connection: OpaquePointer, _ context: ServerContext) -> MHD_Result {
     let response = exchange.admitted(wanted, context)
-    let owner = unsafe Unmanaged.passRetained(response.body)  // released when the response has been sent, or below if creating it fails
-    let made = unsafe cmhd_response(
-        response.body.pointer, response.body.count, { unsafe $0.map { unsafe Unmanaged<HTTPBody>.fromOpaque($0).release() } }, owner.toOpaque())
-    guard let made = unsafe made else {
-        unsafe owner.release()
-        return .NO
+    let name = UInt(bitPattern: connection)
+    let made: OpaquePointer?
+    if let stream = response.stream.flatMap({ exchange.startStream($0, context) }) {
+        unsafe made = streamedResponse(SentStream(stream, connection))
+        // The connection is never closed for being slow: a client that does not read is closed by libmicrohttpd's idle time.
+        context.connections.markHandling(name, isAuthenticated: true)
+    } else {
+        unsafe made = storedResponse(response.body)
+        context.connections.markSendingResponse(name, bytes: response.body.count)
     }
+    guard let made = unsafe made else { return .NO }
     defer { unsafe MHD_destroy_response(made) }
     for (name, value) in response.headers { unsafe MHD_add_response_header(made, name, value) }
-    context.connections.markSendingResponse(UInt(bitPattern: connection), bytes: response.body.count)
     return unsafe MHD_queue_response(connection, UInt32(response.status), made)
+}
+
+private func storedResponse(_ body: HTTPBody) -> OpaquePointer? {
+    let owner = unsafe Unmanaged.passRetained(body)  // released when the response has been sent, or below if creating it fails
+    let made = unsafe cmhd_response(
+        body.pointer, body.count, { unsafe $0.map { unsafe Unmanaged<HTTPBody>.fromOpaque($0).release() } }, owner.toOpaque())
+    if unsafe made == nil { unsafe owner.release() }
+    return unsafe made
+}
+
+private func streamedResponse(_ sent: SentStream) -> OpaquePointer? {
+    let owner = unsafe Unmanaged.passRetained(sent)  // released when the response has ended, or below if creating it fails
+    let made = unsafe cmhd_stream(readStream, { unsafe $0.map { unsafe Unmanaged<SentStream>.fromOpaque($0).release() } }, owner.toOpaque())
+    if unsafe made == nil { unsafe owner.release() }
+    return unsafe made
 }

@@ -51,6 +51,12 @@ package struct HTTPResponse: Sendable {
     package var status: Int
     package var headers: [(name: String, value: String)]
     package internal(set) var body: HTTPBody
+    package private(set) var stream: BodyStream.Writing?  // writes the body; `body` is then empty
+
+    /// A response whose body is written while it is sent.
+    package init(status: Int = 200, headers: [(name: String, value: String)], stream: @escaping BodyStream.Writing) {
+        (self.status, self.headers, self.body, self.stream) = (status, headers, .empty, stream)
+    }
 
     package init(status: Int, headers: [(name: String, value: String)] = [], body: HTTPBody = .empty) {
         self.status = status

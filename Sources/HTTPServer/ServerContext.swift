@@ -16,7 +16,8 @@ final class ServerContext: Sendable {
     private let unsent = Atomic(0)  // responses not completely sent
 
     private struct Running {
-        var tasks: [Int: Task<Void, Never>?] = [:]
+        var tasks: [Int: Task<Void, Never>?] = [:]  // handlers, and the tasks that write streams
+        var streams: Set<Int> = []  // the numbers of the tasks that write streams
         var next = 0
         var isClosed = false
         var waiter: CheckedContinuation<Void, Never>?
@@ -65,15 +66,20 @@ final class ServerContext: Sendable {
     }
 
     /// Registers a handler, which must then be started; `waitForHandlers` waits for registered handlers.
+    /// - Parameter isStream: the task writes the body of a response, without an end of its own.
     /// - Returns: the handler's number, or `nil` if the server is stopping.
-    func begin() -> Int? {
+    func begin(isStream: Bool = false) -> Int? {
         running.withLock { running in
             guard !running.isClosed else { return nil }
             running.next += 1
             running.tasks[running.next] = .some(nil)
+            if isStream { running.streams.insert(running.next) }
             return running.next
         }
     }
+
+    /// Cancels a task that writes a stream.
+    func cancel(_ number: Int) { running.withLock { $0.tasks[number] }??.cancel() }
 
     /// Starts a registered handler in a new task: on this thread until the handler first waits, then on Swift's thread pool.
     func start(_ number: Int, _ work: @escaping @Sendable () async -> Void) {
@@ -87,6 +93,7 @@ final class ServerContext: Sendable {
     private func end(_ number: Int) {
         let waiter = running.withLock { running -> CheckedContinuation<Void, Never>? in
             running.tasks[number] = nil
+            running.streams.remove(number)
             return running.tasks.isEmpty ? running.waiter.take() : nil
         }
         waiter?.resume()
@@ -103,15 +110,19 @@ final class ServerContext: Sendable {
         while unsent.load(ordering: .relaxed) > 0, .now < end { try? await Task.sleep(for: .milliseconds(20)) }
     }
 
-    /// Stops accepting handlers and waits for the running ones; cancels handlers that run longer than 0.5 s.
+    /// Stops accepting handlers, ends streams, and waits for the running handlers; cancels handlers that run longer than 0.5 s.
     func waitForHandlers() async {
+        let streams = running.withLock { running in
+            running.isClosed = true
+            return running.streams.map { running.tasks[$0] ?? nil }
+        }
+        for task in streams { task?.cancel() }
         let cancelling = Task {
             try await Task.sleep(for: ServerContext.grace)
             for task in running.withLock({ Array($0.tasks.values) }) { task?.cancel() }
         }
         await withCheckedContinuation { continuation in
             let isIdle = running.withLock { running in
-                running.isClosed = true
                 if !running.tasks.isEmpty { running.waiter = continuation }
                 return running.tasks.isEmpty
             }
