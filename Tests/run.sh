@@ -72,6 +72,9 @@ Tests/browser/run.sh "$bin"
 heading "every state of sensors and devices in a browser"
 Tests/browser/states.sh "$bin"
 
+heading "event streams: content, limits, memory, stop"
+Tests/events.py "$bin"
+
 heading "Prometheus, Grafana and Home Assistant"
 Tests/postgres.sh Tests/monitoring.sh "$bin"
 

@@ -74,6 +74,7 @@ final class Exchange: @unchecked Sendable {
         if let reservedBody { context.responses.release(reservedBody) }
         reservedBody = nil
         if let writing { context.cancel(writing) }
+        progress.withLock { $0 = .reading }  // releases the response: its stream may refer to this exchange
         if hasBegun { context.sent() }
     }
 

@@ -26,6 +26,9 @@ package final class CloudAPI: Service {
     let rates = RequestRates()
     let queues = RequestQueues()
     let answers = SharedAnswers()
+    let feed = ChangeFeed()
+    let streams: EventStreams
+    private let changedDevices: ChangedDevices
     let unstoredRows = LogLineLimiter()
     let refusedCodes = LogLineLimiter()
     let failedSignIns = LogLineLimiter()
@@ -56,6 +59,8 @@ package final class CloudAPI: Service {
         access: AccessSettings = AccessSettings(), log: Log
     ) {
         self.listening = listening
+        streams = EventStreams(limit: max(8, Int(listening.connections) / 2))
+        changedDevices = ingest.changedDevices
         self.archive = archive
         self.reader = reader
         self.tokenReader = tokenReader
@@ -85,7 +90,8 @@ package final class CloudAPI: Service {
             .info, "listening",
             ["address": listening.address.contains(":") ? "[\(listening.address)]:\(server.port)" : "\(listening.address):\(server.port)"])
         do { try await logSetupLink(port: server.port) } catch { log(.error, "no link for the first admin", ["error": "\(error)"]) }
-        try? await ServiceClock.host.sleepForever()
+        // Runs until this service is cancelled.
+        try? await ChangeWatch(feed: feed, streams: streams, devices: changedDevices, reader: reader, log: log).run()
         await server.stop()
     }
 
@@ -106,7 +112,8 @@ package final class CloudAPI: Service {
     }
 
     var endpoints: [Endpoint] {
-        deviceEndpoints + sessionEndpoints + fleetEndpoints + deviceChangeEndpoints + modelEndpoints + rolloutEndpoints + accessEndpoints
+        deviceEndpoints + sessionEndpoints + fleetEndpoints + eventEndpoints + deviceChangeEndpoints + modelEndpoints + rolloutEndpoints
+            + accessEndpoints
             + serverEndpoints
     }
 

@@ -71,14 +71,7 @@ extension Archive {
         var json = JSONWriter()
         json.object { json in
             json.field("now", RFC3339.format(ms: now.ms))
-            json.object("counts") { json in
-                json.object("devices") { json in
-                    for state in DeviceState.allCases { json.field(state.name, counts.devices[state] ?? 0) }
-                }
-                json.object("sensors") { json in
-                    for state in SensorState.allCases { json.field(state.name, counts.sensors[state] ?? 0) }
-                }
-            }
+            json.stateCounts(counts)
             json.field("release", release, createdAt: createdAt)
             json.array("devices") { json in
                 for view in devices { json.object { json in view.document.write(now: view.currentTime(at: now), to: &json) } }

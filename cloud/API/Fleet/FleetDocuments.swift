@@ -2,6 +2,7 @@ package import APIDocuments
 package import Archive
 package import Measures
 internal import Observing
+internal import Text
 internal import Wire
 
 extension Archive.DeviceView {
@@ -37,5 +38,19 @@ extension Archive.SensorView {
         (shown.pressurePa, shown.flags, shown.hasForecast, shown.scores) = (pressurePa, flags, hasObservation, scores)
         shown.rejected = rejected.map { DeviceDocument.Sensor.Rejected(at: $0.at, humidityMpct: $0.humidityMpct) }
         return shown
+    }
+}
+
+extension JSONWriter {
+    /// Writes the field `counts`: how many devices and sensors are in each state.
+    mutating func stateCounts(_ counts: Archive.StateCounts) {
+        object("counts") { json in
+            json.object("devices") { json in
+                for state in DeviceState.allCases { json.field(state.name, counts.devices[state] ?? 0) }
+            }
+            json.object("sensors") { json in
+                for state in SensorState.allCases { json.field(state.name, counts.sensors[state] ?? 0) }
+            }
+        }
     }
 }

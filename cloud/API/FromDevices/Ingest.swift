@@ -20,6 +20,7 @@ package actor Ingest: Service {
     private let log: Log
     private let inbox = Inbox<PendingSubmission>(limit: 2_000)  // the total size of the batches is bounded by the server's memory budget
     private let pacing = Mutex(BacklogPacing())
+    nonisolated let changedDevices = ChangedDevices()
     private let failedAt = Mutex<ContinuousClock.Instant?>(nil)  // when the database last refused batches; `nil` after it has stored some
 
     /// - Parameter wake: receives an element after rows are stored.
@@ -77,6 +78,7 @@ package actor Ingest: Service {
         do {
             let outcomes = try await archive.ingest(waiting.map(\.submission), next: pacing.withLock { $0.next })
             failedAt.withLock { $0 = nil }
+            changedDevices.insert(waiting.map(\.submission.device))
             for (waiting, outcome) in zip(waiting, outcomes) { waiting.receipt.resume(with: outcome.mapError { $0 as any Error }) }
         } catch let error as any DatabaseFailure where error.isUnavailable {
             failedAt.withLock { $0 = .now }
@@ -91,6 +93,7 @@ package actor Ingest: Service {
     private func storeSeparately(_ waiting: PendingSubmission) async {
         do {
             let outcomes = try await archive.ingest([waiting.submission], next: pacing.withLock { $0.next })
+            changedDevices.insert([waiting.submission.device])
             for outcome in outcomes { waiting.receipt.resume(with: outcome.mapError { $0 as any Error }) }
         } catch {
             // The device keeps the batch and retries.

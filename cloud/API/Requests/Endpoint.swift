@@ -36,6 +36,13 @@ struct Call: Sendable {
     let receivedAt: Instant
     var principal = Principal.anyone
 
+    /// The same call at another time.
+    func at(_ now: Instant) -> Call {
+        var call = Call(request: request, parameters: parameters, receivedAt: now)
+        call.principal = principal
+        return call
+    }
+
     /// A segment of the path.
     func parameter(_ name: String) -> String { parameters[name] ?? "" }
 

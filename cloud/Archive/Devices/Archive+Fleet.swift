@@ -120,6 +120,12 @@ extension Archive {
         try views(database.rows("SELECT \(Archive.pageColumns) FROM device WHERE name = ?", name.name), now: now).first
     }
 
+    /// - Parameter names: at most a few hundred.
+    package func views(named names: [DeviceID], now: Instant) throws -> [DeviceView] {
+        let rows = try database.rowsEach("SELECT \(Archive.pageColumns) FROM device WHERE name = ?", names.map { [.text($0.name)] })
+        return try views(Array(rows.joined()), now: now)
+    }
+
     /// One call for each table, whatever the number of devices.
     /// - Parameter rows: rows of `pageColumns`; rows with an invalid name are left out.
     private func views(_ rows: [Row], now: Instant) throws -> [DeviceView] {

@@ -1,0 +1,94 @@
+import Foundation
+import Testing
+
+@testable import API
+
+@Suite(.timeLimit(.minutes(1))) struct ChangeFeedTests {
+    private func change(_ device: String, bytes: Int = 2) -> ChangeFeed.Change {
+        ChangeFeed.Change(kind: .device, device: device, data: Array(repeating: UInt8(ascii: "x"), count: bytes))
+    }
+
+    @Test func `every reader gets each change once, in order, from its own place`() async throws {
+        let feed = ChangeFeed(name: "a")
+        let start = feed.last
+        feed.publish([change("attic")])
+        let middle = feed.last
+        feed.publish([change("vault"), change("shed")])
+        #expect(try await feed.news(after: start) == .changes([change("attic"), change("vault"), change("shed")], through: 3))
+        #expect(try await feed.news(after: middle) == .changes([change("vault"), change("shed")], through: 3))
+    }
+
+    @Test func `a reader waits for the next change, or for a beat`() async throws {
+        let feed = ChangeFeed()
+        for round in 1...50 as ClosedRange<Int64> {
+            let place = feed.last
+            async let news = feed.news(after: place)
+            async let other = feed.news(after: place)
+            feed.publish([change("n\(round)")])
+            #expect(try await news == .changes([change("n\(round)")], through: round))
+            #expect(try await other == .changes([change("n\(round)")], through: round))
+        }
+        let waiting = Task { try await feed.news(after: 50) }
+        var news: ChangeFeed.News?
+        let beats = Task {
+            while !Task.isCancelled {
+                feed.beat()
+                await Task.yield()
+            }
+        }
+        news = try await waiting.value
+        beats.cancel()
+        #expect(news == ChangeFeed.News.none)
+    }
+
+    @Test func `a reader that is cancelled stops waiting`() async throws {
+        let feed = ChangeFeed()
+        for _ in 0..<50 {
+            let waiting = Task { try await feed.news(after: 0) }
+            waiting.cancel()
+            await #expect(throws: CancellationError.self) { _ = try await waiting.value }
+        }
+    }
+
+    @Test func `the feed is bounded by number and by bytes, and says who has missed changes`() async throws {
+        let many = ChangeFeed()
+        for number in 0..<30 { many.publish((0..<100).map { change("n\(number)-\($0)") }) }
+        #expect(try await many.news(after: 0) == .missed(through: 3_000))
+        guard case .changes(let kept, 3_000) = try await many.news(after: 1_000) else { return #expect(Bool(false), "2,000 changes are kept") }
+        #expect(kept.count == 2_000)
+        let large = ChangeFeed()
+        for _ in 0..<10 { large.publish([change("big", bytes: 1 << 20)]) }
+        #expect(try await large.news(after: 5) == .missed(through: 10))
+        guard case .changes(let rest, 10) = try await large.news(after: 6) else { return #expect(Bool(false), "4 MB are kept") }
+        #expect(rest.count == 4)
+        #expect(try await large.news(after: 11) == .missed(through: 10), "a place that this feed has not reached")
+    }
+
+    @Test func `the place of another server's feed is not used`() {
+        let feed = ChangeFeed(name: "a1")
+        #expect(EventPlace("a1-7", in: feed)?.number == 7)
+        for text in [nil, "", "7", "b2-7", "a1-", "a1--7", "a1-x", "a1-7-7"] as [String?] {
+            #expect(EventPlace(text, in: feed) == nil, "\(text ?? "")")
+        }
+    }
+
+    @Test func `events are text with a place at the end of a group`() {
+        let feed = ChangeFeed(name: "f")
+        let changes = [change("attic"), ChangeFeed.Change(kind: .models, data: Array("{}".utf8))]
+        let text = String(decoding: EventText.changes(changes, place: EventPlace(9, in: feed)), as: UTF8.self)
+        #expect(text == "event: device\ndata: xx\n\nevent: models\nid: f-9\ndata: {}\n\n")
+        #expect(EventText.changes([], place: EventPlace(9, in: feed)).isEmpty)
+    }
+
+    @Test func `streams are limited in all and for each person`() throws {
+        let streams = EventStreams(limit: 100)
+        for _ in 0..<64 { try streams.open(by: "nina", about: "attic") }
+        #expect(throws: (any Error).self) { try streams.open(by: "nina", about: nil) }
+        for _ in 0..<36 { try streams.open(by: "otto", about: nil) }
+        #expect(throws: (any Error).self) { try streams.open(by: "mara", about: nil) }
+        #expect(streams.devices == ["attic"] && streams.count == 100)
+        for _ in 0..<64 { streams.close(by: "nina", about: "attic") }
+        #expect(streams.devices.isEmpty)
+        try streams.open(by: "nina", about: nil)
+    }
+}

@@ -1,0 +1,98 @@
+internal import APIDocuments
+internal import Archive
+internal import Measures
+internal import Runtime
+internal import Text
+
+/// Looks for changes of the archive once a second while somebody reads the feed, and publishes them. The cost does not depend on the number of readers.
+final class ChangeWatch: Service {
+    private let feed: ChangeFeed
+    private let streams: EventStreams
+    private let devices: ChangedDevices
+    private let reader: Archive
+    private let clock: ServiceClock
+    private let log: Log
+
+    static let period: Duration = .seconds(1)
+    private static let secondsPerBeat = 15
+    /// If more devices have changed, readers are told to load their list again; documents of so many devices would cost more.
+    private static let documentsPerStep = 200
+
+    init(feed: ChangeFeed, streams: EventStreams, devices: ChangedDevices, reader: Archive, clock: ServiceClock = .host, log: Log) {
+        (self.feed, self.streams, self.devices, self.reader, self.clock, self.log) = (feed, streams, devices, reader, clock, log)
+    }
+
+    func run() async throws {
+        var step = 0
+        var known: Archive.ChangeMarks?
+        try await clock.repeating(
+            every: ChangeWatch.period, retry: RetryPause(first: .seconds(2), longest: .seconds(30)), failure: "changes not published, retrying",
+            log: log
+        ) {
+            step += 1
+            if streams.isEmpty {
+                known = nil
+                _ = devices.removeAll()
+            } else {
+                known = try await publish(since: known)
+            }
+            if step % ChangeWatch.secondsPerBeat == 0 { feed.beat() }
+        }
+    }
+
+    /// - Parameter known: the marks of the previous step; `nil` in the first step.
+    func publish(since known: Archive.ChangeMarks?) async throws -> Archive.ChangeMarks {
+        var changed = devices.removeAll()
+        // Two periods: a batch may be committed some time after its arrival.
+        let since = clock.wallClock - (ChangeWatch.period + ChangeWatch.period)
+        changed.formUnion(try await reader.devicesSeenByAnyServer(since: since, limit: ChangeWatch.documentsPerStep + 1))
+        let (own, watched) = (changed, streams.devices)
+        do {
+            let (marks, changes, waiting) = try await reader.perform { archive in
+                // A device whose newest batches are not derived yet is published in a later step, with its new observations.
+                let waiting = try archive.underivedDevices(of: own)
+                let marks = try archive.changeMarks()
+                var changes = try archive.deviceChanges(of: own.subtracting(waiting), watched: watched, limit: ChangeWatch.documentsPerStep)
+                if let known, marks.fleet != known.fleet || changes.isIncomplete {
+                    changes.list.append(ChangeFeed.Change(kind: .fleet, data: try archive.countsDocument()))
+                }
+                if let known, marks.models != known.models { changes.list.append(ChangeFeed.Change(kind: .models, data: Array("{}".utf8))) }
+                return (marks, changes.list, waiting)
+            }
+            feed.publish(changes)
+            devices.insert(waiting)
+            return marks
+        } catch {
+            devices.insert(own)
+            throw error
+        }
+    }
+}
+
+extension Archive {
+    /// - Parameters:
+    ///   - devices: the ids of changed devices.
+    ///   - watched: the names of devices that are published in any case.
+    /// - Returns: `isIncomplete`: there are more than `limit` devices, and only watched ones are in the list.
+    fileprivate func deviceChanges(
+        of devices: Set<Int64>, watched: Set<String>, limit: Int
+    ) throws -> (list: [ChangeFeed.Change], isIncomplete: Bool) {
+        var names = try deviceNames(of: devices)
+        let isIncomplete = names.count > limit
+        if isIncomplete { names = names.filter { watched.contains($0.name) } }
+        let now = WallClock.now
+        let list = try views(named: Array(names.sorted { $0.name < $1.name }.prefix(limit)), now: now).map { view in
+            var json = JSONWriter()
+            json.object { json in view.document.write(now: view.currentTime(at: now), to: &json) }
+            return ChangeFeed.Change(kind: .device, device: view.device.name.name, data: json.bytes)
+        }
+        return (list, isIncomplete)
+    }
+
+    fileprivate func countsDocument() throws -> [UInt8] {
+        let counts = try stateCounts()
+        var json = JSONWriter()
+        json.object { json in json.stateCounts(counts) }
+        return json.bytes
+    }
+}
