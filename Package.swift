@@ -114,7 +114,7 @@ let package = Package(
             "Pipeline", path: "cloud/Pipeline",
             core + [
                 "Psychrometrics", "Forecasting", "Evaluation", "Releases", "TrustedReleases", "Watch", "Archive", "Learning", "Runtime", "Signing",
-                "HTTPClient",
+                "HTTPClient", "LoggerFiles",
             ],
             settings: features),
         .target(
@@ -122,7 +122,7 @@ let package = Package(
             dependencies: core + [
                 "Access", "Forecasting", "Evaluation", "TrustedReleases", "Watch", "Archive", "Pipeline", "HTTPServer", "APIDocuments", "Page",
                 "Runtime",
-                "Signing",
+                "Signing", "LoggerFiles",
             ], path: "cloud/API", resources: [.embedInCode("openapi.json")], swiftSettings: features),
         .executableTarget(
             name: "vaho-cloud",

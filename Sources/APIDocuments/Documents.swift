@@ -38,10 +38,11 @@ package enum Documents {
 
     /// - Parameters:
     ///   - horizon: longer lead times are omitted.
+    ///   - levels: see `QuantileForecast.humidity(lead:at:)`.
     ///   - context: the inputs of the outlook besides the forecast.
     package static func forecast(
         sensor: SensorName, _ forecast: QuantileForecast, _ moisture: MoistureForecast, issuedAt: Instant, release: ReleaseReference?,
-        horizon: Duration,
+        horizon: Duration, levels: [Double] = ForecastShape.levels,
         context: OutlookContext
     ) -> [UInt8] {
         let leads = forecast.leadTimes.indices.filter { forecast.leadTimes[$0] <= horizon }
@@ -53,18 +54,7 @@ package enum Documents {
             json.field("method", forecast.method.name)
             json.field("release", release)
             json.object("outlook") { json in context.write(forecast, of: sensor, to: &json) }
-            json.array("levels") { json in for level in ForecastShape.levels { json.number(level, places: 4) } }
-            json.array("lead_time_s") { json in for lead in leads { json.integer(forecast.leadTimes[lead].wholeSeconds) } }
-            json.array("time") { json in
-                for lead in leads { json.string(RFC3339.format(ms: (forecast.origin + forecast.leadTimes[lead]).ms)) }
-            }
-            json.array("humidity_pct") { json in
-                for lead in leads {
-                    json.array { json in
-                        for level in ForecastShape.levels.indices { json.number(forecast.humidity(lead: lead, level: level), places: 2) }
-                    }
-                }
-            }
+            Documents.levels(of: forecast, horizon: horizon, at: levels, to: &json)
             json.array("skill_vs_climatology") { json in for lead in leads { json.number(forecast.skill[lead], places: 2) } }
             json.object("skill_end") { json in skillHorizon(forecast.skillHorizon, to: &json) }
             json.array("temperature_c") { json in for lead in leads { json.number(forecast.temperature?[lead], places: 2) } }
@@ -77,6 +67,21 @@ package enum Documents {
             if let mould = moisture.mould { json.array("mould_index") { json in for lead in leads { json.number(mould[lead].value, places: 3) } } }
         }
         return json.bytes
+    }
+
+    /// Writes the lead times, their instants and the humidity at each level.
+    package static func levels(of forecast: QuantileForecast, horizon: Duration, at levels: [Double], to json: inout JSONWriter) {
+        let leads = forecast.leadTimes.indices.filter { forecast.leadTimes[$0] <= horizon }
+        json.array("levels") { json in for level in levels { json.number(level, places: 4) } }
+        json.array("lead_time_s") { json in for lead in leads { json.integer(forecast.leadTimes[lead].wholeSeconds) } }
+        json.array("time") { json in
+            for lead in leads { json.string(RFC3339.format(ms: (forecast.origin + forecast.leadTimes[lead]).ms)) }
+        }
+        json.array("humidity_pct") { json in
+            for lead in leads {
+                json.array { json in for level in levels { json.number(forecast.humidity(lead: lead, at: level), places: 2) } }
+            }
+        }
     }
 
     private static func skillHorizon(_ end: SkillHorizon, to json: inout JSONWriter) {

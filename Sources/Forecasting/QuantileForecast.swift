@@ -46,6 +46,15 @@ package struct QuantileForecast: Sendable, Equatable {
 
     package var skillHorizon: SkillHorizon { SkillHorizon(leadTimes: leadTimes, skill: skill) }
     package func humidity(lead: Int, level: Int) -> Double { humidity[lead * ForecastShape.levels.count + level] }
+    /// The humidity at any level from the lowest to the highest one of `ForecastShape.levels`: between two of these levels by linear interpolation.
+    package func humidity(lead: Int, at level: Double) -> Double {
+        let levels = ForecastShape.levels
+        guard let upper = levels.firstIndex(where: { $0 >= level }), upper > 0 else { return humidity(lead: lead, level: 0) }
+        if levels[upper] == level { return humidity(lead: lead, level: upper) }
+        let share = (level - levels[upper - 1]) / (levels[upper] - levels[upper - 1])
+        let low = humidity(lead: lead, level: upper - 1)
+        return low + share * (humidity(lead: lead, level: upper) - low)
+    }
     /// The median temperature at the lead time nearest to an instant; `nil` if none is within an hour.
     package func temperature(at instant: Instant) -> Temperature? {
         guard let temperature else { return nil }

@@ -1,7 +1,7 @@
 package import Measures
 internal import Runtime
 
-/// What the commands of both programs share: their options, and the summary that a person checks.
+/// What commands and the cloud's API share: options as text, and the summary that a person checks.
 extension LoggerFile {
     package struct InvalidOption: Error, Equatable, CustomStringConvertible {
         package let description: String
@@ -14,19 +14,29 @@ extension LoggerFile {
     ///   - defaultZone: the time zone without `--zone`; `nil`: times without an offset are refused.
     /// - Throws: `InvalidOption`, `UnknownLayout`, `FileError`.
     package init(path: String, dates: String?, zone: String?, defaultZone: TimeZoneRules? = nil, latest: Instant? = nil) throws {
-        let order = try dates.map { (text) throws(InvalidOption) in
-            guard let order = DateOrder(rawValue: text) else { throw InvalidOption(description: "--dates=\(text): expected dmy, mdy or ymd") }
-            return order
-        }
-        let rules: TimeZoneRules?
-        do { rules = try zone.map { try TimeZoneRules($0) } } catch { throw InvalidOption(description: "--zone: \(error)") }
-        let options = Options(dateOrder: order, zone: rules ?? defaultZone, latest: latest)
+        let options = try Options(dates: dates, zone: zone, defaultZone: defaultZone, latest: latest)
         do { try self.init(try Files.read(path, limit: LoggerFile.byteLimit), options: options) } catch let unknown as UnknownLayout {
             throw UnknownLayout(description: "\(path): \(unknown)")
         }
     }
 
     private static let byteLimit = 64 << 20
+}
+
+extension LoggerFile.Options {
+    /// - Parameters: as of `LoggerFile.init(path:dates:zone:defaultZone:latest:)`.
+    /// - Throws: `InvalidOption`.
+    package init(dates: String?, zone: String?, defaultZone: TimeZoneRules? = nil, latest: Instant? = nil) throws(LoggerFile.InvalidOption) {
+        let order = try dates.map { (text) throws(LoggerFile.InvalidOption) in
+            guard let order = DateOrder(rawValue: text) else {
+                throw LoggerFile.InvalidOption(description: "dates=\(text.prefix(40)): expected dmy, mdy or ymd")
+            }
+            return order
+        }
+        let rules: TimeZoneRules?
+        do { rules = try zone.map { try TimeZoneRules($0) } } catch { throw LoggerFile.InvalidOption(description: "zone: \(error)") }
+        self.init(dateOrder: order, zone: rules ?? defaultZone, latest: latest)
+    }
 }
 
 extension LoggerFile.Result {

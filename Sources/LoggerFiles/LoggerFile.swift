@@ -54,7 +54,7 @@ package struct LoggerFile {
     /// - Throws: `UnknownLayout` if the file does not say its time zone and the options do not either.
     package func read(limit: Int = .max) throws -> Result {
         guard layout.namesZone || options.zone != nil else {
-            throw UnknownLayout(description: "the times have no time zone: set --zone to \(TimeZoneRules.syntax)")
+            throw UnknownLayout(description: "the times have no time zone: name it (--zone, or zone= by HTTP), \(TimeZoneRules.syntax)")
         }
         var result = Result()
         var last: Instant?
@@ -139,8 +139,8 @@ package struct LoggerFile {
             let isZoneMissing = options.zone == nil
             throw Unreadable(
                 text: isZoneMissing
-                    ? "this time has no offset: set --zone"
-                    : "the rules of the time zone end before this time: set --zone to an offset such as +02:00")
+                    ? "this time has no offset: name the time zone"
+                    : "the rules of the time zone end before this time: name an offset such as +02:00 instead")
         }
         let instant = Instant(ms: seconds * 1_000 + local.milliseconds)
         guard instant >= Instant.earliestPlausible, instant <= options.latest ?? instant else {

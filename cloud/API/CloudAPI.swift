@@ -112,7 +112,8 @@ package final class CloudAPI: Service {
     }
 
     var endpoints: [Endpoint] {
-        deviceEndpoints + sessionEndpoints + fleetEndpoints + eventEndpoints + deviceChangeEndpoints + modelEndpoints + rolloutEndpoints
+        deviceEndpoints + sessionEndpoints + fleetEndpoints + eventEndpoints + fileEndpoints + deviceChangeEndpoints + pinEndpoints + modelEndpoints
+            + rolloutEndpoints
             + accessEndpoints
             + serverEndpoints
     }

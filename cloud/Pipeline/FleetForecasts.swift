@@ -82,6 +82,16 @@ package actor FleetForecasts {
         return forecast.map { ServedForecast(forecast: $0, mould: mould, release: model.name, issuedAt: instant) }
     }
 
+    /// Forecasts from observations that are not in the archive, with the shipped network.
+    /// - Parameter observations: in ascending order of time.
+    /// - Returns: `nil` without observations.
+    func forecast(from observations: [Observation], on grid: TimeGrid) -> QuantileForecast? {
+        guard let last = observations.last else { return nil }
+        var forecaster = AdaptiveForecaster(grid: grid, network: pretrained?.network)
+        for observation in observations where observation.validAt > last.validAt - AdaptiveForecaster.memory { forecaster.observe(observation) }
+        return forecaster.forecast()
+    }
+
     /// Replays the memory of a forecaster before an instant.
     private func replay(_ sensor: Archive.Sensor, _ network: Network?, through last: Instant) async throws -> (QuantileForecast?, MouldIndex?) {
         var forecaster = AdaptiveForecaster(grid: sensor.grid, network: network)

@@ -32,8 +32,13 @@ extension Program.Command {
         writePreview(path, file, content)
         guard !content.rows.isEmpty else { throw CommandFailure("\(path): no row can be read, so there is nothing to import") }
         try confirm("store \(content.rows.count) readings as \(device.name)/\(sensor)?", arguments)
-        let receipt = try await store(content, of: device, sensor, archive, Operator.attribution(arguments, default: "imported by hand"), path)
-        StandardOutput.write("\(receipt)\n")
+        let attribution = Operator.attribution(arguments, default: "imported by hand")
+        try await archive.recordImport("\(device.name)/\(sensor)", "\(content.rows.count) readings from \(path)", by: attribution, now: WallClock.now)
+        let pacing = BatchAcknowledgement.Pacing(delayMs: 0, maxReadings: 1_000, maxBytes: 1 << 20)
+        let done = try await FileImport(content.rows, of: device, sensor, receivedAt: WallClock.now) { arrival in
+            try await archive.ingest([.plain(arrival)], next: pacing)[0].get()
+        }
+        StandardOutput.write("\(done.summary)\n")
     }
 
     private static func read(_ path: String, _ arguments: Arguments) throws -> (LoggerFile, LoggerFile.Result) {
@@ -64,34 +69,5 @@ extension Program.Command {
         guard isatty(STDIN_FILENO) == 1 else { throw CommandFailure("nothing was imported: --yes imports without asking") }
         StandardError.write("\(question) [y/N] ")
         guard ["y", "yes"].contains(readLine()?.lowercased() ?? "") else { throw CommandFailure("nothing was imported") }
-    }
-
-    private static let readingsPerStep = 1_000
-
-    private static func store(
-        _ content: LoggerFile.Result, of device: Archive.Device, _ sensor: SensorName, _ archive: Archive, _ attribution: Archive.Attribution,
-        _ path: String
-    ) async throws -> String {
-        var counts: [Archive.PlainReceipt.Outcome: Int] = [:]
-        let pacing = BatchAcknowledgement.Pacing(delayMs: 0, maxReadings: Int64(readingsPerStep), maxBytes: 1 << 20)
-        try await archive.recordImport("\(device.name)/\(sensor)", "\(content.rows.count) readings from \(path)", by: attribution, now: WallClock.now)
-        for start in stride(from: 0, to: content.rows.count, by: readingsPerStep) {
-            let rows = content.rows[start..<min(content.rows.count, start + readingsPerStep)]
-            let arrival = Archive.PlainArrival(
-                device: device.id, readings: rows.map { SensorReading(sensor: sensor, reading: $0.reading) }, receivedAt: WallClock.now,
-                isImported: true)
-            for outcome in try await archive.ingest([.plain(arrival)], next: pacing) {
-                guard case .plain(let receipt) = try outcome.get() else { continue }
-                for outcome in receipt.outcomes { counts[outcome, default: 0] += 1 }
-            }
-        }
-        func part(_ outcome: Archive.PlainReceipt.Outcome, _ words: String) -> String? { counts[outcome].map { "\($0) \(words)" } }
-        let summary = [
-            part(.stored, "readings are stored"), part(.duplicate, "were stored before"),
-            part(.conflict, "not stored: a stored reading of the same time has another value"),
-            part(.unknownSensor, "refused: the device has reached its limit of sensors (VAHO_SENSORS_PER_DEVICE)"),
-            part(.tooOld, "refused: older than VAHO_ARCHIVE_RETENTION_DAYS"),
-        ].compactMap { $0 }.joined(separator: ", ")
-        return summary
     }
 }

@@ -173,7 +173,7 @@ extension CloudAPI {
                 let query = try ObservationQuery(call.request)
                 return { try query.document($0, call.parameter("id")) }
             },
-            Endpoint("GET", "/v1/devices/{id}/forecast", .people(.viewer), query: ["sensor", "horizon", "utc_offset_s", "as_of"]) { call in
+            Endpoint("GET", "/v1/devices/{id}/forecast", .people(.viewer), query: ["sensor", "horizon", "levels", "utc_offset_s", "as_of"]) { call in
                 APIResponse.json(try await self.forecast(call.request, call.parameter("id")))
             },
             reading("/v1/devices/{id}/release-history", query: ["at"]) { call in
@@ -183,11 +183,29 @@ extension CloudAPI {
         ]
     }
 
+    private static let mostLevels = 19
+
+    /// - Parameter text: levels, separated by commas.
+    private static func levels(_ text: String?) throws(Problem) -> [Double] {
+        guard let text else { return ForecastShape.levels }
+        let range = (ForecastShape.levels.first ?? 0)...(ForecastShape.levels.last ?? 1)
+        let levels = text.split(separator: ",", omittingEmptySubsequences: false).prefix(mostLevels + 1).map { NumberText.decimal(String($0)) ?? -1 }
+        guard levels.count <= mostLevels, levels.allSatisfy(range.contains), zip(levels, levels.dropFirst()).allSatisfy({ $0 < $1 }) else {
+            throw Problem(
+                status: 400,
+                detail:
+                    "levels=\(text.prefix(80)): expected at most \(mostLevels) rising numbers from \(range.lowerBound) to \(range.upperBound), such as 0.1,0.5,0.9"
+            )
+        }
+        return levels
+    }
+
     private func forecast(_ request: HTTPRequest, _ id: String) async throws -> [UInt8] {
         guard let horizon = request.query["horizon"].map({ ISO8601Duration.parse($0) }) ?? ForecastShape.horizon else {
             throw Problem(status: 400, detail: "horizon=\(request.query["horizon"]?.prefix(40) ?? ""): expected an ISO 8601 duration such as PT24H")
         }
         guard horizon <= ForecastShape.horizon else { throw Problem(status: 400, detail: "horizon: the longest forecast is 5 days, P5D") }
+        let levels = try CloudAPI.levels(request.query["levels"])
         let offset = request.query["utc_offset_s"] ?? "0"
         guard let seconds = Int64(offset), OutlookContext.offsets.contains(seconds) else {
             throw Problem(status: 400, detail: "utc_offset_s=\(offset.prefix(40)): expected whole seconds from -86400 to 86400")
@@ -204,7 +222,7 @@ extension CloudAPI {
             let moisture = MoistureForecast(made.forecast, mould: made.mould)
             let outlook = try await reader.perform { try $0.outlookContext(of: sensor, offset: .seconds(seconds)) }
             return Documents.forecast(
-                sensor: sensor.name, made.forecast, moisture, issuedAt: made.issuedAt, release: made.release, horizon: horizon,
+                sensor: sensor.name, made.forecast, moisture, issuedAt: made.issuedAt, release: made.release, horizon: horizon, levels: levels,
                 context: outlook)
         }
     }
