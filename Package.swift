@@ -104,6 +104,7 @@ let package = Package(
             ], path: "edge/vaho-edge", swiftSettings: small),
 
         // The cloud.
+        library("CloudPage", path: "cloud/Page", ["Page"], settings: features, resources: [.embedInCode("web")]),
         library("Access", path: "cloud/Access", ["Signing", "Text"], settings: features + [.strictMemorySafety()]),
         library("Watch", path: "cloud/Watch", ["Measures", "Observing", "Psychrometrics"], settings: arithmetic),
         library(
@@ -121,7 +122,7 @@ let package = Package(
             name: "API",
             dependencies: core + [
                 "Access", "Forecasting", "Evaluation", "TrustedReleases", "Watch", "Archive", "Pipeline", "HTTPServer", "APIDocuments", "Page",
-                "Runtime",
+                "CloudPage", "Runtime",
                 "Signing", "LoggerFiles",
             ], path: "cloud/API", resources: [.embedInCode("openapi.json")], swiftSettings: features),
         .executableTarget(

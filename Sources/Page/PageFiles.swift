@@ -16,38 +16,24 @@ package enum PageFiles {
     /// The program that serves the page; the page requests its data from this program's API.
     package enum ServingProgram: String, Sendable { case edge, cloud }
 
-    package static let paths = [
-        "/", "/index.html", "/app.css", "/app.js", "/api.js", "/chart.js", "/dom.js", "/fleet.js", "/model.js", "/sensor.js", "/words.js", "/face.js",
-        "/icon.svg",
-    ]
-    /// Only the cloud has people who sign in.
-    package static let cloudPaths = ["/sign-in.html", "/sign-in.js", "/audit.html", "/audit.js"]
-
-    package static func file(at path: String, face: ServingProgram) -> File? {
-        switch path {
-        case "/", "/index.html": File(type: html, bytes: PackageResources.index_html)
-        case "/app.css": File(type: css, bytes: PackageResources.app_css)
-        case "/app.js": File(type: javascript, bytes: PackageResources.app_js)
-        case "/api.js": File(type: javascript, bytes: PackageResources.api_js)
-        case "/chart.js": File(type: javascript, bytes: PackageResources.chart_js)
-        case "/dom.js": File(type: javascript, bytes: PackageResources.dom_js)
-        case "/fleet.js": File(type: javascript, bytes: PackageResources.fleet_js)
-        case "/model.js": File(type: javascript, bytes: PackageResources.model_js)
-        case "/sensor.js": File(type: javascript, bytes: PackageResources.sensor_js)
-        case "/words.js": File(type: javascript, bytes: PackageResources.words_js)
-        case "/face.js": File(type: javascript, bytes: Array("export const face = \"\(face.rawValue)\";\n".utf8))
-        case "/sign-in.html": File(type: html, bytes: PackageResources.sign_in_html)
-        case "/sign-in.js": File(type: javascript, bytes: PackageResources.sign_in_js)
-        case "/audit.html": File(type: html, bytes: PackageResources.audit_html)
-        case "/audit.js": File(type: javascript, bytes: PackageResources.audit_js)
-        case "/icon.svg": File(type: "image/svg+xml", bytes: PackageResources.icon_svg)
-        default: nil
-        }
+    /// The files that both programs serve, by path.
+    package static func shared(face: ServingProgram) -> [String: File] {
+        [
+            "/": .html(PackageResources.index_html), "/index.html": .html(PackageResources.index_html), "/app.css": .css(PackageResources.app_css),
+            "/app.js": .javascript(PackageResources.app_js), "/api.js": .javascript(PackageResources.api_js),
+            "/chart.js": .javascript(PackageResources.chart_js), "/dom.js": .javascript(PackageResources.dom_js),
+            "/fleet.js": .javascript(PackageResources.fleet_js), "/model.js": .javascript(PackageResources.model_js),
+            "/sensor.js": .javascript(PackageResources.sensor_js), "/words.js": .javascript(PackageResources.words_js),
+            "/face.js": .javascript(Array("export const face = \"\(face.rawValue)\";\n".utf8)),
+            "/icon.svg": File(type: "image/svg+xml", bytes: PackageResources.icon_svg),
+        ]
     }
 
-    package static func type(ofChartFile name: String) -> String { name.hasSuffix(".css") ? css : javascript }
+    static func type(ofChartFile name: String) -> String { name.hasSuffix(".css") ? File.css([]).type : File.javascript([]).type }
+}
 
-    private static let html = "text/html; charset=utf-8"
-    private static let css = "text/css; charset=utf-8"
-    private static let javascript = "text/javascript; charset=utf-8"
+extension PageFiles.File {
+    package static func html(_ bytes: [UInt8]) -> PageFiles.File { PageFiles.File(type: "text/html; charset=utf-8", bytes: bytes) }
+    package static func css(_ bytes: [UInt8]) -> PageFiles.File { PageFiles.File(type: "text/css; charset=utf-8", bytes: bytes) }
+    package static func javascript(_ bytes: [UInt8]) -> PageFiles.File { PageFiles.File(type: "text/javascript; charset=utf-8", bytes: bytes) }
 }

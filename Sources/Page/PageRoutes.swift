@@ -4,17 +4,11 @@ internal import Runtime
 internal import Synchronization
 
 extension PageFiles {
-    /// The page and its chart library, by path.
-    package static func routes(face: ServingProgram) -> [(path: String, answer: @Sendable () -> HTTPResponse)] {
+    /// The page's files and its chart library, by path.
+    package static func routes(_ files: [String: File]) -> [(path: String, answer: @Sendable () -> HTTPResponse)] {
         let bodies = PageBodies()
-        let own = (paths + (face == .cloud ? cloudPaths : [])).map { path in
-            (
-                path: path,
-                answer: { @Sendable () -> HTTPResponse in
-                    guard let file = file(at: path, face: face) else { return APIResponse.problem(404, "there is no such file") }
-                    return response(file.type, bodies.body(of: path, file.bytes))
-                }
-            )
+        let own = files.map { path, file in
+            (path: path, answer: { @Sendable () -> HTTPResponse in response(file.type, bodies.body(of: path, file.bytes)) })
         }
         let charts = chartFiles.map { path, name in
             (

@@ -41,5 +41,6 @@ curl -sf -o /dev/null -H "Authorization: Bearer $(cat "$work/quiet/token")" -H "
     "from_ms":1795234200000,"to_ms":1795237800000,"count":59}]}'
 python3 "$here/access.py" "http://127.0.0.1:$cloud" "$link"
 python3 "$here/page.py" "http://127.0.0.1:$cloud" "http://127.0.0.1:$edge" $picture
+python3 "$here/changes.py" "http://127.0.0.1:$cloud"
 for number in $(seq 200); do VAHO_STORE=sqlite:$work/cloud "$bin/vaho-cloud" device add "site-$number" --out "$work/site-$number" >/dev/null; done
 python3 "$here/page.py" pages "http://127.0.0.1:$cloud"

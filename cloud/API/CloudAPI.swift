@@ -1,5 +1,6 @@
 internal import APIDocuments
 internal import Access
+internal import CloudPage
 package import Archive
 internal import Forecasting
 package import HTTPServer
@@ -148,7 +149,7 @@ package final class CloudAPI: Service {
 
     /// Health, metrics, the page's files and the description of the API.
     private var serverEndpoints: [Endpoint] {
-        let page = PageFiles.routes(face: .cloud).map { path, answer in Endpoint("GET", path, .everyone, query: nil) { _ in answer() } }
+        let page = PageFiles.routes(CloudPage.files).map { path, answer in Endpoint("GET", path, .everyone, query: nil) { _ in answer() } }
         return page + [
             Endpoint("GET", "/openapi.json", .people(.viewer)) { _ in APIResponse.json(OpenAPI.document) },
             reading("/metrics", type: "text/plain; version=0.0.4; charset=utf-8") { _ in

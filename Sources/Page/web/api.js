@@ -1,6 +1,6 @@
 // Requests, and when to make them.
 
-const TIMEOUT_MS = 5000;
+const TIMEOUT_MS = 5000, UPLOAD_TIMEOUT_MS = 60000;
 
 /** What the server refused, in its words where it has any (RFC 9457); status 0 where it did not answer. */
 export class Problem extends Error {
@@ -21,8 +21,13 @@ export function send(method, path, body) {
   return answered(path, { method, ...content });
 }
 
-async function answered(path, options, signal) {
-  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+/** Sends a file's text. The answer's JSON. */
+export function upload(path, text) {
+  return answered(path, { method: "POST", headers: { "Content-Type": "text/csv; charset=utf-8" }, body: text }, undefined, UPLOAD_TIMEOUT_MS);
+}
+
+async function answered(path, options, signal, milliseconds = TIMEOUT_MS) {
+  const timeout = AbortSignal.timeout(milliseconds);
   try {
     const answer = await fetch(path, { ...options, signal: signal ? AbortSignal.any([timeout, signal]) : timeout });
     if (answer.status === 204) return null;

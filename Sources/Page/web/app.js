@@ -1,6 +1,6 @@
 // What is chosen, what is known, and when to ask for more.
 
-import { get, Problem, repeat, send, signInAgain } from "./api.js";
+import { get, Problem, repeat, signInAgain } from "./api.js";
 import { available, FanChart } from "./chart.js";
 import { $, say } from "./dom.js";
 import { face } from "./face.js";
@@ -11,9 +11,9 @@ import {
 } from "./sensor.js";
 import { clock, instant, span, utcOffset } from "./words.js";
 
-const POLL_MS = 2000;
+const POLL_MS = face === "cloud" ? 60000 : 2000; // the cloud tells changes by events
 const LOST_MS = 15000; // without an answer the values count as old
-const REFRESH_ROUNDS = 15; // about 30 s: late data may change the past
+const REFRESH_MS = 30000; // late data may change the past
 const NO_CHART = "No chart: dygraphs was not found. Install libjs-dygraphs. The numbers are below.";
 
 let fleet = null; // the last list of devices
@@ -24,7 +24,7 @@ let shown = nothingYet(); // what is known of it
 let drawn = {}; // what the page shows: until the next one is known, the last
 
 function nothingYet() {
-  return { abort: new AbortController(), rounds: 0, observed: null, forecast: null, missed: null, asked: {}, problems: {} };
+  return { abort: new AbortController(), refreshedAt: -Infinity, observed: null, forecast: null, missed: null, asked: {}, problems: {} };
 }
 
 // Choices that outlast a reload
@@ -152,7 +152,8 @@ async function keep(series, name, answer) {
 
 async function askSeries(sensor) {
   const series = shown, { asked } = series, { days, hours } = choice;
-  const refresh = series.rounds++ % REFRESH_ROUNDS === 0;
+  const refresh = Date.now() - series.refreshedAt >= REFRESH_MS;
+  if (refresh) series.refreshedAt = Date.now();
   if (refresh) await keep(series, "missed", askMissed());
   const last = instant(sensor.last?.time);
   const newest = () => series.observed?.times.at(-1) ?? -Infinity;
@@ -247,9 +248,13 @@ function connection(error) {
   }
 }
 
+let isToldOnly = false; // the next round shows what events have told, without asking for the list
+
 const ask = repeat(POLL_MS, async () => {
+  const isAsked = !fleet || !isToldOnly;
+  isToldOnly = false;
   try {
-    fleet = await askFleet();
+    if (isAsked) fleet = await askFleet();
     const first = fleet.devices.find(({ sensors }) => sensors.length > 0); // the worst one
     if (!chosen && first) {
       chosen = { device: first.id, sensor: first.sensors[0].name };
@@ -259,6 +264,7 @@ const ask = repeat(POLL_MS, async () => {
     const { sensor } = find();
     if (sensor) await askSeries(sensor);
     showChosen();
+    showToAdmin(find().device);
     connection(null);
   } catch (error) {
     // Another sensor was chosen meanwhile: the next round, already asked for, is about that one.
@@ -267,7 +273,7 @@ const ask = repeat(POLL_MS, async () => {
 });
 
 function choose() {
-  chosen = chosenByHash() ?? chosen;
+  chosen = chosenByHash(); // null: the first one of the list
   shown.abort.abort();
   shown = nothingYet();
   $("detail").setAttribute("aria-busy", "true");
@@ -283,25 +289,32 @@ function showPage(path) {
   ask();
 }
 
-// Who is signed in
+// The cloud's part of the page
 
-async function showPerson() {
-  const { name, role, may_sign_out: maySignOut } = await get("v1/session");
-  say($("person"), maySignOut ? name : "");
-  $("audit").hidden = role !== "admin";
-  $("sign-out").hidden = !maySignOut;
+let showToAdmin = () => {};
+
+/** Takes the new state of a device into the list. */
+function update(device) {
+  if (!fleet) return;
+  const at = fleet.devices.findIndex(({ id }) => id === device.id);
+  if (at >= 0) fleet.devices[at] = device;
+  else if (chosen?.device === device.id) fleet.unlisted = device;
+  else return;
+  fleet.now = Math.max(fleet.now, instant(device.last_seen_at) || 0);
+  if (pending === "") isToldOnly = true;
+  soon("told");
+}
+
+let pending = ""; // what the coming round is for: "list", "told" or nothing
+
+/** Asks soon, and once for many events. */
+function soon(reason) {
+  if (reason === "list") isToldOnly = false;
+  if (pending === "") setTimeout(() => { pending = ""; ask(); }, 300);
+  if (pending !== "list") pending = reason;
 }
 
 chosen = chosenByHash();
-if (face === "cloud") showPerson().catch(() => {}); // without an answer, the list of devices says so
-$("sign-out").addEventListener("click", async () => {
-  try {
-    await send("DELETE", "v1/session");
-    location.replace("sign-in.html");
-  } catch (error) {
-    showConnection("failing", `not signed out: ${error.message}`);
-  }
-});
 picker("history", "days", [[1, "1 day"], [3, "3 days"], [7, "7 days"]]);
 picker("horizon", "hours", [[1, "1 h"], [3, "3 h"], [6, "6 h"], [12, "12 h"], [24, "24 h"], [48, "48 h"], [120, "5 days"]]);
 say($("zone"), `Times are in ${Intl.DateTimeFormat().resolvedOptions().timeZone}.`);
@@ -318,3 +331,11 @@ $("fleet").addEventListener("click", (event) => {
   if (event.target.closest("a") !== link) link.click();
   else if ($("detail").getBoundingClientRect().top > innerHeight / 2) $("detail").scrollIntoView();
 });
+
+if (face === "cloud") {
+  const { start } = await import("./cloud.js");
+  showToAdmin = start({
+    devices: () => fleet?.devices ?? [], reload: () => soon("list"), update,
+    line: (works) => { if (works) { answeredAt = Date.now(); document.body.classList.remove("lost"); } else ask(); },
+  });
+}

@@ -83,7 +83,8 @@ enum EventText {
     /// Clients wait 2 s before they connect again.
     static func beginning(isContinued: Bool, place: EventPlace) -> [UInt8] { Array("retry: 2000\n".utf8) + (isContinued ? alive : reset(place)) }
 
-    static let alive = Array(": alive\n\n".utf8)
+    /// An event and not a comment, so that a page in a browser knows that the connection works.
+    static let alive = Array("event: alive\ndata: {}\n\n".utf8)
 
     /// Changes may be missing before this event: the client loads what it shows again.
     static func reset(_ place: EventPlace) -> [UInt8] { Array("event: reset\nid: \(place)\ndata: {}\n\n".utf8) }

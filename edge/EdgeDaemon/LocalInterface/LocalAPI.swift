@@ -93,7 +93,7 @@ struct LocalAPI: Service {
             }
             return APIResponse.text("ok\n")
         }
-        for (path, answer) in PageFiles.routes(face: .edge) { router.add("GET", path) { _ in answer() } }
+        for (path, answer) in PageFiles.routes(PageFiles.shared(face: .edge)) { router.add("GET", path) { _ in answer() } }
         return router
     }
 

@@ -1,0 +1,68 @@
+// What only the cloud's page has: people, events, changes of devices, files.
+
+import { get, Problem, send } from "./api.js";
+import { $, element, say } from "./dom.js";
+import { devicePanel } from "./device.js";
+import { listen } from "./events.js";
+import { showConnection } from "./fleet.js";
+import { importPanel } from "./import.js";
+
+/**
+ * Starts it. `page` has: `devices()` that are listed, `reload()` to ask for the list again, `update(device)` with a device that has sent something,
+ * `line(works)` for the state of the connection. Returns `show(device)`, to be called with the chosen device.
+ */
+export function start(page) {
+  let person = null;
+  document.head.append(element("link", { rel: "stylesheet", href: "cloud.css" }));
+  const device = devicePanel(page.reload);
+  const file = importPanel(() => person, page.devices, page.reload);
+  document.querySelector("main").append(device.node, file.node);
+
+  const chooser = element("input", { type: "file", id: "import-file", accept: ".csv,.txt,.tsv,text/csv,text/plain" });
+  chooser.hidden = true;
+  chooser.addEventListener("change", () => { if (chooser.files[0]) open(chooser.files[0]); chooser.value = ""; });
+  const button = element("button", { type: "button", id: "import-choose" }, "Import a file");
+  button.addEventListener("click", () => chooser.click());
+  $("served").before(element("p", { class: "foot", id: "import-offer" }, button, " or drop a logger’s file anywhere on this page. Its forecast is shown before anything is stored.", chooser));
+  function open(chosen) {
+    file.open(chosen).catch((error) => { console.error(error); showConnection("failing", error.message); });
+  }
+  // A file that is dropped beside the page's own elements must not replace the page.
+  for (const name of ["dragenter", "dragover"]) {
+    addEventListener(name, (event) => {
+      if (!event.dataTransfer.types.includes("Files")) return;
+      event.preventDefault();
+      document.body.classList.add("dropping");
+    });
+  }
+  addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("dropping"); });
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    document.body.classList.remove("dropping");
+    const [chosen] = event.dataTransfer.files;
+    if (chosen) open(chosen);
+  });
+
+  $("sign-out").addEventListener("click", async () => {
+    try {
+      await send("DELETE", "v1/session");
+      location.replace("sign-in.html");
+    } catch (error) {
+      showConnection("failing", `not signed out: ${error.message}`);
+    }
+  });
+  get("v1/session").then((session) => {
+    person = session;
+    say($("person"), session.may_sign_out ? session.name : "");
+    $("audit").hidden = session.role !== "admin";
+    $("sign-out").hidden = !session.may_sign_out;
+    listen({ device: page.update, fleet: page.reload, models: () => file.follow().catch(ignore), line: page.line });
+    page.reload();
+  }, ignore); // without an answer, the list of devices says so
+  return (chosen) => device.show(person?.role === "admin" ? chosen ?? null : null);
+}
+
+/** The list of devices tells people about a server that does not answer. */
+function ignore(error) {
+  if (!(error instanceof Problem)) throw error;
+}

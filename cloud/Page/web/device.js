@@ -1,0 +1,58 @@
+// What an admin may do to the chosen device.
+
+import { send } from "./api.js";
+import { element } from "./dom.js";
+import { address } from "./fleet.js";
+import { field, fill, form } from "./forms.js";
+import { dated, instant } from "./words.js";
+
+const NAME = { required: "", pattern: "[a-z0-9][a-z0-9._\\-]{0,63}", maxlength: 64, title: "a-z, 0-9, '.', '_' and '-'", spellcheck: "false" };
+
+/** The panel for one device. `show(device)` says which; null hides the panel. `changed` is called after each change. */
+export function devicePanel(changed) {
+  let device = null;
+  const path = () => `v1/devices/${encodeURIComponent(device.id)}`;
+  async function change(method, suffix, body, text) {
+    await send(method, path() + suffix, body);
+    changed();
+    return text;
+  }
+
+  const rename = form("Rename", [field("Name", "name", NAME)], "Rename", async ({ name }) => {
+    const [, sensor] = location.hash.slice(1).split("/");
+    const before = device.id;
+    await change("POST", "/rename", { name });
+    location.hash = address(name, decodeURIComponent(sensor ?? ""));
+    return `${before} is now ${name}. It may go on sending under its former name.`;
+  });
+  const move = form("Place", [field("Place", "place", { maxlength: 128 })], "Move",
+    ({ place }) => change("PUT", "/place", { place: place.trim() }, "The place is written down."));
+  const tag = form("Tags", [field("Tags", "tags", { maxlength: 1300, spellcheck: "false", title: "separated by blanks" })], "Save tags",
+    ({ tags }) => change("PUT", "/tags", { tags: tags.split(/\s+/).filter(Boolean) }, "The tags are saved."));
+  const code = form("Enrolment code", [], "Make an enrolment code", async () => {
+    const made = await send("POST", `${path()}/code`, {});
+    return `${made.code}, until ${dated(instant(made.expires_at))}. On the device: vaho-edge enrol ${new URL(".", location.href)} ${made.code}`;
+  });
+  const revoke = form("Revoke", [], "Revoke the device", () => change("POST", "/revoke", {}, "The device is refused from now on. A new enrolment code admits it again."));
+  const remove = form("Delete", [field("The device's name", "confirm", { required: "", spellcheck: "false" })], "Delete with all data", async ({ confirm }) => {
+    await send("DELETE", `${path()}?${new URLSearchParams({ confirm })}`);
+    remove.reset();
+    location.hash = "";
+    changed();
+  });
+  const node = element("details", { class: "panel", id: "device-changes" }, element("summary", {}, "Change this device"), rename, move, tag, code, revoke, remove);
+  node.hidden = true;
+  return {
+    node,
+    show(chosen) {
+      node.hidden = !chosen;
+      if (!chosen) return;
+      if (device && device.id !== chosen.id) for (const outcome of node.querySelectorAll(".outcome")) outcome.hidden = outcome.closest("form") !== rename;
+      device = chosen;
+      fill(rename, "name", device.id);
+      fill(move, "place", device.place ?? "");
+      fill(tag, "tags", device.tags.join(" "));
+      revoke.hidden = device.revoked;
+    },
+  };
+}
