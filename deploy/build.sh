@@ -45,8 +45,11 @@ fi
 [ -z "$map" ] || flags+=(-Xlinker "-Map=$map")
 for product in "${products[@]}"; do
     case $product in vaho-edge | vaho-cloud) ;; *) echo "build.sh: «$product» is not a product: vaho-edge or vaho-cloud" >&2; exit 2 ;; esac
-    swift build "${flags[@]}" --product "$product"
-    install -m 755 "$(swift build "${flags[@]}" --product "$product" --show-bin-path)/$product" "$out/$product"
+    own=()
+    # See UnicodeNames.swift.
+    [ $product != vaho-edge ] || for name in GeneralCategory Age CaseMapping Script ScriptExtensions; do own+=(-Xlinker "--wrap=_swift_stdlib_get$name"); done
+    swift build "${flags[@]}" "${own[@]}" --product "$product"
+    install -m 755 "$(swift build "${flags[@]}" "${own[@]}" --product "$product" --show-bin-path)/$product" "$out/$product"
 done
 # The shipped release lies beside the programs.
 install -m 644 deploy/pretrained.vaho "$out/pretrained.vaho"

@@ -25,11 +25,12 @@ extension BatchAcknowledgement {
         writer.varint(UInt64(conflicts.count))
         for sequence in conflicts { writer.zigzag(sequence) }
         for value in [next.delayMs, next.maxReadings, next.maxBytes] { writer.zigzag(value) }
-        writer.byte((release == nil ? 0 : 1) | (wantsNewToken ? 2 : 0) | (hasDuplicateHost ? 4 : 0))
+        writer.byte((release == nil ? 0 : 1) | (wantsNewToken ? 2 : 0) | (hasDuplicateHost ? 4 : 0) | (settings == nil ? 0 : 8))
         if let release {
             writer.varint(release.counter)
             writer.raw(release.sha256)
         }
+        if let settings { writer.varint(settings) }
         writer.fixed(CRC32C.checksum(writer.bytes))
         return writer.bytes
     }
@@ -62,11 +63,13 @@ extension BatchAcknowledgement {
         for _ in 0..<(try reader.count(upTo: BatchFormat.rowLimit)) { conflicts.append(try BatchAcknowledgement.sequence(&reader, from: 1)) }
         next = Pacing(delayMs: try reader.zigzag(), maxReadings: try reader.zigzag(), maxBytes: try reader.zigzag())
         release = nil
-        let further = try reader.byte()  // bit 0: a release follows, bit 1: a new token is requested, bit 2: two hosts send as this device
-        guard further < 8 else { throw MalformedBytes(at: reader.offset, "an unknown bit is set") }
+        // Bit 0: a release follows, bit 1: a new token is requested, bit 2: two hosts send as this device, bit 3: the serial of settings follows.
+        let further = try reader.byte()
+        guard further < 16 else { throw MalformedBytes(at: reader.offset, "an unknown bit is set") }
         wantsNewToken = further & 2 != 0
         hasDuplicateHost = further & 4 != 0
         if further & 1 != 0 { release = ReleaseReference(counter: try reader.varint(), sha256: Array(try reader.raw(32))) }
+        if further & 8 != 0 { settings = try reader.varint() }
         try reader.expectEnd()
     }
 

@@ -18,6 +18,7 @@ package struct DeviceReport: Sendable, Hashable {
     package private(set) var alerts: [ThresholdAlert]  // active alerts; at most the first `alertLimit`
     package private(set) var sensors: [SensorReport]  // empty: an earlier program version, which does not report sensors
     package private(set) var thresholds: [HumidityThreshold]  // from the device's rules
+    package private(set) var settings: SettingsReport?  // nil: the device takes no settings from the cloud
     package private(set) var rejections: [ReleaseRejection]  // releases that the device has rejected; the newest `rejectionLimit`
     package private(set) var dailyScores: [DailyScore]  // of days that the cloud has not acknowledged yet; at most the first `DailyScore.reportLimit`
 
@@ -25,8 +26,9 @@ package struct DeviceReport: Sendable, Hashable {
         release: ReleaseReference?, backlog: Int64, evicted: Int64, refused: Int64, clock: ClockQuality, scores: [LiveScore],
         releaseRefusal: String? = nil,
         alerts: [ThresholdAlert] = [], sensors: [SensorReport] = [], thresholds: [HumidityThreshold] = [],
-        rejections: [ReleaseRejection] = [], dailyScores: [DailyScore] = []
+        rejections: [ReleaseRejection] = [], dailyScores: [DailyScore] = [], settings: SettingsReport? = nil
     ) {
+        self.settings = settings
         self.rejections = Array(rejections.suffix(Self.rejectionLimit))
         self.dailyScores = Array(dailyScores.prefix(DailyScore.reportLimit))
         self.sensors = Array(sensors.prefix(BatchFormat.sensorLimit))

@@ -33,6 +33,10 @@ package enum ReportCoding {
         writer.varint(UInt64(report.rejections.count))
         for rejection in report.rejections { writer.rejection(rejection) }
         DailyScore.write(report.dailyScores, to: &writer)
+        if let settings = report.settings {
+            writer.varint(settings.serial)
+            writer.text(settings.problem ?? "")
+        }
         return writer.bytes
     }
 
@@ -81,7 +85,9 @@ package enum ReportCoding {
         return DeviceReport(
             release: release, backlog: counts[0], evicted: counts[1], refused: counts[2], clock: clock, scores: scores,
             releaseRefusal: refusal, alerts: try alerts(&reader), sensors: try sensors(&reader), thresholds: try thresholds(&reader),
-            rejections: try rejections(&reader), dailyScores: reader.remaining > 0 ? try DailyScore.list(&reader) : [])
+            rejections: try rejections(&reader), dailyScores: reader.remaining > 0 ? try DailyScore.list(&reader) : [],
+            settings: reader.remaining > 0
+                ? SettingsReport(serial: try reader.varint(), problem: try reader.text(limit: SettingsReport.problemLimit)) : nil)
     }
 
     /// Earlier program versions do not send rejections and daily scores.

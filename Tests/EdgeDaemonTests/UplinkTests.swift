@@ -71,7 +71,7 @@ import Wire
             period: .milliseconds(1), firstBackoff: firstBackoff, client: HTTPClient(settings: HTTPClient.Settings(userAgent: "test")),
             store: store, intake: ModelIntake(folder: "/nonexistent", keyFile: nil, access: .readOnly, log: Log("test", minimumLevel: .error)),
             clock: ReadingClock.live(), status: UplinkStatus(), statuses: SensorStatuses(store: store), thresholds: [], samplePeriod: .seconds(60),
-            sensors: [],
+            sensors: [], settings: nil,
             log: Log("test", minimumLevel: .error))
         let running = Task { try await uplink.run() }
         for await _ in progress {

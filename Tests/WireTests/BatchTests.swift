@@ -104,6 +104,18 @@ import Wire
         }
     }
 
+    @Test func `an answer names the settings to fetch, and a report says which ones are in use`() throws {
+        var withSettings = answer
+        withSettings.settings = 1_795_957_746
+        #expect(try BatchAcknowledgement(binary: withSettings.binary()) == withSettings)
+        for settings in [nil, SettingsReport(serial: 0), SettingsReport(serial: 7, problem: "a period of 0 s")] {
+            let report = DeviceReport(
+                release: nil, backlog: 1, evicted: 2, refused: 3, clock: .synchronised, scores: [], settings: settings)
+            #expect(try ReportCoding.report(ReportCoding.bytes(report)[...]) == report)
+        }
+        #expect(SettingsReport(serial: 7, problem: String(repeating: "x", count: 999)).problem?.utf8.count == SettingsReport.problemLimit)
+    }
+
     @Test(arguments: [Int64.max, -1, 1 << 60])
     func `sequences out of range are refused`(sequence: Int64) {
         var hostile = answer

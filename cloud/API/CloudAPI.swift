@@ -113,7 +113,8 @@ package final class CloudAPI: Service {
     }
 
     var endpoints: [Endpoint] {
-        deviceEndpoints + sessionEndpoints + fleetEndpoints + eventEndpoints + fileEndpoints + deviceChangeEndpoints + pinEndpoints + modelEndpoints
+        deviceEndpoints + sessionEndpoints + fleetEndpoints + eventEndpoints + fileEndpoints + deviceChangeEndpoints + settingsEndpoints
+            + pinEndpoints + modelEndpoints
             + rolloutEndpoints
             + accessEndpoints
             + serverEndpoints

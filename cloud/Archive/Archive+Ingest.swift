@@ -73,11 +73,12 @@ extension Archive {
         }
         try flush(&log)
         try log.finish(ledger)
-        let toRotate = try recordContacts(seen.values.sorted { $0.device < $1.device })
+        let requests = try recordContacts(seen.values.sorted { $0.device < $1.device })
         discardLargeLedgers(of: Set(submissions.map(\.device)))
         return zip(outcomes, submissions).map { outcome, submission in
             guard case .success(.batch(var answer)) = outcome else { return outcome }
-            answer.wantsNewToken = toRotate.contains(submission.device)
+            answer.wantsNewToken = requests.newToken.contains(submission.device)
+            answer.settings = requests.settings[submission.device]
             return .success(.batch(answer))
         }
     }
@@ -218,8 +219,8 @@ extension Archive {
 
     /// Stores the times of the devices' last contacts, and the devices' reports.
     /// - Parameter submissions: one for each device, sorted by device.
-    /// - Returns: the devices that should fetch a new token.
-    private func recordContacts(_ submissions: [Submission]) throws -> Set<Int64> {
+    /// - Returns: the devices that should fetch a new token; the serials of new settings by device.
+    private func recordContacts(_ submissions: [Submission]) throws -> (newToken: Set<Int64>, settings: [Int64: UInt64]) {
         let reports = submissions.compactMap { submission -> (device: Int64, report: DeviceReport)? in
             guard case .batch(let arrival) = submission, let report = arrival.frame.report else { return nil }
             return (arrival.device, report)
@@ -240,7 +241,7 @@ extension Archive {
             """
             UPDATE device SET last_seen_at_ms = ?1, report = COALESCE(?2, report), reported_clock = COALESCE(?3, reported_clock),
                 judge_due = CASE WHEN ?5 = 1 OR state <> 0 OR reported_clock <> COALESCE(?3, reported_clock) THEN 1 ELSE judge_due END
-            WHERE id = ?4 RETURNING rotate_at_ms
+            WHERE id = ?4 RETURNING rotate_at_ms, (SELECT serial FROM device_settings WHERE device = ?4)
             """,
             submissions.map { submission in
                 let report = byDevice[submission.device]
@@ -250,10 +251,18 @@ extension Archive {
                     changed.contains(submission.device).databaseValue,
                 ]
             })
-        return Set(
-            zip(submissions, rows).filter { submission, rows in
-                rows.first?.optionalInteger(0).map { $0 <= submission.receivedAt.ms } ?? false
-            }.map(\.0.device))
+        var requests: (newToken: Set<Int64>, settings: [Int64: UInt64]) = ([], [:])
+        for (submission, rows) in zip(submissions, rows) {
+            guard let row = rows.first else { continue }
+            if let at = row.optionalInteger(0), at <= submission.receivedAt.ms { requests.newToken.insert(submission.device) }
+            // Programs before the settings would refuse an answer with a serial; they report none.
+            if let serial = row.optionalInteger(1).map(UInt64.init(bitPattern:)), let reported = byDevice[submission.device]?.settings,
+                reported.serial != serial
+            {
+                requests.settings[submission.device] = serial
+            }
+        }
+        return requests
     }
 }
 

@@ -15,7 +15,8 @@ enum VahoCloud {
             name: "vaho-cloud", version: CloudVersion.text,
             summary: "vaho-cloud stores the readings of vaho-edge devices, trains and signs forecast models, and serves the models to the devices.",
             commands: [
-                .serve, .deviceAdd, .deviceList, .deviceShow, .deviceTag, .deviceRename, .deviceMove, .deviceRevoke, .deviceDelete, .deviceCode,
+                .serve, .deviceAdd, .deviceList, .deviceShow, .deviceTag, .deviceSettings, .deviceRename, .deviceMove, .deviceRevoke, .deviceDelete,
+                .deviceCode,
                 .deviceEnrol,
                 .deviceRotate, .keysNew, .keysList, .keysMake,
                 .keysRotate, .keysAdd, .keysRoot, .keysRevoke, .keysSign, .keysImport, .keys, .backup,

@@ -24,9 +24,11 @@ struct EdgeParts {
     let alarms: [AlarmDelivery]
     let rules: RuleWatch
     let flow: ReadingFlow
+    let remoteSettings: RemoteSettings?
 
-    init(settings: EdgeSettings, boot: UInt32, store: ReadingStore, clock: ReadingClock, log: Log) async {
+    init(settings: EdgeSettings, remoteSettings: RemoteSettings?, boot: UInt32, store: ReadingStore, clock: ReadingClock, log: Log) async {
         self.settings = settings
+        self.remoteSettings = remoteSettings
         self.boot = boot
         self.store = store
         self.clock = clock
@@ -89,7 +91,7 @@ struct EdgeParts {
     private var cloudLink: CloudLink {
         CloudLink(
             settings: settings, identity: identity, store: store, intake: intake, clock: clock, status: uplink, statuses: statuses,
-            log: log.component("uplink"))
+            remoteSettings: remoteSettings, log: log.component("uplink"))
     }
 
     /// Stores the sensor's record. A full disk is not an error here: the store then stores the record with the first reading.

@@ -37,6 +37,8 @@ package struct EdgeSettings: Sendable {
     package var certificateAuthorities: String?
     package var replaySpeed: Double
     package var logLevel: Log.Level
+    package var takesRemoteSettings: Bool
+    package var remoteProblem: String?  // why the stored settings from the cloud are not used
 
     package struct ConfiguredSensor: Sendable {
         package let name: SensorName
@@ -81,6 +83,7 @@ package struct EdgeSettings: Sendable {
         let valid = DeviceID(name)
         if valid == nil { settings.problem("VAHO_DEVICE_ID=\(name): expected \(DeviceID.syntax)") }
         logLevel = settings.choice("VAHO_LOG_LEVEL", default: .info, among: ["error": .error, "warning": .warning, "info": .info, "debug": .debug])
+        takesRemoteSettings = settings.choice("VAHO_REMOTE_SETTINGS", default: true, among: ["on": true, "off": false])
         let period = settings.integer("VAHO_SAMPLE_PERIOD_SECONDS", default: 60, in: 1...86_400)
         samplePeriod = .seconds(period)
         commitPeriod = .seconds(settings.integer("VAHO_COMMIT_PERIOD_SECONDS", default: period >= 60 ? 0 : 30, in: 0...3_600))

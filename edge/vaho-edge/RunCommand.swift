@@ -12,8 +12,11 @@ extension Arguments.Option {
 
 extension EdgeSettings {
     /// Reads settings from the environment, then, with `--config`, from a file, then from an enrolment in the state folder. Earlier sources
-    /// override later ones.
-    static func read(_ arguments: Arguments, overriding: [String: String] = [:], sensorsNeeded: Bool) throws -> EdgeSettings {
+    /// override later ones; settings from the cloud override all.
+    /// - Parameter remote: settings to use instead of the stored ones from the cloud.
+    static func read(_ arguments: Arguments, overriding: [String: String] = [:], remote: [String: String]? = nil, sensorsNeeded: Bool) throws
+        -> EdgeSettings
+    {
         let environment = ProcessEnvironment.all.merging(overriding) { _, new in new }
         var file = try configured(arguments)
         let folder = environment["VAHO_STATE_DIR"] ?? file["VAHO_STATE_DIR"] ?? EdgeSettings.defaultStateFolder
@@ -25,8 +28,24 @@ extension EdgeSettings {
         if followsEnrolment {
             file.merge(try EnrolmentFile.settings(in: folder)) { configured, _ in configured }
         }
-        var settings = Settings(environment: environment, file: file)
-        var read = try EdgeSettings(&settings, sensorsNeeded: sensorsNeeded)
+        let isRemoteOff = (environment["VAHO_REMOTE_SETTINGS"] ?? file["VAHO_REMOTE_SETTINGS"]) == "off"
+        var remoteProblem: String?
+        var fromCloud = remote ?? [:]
+        if remote == nil, !isRemoteOff {
+            do { fromCloud = try RemoteSettings.stored(in: folder).settings } catch { remoteProblem = "\(error)" }
+        }
+        // Settings from the cloud override all others.
+        func parsed(_ fromCloud: [String: String]) throws -> EdgeSettings {
+            var settings = Settings(environment: environment.merging(fromCloud) { $1 }, file: file)
+            return try EdgeSettings(&settings, sensorsNeeded: sensorsNeeded)
+        }
+        var read: EdgeSettings
+        do { read = try parsed(fromCloud) } catch {
+            // Stored settings that do not fit, for example after a sensor was removed, must not keep the device from working.
+            guard remote == nil, !fromCloud.isEmpty, let own = try? parsed([:]) else { throw error }
+            (read, remoteProblem) = (own, "\(error)")
+        }
+        read.remoteProblem = remoteProblem
         (read.followsEnrolment, read.isDeviceNamed) = (followsEnrolment, isDeviceNamed)
         (read.enrolmentStamp, read.isAuthorityConfigured) = (stamp, isAuthorityConfigured)
         return read
@@ -51,6 +70,6 @@ extension Program.Command {
         options: [.config, Arguments.Option("speed", value: "N", "replay speed of a recording; 1 is real time (VAHO_REPLAY_SPEED)")]
     ) { arguments in
         let overriding = arguments.value("speed").map { ["VAHO_REPLAY_SPEED": $0] } ?? [:]
-        try await EdgeDaemon(settings: EdgeSettings.read(arguments, overriding: overriding, sensorsNeeded: true)).run()
+        try await EdgeDaemon { try EdgeSettings.read(arguments, overriding: overriding, remote: $0, sensorsNeeded: true) }.run()
     }
 }

@@ -26,6 +26,7 @@ struct ArchiveTable: Sendable, Equatable {
             "name created_at_ms revoked_at_ms last_seen_at_ms report rotate_at_ms state severity_rank reported_clock judge_due refused_at_ms "
                 + "refused_detail sensor_states live_scores key_set_serial place", hasIdentity: true),
         ArchiveTable("former_name", key: "name", "device until_ms"),
+        ArchiveTable("device_settings", key: "device", "serial at_ms author settings"),
         ArchiveTable("device_deletion", key: "device", "requested_at_ms"),
         ArchiveTable("token", key: "sha256", "device created_at_ms replaces"),
         ArchiveTable("enrolment_code", key: "sha256", "device created_at_ms expires_at_ms used_at_ms"),

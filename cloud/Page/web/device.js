@@ -1,7 +1,7 @@
 // What an admin may do to the chosen device.
 
-import { send } from "./api.js";
-import { element } from "./dom.js";
+import { get, send } from "./api.js";
+import { element, say } from "./dom.js";
 import { address } from "./fleet.js";
 import { field, fill, form } from "./forms.js";
 import { dated, instant } from "./words.js";
@@ -33,6 +33,29 @@ export function devicePanel(changed) {
     const made = await send("POST", `${path()}/code`, {});
     return `${made.code}, until ${dated(instant(made.expires_at))}. On the device: vaho-edge enrol ${new URL(".", location.href)} ${made.code}`;
   });
+  const area = element("textarea", { name: "lines", rows: 5, spellcheck: "false", placeholder: "VAHO_SAMPLE_PERIOD_SECONDS=60" });
+  const settings = form("Settings", [element("label", {}, "Settings from the cloud ", area)], "Save settings", async ({ lines }) => {
+    const pairs = lines.split("\n").map((line) => line.trim()).filter(Boolean).map((line) => {
+      const at = line.indexOf("=");
+      return at < 0 ? [line, ""] : [line.slice(0, at), line.slice(at + 1)];
+    });
+    await change("PUT", "/settings", { settings: Object.fromEntries(pairs) });
+    return await showSettings();
+  });
+  let settingsOf = null; // the device whose settings are in the form
+  async function showSettings() {
+    const asked = device.id;
+    const { settings: values, state, problem } = await get(`${path()}/settings`);
+    if (asked !== device.id) return "";
+    settingsOf = asked;
+    if (area !== document.activeElement) area.value = Object.entries(values).map(([name, value]) => `${name}=${value}`).join("\n");
+    const words = { none: "", waiting: "The device takes them after its next batch.", applied: "The device has applied them.", refused: `The device has refused them: ${problem}`,
+      unsupported: "This device takes no settings from the cloud." }[state];
+    const outcome = settings.querySelector(".outcome");
+    outcome.classList.toggle("failed", state === "refused");
+    say(outcome, words);
+    return words;
+  }
   const revoke = form("Revoke", [], "Revoke the device", () => change("POST", "/revoke", {}, "The device is refused from now on. A new enrolment code admits it again."));
   const remove = form("Delete", [field("The device's name", "confirm", { required: "", spellcheck: "false" })], "Delete with all data", async ({ confirm }) => {
     await send("DELETE", `${path()}?${new URLSearchParams({ confirm })}`);
@@ -40,7 +63,8 @@ export function devicePanel(changed) {
     location.hash = "";
     changed();
   });
-  const node = element("details", { class: "panel", id: "device-changes" }, element("summary", {}, "Change this device"), rename, move, tag, code, revoke, remove);
+  const node = element("details", { class: "panel", id: "device-changes" }, element("summary", {}, "Change this device"), rename, move, tag, settings, code, revoke, remove);
+  node.addEventListener("toggle", () => { if (node.open && device) showSettings().catch(() => {}); }); // the form's own requests tell what is wrong
   node.hidden = true;
   return {
     node,
@@ -53,6 +77,7 @@ export function devicePanel(changed) {
       fill(move, "place", device.place ?? "");
       fill(tag, "tags", device.tags.join(" "));
       revoke.hidden = device.revoked;
+      if (node.open && (settingsOf !== device.id || settings.querySelector(".outcome").textContent.includes("next batch"))) showSettings().catch(() => {});
     },
   };
 }

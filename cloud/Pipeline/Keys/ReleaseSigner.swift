@@ -65,6 +65,18 @@ package struct ReleaseSigner {
         }
     }
 
+    /// - Throws: `SettingsNotSigned` if the private keys are on another machine.
+    package func sign(_ text: inout DeviceSettingsText) throws {
+        guard let key = keys.first else { throw SettingsNotSigned() }
+        try text.sign(with: key)
+    }
+
+    package struct SettingsNotSigned: Error, CustomStringConvertible {
+        package init() {}
+        package let description =
+            "settings are signed by the server, and the private keys are on another machine: change the device's own configuration"
+    }
+
     /// Adds the signature of each private key.
     package func sign(_ set: inout ReleaseKeySet) throws { for key in keys { try set.sign(with: key) } }
 

@@ -13,6 +13,7 @@ struct CloudLink: Service {
     let clock: ReadingClock
     let status: UplinkStatus
     let statuses: SensorStatuses
+    let remoteSettings: RemoteSettings?
     let log: Log
 
     private static let pollPeriod: Duration = .seconds(2)
@@ -64,6 +65,6 @@ struct CloudLink: Service {
             device: identity.current, url: cloud.url, token: DeviceToken(cloud.token, path: cloud.tokenFile), period: settings.syncPeriod,
             firstBackoff: settings.firstBackoff, client: HTTPClient(settings: http), store: store, intake: intake, clock: clock, status: status,
             statuses: statuses, thresholds: settings.rules.compactMap(\.humidityThreshold), samplePeriod: settings.samplePeriod,
-            sensors: Set(settings.sensors.map(\.name)), log: log)
+            sensors: Set(settings.sensors.map(\.name)), settings: remoteSettings, log: log)
     }
 }

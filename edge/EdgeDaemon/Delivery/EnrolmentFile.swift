@@ -22,8 +22,8 @@ package enum EnrolmentFile {
     package static func fetch(_ url: String, code: String, certificateAuthorities: String?) async throws -> Enrolment {
         var http = HTTPClient.Settings(userAgent: "vaho-edge/\(EdgeVersion.text)")
         http.certificateAuthorities = certificateAuthorities
-        let symbols = code.filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
-        guard symbols == code, !code.isEmpty else { throw EnrolmentFault.notACode(code) }
+        let isCode = code.utf8.allSatisfy { (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0) || $0 == 45 }
+        guard isCode, !code.isEmpty else { throw EnrolmentFault.notACode(code) }
         let response = try await HTTPClient(settings: http).send(
             HTTPClient.Request(
                 method: "POST", url: "\(url)/v1/enrol", headers: [("Content-Type", "application/json"), ("Accept", Enrolment.mediaType)],

@@ -24,6 +24,7 @@ struct Uplink: Service {
     let thresholds: [HumidityThreshold]
     let samplePeriod: Duration
     let sensors: Set<SensorName>  // the configured sensors
+    let settings: RemoteSettings?  // nil: the device takes no settings from the cloud
     let log: Log
 
     private static let maximumSensorsWithScores = 64  // scores of more sensors are left out: a report is limited to 64 KB
@@ -117,6 +118,7 @@ struct Uplink: Service {
             release: release, backlog: counts.backlog, evicted: counts.evicted, refused: counts.refused,
             clock: clock.quality, scores: try await store.read { try $0.scores.live() }, releaseRefusal: await intake.refusal,
             alerts: try await store.alerts(), sensors: reports, thresholds: thresholds, rejections: await intake.slots.rejected,
-            dailyScores: try await store.read { try $0.unreportedScores(before: now, limit: DailyScore.reportLimit) })
+            dailyScores: try await store.read { try $0.unreportedScores(before: now, limit: DailyScore.reportLimit) },
+            settings: settings?.report)
     }
 }

@@ -1,0 +1,72 @@
+internal import Console
+internal import EdgeStore
+internal import Measures
+internal import Observing
+internal import Runtime
+internal import Sensors
+
+/// Opens the store, the sensors and the release, and runs all services with the present configuration; again after each request to reload it.
+struct DaemonRuns: Service {
+    let first: EdgeSettings
+    let read: SettingsReader
+    let reload: ReloadRequests
+    let log: Log
+
+    func run() async throws {
+        var settings = first
+        while true {
+            try await run(settings)
+            try Task.checkCancellation()
+            guard reload.take() else { return }
+            do {
+                settings = try following(settings)
+                log(.info, "configuration in use")
+            } catch { log(.error, "configuration not usable, the earlier one stays in use", ["error": "\(error)"]) }
+        }
+    }
+
+    /// - Throws: also if the state folder is another one: a daemon has one folder as long as it runs.
+    private func following(_ present: EdgeSettings) throws -> EdgeSettings {
+        let next = try read(nil)
+        guard next.stateFolder == present.stateFolder else { throw UsageError("VAHO_STATE_DIR has changed: restart the daemon") }
+        return next
+    }
+
+    private func run(_ settings: EdgeSettings) async throws {
+        let host = HostIdentity.current()
+        let store = try await ReadingStore(path: settings.storePath, host: host, log: log.component("store"))
+        let renamed = await SensorRenaming(settings: settings, store: store, log: log).apply()
+        let sensors = try await OpenSensor.all(settings, store)
+        let clock = await startClock(settings, sensors, store, boot: host.boot)
+        let parts = await EdgeParts(
+            settings: settings, remoteSettings: remoteSettings(settings), boot: host.boot, store: store, clock: clock, log: log)
+        for sensor in sensors { await parts.flow.add(sensor.name, grid: sensor.grid, isReobservation: renamed.contains(sensor.name)) }
+        let services = await parts.services(sensors)
+        log(
+            .info, "running",
+            ["device": settings.device, "sensors": sensors.count, "epoch": await store.current.epoch, "version": EdgeVersion.text])
+        if let problem = settings.remoteProblem {
+            log(.error, "settings from the cloud not usable, the device's own ones are used", ["error": problem])
+        }
+        try await Services.run([reload] + services)
+        await parts.intake.markStopped()
+        do { try await store.saveDelivery() } catch {
+            log(.warning, "acknowledgements not saved: rows will be sent again", ["error": "\(error)"])
+        }
+    }
+
+    private func remoteSettings(_ settings: EdgeSettings) -> RemoteSettings? {
+        guard settings.takesRemoteSettings else { return nil }
+        return RemoteSettings(folder: settings.stateFolder, keyFile: settings.releaseKeyFile, reload: reload, log: log.component("uplink")) {
+            _ = try read($0)
+        }
+    }
+
+    /// The clock that dates readings: the clock of the recordings, or the host's clock. The host's clock continues after the newest reading
+    /// of this boot.
+    private func startClock(_ settings: EdgeSettings, _ sensors: [OpenSensor], _ store: ReadingStore, boot: UInt32) async -> ReadingClock {
+        let starts = sensors.compactMap { $0.sensor.identity.startsAt }
+        if let first = starts.min() { return .replay(from: first, speed: settings.replaySpeed, recordings: starts.count) }
+        return .live(after: (try? await store.newestReading(ofBoot: boot)) ?? nil)
+    }
+}
