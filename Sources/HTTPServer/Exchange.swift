@@ -232,7 +232,7 @@ private func queue(_ wanted: HTTPResponse, of exchange: Exchange, on connection:
     let made: OpaquePointer?
     if let stream = response.stream.flatMap({ exchange.startStream($0, context) }) {
         unsafe made = streamedResponse(SentStream(stream, connection))
-        // The connection is never closed for being slow: a client that does not read is closed by libmicrohttpd's idle time.
+        // A stream has no time limit. libmicrohttpd's idle timeout closes the connection of a client that does not read.
         context.connections.markHandling(name, isAuthenticated: true)
     } else {
         unsafe made = storedResponse(response.body)

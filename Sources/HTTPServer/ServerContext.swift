@@ -66,7 +66,7 @@ final class ServerContext: Sendable {
     }
 
     /// Registers a handler, which must then be started; `waitForHandlers` waits for registered handlers.
-    /// - Parameter isStream: the task writes the body of a response, without an end of its own.
+    /// - Parameter isStream: the task writes a streamed body, which may never end: a stop of the server cancels the task at once.
     /// - Returns: the handler's number, or `nil` if the server is stopping.
     func begin(isStream: Bool = false) -> Int? {
         running.withLock { running in

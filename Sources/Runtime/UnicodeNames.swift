@@ -7,22 +7,22 @@ func scalarName(_ scalar: UInt32, _ buffer: UnsafeMutablePointer<UInt8>?, _ capa
 
 // The edge uses none of the following properties of characters, whose tables take 70 KB. The cloud links the tables: Foundation uses them.
 
-/// - Returns: 29, «unassigned».
+/// - Returns: 29: the category «unassigned».
 @_cdecl("__wrap__swift_stdlib_getGeneralCategory")
 func generalCategory(_ scalar: UInt32) -> UInt8 { 29 }
 
-/// - Returns: 0, no age.
+/// - Returns: 0: no Unicode version is known.
 @_cdecl("__wrap__swift_stdlib_getAge")
 func age(_ scalar: UInt32) -> UInt16 { 0 }
 
-/// The folding of cases in regular expressions; `lowercased()` and `uppercased()` have tables of their own.
+/// Replaces the case mapping that only regular expressions use; `lowercased()` and `uppercased()` have tables of their own.
 @_cdecl("__wrap__swift_stdlib_getCaseMapping")
 func caseMapping(_ scalar: UInt32, _ buffer: UnsafeMutablePointer<UInt32>?) {}
 
-/// - Returns: 255, no script.
+/// - Returns: 255: no script.
 @_cdecl("__wrap__swift_stdlib_getScript")
 func script(_ scalar: UInt32) -> UInt8 { .max }
 
-/// - Returns: nil, no scripts.
+/// - Returns: nil: no scripts.
 @_cdecl("__wrap__swift_stdlib_getScriptExtensions")
 func scriptExtensions(_ scalar: UInt32, _ count: UnsafeMutablePointer<UInt8>?) -> UnsafePointer<UInt8>? { nil }

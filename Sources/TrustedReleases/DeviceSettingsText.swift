@@ -62,7 +62,7 @@ package struct DeviceSettingsText: Sendable, Equatable {
         }
         self.init(device: device, serial: serial, settings: settings)
         self.signature = signature
-        // A text has exactly one form: otherwise a changed line could keep its signature.
+        // The signature is checked against the text as written from the fields. So a text in another form is refused, such as one with repeated lines.
         guard self.text == text else { throw .format }
     }
 }
@@ -80,8 +80,9 @@ package enum DeviceSettingsRefusal: Error, Equatable, CustomStringConvertible {
         switch self {
         case .format: "the settings are not in the form that vaho-cloud writes"
         case .otherDevice(let name): "the settings are for the device \(name)"
-        case .serial(let offered, let accepted): "their serial \(offered) is not above \(accepted), the serial of the present settings"
-        case .signature: "they are not signed by a key that this device trusts"
+        case .serial(let offered, let accepted):
+            "the serial \(offered) of the new settings is not above \(accepted), the serial of the settings in use"
+        case .signature: "the settings are not signed by a key that this device trusts"
         case .notAllowed(let name): "\(name) can be set on the device only"
         case .invalid(let problem): problem
         }
@@ -113,7 +114,7 @@ package enum RemoteSetting {
         (1...32).contains(text.utf8.count) && text.utf8.allSatisfy { (65...90).contains($0) || (48...57).contains($0) || $0 == 95 || $0 == 45 }
     }
 
-    /// - Returns: why no device would take the setting; `nil` if a device may take it.
+    /// - Returns: the reason why the setting is invalid; `nil` if it is valid.
     package static func problem(with name: String, _ value: String) -> String? {
         guard isAllowed(name) else { return "\(name.prefix(80)) cannot be set from the cloud: allowed are \(syntax)" }
         guard value.utf8.count <= valueLimit, PrintableText.line(value, limit: valueLimit) == value, value.trimmingBlanks() == value, !value.isEmpty

@@ -25,12 +25,12 @@ extension BatchAcknowledgement {
         writer.varint(UInt64(conflicts.count))
         for sequence in conflicts { writer.zigzag(sequence) }
         for value in [next.delayMs, next.maxReadings, next.maxBytes] { writer.zigzag(value) }
-        writer.byte((release == nil ? 0 : 1) | (wantsNewToken ? 2 : 0) | (hasDuplicateHost ? 4 : 0) | (settings == nil ? 0 : 8))
+        writer.byte((release == nil ? 0 : 1) | (wantsNewToken ? 2 : 0) | (hasDuplicateHost ? 4 : 0) | (settingsSerial == nil ? 0 : 8))
         if let release {
             writer.varint(release.counter)
             writer.raw(release.sha256)
         }
-        if let settings { writer.varint(settings) }
+        if let settingsSerial { writer.varint(settingsSerial) }
         writer.fixed(CRC32C.checksum(writer.bytes))
         return writer.bytes
     }
@@ -69,7 +69,7 @@ extension BatchAcknowledgement {
         wantsNewToken = further & 2 != 0
         hasDuplicateHost = further & 4 != 0
         if further & 1 != 0 { release = ReleaseReference(counter: try reader.varint(), sha256: Array(try reader.raw(32))) }
-        if further & 8 != 0 { settings = try reader.varint() }
+        if further & 8 != 0 { settingsSerial = try reader.varint() }
         try reader.expectEnd()
     }
 

@@ -15,7 +15,7 @@ package struct BatchAcknowledgement: Sendable, Equatable {
     package var release: ReleaseReference?  // the release that the device should run
     package var wantsNewToken = false  // the device must fetch a new token
     /// The serial of the settings that the device should fetch. The cloud sets it only for devices that report settings.
-    package var settings: UInt64?
+    package var settingsSerial: UInt64?
     /// Two hosts send as this device. The cloud sets this flag only for devices that report their sensors' states.
     package var hasDuplicateHost = false
 

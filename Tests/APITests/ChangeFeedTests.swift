@@ -8,7 +8,7 @@ import Testing
         ChangeFeed.Change(kind: .device, device: device, data: Array(repeating: UInt8(ascii: "x"), count: bytes))
     }
 
-    @Test func `every reader gets each change once, in order, from its own place`() async throws {
+    @Test func `every reader gets each change once, in order, from its own position`() async throws {
         let feed = ChangeFeed(name: "a")
         let start = feed.last
         feed.publish([change("attic")])
@@ -50,7 +50,7 @@ import Testing
         }
     }
 
-    @Test func `the feed is bounded by number and by bytes, and says who has missed changes`() async throws {
+    @Test func `the feed is bounded by number and by bytes, and a reader that is too far behind is told that it has missed changes`() async throws {
         let many = ChangeFeed()
         for number in 0..<30 { many.publish((0..<100).map { change("n\(number)-\($0)") }) }
         #expect(try await many.news(after: 0) == .missed(through: 3_000))
@@ -64,20 +64,20 @@ import Testing
         #expect(try await large.news(after: 11) == .missed(through: 10), "a place that this feed has not reached")
     }
 
-    @Test func `the place of another server's feed is not used`() {
+    @Test func `the position in another server's feed is not used`() {
         let feed = ChangeFeed(name: "a1")
-        #expect(EventPlace("a1-7", in: feed)?.number == 7)
+        #expect(EventPosition("a1-7", in: feed)?.number == 7)
         for text in [nil, "", "7", "b2-7", "a1-", "a1--7", "a1-x", "a1-7-7"] as [String?] {
-            #expect(EventPlace(text, in: feed) == nil, "\(text ?? "")")
+            #expect(EventPosition(text, in: feed) == nil, "\(text ?? "")")
         }
     }
 
-    @Test func `events are text with a place at the end of a group`() {
+    @Test func `the last event of a group has the id`() {
         let feed = ChangeFeed(name: "f")
         let changes = [change("attic"), ChangeFeed.Change(kind: .models, data: Array("{}".utf8))]
-        let text = String(decoding: EventText.changes(changes, place: EventPlace(9, in: feed)), as: UTF8.self)
+        let text = String(decoding: EventText.changes(changes, position: EventPosition(9, in: feed)), as: UTF8.self)
         #expect(text == "event: device\ndata: xx\n\nevent: models\nid: f-9\ndata: {}\n\n")
-        #expect(EventText.changes([], place: EventPlace(9, in: feed)).isEmpty)
+        #expect(EventText.changes([], position: EventPosition(9, in: feed)).isEmpty)
     }
 
     @Test func `streams are limited in all and for each person`() throws {
@@ -86,9 +86,9 @@ import Testing
         #expect(throws: (any Error).self) { try streams.open(by: "nina", about: nil) }
         for _ in 0..<36 { try streams.open(by: "otto", about: nil) }
         #expect(throws: (any Error).self) { try streams.open(by: "mara", about: nil) }
-        #expect(streams.devices == ["attic"] && streams.count == 100)
+        #expect(streams.filteredDevices == ["attic"] && streams.count == 100)
         for _ in 0..<64 { streams.close(by: "nina", about: "attic") }
-        #expect(streams.devices.isEmpty)
+        #expect(streams.filteredDevices.isEmpty)
         try streams.open(by: "nina", about: nil)
     }
 }

@@ -33,8 +33,9 @@ extension CloudAPI {
     }
 }
 
-/// The status of a request that sees a change of access: servers look for changes twice a second. Sends the request again while its status is `old`,
-/// or 429 for too many requests, and it began less than a second after the first one; how long an answer takes does not matter.
+/// Repeats a request until the server has applied a change of access: servers look for changes twice a second. Retries while the status is `old` or 429,
+/// and the request began within a second of this call.
+/// - Returns: the last status.
 func statusAfterChange(from old: Int, _ send: () async -> Int) async -> Int {
     let end = ContinuousClock.now + .seconds(1)
     while true {

@@ -61,7 +61,7 @@ import Testing
         return text
     }
 
-    @Test func `a preview shows the layout, asks for what the file does not say, and has a forecast`() async throws {
+    @Test func `a preview shows the layout, lists the open questions, and has a forecast`() async throws {
         try await withBench { bench in
             let (status, preview) = try await bench.send("/v1/files/preview", Self.file(days: 12), as: .viewer)
             #expect(status == 200)
@@ -96,12 +96,12 @@ import Testing
     @Test(
         arguments: [
             ("/v1/files/preview", [:], "no table at all", 422), ("/v1/files/preview", [:], "", 422),
-            ("/v1/files/preview", ["zone": "Mars/Base"], "time;humidity\n", 400), ("/v1/files/preview", ["dates": "dym"], "time;humidity\n", 400),
+            ("/v1/files/preview", ["zone": "Mars/Base"], "time;humidity\n", 422), ("/v1/files/preview", ["dates": "dym"], "time;humidity\n", 422),
             ("/v1/devices/attic/files", ["sensor": "A b"], "x", 400), ("/v1/devices/nobody/files", [:], "x", 404),
             ("/v1/devices/attic/files", ["zone": "UTC"], "Time;Humidity %\n01.02.2026 10:00;40\n02.03.2026 11:00;41\n03.04.2026 11:00;41\n", 200),
             ("/v1/devices/attic/files", ["zone": "UTC"], "Time,Humidity %\n05/06/2026 10:00,40\n05/06/2026 11:00,41\n", 422),
         ] as [(String, [String: String], String, Int)])
-    func `a file that is not clear is refused with what to do`(path: String, query: [String: String], file: String, expected: Int) async throws {
+    func `an ambiguous or invalid file is refused with a hint`(path: String, query: [String: String], file: String, expected: Int) async throws {
         try await withBench { bench in
             let (status, answer) = try await bench.send(path, query: query, file)
             #expect(status == expected, "\(answer)")
@@ -128,7 +128,7 @@ import Testing
                 #expect(abs(row[1] - (row[0] + row[2]) / 2) < 0.011, "half way between two levels of the model")
             }
             for wrong in ["", "0.5,0.1", "0.01", "0.5,x", "0.99", Array(repeating: "0.5", count: 30).joined(separator: ",")] {
-                #expect(await forecast(wrong).status == 400, "\(wrong)")
+                #expect(await forecast(wrong).status == 422, "\(wrong)")
             }
         }
     }

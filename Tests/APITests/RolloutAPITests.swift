@@ -77,7 +77,7 @@ import Wire
         for (body, token, status, words) in [
             (#"{"release": \#(release)}"#, nil, 401, "sign in"), (#"{"release": \#(release)}"#, "wrong", 401, "not known"),
             (#"{"release": 12}"#, Self.token, 404, "there is no release 12"), ("{}", Self.token, 400, "the counter of a release"),
-            (#"{"release": \#(release), "steps": "fast"}"#, Self.token, 400, "increasing percents"),
+            (#"{"release": \#(release), "steps": "fast"}"#, Self.token, 422, "increasing percents"),
             (#"{"release": \#(release), "tags": ["No Tag"]}"#, Self.token, 400, "a tag is"), ("[1", Self.token, 400, "not a JSON object"),
             (#"{"release": \#(release), "reason": "\#(String(repeating: "x", count: 20_000))"}"#, Self.token, 413, "longer than 16384"),
         ] as [(String, String?, Int, String)] {

@@ -84,7 +84,7 @@ import Wire
             ("name\nok\nVault\n", "line 3: name «Vault»"), ("name,tags\nvault,A\n", "line 2: tag «A»"),
             ("name\nvault\nvault\n", "vault is listed twice"),
         ])
-    func `a wrong list of devices is refused with the line`(text: String, words: String) {
+    func `the refusal of a wrong list of devices names the line`(text: String, words: String) {
         do throws(EnrolmentList.Malformed) {
             _ = try EnrolmentList.devices(in: text)
             Issue.record("accepted: \(text)")
@@ -142,7 +142,7 @@ import Wire
         }
     }
 
-    @Test func `the deletion knows every table that has a column for the device`() async throws {
+    @Test func `the deletion covers every table with a column for the device`() async throws {
         let archive = try await place.open()
         let tables = try await archive.perform { archive in
             try archive.database.rows(

@@ -45,7 +45,7 @@ import Testing
         while !condition() { try await Task.sleep(for: .milliseconds(5)) }
     }
 
-    @Test func `parts arrive when they are written, and the body ends with its function`() async throws {
+    @Test func `each part is sent when it is written, and the body ends when the writing function returns`() async throws {
         let (parts, feed) = AsyncStream.makeStream(of: String.self)
         let server = try server { stream in for await part in parts { try await stream.write(part.utf8) } }
         let socket = get(server)
@@ -62,7 +62,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func `a stream ends when its client goes, and HEAD starts none`() async throws {
+    @Test func `a client that disconnects cancels the writing function, and HEAD starts none`() async throws {
         let counts = Counts()
         let server = try server(counts) { stream in
             while true {
@@ -84,7 +84,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func `a client that does not read stops the writer, and loses its connection, not the others`() async throws {
+    @Test func `a client that does not read suspends its writer and is disconnected, and other clients are served`() async throws {
         let counts = Counts()
         let server = try server(counts) { stream in
             while true {

@@ -106,7 +106,7 @@ import Wire
 
     @Test func `an answer names the settings to fetch, and a report says which ones are in use`() throws {
         var withSettings = answer
-        withSettings.settings = 1_795_957_746
+        withSettings.settingsSerial = 1_795_957_746
         #expect(try BatchAcknowledgement(binary: withSettings.binary()) == withSettings)
         for settings in [nil, SettingsReport(serial: 0), SettingsReport(serial: 7, problem: "a period of 0 s")] {
             let report = DeviceReport(

@@ -1,4 +1,4 @@
-"""Drives what an admin can do in headless Chromium: changes of devices, files of loggers, training; and that the page keeps up without asking.
+"""Drives what an admin can do in headless Chromium: changes of devices, files of loggers, training; and that the list updates by events, without polling.
 
 usage: changes.py CLOUD-URL       after access.py, which has made the admin chief
 """
@@ -27,7 +27,7 @@ def outcome(browser, form, text, seconds=60):
 
 def check_live(browser):
     browser.wait("the list", f"{LISTED}.includes('tower')")
-    # Dots of the line and rounds of asking would show in the list of requests.
+    # If the page polled, the requests would appear in the browser's performance entries.
     browser.run("performance.clearResourceTimings(); window.seen = new Set();"
                 "window.watch = setInterval(() => { window.seen.add(document.getElementById('fleet').innerText) }, 100)")
     browser.wait("five new states of the list", "window.seen.size > 5")
@@ -43,7 +43,7 @@ def check_device(browser, cloud):
     browser.run("document.getElementById('device-changes').open = true")
     browser.wait("its name in the form", "document.querySelector('form[aria-label=Rename]').elements.name.value === 'quiet'")
     submit(browser, "Place", place="Depot 2")
-    outcome(browser, "Place", "written down")
+    outcome(browser, "Place", "is saved")
     submit(browser, "Tags", tags="museum cellar")
     outcome(browser, "Tags", "are saved")
     submit(browser, "Tags", tags="Not valid")
@@ -123,7 +123,7 @@ def check_viewer(browser, cloud):
     browser.sign_in(cloud, "viewer", os.environ["VIEWER_PASSWORD"])
     browser.go(cloud + "/#tower/air")
     browser.wait("the page", "!document.getElementById('detail').hidden && document.getElementById('person').textContent === 'viewer'")
-    check(browser.run("return document.getElementById('device-changes').hidden"), "a viewer is offered no change of a device")
+    check(browser.run("return document.getElementById('device-changes').hidden"), "a viewer does not see the panel for changes")
     refused = [fetched(browser, method, path, body) for method, path, body in (
         ("POST", "/v1/devices/tower/rename", {"name": "x"}), ("PUT", "/v1/devices/tower/place", {"place": "x"}), ("DELETE", "/v1/devices/tower?confirm=tower", None),
         ("PUT", "/v1/devices/tower/tags", {"tags": []}), ("POST", "/v1/devices/tower/revoke", {}), ("POST", "/v1/enrolments", {"devices": [{"name": "x"}]}),

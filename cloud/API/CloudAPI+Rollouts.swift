@@ -64,7 +64,7 @@ extension CloudAPI {
         }
         var steps = rolloutSteps
         if let text = body.steps {
-            guard let given = RolloutSteps(text) else { throw Problem(status: 400, detail: "expected \(RolloutSteps.syntax)", pointer: "/steps") }
+            guard let given = RolloutSteps(text) else { throw Problem(status: 422, detail: "expected \(RolloutSteps.syntax)", pointer: "/steps") }
             steps = given
         }
         return try await changed {

@@ -78,7 +78,7 @@ extension Archive {
         return zip(outcomes, submissions).map { outcome, submission in
             guard case .success(.batch(var answer)) = outcome else { return outcome }
             answer.wantsNewToken = requests.newToken.contains(submission.device)
-            answer.settings = requests.settings[submission.device]
+            answer.settingsSerial = requests.settings[submission.device]
             return .success(.batch(answer))
         }
     }
@@ -255,7 +255,7 @@ extension Archive {
         for (submission, rows) in zip(submissions, rows) {
             guard let row = rows.first else { continue }
             if let at = row.optionalInteger(0), at <= submission.receivedAt.ms { requests.newToken.insert(submission.device) }
-            // Programs before the settings would refuse an answer with a serial; they report none.
+            // Earlier edge programs reject an answer with a serial, and report no settings. So only devices that report settings get a serial.
             if let serial = row.optionalInteger(1).map(UInt64.init(bitPattern:)), let reported = byDevice[submission.device]?.settings,
                 reported.serial != serial
             {

@@ -30,7 +30,7 @@ package enum ArchiveFault: Error, Equatable, CustomStringConvertible {
         case .noDevice(let device): "there is no device \(device)"
         case .deviceExists(let device): "the device \(device) already exists"
         case .formerName(let name, let device): "\(name) is a former name of the device \(device), which may still send under it"
-        case .tooManyNames(let device, let limit): "the device \(device) has been renamed \(limit) times"
+        case .tooManyNames(let device, let limit): "the device \(device) already has \(limit) former names"
         case .damagedBin(let sensor, let validAt):
             "observation_bin: the row of sensor \(sensor) at \(validAt.ms) has values that no readings can have"
         case .damagedRow(let row): row
@@ -48,7 +48,7 @@ package enum ArchiveFault: Error, Equatable, CustomStringConvertible {
         case .noDevice: "vaho-cloud device list shows all devices"
         case .deviceExists(let device): "revoke it first (vaho-cloud device revoke \(device)) to give it a new token"
         case .formerName(_, let device): "choose another name, or rename \(device) back"
-        case .tooManyNames: "rename it back to one of its former names, or delete it and enrol it again"
+        case .tooManyNames: "rename the device to one of its former names, or delete the device and enrol it again"
         case .damagedBin: "vaho-cloud rebuild derives observations again from the log"
         case .damagedRow: "the archive was edited or is damaged, restore a backup"
         }

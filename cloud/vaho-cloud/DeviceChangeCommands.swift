@@ -5,7 +5,7 @@ internal import Pipeline
 internal import Runtime
 internal import Text
 
-/// Names, places and the end of devices.
+/// Commands that rename, move, delete and enrol devices.
 extension Program.Command {
     static let deviceRename = Program.Command(
         "device rename", "rename a device; its data, token and pins stay, and it may still send under its former name",
@@ -18,14 +18,14 @@ extension Program.Command {
     }
 
     static let deviceMove = Program.Command(
-        "device move", "write down where a device is now; shown and searched in the list", usage: "NAME PLACE [--reason TEXT]",
+        "device move", "set the place of a device; the list shows and searches places", usage: "NAME PLACE [--reason TEXT]",
         options: [.config, .store, Operator.reasonOption], positional: 2...2
     ) { arguments in
         let (name, place) = (try deviceName(arguments.positional[0]), arguments.positional[1])
         if let problem = DevicePlace.problem(with: place) { throw UsageError("PLACE: \(problem)") }
         let archive = try await CloudSettings.read(arguments).archive(.existing)
         try await archive.move(name, to: place, by: Operator.attribution(arguments, default: "moved by hand"), now: WallClock.now)
-        StandardOutput.write("\(name) is at \(place.isEmpty ? "no place" : place)\n")
+        StandardOutput.write(place.isEmpty ? "\(name) has no place now\n" : "\(name) is at \(place)\n")
     }
 
     static let deviceDelete = Program.Command(

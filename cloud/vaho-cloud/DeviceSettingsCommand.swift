@@ -42,10 +42,10 @@ extension Program.Command {
         let state = SettingsState(wanted, report)
         let detail =
             switch state {
-            case .none: "nobody has chosen settings for \(name)"
-            case .waiting: "\(name) takes them after its next batch"
-            case .applied: "\(name) has applied them"
-            case .refused: "\(name) has refused them: \(report?.settings?.problem ?? "")"
+            case .none: "the cloud has no settings for \(name)"
+            case .waiting: "\(name) fetches the settings after its next batch"
+            case .applied: "\(name) has applied the settings"
+            case .refused: "\(name) has refused the settings: \(report?.settings?.problem ?? "")"
             case .unsupported: "\(name) takes no settings from the cloud: an earlier program, a device without the agent, or VAHO_REMOTE_SETTINGS=off"
             }
         StandardOutput.write("\(detail)\n")

@@ -1,10 +1,10 @@
 internal import Runtime
 
-/// Reads the configuration, with these settings from the cloud instead of the stored ones; `nil`: with the stored ones.
+/// Reads the configuration. `remote`: settings from the cloud to use; `nil`: use those that are stored on this device.
 package typealias SettingsReader = @Sendable (_ remote: [String: String]?) throws -> EdgeSettings
 
-/// The daemon: runs until a stop signal. After SIGHUP, or when settings have come from the cloud, it reads its configuration again, and starts its services
-/// with it.
+/// The daemon: runs until a stop signal. After SIGHUP, or when settings have come from the cloud, it reads its configuration again, and restarts its
+/// services with the new configuration.
 package struct EdgeDaemon {
     private let settings: EdgeSettings
     private let read: SettingsReader
@@ -19,7 +19,9 @@ package struct EdgeDaemon {
     package func run() async throws {
         let lock = try StateFolder(settings: settings, log: log).lock()
         defer { withExtendedLifetime(lock) {} }
-        try await Services.run([StopSignal(log: log), DaemonRuns(first: settings, read: read, reload: ReloadRequests(log: log), log: log)])
+        try await Services.run([
+            StopSignal(log: log), ReloadingServices(initialSettings: settings, readSettings: read, reload: ReloadRequests(log: log), log: log),
+        ])
         log(.info, "stopped")
     }
 }

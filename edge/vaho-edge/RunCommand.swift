@@ -34,7 +34,6 @@ extension EdgeSettings {
         if remote == nil, !isRemoteOff {
             do { fromCloud = try RemoteSettings.stored(in: folder).settings } catch { remoteProblem = "\(error)" }
         }
-        // Settings from the cloud override all others.
         func parsed(_ fromCloud: [String: String]) throws -> EdgeSettings {
             var settings = Settings(environment: environment.merging(fromCloud) { $1 }, file: file)
             return try EdgeSettings(&settings, sensorsNeeded: sensorsNeeded)

@@ -11,7 +11,7 @@ import {
 } from "./sensor.js";
 import { clock, instant, span, utcOffset } from "./words.js";
 
-const POLL_MS = face === "cloud" ? 60000 : 2000; // the cloud tells changes by events
+const POLL_MS = face === "cloud" ? 60000 : 2000; // the cloud sends changes as events
 const LOST_MS = 15000; // without an answer the values count as old
 const REFRESH_MS = 30000; // late data may change the past
 const NO_CHART = "No chart: dygraphs was not found. Install libjs-dygraphs. The numbers are below.";
@@ -248,11 +248,11 @@ function connection(error) {
   }
 }
 
-let isToldOnly = false; // the next round shows what events have told, without asking for the list
+let skipsList = false; // the next round shows the states from events, and does not request the list
 
 const ask = repeat(POLL_MS, async () => {
-  const isAsked = !fleet || !isToldOnly;
-  isToldOnly = false;
+  const isAsked = !fleet || !skipsList;
+  skipsList = false;
   try {
     if (isAsked) fleet = await askFleet();
     const first = fleet.devices.find(({ sensors }) => sensors.length > 0); // the worst one
@@ -301,15 +301,15 @@ function update(device) {
   else if (chosen?.device === device.id) fleet.unlisted = device;
   else return;
   fleet.now = Math.max(fleet.now, instant(device.last_seen_at) || 0);
-  if (pending === "") isToldOnly = true;
-  soon("told");
+  if (pending === "") skipsList = true;
+  refreshSoon("event");
 }
 
-let pending = ""; // what the coming round is for: "list", "told" or nothing
+let pending = ""; // why the next round is due: "list", "event" or ""
 
-/** Asks soon, and once for many events. */
-function soon(reason) {
-  if (reason === "list") isToldOnly = false;
+/** Starts a round in 300 ms; events in between share the round. */
+function refreshSoon(reason) {
+  if (reason === "list") skipsList = false;
   if (pending === "") setTimeout(() => { pending = ""; ask(); }, 300);
   if (pending !== "list") pending = reason;
 }
@@ -335,7 +335,7 @@ $("fleet").addEventListener("click", (event) => {
 if (face === "cloud") {
   const { start } = await import("./cloud.js");
   showToAdmin = start({
-    devices: () => fleet?.devices ?? [], reload: () => soon("list"), update,
-    line: (works) => { if (works) { answeredAt = Date.now(); document.body.classList.remove("lost"); } else ask(); },
+    devices: () => fleet?.devices ?? [], reload: () => refreshSoon("list"), update,
+    connectionChanged: (isConnected) => { if (isConnected) { answeredAt = Date.now(); document.body.classList.remove("lost"); } else ask(); },
   });
 }

@@ -68,7 +68,7 @@ extension CloudAPI {
         let role = try CloudAPI.role(body.role)
         let lifetime = try body.expires_in.map { (text) throws(Problem) in
             guard let lifetime = ISO8601Duration.parse(text), lifetime > .zero else {
-                throw Problem(status: 400, detail: "expires_in: expected an ISO 8601 duration such as P90D", pointer: "/expires_in")
+                throw Problem(status: 422, detail: "expires_in: expected an ISO 8601 duration such as P90D", pointer: "/expires_in")
             }
             return lifetime
         }
@@ -111,7 +111,7 @@ struct AuditPage: Sendable {
     init(_ request: HTTPRequest) throws(Problem) {
         let after = request.query["after"]
         guard let before = after.map({ Int64($0) }) ?? .max, before > 0 else {
-            throw Problem(status: 400, detail: "after=\(after?.prefix(40) ?? ""): expected the value of «next» from the previous page")
+            throw Problem(status: 422, detail: "after=\(after?.prefix(40) ?? ""): expected the value of «next» from the previous page")
         }
         limit = Int(try request.wholeNumber("limit", default: 100, in: 1...1_000))
         (olderThan, text) = (before, String((request.query["text"] ?? "").prefix(64)))

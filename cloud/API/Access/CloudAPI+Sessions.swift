@@ -98,7 +98,7 @@ extension CloudAPI {
     /// Checks and hashes a new password.
     func hashed(_ password: String, name: String, _ call: Call) async throws -> PasswordHash {
         guard Archive.isAccessName(name) else { throw Problem(status: 400, detail: "name: expected \(Archive.accessNameSyntax)", pointer: "/name") }
-        if let problem = PasswordHash.problem(with: password, of: name) { throw Problem(status: 400, detail: problem, pointer: "/password") }
+        if let problem = PasswordHash.problem(with: password, of: name) { throw Problem(status: 422, detail: problem, pointer: "/password") }
         return try await queues.passwords.run(of: call.request.peer) { _ in try await queues.passwordThread.run { try PasswordHash(password) } }
     }
 

@@ -6,7 +6,7 @@ final class ChangeFeed: Sendable {
     struct Change: Sendable, Equatable {
         enum Kind: String, Sendable {
             case device  // a device has sent something: `data` is its document
-            case fleet  // the list of devices, their states or their settings have changed: `data` is the number of devices by state
+            case fleet  // the list of devices, their states or their settings have changed: `data` has the numbers of devices and sensors by state
             case models  // a run, a rollout or a release has changed
         }
 
@@ -15,11 +15,11 @@ final class ChangeFeed: Sendable {
         var data: [UInt8]  // a JSON object on one line
     }
 
-    /// What a reader gets.
+    /// The result of `news(after:)`.
     enum News: Sendable, Equatable {
         case changes([Change], through: Int64)
-        case missed(through: Int64)  // the feed does not have all changes since the reader's place
-        case none  // nothing has changed since the last beat
+        case missed(through: Int64)  // the feed does not have all changes since the reader's position
+        case none  // no change after the given number; a beat has ended the wait
     }
 
     private struct State {

@@ -46,7 +46,7 @@ final class ChangeWatch: Service {
         // Two periods: a batch may be committed some time after its arrival.
         let since = clock.wallClock - (ChangeWatch.period + ChangeWatch.period)
         changed.formUnion(try await reader.devicesSeenByAnyServer(since: since, limit: ChangeWatch.documentsPerStep + 1))
-        let (own, watched) = (changed, streams.devices)
+        let (own, watched) = (changed, streams.filteredDevices)
         do {
             let (marks, changes, waiting) = try await reader.perform { archive in
                 // A device whose newest batches are not derived yet is published in a later step, with its new observations.

@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// The devices that have sent something since the last look, at most `limit` of them.
+/// The devices that have sent something since the last `removeAll`, at most `limit` of them.
 final class ChangedDevices: Sendable {
     private static let limit = 10_000
     private let devices = Mutex<Set<Int64>>([])

@@ -1,12 +1,12 @@
 internal import APIDocuments
 internal import Synchronization
 
-/// Counts the open event streams. Each holds a connection, so that their number is limited in all and for each person.
+/// Counts the open event streams. Each stream holds a connection, so the number of streams is limited, in total and for each person.
 final class EventStreams: Sendable {
     private struct State {
         var total = 0
         var byOwner: [String: Int] = [:]
-        var byDevice: [String: Int] = [:]  // of streams about one device, by its name
+        var byDevice: [String: Int] = [:]  // the number of streams with `device=NAME`, by name
     }
 
     private static let perOwner = 64
@@ -17,8 +17,8 @@ final class EventStreams: Sendable {
 
     var isEmpty: Bool { state.withLock { $0.total == 0 } }
     var count: Int { state.withLock { $0.total } }
-    /// The devices that streams about one device are about.
-    var devices: Set<String> { state.withLock { Set($0.byDevice.keys) } }
+    /// The names of the devices that have at least one stream with `device=NAME`.
+    var filteredDevices: Set<String> { state.withLock { Set($0.byDevice.keys) } }
 
     /// - Parameter owner: the name of a person or a token, or the address of a client that is not signed in.
     /// - Throws: `Problem` with status 429 or 503 if there are too many streams.

@@ -33,7 +33,7 @@ extension CloudAPI {
         return .uncached(preview.json)
     }
 
-    /// Stores the readings of a file. The preview comes first: this call reads nothing whose zone or date order is not clear.
+    /// Stores the readings of a file. Refuses a file whose time zone or order of dates is ambiguous.
     private func importFile(_ call: Call) async throws -> HTTPResponse {
         let (request, now) = (call.request, call.receivedAt)
         let sensorName = request.query["sensor"] ?? "air"
@@ -61,7 +61,7 @@ extension CloudAPI {
             let options = try LoggerFile.Options(dates: request.query["dates"], zone: request.query["zone"], latest: latest)
             let file = try LoggerFile(bytes, options: options)
             guard !file.layout.isDateOrderGuessed else {
-                throw Problem(status: 422, detail: "the dates do not say which number is the day: add dates=dmy or dates=mdy")
+                throw Problem(status: 422, detail: "the order of the dates is ambiguous (05/06 can be 5 June or May 6): add dates=dmy or dates=mdy")
             }
             return try file.read()
         } catch { throw problem(ofFile: error) }
@@ -69,7 +69,7 @@ extension CloudAPI {
 
     private static func problem(ofFile error: any Error) -> any Error {
         switch error {
-        case let fault as LoggerFile.InvalidOption: Problem(status: 400, detail: "\(fault)")
+        case let fault as LoggerFile.InvalidOption: Problem(status: 422, detail: "\(fault)")
         case let unknown as UnknownLayout: Problem(status: 422, detail: "\(unknown)")
         default: error
         }

@@ -22,7 +22,7 @@ extension FilePreview {
             }
             json.field("header_line", layout.headerLine)
             json.field("newest_first", layout.isNewestFirst)
-            json.array("questions") { json in  // what the file does not say, and a person must
+            json.array("questions") { json in  // options that the person must choose, because the file does not contain them
                 if isZoneAssumed { json.string("zone") }
                 if layout.isDateOrderGuessed { json.string("dates") }
             }

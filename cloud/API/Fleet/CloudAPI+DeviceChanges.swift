@@ -73,7 +73,7 @@ extension CloudAPI {
             let reason: String?
         }
         let body = try JSONBody.decode(Body.self, from: call.request)
-        if let problem = DevicePlace.problem(with: body.place) { throw Problem(status: 400, detail: "place: \(problem)", pointer: "/place") }
+        if let problem = DevicePlace.problem(with: body.place) { throw Problem(status: 422, detail: "place: \(problem)", pointer: "/place") }
         let name = try CloudAPI.deviceName(call)
         try await archive.move(name, to: body.place, by: call.attribution(body.reason ?? "by the API"), now: call.receivedAt)
         return APIResponse.json(try await archive.perform { try $0.deviceDocument(name.name) })
@@ -91,7 +91,7 @@ extension CloudAPI {
         return APIResponse.json(try await archive.perform { try $0.deviceDocument(new.name) })
     }
 
-    /// Answers when the device is out of the fleet; `DeviceDeletions` then deletes the data.
+    /// Responds as soon as the device is removed from the fleet; `DeviceDeletions` deletes the data in the background.
     private func delete(_ call: Call) async throws -> HTTPResponse {
         let name = try CloudAPI.deviceName(call)
         guard call.request.query["confirm"] == name.name else {
@@ -114,7 +114,7 @@ extension CloudAPI {
     static func codeValidity(_ text: String?, pointer: String?) throws(Problem) -> Duration {
         guard let text else { return .seconds(86_400) }
         guard let validity = ISO8601Duration.parse(text), (Duration.seconds(60)...Duration.seconds(90 * 86_400)).contains(validity) else {
-            throw Problem(status: 400, detail: "expires_in: expected an ISO 8601 duration from PT1M to P90D", pointer: pointer)
+            throw Problem(status: 422, detail: "expires_in: expected an ISO 8601 duration from PT1M to P90D", pointer: pointer)
         }
         return validity
     }

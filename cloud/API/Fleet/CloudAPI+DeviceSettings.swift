@@ -31,7 +31,7 @@ extension CloudAPI {
         for (name, value) in body.settings.sorted(by: { $0.key < $1.key }) {
             guard let problem = RemoteSetting.problem(with: name, value) else { continue }
             let escaped = name.replacing("~", with: "~0").replacing("/", with: "~1")
-            throw Problem(status: 400, detail: problem, pointer: "/settings/\(escaped)")
+            throw Problem(status: RemoteSetting.isAllowed(name) ? 422 : 400, detail: problem, pointer: "/settings/\(escaped)")
         }
         guard let name = DeviceID(call.parameter("id")) else { throw Problem.noDevice(call.parameter("id")) }
         guard try await ReleaseSigner(of: archive, keyFile: keyFile).canSign || body.settings.isEmpty else {
@@ -41,7 +41,8 @@ extension CloudAPI {
         return APIResponse.json(try await archive.perform { try $0.settingsDocument(name.name) })
     }
 
-    /// The signed text. It names the device as the device names itself: after a rename the device may still use its former name.
+    /// The signed settings. The text has the device's name from the path of the request: a renamed device may still use its former name, and compares the
+    /// name in the text with the name that it uses.
     private func settingsFile(_ call: Call, _ device: Archive.Device) async throws -> HTTPResponse {
         guard let wanted = try await tokenReader.settings(of: device.id) else {
             throw Problem(status: 404, detail: "nobody has chosen settings for this device")
@@ -63,7 +64,7 @@ extension Archive {
             json.object("settings") { json in
                 for (name, value) in (wanted?.settings ?? [:]).sorted(by: { $0.key < $1.key }) { json.field(name, value) }
             }
-            json.field("changed_at", wanted.map { RFC3339.format(ms: $0.at.ms) })
+            json.field("changed_at", wanted.map { RFC3339.format(ms: $0.changedAt.ms) })
             json.field("author", wanted?.author)
             json.field("state", SettingsState(wanted, view.report).rawValue)
             json.field("problem", wanted?.serial == view.report?.settings?.serial ? view.report?.settings?.problem : nil)

@@ -31,7 +31,7 @@ extension CloudAPI {
             let bytes = try request.body()
             guard bytes.count <= enrolmentBytes else { throw Problem(status: 413, detail: "the body is longer than \(enrolmentBytes) bytes") }
             do { return try EnrolmentList.devices(in: String(decoding: bytes, as: UTF8.self)) } catch {
-                throw Problem(status: 400, detail: "\(error)")
+                throw Problem(status: 422, detail: "\(error)")
             }
         }
         struct Body: Decodable {
@@ -47,11 +47,11 @@ extension CloudAPI {
             do throws(EnrolmentList.Invalid) {
                 return try EnrolmentList.device(name: device.name, tags: device.tags ?? [], place: device.place ?? "")
             } catch {
-                throw Problem(status: 400, detail: "\(error)", pointer: "/devices/\(index)/\(error.field)")
+                throw Problem(status: error.field == "place" ? 422 : 400, detail: "\(error)", pointer: "/devices/\(index)/\(error.field)")
             }
         }
         if let twice = EnrolmentList.firstRepetition(in: devices) {
-            throw Problem(status: 400, detail: "\(devices[twice].name) is listed twice", pointer: "/devices/\(twice)/name")
+            throw Problem(status: 422, detail: "\(devices[twice].name) is listed twice", pointer: "/devices/\(twice)/name")
         }
         return devices
     }

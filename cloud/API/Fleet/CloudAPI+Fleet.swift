@@ -53,7 +53,7 @@ struct FleetPage: Sendable {
         let order = order
         after = try request.query["after"].map { (text) throws(Problem) in
             guard let cursor = Archive.FleetCursor(text, order) else {
-                throw Problem(status: 400, detail: "after=\(text.prefix(80)): expected the value of «next» from the previous page")
+                throw Problem(status: 422, detail: "after=\(text.prefix(80)): expected the value of «next» from the previous page")
             }
             return cursor
         }
@@ -128,8 +128,9 @@ extension Archive {
         let sensors = try sensors(of: device)
         let names = WordList.text(sensors.map(\.name.name))
         guard let name else {
+            guard !sensors.isEmpty else { throw Problem(status: 404, detail: "the device \(id) has no sensor yet") }
             guard let only = sensors.first, sensors.count == 1 else {
-                throw Problem(status: 400, detail: "the parameter sensor is missing: the device's sensors are \(names)")
+                throw Problem(status: 422, detail: "the parameter sensor is missing: the device's sensors are \(names)")
             }
             return only
         }
@@ -192,7 +193,7 @@ extension CloudAPI {
         let levels = text.split(separator: ",", omittingEmptySubsequences: false).prefix(mostLevels + 1).map { NumberText.decimal(String($0)) ?? -1 }
         guard levels.count <= mostLevels, levels.allSatisfy(range.contains), zip(levels, levels.dropFirst()).allSatisfy({ $0 < $1 }) else {
             throw Problem(
-                status: 400,
+                status: 422,
                 detail:
                     "levels=\(text.prefix(80)): expected at most \(mostLevels) rising numbers from \(range.lowerBound) to \(range.upperBound), such as 0.1,0.5,0.9"
             )
@@ -204,7 +205,7 @@ extension CloudAPI {
         guard let horizon = request.query["horizon"].map({ ISO8601Duration.parse($0) }) ?? ForecastShape.horizon else {
             throw Problem(status: 400, detail: "horizon=\(request.query["horizon"]?.prefix(40) ?? ""): expected an ISO 8601 duration such as PT24H")
         }
-        guard horizon <= ForecastShape.horizon else { throw Problem(status: 400, detail: "horizon: the longest forecast is 5 days, P5D") }
+        guard horizon <= ForecastShape.horizon else { throw Problem(status: 422, detail: "horizon: the longest forecast is 5 days, P5D") }
         let levels = try CloudAPI.levels(request.query["levels"])
         let offset = request.query["utc_offset_s"] ?? "0"
         guard let seconds = Int64(offset), OutlookContext.offsets.contains(seconds) else {

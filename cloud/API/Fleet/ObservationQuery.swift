@@ -26,12 +26,12 @@ struct ObservationQuery: Sendable {
             selection = .hours(try request.wholeNumber("hours", default: 72, in: 1...9_600))
             return
         }
-        guard request.query["hours"] == nil else { throw Problem(status: 400, detail: "hours: use either hours, or from, to and step") }
+        guard request.query["hours"] == nil else { throw Problem(status: 422, detail: "hours: use either hours, or from, to and step") }
         func instant(_ name: String) throws -> Instant? { request.query[name] == nil ? nil : try request.instant(name) }
         let step = request.query["step"].map { ISO8601Duration.parse($0) }
         if let step, step.map({ $0 < .seconds(600) }) ?? true {
             throw Problem(
-                status: 400, detail: "step=\(request.query["step"]?.prefix(40) ?? ""): expected an ISO 8601 duration of at least PT10M, such as PT1H")
+                status: 422, detail: "step=\(request.query["step"]?.prefix(40) ?? ""): expected an ISO 8601 duration of at least PT10M, such as PT1H")
         }
         selection = .period(from: try instant("from"), to: try instant("to"), step: step ?? nil)
     }
@@ -90,20 +90,20 @@ struct ObservationQuery: Sendable {
         guard case .period(let from, let to, let wanted) = selection else { return ([], sensor.grid.step) }
         let end = to ?? sensor.lastAt ?? Instant(ms: 0)
         let start = from ?? end - .seconds(72 * 3_600)
-        guard start < end else { throw Problem(status: 400, detail: "from: expected a time before \(RFC3339.format(ms: end.ms))") }
+        guard start < end else { throw Problem(status: 422, detail: "from: expected a time before \(RFC3339.format(ms: end.ms))") }
         let own = sensor.grid.step
         func points(_ step: Duration) -> Int64 { (end.ms - start.ms) / step.ms + 1 }
         let fitting = ObservationQuery.steps.first { $0 >= own && points($0) <= ObservationQuery.maximumPoints }
         guard let fitting else {
-            throw Problem(status: 400, detail: "from, to: the period is longer than \(ObservationQuery.maximumPoints) times 28 days")
+            throw Problem(status: 422, detail: "from, to: the period is longer than \(ObservationQuery.maximumPoints) times 28 days")
         }
         let step = wanted ?? fitting
         guard step.ms % own.ms == 0 else {
-            throw Problem(status: 400, detail: "step: expected a multiple of the sensor's step of \(own.wholeSeconds) s")
+            throw Problem(status: 422, detail: "step: expected a multiple of the sensor's step of \(own.wholeSeconds) s")
         }
         guard points(step) <= ObservationQuery.maximumPoints else {
             throw Problem(
-                status: 400,
+                status: 422,
                 detail: "step: this period has \(points(step)) spans, at most \(ObservationQuery.maximumPoints) are sent: "
                     + "leave step out, or use at least PT\(fitting.wholeSeconds / 60)M")
         }

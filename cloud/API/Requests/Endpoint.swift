@@ -36,8 +36,8 @@ struct Call: Sendable {
     let receivedAt: Instant
     var principal = Principal.anyone
 
-    /// The same call at another time.
-    func at(_ now: Instant) -> Call {
+    /// A copy of this call with another `receivedAt`.
+    func received(at now: Instant) -> Call {
         var call = Call(request: request, parameters: parameters, receivedAt: now)
         call.principal = principal
         return call

@@ -9,8 +9,11 @@ extension HTTPRequest {
     /// The instant of a query parameter; the present if the parameter is missing.
     func instant(_ name: String) throws(Problem) -> Instant {
         guard let text = query[name] else { return WallClock.now }
-        guard let ms = RFC3339.parse(text), Instant.valid.contains(Instant(ms: ms)) else {
+        guard let ms = RFC3339.parse(text) else {
             throw Problem(status: 400, detail: "\(name)=\(text.prefix(40)): expected a time such as 2026-11-21T04:10:00Z")
+        }
+        guard Instant.valid.contains(Instant(ms: ms)) else {
+            throw Problem(status: 422, detail: "\(name)=\(text.prefix(40)): expected a time after 1970, such as 2026-11-21T04:10:00Z")
         }
         return Instant(ms: ms)
     }

@@ -1,8 +1,9 @@
 package import Measures
 
-/// What a server watches to tell its readers about changes, whichever program has made them.
+/// Detects changes that any program has made, for the event streams.
 extension Archive {
-    /// Values that change when people or services have changed something. Each is read from an index or a small table.
+    /// Values to compare between two calls: a different value means that the fleet or the models have changed. Each value is read from an index or a small
+    /// table.
     package struct ChangeMarks: Sendable, Equatable {
         package let fleet: [Int64]
         package let models: [String]
@@ -31,7 +32,7 @@ extension Archive {
         return ChangeMarks(fleet: fleet, models: models)
     }
 
-    /// Those of the devices that have batches which are not derived yet.
+    /// The subset of `devices` with batches that are not derived yet.
     package func underivedDevices(of devices: Set<Int64>) throws -> Set<Int64> {
         let rows = try database.rowsEach(
             "SELECT device FROM device_log WHERE device = ? AND through < last_batch", devices.sorted().map { [.integer($0)] })

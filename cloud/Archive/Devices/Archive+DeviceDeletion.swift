@@ -1,6 +1,6 @@
 package import Measures
 
-/// Deletes devices with all their data. The data can be large, so that it is deleted in steps: other devices wait for one step at most.
+/// Deletes devices with all their data. The data can be large, so it is deleted in steps: other devices wait for one step at most.
 extension Archive {
     /// Removes a device from the fleet: its tokens and codes are invalid, no list shows the device, and its names are free. `deleteRows` then deletes
     /// its data.
@@ -35,9 +35,9 @@ extension Archive {
     }
 
     private static let rowsPerDeletion = 2_000
-    private static let bodiesPerDeletion = 100  // of rows that have a body
-    /// Batches that were being stored when the deletion began are stored within this time.
-    private static let latestBatch: Duration = .seconds(60)
+    private static let rowsWithBodyPerDeletion = 100
+    /// A batch in progress when the deletion begins is stored within this time.
+    private static let batchStoreLimit: Duration = .seconds(60)
 
     /// The devices whose data is not deleted completely.
     package func deletedDevices() throws -> [Int64] {
@@ -58,9 +58,9 @@ extension Archive {
         try database.lock(devices: [device])
         guard table.name == "batch" else {
             return try database.run(
-                table.deleteOfDevice, device, table.columns.contains("body") ? Archive.bodiesPerDeletion : Archive.rowsPerDeletion)
+                table.deleteOfDevice, device, table.columns.contains("body") ? Archive.rowsWithBodyPerDeletion : Archive.rowsPerDeletion)
         }
-        let rows = try database.rows(table.deleteOfDevice + " RETURNING received_at_ms, LENGTH(body)", device, Archive.bodiesPerDeletion)
+        let rows = try database.rows(table.deleteOfDevice + " RETURNING received_at_ms, LENGTH(body)", device, Archive.rowsWithBodyPerDeletion)
         var bytes: [LogMonth: Int64] = [:]
         for row in rows { bytes[LogMonth(of: Instant(ms: row.integer(0))), default: 0] += row.integer(1) }
         try subtractFromLog(bytes)
@@ -85,7 +85,7 @@ extension Archive {
         try database.transaction {
             let requestedAt = try database.integer("SELECT requested_at_ms FROM device_deletion WHERE device = ?", device)
             guard let requestedAt else { return true }
-            guard Instant(ms: requestedAt) + Archive.latestBatch <= now else { return false }
+            guard Instant(ms: requestedAt) + Archive.batchStoreLimit <= now else { return false }
             try database.run("DELETE FROM device_deletion WHERE device = ?", device)
             try database.run("DELETE FROM device WHERE id = ?", device)
             return true

@@ -7,13 +7,13 @@ extension Archive {
 
     package struct FormerName: Sendable, Equatable {
         package let name: String
-        package let until: Instant
+        package let replacedAt: Instant
     }
 
     /// The former names of a device, newest first.
     package func formerNames(of device: Int64) throws -> [FormerName] {
         try database.rows("SELECT name, until_ms FROM former_name WHERE device = ? ORDER BY until_ms DESC, name", device)
-            .map { FormerName(name: $0.text(0), until: Instant(ms: $0.integer(1))) }
+            .map { FormerName(name: $0.text(0), replacedAt: Instant(ms: $0.integer(1))) }
     }
 
     /// Renames a device. The device keeps its data, tokens, pins and codes. It may send under its former names, so that its own configuration can stay;
@@ -48,7 +48,7 @@ extension Archive {
         if let row, let owner = DeviceID(row.text(0)) { throw ArchiveFault.formerName(name, of: owner) }
     }
 
-    /// Writes down where a device is now.
+    /// Sets the place of a device.
     /// - Parameter place: see `DevicePlace`.
     package func move(_ name: DeviceID, to place: String, by attribution: Attribution, now: Instant) throws {
         try database.transaction {

@@ -4,7 +4,7 @@ package import Measures
 extension Archive {
     package struct DeviceSettings: Sendable, Equatable {
         package let serial: UInt64
-        package let at: Instant
+        package let changedAt: Instant
         package let author: String
         package let settings: [String: String]
     }
@@ -18,7 +18,7 @@ extension Archive {
             if parts.count == 2 { settings[String(parts[0])] = String(parts[1]) }
         }
         return DeviceSettings(
-            serial: UInt64(bitPattern: row.integer(0)), at: Instant(ms: row.integer(1)), author: row.text(2), settings: settings)
+            serial: UInt64(bitPattern: row.integer(0)), changedAt: Instant(ms: row.integer(1)), author: row.text(2), settings: settings)
     }
 
     /// Replaces the settings of a device.
@@ -28,7 +28,7 @@ extension Archive {
             let device = try existingDevice(name)
             let known = try self.settings(of: device.id)
             guard known?.settings ?? [:] != settings else { return }
-            // As with releases, a rebuilt archive continues above the serials that devices have accepted.
+            // The serial is at least the time in seconds since 1970, so serials keep rising after the archive is rebuilt.
             let serial = max((known?.serial ?? 0) + 1, UInt64(max(1, now.ms / 1_000)))
             let lines = settings.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
             try database.run(

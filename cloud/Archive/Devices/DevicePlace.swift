@@ -1,6 +1,6 @@
 internal import Text
 
-/// The text in which an admin writes down where a device is.
+/// Checks the text of a device's place.
 package enum DevicePlace {
     package static let limit = 128
 

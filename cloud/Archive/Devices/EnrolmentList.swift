@@ -54,7 +54,7 @@ package enum EnrolmentList {
         return Archive.NewDevice(name: id, tags: tags, place: place)
     }
 
-    /// The index of the first device whose name an earlier one has.
+    /// The index of the first device that repeats the name of an earlier device.
     package static func firstRepetition(in devices: [Archive.NewDevice]) -> Int? {
         var names: Set<DeviceID> = []
         return devices.firstIndex { !names.insert($0.name).inserted }

@@ -14,7 +14,8 @@ extension Archive {
         try replaceTags(tags, of: device.id, device.name, by: attribution, now: now)
     }
 
-    /// For a device that has had no release yet, or in `changeAliases`.
+    /// Replaces the tags of a device. Tags can decide which release a device gets: call this function in `changeAliases`, unless the device has never had
+    /// a release.
     func replaceTags(_ tags: [String], of device: Int64, _ name: DeviceID, by attribution: Attribution, now: Instant) throws {
         guard try self.tags(of: device) != Set(tags).sorted() else { return }
         try database.run("DELETE FROM device_tag WHERE device = ?", device)

@@ -1,4 +1,4 @@
-// What only the cloud's page has: people, events, changes of devices, files.
+// The part of the page that only the cloud serves: people, events, changes of devices, files.
 
 import { get, Problem, send } from "./api.js";
 import { $, element, say } from "./dom.js";
@@ -8,8 +8,8 @@ import { showConnection } from "./fleet.js";
 import { importPanel } from "./import.js";
 
 /**
- * Starts it. `page` has: `devices()` that are listed, `reload()` to ask for the list again, `update(device)` with a device that has sent something,
- * `line(works)` for the state of the connection. Returns `show(device)`, to be called with the chosen device.
+ * Starts this part. `page` provides: `devices()` that are listed, `reload()` to ask for the list again, `update(device)` with a device that has sent something,
+ * `connectionChanged(isConnected)`. Returns `show(device)`, to be called with the chosen device.
  */
 export function start(page) {
   let person = null;
@@ -56,7 +56,7 @@ export function start(page) {
     say($("person"), session.may_sign_out ? session.name : "");
     $("audit").hidden = session.role !== "admin";
     $("sign-out").hidden = !session.may_sign_out;
-    listen({ device: page.update, fleet: page.reload, models: () => file.follow().catch(ignore), line: page.line });
+    listen({ device: page.update, fleet: page.reload, models: () => file.follow().catch(ignore), connectionChanged: page.connectionChanged });
     page.reload();
   }, ignore); // without an answer, the list of devices says so
   return (chosen) => device.show(person?.role === "admin" ? chosen ?? null : null);

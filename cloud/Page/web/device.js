@@ -26,7 +26,7 @@ export function devicePanel(changed) {
     return `${before} is now ${name}. It may go on sending under its former name.`;
   });
   const move = form("Place", [field("Place", "place", { maxlength: 128 })], "Move",
-    ({ place }) => change("PUT", "/place", { place: place.trim() }, "The place is written down."));
+    ({ place }) => change("PUT", "/place", { place: place.trim() }, "The place is saved."));
   const tag = form("Tags", [field("Tags", "tags", { maxlength: 1300, spellcheck: "false", title: "separated by blanks" })], "Save tags",
     ({ tags }) => change("PUT", "/tags", { tags: tags.split(/\s+/).filter(Boolean) }, "The tags are saved."));
   const code = form("Enrolment code", [], "Make an enrolment code", async () => {
@@ -49,7 +49,7 @@ export function devicePanel(changed) {
     if (asked !== device.id) return "";
     settingsOf = asked;
     if (area !== document.activeElement) area.value = Object.entries(values).map(([name, value]) => `${name}=${value}`).join("\n");
-    const words = { none: "", waiting: "The device takes them after its next batch.", applied: "The device has applied them.", refused: `The device has refused them: ${problem}`,
+    const words = { none: "", waiting: "The device fetches the settings after its next batch.", applied: "The device has applied the settings.", refused: `The device has refused the settings: ${problem}`,
       unsupported: "This device takes no settings from the cloud." }[state];
     const outcome = settings.querySelector(".outcome");
     outcome.classList.toggle("failed", state === "refused");
@@ -64,7 +64,7 @@ export function devicePanel(changed) {
     changed();
   });
   const node = element("details", { class: "panel", id: "device-changes" }, element("summary", {}, "Change this device"), rename, move, tag, settings, code, revoke, remove);
-  node.addEventListener("toggle", () => { if (node.open && device) showSettings().catch(() => {}); }); // the form's own requests tell what is wrong
+  node.addEventListener("toggle", () => { if (node.open && device) showSettings().catch(() => {}); }); // ignored here: saving the form shows the error
   node.hidden = true;
   return {
     node,

@@ -1,18 +1,18 @@
 // Changes of the fleet while they happen.
 
-const SILENT_MS = 35000; // the server sends something at least every 20 s
+const SILENT_MS = 35000; // without a change, the server sends an event about every 15 s
 const REOPEN_MS = 10000;
 
 /**
  * Listens to the server's events, for as long as the page is open. `on` has a function for each event: `device(document)`, `fleet()`, `models()`; and
- * `line(works)` for the state of the connection.
+ * `connectionChanged(isConnected)`.
  */
 export function listen(on) {
   let source, silence;
   function heard() {
     clearTimeout(silence);
-    silence = setTimeout(() => { on.line(false); open(); }, SILENT_MS);
-    on.line(true);
+    silence = setTimeout(() => { on.connectionChanged(false); open(); }, SILENT_MS);
+    on.connectionChanged(true);
   }
   function open() {
     source?.close();
@@ -24,7 +24,7 @@ export function listen(on) {
     hear("reset", () => on.fleet()); // also the first event of a new connection
     hear("alive", () => {});
     source.addEventListener("error", () => {
-      on.line(false);
+      on.connectionChanged(false);
       // The browser connects again by itself, unless the server has refused.
       if (source.readyState === EventSource.CLOSED) {
         clearTimeout(silence);

@@ -68,7 +68,7 @@ export function importPanel(person, devices, changed) {
     }
   }
 
-  /** Nothing of an earlier file stays on the screen. */
+  /** Clears the results of the previous file. */
   function clear() {
     preview = null;
     for (const part of [layout, host, storing]) part.hidden = true;
@@ -85,8 +85,8 @@ export function importPanel(person, devices, changed) {
     const size = preview.parts.length > 1 ? `The file is sent in ${preview.parts.length} parts; the part with the newest readings has` : "The file has";
     say(rows, [`${size} ${preview.readings} readings, the last one of ${dated(instant(preview.last))}.`, ...first, ...left,
       ...preview.problems.slice(0, 5).map(({ line, detail }) => `line ${line}: ${detail}`)].join("\n"));
-    const questionsText = [questions.includes("zone") && "The file does not name its time zone: name it above the chart, then read the file again.",
-      questions.includes("dates") && "The dates do not say which number is the day: choose it above the chart."].filter(Boolean);
+    const questionsText = [questions.includes("zone") && "The file does not name its time zone: enter the time zone above the chart, then press “Read again”.",
+      questions.includes("dates") && "The order of the dates is ambiguous: choose it above the chart, then press “Read again”."].filter(Boolean);
     say(problem, questionsText.join(" "));
     storing.hidden = person()?.role !== "admin" || questions.length > 0 || preview.readings === 0;
     const { observations, forecast } = preview;
@@ -121,7 +121,7 @@ export function importPanel(person, devices, changed) {
     stored = { device, sensor };
     training.hidden = false;
     changed();
-    return [[sums.stored, "readings are stored"], [sums.stored_before, "were stored before"], [sums.conflicts, "have another value than a stored reading of the same time"],
+    return [[sums.stored, "readings are stored"], [sums.stored_before, "were stored before"], [sums.conflicts, "were not stored: a stored reading of the same time has another value"],
       [sums.refused, "were refused as too old, or because the device has too many sensors"]].filter(([count], i) => i === 0 || count > 0).map(([count, words]) => `${count} ${words}`).join(", ") + ".";
   }
 

@@ -14,7 +14,7 @@ package struct FilePreview: Sendable {
 }
 
 extension FleetForecasts {
-    /// Runs on the thread of the forecasts: half a second for a month of minutes.
+    /// Takes about half a second for a month of readings a minute. Runs on the actor's own thread.
     /// - Parameters: as of `LoggerFile.Options.init(dates:zone:)`.
     /// - Throws: `UnknownLayout`, `LoggerFile.InvalidOption`.
     package func preview(_ bytes: [UInt8], dates: String?, zone: String?, latest: Instant) throws -> FilePreview {

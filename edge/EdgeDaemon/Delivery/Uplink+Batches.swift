@@ -108,7 +108,7 @@ extension Uplink {
         if settlement != .settled { plan.backOffAfterResend(life: life, randomFraction: Double.random(in: 0...1)) }
         if answer.wantsNewToken { try await renewToken() }
         await followReleases(answer.release)
-        await followSettings(answer.settings)
+        await fetchSettings(serial: answer.settingsSerial)
     }
 
     /// Whether two hosts send as this device. Only the answer to a batch with a report shows this; after other answers the known state stays.

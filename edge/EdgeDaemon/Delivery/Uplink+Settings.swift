@@ -4,8 +4,8 @@ internal import Wire
 
 /// Fetches the settings that an admin has chosen in the cloud.
 extension Uplink {
-    /// - Parameter offered: the serial of settings that this device has not reported.
-    func followSettings(_ offered: UInt64?) async {
+    /// - Parameter offered: the serial of settings that this device has not reported; `nil`: there are none.
+    func fetchSettings(serial offered: UInt64?) async {
         guard let offered, let settings, offered != settings.report.serial else { return }
         do {
             let response = try await client.send(request("GET", "/settings-file"))

@@ -66,7 +66,7 @@ package final class RemoteSettings: Sendable {
         }
     }
 
-    /// Notes each calibration that is not in force yet, from now on.
+    /// Adds a sensor note for each calibration that differs from the one in force. The new calibration applies from now on.
     private func calibrate(_ settings: [String: String]) throws {
         let inForce = try SensorNotes(in: folder).inForce
         for (name, value) in settings where name.hasPrefix(RemoteSetting.calibration) {

@@ -5,29 +5,29 @@ internal import Observing
 internal import Runtime
 internal import Sensors
 
-/// Opens the store, the sensors and the release, and runs all services with the present configuration; again after each request to reload it.
-struct DaemonRuns: Service {
-    let first: EdgeSettings
-    let read: SettingsReader
+/// Opens the store, the sensors and the release, and runs all services. After a reload request, reads the configuration and does all of this again.
+struct ReloadingServices: Service {
+    let initialSettings: EdgeSettings
+    let readSettings: SettingsReader
     let reload: ReloadRequests
     let log: Log
 
     func run() async throws {
-        var settings = first
+        var settings = initialSettings
         while true {
             try await run(settings)
             try Task.checkCancellation()
             guard reload.take() else { return }
             do {
-                settings = try following(settings)
-                log(.info, "configuration in use")
-            } catch { log(.error, "configuration not usable, the earlier one stays in use", ["error": "\(error)"]) }
+                settings = try nextSettings(after: settings)
+                log(.info, "configuration reloaded")
+            } catch { log(.error, "configuration invalid, keeping the earlier configuration", ["error": "\(error)"]) }
         }
     }
 
-    /// - Throws: also if the state folder is another one: a daemon has one folder as long as it runs.
-    private func following(_ present: EdgeSettings) throws -> EdgeSettings {
-        let next = try read(nil)
+    /// - Throws: `UsageError` if VAHO_STATE_DIR has changed (the daemon has locked the earlier folder), or if the configuration is invalid.
+    private func nextSettings(after present: EdgeSettings) throws -> EdgeSettings {
+        let next = try readSettings(nil)
         guard next.stateFolder == present.stateFolder else { throw UsageError("VAHO_STATE_DIR has changed: restart the daemon") }
         return next
     }
@@ -46,7 +46,7 @@ struct DaemonRuns: Service {
             .info, "running",
             ["device": settings.device, "sensors": sensors.count, "epoch": await store.current.epoch, "version": EdgeVersion.text])
         if let problem = settings.remoteProblem {
-            log(.error, "settings from the cloud not usable, the device's own ones are used", ["error": problem])
+            log(.error, "settings from the cloud invalid, using only the device's own configuration", ["error": problem])
         }
         try await Services.run([reload] + services)
         await parts.intake.markStopped()
@@ -58,7 +58,7 @@ struct DaemonRuns: Service {
     private func remoteSettings(_ settings: EdgeSettings) -> RemoteSettings? {
         guard settings.takesRemoteSettings else { return nil }
         return RemoteSettings(folder: settings.stateFolder, keyFile: settings.releaseKeyFile, reload: reload, log: log.component("uplink")) {
-            _ = try read($0)
+            _ = try readSettings($0)
         }
     }
 
