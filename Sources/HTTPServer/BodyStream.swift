@@ -8,7 +8,8 @@ internal import Synchronization
     package typealias Writing = @Sendable (BodyStream) async throws -> Void
 
     @safe private struct State {
-        var bytes: [UInt8] = []  // written, and not sent yet
+        var bytes: [UInt8] = []  // written; the first `sent` of them are sent
+        var sent = 0
         var isFinished = false
         nonisolated(unsafe) var suspended: OpaquePointer?  // the connection, while it waits for bytes
         var writer: CheckedContinuation<Void, any Error>?  // waits until the bytes are sent
@@ -21,13 +22,16 @@ internal import Synchronization
     /// Sends bytes to the client. Waits while many earlier bytes are not sent.
     /// - Throws: `CancellationError` when the body has ended.
     package func write(_ bytes: some Collection<UInt8>) async throws {
-        try Task.checkCancellation()
+        try await waitForRoom()
         change { $0.bytes += bytes }
+    }
+
+    private func waitForRoom() async throws {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 let result = state.withLock { state -> Result<Void, any Error>? in
                     if state.isFinished || Task.isCancelled { return .failure(CancellationError()) }
-                    if state.bytes.count < BodyStream.limit { return .success(()) }
+                    if state.bytes.count - state.sent < BodyStream.limit { return .success(()) }
                     state.writer = continuation
                     return nil
                 }
@@ -59,7 +63,7 @@ internal import Synchronization
         var writer: CheckedContinuation<Void, any Error>?
         defer { writer?.resume() }
         return state.withLock { state in
-            let count = min(buffer.count, state.bytes.count)
+            let count = min(buffer.count, state.bytes.count - state.sent)
             guard count > 0 else {
                 if state.isFinished { return nil }
                 // Under the lock, so that a writer cannot resume the connection before it is suspended.
@@ -67,9 +71,10 @@ internal import Synchronization
                 unsafe state.suspended = connection
                 return 0
             }
-            unsafe buffer.copyBytes(from: state.bytes.prefix(count))
-            state.bytes.removeFirst(count)
-            if state.bytes.count < BodyStream.limit, !state.isFinished { writer = state.writer.take() }
+            unsafe buffer.copyBytes(from: state.bytes[state.sent..<(state.sent + count)])
+            state.sent += count
+            if state.sent == state.bytes.count { (state.bytes, state.sent) = ([], 0) }
+            if state.bytes.count - state.sent < BodyStream.limit, !state.isFinished { writer = state.writer.take() }
             return count
         }
     }

@@ -27,6 +27,9 @@ package final class ReloadRequests: Service {
 
     package func request() { resume { $0.isRequested = true } }
 
+    /// Whether there is a request that nobody has taken yet.
+    package var isRequested: Bool { state.withLock { $0.isRequested } }
+
     /// Whether there was a request since the last call.
     package func take() -> Bool {
         state.withLock { state in

@@ -10,12 +10,18 @@ package struct ServiceManager: Service {
     private let watchdog: Duration?
     private let status: String
     private let checkAlive: @Sendable () async -> Void
+    private let isReloading: @Sendable () -> Bool
     private let log: Log
 
     /// - Parameters:
     ///   - status: one line for `systemctl status`.
     ///   - checkAlive: returns if the essential parts of the program respond.
-    package init(environment: [String: String], status: String, log: Log, checkAlive: @escaping @Sendable () async -> Void) {
+    ///   - isReloading: whether this service ends only to begin again: after `STOPPING=1` systemd would kill the program.
+    package init(
+        environment: [String: String], status: String, log: Log, isReloading: @escaping @Sendable () -> Bool = { false },
+        checkAlive: @escaping @Sendable () async -> Void
+    ) {
+        self.isReloading = isReloading
         socket = environment["NOTIFY_SOCKET"].flatMap { $0.hasPrefix("/") || $0.hasPrefix("@") ? $0 : nil }
         let isMine = environment["WATCHDOG_PID"].map { Int32($0) == getpid() } ?? true
         watchdog = isMine ? environment["WATCHDOG_USEC"].flatMap { Int64($0) }.flatMap { $0 > 0 ? .microseconds($0) : nil } : nil
@@ -26,7 +32,7 @@ package struct ServiceManager: Service {
 
     package func run() async throws {
         notify("READY=1\nSTATUS=\(status)")
-        defer { notify("STOPPING=1") }
+        defer { if !isReloading() { notify("STOPPING=1") } }
         guard socket != nil, let watchdog else { return try await ServiceClock.host.sleepForever() }
         while true {
             await checkAlive()

@@ -19,6 +19,7 @@ import Wire
         let id = try #require(try await archive.device(named: church)).id
         _ = try await place.ingest(archive, id, place.batch(1...30))
         let code = try await archive.makeCode(for: church, validFor: .seconds(60), by: .named("nina"), now: now)
+        let foreign = try await archive.makeCode(for: tower, validFor: .seconds(60), by: .named("nina"), now: now)
         let version = try await archive.accessVersion()
         try await archive.rename(church, to: tower, by: .named("otto"), now: now)
         #expect(try await archive.accessVersion() > version, "caches of servers forget the old name")
@@ -26,6 +27,7 @@ import Wire
         #expect(found.name == tower && found.id == id && found.formerNames == ["church"])
         #expect(try await archive.device(named: church) == nil)
         #expect(try await archive.device(ofCode: code) == tower)
+        #expect(try await archive.enrol(code: foreign, from: "192.0.2.1", now: now) == nil, "a code for another host of that name is invalid")
         await #expect(throws: ArchiveFault.formerName(church, of: tower)) { try await archive.addDevice(church, by: .named("nina"), now: now) }
         await #expect(throws: ArchiveFault.formerName(church, of: tower)) {
             try await archive.makeCode(for: church, validFor: .seconds(60), by: .named("nina"), now: now)

@@ -52,6 +52,10 @@ private final class ManagerSocket {
         _ = try await seen("readiness and three watchdog messages") { manager.listen().count >= 4 ? true : nil }
         #expect(manager.heard.first == "READY=1\nSTATUS=1 sensor, device crypt")
         #expect(manager.heard.dropFirst().allSatisfy { $0 == "WATCHDOG=1" })
+        // After STOPPING=1 systemd would kill the program, so a reload must not send it.
+        edge.signal(SIGHUP)
+        _ = try await seen("readiness after the reload") { manager.listen().count { $0.hasPrefix("READY=1") } == 2 ? true : nil }
+        #expect(!manager.heard.contains("STOPPING=1"))
         edge.signal(SIGTERM)
         #expect(try await edge.exitCode() == 0)
         #expect(manager.listen().last == "STOPPING=1")

@@ -45,7 +45,7 @@ extension Program.Command {
             case .none: "the cloud has no settings for \(name)"
             case .waiting: "\(name) fetches the settings after its next batch"
             case .applied: "\(name) has applied the settings"
-            case .refused: "\(name) has refused the settings: \(report?.settings?.problem ?? "")"
+            case .refused: "\(name) has refused the settings: \(PrintableText.line(report?.settings?.problem ?? "", limit: 300))"
             case .unsupported: "\(name) takes no settings from the cloud: an earlier program, a device without the agent, or VAHO_REMOTE_SETTINGS=off"
             }
         StandardOutput.write("\(detail)\n")

@@ -25,10 +25,14 @@ struct EdgeParts {
     let rules: RuleWatch
     let flow: ReadingFlow
     let remoteSettings: RemoteSettings?
+    let reload: ReloadRequests
 
-    init(settings: EdgeSettings, remoteSettings: RemoteSettings?, boot: UInt32, store: ReadingStore, clock: ReadingClock, log: Log) async {
+    init(
+        settings: EdgeSettings, remoteSettings: RemoteSettings?, reload: ReloadRequests, boot: UInt32, store: ReadingStore, clock: ReadingClock,
+        log: Log
+    ) async {
         self.settings = settings
-        self.remoteSettings = remoteSettings
+        (self.remoteSettings, self.reload) = (remoteSettings, reload)
         self.boot = boot
         self.store = store
         self.clock = clock
@@ -78,7 +82,7 @@ struct EdgeParts {
         let count = settings.sensors.count
         return ServiceManager(
             environment: ProcessEnvironment.all, status: "\(count) \(count == 1 ? "sensor" : "sensors"), device \(settings.device)", log: log,
-            checkAlive: { [flow] in await flow.checkAlive() })
+            isReloading: { [reload] in reload.isRequested }, checkAlive: { [flow] in await flow.checkAlive() })
     }
 
     private func api(_ endpoint: Endpoint) -> LocalAPI {

@@ -13,13 +13,19 @@ struct ReloadingServices: Service {
     let log: Log
 
     func run() async throws {
-        var settings = initialSettings
+        var (settings, earlier) = (initialSettings, EdgeSettings?.none)
         while true {
-            try await run(settings)
+            do { try await run(settings) } catch let error where !(error is CancellationError) {
+                // A new configuration can be valid and still not start, for example if a recording is missing.
+                guard let working = earlier.take() else { throw error }
+                log(.error, "configuration not started, keeping the earlier configuration", ["error": "\(error)"])
+                settings = working
+                continue
+            }
             try Task.checkCancellation()
             guard reload.take() else { return }
             do {
-                settings = try nextSettings(after: settings)
+                (settings, earlier) = (try nextSettings(after: settings), settings)
                 log(.info, "configuration reloaded")
             } catch { log(.error, "configuration invalid, keeping the earlier configuration", ["error": "\(error)"]) }
         }
@@ -39,7 +45,7 @@ struct ReloadingServices: Service {
         let sensors = try await OpenSensor.all(settings, store)
         let clock = await startClock(settings, sensors, store, boot: host.boot)
         let parts = await EdgeParts(
-            settings: settings, remoteSettings: remoteSettings(settings), boot: host.boot, store: store, clock: clock, log: log)
+            settings: settings, remoteSettings: remoteSettings(settings), reload: reload, boot: host.boot, store: store, clock: clock, log: log)
         for sensor in sensors { await parts.flow.add(sensor.name, grid: sensor.grid, isReobservation: renamed.contains(sensor.name)) }
         let services = await parts.services(sensors)
         log(
@@ -57,7 +63,10 @@ struct ReloadingServices: Service {
 
     private func remoteSettings(_ settings: EdgeSettings) -> RemoteSettings? {
         guard settings.takesRemoteSettings else { return nil }
-        return RemoteSettings(folder: settings.stateFolder, keyFile: settings.releaseKeyFile, reload: reload, log: log.component("uplink")) {
+        return RemoteSettings(
+            folder: settings.stateFolder, keyFile: settings.releaseKeyFile, problem: settings.remoteProblem, reload: reload,
+            log: log.component("uplink")
+        ) {
             _ = try readSettings($0)
         }
     }

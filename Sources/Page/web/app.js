@@ -248,13 +248,23 @@ function connection(error) {
   }
 }
 
-let skipsList = false; // the next round shows the states from events, and does not request the list
+let listDue = true; // the list must be requested: since the start, an event about the fleet, or a failed request
+let listedAt = -Infinity;
+const told = new Map(); // devices that events have named while the list was requested, by name
 
 const ask = repeat(POLL_MS, async () => {
-  const isAsked = !fleet || !skipsList;
-  skipsList = false;
   try {
-    if (isAsked) fleet = await askFleet();
+    if (listDue || face === "edge" || Date.now() - listedAt >= POLL_MS) {
+      [listDue] = [false, told.clear()];
+      try {
+        fleet = await askFleet();
+      } catch (error) {
+        listDue = true;
+        throw error;
+      }
+      listedAt = Date.now();
+      for (const device of told.values()) take(device);
+    }
     const first = fleet.devices.find(({ sensors }) => sensors.length > 0); // the worst one
     if (!chosen && first) {
       chosen = { device: first.id, sensor: first.sensors[0].name };
@@ -283,7 +293,7 @@ function choose() {
 
 /** Shows another page of the list of devices. */
 function showPage(path) {
-  cursors = path;
+  [cursors, listDue] = [path, true];
   $("page-back").disabled = $("page-next").disabled = true; // the buttons stay disabled until the new list has arrived, because the next cursor is in the list
   $("fleet-scroll").scrollTop = 0;
   ask();
@@ -294,24 +304,26 @@ function showPage(path) {
 let showToAdmin = () => {};
 
 /** Takes the new state of a device into the list. */
-function update(device) {
-  if (!fleet) return;
+function take(device) {
   const at = fleet.devices.findIndex(({ id }) => id === device.id);
   if (at >= 0) fleet.devices[at] = device;
   else if (chosen?.device === device.id) fleet.unlisted = device;
-  else return;
   fleet.now = Math.max(fleet.now, instant(device.last_seen_at) || 0);
-  if (pending === "") skipsList = true;
-  refreshSoon("event");
 }
 
-let pending = ""; // why the next round is due: "list", "event" or ""
+function update(device) {
+  told.set(device.id, device);
+  if (!fleet) return;
+  take(device);
+  refreshSoon();
+}
+
+let isRoundDue = false;
 
 /** Starts a round in 300 ms; events in between share the round. */
-function refreshSoon(reason) {
-  if (reason === "list") skipsList = false;
-  if (pending === "") setTimeout(() => { pending = ""; ask(); }, 300);
-  if (pending !== "list") pending = reason;
+function refreshSoon() {
+  if (!isRoundDue) setTimeout(() => { isRoundDue = false; ask(); }, 300);
+  isRoundDue = true;
 }
 
 chosen = chosenByHash();
@@ -335,7 +347,7 @@ $("fleet").addEventListener("click", (event) => {
 if (face === "cloud") {
   const { start } = await import("./cloud.js");
   showToAdmin = start({
-    devices: () => fleet?.devices ?? [], reload: () => refreshSoon("list"), update,
+    devices: () => fleet?.devices ?? [], reload: () => { listDue = true; refreshSoon(); }, update,
     connectionChanged: (isConnected) => { if (isConnected) { answeredAt = Date.now(); document.body.classList.remove("lost"); } else ask(); },
   });
 }

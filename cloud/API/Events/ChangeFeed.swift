@@ -34,6 +34,7 @@ final class ChangeFeed: Sendable {
 
     private static let limit = 2_000  // changes
     private static let byteLimit = 4 << 20
+    private static let bytesPerCall = 65_536
     private let state = Mutex(State())
     /// Tells the numbers of this feed apart from those of another server, or of this server before a restart.
     let name: String
@@ -58,6 +59,14 @@ final class ChangeFeed: Sendable {
         }
     }
 
+    /// Discards all changes: nobody has looked for changes for a while. Readers with an earlier position get `missed`.
+    func forget() {
+        resume { state in
+            let next = state.last + 2
+            (state.changes, state.bytes, state.first) = ([], 0, next)
+        }
+    }
+
     /// Wakes every reader, so that it can tell its client that the connection is alive.
     func beat() { resume { $0.beats += 1 } }
 
@@ -70,7 +79,7 @@ final class ChangeFeed: Sendable {
         for reader in waiting.values { reader.resume() }
     }
 
-    /// The changes after a number; waits for the next change or beat if there are none.
+    /// Changes after a number, at most about `bytesPerCall`; waits for the next change or beat if there are none.
     func news(after number: Int64) async throws -> News {
         if let news = storedNews(after: number) { return news }
         let (reader, beats) = state.withLock { state in
@@ -96,8 +105,13 @@ final class ChangeFeed: Sendable {
     private func storedNews(after number: Int64) -> News? {
         state.withLock { state in
             guard number >= state.first - 1, number <= state.last else { return .missed(through: state.last) }
-            let new = state.changes.dropFirst(Int(number - state.first + 1))
-            return new.isEmpty ? nil : .changes(Array(new), through: state.last)
+            var (new, bytes) = ([Change](), 0)
+            for change in state.changes.dropFirst(Int(number - state.first + 1)) {
+                if !new.isEmpty, bytes + change.data.count > ChangeFeed.bytesPerCall { break }
+                new.append(change)
+                bytes += change.data.count
+            }
+            return new.isEmpty ? nil : .changes(new, through: number + Int64(new.count))
         }
     }
 }

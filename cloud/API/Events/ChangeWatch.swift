@@ -24,46 +24,52 @@ final class ChangeWatch: Service {
 
     func run() async throws {
         var step = 0
-        var known: Archive.ChangeMarks?
+        var known: Known?
         try await clock.repeating(
             every: ChangeWatch.period, retry: RetryPause(first: .seconds(2), longest: .seconds(30)), failure: "changes not published, retrying",
             log: log
         ) {
             step += 1
-            if streams.isEmpty {
+            if step % ChangeWatch.secondsPerBeat == 0 { feed.beat() }
+            guard !streams.isEmpty else {
                 known = nil
                 _ = devices.removeAll()
-            } else {
-                known = try await publish(since: known)
+                return feed.forget()
             }
-            if step % ChangeWatch.secondsPerBeat == 0 { feed.beat() }
+            known = try await publish(since: known)
         }
     }
 
-    /// - Parameter known: the marks of the previous step; `nil` in the first step.
-    func publish(since known: Archive.ChangeMarks?) async throws -> Archive.ChangeMarks {
-        var changed = devices.removeAll()
-        // Two periods: a batch may be committed some time after its arrival.
-        let since = clock.wallClock - (ChangeWatch.period + ChangeWatch.period)
-        changed.formUnion(try await reader.devicesSeenByAnyServer(since: since, limit: ChangeWatch.documentsPerStep + 1))
-        let (own, watched) = (changed, streams.filteredDevices)
+    /// What one step has seen.
+    struct Known: Sendable {
+        let marks: Archive.ChangeMarks
+        let at: Instant
+    }
+
+    /// - Parameter known: of the step before; `nil` in the first step, and after a failed one.
+    func publish(since known: Known?) async throws -> Known {
+        let (changed, watched, now) = (devices.removeAll(), streams.filteredDevices, clock.wallClock)
         do {
             let (marks, changes, waiting) = try await reader.perform { archive in
+                // A period more than since the last step: a batch may be committed some time after its arrival.
+                let since = (known?.at ?? now) - (ChangeWatch.period + ChangeWatch.period)
+                let own = changed.union(try archive.devicesSeenByAnyServer(since: since, limit: ChangeWatch.documentsPerStep + 1))
                 // A device whose newest batches are not derived yet is published in a later step, with its new observations.
                 let waiting = try archive.underivedDevices(of: own)
                 let marks = try archive.changeMarks()
                 var changes = try archive.deviceChanges(of: own.subtracting(waiting), watched: watched, limit: ChangeWatch.documentsPerStep)
-                if let known, marks.fleet != known.fleet || changes.isIncomplete {
+                // Without a step before, the changes since the first reader came are not known.
+                if marks.fleet != known?.marks.fleet || changes.isIncomplete {
                     changes.list.append(ChangeFeed.Change(kind: .fleet, data: try archive.countsDocument()))
                 }
-                if let known, marks.models != known.models { changes.list.append(ChangeFeed.Change(kind: .models, data: Array("{}".utf8))) }
+                if marks.models != known?.marks.models { changes.list.append(ChangeFeed.Change(kind: .models, data: Array("{}".utf8))) }
                 return (marks, changes.list, waiting)
             }
             feed.publish(changes)
             devices.insert(waiting)
-            return marks
+            return Known(marks: marks, at: now)
         } catch {
-            devices.insert(own)
+            devices.insert(changed)
             throw error
         }
     }

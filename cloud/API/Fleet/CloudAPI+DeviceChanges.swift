@@ -17,7 +17,7 @@ extension CloudAPI {
             Endpoint("PUT", "/v1/devices/{id}/place", .people(.admin)) { call in try await self.move(call) },
             Endpoint("POST", "/v1/devices/{id}/rename", .people(.admin)) { call in try await self.rename(call) },
             Endpoint("DELETE", "/v1/devices/{id}", .people(.admin), query: ["confirm", "reason"]) { call in try await self.delete(call) },
-            Endpoint("POST", "/v1/enrolments", .people(.admin), query: ["expires_in"]) { call in try await self.enrolDevices(call) },
+            Endpoint("POST", "/v1/enrolments", .people(.admin), query: ["expires_in", "reason"]) { call in try await self.enrolDevices(call) },
         ]
     }
 

@@ -15,7 +15,8 @@ extension CloudAPI {
             throw Problem(
                 status: 400, detail: "\(devices.count) devices: expected 1 to \(Archive.devicesPerEnrolment) in one request", pointer: "/devices")
         }
-        let codes = try await archive.enrol(devices, validFor: validity, by: call.attribution("by the API"), now: call.receivedAt)
+        let codes = try await archive.enrol(
+            devices, validFor: validity, by: call.attribution(call.request.query["reason"] ?? "by the API"), now: call.receivedAt)
         var response =
             call.request.prefersCSV
             ? HTTPResponse(

@@ -56,6 +56,8 @@ extension Archive {
 
     private func deleteRows(of device: Int64, from table: ArchiveTable) throws -> Int {
         try database.lock(devices: [device])
+        // The id may belong to another device after the deletion has ended.
+        guard try database.integer("SELECT 1 FROM device_deletion WHERE device = ?", device) != nil else { return 0 }
         guard table.name == "batch" else {
             return try database.run(
                 table.deleteOfDevice, device, table.columns.contains("body") ? Archive.rowsWithBodyPerDeletion : Archive.rowsPerDeletion)
@@ -73,6 +75,7 @@ extension Archive {
         guard try database.integer("SELECT 1 FROM snapshot_sensor WHERE device = ? LIMIT 1", device) != nil else { return 0 }
         try await claimSnapshots(.seconds(60))
         defer { endClaim(.snapshots) }
+        guard try database.integer("SELECT 1 FROM device_deletion WHERE device = ?", device) != nil else { return 0 }
         let deleted = try database.run(
             "UPDATE snapshot SET sha256 = NULL WHERE id IN (SELECT DISTINCT snapshot FROM snapshot_sensor WHERE device = ?)", device)
         try await deleteIncompleteSnapshots()

@@ -16,7 +16,7 @@ extension Archive {
             .map { FormerName(name: $0.text(0), replacedAt: Instant(ms: $0.integer(1))) }
     }
 
-    /// Renames a device. The device keeps its data, tokens, pins and codes. It may send under its former names, so that its own configuration can stay;
+    /// Renames a device. The device keeps its data, tokens, pins and codes; open codes for the new name become invalid. It may send under its former names, so that its own configuration can stay;
     /// therefore no other device can get a former name.
     /// - Throws: `ArchiveFault.noDevice`, `.deviceExists`, `.formerName`, `.tooManyNames`.
     package func rename(_ name: DeviceID, to new: DeviceID, by attribution: Attribution, now: Instant) throws {
@@ -33,6 +33,8 @@ extension Archive {
             }
             try database.run("INSERT INTO former_name (name, device, until_ms) VALUES (?, ?, ?)", name.name, device.id, now.ms)
             try database.run("UPDATE device SET name = ? WHERE id = ?", new.name, device.id)
+            // A code that was made for another host of the new name would hand over this device.
+            try database.run("DELETE FROM enrolment_code WHERE device = ?", new.name)
             try database.run("UPDATE enrolment_code SET device = ? WHERE device = ?", new.name, name.name)
             let (old, pin) = (ReleaseAlias.device(name).name, ReleaseAlias.device(new).name)
             try database.run("UPDATE alias SET name = ? WHERE name = ?", pin, old)

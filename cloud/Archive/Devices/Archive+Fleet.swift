@@ -87,7 +87,7 @@ extension Archive {
     private static let pageColumns = "\(deviceColumns), device.report, device.severity_rank, device.refused_at_ms, device.refused_detail"
 
     private func devicePage(_ order: FleetOrder, _ filter: FleetFilter, after cursor: FleetCursor?, limit: Int) throws -> [Row] {
-        var conditions: [String] = []
+        var conditions = ["id NOT IN (SELECT device FROM device_deletion)"]
         var values: [DatabaseValue] = []
         if let state = filter.state {
             conditions.append("state = ?")

@@ -7,6 +7,8 @@ import { listen } from "./events.js";
 import { showConnection } from "./fleet.js";
 import { importPanel } from "./import.js";
 
+const RETRY_MS = 5000;
+
 /**
  * Starts this part. `page` provides: `devices()` that are listed, `reload()` to ask for the list again, `update(device)` with a device that has sent something,
  * `connectionChanged(isConnected)`. Returns `show(device)`, to be called with the chosen device.
@@ -51,14 +53,21 @@ export function start(page) {
       showConnection("failing", `not signed out: ${error.message}`);
     }
   });
-  get("v1/session").then((session) => {
-    person = session;
-    say($("person"), session.may_sign_out ? session.name : "");
-    $("audit").hidden = session.role !== "admin";
-    $("sign-out").hidden = !session.may_sign_out;
+  async function begin() {
+    try {
+      person = await get("v1/session");
+    } catch (error) {
+      ignore(error);
+      setTimeout(begin, RETRY_MS);
+      return;
+    }
+    say($("person"), person.may_sign_out ? person.name : "");
+    $("audit").hidden = person.role !== "admin";
+    $("sign-out").hidden = !person.may_sign_out;
     listen({ device: page.update, fleet: page.reload, models: () => file.follow().catch(ignore), connectionChanged: page.connectionChanged });
     page.reload();
-  }, ignore); // without an answer, the list of devices says so
+  }
+  begin();
   return (chosen) => device.show(person?.role === "admin" ? chosen ?? null : null);
 }
 

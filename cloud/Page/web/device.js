@@ -45,10 +45,13 @@ export function devicePanel(changed) {
   let settingsOf = null; // the device whose settings are in the form
   async function showSettings() {
     const asked = device.id;
+    settings.querySelector("button").disabled = settingsOf !== asked; // saving replaces all settings, so they must be known
     const { settings: values, state, problem } = await get(`${path()}/settings`);
     if (asked !== device.id) return "";
+    const isNew = settingsOf !== asked;
     settingsOf = asked;
-    if (area !== document.activeElement) area.value = Object.entries(values).map(([name, value]) => `${name}=${value}`).join("\n");
+    settings.querySelector("button").disabled = false;
+    if (isNew || area !== document.activeElement) area.value = Object.entries(values).map(([name, value]) => `${name}=${value}`).join("\n");
     const words = { none: "", waiting: "The device fetches the settings after its next batch.", applied: "The device has applied the settings.", refused: `The device has refused the settings: ${problem}`,
       unsupported: "This device takes no settings from the cloud." }[state];
     const outcome = settings.querySelector(".outcome");
@@ -64,20 +67,31 @@ export function devicePanel(changed) {
     changed();
   });
   const node = element("details", { class: "panel", id: "device-changes" }, element("summary", {}, "Change this device"), rename, move, tag, settings, code, revoke, remove);
-  node.addEventListener("toggle", () => { if (node.open && device) showSettings().catch(() => {}); }); // ignored here: saving the form shows the error
+  node.addEventListener("toggle", () => { if (node.open && device) tryShowingSettings(); });
+  function tryShowingSettings() {
+    showSettings().catch((error) => {
+      const outcome = settings.querySelector(".outcome");
+      outcome.classList.add("failed");
+      say(outcome, `The settings are not known: ${error.message}`);
+    });
+  }
   node.hidden = true;
   return {
     node,
     show(chosen) {
       node.hidden = !chosen;
       if (!chosen) return;
-      if (device && device.id !== chosen.id) for (const outcome of node.querySelectorAll(".outcome")) outcome.hidden = outcome.closest("form") !== rename;
+      if (device && device.id !== chosen.id) {
+        for (const outcome of node.querySelectorAll(".outcome")) outcome.hidden = outcome.closest("form") !== rename;
+        for (const input of node.querySelectorAll("input")) delete input.dataset.filled; // nothing typed for another device stays
+        [area.value, settingsOf] = ["", null];
+      }
       device = chosen;
       fill(rename, "name", device.id);
       fill(move, "place", device.place ?? "");
       fill(tag, "tags", device.tags.join(" "));
       revoke.hidden = device.revoked;
-      if (node.open && (settingsOf !== device.id || settings.querySelector(".outcome").textContent.includes("next batch"))) showSettings().catch(() => {});
+      if (node.open && (settingsOf !== device.id || settings.querySelector(".outcome").textContent.includes("next batch"))) tryShowingSettings();
     },
   };
 }

@@ -9,13 +9,17 @@ const REOPEN_MS = 10000;
  */
 export function listen(on) {
   let source, silence;
-  function heard() {
+  function watchSilence() {
     clearTimeout(silence);
     silence = setTimeout(() => { on.connectionChanged(false); open(); }, SILENT_MS);
+  }
+  function heard() {
+    watchSilence();
     on.connectionChanged(true);
   }
   function open() {
     source?.close();
+    watchSilence();
     source = new EventSource("v1/events");
     const hear = (name, act) => source.addEventListener(name, (event) => { heard(); act(event); });
     hear("device", (event) => on.device(JSON.parse(event.data)));

@@ -31,6 +31,6 @@ export const field = (label, name, attributes = {}) => element("label", {}, `${l
 /** Sets the value of a field that nobody is editing. */
 export function fill(form, name, value) {
   const input = form.elements[name];
-  if (input === document.activeElement || input.dataset.filled === value) return;
+  if (input.dataset.filled === value || (input === document.activeElement && input.dataset.filled !== undefined)) return;
   input.value = input.dataset.filled = value;
 }

@@ -14,13 +14,16 @@ package final class RemoteSettings: Sendable {
     /// Checks the settings together with the device's own configuration. Throws if they do not fit.
     private let check: @Sendable ([String: String]) throws -> Void
     private let reload: ReloadRequests
-    private let refused = Mutex<SettingsReport?>(nil)
+    private let refused: Mutex<SettingsReport?>
     private let log: Log
 
+    /// - Parameter problem: why the stored settings are not in use; `nil` if they are.
     init(
-        folder: String, keyFile: String?, reload: ReloadRequests, log: Log, check: @escaping @Sendable ([String: String]) throws -> Void
+        folder: String, keyFile: String?, problem: String?, reload: ReloadRequests, log: Log,
+        check: @escaping @Sendable ([String: String]) throws -> Void
     ) {
         (self.folder, self.keyFile, self.reload, self.log, self.check) = (folder, keyFile, reload, log, check)
+        refused = Mutex(problem.map { SettingsReport(serial: (try? RemoteSettings.text(in: folder))??.serial ?? 0, problem: $0) })
     }
 
     private static func path(_ folder: String) -> String { "\(folder)/remote-settings" }
@@ -28,9 +31,13 @@ package final class RemoteSettings: Sendable {
     /// The stored settings, without the calibrations; empty without a file.
     /// - Throws: `FileError`, or `DeviceSettingsRefusal` for a damaged file.
     package static func stored(in folder: String) throws -> (serial: UInt64, settings: [String: String]) {
-        guard Files.exists(path(folder)) else { return (0, [:]) }
-        let text = try DeviceSettingsText(String(decoding: Files.read(path(folder), limit: DeviceSettingsText.byteLimit), as: UTF8.self))
+        guard let text = try text(in: folder) else { return (0, [:]) }
         return (text.serial, text.settings.filter { !$0.key.hasPrefix(RemoteSetting.calibration) })
+    }
+
+    private static func text(in folder: String) throws -> DeviceSettingsText? {
+        guard Files.exists(path(folder)) else { return nil }
+        return try DeviceSettingsText(String(decoding: Files.read(path(folder), limit: DeviceSettingsText.byteLimit), as: UTF8.self))
     }
 
     /// What the device reports: the settings in use, or those that it has refused since.
@@ -66,16 +73,15 @@ package final class RemoteSettings: Sendable {
         }
     }
 
-    /// Adds a sensor note for each calibration that differs from the one in force. The new calibration applies from now on.
+    /// Adds a sensor note for each calibration that differs from the one that the cloud sent before. The new calibration applies from now on. A calibration
+    /// that somebody has made on the device meanwhile stays.
     private func calibrate(_ settings: [String: String]) throws {
-        let inForce = try SensorNotes(in: folder).inForce
-        for (name, value) in settings where name.hasPrefix(RemoteSetting.calibration) {
+        let before = (try? RemoteSettings.text(in: folder))??.settings ?? [:]
+        for (name, value) in settings where name.hasPrefix(RemoteSetting.calibration) && before[name] != value {
             guard let sensor = SensorName(name.dropFirst(RemoteSetting.calibration.utf8.count).lowercased()), let wanted = RemoteCalibration(value)
             else {
                 throw DeviceSettingsRefusal.invalid("\(name)=\(value): expected a sensor, with gain and offset")
             }
-            let present = inForce.last { $0.sensor == sensor }
-            if present?.gainPpm == wanted.gainPpm, present?.offsetMpct == wanted.offsetMpct { continue }
             let calibration = Calibration(sensor: sensor, from: WallClock.now, gainPpm: wanted.gainPpm, offsetMpct: wanted.offsetMpct)
             try SensorNotes.add(.calibrated(calibration), in: folder)
         }
