@@ -167,7 +167,7 @@ let package = Package(
         tests("PostgresTests", ["Postgres"]),
         tests("SigningTests", ["Signing", "Text"]),
         tests("DeflateTests", ["Deflate"]),
-        tests("HTTPTests", ["Deflate", "HTTPClient", "HTTPServer"]),
+        tests("HTTPTests", ["Deflate", "Examples", "HTTPClient", "HTTPServer"]),
         tests(
             "EdgeStoreTests",
             ["Bytes", "Measures", "Observing", "Forecasting", "Runtime", "SQLite", "Wire", "StoreExamples", "EdgeStore"]),

@@ -1,3 +1,4 @@
+import Examples
 import Foundation
 import HTTPServer
 import Synchronization
@@ -41,10 +42,6 @@ import Testing
         return all
     }
 
-    private func eventually(_ condition: () -> Bool) async throws {
-        while !condition() { try await Task.sleep(for: .milliseconds(5)) }
-    }
-
     @Test func `each part is sent when it is written, and the body ends when the writing function returns`() async throws {
         let (parts, feed) = AsyncStream.makeStream(of: String.self)
         let server = try server { stream in for await part in parts { try await stream.write(part.utf8) } }
@@ -65,10 +62,7 @@ import Testing
     @Test func `a client that disconnects cancels the writing function, and HEAD starts none`() async throws {
         let counts = Counts()
         let server = try server(counts) { stream in
-            while true {
-                try await stream.write("tick\n".utf8)
-                try await Task.sleep(for: .milliseconds(5))
-            }
+            while true { try await stream.write("tick\n".utf8) }
         }
         for _ in 0..<20 {
             let socket = get(server)
@@ -108,7 +102,7 @@ import Testing
         let counts = Counts()
         let server = try server(counts) { stream in
             try await stream.write("hello\n".utf8)
-            try await Task.sleep(for: .seconds(3_600))
+            for await _ in AsyncStream.makeStream(of: Never.self).stream {}  // until the task is cancelled
         }
         let sockets = (0..<200).map { _ in get(server) }
         for socket in sockets { _ = read(socket, until: "hello") }
