@@ -29,6 +29,7 @@ import Wire
             if let token { headers["authorization"] = "Bearer \(token)" }
             let response = await api.responder(
                 HTTPRequest(method: method, path: path, query: [:], headers: headers, peer: "192.0.2.7", body: Array(body.utf8)))
+            if response.body.count == 0 { return (response.status, [:]) }
             let object = try JSONSerialization.jsonObject(with: Data(response.body.bytes)) as? [String: Any]
             return (response.status, object ?? [:])
         }
@@ -103,6 +104,28 @@ import Wire
         #expect(status == 200 && answer["network_of"] as? UInt64 == bench.releases[0] && new > bench.releases[1])
         #expect(try await archive.release(of: .champion)?.counter == new)
         #expect(try await archive.audit(containing: "champion", limit: 1).map(\.reason) == ["too dry"])
+    }
+
+    @Test func `a pinned device gets its release, and the champion again when the pin is removed`() async throws {
+        let bench = try await bench()
+        let archive = try await place.open(.existing)
+        let attic = try await place.device(archive, "attic")
+        try await archive.setAlias(.champion, to: bench.releases[1], by: .named("nina"), now: WallClock.now)
+        let (status, answer) = try await bench.send("PUT", "/v1/devices/attic/pin", #"{"release": \#(bench.releases[0]), "reason": "old sensor"}"#)
+        let given = try #require(answer["release"] as? UInt64)
+        #expect(status == 200 && answer["network_of"] as? UInt64 == bench.releases[0] && given > bench.releases[1])
+        #expect(try await archive.release(for: attic)?.counter == given)
+        #expect(try await bench.send("DELETE", "/v1/devices/attic/pin").0 == 204)
+        #expect(try await archive.release(for: attic)?.counter != given)
+        #expect(try await bench.send("DELETE", "/v1/devices/attic/pin").0 == 404, "nothing is pinned any more")
+        for (path, body, status, words) in [
+            ("attic", #"{"release": 12}"#, 404, "there is no release 12"), ("nobody", #"{"release": 12}"#, 404, "no device"),
+            ("attic", #"{"release": -1}"#, 400, "a number that is out of range"), ("attic", "{}", 400, "this field is missing"),
+        ] as [(String, String, Int, String)] {
+            let (found, problem) = try await bench.send("PUT", "/v1/devices/\(path)/pin", body)
+            #expect(found == status && (problem["detail"] as? String)?.contains(words) == true, "\(body): \(problem)")
+        }
+        #expect(try await archive.audit(containing: "device:attic", limit: 9).map(\.reason).contains("old sensor"))
     }
 
     @Test func `setting or ending the emergency stop twice has no further effect`() async throws {

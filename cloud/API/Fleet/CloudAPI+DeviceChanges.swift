@@ -96,7 +96,8 @@ extension CloudAPI {
         let name = try CloudAPI.deviceName(call)
         guard call.request.query["confirm"] == name.name else {
             throw Problem(
-                status: 400, detail: "this deletes the device \(name) with all its data: confirm it with the query parameter confirm=\(name)")
+                status: call.request.query["confirm"] == nil ? 400 : 422,
+                detail: "this deletes the device \(name) with all its data: confirm it with the query parameter confirm=\(name)")
         }
         try await archive.beginDeletion(
             of: name, by: call.attribution(call.request.query["reason"] ?? "by the API"), now: call.receivedAt)

@@ -25,8 +25,15 @@ enum JSONBody {
         } catch DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty {
             throw problem(context.codingPath, "this value is not valid")
         } catch is DecodingError {
-            throw Problem(status: 400, detail: "the body is not a JSON object", pointer: "")
+            // For a number out of range the decoder gives neither the field nor a kind of its own.
+            let isJSON = (try? JSONDecoder().decode(AnyValue.self, from: Data(bytes))) != nil
+            throw Problem(status: 400, detail: isJSON ? "the body has a number that is out of range" : "the body is not a JSON object", pointer: "")
         }
+    }
+
+    /// Accepts every JSON value.
+    private struct AnyValue: Decodable {
+        init(from decoder: any Decoder) {}
     }
 
     private static func name(of type: any Any.Type) -> String {
