@@ -15,7 +15,7 @@ heading "format"
 swift format lint --strict --recursive --parallel Package.swift Sources edge cloud Tests Benchmarks
 
 heading "shell scripts"
-shellcheck -S warning deploy/*.sh Tests/*.sh Tests/browser/*.sh Benchmarks/*.sh .ci/run
+shellcheck -S warning deploy/*.sh Tests/*.sh Tests/browser/*.sh Tests/contract/*.sh Benchmarks/*.sh .ci/run
 
 heading "imports, documents"
 Tests/check-imports.py
@@ -74,6 +74,9 @@ Tests/browser/states.sh "$bin"
 
 heading "event streams: content, limits, memory, stop"
 Tests/events.py "$bin"
+
+heading "the API against its description"
+Tests/contract/run.sh "$bin" 5
 
 heading "Prometheus, Grafana and Home Assistant"
 Tests/postgres.sh Tests/monitoring.sh "$bin"
