@@ -104,7 +104,7 @@ struct LayoutRecognition {
         return day == month ? nil : day < month ? .dayMonthYear : .monthDayYear
     }
 
-    /// Where people write AM and PM, they mostly write the month first; elsewhere the day.
+    /// In files with AM and PM the month usually comes first, in other files the day.
     private static func guessedOrder(_ times: [String]) -> DateOrder {
         times.first?.utf8.last.map { $0 == 77 || $0 == 109 } == true ? .monthDayYear : .dayMonthYear
     }

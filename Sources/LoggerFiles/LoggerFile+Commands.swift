@@ -1,7 +1,7 @@
 package import Measures
 internal import Runtime
 
-/// What commands and the cloud's API share: options as text, and the summary that a person checks.
+/// Parses options and summarises the rows that were left out, for the commands and the cloud's API.
 extension LoggerFile {
     package struct InvalidOption: Error, Equatable, CustomStringConvertible {
         package let description: String
@@ -25,7 +25,7 @@ extension LoggerFile {
 
 extension LoggerFile.Options {
     /// - Parameters: as of `LoggerFile.init(path:dates:zone:defaultZone:latest:)`.
-    /// - Throws: `InvalidOption`.
+    /// - Throws: `InvalidOption` if an option has no valid value.
     package init(dates: String?, zone: String?, defaultZone: TimeZoneRules? = nil, latest: Instant? = nil) throws(LoggerFile.InvalidOption) {
         let order = try dates.map { (text) throws(LoggerFile.InvalidOption) in
             guard let order = DateOrder(rawValue: text) else {

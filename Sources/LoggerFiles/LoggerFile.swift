@@ -42,7 +42,7 @@ package struct LoggerFile {
     private let options: Options
     private static let shownProblems = 20
 
-    /// - Throws: `UnknownLayout`.
+    /// - Throws: `UnknownLayout` if the file has no header with a time and a humidity.
     package init(_ bytes: [UInt8], options: Options = Options()) throws {
         text = LoggerText(bytes)
         self.options = options

@@ -4,7 +4,7 @@ internal import Runtime
 internal import Synchronization
 
 extension PageFiles {
-    /// The page's files and its chart library, by path.
+    /// One route for each file of the page, and for the files of the chart library.
     package static func routes(_ files: [String: File]) -> [(path: String, answer: @Sendable () -> HTTPResponse)] {
         let bodies = PageBodies()
         let own = files.map { path, file in

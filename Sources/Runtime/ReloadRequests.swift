@@ -2,7 +2,7 @@ internal import Dispatch
 internal import Glibc
 internal import Synchronization
 
-/// Requests to read the configuration again: SIGHUP, or a call of `request`.
+/// Collects requests to reload the configuration, from the signal SIGHUP and from calls of `request`.
 package final class ReloadRequests: Service {
     private struct State {
         var isRequested = false

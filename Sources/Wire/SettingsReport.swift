@@ -1,6 +1,6 @@
 internal import Measures
 
-/// What a device says about the settings that an admin has chosen in the cloud.
+/// A device's report about the settings that an admin has chosen in the cloud.
 package struct SettingsReport: Sendable, Hashable {
     package static let problemLimit = 300  // bytes
 

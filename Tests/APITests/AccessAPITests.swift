@@ -305,7 +305,9 @@ import Wire
     }
 
     /// SQLite refuses to let the file grow, as on a full disk. PostgreSQL: see ReplicaTests.
-    @Test(.enabled(if: !TemporaryArchive.isPostgres)) func `on a full disk people can read, and a change is refused with the remedy`() async throws {
+    @Test(.enabled(if: !TemporaryArchive.isPostgres)) func `on a full disk people can read, and the refusal of a change names the remedy`()
+        async throws
+    {
         let bench = try await bench()
         let token = try await bench.archive.addAPIToken("script", .admin, expiresAt: nil, by: .named("otto"), now: WallClock.now)
         let headers = ["authorization": "Bearer \(token)"]

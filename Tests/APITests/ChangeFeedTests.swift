@@ -18,7 +18,7 @@ import Testing
         #expect(try await feed.news(after: middle) == .changes([change("vault"), change("shed")], through: 3))
     }
 
-    @Test func `a reader waits for the next change, or for a beat`() async throws {
+    @Test func `a reader waits until the next change or beat`() async throws {
         let feed = ChangeFeed()
         for round in 1...50 as ClosedRange<Int64> {
             let place = feed.last
@@ -63,7 +63,7 @@ import Testing
         #expect(try await large.news(after: 11) == .missed(through: 10), "a place that this feed has not reached")
     }
 
-    @Test func `after a time without readers, an earlier position has missed changes`() async throws {
+    @Test func `a reader that returns after a time without readers is told that it has missed changes`() async throws {
         let feed = ChangeFeed()
         feed.publish([change("attic")])
         let position = feed.last
@@ -91,7 +91,7 @@ import Testing
         #expect(EventText.changes([], position: EventPosition(9, in: feed)).isEmpty)
     }
 
-    @Test func `streams are limited in all and for each person`() throws {
+    @Test func `the number of streams is limited, in total and per person`() throws {
         let streams = EventStreams(limit: 100)
         for _ in 0..<64 { try streams.open(by: "nina", about: "attic") }
         #expect(throws: (any Error).self) { try streams.open(by: "nina", about: nil) }

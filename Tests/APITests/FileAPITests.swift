@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    /// A file with readings of every ten minutes, the last one now; decimal commas, dates with the day first, no time zone.
+    /// A logger's file with one reading every ten minutes until now. It has decimal commas, dates with the day first, and no time zone.
     private static func file(days: Int) -> String {
         var text = "Logger;Vault 3\nDatum;Uhrzeit;Temperatur °C;Feuchte %\n"
         let start = WallClock.now.ms / 600_000 * 600_000 - Int64(days) * 86_400_000

@@ -12,7 +12,7 @@ import Wire
 
     private func name(_ text: String) throws -> DeviceID { try #require(DeviceID(text)) }
 
-    @Test func `a renamed device keeps its data, token and codes, and nobody else gets its former name`() async throws {
+    @Test func `a renamed device keeps its data, token and codes, and no other device can have its former name`() async throws {
         let archive = try await place.open()
         let (church, tower) = (try name("church"), try name("tower"))
         let token = try await archive.addDevice(church, by: .named("nina"), now: now)
@@ -93,7 +93,7 @@ import Wire
         } catch { #expect("\(error)".contains(words), "\(error)") }
     }
 
-    @Test func `a deletion removes every row of the device, and nothing of another one`() async throws {
+    @Test func `a deletion removes every row of the device, and no row of another device`() async throws {
         let archive = try await place.open()
         let (gone, kept) = (try await place.device(archive, "gone"), try await place.device(archive, "kept"))
         for device in [gone, kept] {

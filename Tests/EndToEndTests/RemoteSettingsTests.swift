@@ -69,7 +69,7 @@ import TrustedReleases
         #expect(try await cloud.stop() == 0)
     }
 
-    @Test(.timeLimit(.minutes(2))) func `SIGHUP makes the edge read its configuration again, and a wrong one is reported and not used`() async throws
+    @Test(.timeLimit(.minutes(2))) func `SIGHUP reloads the edge's configuration, and an invalid configuration is logged and not used`() async throws
     {
         let programs = Programs()
         let cloud = programs.cloud

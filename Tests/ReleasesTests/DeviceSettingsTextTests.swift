@@ -12,7 +12,7 @@ import TrustedReleases
         return text
     }
 
-    @Test func `settings read as they were written, and a changed bit anywhere is refused`() throws {
+    @Test func `signed settings are read back unchanged, and any flipped bit is refused`() throws {
         let text = try signed()
         let keys = [try key(1).publicKey]
         let read = try DeviceSettingsText(text.text)
@@ -43,7 +43,7 @@ import TrustedReleases
             ("VAHO_ALARM_COMMAND", "/bin/sh", false), ("VAHO_CLOUD_URL", "http://evil.example", false), ("VAHO_TOKEN_FILE", "/etc/shadow", false),
             ("VAHO_RULE_DAMP", "", false), ("VAHO_RULE_DAMP", " padded ", false), ("PATH", "/tmp", false),
         ])
-    func `only settings without files, programs and addresses come from the cloud`(name: String, value: String, isAllowed: Bool) {
+    func `no setting from the cloud can name a file, a program, an address or a sensor's kind`(name: String, value: String, isAllowed: Bool) {
         #expect((RemoteSetting.problem(with: name, value) == nil) == isAllowed, "\(RemoteSetting.problem(with: name, value) ?? "")")
     }
 }

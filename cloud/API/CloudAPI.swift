@@ -41,7 +41,7 @@ package final class CloudAPI: Service {
     let pretrained: PretrainedNetwork?
     let rolloutSteps: RolloutSteps
 
-    /// Where and how the server accepts connections.
+    /// The address and the limits with which the server accepts connections.
     package struct Listening: Sendable {
         let address: String
         let port: UInt16
@@ -145,7 +145,7 @@ package final class CloudAPI: Service {
         }
     }
 
-    /// What an endpoint reads from the archive.
+    /// Makes the query of an endpoint; the query runs on the archive's thread and returns the body.
     typealias Document = @Sendable (Call) throws -> (@Sendable (isolated Archive) throws -> [UInt8])
 
     /// Health, metrics, the page's files and the description of the API.

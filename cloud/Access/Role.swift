@@ -1,4 +1,4 @@
-/// What a person or a script may do.
+/// The permissions of a person or a script.
 package enum Role: String, Sendable, CaseIterable, Comparable {
     case viewer  // reads everything except users, tokens and the audit log
     case admin  // also changes devices, releases, users and tokens

@@ -41,7 +41,7 @@ extension Archive {
     /// Creates the missing partitions of the log and of the observations for all times in `span`.
     package func preparePartitions(for span: ClosedRange<Instant>) throws { try database.preparePartitions(for: span) }
 
-    /// What one step of a pass over all devices has done.
+    /// The result of one step of a pass over all devices.
     struct RetentionStep: Sendable {
         var continueAfter: Int64  // the id of a device: the next step begins with the device after this device
         var deleted = 0  // the number of deleted rows

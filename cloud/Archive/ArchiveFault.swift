@@ -37,7 +37,7 @@ package enum ArchiveFault: Error, Equatable, CustomStringConvertible {
         }
     }
 
-    /// What the reader of the message can do.
+    /// The remedy, for the person who reads the message.
     package var hint: String {
         switch self {
         case .noArchive: "check VAHO_STORE; vaho-cloud serve creates an archive"

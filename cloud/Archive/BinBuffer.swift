@@ -186,7 +186,7 @@ extension Archive {
         }
     }
 
-    /// What a step of the derivation adds to a sensor.
+    /// The observations and readings that a step of the derivation adds to a sensor.
     private struct SensorGrowth {
         let sensor: StoredSensor
         let device: Int64

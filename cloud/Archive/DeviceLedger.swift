@@ -1,7 +1,7 @@
 internal import Measures
 internal import Wire
 
-/// What the checks of a device's batches need: the held ranges, the sensor names, and counts against limits.
+/// The data for checking a device's batches: the held ranges, the sensor names, and counts against limits.
 ///
 /// Ledgers stay in memory between transactions, because a busy device sends many batches. All ledgers are discarded when another program has written
 /// to the archive; with PostgreSQL, before every transaction.

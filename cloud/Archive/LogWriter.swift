@@ -11,7 +11,7 @@ struct LogWriter: ~Copyable {
         let records: [(sequence: Int64, record: Record)]
     }
 
-    /// What a transaction has added to a device's log.
+    /// The rows that a transaction has added to a device's log.
     struct Growth {
         var lastBatch: Int64 = 0
         var lastAmendment: Int64 = 0

@@ -1,6 +1,6 @@
 /// The tables of snapshots, runs, releases and stored forecasts since version 9 of the schema, in SQL for both databases.
 enum ModelSchema {
-    /// What differs between the databases.
+    /// The differences between the SQL of the two databases.
     struct Dialect {
         let bytes: String  // the type of bytes
         let key: String  // the type of a text in a key: ordered by its bytes

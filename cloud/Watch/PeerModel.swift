@@ -62,7 +62,7 @@ struct PeerModel {
         scale = max(PeerModel.minimumScale, 1.4826 * PeerModel.median(residuals.map { ($0 - middle).magnitude }))
     }
 
-    /// What the sensor measures beyond what is expected from the peers, in %RH at the sensor's own temperature.
+    /// The difference between the sensor's humidity and the humidity expected from the peers, in %RH at the sensor's own temperature.
     /// - Returns: `nil` if a peer has no value on this day.
     func residual(_ own: SensorDay, _ candidates: [[SensorDay?]], day: Int) -> Double? {
         guard let row = PeerModel.inputs(own, candidates, peers, day) else { return nil }

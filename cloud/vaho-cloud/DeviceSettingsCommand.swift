@@ -51,7 +51,7 @@ extension Program.Command {
         StandardOutput.write("\(detail)\n")
     }
 
-    /// - Returns: the value `nil` for a setting that is to be removed.
+    /// - Returns: the name and the new value of a setting; the value is `nil` if the setting is to be removed.
     private static func change(_ text: String) throws -> (name: String, value: String?) {
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         guard parts.count == 2 else {

@@ -19,7 +19,7 @@ extension Sensor {
     package nonisolated func stop() {}
 }
 
-/// What determines when a sensor has its next reading.
+/// The source of a sensor's timing.
 package enum SensorPace: Sendable {
     case polled  // the caller: each call of `read` takes a reading
     case recorded  // the recording: each row has its own time

@@ -49,7 +49,7 @@ struct FileForecast {
         return try ReleaseTrust.shipped.open(Files.read(path, limit: ReleaseFile.limit)).network
     }
 
-    /// What was recognised and what was left out, for a person who checks it.
+    /// Prints the recognised layout and the rows that were left out, for a person who checks them.
     func writeSummary(_ path: String) {
         StandardOutput.write("\(path)\n")
         for (what, value) in file.layout.description { Paragraph.write(value, label: "  \(what)", indent: 15) }

@@ -21,7 +21,7 @@ export function send(method, path, body) {
   return answered(path, { method, ...content });
 }
 
-/** Sends a file's text. The answer's JSON. */
+/** Sends a file's text. Returns the JSON of the answer. */
 export function upload(path, text) {
   return answered(path, { method: "POST", headers: { "Content-Type": "text/csv; charset=utf-8" }, body: text }, undefined, UPLOAD_TIMEOUT_MS);
 }

@@ -250,7 +250,7 @@ function connection(error) {
 
 let listDue = true; // the list must be requested: since the start, an event about the fleet, or a failed request
 let listedAt = -Infinity;
-const told = new Map(); // devices that events have named while the list was requested, by name
+const told = new Map(); // by name: the devices that changed while the list was being requested
 
 const ask = repeat(POLL_MS, async () => {
   try {
@@ -303,7 +303,7 @@ function showPage(path) {
 
 let showToAdmin = () => {};
 
-/** Takes the new state of a device into the list. */
+/** Replaces a device in the list by its new state. */
 function take(device) {
   const at = fleet.devices.findIndex(({ id }) => id === device.id);
   if (at >= 0) fleet.devices[at] = device;

@@ -17,7 +17,7 @@ extension CloudAPI {
         ]
     }
 
-    /// Who is signed in, for the page.
+    /// The person who is signed in, for the page.
     private func sessionDocument(_ call: Call) async throws -> HTTPResponse {
         let person = try await people.person(of: call)
         var json = JSONWriter()

@@ -1,14 +1,14 @@
 package import Access
 internal import Archive
 
-/// Who may use an endpoint.
+/// The senders that may use an endpoint.
 enum EndpointAccess: Sendable, Equatable {
     case everyone
     case device  // the device in the path, with its own token
     case people(Role)  // people and scripts with at least this role
 }
 
-/// Who has sent a request.
+/// The sender of a request.
 enum Principal: Sendable, Equatable {
     case anyone  // nobody is signed in
     case device(Archive.Device)
@@ -33,7 +33,7 @@ enum Principal: Sendable, Equatable {
     var person: Person? { if case .person(let person) = self { person } else { nil } }
 }
 
-/// Who may read without signing in, and which proxies are trusted.
+/// Settings of access: the role without signing in, and the trusted proxies.
 package struct AccessSettings: Sendable {
     package var anonymousRole: Role?
     package var proxies = TrustedProxies.none

@@ -40,7 +40,7 @@ final class ChangeWatch: Service {
         }
     }
 
-    /// What one step has seen.
+    /// The marks that a step has read, and the time of the step.
     struct Known: Sendable {
         let marks: Archive.ChangeMarks
         let at: Instant

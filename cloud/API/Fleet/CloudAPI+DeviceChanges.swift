@@ -7,7 +7,7 @@ internal import Pipeline
 internal import Runtime
 internal import Text
 
-/// What an admin may do to a device.
+/// Changes of one device, for admins.
 extension CloudAPI {
     var deviceChangeEndpoints: [Endpoint] {
         [

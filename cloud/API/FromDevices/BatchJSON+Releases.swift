@@ -1,7 +1,7 @@
 internal import Measures
 internal import Wire
 
-/// What a device reports of its releases: those it has given up, and the daily errors of its forecasts.
+/// Decodes a device's report about releases: the releases that the device has rejected, and the daily errors of its forecasts.
 extension BatchJSON.ReportJSON {
     struct RejectionJSON: Decodable {
         let release: ReleaseJSON

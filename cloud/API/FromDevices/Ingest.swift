@@ -36,7 +36,7 @@ package actor Ingest: Service {
 
     private static let failureValidity: Duration = .seconds(10)  // then a proxy may try this server again
 
-    /// - Throws: `StoresNothing`.
+    /// - Throws: `StoresNothing` if the database has refused batches a few seconds ago.
     nonisolated func checkDatabase() throws(StoresNothing) {
         if let failedAt = failedAt.withLock({ $0 }), failedAt > .now - Ingest.failureValidity { throw StoresNothing() }
     }

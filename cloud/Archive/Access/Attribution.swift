@@ -1,5 +1,5 @@
 extension Archive {
-    /// Who makes a change, from where, and why: kept in the audit log and in the histories.
+    /// The author, the origin and the reason of a change, for the audit log and the histories.
     package struct Attribution: Sendable {
         package let author: String  // the name of a person or a token, or a rule such as `rollout 3`
         package let origin: String  // the client's address, or `command on HOST`; empty for a change by a rule of the server

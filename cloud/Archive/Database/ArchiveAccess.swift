@@ -1,4 +1,4 @@
-/// What a program does with an archive that it opens.
+/// The access with which a program opens an archive.
 package enum ArchiveAccess: Sendable {
     case createIfMissing  // reads and writes; creates a missing archive
     case existing  // reads and writes; throws if there is no archive

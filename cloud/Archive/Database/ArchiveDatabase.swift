@@ -1,7 +1,7 @@
 internal import Measures
 internal import Observing
 
-/// What the archive needs of a database. Statements are written once, in SQL that SQLite and PostgreSQL share, with `?1`, `?2`, … or `?` for
+/// The operations of a database that the archive uses. Statements are written once, in SQL that SQLite and PostgreSQL share, with `?1`, `?2`, … or `?` for
 /// parameters; operations whose SQL differs are functions of their own.
 ///
 /// Not `Sendable`: the archive's actor confines it to one thread.
@@ -91,7 +91,7 @@ package protocol DatabaseFailure: Error {
     var isConflict: Bool { get }
     /// The database cannot be reached, or has no space, memory or connection left. Other calls would fail with the same error.
     var isUnavailable: Bool { get }
-    /// The disk is full: reading goes on, and writing fails until a person frees some space.
+    /// The disk is full. Queries still succeed; changes fail until a person frees space.
     var isOutOfSpace: Bool { get }
 }
 

@@ -1,6 +1,6 @@
 package import Postgres
 
-/// Where an archive is: in a folder, or in a PostgreSQL database.
+/// The location of an archive: a folder, or a PostgreSQL database.
 package enum StoreAddress: Sendable, CustomStringConvertible {
     case sqlite(folder: String)
     case postgres(PostgresAddress)

@@ -36,7 +36,7 @@ extension Archive {
 
     private static let rowsPerDeletion = 2_000
     private static let rowsWithBodyPerDeletion = 100
-    /// A batch in progress when the deletion begins is stored within this time.
+    /// The longest time for storing a batch that has arrived before the deletion began.
     private static let batchStoreLimit: Duration = .seconds(60)
 
     /// The devices whose data is not deleted completely.
@@ -70,7 +70,7 @@ extension Archive {
     }
 
     /// Deletes the snapshots that contain the device. Releases that were trained on them cannot be reproduced any more.
-    /// - Throws: `SnapshotsBusy`.
+    /// - Throws: `SnapshotsBusy` if another program makes or deletes snapshots for longer than a minute.
     private func deleteSnapshots(of device: Int64) async throws -> Int {
         guard try database.integer("SELECT 1 FROM snapshot_sensor WHERE device = ? LIMIT 1", device) != nil else { return 0 }
         try await claimSnapshots(.seconds(60))

@@ -2,7 +2,7 @@ package import Measures
 internal import Signing
 internal import Text
 
-/// Enrolment codes: each admits one device, once, before the code expires. Only hashes of codes are stored.
+/// Enrolment codes. A code admits one device, once, before the code expires. Only hashes of codes are stored.
 extension Archive {
     /// Makes a code that enrols one device, once, before the code expires: ten letters and digits that are easy to tell apart.
     package func makeCode(for name: DeviceID, validFor validity: Duration, by attribution: Attribution, now: Instant) throws -> String {
@@ -13,7 +13,7 @@ extension Archive {
     }
 
     private func insertCode(for name: DeviceID, until end: Instant, by attribution: Attribution, now: Instant) throws -> String {
-        let letters = Array("0123456789ABCDEFGHJKMNPQRSTVWXYZ")  // Crockford's base 32
+        let letters = Array("0123456789ABCDEFGHJKMNPQRSTVWXYZ")  // Crockford's base 32: letters and digits that people do not confuse
         let symbols = try SecureRandom.bytes(10).map { letters[Int($0 & 31)] }
         let code = String(symbols.prefix(5)) + "-" + String(symbols.suffix(5))
         try database.run(

@@ -27,7 +27,7 @@ extension Archive {
         }
     }
 
-    /// - Throws: `ArchiveFault.unfinishedMigration`.
+    /// - Throws: `ArchiveFault.unfinishedMigration` if `vaho-cloud migrate` has not copied everything yet.
     package func checkMigration() throws {
         guard let row = try database.row("SELECT source FROM migration WHERE id = 1") else { return }
         throw ArchiveFault.unfinishedMigration(from: row.text(0))

@@ -1,6 +1,6 @@
 package import Measures
 
-/// What the steps of a run store: the candidate, parameters and metrics, messages.
+/// Stores the results of a run's steps: the candidate, parameters and metrics, messages.
 extension Archive {
     package func setDeviceDays(_ days: Double, of run: Int64) throws { try database.run("UPDATE run SET device_days = ? WHERE id = ?", days, run) }
 

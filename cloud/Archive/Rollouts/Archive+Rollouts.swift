@@ -73,10 +73,10 @@ extension Archive {
         return row.integer(0)
     }
 
-    /// - Throws: `RolloutInProgress`.
+    /// - Throws: `RolloutInProgress` if a rollout has not ended.
     package func checkNoRollout() throws { if let unfinished = try unfinishedRollout() { throw RolloutInProgress(rollout: unfinished.id) } }
 
-    /// What changes with the next state of a rollout.
+    /// The changes that the next state of a rollout brings.
     package struct RolloutChange: Sendable {
         package var state: Rollout.State
         package var step: Int

@@ -1,6 +1,6 @@
 /// Deletes snapshots that nothing needs any more.
 extension Archive {
-    /// What a deletion of snapshots has freed.
+    /// The numbers of deleted snapshots and weeks.
     package struct SnapshotCleanup: Sendable, Equatable {
         package var snapshots = 0
         package var weeks = 0

@@ -1,4 +1,4 @@
-/// What differs between two snapshots.
+/// The differences between two snapshots.
 extension Archive {
     package struct SnapshotDifference: Sendable, Equatable {
         package enum Kind: String, Sendable { case added, removed, changed }

@@ -29,7 +29,7 @@ export function start(page) {
   function open(chosen) {
     file.open(chosen).catch((error) => { console.error(error); showConnection("failing", error.message); });
   }
-  // A file that is dropped beside the page's own elements must not replace the page.
+  // Without these handlers, the browser would open a dropped file in place of the page.
   for (const name of ["dragenter", "dragover"]) {
     addEventListener(name, (event) => {
       if (!event.dataTransfer.types.includes("Files")) return;

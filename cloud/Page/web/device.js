@@ -1,4 +1,4 @@
-// What an admin may do to the chosen device.
+// The panel with which an admin changes the chosen device.
 
 import { get, send } from "./api.js";
 import { element, say } from "./dom.js";
@@ -8,7 +8,7 @@ import { dated, instant } from "./words.js";
 
 const NAME = { required: "", pattern: "[a-z0-9][a-z0-9._\\-]{0,63}", maxlength: 64, title: "a-z, 0-9, '.', '_' and '-'", spellcheck: "false" };
 
-/** The panel for one device. `show(device)` says which; null hides the panel. `changed` is called after each change. */
+/** Builds the panel. `show(device)` chooses the device; null hides the panel. The panel calls `changed` after each change. */
 export function devicePanel(changed) {
   let device = null;
   const path = () => `v1/devices/${encodeURIComponent(device.id)}`;
@@ -45,7 +45,7 @@ export function devicePanel(changed) {
   let settingsOf = null; // the device whose settings are in the form
   async function showSettings() {
     const asked = device.id;
-    settings.querySelector("button").disabled = settingsOf !== asked; // saving replaces all settings, so they must be known
+    settings.querySelector("button").disabled = settingsOf !== asked; // saving replaces all settings, so the present ones must be loaded first
     const { settings: values, state, problem } = await get(`${path()}/settings`);
     if (asked !== device.id) return "";
     const isNew = settingsOf !== asked;
@@ -83,7 +83,7 @@ export function devicePanel(changed) {
       if (!chosen) return;
       if (device && device.id !== chosen.id) {
         for (const outcome of node.querySelectorAll(".outcome")) outcome.hidden = outcome.closest("form") !== rename;
-        for (const input of node.querySelectorAll("input")) delete input.dataset.filled; // nothing typed for another device stays
+        for (const input of node.querySelectorAll("input")) delete input.dataset.filled; // removes text that was typed for another device
         [area.value, settingsOf] = ["", null];
       }
       device = chosen;

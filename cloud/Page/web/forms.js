@@ -1,4 +1,4 @@
-// Small forms of the cloud's page.
+// Builds forms of one line, and fills their fields.
 
 import { Problem } from "./api.js";
 import { element, say } from "./dom.js";

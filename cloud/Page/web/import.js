@@ -10,7 +10,7 @@ import { celsius, dated, instant, percent } from "./words.js";
 const MOST_BYTES = 64 << 20;
 const HEAD_BYTES = 200_000; // enough to recognise the layout
 
-/** The panel for one file, closed at first. `open(file)` reads a file. `person()` says who is signed in. */
+/** Builds the panel for one file, hidden at first. `open(file)` reads a file. `person()` returns the person who is signed in. */
 export function importPanel(person, devices, changed) {
   let file, text, preview, choice, stored = null, run = null;
   const title = element("h2", { id: "import-title" }, "Import a file");
@@ -140,7 +140,7 @@ export function importPanel(person, devices, changed) {
       text = textOf(new Uint8Array(await file.arrayBuffer()));
       await look();
     },
-    /** Called when a run has changed: shows how the run of this panel ended. */
+    /** Shows the state of the training run that this panel has started. Called when a run has changed. */
     async follow() {
       if (run === null || node.hidden) return;
       const { outcome, detail, release } = await get(`v1/runs/${run}`);

@@ -3,7 +3,7 @@ package import LoggerFiles
 package import Measures
 internal import Observing
 
-/// What a person sees of a logger's file before an import: the recognised layout, the rows, and a forecast by the shipped release.
+/// The preview of a logger's file, for a person who decides about an import: the recognised layout, the rows, and a forecast by the shipped release.
 package struct FilePreview: Sendable {
     package let layout: LoggerLayout
     package let content: LoggerFile.Result

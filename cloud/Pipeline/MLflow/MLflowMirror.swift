@@ -46,7 +46,7 @@ package struct MLflowMirror: Service {
         }
     }
 
-    /// What MLflow refuses is not sent again: it would delay the copies after it for ever.
+    /// A copy that MLflow refuses is not sent again, because it would block all later copies.
     private func unlessRefused(_ what: String, _ copy: () async throws -> Void) async throws {
         do { try await copy() } catch let error as MLflowClient.Refused where error.isFinal {
             log(.error, "refused by MLflow, not copied", ["what": what, "error": "\(error)"])

@@ -5,7 +5,7 @@ internal import Text
 
 /// The next action of a rollout: a pure function of the rollout, of what is known about its devices, and of the time.
 package enum RolloutPlan {
-    /// What is known about the devices. Except in `devices`, only devices that had contact within a day count.
+    /// The known facts about the devices. Except in `devices`, only devices that had contact within a day count.
     package struct Facts: Sendable, Equatable {
         package var devices = 0  // devices that the rollout can reach
         package var reached = 0  // devices that get the release

@@ -1,6 +1,6 @@
 internal import Archive
 
-/// What a step of a run has done: the run moves to the next step, or ends.
+/// The result of a step of a run: the run moves to the next step, or ends.
 struct StepResult: Sendable {
     let detail: String  // one line for the log of the run
     var end: RunOutcome?

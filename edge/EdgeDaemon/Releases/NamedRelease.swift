@@ -19,7 +19,7 @@ package struct NamedRelease: Sendable {
     package init(name: ReleaseReference, release: Release) { (self.name, self.release) = (name, release) }
 }
 
-/// What a forecaster needs to know of the release in use.
+/// The parts of the release in use that a forecaster needs.
 struct ForecastModel: Sendable {
     var network: Network?
     var counter: UInt64 = 0  // 0: the shipped release or none

@@ -17,7 +17,7 @@ package enum RuleQuantity: String, Sendable, CaseIterable {
     }
 }
 
-/// What a rule watches: a quantity now, or a level of the forecast.
+/// The quantity that a rule watches: a present value, or a level of the forecast.
 package enum RuleSubject: Sendable, Equatable {
     case now(RuleQuantity)
     /// A forecast level (index in `ForecastShape.levels`), and the longest lead time to consider.

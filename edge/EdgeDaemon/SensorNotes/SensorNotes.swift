@@ -42,12 +42,12 @@ package struct SensorNotes: Sendable {
     ///   - names: the sensor names in the configuration. A rename is unconfigured if its new name is not in the configuration, no
     ///     later rename leads to a configured name, and the store has not applied the rename. `nil`: no rename is unconfigured.
     ///   - applied: the renames that the store has applied.
-    /// - Throws: `FileError`.
+    /// - Throws: `FileError` if the file exists and cannot be read.
     package init(in folder: String, names: Set<SensorName>? = nil, applied: [SensorRename] = []) throws {
         self.init(text: try SensorNotes.text(in: folder), path: SensorNotes.path(folder), names: names, applied: applied)
     }
 
-    /// - Throws: `FileError`.
+    /// - Throws: `FileError` if the file exists and cannot be read.
     static func text(in folder: String) throws(FileError) -> [UInt8] {
         Files.exists(path(folder)) ? try Files.read(path(folder), limit: limit) : []
     }

@@ -40,7 +40,7 @@ package final class RemoteSettings: Sendable {
         return try DeviceSettingsText(String(decoding: Files.read(path(folder), limit: DeviceSettingsText.byteLimit), as: UTF8.self))
     }
 
-    /// What the device reports: the settings in use, or those that it has refused since.
+    /// The report to the cloud: the serial of the settings in use, or of later settings that this device has refused.
     var report: SettingsReport {
         let serial = (try? RemoteSettings.stored(in: folder).serial) ?? 0
         return refused.withLock { $0 } ?? SettingsReport(serial: serial)

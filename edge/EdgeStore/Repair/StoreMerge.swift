@@ -8,7 +8,7 @@ internal import Wire
 struct StoreMerge {
     let target: Connection
 
-    /// What was merged and what is missing. One report may cover several sources of the same store.
+    /// The merged rows and the missing rows. One report may cover several sources of the same store.
     struct Report {
         var isDamaged = false
         var readings: Int64 = 0  // in the target
