@@ -4,14 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ $# -gt 0 ] || { sed -n '2,3p' "$0" >&2; exit 2; }
-version=3.17.2
-tools=$PWD/.build-test/tools/mlflow-$version
-if [ ! -e "$tools/complete" ]; then
-    rm -rf "$tools"
-    python3 -m venv "$tools"
-    "$tools/bin/pip" install --quiet --disable-pip-version-check "mlflow==$version"
-    touch "$tools/complete"
-fi
+tools=$(Tests/python-tool.sh mlflow 3.17.2)
 work=$(mktemp -d)
 server=''
 trap '[ -z "$server" ] || { kill -- "-$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; }; rm -rf "$work"' EXIT

@@ -13,31 +13,7 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct DeviceChangeAPITests {
     private let place = TemporaryArchive()
 
-    private struct Bench {
-        let archive: Archive
-        let respond: HTTPHandler
-        let admin: String  // a token
-        let device: String  // the token of the device attic
-
-        func send(
-            _ method: String, _ path: String, query: [String: String] = [:], _ body: String = "", type: String = "application/json",
-            token: String? = nil, accept: String = "application/json"
-        ) async -> (status: Int, text: String) {
-            let headers = ["authorization": "Bearer \(token ?? admin)", "content-type": type, "accept": accept]
-            let answer = await respond(
-                HTTPRequest(method: method, path: path, query: query, headers: headers, peer: "192.0.2.7", body: Array(body.utf8)))
-            return (answer.status, String(decoding: answer.body.bytes, as: UTF8.self))
-        }
-    }
-
-    private func bench() async throws -> Bench {
-        let archive = try await place.open()
-        let name = try #require(DeviceID("attic"))
-        let device = try await archive.addDevice(name, by: .named("test"), now: WallClock.now)
-        let admin = try await archive.addAPIToken("otto", .admin, expiresAt: nil, by: .named("test"), now: WallClock.now)
-        let api = CloudAPI.example(place, archive, reader: try await place.open(.readOnly))
-        return Bench(archive: archive, respond: api.responder, admin: admin, device: device)
-    }
+    private func bench() async throws -> TokenBench { try await TokenBench(place) }
 
     @Test func `a device is moved, renamed and deleted, and each change is in the audit log`() async throws {
         let bench = try await bench()
@@ -60,8 +36,8 @@ import Testing
         let entries = try await bench.archive.audit(containing: "device", limit: 10).reversed()
         #expect(
             entries.map { "\($0.author): \($0.action) \($0.subject), \($0.reason)" } == [
-                "test: device added attic, test", "token otto: device moved attic, new shelf",
-                "token otto: device renamed loft, by the API", "token otto: device deleted loft, sold",
+                "test: device added attic, test", "token admin: device moved attic, new shelf",
+                "token admin: device renamed loft, by the API", "token admin: device deleted loft, sold",
             ])
     }
 

@@ -14,38 +14,15 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct FileAPITests {
     private let place = TemporaryArchive()
 
-    private struct Bench {
-        let archive: Archive
-        let respond: HTTPHandler
-        let tokens: [Role: String]
-
-        func send(
-            _ path: String, query: [String: String] = [:], _ file: String, as role: Role = .admin
-        ) async throws -> (status: Int, json: [String: Any]) {
-            let headers = ["authorization": "Bearer \(tokens[role] ?? "")", "content-type": "text/csv"]
-            let answer = await respond(
-                HTTPRequest(method: "POST", path: path, query: query, headers: headers, peer: "192.0.2.7", body: Array(file.utf8)))
-            return (answer.status, try #require(try JSONSerialization.jsonObject(with: Data(answer.body.bytes)) as? [String: Any]))
-        }
+    /// Sends a file as the body of a request.
+    private static func send(
+        _ bench: TokenBench, _ path: String, query: [String: String] = [:], _ file: String, as role: Role = .admin
+    ) async throws -> (status: Int, json: [String: Any]) {
+        let (status, text) = await bench.send("POST", path, query: query, file, as: role, type: "text/csv")
+        return (status, try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]))
     }
 
-    private func withBench(_ test: @escaping @Sendable (Bench) async throws -> Void) async throws {
-        let archive = try await place.open()
-        _ = try await archive.addDevice(#require(DeviceID("attic")), by: .named("test"), now: WallClock.now)
-        var tokens: [Role: String] = [:]
-        for role in [Role.viewer, .admin] {
-            tokens[role] = try await archive.addAPIToken(role.rawValue, role, expiresAt: nil, by: .named("test"), now: WallClock.now)
-        }
-        let space = FreeSpaceGuard(folder: FileManager.default.temporaryDirectory.path, minimumFreeBytes: 0)
-        let ingest = Ingest(archive: archive, wake: Inbox(limit: 1), freeSpaceGuard: space, log: Log("test", minimumLevel: .error))
-        let api = CloudAPI.example(place, archive, reader: try await place.open(.readOnly), ingest: ingest)
-        let bench = Bench(archive: archive, respond: api.responder, tokens: tokens)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { do { try await ingest.run() } catch is CancellationError {} }
-            try await test(bench)
-            group.cancelAll()
-        }
-    }
+    private func withBench(_ test: @escaping @Sendable (TokenBench) async throws -> Void) async throws { try await TokenBench(place).run(test) }
 
     /// A logger's file with one reading every ten minutes until now. It has decimal commas, dates with the day first, and no time zone.
     private static func file(days: Int) -> String {
@@ -63,7 +40,7 @@ import Testing
 
     @Test func `a preview shows the layout, lists the open questions, and has a forecast`() async throws {
         try await withBench { bench in
-            let (status, preview) = try await bench.send("/v1/files/preview", Self.file(days: 12), as: .viewer)
+            let (status, preview) = try await Self.send(bench, "/v1/files/preview", Self.file(days: 12), as: .viewer)
             #expect(status == 200)
             #expect(preview["questions"] as? [String] == ["zone"] && preview["header_line"] as? Int == 2)
             #expect(preview["readings"] as? Int == 12 * 144 && preview["unreadable"] as? Int == 0)
@@ -79,12 +56,12 @@ import Testing
     @Test func `an import stores the readings once, and is in the audit log`() async throws {
         try await withBench { bench in
             let file = Self.file(days: 2)
-            #expect(try await bench.send("/v1/devices/attic/files", query: ["zone": "UTC"], file, as: .viewer).status == 403)
-            let unclear = try await bench.send("/v1/devices/attic/files", file)
+            #expect(try await Self.send(bench, "/v1/devices/attic/files", query: ["zone": "UTC"], file, as: .viewer).status == 403)
+            let unclear = try await Self.send(bench, "/v1/devices/attic/files", file)
             #expect(unclear.status == 422 && "\(unclear.json["detail"] ?? "")".contains("zone="))
             for (stored, before) in [(288, 0), (0, 288)] {
-                let (status, done) = try await bench.send(
-                    "/v1/devices/attic/files", query: ["zone": "UTC", "sensor": "shelf", "name": "vault\n3.csv"], file)
+                let (status, done) = try await Self.send(
+                    bench, "/v1/devices/attic/files", query: ["zone": "UTC", "sensor": "shelf", "name": "vault\n3.csv"], file)
                 #expect(status == 200 && done["stored"] as? Int == stored && done["stored_before"] as? Int == before, "\(done)")
             }
             let entry = try await bench.archive.audit(containing: "imported", limit: 9)
@@ -103,7 +80,7 @@ import Testing
         ] as [(String, [String: String], String, Int)])
     func `an ambiguous or invalid file is refused with a hint`(path: String, query: [String: String], file: String, expected: Int) async throws {
         try await withBench { bench in
-            let (status, answer) = try await bench.send(path, query: query, file)
+            let (status, answer) = try await Self.send(bench, path, query: query, file)
             #expect(status == expected, "\(answer)")
             if status != 200 { #expect(answer["detail"] as? String != nil) }
         }
@@ -111,15 +88,10 @@ import Testing
 
     @Test func `a forecast has the levels that are asked for`() async throws {
         try await withBench { bench in
-            _ = try await bench.send("/v1/devices/attic/files", query: ["zone": "UTC"], Self.file(days: 3))
+            _ = try await Self.send(bench, "/v1/devices/attic/files", query: ["zone": "UTC"], Self.file(days: 3))
             while try await bench.archive.apply(bench.archive.nextDerivationStep(limit: 100)) {}
             func forecast(_ levels: String) async -> (status: Int, text: String) {
-                let headers = ["authorization": "Bearer \(bench.tokens[.viewer] ?? "")"]
-                let answer = await bench.respond(
-                    HTTPRequest(
-                        method: "GET", path: "/v1/devices/attic/forecast", query: ["levels": levels, "horizon": "PT1H"], headers: headers,
-                        peer: "192.0.2.7"))
-                return (answer.status, String(decoding: answer.body.bytes, as: UTF8.self))
+                await bench.send("GET", "/v1/devices/attic/forecast", query: ["levels": levels, "horizon": "PT1H"], as: .viewer)
             }
             let answer = await forecast("0.1,0.175,0.25,0.5")
             #expect(answer.status == 200 && answer.text.contains(#""levels":[0.1,0.175,0.25,0.5]"#), "\(answer.text)")

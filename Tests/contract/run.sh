@@ -6,14 +6,7 @@ set -euo pipefail
 bin=$(realpath "${1:?a folder with vaho-edge and vaho-cloud}") examples=${2:-10}
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-version=4.32.5
-tools=$root/.build-test/tools/schemathesis-$version
-if [ ! -e "$tools/complete" ]; then
-    rm -rf "$tools"
-    python3 -m venv "$tools"
-    "$tools/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$version"
-    touch "$tools/complete"
-fi
+tools=$("$root/Tests/python-tool.sh" schemathesis 4.32.5)
 work=$(mktemp -d)
 cd "$work" # schemathesis writes its cache to the current folder
 pids=()

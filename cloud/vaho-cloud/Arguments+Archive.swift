@@ -12,6 +12,14 @@ extension Arguments {
         }
         return Instant(ms: ms)
     }
+
+    /// A positional argument that is the name of a device, known to the archive or not.
+    func deviceName(at index: Int = 0) throws -> DeviceID {
+        guard let name = DeviceID(positional[index]) else {
+            throw UsageError("«\(PrintableText.line(positional[index], limit: 64))» is not a device name: expected \(DeviceID.syntax)")
+        }
+        return name
+    }
 }
 
 extension Archive {

@@ -11,7 +11,7 @@ extension Program.Command {
         "device rename", "rename a device; its data, token and pins stay, and it may still send under its former name",
         usage: "NAME NEW-NAME [--reason TEXT]", options: [.config, .store, Operator.reasonOption], positional: 2...2
     ) { arguments in
-        let (name, new) = (try deviceName(arguments.positional[0]), try deviceName(arguments.positional[1]))
+        let (name, new) = (try arguments.deviceName(), try arguments.deviceName(at: 1))
         let archive = try await CloudSettings.read(arguments).archive(.existing)
         try await archive.rename(name, to: new, by: Operator.attribution(arguments, default: "renamed by hand"), now: WallClock.now)
         StandardOutput.write("\(name) is now \(new)\n")
@@ -21,7 +21,7 @@ extension Program.Command {
         "device move", "set the place of a device; the list shows and searches places", usage: "NAME PLACE [--reason TEXT]",
         options: [.config, .store, Operator.reasonOption], positional: 2...2
     ) { arguments in
-        let (name, place) = (try deviceName(arguments.positional[0]), arguments.positional[1])
+        let (name, place) = (try arguments.deviceName(), arguments.positional[1])
         if let problem = DevicePlace.problem(with: place) { throw UsageError("PLACE: \(problem)") }
         let archive = try await CloudSettings.read(arguments).archive(.existing)
         try await archive.move(name, to: place, by: Operator.attribution(arguments, default: "moved by hand"), now: WallClock.now)
@@ -33,12 +33,12 @@ extension Program.Command {
         usage: "NAME --confirm NAME [--reason TEXT]",
         options: [.config, .store, Arguments.Option("confirm", value: "NAME", "the device's name again"), Operator.reasonOption], positional: 1...1
     ) { arguments in
-        let name = try deviceName(arguments.positional[0])
+        let name = try arguments.deviceName()
         guard arguments.value("confirm") == name.name else {
             throw UsageError("this deletes the device \(name) with all its data: confirm it with --confirm \(name)")
         }
         let archive = try await CloudSettings.read(arguments).archive(.existing)
-        guard let device = try await archive.device(named: name) else { throw ArchiveFault.noDevice(name) }
+        let device = try await archive.existingDevice(name)
         try await archive.beginDeletion(of: name, by: Operator.attribution(arguments, default: "deleted by hand"), now: WallClock.now)
         let progress = Progress()
         let rows = try await DeviceDeletions.deleteAll(of: device.id, archive) { progress.show("\($0) rows deleted", stage: "") }
@@ -65,12 +65,5 @@ extension Program.Command {
         let codes = try await archive.enrol(
             devices, validFor: validity, by: Operator.attribution(arguments, default: "enrolled by hand"), now: WallClock.now)
         StandardOutput.write(EnrolmentList.csv(devices, codes: codes))
-    }
-
-    private static func deviceName(_ text: String) throws -> DeviceID {
-        guard let name = DeviceID(text) else {
-            throw UsageError("«\(PrintableText.line(text, limit: 64))» is not a device name: expected \(DeviceID.syntax)")
-        }
-        return name
     }
 }

@@ -10,13 +10,6 @@ internal import Text
 internal import TrustedReleases
 internal import Wire
 
-private func deviceName(_ arguments: Arguments) throws -> DeviceID {
-    guard let name = DeviceID(arguments.positional[0]) else {
-        throw UsageError("«\(arguments.positional[0])» is not a device name: expected \(DeviceID.syntax)")
-    }
-    return name
-}
-
 extension Program.Command {
     static let deviceAdd = Program.Command(
         "device add", "add a device and show its token, only once", usage: "NAME [--out FOLDER]",
@@ -25,7 +18,7 @@ extension Program.Command {
         ], positional: 1...1
     ) { arguments in
         let settings = try CloudSettings.read(arguments)
-        let name = try deviceName(arguments)
+        let name = try arguments.deviceName()
         let archive = try await settings.archive(.createIfMissing)
         let keys = ReleaseKeyFile.text(try await ReleaseSigner(of: archive, keyFile: settings.signingKeyFile).ring.releaseKeys)
         guard let folder = arguments.value("out") else {
@@ -88,7 +81,7 @@ extension Program.Command {
         "device tag", "replace the tags of a device; releases can be pinned to a tag", usage: "NAME [TAG …]", options: [.config, .store],
         positional: 1...(Archive.tagsPerDevice + 1)
     ) { arguments in
-        let name = try deviceName(arguments)
+        let name = try arguments.deviceName()
         let tags = Array(arguments.positional.dropFirst())
         for tag in tags where !ReleaseAlias.isTag(tag) { throw UsageError("«\(tag)» is not a tag: expected \(DeviceID.syntax)") }
         let settings = try CloudSettings.read(arguments)
@@ -106,7 +99,7 @@ extension Program.Command {
         options: [.config, .store, OutputFormat.option], positional: 1...1
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
-        let name = try deviceName(arguments)
+        let name = try arguments.deviceName()
         let archive = try await CloudSettings.read(arguments).archive(.readOnly)
         guard let device = try await archive.device(named: name) else {
             throw UsageError("there is no device \(name): vaho-cloud device list shows all devices")
@@ -131,7 +124,7 @@ extension Program.Command {
         "device revoke", "refuse a device from now on", usage: "NAME", options: [.config, .store], positional: 1...1
     ) { arguments in
         let archive = try await CloudSettings.read(arguments).archive(.existing)
-        try await archive.revoke(deviceName(arguments), by: Operator.attribution(arguments, default: "revoked by hand"), now: WallClock.now)
+        try await archive.revoke(arguments.deviceName(), by: Operator.attribution(arguments, default: "revoked by hand"), now: WallClock.now)
         StandardOutput.write("\(arguments.positional[0]) is revoked; its stored data is kept\n")
     }
 
@@ -140,7 +133,7 @@ extension Program.Command {
         options: [.config, .store, Arguments.Option("expires", value: "DURATION", "how long the code is valid (default 24h)")], positional: 1...1
     ) { arguments in
         let settings = try CloudSettings.read(arguments)
-        let name = try deviceName(arguments)
+        let name = try arguments.deviceName()
         let validity = try arguments.duration("expires") ?? .seconds(86_400)
         let archive = try await settings.archive(.existing)
         let now = WallClock.now
@@ -160,7 +153,7 @@ extension Program.Command {
     ) { arguments in
         let archive = try await CloudSettings.read(arguments).archive(.existing)
         try await archive.requestRotation(
-            deviceName(arguments), by: Operator.attribution(arguments, default: "rotated by hand"), now: WallClock.now)
+            arguments.deviceName(), by: Operator.attribution(arguments, default: "rotated by hand"), now: WallClock.now)
         StandardOutput.write("\(arguments.positional[0]) will fetch a new token at its next sync\n")
     }
 }

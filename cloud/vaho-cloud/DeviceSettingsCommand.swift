@@ -15,13 +15,11 @@ extension Program.Command {
         positional: 1...(1 + RemoteSetting.settingLimit)
     ) { arguments in
         let format = try arguments.choice("format", default: OutputFormat.table)
-        guard let name = DeviceID(arguments.positional[0]) else {
-            throw UsageError("«\(PrintableText.line(arguments.positional[0], limit: 64))» is not a device name: expected \(DeviceID.syntax)")
-        }
+        let name = try arguments.deviceName()
         let settings = try CloudSettings.read(arguments)
         let changes = try arguments.positional.dropFirst().map(change)
         let archive = try await settings.archive(changes.isEmpty ? .readOnly : .existing)
-        guard let device = try await archive.device(named: name) else { throw ArchiveFault.noDevice(name) }
+        let device = try await archive.existingDevice(name)
         if !changes.isEmpty {
             guard try await ReleaseSigner(of: archive, keyFile: settings.signingKeyFile).canSign else {
                 throw CommandFailure("\(ReleaseSigner.SettingsNotSigned())")

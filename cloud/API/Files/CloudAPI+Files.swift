@@ -40,9 +40,7 @@ extension CloudAPI {
         guard let sensor = SensorName(sensorName) else {
             throw Problem(status: 400, detail: "sensor=\(sensorName.prefix(64)): expected \(SensorName.syntax)")
         }
-        guard let name = DeviceID(call.parameter("id")), let device = try await archive.device(named: name) else {
-            throw Problem.noDevice(call.parameter("id"))
-        }
+        let device = try await existingDevice(call)
         let bytes = try request.body()
         return try await queues.devices.run(of: device.id) { _ in
             let content = try await queues.decoding.run(of: device.id) { lane in
@@ -50,7 +48,7 @@ extension CloudAPI {
                 return try read.result.get()
             }
             let detail = "\(content.rows.count) readings from \(PrintableText.line(request.query["name"] ?? "a file", limit: 120))"
-            try await archive.recordImport("\(name)/\(sensor)", detail, by: call.attribution("imported by the API"), now: now)
+            try await archive.recordImport("\(device.name)/\(sensor)", detail, by: call.attribution("imported by the API"), now: now)
             let done = try await FileImport(content.rows, of: device, sensor, receivedAt: now) { try await ingest.submit(.plain($0)) }
             return .uncached(content.json(done))
         }

@@ -43,7 +43,7 @@ extension CloudAPI {
         let body = try JSONBody.decode(Body.self, from: call.request, isOptional: true)
         let name = try CloudAPI.deviceName(call)
         try await archive.revoke(name, by: call.attribution(body.reason ?? "by the API"), now: call.receivedAt)
-        return APIResponse.json(try await archive.perform { try $0.deviceDocument(name.name) })
+        return try await answer(name)
     }
 
     private func setTags(_ call: Call) async throws -> HTTPResponse {
@@ -58,12 +58,11 @@ extension CloudAPI {
         for (index, tag) in body.tags.enumerated() where !ReleaseAlias.isTag(tag) {
             throw Problem(status: 400, detail: "a tag is \(DeviceID.syntax)", pointer: "/tags/\(index)")
         }
-        let name = try CloudAPI.deviceName(call)
-        guard let device = try await archive.device(named: name) else { throw Problem.noDevice(name.name) }
+        let device = try await existingDevice(call)
         let changes = ReleaseChanges(archive: archive, signer: try await ReleaseSigner(of: archive, keyFile: keyFile))
         return try await changed {
             try await changes.setTags(body.tags, of: device, by: call.attribution(body.reason ?? "by the API"), now: call.receivedAt)
-            return APIResponse.json(try await archive.perform { try $0.deviceDocument(name.name) })
+            return try await answer(device.name)
         }
     }
 
@@ -76,7 +75,7 @@ extension CloudAPI {
         if let problem = DevicePlace.problem(with: body.place) { throw Problem(status: 422, detail: "place: \(problem)", pointer: "/place") }
         let name = try CloudAPI.deviceName(call)
         try await archive.move(name, to: body.place, by: call.attribution(body.reason ?? "by the API"), now: call.receivedAt)
-        return APIResponse.json(try await archive.perform { try $0.deviceDocument(name.name) })
+        return try await answer(name)
     }
 
     private func rename(_ call: Call) async throws -> HTTPResponse {
@@ -88,7 +87,7 @@ extension CloudAPI {
         guard let new = DeviceID(body.name) else { throw Problem(status: 400, detail: "name: expected \(DeviceID.syntax)", pointer: "/name") }
         try await archive.rename(
             CloudAPI.deviceName(call), to: new, by: call.attribution(body.reason ?? "by the API"), now: call.receivedAt)
-        return APIResponse.json(try await archive.perform { try $0.deviceDocument(new.name) })
+        return try await answer(new)
     }
 
     /// Responds as soon as the device is removed from the fleet; `DeviceDeletions` deletes the data in the background.
@@ -104,7 +103,16 @@ extension CloudAPI {
         return HTTPResponse(status: 204)
     }
 
-    private static func deviceName(_ call: Call) throws -> DeviceID {
+    /// The answer to a change: the changed device.
+    private func answer(_ name: DeviceID) async throws -> HTTPResponse {
+        APIResponse.json(try await archive.perform { try $0.deviceDocument(name.name) })
+    }
+
+    /// The device in the path.
+    func existingDevice(_ call: Call) async throws -> Archive.Device { try await archive.existingDevice(CloudAPI.deviceName(call)) }
+
+    /// The name in the path, whether or not there is such a device.
+    static func deviceName(_ call: Call) throws -> DeviceID {
         guard let name = DeviceID(call.parameter("id")) else {
             throw Problem(status: 400, detail: "«\(call.parameter("id").prefix(64))» is not a device name: expected \(DeviceID.syntax)")
         }

@@ -33,7 +33,7 @@ extension CloudAPI {
             let escaped = name.replacing("~", with: "~0").replacing("/", with: "~1")
             throw Problem(status: RemoteSetting.isAllowed(name) ? 422 : 400, detail: problem, pointer: "/settings/\(escaped)")
         }
-        guard let name = DeviceID(call.parameter("id")) else { throw Problem.noDevice(call.parameter("id")) }
+        let name = try CloudAPI.deviceName(call)
         guard try await ReleaseSigner(of: archive, keyFile: keyFile).canSign || body.settings.isEmpty else {
             throw Problem(status: 409, detail: "\(ReleaseSigner.SettingsNotSigned())")
         }

@@ -48,11 +48,4 @@ extension CloudAPI {
             return HTTPResponse(status: 204)
         }
     }
-
-    private func existingDevice(_ call: Call) async throws -> Archive.Device {
-        guard let name = DeviceID(call.parameter("id")), let device = try await archive.device(named: name) else {
-            throw Problem.noDevice(call.parameter("id"))
-        }
-        return device
-    }
 }

@@ -64,7 +64,8 @@ extension Archive {
         }
     }
 
-    func existingDevice(_ name: DeviceID) throws -> Device {
+    /// - Throws: `ArchiveFault.noDevice` if there is no such device.
+    package func existingDevice(_ name: DeviceID) throws -> Device {
         guard let device = try device(named: name) else { throw ArchiveFault.noDevice(name) }
         return device
     }
