@@ -28,7 +28,9 @@ import Testing
         for endpoint in endpoints {
             let operation = try #require(operations[endpoint.path]?[endpoint.method.lowercased()])
             let parameters = (operation["parameters"] as? [[String: Any]] ?? []).map { parameter in
-                parameter["$ref"].map { "\($0)".hasSuffix("/sensor") ? ["name": "sensor", "in": "query"] : [:] } ?? parameter
+                parameter["$ref"].map { reference in
+                    ["sensor", "after", "limit"].first { "\(reference)".hasSuffix("/\($0)") }.map { ["name": $0, "in": "query"] } ?? [:]
+                } ?? parameter
             }
             let query = Set(parameters.filter { $0["in"] as? String == "query" }.compactMap { $0["name"] as? String })
             #expect(query == endpoint.query, "\(endpoint.method) \(endpoint.path)")

@@ -8,34 +8,24 @@ internal import Wire
 extension Archive {
     static let listLimit = 1_000
 
-    func modelsDocument() throws -> [UInt8] {
-        let releases = try releases(limit: Archive.listLimit)
-        var json = JSONWriter()
-        json.object { json in
-            json.array("models") { json in
-                for release in releases {
-                    json.object { json in
-                        json.field("counter", release.name.counter)
-                        json.field("sha256", Hexadecimal.text(release.name.sha256))
-                        json.field("model_id", release.modelID)
-                        json.field("created_at", RFC3339.format(ms: release.createdAt.ms))
-                        json.field("snapshot", release.snapshot)
-                        json.field("parent", release.parent.isEmpty ? nil : release.parent)
-                        json.field("backtest", release.backtest)
-                        json.field("run", release.run)
-                        json.array("aliases") { json in for alias in release.aliases { json.string(alias) } }
-                    }
-                }
-            }
+    func modelsDocument(_ page: NewestFirst) throws -> [UInt8] {
+        try page.document(
+            "models", { try releases(before: $0.map(UInt64.init(bitPattern:)), limit: $1) }, number: { Int64(bitPattern: $0.name.counter) }
+        ) { release, json in
+            json.field("counter", release.name.counter)
+            json.field("sha256", Hexadecimal.text(release.name.sha256))
+            json.field("model_id", release.modelID)
+            json.field("created_at", RFC3339.format(ms: release.createdAt.ms))
+            json.field("snapshot", release.snapshot)
+            json.field("parent", release.parent.isEmpty ? nil : release.parent)
+            json.field("backtest", release.backtest)
+            json.field("run", release.run)
+            json.array("aliases") { json in for alias in release.aliases { json.string(alias) } }
         }
-        return json.bytes
     }
 
-    func aliasHistoryDocument(_ alias: ReleaseAlias?) throws -> [UInt8] {
-        let changes = try aliasHistory(of: alias, limit: Archive.listLimit)
-        var json = JSONWriter()
-        json.object { json in json.array("changes") { json in for change in changes { json.object { Archive.write(change, &$0) } } } }
-        return json.bytes
+    func aliasHistoryDocument(_ alias: ReleaseAlias?, _ page: NewestFirst) throws -> [UInt8] {
+        try page.document("changes", { try aliasHistory(of: alias, before: $0, limit: $1) }, number: \.id) { Archive.write($0, &$1) }
     }
 
     private static func write(_ change: AliasChange, _ json: inout JSONWriter) {
@@ -64,24 +54,15 @@ extension Archive {
         return json.bytes
     }
 
-    func snapshotsDocument() throws -> [UInt8] {
-        let snapshots = try snapshots(limit: Archive.listLimit)
-        var json = JSONWriter()
-        json.object { json in
-            json.array("snapshots") { json in
-                for snapshot in snapshots {
-                    json.object { json in
-                        json.field("sha256", snapshot.sha256)
-                        json.field("created_at", RFC3339.format(ms: snapshot.createdAt.ms))
-                        json.field("reason", snapshot.reason)
-                        json.field("sensors", snapshot.sensors)
-                        json.field("weeks", snapshot.weeks)
-                        json.field("observations", snapshot.observations)
-                        json.field("days", snapshot.days, places: 1)
-                    }
-                }
-            }
+    func snapshotsDocument(_ page: NewestFirst) throws -> [UInt8] {
+        try page.document("snapshots", { try snapshots(before: $0, limit: $1) }, number: \.id) { snapshot, json in
+            json.field("sha256", snapshot.sha256)
+            json.field("created_at", RFC3339.format(ms: snapshot.createdAt.ms))
+            json.field("reason", snapshot.reason)
+            json.field("sensors", snapshot.sensors)
+            json.field("weeks", snapshot.weeks)
+            json.field("observations", snapshot.observations)
+            json.field("days", snapshot.days, places: 1)
         }
-        return json.bytes
     }
 }

@@ -5,13 +5,8 @@ internal import Text
 
 /// JSON documents of rollouts and of the emergency stop.
 extension Archive {
-    func rolloutsDocument() throws -> [UInt8] {
-        let rollouts = try rollouts(limit: Archive.listLimit)
-        var json = JSONWriter()
-        json.object { json in
-            json.array("rollouts") { json in for rollout in rollouts { json.object { Archive.write(rollout, &$0) } } }
-        }
-        return json.bytes
+    func rolloutsDocument(_ page: NewestFirst) throws -> [UInt8] {
+        try page.document("rollouts", { try rollouts(before: $0, limit: $1) }, number: \.id) { Archive.write($0, &$1) }
     }
 
     func rolloutDocument(_ text: String) throws -> [UInt8] {

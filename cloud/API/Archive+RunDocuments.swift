@@ -7,11 +7,8 @@ internal import Text
 
 /// JSON documents of runs.
 extension Archive {
-    func runsDocument() throws -> [UInt8] {
-        let runs = try runs(limit: 100)
-        var json = JSONWriter()
-        json.object { json in json.array("runs") { json in for run in runs { json.object { Archive.write(run, &$0) } } } }
-        return json.bytes
+    func runsDocument(_ page: NewestFirst) throws -> [UInt8] {
+        try page.document("runs", { try runs(before: $0, limit: $1) }, number: \.id) { Archive.write($0, &$1) }
     }
 
     /// A run with its steps, figures, evidence and log.

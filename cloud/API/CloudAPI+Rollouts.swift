@@ -13,7 +13,7 @@ internal import Wire
 extension CloudAPI {
     var rolloutEndpoints: [Endpoint] {
         [
-            reading("/v1/rollouts") { _ in { try $0.rolloutsDocument() } },
+            list("/v1/rollouts") { page in { try $0.rolloutsDocument(page) } },
             Endpoint("POST", "/v1/rollouts", .people(.admin)) { call in try await self.startRollout(call) },
             reading("/v1/rollouts/{id}") { call in { try $0.rolloutDocument(call.parameter("id")) } },
             Endpoint("POST", "/v1/rollouts/{id}/{action}", .people(.admin)) { call in try await self.changeRollout(call) },

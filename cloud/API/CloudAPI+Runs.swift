@@ -11,13 +11,13 @@ internal import Text
 extension CloudAPI {
     var modelEndpoints: [Endpoint] {
         [
-            reading("/v1/models") { _ in { try $0.modelsDocument() } },
-            reading("/v1/models/history", query: ["alias"]) { call in
-                let alias = try CloudAPI.alias(call.request)
-                return { try $0.aliasHistoryDocument(alias) }
+            list("/v1/models") { page in { try $0.modelsDocument(page) } },
+            reading("/v1/models/history", query: NewestFirst.parameters.union(["alias"])) { call in
+                let (alias, page) = (try CloudAPI.alias(call.request), try NewestFirst(call.request))
+                return { try $0.aliasHistoryDocument(alias, page) }
             },
-            reading("/v1/snapshots") { _ in { try $0.snapshotsDocument() } },
-            reading("/v1/runs") { _ in { try $0.runsDocument() } },
+            list("/v1/snapshots") { page in { try $0.snapshotsDocument(page) } },
+            list("/v1/runs") { page in { try $0.runsDocument(page) } },
             Endpoint("POST", "/v1/runs", .people(.admin)) { call in try await self.startRun(call) },
             reading("/v1/runs/{id}") { call in { try $0.runDocument(call.parameter("id")) } },
         ]

@@ -145,6 +145,13 @@ package final class CloudAPI: Service {
         }
     }
 
+    /// An endpoint that reads one page of a list.
+    func list(
+        _ path: String, _ document: @escaping @Sendable (NewestFirst) -> (@Sendable (isolated Archive) throws -> [UInt8])
+    ) -> Endpoint {
+        reading(path, query: NewestFirst.parameters) { call in document(try NewestFirst(call.request)) }
+    }
+
     /// Makes the query of an endpoint; the query runs on the archive's thread and returns the body.
     typealias Document = @Sendable (Call) throws -> (@Sendable (isolated Archive) throws -> [UInt8])
 

@@ -27,9 +27,9 @@ extension CloudAPI {
                 }
                 return HTTPResponse(status: 204)
             },
-            reading("/v1/audit", query: ["after", "text", "limit"], for: .admin) { call in
-                let page = try AuditPage(call.request)
-                return { try $0.auditDocument(page) }
+            reading("/v1/audit", query: NewestFirst.parameters.union(["text"]), for: .admin) { call in
+                let (page, text) = (try NewestFirst(call.request), String((call.request.query["text"] ?? "").prefix(64)))
+                return { try $0.auditDocument(page, containing: text) }
             },
         ]
     }
@@ -102,22 +102,6 @@ extension CloudAPI {
     }
 }
 
-/// The page of the audit log that a request selects.
-struct AuditPage: Sendable {
-    let olderThan: Int64  // the id of an entry
-    let text: String
-    let limit: Int
-
-    init(_ request: HTTPRequest) throws(Problem) {
-        let after = request.query["after"]
-        guard let before = after.map({ Int64($0) }) ?? .max, before > 0 else {
-            throw Problem(status: 422, detail: "after=\(after?.prefix(40) ?? ""): expected the value of «next» from the previous page")
-        }
-        limit = Int(try request.wholeNumber("limit", default: 100, in: 1...1_000))
-        (olderThan, text) = (before, String((request.query["text"] ?? "").prefix(64)))
-    }
-}
-
 extension Archive {
     func peopleDocument() throws -> [UInt8] {
         let people = try people()
@@ -156,26 +140,16 @@ extension Archive {
         return json.bytes
     }
 
-    func auditDocument(_ page: AuditPage) throws -> [UInt8] {
-        let entries = try audit(before: page.olderThan, containing: page.text, limit: page.limit + 1)
-        var json = JSONWriter()
-        json.object { json in
-            json.array("entries") { json in
-                for entry in entries.prefix(page.limit) {
-                    json.object { json in
-                        json.field("id", entry.id)
-                        json.field("at", RFC3339.format(ms: entry.at.ms))
-                        json.field("author", entry.author)
-                        json.field("origin", entry.origin)
-                        json.field("action", entry.action)
-                        json.field("subject", entry.subject)
-                        json.field("detail", entry.detail)
-                        json.field("reason", entry.reason)
-                    }
-                }
-            }
-            json.field("next", entries.count > page.limit ? String(entries[page.limit - 1].id) : nil)
+    func auditDocument(_ page: NewestFirst, containing text: String) throws -> [UInt8] {
+        try page.document("entries", { try audit(before: $0, containing: text, limit: $1) }, number: \.id) { entry, json in
+            json.field("id", entry.id)
+            json.field("at", RFC3339.format(ms: entry.at.ms))
+            json.field("author", entry.author)
+            json.field("origin", entry.origin)
+            json.field("action", entry.action)
+            json.field("subject", entry.subject)
+            json.field("detail", entry.detail)
+            json.field("reason", entry.reason)
         }
-        return json.bytes
     }
 }

@@ -32,14 +32,14 @@ extension Archive {
     /// - Parameters:
     ///   - id: only entries with a lower id.
     ///   - text: only entries whose author, action or subject contains this text.
-    package func audit(before id: Int64 = .max, containing text: String = "", limit: Int) throws -> [AuditEntry] {
+    package func audit(before id: Int64? = nil, containing text: String = "", limit: Int) throws -> [AuditEntry] {
         let pattern = "%" + text.lowercased().replacing("\\", with: "\\\\").replacing("%", with: "\\%").replacing("_", with: "\\_") + "%"
         return try database.rows(
             """
             SELECT id, at_ms, author, origin, action, subject, detail, reason FROM audit
             WHERE id < ?1 AND (?2 = '%%' OR LOWER(author) LIKE ?2 ESCAPE '\\' OR action LIKE ?2 ESCAPE '\\' OR LOWER(subject) LIKE ?2 ESCAPE '\\')
             ORDER BY id DESC LIMIT ?3
-            """, id, pattern, limit
+            """, id ?? .max, pattern, limit
         ).map { row in
             AuditEntry(
                 id: row.integer(0), at: Instant(ms: row.integer(1)), author: row.text(2), origin: row.text(3), action: row.text(4),

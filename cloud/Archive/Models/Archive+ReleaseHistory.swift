@@ -5,6 +5,7 @@ internal import Wire
 /// Which release was in use, where, since when, and why.
 extension Archive {
     package struct AliasChange: Sendable {
+        package let id: Int64  // rises with each change; of a rollout that gave the release: the rollout's id
         package let at: Instant
         package let alias: String
         package let counter: UInt64?  // `nil`: the alias was removed
@@ -13,19 +14,22 @@ extension Archive {
     }
 
     /// Changes of aliases, newest first.
-    /// - Parameter alias: `nil`: of all aliases.
-    package func aliasHistory(of alias: ReleaseAlias? = nil, limit: Int) throws -> [AliasChange] {
-        try changes(alias == nil ? "" : "WHERE name = ?", alias.map { [.text($0.name)] } ?? [], limit)
+    /// - Parameters:
+    ///   - alias: `nil`: of all aliases.
+    ///   - id: only changes with a lower id.
+    package func aliasHistory(of alias: ReleaseAlias? = nil, before id: Int64? = nil, limit: Int) throws -> [AliasChange] {
+        try changes(
+            "WHERE id < ?" + (alias == nil ? "" : " AND name = ?"), [.integer(id ?? .max)] + (alias.map { [.text($0.name)] } ?? []), limit)
     }
 
     private func changes(_ condition: String, _ values: [DatabaseValue], _ limit: Int) throws -> [AliasChange] {
         try database.rows(
-            "SELECT at_ms, name, counter, author, reason FROM alias_history \(condition) ORDER BY at_ms DESC, id DESC LIMIT ?",
+            "SELECT id, at_ms, name, counter, author, reason FROM alias_history \(condition) ORDER BY id DESC LIMIT ?",
             values + [.integer(Int64(limit))]
         ).map { row in
             AliasChange(
-                at: Instant(ms: row.integer(0)), alias: row.text(1), counter: row.optionalInteger(2).map { UInt64(bitPattern: $0) },
-                author: row.text(3), reason: row.text(4))
+                id: row.integer(0), at: Instant(ms: row.integer(1)), alias: row.text(2),
+                counter: row.optionalInteger(3).map { UInt64(bitPattern: $0) }, author: row.text(4), reason: row.text(5))
         }
     }
 
@@ -71,7 +75,8 @@ extension Archive {
             instant.ms
         ).map { row in
             AliasChange(
-                at: Instant(ms: row.integer(0)), alias: "rollout \(row.integer(1))", counter: UInt64(bitPattern: row.integer(2)), author: row.text(3),
+                id: row.integer(1), at: Instant(ms: row.integer(0)), alias: "rollout \(row.integer(1))", counter: UInt64(bitPattern: row.integer(2)),
+                author: row.text(3),
                 reason: row.text(4))
         }
     }

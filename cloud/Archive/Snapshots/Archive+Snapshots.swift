@@ -6,7 +6,7 @@ internal import Text
 /// Snapshots: sets of observations that never change, identified by the hash of their content.
 extension Archive {
     package struct Snapshot: Sendable, Equatable {
-        let id: Int64
+        package let id: Int64
         package let sha256: String
         package let createdAt: Instant
         package let reason: String
@@ -125,7 +125,11 @@ extension Archive {
     }
 
     /// All snapshots, newest first.
-    package func snapshots(limit: Int = .max) throws -> [Snapshot] { try snapshots("sha256 IS NOT NULL", [], limit: limit) }
+    /// Complete snapshots, newest first.
+    /// - Parameter id: only snapshots with a lower id.
+    package func snapshots(before id: Int64? = nil, limit: Int = .max) throws -> [Snapshot] {
+        try snapshots("sha256 IS NOT NULL AND id < ?", [.integer(id ?? .max)], limit: limit)
+    }
 
     package func snapshot(sha256: String) throws -> Snapshot? { try snapshots("sha256 = ?", [.text(sha256)]).first }
 
