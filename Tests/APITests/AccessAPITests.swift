@@ -202,7 +202,12 @@ import Wire
             let response = await bench.signIn("nina", "guess number \(number)", peer: "198.51.100.4")
             #expect(response.status == (number < 10 ? 401 : 429), "\(number)")
             if response.status == 401 { answers.insert(Self.text(response)) }
-            if response.status == 429 { #expect(response.headers.contains { $0.name == "Retry-After" }) }
+            if response.status == 429 {
+                let headers = Dictionary(response.headers.map { ($0.name, $0.value) }) { first, _ in first }
+                let retryAfter = try #require(headers["Retry-After"])
+                #expect(headers["RateLimit-Policy"]?.wholeMatch(of: /"sign-ins-per-[a-z-]+";q=\d+;w=\d+/) != nil)
+                #expect(headers["RateLimit"]?.hasSuffix(";r=0;t=\(retryAfter)") == true)
+            }
         }
         answers.insert(Self.text(await bench.signIn("nobody", "guess", peer: "198.51.100.5")))
         #expect(answers.count == 1)

@@ -52,26 +52,36 @@ final class RateLimit: Sendable {
     struct Exceeded: Error {
         let detail: String
         let retryAfter: Duration
+        let policy: String
+
+        /// The limit for programs, besides `Retry-After` (draft-ietf-httpapi-ratelimit-headers-10).
+        var headers: [(name: String, value: String)] {
+            [("RateLimit-Policy", policy), ("RateLimit", "\(policy.prefix { $0 != ";" });r=0;t=\(max(1, (retryAfter.ms + 999) / 1_000))")]
+        }
     }
 
     private let rate: Mutex<TokenBuckets>
     private let detail: String
+    private let policy: String
 
-    /// - Parameter detail: the error text for a client over the limit.
-    init(perSecond: Double, burst: Double, detail: String) {
+    /// - Parameters:
+    ///   - name: of the limit, in headers.
+    ///   - detail: the error text for a client over the limit.
+    init(_ name: String, perSecond: Double, burst: Double, detail: String) {
         rate = Mutex(TokenBuckets(perSecond: perSecond, burst: burst))
         self.detail = detail
+        policy = "\"\(name)\";q=\(Int(burst));w=\(Int((burst / perSecond).rounded(.up)))"
     }
 
     func take(_ key: Int64, at now: Instant) throws(Exceeded) {
         let wait = rate.withLock { $0.take(key, at: now) ? nil : $0.wait(key, at: now) }
-        if let wait { throw Exceeded(detail: detail, retryAfter: wait) }
+        if let wait { throw Exceeded(detail: detail, retryAfter: wait, policy: policy) }
     }
 
     /// Throws if earlier charges have used up the allowance.
     func check(_ key: Int64, at now: Instant) throws(Exceeded) {
         let wait = rate.withLock { $0.wait(key, at: now) }
-        if wait > .zero { throw Exceeded(detail: detail, retryAfter: wait) }
+        if wait > .zero { throw Exceeded(detail: detail, retryAfter: wait, policy: policy) }
     }
 
     func charge(_ key: Int64, _ cost: Double, at now: Instant) { rate.withLock { $0.charge(key, cost, at: now) } }

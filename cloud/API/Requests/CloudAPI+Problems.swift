@@ -16,7 +16,10 @@ extension CloudAPI {
         switch error {
         case let error as Problem: return error.response
         case let refusal as BodyRefusal: return refusal.response
-        case let error as RateLimit.Exceeded: return retryLater(429, error.detail, error.retryAfter)
+        case let error as RateLimit.Exceeded:
+            var response = retryLater(429, error.detail, error.retryAfter)
+            response.headers += error.headers
+            return response
         case let error as IngestRefusal: return retryLater(429, error.description, error.retryAfter)
         case let error as FreeSpaceGuard.InsufficientSpace: return retryLater(503, error.description, .seconds(60))
         case let error as FairQueue<Int64>.Full where error.isKeyLimit:
