@@ -47,7 +47,7 @@ for product in "${products[@]}"; do
     case $product in vaho-edge | vaho-cloud) ;; *) echo "build.sh: «$product» is not a product: vaho-edge or vaho-cloud" >&2; exit 2 ;; esac
     own=()
     # See UnicodeNames.swift.
-    [ $product != vaho-edge ] || for name in GeneralCategory Age CaseMapping Script ScriptExtensions; do own+=(-Xlinker "--wrap=_swift_stdlib_get$name"); done
+    [ $product != vaho-edge ] || for name in GeneralCategory Age CaseMapping Script ScriptExtensions WordBreakProperty; do own+=(-Xlinker "--wrap=_swift_stdlib_get$name"); done
     swift build "${flags[@]}" "${own[@]}" --product "$product"
     install -m 755 "$(swift build "${flags[@]}" "${own[@]}" --product "$product" --show-bin-path)/$product" "$out/$product"
 done

@@ -5,7 +5,7 @@
 @_cdecl("__wrap__swift_stdlib_getScalarName")
 func scalarName(_ scalar: UInt32, _ buffer: UnsafeMutablePointer<UInt8>?, _ capacity: Int) -> Int { 0 }
 
-// The edge uses none of the following properties of characters, whose tables take 70 KB. The cloud links the tables: Foundation uses them.
+// The edge uses none of the following properties of characters, whose tables take 75 KB. The cloud links the tables: Foundation uses them.
 
 /// - Returns: 29: the category «unassigned».
 @_cdecl("__wrap__swift_stdlib_getGeneralCategory")
@@ -26,3 +26,7 @@ func script(_ scalar: UInt32) -> UInt8 { .max }
 /// - Returns: nil: no scripts.
 @_cdecl("__wrap__swift_stdlib_getScriptExtensions")
 func scriptExtensions(_ scalar: UInt32, _ count: UnsafeMutablePointer<UInt8>?) -> UnsafePointer<UInt8>? { nil }
+
+/// - Returns: 255: no property. Only regular expressions look for words.
+@_cdecl("__wrap__swift_stdlib_getWordBreakProperty")
+func wordBreakProperty(_ scalar: UInt32) -> UInt8 { .max }

@@ -44,6 +44,39 @@ import Testing
         }
     }
 
+    @Test func `a logger's past becomes the history of a sensor on the device, up to its own first observation`() async throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/vaho-file-\(UInt64.random(in: 0...(.max)))"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let path = try export(folder)
+        let environment = [
+            "VAHO_PRETRAINED_FILE": Self.deploy + "/pretrained.vaho", "VAHO_STATE_DIR": folder + "/state", "VAHO_SENSOR_AIR": "simulated",
+            "VAHO_SAMPLE_PERIOD_SECONDS": "1", "VAHO_COMMIT_PERIOD_SECONDS": "1", "VAHO_LISTEN": "127.0.0.1:0",
+        ]
+        func run(_ arguments: String..., code: Int32 = 0) throws -> String {
+            let result = try RunningProgram.run("vaho-edge", arguments, environment: environment)
+            #expect(result.code == code, "\(arguments): \(result.output) \(result.errors)")
+            return result.output + result.errors
+        }
+        #expect(try run("import", path, "--zone", "UTC", "--yes", code: 2).contains("--sensor is missing"))
+        #expect(try run("import", path, "--sensor", "cellar", "--zone", "UTC", "--yes", code: 2).contains("no sensor «cellar»"))
+        #expect(try run("import", path, "--sensor", "air", "--zone", "UTC", "--yes", code: 1).contains("run vaho-edge run once"))
+        let edge = try RunningProgram("vaho-edge", ["run"], environment: environment, folder: folder)
+        _ = try await edge.port()
+        #expect(try run("import", path, "--sensor", "air", "--zone", "UTC", "--yes", code: 1).contains("another"), "the daemon runs")
+        edge.signal(SIGTERM)
+        #expect(try await edge.exitCode() == 0)
+        #expect(try run("import", path, "--sensor", "air", "--yes", code: 1).contains("no time zone"))
+        #expect(try run("import", path, "--sensor", "air", "--zone", "UTC", code: 1).contains("--yes confirms"), "nobody can be asked")
+        #expect(try run("import", path, "--sensor", "air", "--zone", "UTC", "--yes").contains("2880 observations are added"))
+        #expect(try run("import", path, "--sensor", "air", "--zone", "UTC", "--yes").contains("0 observations are added, 2880 are not"))
+        #expect(try run("history", "--last", "600h", "--format", "csv").split(separator: "\n").count > 2_800)
+        // The daemon starts with this history.
+        let again = try RunningProgram("vaho-edge", ["run"], environment: environment, folder: folder)
+        _ = try await again.port()
+        again.signal(SIGTERM)
+        #expect(try await again.exitCode() == 0)
+    }
+
     @Test func `a logger's past becomes observations of a sensor, and a repeated import changes nothing`() async throws {
         let cloud = Cloud()
         try await cloud.start()

@@ -1,6 +1,5 @@
 internal import Archive
 internal import Console
-internal import Glibc
 internal import LoggerFiles
 internal import Measures
 internal import Pipeline
@@ -18,7 +17,7 @@ extension Program.Command {
             Arguments.Option("sensor", value: "NAME", "its sensor, which may also be a live one (default air)"),
             Arguments.Option("zone", value: "ZONE", "time zone of times without an offset, such as Europe/Helsinki or +02:00"),
             Arguments.Option("dates", value: "ORDER", "order of day, month and year, if the file does not show it: dmy, mdy or ymd"),
-            Arguments.Option("yes", "import without asking"), Operator.reasonOption,
+            Confirmation.option, Operator.reasonOption,
         ], positional: 1...1
     ) { arguments in
         let path = arguments.positional[0]
@@ -31,7 +30,7 @@ extension Program.Command {
         let device = try await archive.existingDevice(deviceName)
         writePreview(path, file, content)
         guard !content.rows.isEmpty else { throw CommandFailure("\(path): no row can be read, so there is nothing to import") }
-        try confirm("store \(content.rows.count) readings as \(device.name)/\(sensor)?", arguments)
+        try Confirmation.ask("store \(content.rows.count) readings as \(device.name)/\(sensor)?", arguments)
         let attribution = Operator.attribution(arguments, default: "imported by hand")
         try await archive.recordImport("\(device.name)/\(sensor)", "\(content.rows.count) readings from \(path)", by: attribution, now: WallClock.now)
         let pacing = BatchAcknowledgement.Pacing(delayMs: 0, maxReadings: 1_000, maxBytes: 1 << 20)
@@ -62,12 +61,5 @@ extension Program.Command {
         }
         if let last = content.rows.last { StandardOutput.write("  … up to \(RFC3339.format(ms: last.takenAt.ms))\n") }
         for line in content.omissions(problems: 20) { StandardOutput.write("  \(line)\n") }
-    }
-
-    private static func confirm(_ question: String, _ arguments: Arguments) throws {
-        if arguments.hasFlag("yes") { return }
-        guard isatty(STDIN_FILENO) == 1 else { throw CommandFailure("nothing was imported: --yes imports without asking") }
-        StandardError.write("\(question) [y/N] ")
-        guard ["y", "yes"].contains(readLine()?.lowercased() ?? "") else { throw CommandFailure("nothing was imported") }
     }
 }

@@ -1,13 +1,15 @@
-internal import Runtime
+package import Runtime
 
 /// The folder that holds the store, the release and the sensor notes.
-struct StateFolder {
+package struct StateFolder {
     let settings: EdgeSettings
     let log: Log
 
+    package init(settings: EdgeSettings, log: Log) { (self.settings, self.log) = (settings, log) }
+
     /// Locks the folder against a second daemon. Returns `nil` if the disk cannot be written: then a second daemon cannot damage
     /// anything either.
-    func lock() throws -> FolderLock? {
+    package func lock() throws -> FolderLock? {
         do {
             try Files.createFolder(settings.stateFolder)
             let isUsed = Files.exists("\(settings.stateFolder)/lock")

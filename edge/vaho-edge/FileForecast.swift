@@ -51,19 +51,25 @@ struct FileForecast {
 
     /// Prints the recognised layout and the rows that were left out, for a person who checks them.
     func writeSummary(_ path: String) {
-        StandardOutput.write("\(path)\n")
-        for (what, value) in file.layout.description { Paragraph.write(value, label: "  \(what)", indent: 15) }
-        let rows = content.rows
-        if let first = rows.first, let last = rows.last {
-            Paragraph.write(
-                "\(rows.count) from \(RFC3339.format(ms: first.takenAt.ms)) to \(RFC3339.format(ms: last.takenAt.ms)), "
-                    + "\(observations) observations", label: "  readings", indent: 15)
-        }
+        file.writeSummary(path, content, observations: observations)
         if isZoneAssumed { StandardOutput.write("  the times have no zone: read as UTC (--zone changes this)\n") }
         if file.layout.isDateOrderGuessed {
             StandardOutput.write("  day and month are ambiguous: read as \(file.layout.dateOrder.rawValue) (--dates changes this)\n")
         }
-        for line in content.omissions(problems: 5) { StandardOutput.write("  \(line)\n") }
         StandardOutput.write("\n")
+    }
+}
+
+extension LoggerFile {
+    /// Prints the recognised layout, the span of the readings, and the rows that were left out.
+    func writeSummary(_ path: String, _ content: Result, observations: Int) {
+        StandardOutput.write("\(path)\n")
+        for (what, value) in layout.description { Paragraph.write(value, label: "  \(what)", indent: 15) }
+        if let first = content.rows.first, let last = content.rows.last {
+            Paragraph.write(
+                "\(content.rows.count) from \(RFC3339.format(ms: first.takenAt.ms)) to \(RFC3339.format(ms: last.takenAt.ms)), "
+                    + "\(observations) observations", label: "  readings", indent: 15)
+        }
+        for line in content.omissions(problems: 5) { StandardOutput.write("  \(line)\n") }
     }
 }

@@ -15,6 +15,7 @@ enum VahoEdge {
             summary: "vaho-edge reads humidity sensors, keeps every reading, and forecasts up to five days ahead, online or not.",
             commands: [
                 .run, .status, .forecast, .history, .sensors, .sensorsRename, .sensorsReplace, .read, .calibrate, .modelShow, .modelTrust, .enrol,
+                .importFile,
             ])
         exit(await program.run(Array(CommandLine.arguments.dropFirst())))
     }

@@ -1,4 +1,4 @@
-internal import Measures
+package import Measures
 internal import SQLite
 
 /// Stores rows derived from readings in the commit of the readings, and deletes derived rows when a correction changes the readings.
@@ -14,6 +14,19 @@ extension StoreTables {
             }
             if let issued = row.forecast { try forecasts.insert(issued, of: sensor) }
         }
+    }
+
+    /// Stores observations of the time before the sensor's first stored observation, from which the forecaster starts. They have no readings in the log, so
+    /// they are not sent to the cloud.
+    /// - Returns: the number of stored observations.
+    package mutating func addPast(_ past: [Observation], of sensor: SensorName) throws -> Int {
+        let id = try sensors.id(sensor)
+        let first = try observations.after(Instant(ms: 0), of: id, limit: 1).first?.validAt
+        var stored = 0
+        for observation in past where first.map({ observation.validAt < $0 }) ?? true {
+            if try observations.insert(observation, of: id, through: 0) { stored += 1 }
+        }
+        return stored
     }
 
     /// Deletes the rows derived from readings whose time or value a record changes. The rows are derived again later. Runs in the transaction
